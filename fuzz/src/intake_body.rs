@@ -4,7 +4,7 @@ use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request, Taken};
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
-use host_intake::webhook::{Encoding, FactOf, Key, Place, Scheme, Template, Webhook};
+use host_intake::webhook::{BodyPath, Encoding, FactOf, Key, Scheme, Template, Webhook};
 use host_intake::{EndpointSecrets, Mode, SecretConfig, raw};
 use std::sync::LazyLock;
 
@@ -17,7 +17,7 @@ static ENDPOINTS: LazyLock<Endpoints> = LazyLock::new(|| {
     let stripe = EndpointSecrets::new(vec![config], TOLERANCE_S_DEFAULT).expect("the secret is usable");
     let template = |text| Template::parse(text).expect("a template");
     let fact = FactOf {
-        when: vec![(Place::parse("type").expect("a place"), "user.created".to_owned())],
+        when: vec![(BodyPath::parse("type").expect("a path"), "user.created".to_owned())],
         event: "user.registered".to_owned(),
         account: template("user:{data.id}"),
         fields: vec![("name".to_owned(), template("{data.name}")), ("all".to_owned(), template("{data}"))],

@@ -5,7 +5,7 @@
 use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
 use host_store::{
-    Changes, InboxState, NewInbox, NotState, Partition, Scope, SqliteStore, Standing, Store, state_document,
+    Changes, InboxProgress, InboxState, NewInbox, NotState, Partition, Scope, SqliteStore, Store, state_document,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,7 +55,7 @@ fn told(n: usize, scope: &Scope) -> Vec<Changes> {
         changes.effects.push(samples::insert(samples::queued(scope, samples::effect(kind, key), 5000)));
     }
     changes.inbox =
-        samples::accepted(NewInbox { standing: samples::standing(InboxState::Done), ..event("done") }).inbox;
+        samples::accepted(NewInbox { progress: samples::progress(InboxState::Done), ..event("done") }).inbox;
     let waits = [
         ("pending", InboxState::Pending { not_before: 2000 }),
         ("parked", InboxState::Parked { since: 1000 }),
@@ -64,8 +64,8 @@ fn told(n: usize, scope: &Scope) -> Vec<Changes> {
     ];
     let waits = waits.into_iter().map(|(id, state)| {
         let waits_for = vec!["claim:k".to_owned()];
-        let standing = Standing { waits_for, ..samples::standing(state) };
-        samples::accepted(NewInbox { standing, ..event(id) })
+        let progress = InboxProgress { waits_for, ..samples::progress(state) };
+        samples::accepted(NewInbox { progress, ..event(id) })
     });
     [changes].into_iter().chain(waits).collect()
 }

@@ -1,23 +1,23 @@
-//! What a body may be, and where a signed one goes that is no JSON object.
+//! Limits of a body, and the quarantine for authentic bodies that are not JSON objects.
 
 use crate::json::{Document, JsonError, JsonKind};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// Largest body in bytes. Genuine events reach 900 KB; nothing that Stripe sends comes near 1 MiB.
+/// Largest body in bytes. Genuine Stripe events reach 900 KB, but stay well below 1 MiB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Deepest nesting of a body. Genuine events stay below 20; the extension's parser recurses.
 pub const DEPTH_MAX: usize = 64;
 
-/// A body that is larger than [`BODY_BYTES_MAX`]; answered 413.
+/// The error for a body larger than [`BODY_BYTES_MAX`]; the HTTP status is 413.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("body too large: {bytes} bytes, at most {BODY_BYTES_MAX} are read")]
+#[error("body too large: {bytes} bytes, expected at most {BODY_BYTES_MAX}")]
 pub struct TooLarge {
-    /// Bytes that were announced or read so far.
+    /// Announced length, or bytes read so far.
     pub bytes: u64,
 }
 
-/// Check an announced or a counted length before anything is computed over the body.
+/// Checks an announced or counted length. To be called before any computation over the body.
 ///
 /// # Errors
 /// [`TooLarge`] above [`BODY_BYTES_MAX`].
@@ -25,26 +25,26 @@ pub fn check_length(bytes: u64) -> Result<(), TooLarge> {
     if bytes > BODY_BYTES_MAX as u64 { Err(TooLarge { bytes }) } else { Ok(()) }
 }
 
-/// Why a body is no JSON object that can be read.
+/// The reason why a body is not a readable JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnObject {
-    /// It is not JSON, or nested too deeply.
+    /// The body is not JSON, or nested too deeply.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// It is JSON, but something else.
+    /// The body is another JSON value.
     #[error("expected an object, found {0}")]
     Other(JsonKind),
 }
 
-/// An authentic body that is no JSON object: never an event, kept for an operator and answered 400.
+/// An authentic body that is not a JSON object. It is kept for operators; the HTTP status is 400.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("quarantined sha256:{sha256}: {cause}")]
 pub struct Quarantined {
-    /// SHA-256 of the bytes, lower-case hex; identifies them.
+    /// SHA-256 of the bytes, lower-case hex; the identity of the body.
     pub sha256: String,
-    /// What is wrong with them.
+    /// Cause.
     pub cause: NotAnObject,
-    /// The bytes as they came.
+    /// Bytes as received.
     pub bytes: Vec<u8>,
 }
 
@@ -54,7 +54,7 @@ impl Quarantined {
     }
 }
 
-/// Without the bytes, which may hold a customer's data.
+/// Omits the bytes, which may contain personal data.
 impl fmt::Debug for Quarantined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Quarantined")
@@ -65,12 +65,12 @@ impl fmt::Debug for Quarantined {
     }
 }
 
-/// SHA-256 in lower-case hex.
+/// Returns the SHA-256 in lower-case hex.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// Parse a body whose root must be an object.
+/// Parses a body whose root must be an object.
 pub(crate) fn parse_object(bytes: &[u8]) -> Result<Document<'_>, NotAnObject> {
     let document = Document::parse(bytes)?;
     match document.root().kind() {

@@ -1,16 +1,16 @@
-//! Headers of a request, looked up without regard to case.
+//! The headers of a request, with case-insensitive look-up.
 
-/// All headers of a request, each with its name and its value, in the order in which they came.
+/// All headers of a request as name and value, in the order of the request.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'h>(pub &'h [(&'h str, &'h [u8])]);
 
 impl<'h> Headers<'h> {
-    /// The values of a header, whatever the case of its name.
+    /// Returns the values of a header. Ignores the case of the name.
     pub fn all(self, name: &str) -> impl Iterator<Item = &'h [u8]> {
         self.0.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// Whether there is one.
+    /// Returns whether the request has a header.
     pub fn has(self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }

@@ -1,8 +1,8 @@
-//! Strict, bounded JSON that remembers where everything stands.
+//! A strict, bounded JSON parser that keeps the positions of all values.
 //!
-//! One pass checks the whole text (UTF-8, grammar, surrogates, depth) without recursion and keeps, for each object, its
-//! members in order. Numbers stay text, so nothing is ever rounded; a name that occurs twice in one object is noted, since
-//! parsers differ in which of the two wins. Nothing is looked at that is not asked for.
+//! One pass checks the whole text (UTF-8, grammar, surrogates, depth) without recursion and records the members of each
+//! object in order. Numbers stay text, so nothing is rounded. A duplicate name in an object is recorded, since parsers
+//! differ in which of the two wins. Values are converted only on request.
 
 mod scan;
 
@@ -10,45 +10,45 @@ use crate::body::{BODY_BYTES_MAX, DEPTH_MAX};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Longest JSON Pointer in bytes that a report repeats; a longer one ends in `…`.
+/// Longest JSON Pointer in a report, in bytes; a longer one ends in `…`.
 pub const POINTER_BYTES_MAX: usize = 255;
 
-/// Why bytes are not JSON that we read. Offsets are in bytes from 0.
+/// The reason why bytes are not acceptable JSON. Offsets are in bytes from 0.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
-    /// More bytes than are read.
-    #[error("{bytes} bytes, at most {BODY_BYTES_MAX} are read")]
+    /// The text is too long.
+    #[error("{bytes} bytes, expected at most {BODY_BYTES_MAX}")]
     TooLarge {
-        /// Their number.
+        /// Length in bytes.
         bytes: usize,
     },
-    /// A byte order mark comes first.
+    /// The text begins with a byte order mark.
     #[error("byte order mark at the beginning, expected JSON")]
     ByteOrderMark,
-    /// The bytes are no UTF-8.
+    /// The bytes are not UTF-8.
     #[error("invalid UTF-8 at byte {offset}")]
     NotUtf8 {
-        /// Where.
+        /// Offset of the error.
         offset: usize,
     },
-    /// The grammar wants something else.
+    /// The text violates the grammar.
     #[error("not JSON at byte {offset}: expected {expected}")]
     Syntax {
-        /// Where.
+        /// Offset of the error.
         offset: usize,
-        /// What would have been right.
+        /// Expected token.
         expected: &'static str,
     },
-    /// Nested deeper than is read.
+    /// The text is nested too deeply.
     #[error("nested deeper than {DEPTH_MAX} at byte {offset}")]
     TooDeep {
-        /// Where.
+        /// Offset of the error.
         offset: usize,
     },
 }
 
 impl JsonError {
-    /// Where in the bytes, from 0.
+    /// Returns the offset of the error, in bytes from 0.
     pub fn offset(&self) -> usize {
         match self {
             JsonError::TooLarge { .. } => BODY_BYTES_MAX,
@@ -57,21 +57,21 @@ impl JsonError {
         }
     }
 
-    /// The line in `bytes` that the error is in, from 1.
+    /// Returns the line of the error in `bytes`, from 1.
     pub fn line(&self, bytes: &[u8]) -> usize {
         let before = &bytes[..self.offset().min(bytes.len())];
         before.iter().filter(|b| **b == b'\n').count() + 1
     }
 }
 
-/// What a value is.
+/// The kind of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonKind {
     /// `null`.
     Null,
     /// `true` or `false`.
     Bool,
-    /// A number, still as text.
+    /// A number.
     Number,
     /// A string.
     String,
@@ -94,7 +94,7 @@ impl fmt::Display for JsonKind {
     }
 }
 
-/// A checked text.
+/// A checked JSON text.
 #[derive(Debug)]
 pub struct Document<'t> {
     text: &'t str,
@@ -103,29 +103,29 @@ pub struct Document<'t> {
     duplicate: Option<String>,
 }
 
-/// A value's place: its text, and for an object its members.
+/// The position of a value and of an object's members.
 #[derive(Clone, Copy, Debug)]
 struct Node {
     kind: JsonKind,
-    /// Bytes of the text, from and to.
+    /// Byte range in the text.
     span: (u32, u32),
-    /// Members of an object, from and to.
+    /// Range of the members of an object.
     members: (u32, u32),
 }
 
 #[derive(Debug)]
 struct Member<'t> {
     name: Cow<'t, str>,
-    /// Bytes of the name with its quotes, from and to.
+    /// Byte range of the name with its quotes.
     name_span: (u32, u32),
     value: Node,
 }
 
 impl<'t> Document<'t> {
-    /// Check a text.
+    /// Parses a text.
     ///
     /// # Errors
-    /// [`JsonError`] with the place of the first mistake.
+    /// [`JsonError`] with the position of the first error.
     pub fn parse(bytes: &'t [u8]) -> Result<Self, JsonError> {
         if bytes.len() > BODY_BYTES_MAX {
             return Err(JsonError::TooLarge { bytes: bytes.len() });
@@ -137,12 +137,12 @@ impl<'t> Document<'t> {
         scan::scan(text)
     }
 
-    /// The outermost value.
+    /// Returns the outermost value.
     pub fn root(&self) -> Value<'_> {
         Value { text: self.text, members: &self.members, node: self.root }
     }
 
-    /// JSON Pointer of the first member found whose name its object has twice, wherever it is.
+    /// Returns the JSON Pointer of the first duplicate member at any depth.
     pub fn duplicate(&self) -> Option<&str> {
         self.duplicate.as_deref()
     }
@@ -157,32 +157,32 @@ pub struct Value<'d> {
 }
 
 impl<'d> Value<'d> {
-    /// What it is.
+    /// Returns the kind of the value.
     pub fn kind(&self) -> JsonKind {
         self.node.kind
     }
 
-    /// Its text as it stands in the document.
+    /// Returns the text of the value, unchanged.
     pub fn raw(&self) -> &'d str {
         &self.text[self.node.span.0 as usize..self.node.span.1 as usize]
     }
 
-    /// Whether it is `null`.
+    /// Returns whether the value is `null`.
     pub fn is_null(&self) -> bool {
         self.node.kind == JsonKind::Null
     }
 
-    /// A string's content, without escapes.
+    /// Returns the content of a string, unescaped.
     pub fn as_str(&self) -> Option<Cow<'d, str>> {
         (self.node.kind == JsonKind::String).then(|| scan::unescape(self.raw()))
     }
 
-    /// `true` or `false`.
+    /// Returns the value of a boolean.
     pub fn as_bool(&self) -> Option<bool> {
         (self.node.kind == JsonKind::Bool).then(|| self.raw() == "true")
     }
 
-    /// A number that is written as a whole one and fits: `10.0`, `1e3`, `-0` and 2⁶³ are none.
+    /// Returns a number that is written as a whole number and fits: not `10.0`, `1e3`, `-0` or 2⁶³.
     pub fn as_i64(&self) -> Option<i64> {
         if self.node.kind != JsonKind::Number || self.raw() == "-0" {
             return None;
@@ -190,22 +190,22 @@ impl<'d> Value<'d> {
         self.raw().parse().ok()
     }
 
-    /// An array's items if all are strings.
+    /// Returns the items of an array if all are strings.
     pub fn as_strings(&self) -> Option<Vec<String>> {
         (self.node.kind == JsonKind::Array).then(|| scan::strings(self.raw()))?
     }
 
-    /// An array's items if all are objects.
+    /// Returns the items of an array if all are objects.
     pub fn as_objects(&self) -> Option<Vec<Document<'d>>> {
         (self.node.kind == JsonKind::Array).then(|| scan::objects(self.raw()))?
     }
 
-    /// An object's member by name; the first if there are two.
+    /// Returns a member of an object by name; the first of duplicates.
     pub fn get(&self, name: &str) -> Option<Value<'d>> {
         self.members().find(|(member, _)| member.name == name).map(|(_, value)| value)
     }
 
-    /// An object's members in order; nothing for other values.
+    /// Returns the members of an object in order; nothing for other values.
     pub fn members(&self) -> impl Iterator<Item = (Name<'d>, Value<'d>)> + use<'d> {
         let (text, members) = (self.text, self.members);
         let (from, to) = self.node.members;
@@ -217,16 +217,16 @@ impl<'d> Value<'d> {
     }
 }
 
-/// A member's name.
+/// The name of a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Name<'d> {
-    /// Without escapes.
+    /// Unescaped name.
     pub name: &'d str,
-    /// As it stands in the document, with its quotes.
+    /// Text in the document, with quotes.
     pub raw: &'d str,
 }
 
-/// Add a reference token to a JSON Pointer (RFC 6901), without characters that would garble a report.
+/// Appends a reference token to a JSON Pointer (RFC 6901). Replaces control characters.
 pub(crate) fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     for c in token.chars() {

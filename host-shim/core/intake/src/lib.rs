@@ -1,9 +1,8 @@
-//! From bytes to an authentic, bounded envelope.
+//! Turns bytes into an authentic, bounded event envelope.
 //!
-//! Nothing here does I/O or reads a clock: bytes, configuration and the time come in, a decision goes out. [`receive`] is
-//! the whole way of a webhook delivery of Stripe, and [`webhook::receive`] of one of another provider; [`raw::read`] reads what a file holds, unsigned, with the same decoder. Every byte
-//! string gets an answer in bounded time and memory, and an authentic event is never lost: what can't be applied comes out as
-//! an envelope with a refusal beside it, to be stored and recorded as `rejected`.
+//! Pure functions: no I/O, no clock. [`receive`] handles a webhook delivery of Stripe, [`webhook::receive`] one of
+//! another provider, and [`raw::read`] an unsigned file. Every input gets a result in bounded time and memory. An
+//! authentic event is never lost: an invalid one becomes an envelope with a refusal, to be stored as `rejected`.
 
 pub mod body;
 pub mod envelope;
@@ -24,22 +23,22 @@ use body::{Quarantined, TooLarge};
 use extension_contract::Timestamp;
 use signature::SignatureError;
 
-/// Why a delivery does not become an event. No variant's text tells the sender which part failed.
+/// The reason why a delivery does not become an event. The texts do not reveal to the sender which check failed.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// Too long to be looked at.
+    /// The body is too long.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// Not authentic: no row, only a counter.
+    /// The delivery is not authentic: it is only counted, not stored.
     #[error(transparent)]
     Signature(#[from] SignatureError),
-    /// Authentic, but no JSON object: its bytes are to be kept apart.
+    /// The delivery is authentic, but not a JSON object: its bytes go to quarantine.
     #[error("body not valid")]
     Quarantined(Box<Quarantined>),
 }
 
 impl Refused {
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the response.
     pub fn status(&self) -> u16 {
         match self {
             Refused::TooLarge(_) => 413,
@@ -48,11 +47,12 @@ impl Refused {
     }
 }
 
-/// Turn one delivery into an envelope: length, signature, then JSON, in this order. `business` is the one that the endpoint
-/// names, `headers` are all `Stripe-Signature` headers of the request, and `now` becomes the event's `received_at`.
+/// Turns a Stripe delivery into an envelope. Checks length, signature and JSON, in this order. `business` is the
+/// business of the endpoint, `headers` are all `Stripe-Signature` headers of the request, and `now` becomes
+/// `received_at`.
 ///
 /// # Errors
-/// [`Refused`], which says how to answer.
+/// [`Refused`] if a check fails.
 pub fn receive<'h>(
     business: &str,
     secrets: &EndpointSecrets,

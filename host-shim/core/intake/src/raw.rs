@@ -1,8 +1,8 @@
-//! What a file or a line of one holds, unsigned: a Stripe event, a product event, a fact of the business's own, a command,
-//! measurements, or a message of another account.
+//! Reads unsigned events from a file: a Stripe event, a product event, a fact of the business, a command, measurements,
+//! or a message of another account.
 //!
-//! A JSON object that claims to be one of them, by a text in `object`, `event`, `type`, `command` or `message` or a list in `usage`, becomes
-//! an event in any case, refused if parts are missing, so that a replay shows it. Anything else is an error of who gave the input.
+//! An object with a text in `object`, `event`, `type`, `command` or `message`, or a list in `usage`, always becomes an
+//! event. If parts are missing, it is refused, so that a replay shows it. Other input is an error.
 
 mod command;
 mod message;
@@ -12,32 +12,33 @@ mod usage;
 use crate::body::{NotAnObject, parse_object};
 use crate::envelope::{self, Decoded, SNAPSHOT_EVENT, THIN_EVENT, id_of_bytes};
 use crate::json::{Document, JsonError, JsonKind};
-use crate::reader::{Place, Reader};
+use crate::reader::{LocatedObject, Reader};
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Refusal, Timestamp};
 
-/// Why a text is no event at all.
+/// The reason why a text is not an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    /// It is not JSON.
+    /// The text is not JSON.
     #[error(transparent)]
     NotJson(#[from] JsonError),
-    /// It is JSON, but no object.
+    /// The text is JSON, but not an object.
     #[error("expected an object with an event, found {found}")]
     NotAnObject {
-        /// What it is.
+        /// Kind of the value.
         found: JsonKind,
     },
-    /// It is an object, but nothing says that it is an event.
+    /// The object has no member that identifies an event.
     #[error(
         "expected a Stripe event (`object` is `event`), a product event (`event` is `product.created`, `product.updated` or \
-         `product.deleted`), a fact of the business's own (any other `event`), a command (`command` is its kind), a message (`message` is its key) or measurements (`usage` is a list of them); none of `object`, \
-         `event`, `type`, `command` and `message` is a text, and `usage` is no list"
+         `product.deleted`), a fact of the business (any other `event`), a command (`command` is its kind), a message \
+         (`message` is its key) or measurements (`usage` is a list of them); none of `object`, \
+         `event`, `type`, `command` and `message` is a text, and `usage` is not a list"
     )]
     NoEvent,
 }
 
 impl InputError {
-    /// The line in `bytes` that the error is in, from 1.
+    /// Returns the line of the error in `bytes`, from 1.
     pub fn line(&self, bytes: &[u8]) -> usize {
         match self {
             InputError::NotJson(error) => error.line(bytes),
@@ -55,11 +56,11 @@ impl From<NotAnObject> for InputError {
     }
 }
 
-/// What an object claims to be.
-enum Claim {
+/// The kind of an input object.
+enum InputKind {
     Stripe,
     Product,
-    /// A product record as the old platform hands it to its hook: without an envelope.
+    /// A product record without an envelope, as the old platform passes it to its hook.
     Record,
     Command,
     Fact,
@@ -67,25 +68,25 @@ enum Claim {
     Message,
 }
 
-/// Read one object. The caller sets the time of receipt in the event once it has seen [`Decoded::time`] of all its input.
+/// Reads one object. The caller sets the event's time of receipt after it has the [`Decoded::time`] of all its input.
 ///
 /// # Errors
-/// [`InputError`] if it claims to be no event.
+/// [`InputError`] if the bytes are not an event.
 pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<Decoded, InputError> {
     let document = parse_object(&bytes)?;
-    let envelope = match claim(&document)? {
-        Claim::Stripe => {
+    let envelope = match input_kind(&document)? {
+        InputKind::Stripe => {
             drop(document);
-            // The root is an object, as has just been seen.
+            // The root is an object, as checked above.
             return envelope::decode(bytes, business, None, received_at)
                 .map_err(|quarantined| quarantined.cause.into());
         }
-        Claim::Product => product::read(&document),
-        Claim::Record => product::read_record(&document),
-        Claim::Command => command::read(&document),
-        Claim::Fact => command::read_fact(&document),
-        Claim::Usage => usage::read(&document),
-        Claim::Message => message::read(&document),
+        InputKind::Product => product::read(&document),
+        InputKind::Record => product::read_record(&document),
+        InputKind::Command => command::read(&document),
+        InputKind::Fact => command::read_fact(&document),
+        InputKind::Usage => usage::read(&document),
+        InputKind::Message => message::read(&document),
     };
     let event = Event {
         id: envelope.id.unwrap_or_else(|| id_of_bytes(&bytes)),
@@ -104,34 +105,34 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
     Ok(Decoded { event, refusal: envelope.refusal, time: envelope.time })
 }
 
-fn claim(document: &Document<'_>) -> Result<Claim, InputError> {
+fn input_kind(document: &Document<'_>) -> Result<InputKind, InputError> {
     let root = document.root();
     let is_text = |name| root.get(name).is_some_and(|value| value.kind() == JsonKind::String);
     let object = root.get("object").and_then(|value| value.as_str());
     if matches!(object.as_deref(), Some(SNAPSHOT_EVENT | THIN_EVENT)) {
-        return Ok(Claim::Stripe);
+        return Ok(InputKind::Stripe);
     }
     if let Some(event) = root.get("event").and_then(|value| value.as_str()) {
-        return Ok(if event.starts_with("product.") { Claim::Product } else { Claim::Fact });
+        return Ok(if event.starts_with("product.") { InputKind::Product } else { InputKind::Fact });
     }
     if is_text("command") {
-        return Ok(Claim::Command);
+        return Ok(InputKind::Command);
     }
     if is_text("message") && is_text("from") && !is_text("object") && !is_text("type") {
-        return Ok(Claim::Message);
+        return Ok(InputKind::Message);
     }
     let is_record = object.is_none() && root.get("data").is_none();
     if is_record && is_text("type") && root.get("metadata").is_some_and(|value| value.kind() == JsonKind::Object) {
-        return Ok(Claim::Record);
+        return Ok(InputKind::Record);
     }
     let has_list = root.get("usage").is_some_and(|value| value.kind() == JsonKind::Array);
     if has_list && !is_text("type") && !is_text("object") {
-        return Ok(Claim::Usage);
+        return Ok(InputKind::Usage);
     }
-    if is_text("type") || is_text("object") { Ok(Claim::Stripe) } else { Err(InputError::NoEvent) }
+    if is_text("type") || is_text("object") { Ok(InputKind::Stripe) } else { Err(InputError::NoEvent) }
 }
 
-/// The parts of an envelope that a product event, a command or measurements fill.
+/// The parts of an event that the readers of this module return.
 struct Envelope {
     id: Option<String>,
     source: &'static str,
@@ -145,23 +146,23 @@ struct Envelope {
     refusal: Option<Refusal>,
 }
 
-/// The id, unless the document has two.
+/// Reads the id, unless the document has two.
 fn read_id(reader: &mut Reader, document: &Document<'_>) -> Option<String> {
-    reader.required_id(Place::root(document), "id").filter(|_| document.duplicate() != Some("/id"))
+    reader.required_id(LocatedObject::root(document), "id").filter(|_| document.duplicate() != Some("/id"))
 }
 
-/// `timestamp`: RFC 3339, or seconds since the Unix epoch.
-fn read_timestamp(reader: &mut Reader, root: Place<'_, '_>) -> Option<Timestamp> {
+/// Reads `timestamp`: RFC 3339, or seconds since the Unix epoch.
+fn read_timestamp(reader: &mut Reader, root: LocatedObject<'_, '_>) -> Option<Timestamp> {
     match root.get("timestamp")?.kind() {
         JsonKind::String => reader.rfc3339(root, "timestamp"),
         _ => reader.seconds(root, "timestamp"),
     }
 }
 
-/// `actor`: `{"kind", "id", "roles"}`; the host itself if there is none.
-fn read_actor(reader: &mut Reader, root: Place<'_, '_>) -> Actor {
+/// Reads `actor`: `{"kind", "id", "roles"}`. The default is the host itself.
+fn read_actor(reader: &mut Reader, root: LocatedObject<'_, '_>) -> Actor {
     let Some(object) = reader.object(root, "actor") else { return Actor::system() };
-    let actor = Place { pointer: "/actor", object };
+    let actor = LocatedObject { pointer: "/actor", object };
     let kind = match reader.id(actor, "kind").as_deref() {
         Some("user") => ActorKind::User,
         Some("admin") => ActorKind::Admin,
@@ -180,7 +181,7 @@ fn read_actor(reader: &mut Reader, root: Place<'_, '_>) -> Actor {
     Actor { kind, subject: subject.unwrap_or_default(), roles: read_roles(reader, actor) }
 }
 
-fn read_roles(reader: &mut Reader, actor: Place<'_, '_>) -> Vec<String> {
+fn read_roles(reader: &mut Reader, actor: LocatedObject<'_, '_>) -> Vec<String> {
     let Some(roles) = actor.get("roles") else { return Vec::new() };
     let texts = roles.as_strings();
     if texts.is_none() {

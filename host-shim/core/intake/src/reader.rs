@@ -1,27 +1,27 @@
-//! Reading members with one rule for all: absent, null and empty are alike where a member is optional, and the first thing
-//! that is wrong becomes the refusal.
+//! Reads members of JSON objects. For optional members absent, null and empty are equivalent. The first problem becomes
+//! the refusal.
 
 use crate::json::{Document, JsonKind, Value, push_token};
 use extension_contract::{ID_BYTES_MAX, Refusal, Timestamp};
 
-/// The last second of the year 9999: later times can't be written as RFC 3339.
+/// The last second of the year 9999: RFC 3339 cannot express later times.
 const SECONDS_MAX: i64 = 253_402_300_799;
 
 /// An object and its JSON Pointer.
 #[derive(Clone, Copy)]
-pub(crate) struct Place<'p, 'd> {
+pub(crate) struct LocatedObject<'p, 'd> {
     pub(crate) pointer: &'p str,
     pub(crate) object: Value<'d>,
 }
 
-impl<'d> Place<'static, 'd> {
+impl<'d> LocatedObject<'static, 'd> {
     pub(crate) fn root(document: &'d Document<'d>) -> Self {
-        Place { pointer: "", object: document.root() }
+        LocatedObject { pointer: "", object: document.root() }
     }
 }
 
-impl<'d> Place<'_, 'd> {
-    /// A member that is neither absent nor null.
+impl<'d> LocatedObject<'_, 'd> {
+    /// Returns a member unless it is absent or null.
     pub(crate) fn get(&self, name: &str) -> Option<Value<'d>> {
         self.object.get(name).filter(|value| !value.is_null())
     }
@@ -33,13 +33,13 @@ impl<'d> Place<'_, 'd> {
     }
 }
 
-/// Remembers the first refusal.
+/// Reads members and records the first refusal.
 pub(crate) struct Reader {
     refusal: Option<Refusal>,
 }
 
 impl Reader {
-    /// A name that one object has twice is wrong before anything else is.
+    /// Starts with the refusal of a duplicate member name, if the document has one.
     pub(crate) fn new(document: &Document<'_>) -> Self {
         Reader { refusal: document.duplicate().map(|pointer| Refusal::Malformed(pointer.to_owned())) }
     }
@@ -52,80 +52,80 @@ impl Reader {
         self.refusal.get_or_insert(refusal);
     }
 
-    pub(crate) fn malformed(&mut self, place: Place<'_, '_>, name: &str) {
+    pub(crate) fn malformed(&mut self, parent: LocatedObject<'_, '_>, name: &str) {
         if self.refusal.is_none() {
-            self.refusal = Some(Refusal::Malformed(place.pointer_to(name)));
+            self.refusal = Some(Refusal::Malformed(parent.pointer_to(name)));
         }
     }
 
-    /// A text of any length.
-    pub(crate) fn prose(&mut self, place: Place<'_, '_>, name: &str) -> Option<String> {
-        let value = place.get(name)?;
+    /// Reads a text of any length.
+    pub(crate) fn prose(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<String> {
+        let value = parent.get(name)?;
         let Some(text) = value.as_str() else {
-            self.malformed(place, name);
+            self.malformed(parent, name);
             return None;
         };
         (!text.is_empty()).then(|| text.into_owned())
     }
 
-    /// A text that can be an id, a kind or part of a key: at most 255 bytes, no control characters.
-    pub(crate) fn id(&mut self, place: Place<'_, '_>, name: &str) -> Option<String> {
-        let text = self.prose(place, name)?;
+    /// Reads a text for an id, a kind or part of a key: at most 255 bytes, no control characters.
+    pub(crate) fn id(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<String> {
+        let text = self.prose(parent, name)?;
         if text.len() > ID_BYTES_MAX || text.chars().any(char::is_control) {
-            self.malformed(place, name);
+            self.malformed(parent, name);
             return None;
         }
         Some(text)
     }
 
-    /// The same, and it must be there.
-    pub(crate) fn required_id(&mut self, place: Place<'_, '_>, name: &str) -> Option<String> {
-        let id = self.id(place, name);
+    /// Reads a required id.
+    pub(crate) fn required_id(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<String> {
+        let id = self.id(parent, name);
         if id.is_none() {
-            self.malformed(place, name);
+            self.malformed(parent, name);
         }
         id
     }
 
-    pub(crate) fn flag(&mut self, place: Place<'_, '_>, name: &str) -> Option<bool> {
-        let value = place.get(name).filter(|value| !is_empty(value))?;
+    pub(crate) fn flag(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<bool> {
+        let value = parent.get(name).filter(|value| !is_empty(value))?;
         let flag = value.as_bool();
         if flag.is_none() {
-            self.malformed(place, name);
+            self.malformed(parent, name);
         }
         flag
     }
 
-    pub(crate) fn object<'d>(&mut self, place: Place<'_, 'd>, name: &str) -> Option<Value<'d>> {
-        let value = place.get(name).filter(|value| !is_empty(value))?;
+    pub(crate) fn object<'d>(&mut self, parent: LocatedObject<'_, 'd>, name: &str) -> Option<Value<'d>> {
+        let value = parent.get(name).filter(|value| !is_empty(value))?;
         if value.kind() == JsonKind::Object {
             return Some(value);
         }
-        self.malformed(place, name);
+        self.malformed(parent, name);
         None
     }
 
-    /// Whole seconds since the Unix epoch, as milliseconds.
-    pub(crate) fn seconds(&mut self, place: Place<'_, '_>, name: &str) -> Option<Timestamp> {
-        let seconds = place.get(name)?.as_i64().filter(|seconds| (0..=SECONDS_MAX).contains(seconds));
+    /// Reads whole seconds since the Unix epoch, as milliseconds.
+    pub(crate) fn seconds(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<Timestamp> {
+        let seconds = parent.get(name)?.as_i64().filter(|seconds| (0..=SECONDS_MAX).contains(seconds));
         if seconds.is_none() {
-            self.malformed(place, name);
+            self.malformed(parent, name);
         }
         seconds.map(|seconds| seconds * 1000)
     }
 
-    /// An RFC 3339 text, as milliseconds since the Unix epoch; what is finer is cut off.
-    pub(crate) fn rfc3339(&mut self, place: Place<'_, '_>, name: &str) -> Option<Timestamp> {
-        let text = self.prose(place, name)?;
+    /// Reads an RFC 3339 text as milliseconds since the Unix epoch, truncated.
+    pub(crate) fn rfc3339(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<Timestamp> {
+        let text = self.prose(parent, name)?;
         let time = text.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond()).filter(|ms| *ms >= 0);
         if time.is_none() {
-            self.malformed(place, name);
+            self.malformed(parent, name);
         }
         time
     }
 }
 
-/// Whether a value is the empty text, which stands for none.
+/// Returns whether a value is the empty text, which means none.
 pub(crate) fn is_empty(value: &Value<'_>) -> bool {
     value.raw() == "\"\""
 }

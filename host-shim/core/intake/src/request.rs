@@ -1,8 +1,8 @@
-//! A webhook's request as a value: what it is answered, and what of it is to be stored. A server hands its requests over and
-//! does nothing else with them.
+//! Handles a webhook request as a value: returns the response and the data to store. A server only passes its requests
+//! on.
 //!
-//! An answer comes at the path that was asked, whether it ends in a slash or not: a redirect is a failed delivery for those
-//! who send webhooks. What the content is said to be (`Content-Type`) is not looked at, since it is the bytes that are signed.
+//! A path may end in a slash; there are no redirects, which webhook senders count as failed deliveries. `Content-Type`
+//! is ignored, since the signature covers only the bytes.
 
 use crate::body::Quarantined;
 use crate::envelope::Decoded;
@@ -12,56 +12,56 @@ use crate::webhook::{self, Key, Received, Webhook};
 use crate::{Refused, body, receive};
 use extension_contract::Timestamp;
 
-/// What the paths of webhooks begin with; then comes `stripe`, or the name of another provider's webhook.
+/// Prefix of webhook paths, followed by `stripe` or the name of another provider's webhook.
 pub const PATH: &str = "/api/webhooks/";
-/// The endpoint of Stripe.
+/// Name of Stripe's endpoint.
 const STRIPE: &str = "stripe";
-/// The only method.
+/// The only supported method.
 const METHOD: &str = "POST";
 
-/// A request.
+/// An HTTP request.
 #[derive(Debug)]
 pub struct Request<'r> {
-    /// Its method, as `POST`.
+    /// Method, for example `POST`.
     pub method: &'r str,
-    /// Its path, without a query.
+    /// Path, without query.
     pub path: &'r str,
-    /// All of its headers.
+    /// All headers.
     pub headers: Headers<'r>,
-    /// Its body, as it came.
+    /// Body as received.
     pub body: Vec<u8>,
 }
 
-/// The endpoints of a business.
+/// The webhook endpoints of a business.
 #[derive(Debug)]
 pub struct Endpoints {
-    /// The business.
+    /// Id of the business.
     pub business: String,
-    /// The secrets of Stripe's endpoint; without them there is none.
+    /// Secrets of Stripe's endpoint; none if there is no such endpoint.
     pub stripe: Option<EndpointSecrets>,
     /// Webhooks of other providers, each with its secret.
     pub webhooks: Vec<(Webhook, Key)>,
 }
 
-/// How a request is answered.
+/// The response to a request.
 #[derive(Debug)]
 pub struct WebhookReply {
-    /// The status, given that what is to be stored is stored; 503 where it is not.
+    /// HTTP status if storing succeeds; otherwise the server must send 503.
     pub status: u16,
-    /// The header `Allow`.
+    /// Header `Allow`.
     pub allow: Option<&'static str>,
-    /// What is to be stored.
+    /// The data to store before the response is sent.
     pub taken: Taken,
 }
 
-/// What of a request is to be stored before it is answered.
+/// The data of a request to store before the response is sent.
 #[derive(Debug)]
 pub enum Taken {
-    /// An event, with the bytes as they came where the event itself has them not.
+    /// An event, and the bytes as received unless its payload has them.
     Event(Box<Decoded>, Vec<u8>),
-    /// Authentic bytes that are no event, for operators.
+    /// Authentic bytes that are not an event, for operators.
     Quarantined(Box<Quarantined>),
-    /// Nothing; the word is for a counter.
+    /// Nothing; the text is the name of a counter.
     Nothing(&'static str),
 }
 
@@ -71,15 +71,15 @@ impl WebhookReply {
     }
 }
 
-/// Which endpoint a path names.
+/// The endpoint of a path.
 enum Endpoint<'e> {
     Stripe(&'e EndpointSecrets),
     Webhook(&'e Webhook, &'e Key),
 }
 
 impl Endpoints {
-    /// The answer to a request that came at `now`: where, how, and how long are looked at first, then who signed it, and only
-    /// then what it says.
+    /// Returns the response to a request received at `now`. Checks path, method, encoding and length first, then the
+    /// signature, and then the content.
     pub fn answer(&self, request: Request<'_>, now: Timestamp) -> WebhookReply {
         let Some(endpoint) = self.endpoint(request.path) else { return WebhookReply::nothing(404, "no-endpoint") };
         if request.method != METHOD {

@@ -1,8 +1,8 @@
-//! Stripe's signature over a delivery: which of an endpoint's secrets made it, and whether it is fresh.
+//! Verifies Stripe's signature and the age of a delivery.
 //!
-//! The header is `t=<unix s>,v1=<hex>[,v1=<hex>…]`; signed are `t`, a dot and the body's bytes
-//! (<https://docs.stripe.com/webhooks#verify-manually>). The parser runs before anybody is authenticated, so all its work is
-//! bounded: by the header's length, by the signatures looked at and by the secrets of an endpoint.
+//! The header is `t=<unix s>,v1=<hex>[,v1=<hex>…]`; the signed text is `t`, a dot and the body's bytes
+//! (<https://docs.stripe.com/webhooks#verify-manually>). The parser runs before authentication, so its work is bounded:
+//! by the header's length, the number of checked signatures and the number of secrets.
 
 mod header;
 mod secrets;
@@ -16,45 +16,45 @@ use std::fmt;
 
 /// Name of the header.
 pub const HEADER_NAME: &str = "stripe-signature";
-/// Longest header in bytes. Two signatures need 150; while many secrets are rolled it stays far below this.
+/// Longest header in bytes. Two signatures need 150; even with many rolled secrets it stays far below this.
 pub const HEADER_BYTES_MAX: usize = 4096;
-/// Signatures of a header that are looked at. Stripe sends one for each live secret of the endpoint.
+/// Most signatures of a header that are checked. Stripe sends one for each active secret of the endpoint.
 pub const SIGNATURES_MAX: usize = 8;
-/// Secrets of one endpoint, so that one delivery costs at most that many passes over its body.
+/// Most secrets of one endpoint. A delivery costs at most this number of passes over its body.
 pub const SECRETS_MAX: usize = 4;
-/// How far a delivery's time may be from ours, either way, in seconds. Stripe's own default.
+/// Largest difference between a delivery's time and ours, in seconds. Stripe's own default.
 pub const TOLERANCE_S_DEFAULT: u32 = 300;
 
-/// Why a delivery is not authentic. `Display` is the same for all, since it may reach the sender; [`SignatureError::label`]
-/// tells them apart for counters.
+/// The reason why a delivery is not authentic. `Display` is the same for all, since it may reach the sender;
+/// [`SignatureError::label`] distinguishes them for counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureError {
-    /// There is no header, or it is empty.
+    /// The header is missing or empty.
     Missing,
-    /// There are several headers.
+    /// The request has several signature headers.
     SeveralHeaders,
     /// The header is longer than [`HEADER_BYTES_MAX`].
     HeaderTooLong,
-    /// An element of the header is no `scheme=value`.
+    /// An element of the header is not `scheme=value`.
     BadElement,
-    /// It has no time.
+    /// The header has no time.
     NoTime,
-    /// It has several times.
+    /// The header has several times.
     SeveralTimes,
-    /// Its time is no count of seconds.
+    /// The time is not a number of seconds.
     BadTime,
-    /// It has no `v1` signature of 64 lower-case hex digits among the first [`SIGNATURES_MAX`].
+    /// The header has no `v1` signature of 64 lower-case hex digits among the first [`SIGNATURES_MAX`].
     NoSignature,
-    /// Its time is too long ago.
+    /// The time is too far in the past.
     TooOld,
-    /// Its time is too far ahead.
+    /// The time is too far in the future.
     TooNew,
-    /// No secret made any of its signatures.
+    /// No signature matches a secret.
     Mismatch,
 }
 
 impl SignatureError {
-    /// Name for counters; never for the sender.
+    /// Returns the name for counters. Must not be sent to the sender.
     pub fn label(&self) -> &'static str {
         match self {
             SignatureError::Missing => "missing",
@@ -81,10 +81,10 @@ impl fmt::Display for SignatureError {
 impl std::error::Error for SignatureError {}
 
 impl EndpointSecrets {
-    /// Say which secret signed `body`, from all `Stripe-Signature` headers of the request, at `now`.
+    /// Verifies all `Stripe-Signature` headers of a request at `now`; returns the secret that signed `body`.
     ///
     /// # Errors
-    /// [`SignatureError`], whose text tells the sender nothing.
+    /// [`SignatureError`] if the delivery is not authentic.
     pub fn verify<'h>(
         &self,
         headers: impl IntoIterator<Item = &'h [u8]>,
@@ -105,10 +105,10 @@ impl EndpointSecrets {
         if age_s < -tolerance_s {
             return Err(SignatureError::TooNew);
         }
-        let made_by = |secret: &&EndpointSecret| {
+        let has_signed = |secret: &&EndpointSecret| {
             let mac = secret.keyed().chain_update(header.time).chain_update(b".").chain_update(body);
             header.signatures().any(|signature| mac.clone().verify_slice(signature).is_ok())
         };
-        self.secrets().iter().find(made_by).ok_or(SignatureError::Mismatch)
+        self.secrets().iter().find(has_signed).ok_or(SignatureError::Mismatch)
     }
 }

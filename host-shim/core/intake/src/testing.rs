@@ -1,15 +1,15 @@
-//! Signing as Stripe does, for tests.
+//! Signs deliveries as Stripe does, for tests.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The `v1` signature of `body` at `time_s`, hex.
+/// Returns the `v1` signature of `body` at `time_s`, hex.
 pub fn signature(secret: &str, time_s: i64, body: &[u8]) -> String {
     let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     hex::encode(mac.chain_update(time_s.to_string()).chain_update(b".").chain_update(body).finalize().into_bytes())
 }
 
-/// The value of `Stripe-Signature` for `body`, signed at `time_s` seconds since the Unix epoch.
+/// Returns the header `Stripe-Signature` for `body`, signed at `time_s` seconds since the Unix epoch.
 pub fn sign(secret: &str, time_s: i64, body: &[u8]) -> String {
     format!("t={time_s},v1={}", signature(secret, time_s, body))
 }

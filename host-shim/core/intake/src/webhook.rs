@@ -1,11 +1,11 @@
-//! Webhooks of other providers, as a business describes them: how one is signed, and which body is which fact of the
-//! business's own.
+//! Webhooks of other providers, as a business configures them: verifies their signatures and turns bodies into facts of
+//! the business.
 
 mod scheme;
 mod template;
 
 pub use scheme::{Encoding, Key, KeyError, Scheme};
-pub use template::{Place, TEMPLATE_BYTES_MAX, Template, TemplateError, split_place};
+pub use template::{BodyPath, TEMPLATE_BYTES_MAX, Template, TemplateError, split_place};
 
 use crate::Refused;
 use crate::body::{self, Quarantined, sha256};
@@ -15,48 +15,48 @@ use crate::json::Document;
 use extension_contract::{
     Account, Actor, ActorKind, Event, FACT_SOURCE, ID_BYTES_MAX, JSON_BYTES_MAX, Payload, Refusal, Timestamp,
 };
-use scheme::Signed;
+use scheme::SignedData;
 use template::quoted;
 
-/// A webhook of a provider.
+/// The configuration of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// Its name, which is also that of its endpoint.
+    /// Name of the webhook and of its endpoint.
     pub name: String,
-    /// How its deliveries are signed.
+    /// Signature scheme of its deliveries.
     pub scheme: Scheme,
-    /// What identifies a delivery where the scheme doesn't; none is the hash of its body.
+    /// Id of a delivery, if the scheme has none. The default is the hash of the body.
     pub id: Option<Template>,
-    /// What its bodies tell; the first that fits counts.
+    /// Facts; the first whose conditions match a body applies.
     pub facts: Vec<FactOf>,
 }
 
-/// The fact that a body tells.
+/// A fact derived from matching bodies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactOf {
-    /// What must stand at places of the body, as text.
-    pub when: Vec<(Place, String)>,
-    /// The fact's name, as `user.registered`.
+    /// Conditions: paths of the body and their expected values as text.
+    pub when: Vec<(BodyPath, String)>,
+    /// Name of the fact, for example `user.registered`.
     pub event: String,
-    /// Whose it is: `user:{user.id}`.
+    /// Account of the fact, for example `user:{user.id}`.
     pub account: Template,
-    /// What it tells, by name.
+    /// Fields of the fact, by name.
     pub fields: Vec<(String, Template)>,
 }
 
-/// What came of an authentic delivery.
+/// The result of an authentic delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// A fact, or the refusal of one that lacks a place, with the bytes as they came.
+    /// A fact, refused if a value is missing, and the bytes as received.
     Fact(Box<Decoded>, Vec<u8>),
-    /// None of the webhook's facts fits.
+    /// No fact of the webhook matches.
     Ignored,
 }
 
-/// Turn one delivery into a fact: length, signature, then JSON, in this order.
+/// Turns a delivery into a fact. Checks length, signature and JSON, in this order.
 ///
 /// # Errors
-/// [`Refused`], which says how to answer.
+/// [`Refused`] if a check fails.
 pub fn receive(
     webhook: &Webhook,
     key: &Key,
@@ -79,19 +79,19 @@ impl Webhook {
         &self,
         document: &Document<'_>,
         body: &[u8],
-        signed: Signed,
+        signed: SignedData,
         business: &str,
         now: Timestamp,
     ) -> Option<Decoded> {
         let root = document.root();
-        let fits = |(place, value): &(Place, String)| {
-            place.find(root).and_then(|found| found.text).is_some_and(|text| text == *value)
+        let matches = |(path, value): &(BodyPath, String)| {
+            path.find(root).and_then(|found| found.text).is_some_and(|text| text == *value)
         };
-        let fact = self.facts.iter().find(|fact| fact.when.iter().all(fits))?;
-        // The first thing that is wrong becomes the refusal; a name that stands twice in one object is wrong first.
-        let mut lacking = document.duplicate().map(str::to_owned);
-        let mut note = |place: String| {
-            lacking.get_or_insert(place);
+        let fact = self.facts.iter().find(|fact| fact.when.iter().all(matches))?;
+        // The first problem becomes the refusal; a duplicate member name precedes all others.
+        let mut problem = document.duplicate().map(str::to_owned);
+        let mut note = |pointer: String| {
+            problem.get_or_insert(pointer);
         };
         let id = match (&self.id, signed.id) {
             (Some(id), _) => id.text(root).map_err(&mut note).ok(),
@@ -128,11 +128,11 @@ impl Webhook {
             provider: None,
             payload: Payload::Command(payload),
         };
-        Some(Decoded { event, refusal: lacking.map(Refusal::Malformed), time: signed.time })
+        Some(Decoded { event, refusal: problem.map(Refusal::Malformed), time: signed.time })
     }
 
-    /// The delivery's id behind the webhook's name, so that two providers don't share one; the hash of the body where
-    /// there is none, and of the id where that is too long.
+    /// Returns the webhook's name and the delivery's id, so that ids of two providers differ. Without an id it uses the
+    /// hash of the body, for a long id the hash of the id.
     fn event_id(&self, id: Option<String>, body: &[u8]) -> String {
         let id = match id {
             Some(id) if is_id(&format!("{}:{id}", self.name)) => id,

@@ -1,19 +1,20 @@
-//! Durable events a second of the SQLite store, beside a bare program that writes the same rows in the same batches.
+//! Measures durable events per second of the SQLite store, compared with plain statements for the same rows and
+//! batches.
 //!
 //! `cargo run --release -p host-store --example throughput --features testing -- FOLDER [EVENTS] [BATCH]`
 
 use extension_contract::{CatalogKey, Outcome, Payload, Reference, Row, RowKey, RowKind, Selection};
 use host_store::testing::samples;
 use host_store::{
-    Applied, Changes, Expected, InboxState, MemoryStore, Provenance, RowWrite, Run, SqliteStore, Standing, Store,
+    Applied, Changes, Expected, InboxProgress, InboxState, MemoryStore, Provenance, RowWrite, Run, SqliteStore, Store,
 };
 use std::time::{Duration, Instant};
 
 const BODY_BYTES: usize = 8 * 1024;
 const ACCOUNTS: u64 = 1000;
 
-/// What a paid invoice does: one read, then a subscription that is live, a ledger entry that refers to it, a fact, an
-/// effect, and the event itself in its final state.
+/// Returns the changes of a paid invoice: a live subscription, a ledger entry, a fact, an effect, and the event in its
+/// final state. Reads the account once.
 fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
     let scope = samples::scope(&format!("user:{}", n % ACCOUNTS));
     let key = RowKey::Subscription(format!("sub_{}", n % ACCOUNTS));
@@ -34,7 +35,7 @@ fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
     effect.payload = "{\"template\":\"receipt\",\"to\":\"account\"}".into();
     let mut new = samples::new_event(&format!("evt_{n}"));
     std::sync::Arc::make_mut(&mut new.event).payload = Payload::Provider(body.to_vec());
-    new.standing = Standing {
+    new.progress = InboxProgress {
         account: Some(scope.account.clone()),
         outcome: Some(Outcome::Applied),
         run: Some(Run {
@@ -43,7 +44,7 @@ fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
             error: None,
             provenance: Some(Provenance { catalog_hash: "5a".repeat(32), ..Provenance::default() }),
         }),
-        ..samples::standing(InboxState::Done)
+        ..samples::progress(InboxState::Done)
     };
     let mut changes = samples::changes(&scope, &new.event.id);
     changes.rows = vec![
@@ -61,7 +62,7 @@ fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
     changes
 }
 
-/// Decide and apply events in groups; returns the time, and the part of it until the changes were made.
+/// Decides and applies events in groups; returns the total time and the part spent on decisions.
 fn run(store: &mut dyn Store, events: u64, batch: u64) -> (Duration, Duration) {
     let body = format!("{{\"object\":\"{}\"}}", "x".repeat(BODY_BYTES - 13)).into_bytes();
     let mut catalog = samples::changes(&samples::scope("platform"), "catalog");
@@ -85,7 +86,7 @@ fn run(store: &mut dyn Store, events: u64, batch: u64) -> (Duration, Duration) {
     (begun.elapsed(), deciding)
 }
 
-/// The rows that the store has written, written again by plain statements in the same batches.
+/// Writes the store's rows again with plain statements in the same batches; returns the time.
 fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     let source = rusqlite::Connection::open(from).expect("opened");
     let target = rusqlite::Connection::open(to).expect("opened");
@@ -103,9 +104,9 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     }
     target.pragma_update(None, "cache_size", -16384).expect("set");
     type Row = Vec<rusqlite::types::Value>;
-    // In the order in which they were written, which decides how many pages a batch touches.
+    // In the original order, which determines how many pages a batch touches.
     let read = |table: &str, order: &str| -> (String, Vec<Row>) {
-        // The catalog is not written by the events.
+        // The events do not write the catalog.
         let shown = if table == "scopes" { "account <> 'platform'" } else { "true" };
         let sql = format!("SELECT * FROM {table} WHERE {shown} ORDER BY {order}");
         let mut statement = source.prepare(&sql).expect("prepared");
@@ -141,8 +142,8 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     begun.elapsed()
 }
 
-/// An account of so many settled rows: microseconds of an event that reads and writes two others of its rows, and of a
-/// question for a hundred of the rows that have another fingerprint.
+/// Measures an account with `count` settled rows: microseconds per event that reads and writes two other rows, and per
+/// query for a hundred outdated rows.
 fn with_rows(store: &mut dyn Store, count: usize) -> (f64, f64) {
     const EVENTS: u64 = 2000;
     let scope = samples::scope("user:0");
@@ -165,9 +166,9 @@ fn with_rows(store: &mut dyn Store, count: usize) -> (f64, f64) {
     for _ in 0..100 {
         assert_eq!(store.more(&scope, &outdated, 100).expect("read").len(), count.min(100));
     }
-    let asked = begun.elapsed();
+    let query = begun.elapsed();
     store.rollback().expect("rolled back");
-    (micros(event) / EVENTS as f64, micros(asked) / 100.0)
+    (micros(event) / EVENTS as f64, micros(query) / 100.0)
 }
 
 fn main() {
@@ -181,7 +182,7 @@ fn main() {
     let mut memory = MemoryStore::new();
     let (total, deciding) = run(&mut memory, events, batch);
     println!(
-        "memory: {} events/s, {:.2} us an event, {:.2} us of it to decide",
+        "memory: {} events/s, {:.2} us per event, {:.2} us of it for the decision",
         rate(total),
         each(total),
         each(deciding)
@@ -199,7 +200,7 @@ fn main() {
     let (total, deciding) = run(&mut sqlite, events, batch);
     drop(sqlite);
     println!(
-        "sqlite: {} events/s, {:.2} us an event, {:.2} us of it to decide",
+        "sqlite: {} events/s, {:.2} us per event, {:.2} us of it for the decision",
         rate(total),
         each(total),
         each(deciding)
@@ -208,12 +209,14 @@ fn main() {
     for count in [1, 100, 5000] {
         let memory = with_rows(&mut MemoryStore::new(), count);
         let sqlite = with_rows(&mut SqliteStore::open_in_memory().expect("opened"), count);
-        for (name, (event, asked)) in [("memory", memory), ("sqlite", sqlite)] {
-            println!("{name}, {count} settled rows: {event:.2} us an event, {asked:.1} us for a page of outdated ones");
+        for (name, (event, query)) in [("memory", memory), ("sqlite", sqlite)] {
+            println!(
+                "{name}, {count} settled rows: {event:.2} us per event, {query:.1} us for a page of outdated rows"
+            );
         }
     }
     println!(
-        "bare:   {} events/s, {:.2} us an event; ratio {:.2}",
+        "bare:   {} events/s, {:.2} us per event; ratio {:.2}",
         rate(bare),
         each(bare),
         bare.as_secs_f64() / total.as_secs_f64()

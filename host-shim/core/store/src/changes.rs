@@ -1,4 +1,4 @@
-//! What one event changed, applied whole or not at all, and what must still be so when it is.
+//! The changes of one event, which a store applies atomically, and the conditions under which it applies them.
 
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
 use crate::scope::Scope;
@@ -6,92 +6,92 @@ use extension_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey,
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// A row as an account holds it, with all that a change said of it.
+/// A row to write, with the metadata of the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowWrite {
-    /// Which row.
+    /// Key of the row.
     pub key: RowKey,
-    /// The row as it is now; none is gone, which only a record can be.
+    /// New content; none deletes the row, which only a record allows.
     pub row: Option<Row>,
-    /// `data-version` of the component that wrote it.
+    /// `data-version` of the component that wrote the row.
     pub data_version: u32,
-    /// Whether later events of the account need it.
+    /// Whether later events of the account need the row.
     pub live: bool,
-    /// What it refers to.
+    /// References of the row.
     pub references: Vec<Reference>,
-    /// What it was brought to.
+    /// Fingerprint of the state that the row was reconciled with.
     pub fingerprint: Option<String>,
 }
 
-/// What must still be so when a change is applied; what is none or not named is not looked at.
+/// The conditions under which a change is applied. Omitted ones are not checked.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Expected {
-    /// Revision of the account.
+    /// Expected revision of the account.
     pub account_revision: Option<u64>,
-    /// Revision of the catalog of the account's business and mode.
+    /// Expected revision of the catalog of the account's business and mode.
     pub catalog_revision: Option<u64>,
-    /// Claims by full key, as they were read.
+    /// Expected claims by full key, as they were read.
     pub claims: Vec<(String, Option<ClaimRow>)>,
 }
 
-/// The event's own row of the inbox.
+/// A change of the event's own inbox row.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "one stands in each change, most of them new events")]
+#[expect(clippy::large_enum_variant, reason = "each change has one, mostly of a new event")]
 pub enum InboxChange {
-    /// The event is new: it is written once, in the state that it has by now.
+    /// Inserts a new event in its current state.
     New(Box<NewInbox>),
-    /// It is there, and stands elsewhere now.
+    /// Updates the progress of a stored event.
     Move(InboxMove),
 }
 
-/// An event that the inbox has not seen.
+/// An event that is not yet in the inbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInbox {
-    /// The envelope; its account is set only if it is known without placing.
+    /// Envelope; its account is set only if it is known without placement.
     pub event: Arc<Event>,
-    /// Mode of the partition that it belongs to.
+    /// Mode of the event's partition.
     pub livemode: bool,
-    /// The bytes as they came; empty where the payload says all.
+    /// Bytes as received; empty if the payload is complete.
     pub raw: Arc<Vec<u8>>,
-    /// Where it stands.
-    pub standing: Standing,
+    /// Initial progress.
+    pub progress: InboxProgress,
 }
 
-/// A new standing of an event that is there.
+/// New progress of a stored event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InboxMove {
-    /// Which row.
+    /// Number of the inbox row.
     pub seq: u64,
-    /// Where it stands.
-    pub standing: Standing,
+    /// New progress.
+    pub progress: InboxProgress,
 }
 
-/// Where an event stands, and the run that brought it there.
+/// The changing part of an inbox row, and the run that produced it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
-    /// Account, once placed; none leaves the row's account as it is.
+pub struct InboxProgress {
+    /// Account of the event; none keeps the row's account.
     pub account: Option<Account>,
     /// State.
     pub state: InboxState,
-    /// Attempts that ended in an error.
+    /// Number of failed attempts.
     pub failures: u32,
-    /// The last error, for operators.
+    /// Last error, for operators.
     pub error: Option<String>,
     /// Outcome, if there is one.
     pub outcome: Option<Outcome>,
-    /// Full keys that wake it (see `Store::woken_by`); replaces what it waited for before.
-    /// Only a parked or deferred row waits.
+    /// Full keys that wake the row (see `Store::woken_by`); they replace the earlier ones.
+    /// Ignored unless the row is parked or deferred.
     pub waits_for: Vec<String>,
-    /// The run that ended so; none where the host moved the row by itself.
+    /// The run that ended in this state; none if the host itself changed the row.
     pub run: Option<Run>,
 }
 
 /// A change to the outbox.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EffectChange {
-    /// A new effect; its `seq` is given by the store.
+    /// Inserts a new effect; the store assigns its `seq`.
     Insert(Box<EffectRow>),
-    /// Another standing of a known one.
+    /// Updates a stored effect.
     Update {
         /// Key.
         key: String,
@@ -99,7 +99,7 @@ pub enum EffectChange {
         generation: u32,
         /// New state.
         state: EffectState,
-        /// Attempts begun.
+        /// Number of started attempts.
         attempts: u32,
         /// Earliest next attempt.
         due_at: Timestamp,
@@ -108,74 +108,74 @@ pub enum EffectChange {
     },
 }
 
-/// Everything that one event changed in its scope.
+/// All changes of one event in its scope.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Changes {
     /// Scope of all rows below; none if only the inbox row changes.
     pub scope: Option<Scope>,
-    /// Id of the event, written beside each fact.
+    /// Id of the event, stored with each fact.
     pub event_id: String,
     /// Rows, each key once.
     pub rows: Vec<RowWrite>,
     /// New facts.
     pub facts: BTreeSet<String>,
-    /// Claims by full key; none is removed.
+    /// Claims by full key; none removes the claim.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
-    /// Outbox, in the order of the requests.
+    /// Changes of the outbox, in the order of the requests.
     pub effects: Vec<EffectChange>,
-    /// Who is answered, and what: the last answer to each is kept, for who asks again.
+    /// Caller and its reply. The last reply to each caller is kept for repeated requests.
     pub reply: Option<(String, Reply)>,
     /// The event's own inbox row.
     pub inbox: Option<InboxChange>,
-    /// Erase what the scope's account said, after everything else of this change.
+    /// Erases personal data of the scope's account, after all other changes.
     ///
-    /// Events of the account that are done or dead lose their raw bytes, what their payload says beyond ids, amounts and
-    /// times, and the words of their errors; effects that have ended lose payload and context; answers go. Rows stay, and so does
-    /// what is not through yet: events that are pending, parked or deferred and effects that are open, which a later
-    /// erasure takes. Log entries are in no store.
+    /// Done and dead events of the account lose their raw bytes, their error texts, and their payload except ids,
+    /// amounts and times. Ended effects lose payload and context. Replies are deleted. Rows stay, and so do unfinished
+    /// events (pending, parked, deferred) and open effects, which a later erasure covers. Log entries are not in the
+    /// store.
     pub erase: bool,
-    /// What must still be so.
+    /// Conditions.
     pub expected: Expected,
 }
 
-/// What became of a change.
+/// The result of applying a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// It is in.
+    /// The change was applied.
     Done {
-        /// Number of the new inbox row, if there is one.
+        /// Number of the new inbox row, if any.
         seq: Option<u64>,
     },
-    /// Something is not as it was expected, or the new event is in already: nothing was changed.
+    /// A condition does not hold, or the inbox already has the new event: nothing was changed.
     Conflict,
 }
 
 impl Changes {
-    /// True if more than the inbox row changes.
+    /// Returns true if more than the inbox row changes.
     pub fn has_rows(&self) -> bool {
         self.decides() || !self.effects.is_empty() || self.reply.is_some() || self.erase
     }
 
-    /// True if the account is another afterwards: its revision rises. What becomes of an effect is not the account's, and
-    /// what is erased is nothing that an extension reads, so that no decision depends on it.
+    /// Returns true if the change raises the account's revision. Effects and erasures do not: no decision of an
+    /// extension depends on them.
     pub fn decides(&self) -> bool {
         !(self.rows.is_empty() && self.facts.is_empty() && self.claims.is_empty())
     }
 
-    /// Refuse what no store could keep, whatever is in it.
+    /// Refuses changes that are invalid for every store, whatever its content.
     pub(crate) fn check(&self) -> Stored<()> {
         let refuse = |text: String| Err(StoreError::Unavailable(text));
         let expects_revisions = self.expected.account_revision.is_some() || self.expected.catalog_revision.is_some();
         if self.scope.is_none() && (self.has_rows() || expects_revisions) {
-            return refuse("changes without a scope".into());
+            return refuse("changes of rows or expected revisions need a scope".into());
         }
         let mut keys = BTreeSet::new();
         for write in &self.rows {
             if !keys.insert(&write.key) {
-                return refuse(format!("`{}` is written twice by one change", write.key));
+                return refuse(format!("one change writes `{}` twice", write.key));
             }
             if !write.fits() {
-                return refuse(format!("what is written is no `{}`", write.key));
+                return refuse(format!("the row written to `{}` does not match the key", write.key));
             }
         }
         Ok(())
@@ -183,7 +183,7 @@ impl Changes {
 }
 
 impl RowWrite {
-    /// True if the row is the one that the key names.
+    /// Returns true if the row has the kind and id of the key.
     fn fits(&self) -> bool {
         match (&self.key, &self.row) {
             (RowKey::Record(_), None) => true,

@@ -1,10 +1,10 @@
-//! What an extension declares, ready to be looked up, with the configuration of one business.
+//! An index of an extension's declarations, with the configuration of one business.
 
 use crate::state::NotState;
 use extension_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Why a configuration is not the one that the extension declares.
+/// A mismatch between a configuration and the extension's declarations.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The manifest has no such key.
@@ -24,14 +24,14 @@ pub enum ConfigError {
     WrongType {
         /// The key.
         key: String,
-        /// The value; never a secret's.
+        /// The value; never that of a secret.
         value: String,
-        /// What was expected.
+        /// Description of the expected value.
         expected: &'static str,
     },
 }
 
-/// What an extension declared, ready to be looked up, and the configuration of one business.
+/// The declarations of an extension, indexed, and the configuration of one business.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Declared {
     collections: BTreeSet<String>,
@@ -41,8 +41,11 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Join declarations with the values given for them as text. A secret's value that is no reference
-    /// (`secret:…`) is replaced by the reference `secret:config/KEY`, so that it never reaches the extension.
+    /// Joins declarations with configuration values in text form. A secret that is not a reference (`secret:…`) is
+    /// replaced by the reference `secret:config/KEY`, so that it never reaches the extension.
+    ///
+    /// # Errors
+    /// Fails if a value is not declared, has another type than declared, or is required and missing.
     pub fn new(declarations: &Declarations, given: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         if let Some(key) = given.keys().find(|key| !declarations.config.iter().any(|decl| decl.key == **key)) {
             return Err(ConfigError::Undeclared { key: key.clone() });
@@ -64,43 +67,46 @@ impl Declared {
         })
     }
 
-    /// The same with what the manifest says is no state.
+    /// Sets the JSON members that the manifest excludes from the state.
     pub fn without_state(self, not_state: NotState) -> Self {
         Declared { not_state, ..self }
     }
 
-    /// What of the JSON in its rows is no state.
+    /// Returns the JSON members that are excluded from the state.
     pub fn not_state(&self) -> &NotState {
         &self.not_state
     }
 
-    /// Collections of records that the extension may write.
+    /// Returns the collections of records that the extension may write.
     pub fn collections(&self) -> &BTreeSet<String> {
         &self.collections
     }
 
-    /// Effect kinds for providers, each with its retry policy.
+    /// Returns the effect kinds for providers, each with its retry policy.
     pub fn effects(&self) -> &HashMap<String, RetryPolicy> {
         &self.effects
     }
 
-    /// Retry policy declared for an effect kind; none for kinds that the host handles itself.
+    /// Returns the declared retry policy of an effect kind; none for kinds that the host handles itself.
     pub fn retry(&self, kind: &str) -> Option<&RetryPolicy> {
         self.effects.get(kind)
     }
 
-    /// True for an effect kind that a provider carries out.
+    /// Returns true for an effect kind that a provider carries out.
     pub fn declares_effect(&self, kind: &str) -> bool {
         self.effects.contains_key(kind)
     }
 
-    /// The configuration, by key; none where an optional value is not set.
+    /// Returns the configuration by key; none for an optional value that is not set.
     pub fn config(&self) -> &BTreeMap<String, Option<ConfigValue>> {
         &self.config
     }
 }
 
-/// The value of a configuration key from its text; `key` names it in errors and in the reference of a secret.
+/// Parses the value of a configuration key. `key` is used in errors and in the reference of a secret.
+///
+/// # Errors
+/// Fails if the text is not a value of the type.
 pub fn parse_config(key: &str, value_type: ConfigType, text: &str) -> Result<ConfigValue, ConfigError> {
     let wrong = |expected| ConfigError::WrongType { key: key.to_owned(), value: text.to_owned(), expected };
     Ok(match value_type {

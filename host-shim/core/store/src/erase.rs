@@ -1,14 +1,14 @@
-//! What is left of an account's events and effects once it is erased, alike in every store.
+//! Erases the personal data in an account's events and effects, for every store.
 //!
-//! Ids, keys, kinds, codes, amounts and times stay; bodies, names and whatever else somebody wrote go.
+//! Ids, keys, kinds, codes, amounts and times stay; bodies, names and other free text are removed.
 
 use crate::rows::Run;
 use extension_contract::{Delivery, EffectReport, Outcome, Payload, Product, ProductValues, Refusal};
 
-/// What stands where a JSON object was.
+/// Replaces an erased JSON object.
 pub(crate) const NO_JSON: &str = "{}";
 
-/// Erase what an event said. It stays an event of the same variant, so that whoever reads the inbox can read it.
+/// Erases the payload of an event. The variant stays, so that the inbox stays readable.
 pub(crate) fn payload(payload: &mut Payload) {
     match payload {
         Payload::Provider(body) => *body = NO_JSON.into(),
@@ -33,19 +33,19 @@ fn product(product: &mut Product) {
     (*name, *description, *filters, *metadata) = (String::new(), String::new(), Vec::new(), NO_JSON.into());
 }
 
-/// Erase what an outcome quotes of the event: why a field was refused may repeat what was entered.
+/// Erases the messages of field errors in an outcome, which may quote the input.
 pub(crate) fn outcome(outcome: &mut Option<Outcome>) {
     if let Some(Outcome::Rejected(Refusal::Invalid(errors))) = outcome {
         errors.iter_mut().for_each(|error| error.message = String::new());
     }
 }
 
-/// Erase an error's text; that there was one stays.
+/// Erases the text of an error, if there is one.
 pub(crate) fn error(error: &mut Option<String>) {
     error.iter_mut().for_each(|text| *text = String::new());
 }
 
-/// Erase what a run tells in words, the names that it asked for among it. Its time, its hashes and its fuel stay.
+/// Erases the texts of a run and its claim answers, which contain names. Time, hashes and fuel stay.
 pub(crate) fn run(run: &mut Run) {
     outcome(&mut run.outcome);
     error(&mut run.error);

@@ -1,4 +1,4 @@
-//! A store that fails at a chosen write, or at its reads: for tests, and for who explores what a crash leaves.
+//! A store that fails at a chosen write, or at its reads. For tests and for the exploration of crashes.
 
 use crate::changes::{Applied, Changes};
 use crate::memory::MemoryStore;
@@ -11,25 +11,25 @@ use extension_contract::{
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// On which side of a write it fails.
+/// Whether a fault strikes before or after the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// Nothing was done.
+    /// The write was not done.
     Before,
-    /// It was done, and the caller is told that it failed.
+    /// The write was done, but the caller receives an error.
     After,
 }
 
-/// What follows a failure.
+/// The state of the store after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// The store is dead until it is opened again: a crash.
+    /// Every call fails until the store is opened again: a crash.
     Dead,
     /// The next call works.
     Alive,
 }
 
-/// A store with a fault in it. Clones share it; [`Faults::open`] gives what a host uses.
+/// A store with an injected fault. Clones share it; [`Faults::open`] returns the store for a host.
 ///
 /// Writes are `begin`, `apply` and `commit`, counted from 1 since the last [`Faults::fail_at`].
 #[derive(Clone)]
@@ -45,7 +45,7 @@ struct State {
 }
 
 impl Faults {
-    /// Wrap a store; without a fault at first.
+    /// Wraps a store, without a fault.
     pub fn new(store: Box<dyn Store>) -> Self {
         Faults(Arc::new(Mutex::new(State {
             store,
@@ -57,35 +57,39 @@ impl Faults {
         })))
     }
 
-    /// Fail at the `write`-th write from now.
+    /// Fails the `write`-th write from now.
     pub fn fail_at(&self, write: u64, moment: Moment, then: Then) {
         let mut state = self.state();
         state.writes = 0;
         state.fault = Some((write, moment, then));
     }
 
-    /// Let all further writes work.
+    /// Removes the fault.
     pub fn clear(&self) {
         self.state().fault = None;
     }
 
-    /// Let every read fail from now, or none; writes work as before.
+    /// Fails every read from now, or none. Does not affect writes.
     pub fn fail_reads(&self, fail: bool) {
         self.state().reads_fail = fail;
     }
 
-    /// Writes since the last [`Faults::fail_at`]: a run without a fault tells how many there are to fail at.
+    /// Returns the number of writes since the last [`Faults::fail_at`]. A run without a fault counts the writes to
+    /// fail.
     pub fn writes(&self) -> u64 {
         self.state().writes
     }
 
-    /// True once the fault struck.
+    /// Returns true after the fault struck.
     pub fn struck(&self) -> bool {
         let state = self.state();
         state.fault.is_some_and(|(at, ..)| state.writes >= at)
     }
 
-    /// Open the store, after a crash too: what was not committed is gone.
+    /// Opens the store, also after a crash. Uncommitted changes are rolled back.
+    ///
+    /// # Panics
+    /// If the wrapped store cannot roll back.
     pub fn open(&self) -> Box<dyn Store> {
         let mut state = self.state();
         state.dead = false;
@@ -97,8 +101,8 @@ impl Faults {
         Box::new(FaultStore(self.clone()))
     }
 
-    /// Open another store in its place, as a new process does after a kill: the same file once more, with what was
-    /// committed to it. The fault and the count of writes stay.
+    /// Replaces the store, as a new process does that opens the same file after a kill. The fault and the count of
+    /// writes stay.
     pub fn open_in_place(&self, store: Box<dyn Store>) -> Box<dyn Store> {
         let mut state = self.state();
         (state.store, state.in_group, state.dead) = (store, false, false);
@@ -107,7 +111,7 @@ impl Faults {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A test that panicked in between has failed already.
+        // A test that panicked while holding the lock has failed already.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,7 +135,7 @@ impl Faults {
 
 impl State {
     fn check_alive(&self) -> Stored<()> {
-        if self.dead { Err(StoreError::Unavailable("the store is dead since its fault".into())) } else { Ok(()) }
+        if self.dead { Err(StoreError::Unavailable("the store is closed after its fault".into())) } else { Ok(()) }
     }
 }
 
@@ -305,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn every_write_can_be_failed_at_and_a_crash_keeps_only_what_was_committed() {
+    fn every_write_can_fail_and_a_crash_keeps_only_committed_changes() {
         for write in 1..=4 {
             for moment in [Moment::Before, Moment::After] {
                 let faults = Faults::new(Box::new(MemoryStore::new()));
@@ -324,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn another_store_in_place_of_a_dead_one_has_its_own_rows_and_the_same_fault() {
+    fn a_replaced_store_has_its_own_rows_and_the_same_fault() {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         faults.fail_at(3, Moment::Before, Then::Dead);
         run(&mut *faults.open()).expect_err("the third write fails");

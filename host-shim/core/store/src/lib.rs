@@ -1,8 +1,8 @@
 //! State, inbox, outbox and claims: one trait, in memory and in SQLite.
 //!
-//! A [`Store`] keeps rows; it decides nothing. [`Store::open`] gives what an event needs in one read; what the event
-//! changed comes back as [`Changes`], which [`Store::apply`] writes whole if all that they were decided from still is
-//! as [`Expected`], or not at all.
+//! A [`Store`] keeps rows and decides nothing. [`Store::open`] reads everything that an event needs at once. The
+//! changes of the event return as [`Changes`], which [`Store::apply`] writes atomically, if the data that they were
+//! decided from still is as [`Expected`].
 
 mod changes;
 mod declared;
@@ -21,7 +21,9 @@ mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use changes::{Applied, Changes, EffectChange, Expected, InboxChange, InboxMove, NewInbox, RowWrite, Standing};
+pub use changes::{
+    Applied, Changes, EffectChange, Expected, InboxChange, InboxMove, InboxProgress, NewInbox, RowWrite,
+};
 pub use declared::{ConfigError, Declared, parse_config};
 pub use log::LogEntry;
 pub use memory::MemoryStore;

@@ -1,8 +1,8 @@
-//! What an extension tells its operators.
+//! Log entries of an extension, for operators.
 
 use extension_contract::LogLevel;
 
-/// An entry of the extension's log.
+/// A log entry of the extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry {
     /// Severity.

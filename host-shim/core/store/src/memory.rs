@@ -1,9 +1,9 @@
-//! The store in memory: for replay and tests. What it promises is the same as on disk, but for durability.
+//! The store in memory, for replay and tests. It has the guarantees of the store on disk, except durability.
 //!
-//! A fork is made at once: it shares everything with its origin, and either copies a part, an account's rows for
-//! example, when it first writes to it. The rows themselves are never copied. Persistent maps would spare that copy,
-//! but they cost every replay: rpds takes two to three times as long for a look-up by hash and eight for a scan, and the
-//! licence of imbl is none that `deny.toml` allows.
+//! A fork shares everything with its origin; each of them copies a part (an account's rows, for example) on its first
+//! write to it. The rows themselves are never copied. Persistent maps would avoid that copy, but slow every replay:
+//! rpds takes two to three times as long for a look-up by hash and eight for a scan, and `deny.toml` excludes imbl's
+//! licence.
 
 mod account;
 mod claims;
@@ -13,7 +13,7 @@ mod same;
 
 use crate::changes::{Applied, Changes, Expected, InboxChange};
 use crate::reach::{catalog_keys, reach};
-use crate::refusal::{Present, Unique, check};
+use crate::refusal::{Lookup, UniqueField, check};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
@@ -28,14 +28,14 @@ use outbox::{Outbox, OutboxUndo};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Rows in memory, with the indexes that the trait's questions need.
+/// A store in memory, with the indexes for the queries of [`Store`].
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     accounts: Arc<HashMap<Arc<Scope>, Arc<AccountRows>>>,
     claims: Arc<Claims>,
     outbox: Arc<Outbox>,
     inbox: Arc<Inbox>,
-    /// How to undo what the open group did, in the order in which it was done. Its room is kept from group to group.
+    /// Undo entries of the open group, in the order of its changes. The allocation is reused by the next group.
     journal: Vec<Undo>,
     in_group: bool,
 }
@@ -55,8 +55,8 @@ impl MemoryStore {
         Self::default()
     }
 
-    /// Another store with the same rows, at the cost of four pointers. What an open group has done so far is in it, and
-    /// no group is open in it.
+    /// Returns an independent store with the same rows, at the cost of four pointers. It includes the changes of an
+    /// open group, but has no open group itself.
     pub fn fork(&self) -> MemoryStore {
         MemoryStore {
             accounts: self.accounts.clone(),
@@ -80,8 +80,8 @@ impl MemoryStore {
         self.account(scope).map_or(0, |account| account.revision)
     }
 
-    /// True if everything still is as a change expects it.
-    fn holds(&self, changes: &Changes) -> bool {
+    /// Returns true if the conditions of a change hold.
+    fn conditions_hold(&self, changes: &Changes) -> bool {
         let Expected { account_revision, catalog_revision, claims } = &changes.expected;
         let at = |revision: &Option<u64>, scope: &dyn Fn(&Scope) -> u64| match (revision, &changes.scope) {
             (Some(revision), Some(of)) => *revision == scope(of),
@@ -90,7 +90,7 @@ impl MemoryStore {
         at(account_revision, &|scope| self.revision_of(scope))
             && at(catalog_revision, &|scope| self.revision_of(&scope.catalog()))
             && claims.iter().all(|(key, row)| self.claims.row(key) == row.as_ref())
-            && !matches!(&changes.inbox, Some(InboxChange::New(new)) if self.inbox.knows(new))
+            && !matches!(&changes.inbox, Some(InboxChange::New(new)) if self.inbox.contains(new))
     }
 
     fn end_group(&mut self) -> Stored<()> {
@@ -152,7 +152,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn begin(&mut self) -> Stored<()> {
         if self.in_group {
-            return Err(StoreError::Unavailable("a group is open already".into()));
+            return Err(StoreError::Unavailable("a group is already open".into()));
         }
         self.in_group = true;
         Ok(())
@@ -184,10 +184,10 @@ impl Store for MemoryStore {
 
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         changes.check()?;
-        if !self.holds(changes) {
+        if !self.conditions_hold(changes) {
             return Ok(Applied::Conflict);
         }
-        check(changes, &There { store: self, scope: changes.scope.as_ref() })?;
+        check(changes, &ScopeLookup { store: self, scope: changes.scope.as_ref() })?;
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
             self.apply_rows(scope, changes);
         }
@@ -203,7 +203,7 @@ impl Store for MemoryStore {
         let account = self.account(scope).unwrap_or(&new);
         let rows = reach(account, account.live(), named)?;
         let catalog = self.catalog(&scope.partition());
-        let references = rows.values().flat_map(|held| &held.references);
+        let references = rows.values().flat_map(|entry| &entry.references);
         let keys = catalog_keys(named.iter().chain(references));
         Ok(OpenedRows {
             account_revision: account.revision,
@@ -211,7 +211,7 @@ impl Store for MemoryStore {
             catalog: catalog.map_or_else(Vec::new, |catalog| {
                 keys.into_iter().filter_map(|key| catalog_row(catalog, key)).collect()
             }),
-            rows: rows.into_values().map(|held| held.stored.clone()).collect(),
+            rows: rows.into_values().map(|entry| entry.stored.clone()).collect(),
             facts: facts.iter().map(|fact| account.facts.contains_key(fact.as_str())).collect(),
         })
     }
@@ -379,20 +379,20 @@ impl Store for MemoryStore {
     }
 }
 
-/// What is there, of a scope if the change has one.
-struct There<'a> {
+/// Look-ups in the scope of a change, if it has one.
+struct ScopeLookup<'a> {
     store: &'a MemoryStore,
     scope: Option<&'a Scope>,
 }
 
-impl There<'_> {
+impl ScopeLookup<'_> {
     fn account(&self) -> Option<&AccountRows> {
         self.scope.and_then(|scope| self.store.account(scope))
     }
 }
 
-impl Present for There<'_> {
-    fn purchase(&self, unique: Unique, value: &str) -> Stored<Option<RowKey>> {
+impl Lookup for ScopeLookup<'_> {
+    fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>> {
         Ok(self.account().and_then(|account| account.purchase(unique, value)))
     }
 
@@ -405,7 +405,7 @@ impl Present for There<'_> {
     }
 
     fn event(&self, seq: u64) -> Stored<bool> {
-        Ok(self.store.inbox.has(seq))
+        Ok(self.store.inbox.has_row(seq))
     }
 }
 

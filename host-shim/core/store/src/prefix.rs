@@ -1,10 +1,10 @@
 //! Ranges of ids that begin with a prefix, in byte order.
 
-/// The smallest text after all texts that begin with a prefix; none if there is no such text.
+/// Returns the smallest text that is greater than all texts with a prefix, if there is one.
 pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
-        // The range of `char` steps over the surrogates, as the byte order of UTF-8 does.
+        // A range of `char` skips the surrogates, as the byte order of UTF-8 does.
         if let Some(next) = (last..=char::MAX).nth(1) {
             end.push(next);
             return Some(end);
@@ -13,7 +13,7 @@ pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
     None
 }
 
-/// Bounds of a scan: from the first, inclusive, to before the second; none is open.
+/// Returns the bounds of a scan: the first inclusive, the second exclusive or open.
 pub(crate) fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
     let end = prefix_end(prefix);
     match after {
@@ -23,7 +23,7 @@ pub(crate) fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -
             (prefix.to_owned(), Some(before))
         }
         Some(after) if after < prefix => (prefix.to_owned(), end),
-        // Nothing lies between a text and the same with a zero byte behind it.
+        // A text followed by a zero byte is the next text in byte order.
         Some(after) => (format!("{after}\0"), end),
     }
 }
@@ -35,13 +35,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_end_of_a_prefix_is_after_all_that_begin_with_it(prefix in "[a\u{d7ff}\u{10ffff}]{0,3}", rest in "\\PC{0,3}") {
+        fn prefix_end_follows_every_text_with_the_prefix(prefix in "[a\u{d7ff}\u{10ffff}]{0,3}", rest in "\\PC{0,3}") {
             let text = format!("{prefix}{rest}");
             prop_assert!(prefix_end(&prefix).is_none_or(|end| text < end && prefix < end));
         }
 
         #[test]
-        fn bounds_hold_what_begins_with_the_prefix_beyond_after(
+        fn scan_bounds_include_exactly_the_ids_with_the_prefix_after_the_start(
             prefix in "[ab]{0,2}", id in "[ab\u{10ffff}]{0,4}", after in "[ab]{0,4}", descending: bool
         ) {
             let (from, to) = scan_bounds(&prefix, descending, Some(&after));

@@ -1,73 +1,74 @@
-//! What refuses a change, for every store alike: asked before the first row is touched, so that nothing is ever undone.
+//! Checks whether a change violates a constraint, for every store. A store checks before its first write, so that a
+//! refusal has nothing to undo.
 
 use crate::changes::{Changes, EffectChange, InboxChange};
 use extension_contract::{Purchase, Row, RowKey, StoreError, Stored};
 use std::collections::BTreeSet;
 
-/// A field that only one purchase of an account may have.
+/// A field whose value is unique among the purchases of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unique {
+pub(crate) enum UniqueField {
     Session,
     PaymentIntent,
 }
 
-impl Unique {
-    /// Every one of them, in the order of their numbers.
-    pub(crate) const ALL: [Unique; 2] = [Unique::Session, Unique::PaymentIntent];
+impl UniqueField {
+    /// All fields, in order of their discriminants.
+    pub(crate) const ALL: [UniqueField; 2] = [UniqueField::Session, UniqueField::PaymentIntent];
 
     fn index(self) -> &'static str {
         match self {
-            Unique::Session => "purchase.session",
-            Unique::PaymentIntent => "purchase.payment-intent",
+            UniqueField::Session => "purchase.session",
+            UniqueField::PaymentIntent => "purchase.payment-intent",
         }
     }
 
-    /// What a purchase has in the field.
+    /// Returns the value of the field in a purchase.
     pub(crate) fn of(self, row: &Purchase) -> Option<&String> {
         match self {
-            Unique::Session => row.values.session_id.as_ref(),
-            Unique::PaymentIntent => row.values.payment_intent_id.as_ref(),
+            UniqueField::Session => row.values.session_id.as_ref(),
+            UniqueField::PaymentIntent => row.values.payment_intent_id.as_ref(),
         }
     }
 }
 
-/// What is there, of the scope of a change.
-pub(crate) trait Present {
-    /// The purchase that has a value in a unique field.
-    fn purchase(&self, unique: Unique, value: &str) -> Stored<Option<RowKey>>;
-    /// Whether a fact is noted.
+/// Looks up existing rows in the scope of a change.
+pub(crate) trait Lookup {
+    /// Returns the purchase with a value in a unique field.
+    fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>>;
+    /// Returns whether the scope has a fact.
     fn fact(&self, fact: &str) -> Stored<bool>;
-    /// Whether a generation of an effect was asked for.
+    /// Returns whether a generation of an effect exists.
     fn effect(&self, key: &str, generation: u32) -> Stored<bool>;
-    /// Whether the inbox has a row.
+    /// Returns whether the inbox has a row.
     fn event(&self, seq: u64) -> Stored<bool>;
 }
 
-/// Refuse a change that takes what another row has, or changes what is not there.
-pub(crate) fn check(changes: &Changes, present: &impl Present) -> Stored<()> {
-    check_purchases(changes, present, Unique::Session)?;
-    check_purchases(changes, present, Unique::PaymentIntent)?;
+/// Refuses a change that takes a unique value of another row, or updates a missing row.
+pub(crate) fn check(changes: &Changes, existing: &impl Lookup) -> Stored<()> {
+    check_purchases(changes, existing, UniqueField::Session)?;
+    check_purchases(changes, existing, UniqueField::PaymentIntent)?;
     for fact in &changes.facts {
-        if present.fact(fact)? {
+        if existing.fact(fact)? {
             return Err(StoreError::Taken("fact".to_owned()));
         }
     }
-    check_effects(&changes.effects, present)?;
+    check_effects(&changes.effects, existing)?;
     match &changes.inbox {
-        Some(InboxChange::Move(change)) if !present.event(change.seq)? => {
+        Some(InboxChange::Move(change)) if !existing.event(change.seq)? => {
             Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)))
         }
         _ => Ok(()),
     }
 }
 
-fn check_purchases(changes: &Changes, present: &impl Present, unique: Unique) -> Stored<()> {
+fn check_purchases(changes: &Changes, existing: &impl Lookup, unique: UniqueField) -> Stored<()> {
     let mut seen = BTreeSet::new();
     for write in &changes.rows {
         let Some(Row::Purchase(row)) = &write.row else { continue };
         let Some(value) = unique.of(row) else { continue };
-        // A row that is replaced by the same change gives up its old value.
-        let other = present.purchase(unique, value)?;
+        // A row that the same change replaces releases its old value.
+        let other = existing.purchase(unique, value)?;
         let taken = other.is_some_and(|other| changes.rows.iter().all(|write| write.key != other));
         if taken || !seen.insert(value) {
             return Err(StoreError::Taken(unique.index().to_owned()));
@@ -76,23 +77,23 @@ fn check_purchases(changes: &Changes, present: &impl Present, unique: Unique) ->
     Ok(())
 }
 
-fn check_effects(changes: &[EffectChange], present: &impl Present) -> Stored<()> {
+fn check_effects(changes: &[EffectChange], existing: &impl Lookup) -> Stored<()> {
     for (at, change) in changes.iter().enumerate() {
-        let is_there = |key: &str, generation: u32| -> Stored<bool> {
+        let exists = |key: &str, generation: u32| -> Stored<bool> {
             let inserted = changes[..at].iter().any(|change| {
                 matches!(change, EffectChange::Insert(row)
                     if row.effect.key == key && row.effect.generation == generation)
             });
-            Ok(inserted || present.effect(key, generation)?)
+            Ok(inserted || existing.effect(key, generation)?)
         };
         match change {
             EffectChange::Insert(row) => {
-                if is_there(&row.effect.key, row.effect.generation)? {
+                if exists(&row.effect.key, row.effect.generation)? {
                     return Err(StoreError::Taken("effect.generation".to_owned()));
                 }
             }
             EffectChange::Update { key, generation, .. } => {
-                if !is_there(key, *generation)? {
+                if !exists(key, *generation)? {
                     return Err(StoreError::Unavailable(format!("no effect `{key}` of generation {generation}")));
                 }
             }

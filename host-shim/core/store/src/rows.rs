@@ -1,9 +1,9 @@
-//! The host's own rows: inbox, outbox and claims. What the extension sees is in `extension-contract`.
+//! The host's own rows: inbox, outbox and claims. The rows of the extension are defined in `extension-contract`.
 
 use crate::scope::Scope;
 use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
 
-/// What [`Store::open`](crate::Store::open) reads at once.
+/// The result of [`Store::open`](crate::Store::open).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct OpenedRows {
     /// Revision of the account, 0 for a new one.
@@ -14,70 +14,70 @@ pub struct OpenedRows {
     pub rows: Vec<StoredRow>,
     /// Products and prices of the catalog in order of their keys.
     pub catalog: Vec<CatalogRow>,
-    /// Whether each fact that was asked for is noted, in the order of the question.
+    /// For each requested fact, in order, whether the scope has it.
     pub facts: Vec<bool>,
 }
 
-/// Effect kind of a timer: it comes back as an event at its not-before time.
+/// Effect kind of a timer: it returns as an event at its not-before time.
 pub const TIMER: &str = "timer.at";
-/// Effect kind of a message: it arrives once at the account in `to`.
+/// Effect kind of a message: it is delivered once to the account in `to`.
 pub const MESSAGE: &str = "account.send";
-/// Kind of the effects that come in as an event of the provider, whosever it is.
+/// Effect kind that enters the inbox as an event of the provider, for any account.
 pub const PROVIDER_EVENT: &str = "provider.event";
-/// Kind of the effects by which an account is erased: see [`Changes::erase`](crate::Changes::erase).
+/// Effect kind that erases an account: see [`Changes::erase`](crate::Changes::erase).
 pub const ERASE: &str = "account.erase";
-/// Kinds that the host carries out itself: no extension declares them, and no provider is called.
+/// Effect kinds that the host carries out itself: no extension declares them, and no provider is called.
 pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
 
-/// Where an event stands.
+/// The state of an event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum InboxState {
-    /// Stored, without an outcome; tried again at `not_before` (milliseconds since the epoch).
+    /// Stored, without an outcome; tried at `not_before`.
     Pending {
-        /// Earliest next attempt.
+        /// Earliest next attempt, in milliseconds since the epoch.
         not_before: Timestamp,
     },
-    /// No account is known; it waits for one of its claim keys.
+    /// Its account is unknown; it waits for one of its claim keys.
     Parked {
-        /// When it began to wait.
+        /// Start of the wait.
         since: Timestamp,
     },
-    /// It ran and waits for a claim, a fact or an effect.
+    /// It ran, and waits for a claim, a fact or an effect.
     Deferred {
-        /// When it began to wait.
+        /// Start of the wait.
         since: Timestamp,
     },
     /// It has a final outcome.
     Done,
-    /// It failed too often; an operator must look.
+    /// It failed too often; an operator must act.
     Dead,
 }
 
-/// How an outcome came about: enough to compare a later run with.
+/// The inputs that produced an outcome, for comparison with a later run.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Provenance {
     /// SHA-256 of catalog and configuration, hex.
     pub catalog_hash: String,
     /// SHA-256 of the component, hex; `native` for the library.
     pub component_hash: String,
-    /// Answers of `claims.take` in order, as text.
+    /// Results of `claims.take` in order, as text.
     pub claim_answers: String,
     /// Fuel used.
     pub fuel: u64,
-    /// SHA-256 over the effects that were asked for, hex.
+    /// SHA-256 of the requested effects, hex.
     pub effects_hash: String,
 }
 
-/// One run of an event: none is ever overwritten, but by an erasure.
+/// One run of an event. Only an erasure overwrites it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
-    /// When it ran.
+    /// Time of the run.
     pub at: Timestamp,
     /// Outcome; none if it failed.
     pub outcome: Option<Outcome>,
-    /// Why it failed.
+    /// Error, if it failed.
     pub error: Option<String>,
-    /// How the outcome came about; none if it failed or the host decided by itself.
+    /// Provenance of the outcome; none if the run failed or the host itself decided.
     pub provenance: Option<Provenance>,
 }
 
@@ -86,47 +86,47 @@ pub struct Run {
 pub struct InboxRow {
     /// Order of acceptance, from 1.
     pub seq: u64,
-    /// The envelope, with its account once it is placed.
+    /// Envelope; it has an account once the event is placed.
     pub event: Event,
-    /// Mode of the partition that it belongs to.
+    /// Mode of the event's partition.
     pub livemode: bool,
-    /// The bytes as they came.
+    /// Bytes as received.
     pub raw: Vec<u8>,
-    /// Where it stands.
+    /// State.
     pub state: InboxState,
-    /// Attempts that ended in an error.
+    /// Number of failed attempts.
     pub failures: u32,
-    /// The last error, for operators.
+    /// Last error, for operators.
     pub error: Option<String>,
-    /// The last outcome.
+    /// Last outcome.
     pub outcome: Option<Outcome>,
-    /// How the last run came about; see [`Store::runs`](crate::Store::runs) for all of them.
+    /// Provenance of the last run; [`Store::runs`](crate::Store::runs) returns all runs.
     pub provenance: Option<Provenance>,
-    /// True once its account was erased: nothing can be decided by it any more, or compared with it.
+    /// True after its account was erased: it can no longer be run or compared.
     pub erased: bool,
 }
 
-/// Where an effect stands.
+/// The state of an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum EffectState {
-    /// Not begun, or waiting for its next attempt.
+    /// Not started, or waiting for its next attempt.
     Queued,
-    /// An attempt was begun; after a crash it is begun again under the same key.
+    /// An attempt was started; after a crash it is started again under the same key.
     Running,
     /// Its result is in the inbox.
     Finished,
-    /// Cancelled, or replaced by a newer generation before it began.
+    /// Cancelled, or replaced by a newer generation before it started.
     Cancelled,
 }
 
-/// Who carries an effect out, and until when.
+/// A lease on an effect.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Lease {
-    /// The fencing number: a higher one replaces a lower one, whose answer then comes late. 0 before the first.
+    /// Fencing number: a higher lease replaces a lower one, whose result is then late. 0 before the first lease.
     pub number: u64,
-    /// When it runs out, or when what is in progress is looked at, milliseconds since the epoch; none if it is silent.
+    /// Expiry, or the next progress check of running work, in milliseconds since the epoch; none if neither applies.
     pub until: Option<Timestamp>,
-    /// What the provider finds its work in progress again by.
+    /// The provider's token for its work in progress.
     pub token: Option<String>,
 }
 
@@ -135,42 +135,42 @@ pub struct Lease {
 pub struct EffectRow {
     /// Order of the request within the store, from 1.
     pub seq: u64,
-    /// Who asked.
+    /// Scope that requested the effect.
     pub scope: Scope,
-    /// What was asked.
+    /// The requested effect.
     pub effect: Effect,
-    /// Where it stands.
+    /// State.
     pub state: EffectState,
-    /// Attempts that were begun.
+    /// Number of started attempts.
     pub attempts: u32,
     /// Earliest next attempt: the effect's own not-before, later the backoff.
     pub due_at: Timestamp,
-    /// When it was asked for.
+    /// Time of the request.
     pub created_at: Timestamp,
-    /// Id of the event that asked for it.
+    /// Id of the event that requested it.
     pub caused_by: String,
-    /// Its last lease.
+    /// Last lease.
     pub lease: Lease,
-    /// True once its account was erased: what was asked is not known any more.
+    /// True after its account was erased: payload and context are gone.
     pub erased: bool,
 }
 
-/// A claim on a name. A row without holder is a block.
+/// A claim on a name. A row without a holder is a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRow {
-    /// Who holds it.
+    /// Account that holds it.
     pub holder: Option<Account>,
-    /// Until when; none for good. Judged by event time.
+    /// Expiry, by event time; none if it does not expire.
     pub until: Option<Timestamp>,
-    /// Nobody may take it before.
+    /// Earliest time at which it may be taken.
     pub blocked_until: Option<Timestamp>,
 }
 
-/// An open timer as it stands in the state.
+/// An open timer in the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimerRow {
-    /// Its key.
+    /// Key.
     pub key: String,
-    /// When it is due.
+    /// Due time.
     pub due_at: Timestamp,
 }

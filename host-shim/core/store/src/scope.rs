@@ -1,8 +1,8 @@
-//! Whose rows are meant: a business in a mode, and an account of it.
+//! The owner of rows: a business in a mode (partition), and an account of it (scope).
 
 use extension_contract::Account;
 
-/// One business in one mode. It has a catalog, claims and queues of its own.
+/// One business in one mode, with its own catalog, claims and queues.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Partition {
     /// The business whose catalog and configuration apply, for example `solobase`.
@@ -12,18 +12,18 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The scope of an account in this business and mode.
+    /// Returns the scope of an account in this business and mode.
     pub fn scope(&self, account: Account) -> Scope {
         Scope { business: self.business.clone(), livemode: self.livemode, account }
     }
 
-    /// Text that names the partition in keys: `business/mode`.
+    /// Returns the name of the partition in keys: `business/mode`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.business, mode(self.livemode))
     }
 }
 
-/// One account of one business in one mode. Rows of two scopes never meet; only claims are shared, within a partition.
+/// One account of one business in one mode. Scopes share no rows; only claims are shared, within a partition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// The business whose catalog and configuration apply, for example `solobase`.
@@ -35,28 +35,28 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// The scope of `account` in the business and mode of this one.
+    /// Returns the scope of another account in the same business and mode.
     pub fn with_account(&self, account: Account) -> Self {
         Scope { business: self.business.clone(), livemode: self.livemode, account }
     }
 
-    /// The scope that owns the catalog of this one.
+    /// Returns the scope that owns the catalog.
     pub fn catalog(&self) -> Self {
         self.with_account(Account::Platform)
     }
 
-    /// The business and mode.
+    /// Returns the business and mode.
     pub fn partition(&self) -> Partition {
         Partition { business: self.business.clone(), livemode: self.livemode }
     }
 
-    /// Text that names the scope in keys: `business/mode/account`.
+    /// Returns the name of the scope in keys: `business/mode/account`.
     pub fn name(&self) -> String {
         format!("{}/{}/{}", self.business, mode(self.livemode), self.account)
     }
 
-    /// Prefix of the claim keys of this business and mode: `business/mode`. The full key is
-    /// `business/mode/connected-account/kind:id`, the connected account empty for the platform's own.
+    /// Returns the prefix of the claim keys of this business and mode: `business/mode`. A full key is
+    /// `business/mode/connected-account/kind:id`; the connected account is empty for the platform's own claims.
     pub fn claim_space(&self) -> String {
         format!("{}/{}", self.business, mode(self.livemode))
     }

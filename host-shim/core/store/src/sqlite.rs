@@ -1,8 +1,8 @@
 //! The store in SQLite: one file, one writing connection, durable when a group is committed.
 //!
-//! Rows are typed columns; what only the extension reads stays the text that it wrote, and bytes stay bytes, so that
-//! nothing is encoded twice. Statements are prepared once. All live rows of an account come by one statement; what is
-//! written costs a statement a row, and no savepoint.
+//! Rows are typed columns. Data that only the extension reads stays the text or bytes that it wrote, so that nothing is
+//! encoded twice. Statements are prepared once. One statement reads all live rows of an account; a write takes one
+//! statement per row and no savepoint.
 
 mod apply;
 mod catalog;
@@ -22,8 +22,8 @@ use crate::reach::{Rows, catalog_keys};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
-use catalog::Catalog;
-use claims::Claims;
+use catalog::CatalogCache;
+use claims::ClaimCache;
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
     Stored, StoredRow, Timestamp,
@@ -31,60 +31,61 @@ use extension_contract::{
 use graph::AccountGraph;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
-use scopes::{Known, Scopes};
+use scopes::{ScopeCache, ScopeRow};
 use std::cell::Cell;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// How long to wait for another process that writes.
+/// Longest wait for another writing process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Statements that stay prepared: more than there are, so that none is ever prepared twice.
+/// Capacity of the statement cache: more than there are statements, so that none is prepared twice.
 const STATEMENTS_MAX: usize = 128;
-/// Page cache in KiB: bounds the memory of a host at rest, whatever the size of the file.
+/// Page cache in KiB: bounds the memory of an idle host, whatever the size of the file.
 const CACHE_KIB: i64 = 16 * 1024;
-/// Pages in the write-ahead log before they go to the file (16 MiB): fewer, larger checkpoints.
+/// Pages in the write-ahead log before a checkpoint (16 MiB): fewer, larger checkpoints.
 const CHECKPOINT_PAGES: i64 = 4096;
-/// Size to which the write-ahead log is cut after a checkpoint.
+/// Size to which the write-ahead log is truncated after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
-/// What a commit waits for.
+/// The durability that a commit waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Synchronous {
-    /// The disk: what was committed outlives a power failure.
+    /// Waits for the disk: committed data survives a power failure.
     #[default]
     Full,
-    /// The operating system: it outlives the process, but the last groups may be lost with the machine.
+    /// Waits for the operating system: committed data survives the process, but a failing machine may lose the last
+    /// groups.
     Normal,
 }
 
-/// Why a file cannot be used as a store.
+/// The reason why a file cannot be used as a store.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// It could not be made or opened.
+    /// The file could not be created or opened.
     #[error("cannot open {path}: {error}")]
     Io {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         error: io::Error,
     },
-    /// It was written by a newer version of this program.
-    #[error("schema version {found} is newer than the newest known one, {known}")]
+    /// The file was written by a newer version of this program.
+    #[error("schema version {found} is newer than the newest supported version {known}")]
     TooNew {
         /// The file's `user_version`.
         found: i64,
-        /// The newest that this program knows.
+        /// Newest version that this program supports.
         known: usize,
     },
-    /// It is a database, but not one of ours.
-    #[error("a foreign database: {tables} tables and indexes without a schema version")]
+    /// The file is a database of another program.
+    #[error("a database of another program: it has {tables} tables and indexes, but no schema version")]
     Foreign {
         /// Entries of its schema.
         tables: i64,
     },
-    /// SQLite said no.
+    /// SQLite failed.
     #[error("sqlite: {0}")]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -92,32 +93,41 @@ pub enum OpenError {
 /// A store in SQLite. One process may write at a time; others may read.
 pub struct SqliteStore {
     connection: Connection,
-    scopes: Scopes,
-    catalog: Catalog,
-    claims: Claims,
+    scopes: ScopeCache,
+    catalog: CatalogCache,
+    claims: ClaimCache,
     /// SQLite's counter of changes by other connections when the group began.
     seen_changes: i64,
     in_group: bool,
-    /// True once a change of the open group was written in part.
+    /// True after a change of the open group was written only in part.
     is_broken: bool,
-    /// True if the write-ahead log may still hold what was erased.
+    /// True if the write-ahead log may still contain erased data.
     erased: Cell<bool>,
 }
 
 impl SqliteStore {
-    /// Open or make a file; a new one can be read by its owner only.
+    /// Opens or creates a file. Only its owner may read a new file.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be opened, belongs to another program or to a newer version, or SQLite fails.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         Self::open_with(path, Synchronous::Full)
     }
 
-    /// The same, with a choice of what a commit waits for.
+    /// Opens or creates a file, with a choice of durability.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`].
     pub fn open_with(path: impl AsRef<Path>, synchronous: Synchronous) -> Result<Self, OpenError> {
         let path = path.as_ref();
         create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
         Self::prepare(Connection::open(path)?, synchronous)
     }
 
-    /// A store that ends with the process.
+    /// Opens a store in memory.
+    ///
+    /// # Errors
+    /// Fails if SQLite fails.
     pub fn open_in_memory() -> Result<Self, OpenError> {
         Self::prepare(Connection::open_in_memory()?, Synchronous::Normal)
     }
@@ -125,9 +135,9 @@ impl SqliteStore {
     fn prepare(mut connection: Connection, synchronous: Synchronous) -> Result<Self, OpenError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        // Else SQLite prepares a statement anew for each value that could make a partial index apply.
+        // Otherwise SQLite prepares a statement again for each value that could make a partial index apply.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // Before the mode of the journal, since that writes to a file which may not be ours.
+        // Before the journal mode, which writes to a file that may belong to another program.
         schema::migrate(&mut connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         let synchronous = match synchronous {
@@ -137,17 +147,17 @@ impl SqliteStore {
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
-        // What is deleted or written anew is overwritten with zeros, so that what an erasure takes is not in the file any
-        // more. Where SQLite moved rows between pages it may leave a copy in the unused part of one; the tables that
-        // hold what somebody wrote to us, `events` and `effect_texts`, only grow at their end, so that none of theirs move.
+        // SQLite overwrites deleted data with zeros, so that erased data leaves the file. When SQLite moves rows
+        // between pages, it may leave a copy in the unused part of a page. Rows of the tables with personal data,
+        // `events` and `effect_texts`, never move, because these tables only grow at their end.
         connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
         Ok(SqliteStore {
             connection,
-            scopes: Scopes::default(),
-            catalog: Catalog::default(),
-            claims: Claims::default(),
+            scopes: ScopeCache::default(),
+            catalog: CatalogCache::default(),
+            claims: ClaimCache::default(),
             seen_changes: -1,
             in_group: false,
             is_broken: false,
@@ -160,7 +170,7 @@ impl SqliteStore {
         &self.connection
     }
 
-    /// What SQLite did for questions about outdated rows since the last call, in steps of its machine.
+    /// Returns the steps of SQLite's virtual machine for queries of outdated rows since the last call.
     #[cfg(test)]
     pub(crate) fn steps_of_outdated(&self, kind: &RowKind) -> i32 {
         rows::steps_of_outdated(&self.connection, kind).expect("prepared")
@@ -177,7 +187,7 @@ impl SqliteStore {
         match changes {
             Ok(changes) if changes == self.seen_changes => {}
             Ok(changes) => {
-                self.forget();
+                self.clear_caches();
                 self.seen_changes = changes;
             }
             Err(error) => {
@@ -189,48 +199,48 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Empty the write-ahead log, which holds pages as they were before something was erased. While somebody reads an older
-    /// state that can't be done: the next commit tries again, and the last one who closes the file deletes the log.
+    /// Empties the write-ahead log, which holds pages from before an erasure. This fails while another connection reads
+    /// an older state. Then the next commit tries again, and the last connection to close deletes the log.
     fn empty_log(&self) {
         let is_busy = || -> Result<bool, rusqlite::Error> {
             self.connection.busy_timeout(Duration::ZERO)?;
             self.connection.prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")?.query_row([], |row| row.get(0))
         };
-        // What was committed stays committed, whatever becomes of this.
+        // The commit is already durable, so an error here is not reported.
         self.erased.set(is_busy().unwrap_or(true));
         let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
     }
 
-    /// Forget what was read: somebody else changed it, or what changed it was thrown away.
-    fn forget(&self) {
-        self.scopes.forget();
-        self.catalog.forget();
-        self.claims.forget();
+    /// Clears the caches: another process changed the rows, or a change was rolled back.
+    fn clear_caches(&self) {
+        self.scopes.clear();
+        self.catalog.clear();
+        self.claims.clear();
     }
 
     fn claim(&self, key: &str) -> Stored<Option<ClaimRow>> {
         self.claims.find(&self.connection, key, self.in_group).map_err(unavailable)
     }
 
-    /// Throw the open group away.
+    /// Discards the open group.
     fn end_group(&mut self) -> Stored<()> {
-        self.forget();
+        self.clear_caches();
         self.in_group = false;
         self.is_broken = false;
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK").map_err(unavailable) }
     }
 
-    /// A group of which a part was lost, or that SQLite itself threw away, as it does when the disk is full, must not go
-    /// on as if it were whole.
+    /// Fails if the open group is incomplete: a write failed half-way, or SQLite itself rolled it back, for example
+    /// because the disk is full.
     fn check_group(&self) -> Stored<()> {
         if self.in_group && (self.is_broken || self.connection.is_autocommit()) {
-            return Err(StoreError::Unavailable("the group is lost by an earlier error".into()));
+            return Err(StoreError::Unavailable("the open group is incomplete after an earlier error".into()));
         }
         Ok(())
     }
 
-    /// Write a change in the open group. What refuses it is told before anything is written; a write that fails all the
-    /// same leaves a part of the change behind, so that the group can only be thrown away.
+    /// Writes a change in the open group. Refusals are found before the first write. If a write itself fails, a part of
+    /// the change remains, so that the group can only be discarded.
     fn apply_in_group(&mut self, changes: &Changes) -> Stored<Applied> {
         if !self.may_apply(changes)? {
             return Ok(Applied::Conflict);
@@ -238,35 +248,35 @@ impl SqliteStore {
         self.write_all(changes).inspect_err(|_| self.is_broken = true)
     }
 
-    /// Read several rows as of one moment.
+    /// Reads several rows from one snapshot.
     fn read<T>(&self, body: impl FnOnce(&Self) -> Stored<T>) -> Stored<T> {
         if self.in_group {
             return body(self);
         }
         self.run("SAVEPOINT snapshot").map_err(unavailable)?;
         let answer = body(self);
-        // Nothing was written, so either end is as good.
+        // Nothing was written, so that releasing and rolling back are equivalent.
         self.run("RELEASE snapshot").map_err(unavailable)?;
         answer
     }
 
-    fn known_scope(&self, scope: &Scope) -> Stored<Option<Known>> {
+    fn find_scope(&self, scope: &Scope) -> Stored<Option<ScopeRow>> {
         self.scopes.find(&self.connection, scope, self.in_group).map_err(unavailable)
     }
 
-    /// Read rows of a scope, if there is such a scope.
+    /// Reads rows of a scope; returns the default if the scope does not exist.
     fn of_scope<T: Default>(
         &self,
         scope: &Scope,
         read: impl FnOnce(&Connection, i64) -> Result<T, rusqlite::Error>,
     ) -> Stored<T> {
-        match self.known_scope(scope)? {
+        match self.find_scope(scope)? {
             Some(known) => read(&self.connection, known.id).map_err(unavailable),
             None => Ok(T::default()),
         }
     }
 
-    /// Read rows of a partition, if there is such a partition.
+    /// Reads rows of a partition; returns the default if the partition does not exist.
     fn of_partition<T: Default>(
         &self,
         partition: &Partition,
@@ -282,7 +292,7 @@ impl SqliteStore {
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        // Nobody reads an error here; what an open group did was never promised to anybody.
+        // The changes of an open group were never acknowledged, so that an error needs no report.
         if self.in_group {
             let _ = self.rollback();
         }
@@ -307,7 +317,7 @@ fn unavailable(error: rusqlite::Error) -> StoreError {
 impl Store for SqliteStore {
     fn begin(&mut self) -> Stored<()> {
         if self.in_group {
-            return Err(StoreError::Unavailable("a group is open already".into()));
+            return Err(StoreError::Unavailable("a group is already open".into()));
         }
         self.begin_group().map_err(unavailable)
     }
@@ -341,7 +351,7 @@ impl Store for SqliteStore {
         self.begin()?;
         let applied = self.apply_in_group(changes).and_then(|applied| self.commit().map(|()| applied));
         if applied.is_err() {
-            // The first error says more than one of the rollback, after which nothing is there either way.
+            // The first error is more useful than one of the rollback; either way no change remains.
             let _ = self.end_group();
         }
         applied
@@ -350,13 +360,13 @@ impl Store for SqliteStore {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         self.read(|store| {
             let connection = &store.connection;
-            let account = store.known_scope(scope)?;
-            let catalog = store.known_scope(&scope.catalog())?;
+            let account = store.find_scope(scope)?;
+            let catalog = store.find_scope(&scope.catalog())?;
             let rows = match account {
                 Some(known) => AccountGraph { connection, scope: known.id, owner: &scope.account }.reached(named)?,
                 None => Rows::new(),
             };
-            let references = rows.values().flat_map(|held| &held.references);
+            let references = rows.values().flat_map(|loaded| &loaded.references);
             let keys = catalog_keys(named.iter().chain(references));
             let catalog_rows = catalog.map_or(Ok(Vec::new()), |catalog| {
                 let at = (catalog.id, catalog.revision);
@@ -367,7 +377,7 @@ impl Store for SqliteStore {
                 account_revision: account.map_or(0, |known| known.revision),
                 catalog_revision: catalog.map_or(0, |known| known.revision),
                 catalog: catalog_rows.map_err(unavailable)?,
-                rows: rows.into_values().map(|held| held.stored).collect(),
+                rows: rows.into_values().map(|loaded| loaded.stored).collect(),
                 facts: store.known(scope, facts)?,
             })
         })
@@ -375,9 +385,9 @@ impl Store for SqliteStore {
 
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         self.read(|store| {
-            let Some(known) = store.known_scope(scope)? else { return Ok(vec![None; keys.len()]) };
+            let Some(known) = store.find_scope(scope)? else { return Ok(vec![None; keys.len()]) };
             let row = |key| rows::one(&store.connection, known.id, &scope.account, key);
-            keys.iter().map(|key| Ok(row(key).map_err(unavailable)?.map(|held| held.stored))).collect()
+            keys.iter().map(|key| Ok(row(key).map_err(unavailable)?.map(|loaded| loaded.stored))).collect()
         })
     }
 
@@ -403,9 +413,9 @@ impl Store for SqliteStore {
             return Ok(Vec::new());
         }
         self.read(|store| {
-            let Some(known) = store.known_scope(scope)? else { return Ok(vec![false; facts.len()]) };
-            let knows = |fact: &String| rows::knows(&store.connection, known.id, fact).map_err(unavailable);
-            facts.iter().map(knows).collect()
+            let Some(known) = store.find_scope(scope)? else { return Ok(vec![false; facts.len()]) };
+            let has_fact = |fact: &String| rows::has_fact(&store.connection, known.id, fact).map_err(unavailable);
+            facts.iter().map(has_fact).collect()
         })
     }
 
@@ -414,7 +424,7 @@ impl Store for SqliteStore {
     }
 
     fn revision(&self, scope: &Scope) -> Stored<u64> {
-        Ok(self.known_scope(scope)?.map_or(0, |known| known.revision))
+        Ok(self.find_scope(scope)?.map_or(0, |known| known.revision))
     }
 
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
@@ -422,7 +432,7 @@ impl Store for SqliteStore {
     }
 
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        Ok(self.known_scope(scope)?.and_then(|known| known.data_version))
+        Ok(self.find_scope(scope)?.and_then(|known| known.data_version))
     }
 
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
@@ -453,7 +463,7 @@ impl Store for SqliteStore {
 
     fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
         self.read(|store| {
-            let catalog = store.known_scope(&partition.scope(Account::Platform))?;
+            let catalog = store.find_scope(&partition.scope(Account::Platform))?;
             let Some(known) = catalog else { return Ok(vec![None; keys.len()]) };
             let at = (known.id, known.revision);
             let row = |key| store.catalog.row(&store.connection, at, key).map_err(unavailable);

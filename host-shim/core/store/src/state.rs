@@ -1,8 +1,8 @@
-//! What two correct runs of the same events must agree on, as JSON and as a hash.
+//! The state as JSON and as a hash. Two correct runs of the same events have the same state.
 //!
-//! In it: products, prices, purchases, subscriptions, records, claims and blocks, open timers. Not in it: what the host
-//! counts or times itself (inbox, outcomes, row versions, attempts, finished effects), which of several equal events came
-//! first (`snapshot.event_id`), and what the extension's manifest says is no state ([`NotState`]).
+//! Included: products, prices, purchases, subscriptions, records, claims and blocks, open timers. Excluded: counters
+//! and times of the host (inbox, outcomes, row versions, attempts, finished effects), which of several equal events
+//! came first (`snapshot.event_id`), and the JSON members that the extension's manifest excludes ([`NotState`]).
 
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
@@ -14,22 +14,22 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// Rows read at a time.
+/// Rows per page.
 const PAGE_ROWS: usize = 500;
 
-/// What of the JSON in an extension's rows is no state, as its manifest says: two correct runs may differ in it.
+/// The JSON members of an extension's rows that its manifest excludes from the state: correct runs may differ in them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotState {
     members: BTreeSet<String>,
 }
 
 impl NotState {
-    /// Members of these names, at any depth of a record's value or of a row's metadata.
+    /// Excludes members with these names, at any depth of a record's value or of a row's metadata.
     pub fn members(names: impl IntoIterator<Item = String>) -> Self {
         NotState { members: names.into_iter().collect() }
     }
 
-    /// The state in a stored JSON text. What is no JSON stays a text: a transaction would not have stored it.
+    /// Returns the state in a stored JSON text. Invalid JSON is returned as text; no transaction would have stored it.
     pub fn strip(&self, text: &str) -> Value {
         let mut value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         if !self.members.is_empty() {
@@ -50,8 +50,11 @@ impl NotState {
     }
 }
 
-/// SHA-256, hex, of the RFC 8785 form of [`state_document`], without making the document: one account is in memory at
-/// a time. `stores` are those of one host; no two of them hold the same account.
+/// Returns the SHA-256, in hex, of the RFC 8785 form of [`state_document`]. Holds one account in memory at a time.
+/// `stores` are the stores of one host; no two of them have the same account.
+///
+/// # Errors
+/// Fails if a store cannot be read or a row cannot be serialized.
 pub fn state_hash(stores: &[&dyn Store], not_state: &NotState) -> Stored<String> {
     let mut hash = Sha256::new();
     let mut separator = "";
@@ -73,8 +76,11 @@ pub fn state_hash(stores: &[&dyn Store], not_state: &NotState) -> Stored<String>
     Ok(hex::encode(hash.finalize()))
 }
 
-/// `{"accounts": […], "claims": […]}`: accounts in order of business, mode (test first) and account text, each with its
-/// rows in order of their ids; claims in order of their full keys. JSON that is stored as text is embedded as JSON.
+/// Returns `{"accounts": […], "claims": […]}`: accounts in order of business, mode (test first) and account text, each
+/// with its rows in order of their ids; claims in order of their full keys. JSON stored as text is embedded as JSON.
+///
+/// # Errors
+/// Fails if a store cannot be read or a row cannot be serialized.
 pub fn state_document(stores: &[&dyn Store], not_state: &NotState) -> Stored<Value> {
     let mut accounts = Vec::new();
     visit_accounts(stores, not_state, |account| {
@@ -88,7 +94,7 @@ fn canonical(value: &Value) -> Stored<Vec<u8>> {
     serde_json_canonicalizer::to_vec(value).map_err(|error| StoreError::Unavailable(format!("state: {error}")))
 }
 
-/// Visit every account that has something in the state.
+/// Visits every account with state.
 fn visit_accounts(
     stores: &[&dyn Store],
     not_state: &NotState,
@@ -113,7 +119,7 @@ fn visit_accounts(
     Ok(())
 }
 
-/// The sections of one account that are not empty.
+/// Returns the non-empty sections of one account.
 fn sections(store: &dyn Store, scope: &Scope, not_state: &NotState) -> Stored<Map<String, Value>> {
     let mut sections = Map::new();
     let mut put = |name: &str, rows: Vec<Value>| {
@@ -140,7 +146,7 @@ fn sections(store: &dyn Store, scope: &Scope, not_state: &NotState) -> Stored<Ma
     Ok(sections)
 }
 
-/// All rows of a kind, read by pages.
+/// Reads all rows of a kind by pages.
 fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) -> Stored<Vec<Value>> {
     let mut values = Vec::new();
     let mut after: Option<String> = None;
@@ -163,7 +169,7 @@ fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) 
     }
 }
 
-/// What of a row is state, as the document shows it.
+/// Returns the state of a row as JSON, as in the document.
 pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Value> {
     match row {
         Row::Product(row) => product(row, not_state),
@@ -174,13 +180,13 @@ pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Value> {
     }
 }
 
-/// Timers of an account that have not fired, in order of their keys.
+/// Returns the pending timers of an account in order of their keys.
 pub(crate) fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerRow>> {
     let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
     let mut timers: Vec<TimerRow> = open
         .into_iter()
         .filter(|row| row.effect.kind == TIMER)
-        // The time that was asked for: a delivery that failed is tried later, which is the host's affair.
+        // The requested time: a delayed retry of a failed delivery is not state.
         .map(|row| TimerRow { due_at: row.effect.not_before.unwrap_or(row.due_at), key: row.effect.key })
         .collect();
     timers.sort_by(|a, b| (&a.key, a.due_at).cmp(&(&b.key, b.due_at)));

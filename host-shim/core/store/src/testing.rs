@@ -1,4 +1,4 @@
-//! For tests, of this crate and of others: a suite that every store must pass, rows to write, and stores that fail.
+//! Test support for this crate and others: the conformance suite of stores, sample rows, and failing stores.
 
 pub mod conformance;
 pub mod samples;

@@ -1,4 +1,4 @@
-//! Both stores against the suite, against each other, and each against what only it promises.
+//! Tests both stores with the conformance suite, against each other, and each for its own guarantees.
 
 mod declared;
 mod equal;

@@ -1,4 +1,5 @@
-//! A runner around another one, that watches or spoils the deciding of events and forwards everything else.
+//! A runner that wraps another one. It replaces `handle`, for example to observe or alter decisions, and forwards all
+//! other calls.
 
 use crate::runner::{Ran, Runner, SharedImports};
 use extension_contract::{
@@ -6,17 +7,17 @@ use extension_contract::{
     Question, Timestamp, UsageTotal,
 };
 
-/// What is done in place of the inner runner's `handle`; it may call it.
+/// The replacement of the inner runner's `handle`, which it may call.
 type Handle = dyn FnMut(&mut dyn Runner, &SharedImports, &Event) -> Ran<Decision> + Send;
 
-/// See the module.
+/// A runner with a replaced `handle`.
 pub struct Around {
     inner: Box<dyn Runner>,
     handle: Box<Handle>,
 }
 
 impl Around {
-    /// Put `handle` in place of the inner runner's own.
+    /// Wraps a runner and replaces its `handle`.
     pub fn new(
         inner: Box<dyn Runner>,
         handle: impl FnMut(&mut dyn Runner, &SharedImports, &Event) -> Ran<Decision> + Send + 'static,

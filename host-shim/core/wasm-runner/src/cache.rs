@@ -1,5 +1,5 @@
-//! Compiled components on disk. Loading one runs its machine code, so only files that nobody else can have written
-//! are loaded.
+//! A cache of compiled components on disk. Their machine code is executed, so files that another user could have
+//! written must not be loaded.
 
 use sha2::{Digest, Sha256};
 use std::hash::{Hash, Hasher};
@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Most files that a cache keeps; the ones that were written longest ago go first.
+/// Most files in a cache; the oldest are removed first.
 const ENTRIES_MAX: usize = 16;
 
-/// Length of the checksum that stands before the machine code.
+/// Length of the checksum before the machine code.
 const CHECKSUM_BYTES: usize = 32;
 
-/// Why a folder is not used as a cache. Nothing is loaded from it.
+/// The reason why a folder is not used as a cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    /// It cannot be made or looked at.
+    /// The folder cannot be created or read.
     #[error("cannot use {} as the cache of compiled components: {source}", folder.display())]
     Unusable {
         /// Folder.
@@ -25,13 +25,13 @@ pub enum CacheError {
         /// Cause.
         source: std::io::Error,
     },
-    /// It is a file, a link or something else.
+    /// The path is not a folder, but a file or a link, for example.
     #[error("the cache of compiled components {} is not a folder", folder.display())]
     NotAFolder {
         /// Folder.
         folder: PathBuf,
     },
-    /// It belongs to somebody else, who could replace what is in it.
+    /// The folder belongs to another user, who could replace its files.
     #[error(
         "the cache of compiled components {} belongs to user {owner}, expected {expected}: \
          its files are run as machine code", folder.display()
@@ -44,7 +44,7 @@ pub enum CacheError {
         /// Our effective user id.
         expected: u32,
     },
-    /// Others may write to it.
+    /// Other users may write to the folder.
     #[error(
         "the cache of compiled components {} has mode {mode:03o}, expected 700: \
          its files are run as machine code, so nobody else may write there", folder.display()
@@ -55,8 +55,8 @@ pub enum CacheError {
         /// Permission bits.
         mode: u32,
     },
-    /// This system has no owners and modes that could be checked.
-    #[error("this system has no file modes, so compiled components are not kept")]
+    /// This system has no owners and file modes to check.
+    #[error("this system has no file modes, so compiled components are not cached")]
     Unsupported,
 }
 
@@ -66,21 +66,24 @@ pub struct ComponentCache {
     folder: PathBuf,
 }
 
-/// Where a compiled component came from.
+/// The origin of a compiled component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Compiled now, no cache was given.
+    /// Compiled now, without a cache.
     Compiled,
-    /// Compiled now and put into the cache.
+    /// Compiled now and stored in the cache.
     Stored,
-    /// Compiled now; the cache could not take it, for this reason.
+    /// Compiled now; storing it in the cache failed for this reason.
     NotStored(String),
     /// Loaded from the cache.
     Cached,
 }
 
 impl ComponentCache {
-    /// Use a folder, making it with mode 0700 if it is not there.
+    /// Opens a folder as a cache. Creates it with mode 0700 if it does not exist.
+    ///
+    /// # Errors
+    /// [`CacheError`] if the folder cannot be used, or other users may write to it.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         let cache = ComponentCache { folder: folder.to_owned() };
         system::make_folder(folder).map_err(|source| CacheError::Unusable { folder: folder.to_owned(), source })?;
@@ -88,14 +91,14 @@ impl ComponentCache {
         Ok(cache)
     }
 
-    /// The user's folder for it: `host-shim/components` below `XDG_CACHE_HOME` or `~/.cache`; none without a home.
+    /// Returns the user's folder: `host-shim/components` in `XDG_CACHE_HOME` or `~/.cache`; none without a home.
     pub fn default_folder() -> Option<PathBuf> {
         let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
         let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
         Some(base.join("host-shim").join("components"))
     }
 
-    /// The compiled form of `bytes`: from the cache, or compiled and stored there. A damaged file is compiled anew.
+    /// Returns the compiled form of `bytes`, from the cache or compiled and stored. Replaces damaged files.
     pub(crate) fn load_or_compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Origin)> {
         let path = self.folder.join(key(engine, bytes));
         if let Some(component) = read(engine, &path) {
@@ -112,7 +115,7 @@ impl ComponentCache {
         Ok((component, origin))
     }
 
-    /// Write a file whole or not at all.
+    /// Writes a file atomically.
     fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&Sha256::digest(code))?;
@@ -121,7 +124,7 @@ impl ComponentCache {
         self.prune()
     }
 
-    /// Remove the oldest files beyond the limit.
+    /// Removes the oldest files beyond the limit.
     fn prune(&self) -> std::io::Result<()> {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
@@ -137,7 +140,8 @@ impl ComponentCache {
     }
 }
 
-/// Name of a compiled component: a hash of its bytes, wasmtime's version and every setting that changes the code.
+/// Returns the file name of a compiled component: a hash of its bytes, wasmtime's version and all settings that affect
+/// the code.
 fn key(engine: &Engine, bytes: &[u8]) -> String {
     let mut digest = DigestHasher(Sha256::new());
     engine.precompile_compatibility_hash().hash(&mut digest);
@@ -145,7 +149,7 @@ fn key(engine: &Engine, bytes: &[u8]) -> String {
     format!("{}.cwasm", hex::encode(digest.0.finalize()))
 }
 
-/// Feeds what is hashed to SHA-256.
+/// Passes the hashed bytes to SHA-256.
 struct DigestHasher(Sha256);
 
 impl Hasher for DigestHasher {
@@ -154,12 +158,12 @@ impl Hasher for DigestHasher {
     }
 
     fn finish(&self) -> u64 {
-        // The digest is read from the field; nothing asks for a short hash.
+        // The digest is read from the field; no caller uses the short hash.
         0
     }
 }
 
-/// A compiled component from a file that only we can have written; none if there is none or it is damaged.
+/// Reads a compiled component from a file that only this user can have written; none if it is missing or damaged.
 fn read(engine: &Engine, path: &Path) -> Option<Component> {
     let mut content = Vec::new();
     system::open_own_file(path)?.read_to_end(&mut content).ok()?;
@@ -167,9 +171,9 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
     if Sha256::digest(code)[..] != *checksum {
         return None;
     }
-    // SAFETY: `code` must be what `Component::serialize` gave, unchanged. Only `write` puts files there: the file
-    // belongs to us and nobody else may write it (checked on the open file), and the checksum rules out damage. A
-    // file of another wasmtime or other settings has another name, and wasmtime checks both again.
+    // SAFETY: `code` must be the unchanged result of `Component::serialize`. Only `write` creates these files: the file
+    // belongs to us and nobody else may write it (checked on the open file), and the checksum excludes damage. A
+    // file for another wasmtime or other settings has another name, and wasmtime checks both again.
     #[allow(unsafe_code)]
     let component = unsafe { Component::deserialize(engine, code) };
     component.ok()
@@ -211,8 +215,8 @@ mod system {
         Ok(())
     }
 
-    /// The file, if it is a regular one of ours that others may not write. What is checked is the open file, so
-    /// nothing can be put in its place in between.
+    /// Opens a regular file that belongs to us and that others may not write. Checks the open file, so that it cannot
+    /// be replaced after the check.
     pub fn open_own_file(path: &Path) -> Option<File> {
         let no_links = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(no_links).open(path).ok()?;

@@ -1,4 +1,4 @@
-//! The contract's types and the generated ones, moved into each other.
+//! Conversions between the types of the contract and the generated types.
 
 use crate::bindings as wire;
 

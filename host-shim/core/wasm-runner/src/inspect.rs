@@ -1,4 +1,4 @@
-//! What a component file says about itself, and whether this host can load it.
+//! Inspects a component file: its imports, exports and contract version, and whether this host can load it.
 
 use crate::wasm::{CallLimits, LoadError, LoadedComponent};
 use std::collections::BTreeSet;
@@ -8,28 +8,28 @@ use wasmparser::{Encoding, Parser, Payload};
 /// The contract's package.
 pub(crate) const PACKAGE: &str = "solobase:products";
 
-/// Version of the contract that this host speaks.
+/// Version of the contract that this host supports.
 pub(crate) const WIT_VERSION: &str = "0.2.0";
 
 /// The interfaces that a component may import. `types`, `rows` and `effects` count although they have no functions.
 const IMPORTS: [&str; 7] = ["types", "rows", "effects", "account", "claims", "catalog", "log"];
 
-/// What is known of a component.
+/// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// Names of its imports, in order of the file.
+    /// Names of the imports, in order of the file.
     pub imports: Vec<String>,
-    /// Names of its exports, in order of the file.
+    /// Names of the exports, in order of the file.
     pub exports: Vec<String>,
-    /// Versions of `solobase:products` that these name; usually one. Empty if it names none.
+    /// Versions of `solobase:products` in these names; usually one.
     pub wit_version: Vec<String>,
     /// Size in bytes.
     pub size: usize,
-    /// Whether this host can load it, or why not.
+    /// Whether this host can load the component, or the reason why not.
     pub loadable: Result<(), LoadError>,
 }
 
-/// Why a file cannot be inspected at all.
+/// The reason why a file cannot be inspected.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
     /// The file cannot be read.
@@ -40,21 +40,27 @@ pub enum InspectError {
         /// Cause.
         source: std::io::Error,
     },
-    /// It is WebAssembly, but no component.
+    /// The file is a core module, not a component.
     #[error("a core WebAssembly module, not a component")]
     CoreModule,
-    /// It is no WebAssembly, or broken.
-    #[error("no WebAssembly component: {0}")]
+    /// The file is not valid WebAssembly.
+    #[error("not a WebAssembly component: {0}")]
     Malformed(String),
 }
 
-/// Inspect a file.
+/// Inspects a file.
+///
+/// # Errors
+/// [`InspectError`] if the file cannot be read or is not a component.
 pub fn inspect_file(path: &Path) -> Result<Inspection, InspectError> {
     let bytes = std::fs::read(path).map_err(|source| InspectError::Unreadable { path: path.to_owned(), source })?;
     inspect(&bytes)
 }
 
-/// Inspect a component: read its names, then try to load it.
+/// Inspects a component: reads its names, then tries to load it.
+///
+/// # Errors
+/// [`InspectError`] if the bytes are not a component.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     let Names { imports, exports } = names(bytes)?;
     let prefix = format!("{PACKAGE}/");
@@ -70,24 +76,24 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable })
 }
 
-/// Whether an import is one that the world has, in the version that this host speaks.
-pub(crate) fn is_of_the_world(import: &str) -> bool {
+/// Returns whether an import is in the world, in the version that this host supports.
+pub(crate) fn is_world_import(import: &str) -> bool {
     let interface = import.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/'));
     let interface = interface.and_then(|rest| rest.strip_suffix(WIT_VERSION)).and_then(|rest| rest.strip_suffix('@'));
     interface.is_some_and(|interface| IMPORTS.contains(&interface))
 }
 
-/// Names that a component imports and exports.
+/// The names of a component's imports and exports.
 pub(crate) struct Names {
     pub imports: Vec<String>,
     pub exports: Vec<String>,
 }
 
-/// Read the names without compiling anything.
+/// Reads the names without compiling.
 pub(crate) fn names(bytes: &[u8]) -> Result<Names, InspectError> {
     let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
     let mut names = Names { imports: Vec::new(), exports: Vec::new() };
-    // Modules and components inside have imports of their own, which the outer one satisfies.
+    // Imports of inner modules and components are satisfied by the outer component.
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {

@@ -1,6 +1,6 @@
-//! Calls an extension, whatever it is made of, and holds it to its limits.
+//! Runs an extension, as a component or as a native library, and enforces its limits.
 //!
-//! A [`Runner`](runner::Runner) gets the imports as an object and knows neither store nor business.
+//! A [`Runner`](runner::Runner) receives the imports as an object. It must not depend on the store or the business.
 
 pub mod around;
 mod bindings;

@@ -1,9 +1,13 @@
-//! Whether a component tells the names of its functions, which a stripped one does not.
+//! Detects whether a component has function names, which stripping removes.
 
 use crate::inspect::InspectError;
 use wasmparser::{BinaryReaderError, KnownCustom, Name, Parser, Payload};
 
-/// Whether most functions of a component's code have a name. The encoder's own small modules may have some in a stripped one.
+/// Returns whether most functions of a component have a name. In a stripped component only small modules of the encoder
+/// may have names.
+///
+/// # Errors
+/// [`InspectError`] if the bytes are not valid WebAssembly.
 pub fn has_function_names(bytes: &[u8]) -> Result<bool, InspectError> {
     let malformed = |error: BinaryReaderError| InspectError::Malformed(error.to_string());
     let (mut functions, mut named) = (0, 0);
@@ -33,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn a_component_has_names_if_most_of_its_functions_have() {
+    fn a_component_has_names_if_most_of_its_functions_have_one() {
         let named = component("(func $one) (func $two) (func)");
         assert!(has_function_names(&named).expect("read"));
         let stripped = component("(func $one) (func) (func) (func) (func)");

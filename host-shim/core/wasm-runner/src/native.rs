@@ -1,9 +1,9 @@
-//! Runs an extension as a library: no component, no limits. For tests, comparison and debugging.
+//! Runs an extension as a native library, without limits. For tests, comparison and debugging.
 
 mod counted;
 
 use crate::runner::{Ran, RunError, Runner, SharedImports, Used};
-use counted::Counted;
+use counted::CountingImports;
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Imports, Listed, Offer, Page, Problem,
     ProductValues, Question, Timestamp, UsageTotal,
@@ -16,28 +16,28 @@ pub struct NativeRunner {
     declarations: Arc<Declarations>,
 }
 
-/// Call the extension, and say how often it called its imports.
+/// Calls the extension and counts its calls of imports.
 fn counted<T>(imports: &SharedImports, body: impl FnOnce(&mut dyn Imports) -> T) -> (T, Used) {
     let mut imports = locked(imports);
-    let mut counted = Counted::new(&mut *imports);
+    let mut counted = CountingImports::new(&mut *imports);
     let answer = body(&mut counted);
     (answer, Used { host_calls: counted.calls(), ..Used::default() })
 }
 
 impl NativeRunner {
-    /// Wrap a library. It is asked what it declares.
+    /// Wraps a library and reads its declarations.
     pub fn new(extension: Box<dyn Extension + Send>) -> Self {
         let declarations = Arc::new(extension.declare());
         NativeRunner { extension, declarations }
     }
 
-    /// Wrap a library that has declared this before.
+    /// Wraps a library with known declarations.
     pub fn known(extension: Box<dyn Extension + Send>, declarations: Arc<Declarations>) -> Self {
         NativeRunner { extension, declarations }
     }
 }
 
-/// The imports, for one call. What a panic of another call left behind is as good as what a trap leaves.
+/// Locks the imports for one call. Ignores poisoning: a panic in another call is like a trap.
 fn locked(imports: &SharedImports) -> MutexGuard<'_, dyn Imports + Send + 'static> {
     imports.lock().unwrap_or_else(PoisonError::into_inner)
 }

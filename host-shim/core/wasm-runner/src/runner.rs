@@ -1,4 +1,4 @@
-//! What can run an extension: the library natively, or a component in wasmtime.
+//! The trait of runners. One runs a native library, another a component in wasmtime.
 
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem,
@@ -6,67 +6,67 @@ use extension_contract::{
 };
 use std::sync::{Arc, Mutex};
 
-/// What a call used of what it was given.
+/// The resources that a call used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Used {
     /// Fuel; 0 natively.
     pub fuel: u64,
-    /// Bytes of linear memory that the instance had grown to; 0 natively. One that is reused has what earlier calls needed.
+    /// Size of the instance's linear memory in bytes; 0 natively. A reused instance keeps the memory of earlier calls.
     pub memory_bytes: u64,
     /// Calls of imports.
     pub host_calls: u64,
 }
 
-/// Why a call has no answer. None of these is an outcome: nothing is kept.
+/// The reason why a call has no result. It is not an outcome: nothing of the call is stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
-    /// The extension answered with a failure.
+    /// The extension returned a failure.
     #[error(transparent)]
     Failure(#[from] extension_contract::Failure),
     /// The component ran out of fuel.
     #[error("out of fuel: the call used more than {limit}")]
     OutOfFuel {
-        /// Units it was given.
+        /// Limit in units.
         limit: u64,
     },
-    /// The component ran past the epoch deadline.
+    /// The component exceeded the epoch deadline.
     #[error("deadline passed: the call ran longer than {limit_ms} ms")]
     Deadline {
-        /// Milliseconds it was given.
+        /// Limit in milliseconds.
         limit_ms: u64,
     },
-    /// The component wanted more memory than it may have.
-    #[error("out of memory: the component wanted more than {limit_bytes} bytes")]
+    /// The component exceeded its memory limit.
+    #[error("out of memory: the component needed more than {limit_bytes} bytes")]
     OutOfMemory {
-        /// Bytes it may have.
+        /// Limit in bytes.
         limit_bytes: u64,
     },
-    /// The component's stack ran over.
+    /// The component's stack overflowed.
     #[error("stack overflow in the component")]
     StackOverflow,
     /// The component called its imports too often.
     #[error("too many host calls: more than {limit}")]
     TooManyHostCalls {
-        /// Calls it may make.
+        /// Largest number of calls.
         limit: u64,
     },
-    /// A value that crossed the boundary was larger than allowed.
+    /// A passed value exceeded its limit.
     #[error("value too large: {what} is larger than {limit_bytes} bytes")]
     ValueTooLarge {
-        /// Which value.
+        /// Name of the value.
         what: String,
-        /// Bytes allowed.
+        /// Limit in bytes.
         limit_bytes: u64,
     },
-    /// A returned value that breaks the contract otherwise: an empty key, a text that is no JSON.
+    /// A returned value violates the contract: for example an empty key, or a text that is not JSON.
     #[error("bad value: {what}: {problem}")]
     BadValue {
-        /// Which value.
+        /// Name of the value.
         what: String,
-        /// What is wrong with it.
+        /// The violation.
         problem: String,
     },
-    /// A decision that breaks the contract otherwise.
+    /// A decision violates the contract.
     #[error("the decision can't be kept: {0}")]
     BadDecision(String),
     /// Any other trap.
@@ -74,27 +74,30 @@ pub enum RunError {
     Trap(String),
 }
 
-/// The answer of a call and what it used.
+/// The result of a call and the resources that it used.
 pub type Ran<T> = Result<(T, Used), RunError>;
 
-/// What a call may ask of its host. Shared, since an instance owns its side of it and the host wants it back.
+/// The imports of a call. Shared, since the instance owns a reference and the host needs the imports after the call.
 pub type SharedImports = Arc<Mutex<dyn Imports + Send>>;
 
 /// One loaded extension.
+///
+/// # Errors
+/// The calls fail with [`RunError`] if the extension traps, exceeds a limit or violates the contract.
 pub trait Runner: Send {
-    /// SHA-256 of the component, hex; `native` for the library.
+    /// Returns the SHA-256 of the component, hex; `native` for the library.
     fn hash(&self) -> &str;
-    /// What the extension declares; asked once, at load.
+    /// Returns the declarations of the extension, which are read once at load.
     fn declarations(&self) -> &Declarations;
-    /// `schemas.validate`.
+    /// Calls `schemas.validate`.
     fn validate(&mut self, imports: &SharedImports, candidate: &Candidate) -> Ran<Result<ProductValues, Problem>>;
-    /// `events.handle`.
+    /// Calls `events.handle`.
     fn handle(&mut self, imports: &SharedImports, event: &Event) -> Ran<Decision>;
-    /// `queries.catalog`.
+    /// Calls `queries.catalog`.
     fn catalog(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Offer>, Problem>>;
-    /// `queries.entitlements`.
+    /// Calls `queries.entitlements`.
     fn entitlements(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Entitlement>, Problem>>;
-    /// `queries.usage`.
+    /// Calls `queries.usage`.
     fn usage(
         &mut self,
         imports: &SharedImports,
@@ -102,9 +105,9 @@ pub trait Runner: Send {
         start: Timestamp,
         end: Timestamp,
     ) -> Ran<Result<Vec<UsageTotal>, Problem>>;
-    /// `queries.balances`.
+    /// Calls `queries.balances`.
     fn balances(&mut self, imports: &SharedImports, question: &Question) -> Ran<Result<Vec<Balance>, Problem>>;
-    /// `queries.list`.
+    /// Calls `queries.list`.
     fn list(
         &mut self,
         imports: &SharedImports,

@@ -1,9 +1,8 @@
-//! Loads a component and makes runners of it.
+//! Loads components and creates their runners.
 //!
-//! A [`LoadedComponent`] is compiled, linked and checked once; every [`WasmRunner`] made of it shares its engine and
-//! its pool of instances. A component can reach nothing but the imports of its world, and what it costs is bounded:
-//! fuel decides (it is deterministic and recorded), memory, stack, host calls and the bytes that cross are limited,
-//! and an epoch deadline is the net below.
+//! A [`LoadedComponent`] is compiled, linked and checked once; its [`WasmRunner`]s share the engine and the pool of
+//! instances. A component can call only the imports of its world. Fuel is the main limit, since it is deterministic and
+//! recorded; memory, stack, host calls and passed bytes are limited too, and an epoch deadline is the last safeguard.
 
 mod bounds;
 mod exports;
@@ -30,54 +29,54 @@ use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
 use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Largest component in bytes. Ours has less than 2 MiB; compiling is what a larger one costs.
+/// Largest component in bytes, which bounds the time to compile. Ours has less than 2 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
 
-/// Most instances alive at once over all runners of one loaded component. Each reserves 4 GiB of addresses, no memory.
+/// Most live instances of all runners of one loaded component. Each reserves 4 GiB of addresses, but no memory.
 const INSTANCES_MAX: u32 = 32;
 
-/// Core instances in one component: the encoder makes three, its core and two that break a cycle of imports.
+/// Core instances in one component: the encoder generates three, the core and two that break a cycle of imports.
 const CORE_INSTANCES_MAX: u32 = 8;
 
-/// Memory of a pool slot that stays mapped between instances, where the kernel can tell which pages are dirty
-/// (Linux 6.7 and newer). Fresh instances cost half as much with it.
+/// Memory of a pool slot that stays mapped between instances, if the kernel can report dirty pages (Linux 6.7 and
+/// newer). It halves the cost of fresh instances.
 const RESIDENT_BYTES: usize = 4 << 20;
 
-/// The same on older kernels, where all of it is zeroed each time: stack and data of a component, no more.
+/// The same on older kernels, which zero all of it each time: only enough for stack and data of a component.
 const RESIDENT_BYTES_UNSCANNED: usize = 192 << 10;
 
-/// How often the epoch rises; the deadline is exact to this.
+/// Period of the epoch, and precision of the deadline.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What one call of a component may use.
+/// The limits of one call of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Fuel, about one unit an instruction; none leaves the deadline alone to stop a call, which is not deterministic.
+    /// Fuel, about one unit per instruction. With none only the deadline stops a call, which is not deterministic.
     pub fuel: Option<u64>,
     /// Linear memory in bytes.
     pub memory_bytes: usize,
     /// Stack in bytes.
     pub stack_bytes: usize,
-    /// Host calls of one call.
+    /// Number of host calls.
     pub host_calls: u64,
-    /// Bytes that one host call or one answer may bring to the host.
+    /// Bytes that one host call or one result may pass to the host.
     pub crossing_bytes: usize,
-    /// Bytes that all host calls of one call may bring to the host.
+    /// Bytes that all host calls of one call may pass to the host.
     pub crossing_bytes_total: usize,
-    /// Time after which a call is stopped, in milliseconds, to a tick of 50 ms.
+    /// Deadline of a call in milliseconds, with a precision of 50 ms.
     pub deadline_ms: u64,
 }
 
 impl Default for CallLimits {
     fn default() -> Self {
         CallLimits {
-            // A webhook event takes less than a million units; a hundred times that is some 0.2 s, so that fuel and not
-            // the deadline stops what spins, on a slow machine too.
+            // A webhook event takes less than a million units. A hundred times that takes about 0.2 s, so that fuel
+            // and not the deadline stops an endless loop, also on a slow machine.
             fuel: Some(100_000_000),
             memory_bytes: 64 << 20,
-            // Wasmtime's own default; serde_json stops at 128 levels long before.
+            // Wasmtime's default; serde_json stops at 128 levels, which need far less.
             stack_bytes: 512 << 10,
-            // A hundred times what the largest decision of our own makes.
+            // A hundred times the number of our largest decision.
             host_calls: 10_000,
             // A bulk call of 256 records of the usual few kilobytes, or 32 of the largest.
             crossing_bytes: 8 << 20,
@@ -87,42 +86,43 @@ impl Default for CallLimits {
     }
 }
 
-/// Why a component is not loaded.
+/// The reason why a component cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// It is larger than this host takes.
-    #[error("the component has {bytes} bytes, more than {limit}")]
+    /// The component is too large.
+    #[error("the component has {bytes} bytes, expected at most {limit}")]
     TooLarge {
-        /// Its size.
+        /// Size in bytes.
         bytes: usize,
         /// [`COMPONENT_BYTES_MAX`].
         limit: usize,
     },
-    /// It is a core module; this host runs components.
+    /// The file is a core module, not a component.
     #[error("this is a core WebAssembly module, expected a component of world `solobase:products/extension`")]
     CoreModule,
-    /// It cannot be read as a component at all.
+    /// The file is not a component.
     #[error("not a component: {0}")]
     Malformed(String),
-    /// It wants something from outside the world, or from another version of it.
-    #[error("the component imports what this host gives no extension: {}", imports.join(", "))]
+    /// The component imports interfaces that are not in the world, or in another version of it.
+    #[error("the component imports interfaces that this host does not provide: {}", imports.join(", "))]
     ForeignImports {
-        /// What it wants.
+        /// Names of the imports.
         imports: Vec<String>,
     },
-    /// It does not export what the world says.
+    /// The component lacks exports of the world.
     #[error("the component does not export: {}", exports.join(", "))]
     MissingExports {
-        /// What is missing or has another type, as `interface#function`.
+        /// Exports that are missing or have another type, as `interface#function`.
         exports: Vec<String>,
     },
-    /// It imports functions of the world under another type: it was built for another version of the contract.
+    /// The component imports functions of the world with another type: it was built for another version of the
+    /// contract.
     #[error("the component was built for another contract: {0}")]
     OtherContract(String),
-    /// It cannot be compiled.
+    /// The component cannot be compiled.
     #[error("the component cannot be compiled: {0}")]
     Invalid(String),
-    /// It failed when asked what it declares.
+    /// The component failed to return its declarations.
     #[error("the component failed in `manifest.declare`: {0}")]
     Declare(RunError),
     /// This machine cannot run components.
@@ -130,7 +130,7 @@ pub enum LoadError {
     Engine(String),
 }
 
-/// A component that is ready to run. Clones share everything.
+/// A component that is ready to run. Clones share all data.
 #[derive(Clone)]
 pub struct LoadedComponent {
     shared: Arc<Shared>,
@@ -148,19 +148,25 @@ struct Shared {
 }
 
 impl LoadedComponent {
-    /// Check, compile and link a component, and ask it what it declares.
+    /// Checks, compiles and links a component, and reads its declarations.
+    ///
+    /// # Errors
+    /// [`LoadError`] if the component is invalid, does not fit the world, or fails to return its declarations.
     pub fn load(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
         LoadedComponent::load_with(bytes, limits, cache, None)
     }
 
-    /// Load a component for a profile: while it runs its stack is looked at, and no deadline stops it.
+    /// Loads a component for a profile: samples its stack while it runs, without a deadline.
+    ///
+    /// # Errors
+    /// As [`LoadedComponent::load`].
     pub fn load_sampled(
         bytes: &[u8],
         limits: CallLimits,
         cache: Option<&ComponentCache>,
     ) -> Result<(Self, Arc<Samples>), LoadError> {
         let samples = Arc::new(Samples::default());
-        // Without a deadline the stack is looked at with the next tick of the epoch.
+        // Without a deadline the stack is sampled at the next tick of the epoch.
         let limits = CallLimits { deadline_ms: 0, ..limits };
         let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)))?;
         Ok((loaded, samples))
@@ -184,46 +190,46 @@ impl LoadedComponent {
             .instantiate_pre(&component)
             .map_err(|error| LoadError::OtherContract(format!("{error:#}")))?;
         let exports = Exports::find(&component).map_err(|exports| LoadError::MissingExports { exports })?;
-        let ticking = |every| tick(&engine, every).map_err(|error| LoadError::Engine(error.to_string()));
+        let start_epoch = |every| tick(&engine, every).map_err(|error| LoadError::Engine(error.to_string()));
         let hash = hex::encode(Sha256::digest(bytes));
         if samples.is_none() {
-            ticking(TICK)?;
+            start_epoch(TICK)?;
         }
         let (declarations, exports) = runner::declare(&engine, &pre, &exports, &limits)?;
         if samples.is_some() {
-            ticking(samples::EVERY)?;
+            start_epoch(samples::EVERY)?;
         }
         let shared = Shared { engine, pre, exports, limits, hash, declarations, origin, samples };
         Ok(LoadedComponent { shared: Arc::new(shared) })
     }
 
-    /// A runner of its own instance or instances. At most 32 instances of a loaded component live at a time.
+    /// Returns a runner with its own instances. At most 32 instances of a loaded component may live at a time.
     pub fn runner(&self, mode: Mode) -> WasmRunner {
         WasmRunner::new(self.clone(), mode)
     }
 
-    /// What it declares.
+    /// Returns the declarations of the component.
     pub fn declarations(&self) -> &Declarations {
         &self.shared.declarations
     }
 
-    /// SHA-256 of its bytes, hex.
+    /// Returns the SHA-256 of its bytes, hex.
     pub fn hash(&self) -> &str {
         &self.shared.hash
     }
 
-    /// Where its machine code came from.
+    /// Returns the origin of its machine code.
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
     }
 
-    /// What one call may use.
+    /// Returns the limits of one call.
     pub fn limits(&self) -> &CallLimits {
         &self.shared.limits
     }
 }
 
-/// What can be said before compiling.
+/// Checks a component without compiling it.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() > COMPONENT_BYTES_MAX {
         return Err(LoadError::TooLarge { bytes: bytes.len(), limit: COMPONENT_BYTES_MAX });
@@ -232,7 +238,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
         InspectError::CoreModule => LoadError::CoreModule,
         other => LoadError::Malformed(other.to_string()),
     })?;
-    let imports: Vec<String> = names.imports.into_iter().filter(|name| !inspect::is_of_the_world(name)).collect();
+    let imports: Vec<String> = names.imports.into_iter().filter(|name| !inspect::is_world_import(name)).collect();
     if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
@@ -267,7 +273,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     Ok(linker)
 }
 
-/// Let the epoch rise until the engine is gone.
+/// Increments the epoch until the engine is dropped.
 fn tick(engine: &Engine, every: Duration) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {

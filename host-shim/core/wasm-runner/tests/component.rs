@@ -1,4 +1,4 @@
-//! The component that this repository ships: it is small, imports nothing but its world, and this host loads it.
+//! Tests of the component that this repository ships: its size, its imports, and calls of it.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// The size that a component may have (design, "Numbers to reach").
+/// Largest size of the component (design, "Numbers to reach").
 const SIZE_MAX: usize = 2 << 20;
 
 static COMPONENT: LazyLock<Vec<u8>> =
@@ -26,7 +26,7 @@ fn load(cache: &ComponentCache) -> LoadedComponent {
 }
 
 #[test]
-fn it_imports_nothing_but_its_world() {
+fn the_component_imports_only_its_world() {
     let inspection = inspect::inspect(&COMPONENT).unwrap();
     let foreign: Vec<_> =
         inspection.imports.iter().filter(|import| !import.starts_with("solobase:products/")).collect();
@@ -39,16 +39,16 @@ fn it_imports_nothing_but_its_world() {
 }
 
 #[test]
-fn it_is_small() {
+fn the_component_is_small() {
     assert!(COMPONENT.len() <= SIZE_MAX, "{} bytes", COMPONENT.len());
 }
 
-/// JSON lists in one another, in an object.
+/// Returns nested JSON lists in an object.
 fn nested(depth: usize) -> String {
     format!("{{\"name\":{}{}}}", "[".repeat(depth), "]".repeat(depth))
 }
 
-/// An account without rows in a business without a catalog, with values for all that can be configured.
+/// Imports of an account without rows in a business without a catalog, with a value for each setting.
 struct Nothing(Vec<ConfigDecl>);
 
 impl Nothing {
@@ -122,10 +122,10 @@ fn event(id: &str, payload: Payload) -> Event {
 }
 
 #[test]
-fn its_stack_is_deep_enough_for_the_deepest_json() {
+fn the_stack_is_deep_enough_for_the_deepest_json() {
     let loaded = LoadedComponent::load(&COMPONENT, CallLimits::default(), None).unwrap();
     let mut runner = loaded.runner(Mode::Reused);
-    // The reader's own limit is 128 levels; beyond it the answer is an error, and never a trap.
+    // The reader's limit is 128 levels. Beyond it the result is an error and never a trap.
     for depth in [1, 100, 126, 127, 128, 10_000] {
         for payload in [Payload::Command(nested(depth)), Payload::Provider(nested(depth).into_bytes())] {
             let answer = runner.handle(&nothing(&loaded), &event(&format!("evt-{depth}"), payload));
@@ -135,7 +135,7 @@ fn its_stack_is_deep_enough_for_the_deepest_json() {
 }
 
 #[test]
-fn fresh_and_reused_instances_use_the_same_fuel_and_give_the_imports_back() {
+fn fresh_and_reused_instances_use_the_same_fuel_and_release_the_imports() {
     let loaded = LoadedComponent::load(&COMPONENT, CallLimits::default(), None).unwrap();
     let imports = nothing(&loaded);
     let used = |mode| {
@@ -152,7 +152,7 @@ fn fresh_and_reused_instances_use_the_same_fuel_and_give_the_imports_back() {
 }
 
 #[test]
-fn a_call_that_was_stopped_gives_the_imports_back() {
+fn a_stopped_call_releases_the_imports() {
     let limits = CallLimits { host_calls: 0, ..CallLimits::default() };
     let stopped = LoadedComponent::load(&COMPONENT, limits, None).unwrap();
     let imports = nothing(&stopped);
@@ -165,7 +165,7 @@ fn a_call_that_was_stopped_gives_the_imports_back() {
 }
 
 #[test]
-fn a_compiled_component_is_kept_and_found_again() {
+fn a_compiled_component_is_loaded_from_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
     let compiled = load(&cache);
@@ -178,7 +178,7 @@ fn a_compiled_component_is_kept_and_found_again() {
 }
 
 #[test]
-fn other_settings_are_another_entry() {
+fn other_settings_use_another_cache_entry() {
     let folder = tempfile::tempdir().unwrap();
     let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
     load(&cache);
@@ -187,7 +187,7 @@ fn other_settings_are_another_entry() {
     assert_eq!(*other.origin(), Origin::Stored);
 }
 
-/// The only file in a cache.
+/// Returns the only file in a cache.
 fn entry(folder: &Path) -> std::path::PathBuf {
     let mut entries = fs::read_dir(folder).unwrap();
     let path = entries.next().unwrap().unwrap().path();
@@ -196,7 +196,7 @@ fn entry(folder: &Path) -> std::path::PathBuf {
 }
 
 #[test]
-fn a_damaged_entry_is_compiled_anew() {
+fn a_damaged_cache_entry_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
     let cache = ComponentCache::open(&path).unwrap();
@@ -213,7 +213,7 @@ fn a_damaged_entry_is_compiled_anew() {
 }
 
 #[test]
-fn an_entry_that_others_may_write_or_a_link_is_not_run() {
+fn a_link_or_an_entry_that_others_may_write_is_not_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
     let cache = ComponentCache::open(&path).unwrap();
@@ -239,7 +239,7 @@ fn a_folder_that_others_may_write_is_refused() {
 }
 
 #[test]
-fn a_file_or_a_link_is_no_cache() {
+fn a_file_or_a_link_is_refused_as_a_cache() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     fs::write(&file, b"").unwrap();
@@ -252,7 +252,7 @@ fn a_file_or_a_link_is_no_cache() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_from_one_that_cannot_be_loaded() {
+fn unreadable_files_and_unloadable_components_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
     let missing = inspect::inspect_file(&folder.path().join("missing.wasm")).unwrap_err();
     assert!(matches!(missing, InspectError::Unreadable { .. }), "{missing}");

@@ -1,10 +1,10 @@
-//! What is no component of this world is refused before it runs, and the refusal names what is wrong.
+//! Files that are not components of this world are refused before they run, with the reason.
 
 #![allow(clippy::unwrap_used)]
 
 use host_wasm_runner::wasm::{COMPONENT_BYTES_MAX, CallLimits, LoadError, LoadedComponent};
 
-/// A component of these words, loaded.
+/// Loads a component from its text format.
 fn load_text(text: &str) -> Result<LoadedComponent, LoadError> {
     LoadedComponent::load(&wat::parse_str(text).unwrap(), CallLimits::default(), None)
 }
@@ -37,7 +37,7 @@ fn missing_exports_are_named() {
 }
 
 #[test]
-fn what_is_no_component_is_refused() {
+fn files_that_are_not_components_are_refused() {
     assert_eq!(load_text("(module)").err(), Some(LoadError::CoreModule));
     let error = LoadedComponent::load(b"#!/bin/sh", CallLimits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::Malformed(_)), "{error}");

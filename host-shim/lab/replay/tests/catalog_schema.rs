@@ -414,7 +414,7 @@ fn schema_and_reader_take_the_same_webhooks() {
     // What only the reader can tell: braces, and names that stand elsewhere.
     let own = "config: {zone: {}, key: {type: secret}}\n";
     for (text, said) in [
-        (with(standard, &fact.replace("{user.id}", "{user.id")), "has a brace without its other one"),
+        (with(standard, &fact.replace("{user.id}", "{user.id")), "has an unmatched brace"),
         (
             with(&standard.replace("stripe_webhook_secret", "kye"), fact),
             "expected stripe_webhook_secret, key; did you mean `key`?",

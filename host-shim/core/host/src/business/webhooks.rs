@@ -5,7 +5,7 @@ use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
 use crate::yaml::{Entry, Lined};
 use extension_contract::{ConfigDecl, ConfigType};
-use host_intake::webhook::{Encoding, FactOf, Place as BodyPlace, Scheme, Template, TemplateError, Webhook};
+use host_intake::webhook::{BodyPath, Encoding, FactOf, Scheme, Template, TemplateError, Webhook};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhooks";
@@ -203,7 +203,7 @@ fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), B
         let conditions = mapping(entry)?;
         bounded(entry, conditions.len(), ENTRIES_MAX)?;
         for condition in conditions {
-            let place = BodyPlace::parse(&condition.key).map_err(|error| {
+            let place = BodyPath::parse(&condition.key).map_err(|error| {
                 BadInput::new(condition.place(), error.to_string(), "names with dots between them, as in user.id")
             })?;
             when.push((place, text(condition)?));

@@ -10,8 +10,8 @@ use extension_contract::{
     Timestamp,
 };
 use host_store::{
-    Applied, Changes, EffectChange, InboxChange, InboxMove, InboxRow, InboxState, LogEntry, NewInbox, Provenance, Run,
-    Standing,
+    Applied, Changes, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry, NewInbox,
+    Provenance, Run,
 };
 use host_wasm_runner::runner::{RunError, Used};
 use sha2::{Digest, Sha256};
@@ -293,7 +293,7 @@ impl Processor {
         let run = Run { at: now, outcome: outcome.clone(), error: None, provenance: Some(provenance) };
         changes.inbox = Some(self.inbox_change(
             attempt,
-            Standing {
+            InboxProgress {
                 account: decided.account.clone(),
                 state: decided.state,
                 failures: attempt.failures,
@@ -328,15 +328,15 @@ impl Processor {
         Ok(Some(report))
     }
 
-    fn inbox_change(&self, attempt: &Attempt, standing: Standing) -> InboxChange {
+    fn inbox_change(&self, attempt: &Attempt, progress: InboxProgress) -> InboxChange {
         match &attempt.row {
             InboxSlot::New(raw) => InboxChange::New(Box::new(NewInbox {
                 event: attempt.event.clone(),
                 livemode: self.business.livemode,
                 raw: raw.clone(),
-                standing,
+                progress,
             })),
-            InboxSlot::Known(seq) => InboxChange::Move(InboxMove { seq: *seq, standing }),
+            InboxSlot::Known(seq) => InboxChange::Move(InboxMove { seq: *seq, progress }),
         }
     }
 
@@ -352,7 +352,7 @@ impl Processor {
         let error = Some(failed.error.to_string());
         let inbox = self.inbox_change(
             &attempt,
-            Standing {
+            InboxProgress {
                 account: failed.account.clone(),
                 state,
                 failures,

@@ -5,7 +5,7 @@ use super::run::{Attempt, DecidedRun};
 use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
 use extension_contract::{Event, Payload, Stored, Timestamp};
-use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxRow, InboxState, Standing};
+use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState};
 use std::collections::BTreeSet;
 
 impl Processor {
@@ -55,7 +55,7 @@ impl Processor {
 
     fn postpone(&mut self, row: InboxRow, now: Timestamp) -> Stored<()> {
         self.counters.woken_postponed += 1;
-        let standing = Standing {
+        let progress = InboxProgress {
             account: row.event.account,
             state: InboxState::Pending { not_before: now },
             failures: row.failures,
@@ -64,7 +64,7 @@ impl Processor {
             waits_for: Vec::new(),
             run: None,
         };
-        let inbox = InboxChange::Move(InboxMove { seq: row.seq, standing });
+        let inbox = InboxChange::Move(InboxMove { seq: row.seq, progress });
         let changes = Changes { event_id: row.event.id, inbox: Some(inbox), ..Changes::default() };
         self.store_mut().apply(&changes).map(|_| ())
     }

@@ -1,19 +1,19 @@
-//! The pass over the text.
+//! The scanner: checks a JSON text in one pass and records its values.
 
 use super::{Document, JsonError, JsonKind, Member, Node, POINTER_BYTES_MAX, push_token};
 use crate::body::DEPTH_MAX;
 use std::borrow::Cow;
 
-/// Up to this many members, comparing each with each beats sorting.
+/// Up to this number of members, pairwise comparison is faster than sorting.
 const PAIRWISE_MAX: usize = 32;
 
-/// An array or object whose end has not come yet.
+/// An open array or object.
 struct Frame {
-    /// Where it begins.
+    /// Offset of its beginning.
     start: usize,
     /// Index of the current item of an array; none for an object.
     item: Option<usize>,
-    /// Length of `open` when it began: an object's own members start here.
+    /// Length of `open` at its beginning: index of an object's first member.
     base: usize,
 }
 
@@ -21,9 +21,9 @@ struct Scanner<'t> {
     text: &'t str,
     at: usize,
     frames: Vec<Frame>,
-    /// Members of the objects that are not closed yet, innermost last.
+    /// Members of open objects, innermost last.
     open: Vec<Member<'t>>,
-    /// Members of closed objects, each object's side by side.
+    /// Members of closed objects, contiguous per object.
     closed: Vec<Member<'t>>,
     duplicate: Option<String>,
 }
@@ -45,11 +45,11 @@ impl<'t> Scanner<'t> {
         if self.at == self.text.len() { Ok(node) } else { Err(self.expected("the end")) }
     }
 
-    /// One value with all that is in it.
+    /// Scans one value with all its content.
     fn complete(&mut self) -> Result<Node, JsonError> {
         loop {
             let Some(mut node) = self.value()? else { continue };
-            // A finished value may finish the array or object around it, and so on outwards.
+            // The end of a value may be followed by the ends of its containers.
             loop {
                 let Some(frame) = self.frames.last_mut() else { return Ok(node) };
                 if let Some(item) = &mut frame.item {
@@ -80,7 +80,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Read a scalar or an empty container, or enter one that has content (none).
+    /// Scans a scalar or an empty container. Enters a container with content and returns none.
     fn value(&mut self) -> Result<Option<Node>, JsonError> {
         let Some(byte) = self.after_space() else { return Err(self.expected("a value")) };
         let start = self.at;
@@ -122,7 +122,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// Leave the innermost container at its closing bracket.
+    /// Closes the innermost container at its closing bracket.
     fn close(&mut self, kind: JsonKind) -> Node {
         self.at += 1;
         let Some(frame) = self.frames.pop() else { return node(kind, self.at, self.at) };
@@ -142,7 +142,7 @@ impl<'t> Scanner<'t> {
         node
     }
 
-    /// JSON Pointer of the container that has just been left and whose members begin at `base`.
+    /// Returns the JSON Pointer of the container that was just closed and whose members begin at `base`.
     fn pointer(&self, base: usize) -> String {
         let mut pointer = String::new();
         for (i, frame) in self.frames.iter().enumerate() {
@@ -158,7 +158,7 @@ impl<'t> Scanner<'t> {
         pointer
     }
 
-    /// Read a member's name and its colon.
+    /// Scans the name of a member and its colon.
     fn name(&mut self) -> Result<(), JsonError> {
         if self.after_space() != Some(b'"') {
             return Err(self.expected("a member's name"));
@@ -223,7 +223,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The code unit of `\uXXXX` at `offset`.
+    /// Parses the code unit of `\uXXXX` at `offset`.
     fn unit(&self, offset: usize) -> Result<u16, JsonError> {
         let error = JsonError::Syntax { offset, expected: "`\\u` and four hex digits" };
         match self.text.as_bytes().get(offset..offset + 6) {
@@ -290,7 +290,7 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// Offsets fit: a text has at most `BODY_BYTES_MAX` bytes.
+/// Returns a node. Offsets fit in `u32`: a text has at most `BODY_BYTES_MAX` bytes.
 fn node(kind: JsonKind, start: usize, end: usize) -> Node {
     Node { kind, span: (start as u32, end as u32), members: (0, 0) }
 }
@@ -299,7 +299,7 @@ fn hex_unit(digits: &[u8]) -> Option<u16> {
     digits.iter().try_fold(0u16, |unit, digit| Some(unit << 4 | (*digit as char).to_digit(16)? as u16))
 }
 
-/// A name that occurs twice; bounded by n·log n however many members there are.
+/// Returns a duplicate name, in at most n·log n steps.
 fn duplicate_name(members: &[Member<'_>]) -> Option<String> {
     if members.len() <= PAIRWISE_MAX {
         let twice = |(i, member): (usize, &Member<'_>)| {
@@ -312,7 +312,7 @@ fn duplicate_name(members: &[Member<'_>]) -> Option<String> {
     names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned())
 }
 
-/// The items of a checked array if all are strings.
+/// Returns the items of a checked array if all are strings.
 pub(super) fn strings(raw: &str) -> Option<Vec<String>> {
     let mut scanner = Scanner::new(raw, 1);
     let mut items = Vec::new();
@@ -330,7 +330,7 @@ pub(super) fn strings(raw: &str) -> Option<Vec<String>> {
     }
 }
 
-/// The items of a checked array if all are objects.
+/// Returns the items of a checked array if all are objects.
 pub(super) fn objects(raw: &str) -> Option<Vec<Document<'_>>> {
     let mut scanner = Scanner::new(raw, 1);
     let mut items = Vec::new();
@@ -348,7 +348,7 @@ pub(super) fn objects(raw: &str) -> Option<Vec<Document<'_>>> {
     }
 }
 
-/// The content of a checked string with its quotes.
+/// Returns the content of a checked string with quotes.
 pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
     let inner = &raw[1..raw.len() - 1];
     let Some(first) = inner.find('\\') else { return Cow::Borrowed(inner) };

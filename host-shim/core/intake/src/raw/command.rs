@@ -1,25 +1,25 @@
-//! A command: `{"id", "command": kind, "account", "timestamp", "actor", "payload": {…}}`; and a fact of the business's own:
-//! `{"id", "event": "user.registered", "account", "timestamp", "actor", "data": {…}}`.
+//! Reads a command: `{"id", "command": kind, "account", "timestamp", "actor", "payload": {…}}`; or a fact of the
+//! business: `{"id", "event": "user.registered", "account", "timestamp", "actor", "data": {…}}`.
 
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::Document;
-use crate::reader::{Place, Reader};
+use crate::reader::{LocatedObject, Reader};
 use extension_contract::{Account, Actor, ActorKind, FACT_SOURCE, JSON_BYTES_MAX, Payload};
 
-/// Read a command.
+/// Reads a command.
 pub(super) fn read(document: &Document<'_>) -> Envelope {
-    told(document, "api", "command", "payload")
+    read_with(document, "api", "command", "payload")
 }
 
-/// Read a fact.
+/// Reads a fact.
 pub(super) fn read_fact(document: &Document<'_>) -> Envelope {
-    told(document, FACT_SOURCE, "event", "data")
+    read_with(document, FACT_SOURCE, "event", "data")
 }
 
-/// What somebody tells of an account: its kind and its contents, under these names.
-fn told(document: &Document<'_>, source: &'static str, kind: &'static str, contents: &'static str) -> Envelope {
+/// Reads an envelope. `kind` and `contents` are the names of the members for kind and payload.
+fn read_with(document: &Document<'_>, source: &'static str, kind: &'static str, contents: &'static str) -> Envelope {
     let mut reader = Reader::new(document);
-    let root = Place::root(document);
+    let root = LocatedObject::root(document);
     let id = read_id(&mut reader, document);
     let kind = reader.required_id(root, kind).unwrap_or_default();
     let time = read_timestamp(&mut reader, root);
@@ -45,8 +45,8 @@ fn told(document: &Document<'_>, source: &'static str, kind: &'static str, conte
     }
 }
 
-/// `account`: `user:ID`, `organization:ID` or `platform`; without one, a user speaks for themselves.
-pub(super) fn read_account(reader: &mut Reader, root: Place<'_, '_>, actor: &Actor) -> Option<Account> {
+/// Reads `account`: `user:ID`, `organization:ID` or `platform`. The default for a user is their own account.
+pub(super) fn read_account(reader: &mut Reader, root: LocatedObject<'_, '_>, actor: &Actor) -> Option<Account> {
     let account = match reader.id(root, "account") {
         Some(text) => text.parse().ok(),
         None if actor.kind == ActorKind::User && !actor.subject.is_empty() => {

@@ -1,19 +1,19 @@
-//! A message of another account: `{"id", "message": key, "generation", "from": account, "account", "timestamp", "payload": {…}}`, as
-//! an `account.send` of the sender brings it.
+//! Reads a message of another account, as an `account.send` effect delivers it:
+//! `{"id", "message": key, "generation", "from": account, "account", "timestamp", "payload": {…}}`.
 
 use super::{Envelope, read_id, read_timestamp};
 use crate::json::{Document, JsonKind};
-use crate::reader::{Place, Reader};
+use crate::reader::{LocatedObject, Reader};
 use extension_contract::{Account, Actor, Delivery, JSON_BYTES_MAX, Payload};
 
-/// Where messages come from, and their kind.
+/// Source and kind of a message event.
 const SOURCE: &str = "message";
 const KIND: &str = "account.send";
 
-/// Read a message. The sender and the receiver must be named: nobody speaks for another account by default.
+/// Reads a message. Sender and receiver are required.
 pub(super) fn read(document: &Document<'_>) -> Envelope {
     let mut reader = Reader::new(document);
-    let root = Place::root(document);
+    let root = LocatedObject::root(document);
     let id = read_id(&mut reader, document);
     let time = read_timestamp(&mut reader, root);
     let key = reader.required_id(root, "message").unwrap_or_default();
@@ -52,7 +52,7 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
     }
 }
 
-fn read_account(reader: &mut Reader, root: Place<'_, '_>, name: &str) -> Option<Account> {
+fn read_account(reader: &mut Reader, root: LocatedObject<'_, '_>, name: &str) -> Option<Account> {
     let account = reader.id(root, name).and_then(|text| text.parse().ok());
     if account.is_none() {
         reader.malformed(root, name);

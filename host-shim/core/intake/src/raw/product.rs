@@ -1,10 +1,11 @@
-//! A product event: `{"id", "event": "product.created|updated|deleted", "timestamp", "actor", "data": {product}}`.
+//! Reads a product event: `{"id", "event": "product.created|updated|deleted", "timestamp", "actor", "data":
+//! {product}}`.
 //!
-//! For an update, `previous` may hold the product as it was; without it the host, which has the row, fills that in.
+//! For an update, `previous` may have the old product; otherwise the host reads it from its row.
 
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::{Document, JsonKind, Name, Value};
-use crate::reader::{Place, Reader, is_empty};
+use crate::reader::{LocatedObject, Reader, is_empty};
 use extension_contract::{
     Account, Actor, ActorKind, BillingInterval, IntervalUnit, JSON_BYTES_MAX, Money, Payload, Product, ProductChange,
     ProductValues, Refusal,
@@ -15,11 +16,11 @@ const CREATED: &str = "product.created";
 const UPDATED: &str = "product.updated";
 const DELETED: &str = "product.deleted";
 
-/// Currency of a price that is a number alone.
+/// Currency of a price without a currency.
 const CURRENCY_DEFAULT: &str = "usd";
 
-/// Members of a product that have a place of their own. A row's own bookkeeping has none, and is left out.
-const PLACED: [&str; 23] = [
+/// Members of a product that are not fields: they have their own column, or are bookkeeping of the row and ignored.
+const NON_FIELDS: [&str; 23] = [
     "active",
     "billing_interval",
     "created",
@@ -49,7 +50,7 @@ const FILTER: &str = "filter_";
 
 pub(super) fn read(document: &Document<'_>) -> Envelope {
     let mut reader = Reader::new(document);
-    let root = Place::root(document);
+    let root = LocatedObject::root(document);
     let id = read_id(&mut reader, document);
     let kind = reader.required_id(root, "event").unwrap_or_default();
     if ![CREATED, UPDATED, DELETED].contains(&kind.as_str()) {
@@ -62,10 +63,10 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
     if data.is_none() {
         reader.malformed(root, "data");
     }
-    let data = data.and_then(|object| read_product(&mut reader, Place { pointer: "/data", object }, &actor));
+    let data = data.and_then(|object| read_product(&mut reader, LocatedObject { pointer: "/data", object }, &actor));
     let previous = reader.object(root, "previous");
     let previous =
-        previous.and_then(|object| read_product(&mut reader, Place { pointer: "/previous", object }, &actor));
+        previous.and_then(|object| read_product(&mut reader, LocatedObject { pointer: "/previous", object }, &actor));
     if let (Some(data), Some(previous)) = (&data, &previous)
         && (&data.id, &data.owner) != (&previous.id, &previous.owner)
     {
@@ -79,11 +80,11 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
     envelope(id, kind, change, actor, livemode, time, reader)
 }
 
-/// A record alone: it has been created. The record's id is the product's; the event's derives from the bytes.
+/// Reads a record without an envelope as a created product. The event's id derives from the bytes.
 pub(super) fn read_record(document: &Document<'_>) -> Envelope {
     let mut reader = Reader::new(document);
     let actor = Actor::system();
-    let product = read_product(&mut reader, Place::root(document), &actor);
+    let product = read_product(&mut reader, LocatedObject::root(document), &actor);
     let change = ProductChange { before: None, after: product };
     envelope(None, CREATED.to_owned(), change, actor, None, None, reader)
 }
@@ -112,8 +113,8 @@ fn envelope(
     }
 }
 
-/// None if even id or type is missing; the refusal says so.
-fn read_product(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> Option<Product> {
+/// Reads a product. Returns none, and records a refusal, if its id or type is missing.
+fn read_product(reader: &mut Reader, product: LocatedObject<'_, '_>, actor: &Actor) -> Option<Product> {
     let id = reader.required_id(product, "id");
     let product_type = read_type(reader, product);
     let (metadata, filters) = read_fields(reader, product);
@@ -130,8 +131,8 @@ fn read_product(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> O
     Some(Product { id: id?, owner: read_owner(reader, product, actor), values, version: 0, deleted: false })
 }
 
-/// `product_type`, or `type` as the platform calls it; both only if they agree.
-fn read_type(reader: &mut Reader, product: Place<'_, '_>) -> Option<String> {
+/// Reads `product_type`, or the platform's alias `type`. Both must agree.
+fn read_type(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<String> {
     let alias = reader.id(product, "type");
     let own = reader.id(product, "product_type");
     if own.is_none() && alias.is_none() || own.is_some() && alias.is_some() && own != alias {
@@ -141,15 +142,15 @@ fn read_type(reader: &mut Reader, product: Place<'_, '_>) -> Option<String> {
     own.or(alias)
 }
 
-/// Whose row it is: `owner`, `user_id` or `organization_id`, else those of its metadata, else the user who made it, else the
-/// platform. Two that differ contradict each other.
-fn read_owner(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> Account {
+/// Reads the owner: `owner`, `user_id` or `organization_id`, else those of the metadata, else the acting user, else the
+/// platform. Two different owners are refused.
+fn read_owner(reader: &mut Reader, product: LocatedObject<'_, '_>, actor: &Actor) -> Account {
     if let Some(owner) = read_owner_fields(reader, product) {
         return owner;
     }
     let pointer = product.pointer_to("metadata");
     let metadata = product.get("metadata").filter(|value| value.kind() == JsonKind::Object);
-    let metadata = metadata.map(|object| Place { pointer: &pointer, object });
+    let metadata = metadata.map(|object| LocatedObject { pointer: &pointer, object });
     if let Some(owner) = metadata.and_then(|metadata| read_owner_fields(reader, metadata)) {
         return owner;
     }
@@ -159,17 +160,17 @@ fn read_owner(reader: &mut Reader, product: Place<'_, '_>, actor: &Actor) -> Acc
     }
 }
 
-fn read_owner_fields(reader: &mut Reader, place: Place<'_, '_>) -> Option<Account> {
-    let owner = match reader.id(place, "owner").map(|text| text.parse::<Account>()) {
+fn read_owner_fields(reader: &mut Reader, parent: LocatedObject<'_, '_>) -> Option<Account> {
+    let owner = match reader.id(parent, "owner").map(|text| text.parse::<Account>()) {
         Some(Err(_)) => {
-            reader.malformed(place, "owner");
+            reader.malformed(parent, "owner");
             None
         }
         Some(Ok(owner)) => Some(owner),
         None => None,
     };
-    let user = reader.id(place, "user_id").map(Account::User);
-    let organization = reader.id(place, "organization_id").map(Account::Organization);
+    let user = reader.id(parent, "user_id").map(Account::User);
+    let organization = reader.id(parent, "organization_id").map(Account::Organization);
     let mut named = [owner, user, organization].into_iter().flatten();
     let first = named.next()?;
     if let Some(other) = named.find(|other| *other != first) {
@@ -178,13 +179,13 @@ fn read_owner_fields(reader: &mut Reader, place: Place<'_, '_>) -> Option<Accoun
     Some(first)
 }
 
-/// `price`: minor units, or `{"amount", "currency"}`. A fraction is refused, not rounded.
-fn read_price(reader: &mut Reader, product: Place<'_, '_>) -> Option<Money> {
+/// Reads `price`: minor units, or `{"amount", "currency"}`. Refuses fractions.
+fn read_price(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<Money> {
     let price = product.get("price").filter(|price| !is_empty(price))?;
     let pointer = product.pointer_to("price");
     let (amount, holder) = match price.kind() {
         JsonKind::Object => {
-            let holder = Place { pointer: &pointer, object: price };
+            let holder = LocatedObject { pointer: &pointer, object: price };
             (holder.get("amount").or_else(|| holder.get("amount_minor")).and_then(|amount| amount.as_i64()), holder)
         }
         _ => (price.as_i64(), product),
@@ -210,8 +211,9 @@ fn read_price(reader: &mut Reader, product: Place<'_, '_>) -> Option<Money> {
     }
 }
 
-/// `billing_interval` or `interval`: `day`, `week`, `month`, `year`, or `{"unit", "count"}`; none or `once` is sold once.
-fn read_interval(reader: &mut Reader, product: Place<'_, '_>) -> Option<BillingInterval> {
+/// Reads `billing_interval` or `interval`: `day`, `week`, `month`, `year`, or `{"unit", "count"}`. None or `once` means
+/// a one-time price.
+fn read_interval(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<BillingInterval> {
     let name = if product.get("billing_interval").is_some() { "billing_interval" } else { "interval" };
     let value = product.get(name)?;
     let interval = match value.kind() {
@@ -242,13 +244,13 @@ fn unit(value: Value<'_>) -> Option<IntervalUnit> {
     }
 }
 
-/// The type's own fields as one JSON object, and the filter slots.
+/// Reads the fields of the product type as one JSON object, and the filter slots.
 ///
-/// Fields stand in `metadata`; those in `features` and at the product's top level are taken into it, so that all three shapes
-/// give one record. One that stands in two places must be the same in both.
-fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(String, String)>) {
+/// Merges the fields in `metadata`, in `features` and at the top level, so that all three shapes give the same record.
+/// A field in two of them must have the same value.
+fn read_fields(reader: &mut Reader, product: LocatedObject<'_, '_>) -> (String, Vec<(String, String)>) {
     let metadata = reader.object(product, "metadata");
-    // A list of features is a field like any other.
+    // A `features` list is an ordinary field.
     let features = product.get("features").filter(|features| features.kind() == JsonKind::Object);
     let own = metadata.into_iter().flat_map(|metadata| metadata.members());
     let mut fields: BTreeMap<&str, (Name<'_>, Value<'_>)> = own.map(|field| (field.0.name, field)).collect();
@@ -256,8 +258,8 @@ fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(Str
     let in_features = features.into_iter().flat_map(|features| features.members());
     let on_top = product.object.members();
     let on_top =
-        on_top.filter(|(name, _)| !PLACED.contains(&name.name) && (name.name != "features" || features.is_none()));
-    let mut taken_in = false;
+        on_top.filter(|(name, _)| !NON_FIELDS.contains(&name.name) && (name.name != "features" || features.is_none()));
+    let mut merged = false;
     for (name, value) in in_features.chain(on_top) {
         if name.name.starts_with(FILTER) {
             if let Some(text) = filter_text(value)
@@ -268,7 +270,7 @@ fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(Str
             continue;
         }
         let (_, present) = fields.entry(name.name).or_insert_with(|| {
-            taken_in = true;
+            merged = true;
             (name, value)
         });
         if present.raw() != value.raw() {
@@ -276,7 +278,7 @@ fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(Str
         }
     }
     let filters = filters.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
-    let text = if taken_in {
+    let text = if merged {
         let members: Vec<String> =
             fields.into_values().map(|(name, value)| format!("{}:{}", name.raw, value.raw())).collect();
         format!("{{{}}}", members.join(","))
@@ -290,7 +292,7 @@ fn read_fields(reader: &mut Reader, product: Place<'_, '_>) -> (String, Vec<(Str
     (text, filters)
 }
 
-/// A filter's value as text; null is none.
+/// Returns the value of a filter as text; none for null.
 fn filter_text(value: Value<'_>) -> Option<String> {
     match value.kind() {
         JsonKind::Null => None,

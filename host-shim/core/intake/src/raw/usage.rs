@@ -1,17 +1,18 @@
-//! Measurements: `{"id", "usage": [{"id", "meter", "quantity", "at", "attributes"}…], "account", "timestamp", "actor"}`.
+//! Reads measurements: `{"id", "usage": [{"id", "meter", "quantity", "at", "attributes"}…], "account", "timestamp",
+//! "actor"}`.
 
 use super::command::read_account;
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::{Document, JsonKind, Value};
-use crate::reader::{Place, Reader};
+use crate::reader::{LocatedObject, Reader};
 use extension_contract::{BULK_MAX, ID_BYTES_MAX, Payload, Timestamp, Usage};
 
-/// The kind of such an event.
+/// Kind of a usage event.
 const KIND: &str = "usage";
 
 pub(super) fn read(document: &Document<'_>) -> Envelope {
     let mut reader = Reader::new(document);
-    let root = Place::root(document);
+    let root = LocatedObject::root(document);
     let id = read_id(&mut reader, document);
     let time = read_timestamp(&mut reader, root);
     let actor = read_actor(&mut reader, root);
@@ -24,40 +25,40 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
     }
     let batch = items.iter().enumerate().filter_map(|(index, item)| {
         let pointer = format!("/usage/{index}");
-        measurement(&mut reader, Place { pointer: &pointer, object: item.root() }, time)
+        measurement(&mut reader, LocatedObject { pointer: &pointer, object: item.root() }, time)
     });
     let payload = Payload::Usage(batch.collect());
     let refusal = reader.refusal();
     Envelope { id, source: "api", kind: KIND.to_owned(), account, livemode, actor, reply_to, payload, time, refusal }
 }
 
-/// One measurement; without a time of its own it is of the event's. None if a part is missing; the refusal says so.
-fn measurement(reader: &mut Reader, place: Place<'_, '_>, time: Option<Timestamp>) -> Option<Usage> {
-    let id = reader.required_id(place, "id");
-    let meter = reader.required_id(place, "meter");
-    let quantity = place.get("quantity").and_then(|quantity| quantity.as_i64());
+/// Reads one measurement. The default time is the event's. Returns none, and records a refusal, if a part is missing.
+fn measurement(reader: &mut Reader, item: LocatedObject<'_, '_>, time: Option<Timestamp>) -> Option<Usage> {
+    let id = reader.required_id(item, "id");
+    let meter = reader.required_id(item, "meter");
+    let quantity = item.get("quantity").and_then(|quantity| quantity.as_i64());
     if quantity.is_none() {
-        reader.malformed(place, "quantity");
+        reader.malformed(item, "quantity");
     }
-    let at = match place.get("at").map(|at| at.kind()) {
+    let at = match item.get("at").map(|at| at.kind()) {
         None => time,
-        Some(JsonKind::String) => reader.rfc3339(place, "at"),
-        Some(_) => reader.seconds(place, "at"),
+        Some(JsonKind::String) => reader.rfc3339(item, "at"),
+        Some(_) => reader.seconds(item, "at"),
     };
     if at.is_none() {
-        reader.malformed(place, "at");
+        reader.malformed(item, "at");
     }
     let mut attributes = Vec::new();
-    for (name, value) in reader.object(place, "attributes").into_iter().flat_map(|object| object.members()) {
+    for (name, value) in reader.object(item, "attributes").into_iter().flat_map(|object| object.members()) {
         match attribute(value) {
             Some(text) if name.name.len() <= ID_BYTES_MAX => attributes.push((name.name.to_owned(), text)),
-            _ => reader.malformed(place, "attributes"),
+            _ => reader.malformed(item, "attributes"),
         }
     }
     Some(Usage { id: id?, meter: meter?, quantity: quantity?, at: at?, attributes })
 }
 
-/// An attribute as text: a number or truth value as it is written.
+/// Returns an attribute as text. Numbers and booleans keep their JSON text.
 fn attribute(value: Value<'_>) -> Option<String> {
     let text = match value.kind() {
         JsonKind::String => value.as_str()?.into_owned(),

@@ -1,15 +1,15 @@
-//! The header's grammar.
+//! Parses the header `Stripe-Signature`.
 
 use super::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError};
 
 /// Bytes of an HMAC-SHA256.
 const SIGNATURE_BYTES: usize = 32;
 
-/// A header that can be compared.
+/// A parsed header.
 pub(super) struct Header<'h> {
-    /// The time as it is signed.
+    /// Time as signed text.
     pub(super) time: &'h [u8],
-    /// The same as a number of seconds since the Unix epoch.
+    /// Time in seconds since the Unix epoch.
     pub(super) time_s: i64,
     signatures: [[u8; SIGNATURE_BYTES]; SIGNATURES_MAX],
     count: usize,
@@ -26,7 +26,7 @@ impl<'h> Header<'h> {
         let mut time = None;
         let mut signatures = [[0; SIGNATURE_BYTES]; SIGNATURES_MAX];
         let mut count = 0;
-        let mut seen = 0;
+        let mut v1_count = 0;
         for element in header.split(|byte| *byte == b',') {
             let mut parts = element.split(|byte| *byte == b'=');
             let (Some(scheme), Some(value), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -35,15 +35,15 @@ impl<'h> Header<'h> {
             match scheme {
                 b"t" if time.is_some() => return Err(SignatureError::SeveralTimes),
                 b"t" => time = Some((value, seconds(value).ok_or(SignatureError::BadTime)?)),
-                b"v1" if seen < SIGNATURES_MAX => {
-                    seen += 1;
-                    // One that can't be read is skipped: another beside it may be good.
+                b"v1" if v1_count < SIGNATURES_MAX => {
+                    v1_count += 1;
+                    // An unreadable signature is skipped: another one may be valid.
                     if let Some(signature) = signature(value) {
                         signatures[count] = signature;
                         count += 1;
                     }
                 }
-                // Other schemes are no reason to refuse, and never one to accept.
+                // Other schemes are ignored.
                 _ => {}
             }
         }
@@ -59,7 +59,7 @@ impl<'h> Header<'h> {
     }
 }
 
-/// Decimal digits only: no sign, no exponent.
+/// Parses decimal digits, without sign or exponent.
 fn seconds(value: &[u8]) -> Option<i64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
@@ -67,7 +67,7 @@ fn seconds(value: &[u8]) -> Option<i64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// Lower-case hex only, as Stripe writes it: so no other text stands for the same signature.
+/// Parses lower-case hex, as Stripe writes it: a signature has only one valid text.
 fn signature(value: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
     if value.iter().any(u8::is_ascii_uppercase) {
         return None;

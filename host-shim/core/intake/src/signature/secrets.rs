@@ -1,26 +1,26 @@
-//! An endpoint's signing secrets. Their text is gone once they are keyed, and no output shows it.
+//! The signing secrets of an endpoint. Their text is dropped once they are keyed, and never printed.
 
 use super::{SECRETS_MAX, TOLERANCE_S_DEFAULT};
 use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 use std::fmt;
 
-/// Which of a provider's two worlds a secret belongs to.
+/// The mode of a provider endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Mode {
-    /// Play money.
+    /// Test mode, without real money.
     Test,
-    /// Real money.
+    /// Live mode, with real money.
     Live,
 }
 
 impl Mode {
-    /// The mode of an object that says `livemode`.
+    /// Returns the mode for a `livemode` flag.
     pub fn of(livemode: bool) -> Self {
         if livemode { Mode::Live } else { Mode::Test }
     }
 
-    /// True for real money.
+    /// Returns true for live mode.
     pub fn livemode(self) -> bool {
         self == Mode::Live
     }
@@ -35,20 +35,21 @@ impl fmt::Display for Mode {
     }
 }
 
-/// A secret as configuration gives it.
+/// A secret in the configuration.
 #[derive(Clone)]
 pub struct SecretConfig {
-    /// What it is for, for example `platform`: lower-case letters, digits, `-` and `_`. Unique within its mode.
+    /// Name, for example `platform`: lower-case letters, digits, `-` and `_`. Unique within its mode.
     pub name: String,
     /// Mode of the provider's endpoint.
     pub mode: Mode,
-    /// True if the endpoint gets events of connected accounts only, false if of our own account only; none if of both.
+    /// True if the endpoint receives only events of connected accounts, false if only of our own account, none if of
+    /// both.
     pub connect: Option<bool>,
-    /// The whole text, `whsec_` included.
+    /// The whole secret, including `whsec_`.
     pub secret: String,
 }
 
-/// Without the secret.
+/// Omits the secret.
 impl fmt::Debug for SecretConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretConfig")
@@ -59,56 +60,56 @@ impl fmt::Debug for SecretConfig {
     }
 }
 
-/// Why an endpoint's secrets can't be used. No variant holds a secret.
+/// The reason why the secrets of an endpoint cannot be used. No variant contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// None are given, so nothing could ever be accepted.
+    /// The endpoint has no secret, so that it could accept nothing.
     #[error("no signing secret: expected 1 to {SECRETS_MAX}")]
     NoSecret,
-    /// More are given than one delivery may cost.
+    /// The endpoint has too many secrets.
     #[error("{given} signing secrets: expected at most {SECRETS_MAX}")]
     TooManySecrets {
-        /// Their number.
+        /// Number of secrets.
         given: usize,
     },
-    /// A name that can't be part of a report.
+    /// A name has invalid characters.
     #[error("signing secret `{name}`: expected a name of lower-case letters, digits, `-` and `_`")]
     BadName {
         /// The name.
         name: String,
     },
-    /// Two have one name.
-    #[error("signing secret `{name}` is given twice")]
+    /// Two secrets have the same name.
+    #[error("two signing secrets have the name `{name}`")]
     SameName {
         /// Mode and name.
         name: String,
     },
-    /// Two are the same text, so that a match would not tell the mode.
-    #[error("signing secrets `{first}` and `{second}` are the same text: expected one for each endpoint and mode")]
+    /// Two secrets have the same text, so that a match would not determine the mode.
+    #[error("signing secrets `{first}` and `{second}` are equal: expected one for each endpoint and mode")]
     SameSecret {
-        /// Mode and name of one.
+        /// Mode and name of the first.
         first: String,
-        /// Mode and name of the other.
+        /// Mode and name of the second.
         second: String,
     },
-    /// An empty text.
+    /// A secret is empty.
     #[error("signing secret `{name}` is empty")]
     EmptySecret {
         /// Mode and name.
         name: String,
     },
-    /// A space, a newline or a control character: nothing would ever match.
-    #[error("signing secret `{name}` holds whitespace: expected the text alone, as in `whsec_…`")]
+    /// A secret contains whitespace or a control character, so that it would never match.
+    #[error("signing secret `{name}` contains whitespace: expected only the secret, for example `whsec_…`")]
     StrayWhitespace {
         /// Mode and name.
         name: String,
     },
-    /// 0 does not mean "off": there is no protection against a captured delivery without a window.
+    /// The tolerance is 0. It cannot be turned off: the window protects against captured deliveries.
     #[error("tolerance 0 s: expected at least 1, by default {TOLERANCE_S_DEFAULT}")]
     NoTolerance,
 }
 
-/// One secret, keyed.
+/// A secret as an HMAC key.
 #[derive(Clone)]
 pub struct EndpointSecret {
     name: String,
@@ -118,17 +119,17 @@ pub struct EndpointSecret {
 }
 
 impl EndpointSecret {
-    /// Mode and name: `test/platform`, `live/connect`.
+    /// Returns mode and name: `test/platform`, `live/connect`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Mode of its endpoint.
+    /// Returns the mode of the endpoint.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// True for events of connected accounts only, false for those of our own only.
+    /// Returns true if the endpoint receives only events of connected accounts, false if only of our own account.
     pub fn connect(&self) -> Option<bool> {
         self.connect
     }
@@ -138,7 +139,7 @@ impl EndpointSecret {
     }
 }
 
-/// Without the key.
+/// Omits the key.
 impl fmt::Debug for EndpointSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EndpointSecret")
@@ -148,8 +149,7 @@ impl fmt::Debug for EndpointSecret {
     }
 }
 
-/// The secrets of one endpoint and how old a delivery may be. A plain value: a changed one takes the place of the old
-/// without a restart.
+/// The secrets of one endpoint, and the time tolerance. A plain value, which can be replaced without a restart.
 #[derive(Clone, Debug)]
 pub struct EndpointSecrets {
     secrets: Vec<EndpointSecret>,
@@ -157,10 +157,10 @@ pub struct EndpointSecrets {
 }
 
 impl EndpointSecrets {
-    /// Check and key the secrets, in the order in which they will be tried.
+    /// Checks and keys the secrets, in the order in which they are tried.
     ///
     /// # Errors
-    /// [`ConfigError`] with the name of the secret that is not usable.
+    /// [`ConfigError`] with the name of the unusable secret.
     pub fn new(configs: Vec<SecretConfig>, tolerance_s: u32) -> Result<Self, ConfigError> {
         if configs.is_empty() {
             return Err(ConfigError::NoSecret);
@@ -185,12 +185,12 @@ impl EndpointSecrets {
         Ok(EndpointSecrets { secrets, tolerance_s })
     }
 
-    /// How far a delivery's time may be from ours, in seconds.
+    /// Returns the largest difference between a delivery's time and ours, in seconds.
     pub fn tolerance_s(&self) -> u32 {
         self.tolerance_s
     }
 
-    /// The secrets, in the order in which they are tried.
+    /// Returns the secrets in the order in which they are tried.
     pub fn secrets(&self) -> &[EndpointSecret] {
         &self.secrets
     }

@@ -1,4 +1,4 @@
-//! How a provider signs, and whether a delivery is signed so.
+//! Signature schemes of providers: signs and verifies deliveries.
 
 use crate::headers::Headers;
 use crate::signature::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError, TOLERANCE_S_DEFAULT};
@@ -9,16 +9,16 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
 
-/// What the headers of Standard Webhooks begin with, and what they begin with at Svix, where the scheme comes from.
+/// Header prefixes of Standard Webhooks and of Svix, which invented the scheme.
 const STANDARD_PREFIXES: [&str; 2] = ["webhook-", "svix-"];
-/// What comes before the base64 of a secret of Standard Webhooks. Supabase also puts the version in front.
+/// Prefix of the base64 of a Standard Webhooks secret. Supabase also adds the version in front.
 const SECRET_PREFIX: &str = "whsec_";
-/// The version of a symmetric signature.
+/// Version of a symmetric signature.
 const VERSION: &str = "v1,";
-/// Bytes of a secret of Standard Webhooks, as its specification says.
+/// Length of a Standard Webhooks secret in bytes, from its specification.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// How the bytes of a signature are written.
+/// The text encoding of a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
     /// Hexadecimal digits.
@@ -27,38 +27,38 @@ pub enum Encoding {
     Base64,
 }
 
-/// How a provider signs.
+/// The signature scheme of a provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// Standard Webhooks (<https://www.standardwebhooks.com>): id, time and body are signed.
+    /// Standard Webhooks (<https://www.standardwebhooks.com>): signs id, time and body.
     Standard,
-    /// An HMAC-SHA256 of the body alone, in one header. A delivery has no time that could be relied on.
+    /// An HMAC-SHA256 of the body only, in one header. A delivery has no signed time.
     Hmac {
         /// Name of the header.
         header: String,
-        /// What stands before the signature, as `sha256=`.
+        /// Text before the signature, for example `sha256=`.
         prefix: String,
-        /// How the signature is written.
+        /// Encoding of the signature.
         encoding: Encoding,
     },
 }
 
-/// Why a secret can't be used. No variant holds it.
+/// The reason why a secret cannot be used. No variant contains the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It is empty, or has a space or a control character in it.
-    #[error("the secret is empty or holds whitespace: expected the text alone")]
+    /// The secret is empty, or contains whitespace or a control character.
+    #[error("the secret is empty or contains whitespace: expected only the secret")]
     NoText,
-    /// It is no secret of Standard Webhooks.
-    #[error("the secret is none of Standard Webhooks: expected `whsec_` and the base64 of 24 to 64 bytes")]
+    /// The secret is not one of Standard Webhooks.
+    #[error("the secret is not a Standard Webhooks secret: expected `whsec_` and the base64 of 24 to 64 bytes")]
     NotStandard,
 }
 
-/// A secret, ready to be used.
+/// A secret as an HMAC key.
 #[derive(Clone)]
 pub struct Key(Hmac<Sha256>);
 
-/// Without the key.
+/// Omits the key.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key")
@@ -66,10 +66,10 @@ impl fmt::Debug for Key {
 }
 
 impl Key {
-    /// The key of a provider's secret, as its text says.
+    /// Parses the text of a provider's secret.
     ///
     /// # Errors
-    /// [`KeyError`], without the secret.
+    /// [`KeyError`] if the scheme cannot use the secret.
     pub fn new(scheme: &Scheme, secret: &str) -> Result<Key, KeyError> {
         if secret.is_empty() || secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(KeyError::NoText);
@@ -85,39 +85,39 @@ impl Key {
         }
     }
 
-    /// A key of these bytes.
+    /// Returns a key from bytes.
     pub fn of_bytes(bytes: &[u8]) -> Key {
         Key(Hmac::new_from_slice(bytes).expect("HMAC takes a key of any length"))
     }
 
-    fn over(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
+    fn mac(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         parts.iter().fold(self.0.clone(), |mac, part| mac.chain_update(part))
     }
 }
 
-/// What a signature vouches for beside the body.
+/// The data that a signature covers in addition to the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Signed {
-    /// The delivery's id.
+pub(super) struct SignedData {
+    /// Id of the delivery.
     pub(super) id: Option<String>,
-    /// When the provider sent it.
+    /// Time at which the provider sent it.
     pub(super) time: Option<Timestamp>,
 }
 
 impl Scheme {
-    /// What a provider with this key sends beside a body; `id` and `time` are left out where the scheme has none.
+    /// Returns the signature headers of a delivery. Schemes without id and time ignore `id` and `time`.
     pub fn sign(&self, key: &Key, id: &str, time: Timestamp, body: &[u8]) -> Vec<(String, String)> {
         match self {
             Scheme::Standard => {
                 let time_s = time.div_euclid(1000).to_string();
-                let mac = key.over(&[id.as_bytes(), b".", time_s.as_bytes(), b".", body]);
+                let mac = key.mac(&[id.as_bytes(), b".", time_s.as_bytes(), b".", body]);
                 let signature = format!("{VERSION}{}", STANDARD.encode(mac.finalize().into_bytes()));
                 let [prefix, _] = STANDARD_PREFIXES;
                 let named = |name: &str, value: String| (format!("{prefix}{name}"), value);
                 vec![named("id", id.to_owned()), named("timestamp", time_s), named("signature", signature)]
             }
             Scheme::Hmac { header, prefix, encoding } => {
-                let bytes = key.over(&[body]).finalize().into_bytes();
+                let bytes = key.mac(&[body]).finalize().into_bytes();
                 let text = match encoding {
                     Encoding::Hex => hex::encode(bytes),
                     Encoding::Base64 => STANDARD.encode(bytes),
@@ -127,26 +127,26 @@ impl Scheme {
         }
     }
 
-    /// Whether a delivery is signed with the key; signatures are compared in constant time.
+    /// Verifies that a delivery is signed with the key. Compares signatures in constant time.
     pub(super) fn verify(
         &self,
         key: &Key,
         headers: Headers<'_>,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<Signed, SignatureError> {
+    ) -> Result<SignedData, SignatureError> {
         match self {
             Scheme::Standard => standard(key, headers, body, now),
             Scheme::Hmac { header, prefix, encoding } => {
-                let value = only(headers, header)?;
+                let value = single_header(headers, header)?;
                 let text = value.strip_prefix(prefix.as_bytes()).ok_or(SignatureError::BadElement)?;
                 let signature = match encoding {
                     Encoding::Hex => hex::decode(text).ok(),
                     Encoding::Base64 => STANDARD.decode(text).ok(),
                 };
                 let signature = signature.ok_or(SignatureError::NoSignature)?;
-                match key.over(&[body]).verify_slice(&signature) {
-                    Ok(()) => Ok(Signed { id: None, time: None }),
+                match key.mac(&[body]).verify_slice(&signature) {
+                    Ok(()) => Ok(SignedData { id: None, time: None }),
                     Err(_) => Err(SignatureError::Mismatch),
                 }
             }
@@ -154,12 +154,12 @@ impl Scheme {
     }
 }
 
-fn standard(key: &Key, headers: Headers<'_>, body: &[u8], now: Timestamp) -> Result<Signed, SignatureError> {
+fn standard(key: &Key, headers: Headers<'_>, body: &[u8], now: Timestamp) -> Result<SignedData, SignatureError> {
     let of = |prefix: &&str| headers.has(&format!("{prefix}signature"));
     let prefix = STANDARD_PREFIXES.into_iter().find(|prefix| of(prefix)).ok_or(SignatureError::Missing)?;
-    let header = |name: &str| only(headers, &format!("{prefix}{name}"));
+    let header = |name: &str| single_header(headers, &format!("{prefix}{name}"));
     let (id, time, signatures) = (header("id")?, header("timestamp")?, header("signature")?);
-    // A full stop would let the end of the id be taken for the time.
+    // With a full stop in the id, a part of the id could pass as the time.
     let id = std::str::from_utf8(id).map_err(|_| SignatureError::BadElement)?;
     if id.len() > ID_BYTES_MAX || id.contains('.') || id.chars().any(char::is_control) {
         return Err(SignatureError::BadElement);
@@ -176,20 +176,20 @@ fn standard(key: &Key, headers: Headers<'_>, body: &[u8], now: Timestamp) -> Res
     if age_s < -i128::from(TOLERANCE_S_DEFAULT) {
         return Err(SignatureError::TooNew);
     }
-    let mac = key.over(&[id.as_bytes(), b".", time, b".", body]);
+    let mac = key.mac(&[id.as_bytes(), b".", time, b".", body]);
     let of_version = |text: &[u8]| text.strip_prefix(VERSION.as_bytes()).and_then(|text| STANDARD.decode(text).ok());
     let mut found = signatures.split(|byte| *byte == b' ').take(SIGNATURES_MAX).filter_map(of_version).peekable();
     if found.peek().is_none() {
         return Err(SignatureError::NoSignature);
     }
     match found.any(|signature| mac.clone().verify_slice(&signature).is_ok()) {
-        true => Ok(Signed { id: Some(id.to_owned()), time: time_s.checked_mul(1000) }),
+        true => Ok(SignedData { id: Some(id.to_owned()), time: time_s.checked_mul(1000) }),
         false => Err(SignatureError::Mismatch),
     }
 }
 
-/// The only header of a name, of a length that is looked at.
-fn only<'h>(headers: Headers<'h>, name: &str) -> Result<&'h [u8], SignatureError> {
+/// Returns the only header with a name. Fails if it is missing, repeated or too long.
+fn single_header<'h>(headers: Headers<'h>, name: &str) -> Result<&'h [u8], SignatureError> {
     let mut values = headers.all(name);
     let value = values.next().filter(|value| !value.is_empty()).ok_or(SignatureError::Missing)?;
     if values.next().is_some() {

@@ -1,83 +1,83 @@
-//! Places of a body, and texts that are made of them.
+//! Paths of a JSON body, and templates with such paths.
 
 use crate::json::{JsonKind, Value, push_token};
 use std::fmt;
 
-/// Longest text of a template in bytes.
+/// Longest template in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 500;
-/// Most names of one place.
+/// Most names in one path.
 const PARTS_MAX: usize = 16;
 
-/// Why a text is no template or no place.
+/// The reason why a text is not a template or a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// It is too long.
-    #[error("{bytes} bytes, at most {TEMPLATE_BYTES_MAX}")]
+    /// The text is too long.
+    #[error("{bytes} bytes, expected at most {TEMPLATE_BYTES_MAX}")]
     TooLong {
-        /// Its length.
+        /// Length in bytes.
         bytes: usize,
     },
-    /// A brace has no other one.
-    #[error("`{text}` has a brace without its other one")]
+    /// A brace is unmatched.
+    #[error("`{text}` has an unmatched brace")]
     Unbalanced {
         /// The template.
         text: String,
     },
-    /// What stands in braces is no place.
-    #[error("`{text}` is no place of a body")]
-    NoPlace {
-        /// What stands there.
+    /// A path is invalid.
+    #[error("`{text}` is not a path of a body, such as `user.emails.0`")]
+    InvalidPath {
+        /// The path.
         text: String,
     },
 }
 
-/// A place of a body: names of members, and numbers of entries of lists, as `user.emails.0.address`.
+/// A path of a body: names of members and indexes of lists, for example `user.emails.0.address`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place(Vec<String>);
+pub struct BodyPath(Vec<String>);
 
-impl Place {
-    /// Reads names with dots between them.
+impl BodyPath {
+    /// Parses names separated by dots.
     ///
     /// # Errors
-    /// [`TemplateError`] if it is something else.
-    pub fn parse(text: &str) -> Result<Place, TemplateError> {
+    /// [`TemplateError`] if the text is not a path.
+    pub fn parse(text: &str) -> Result<BodyPath, TemplateError> {
         let is_name =
             |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
         let parts: Vec<String> = text.split('.').map(str::to_owned).collect();
         match text.len() <= TEMPLATE_BYTES_MAX && parts.len() <= PARTS_MAX && parts.iter().all(|part| is_name(part)) {
-            true => Ok(Place(parts)),
-            false => Err(TemplateError::NoPlace { text: text.chars().take(TEMPLATE_BYTES_MAX).collect() }),
+            true => Ok(BodyPath(parts)),
+            false => Err(TemplateError::InvalidPath { text: text.chars().take(TEMPLATE_BYTES_MAX).collect() }),
         }
     }
 
-    /// The JSON Pointer of the place.
+    /// Returns the path as a JSON Pointer.
     pub(super) fn pointer(&self) -> String {
         let mut pointer = String::new();
         self.0.iter().for_each(|part| push_token(&mut pointer, part));
         pointer
     }
 
-    /// What stands there; null and the empty text stand for nothing.
-    pub(super) fn find(&self, root: Value<'_>) -> Option<Found> {
+    /// Returns the value at the path; none for null and the empty text.
+    pub(super) fn find(&self, root: Value<'_>) -> Option<FoundValue> {
         find(root, &self.0)
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for BodyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("."))
     }
 }
 
-/// A value of a body.
-pub(super) struct Found {
-    /// As JSON.
+/// A value found in a body.
+pub(super) struct FoundValue {
+    /// Value as JSON.
     pub(super) json: String,
-    /// As text; none for a list or an object.
+    /// Value as text; none for a list or an object.
     pub(super) text: Option<String>,
 }
 
-fn find(value: Value<'_>, parts: &[String]) -> Option<Found> {
+fn find(value: Value<'_>, parts: &[String]) -> Option<FoundValue> {
     let Some((first, rest)) = parts.split_first() else {
         let text = match value.kind() {
             JsonKind::Null => return None,
@@ -85,19 +85,19 @@ fn find(value: Value<'_>, parts: &[String]) -> Option<Found> {
             JsonKind::Bool | JsonKind::Number => Some(value.raw().to_owned()),
             JsonKind::Array | JsonKind::Object => None,
         };
-        let is_nothing = text.as_ref().is_some_and(String::is_empty);
-        return (!is_nothing).then(|| Found { json: value.raw().to_owned(), text });
+        let is_empty = text.as_ref().is_some_and(String::is_empty);
+        return (!is_empty).then(|| FoundValue { json: value.raw().to_owned(), text });
     };
     match value.kind() {
         JsonKind::Object => find(value.get(first)?, rest),
         JsonKind::Array => {
             let at: usize = first.parse().ok()?;
-            // Of a list of texts the entries are values, of one of objects their members can be named.
+            // Entries of a list of texts are values; entries of a list of objects have members.
             match value.as_objects() {
                 Some(entries) => find(entries.get(at)?.root(), rest),
                 None if rest.is_empty() => {
                     let text = value.as_strings()?.into_iter().nth(at).filter(|text| !text.is_empty())?;
-                    Some(Found { json: quoted(&text), text: Some(text) })
+                    Some(FoundValue { json: quoted(&text), text: Some(text) })
                 }
                 None => None,
             }
@@ -106,7 +106,7 @@ fn find(value: Value<'_>, parts: &[String]) -> Option<Found> {
     }
 }
 
-/// A text as a JSON string.
+/// Returns a text as a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -121,42 +121,42 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// What stands before the first braces of a text, in them, and behind them; none without a pair.
+/// Splits a text at its first pair of braces: the text before, in and after them. Returns none without a pair.
 pub fn split_place(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
-    let (place, behind) = rest.split_once('}')?;
-    Some((before, place, behind))
+    let (path, behind) = rest.split_once('}')?;
+    Some((before, path, behind))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Part {
     Text(String),
-    Place(Place),
+    Path(BodyPath),
 }
 
-/// A text with places in braces, as `user:{user.id}`.
+/// A text with paths in braces, for example `user:{user.id}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
 impl Template {
-    /// Reads a template.
+    /// Parses a template.
     ///
     /// # Errors
-    /// [`TemplateError`], with what is wrong in it.
+    /// [`TemplateError`] if the text is too long, a brace is unmatched, or a path is invalid.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
         if text.len() > TEMPLATE_BYTES_MAX {
             return Err(TemplateError::TooLong { bytes: text.len() });
         }
         let unbalanced = || TemplateError::Unbalanced { text: text.to_owned() };
         let (mut parts, mut rest) = (Vec::new(), text);
-        while let Some((before, place, behind)) = split_place(rest) {
+        while let Some((before, path, behind)) = split_place(rest) {
             if before.contains('}') {
                 return Err(unbalanced());
             }
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
             }
-            parts.push(Part::Place(Place::parse(place)?));
+            parts.push(Part::Path(BodyPath::parse(path)?));
             rest = behind;
         }
         if rest.contains(['{', '}']) {
@@ -168,25 +168,25 @@ impl Template {
         Ok(Template(parts))
     }
 
-    /// The text, or the JSON Pointer of the first place at which nothing stands that could be part of a text.
+    /// Fills in the template. The error is the JSON Pointer of the first path without a text value.
     pub(super) fn text(&self, root: Value<'_>) -> Result<String, String> {
         let mut out = String::new();
         for part in &self.0 {
             match part {
                 Part::Text(text) => out.push_str(text),
-                Part::Place(place) => {
-                    let text = place.find(root).and_then(|found| found.text);
-                    out.push_str(&text.ok_or_else(|| place.pointer())?);
+                Part::Path(path) => {
+                    let text = path.find(root).and_then(|found| found.text);
+                    out.push_str(&text.ok_or_else(|| path.pointer())?);
                 }
             }
         }
         Ok(out)
     }
 
-    /// The same as JSON; what is one place alone keeps its type.
+    /// Fills in the template as JSON. A template that is only a path keeps the type of its value.
     pub(super) fn json(&self, root: Value<'_>) -> Result<String, String> {
         match self.0.as_slice() {
-            [Part::Place(place)] => place.find(root).map(|found| found.json).ok_or_else(|| place.pointer()),
+            [Part::Path(path)] => path.find(root).map(|found| found.json).ok_or_else(|| path.pointer()),
             _ => self.text(root).map(|text| quoted(&text)),
         }
     }
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_alone_keeps_its_type_and_among_others_is_text() {
+    fn a_single_path_keeps_its_type_and_other_paths_become_text() {
         for (template, expected) in [
             ("{a.id}", r#""u_1""#),
             ("{a.n}", "7"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_at_which_nothing_stands_is_named() {
+    fn the_error_names_the_path_without_a_value() {
         for (template, pointer) in [
             ("{a.none}", "/a/none"),
             ("{a.empty}", "/a/empty"),
@@ -242,11 +242,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_is_refused() {
+    fn invalid_templates_are_refused() {
         let long = "x".repeat(TEMPLATE_BYTES_MAX + 1);
         for text in ["{a", "a}", "}{a}", "{}", "{a..b}", "{a b}", "{a{b}}", "{ä}", &long] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
-        assert!(Place::parse("a.b-c.0").is_ok() && Place::parse("a.").is_err() && Place::parse("").is_err());
+        assert!(BodyPath::parse("a.b-c.0").is_ok() && BodyPath::parse("a.").is_err() && BodyPath::parse("").is_err());
     }
 }

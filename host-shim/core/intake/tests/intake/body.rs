@@ -1,4 +1,4 @@
-//! Sizes, and bodies that are signed but hostile: S11 to S13.
+//! Tests of body sizes, and of signed but hostile bodies: S11 to S13.
 
 use crate::common::*;
 use extension_contract::Refusal;
@@ -15,7 +15,7 @@ fn quarantined(body: &[u8]) -> Quarantined {
     }
 }
 
-/// The refusal of an invoice whose compact text has `from` replaced by `to`.
+/// Returns the refusal of an invoice in whose compact text `from` is replaced by `to`.
 fn refusal_with(from: &str, to: &str) -> Option<Refusal> {
     let text = invoice_paid().to_string();
     assert!(text.contains(from), "no {from} in {text}");
@@ -43,7 +43,7 @@ fn s11_genuine_900_kb() {
 #[test]
 fn s11_huge_body() {
     let body = vec![b' '; 20 * 1024 * 1024];
-    // Signed or not: the length is looked at first.
+    // The length is checked before the signature.
     let refused = deliver(&platform(), "", &body).expect_err("too large");
     assert_eq!(refused, Refused::TooLarge(TooLarge { bytes: body.len() as u64 }));
     assert_eq!(refused.status(), 413);
@@ -89,7 +89,7 @@ fn s12_signed_but_not_json() {
 
 // covers: S12
 #[test]
-fn s12_the_answer_and_the_logs_hold_no_content() {
+fn s12_the_response_and_the_logs_contain_no_content() {
     let refused = deliver_signed(b"{\"card\":\"4242\"").expect_err("not JSON");
     assert_eq!(refused.status(), 400);
     assert_eq!(refused.to_string(), "body not valid");
@@ -98,7 +98,7 @@ fn s12_the_answer_and_the_logs_hold_no_content() {
 
 // covers: S12
 #[test]
-fn s12_the_signature_comes_first() {
+fn s12_the_signature_is_checked_first() {
     let refused = deliver(&platform(), &sign("whsec_other", NOW_S, b"{"), b"{").expect_err("not authentic");
     assert!(matches!(refused, Refused::Signature(_)), "{refused:?}");
 }
@@ -120,7 +120,7 @@ fn s13_nesting() {
     let deep = format!("{}{}", "[".repeat(inner), "]".repeat(inner));
     event["data"]["object"]["extra"] = json!({"deep": "HERE"});
     let body = event.to_string().replace("\"HERE\"", &deep);
-    assert_eq!(deliver_signed(body.as_bytes()).expect("as deep as is read").refusal, None);
+    assert_eq!(deliver_signed(body.as_bytes()).expect("the deepest nesting").refusal, None);
 }
 
 // covers: S13
@@ -136,13 +136,13 @@ fn s13_keys_twice() {
     for key in ["type", "object", "data", "created", "livemode"] {
         assert_eq!(twice(key, &format!("/{key}")), "evt_1");
     }
-    assert!(twice("id", "/id").starts_with("sha256:"), "of two ids neither is used");
+    assert!(twice("id", "/id").starts_with("sha256:"), "neither of two ids is used");
     let text = invoice_paid().to_string();
     let second = format!("{},\"id\":\"evt_2\"}}", &text[..text.len() - 1]);
     let decoded = deliver_signed(second.as_bytes()).expect("authentic");
     assert_eq!(decoded.refusal, malformed("/id"));
-    assert!(decoded.event.id.starts_with("sha256:"), "nor the first of two");
-    // An escape is the same name.
+    assert!(decoded.event.id.starts_with("sha256:"), "not even the first of two");
+    // An escaped name is the same name.
     assert!(twice("\\u0069d", "/id").starts_with("sha256:"));
     assert_eq!(
         refusal_with("\"account_name\":", "\"account_name\":1,\"account_name\":"),
@@ -169,7 +169,7 @@ fn s13_keys_twice_anywhere() {
     assert_eq!(line(&format!("{{{},\"k500\":1}}", names.join(","))), malformed("/data/object/x/k500"));
     let long = "k".repeat(10_000);
     let Some(Refusal::Malformed(pointer)) = line(&format!("{{\"{long}\":0,\"{long}\":0}}")) else {
-        panic!("a long name twice is malformed");
+        panic!("a duplicate long name is malformed");
     };
     assert!(pointer.len() <= 255 && pointer.ends_with('…'), "{pointer}");
 }
@@ -196,15 +196,15 @@ fn s13_numbers() {
 
 // covers: S13
 #[test]
-fn s13_fractions_elsewhere_are_no_concern() {
+fn s13_fractions_in_other_members_are_accepted() {
     let refusal = refusal_with("\"livemode\":false", "\"livemode\":false,\"percent_off\":12.5,\"huge\":1e400");
     assert_eq!(refusal, None);
 }
 
 // covers: S13
 #[test]
-fn s13_a_large_body_of_members_is_bounded() {
-    // The most members that fit, none twice: sorted, not compared each with each.
+fn s13_a_body_with_many_members_is_read_in_bounded_time() {
+    // As many different members as fit: sorted, not compared pairwise.
     let names: Vec<String> = (0..100_000).map(|i| format!("\"{i:x}\":0")).collect();
     let body = format!("{{{}}}", names.join(","));
     assert!(body.len() <= BODY_BYTES_MAX);

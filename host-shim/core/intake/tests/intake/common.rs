@@ -1,4 +1,4 @@
-//! Secrets, bodies and deliveries that the tests share.
+//! Shared secrets, bodies and deliveries of the tests.
 
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
@@ -19,7 +19,7 @@ pub fn endpoint(configs: Vec<SecretConfig>) -> EndpointSecrets {
     EndpointSecrets::new(configs, TOLERANCE_S_DEFAULT).expect("the secrets are usable")
 }
 
-/// An endpoint with one test secret.
+/// Returns an endpoint with one test secret.
 pub fn platform() -> EndpointSecrets {
     endpoint(vec![config(Mode::Test, "platform", None, SECRET)])
 }
@@ -28,12 +28,12 @@ pub fn deliver(secrets: &EndpointSecrets, header: &str, body: &[u8]) -> Result<D
     receive("solobase", secrets, [header.as_bytes()], body.to_vec(), NOW_MS)
 }
 
-/// Deliver a body that is signed now with [`SECRET`].
+/// Delivers a body signed now with [`SECRET`].
 pub fn deliver_signed(body: &[u8]) -> Result<Decoded, Refused> {
     deliver(&platform(), &sign(SECRET, NOW_S, body), body)
 }
 
-/// A complete event of `kind` around `object`.
+/// Returns a complete event of `kind` with `object`.
 pub fn event_of(kind: &str, object: Value) -> Value {
     json!({
         "id": "evt_1", "object": "event", "api_version": "2025-03-31.basil", "created": 1767225600,
@@ -60,7 +60,7 @@ pub fn base_body(version: &str, object: &str) -> Value {
     serde_json::from_slice(&text).expect("a base body is JSON")
 }
 
-/// Every base body, as version and object's name.
+/// Returns version and object name of every base body.
 pub fn base_bodies() -> Vec<(String, String)> {
     let mut bodies = Vec::new();
     for version in std::fs::read_dir(stripe_fixtures()).expect("the base bodies exist") {

@@ -1,4 +1,4 @@
-//! What the envelope says: S15, S88, thin events and every base body.
+//! Tests of the envelope: S15, S88, thin events and every base body.
 
 use crate::common::*;
 use extension_contract::{Actor, Payload, ProviderFacts, Refusal};
@@ -58,7 +58,7 @@ fn the_whole_envelope() {
 // covers: S15
 #[test]
 fn s15_missing_parts() {
-    // A pointer to remove or set, what to set, and the refusal.
+    // A pointer to remove or set, the new value, and the refusal.
     let cases: [(&str, Option<Value>, &str); 29] = [
         ("/id", None, "/id"),
         ("/id", Some(json!(null)), "/id"),
@@ -108,14 +108,14 @@ fn s15_missing_parts() {
 
 // covers: S15
 #[test]
-fn s15_an_event_without_id_gets_one_of_its_bytes() {
+fn s15_an_event_without_id_gets_the_hash_of_its_bytes() {
     let mut event = invoice_paid();
     event["id"] = json!(null);
     let first = decoded(&event).event.id;
     assert_eq!(first, decoded(&event).event.id, "stable");
     assert_eq!(first.len(), "sha256:".len() + 64);
     event["created"] = json!(1767225601);
-    assert_ne!(first, decoded(&event).event.id, "other bytes, other event");
+    assert_ne!(first, decoded(&event).event.id, "other bytes are another event");
 }
 
 // covers: S15
@@ -135,7 +135,7 @@ fn s15_optional_parts_absent_null_and_empty() {
     }
     let mut event = invoice_paid();
     event["livemode"] = json!(null);
-    assert_eq!(decoded(&event).event.livemode, None, "none if the event does not tell");
+    assert_eq!(decoded(&event).event.livemode, None, "none if the event has no mode");
 }
 
 // covers: S15
@@ -182,12 +182,12 @@ fn s88_an_object_without_id() {
     event["data"]["object"].as_object_mut().expect("an object").remove("id");
     let decoded = decoded(&event);
     assert_eq!(decoded.refusal, None);
-    assert_eq!(decoded.event.id, "evt_1", "the event has one");
+    assert_eq!(decoded.event.id, "evt_1", "the event has an id");
 }
 
 // covers: S88
 #[test]
-fn s88_old_shapes_and_odd_statuses_are_the_extensions() {
+fn s88_old_shapes_and_odd_statuses_are_left_to_the_extension() {
     let plan =
         json!({"id": "sub_1", "object": "subscription", "plan": {"id": "gold", "amount": 500}, "status": "cancelled"});
     assert_eq!(decoded(&event_of("customer.subscription.updated", plan)).refusal, None);
@@ -225,7 +225,7 @@ fn thin_events_of_a_connected_account() {
     };
     assert_eq!(context("acct_1"), (Some("acct_1".to_owned()), None));
     assert_eq!(context("org_1/acct_2"), (Some("acct_2".to_owned()), None));
-    assert_eq!(context("workspace_1"), (None, malformed("/context")), "never taken for our own");
+    assert_eq!(context("workspace_1"), (None, malformed("/context")), "not treated as our own account");
 }
 
 #[test]

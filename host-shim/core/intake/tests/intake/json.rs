@@ -1,4 +1,4 @@
-//! The parser: what it accepts, and what it says about values.
+//! Tests of the JSON parser: accepted texts and values.
 
 use host_intake::json::{Document, JsonError, JsonKind};
 
@@ -92,7 +92,7 @@ fn members() {
 }
 
 #[test]
-fn the_line_of_a_mistake() {
+fn the_line_of_an_error() {
     let text = b"{\n \"a\": 1,\n \"b\": x\n}";
     let error = Document::parse(text).expect_err("no value");
     assert_eq!((error.offset(), error.line(text)), (17, 3));

@@ -1,4 +1,4 @@
-//! The intake's tests, one function a scenario.
+//! Tests of the intake, one function per scenario.
 
 mod body;
 mod common;

@@ -1,4 +1,4 @@
-//! What holds for every input.
+//! Properties of the intake for every input.
 
 use crate::common::*;
 use extension_contract::Payload;
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use std::sync::LazyLock;
 
-/// Real bodies to start from: every base body as an event, a product event, a command and measurements.
+/// Real bodies to mutate: every base body as an event, a product event, a command and measurements.
 static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     let events = base_bodies().into_iter().map(|(version, object)| {
         let event = event_of(&format!("{object}.updated"), base_body(&version, &object));
@@ -23,7 +23,7 @@ static REAL: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     events.chain([product.into(), command.into(), usage.into()]).collect()
 });
 
-/// Pieces that break or bend JSON.
+/// Fragments that break or alter JSON.
 const PIECES: [&[u8]; 20] = [
     b"{",
     b"}",
@@ -47,7 +47,7 @@ const PIECES: [&[u8]; 20] = [
     b"[[[[[[[[[[[[[[[[[[[[",
 ];
 
-/// A real body with up to 4 bytes cut, copied or replaced by a piece.
+/// Generates a real body with up to 4 bytes cut, copied or replaced by a fragment.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let change = (any::<Index>(), 0..3u8, 0..40usize, any::<Index>());
     (any::<Index>(), proptest::collection::vec(change, 0..4)).prop_map(|(real, changes)| {
@@ -79,13 +79,13 @@ fn arbitrary_bytes() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Ours and the standard parser agree on what JSON is, except for limits.
+/// Checks that our parser and the standard parser accept the same JSON, except for limits.
 fn agrees_with_the_standard_parser(body: &[u8]) -> Result<(), TestCaseError> {
     let ours = Document::parse(body);
     let theirs = serde_json::from_slice::<serde_json::Value>(body);
     match (&ours, &theirs) {
         (Err(JsonError::TooDeep { .. } | JsonError::TooLarge { .. }), _) => {}
-        // It has no room for 1e400; we keep the text.
+        // The standard parser cannot represent 1e400; ours keeps the text.
         (Ok(_), Err(e)) if e.to_string().starts_with("number out of range") => {}
         _ => prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?} {}", ours, theirs, body.escape_ascii()),
     }
@@ -106,7 +106,7 @@ fn agrees_with_the_standard_parser(body: &[u8]) -> Result<(), TestCaseError> {
 
 proptest! {
     #[test]
-    fn a_signature_is_accepted(
+    fn a_valid_signature_is_accepted(
         body in proptest::collection::vec(any::<u8>(), 0..500),
         secret in "[!-~]{1,80}",
         skew_s in -300..=300i64,
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn one_changed_byte_is_not(
+    fn a_changed_byte_is_refused(
         body in proptest::collection::vec(any::<u8>(), 0..300),
         at in any::<Index>(),
         bits in 1..=255u8,
@@ -138,7 +138,7 @@ proptest! {
             offset -= part.len();
         }
         let [body, header, secret] = parts;
-        // A secret that configuration refuses accepts nothing either.
+        // A secret that the configuration refuses accepts nothing.
         if let Ok(secret) = String::from_utf8(secret)
             && let Ok(secrets) = EndpointSecrets::new(vec![config(Mode::Test, "platform", None, &secret)], TOLERANCE_S_DEFAULT)
         {
@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn any_header_gets_an_answer(
+    fn any_header_gets_a_result(
         header in prop_oneof![
             proptest::collection::vec(any::<u8>(), 0..300),
             "(t=[0-9]{0,20}|v[01]=[0-9a-f]{0,70}|,|=|,t=|,v1=){0,12}".prop_map(String::into_bytes),
@@ -159,7 +159,7 @@ proptest! {
     }
 
     #[test]
-    fn any_body_gets_an_answer(body in arbitrary_bytes()) {
+    fn any_body_gets_a_result(body in arbitrary_bytes()) {
         agrees_with_the_standard_parser(&body)?;
         match deliver_signed(&body) {
             Ok(decoded) => {
@@ -173,7 +173,7 @@ proptest! {
     }
 
     #[test]
-    fn any_line_of_a_file_gets_an_answer(line in arbitrary_bytes()) {
+    fn any_line_of_a_file_gets_a_result(line in arbitrary_bytes()) {
         if let Ok(decoded) = raw::read(line.clone(), "solobase", NOW_MS) {
             prop_assert!(!decoded.event.id.is_empty());
             if let Payload::Product(change) = &decoded.event.payload {

@@ -1,4 +1,4 @@
-//! What a file may hold.
+//! Tests of unsigned events in files.
 
 use crate::common::*;
 use extension_contract::{
@@ -25,7 +25,7 @@ fn change(decoded: Decoded) -> ProductChange {
     }
 }
 
-/// A product event as it comes raw.
+/// Returns a raw product event.
 fn created() -> Value {
     json!({
         "id": "pe_1", "event": "product.created", "timestamp": "2026-01-01T00:00:00Z",
@@ -98,7 +98,7 @@ fn a_product_is_updated_and_deleted() {
     let mut event = created();
     event["event"] = json!("product.updated");
     let without = change(decoded(&event));
-    assert_eq!(without.before, None, "the host has the row");
+    assert_eq!(without.before, None, "the host reads the old product");
     event["previous"] = event["data"].clone();
     event["data"]["name"] = json!("New");
     let both = change(decoded(&event));
@@ -189,7 +189,7 @@ fn owners() {
     assert_eq!(owner(json!({"user_id": null, "owner": "platform"})), ok("platform"));
     assert_eq!(owner(json!({"owner": "user:user-123"})), ok("user:user-123"));
     assert_eq!(owner(json!({"user_id": null, "metadata": {"user_id": "u7"}})), ok("user:u7"));
-    assert_eq!(owner(json!({"user_id": null})), ok("user:user-123"), "the user who made it");
+    assert_eq!(owner(json!({"user_id": null})), ok("user:user-123"), "the acting user");
     assert_eq!(owner(json!({"organization_id": "o1"})), ("user:user-123".to_owned(), Some("inconsistent")));
     assert_eq!(owner(json!({"owner": "somebody"})), ("user:user-123".to_owned(), Some("malformed")));
     let mut event = created();
@@ -199,7 +199,7 @@ fn owners() {
 }
 
 #[test]
-fn three_shapes_give_one_record() {
+fn three_shapes_give_the_same_record() {
     let plan = |fields: Value| {
         let mut event = created();
         event["data"] = json!({"id": "prod_starter", "type": "subscription_plan", "name": "Starter", "price": 1500});
@@ -223,7 +223,7 @@ fn three_shapes_give_one_record() {
 }
 
 #[test]
-fn a_rows_bookkeeping_and_its_filters() {
+fn bookkeeping_is_ignored_and_filters_are_read() {
     let mut event = created();
     for (name, value) in [("created_at", json!("2026-01-01")), ("version", json!(3)), ("filter_numeric_1", json!(12.5))]
     {
@@ -275,7 +275,7 @@ fn a_product_event_with_broken_parts() {
 }
 
 #[test]
-fn a_record_alone_is_created() {
+fn a_record_without_an_envelope_is_a_created_product() {
     let record = json!({"id": "inst_1", "type": "instance", "metadata": {"user_id": "u1", "status": "provisioning"}});
     let first = decoded(&record);
     assert_eq!(first.refusal, None);
@@ -283,7 +283,7 @@ fn a_record_alone_is_created() {
     assert!(first.event.id.starts_with("sha256:"));
     assert_eq!(product(first).owner, Account::User("u1".to_owned()));
     let without = decoded(&json!({"type": "instance", "metadata": {}}));
-    assert_eq!(without.refusal, malformed("/id"), "a row that exists has an id");
+    assert_eq!(without.refusal, malformed("/id"), "an existing row has an id");
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn commands() {
 
 // covers: PLG-05
 #[test]
-fn facts_of_the_businesss_own() {
+fn facts_of_the_business() {
     let fact = json!({
         "id": "reg_1", "event": "user.registered", "account": "user:u1", "timestamp": 1767225600,
         "actor": {"kind": "service", "id": "identity"}, "data": {"email": "ada@example.com"},
@@ -389,7 +389,7 @@ fn measurements() {
         ("/usage/0/attributes/model", json!({}), "/usage/0/attributes"),
         ("/usage/0/attributes/model", json!("x".repeat(256)), "/usage/0/attributes"),
         ("/account", json!(null), "/account"),
-        // Without it, the first measurement has no time.
+        // Without a timestamp the first measurement has no time.
         ("/timestamp", json!(null), "/usage/0/at"),
     ] {
         let mut broken = batch.clone();
@@ -402,7 +402,7 @@ fn measurements() {
 }
 
 #[test]
-fn a_message_comes_as_its_sender_sent_it() {
+fn a_message_is_read_as_its_sender_sent_it() {
     let message = json!({
         "id": "solobase/test/user:u2/share/1@3", "message": "share/1", "generation": 3, "from": "user:u2",
         "account": "user:u1", "timestamp": "2026-01-01T00:00:00Z", "payload": {"amount": 5},
@@ -428,7 +428,7 @@ fn a_message_comes_as_its_sender_sent_it() {
 }
 
 #[test]
-fn what_claims_to_be_an_event_is_refused_not_an_error() {
+fn an_incomplete_event_is_refused_instead_of_an_input_error() {
     let named = decoded(&json!({"type": "invoice.paid", "id": "evt_1"}));
     assert_eq!((named.event.id.as_str(), named.refusal), ("evt_1", malformed("/object")));
     for (value, pointer) in [
@@ -448,7 +448,7 @@ fn what_claims_to_be_an_event_is_refused_not_an_error() {
 }
 
 #[test]
-fn anything_else_is_an_input_error() {
+fn other_input_is_an_input_error() {
     let error = |bytes: &[u8]| read(bytes.to_vec(), "solobase", NOW_MS).expect_err("no event");
     assert_eq!(error(b"[]"), InputError::NotAnObject { found: JsonKind::Array });
     assert_eq!(error(b"{}"), InputError::NoEvent);
@@ -458,7 +458,7 @@ fn anything_else_is_an_input_error() {
     assert!(matches!(broken_error, InputError::NotJson(_)), "{broken_error}");
     assert_eq!(broken_error.line(broken), 3);
     for part in ["`object`", "`event`", "`command`", "`usage`", "`product.created`"] {
-        assert!(InputError::NoEvent.to_string().contains(part), "names what is expected");
+        assert!(InputError::NoEvent.to_string().contains(part), "lists the expected input");
     }
     let too_large = vec![b' '; 20 * 1024 * 1024];
     assert!(error(&too_large).to_string().contains("at most 1048576"));

@@ -1,11 +1,11 @@
-//! Requests as values: method, path, encoding and signature before anything is read.
+//! Tests of requests as values: method, path, encoding and signature are checked before the content.
 
 use crate::common::{NOW_MS, NOW_S, SECRET, event_of, platform};
 use crate::webhook::{identity, registration};
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, Request, Taken, WebhookReply};
 use host_intake::testing::sign;
-use host_intake::webhook::{Encoding, FactOf, Key, Place, Scheme, Template, Webhook};
+use host_intake::webhook::{BodyPath, Encoding, FactOf, Key, Scheme, Template, Webhook};
 use serde_json::{Value, json};
 
 const STRIPE: &str = "/api/webhooks/stripe";
@@ -19,11 +19,11 @@ fn endpoints() -> Endpoints {
     }
 }
 
-/// A bus that wraps Stripe's events and signs what it sends itself.
+/// Returns the webhook of a bus that wraps Stripe's events and signs its own deliveries.
 fn bus() -> Webhook {
     let template = |text| Template::parse(text).expect("a template");
     let paid = FactOf {
-        when: vec![(Place::parse("detail.type").expect("a place"), "invoice.paid".to_owned())],
+        when: vec![(BodyPath::parse("detail.type").expect("a path"), "invoice.paid".to_owned())],
         event: "bus.invoice_paid".to_owned(),
         account: template("user:{detail.data.object.customer}"),
         fields: Vec::new(),
@@ -37,7 +37,7 @@ fn send(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Webh
     endpoints().answer(Request { method, path, headers: Headers(&headers), body: body.to_vec() }, NOW_MS)
 }
 
-/// The kind and id of the event that is to be stored, or what is counted.
+/// Returns the status, and kind and id of the event to store or the name of the counter.
 fn taken(answer: &WebhookReply) -> (u16, String) {
     let what = match &answer.taken {
         Taken::Event(decoded, _) => format!("{} {}", decoded.event.kind, decoded.event.id),
@@ -72,7 +72,7 @@ fn method_type_encoding_and_a_trailing_slash() {
     for content in ["text/plain", "application/json; charset=utf-8", "application/json", ""] {
         assert_eq!(with("Content-Type", content), good, "{content}");
     }
-    // Bytes that would be something else once they were inflated are not looked at.
+    // Compressed bodies are refused.
     for coding in ["gzip", "br", "identity, gzip", "GZIP"] {
         assert_eq!(with("content-encoding", coding), of(415, "content-encoding"), "{coding}");
     }
@@ -89,11 +89,11 @@ fn method_type_encoding_and_a_trailing_slash() {
 
 // covers: PLG-22, PLG-30
 #[test]
-fn the_signature_comes_before_anything_that_a_body_says() {
+fn the_signature_is_checked_before_the_content() {
     let body = invoice().to_string().into_bytes();
     let good = sign(SECRET, NOW_S, &body);
     assert_eq!(taken(&send("POST", STRIPE, &[("Stripe-Signature", &good)], &body)), of(200, "invoice.paid evt_1"));
-    // Nothing but a word for a counter is left of any of these.
+    // Each of these is only counted.
     let other = sign("whsec_other", NOW_S, &body);
     let old = sign(SECRET, NOW_S - 301, &body);
     for (signature, counted) in [(other.as_str(), "mismatch"), (old.as_str(), "too-old"), ("v1=00", "no-time")] {
@@ -103,7 +103,7 @@ fn the_signature_comes_before_anything_that_a_body_says() {
     for nonsense in [&b"[1]"[..], b"not JSON", b"", b"{\"id\":1}"] {
         assert_eq!(taken(&send("POST", STRIPE, &[("Stripe-Signature", &good)], nonsense)), of(400, "mismatch"));
     }
-    // What is signed and no JSON object is kept for operators.
+    // Signed bytes that are not a JSON object are kept for operators.
     let signature = sign(SECRET, NOW_S, b"[1]");
     assert_eq!(taken(&send("POST", STRIPE, &[("Stripe-Signature", &signature)], b"[1]")), of(400, "quarantined"));
     let large = vec![b' '; 1024 * 1024 + 1];
@@ -120,7 +120,7 @@ fn an_envelope_of_a_cloud_bus_needs_a_signature_of_its_own() {
     ] {
         let body = wrapped.to_string().into_bytes();
         assert_eq!(taken(&send("POST", STRIPE, &[], &body)), of(400, "missing"));
-        // The inner event's signature is of other bytes.
+        // The signature of the inner event covers other bytes.
         let inner = sign(SECRET, NOW_S, event.to_string().as_bytes());
         assert_eq!(taken(&send("POST", STRIPE, &[("Stripe-Signature", &inner)], &body)), of(400, "mismatch"));
         let bus = "/api/webhooks/bus";
@@ -128,7 +128,7 @@ fn an_envelope_of_a_cloud_bus_needs_a_signature_of_its_own() {
         let headers = self::bus().scheme.sign(&Key::of_bytes(b"bus"), "", 0, &body);
         let headers = [(headers[0].0.as_str(), headers[0].1.as_str())];
         let expected = match wrapped.get("detail") {
-            // The inner event keeps its id, whatever the bus gives its own envelope.
+            // The inner event keeps its id, whatever the id of the bus envelope.
             Some(_) => of(200, "bus.invoice_paid bus:evt_1"),
             None => of(200, "ignored"),
         };
@@ -137,7 +137,7 @@ fn an_envelope_of_a_cloud_bus_needs_a_signature_of_its_own() {
 }
 
 #[test]
-fn webhooks_of_other_providers_have_endpoints_of_their_names() {
+fn webhooks_of_other_providers_have_endpoints_with_their_names() {
     let body = registration().to_string().into_bytes();
     let scheme = Scheme::Standard;
     let headers = scheme.sign(&Key::of_bytes(b"identity"), "msg_1", NOW_MS, &body);
@@ -145,8 +145,12 @@ fn webhooks_of_other_providers_have_endpoints_of_their_names() {
     let path = "/api/webhooks/identity";
     let answer = send("POST", path, &headers, &body);
     assert_eq!(taken(&answer), of(200, "user.registered identity:msg_1"));
-    assert!(matches!(&answer.taken, Taken::Event(_, raw) if *raw == body), "the bytes as they came");
+    assert!(matches!(&answer.taken, Taken::Event(_, raw) if *raw == body), "the bytes as received");
     assert_eq!(taken(&send("GET", path, &headers, &body)), of(405, "method"));
     assert_eq!(taken(&send("POST", path, &headers[..2], &body)), of(400, "missing"));
-    assert_eq!(taken(&send("POST", STRIPE, &headers, &body)), of(400, "missing"), "a secret opens its own endpoint");
+    assert_eq!(
+        taken(&send("POST", STRIPE, &headers, &body)),
+        of(400, "missing"),
+        "a secret is valid only for its endpoint"
+    );
 }

@@ -1,4 +1,4 @@
-//! The front door: S01 to S10.
+//! Tests of Stripe's signature: S01 to S10.
 
 use crate::common::*;
 use extension_contract::{Payload, Refusal};
@@ -14,7 +14,7 @@ fn error(result: Result<host_intake::Decoded, Refused>) -> SignatureError {
     }
 }
 
-/// An answer to the sender: status and text.
+/// Returns the response to the sender: status and text.
 fn answer(result: Result<host_intake::Decoded, Refused>) -> (u16, String) {
     let refused = result.expect_err("must not become an event");
     (refused.status(), refused.to_string())
@@ -67,7 +67,7 @@ fn s02_one_byte_changed() {
 
 // covers: S02
 #[test]
-fn s02_upper_case_hex_is_another_byte() {
+fn s02_upper_case_hex_is_refused() {
     let body = bytes(&invoice_paid());
     let header = sign(SECRET, NOW_S, &body);
     let (time, hex) = header.split_once(",v1=").expect("one signature");
@@ -124,7 +124,7 @@ fn s04_secret_roll() {
     let name = |secrets: &EndpointSecrets, header: &str| {
         secrets.verify([header.as_bytes()], &body, NOW_MS).map(|secret| secret.name().to_owned())
     };
-    assert_eq!(name(&both, &old_new).as_deref(), Ok("test/old"), "the first configured that fits");
+    assert_eq!(name(&both, &old_new).as_deref(), Ok("test/old"), "the first matching secret of the configuration");
     assert_eq!(name(&both, &new_old).as_deref(), Ok("test/old"));
     assert_eq!(name(&both, &later).as_deref(), Ok("test/new"));
     assert_eq!(name(&only_old, &old_new).as_deref(), Ok("test/old"));
@@ -143,7 +143,7 @@ fn s05_downgrade() {
     assert_eq!(verify(format!("t={NOW_S},v0={good}")), Err(SignatureError::NoSignature));
     assert_eq!(verify(format!("t={NOW_S},v2={good}")), Err(SignatureError::NoSignature));
     assert_eq!(verify(format!("t={NOW_S},v0={good},v1={wrong}")), Err(SignatureError::Mismatch));
-    assert_eq!(verify(format!("t={NOW_S},v0={wrong},v1={good},v2=x")), Ok(()), "an extra scheme does no harm");
+    assert_eq!(verify(format!("t={NOW_S},v0={wrong},v1={good},v2=x")), Ok(()), "an additional scheme is ignored");
 }
 
 // covers: S06
@@ -244,7 +244,7 @@ fn s08_an_unreadable_signature_beside_a_good_one() {
 
 // covers: S08
 #[test]
-fn s08_eight_signatures_are_looked_at() {
+fn s08_eight_signatures_are_checked() {
     let body = bytes(&invoice_paid());
     let (good, wrong) = (signature(SECRET, NOW_S, &body), signature("whsec_other", NOW_S, &body));
     let header = |before: usize| format!("t={NOW_S}{},v1={good}", format!(",v1={wrong}").repeat(before));
@@ -253,7 +253,7 @@ fn s08_eight_signatures_are_looked_at() {
     assert_eq!(ninth, Err(SignatureError::Mismatch));
 }
 
-/// Test and live, platform and Connect.
+/// Returns secrets for test and live, platform and Connect.
 fn four_secrets() -> EndpointSecrets {
     endpoint(vec![
         config(Mode::Test, "platform", Some(false), "whsec_tp"),
@@ -277,7 +277,7 @@ fn s09_wrong_endpoint_or_modes_secret() {
         ("whsec_tc", false, account, None, "test/connect"),
         ("whsec_tc", true, account, wrong_mode, "test/connect"),
         ("whsec_lc", true, account, None, "live/connect"),
-        // A live Connect endpoint gets its accounts' test events, too.
+        // A live Connect endpoint receives test events of its accounts too.
         ("whsec_lc", false, account, None, "live/connect"),
         ("whsec_lp", true, account, stray("live/platform: account acct_1"), "live/platform"),
         ("whsec_lc", true, None, stray("live/connect: no account"), "live/connect"),
@@ -317,7 +317,7 @@ fn s09_one_secret_for_our_own_and_connected_accounts() {
 
 // covers: S09
 #[test]
-fn s09_the_secret_tells_the_mode_where_the_event_does_not() {
+fn s09_the_secret_determines_the_mode_of_an_event_without_one() {
     let cases = [
         ("whsec_tp", None, Some(false)),
         ("whsec_lp", None, Some(true)),
@@ -340,12 +340,13 @@ fn s10_captured_and_sent_again() {
     let body = bytes(&invoice_paid());
     let header = sign(SECRET, NOW_S - 200, &body);
     let first = deliver(&platform(), &header, &body).expect("accepted");
-    let again = deliver(&platform(), &header, &body).expect("the signature can't tell: the inbox does, by the id");
+    let again =
+        deliver(&platform(), &header, &body).expect("the signature is still valid: the inbox detects the repeated id");
     assert_eq!(first, again);
 }
 
 #[test]
-fn secrets_that_are_not_usable() {
+fn unusable_secrets_are_refused() {
     let new = |configs| EndpointSecrets::new(configs, TOLERANCE_S_DEFAULT).expect_err("not usable");
     let one = |secret: &str| vec![config(Mode::Live, "platform", None, secret)];
     let name = "live/platform".to_owned();

@@ -1,28 +1,28 @@
-//! Webhooks of other providers: who signed a delivery, and which fact it tells.
+//! Tests of webhooks of other providers: signatures and facts.
 
 use crate::common::NOW_MS;
 use extension_contract::{Account, ActorKind, Payload, Refusal};
 use host_intake::headers::Headers;
 use host_intake::signature::SignatureError;
-use host_intake::webhook::{Encoding, FactOf, Key, KeyError, Place, Received, Scheme, Template, Webhook, receive};
+use host_intake::webhook::{BodyPath, Encoding, FactOf, Key, KeyError, Received, Scheme, Template, Webhook, receive};
 use host_intake::{Decoded, Refused};
 use serde_json::{Value, json};
 
 /// Base64 of the 24 bytes `0123456789abcdefghijklmn`.
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u";
 
-fn place(text: &str) -> Place {
-    Place::parse(text).expect("a place")
+fn path(text: &str) -> BodyPath {
+    BodyPath::parse(text).expect("a path")
 }
 
 fn template(text: &str) -> Template {
     Template::parse(text).expect("a template")
 }
 
-/// A webhook that tells registrations, and removals of organizations.
+/// Returns a webhook with facts for registrations and removals of organizations.
 pub fn identity(scheme: Scheme) -> Webhook {
     let registered = FactOf {
-        when: vec![(place("type"), "user.created".to_owned()), (place("user.active"), "true".to_owned())],
+        when: vec![(path("type"), "user.created".to_owned()), (path("user.active"), "true".to_owned())],
         event: "user.registered".to_owned(),
         account: template("user:{user.id}"),
         fields: vec![
@@ -32,7 +32,7 @@ pub fn identity(scheme: Scheme) -> Webhook {
         ],
     };
     let removed = FactOf {
-        when: vec![(place("type"), "org.deleted".to_owned())],
+        when: vec![(path("type"), "org.deleted".to_owned())],
         event: "organization.removed".to_owned(),
         account: template("organization:{org}"),
         fields: Vec::new(),
@@ -58,7 +58,7 @@ fn deliver(webhook: &Webhook, key: &Key, headers: &[(String, String)], body: &[u
     receive(webhook, key, "shop", Headers(&headers), body.to_vec(), NOW_MS)
 }
 
-/// Signed with the right key, now, with the id `msg_1`.
+/// Delivers a body signed now with the right key and the id `msg_1`.
 fn signed(webhook: &Webhook, body: &Value) -> Result<Received, Refused> {
     let (key, body) = (key(&webhook.scheme, SECRET), body.to_string().into_bytes());
     deliver(webhook, &key, &webhook.scheme.sign(&key, "msg_1", NOW_MS, &body), &body)
@@ -79,7 +79,7 @@ fn why(received: Result<Received, Refused>) -> SignatureError {
 }
 
 #[test]
-fn a_body_becomes_the_fact_that_fits_it() {
+fn a_body_becomes_the_first_matching_fact() {
     let webhook = identity(Scheme::Standard);
     let decoded = fact(signed(&webhook, &registration()));
     assert_eq!((decoded.refusal, decoded.time), (None, Some(NOW_MS)));
@@ -88,8 +88,8 @@ fn a_body_becomes_the_fact_that_fits_it() {
     assert_eq!((event.kind.as_str(), event.account), ("user.registered", Some(Account::User("u_1".to_owned()))));
     assert_eq!((event.actor.kind, event.actor.subject.as_str()), (ActorKind::Service, "identity"));
     let Payload::Command(payload) = event.payload else { panic!("no fact") };
-    let told: Value = serde_json::from_str(&payload).expect("JSON");
-    assert_eq!(told, json!({"email": "ada@example.com", "logins": 0, "name": "Ada \"L\""}));
+    let fields: Value = serde_json::from_str(&payload).expect("JSON");
+    assert_eq!(fields, json!({"email": "ada@example.com", "logins": 0, "name": "Ada \"L\""}));
 
     let removed = fact(signed(&webhook, &json!({"type": "org.deleted", "org": 7})));
     assert_eq!(removed.event.account, Some(Account::Organization("7".to_owned())));
@@ -97,7 +97,7 @@ fn a_body_becomes_the_fact_that_fits_it() {
 }
 
 #[test]
-fn what_no_fact_fits_is_ignored_and_what_lacks_a_place_is_refused_with_it() {
+fn a_body_without_a_matching_fact_is_ignored_and_a_missing_value_is_refused() {
     let webhook = identity(Scheme::Standard);
     let mut inactive = registration();
     inactive["user"]["active"] = json!(false);
@@ -121,11 +121,11 @@ fn what_no_fact_fits_is_ignored_and_what_lacks_a_place_is_refused_with_it() {
     let twice = br#"{"type":"org.deleted","org":"a","org":"b"}"#;
     let key = key(&webhook.scheme, SECRET);
     let decoded = fact(deliver(&webhook, &key, &webhook.scheme.sign(&key, "m", NOW_MS, twice), twice));
-    assert_eq!(decoded.refusal, Some(Refusal::Malformed("/org".to_owned())), "of two names neither can be relied on");
+    assert_eq!(decoded.refusal, Some(Refusal::Malformed("/org".to_owned())), "a duplicate name is not reliable");
 }
 
 #[test]
-fn a_standard_delivery_is_held_against_its_id_its_time_and_its_body() {
+fn a_standard_signature_covers_id_time_and_body() {
     let webhook = identity(Scheme::Standard);
     let right = key(&webhook.scheme, SECRET);
     let body = registration().to_string().into_bytes();
@@ -146,7 +146,7 @@ fn a_standard_delivery_is_held_against_its_id_its_time_and_its_body() {
     assert_eq!(why(send(&sign("msg_1", NOW_MS + 301_000))), SignatureError::TooNew);
     assert_eq!(why(send(&with(0, "msg_2"))), SignatureError::Mismatch);
     assert_eq!(why(send(&with(0, "msg.1"))), SignatureError::BadElement);
-    assert_eq!(why(send(&with(1, "1767225611"))), SignatureError::Mismatch, "another time of the window");
+    assert_eq!(why(send(&with(1, "1767225611"))), SignatureError::Mismatch, "another time within the tolerance");
     assert_eq!(why(send(&with(1, "soon"))), SignatureError::BadTime);
     assert_eq!(why(send(&with(2, "v1a,AAAA"))), SignatureError::NoSignature);
     assert_eq!(why(deliver(&webhook, &right, &sign("msg_1", NOW_MS), b"{}")), SignatureError::Mismatch);
@@ -156,7 +156,7 @@ fn a_standard_delivery_is_held_against_its_id_its_time_and_its_body() {
     assert_eq!(why(send(&twice)), SignatureError::SeveralHeaders);
     assert_eq!(why(send(&with(2, &"v1,A ".repeat(2_000)))), SignatureError::HeaderTooLong);
 
-    // While a secret is changed there are two signatures, and the names may be those of Svix, in any case.
+    // During a change of secrets there are two signatures. Header names may be those of Svix, in any case.
     let good = sign("msg_1", NOW_MS)[2].1.clone();
     assert!(send(&with(2, &format!("v1,AAAA {good}"))).is_ok());
     let svix: Vec<_> =
@@ -165,8 +165,8 @@ fn a_standard_delivery_is_held_against_its_id_its_time_and_its_body() {
 }
 
 #[test]
-fn an_hmac_delivery_is_held_against_its_body_alone() {
-    // The example of GitHub's documentation.
+fn an_hmac_signature_covers_only_the_body() {
+    // The example from GitHub's documentation.
     let example = hmac(Encoding::Hex).sign(&Key::of_bytes(b"It's a Secret to Everybody"), "", 0, b"Hello, World!");
     let signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
     assert_eq!(example, [("X-Hub-Signature-256".to_owned(), signature.to_owned())]);
@@ -191,7 +191,7 @@ fn an_hmac_delivery_is_held_against_its_body_alone() {
 }
 
 #[test]
-fn a_secret_that_can_not_be_one_is_refused_and_none_is_shown() {
+fn invalid_secrets_are_refused_and_secrets_are_not_printed() {
     for (scheme, secret, error) in [
         (Scheme::Standard, "", KeyError::NoText),
         (Scheme::Standard, "whsec_ MDEy", KeyError::NoText),
@@ -205,7 +205,7 @@ fn a_secret_that_can_not_be_one_is_refused_and_none_is_shown() {
 }
 
 #[test]
-fn bytes_that_are_no_object_are_kept_apart_once_they_are_authentic() {
+fn authentic_bytes_that_are_not_an_object_are_quarantined() {
     let webhook = identity(Scheme::Standard);
     let key = key(&webhook.scheme, SECRET);
     let quarantined = deliver(&webhook, &key, &webhook.scheme.sign(&key, "m", NOW_MS, b"[1]"), b"[1]");

@@ -1,48 +1,48 @@
-//! The rows of one scope.
+//! The rows of one scope in memory, with their indexes.
 
 use crate::changes::{Changes, RowWrite};
 use crate::prefix::scan_bounds;
 use crate::reach::{Graph, Rows};
-use crate::refusal::Unique;
+use crate::refusal::UniqueField;
 use extension_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, Stored, StoredRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-/// A row with all that the last change said of it.
+/// A row with the metadata of its last change.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct RowEntry {
     pub(super) stored: StoredRow,
     live: bool,
     pub(super) references: Vec<Reference>,
     fingerprint: Option<String>,
-    /// Revision of the account that the row was last written in.
+    /// Revision of the account at the row's last write.
     written: u64,
 }
 
-/// A row by the revision that it was last written in.
-type Written = (u64, Arc<RowKey>);
+/// A row and the revision of its last write.
+type WrittenRow = (u64, Arc<RowKey>);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct AccountRows {
-    rows: Rows<Arc<Held>>,
-    live: Rows<Arc<Held>>,
-    /// What refers to a thing, in order of the texts of the rows' keys.
+    rows: Rows<Arc<RowEntry>>,
+    live: Rows<Arc<RowEntry>>,
+    /// Referrers of each target, in order of their key texts.
     referrers: HashMap<Reference, BTreeMap<Arc<str>, Arc<RowKey>>>,
-    /// Rows that bear a fingerprint, by when they were written.
-    fingerprints: BTreeMap<(RowKind, String), BTreeSet<Written>>,
+    /// Rows with a fingerprint, in order of their last writes.
+    fingerprints: BTreeMap<(RowKind, String), BTreeSet<WrittenRow>>,
     purchases: [HashMap<String, Arc<RowKey>>; 2],
     pub(super) facts: HashMap<Arc<str>, Arc<str>>,
-    /// The last answer to each caller.
+    /// The last reply to each caller.
     pub(super) replies: HashMap<String, Reply>,
     pub(super) revision: u64,
     pub(super) data_version: Option<u32>,
 }
 
-/// What one apply replaced.
+/// The data that one `apply` replaced.
 #[derive(Debug, Default)]
 pub(super) struct AccountUndo {
-    rows: Vec<(Arc<RowKey>, Option<Arc<Held>>)>,
+    rows: Vec<(Arc<RowKey>, Option<Arc<RowEntry>>)>,
     facts: Vec<Arc<str>>,
     reply: Option<(String, Option<Reply>)>,
     erased: Option<HashMap<String, Reply>>,
@@ -51,17 +51,17 @@ pub(super) struct AccountUndo {
 }
 
 impl AccountRows {
-    pub(super) fn row(&self, key: &RowKey) -> Option<&Arc<Held>> {
+    pub(super) fn row(&self, key: &RowKey) -> Option<&Arc<RowEntry>> {
         self.rows.get(key)
     }
 
-    /// The live rows, to go on from them.
-    pub(super) fn live(&self) -> Rows<Arc<Held>> {
+    /// Returns the live rows.
+    pub(super) fn live(&self) -> Rows<Arc<RowEntry>> {
         self.live.clone()
     }
 
     pub(super) fn load(&self, key: &RowKey) -> Option<StoredRow> {
-        self.rows.get(key).map(|held| held.stored.clone())
+        self.rows.get(key).map(|entry| entry.stored.clone())
     }
 
     pub(super) fn listed(&self, listing: &Listing, limit: usize) -> Vec<StoredRow> {
@@ -70,9 +70,9 @@ impl AccountRows {
             return Vec::new();
         }
         let to = to.map_or_else(|| end(&listing.kind), |to| key(&listing.kind, to));
-        let rows = self.rows.range::<RowKey, _>(key(&listing.kind, from)..to).map(|(_, held)| held);
-        let shown = rows.filter(|held| !is_deleted(&held.stored.row));
-        let stored = |held: &Arc<Held>| held.stored.clone();
+        let rows = self.rows.range::<RowKey, _>(key(&listing.kind, from)..to).map(|(_, entry)| entry);
+        let shown = rows.filter(|entry| !is_deleted(&entry.stored.row));
+        let stored = |entry: &Arc<RowEntry>| entry.stored.clone();
         if listing.descending {
             shown.rev().take(limit).map(stored).collect()
         } else {
@@ -80,44 +80,44 @@ impl AccountRows {
         }
     }
 
-    /// Rows with another fingerprint, least recently written first: the oldest of each other fingerprint, by the index,
-    /// and the oldest of these.
+    /// Returns rows with another fingerprint, least recently written first: merges the oldest rows of each other
+    /// fingerprint, from the index.
     pub(super) fn outdated(&self, kind: &RowKind, fingerprint: &str, limit: usize) -> Vec<StoredRow> {
         let of_kind = self.fingerprints.range((kind.clone(), String::new())..).take_while(|((of, _), _)| of == kind);
         let outdated = of_kind.filter(|((_, other), _)| other != fingerprint).map(|(_, rows)| rows.iter());
         first_of_all(outdated, limit).into_iter().filter_map(|(_, key)| self.load(key)).collect()
     }
 
-    /// The purchase that has a value in a unique field.
-    pub(super) fn purchase(&self, unique: Unique, value: &str) -> Option<RowKey> {
+    /// Returns the purchase with a value in a unique field.
+    pub(super) fn purchase(&self, unique: UniqueField, value: &str) -> Option<RowKey> {
         self.purchases[unique as usize].get(value).map(|key| (**key).clone())
     }
 
     pub(super) fn all(&self, kind: &RowKind, after: Option<&str>, limit: usize) -> Vec<StoredRow> {
-        self.beyond(kind, after).take(limit).map(|held| held.stored.clone()).collect()
+        self.rows_after(kind, after).take(limit).map(|entry| entry.stored.clone()).collect()
     }
 
-    /// Products that fit, without deleted ones.
+    /// Returns the products that `fits` accepts, without deleted ones.
     pub(super) fn products(&self, after: Option<&str>, limit: usize, fits: impl Fn(&Product) -> bool) -> Vec<Product> {
-        let products = self.beyond(&RowKind::Product, after).filter_map(|held| product(held));
+        let products = self.rows_after(&RowKind::Product, after).filter_map(|entry| product(entry));
         products.filter(|row| !row.deleted && fits(row)).take(limit).cloned().collect()
     }
 
-    /// Products that list a name among their references.
+    /// Returns the products that refer to a name.
     pub(super) fn named(&self, name: &str, after: Option<&str>, limit: usize) -> Vec<Product> {
         let Some(rows) = self.referrers.get(&Reference::Name(name.to_owned())) else { return Vec::new() };
-        // By key, since a text begins with the kind.
+        // The index is ordered by key text, which begins with the kind.
         let after = after.map(|id| RowKey::Product(id.to_owned()).to_string());
         let from = after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let rows = rows.range::<str, _>((from, Bound::Unbounded)).filter_map(|(_, key)| self.rows.get(key));
-        rows.filter_map(|held| product(held)).take(limit).cloned().collect()
+        rows.filter_map(|entry| product(entry)).take(limit).cloned().collect()
     }
 
     pub(super) fn collections(&self) -> Vec<String> {
         let mut collections: Vec<String> = Vec::new();
         let mut from = key(&RowKind::Record(String::new()), String::new());
         while let Some((RowKey::Record(found), _)) =
-            self.rows.range::<RowKey, _>(&from..).next().map(|(key, held)| (&**key, held))
+            self.rows.range::<RowKey, _>(&from..).next().map(|(key, entry)| (&**key, entry))
         {
             collections.push(found.collection.clone());
             from = end(&RowKind::Record(found.collection.clone()));
@@ -125,20 +125,20 @@ impl AccountRows {
         collections
     }
 
-    /// All rows in order of their keys.
+    /// Returns all rows in order of their keys.
     pub(super) fn each(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
-        self.rows.iter().map(|(key, held)| (&**key, &held.stored.row))
+        self.rows.iter().map(|(key, entry)| (&**key, &entry.stored.row))
     }
 
-    fn beyond(&self, kind: &RowKind, after: Option<&str>) -> impl Iterator<Item = &Arc<Held>> {
+    fn rows_after(&self, kind: &RowKind, after: Option<&str>) -> impl Iterator<Item = &Arc<RowEntry>> {
         let from = match after {
             Some(after) => Bound::Excluded(key(kind, after.to_owned())),
             None => Bound::Included(key(kind, String::new())),
         };
-        self.rows.range::<RowKey, _>((from, Bound::Excluded(end(kind)))).map(|(_, held)| held)
+        self.rows.range::<RowKey, _>((from, Bound::Excluded(end(kind)))).map(|(_, entry)| entry)
     }
 
-    /// Make changes that nothing refuses; what they replaced, to undo them.
+    /// Applies checked changes; returns how to undo them.
     pub(super) fn apply(&mut self, changes: &Changes) -> AccountUndo {
         let mut undo =
             AccountUndo { revision: self.revision, data_version: self.data_version, ..AccountUndo::default() };
@@ -158,8 +158,8 @@ impl AccountRows {
                 Some((key, _)) => key.clone(),
                 None => Arc::new(write.key.clone()),
             };
-            let held = held(write, self.revision).map(Arc::new);
-            undo.rows.push((key.clone(), self.set(&key, held)));
+            let entry = entry(write, self.revision).map(Arc::new);
+            undo.rows.push((key.clone(), self.set(&key, entry)));
         }
         let event: Arc<str> = changes.event_id.as_str().into();
         for fact in &changes.facts {
@@ -189,36 +189,36 @@ impl AccountRows {
         self.data_version = undo.data_version;
     }
 
-    /// Set or remove a row; returns what was there.
-    fn set(&mut self, key: &Arc<RowKey>, row: Option<Arc<Held>>) -> Option<Arc<Held>> {
+    /// Sets or removes a row; returns the old one.
+    fn set(&mut self, key: &Arc<RowKey>, row: Option<Arc<RowEntry>>) -> Option<Arc<RowEntry>> {
         let old = match &row {
-            Some(held) => self.rows.insert(key.clone(), held.clone()),
+            Some(entry) => self.rows.insert(key.clone(), entry.clone()),
             None => self.rows.remove(&**key),
         };
         let (before, now) = (old.as_deref(), row.as_deref());
-        match row.as_ref().filter(|held| held.live && !is_deleted(&held.stored.row)) {
-            Some(held) => drop(self.live.insert(key.clone(), held.clone())),
+        match row.as_ref().filter(|entry| entry.live && !is_deleted(&entry.stored.row)) {
+            Some(entry) => drop(self.live.insert(key.clone(), entry.clone())),
             None => drop(self.live.remove(&**key)),
         }
         if shown_references(before) != shown_references(now) {
             self.refer(key, shown_references(before), shown_references(now));
         }
-        if let Some((held, fingerprint)) = before.and_then(|held| Some((held, fingerprint_of(held)?))) {
-            let place = (key.kind(), fingerprint.to_owned());
-            if let Some(rows) = self.fingerprints.get_mut(&place) {
-                rows.remove(&(held.written, key.clone()));
+        if let Some((entry, fingerprint)) = before.and_then(|entry| Some((entry, fingerprint_of(entry)?))) {
+            let index_key = (key.kind(), fingerprint.to_owned());
+            if let Some(rows) = self.fingerprints.get_mut(&index_key) {
+                rows.remove(&(entry.written, key.clone()));
                 if rows.is_empty() {
-                    self.fingerprints.remove(&place);
+                    self.fingerprints.remove(&index_key);
                 }
             }
         }
-        if let Some((held, fingerprint)) = now.and_then(|held| Some((held, fingerprint_of(held)?))) {
+        if let Some((entry, fingerprint)) = now.and_then(|entry| Some((entry, fingerprint_of(entry)?))) {
             let rows = self.fingerprints.entry((key.kind(), fingerprint.to_owned())).or_default();
-            rows.insert((held.written, key.clone()));
+            rows.insert((entry.written, key.clone()));
         }
         if let RowKey::Purchase(_) = &**key {
-            for unique in Unique::ALL {
-                let value = |held: Option<&Held>| match held.map(|held| &held.stored.row) {
+            for unique in UniqueField::ALL {
+                let value = |entry: Option<&RowEntry>| match entry.map(|entry| &entry.stored.row) {
                     Some(Row::Purchase(row)) => unique.of(row).cloned(),
                     _ => None,
                 };
@@ -245,13 +245,13 @@ impl AccountRows {
 }
 
 impl Graph for AccountRows {
-    type Row = Arc<Held>;
+    type Row = Arc<RowEntry>;
 
-    fn row(&self, key: &RowKey) -> Stored<Option<Arc<Held>>> {
+    fn row(&self, key: &RowKey) -> Stored<Option<Arc<RowEntry>>> {
         Ok(self.rows.get(key).cloned())
     }
 
-    fn references<'a>(&self, row: &'a Arc<Held>) -> &'a [Reference] {
+    fn references<'a>(&self, row: &'a Arc<RowEntry>) -> &'a [Reference] {
         &row.references
     }
 
@@ -263,7 +263,7 @@ impl Graph for AccountRows {
     }
 }
 
-/// The first of what comes in order in each of several lists. Of each list only what may be among them is looked at.
+/// Returns the first `limit` items of several sorted lists. Reads no more of each list than necessary.
 fn first_of_all<T: Copy + Ord>(lists: impl Iterator<Item = impl Iterator<Item = T>>, limit: usize) -> BTreeSet<T> {
     let mut first = BTreeSet::new();
     for list in lists {
@@ -280,9 +280,9 @@ fn first_of_all<T: Copy + Ord>(lists: impl Iterator<Item = impl Iterator<Item = 
     first
 }
 
-fn held(write: &RowWrite, written: u64) -> Option<Held> {
+fn entry(write: &RowWrite, written: u64) -> Option<RowEntry> {
     let row = write.row.clone()?;
-    Some(Held {
+    Some(RowEntry {
         stored: StoredRow { data_version: write.data_version, row },
         live: write.live,
         references: write.references.clone(),
@@ -291,7 +291,7 @@ fn held(write: &RowWrite, written: u64) -> Option<Held> {
     })
 }
 
-/// Move the entry of a unique index, unless another row has taken the old value by now, as in an exchange.
+/// Moves the entry of a unique index, unless another row has taken the old value, as in an exchange.
 fn move_unique(index: &mut HashMap<String, Arc<RowKey>>, key: &Arc<RowKey>, old: Option<String>, new: Option<String>) {
     if let Some(old) = old
         && index.get(&old) == Some(key)
@@ -303,21 +303,21 @@ fn move_unique(index: &mut HashMap<String, Arc<RowKey>>, key: &Arc<RowKey>, old:
     }
 }
 
-/// References that the row is found by: none of a soft-deleted product.
-fn shown_references(held: Option<&Held>) -> &[Reference] {
-    held.filter(|held| !is_deleted(&held.stored.row)).map_or(&[], |held| &held.references)
+/// Returns the references by which a row is found: none for a soft-deleted product.
+fn shown_references(entry: Option<&RowEntry>) -> &[Reference] {
+    entry.filter(|entry| !is_deleted(&entry.stored.row)).map_or(&[], |entry| &entry.references)
 }
 
-fn fingerprint_of(held: &Held) -> Option<&str> {
-    held.fingerprint.as_deref().filter(|_| !is_deleted(&held.stored.row))
+fn fingerprint_of(entry: &RowEntry) -> Option<&str> {
+    entry.fingerprint.as_deref().filter(|_| !is_deleted(&entry.stored.row))
 }
 
 fn is_deleted(row: &Row) -> bool {
     matches!(row, Row::Product(product) if product.deleted)
 }
 
-fn product(held: &Held) -> Option<&Product> {
-    match &held.stored.row {
+fn product(entry: &RowEntry) -> Option<&Product> {
+    match &entry.stored.row {
         Row::Product(row) => Some(row),
         _ => None,
     }
@@ -333,7 +333,7 @@ fn key(kind: &RowKind, id: String) -> RowKey {
     }
 }
 
-/// The smallest key after all of a kind.
+/// Returns the smallest key after all keys of a kind.
 fn end(kind: &RowKind) -> RowKey {
     match kind {
         RowKind::Product => RowKey::Price(String::new()),
@@ -352,12 +352,12 @@ mod tests {
     use std::cell::Cell;
 
     #[test]
-    fn of_many_lists_only_their_beginnings_are_looked_at() {
-        let looked_at = Cell::new(0);
-        let list = |from: u32| (from..5000).step_by(3).inspect(|_| looked_at.set(looked_at.get() + 1));
+    fn first_of_all_reads_only_the_beginning_of_each_list() {
+        let reads = Cell::new(0);
+        let list = |from: u32| (from..5000).step_by(3).inspect(|_| reads.set(reads.get() + 1));
         let first = first_of_all([list(2), list(0), list(1)].into_iter(), 100);
         assert_eq!(first, (0..100).collect());
-        assert!(looked_at.get() <= 300, "{} of 5000", looked_at.get());
+        assert!(reads.get() <= 300, "{} of 5000", reads.get());
         assert!(first_of_all([list(0)].into_iter(), 0).is_empty());
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     rows: BTreeMap<Arc<str>, ClaimRow>,
-    /// Keys by their holder, those that have run out too.
+    /// Keys by holder, expired ones too.
     by_holder: BTreeSet<(Account, Arc<str>)>,
 }
 
@@ -20,12 +20,12 @@ impl Claims {
         self.rows.get(key)
     }
 
-    /// All claims and blocks, by key.
+    /// Returns all claims and blocks by key.
     pub(super) fn rows(&self) -> &BTreeMap<Arc<str>, ClaimRow> {
         &self.rows
     }
 
-    /// Keys of the scope's account that begin with `prefix`, in order.
+    /// Returns the keys of the scope's account with this prefix, in order.
     pub(super) fn held(&self, scope: &Scope, prefix: &str) -> Vec<String> {
         let space = scope.partition().name() + "/";
         self.by_holder
@@ -44,7 +44,7 @@ impl Claims {
         rows.for_each(|(key, row)| visit(key, row));
     }
 
-    /// Set or remove a row; returns what was there.
+    /// Sets or removes a row; returns the old one.
     pub(super) fn set(&mut self, key: &str, row: Option<ClaimRow>) -> Option<ClaimRow> {
         let key: Arc<str> = key.into();
         let holder = row.as_ref().and_then(|row| row.holder.clone());

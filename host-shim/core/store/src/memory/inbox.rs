@@ -1,6 +1,6 @@
-//! Events that came in, and which of them may be tried.
+//! The inbox in memory: events, and the queues of those that may be tried.
 
-use crate::changes::{InboxMove, NewInbox, Standing};
+use crate::changes::{InboxMove, InboxProgress, NewInbox};
 use crate::erase;
 use crate::rows::{InboxRow, InboxState, Run};
 use crate::scope::{Partition, Scope};
@@ -11,10 +11,10 @@ use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Inbox {
-    /// What came in and never changes, unless it is erased, in order of `seq`, which begins at 1.
+    /// The immutable parts of the rows, in order of `seq`, which begins at 1. Only an erasure changes them.
     events: Vec<Arc<Accepted>>,
-    /// Where each of them stands.
-    places: Vec<Arc<Place>>,
+    /// The changing parts of the rows.
+    progress: Vec<Arc<Progress>>,
     by_id: HashMap<Arc<Identity>, u64>,
     queues: BTreeMap<Partition, Queues>,
     waiting: HashMap<Arc<str>, BTreeSet<u64>>,
@@ -28,9 +28,9 @@ pub(super) struct Accepted {
     erased: bool,
 }
 
-/// The part of a row that changes.
+/// The changing part of a row.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
+pub(super) struct Progress {
     account: Option<Account>,
     state: InboxState,
     failures: u32,
@@ -40,10 +40,10 @@ pub(super) struct Place {
     runs: Vec<Arc<Run>>,
 }
 
-/// Rows of a partition that are not done.
+/// Unfinished rows of a partition.
 #[derive(Clone, Debug, Default)]
 struct Queues {
-    /// Pending rows, in order of acceptance, and when they may be tried.
+    /// Pending rows in order of acceptance, with the time of their next attempt.
     pending: BTreeMap<u64, Timestamp>,
     pending_times: BTreeSet<(Timestamp, u64)>,
     parked: BTreeSet<(Timestamp, u64)>,
@@ -71,115 +71,115 @@ impl Identity {
 /// Source and id of an event.
 type EventName<'a> = (&'a str, &'a str);
 
-/// Where an event stands that is not done, and the keys that wake it.
+/// State of an unfinished event, and the keys that wake it.
 type Waiting<'a> = (&'a InboxState, &'a [Arc<str>]);
 
 /// How to undo one change.
 #[derive(Debug)]
 pub(super) enum InboxUndo {
     Inserted,
-    Moved(u64, Arc<Place>),
-    Erased(Vec<(u64, Arc<Accepted>, Arc<Place>)>),
+    Moved(u64, Arc<Progress>),
+    Erased(Vec<(u64, Arc<Accepted>, Arc<Progress>)>),
 }
 
 impl Inbox {
-    /// True if there is a row of this number.
-    pub(super) fn has(&self, seq: u64) -> bool {
+    /// Returns true if a row has this number.
+    pub(super) fn has_row(&self, seq: u64) -> bool {
         self.find(seq).is_some()
     }
 
-    /// Events that are not done, in order of their ids: where each stands and what it waits for.
+    /// Returns the unfinished events in order of their ids, each with its state and the keys that it waits for.
     pub(super) fn open_events(&self) -> BTreeMap<EventName<'_>, Waiting<'_>> {
         let open = self.queues.values().flat_map(|queues| {
             let waiting = queues.parked.iter().chain(&queues.deferred).map(|(_, seq)| seq);
             queues.pending.keys().chain(waiting).chain(&queues.dead)
         });
-        let standing = |seq: &u64| {
-            let (event, place) = (&self.events[index(*seq)].event, &self.places[index(*seq)]);
-            ((event.source.as_str(), event.id.as_str()), (&place.state, place.waits_for.as_slice()))
+        let entry = |seq: &u64| {
+            let (event, current) = (&self.events[index(*seq)].event, &self.progress[index(*seq)]);
+            ((event.source.as_str(), event.id.as_str()), (&current.state, current.waits_for.as_slice()))
         };
-        open.map(standing).collect()
+        open.map(entry).collect()
     }
 
-    /// True if the event is there.
-    pub(super) fn knows(&self, new: &NewInbox) -> bool {
+    /// Returns true if the inbox has the event.
+    pub(super) fn contains(&self, new: &NewInbox) -> bool {
         self.by_id.contains_key(&Identity::of(&new.event, new.livemode))
     }
 
-    /// Number of an event that [`Inbox::knows`] not.
+    /// Inserts an event that the inbox does not have; returns its number.
     pub(super) fn insert(&mut self, new: &NewInbox) -> u64 {
-        let NewInbox { event, livemode, raw, standing } = new;
+        let NewInbox { event, livemode, raw, progress } = new;
         let identity = Identity::of(event, *livemode);
         let seq = self.events.len() as u64 + 1;
         let partition = identity.partition.clone();
         self.events.push(Arc::new(Accepted { event: event.clone(), partition, raw: raw.clone(), erased: false }));
-        self.places.push(Arc::new(place(standing, event.account.as_ref(), &[])));
+        self.progress.push(Arc::new(next_progress(progress, event.account.as_ref(), &[])));
         self.by_id.insert(Arc::new(identity), seq);
-        self.enter(seq);
+        self.add_to_indexes(seq);
         seq
     }
 
-    /// Make a move of a row that is there.
+    /// Updates an existing row; returns how to undo it.
     pub(super) fn change(&mut self, change: &InboxMove) -> InboxUndo {
-        let old = &self.places[index(change.seq)];
-        let new = Arc::new(place(&change.standing, old.account.as_ref(), &old.runs));
-        InboxUndo::Moved(change.seq, self.stand(change.seq, new))
+        let old = &self.progress[index(change.seq)];
+        let new = Arc::new(next_progress(&change.progress, old.account.as_ref(), &old.runs));
+        InboxUndo::Moved(change.seq, self.replace(change.seq, new))
     }
 
     pub(super) fn undo(&mut self, undo: InboxUndo) {
         match undo {
             InboxUndo::Inserted => {
-                self.leave(self.events.len() as u64);
-                self.places.pop();
+                self.remove_from_indexes(self.events.len() as u64);
+                self.progress.pop();
                 if let Some(row) = self.events.pop() {
                     self.by_id.remove(&Identity::of(&row.event, row.partition.livemode));
                 }
             }
-            InboxUndo::Moved(seq, old) => drop(self.stand(seq, old)),
+            InboxUndo::Moved(seq, old) => drop(self.replace(seq, old)),
             InboxUndo::Erased(rows) => {
-                for (seq, accepted, place) in rows {
-                    (self.events[index(seq)], self.places[index(seq)]) = (accepted, place);
+                for (seq, accepted, current) in rows {
+                    (self.events[index(seq)], self.progress[index(seq)]) = (accepted, current);
                 }
             }
         }
     }
 
-    /// Erase what the events of an account said that are done or dead. Nothing is found by that, so no index changes; all
-    /// rows are looked at, which is seldom.
+    /// Erases the done and dead events of an account. No index contains the erased data. Scans all rows, since erasures
+    /// are rare.
     pub(super) fn erase(&mut self, scope: &Scope) -> InboxUndo {
         let partition = scope.partition();
         let mut before = Vec::new();
-        for (at, (accepted, place)) in self.events.iter_mut().zip(&mut self.places).enumerate() {
-            let is_of_account = place.account.as_ref() == Some(&scope.account) && accepted.partition == partition;
-            let is_through = matches!(place.state, InboxState::Done | InboxState::Dead);
-            if !is_of_account || !is_through || accepted.erased {
+        for (at, (accepted, current)) in self.events.iter_mut().zip(&mut self.progress).enumerate() {
+            let is_of_account = current.account.as_ref() == Some(&scope.account) && accepted.partition == partition;
+            let has_ended = matches!(current.state, InboxState::Done | InboxState::Dead);
+            if !is_of_account || !has_ended || accepted.erased {
                 continue;
             }
-            before.push((at as u64 + 1, accepted.clone(), place.clone()));
+            before.push((at as u64 + 1, accepted.clone(), current.clone()));
             let mut event = accepted.event.clone();
             erase::payload(&mut Arc::make_mut(&mut event).payload);
             *accepted = Arc::new(Accepted { event, partition: partition.clone(), raw: Arc::default(), erased: true });
-            let place = Arc::make_mut(place);
-            erase::error(&mut place.error);
-            erase::outcome(&mut place.outcome);
-            place.runs.iter_mut().for_each(|run| erase::run(Arc::make_mut(run)));
+            let current = Arc::make_mut(current);
+            erase::error(&mut current.error);
+            erase::outcome(&mut current.outcome);
+            current.runs.iter_mut().for_each(|run| erase::run(Arc::make_mut(run)));
         }
         InboxUndo::Erased(before)
     }
 
     pub(super) fn row(&self, seq: u64) -> Option<InboxRow> {
         let at = self.find(seq)?;
-        let (accepted, place) = (&self.events[at], &self.places[at]);
+        let (accepted, current) = (&self.events[at], &self.progress[at]);
         Some(InboxRow {
             seq,
-            event: Event { account: place.account.clone(), ..(*accepted.event).clone() },
+            event: Event { account: current.account.clone(), ..(*accepted.event).clone() },
             livemode: accepted.partition.livemode,
             raw: (*accepted.raw).clone(),
-            state: place.state.clone(),
-            failures: place.failures,
-            error: place.error.clone(),
-            outcome: place.outcome.clone(),
-            provenance: place.runs.last().and_then(|run| run.provenance.clone()),
+            state: current.state.clone(),
+            failures: current.failures,
+            error: current.error.clone(),
+            outcome: current.outcome.clone(),
+            provenance: current.runs.last().and_then(|run| run.provenance.clone()),
             erased: accepted.erased,
         })
     }
@@ -191,7 +191,7 @@ impl Inbox {
 
     pub(super) fn runs(&self, seq: u64) -> Vec<Run> {
         let Some(at) = self.find(seq) else { return Vec::new() };
-        self.places[at].runs.iter().map(|run| (**run).clone()).collect()
+        self.progress[at].runs.iter().map(|run| (**run).clone()).collect()
     }
 
     pub(super) fn after(&self, after: u64, limit: usize) -> Vec<InboxRow> {
@@ -201,9 +201,9 @@ impl Inbox {
 
     pub(super) fn due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Vec<u64> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        let mut due: Vec<u64> = upto(&queues.pending_times, now).take(limit.saturating_add(1)).collect();
+        let mut due: Vec<u64> = up_to_now(&queues.pending_times, now).take(limit.saturating_add(1)).collect();
         if due.len() > limit {
-            // More than are asked for: the first of them in order of acceptance.
+            // More rows than the limit: returns the first ones in order of acceptance.
             due = queues.pending.iter().filter(|(_, at)| **at <= now).take(limit).map(|(seq, _)| *seq).collect();
         }
         due.sort_unstable();
@@ -211,9 +211,9 @@ impl Inbox {
     }
 
     pub(super) fn latest(&self, partition: &Partition) -> Option<Timestamp> {
-        let of_partition = self.events.iter().zip(&self.places).filter(|(event, _)| event.partition == *partition);
+        let of_partition = self.events.iter().zip(&self.progress).filter(|(event, _)| event.partition == *partition);
         let times = of_partition
-            .flat_map(|(accepted, place)| place.runs.iter().map(|run| run.at).chain([accepted.event.received_at]));
+            .flat_map(|(accepted, current)| current.runs.iter().map(|run| run.at).chain([accepted.event.received_at]));
         times.max()
     }
 
@@ -250,9 +250,9 @@ impl Inbox {
 
     pub(super) fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Vec<InboxRow> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        let beyond = (Bound::Excluded(after), Bound::Unbounded);
-        let pending = queues.pending.range(beyond).map(|(seq, _)| *seq).take(limit);
-        let dead = queues.dead.range(beyond).copied().take(limit);
+        let range = (Bound::Excluded(after), Bound::Unbounded);
+        let pending = queues.pending.range(range).map(|(seq, _)| *seq).take(limit);
+        let dead = queues.dead.range(range).copied().take(limit);
         let failed: BTreeSet<u64> = pending.chain(dead).collect();
         failed.into_iter().take(limit).filter_map(|seq| self.row(seq)).collect()
     }
@@ -262,19 +262,19 @@ impl Inbox {
         (at < self.events.len()).then_some(at)
     }
 
-    /// Replace what changes of a row; returns what was there.
-    fn stand(&mut self, seq: u64, new: Arc<Place>) -> Arc<Place> {
-        self.leave(seq);
-        let old = std::mem::replace(&mut self.places[index(seq)], new);
-        self.enter(seq);
+    /// Replaces the changing part of a row; returns the old one.
+    fn replace(&mut self, seq: u64, new: Arc<Progress>) -> Arc<Progress> {
+        self.remove_from_indexes(seq);
+        let old = std::mem::replace(&mut self.progress[index(seq)], new);
+        self.add_to_indexes(seq);
         old
     }
 
-    /// Take a row out of every index.
-    fn leave(&mut self, seq: u64) {
-        let place = &self.places[index(seq)];
+    /// Removes a row from every index.
+    fn remove_from_indexes(&mut self, seq: u64) {
+        let current = &self.progress[index(seq)];
         if let Some(queues) = self.queues.get_mut(&self.events[index(seq)].partition) {
-            match place.state {
+            match current.state {
                 InboxState::Pending { not_before } => {
                     queues.pending.remove(&seq);
                     queues.pending_times.remove(&(not_before, seq));
@@ -285,7 +285,7 @@ impl Inbox {
                 InboxState::Done => {}
             }
         }
-        for key in &place.waits_for {
+        for key in &current.waits_for {
             if let Some(seqs) = self.waiting.get_mut(key) {
                 seqs.remove(&seq);
                 if seqs.is_empty() {
@@ -295,10 +295,10 @@ impl Inbox {
         }
     }
 
-    /// Put a row into the indexes that its state asks for.
-    fn enter(&mut self, seq: u64) {
-        let place = &self.places[index(seq)];
-        if place.state == InboxState::Done {
+    /// Adds a row to the indexes of its state.
+    fn add_to_indexes(&mut self, seq: u64) {
+        let current = &self.progress[index(seq)];
+        if current.state == InboxState::Done {
             return;
         }
         let partition = &self.events[index(seq)].partition;
@@ -306,7 +306,7 @@ impl Inbox {
             Some(queues) => queues,
             None => self.queues.entry(partition.clone()).or_default(),
         };
-        match place.state {
+        match current.state {
             InboxState::Pending { not_before } => {
                 queues.pending.insert(seq, not_before);
                 queues.pending_times.insert((not_before, seq));
@@ -316,28 +316,28 @@ impl Inbox {
             InboxState::Dead => drop(queues.dead.insert(seq)),
             InboxState::Done => {}
         }
-        for key in &place.waits_for {
+        for key in &current.waits_for {
             self.waiting.entry(key.clone()).or_default().insert(seq);
         }
     }
 }
 
-/// A standing after earlier runs; an account that is not told stays.
-fn place(standing: &Standing, account: Option<&Account>, runs: &[Arc<Run>]) -> Place {
-    let Standing { account: placed, state, failures, error, outcome, waits_for, run } = standing;
-    let waits = matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. });
-    Place {
+/// Adds new progress to earlier runs. Keeps the account if the progress has none.
+fn next_progress(progress: &InboxProgress, account: Option<&Account>, runs: &[Arc<Run>]) -> Progress {
+    let InboxProgress { account: placed, state, failures, error, outcome, waits_for, run } = progress;
+    let is_waiting = matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. });
+    Progress {
         account: placed.as_ref().or(account).cloned(),
         state: state.clone(),
         failures: *failures,
         error: error.clone(),
         outcome: outcome.clone(),
-        waits_for: if waits { waits_for.iter().map(|key| key.as_str().into()).collect() } else { Vec::new() },
+        waits_for: if is_waiting { waits_for.iter().map(|key| key.as_str().into()).collect() } else { Vec::new() },
         runs: runs.iter().cloned().chain(run.clone().map(Arc::new)).collect(),
     }
 }
 
-fn upto(times: &BTreeSet<(Timestamp, u64)>, now: Timestamp) -> impl Iterator<Item = u64> {
+fn up_to_now(times: &BTreeSet<(Timestamp, u64)>, now: Timestamp) -> impl Iterator<Item = u64> {
     times.range(..=(now, u64::MAX)).map(|(_, seq)| *seq)
 }
 

@@ -1,4 +1,4 @@
-//! Effects, and which of them may begin.
+//! The outbox in memory: effects, and the queues of those that may begin.
 
 use crate::changes::EffectChange;
 use crate::erase::NO_JSON;
@@ -11,16 +11,16 @@ use std::sync::Arc;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
-    /// In order of `seq`, which begins at 1.
+    /// Rows in order of `seq`, which begins at 1.
     rows: Vec<Arc<EffectRow>>,
     by_scope: HashMap<Arc<Scope>, Arc<ScopedEffects>>,
     queues: BTreeMap<Partition, Queues>,
 }
 
-/// Effects of a partition that are not finished.
+/// Open effects of a partition.
 #[derive(Clone, Debug, Default)]
 struct Queues {
-    /// Queued effects that are first of their ordering key, by due time; timers apart, since most of them are far off.
+    /// Queued effects that are first of their ordering key, by due time. Timers are separate: most are due far later.
     due: Queue,
     timers: Queue,
     running: BTreeSet<u64>,
@@ -41,25 +41,25 @@ struct ScopedEffects {
 #[derive(Debug)]
 pub(super) enum OutboxUndo {
     Inserted,
-    Updated(u64, Box<Standing>),
+    Updated(u64, Box<EffectProgress>),
     Erased(Vec<Arc<EffectRow>>),
 }
 
-/// The part of an effect that changes.
+/// The changing part of an effect.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct EffectProgress {
     state: EffectState,
     attempts: u32,
     due_at: Timestamp,
     lease: Lease,
 }
 
-/// An effect without the order in which it was asked for, and by which event.
-fn timeless(row: &Arc<EffectRow>) -> EffectRow {
+/// Returns an effect without its number and its causing event.
+fn without_origin(row: &Arc<EffectRow>) -> EffectRow {
     EffectRow { seq: 0, caused_by: String::new(), ..(**row).clone() }
 }
 
-fn place(row: &EffectRow) -> (String, &str, u32) {
+fn sort_key(row: &EffectRow) -> (String, &str, u32) {
     (row.scope.name(), &row.effect.key, row.effect.generation)
 }
 
@@ -68,19 +68,19 @@ fn is_open(state: EffectState) -> bool {
 }
 
 impl Outbox {
-    /// True if both have the same effects to carry out, whatever has ended.
+    /// Returns true if both have the same open effects.
     pub(super) fn same_open(&self, other: &Outbox) -> bool {
         let open = |of: &Outbox| -> Vec<EffectRow> {
             let seqs = of.queues.values().flat_map(|queues| &queues.open);
             let mut rows: Vec<EffectRow> =
-                seqs.filter_map(|seq| of.rows.get(*seq as usize - 1)).map(timeless).collect();
-            rows.sort_by(|a, b| place(a).cmp(&place(b)));
+                seqs.filter_map(|seq| of.rows.get(*seq as usize - 1)).map(without_origin).collect();
+            rows.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
             rows
         };
         open(self) == open(other)
     }
 
-    /// Make a change that nothing refuses.
+    /// Applies a checked change; returns how to undo it.
     pub(super) fn change(&mut self, scope: &Scope, change: &EffectChange) -> OutboxUndo {
         match change {
             EffectChange::Insert(row) => {
@@ -92,12 +92,12 @@ impl Outbox {
                 Arc::make_mut(scoped).by_key.entry(row.effect.key.clone()).or_default().push(seq);
                 self.queues.entry(scope.partition()).or_default();
                 self.rows.push(Arc::new(EffectRow { seq, scope: scope.clone(), ..(**row).clone() }));
-                self.enter(seq);
+                self.add_to_indexes(seq);
                 OutboxUndo::Inserted
             }
             EffectChange::Update { key, generation, state, attempts, due_at, lease } => {
                 let seq = self.find(scope, key, *generation).expect("checked before the first change");
-                let new = Standing { state: *state, attempts: *attempts, due_at: *due_at, lease: lease.clone() };
+                let new = EffectProgress { state: *state, attempts: *attempts, due_at: *due_at, lease: lease.clone() };
                 OutboxUndo::Updated(seq, Box::new(self.set(seq, new)))
             }
         }
@@ -107,7 +107,7 @@ impl Outbox {
         match undo {
             OutboxUndo::Inserted => {
                 let seq = self.rows.len() as u64;
-                self.leave(seq);
+                self.remove_from_indexes(seq);
                 if let Some(row) = self.rows.pop()
                     && let Some(scoped) = self.by_scope.get_mut(&row.scope).map(Arc::make_mut)
                     && let Some(seqs) = scoped.by_key.get_mut(&row.effect.key)
@@ -128,7 +128,7 @@ impl Outbox {
         }
     }
 
-    /// Erase what the effects of a scope said that have ended. Nothing is found by that, so no index changes.
+    /// Erases payload and context of the scope's ended effects. No index contains them.
     pub(super) fn erase(&mut self, scope: &Scope) -> OutboxUndo {
         let Some(scoped) = self.by_scope.get(scope) else { return OutboxUndo::Erased(Vec::new()) };
         let mut before = Vec::new();
@@ -159,10 +159,10 @@ impl Outbox {
 
     pub(super) fn due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Vec<EffectRow> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        let upto = |queue: &Queue| queue.range(..=(now, u64::MAX)).take(limit).copied().collect::<Vec<_>>();
-        let mut due = upto(&queues.due);
+        let up_to_now = |queue: &Queue| queue.range(..=(now, u64::MAX)).take(limit).copied().collect::<Vec<_>>();
+        let mut due = up_to_now(&queues.due);
         if timers {
-            due.extend(upto(&queues.timers));
+            due.extend(up_to_now(&queues.timers));
             due.sort_unstable();
             due.truncate(limit);
         }
@@ -202,22 +202,22 @@ impl Outbox {
         seqs.iter().copied().find(|seq| self.row(*seq).effect.generation == generation)
     }
 
-    /// Replace what changes of a row; returns what was there.
-    fn set(&mut self, seq: u64, new: Standing) -> Standing {
-        self.leave(seq);
+    /// Replaces the changing part of a row; returns the old one.
+    fn set(&mut self, seq: u64, new: EffectProgress) -> EffectProgress {
+        self.remove_from_indexes(seq);
         let row = Arc::make_mut(&mut self.rows[seq as usize - 1]);
-        let old = Standing {
+        let old = EffectProgress {
             state: std::mem::replace(&mut row.state, new.state),
             attempts: std::mem::replace(&mut row.attempts, new.attempts),
             due_at: std::mem::replace(&mut row.due_at, new.due_at),
             lease: std::mem::replace(&mut row.lease, new.lease),
         };
-        self.enter(seq);
+        self.add_to_indexes(seq);
         old
     }
 
-    /// Take a row out of every index but that of its key.
-    fn leave(&mut self, seq: u64) {
+    /// Removes a row from every index except the one by key.
+    fn remove_from_indexes(&mut self, seq: u64) {
         let row = self.rows[seq as usize - 1].clone();
         let Some(queues) = self.queues.get_mut(&row.scope.partition()) else { return };
         queues.open.remove(&seq);
@@ -234,8 +234,8 @@ impl Outbox {
         }
     }
 
-    /// Put a row into the indexes that its state asks for.
-    fn enter(&mut self, seq: u64) {
+    /// Adds a row to the indexes of its state.
+    fn add_to_indexes(&mut self, seq: u64) {
         let row = &self.rows[seq as usize - 1];
         if !is_open(row.state) {
             return;
@@ -254,7 +254,7 @@ impl Outbox {
         };
         group.insert(seq);
         let mut order = group.iter();
-        // A row that comes back in front, as an undo does, takes the place of the one that was first.
+        // A row that returns to the front, as in an undo, replaces the first one in the queue.
         if order.next() == Some(&seq) {
             if let Some(second) = order.next() {
                 queues.dequeue(&self.rows[*second as usize - 1]);

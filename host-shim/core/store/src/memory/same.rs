@@ -1,4 +1,4 @@
-//! Whether two stores that were forked from one came to the same: what they still share is not looked at.
+//! Compares two forks of a store. Parts that they still share are skipped.
 
 use super::MemoryStore;
 use super::account::AccountRows;
@@ -9,12 +9,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl MemoryStore {
-    /// True if both have the same state: [`state_hash`](crate::state_hash) of the two would be one.
+    /// Returns true if both have the same state, that is the same [`state_hash`](crate::state_hash).
+    ///
+    /// # Errors
+    /// Fails if a row cannot be serialized.
     pub fn same_state(&self, other: &MemoryStore, not_state: &NotState) -> Stored<bool> {
         if !Arc::ptr_eq(&self.claims, &other.claims) && self.claims.rows() != other.claims.rows() {
             return Ok(false);
         }
-        for scope in self.scopes_beside(other) {
+        for scope in self.scopes_of_both(other) {
             if !same_rows(self.account(&scope), other.account(&scope), not_state)? {
                 return Ok(false);
             }
@@ -26,8 +29,11 @@ impl MemoryStore {
         Ok(true)
     }
 
-    /// True if nothing that is still to come can tell one from the other: the same state, the same facts, the same open
-    /// effects, the same events that wait. What was before, in which order and how often, may differ.
+    /// Returns true if no later event can distinguish the two: they have the same state, facts, open effects and
+    /// unfinished events. Their histories may differ.
+    ///
+    /// # Errors
+    /// Fails if a row cannot be serialized.
     pub fn same_course(&self, other: &MemoryStore, not_state: &NotState) -> Stored<bool> {
         if !Arc::ptr_eq(&self.inbox, &other.inbox) && self.inbox.open_events() != other.inbox.open_events() {
             return Ok(false);
@@ -36,7 +42,7 @@ impl MemoryStore {
             return Ok(false);
         }
         let none = AccountRows::default();
-        for scope in self.scopes_beside(other) {
+        for scope in self.scopes_of_both(other) {
             let [one, two] = [self, other].map(|store| store.account(&scope).unwrap_or(&none));
             let same_facts =
                 || one.facts.len() == two.facts.len() && one.facts.keys().all(|f| two.facts.contains_key(f));
@@ -47,7 +53,7 @@ impl MemoryStore {
         self.same_state(other, not_state)
     }
 
-    fn scopes_beside(&self, other: &MemoryStore) -> BTreeSet<Arc<Scope>> {
+    fn scopes_of_both(&self, other: &MemoryStore) -> BTreeSet<Arc<Scope>> {
         self.accounts.keys().chain(other.accounts.keys()).cloned().collect()
     }
 }

@@ -1,36 +1,37 @@
-//! A change, written whole. Whatever could refuse it is asked first, so that it needs no savepoint: one would have
-//! SQLite copy each page that an event changes.
+//! Applies a change atomically. All refusals are checked before the first write, so that no savepoint is needed: with a
+//! savepoint SQLite copies each page that an event changes.
 
-use super::scopes::Known;
+use super::scopes::ScopeRow;
 use super::{SqliteStore, effects, erase, inbox, replies, rows, unavailable};
 use crate::changes::{Applied, Changes, InboxChange};
-use crate::refusal::{Present, Unique, check};
+use crate::refusal::{Lookup, UniqueField, check};
 use crate::scope::{Partition, Scope};
 use extension_contract::{RowKey, Stored};
 use rusqlite::Connection;
 
 impl SqliteStore {
-    /// Whether a change may be written: everything still is as it expects it, and nothing refuses it.
+    /// Returns whether a change may be written: false for a conflict, an error for a refusal.
     pub(super) fn may_apply(&self, changes: &Changes) -> Stored<bool> {
-        if !self.holds(changes)? {
+        if !self.conditions_hold(changes)? {
             return Ok(false);
         }
-        let scope = changes.scope.as_ref().map_or(Ok(None), |scope| self.known_scope(scope))?;
-        let refusal = check(changes, &There { connection: &self.connection, scope: scope.map(|known| known.id) });
-        // An event that is in is a conflict, whatever else refuses the change; otherwise its insert tells.
+        let scope = changes.scope.as_ref().map_or(Ok(None), |scope| self.find_scope(scope))?;
+        let refusal = check(changes, &ScopeLookup { connection: &self.connection, scope: scope.map(|known| known.id) });
+        // A known event is a conflict, whatever else refuses the change. Without a refusal its insert detects the
+        // conflict.
         if refusal.is_err()
             && let Some(InboxChange::New(new)) = &changes.inbox
-            && inbox::knows(&self.connection, new).map_err(unavailable)?
+            && inbox::contains(&self.connection, new).map_err(unavailable)?
         {
             return Ok(false);
         }
         refusal.map(|()| true)
     }
 
-    /// Write a change that [`SqliteStore::may_apply`] let pass. An error leaves a part of it behind.
+    /// Writes a change that [`SqliteStore::may_apply`] accepted. An error leaves a part of it behind.
     pub(super) fn write_all(&self, changes: &Changes) -> Stored<Applied> {
         let mut seq = None;
-        // Before anything else is written: a conflict has then nothing to undo.
+        // This is the first write, so that a conflict has nothing to undo.
         if let Some(InboxChange::New(new)) = &changes.inbox {
             let partition = Partition { business: new.event.business.clone(), livemode: new.livemode };
             let number = self.scopes.ensure_partition(&self.connection, &partition).map_err(unavailable)?;
@@ -51,7 +52,7 @@ impl SqliteStore {
         Ok(Applied::Done { seq })
     }
 
-    /// Erase what the account of a scope said.
+    /// Erases the personal data of a scope's account.
     fn erase(&self, scope: &Scope) -> Result<(), rusqlite::Error> {
         let connection = &self.connection;
         let partition = self.scopes.ensure_partition(connection, &scope.partition())?;
@@ -63,8 +64,8 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// True if everything still is as a change expects it.
-    fn holds(&self, changes: &Changes) -> Stored<bool> {
+    /// Returns true if the conditions of a change hold.
+    fn conditions_hold(&self, changes: &Changes) -> Stored<bool> {
         use crate::store::Store;
         let expected = &changes.expected;
         if let Some(scope) = &changes.scope {
@@ -91,7 +92,7 @@ impl SqliteStore {
         let connection = &self.connection;
         let known = self.scopes.ensure(connection, scope).map_err(unavailable)?;
         let revision = known.revision + u64::from(changes.decides());
-        // Two purchases may exchange what a unique index guards: all old values go before the first new one comes.
+        // Two purchases may exchange unique values: release all old values before writing the new ones.
         if changes.rows.len() > 1 {
             for write in &changes.rows {
                 if let RowKey::Purchase(id) = &write.key {
@@ -118,7 +119,7 @@ impl SqliteStore {
             }
         }
         let newest = changes.rows.iter().map(|write| write.data_version).max();
-        let now = Known { id: known.id, revision, data_version: known.data_version.max(newest) };
+        let now = ScopeRow { id: known.id, revision, data_version: known.data_version.max(newest) };
         if now != known {
             self.scopes.set(connection, scope, now).map_err(unavailable)?;
         }
@@ -126,36 +127,36 @@ impl SqliteStore {
     }
 }
 
-/// What is there, of a scope that is known, or of one that is not.
-struct There<'a> {
+/// Look-ups in a scope, which may not exist yet.
+struct ScopeLookup<'a> {
     connection: &'a Connection,
     scope: Option<i64>,
 }
 
-impl There<'_> {
-    fn ask<T: Default>(&self, ask: impl FnOnce(&Connection, i64) -> Result<T, rusqlite::Error>) -> Stored<T> {
-        self.scope.map_or_else(|| Ok(T::default()), |scope| ask(self.connection, scope).map_err(unavailable))
+impl ScopeLookup<'_> {
+    fn read<T: Default>(&self, read: impl FnOnce(&Connection, i64) -> Result<T, rusqlite::Error>) -> Stored<T> {
+        self.scope.map_or_else(|| Ok(T::default()), |scope| read(self.connection, scope).map_err(unavailable))
     }
 }
 
-impl Present for There<'_> {
-    fn purchase(&self, unique: Unique, value: &str) -> Stored<Option<RowKey>> {
+impl Lookup for ScopeLookup<'_> {
+    fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>> {
         let sql = match unique {
-            Unique::Session => rows::BY_SESSION,
-            Unique::PaymentIntent => rows::BY_PAYMENT_INTENT,
+            UniqueField::Session => rows::BY_SESSION,
+            UniqueField::PaymentIntent => rows::BY_PAYMENT_INTENT,
         };
-        self.ask(|connection, scope| rows::purchase_by(connection, sql, scope, value))
+        self.read(|connection, scope| rows::purchase_by(connection, sql, scope, value))
     }
 
     fn fact(&self, fact: &str) -> Stored<bool> {
-        self.ask(|connection, scope| rows::knows(connection, scope, fact))
+        self.read(|connection, scope| rows::has_fact(connection, scope, fact))
     }
 
     fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
-        self.ask(|connection, scope| effects::is_there(connection, scope, key, generation))
+        self.read(|connection, scope| effects::exists(connection, scope, key, generation))
     }
 
     fn event(&self, seq: u64) -> Stored<bool> {
-        inbox::is_there(self.connection, seq).map_err(unavailable)
+        inbox::has_row(self.connection, seq).map_err(unavailable)
     }
 }

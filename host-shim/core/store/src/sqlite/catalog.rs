@@ -1,4 +1,4 @@
-//! The catalog's rows as they were last read: nearly every event asks for the same few, and they rarely change.
+//! A cache of catalog rows: nearly every event reads the same few, and they rarely change.
 
 use super::rows;
 use extension_contract::{Account, CatalogKey, CatalogRow, Row, RowKey};
@@ -6,44 +6,44 @@ use rusqlite::{Connection, Error};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Rows that are remembered at most; beyond it the cache begins anew, so that memory stays bounded.
+/// Capacity of the cache. A full cache is cleared, so that memory stays bounded.
 const ROWS_MAX: usize = 1024;
 
-/// Rows of one catalog as of one revision.
+/// Cached rows of one catalog at one revision.
 #[derive(Debug, Default)]
-pub(super) struct Catalog {
-    seen: RefCell<Seen>,
+pub(super) struct CatalogCache {
+    cached: RefCell<CachedRows>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    /// Number of the catalog's scope, and its revision.
-    of: Option<(i64, u64)>,
+struct CachedRows {
+    /// Number and revision of the catalog's scope.
+    version: Option<(i64, u64)>,
     rows: HashMap<CatalogKey, Option<CatalogRow>>,
 }
 
-impl Catalog {
-    /// After a rollback another change may come to bear a revision that was seen already.
-    pub(super) fn forget(&self) {
-        self.seen.borrow_mut().of = None;
+impl CatalogCache {
+    /// Must be called after a rollback: another change may get a revision that is already cached.
+    pub(super) fn clear(&self) {
+        self.cached.borrow_mut().version = None;
     }
 
-    /// A part of the catalog that is the scope of this number and stands at this revision.
+    /// Returns a row of the catalog with this scope number and revision.
     pub(super) fn row(
         &self,
         connection: &Connection,
         (scope, revision): (i64, u64),
         key: &CatalogKey,
     ) -> Result<Option<CatalogRow>, Error> {
-        let mut seen = self.seen.borrow_mut();
-        if seen.of != Some((scope, revision)) || seen.rows.len() >= ROWS_MAX {
-            *seen = Seen { of: Some((scope, revision)), rows: HashMap::new() };
+        let mut cached = self.cached.borrow_mut();
+        if cached.version != Some((scope, revision)) || cached.rows.len() >= ROWS_MAX {
+            *cached = CachedRows { version: Some((scope, revision)), rows: HashMap::new() };
         }
-        if let Some(row) = seen.rows.get(key) {
+        if let Some(row) = cached.rows.get(key) {
             return Ok(row.clone());
         }
         let row = read(connection, scope, key)?;
-        seen.rows.insert(key.clone(), row.clone());
+        cached.rows.insert(key.clone(), row.clone());
         Ok(row)
     }
 }
@@ -54,7 +54,7 @@ fn read(connection: &Connection, scope: i64, key: &CatalogKey) -> Result<Option<
         CatalogKey::Price(id) => RowKey::Price(id.clone()),
         CatalogKey::Setting(_) => return Ok(None),
     };
-    Ok(rows::one(connection, scope, &Account::Platform, &key)?.and_then(|held| match held.stored.row {
+    Ok(rows::one(connection, scope, &Account::Platform, &key)?.and_then(|loaded| match loaded.stored.row {
         Row::Product(row) => Some(CatalogRow::Product(row)),
         Row::Price(row) => Some(CatalogRow::Price(row)),
         Row::Purchase(_) | Row::Subscription(_) | Row::Record(_) => None,

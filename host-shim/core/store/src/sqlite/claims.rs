@@ -1,4 +1,4 @@
-//! Claims by full key.
+//! The table of claims, with a cache for the open group.
 
 use super::text;
 use crate::prefix::prefix_end;
@@ -8,24 +8,24 @@ use rusqlite::{Connection, Error, OptionalExtension, params};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Claims that are remembered at most; beyond it the cache begins anew, so that memory stays bounded.
+/// Capacity of the cache. A full cache is cleared, so that memory stays bounded.
 const CACHE_MAX: usize = 16 * 1024;
 
-/// Claims that were read or written in a group: an event is placed by some, and its commit looks at them again. Like
-/// scopes they are forgotten around groups in which somebody else could have changed them.
+/// Claims that were read or written in the open group. The placement of an event reads some claims, and its commit
+/// checks them again. Cleared when another process may have changed them.
 #[derive(Debug, Default)]
-pub(super) struct Claims {
-    seen: RefCell<HashMap<String, Option<ClaimRow>>>,
+pub(super) struct ClaimCache {
+    cached: RefCell<HashMap<String, Option<ClaimRow>>>,
 }
 
-impl Claims {
-    pub(super) fn forget(&self) {
-        self.seen.borrow_mut().clear();
+impl ClaimCache {
+    pub(super) fn clear(&self) {
+        self.cached.borrow_mut().clear();
     }
 
-    /// A claim or block; `grouped` says that a group is open and the cache holds.
+    /// Returns a claim or block. `grouped`: a group is open, so that the cache is valid.
     pub(super) fn find(&self, connection: &Connection, key: &str, grouped: bool) -> Result<Option<ClaimRow>, Error> {
-        if grouped && let Some(row) = self.seen.borrow().get(key) {
+        if grouped && let Some(row) = self.cached.borrow().get(key) {
             return Ok(row.clone());
         }
         let row = read(connection, key)?;
@@ -35,7 +35,7 @@ impl Claims {
         Ok(row)
     }
 
-    /// Write a claim or block, or that there is none. A group must be open.
+    /// Writes or removes a claim or block. A group must be open.
     pub(super) fn put(&self, connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {
         write(connection, key, row)?;
         self.remember(key, row.cloned());
@@ -43,11 +43,11 @@ impl Claims {
     }
 
     fn remember(&self, key: &str, row: Option<ClaimRow>) {
-        let mut seen = self.seen.borrow_mut();
-        if seen.len() >= CACHE_MAX {
-            seen.clear();
+        let mut cached = self.cached.borrow_mut();
+        if cached.len() >= CACHE_MAX {
+            cached.clear();
         }
-        seen.insert(key.to_owned(), row);
+        cached.insert(key.to_owned(), row);
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) fn each(
     Ok(())
 }
 
-/// Keys of the scope's account that begin with `prefix`, in order.
+/// Returns the keys of the scope's account with this prefix, in order.
 pub(super) fn held(connection: &Connection, scope: &Scope, prefix: &str) -> Result<Vec<String>, Error> {
     let space = scope.partition().name() + "/";
     let end = text::end(prefix_end(prefix));

@@ -1,4 +1,4 @@
-//! The outbox, and which effects may begin.
+//! The table of effects, and the queries for those that may begin.
 
 use super::{inbox, scopes, text};
 use crate::changes::EffectChange;
@@ -7,7 +7,7 @@ use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde_json::json;
 
-/// What every question about effects reads, by an index; the conditions follow.
+/// The `SELECT` of every query for effects, with an index and conditions.
 macro_rules! select {
     (by $index:literal, $($conditions:expr),+) => {
         concat!(
@@ -21,7 +21,7 @@ macro_rules! select {
     };
 }
 
-/// True for an effect that no open one of its ordering key precedes.
+/// Condition: no open effect of the same ordering key precedes the effect.
 macro_rules! first_of_its_key {
     () => {
         "(e.ordering_key IS NULL OR NOT EXISTS (SELECT 1 FROM effects b INDEXED BY effects_open \
@@ -72,7 +72,7 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
     })
 }
 
-/// A retry policy, whose column is the list of its waits.
+/// Parses a retry policy from the list of its delays.
 fn delays(text: &str) -> Result<RetryPolicy, Error> {
     let delays_ms = serde_json::from_str(text).map_err(|_| text::damaged(13, text))?;
     Ok(RetryPolicy { delays_ms })
@@ -87,7 +87,7 @@ pub(super) fn generations(connection: &Connection, scope: i64, key: &str) -> Res
     many(connection, sql, params![scope, key])
 }
 
-/// A page of the effects of a scope. This is seldom asked for: those of the scope are looked up and sorted.
+/// Returns a page of the effects of a scope. This query is rare, so it has no index: it sorts all effects of the scope.
 pub(super) fn of_scope(connection: &Connection, scope: i64, after: u64, limit: usize) -> Result<Vec<EffectRow>, Error> {
     let sql = select!(by "effects_by_key", "e.scope = ?1 AND e.seq > ?2 ORDER BY e.seq LIMIT ?3");
     many(connection, sql, params![scope, inbox::number(after), text::limit(limit)])
@@ -146,12 +146,12 @@ pub(super) fn running(connection: &Connection, partition: i64) -> Result<Vec<Eff
     many(connection, sql, [partition])
 }
 
-/// Effects of a scope that are not finished.
+/// Returns the open effects of a scope.
 pub(super) fn open_of(connection: &Connection, scope: i64) -> Result<Vec<EffectRow>, Error> {
     many(connection, select!(by "effects_open", "e.scope = ?1 AND e.state < 2 ORDER BY e.seq"), [scope])
 }
 
-/// Effects of a partition that are not finished: what is queued or runs is in one of three indexes.
+/// Returns the open effects of a partition, from three indexes of queued and running effects.
 pub(super) fn open(connection: &Connection, partition: i64) -> Result<Vec<EffectRow>, Error> {
     let mut open = running(connection, partition)?;
     let effects = select!(by "effects_due", "e.partition = ?1 AND e.state = 0 AND e.kind <> 'timer.at'");
@@ -162,14 +162,14 @@ pub(super) fn open(connection: &Connection, partition: i64) -> Result<Vec<Effect
     Ok(open)
 }
 
-/// Whether a generation of an effect was asked for.
-pub(super) fn is_there(connection: &Connection, scope: i64, key: &str, generation: u32) -> Result<bool, Error> {
+/// Returns whether a generation of an effect exists.
+pub(super) fn exists(connection: &Connection, scope: i64, key: &str, generation: u32) -> Result<bool, Error> {
     connection
         .prepare_cached("SELECT 1 FROM effects WHERE scope = ?1 AND key = ?2 AND generation = ?3")?
         .exists(params![scope, key, generation])
 }
 
-/// Make a change that nothing refuses.
+/// Writes a checked change.
 pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change: &EffectChange) -> Result<(), Error> {
     match change {
         EffectChange::Insert(row) => {

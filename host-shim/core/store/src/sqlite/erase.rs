@@ -1,4 +1,4 @@
-//! An account's events and effects without what they said.
+//! Erases the personal data in an account's events and effects.
 
 use super::{inbox, text};
 use crate::erase::{self, NO_JSON};
@@ -7,11 +7,11 @@ use extension_contract::Account;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, params};
 
-/// Events that are looked up at once.
+/// Events per page.
 const PAGE: usize = 256;
 
-/// Erase the events of an account that are done or dead. All rows of the inbox are looked at: this is seldom, and an
-/// index would cost every event.
+/// Erases the done and dead events of an account. Scans the whole inbox: erasures are rare, and an index would slow
+/// every event.
 pub(super) fn events(connection: &Connection, partition: i64, account: &Account) -> Result<(), Error> {
     let account = account.to_string();
     let mut after = 0;
@@ -40,7 +40,7 @@ fn event(connection: &Connection, row: InboxRow) -> Result<(), Error> {
     erase::error(&mut error);
     erase::outcome(&mut outcome);
     let (_, payload) = inbox::payload_columns(&payload)?;
-    // Null would say that the raw bytes are the payload's.
+    // Null would mean that the raw bytes equal the payload.
     connection
         .prepare_cached("UPDATE events SET payload = ?2, raw = x'' WHERE seq = ?1")?
         .execute(params![number, ToSqlOutput::Borrowed(ValueRef::Blob(&payload))])?;
@@ -62,7 +62,7 @@ fn event(connection: &Connection, row: InboxRow) -> Result<(), Error> {
     Ok(())
 }
 
-/// Erase the effects of a scope that have ended.
+/// Erases the ended effects of a scope.
 pub(super) fn effects(connection: &Connection, scope: i64) -> Result<(), Error> {
     let sql = "UPDATE effect_texts SET payload = ?2, context = ?2 WHERE seq IN ( \
                SELECT seq FROM effects INDEXED BY effects_by_key WHERE scope = ?1 AND state >= 2 AND erased = 0)";

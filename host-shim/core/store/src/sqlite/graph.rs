@@ -1,6 +1,6 @@
-//! The rows of one account as a graph.
+//! The graph of one account's rows, read from the database.
 
-use super::rows::{self, Held};
+use super::rows::{self, LoadedRow};
 use super::{text, unavailable};
 use crate::reach::{Graph, Rows, reach};
 use extension_contract::{Account, Reference, RowKey, StoreError, Stored};
@@ -14,22 +14,22 @@ pub(super) struct AccountGraph<'a> {
 }
 
 impl AccountGraph<'_> {
-    /// The live rows and what they and the named ones lead to.
-    pub(super) fn reached(&self, named: &[Reference]) -> Stored<Rows<Held>> {
+    /// Returns the live rows and the rows that are reachable from them and from the named ones.
+    pub(super) fn reached(&self, named: &[Reference]) -> Stored<Rows<LoadedRow>> {
         let live = rows::live(self.connection, self.scope, self.owner).map_err(unavailable)?;
-        let live = live.into_iter().map(|held| (Arc::new(held.stored.row.key()), held)).collect();
+        let live = live.into_iter().map(|loaded| (Arc::new(loaded.stored.row.key()), loaded)).collect();
         reach(self, live, named)
     }
 }
 
 impl Graph for AccountGraph<'_> {
-    type Row = Held;
+    type Row = LoadedRow;
 
-    fn row(&self, key: &RowKey) -> Stored<Option<Held>> {
+    fn row(&self, key: &RowKey) -> Stored<Option<LoadedRow>> {
         rows::one(self.connection, self.scope, self.owner, key).map_err(unavailable)
     }
 
-    fn references<'a>(&self, row: &'a Held) -> &'a [Reference] {
+    fn references<'a>(&self, row: &'a LoadedRow) -> &'a [Reference] {
         &row.references
     }
 

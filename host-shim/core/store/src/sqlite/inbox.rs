@@ -1,7 +1,7 @@
-//! Events that came in: `events` holds what never changes, `inbox` where each stands, `runs` what brought it there.
+//! The tables of events: `events` has their immutable parts, `inbox` their progress, `runs` their runs.
 
 use super::text;
-use crate::changes::{InboxMove, NewInbox, Standing};
+use crate::changes::{InboxMove, InboxProgress, NewInbox};
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
 use extension_contract::{Actor, Event, Outcome, Payload, ProviderFacts, Timestamp};
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// The part of an event that nothing is looked up by.
+/// The part of an event that no query uses.
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,9 +34,9 @@ pub(super) const DEFERRED: i64 = 2;
 const DONE: i64 = 3;
 pub(super) const DEAD: i64 = 4;
 
-/// Number of a new row; none if the event is there already.
+/// Inserts an event; returns its number, or none if the event exists.
 pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) -> Result<Option<u64>, Error> {
-    let NewInbox { event, livemode, raw, standing } = new;
+    let NewInbox { event, livemode, raw, progress } = new;
     let envelope = text::to_json(&Envelope {
         livemode: event.livemode,
         attempt: event.attempt,
@@ -67,7 +67,7 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
         return Ok(None);
     }
     let seq = connection.last_insert_rowid();
-    let (state, at) = state_columns(&standing.state);
+    let (state, at) = state_columns(&progress.state);
     connection
         .prepare_cached(
             "INSERT INTO inbox (seq, partition, account, state, at, failures, error, outcome, runs) \
@@ -76,20 +76,20 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
         .execute(params![
             seq,
             partition,
-            standing.account.as_ref().or(event.account.as_ref()).map(ToString::to_string),
+            progress.account.as_ref().or(event.account.as_ref()).map(ToString::to_string),
             state,
             at,
-            standing.failures,
-            standing.error,
-            standing.outcome.as_ref().map(text::to_json).transpose()?,
-            standing.run.is_some(),
+            progress.failures,
+            progress.error,
+            progress.outcome.as_ref().map(text::to_json).transpose()?,
+            progress.run.is_some(),
         ])?;
     count_parked(connection, seq, i64::from(state == PARKED))?;
-    write_waits_and_run(connection, seq, standing)?;
+    write_waits_and_run(connection, seq, progress)?;
     Ok(Some(seq.unsigned_abs()))
 }
 
-/// A payload's kind and bytes as columns.
+/// Returns the kind and bytes of a payload as columns.
 pub(super) fn payload_columns(payload: &Payload) -> Result<(i64, Cow<'_, [u8]>), Error> {
     Ok(match payload {
         Payload::Provider(bytes) => (PAYLOAD_PROVIDER, Cow::Borrowed(bytes)),
@@ -98,26 +98,26 @@ pub(super) fn payload_columns(payload: &Payload) -> Result<(i64, Cow<'_, [u8]>),
     })
 }
 
-/// Whether an event is there already.
-pub(super) fn knows(connection: &Connection, new: &NewInbox) -> Result<bool, Error> {
+/// Returns whether an event exists.
+pub(super) fn contains(connection: &Connection, new: &NewInbox) -> Result<bool, Error> {
     let NewInbox { event, livemode, .. } = new;
     connection
         .prepare_cached("SELECT 1 FROM events WHERE id = ?1 AND source = ?2 AND business = ?3 AND livemode = ?4")?
         .exists(params![event.id, event.source, event.business, livemode])
 }
 
-/// Whether there is a row.
-pub(super) fn is_there(connection: &Connection, seq: u64) -> Result<bool, Error> {
+/// Returns whether a row exists.
+pub(super) fn has_row(connection: &Connection, seq: u64) -> Result<bool, Error> {
     connection.prepare_cached("SELECT 1 FROM inbox WHERE seq = ?1")?.exists([number(seq)])
 }
 
-/// Make a move of a row that is there.
+/// Updates an existing row.
 pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<(), Error> {
-    let InboxMove { seq, standing } = change;
+    let InboxMove { seq, progress } = change;
     let before: i64 = connection
         .prepare_cached("SELECT state FROM inbox WHERE seq = ?1")?
         .query_row([number(*seq)], |row| row.get(0))?;
-    let (state, at) = state_columns(&standing.state);
+    let (state, at) = state_columns(&progress.state);
     connection
         .prepare_cached(
             "UPDATE inbox SET account = coalesce(?2, account), state = ?3, at = ?4, failures = ?5, error = ?6, \
@@ -125,22 +125,22 @@ pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<(), 
         )?
         .execute(params![
             number(*seq),
-            standing.account.as_ref().map(ToString::to_string),
+            progress.account.as_ref().map(ToString::to_string),
             state,
             at,
-            standing.failures,
-            standing.error,
-            standing.outcome.as_ref().map(text::to_json).transpose()?,
-            standing.run.is_some(),
+            progress.failures,
+            progress.error,
+            progress.outcome.as_ref().map(text::to_json).transpose()?,
+            progress.run.is_some(),
         ])?;
     count_parked(connection, number(*seq), i64::from(state == PARKED) - i64::from(before == PARKED))?;
     if [PARKED, DEFERRED].contains(&before) {
         connection.prepare_cached("DELETE FROM waits WHERE seq = ?1")?.execute([number(*seq)])?;
     }
-    write_waits_and_run(connection, number(*seq), standing)
+    write_waits_and_run(connection, number(*seq), progress)
 }
 
-/// Keep the number of a partition's parked rows, so that nobody counts them.
+/// Updates the stored number of a partition's parked rows.
 fn count_parked(connection: &Connection, seq: i64, more: i64) -> Result<(), Error> {
     if more != 0 {
         let sql = "UPDATE partitions SET parked = parked + ?2 WHERE id = (SELECT partition FROM inbox WHERE seq = ?1)";
@@ -149,7 +149,7 @@ fn count_parked(connection: &Connection, seq: i64, more: i64) -> Result<(), Erro
     Ok(())
 }
 
-/// The state and its time as columns.
+/// Returns a state and its time as columns.
 fn state_columns(state: &InboxState) -> (i64, Timestamp) {
     match state {
         InboxState::Pending { not_before } => (PENDING, *not_before),
@@ -160,15 +160,15 @@ fn state_columns(state: &InboxState) -> (i64, Timestamp) {
     }
 }
 
-/// What a row waits for now, and its last run, whose number the row has already.
-fn write_waits_and_run(connection: &Connection, seq: i64, standing: &Standing) -> Result<(), Error> {
-    if matches!(standing.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
+/// Writes the keys that a row waits for, and its last run. The inbox row must have the number of the run.
+fn write_waits_and_run(connection: &Connection, seq: i64, progress: &InboxProgress) -> Result<(), Error> {
+    if matches!(progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
         let mut wait = connection.prepare_cached("INSERT OR IGNORE INTO waits (key, seq) VALUES (?1, ?2)")?;
-        for key in &standing.waits_for {
+        for key in &progress.waits_for {
             wait.execute(params![key, seq])?;
         }
     }
-    let Some(Run { at, outcome, error, provenance }) = &standing.run else { return Ok(()) };
+    let Some(Run { at, outcome, error, provenance }) = &progress.run else { return Ok(()) };
     let provenance = provenance.as_ref();
     connection
         .prepare_cached(
@@ -183,14 +183,14 @@ fn write_waits_and_run(connection: &Connection, seq: i64, standing: &Standing) -
             provenance.map(|provenance| text::hash_value(&provenance.catalog_hash)),
             provenance.map(|provenance| text::hash_value(&provenance.component_hash)),
             provenance.map(|provenance| &provenance.claim_answers),
-            // Fuel is far below 2^63; a larger value would be a lie of the caller's.
+            // Real fuel is far below 2^63.
             provenance.map(|provenance| i64::try_from(provenance.fuel).unwrap_or(i64::MAX)),
             provenance.map(|provenance| text::hash_value(&provenance.effects_hash)),
         ])?;
     Ok(())
 }
 
-/// Columns of a run, of the table that is called `r`.
+/// Columns of a run in the table `r`.
 macro_rules! run_columns {
     () => {
         "r.at, r.outcome, r.error, r.catalog_hash, r.component_hash, r.claim_answers, r.fuel, r.effects_hash"
@@ -214,7 +214,7 @@ macro_rules! select {
     };
 }
 
-/// The outcome in a column.
+/// Reads an outcome from a column.
 fn outcome(row: &Row<'_>, column: usize) -> Result<Option<Outcome>, Error> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
@@ -222,7 +222,7 @@ fn outcome(row: &Row<'_>, column: usize) -> Result<Option<Outcome>, Error> {
     }
 }
 
-/// The provenance in five columns.
+/// Reads a provenance from five columns.
 fn provenance(row: &Row<'_>, column: usize) -> Result<Option<Provenance>, Error> {
     if row.get_ref(column)? == ValueRef::Null {
         return Ok(None);
@@ -289,7 +289,7 @@ pub(super) fn row(connection: &Connection, seq: u64) -> Result<Option<InboxRow>,
     connection.prepare_cached(select!("e.seq = ?1"))?.query_row([number(seq)], read).optional()
 }
 
-/// The row of an event that is there already.
+/// Returns the row of an event by its identity.
 pub(super) fn event(
     connection: &Connection,
     partition: &Partition,
@@ -317,7 +317,7 @@ pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error>
         .collect()
 }
 
-/// An event that is accepted later has the higher number, but may run again at any time.
+/// Returns the latest acceptance or run. Numbers follow acceptance, but an event may run again at any time.
 pub(super) fn latest(connection: &Connection, partition: i64) -> Result<Option<Timestamp>, Error> {
     let accepted = "SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM inbox WHERE partition = ?1)";
     let accepted: Option<Timestamp> =
@@ -336,7 +336,7 @@ pub(super) fn due(connection: &Connection, partition: i64, now: Timestamp, limit
                WHERE partition = ?1 AND state < 3 AND state = 0 AND at <= ?2 LIMIT ?3";
     let mut due = seqs(connection, sql, [partition, now, text::limit(limit.saturating_add(1))])?;
     if due.len() > limit {
-        // More than are asked for: the first of them in order of acceptance.
+        // More rows than the limit: returns the first ones in order of acceptance.
         let sql = "SELECT seq FROM inbox INDEXED BY inbox_failed \
                    WHERE partition = ?1 AND state IN (0, 4) AND state = 0 AND at <= ?2 ORDER BY seq LIMIT ?3";
         due = seqs(connection, sql, [partition, now, text::limit(limit)])?;
@@ -362,7 +362,7 @@ pub(super) fn woken_by(connection: &Connection, keys: &[String]) -> Result<Vec<u
     Ok(woken.into_iter().collect())
 }
 
-/// Rows of a partition in a waiting state that are in it since before a time, longest first.
+/// Returns the rows of a partition that entered a waiting state before a time, longest wait first.
 pub(super) fn waiting_since(
     connection: &Connection,
     (partition, state): (i64, i64),
@@ -378,7 +378,7 @@ pub(super) fn parked_count(connection: &Connection, partition: i64) -> Result<u6
     connection.prepare_cached("SELECT parked FROM partitions WHERE id = ?1")?.query_row([partition], |row| row.get(0))
 }
 
-/// Pending or dead rows of a partition in order of acceptance.
+/// Returns the pending or dead rows of a partition in order of acceptance.
 pub(super) fn in_state(
     connection: &Connection,
     (partition, state): (i64, i64),

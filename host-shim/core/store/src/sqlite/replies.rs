@@ -1,10 +1,10 @@
-//! What callers were answered.
+//! The table of replies to callers.
 
 use super::text;
 use extension_contract::Reply;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
-/// The last answer to a caller that was not erased.
+/// Returns the last reply to a caller that was not erased.
 pub(super) fn of(connection: &Connection, scope: i64, caller: &str) -> Result<Option<Reply>, Error> {
     connection
         .prepare_cached(

@@ -1,4 +1,4 @@
-//! The rows that an extension sees, but for claims and effects: a table a kind, the same questions to each.
+//! The rows of an extension, except claims and effects. Each kind has a table; all tables have the same queries.
 
 mod referrers;
 mod table;
@@ -8,7 +8,7 @@ use super::text;
 use crate::changes::RowWrite;
 use crate::prefix::scan_bounds;
 use extension_contract::{Account, Listing, Product, Reference, Row as Stored, RowKey, RowKind, StoredRow};
-use referrers::Before;
+use referrers::OldReferences;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, ToSql, params, params_from_iter};
 use std::collections::BTreeSet;
@@ -16,13 +16,13 @@ use table::{LIVE, PRICE, PRODUCT, PRODUCTS, PURCHASE, RECORD, SUBSCRIPTION, TABL
 
 type Rows<T> = Result<Vec<T>, Error>;
 
-/// A row with its references.
-pub(super) struct Held {
+/// A row read with its references.
+pub(super) struct LoadedRow {
     pub(super) stored: StoredRow,
     pub(super) references: Vec<Reference>,
 }
 
-/// The table of a kind, and the collection if it is records'.
+/// Returns the table of a kind, and the collection of a record kind.
 fn table(kind: &RowKind) -> (&'static Table, Option<&str>) {
     let (table, collection) = match kind {
         RowKind::Product => (PRODUCT, None),
@@ -38,25 +38,30 @@ fn stored(row: &Row<'_>, owner: &Account) -> Result<StoredRow, Error> {
     Ok(StoredRow { data_version: row.get(1)?, row: values::read(row, owner)? })
 }
 
-fn held(row: &Row<'_>, owner: &Account) -> Result<Held, Error> {
-    Ok(Held { stored: stored(row, owner)?, references: text::references(row, 2)? })
+fn loaded(row: &Row<'_>, owner: &Account) -> Result<LoadedRow, Error> {
+    Ok(LoadedRow { stored: stored(row, owner)?, references: text::references(row, 2)? })
 }
 
 fn many(connection: &Connection, owner: &Account, sql: &str, params: impl Params) -> Rows<StoredRow> {
     connection.prepare_cached(sql)?.query_map(params, |row| stored(row, owner))?.collect()
 }
 
-pub(super) fn one(connection: &Connection, scope: i64, owner: &Account, key: &RowKey) -> Result<Option<Held>, Error> {
+pub(super) fn one(
+    connection: &Connection,
+    scope: i64,
+    owner: &Account,
+    key: &RowKey,
+) -> Result<Option<LoadedRow>, Error> {
     let (table, collection) = Table::of(key);
     connection
         .prepare_cached(&table.one)?
-        .query_row(params![scope, collection, key.id()], |row| held(row, owner))
+        .query_row(params![scope, collection, key.id()], |row| loaded(row, owner))
         .optional()
 }
 
-/// Rows that later events need, in no order.
-pub(super) fn live(connection: &Connection, scope: i64, owner: &Account) -> Rows<Held> {
-    connection.prepare_cached(&LIVE)?.query_map([scope], |row| held(row, owner))?.collect()
+/// Returns the rows that later events need, in no order.
+pub(super) fn live(connection: &Connection, scope: i64, owner: &Account) -> Rows<LoadedRow> {
+    connection.prepare_cached(&LIVE)?.query_map([scope], |row| loaded(row, owner))?.collect()
 }
 
 pub(super) fn listed(
@@ -85,8 +90,8 @@ pub(super) fn all(
     many(connection, owner, &table.all, params![scope, collection, from, text::end(to), text::limit(limit)])
 }
 
-/// Rows with another fingerprint, least recently written first: the oldest of each other fingerprint, by the index,
-/// and the oldest of these. Rows that nobody gets are not read.
+/// Returns rows with another fingerprint, least recently written first: merges the oldest rows of each other
+/// fingerprint, from the index. Reads only the returned rows.
 pub(super) fn outdated(
     connection: &Connection,
     scope: i64,
@@ -116,7 +121,7 @@ pub(super) fn outdated(
                 }
             }
         }
-        // The first text after it.
+        // The next text in byte order.
         from = found + "\0";
     }
     let mut one = connection.prepare_cached(&table.one)?;
@@ -131,7 +136,7 @@ pub(super) fn steps_of_outdated(connection: &Connection, kind: &RowKind) -> Resu
     statements.into_iter().map(steps).sum()
 }
 
-/// Texts of the keys of rows that refer to a target, in order, after a text.
+/// Returns the key texts of rows that refer to a target, in order, after a text.
 pub(super) fn referrers(
     connection: &Connection,
     scope: i64,
@@ -145,7 +150,7 @@ pub(super) fn referrers(
         .collect()
 }
 
-/// Products in order of their ids without deleted ones, those of a type if one is given.
+/// Returns products in order of their ids without deleted ones, of one type if given.
 pub(super) fn products(
     connection: &Connection,
     scope: i64,
@@ -162,7 +167,7 @@ pub(super) fn products(
         .collect()
 }
 
-/// Products that list a name among their references, in order of their ids, without deleted ones.
+/// Returns the products that refer to a name, in order of their ids, without deleted ones.
 pub(super) fn products_named(
     connection: &Connection,
     scope: i64,
@@ -175,7 +180,7 @@ pub(super) fn products_named(
     let mut found = Vec::new();
     for text in referrers(connection, scope, &target, Some(&after), limit)? {
         let Some(key @ RowKey::Product(_)) = text::row_key(&text) else { break };
-        if let Some(Held { stored: StoredRow { row: Stored::Product(row), .. }, .. }) =
+        if let Some(LoadedRow { stored: StoredRow { row: Stored::Product(row), .. }, .. }) =
             one(connection, scope, &Account::Platform, &key)?
         {
             found.push(row);
@@ -189,11 +194,12 @@ pub(super) fn collections(connection: &Connection, scope: i64) -> Rows<String> {
     connection.prepare_cached(sql)?.query_map([scope], |row| row.get(0))?.collect()
 }
 
-/// The purchase that has a session, and the one that has a payment intent.
+/// Finds the purchase with a session.
 pub(super) const BY_SESSION: &str = "SELECT id FROM purchases WHERE scope = ?1 AND session_id = ?2";
+/// Finds the purchase with a payment intent.
 pub(super) const BY_PAYMENT_INTENT: &str = "SELECT id FROM purchases WHERE scope = ?1 AND payment_intent_id = ?2";
 
-/// The purchase that [`BY_SESSION`] or [`BY_PAYMENT_INTENT`] finds.
+/// Runs [`BY_SESSION`] or [`BY_PAYMENT_INTENT`].
 pub(super) fn purchase_by(
     connection: &Connection,
     sql: &str,
@@ -203,7 +209,7 @@ pub(super) fn purchase_by(
     connection.prepare_cached(sql)?.query_row(params![scope, value], |row| row.get(0).map(RowKey::Purchase)).optional()
 }
 
-/// Give up what the unique indexes hold of a purchase that is about to be written anew.
+/// Clears the unique values of a purchase before it is rewritten.
 pub(super) fn release_purchase(connection: &Connection, scope: i64, id: &str) -> Result<(), Error> {
     connection
         .prepare_cached(
@@ -213,25 +219,25 @@ pub(super) fn release_purchase(connection: &Connection, scope: i64, id: &str) ->
     Ok(())
 }
 
-/// Write a row as of a revision of its account, or remove it; what it is found by as well, if that is another than before.
+/// Writes or removes a row at a revision of its account, and updates its references if they changed.
 pub(super) fn put(connection: &Connection, scope: i64, revision: u64, write: &RowWrite) -> Result<(), Error> {
     let RowWrite { key, row, data_version, live, references, fingerprint } = write;
-    let before = Before::of(connection, scope, key)?;
+    let old_references = OldReferences::of(connection, scope, key)?;
     let Some(row) = row else {
         if let RowKey::Record(key) = key {
             connection
                 .prepare_cached("DELETE FROM records WHERE scope = ?1 AND collection = ?2 AND id = ?3")?
                 .execute(params![scope, key.collection, key.id])?;
         }
-        return before.replace(connection, scope, key, None);
+        return old_references.replace(connection, scope, key, None);
     };
     let (table, columns) = values::columns(row)?;
     let refs = text::references_value(references)?;
     let is_shown = !matches!(row, Stored::Product(product) if product.deleted);
-    before.replace(connection, scope, key, refs.as_deref().filter(|_| is_shown))?;
-    let said: [&dyn ToSql; 5] = [data_version, live, fingerprint, &revision, &refs];
-    let said = said.iter().map(|value| value.to_sql()).collect::<Result<Vec<_>, _>>()?;
-    let values = std::iter::once(ToSqlOutput::from(scope)).chain(columns).chain(said);
+    old_references.replace(connection, scope, key, refs.as_deref().filter(|_| is_shown))?;
+    let metadata: [&dyn ToSql; 5] = [data_version, live, fingerprint, &revision, &refs];
+    let metadata = metadata.iter().map(|value| value.to_sql()).collect::<Result<Vec<_>, _>>()?;
+    let values = std::iter::once(ToSqlOutput::from(scope)).chain(columns).chain(metadata);
     connection.prepare_cached(&TABLES[table].put)?.execute(params_from_iter(values))?;
     Ok(())
 }
@@ -243,7 +249,7 @@ pub(super) fn fact(connection: &Connection, scope: i64, fact: &str) -> Result<Op
         .optional()
 }
 
-pub(super) fn knows(connection: &Connection, scope: i64, fact: &str) -> Result<bool, Error> {
+pub(super) fn has_fact(connection: &Connection, scope: i64, fact: &str) -> Result<bool, Error> {
     connection.prepare_cached("SELECT 1 FROM facts WHERE scope = ?1 AND fact = ?2")?.exists(params![scope, fact])
 }
 

@@ -1,4 +1,4 @@
-//! Partitions and scopes by number: every other table names them so.
+//! The tables of partitions and scopes, which the other tables refer to by number, with a cache for the open group.
 
 use super::text;
 use crate::scope::{Partition, Scope};
@@ -6,33 +6,38 @@ use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-/// Scopes that are remembered at most; beyond it the cache begins anew, so that memory stays bounded.
+/// Capacity of the cache. A full cache is cleared, so that memory stays bounded.
 const CACHE_MAX: usize = 16 * 1024;
 
-/// What is known of a scope in the open group.
+/// The row of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct ScopeRow {
     pub(super) id: i64,
     pub(super) revision: u64,
     pub(super) data_version: Option<u32>,
 }
 
-/// Partitions and scopes seen in the open group. Nobody else can change them while it is open, so this is emptied
-/// around groups in which somebody else could have.
+/// Partitions and scopes that were read in the open group. Nobody else can change them while a group is open. Cleared
+/// when another process may have changed them between groups.
 #[derive(Debug, Default)]
-pub(super) struct Scopes {
-    scopes: RefCell<HashMap<Scope, Option<Known>>>,
+pub(super) struct ScopeCache {
+    scopes: RefCell<HashMap<Scope, Option<ScopeRow>>>,
     partitions: RefCell<HashMap<Partition, i64>>,
 }
 
-impl Scopes {
-    pub(super) fn forget(&self) {
+impl ScopeCache {
+    pub(super) fn clear(&self) {
         self.scopes.borrow_mut().clear();
         self.partitions.borrow_mut().clear();
     }
 
-    /// A scope that is in the database; `grouped` says that a group is open and the cache holds.
-    pub(super) fn find(&self, connection: &Connection, scope: &Scope, grouped: bool) -> Result<Option<Known>, Error> {
+    /// Returns an existing scope. `grouped`: a group is open, so that the cache is valid.
+    pub(super) fn find(
+        &self,
+        connection: &Connection,
+        scope: &Scope,
+        grouped: bool,
+    ) -> Result<Option<ScopeRow>, Error> {
         if grouped && let Some(known) = self.scopes.borrow().get(scope) {
             return Ok(*known);
         }
@@ -41,7 +46,7 @@ impl Scopes {
                 "SELECT id, revision, data_version FROM scopes WHERE business = ?1 AND livemode = ?2 AND account = ?3",
             )?
             .query_row(params![scope.business, scope.livemode, scope.account.to_string()], |row| {
-                Ok(Known { id: row.get(0)?, revision: row.get(1)?, data_version: row.get(2)? })
+                Ok(ScopeRow { id: row.get(0)?, revision: row.get(1)?, data_version: row.get(2)? })
             })
             .optional()?;
         if grouped {
@@ -50,21 +55,21 @@ impl Scopes {
         Ok(known)
     }
 
-    /// A scope, which is written if it is new. A group must be open.
-    pub(super) fn ensure(&self, connection: &Connection, scope: &Scope) -> Result<Known, Error> {
+    /// Returns a scope, inserted if new. A group must be open.
+    pub(super) fn ensure(&self, connection: &Connection, scope: &Scope) -> Result<ScopeRow, Error> {
         if let Some(known) = self.find(connection, scope, true)? {
             return Ok(known);
         }
         connection
             .prepare_cached("INSERT INTO scopes (business, livemode, account) VALUES (?1, ?2, ?3)")?
             .execute(params![scope.business, scope.livemode, scope.account.to_string()])?;
-        let known = Known { id: connection.last_insert_rowid(), revision: 0, data_version: None };
+        let known = ScopeRow { id: connection.last_insert_rowid(), revision: 0, data_version: None };
         self.remember(scope, Some(known));
         Ok(known)
     }
 
-    /// Write the revision and the data version of a scope that is there.
-    pub(super) fn set(&self, connection: &Connection, scope: &Scope, known: Known) -> Result<(), Error> {
+    /// Writes the revision and the data version of an existing scope.
+    pub(super) fn set(&self, connection: &Connection, scope: &Scope, known: ScopeRow) -> Result<(), Error> {
         connection
             .prepare_cached("UPDATE scopes SET revision = ?2, data_version = ?3 WHERE id = ?1")?
             .execute(params![known.id, known.revision, known.data_version])?;
@@ -72,7 +77,7 @@ impl Scopes {
         Ok(())
     }
 
-    /// The number of a partition that is in the database.
+    /// Returns the number of an existing partition.
     pub(super) fn find_partition(
         &self,
         connection: &Connection,
@@ -92,7 +97,7 @@ impl Scopes {
         Ok(id)
     }
 
-    /// The number of a partition, which is written if it is new. A group must be open.
+    /// Returns the number of a partition, inserted if new. A group must be open.
     pub(super) fn ensure_partition(&self, connection: &Connection, partition: &Partition) -> Result<i64, Error> {
         if let Some(id) = self.find_partition(connection, partition, true)? {
             return Ok(id);
@@ -105,7 +110,7 @@ impl Scopes {
         Ok(id)
     }
 
-    fn remember(&self, scope: &Scope, known: Option<Known>) {
+    fn remember(&self, scope: &Scope, known: Option<ScopeRow>) {
         let mut scopes = self.scopes.borrow_mut();
         if scopes.len() >= CACHE_MAX {
             scopes.clear();
@@ -114,7 +119,7 @@ impl Scopes {
     }
 }
 
-/// A scope from the columns `business`, `livemode` and `account`.
+/// Reads a scope from the columns `business`, `livemode` and `account`.
 pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Scope, Error> {
     Ok(Scope {
         business: row.get(column)?,
@@ -123,7 +128,7 @@ pub(super) fn read(row: &Row<'_>, column: usize) -> Result<Scope, Error> {
     })
 }
 
-/// Every scope with rows, in order: a scope is written with its first row.
+/// Returns every scope in order. A scope is inserted with its first row.
 pub(super) fn all(connection: &Connection) -> Result<Vec<Scope>, Error> {
     connection
         .prepare_cached("SELECT business, livemode, account FROM scopes ORDER BY business, livemode, account")?

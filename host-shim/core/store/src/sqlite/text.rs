@@ -1,4 +1,4 @@
-//! Enumerations as the text or number of a column, hashes as bytes, references and bounds as text.
+//! Conversions between column values and enumerations, hashes, references and bounds.
 
 use extension_contract::{
     Account, BillingInterval, CatalogKey, IntervalUnit, Money, PurchaseStatus, RecordKey, Reference, RowKey,
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// What stands in the database for each value of an enumeration.
+/// The column text of each value of an enumeration.
 pub(super) type Names<T, const N: usize> = [(T, &'static str); N];
 
 pub(super) const PURCHASE: Names<PurchaseStatus, 6> = [
@@ -52,7 +52,7 @@ pub(super) fn name<T: PartialEq, const N: usize>(names: &Names<T, N>, value: &T)
     names.iter().find(|(known, _)| known == value).expect("every variant is in the table").1
 }
 
-/// A row that this program did not write like that.
+/// Returns the error for a row that this program cannot have written.
 pub(super) fn damaged(column: usize, found: impl std::fmt::Display) -> Error {
     Error::FromSqlConversionFailure(column, Type::Text, format!("damaged row: `{found}`").into())
 }
@@ -77,7 +77,7 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<
     serde_json::from_str(text).map_err(|error| damaged(column, error))
 }
 
-/// An amount and its currency in the next column; none where they are null.
+/// Reads an amount and, in the next column, its currency; none if they are null.
 pub(super) fn money(row: &Row<'_>, column: usize) -> Result<Option<Money>, Error> {
     let Some(amount_minor) = row.get(column)? else { return Ok(None) };
     Ok(Some(Money { amount_minor, currency: row.get(column + 1)? }))
@@ -87,7 +87,7 @@ pub(super) fn some_money(row: &Row<'_>, column: usize) -> Result<Money, Error> {
     Ok(Money { amount_minor: row.get(column)?, currency: row.get(column + 1)? })
 }
 
-/// A unit and a count in the next column; none where they are null.
+/// Reads a unit and, in the next column, a count; none if they are null.
 pub(super) fn interval(row: &Row<'_>, column: usize) -> Result<Option<BillingInterval>, Error> {
     if row.get_ref(column)? == ValueRef::Null {
         return Ok(None);
@@ -95,7 +95,7 @@ pub(super) fn interval(row: &Row<'_>, column: usize) -> Result<Option<BillingInt
     Ok(Some(BillingInterval { unit: named(row, column, &UNIT)?, count: row.get(column + 1)? }))
 }
 
-/// A hash in hex takes half the room as bytes; any other text stays as it is.
+/// Converts a hex hash to bytes, which take half the space. Other text stays text.
 pub(super) fn hash_value(hash: &str) -> Value {
     let lower = hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     match hex::decode(hash) {
@@ -111,13 +111,13 @@ pub(super) fn hash(row: &Row<'_>, column: usize) -> Result<String, Error> {
     })
 }
 
-/// The end of a range of texts; none is open.
+/// Returns the end of a range of texts; none is open.
 pub(super) fn end(end: Option<String>) -> Value {
-    // In SQLite's order every text is before the empty blob.
+    // SQLite orders every text before the empty blob.
     end.map_or(Value::Blob(Vec::new()), Value::Text)
 }
 
-/// A limit of rows.
+/// Converts a limit of rows.
 pub(super) fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
@@ -126,7 +126,7 @@ pub(super) fn to_json(value: &impl serde::Serialize) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|error| Error::ToSqlConversionFailure(error.into()))
 }
 
-/// References as a JSON array of their texts; null if there are none.
+/// Returns references as a JSON array of their texts; null if there are none.
 pub(super) fn references_value(references: &[Reference]) -> Result<Option<String>, Error> {
     if references.is_empty() {
         return Ok(None);
@@ -142,19 +142,19 @@ pub(super) fn references(row: &Row<'_>, column: usize) -> Result<Vec<Reference>,
     texts.iter().map(|text| reference(text).ok_or_else(|| damaged(column, text))).collect()
 }
 
-/// What of a column of references a row is found by, each once: parts of the catalog are none of it.
+/// Returns the indexed targets of a column of references, each once. References to the catalog are not indexed.
 pub(super) fn targets(references: Option<&str>) -> Result<BTreeSet<Cow<'_, str>>, Error> {
     let Some(text) = references else { return Ok(BTreeSet::new()) };
     let texts: Vec<Target<'_>> = serde_json::from_str(text).map_err(|error| damaged(0, error))?;
-    Ok(texts.into_iter().map(|Target(text)| text).filter(|text| !text.starts_with(OF_CATALOG)).collect())
+    Ok(texts.into_iter().map(|Target(text)| text).filter(|text| !text.starts_with(CATALOG_PREFIX)).collect())
 }
 
-/// A text that is copied only where it has escapes, which a bare `Cow` in a list always is.
+/// A text that is copied only if it has escapes. A bare `Cow` in a list is always copied.
 #[derive(Deserialize)]
 struct Target<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// How the text of a reference to a part of the catalog begins.
-const OF_CATALOG: &str = "catalog:";
+/// Prefix of the text of a reference to the catalog.
+const CATALOG_PREFIX: &str = "catalog:";
 
 fn reference(text: &str) -> Option<Reference> {
     let (kind, rest) = text.split_once(':')?;
@@ -174,7 +174,7 @@ fn reference(text: &str) -> Option<Reference> {
     })
 }
 
-/// The key that a text of the form of `RowKey`'s `Display` names.
+/// Parses the `Display` form of a `RowKey`.
 pub(super) fn row_key(text: &str) -> Option<RowKey> {
     let (kind, id) = text.split_once(':')?;
     let owned = id.to_owned();

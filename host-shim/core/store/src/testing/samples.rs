@@ -1,6 +1,6 @@
-//! Rows to write in tests, short where a test says nothing else.
+//! Sample rows for tests, minimal by default.
 
-use crate::changes::{Changes, EffectChange, InboxChange, InboxMove, NewInbox, RowWrite, Standing};
+use crate::changes::{Changes, EffectChange, InboxChange, InboxMove, InboxProgress, NewInbox, RowWrite};
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
@@ -10,35 +10,35 @@ use extension_contract::{
 };
 use std::sync::Arc;
 
-/// The test-mode scope of an account, for example `user:A`, of the business `shop`.
+/// Returns the test-mode scope of an account, for example `user:A`, in the business `shop`.
 ///
 /// # Panics
-/// If the text names no account.
+/// If the text is not an account.
 pub fn scope(account: &str) -> Scope {
-    Scope { business: "shop".into(), livemode: false, account: account.parse().expect("an account") }
+    Scope { business: "shop".into(), livemode: false, account: account.parse().expect("a valid account") }
 }
 
-/// The partition of [`scope`].
+/// Returns the partition of [`scope`].
 pub fn partition() -> Partition {
     Partition { business: "shop".into(), livemode: false }
 }
 
-/// Changes of a scope by an event, still empty.
+/// Returns empty changes of a scope by an event.
 pub fn changes(scope: &Scope, event_id: &str) -> Changes {
     Changes { scope: Some(scope.clone()), event_id: event_id.into(), ..Changes::default() }
 }
 
-/// Dollars in cents.
+/// Returns an amount in US cents.
 pub fn usd(amount_minor: i64) -> Money {
     Money { amount_minor, currency: "usd".into() }
 }
 
-/// A product of an account with version 1.
+/// Returns a product of an account with version 1.
 pub fn product(owner: &Account, id: &str, product_type: &str) -> Product {
     Product { id: id.into(), owner: owner.clone(), values: product_values(product_type), version: 1, deleted: false }
 }
 
-/// Values of a product that is not sold by itself.
+/// Returns the values of a product without a price.
 pub fn product_values(product_type: &str) -> ProductValues {
     ProductValues {
         product_type: product_type.into(),
@@ -52,12 +52,12 @@ pub fn product_values(product_type: &str) -> ProductValues {
     }
 }
 
-/// A purchase with version 1, with a checkout session or without.
+/// Returns a purchase with version 1 and an optional checkout session.
 pub fn purchase(id: &str, session: Option<&str>) -> Purchase {
     Purchase { id: id.into(), values: purchase_values(session), version: 1 }
 }
 
-/// Values of a pending purchase.
+/// Returns the values of a pending purchase.
 pub fn purchase_values(session: Option<&str>) -> PurchaseValues {
     PurchaseValues {
         provider: "stripe".into(),
@@ -74,7 +74,7 @@ pub fn purchase_values(session: Option<&str>) -> PurchaseValues {
     }
 }
 
-/// An active subscription with version 1.
+/// Returns an active subscription with version 1.
 pub fn subscription(id: &str) -> Subscription {
     Subscription {
         id: id.into(),
@@ -93,17 +93,17 @@ pub fn subscription(id: &str) -> Subscription {
     }
 }
 
-/// A record with version 1.
+/// Returns a record with version 1.
 pub fn record(collection: &str, id: &str, value: &str) -> StoredRecord {
     StoredRecord { collection: collection.into(), id: id.into(), value: value.into(), version: 1 }
 }
 
-/// Key of a record.
+/// Returns the key of a record.
 pub fn record_key(collection: &str, id: &str) -> RowKey {
     RowKey::Record(RecordKey { collection: collection.into(), id: id.into() })
 }
 
-/// A price of the catalog with everything that is optional.
+/// Returns a price of the catalog with all optional values.
 pub fn price(id: &str) -> Price {
     Price {
         id: id.into(),
@@ -118,7 +118,7 @@ pub fn price(id: &str) -> Price {
     }
 }
 
-/// A live row of data version 1 that refers to nothing.
+/// Returns a write of a live row with data version 1, without references.
 pub fn write(row: Row) -> RowWrite {
     let key = match &row {
         Row::Product(row) => RowKey::Product(row.id.clone()),
@@ -130,18 +130,18 @@ pub fn write(row: Row) -> RowWrite {
     RowWrite { key, row: Some(row), data_version: 1, live: true, references: Vec::new(), fingerprint: None }
 }
 
-/// A record that goes.
+/// Returns a deletion of a record.
 pub fn gone(collection: &str, id: &str) -> RowWrite {
     let key = record_key(collection, id);
     RowWrite { key, row: None, data_version: 1, live: false, references: Vec::new(), fingerprint: None }
 }
 
-/// A claim for good.
+/// Returns a claim without expiry.
 pub fn claim(account: &Account) -> ClaimRow {
     ClaimRow { holder: Some(account.clone()), until: None, blocked_until: None }
 }
 
-/// An effect of generation 1 without times.
+/// Returns an effect of generation 1 without times.
 pub fn effect(kind: &str, key: &str) -> Effect {
     Effect {
         kind: kind.into(),
@@ -158,7 +158,7 @@ pub fn effect(kind: &str, key: &str) -> Effect {
     }
 }
 
-/// A queued effect that is due at a time; its number is the store's to give.
+/// Returns a queued effect with a due time. The store assigns its number.
 pub fn queued(scope: &Scope, effect: Effect, due_at: Timestamp) -> EffectRow {
     EffectRow {
         seq: 0,
@@ -174,12 +174,12 @@ pub fn queued(scope: &Scope, effect: Effect, due_at: Timestamp) -> EffectRow {
     }
 }
 
-/// The same as a change.
+/// Returns the change that inserts an effect.
 pub fn insert(row: EffectRow) -> EffectChange {
     EffectChange::Insert(Box::new(row))
 }
 
-/// A provider's event of the business `shop`, received at 1000, without an account.
+/// Returns a provider event of the business `shop`, received at 1000, without an account.
 pub fn event(id: &str) -> Event {
     Event {
         id: id.into(),
@@ -197,29 +197,29 @@ pub fn event(id: &str) -> Event {
     }
 }
 
-/// The same as a new row of the inbox, in test mode, pending since it came.
+/// Returns [`event`] as a new row of the inbox, in test mode, pending since its receipt.
 pub fn new_event(id: &str) -> NewInbox {
     let event = event(id);
-    let standing = standing(InboxState::Pending { not_before: event.received_at });
-    NewInbox { event: Arc::new(event), livemode: false, raw: Arc::default(), standing }
+    let progress = progress(InboxState::Pending { not_before: event.received_at });
+    NewInbox { event: Arc::new(event), livemode: false, raw: Arc::default(), progress }
 }
 
-/// A standing without anything else, and without a run.
-pub fn standing(state: InboxState) -> Standing {
-    Standing { account: None, state, failures: 0, error: None, outcome: None, waits_for: Vec::new(), run: None }
+/// Returns progress with only a state.
+pub fn progress(state: InboxState) -> InboxProgress {
+    InboxProgress { account: None, state, failures: 0, error: None, outcome: None, waits_for: Vec::new(), run: None }
 }
 
-/// The change that stores a new event and nothing else.
+/// Returns the changes that store only a new event.
 pub fn accepted(new: NewInbox) -> Changes {
     Changes { inbox: Some(InboxChange::New(Box::new(new))), ..Changes::default() }
 }
 
-/// A new standing of an event that is there.
-pub fn moved(seq: u64, standing: Standing) -> InboxChange {
-    InboxChange::Move(InboxMove { seq, standing })
+/// Returns the change that updates a stored event.
+pub fn moved(seq: u64, progress: InboxProgress) -> InboxChange {
+    InboxChange::Move(InboxMove { seq, progress })
 }
 
-/// Another state, number of attempts and due time of an effect of generation 1, without a lease.
+/// Returns the change of state, attempts and due time of an effect of generation 1, without a lease.
 pub fn update(key: &str, state: EffectState, attempts: u32, due_at: Timestamp) -> EffectChange {
     EffectChange::Update { key: key.into(), generation: 1, state, attempts, due_at, lease: Lease::default() }
 }

@@ -1,4 +1,4 @@
-//! Declarations with the configuration that is given for them.
+//! Tests of declarations with a configuration.
 
 use crate::declared::{ConfigError, Declared};
 use extension_contract::{ConfigDecl, ConfigType, ConfigValue, Declarations, EffectDecl, RetryPolicy};
@@ -40,7 +40,7 @@ fn given(values: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn what_is_declared_is_looked_up() {
+fn declared_collections_and_effects_are_found() {
     let declared = Declared::new(&declarations(&[]), &given(&[])).expect("nothing to configure");
     assert!(declared.collections().contains("things") && !declared.collections().contains("others"));
     assert_eq!(declared.retry("mail.send").map(|retry| retry.delays_ms.as_slice()), Some(&DELAYS_MS[..]));
@@ -71,7 +71,7 @@ fn values_are_read_as_declared_and_secrets_become_references() {
 
 // covers: SOL-46
 #[test]
-fn a_configuration_that_does_not_fit_is_refused() {
+fn a_configuration_that_differs_from_its_declaration_is_refused() {
     let declarations =
         declarations(&[("count", ConfigType::Integer, true, None), ("on", ConfigType::Boolean, false, None)]);
     let refused = |values: &[(&str, &str)]| Declared::new(&declarations, &given(values)).expect_err("does not fit");

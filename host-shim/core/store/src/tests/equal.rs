@@ -1,6 +1,6 @@
-//! Both stores, given the same random changes, answer the same.
+//! Both stores return the same results after the same random changes.
 
-use crate::changes::{Changes, EffectChange, Expected, InboxChange, NewInbox, RowWrite, Standing};
+use crate::changes::{Changes, EffectChange, Expected, InboxChange, InboxProgress, NewInbox, RowWrite};
 use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, Provenance, Run, TIMER};
 use crate::scope::{Partition, Scope};
@@ -41,7 +41,7 @@ fn state() -> impl Strategy<Value = EffectState> {
     proptest::sample::select(&[Queued, Running, Finished, Cancelled][..])
 }
 
-/// The scope of a new effect is set by who applies it.
+/// Generates a change of an effect. The caller sets the scope of a new effect.
 fn effect_change() -> impl Strategy<Value = EffectChange> {
     let update =
         (id("k"), 1..3_u32, state(), 0..3_u32, 0..5_i64).prop_map(|(key, generation, state, attempts, due_at)| {
@@ -74,7 +74,7 @@ fn inbox_state() -> impl Strategy<Value = InboxState> {
     ]
 }
 
-/// A reference to one of the rows that are written, of this account or of the catalog.
+/// Generates a reference to a generated row of the account or the catalog.
 fn reference() -> impl Strategy<Value = Reference> {
     prop_oneof![
         4 => row_key().prop_map(Reference::Row),
@@ -94,7 +94,7 @@ fn row_key() -> impl Strategy<Value = RowKey> {
     ]
 }
 
-/// A row of a key; the owner of a product is set by who applies it. `n` is what varies.
+/// Returns a row for a key, varied by `n`. The caller sets the owner of a product.
 fn row(key: &RowKey, n: u8) -> Option<Row> {
     let pick = |kind: &str| (n % 4 != 3).then(|| format!("{kind}_{}", n % 4));
     Some(match key {
@@ -142,26 +142,26 @@ fn run_of_an_event() -> impl Strategy<Value = Run> {
     })
 }
 
-fn standing() -> impl Strategy<Value = Standing> {
+fn progress() -> impl Strategy<Value = InboxProgress> {
     let waits = vec(proptest::sample::select(&WAITS[..]), 0..3);
     (option::of(account()), inbox_state(), waits, option::of(run_of_an_event())).prop_map(
-        |(account, state, waits, run)| Standing {
+        |(account, state, waits, run)| InboxProgress {
             account,
             outcome: run.as_ref().and_then(|run| run.outcome.clone()),
             waits_for: waits.into_iter().map(str::to_owned).collect(),
             run,
-            ..samples::standing(state)
+            ..samples::progress(state)
         },
     )
 }
 
 fn inbox_change() -> impl Strategy<Value = InboxChange> {
     prop_oneof![
-        (0..5_u8, any::<bool>(), standing()).prop_map(|(id, livemode, standing)| {
-            let new = NewInbox { livemode, standing, ..samples::new_event(&format!("evt_{id}")) };
+        (0..5_u8, any::<bool>(), progress()).prop_map(|(id, livemode, progress)| {
+            let new = NewInbox { livemode, progress, ..samples::new_event(&format!("evt_{id}")) };
             InboxChange::New(Box::new(new))
         }),
-        (1..6_u64, standing()).prop_map(|(seq, standing)| samples::moved(seq, standing)),
+        (1..6_u64, progress()).prop_map(|(seq, progress)| samples::moved(seq, progress)),
     ]
 }
 
@@ -188,7 +188,7 @@ fn changes() -> impl Strategy<Value = Changes> {
                 }
             }
             let mut changes = samples::changes(&scope, "evt_1");
-            // Each key once, the last one's row.
+            // Each key once: the last row wins.
             let rows: BTreeMap<RowKey, RowWrite> = rows.into_iter().map(|write| (write.key.clone(), write)).collect();
             changes.rows = rows.into_values().collect();
             for write in &mut changes.rows {
@@ -216,11 +216,11 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Do a step; what came of it, as text.
+/// Runs a step; returns its result as text.
 fn run(store: &mut dyn Store, step: &Step) -> String {
     fn done<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
         match result {
-            // The words of a failed store are its own, and so is which of several indexes refuses first.
+            // Stores may differ in error texts, and in which of several indexes refuses first.
             Err(StoreError::Unavailable(_)) => "unavailable".to_owned(),
             Err(StoreError::Taken(_)) => "taken".to_owned(),
             other => format!("{other:?}"),
@@ -234,10 +234,10 @@ fn run(store: &mut dyn Store, step: &Step) -> String {
     }
 }
 
-/// Everything that a store can be asked, as text.
-fn answers(store: &dyn Store) -> Vec<String> {
-    let mut answers = Vec::new();
-    let mut tell = |answer: &dyn std::fmt::Debug| answers.push(format!("{answer:?}"));
+/// Runs every query of a store; returns the results as text.
+fn query_results(store: &dyn Store) -> Vec<String> {
+    let mut results = Vec::new();
+    let mut add = |result: &dyn std::fmt::Debug| results.push(format!("{result:?}"));
     let facts: Vec<String> = (0..4).map(|n| format!("fact_{n}")).collect();
     for livemode in [false, true] {
         let partition = Partition { livemode, ..samples::partition() };
@@ -247,61 +247,61 @@ fn answers(store: &dyn Store) -> Vec<String> {
                 let purchase = Reference::Row(RowKey::Purchase(format!("pur_{n}")));
                 let product = Reference::Row(RowKey::Product(format!("prod_{n}")));
                 let price = Reference::Catalog(CatalogKey::Price(format!("price_{n}")));
-                tell(&store.open(&scope, &[purchase, price], &facts));
-                tell(&store.open(&scope, &[product], &[]));
+                add(&store.open(&scope, &[purchase, price], &facts));
+                add(&store.open(&scope, &[product], &[]));
                 let kind = RowKind::Record(format!("things_{n}"));
                 let listing = Listing { kind, prefix: "rec".into(), descending: true, after: Some("rec_3".into()) };
-                tell(&store.more(&scope, &Selection::Listed(listing), 2));
-                tell(&store.effect(&scope, &format!("k_{n}")));
+                add(&store.more(&scope, &Selection::Listed(listing), 2));
+                add(&store.effect(&scope, &format!("k_{n}")));
             }
             let things = RowKind::Record("things_1".into());
             for kind in [RowKind::Product, RowKind::Price, RowKind::Purchase, RowKind::Subscription, things] {
-                tell(&store.rows_all(&scope, &kind, None, 10));
+                add(&store.rows_all(&scope, &kind, None, 10));
                 let listing = Listing { kind: kind.clone(), prefix: String::new(), descending: false, after: None };
-                tell(&store.more(&scope, &Selection::Listed(listing), 2));
-                tell(&store.more(&scope, &Selection::Outdated(kind, "print_1".into()), 2));
+                add(&store.more(&scope, &Selection::Listed(listing), 2));
+                add(&store.more(&scope, &Selection::Outdated(kind, "print_1".into()), 2));
             }
-            tell(&(store.revision(&scope), store.newest_data_version(&scope), store.collections(&scope)));
-            tell(&store.effects_open(&partition, Some(&scope.account)));
+            add(&(store.revision(&scope), store.newest_data_version(&scope), store.collections(&scope)));
+            add(&store.effects_open(&partition, Some(&scope.account)));
         }
         for query in [CatalogQuery::All, CatalogQuery::ProductType("plan".into()), CatalogQuery::Name("name_1".into())]
         {
-            tell(&store.catalog_find(&partition, &query, Some("prod_0"), 2));
+            add(&store.catalog_find(&partition, &query, Some("prod_0"), 2));
         }
         for now in 0..5 {
-            tell(&store.effects_due(&partition, now, now % 2 == 0, 3));
-            tell(&(store.next_due(&partition, now), store.inbox_due(&partition, now, 2)));
-            tell(&(store.parked_before(&partition, now, 9), store.deferred_before(&partition, now, 9)));
-            tell(&store.inbox_next_due(&partition, now));
-            tell(&store.runs(now.unsigned_abs()));
+            add(&store.effects_due(&partition, now, now % 2 == 0, 3));
+            add(&(store.next_due(&partition, now), store.inbox_due(&partition, now, 2)));
+            add(&(store.parked_before(&partition, now, 9), store.deferred_before(&partition, now, 9)));
+            add(&store.inbox_next_due(&partition, now));
+            add(&store.runs(now.unsigned_abs()));
         }
-        tell(&(store.effects_running(&partition), store.effects_open(&partition, None)));
-        tell(&(store.parked_count(&partition), store.dead(&partition, 0, 9), store.failed(&partition, 0, 3)));
-        tell(&store.event(&partition, "stripe", "evt_1"));
+        add(&(store.effects_running(&partition), store.effects_open(&partition, None)));
+        add(&(store.parked_count(&partition), store.dead(&partition, 0, 9), store.failed(&partition, 0, 3)));
+        add(&store.event(&partition, "stripe", "evt_1"));
         let mut claims = Vec::new();
         let each = store.claims_each(Some(&partition), &mut |key, row| claims.push((key.to_owned(), row.clone())));
-        tell(&(each, claims));
+        add(&(each, claims));
     }
-    tell(&(store.inbox_after(0, 100), store.scopes(), store.woken_by(&WAITS.map(str::to_owned))));
-    tell(&state_hash(&[store], &NotState::default()));
-    answers
+    add(&(store.inbox_after(0, 100), store.scopes(), store.woken_by(&WAITS.map(str::to_owned))));
+    add(&state_hash(&[store], &NotState::default()));
+    results
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(96), ..ProptestConfig::default() })]
 
     #[test]
-    fn the_same_changes_give_the_same_answers_in_memory_and_in_sqlite(steps in vec(step(), 1..24)) {
+    fn both_stores_return_the_same_results_after_the_same_changes(steps in vec(step(), 1..24)) {
         let mut memory = MemoryStore::new();
         let mut sqlite = SqliteStore::open_in_memory().expect("opened");
         for step in &steps {
             prop_assert_eq!(run(&mut memory, step), run(&mut sqlite, step), "{:?}", step);
-            prop_assert_eq!(answers(&memory), answers(&sqlite), "after {:?}", step);
+            prop_assert_eq!(query_results(&memory), query_results(&sqlite), "after {:?}", step);
         }
     }
 
     #[test]
-    fn the_hash_is_that_of_the_document(steps in vec(changes(), 0..12)) {
+    fn the_state_hash_is_the_hash_of_the_document(steps in vec(changes(), 0..12)) {
         use sha2::Digest;
         let mut store = MemoryStore::new();
         for changes in &steps {

@@ -1,6 +1,6 @@
-//! What was erased is in none of the database's files.
+//! Erased data is in none of the database's files.
 
-use crate::changes::{Applied, Changes, Standing};
+use crate::changes::{Applied, Changes, InboxProgress};
 use crate::rows::{EffectState, InboxState};
 use crate::sqlite::SqliteStore;
 use crate::store::Store;
@@ -9,12 +9,12 @@ use extension_contract::{Payload, Row};
 use std::path::Path;
 use std::sync::Arc;
 
-/// In what the erased account said.
+/// Personal text of the erased account.
 const CANARY: &str = "ann.canary@example.com";
-/// In what another account said: a proof that the search finds what is there.
+/// Personal text of another account: proves that the search finds existing text.
 const OTHER: &str = "bob.stays@example.com";
 
-/// How often a text stands in the files of a folder.
+/// Counts the occurrences of a text in each file of a folder.
 fn found(folder: &Path, text: &str) -> Vec<(String, usize)> {
     let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
     let count = |path: &Path| {
@@ -27,13 +27,13 @@ fn found(folder: &Path, text: &str) -> Vec<(String, usize)> {
     counted
 }
 
-/// A body of some size, short ones and some that fill several pages.
+/// Returns a body whose size depends on `n`: from short to several pages.
 fn body(text: &str, n: usize) -> String {
     format!("{{\"n\":{n},\"email\":\"{text}\",\"fill\":\"{}\"}}", "x".repeat((n * 977) % 9000))
 }
 
-/// What an account says: a webhook, commands, effects that run and end; and a record that the extension keeps of it.
-fn says(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
+/// Writes personal data of an account: a webhook, commands, effects that run and end, a reply, and a record.
+fn write_personal_data(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
     let scope = samples::scope(account);
     let payloads = [
         Payload::Provider(body(text, n).into_bytes()),
@@ -44,15 +44,15 @@ fn says(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
         let mut new = samples::new_event(&format!("{account}_{n}_{at}"));
         Arc::make_mut(&mut new.event).payload = payload;
         new.raw = Arc::new(if at == 1 { format!("raw {text}").into_bytes() } else { Vec::new() });
-        let pending = samples::standing(InboxState::Pending { not_before: 0 });
-        new.standing = Standing { account: Some(scope.account.clone()), ..pending };
+        let pending = samples::progress(InboxState::Pending { not_before: 0 });
+        new.progress = InboxProgress { account: Some(scope.account.clone()), ..pending };
         let Applied::Done { seq: Some(seq) } = store.apply(&samples::accepted(new)).expect("applied") else {
             panic!("not accepted")
         };
         let state = if at == 2 { InboxState::Dead } else { InboxState::Done };
-        let through = Standing { failures: 5, ..samples::standing(state) };
+        let ended = InboxProgress { failures: 5, ..samples::progress(state) };
         let mut changes = samples::changes(&scope, "evt");
-        changes.inbox = Some(samples::moved(seq, through));
+        changes.inbox = Some(samples::moved(seq, ended));
         let mut effect = samples::effect("mail.send", &format!("mail_{n}_{at}"));
         (effect.payload, effect.context) = (body(text, n + at), body(text, at));
         changes.effects = vec![samples::insert(samples::queued(&scope, effect, 1000))];
@@ -71,14 +71,14 @@ fn says(store: &mut SqliteStore, account: &str, text: &str, n: usize) {
 }
 
 #[test]
-fn what_was_erased_is_in_none_of_the_files() {
+fn erased_data_is_in_none_of_the_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.db");
     let mut store = SqliteStore::open(&path).expect("opened");
     store.begin().expect("begun");
     for n in 0..60 {
-        says(&mut store, "user:A", CANARY, n);
-        says(&mut store, "user:B", OTHER, n);
+        write_personal_data(&mut store, "user:A", CANARY, n);
+        write_personal_data(&mut store, "user:B", OTHER, n);
     }
     store.commit().expect("committed");
     let scope = samples::scope("user:A");
@@ -87,13 +87,13 @@ fn what_was_erased_is_in_none_of_the_files() {
     assert!(!found(folder.path(), CANARY).is_empty());
     store.apply(&changes).expect("applied");
 
-    // The log is empty as soon as the erasure is committed.
+    // The commit of an erasure empties the log.
     assert_eq!(found(folder.path(), CANARY), []);
     assert_eq!(folder.path().join("state.db-wal").metadata().expect("there while open").len(), 0);
-    assert_eq!(found(folder.path(), OTHER), [("state.db".to_owned(), 780)], "what another account said stays");
+    assert_eq!(found(folder.path(), OTHER), [("state.db".to_owned(), 780)], "data of another account stays");
     drop(store);
     assert_eq!(found(folder.path(), CANARY), []);
-    // What SQLite left of rows where it moved them goes when the file is written anew.
+    // `VACUUM` removes the copies that SQLite left behind when it moved rows.
     let vacuum = rusqlite::Connection::open(&path).expect("opened");
     vacuum.execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)").expect("written");
     drop(vacuum);
@@ -103,11 +103,11 @@ fn what_was_erased_is_in_none_of_the_files() {
 }
 
 #[test]
-fn a_reader_of_an_older_state_delays_that_the_log_is_emptied() {
+fn a_reader_of_an_older_state_delays_emptying_the_log() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.db");
     let mut store = SqliteStore::open(&path).expect("opened");
-    says(&mut store, "user:A", CANARY, 1);
+    write_personal_data(&mut store, "user:A", CANARY, 1);
     let reader = rusqlite::Connection::open(&path).expect("opened");
     reader.execute_batch("BEGIN; SELECT count(*) FROM events").expect("reads");
     let scope = samples::scope("user:A");

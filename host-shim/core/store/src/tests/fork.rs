@@ -1,4 +1,4 @@
-//! A fork of the store in memory.
+//! Tests of forks of the store in memory.
 
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
@@ -8,7 +8,7 @@ use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{Row, RowKey};
 
-/// A change that touches every part of a store.
+/// Returns a change of every part of a store.
 fn touch(n: u32) -> Changes {
     let scope = samples::scope("user:A");
     let mut changes = samples::changes(&scope, &format!("evt_{n}"));
@@ -30,7 +30,7 @@ fn touch(n: u32) -> Changes {
     changes
 }
 
-fn answers(store: &MemoryStore) -> String {
+fn query_results(store: &MemoryStore) -> String {
     let scope = samples::scope("user:A");
     let partition = samples::partition();
     format!(
@@ -46,40 +46,40 @@ fn answers(store: &MemoryStore) -> String {
 }
 
 #[test]
-fn a_fork_and_its_origin_go_apart() {
+fn a_fork_and_its_origin_are_independent() {
     let mut origin = MemoryStore::new();
     origin.apply(&touch(0)).expect("applied");
     let mut fork = origin.fork();
-    let before = answers(&origin);
-    assert_eq!(answers(&fork), before);
+    let before = query_results(&origin);
+    assert_eq!(query_results(&fork), before);
     fork.apply(&touch(1)).expect("applied");
     fork.apply(&Changes {
-        inbox: Some(samples::moved(1, samples::standing(InboxState::Parked { since: 1 }))),
+        inbox: Some(samples::moved(1, samples::progress(InboxState::Parked { since: 1 }))),
         ..Changes::default()
     })
     .expect("applied");
-    let forked = answers(&fork);
+    let forked = query_results(&fork);
     assert_ne!(forked, before);
-    assert_eq!(answers(&origin), before, "what a fork writes is its own");
+    assert_eq!(query_results(&origin), before, "writes of a fork do not change its origin");
     origin.apply(&touch(2)).expect("applied");
-    assert_eq!(answers(&fork), forked, "and what its origin writes is the origin's");
-    assert_ne!(answers(&origin), before);
+    assert_eq!(query_results(&fork), forked, "writes of the origin do not change its fork");
+    assert_ne!(query_results(&origin), before);
 }
 
 #[test]
-fn a_fork_of_an_open_group_keeps_what_the_group_did() {
+fn a_fork_of_an_open_group_keeps_the_changes_of_the_group() {
     let mut origin = MemoryStore::new();
     origin.apply(&touch(0)).expect("applied");
-    let before = answers(&origin);
+    let before = query_results(&origin);
     origin.begin().expect("no group is open");
     origin.apply(&touch(1)).expect("applied");
     let mut fork = origin.fork();
-    let inside = answers(&fork);
+    let inside = query_results(&fork);
     origin.rollback().expect("a group is open");
-    assert_eq!((answers(&origin), answers(&fork)), (before, inside.clone()));
+    assert_eq!((query_results(&origin), query_results(&fork)), (before, inside.clone()));
     assert!(fork.rollback().is_err(), "no group is open in it");
     fork.begin().expect("no group is open");
     fork.apply(&touch(2)).expect("applied");
     fork.rollback().expect("a group is open");
-    assert_eq!(answers(&fork), inside);
+    assert_eq!(query_results(&fork), inside);
 }

@@ -1,4 +1,4 @@
-//! Files of earlier schemas are brought up, and what they hold is there afterwards.
+//! Files of earlier schemas are migrated and keep their data.
 
 use crate::rows::InboxState;
 use crate::sqlite::SqliteStore;
@@ -8,10 +8,10 @@ use extension_contract::{Account, CatalogKey, IgnoreReason, Outcome, RetryPolicy
 use rusqlite::Connection;
 use std::path::Path;
 
-/// The first schema, as files of it were made.
+/// The first schema.
 const FIRST: &str = include_str!("../sqlite/migrations/0001_rows.sql");
 
-/// Rows of every table, as a program of the first schema wrote them.
+/// Rows of every table in the first schema.
 const ROWS: &str = r#"
 INSERT INTO scopes VALUES (1, 'shop', 0, 'user:A', 4), (2, 'shop', 0, 'platform', NULL), (3, 'shop', 1, 'user:A', 4);
 INSERT INTO products VALUES
@@ -65,18 +65,18 @@ fn ids(rows: &[StoredRow]) -> Vec<String> {
 }
 
 #[test]
-fn a_file_of_the_first_schema_is_brought_up() {
+fn a_file_of_the_first_schema_is_migrated() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.db");
     first_schema(&path);
-    let mut store = SqliteStore::open(&path).expect("brought up");
+    let mut store = SqliteStore::open(&path).expect("migrated");
     let (scope, platform) = (samples::scope("user:A"), samples::scope("platform"));
     let shop = samples::partition();
     let live = crate::Partition { livemode: true, ..shop.clone() };
     let bakery = crate::Partition { business: "bakery".into(), livemode: true };
 
     let opened = store.open(&scope, &[], &["paid:in_1".into()]).expect("read");
-    assert_eq!(ids(&opened.rows), ["prod", "pur", "sub", "r"], "nobody said that they are settled");
+    assert_eq!(ids(&opened.rows), ["prod", "pur", "sub", "r"], "rows without a live flag are live");
     assert!(opened.rows.iter().all(|stored| stored.data_version == 4));
     assert_eq!((opened.facts, opened.account_revision), (vec![true], 0));
     assert_eq!(store.newest_data_version(&scope), Ok(Some(4)));
@@ -109,13 +109,13 @@ fn a_file_of_the_first_schema_is_brought_up() {
     assert_eq!((dead.len(), dead[0].seq, store.runs(4).expect("read").len()), (1, 4, 1));
     assert_eq!(store.inbox_due(&bakery, 5000, 9), Ok(vec![5]));
 
-    // It goes on as any other: a reference, a move that leaves the parked rows, and the same again when reopened.
+    // The file is usable: a reference, an update of a parked row, and the same results after reopening.
     let mut changes = samples::changes(&scope, "evt_9");
     let mut record = samples::write(Row::Record(samples::record("things", "r", "{}")));
     record.live = false;
     record.references = vec![extension_contract::Reference::Row(RowKey::Subscription("sub".into()))];
     changes.rows = vec![record];
-    changes.inbox = Some(samples::moved(2, samples::standing(InboxState::Done)));
+    changes.inbox = Some(samples::moved(2, samples::progress(InboxState::Done)));
     store.apply(&changes).expect("applied");
     drop(store);
     let store = SqliteStore::open(&path).expect("opened again");

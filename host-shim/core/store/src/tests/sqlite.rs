@@ -1,4 +1,4 @@
-//! What only the store on disk promises.
+//! Tests of guarantees that only the store on disk has.
 
 use crate::changes::Applied;
 use crate::rows::InboxState;
@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Tells the child of the crash test which file to write.
+/// Passes the file to write to the child process of the crash test.
 const CRASH_FILE: &str = "HOST_STORE_CRASH_FILE";
 
 fn sold(scope: &Scope, n: u64) -> crate::Changes {
@@ -23,12 +23,12 @@ fn sold(scope: &Scope, n: u64) -> crate::Changes {
     let key = format!("mail:{n}");
     changes.effects.push(samples::insert(samples::queued(scope, samples::effect("mail.send", &key), 1000)));
     let mut new = samples::new_event(&format!("evt_{n}"));
-    new.standing = samples::standing(InboxState::Done);
+    new.progress = samples::progress(InboxState::Done);
     changes.inbox = samples::accepted(new).inbox;
     changes
 }
 
-/// Apply the events `from..to` in one group.
+/// Applies the events `from..to` in one group.
 fn write_group(store: &mut dyn Store, scope: &Scope, from: u64, to: u64) {
     store.begin().expect("begun");
     for n in from..to {
@@ -44,7 +44,7 @@ fn a_reopened_file_has_everything_that_was_committed() {
     let scope = samples::scope("user:A");
     let mut store = SqliteStore::open(&path).expect("opened");
     write_group(&mut store, &scope, 1, 20);
-    let mut parked = samples::standing(InboxState::Parked { since: 5 });
+    let mut parked = samples::progress(InboxState::Parked { since: 5 });
     parked.waits_for = vec!["claim:k".into()];
     let inbox = Some(samples::moved(1, parked));
     store.apply(&crate::Changes { inbox, ..crate::Changes::default() }).expect("applied");
@@ -73,7 +73,7 @@ fn a_second_process_sees_what_the_first_committed() {
     let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
     let mut first = SqliteStore::open(&path).expect("opened");
     let mut second = SqliteStore::open(&path).expect("opened");
-    // Each looks for an account that only the other makes: what it remembers of that must not outlive its group.
+    // Each store looks for an account that only the other creates: its cached miss must not outlive the group.
     for (store, scope) in [(&mut first, &b), (&mut second, &a)] {
         store.begin().expect("begun");
         assert_eq!(store.revision(scope), Ok(0));
@@ -102,7 +102,7 @@ fn price(amount: i64) -> crate::Changes {
     changes
 }
 
-/// What the price costs, as an event sees it and as the catalog is read.
+/// Returns the amount of the price, read by `open` and by `catalog_read`.
 fn costs(store: &SqliteStore) -> [i64; 2] {
     let key = CatalogKey::Price("price".into());
     let named = [Reference::Catalog(key.clone())];
@@ -116,7 +116,7 @@ fn costs(store: &SqliteStore) -> [i64; 2] {
 }
 
 #[test]
-fn a_remembered_price_is_read_anew_once_it_is_another() {
+fn a_cached_price_is_read_again_after_a_change() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.db");
     let mut first = SqliteStore::open(&path).expect("opened");
@@ -129,18 +129,18 @@ fn a_remembered_price_is_read_anew_once_it_is_another() {
     first.apply(&price(3)).expect("applied");
     assert_eq!(costs(&first), [3; 2]);
     first.rollback().expect("rolled back");
-    // The next one bears the revision of the one that was thrown away.
+    // The next change gets the revision of the rolled back one.
     second.apply(&price(4)).expect("applied");
     assert_eq!((costs(&first), costs(&second)), ([4; 2], [4; 2]));
 }
 
 #[test]
-fn a_change_that_fails_half_way_takes_its_group_with_it() {
+fn a_change_that_fails_half_way_invalidates_its_group() {
     let mut store = SqliteStore::open_in_memory().expect("opened");
     let scope = samples::scope("user:A");
     write_group(&mut store, &scope, 1, 3);
     let before = state_hash(&[&store], &NotState::default()).expect("hashed");
-    // Its purchase and its event are written by then.
+    // Purchase and event are written before the facts.
     let broken = "CREATE TEMP TRIGGER broken BEFORE INSERT ON facts BEGIN SELECT RAISE(FAIL, 'no room'); END";
     let unavailable = |answer: Result<Applied, StoreError>| match answer {
         Err(StoreError::Unavailable(text)) => text,
@@ -155,24 +155,24 @@ fn a_change_that_fails_half_way_takes_its_group_with_it() {
     assert!(unavailable(store.apply(&sold(&scope, 4))).contains("no room"));
     store.connection().execute_batch("DROP TRIGGER broken").expect("mended");
     unavailable(store.apply(&sold(&scope, 5)));
-    store.commit().expect_err("a part of it is lost");
+    store.commit().expect_err("the group is incomplete");
     store.rollback().expect("rolled back");
     assert_eq!(state_hash(&[&store], &NotState::default()).expect("hashed"), before);
 
     store.connection().execute_batch(broken).expect("broken");
-    assert!(unavailable(store.apply(&sold(&scope, 4))).contains("no room"), "outside of a group as well");
+    assert!(unavailable(store.apply(&sold(&scope, 4))).contains("no room"), "outside of a group too");
     store.connection().execute_batch("DROP TRIGGER broken").expect("mended");
     assert_eq!(state_hash(&[&store], &NotState::default()).expect("hashed"), before);
     write_group(&mut store, &scope, 3, 4);
 }
 
 #[test]
-fn a_row_that_is_written_again_leaves_its_references_alone() {
+fn rewriting_a_row_does_not_rewrite_unchanged_references() {
     let mut store = SqliteStore::open_in_memory().expect("opened");
     let scope = samples::scope("user:A");
     let mut purchase = samples::purchase("pur", Some("cs"));
     let name = |name: &str| Reference::Name(name.into());
-    // The number of rows that a write changed, references among them.
+    // Counts the changed rows of a write, references included.
     let mut write = |purchase: &extension_contract::Purchase, references: &[Reference]| -> u64 {
         let mut changes = samples::changes(&scope, "evt_1");
         let row = samples::write(Row::Purchase(purchase.clone()));
@@ -181,7 +181,7 @@ fn a_row_that_is_written_again_leaves_its_references_alone() {
         store.apply(&changes).expect("applied");
         store.connection().total_changes() - before
     };
-    // The row and the revision of its account, a new account, and what is said of the references.
+    // The row and the revision of its account, the new account, and the references.
     assert_eq!(write(&purchase, &[name("a"), name("b")]), 2 + 1 + 2);
     purchase.version = 2;
     assert_eq!(write(&purchase, &[name("a"), name("b")]), 2);
@@ -189,7 +189,7 @@ fn a_row_that_is_written_again_leaves_its_references_alone() {
     assert_eq!(write(&purchase, &[]), 2 + 2);
 }
 
-/// An account of `count` things of a fingerprint, of which those before `fresh` were brought to another since.
+/// Returns a store with `count` things of one fingerprint; the first `fresh` were rewritten with another one.
 fn things(count: usize, fresh: usize) -> SqliteStore {
     let mut store = SqliteStore::open_in_memory().expect("opened");
     for (things, fingerprint) in [(0..count, "old"), (0..fresh, "new")] {
@@ -204,7 +204,7 @@ fn things(count: usize, fresh: usize) -> SqliteStore {
 }
 
 #[test]
-fn a_page_of_outdated_rows_costs_the_same_however_many_there_are() {
+fn the_cost_of_a_page_of_outdated_rows_does_not_depend_on_their_number() {
     let kind = RowKind::Record("things".into());
     let steps = |store: &SqliteStore, fingerprint: &str| {
         store.steps_of_outdated(&kind);
@@ -235,7 +235,7 @@ fn only_its_owner_may_read_a_new_file() {
 }
 
 #[test]
-fn a_commit_waits_for_the_disk_unless_told_otherwise() {
+fn a_commit_waits_for_the_disk_by_default() {
     let folder = tempfile::tempdir().expect("a folder");
     let setting = |store: &SqliteStore| -> i64 {
         store.connection().pragma_query_value(None, "synchronous", |row| row.get(0)).expect("read")
@@ -246,7 +246,7 @@ fn a_commit_waits_for_the_disk_unless_told_otherwise() {
 }
 
 #[test]
-fn a_file_of_a_newer_version_or_of_somebody_else_is_refused_untouched() {
+fn a_file_of_a_newer_version_or_another_program_is_refused_unchanged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("newer.db");
     drop(SqliteStore::open(&path).expect("opened"));
@@ -267,7 +267,7 @@ fn a_file_of_a_newer_version_or_of_somebody_else_is_refused_untouched() {
     assert!(matches!(SqliteStore::open(folder.path().join("no/such/folder.db")), Err(OpenError::Io { .. })));
 }
 
-/// Not a test of its own: the child of the next one, which writes groups of events until it is killed.
+/// The child process of the next test: writes groups of events until it is killed.
 #[test]
 fn write_until_killed() {
     let Some(path) = std::env::var_os(CRASH_FILE) else { return };
@@ -280,7 +280,7 @@ fn write_until_killed() {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_a_killed_process() {
+fn acknowledged_groups_survive_a_killed_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let scope = samples::scope("user:A");
     for round in 0..4_usize {
@@ -296,14 +296,14 @@ fn what_was_acknowledged_outlives_a_killed_process() {
         let mut acknowledged = lines.filter_map(|line| line.split_once("acknowledged ")?.1.parse::<u64>().ok());
         let mut last = acknowledged.nth(3 + round * 5).expect("the child writes");
         child.kill().expect("killed");
-        // What it said between the last look and its end counts as well.
+        // Acknowledgements between the last read and the kill count too.
         last = acknowledged.last().unwrap_or(last);
         child.wait().expect("ended");
 
         let mut store = SqliteStore::open(&path).expect("opened after the crash");
         let purchases = store.rows_all(&scope, &RowKind::Purchase, None, usize::MAX).expect("read").len() as u64;
-        assert!(purchases >= last, "{purchases} of {last} acknowledged events are there");
-        assert_eq!(purchases % 7, 0, "a group is there whole or not at all");
+        assert!(purchases >= last, "{purchases} of {last} acknowledged events are stored");
+        assert_eq!(purchases % 7, 0, "a group is stored completely or not at all");
         let inbox = store.inbox_after(0, usize::MAX).expect("read");
         assert_eq!(inbox.len() as u64, purchases);
         assert!(inbox.iter().all(|row| row.state == InboxState::Done));

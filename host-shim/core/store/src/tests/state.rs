@@ -1,4 +1,4 @@
-//! What the state hash sees and what it doesn't.
+//! Tests of what the state hash includes and excludes.
 
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
@@ -9,7 +9,7 @@ use crate::testing::samples;
 use extension_contract::{Reference, Row, RowKey};
 use serde_json::json;
 
-/// A store that was given one change, which a test alters.
+/// Returns a store with one change, altered by the test.
 fn store_with(alter: impl FnOnce(&mut Changes)) -> MemoryStore {
     let scope = samples::scope("user:A");
     let mut changes = samples::changes(&scope, "evt_1");
@@ -33,7 +33,7 @@ fn store_with(alter: impl FnOnce(&mut Changes)) -> MemoryStore {
     store
 }
 
-/// As a manifest may say it.
+/// Returns exclusions as a manifest may declare them.
 fn without() -> NotState {
     NotState::members(["generation".to_owned()])
 }
@@ -62,7 +62,7 @@ fn the_document_shows_each_account_by_collection_and_id() {
 }
 
 #[test]
-fn the_host_s_own_counters_and_the_order_of_equal_events_are_not_in_the_hash() {
+fn host_counters_and_the_order_of_equal_events_are_not_in_the_hash() {
     let plain = hash(|_| {});
     let altered = hash(|changes| {
         changes.event_id = "evt_9".into();
@@ -178,7 +178,7 @@ fn several_stores_of_one_host_hash_as_one() {
 }
 
 #[test]
-fn only_what_is_said_to_be_no_state_is_left_out() {
+fn only_excluded_members_are_left_out() {
     let other = |changes: &mut Changes| {
         each(changes, |row| {
             if let Row::Record(row) = row {
@@ -190,8 +190,8 @@ fn only_what_is_said_to_be_no_state_is_left_out() {
         let hash = |store| state_hash(&[&store], not_state).expect("hashed");
         hash(store_with(|_| {})) != hash(store_with(other))
     };
-    assert!(differs(&NotState::default()), "the host itself knows of none");
+    assert!(differs(&NotState::default()), "the default excludes nothing");
     assert!(differs(&NotState::members(["wishes".to_owned()])));
     assert!(!differs(&without()));
-    assert!(!differs(&NotState::members(["wish".to_owned()])), "with all that is in it");
+    assert!(!differs(&NotState::members(["wish".to_owned()])), "with all nested members");
 }

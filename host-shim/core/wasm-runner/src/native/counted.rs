@@ -1,22 +1,22 @@
-//! Imports that count how often they are called.
+//! A wrapper of imports that counts calls.
 
 use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
     Selection, Stored, StoredRow,
 };
 
-/// The imports of one call.
-pub(super) struct Counted<'a> {
+/// The imports of one call, with a counter.
+pub(super) struct CountingImports<'a> {
     inner: &'a mut dyn Imports,
     calls: u64,
 }
 
-impl<'a> Counted<'a> {
+impl<'a> CountingImports<'a> {
     pub fn new(inner: &'a mut dyn Imports) -> Self {
-        Counted { inner, calls: 0 }
+        CountingImports { inner, calls: 0 }
     }
 
-    /// Calls so far.
+    /// Returns the number of calls so far.
     pub fn calls(&self) -> u64 {
         self.calls
     }
@@ -27,7 +27,7 @@ impl<'a> Counted<'a> {
     }
 }
 
-impl Imports for Counted<'_> {
+impl Imports for CountingImports<'_> {
     fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
         self.count().open(placement, facts)
     }

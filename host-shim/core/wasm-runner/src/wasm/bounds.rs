@@ -1,7 +1,7 @@
-//! What crosses, held against the contract's limits: how much an import brought, and whether an answer is sound.
+//! Checks passed values against the contract's limits: the size of import arguments and the validity of results.
 //!
-//! What an export answers goes to the host as it is, so it is checked
-//! here: ids and keys have 1 to 255 bytes, texts and JSON at most 256 KiB, and JSON is JSON.
+//! The host uses the results of exports unchanged, so they are checked here: ids and keys have 1 to 255 bytes, texts
+//! and JSON have at most 256 KiB, and JSON is valid.
 
 use crate::bindings as wire;
 use crate::runner::RunError;
@@ -11,9 +11,9 @@ use extension_contract::{
 };
 use serde::de::IgnoredAny;
 
-/// Bytes that a value keeps on the host's heap, about.
+/// The approximate size of a value on the host's heap.
 pub(super) trait Weight {
-    /// The number of bytes.
+    /// Returns the number of bytes.
     fn weight(&self) -> usize;
 }
 
@@ -41,7 +41,7 @@ impl<A: Weight, B: Weight> Weight for (A, B) {
     }
 }
 
-/// `Weight` of a record: the sum of its texts and lists.
+/// Implements `Weight` of a record as the sum of its texts and lists.
 macro_rules! weigh {
     ($($name:ident { $($field:ident),* })*) => {
         $(impl Weight for wire::$name {
@@ -124,7 +124,7 @@ impl Weight for wire::CatalogQuery {
     }
 }
 
-/// Whether an answer may go to the host.
+/// The result of a check.
 type Checked = Result<(), RunError>;
 
 fn id(what: &str, id: &str) -> Checked {
@@ -149,11 +149,11 @@ fn json(what: &str, value: &str) -> Checked {
     }
 }
 
-/// Check the words of a decision; its rows, claims and effects are held against the account by who commits it. Those of a
-/// component are checked where they cross; who runs a library that is not trusted checks them with this.
+/// Checks the texts of a decision. Its rows, claims and effects are checked at the commit. Decisions of components are
+/// checked automatically; the caller of an untrusted library must call this function.
 ///
 /// # Errors
-/// [`RunError::ValueTooLarge`] or [`RunError::BadValue`], with what it is of.
+/// [`RunError::ValueTooLarge`] or [`RunError::BadValue`], with the name of the value.
 pub fn decision(decision: &Decision) -> Result<(), RunError> {
     match &decision.outcome {
         Outcome::Applied | Outcome::Ignored(_) => {}
@@ -182,7 +182,7 @@ fn refusal(refusal: &Refusal) -> Checked {
     text("refusal", &refusal.detail(), JSON_BYTES_MAX)
 }
 
-/// Check an answer of `validate`.
+/// Checks a result of `validate`.
 pub(super) fn product_values(values: &ProductValues) -> Checked {
     id("product type", &values.product_type)?;
     text("product name", &values.name, JSON_BYTES_MAX)?;
@@ -190,7 +190,7 @@ pub(super) fn product_values(values: &ProductValues) -> Checked {
     json("product metadata", &values.metadata)
 }
 
-/// Check why a question has no answer.
+/// Checks the reason why a question has no answer.
 pub(super) fn problem(problem: &Problem) -> Checked {
     match problem {
         Problem::Refused(reason) => refusal(reason),
@@ -198,7 +198,7 @@ pub(super) fn problem(problem: &Problem) -> Checked {
     }
 }
 
-/// Check a failure.
+/// Checks a failure.
 pub(super) fn failure(failure: &Failure) -> Checked {
     match failure {
         Failure::Internal(reason) => text("failure", reason, JSON_BYTES_MAX),

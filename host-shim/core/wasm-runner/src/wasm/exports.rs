@@ -1,15 +1,16 @@
-//! The world's exports: found by name once, looked up in an instance when first called.
+//! The exports of the world. They are found by name once per component, and looked up in an instance at their first
+//! call.
 
 use crate::bindings as wire;
 use crate::inspect::{PACKAGE, WIT_VERSION};
 use wasmtime::AsContextMut;
 use wasmtime::component::{Component, ComponentExportIndex, ComponentNamedList, Instance, Lift, Lower, TypedFunc};
 
-/// One exported function of a component, and of an instance once it was called there.
+/// An exported function of a component and, after its first call, of an instance.
 pub(super) struct Export<P, R> {
     index: ComponentExportIndex,
     func: Option<TypedFunc<P, R>>,
-    /// Whether the component's function was found to have this type.
+    /// Whether the type of the component's function was checked.
     is_checked: bool,
 }
 
@@ -24,20 +25,20 @@ where
     P: ComponentNamedList + Lower + 'static,
     R: ComponentNamedList + Lift + 'static,
 {
-    /// The export of a component whose type was compared, not looked up in any instance yet.
+    /// Returns the export with a checked type, for any instance.
     fn checked(&self) -> Self {
         Export { index: self.index, func: None, is_checked: true }
     }
 
-    /// The function of this instance. Only the one that is called is looked up: a fresh instance needs just one, and to
-    /// compare its type each time is a large part of a short call.
+    /// Returns the function of an instance. Only called functions are looked up: a fresh instance needs just one, and
+    /// comparing its type each time is a large part of a short call.
     pub fn of(&mut self, instance: &Instance, mut store: impl AsContextMut) -> wasmtime::Result<TypedFunc<P, R>> {
         if let Some(func) = self.func {
             return Ok(func);
         }
         let func = match instance.get_func(&mut store, self.index) {
-            // SAFETY: the type of this very export was compared with these parameters and results in another instance of
-            // the same component, and all instances of a component have functions of the same types.
+            // SAFETY: the type of this export was compared with these parameters and results in another instance of the
+            // same component, and all instances of a component have functions of the same types.
             #[allow(unsafe_code)]
             Some(func) if self.is_checked => unsafe { TypedFunc::new_unchecked(func) },
             _ => instance.get_typed_func(store, self.index)?,
@@ -46,31 +47,32 @@ where
     }
 }
 
-/// Parameters and results of the exports, in the order of the WIT.
-pub(super) type Asked<T> = (Result<T, wire::Problem>,);
-pub(super) type Done<T> = (Result<T, wire::Failure>,);
+/// The result of a query.
+pub(super) type QueryResult<T> = (Result<T, wire::Problem>,);
+/// The result of `events.handle`.
+pub(super) type HandleResult<T> = (Result<T, wire::Failure>,);
 
 /// Arguments of `queries.list`: question, kind, filter, page.
 pub(super) type ListArguments = (wire::Question, String, Option<String>, wire::Page);
 
-/// Picks an export.
+/// Selects an export.
 pub(super) type Pick<P, R> = fn(&mut Exports) -> &mut Export<P, R>;
 
-/// Every export of the world.
+/// All exports of the world.
 #[derive(Clone)]
 pub(super) struct Exports {
     pub declare: Export<(), (wire::Declarations,)>,
-    pub validate: Export<(wire::Candidate,), Asked<wire::ProductValues>>,
-    pub handle: Export<(wire::Event,), Done<wire::Decision>>,
-    pub catalog: Export<(wire::Question,), Asked<Vec<wire::Offer>>>,
-    pub entitlements: Export<(wire::Question,), Asked<Vec<wire::Entitlement>>>,
-    pub usage: Export<(wire::Question, i64, i64), Asked<Vec<wire::UsageTotal>>>,
-    pub balances: Export<(wire::Question,), Asked<Vec<wire::Balance>>>,
-    pub list: Export<ListArguments, Asked<Vec<wire::Listed>>>,
+    pub validate: Export<(wire::Candidate,), QueryResult<wire::ProductValues>>,
+    pub handle: Export<(wire::Event,), HandleResult<wire::Decision>>,
+    pub catalog: Export<(wire::Question,), QueryResult<Vec<wire::Offer>>>,
+    pub entitlements: Export<(wire::Question,), QueryResult<Vec<wire::Entitlement>>>,
+    pub usage: Export<(wire::Question, i64, i64), QueryResult<Vec<wire::UsageTotal>>>,
+    pub balances: Export<(wire::Question,), QueryResult<Vec<wire::Balance>>>,
+    pub list: Export<ListArguments, QueryResult<Vec<wire::Listed>>>,
 }
 
 impl Exports {
-    /// Find them; the error names what is missing.
+    /// Finds all exports. The error lists the missing ones.
     pub fn find(component: &Component) -> Result<Self, Vec<String>> {
         let mut missing = Vec::new();
         let mut index = |interface: &str, function: &str| {
@@ -118,8 +120,8 @@ impl Exports {
         })
     }
 
-    /// Look all of them up in an instance; the error names those of another type. What comes back needs not compare the
-    /// types again, in whatever instance of the component.
+    /// Checks the types of all exports in an instance. The error lists exports with another type. The returned exports
+    /// need no further type checks in any instance of the component.
     pub fn check_types(&mut self, instance: &Instance, mut store: impl AsContextMut) -> Result<Exports, Vec<String>> {
         let checks = [
             ("manifest", "declare", self.declare.of(instance, &mut store).is_ok()),

@@ -1,6 +1,6 @@
-//! Calls into a component: one instance a call, or one for many.
+//! Calls a component, with one instance per call or one for many calls.
 
-use super::exports::{Asked, Exports, Pick};
+use super::exports::{Exports, Pick, QueryResult};
 use super::samples::{self, Samples};
 use super::state::HostState;
 use super::stop::run_error;
@@ -15,10 +15,10 @@ use std::sync::Arc;
 use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower};
 use wasmtime::{Engine, Store};
 
-/// A reused instance with more linear memory than this is given up after the call: its allocator gives nothing back.
+/// A reused instance with more linear memory than this is dropped after the call: its allocator never frees memory.
 const REUSED_MEMORY_BYTES_MAX: usize = 16 << 20;
 
-/// How long an instance lives.
+/// The lifetime of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
     /// One instance for many calls, replaced after a trap or when its memory has grown large.
@@ -32,18 +32,18 @@ pub enum Mode {
 pub struct WasmRunner {
     loaded: LoadedComponent,
     mode: Mode,
-    live: Option<Live>,
+    live: Option<LiveInstance>,
     host_calls: u64,
 }
 
-/// An instance and what belongs to it.
-struct Live {
+/// A live instance with its store and exports.
+struct LiveInstance {
     store: Store<HostState>,
     instance: Instance,
     exports: Exports,
 }
 
-impl Live {
+impl LiveInstance {
     fn new(
         engine: &Engine,
         pre: &InstancePre<HostState>,
@@ -59,10 +59,10 @@ impl Live {
         store.set_hostcall_fuel(limits.crossing_bytes);
         arm(&mut store, limits)?;
         let instance = pre.instantiate(&mut store)?;
-        Ok(Live { store, instance, exports: exports.clone() })
+        Ok(LiveInstance { store, instance, exports: exports.clone() })
     }
 
-    /// Call an export.
+    /// Calls an export.
     fn call<P, R>(&mut self, limits: &CallLimits, export: Pick<P, R>, params: P) -> wasmtime::Result<(R, Used)>
     where
         P: ComponentNamedList + Lower + 'static,
@@ -80,18 +80,18 @@ impl Live {
     }
 }
 
-/// Give the next call its fuel and its time.
+/// Sets fuel and deadline of the next call.
 fn arm(store: &mut Store<HostState>, limits: &CallLimits) -> wasmtime::Result<()> {
     if let Some(fuel) = limits.fuel {
         store.set_fuel(fuel)?;
     }
-    // One more, since the first tick may come at once.
+    // One more tick, since the first may occur immediately.
     let ticks = u128::from(limits.deadline_ms).div_ceil(TICK.as_millis()) + 1;
     store.set_epoch_deadline(ticks as u64);
     Ok(())
 }
 
-/// Ask a component what it declares and whether its exports have the right types.
+/// Reads the declarations of a component and checks the types of its exports.
 pub(super) fn declare(
     engine: &Engine,
     pre: &InstancePre<HostState>,
@@ -99,7 +99,7 @@ pub(super) fn declare(
     limits: &CallLimits,
 ) -> Result<(Declarations, Exports), LoadError> {
     let failed = |error: wasmtime::Error| LoadError::Declare(run_error(&error, limits));
-    let mut live = Live::new(engine, pre, exports, limits, None).map_err(failed)?;
+    let mut live = LiveInstance::new(engine, pre, exports, limits, None).map_err(failed)?;
     let checked = live.exports.check_types(&live.instance, &mut live.store);
     let checked = checked.map_err(|exports| LoadError::MissingExports { exports })?;
     let ((declarations,), _) = live.call(limits, |exports| &mut exports.declare, ()).map_err(failed)?;
@@ -111,17 +111,17 @@ impl WasmRunner {
         WasmRunner { loaded, mode, live: None, host_calls: 0 }
     }
 
-    /// How long its instances live.
+    /// Returns the lifetime of its instances.
     pub fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Host calls that the last call made.
+    /// Returns the number of host calls of the last call.
     pub fn host_calls(&self) -> u64 {
         self.host_calls
     }
 
-    /// Call an export.
+    /// Calls an export.
     fn run<P, R>(&mut self, imports: &SharedImports, export: Pick<P, R>, params: P) -> Ran<R>
     where
         P: ComponentNamedList + Lower + 'static,
@@ -131,31 +131,31 @@ impl WasmRunner {
         let limits = &shared.limits;
         let mut live = match self.live.take().filter(|_| self.mode == Mode::Reused) {
             Some(live) => live,
-            None => Live::new(&shared.engine, &shared.pre, &shared.exports, limits, shared.samples.as_ref())
+            None => LiveInstance::new(&shared.engine, &shared.pre, &shared.exports, limits, shared.samples.as_ref())
                 .map_err(|error| run_error(&error, limits))?,
         };
         live.store.data_mut().begin(Arc::clone(imports));
         let answer = live.call(limits, export, params);
         live.store.data_mut().end();
         self.host_calls = live.store.data().calls();
-        // After a trap an instance is in no known state.
+        // After a trap the state of an instance is unknown.
         if self.mode == Mode::Reused && answer.is_ok() && live.store.data().memory_bytes() <= REUSED_MEMORY_BYTES_MAX {
             self.live = Some(live);
         }
         answer.map_err(|error| run_error(&error, limits))
     }
 
-    /// Call an export that answers or says why not, and check what it says.
+    /// Calls a query export and checks its result.
     fn run_question<P, W, T>(
         &mut self,
         imports: &SharedImports,
-        export: Pick<P, Asked<W>>,
+        export: Pick<P, QueryResult<W>>,
         params: P,
         check: fn(&T) -> Result<(), RunError>,
     ) -> Ran<Result<T, Problem>>
     where
         P: ComponentNamedList + Lower + 'static,
-        Asked<W>: ComponentNamedList + Lift + 'static,
+        QueryResult<W>: ComponentNamedList + Lift + 'static,
         W: Cross<T>,
     {
         let ((answer,), used) = self.run(imports, export, params)?;
@@ -168,7 +168,7 @@ impl WasmRunner {
     }
 }
 
-/// What only the limit of the crossing bounds: lists of rows for a reader.
+/// Accepts a list of rows, which is limited only by the size of passed values.
 fn unchecked<T>(_: &T) -> Result<(), RunError> {
     Ok(())
 }

@@ -1,39 +1,39 @@
-//! Where a component's time goes: its stack, looked at again and again while it runs.
+//! Samples a component's stack while it runs, for profiles.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
-/// How often a stack is looked at; a sleeping thread takes longer than this to wake.
+/// Period of the samples; a sleeping thread takes longer than this to wake.
 pub(super) const EVERY: Duration = Duration::from_micros(50);
 
-/// Stacks that were seen, with how often.
+/// The sampled stacks and their counts.
 ///
-/// A stack is seen where a function or a loop begins: code without either is counted for the next function that is called.
-/// What was inlined has no name of its own.
+/// Samples are taken where a function or a loop begins: other code counts for the next called function. Inlined
+/// functions do not appear.
 #[derive(Debug, Default)]
-pub struct Samples(Mutex<Seen>);
+pub struct Samples(Mutex<Sampled>);
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Sampled {
     heading: Option<String>,
     stacks: BTreeMap<Vec<String>, u64>,
 }
 
 impl Samples {
-    /// The stacks, outermost function first, as the compiler names them, with how often each was seen. Before the functions
-    /// stands the heading under which a stack was seen, if there was one.
+    /// Returns the stacks with their counts, outermost function first, with the compiler's names. The first element is
+    /// the heading of the sample, if there was one.
     pub fn stacks(&self) -> BTreeMap<Vec<String>, u64> {
-        self.seen().stacks.clone()
+        self.sampled().stacks.clone()
     }
 
-    /// From here on stacks are seen under this heading, or under none: what the component is asked for, for example.
+    /// Sets the heading of further samples, for example the name of the called export.
     pub fn set_heading(&self, heading: Option<String>) {
-        self.seen().heading = heading;
+        self.sampled().heading = heading;
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn sampled(&self) -> MutexGuard<'_, Sampled> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -42,14 +42,14 @@ impl Samples {
             Some(name) => name.to_owned(),
             None => format!("function {}", frame.func_index()),
         };
-        let mut seen = self.seen();
+        let mut sampled = self.sampled();
         let functions = backtrace.frames().iter().rev().map(name);
-        let stack: Vec<String> = seen.heading.iter().cloned().chain(functions).collect();
-        *seen.stacks.entry(stack).or_default() += 1;
+        let stack: Vec<String> = sampled.heading.iter().cloned().chain(functions).collect();
+        *sampled.stacks.entry(stack).or_default() += 1;
     }
 }
 
-/// Look at the stack at each tick of the engine's epoch, instead of stopping what runs too long.
+/// Samples the stack at each tick of the engine's epoch, instead of enforcing a deadline.
 pub(super) fn watch<T: 'static>(store: &mut Store<T>, samples: std::sync::Arc<Samples>) {
     store.epoch_deadline_callback(move |context| {
         samples.add(&WasmBacktrace::force_capture(context));

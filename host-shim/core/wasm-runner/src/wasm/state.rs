@@ -1,4 +1,4 @@
-//! What the host keeps beside an instance: the imports of the running call, and what the call used.
+//! The host's state of an instance: the imports of the running call, and the resources that it used.
 
 use super::CallLimits;
 use super::stop::Stop;
@@ -8,10 +8,10 @@ use extension_contract::Imports;
 use std::sync::PoisonError;
 use wasmtime::ResourceLimiter;
 
-/// Most elements of a component's tables; one that uses function pointers has some hundreds.
+/// Most elements of a component's tables. A component with function pointers has some hundreds.
 const TABLE_ELEMENTS_MAX: usize = 20_000;
 
-/// The host's side of one instance.
+/// The host's state of one instance.
 pub(super) struct HostState {
     /// The imports of the running call; none between calls and in `manifest.declare`.
     imports: Option<SharedImports>,
@@ -36,29 +36,29 @@ impl HostState {
         }
     }
 
-    /// Begin a call.
+    /// Begins a call.
     pub fn begin(&mut self, imports: SharedImports) {
         self.imports = Some(imports);
         self.calls = 0;
         self.crossed_bytes = 0;
     }
 
-    /// End a call.
+    /// Ends a call.
     pub fn end(&mut self) {
         self.imports = None;
     }
 
-    /// Host calls of the call that runs or ran last.
+    /// Returns the number of host calls of the running or last call.
     pub fn calls(&self) -> u64 {
         self.calls
     }
 
-    /// Linear memory that the instance has grown to.
+    /// Returns the size of the instance's linear memory in bytes.
     pub fn memory_bytes(&self) -> usize {
         self.memory_bytes
     }
 
-    /// Answer an import that brought about `bytes`.
+    /// Runs an import whose arguments have about `bytes` bytes.
     pub fn import<T: Cross<U>, U>(
         &mut self,
         bytes: usize,
@@ -79,7 +79,7 @@ impl HostState {
 }
 
 impl ResourceLimiter for HostState {
-    // An error traps at once. A guest that is told "no" instead would abort with a trap that says nothing.
+    // An error traps immediately. With `Ok(false)` the guest would abort with an uninformative trap.
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         if desired > self.memory_bytes_max {
             return Err(Stop::OutOfMemory { limit: self.memory_bytes_max }.into());

@@ -1,17 +1,17 @@
-//! Why a component was stopped, told apart.
+//! Classifies the reasons why a call of a component failed.
 
 use super::CallLimits;
 use crate::runner::RunError;
 use wasmtime::Trap;
 
-/// Why the host stopped a component in the middle of an import or a growth. It travels as the cause of the trap.
+/// The reason why the host stopped a component during an import or a growth of memory. It is the cause of the trap.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Stop {
-    #[error("an import was called where there is nothing to ask: in `manifest.declare` or at the start")]
+    #[error("an import was called outside of a call: in `manifest.declare` or at the start")]
     NoImports,
     #[error("more than {limit} host calls")]
     TooManyHostCalls { limit: u64 },
-    #[error("the host calls of one call brought more than {limit} bytes")]
+    #[error("the host calls of one call passed more than {limit} bytes")]
     TooManyBytes { limit: usize },
     #[error("memory beyond {limit} bytes")]
     OutOfMemory { limit: usize },
@@ -19,11 +19,11 @@ pub(super) enum Stop {
     TableTooLarge { limit: usize },
 }
 
-/// What wasmtime says when a value that a component passes is beyond `Store::set_hostcall_fuel`. The error has no
-/// public type; a test passes such a value, so a new wording would not go unnoticed.
+/// Wasmtime's error text for a passed value beyond `Store::set_hostcall_fuel`. The error has no public type; a test
+/// passes such a value and would detect a changed text.
 const CROSSING_LIMIT_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
 
-/// What a failed call ran into.
+/// Returns the error of a failed call.
 pub(super) fn run_error(error: &wasmtime::Error, limits: &CallLimits) -> RunError {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return match stop {

@@ -1,28 +1,28 @@
-//! Which rows refer to what: the table `refs`, kept beside every write of a row.
+//! The table `refs`, an index of rows by their references, updated with every write of a row.
 //!
-//! Rows are found by the rows that they refer to and by names. What of the catalog they refer to stands in the row
-//! alone, since nobody asks which rows do.
+//! It has references to rows and names. References to the catalog are only in the row itself, since no query looks for
+//! their referrers.
 
 use super::super::text;
 use super::table::Table;
 use extension_contract::RowKey;
 use rusqlite::{Connection, Error, OptionalExtension, params};
 
-/// What a row refers to before it is written: the text of its column `refs`, none of a row that is not shown or not there.
-pub(super) struct Before(Option<String>);
+/// The references of a row before a write: the text of its column `refs`; none if the row is missing or soft-deleted.
+pub(super) struct OldReferences(Option<String>);
 
-impl Before {
-    /// As the row stands.
-    pub(super) fn of(connection: &Connection, scope: i64, key: &RowKey) -> Result<Before, Error> {
+impl OldReferences {
+    /// Reads the references of a row.
+    pub(super) fn of(connection: &Connection, scope: i64, key: &RowKey) -> Result<OldReferences, Error> {
         let (table, collection) = Table::of(key);
         let found = connection
             .prepare_cached(&table.references)?
             .query_row(params![scope, collection, key.id()], |row| row.get(0))
             .optional()?;
-        Ok(Before(found.flatten()))
+        Ok(OldReferences(found.flatten()))
     }
 
-    /// Let the row be found by what it refers to `now`.
+    /// Replaces the index entries of the row with those of the references `now`.
     pub(super) fn replace(
         &self,
         connection: &Connection,

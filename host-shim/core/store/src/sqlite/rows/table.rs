@@ -1,28 +1,28 @@
-//! The tables of rows and their statements, which are made from the names of the columns.
+//! The tables of rows and their statements, which are generated from the column names.
 
 use extension_contract::{RecordKey, RowKey};
 use std::sync::LazyLock;
 
-/// What makes one table.
-struct Shape {
+/// The columns of one table.
+struct TableColumns {
     name: &'static str,
-    /// Columns of the key below the scope; the last one is the id.
+    /// TableColumns of the key below the scope; the last one is the id.
     key: &'static [&'static str],
-    /// Columns of what is kept, in the order in which `values` reads and writes them.
+    /// TableColumns of the content, in the order in which `values` reads and writes them.
     values: &'static [&'static str],
-    /// Condition of the rows that a listing shows.
+    /// Condition for rows in listings.
     shown: &'static str,
 }
 
-/// Place of a kind in [`TABLES`]; it stands in the first column of every answer.
+/// Index of a kind in [`TABLES`]; it is the first column of every result.
 pub(super) const PRODUCT: usize = 0;
 pub(super) const PRICE: usize = 1;
 pub(super) const PURCHASE: usize = 2;
 pub(super) const SUBSCRIPTION: usize = 3;
 pub(super) const RECORD: usize = 4;
 
-static SHAPES: [Shape; 5] = [
-    Shape {
+static TABLE_COLUMNS: [TableColumns; 5] = [
+    TableColumns {
         name: "products",
         key: &["id"],
         values: &[
@@ -41,7 +41,7 @@ static SHAPES: [Shape; 5] = [
         ],
         shown: " AND deleted = 0",
     },
-    Shape {
+    TableColumns {
         name: "prices",
         key: &["id"],
         values: &[
@@ -58,7 +58,7 @@ static SHAPES: [Shape; 5] = [
         ],
         shown: "",
     },
-    Shape {
+    TableColumns {
         name: "purchases",
         key: &["id"],
         values: &[
@@ -81,7 +81,7 @@ static SHAPES: [Shape; 5] = [
         ],
         shown: "",
     },
-    Shape {
+    TableColumns {
         name: "subscriptions",
         key: &["id"],
         values: &[
@@ -100,33 +100,33 @@ static SHAPES: [Shape; 5] = [
         ],
         shown: "",
     },
-    Shape { name: "records", key: &["collection", "id"], values: &["value", "version"], shown: "" },
+    TableColumns { name: "records", key: &["collection", "id"], values: &["value", "version"], shown: "" },
 ];
 
-/// Columns before those of a row: kind, data version and references.
+/// Number of columns before those of the row: kind, data version and references.
 pub(super) const BEFORE: usize = 3;
 
-/// The statements of one table. `?1` is the scope and `?2` the collection, null but for records.
+/// The statements of one table. `?1` is the scope and `?2` the collection, null except for records.
 pub(super) struct Table {
-    /// The row of the id `?3`.
+    /// Returns the row with the id `?3`.
     pub(super) one: String,
-    /// Ids from `?3` to before `?4`, at most `?5`.
+    /// Returns ids from `?3` to before `?4`, at most `?5`.
     pub(super) ascending: String,
     pub(super) descending: String,
-    /// The same in ascending order, with soft-deleted rows.
+    /// As `ascending`, with soft-deleted rows.
     pub(super) all: String,
-    /// The first fingerprint that rows have, from `?3` on.
+    /// Returns the first fingerprint from `?3` on.
     pub(super) next_fingerprint: String,
-    /// When rows of the fingerprint `?3` were written, and their ids, least recent first, at most `?4`.
+    /// Returns write revisions and ids of rows with the fingerprint `?3`, least recent first, at most `?4`.
     pub(super) of_fingerprint: String,
-    /// What the row of the id `?3` refers to, null if it is not shown.
+    /// Returns the references of the row with the id `?3`, null if it is soft-deleted.
     pub(super) references: String,
     /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision and references.
     pub(super) put: String,
 }
 
 impl Table {
-    /// The table of a row, and the collection if it is a record.
+    /// Returns the table of a row, and the collection of a record.
     pub(super) fn of(key: &RowKey) -> (&'static Table, Option<&str>) {
         let (table, collection) = match key {
             RowKey::Product(_) => (PRODUCT, None),
@@ -142,58 +142,59 @@ impl Table {
 /// The statements of every table.
 pub(super) static TABLES: LazyLock<[Table; 5]> = LazyLock::new(|| {
     let mut kinds = 0..;
-    SHAPES.each_ref().map(|shape| shape.statements(kinds.next().unwrap_or_default()))
+    TABLE_COLUMNS.each_ref().map(|table| table.statements(kinds.next().unwrap_or_default()))
 });
 
-/// The live rows of the scope `?1` in one read, kind by kind.
+/// Returns the live rows of the scope `?1`, kind by kind.
 pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
-    let columns = |shape: &Shape| shape.key.len() + shape.values.len();
-    let most = SHAPES.iter().map(columns).max().unwrap_or_default();
-    let arm = |(kind, shape): (usize, &Shape)| {
-        let (name, shown) = (shape.name, shape.shown);
-        let filled = ", NULL".repeat(most - columns(shape));
+    let columns = |table: &TableColumns| table.key.len() + table.values.len();
+    let most = TABLE_COLUMNS.iter().map(columns).max().unwrap_or_default();
+    let arm = |(kind, table): (usize, &TableColumns)| {
+        let (name, shown) = (table.name, table.shown);
+        let filled = ", NULL".repeat(most - columns(table));
         format!(
             "{}{filled} FROM {name} INDEXED BY {name}_live WHERE scope = ?1 AND live = 1{shown}",
-            shape.select(kind)
+            table.select(kind)
         )
     };
-    SHAPES.iter().enumerate().map(arm).collect::<Vec<_>>().join(" UNION ALL ")
+    TABLE_COLUMNS.iter().enumerate().map(arm).collect::<Vec<_>>().join(" UNION ALL ")
 });
 
-/// Products of the catalog `?1` from the id `?2` on that are not deleted, of the type `?3` or all, at most `?4`.
+/// Returns products of the catalog `?1` from the id `?2` on that are not deleted, of the type `?3` or all, at most
+/// `?4`.
 pub(super) static PRODUCTS: LazyLock<String> = LazyLock::new(|| {
-    let Shape { name, shown, .. } = SHAPES[PRODUCT];
-    let select = SHAPES[PRODUCT].select(PRODUCT);
+    let TableColumns { name, shown, .. } = TABLE_COLUMNS[PRODUCT];
+    let select = TABLE_COLUMNS[PRODUCT].select(PRODUCT);
     format!(
         "{select} FROM {name} WHERE scope = ?1 AND id >= ?2{shown} AND (?3 IS NULL OR product_type = ?3) \
          ORDER BY id LIMIT ?4"
     )
 });
 
-impl Shape {
+impl TableColumns {
     fn select(&self, kind: usize) -> String {
         let columns: Vec<&str> = self.key.iter().chain(self.values).copied().collect();
         format!("SELECT {kind}, data_version, refs, {}", columns.join(", "))
     }
 
     fn statements(&self, kind: usize) -> Table {
-        let Shape { name, shown, .. } = self;
+        let TableColumns { name, shown, .. } = self;
         let select = self.select(kind);
         let of_kind = if kind == RECORD { "scope = ?1 AND collection = ?2" } else { "scope = ?1 AND ?2 IS NULL" };
         let range = |shown: &str, order: &str| {
             format!("{select} FROM {name} WHERE {of_kind}{shown} AND id >= ?3 AND id < ?4 ORDER BY id{order} LIMIT ?5")
         };
-        let bearing = format!("INDEXED BY {name}_by_fingerprint WHERE {of_kind}{shown} AND fingerprint IS NOT NULL");
+        let indexed = format!("INDEXED BY {name}_by_fingerprint WHERE {of_kind}{shown} AND fingerprint IS NOT NULL");
         Table {
             one: format!("{select} FROM {name} WHERE {of_kind} AND id = ?3"),
             ascending: range(shown, ""),
             descending: range(shown, " DESC"),
             all: range("", ""),
             next_fingerprint: format!(
-                "SELECT fingerprint FROM {name} {bearing} AND fingerprint >= ?3 ORDER BY fingerprint LIMIT 1"
+                "SELECT fingerprint FROM {name} {indexed} AND fingerprint >= ?3 ORDER BY fingerprint LIMIT 1"
             ),
             of_fingerprint: format!(
-                "SELECT written, id FROM {name} {bearing} AND fingerprint = ?3 ORDER BY written, id LIMIT ?4"
+                "SELECT written, id FROM {name} {indexed} AND fingerprint = ?3 ORDER BY written, id LIMIT ?4"
             ),
             references: format!("SELECT iif(true{shown}, refs, NULL) FROM {name} WHERE {of_kind} AND id = ?3"),
             put: self.put(),
@@ -201,8 +202,8 @@ impl Shape {
     }
 
     fn put(&self) -> String {
-        let said = ["data_version", "live", "fingerprint", "written", "refs"];
-        let changed: Vec<&str> = self.values.iter().copied().chain(said).collect();
+        let metadata = ["data_version", "live", "fingerprint", "written", "refs"];
+        let changed: Vec<&str> = self.values.iter().copied().chain(metadata).collect();
         let key: Vec<&str> = std::iter::once("scope").chain(self.key.iter().copied()).collect();
         let marks: Vec<String> = (1..=key.len() + changed.len()).map(|number| format!("?{number}")).collect();
         let set: Vec<String> = changed.iter().map(|column| format!("{column} = excluded.{column}")).collect();

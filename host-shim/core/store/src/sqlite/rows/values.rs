@@ -1,4 +1,4 @@
-//! A row as the values of its columns: each kind is written by `columns` and read by `read`, in one order.
+//! Conversions between rows and column values. `columns` and `read` use the same order of columns.
 
 use super::super::text;
 use super::table::{BEFORE, PRICE, PRODUCT, PURCHASE, RECORD, SUBSCRIPTION};
@@ -9,7 +9,7 @@ use extension_contract::{
 use rusqlite::types::{ToSqlOutput, Value};
 use rusqlite::{Error, Row, ToSql};
 
-/// The row in an answer of one of the tables' statements.
+/// Reads a row from the result of a table's statement.
 pub(super) fn read(row: &Row<'_>, owner: &Account) -> Result<Stored, Error> {
     match row.get(0)? {
         PRODUCT => read_product(row, owner).map(Stored::Product),
@@ -105,7 +105,7 @@ fn read_subscription(row: &Row<'_>) -> Result<Subscription, Error> {
     })
 }
 
-/// The values of a row's columns, key first, and the table that they are of.
+/// Returns the table of a row and the values of its columns, key first.
 pub(super) fn columns(row: &Stored) -> Result<(usize, Vec<ToSqlOutput<'_>>), Error> {
     let mut columns = Columns(Vec::with_capacity(24));
     let kind = match row {

@@ -1,7 +1,7 @@
-//! What is gone once an account was erased, and what stays.
+//! Cases of erasure: which data of an account is removed, and which stays.
 
 use super::Open;
-use crate::changes::{Applied, Changes, NewInbox, Standing};
+use crate::changes::{Applied, Changes, InboxProgress, NewInbox};
 use crate::rows::{EffectRow, EffectState, InboxRow, InboxState, Provenance, Run};
 use crate::scope::Scope;
 use crate::state::{NotState, state_hash};
@@ -13,7 +13,7 @@ use extension_contract::{
 };
 use std::sync::Arc;
 
-/// A text that somebody wrote.
+/// A personal text that must disappear.
 const CANARY: &str = "Ann Canary";
 const DONE: Result<Applied, extension_contract::StoreError> = Ok(Applied::Done { seq: None });
 
@@ -54,7 +54,7 @@ fn usage(attributes: Vec<(String, String)>) -> Payload {
     Payload::Usage(vec![Usage { id: "u1".into(), meter: "tokens".into(), quantity: -5, at: 7, attributes }])
 }
 
-/// Each kind of payload with a canary in every text, and what is to be left of it.
+/// Returns each kind of payload with a canary in every text, and its expected form after the erasure.
 fn payloads() -> Vec<(Payload, Payload)> {
     let none = || "{}".to_owned();
     vec![
@@ -87,11 +87,11 @@ fn refused(message: &str) -> Outcome {
     Outcome::Rejected(Refusal::Invalid(vec![error]))
 }
 
-fn accept(store: &mut dyn Store, id: &str, payload: Payload, standing: Standing) -> u64 {
+fn accept(store: &mut dyn Store, id: &str, payload: Payload, progress: InboxProgress) -> u64 {
     let mut new = samples::new_event(id);
     Arc::make_mut(&mut new.event).payload = payload;
-    let standing = Standing { account: standing.account.or(Some(account())), ..standing };
-    let new = NewInbox { raw: Arc::new(format!("raw of {CANARY}").into_bytes()), standing, ..new };
+    let progress = InboxProgress { account: progress.account.or(Some(account())), ..progress };
+    let new = NewInbox { raw: Arc::new(format!("raw of {CANARY}").into_bytes()), progress, ..new };
     match store.apply(&samples::accepted(new)).expect("applied") {
         Applied::Done { seq: Some(seq) } => seq,
         other => panic!("not accepted: {other:?}"),
@@ -99,7 +99,7 @@ fn accept(store: &mut dyn Store, id: &str, payload: Payload, standing: Standing)
 }
 
 fn done(store: &mut dyn Store, id: &str, payload: Payload) -> u64 {
-    accept(store, id, payload, samples::standing(InboxState::Done))
+    accept(store, id, payload, samples::progress(InboxState::Done))
 }
 
 fn ask(store: &mut dyn Store, scope: &Scope, key: &str, state: EffectState) {
@@ -118,7 +118,7 @@ fn inbox(store: &dyn Store) -> Vec<InboxRow> {
     store.inbox_after(0, usize::MAX).expect("read")
 }
 
-/// Texts go from events of every kind, from runs and from effects; what an auditor counts stays, and so do rows.
+/// Texts are erased from events of every kind, runs and effects. Ids, amounts, times and rows stay.
 pub fn an_erased_account_keeps_ids_amounts_and_times(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -126,15 +126,15 @@ pub fn an_erased_account_keeps_ids_amounts_and_times(open: Open<'_>) {
         done(&mut *store, &format!("evt_{at}"), payload);
     }
     let failed = Some("no row for Ann Canary".to_owned());
-    let waits = samples::standing(InboxState::Pending { not_before: 9 });
-    let trapped = Standing { run: Some(run(None, failed.as_deref())), ..waits };
+    let waits = samples::progress(InboxState::Pending { not_before: 9 });
+    let trapped = InboxProgress { run: Some(run(None, failed.as_deref())), ..waits };
     let dead = accept(&mut *store, "evt_dead", Payload::Command(json()), trapped.clone());
-    let trapped = Standing { state: InboxState::Dead, failures: 5, error: failed, ..trapped };
+    let trapped = InboxProgress { state: InboxState::Dead, failures: 5, error: failed, ..trapped };
     let inbox_of_dead = Some(samples::moved(dead, trapped));
     assert_eq!(store.apply(&Changes { inbox: inbox_of_dead, ..Changes::default() }), DONE);
     let outcome = refused("expected a name, not Ann Canary");
-    let rejected = Standing { outcome: Some(outcome.clone()), ..samples::standing(InboxState::Done) };
-    let rejected = Standing { run: Some(run(Some(outcome), None)), ..rejected };
+    let rejected = InboxProgress { outcome: Some(outcome.clone()), ..samples::progress(InboxState::Done) };
+    let rejected = InboxProgress { run: Some(run(Some(outcome), None)), ..rejected };
     let rejected = accept(&mut *store, "evt_no", Payload::Command(json()), rejected);
     ask(&mut *store, &scope, "ended", EffectState::Finished);
     ask(&mut *store, &scope, "cancelled", EffectState::Cancelled);
@@ -169,7 +169,7 @@ pub fn an_erased_account_keeps_ids_amounts_and_times(open: Open<'_>) {
         (expected.effect.payload, expected.effect.context) = ("{}".into(), "{}".into());
         assert_eq!(after, expected);
     }
-    assert_eq!(effects(&*store)[2].state, EffectState::Finished, "what ends with the erasure is erased as well");
+    assert_eq!(effects(&*store)[2].state, EffectState::Finished, "an effect that ends in the same change is erased");
     let [of_dead, of_rejected] = runs;
     let erased = |run: &Run| Run {
         error: run.error.as_ref().map(|_| String::new()),
@@ -181,16 +181,16 @@ pub fn an_erased_account_keeps_ids_amounts_and_times(open: Open<'_>) {
     assert_eq!(store.runs(dead).expect("read"), of_dead.iter().map(erased).collect::<Vec<_>>());
     assert_eq!(store.runs(rejected).expect("read"), of_rejected.iter().map(erased).collect::<Vec<_>>());
 
-    assert_eq!(state_hash(&[&*store], &NotState::default()).expect("hashed"), state, "rows are the extension's");
+    assert_eq!(state_hash(&[&*store], &NotState::default()).expect("hashed"), state, "rows stay");
     assert_eq!(store.revision(&scope), Ok(1));
     let dead_row = store.dead(&samples::partition(), 0, 9).expect("read").remove(0);
     assert_eq!((dead_row.seq, dead_row.failures, dead_row.erased), (dead, 5, true));
     let again = samples::accepted(samples::new_event("evt_0"));
-    assert_eq!(store.apply(&again), Ok(Applied::Conflict), "the event is known by its id");
+    assert_eq!(store.apply(&again), Ok(Applied::Conflict), "the event is still known by its id");
 }
 
-/// What waits is decided or carried out yet; a later erasure takes it. Nobody else's texts go.
-pub fn an_erasure_leaves_what_is_not_through_and_other_accounts(open: Open<'_>) {
+/// Unfinished events and open effects stay until a later erasure. Other accounts stay.
+pub fn an_erasure_keeps_unfinished_events_and_other_accounts(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let payload = || Payload::Command(json());
@@ -200,21 +200,21 @@ pub fn an_erasure_leaves_what_is_not_through_and_other_accounts(open: Open<'_>) 
         InboxState::Deferred { since: 1000 },
     ];
     for (at, state) in waiting.into_iter().enumerate() {
-        let standing = Standing { waits_for: vec!["claim:k".into()], ..samples::standing(state) };
-        accept(&mut *store, &format!("waits_{at}"), payload(), standing);
+        let progress = InboxProgress { waits_for: vec!["claim:k".into()], ..samples::progress(state) };
+        accept(&mut *store, &format!("waits_{at}"), payload(), progress);
     }
     let of_other = Some(samples::scope("user:B").account);
-    let other = Standing { account: of_other, ..samples::standing(InboxState::Done) };
+    let other = InboxProgress { account: of_other, ..samples::progress(InboxState::Done) };
     accept(&mut *store, "other", payload(), other);
     let mut live = samples::new_event("live");
     live.livemode = true;
     Arc::make_mut(&mut live.event).payload = payload();
-    live.standing = Standing { account: Some(account()), ..samples::standing(InboxState::Done) };
+    live.progress = InboxProgress { account: Some(account()), ..samples::progress(InboxState::Done) };
     store.apply(&samples::accepted(live.clone())).expect("applied");
     let mut bakery = NewInbox { livemode: false, ..live };
     Arc::make_mut(&mut bakery.event).business = "bakery".into();
     store.apply(&samples::accepted(bakery)).expect("applied");
-    let of_nobody = accept(&mut *store, "nobody", payload(), samples::standing(InboxState::Done));
+    let of_nobody = accept(&mut *store, "nobody", payload(), samples::progress(InboxState::Done));
     ask(&mut *store, &scope, "queued", EffectState::Queued);
     ask(&mut *store, &scope, "running", EffectState::Running);
     ask(&mut *store, &samples::scope("user:B"), "ended", EffectState::Finished);
@@ -223,7 +223,7 @@ pub fn an_erasure_leaves_what_is_not_through_and_other_accounts(open: Open<'_>) 
     let (before, open_before) = (inbox(&*store), store.effects_open(&samples::partition(), None).expect("read"));
     assert_eq!(store.apply(&erase(&scope)), DONE);
     let after = inbox(&*store);
-    assert_eq!((after[6].seq, after[6].erased), (of_nobody, true), "the one of the account that is through");
+    assert_eq!((after[6].seq, after[6].erased), (of_nobody, true), "the ended event of the account");
     assert_eq!(after[..6], before[..6]);
     assert_eq!(store.effects_open(&samples::partition(), None), Ok(open_before));
     for other in [samples::scope("user:B"), Scope { livemode: true, ..scope.clone() }] {
@@ -233,7 +233,7 @@ pub fn an_erasure_leaves_what_is_not_through_and_other_accounts(open: Open<'_>) 
     assert_eq!(store.woken_by(&["claim:k".into()]), Ok(vec![2, 3]));
 
     for seq in 1..=3 {
-        let inbox = Some(samples::moved(seq, samples::standing(InboxState::Done)));
+        let inbox = Some(samples::moved(seq, samples::progress(InboxState::Done)));
         assert_eq!(store.apply(&Changes { inbox, ..Changes::default() }), DONE);
     }
     let mut changes = erase(&scope);
@@ -242,12 +242,12 @@ pub fn an_erasure_leaves_what_is_not_through_and_other_accounts(open: Open<'_>) 
     assert!(inbox(&*store)[..3].iter().all(|row| row.erased && row.event.payload == Payload::Command("{}".into())));
     assert!(store.effect(&scope, "running").expect("read")[0].erased);
     assert!(!store.effect(&scope, "queued").expect("read")[0].erased);
-    let nobodys = Changes { scope: None, ..erase(&scope) };
-    store.apply(&nobodys).expect_err("an erasure is of a scope");
+    let without_scope = Changes { scope: None, ..erase(&scope) };
+    store.apply(&without_scope).expect_err("an erasure needs a scope");
 }
 
-/// An erasure is undone with its group, and what a conflict refuses erases nothing.
-pub fn an_erasure_that_is_rolled_back_erased_nothing(open: Open<'_>) {
+/// A rollback or a conflict undoes an erasure.
+pub fn a_rolled_back_erasure_erases_nothing(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     for (at, (payload, _)) in payloads().into_iter().enumerate() {
@@ -271,6 +271,6 @@ pub fn an_erasure_that_is_rolled_back_erased_nothing(open: Open<'_>) {
     assert_eq!(store.apply(&changes), Ok(Applied::Conflict));
     let mut unknown = erase(&scope);
     unknown.effects = vec![samples::update("nothing", EffectState::Finished, 1, 2000)];
-    store.apply(&unknown).expect_err("no such effect");
+    store.apply(&unknown).expect_err("the effect does not exist");
     assert_eq!(all(&*store), before);
 }

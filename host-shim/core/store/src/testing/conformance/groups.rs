@@ -1,4 +1,4 @@
-//! Groups, savepoints, refusals and conditions.
+//! Cases of groups, refusals and conditions.
 
 use super::Open;
 use crate::changes::{Applied, Changes, EffectChange, Expected};
@@ -9,7 +9,7 @@ use extension_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError}
 
 const DONE: Result<Applied, StoreError> = Ok(Applied::Done { seq: None });
 
-/// Fill a change with a row of every kind.
+/// Returns changes with a row of every kind.
 fn one_of_each(n: u32) -> Changes {
     let scope = samples::scope("user:A");
     let mut changes = samples::changes(&scope, &format!("evt_{n}"));
@@ -36,7 +36,7 @@ fn claim(n: u32) -> String {
     format!("shop/test//subdomain:s{n}")
 }
 
-/// A group is visible to the store's own reads; a rollback throws all of it away.
+/// A group is visible to the store's own reads. A rollback discards all of it.
 pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -46,7 +46,7 @@ pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     store.apply(&samples::accepted(samples::new_event("evt_1"))).expect("applied");
     assert_eq!(store.event(&partition, "stripe", "evt_1").expect("read").expect("there").seq, 1);
     let mut changes = one_of_each(1);
-    changes.inbox = Some(samples::moved(1, samples::standing(InboxState::Done)));
+    changes.inbox = Some(samples::moved(1, samples::progress(InboxState::Done)));
     assert_eq!(store.apply(&changes), DONE);
     assert!(store.load(&scope, std::slice::from_ref(&product)).expect("read")[0].is_some());
     assert_eq!(store.open(&scope, &[], &[]).expect("read").rows.len(), 4);
@@ -72,7 +72,7 @@ pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     assert_eq!(store.scopes(), Ok(vec![scope]));
 }
 
-/// A change that a unique index refuses leaves nothing behind, and the changes around it stay.
+/// A change that a unique index refuses has no effect. Other changes of the group stay.
 pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -82,7 +82,7 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
     let before = state_hash(&[&*store], &NotState::default()).expect("hashed");
 
     let mut refused = one_of_each(2);
-    refused.inbox = Some(samples::moved(1, samples::standing(InboxState::Done)));
+    refused.inbox = Some(samples::moved(1, samples::progress(InboxState::Done)));
     refused.rows.push(samples::write(Row::Purchase(samples::purchase("pur_3", Some("cs_1")))));
     assert_eq!(store.apply(&refused), Err(StoreError::Taken("purchase.session".into())));
     assert_eq!(state_hash(&[&*store], &NotState::default()).expect("hashed"), before);
@@ -102,7 +102,7 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
 }
 
-/// One group at a time, and an end only for one that began.
+/// Only one group may be open, and only an open group may end.
 pub fn groups_do_not_nest(open: Open<'_>) {
     let mut store = open();
     assert!(matches!(store.commit(), Err(StoreError::Unavailable(_))));
@@ -116,7 +116,7 @@ pub fn groups_do_not_nest(open: Open<'_>) {
     assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(Some("evt_1".into())));
 }
 
-/// What a group changed of rows that were there is as before after a rollback, in every index.
+/// A rollback restores updated rows in every index.
 pub fn a_rollback_restores_every_index(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -124,7 +124,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
     let other = samples::scope("user:B");
     store.apply(&samples::accepted(samples::new_event("evt_1"))).expect("applied");
     let mut first = one_of_each(1);
-    let mut parked = samples::standing(InboxState::Parked { since: 1000 });
+    let mut parked = samples::progress(InboxState::Parked { since: 1000 });
     parked.waits_for = vec!["claim:k".into()];
     first.inbox = Some(samples::moved(1, parked));
     assert_eq!(store.apply(&first), DONE);
@@ -166,7 +166,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
         due_at: 5000,
         lease: Lease { number: 1, until: Some(6000), token: Some("t".into()) },
     });
-    second.inbox = Some(samples::moved(1, samples::standing(InboxState::Done)));
+    second.inbox = Some(samples::moved(1, samples::progress(InboxState::Done)));
     assert_eq!(store.apply(&second), DONE);
     assert_ne!(answers(&*store), before);
     assert_eq!(store.woken_by(&["claim:k".into()]), Ok(Vec::new()));
@@ -183,7 +183,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
     assert_eq!((store.newest_data_version(&scope), store.revision(&scope)), (Ok(Some(1)), Ok(1)));
 }
 
-/// Rows and revisions without a scope belong to nobody.
+/// Changes of rows and expected revisions without a scope are refused.
 pub fn changes_need_a_scope(open: Open<'_>) {
     let mut store = open();
     let mut changes = one_of_each(1);
@@ -195,8 +195,8 @@ pub fn changes_need_a_scope(open: Open<'_>) {
     assert_eq!(store.apply(&Changes::default()), DONE);
 }
 
-/// A key that is written twice, a row that is not the key's, and the end of what stays for ever.
-pub fn what_no_row_can_be_is_refused(open: Open<'_>) {
+/// Changes are refused that write a key twice, write a row of another key, or delete a row that is not a record.
+pub fn mismatched_rows_are_refused(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let product = samples::write(Row::Product(samples::product(&scope.account, "prod_1", "instance")));
@@ -217,8 +217,8 @@ pub fn what_no_row_can_be_is_refused(open: Open<'_>) {
     assert_eq!(store.scopes(), Ok(Vec::new()));
 }
 
-/// By one with each change that has rows, facts or claims; what becomes of effects and events is not the account's.
-pub fn a_revision_rises_with_what_an_account_decides(open: Open<'_>) {
+/// The revision rises by one with each change of rows, facts or claims, and not with effects or events.
+pub fn a_revision_rises_with_rows_facts_and_claims(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let of = |fill: &dyn Fn(&mut Changes)| {
@@ -246,7 +246,7 @@ pub fn a_revision_rises_with_what_an_account_decides(open: Open<'_>) {
     assert_eq!(store.revision(&samples::scope("user:B")), Ok(0));
 }
 
-/// The account's revision, the catalog's, a claim, and a new event: a conflict changes nothing, in a group or outside.
+/// A wrong account revision, catalog revision or claim, or a known event, is a conflict and changes nothing.
 pub fn a_conflict_changes_nothing(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -256,7 +256,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
     assert_eq!(store.apply(&catalog), DONE);
     assert_eq!(store.apply(&catalog), DONE);
     let mut known = samples::new_event("evt_known");
-    known.standing.state = InboxState::Done;
+    known.progress.state = InboxState::Done;
     assert_eq!(store.apply(&samples::accepted(known.clone())), Ok(Applied::Done { seq: Some(1) }));
 
     let held = Some(samples::claim(&scope.account));
@@ -288,7 +288,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         let mut changes = one_of_each(2);
         changes.inbox = samples::accepted(known.clone()).inbox;
         changes.expected = fresh.clone();
-        assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "the event is in");
+        assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "the event is known");
         assert_eq!(
             (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(0, 10)),
             before
@@ -302,5 +302,5 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
     changes.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
     changes.expected = fresh;
     assert_eq!(store.apply(&changes), Ok(Applied::Done { seq: Some(2) }));
-    assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "decided at a revision that is over");
+    assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "decided at an old revision");
 }

@@ -1,7 +1,7 @@
-//! The inbox: acceptance, standings, runs, parking and waking.
+//! Cases of the inbox: acceptance, progress, runs, parking and waking.
 
 use super::Open;
-use crate::changes::{Applied, Changes, NewInbox, Standing};
+use crate::changes::{Applied, Changes, InboxProgress, NewInbox};
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
 use crate::store::Store;
@@ -19,14 +19,14 @@ fn accept(store: &mut dyn Store, new: NewInbox) -> u64 {
     }
 }
 
-fn place(store: &mut dyn Store, seq: u64, standing: Standing) {
-    let inbox = Some(samples::moved(seq, standing));
+fn set_progress(store: &mut dyn Store, seq: u64, progress: InboxProgress) {
+    let inbox = Some(samples::moved(seq, progress));
     assert_eq!(store.apply(&Changes { inbox, ..Changes::default() }), Ok(Applied::Done { seq: None }));
 }
 
-fn waiting(state: InboxState, waits_for: &[&str]) -> Standing {
+fn waiting(state: InboxState, waits_for: &[&str]) -> InboxProgress {
     let waits_for = waits_for.iter().map(|key| (*key).to_owned()).collect();
-    Standing { waits_for, ..samples::standing(state) }
+    InboxProgress { waits_for, ..samples::progress(state) }
 }
 
 fn live() -> Partition {
@@ -55,11 +55,11 @@ fn seqs(rows: Stored<Vec<InboxRow>>) -> Vec<u64> {
     rows.expect("read").iter().map(|row| row.seq).collect()
 }
 
-/// The same business, mode, source and id is one event; the first one's row stays.
+/// Business, mode, source and id identify an event. The first row stays.
 pub fn an_event_is_accepted_once(open: Open<'_>) {
     let mut store = open();
     assert_eq!(accept(&mut *store, samples::new_event("evt_1")), 1);
-    place(&mut *store, 1, samples::standing(InboxState::Done));
+    set_progress(&mut *store, 1, samples::progress(InboxState::Done));
     let mut again = samples::new_event("evt_1");
     Arc::make_mut(&mut again.event).received_at = 2000;
     assert_eq!(store.apply(&samples::accepted(again)), Ok(Applied::Conflict));
@@ -80,8 +80,8 @@ pub fn an_event_is_accepted_once(open: Open<'_>) {
     assert_eq!(store.event(&live(), "api", "evt_1"), Ok(None));
 }
 
-/// Every kind of payload, every part of the envelope, and the raw bytes.
-pub fn every_payload_comes_back(open: Open<'_>) {
+/// Every kind of payload, every part of the envelope, and the raw bytes are stored.
+pub fn every_payload_is_read_as_it_was_written(open: Open<'_>) {
     let mut store = open();
     let account: Account = "organization:O".parse().expect("an account");
     let delivery = Delivery { sender: account.clone(), key: "k".into(), generation: 3, payload: "{\"a\": 1}".into() };
@@ -131,16 +131,16 @@ pub fn every_payload_comes_back(open: Open<'_>) {
     }
 }
 
-/// An event that runs at once is written once, in its final state, with its run.
-pub fn an_event_may_come_in_its_final_state(open: Open<'_>) {
+/// An event that runs immediately is written once, in its final state, with its run.
+pub fn an_event_may_be_inserted_in_its_final_state(open: Open<'_>) {
     let mut store = open();
     let run = Run { at: 1500, outcome: Some(Outcome::Applied), error: None, provenance: Some(provenance()) };
     let mut new = samples::new_event("evt_1");
-    new.standing = Standing {
+    new.progress = InboxProgress {
         account: Some(Account::User("A".into())),
         outcome: Some(Outcome::Applied),
         run: Some(run.clone()),
-        ..samples::standing(InboxState::Done)
+        ..samples::progress(InboxState::Done)
     };
     let scope = samples::scope("user:A");
     let mut changes = samples::changes(&scope, "evt_1");
@@ -155,29 +155,29 @@ pub fn an_event_may_come_in_its_final_state(open: Open<'_>) {
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
 
     let mut parked_at_once = samples::new_event("evt_2");
-    parked_at_once.standing = waiting(parked(1000), &["claim:k"]);
+    parked_at_once.progress = waiting(parked(1000), &["claim:k"]);
     assert_eq!(accept(&mut *store, parked_at_once), 2);
     assert_eq!(store.woken_by(&["claim:k".into()]), Ok(vec![2]));
     assert_eq!(store.parked_count(&samples::partition()), Ok(1));
 }
 
-/// Outcome and errors are what the last change said; an account is kept once it is known; every run stays.
-pub fn inbox_rows_keep_where_they_stand_and_every_run(open: Open<'_>) {
+/// A row has the outcome and error of its last change, keeps a known account, and keeps every run.
+pub fn inbox_rows_keep_their_progress_and_every_run(open: Open<'_>) {
     let mut store = open();
     accept(&mut *store, samples::new_event("evt_1"));
     assert_eq!(store.runs(1), Ok(Vec::new()));
     let rejected = Outcome::Rejected(Refusal::Malformed("/id".into()));
     let first = Run { at: 1000, outcome: None, error: Some("trap".into()), provenance: None };
     let second = Run { at: 2000, outcome: Some(rejected.clone()), error: None, provenance: Some(provenance()) };
-    place(
+    set_progress(
         &mut *store,
         1,
-        Standing {
+        InboxProgress {
             account: Some(Account::User("A".into())),
             failures: 1,
             error: Some("trap".into()),
             run: Some(first.clone()),
-            ..samples::standing(InboxState::Pending { not_before: 5000 })
+            ..samples::progress(InboxState::Pending { not_before: 5000 })
         },
     );
     let row = store.inbox(1).expect("read").expect("there");
@@ -187,10 +187,14 @@ pub fn inbox_rows_keep_where_they_stand_and_every_run(open: Open<'_>) {
         (InboxState::Pending { not_before: 5000 }, 1, Some("trap".into()))
     );
     assert_eq!((row.outcome, row.provenance), (None, None));
-    place(
+    set_progress(
         &mut *store,
         1,
-        Standing { outcome: Some(rejected.clone()), run: Some(second.clone()), ..samples::standing(InboxState::Done) },
+        InboxProgress {
+            outcome: Some(rejected.clone()),
+            run: Some(second.clone()),
+            ..samples::progress(InboxState::Done)
+        },
     );
     let row = store.inbox(1).expect("read").expect("there");
     assert_eq!(row.event.account, Some(Account::User("A".into())));
@@ -198,26 +202,26 @@ pub fn inbox_rows_keep_where_they_stand_and_every_run(open: Open<'_>) {
     assert_eq!((row.outcome, row.provenance), (Some(rejected), Some(provenance())));
     assert_eq!(store.runs(1), Ok(vec![first.clone(), second.clone()]));
 
-    // Without a run the host moves the row by itself: the outcome is its own, the provenance the last run's.
+    // Without a run the host itself sets the outcome; the provenance stays that of the last run.
     let ignored = Some(Outcome::Ignored(IgnoreReason::NotOurs));
-    place(&mut *store, 1, Standing { outcome: ignored.clone(), ..samples::standing(InboxState::Done) });
+    set_progress(&mut *store, 1, InboxProgress { outcome: ignored.clone(), ..samples::progress(InboxState::Done) });
     let row = store.inbox(1).expect("read").expect("there");
     assert_eq!((row.outcome, row.provenance), (ignored, Some(provenance())));
     for state in [InboxState::Dead, deferred(7), parked(8)] {
-        place(&mut *store, 1, samples::standing(state.clone()));
+        set_progress(&mut *store, 1, samples::progress(state.clone()));
         assert_eq!(store.inbox(1).expect("read").expect("there").state, state);
     }
     assert_eq!(store.runs(1), Ok(vec![first, second]));
     assert_eq!(store.runs(2), Ok(Vec::new()));
 }
 
-/// By number, not by time, among those that may be tried.
+/// Due pending rows are ordered by number, not by time.
 pub fn pending_rows_are_due_in_order_of_acceptance(open: Open<'_>) {
     let mut store = open();
     let p = samples::partition();
     for (id, not_before) in [("evt_1", 3000), ("evt_2", 1000), ("evt_3", 2000), ("evt_4", 1000)] {
         let mut new = samples::new_event(id);
-        new.standing = samples::standing(InboxState::Pending { not_before });
+        new.progress = samples::progress(InboxState::Pending { not_before });
         accept(&mut *store, new);
     }
     assert_eq!(store.inbox_due(&p, 3000, 10), Ok(vec![1, 2, 3, 4]));
@@ -225,24 +229,24 @@ pub fn pending_rows_are_due_in_order_of_acceptance(open: Open<'_>) {
     assert_eq!(store.inbox_due(&p, 3000, 2), Ok(vec![1, 2]));
     assert_eq!(store.inbox_due(&p, 2000, 10), Ok(vec![2, 3, 4]));
     assert_eq!(store.inbox_next_due(&p, 1000), Ok(Some(2000)));
-    place(&mut *store, 2, samples::standing(InboxState::Pending { not_before: 9000 }));
-    place(&mut *store, 3, samples::standing(InboxState::Done));
+    set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 9000 }));
+    set_progress(&mut *store, 3, samples::progress(InboxState::Done));
     assert_eq!(store.inbox_due(&p, 3000, 10), Ok(vec![1, 4]));
     assert_eq!(store.inbox_next_due(&p, 3000), Ok(Some(9000)));
     assert_eq!(store.inbox_next_due(&p, 9000), Ok(None));
-    place(&mut *store, 4, samples::standing(InboxState::Pending { not_before: 0 }));
+    set_progress(&mut *store, 4, samples::progress(InboxState::Pending { not_before: 0 }));
     assert_eq!(store.inbox_due(&p, 9000, 10), Ok(vec![1, 2, 4]));
 }
 
-/// Only parked and deferred rows wait, each for what its last change named, and once in an answer.
+/// Only parked and deferred rows wait, for the keys of their last change. A result has each row once.
 pub fn waiting_rows_are_woken_by_their_keys(open: Open<'_>) {
     let mut store = open();
     for id in ["evt_1", "evt_2", "evt_3"] {
         accept(&mut *store, samples::new_event(id));
     }
-    place(&mut *store, 3, waiting(parked(1), &["claim:a", "claim:b"]));
-    place(&mut *store, 1, waiting(deferred(1), &["claim:b", "fact:f", "claim:b"]));
-    place(&mut *store, 2, waiting(InboxState::Done, &["claim:b"]));
+    set_progress(&mut *store, 3, waiting(parked(1), &["claim:a", "claim:b"]));
+    set_progress(&mut *store, 1, waiting(deferred(1), &["claim:b", "fact:f", "claim:b"]));
+    set_progress(&mut *store, 2, waiting(InboxState::Done, &["claim:b"]));
     let woken = |store: &dyn Store, keys: &[&str]| {
         store.woken_by(&keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>()).expect("read")
     };
@@ -250,24 +254,24 @@ pub fn waiting_rows_are_woken_by_their_keys(open: Open<'_>) {
     assert_eq!(woken(&*store, &["fact:f"]), [1]);
     assert!(woken(&*store, &["claim:none"]).is_empty());
     assert!(woken(&*store, &[]).is_empty());
-    place(&mut *store, 3, waiting(parked(1), &["claim:c"]));
+    set_progress(&mut *store, 3, waiting(parked(1), &["claim:c"]));
     assert_eq!(woken(&*store, &["claim:a", "claim:b", "claim:c"]), [1, 3]);
     assert!(woken(&*store, &["claim:a"]).is_empty());
-    place(&mut *store, 1, samples::standing(InboxState::Done));
+    set_progress(&mut *store, 1, samples::progress(InboxState::Done));
     assert!(woken(&*store, &["claim:b", "fact:f"]).is_empty());
 }
 
-/// The age of a wait counts from when the row began to wait, not from its first receipt.
-pub fn waiting_rows_are_counted_and_bounded_by_their_wait(open: Open<'_>) {
+/// The age of a wait counts from its start, not from the receipt of the event.
+pub fn waiting_rows_are_counted_and_selected_by_age(open: Open<'_>) {
     let mut store = open();
     let p = samples::partition();
     for id in ["evt_1", "evt_2", "evt_3", "evt_4"] {
         accept(&mut *store, samples::new_event(id));
     }
     for (seq, since) in [(1, 4000), (2, 5000), (3, 4500)] {
-        place(&mut *store, seq, waiting(parked(since), &["claim:k"]));
+        set_progress(&mut *store, seq, waiting(parked(since), &["claim:k"]));
     }
-    place(&mut *store, 4, waiting(deferred(4200), &["fact:k"]));
+    set_progress(&mut *store, 4, waiting(deferred(4200), &["fact:k"]));
     assert_eq!(store.parked_count(&p), Ok(3));
     assert_eq!(store.parked_before(&p, 5000, 10), Ok(vec![1, 3]));
     assert_eq!(store.parked_before(&p, 9000, 2), Ok(vec![1, 3]));
@@ -275,18 +279,18 @@ pub fn waiting_rows_are_counted_and_bounded_by_their_wait(open: Open<'_>) {
     assert_eq!(store.deferred_before(&p, 4200, 10), Ok(Vec::new()));
     assert_eq!(store.deferred_before(&p, 4201, 10), Ok(vec![4]));
     assert_eq!(store.deferred_before(&p, 4201, 0), Ok(Vec::new()));
-    // Re-driven: it waits anew.
-    place(&mut *store, 1, waiting(parked(8000), &["claim:k"]));
+    // After a redrive the wait starts again.
+    set_progress(&mut *store, 1, waiting(parked(8000), &["claim:k"]));
     assert_eq!(store.parked_before(&p, 8000, 10), Ok(vec![3, 2]));
-    place(&mut *store, 3, samples::standing(InboxState::Done));
-    place(&mut *store, 4, samples::standing(parked(1)));
+    set_progress(&mut *store, 3, samples::progress(InboxState::Done));
+    set_progress(&mut *store, 4, samples::progress(parked(1)));
     assert_eq!((store.parked_count(&p), store.deferred_before(&p, i64::MAX, 10)), (Ok(3), Ok(Vec::new())));
-    place(&mut *store, 2, samples::standing(InboxState::Pending { not_before: 0 }));
+    set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 0 }));
     assert_eq!(store.parked_count(&p), Ok(2));
     assert_eq!(store.parked_before(&p, 9000, 10), Ok(vec![4, 1]));
 }
 
-/// Dead letters, and with them what waits for another attempt, by pages.
+/// Dead letters, alone or with pending rows, are listed by pages.
 pub fn dead_and_failed_rows_are_listed(open: Open<'_>) {
     let mut store = open();
     let p = samples::partition();
@@ -300,7 +304,7 @@ pub fn dead_and_failed_rows_are_listed(open: Open<'_>) {
         (5, deferred(1)),
         (6, InboxState::Pending { not_before: 9000 }),
     ] {
-        place(&mut *store, seq, samples::standing(state));
+        set_progress(&mut *store, seq, samples::progress(state));
     }
     assert_eq!(seqs(store.dead(&p, 0, 10)), [1, 4]);
     assert_eq!(seqs(store.dead(&p, 0, 1)), [1]);
@@ -310,11 +314,11 @@ pub fn dead_and_failed_rows_are_listed(open: Open<'_>) {
     assert!(seqs(store.failed(&p, 6, 10)).is_empty());
     let dead = store.dead(&p, 1, 1).expect("read").remove(0);
     assert_eq!(Some(dead), store.inbox(4).expect("read"));
-    place(&mut *store, 1, samples::standing(InboxState::Pending { not_before: 0 }));
+    set_progress(&mut *store, 1, samples::progress(InboxState::Pending { not_before: 0 }));
     assert_eq!(seqs(store.dead(&p, 0, 10)), [4]);
 }
 
-/// What waits in one mode or business is not seen from another.
+/// Queries for waiting rows return only rows of their mode and business.
 pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
     let mut store = open();
     let p = samples::partition();
@@ -331,7 +335,7 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
             let mut new = samples::new_event(&format!("evt_{n}"));
             Arc::make_mut(&mut new.event).business = partition.business.clone();
             new.livemode = partition.livemode;
-            new.standing = samples::standing(state.clone());
+            new.progress = samples::progress(state.clone());
             assert_eq!(accept(&mut *store, new), (at * states.len() + n) as u64 + 1);
         }
     }
@@ -349,7 +353,7 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
     assert_eq!((store.inbox_next_due(&nobody, 0), store.parked_count(&nobody)), (Ok(None), Ok(0)));
 }
 
-/// All rows, by pages.
+/// All rows are read by pages.
 pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     let mut store = open();
     for id in ["evt_b", "evt_a", "evt_c"] {
@@ -361,21 +365,21 @@ pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     assert!(seqs(store.inbox_after(u64::MAX, 2)).is_empty());
 }
 
-/// A move of a row that is not there is refused.
+/// An update of a missing row is refused.
 pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
     let mut store = open();
     for seq in [0, 1, u64::MAX >> 1, u64::MAX] {
         let mut changes = samples::changes(&samples::scope("user:A"), "evt_1");
         changes.facts.insert("paid:in_1".into());
-        changes.inbox = Some(samples::moved(seq, samples::standing(InboxState::Done)));
+        changes.inbox = Some(samples::moved(seq, samples::progress(InboxState::Done)));
         assert!(matches!(store.apply(&changes), Err(StoreError::Unavailable(_))));
         assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(None));
         assert_eq!(store.inbox(seq), Ok(None));
     }
 }
 
-/// A run may be of any event, and what happens in another mode is another's time.
-pub fn the_latest_time_is_that_of_the_last_event_or_run(open: Open<'_>) {
+/// A run of any event counts, but only in the same mode.
+pub fn latest_returns_the_time_of_the_last_event_or_run(open: Open<'_>) {
     let mut store = open();
     let p = samples::partition();
     assert_eq!(store.latest(&p), Ok(None));
@@ -389,8 +393,8 @@ pub fn the_latest_time_is_that_of_the_last_event_or_run(open: Open<'_>) {
     accept(&mut *store, at("evt_3", 9000, true));
     assert_eq!((store.latest(&p), store.latest(&live())), (Ok(Some(2000)), Ok(Some(9000))));
     let run = Run { at: 5000, outcome: None, error: Some("trap".into()), provenance: None };
-    let pending = samples::standing(InboxState::Pending { not_before: 7000 });
-    place(&mut *store, 1, Standing { run: Some(run), ..pending });
+    let pending = samples::progress(InboxState::Pending { not_before: 7000 });
+    set_progress(&mut *store, 1, InboxProgress { run: Some(run), ..pending });
     assert_eq!((store.latest(&p), store.latest(&live())), (Ok(Some(5000)), Ok(Some(9000))));
     accept(&mut *store, at("evt_4", 6000, false));
     assert_eq!(store.latest(&p), Ok(Some(6000)));

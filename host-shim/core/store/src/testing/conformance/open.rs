@@ -1,4 +1,4 @@
-//! What `open` gives: live rows, named rows, what is reached, and the catalog beside it.
+//! Cases of `open`: live rows, named rows, reachable rows, and catalog rows.
 
 use super::Open;
 use crate::changes::{Changes, RowWrite};
@@ -24,7 +24,7 @@ fn opened(store: &dyn Store, named: &[Reference]) -> OpenedRows {
     store.open(&samples::scope("user:A"), named, &[]).expect("read")
 }
 
-/// Ids of the rows, in the order in which they came.
+/// Returns the ids of the opened rows, in their order.
 fn ids(store: &dyn Store, named: &[Reference]) -> Vec<String> {
     let id = |row: Row| match row {
         Row::Product(row) => row.id,
@@ -36,8 +36,8 @@ fn ids(store: &dyn Store, named: &[Reference]) -> Vec<String> {
     opened(store, named).rows.into_iter().map(|stored| id(stored.row)).collect()
 }
 
-/// All that is live, in order of the keys, and nothing that is settled; a row may change from one to the other.
-pub fn open_gives_the_live_rows_in_order_of_their_keys(open: Open<'_>) {
+/// `open` returns all live rows in order of their keys, and no settled ones. A row may change between the two.
+pub fn open_returns_the_live_rows_in_order_of_their_keys(open: Open<'_>) {
     let mut store = open();
     let account = samples::scope("user:A").account;
     assert_eq!(opened(&*store, &[to("a")]), OpenedRows::default());
@@ -65,11 +65,11 @@ pub fn open_gives_the_live_rows_in_order_of_their_keys(open: Open<'_>) {
     write(&mut *store, vec![thing("b", false, &[]), thing("c", true, &[]), samples::gone("t", "é")]);
     assert_eq!(ids(&*store, &[]), ["prod", "price", "pur", "sub", "z", "c"]);
     let again = opened(&*store, &[to("b"), to("c"), to("none"), to("b")]);
-    assert_eq!(again.rows.len(), 7, "what is named comes once, and what is not there not at all");
+    assert_eq!(again.rows.len(), 7, "each named row once, and no missing ones");
     assert_eq!(again.account_revision, 2);
 }
 
-/// From named rows over references in both directions, from live rows over their own only.
+/// `open` follows references in both directions from named rows, and only outgoing ones from live rows.
 pub fn open_follows_references_from_named_and_live_rows(open: Open<'_>) {
     let mut store = open();
     write(
@@ -95,16 +95,16 @@ pub fn open_follows_references_from_named_and_live_rows(open: Open<'_>) {
         assert_eq!(ids(&*store, &[to(named)]), around, "from {named}");
     }
     assert_eq!(ids(&*store, &[to("own2")]), ["live", "own", "own2", "refers-to-live", "refers-to-own"]);
-    // References are those of the last write, and go with their row.
+    // Only the references of the last write count, and they are deleted with their row.
     write(&mut *store, vec![thing("sibling", false, &[to("alone")]), samples::gone("t", "charge")]);
     assert_eq!(ids(&*store, &[to("alone")]), ["alone", "live", "own", "own2", "sibling"]);
     assert_eq!(ids(&*store, &[to("refund")]), ["invoice", "live", "own", "own2", "refund", "sub"]);
     write(&mut *store, vec![thing("charge", false, &[])]);
     let to_the_new_charge = ["charge", "invoice", "live", "own", "own2", "refund", "sub"];
-    assert_eq!(ids(&*store, &[to("charge")]), to_the_new_charge, "what referred to it refers to the new one");
+    assert_eq!(ids(&*store, &[to("charge")]), to_the_new_charge, "old referrers refer to the new row");
 }
 
-/// At most so many rows beside the live ones: the named first, then what is nearest, then what live rows refer to.
+/// `open` limits the rows that are not live: named rows first, then the nearest, then references of live rows.
 pub fn open_reaches_a_bounded_number_of_rows(open: Open<'_>) {
     let mut store = open();
     let number = |n: usize| format!("{n:03}");
@@ -117,14 +117,14 @@ pub fn open_reaches_a_bounded_number_of_rows(open: Open<'_>) {
     let near: Vec<String> = (0..REFERENCES_MAX - 1).map(number).collect();
     let mut expected = near.clone();
     expected.extend(["hub", "live-a", "live-b"].map(str::to_owned));
-    assert_eq!(ids(&*store, &[to("hub")]), expected, "referring rows in order of their keys, and nothing further");
+    assert_eq!(ids(&*store, &[to("hub")]), expected, "referrers in order of their keys, and no rows beyond them");
     let without_named = ids(&*store, &[]);
     assert_eq!(without_named, ["hub", "l", "live-a", "live-b"]);
 
     let named: Vec<Reference> = (50..100).map(|n| to(&number(n))).collect();
     let mut expected: Vec<String> = (50..50 + REFERENCES_MAX).map(number).collect();
     expected.extend(["live-a", "live-b"].map(str::to_owned));
-    assert_eq!(ids(&*store, &named), expected, "the named ones in their order");
+    assert_eq!(ids(&*store, &named), expected, "named rows in their order");
 
     let live: Vec<RowWrite> = (0..100).map(|n| thing(&number(n), true, &[])).collect();
     write(&mut *store, live);
@@ -139,8 +139,8 @@ pub fn open_reaches_a_bounded_number_of_rows(open: Open<'_>) {
     assert_eq!(reached[REFERENCES_MAX..], ["live-a", "live-b"]);
 }
 
-/// A soft-deleted product comes if it is named or referred to, not for being live or referring itself.
-pub fn open_gives_deleted_products_only_where_they_are_meant(open: Open<'_>) {
+/// `open` returns a soft-deleted product only if it is named or referred to, not as a live row or a referrer.
+pub fn open_returns_deleted_products_only_if_named_or_referred_to(open: Open<'_>) {
     let mut store = open();
     let account = samples::scope("user:A").account;
     let product = |deleted, references: &[Reference]| {
@@ -161,8 +161,8 @@ pub fn open_gives_deleted_products_only_where_they_are_meant(open: Open<'_>) {
     assert_eq!(ids(&*store, &[]), ["gone", "a"]);
 }
 
-/// What the named references and the rows' references name, each once, in order of the keys; settings are not there.
-pub fn open_gives_what_is_named_of_the_catalog(open: Open<'_>) {
+/// `open` returns the catalog rows of all references, each once, in order of their keys, without settings.
+pub fn open_returns_the_named_catalog_rows(open: Open<'_>) {
     let mut store = open();
     let platform = samples::scope("platform");
     let plan = |id: &str| samples::product(&platform.account, id, "plan");
@@ -196,8 +196,8 @@ pub fn open_gives_what_is_named_of_the_catalog(open: Open<'_>) {
     assert_eq!(store.open(&other_mode, &named, &[]), Ok(OpenedRows::default()));
 }
 
-/// Whether each fact is noted, in the order of the question, for a new account too.
-pub fn open_answers_for_facts(open: Open<'_>) {
+/// `open` returns for each fact, in order, whether it is known, for a new account too.
+pub fn open_returns_whether_facts_are_known(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let facts = ["b", "a", "b"].map(str::to_owned);

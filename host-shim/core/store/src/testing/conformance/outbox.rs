@@ -1,4 +1,4 @@
-//! The outbox: what may begin, in which order.
+//! Cases of the outbox: which effects may begin, and in which order.
 
 use super::Open;
 use crate::changes::EffectChange;
@@ -31,8 +31,8 @@ fn keys(rows: Result<Vec<EffectRow>, StoreError>) -> Vec<String> {
     rows.expect("read").into_iter().map(|row| row.effect.key).collect()
 }
 
-/// Every member of an effect and of its row.
-pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
+/// Every member of an effect and of its row is stored.
+pub fn effects_are_read_as_they_were_requested(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let mut row = samples::queued(&scope, samples::effect("account.send", "k"), 2000);
@@ -85,7 +85,7 @@ pub fn effects_come_back_as_they_were_asked_for(open: Open<'_>) {
     assert_eq!(store.effect(&scope, "k").expect("read")[0], row);
 }
 
-/// What is due, runs or is open in one mode or business is not seen from another.
+/// Queries for due, running and open effects return only effects of their mode and business.
 pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
     let mut store = open();
     let p = samples::partition();
@@ -123,7 +123,7 @@ pub fn outbox_queues_are_of_one_partition(open: Open<'_>) {
     assert_eq!((store.next_due(&nobody, 0), store.effects_running(&nobody)), (Ok(None), Ok(Vec::new())));
 }
 
-/// By due time, then in order of the requests, of all accounts of the partition together.
+/// Effects of all accounts of a partition are due in order of due time, then of request.
 pub fn effects_are_due_in_order_of_time(open: Open<'_>) {
     let mut store = open();
     queue(&mut *store, "user:A", "late", None, 3000);
@@ -146,7 +146,7 @@ pub fn effects_are_due_in_order_of_time(open: Open<'_>) {
     );
 }
 
-/// Timers are due like any effect, or left out.
+/// Timers are due like any effect, or omitted.
 pub fn timers_can_be_left_out(open: Open<'_>) {
     let mut store = open();
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "timer"), 1000);
@@ -158,7 +158,7 @@ pub fn timers_can_be_left_out(open: Open<'_>) {
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(1500)));
 }
 
-/// The first open one of an ordering key, even if a later one is due and the first is not; per account.
+/// Per account only the first open effect of an ordering key may begin, even if only a later one is due.
 pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     let mut store = open();
     queue(&mut *store, "user:A", "a1", Some("db"), 2000);
@@ -180,7 +180,7 @@ pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
 }
 
-/// Queued and running ones, by account and in all; running ones for a host that starts.
+/// Queued and running effects are listed by account and by partition, and running ones for a starting host.
 pub fn open_effects_are_listed_until_they_end(open: Open<'_>) {
     let mut store = open();
     queue(&mut *store, "user:A", "a1", None, 5000);
@@ -199,8 +199,8 @@ pub fn open_effects_are_listed_until_they_end(open: Open<'_>) {
     assert_eq!(keys(store.effects_open(&samples::partition(), None)), ["b1", "a2"]);
 }
 
-/// A key and generation is there once; what is not there can't be updated; either refuses the whole change.
-pub fn an_effect_is_inserted_once_and_updated_if_it_is_there(open: Open<'_>) {
+/// A duplicate key and generation, or an update of a missing effect, refuses the whole change.
+pub fn an_effect_is_inserted_once_and_updated_only_if_it_exists(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     queue(&mut *store, "user:A", "k", None, 1000);
@@ -220,13 +220,13 @@ pub fn an_effect_is_inserted_once_and_updated_if_it_is_there(open: Open<'_>) {
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));
     assert_eq!(store.effect(&scope, "new"), Ok(Vec::new()));
     assert_eq!(store.effect(&scope, "k").expect("read")[0].state, EffectState::Queued);
-    // The numbers have no gap after a refusal: the next request is the third.
+    // A refusal leaves no gap in the numbers: the next request is the third.
     queue(&mut *store, "user:A", "third", None, 1000);
     assert_eq!(store.effect(&scope, "third").expect("read")[0].seq, 3);
 }
 
-/// Ended ones too, by pages in order of their requests.
-pub fn effects_of_an_account_are_listed_whatever_became_of_them(open: Open<'_>) {
+/// All effects of an account, ended ones too, are listed by pages in order of their requests.
+pub fn effects_of_an_account_are_listed_in_every_state(open: Open<'_>) {
     let mut store = open();
     for (account, key) in [("user:A", "b"), ("user:B", "x"), ("user:A", "a"), ("user:A", "c")] {
         queue(&mut *store, account, key, None, 1000);

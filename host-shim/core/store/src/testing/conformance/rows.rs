@@ -1,4 +1,4 @@
-//! The rows that an extension sees, claims and facts.
+//! Cases of an extension's rows, claims and facts.
 
 use super::Open;
 use crate::changes::{Changes, RowWrite};
@@ -81,8 +81,8 @@ fn listed(kind: RowKind, prefix: &str, descending: bool, after: Option<&str>) ->
     Selection::Listed(Listing { kind, prefix: prefix.into(), descending, after: after.map(str::to_owned) })
 }
 
-/// Every member of every row, with and without what is optional, and a row that replaces another.
-pub fn rows_come_back_as_they_were_written(open: Open<'_>) {
+/// Every member of every row is stored, with and without optional values, and after a replacement.
+pub fn rows_are_read_as_they_were_written(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("organization:O");
     let account = &scope.account;
@@ -134,7 +134,7 @@ pub fn rows_come_back_as_they_were_written(open: Open<'_>) {
     assert_eq!(store.load(&samples::scope("user:A"), &keys), Ok(vec![None; keys.len()]));
 }
 
-/// Not another account's, nor another mode's or business's.
+/// A scope has no rows of another account, mode or business.
 pub fn scopes_do_not_see_each_other(open: Open<'_>) {
     let mut store = open();
     let of = |business: &str, livemode, account: &str| Scope {
@@ -172,7 +172,7 @@ pub fn scopes_do_not_see_each_other(open: Open<'_>) {
     assert_eq!(store.scopes(), Ok(scopes.to_vec()));
 }
 
-/// Products and prices of the catalog, to everybody under the same business and mode; no setting, and nothing else.
+/// All accounts of a business and mode read products and prices of the catalog, but no settings.
 pub fn the_catalog_is_read_by_key(open: Open<'_>) {
     let mut store = open();
     let platform = samples::scope("platform");
@@ -202,7 +202,7 @@ pub fn the_catalog_is_read_by_key(open: Open<'_>) {
     assert_eq!(store.catalog_read(&live, &keys), Ok(vec![None; 6]));
 }
 
-/// All, of a type, or those that list a name among their references; without deleted ones, by pages.
+/// Products are found by pages: all, by type, or by a name that they refer to, without deleted ones.
 pub fn products_of_the_catalog_are_found(open: Open<'_>) {
     let mut store = open();
     let platform = samples::scope("platform");
@@ -243,7 +243,7 @@ pub fn products_of_the_catalog_are_found(open: Open<'_>) {
     assert_eq!(find(&*store, name("grant"), None, 10), ["b", "c"]);
 }
 
-/// A soft-deleted product is loaded by its key and by who wants all, not listed.
+/// A soft-deleted product is loaded by key and in `rows_all`, but not listed.
 pub fn products_are_listed_without_deleted_ones(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -261,7 +261,7 @@ pub fn products_are_listed_without_deleted_ones(open: Open<'_>) {
     assert!(store.load(&scope, &[RowKey::Product("c".into())]).expect("read")[0].is_some());
 }
 
-/// Upper case first, then lower, then what takes more bytes; a page begins after any text.
+/// Ids are in byte order: upper case, lower case, multi-byte characters. A page may begin after any text.
 pub fn rows_are_scanned_in_byte_order_by_pages(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -284,7 +284,7 @@ pub fn rows_are_scanned_in_byte_order_by_pages(open: Open<'_>) {
     assert!(ids(store.rows_all(&scope, &RowKind::Price, None, 3)).is_empty());
 }
 
-/// Only ids with the prefix, beyond `after` in the direction of the scan.
+/// A listing returns only ids with the prefix, beyond `after` in its direction.
 pub fn rows_are_listed_by_prefix_in_both_directions(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -315,7 +315,7 @@ pub fn rows_are_listed_by_prefix_in_both_directions(open: Open<'_>) {
     assert_eq!(store.collections(&scope), Ok(vec!["ledger".into(), "ledger2".into()]));
 }
 
-/// Rows of a kind that bear another fingerprint, least recently written first, then by id.
+/// Rows of a kind with another fingerprint are returned least recently written first, then by id.
 pub fn outdated_rows_come_least_recently_written_first(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -339,7 +339,7 @@ pub fn outdated_rows_come_least_recently_written_first(open: Open<'_>) {
     assert_eq!(outdated(&*store, RowKind::Record("things".into()), "y", 10), ["t"]);
     assert!(outdated(&*store, RowKind::Record("things".into()), "x", 10).is_empty());
     assert!(outdated(&*store, RowKind::Subscription, "n", 10).is_empty());
-    // Written again: brought to it, brought to something else, and without any.
+    // Rewritten with the current fingerprint, with another one, and without one.
     write(&mut *store, &scope, vec![product("b", Some("n"), false)]);
     write(&mut *store, &scope, vec![product("c", Some("o"), false)]);
     assert_eq!(outdated(&*store, RowKind::Product, "n", 10), ["a", "c"]);
@@ -347,7 +347,7 @@ pub fn outdated_rows_come_least_recently_written_first(open: Open<'_>) {
     assert_eq!(outdated(&*store, RowKind::Product, "n", 10), ["c"]);
 }
 
-/// Within one change: only the end must be unique.
+/// Within one change only the final values must be unique.
 pub fn purchases_may_exchange_their_unique_ids(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -368,7 +368,7 @@ pub fn purchases_may_exchange_their_unique_ids(open: Open<'_>) {
     write(&mut *store, &scope, vec![purchase("b", "cs_3"), purchase("c", "cs_1")]);
 }
 
-/// Nothing of the change stays, and the error names the index.
+/// A refused change has no effect, and the error names the index.
 pub fn a_taken_unique_id_refuses_the_whole_change(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -393,7 +393,7 @@ pub fn a_taken_unique_id_refuses_the_whole_change(open: Open<'_>) {
     write(&mut *store, &samples::scope("user:B"), vec![purchase(full_purchase())]);
 }
 
-/// A fact keeps the event that noted it.
+/// A fact keeps the event that first noted it.
 pub fn facts_are_noted_once(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -410,8 +410,8 @@ pub fn facts_are_noted_once(open: Open<'_>) {
     assert_eq!(store.known(&scope, &[]), Ok(Vec::new()));
 }
 
-/// By full key, for everybody, and by partition.
-pub fn claims_are_held_until_they_are_given_up(open: Open<'_>) {
+/// Claims are read by full key, by holder and by partition.
+pub fn claims_are_held_until_they_are_released(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
     let other = samples::scope("user:B");
@@ -450,7 +450,7 @@ pub fn claims_are_held_until_they_are_given_up(open: Open<'_>) {
     assert_eq!(each(None), [in_live, in_test[0].clone(), in_test[1].clone()]);
 }
 
-/// None for a new account, then the newest that any row was written with.
+/// An account has the newest data version of all its writes; a new account has none.
 pub fn an_account_remembers_its_newest_data_version(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
