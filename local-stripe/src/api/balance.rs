@@ -1,4 +1,4 @@
-//! The account's balance, payouts and top-ups.
+//! The endpoints of the account's balance, payouts and top-ups.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Subscriptions and their items.
+//! The endpoints of subscriptions and subscription items.
 
 use serde_json::{Value, json};
 
@@ -13,14 +13,14 @@ use crate::params::{Args, Field, Kind, QUANTITY, inert, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// What happens at the end of a trial without a payment method.
+/// `trial_settings`: what happens if a trial ends without a payment method.
 pub const TRIAL_SETTINGS: Kind = Kind::Map(&[req(
     "end_behavior",
     Kind::Map(&[req("missing_payment_method", Kind::OneOf(&["cancel", "create_invoice", "pause"]))]),
 )]);
 const PAYMENT_BEHAVIOR: Kind =
     Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
-/// What a change costs or gives back.
+/// `proration_behavior`.
 pub const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
 const DETAILS: Kind = Kind::Map(&[
     opt("comment", Kind::Text),
@@ -53,7 +53,7 @@ const NEW_ITEM: Kind = Kind::Map(&[
     off("discounts"),
     off("tax_rates"),
 ]);
-/// An item of a change.
+/// An entry of `items` in an update.
 pub const CHANGED_ITEM: Kind = Kind::Map(&[
     inert("clear_usage"),
     opt("deleted", Kind::Bool),
@@ -250,7 +250,7 @@ fn item_ids(sub: &Object) -> Vec<Value> {
     sub.list_at("items").iter().map(|i| i["id"].clone()).collect()
 }
 
-/// The subscription an item is of, and the item.
+/// Returns the id of an item's subscription, and the item.
 fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     let missing = || ApiError::no_such("subscription_item", id, "id");
     let pointer = st.find(id).filter(|o| o.kind() == "_subscription_item").ok_or_else(missing)?;
@@ -260,7 +260,7 @@ fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     Ok((subscription, found))
 }
 
-/// An item's request as the subscription's.
+/// Converts the parameters of a subscription item's endpoint to those of a subscription update.
 fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
     let mut entry = Args::default();
     for member in ["metadata", "price", "price_data", "quantity"] {

@@ -1,4 +1,4 @@
-//! Products and prices.
+//! The endpoints of products and prices.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::plans;
 use crate::state::State;
 
 const INTERVAL: Kind = Kind::OneOf(&["day", "week", "month", "year"]);
-/// How a recurring price recurs.
+/// `recurring` of a price.
 pub const RECURRING: Kind = Kind::Map(&[
     req("interval", INTERVAL),
     opt("interval_count", Kind::Int(1, 1_095)),
@@ -23,9 +23,9 @@ pub const RECURRING: Kind = Kind::Map(&[
     opt("meter", Kind::Text),
     opt("usage_type", Kind::OneOf(&["licensed", "metered"])),
 ]);
-/// A product made on the way.
+/// `product_data`: a new product in another object's request.
 pub const PRODUCT_DATA: Kind = Kind::Map(PRODUCT_FIELDS);
-/// What a product made on the way is made of.
+/// The members of `product_data`.
 pub const PRODUCT_FIELDS: &[Field] = &[
     req("name", Kind::Text),
     opt("description", Kind::Text),
@@ -35,7 +35,7 @@ pub const PRODUCT_FIELDS: &[Field] = &[
     inert("tax_code"),
     inert("unit_label"),
 ];
-/// A price made on the way.
+/// `price_data`: a new price in another object's request.
 pub const PRICE_DATA: Kind = Kind::Map(&[
     req("currency", Kind::Currency),
     opt("product", Kind::Text),
@@ -170,10 +170,13 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/prices/{}", UPDATE_PRICE, update_price),
 ];
 
-/// Characters of an id that a caller chooses.
+/// The maximum length of an id chosen by the caller.
 const OWN_ID_CHARS_MAX: usize = 64;
 
-/// Refuses an id that a caller chose badly.
+/// Checks an id chosen by the caller.
+///
+/// # Errors
+/// The id is too long or has characters other than ASCII letters, digits, `_` and `-`.
 pub fn check_own_id(own: &str) -> Result<(), ApiError> {
     if own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
         return Ok(());
@@ -258,7 +261,8 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
     make_price(st, id, args).map(|p| p.value())
 }
 
-/// Makes a price of an id that somebody's catalog names already, which Stripe never does.
+/// Creates a price with an id chosen by the caller, for catalogs that already name their prices. Stripe has no such
+/// call.
 fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     check_own_id(id)?;
     if st.find(id).is_some() {
@@ -267,7 +271,10 @@ fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError>
     make_price(st, id.to_owned(), args).map(|price| price.value())
 }
 
-/// Makes a price of that id, and its product if that is given by its members.
+/// Creates a price with this id, and its product if `product_data` is given.
+///
+/// # Errors
+/// The product is missing or unknown, the lookup key is taken, or another parameter is invalid.
 pub fn make_price(st: &mut State, id: String, args: &Args) -> Result<Object, ApiError> {
     if args.given("product").is_none() && args.given("product_data").is_none() {
         return Err(ApiError::missing("product"));

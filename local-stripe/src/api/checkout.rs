@@ -1,4 +1,4 @@
-//! Checkout sessions and payment pages.
+//! The endpoints of checkout sessions and payment pages.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ const LINE: Kind = Kind::Map(&[
     inert("metadata"),
     off("tax_rates"),
 ]);
-/// What the subscription of a session is made with.
+/// `subscription_data` of a session.
 pub const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
     opt("billing_cycle_anchor", Kind::Time),
     opt("description", Kind::Text),
@@ -35,7 +35,7 @@ pub const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
     inert("invoice_settings"),
     opt("proration_behavior", Kind::OneOf(&["create_prorations", "none"])),
 ]);
-/// What the payment intent of a session is made with.
+/// `payment_intent_data` of a session.
 pub const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
     opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
     opt("description", Kind::Text),
@@ -159,7 +159,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
 ];
 
-/// The payment page of a session: what the hosted page works with.
+/// Returns the payment page object of a session, which the hosted page reads.
 fn page(st: &State, session: &Object) -> Value {
     let intent = session.text("_intent");
     let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());

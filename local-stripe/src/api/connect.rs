@@ -1,4 +1,4 @@
-//! The own account, connected ones, their links, and transfers to them.
+//! The endpoints of the sandbox's own account, connected accounts, account links and transfers.
 
 use serde_json::json;
 
@@ -11,8 +11,8 @@ use crate::object::Object;
 use crate::params::{Field, Kind, inert, merge_metadata, opt, req};
 use crate::state::State;
 
-const ASKED: Kind = Kind::Map(&[req("requested", Kind::Bool)]);
-const CAPABILITIES: Kind = Kind::Map(&[opt("card_payments", ASKED), opt("transfers", ASKED)]);
+const CAPABILITY_REQUEST: Kind = Kind::Map(&[req("requested", Kind::Bool)]);
+const CAPABILITIES: Kind = Kind::Map(&[opt("card_payments", CAPABILITY_REQUEST), opt("transfers", CAPABILITY_REQUEST)]);
 const PROFILE: Kind = Kind::Map(&[
     opt("mcc", Kind::Text),
     opt("name", Kind::Text),
@@ -140,7 +140,7 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// A connected account; Stripe doesn't say whether any other exists.
+/// Loads a connected account. The error does not reveal whether other accounts exist, as at Stripe.
 fn of_platform(st: &State, id: &str) -> Result<Object, ApiError> {
     match st.load("account", id, "id") {
         Ok(account) => Ok(Object::clone(&account)),

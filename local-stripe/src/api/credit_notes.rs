@@ -1,4 +1,4 @@
-//! Credit notes.
+//! The endpoints of credit notes.
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};

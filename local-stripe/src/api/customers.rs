@@ -1,4 +1,4 @@
-//! Customers, payment methods and the customer balance.
+//! The endpoints of customers, payment methods and the customer balance.
 
 use std::sync::Arc;
 
@@ -56,7 +56,7 @@ const CREATE: &[Field] =
     customer_fields![opt("payment_method", Kind::Text), opt("test_clock", Kind::Text), inert("tax_id_data")];
 const UPDATE: &[Field] = customer_fields![opt("default_source", Kind::Text)];
 
-/// A card as given to make a payment method.
+/// `card` of a new payment method.
 pub const CARD: Kind = Kind::Map(&[
     opt("cvc", Kind::Text),
     opt("exp_month", Kind::Int(0, 99)),
@@ -65,18 +65,18 @@ pub const CARD: Kind = Kind::Map(&[
     opt("number", Kind::Text),
     opt("token", Kind::Text),
 ]);
-/// What can be paid with.
+/// The supported types of payment methods.
 pub const METHOD_TYPE: Kind = Kind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
-/// An account for SEPA direct debit.
+/// `sepa_debit`: a bank account for SEPA direct debit.
 pub const SEPA_DEBIT: Kind = Kind::Map(&[req("iban", Kind::Text)]);
-/// An account for ACH direct debit.
+/// `us_bank_account`: a bank account for ACH direct debit.
 pub const US_BANK_ACCOUNT: Kind = Kind::Map(&[
     req("account_number", Kind::Text),
     opt("account_holder_type", Kind::OneOf(&["company", "individual"])),
     opt("account_type", Kind::OneOf(&["checking", "savings"])),
     opt("routing_number", Kind::Text),
 ]);
-/// Who holds a card.
+/// `billing_details` of a payment method.
 pub const BILLING_DETAILS: Kind = Kind::Map(&[
     opt("address", ADDRESS),
     opt("email", Kind::Email),
@@ -195,7 +195,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     if let Some(name) = &named {
         let found = method::resolve(st, name, "payment_method")?;
         let customer = st.copy(&id);
-        // Announced after the customer, though Stripe makes both at once.
+        // The event follows that of the customer, though Stripe creates both at once.
         attached = Some((found, customer));
     }
     let made = st.copy(&id);
@@ -303,7 +303,7 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(id).value())
 }
 
-/// The discount of a coupon or a promotion code, on all that the customer is billed.
+/// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices.
 fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
     let customer = st.copy(id);
     let purpose = Use { customer: Some(id), amount: 0, currency: customer.text("currency") };

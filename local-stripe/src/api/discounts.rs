@@ -1,4 +1,4 @@
-//! Coupons and promotion codes.
+//! The endpoints of coupons and promotion codes.
 
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Hundredths of a percent, of a decimal with at most two digits behind the point.
+/// Parses a decimal with at most two decimal places into hundredths of a percent.
 fn percent(text: &str) -> Option<i64> {
     let wanted = money::multiply_decimal(text, 100)?;
     let exact = money::parse_decimal(text)? == i128::from(wanted) * 10_i128.pow(10);
@@ -143,7 +143,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
             let wrong = || ApiError::invalid("percent_off must be above 0 and at most 100, with two decimals at most.");
             let hundredths = percent(text).ok_or_else(|| wrong().about("percent_off"))?;
             coupon.set("_percent_hundredths", hundredths);
-            // A number that is shown, never reckoned with.
+            // Only shown; calculations use the hundredths of a percent.
             coupon.set("percent_off", serde_json::from_str::<Value>(text).unwrap_or_default());
         }
         (None, Some(amount)) => {
@@ -175,7 +175,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     Ok(coupon.value())
 }
 
-/// Refuses a code that another active promotion code has.
+/// Checks that no other active promotion code has this code.
 fn check_free(st: &State, code: &str, own: Option<&str>) -> Result<(), ApiError> {
     let is_taken = |other: std::sync::Arc<Object>| {
         other.is("active") && Some(other.id()) != own && other.text("code").eq_ignore_ascii_case(code)

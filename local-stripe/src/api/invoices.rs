@@ -1,4 +1,4 @@
-//! Invoices, invoice items and invoice payments.
+//! The endpoints of invoices, invoice items and invoice payments.
 
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ const PREVIEW: &[Field] = &[
     opt("subscription_details", preview::DETAILS),
     off("automatic_tax"),
 ];
-/// `GET /v1/invoices/upcoming`, which newer versions don't have: the same, flat.
+/// Parameters of `GET /v1/invoices/upcoming`, which newer versions lack: those of the preview, not nested.
 const UPCOMING: &[Field] = &[
     opt("customer", Kind::Text),
     opt("subscription", Kind::Text),
@@ -238,7 +238,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),
 ];
 
-/// Amount, currency, price and words of an invoice item's parameters.
+/// Reads the amount, currency, price and description of an invoice item.
 fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewLine, ApiError> {
     let price_id = args.text("price").map(str::to_owned).or(args.map("pricing").text("price").map(str::to_owned));
     let quantity = args.int("quantity").unwrap_or(1);
@@ -393,7 +393,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(&id).value())
 }
 
-/// The discounts that a request gives an invoice of its own, if it says any.
+/// Redeems the discounts that a request sets on an invoice; `None` if it has no `discounts`.
 fn own_discounts(
     st: &mut State,
     args: &Args,

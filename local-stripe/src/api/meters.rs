@@ -1,4 +1,4 @@
-//! Billing meters, meter events and their sums.
+//! The endpoints of billing meters, meter events and their summaries.
 
 use serde_json::{Value, json};
 
@@ -21,13 +21,13 @@ const CREATE: &[Field] = &[
     opt("value_settings", Kind::Map(&[req("event_payload_key", Kind::Text)])),
 ];
 const STATUS: Kind = Kind::OneOf(&["active", "inactive"]);
-/// Characters of a meter event's identifier, Stripe's limit.
+/// The maximum length of a meter event's identifier, Stripe's limit.
 const IDENTIFIER_CHARS_MAX: usize = 100;
-/// Days that a meter event may lie in the past, Stripe's limit.
+/// How many days a meter event may lie in the past, Stripe's limit.
 const PAST_DAYS: i64 = 35;
-/// Windows of one request: each looks its events up.
+/// The maximum number of windows in one request: each needs a lookup of its events.
 const WINDOWS_MAX: i64 = 1_000;
-/// Seconds that a meter event may lie in the future, Stripe's limit.
+/// How many seconds a meter event may lie in the future, Stripe's limit.
 const FUTURE_S: i64 = 300;
 
 /// The endpoints.
@@ -158,7 +158,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
         None => st.new_characters(24),
     };
-    // The identifier is the row's id, so that a repeated one is found at once.
+    // The row's id contains the identifier, which makes a repeated one easy to find.
     let id = row_id(name, &identifier);
     if st.find(&id).is_some() {
         let message = format!("An event already exists with identifier {identifier}.");
@@ -177,7 +177,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 }
 
 fn row_id(name: &str, identifier: &str) -> String {
-    // With the length of the name, no two pairs make one id.
+    // The length of the name makes the id unique for each pair.
     format!("_meter_event:{}:{name}:{identifier}", name.len())
 }
 
@@ -201,7 +201,7 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Sums by window, newest first; without a window one sum.
+/// Returns the sum of each window, newest first; one sum if no window is requested.
 fn summaries(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let meter = st.load("billing.meter", ids[0], "id")?;
     let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;

@@ -1,4 +1,4 @@
-//! Payment links.
+//! The endpoints of payment links.
 
 use crate::api::catalog::PRICE_DATA;
 use crate::api::checkout::{PAYMENT_INTENT_DATA, SUBSCRIPTION_DATA};

@@ -1,4 +1,4 @@
-//! Payment intents, charges, refunds, disputes and balance transactions.
+//! The endpoints of payment intents, charges, refunds, disputes and balance transactions.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ use crate::state::State;
 /// `automatic_payment_methods`.
 pub const AUTOMATIC: Kind =
     Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
-/// A payment method made on the way.
+/// `payment_method_data`: a new payment method in another object's request.
 pub const METHOD_DATA: Kind = Kind::Map(&[
     req("type", METHOD_TYPE),
     opt("card", CARD),
@@ -29,7 +29,7 @@ pub const METHOD_DATA: Kind = Kind::Map(&[
     opt("metadata", Kind::Metadata),
     opt("allow_redisplay", REDISPLAY),
 ]);
-/// When a kept payment method will be used.
+/// `setup_future_usage`: how a saved payment method will be used.
 pub const USAGE: Kind = Kind::OneOf(&["off_session", "on_session"]);
 
 macro_rules! intent_fields {
@@ -213,7 +213,10 @@ fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The payment method that a request names or describes.
+/// Returns the payment method that a request names or describes, if any.
+///
+/// # Errors
+/// The payment method is unknown, or its data is invalid.
 pub fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiError> {
     if let Some(name) = args.text("payment_method") {
         return Ok(Some(method::resolve(st, name, "payment_method")?.id().to_owned()));
@@ -359,7 +362,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     Ok(st.copy(id).value())
 }
 
-/// What an invoice or a session charges is decided there.
+/// Refuses changes to an intent that an invoice or a checkout session controls.
 fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
     let is_owned = ["_invoice", "_session"].iter().any(|owner| intent.text_at(owner).is_some());
     match ["amount", "currency", "customer", "capture_method"].iter().find(|member| args.has(member)) {
@@ -371,7 +374,10 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
     }
 }
 
-/// With automatic methods the buyer may be sent elsewhere, so that Stripe wants to know where to come back to.
+/// Requires a `return_url` for automatic payment methods, as they may redirect the buyer.
+///
+/// # Errors
+/// The `return_url` is missing.
 pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
     let automatic = intent.get("automatic_payment_methods");
     let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";

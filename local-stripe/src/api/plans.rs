@@ -1,4 +1,4 @@
-//! Plans, as views of recurring prices.
+//! The endpoints of plans: another representation of recurring prices.
 
 use std::sync::Arc;
 
@@ -59,13 +59,13 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/plans/{}", &[], |st, ids, _| {
         let (price, _) = load(st, ids[0])?;
         plans::tell(st, "deleted", &price);
-        // Subscriptions carry the price they were made with, so they go on.
+        // Subscriptions hold a copy of their price, so they continue.
         st.remove(ids[0]);
         Ok(json!({ "id": ids[0], "object": "plan", "deleted": true }))
     }),
 ];
 
-/// The recurring price of that id, and how it looks as a plan.
+/// Loads a recurring price and its representation as a plan.
 fn load(st: &State, id: &str) -> Result<(Arc<Object>, Object), ApiError> {
     let missing = || ApiError::no_such("plan", id, "id");
     let price = st.load("price", id, "id").map_err(|_| missing())?;

@@ -1,4 +1,4 @@
-//! Events, webhook endpoints and test clocks.
+//! The endpoints of events, webhook endpoints and test clocks.
 
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ const ENDPOINT_UPDATE: &[Field] = &[
     opt("metadata", Kind::Metadata),
     opt("url", Kind::Url),
 ];
-/// Endpoints of an account, Stripe's limit.
+/// The maximum number of webhook endpoints of an account, Stripe's limit.
 const ENDPOINTS_MAX: usize = 16;
 
 /// The endpoints.
@@ -100,13 +100,14 @@ pub const ROUTES: &[Route] = &[
 fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     let event = st.event_position(id).and_then(|position| st.event(position));
     let event = event.ok_or_else(|| ApiError::no_such("event", id, "id"))?;
-    let mut shown = as_it_stands(st, &event);
+    let mut shown = in_account_version(st, &event);
     shown["_rendered"] = json!(true);
     Ok(shown)
 }
 
-/// An event in the account's version, whatever the request's; what was delivered is pending no more.
-fn as_it_stands(st: &State, event: &Event) -> Value {
+/// Renders an event in the account's version, whatever the request's version. Delivered events have no pending
+/// webhooks.
+fn in_account_version(st: &State, event: &Event) -> Value {
     let mut shown = event.render(&st.settings.version);
     if st.event_position(&event.id).is_some_and(|position| position < st.delivered()) {
         shown["pending_webhooks"] = json!(0);
@@ -124,7 +125,7 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     };
     let cursor = args.text("starting_after").and_then(|id| st.event_position(id));
     let all = st.newest_events(cursor, wanted).filter(|e| listing::in_created(args, e.created_s));
-    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| as_it_stands(st, e))?;
+    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| in_account_version(st, e))?;
     page["_rendered"] = json!(true);
     Ok(page)
 }
@@ -160,7 +161,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();
-    // The only time the secret is shown.
+    // The secret is shown only here.
     shown["secret"] = json!(secret);
     Ok(shown)
 }

@@ -1,4 +1,4 @@
-//! The billing portal: configurations, sessions, and what its page does.
+//! The endpoints of the billing portal: configurations, sessions, and the actions of its page.
 
 use std::sync::Arc;
 
@@ -121,7 +121,7 @@ const SESSION: &[Field] = &[
 ];
 const PLAN: &[Field] = &[OF, req("price", Kind::Text)];
 
-/// The endpoints. Those below `/_sandbox` are the buttons of the portal's page.
+/// The endpoints. Those below `/_sandbox` are the actions of the portal's page.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/billing_portal/configurations", CREATE, create),
     route(
@@ -172,7 +172,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Ok(next.value());
     }
     next.set("updated", st.clock_s());
-    // The account's own configuration isn't stored until somebody touches it.
+    // The default configuration is stored with its first change.
     st.put(Object::clone(&before));
     Ok(st.change_and_emit(ids[0], "billing_portal.configuration.updated", |c| *c = next).value())
 }
@@ -199,18 +199,18 @@ fn apply(st: &State, configuration: &mut Object, args: &Args) -> Result<(), ApiE
     Ok(())
 }
 
-/// Sets what was given, down to the leaves; what was emptied becomes empty.
+/// Sets the given members, down to the leaves; an emptied member becomes empty.
 fn set_members(configuration: &mut Object, path: &str, given: Value) {
     match given {
         Value::Object(members) => {
             for (name, value) in members {
-                // Stripe leaves the products out unless they are asked for.
+                // Stripe omits the products unless they are expanded.
                 let name = if name == "products" { "_products" } else { &name };
                 set_members(configuration, &format!("{path}.{name}"), value);
             }
         }
         Value::Null if configuration.at(path).is_array() => configuration.set_at(path, json!([])),
-        // Accepted without effect: the shape stays complete.
+        // Accepted without effect, to keep the shape complete.
         Value::Null if configuration.at(path).is_object() => {}
         value => configuration.set_at(path, value),
     }
@@ -240,7 +240,7 @@ fn create_session(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
         session.set("flow", read_flow(st, &session, &args.map("flow_data"))?);
     }
     if configuration.is("is_default") {
-        // From now on its id can be expanded.
+        // Stored, so that its id can be expanded.
         st.put(Object::clone(&configuration));
     }
     let session = st.put(session);
@@ -284,7 +284,7 @@ fn read_flow(st: &State, session: &Object, given: &Args) -> Result<Value, ApiErr
     Ok(flow)
 }
 
-/// One item with one price: what the portal's page can confirm.
+/// Checks for one item with one price, the only change the portal's page can confirm.
 fn check_items(st: &State, sub: &Object, items: &Value, param: &str) -> Result<(), ApiError> {
     let (Some([given]), [item]) = (items.as_array().map(Vec::as_slice), sub.list_at("items")) else {
         let message = "The portal changes subscriptions of exactly one item.";

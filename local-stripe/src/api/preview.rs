@@ -1,6 +1,6 @@
-//! What an invoice would be: of a subscription as it is, as it would be after a change, or before it is made.
+//! Invoice previews: of a subscription as it is, after a change, or before its creation.
 //!
-//! The change is made as the request for it would make it, shown, and undone.
+//! Applies the change as its own request would and reads the invoice; the sandbox then undoes everything.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub const TRIAL_END: Kind = Kind::TimeOr(&["now"]);
 pub const ANCHOR: Kind = Kind::TimeOr(&["now", "unchanged"]);
 /// `items`.
 pub const ITEMS: Kind = Kind::List(&CHANGED_ITEM);
-/// The change that is looked at.
+/// The previewed change.
 pub const DETAILS: Kind = Kind::Map(&[
     opt("billing_cycle_anchor", ANCHOR),
     opt("cancel_at", Kind::TimeOr(&["max_period_end", "min_period_end"])),
@@ -32,7 +32,7 @@ pub const DETAILS: Kind = Kind::Map(&[
     opt("trial_end", TRIAL_END),
 ]);
 
-/// The details of a request that has them flat, as `subscription_…`.
+/// Collects the flat `subscription_…` parameters of a request as nested details.
 pub fn nested(args: &Args) -> Args {
     let mut details = Args::default();
     for name in
@@ -46,7 +46,10 @@ pub fn nested(args: &Args) -> Args {
     details
 }
 
-/// The invoice that a change would make at once, else the one of the next renewal.
+/// Returns the invoice that a change would create at once, else that of the next renewal.
+///
+/// # Errors
+/// The subscription is unknown or has no next invoice, or the change itself is refused.
 pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     st.is_preview = true;
     let Some(id) = args.text("subscription") else {
@@ -81,7 +84,7 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
     Ok(preview.value())
 }
 
-/// The first invoice of a subscription that would be made.
+/// Returns the first invoice of a subscription that would be created.
 fn of_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
     let mut request = details.clone();
@@ -91,7 +94,7 @@ fn of_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError
     Ok(of_made(st, &sub))
 }
 
-/// An invoice that was made, as one that isn't yet.
+/// Converts an invoice that was created into a preview without an id.
 fn of_made(st: &State, sub: &Object) -> Value {
     let mut invoice = st.copy(sub.text("latest_invoice"));
     invoice.set("id", format!("upcoming_in_{}", sub.id()));

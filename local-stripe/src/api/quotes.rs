@@ -1,4 +1,4 @@
-//! Quotes.
+//! The endpoints of quotes.
 
 use crate::api::catalog::PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};

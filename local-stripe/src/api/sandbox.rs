@@ -1,4 +1,5 @@
-//! What only the sandbox has, below `/_sandbox`: its clock, its settings, 3-D Secure without a browser, secrets rolled.
+//! The sandbox's own endpoints below `/_sandbox`: its clock, its settings, 3-D Secure without a browser, rolled webhook
+//! secrets.
 
 use serde_json::{Value, json};
 
@@ -19,9 +20,9 @@ const SETTINGS: &[Field] = &[
     opt("dunning", Kind::Text),
     opt("faults", Kind::Text),
 ];
-/// Characters of a business's name: it stands in one line.
+/// The maximum length of a business's name, which is shown in one line.
 const NAME_CHARS_MAX: usize = 60;
-/// Seconds that an old secret stays valid, Stripe's limit.
+/// The maximum time in seconds that an old secret stays valid, Stripe's limit.
 const ROLL_S_MAX: i64 = crate::calendar::DAY_S;
 
 /// The endpoints.
@@ -91,7 +92,7 @@ fn show_clock(st: &State) -> Value {
     json!({ "object": "sandbox.clock", "now": st.clock_s() })
 }
 
-/// The business's name and colour, if a request sets them; what is emptied is as at the start.
+/// Reads the business's name and colour, if a request sets them; an emptied one becomes the default.
 fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
     let unset = Settings::default();
     let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());
@@ -118,7 +119,7 @@ fn show_settings(st: &State) -> Value {
     })
 }
 
-/// Passes or fails 3-D Secure for a payment intent or for a checkout session that waits for it.
+/// Passes or fails 3-D Secure for a waiting payment intent or checkout session.
 fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let passed = args.text("outcome") == Some("success");
     if ids[0].starts_with("cs_") {

@@ -1,4 +1,4 @@
-//! Subscription schedules.
+//! The endpoints of subscription schedules.
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};

@@ -1,4 +1,4 @@
-//! Setup intents and their attempts.
+//! The endpoints of setup intents and setup attempts.
 
 use serde_json::{Value, json};
 
@@ -109,7 +109,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
     });
     if args.flag("confirm") == Some(true) {
-        // What the request gave is on the intent already.
+        // The intent already has the request's parameters.
         return confirm(st, &id, &Args::default());
     }
     Ok(st.copy(&id).value())

@@ -1,4 +1,4 @@
-//! A customer's cards as sources.
+//! The endpoints of a customer's cards as sources.
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};

@@ -1,4 +1,4 @@
-//! Tax rates: kept and shown, but no invoice is taxed by them.
+//! The endpoints of tax rates. They are stored and shown but not applied to invoices.
 
 use serde_json::{Value, json};
 
