@@ -1,4 +1,4 @@
-//! The tables of `docs/local-stripe.md`, made from the code's own tables.
+//! Generates the tables of `docs/local-stripe.md` from the code's own tables.
 
 pub mod triggers;
 
@@ -15,7 +15,7 @@ use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
 use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
-/// How the sandbox differs from real Stripe, beside the endpoints it doesn't have.
+/// The differences from real Stripe, except missing endpoints.
 pub const DIFFERENCES: &[&str] = &[
     "The clock stands still unless `--clock wall` or a call moves it, so that the same calls give the same bytes. Only a signature's `t` is the machine's time.",
     "The order of events is causal and always the same; real Stripe promises none.",
@@ -39,7 +39,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
 
-/// The generated part of the page.
+/// Returns the generated part of the page.
 pub fn markdown() -> String {
     let mut out = String::new();
     endpoints(&mut out);
@@ -55,7 +55,7 @@ pub fn markdown() -> String {
 }
 
 fn section(out: &mut String, title: &str, body: &str) {
-    // Writing to a string can't fail.
+    // Writing to a string never fails.
     let _ = write!(out, "\n### {title}\n\n{body}\n");
 }
 
@@ -80,7 +80,7 @@ fn endpoints(out: &mut String) {
     section(out, "Endpoints", &rows);
 }
 
-/// `all`, or the first version that has the endpoint; then the parameters that not all of those show.
+/// Returns `all` or the first version with the endpoint, then the parameters that only some of those versions show.
 fn versions_of(route: &Route) -> String {
     let words = |span: Span| match span {
         Span { since: None, until: None } => "all".to_owned(),
@@ -90,14 +90,14 @@ fn versions_of(route: &Route) -> String {
     };
     let whole = since::of_route(route);
     let is_narrower = |span: &Span| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
-    // `off` parameters are only there to be switched off.
+    // `off` parameters only exist to be switched off.
     let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
     let spans = shown.map(|f| (f.name, since::of_parameter(route, f.name))).filter(|(_, span)| is_narrower(span));
     let narrower: Vec<String> = spans.map(|(name, span)| format!("{name}: {}", words(span))).collect();
     [vec![words(whole)], narrower].concat().join("; ")
 }
 
-/// A parameter's name, with a star if it must be given.
+/// Returns a parameter's name, with a star if it is required.
 fn name(field: &Field) -> String {
     format!("{}{}", field.name, if field.required { "\\*" } else { "" })
 }

@@ -1,30 +1,30 @@
 //! Stripe's query language: `status:'active' AND -metadata['k']:null`. Clauses are joined by `AND` (or nothing) or by
-//! `OR`, never both; there are no parentheses.
+//! `OR`, not by both; there are no parentheses.
 
 use serde_json::Value;
 
 use crate::object::Object;
 
-/// Clauses of a query, Stripe's limit.
+/// The maximum number of clauses of a query, Stripe's limit.
 pub const CLAUSES_MAX: usize = 10;
-/// Characters of a substring that is looked for, Stripe's least.
+/// The minimum length of a substring, Stripe's limit.
 pub const SUBSTRING_CHARS_MIN: usize = 3;
 
-/// How a field can be searched.
+/// The type of a searchable field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Equal, whatever the case of the letters.
+    /// A text that is compared as a whole, ignoring case.
     Token,
-    /// A token, or a part of it with `~`.
+    /// A token that also allows substrings with `~`.
     Text,
-    /// A number, also by bounds.
+    /// A number that also allows bounds.
     Number,
 }
 
-/// What a kind of object can be searched by: where the member is, as queries and as the model name it.
+/// The searchable fields of a kind of object: the member's path, as in queries and in the model.
 pub type Fields = &'static [(&'static str, Kind)];
 
-/// How a clause compares.
+/// The comparison operator of a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compare {
     Equal,
@@ -45,13 +45,13 @@ enum Wanted {
 #[derive(Debug, Clone, PartialEq)]
 struct Clause {
     negated: bool,
-    /// The names down to the member; a metadata key may hold any character.
+    /// The names of the path; a metadata key may have any character.
     path: Vec<String>,
     compare: Compare,
     wanted: Wanted,
 }
 
-/// A query that was read.
+/// A parsed query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     clauses: Vec<Clause>,
@@ -59,7 +59,10 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a query over the fields of a kind of object; the error is for the caller to show.
+    /// Parses a query over the fields of a kind of object.
+    ///
+    /// # Errors
+    /// The query is invalid; the text is for the API's error message.
     pub fn read(text: &str, fields: Fields) -> Result<Self, String> {
         let mut reader = Reader { rest: text.trim_start() };
         let (mut clauses, mut joins) = (Vec::new(), Vec::new());
@@ -81,7 +84,7 @@ impl Query {
         Ok(Self { clauses, any })
     }
 
-    /// Whether an object is what the query looks for.
+    /// Whether an object matches the query.
     pub fn fits(&self, object: &Object) -> bool {
         let holds = |clause: &Clause| clause.holds(object) != clause.negated;
         if self.any { self.clauses.iter().any(holds) } else { self.clauses.iter().all(holds) }
@@ -196,7 +199,7 @@ impl<'q> Reader<'q> {
         Ok(Wanted::Text(text.to_lowercase()))
     }
 
-    /// Text in either kind of quotes, in which a backslash takes the next character as it is.
+    /// Reads a text in single or double quotes; a backslash escapes the next character.
     fn quoted(&mut self) -> Result<Option<String>, String> {
         let Some(mark) = self.rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return Ok(None) };
         let mut text = String::new();
@@ -214,7 +217,7 @@ impl<'q> Reader<'q> {
         Err("The query has a quote that isn't closed.".into())
     }
 
-    /// The word between two clauses.
+    /// Reads the word between two clauses.
     fn join(&mut self) -> Option<&'static str> {
         let trimmed = self.rest.trim_start();
         let spaced = trimmed.len() < self.rest.len();
@@ -303,14 +306,14 @@ mod tests {
     }
 
     #[test]
-    fn clauses_are_joined_by_one_word() {
+    fn clauses_are_joined_by_and_or_by_or() {
         assert!(fits("status:'active' AND amount:500") && fits("status:'active' amount:500"));
         assert!(!fits("status:'active' and amount:1") && !fits("status:'active' amount:1"));
         assert!(fits("status:'none' OR amount:500") && !fits("status:'none' or amount:1"));
     }
 
     #[test]
-    fn wrong_queries_are_refused_with_words() {
+    fn invalid_queries_are_refused_with_a_message() {
         for (query, words) in [
             ("", "a field is expected"),
             ("status", "an operator is expected"),
@@ -336,12 +339,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
+        fn any_text_is_parsed_or_refused(text in "\\PC{0,60}") {
             let _ = Query::read(&text, FIELDS);
         }
 
         #[test]
-        fn a_quoted_value_is_found_whatever_it_holds(value in "[^\\\\']{1,20}") {
+        fn a_quoted_value_with_any_characters_is_found(value in "[^\\\\']{1,20}") {
             let object = Object::of(json!({ "status": value }));
             let query = Query::read(&format!("status:'{value}'"), FIELDS).unwrap();
             prop_assert!(query.fits(&object));

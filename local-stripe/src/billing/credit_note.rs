@@ -160,7 +160,7 @@ fn owe(st: &mut State, id: &str, more: i64) {
 /// Voids a credit note while its invoice is open.
 ///
 /// # Errors
-/// The credit note is unknown, void, or of an invoice that is not open.
+/// The credit note is unknown or not issued, or its invoice is not open.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let note = st.load("credit_note", id, "id")?;
     let invoice = st.copy(note.text("invoice"));

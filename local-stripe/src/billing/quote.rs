@@ -121,7 +121,7 @@ fn pass(st: &mut State, id: &str, status: &str, at: &str) -> Object {
 /// Finalizes a draft quote: the customer can accept it.
 ///
 /// # Errors
-/// The quote is unknown or not a draft, or it has no customer.
+/// The quote is unknown or not a draft, or it has no line items or no customer.
 pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let draft = in_status(st, id, &["draft"])?;
     if draft.list_at("_lines").is_empty() || draft.get("customer").is_null() {

@@ -333,7 +333,7 @@ pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError
 /// Voids an open invoice and cancels its payment intent.
 ///
 /// # Errors
-/// The invoice is unknown or not open, or a bank is processing its payment.
+/// The invoice is unknown or neither open nor uncollectible, or a bank is processing its payment.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.load("invoice", id, "id")?;
     if !matches!(before.text("status"), "open" | "uncollectible") {

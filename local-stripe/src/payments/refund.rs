@@ -1,4 +1,4 @@
-//! Refunds, whole and in part.
+//! Refunds, full and partial.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,10 @@ use crate::object::Object;
 use crate::payments::attempt::book;
 use crate::state::{Later, State};
 
-/// Refunds a charge. `None` refunds what is left.
+/// Refunds a charge. `None` refunds the rest.
+///
+/// # Errors
+/// The charge can't be refunded, or the amount is not positive or exceeds the rest.
 pub fn create(
     st: &mut State,
     charge: &Object,
@@ -72,7 +75,7 @@ pub fn create(
     Ok(Object::clone(&refund))
 }
 
-/// A refund that had succeeded fails: the money is back on the charge.
+/// Fails a succeeded refund: its amount returns to the charge.
 pub fn fail(st: &mut State, id: &str) {
     let refund = st.copy(id);
     let charge = st.copy(refund.text("charge"));

@@ -1,5 +1,5 @@
-//! The pages a buyer sees: checkout, the 3-D Secure step, the billing portal, invoices and receipts. They work
-//! without a script, are plainly a sandbox, and take nothing from anywhere but here.
+//! The buyer's pages: checkout, the 3-D Secure step, the billing portal, invoices and receipts. They work without
+//! scripts, are clearly marked as a sandbox, and load nothing from other hosts.
 
 mod card;
 mod challenge;
@@ -23,7 +23,7 @@ use crate::object::{Object, key};
 use html::html;
 use layout::Look;
 
-/// The pages' paths.
+/// Returns the routes of the pages.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/c/pay/{id}", get(checkout::show).post(checkout::pay))
@@ -48,7 +48,7 @@ fn look(shared: &Shared) -> Look {
     shared.read(|s| Look::of(&s.state().settings))
 }
 
-/// An object of a kind, copied so that the account isn't held while a page is written.
+/// Returns a copy of an object of a kind, so that the account is not locked while the page is rendered.
 fn object(shared: &Shared, kind: &str, id: &str) -> Option<Object> {
     shared.read(|s| s.state().find(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
 }

@@ -1,7 +1,7 @@
-//! What each API version changed, newest first. A row names the version that changed the shape, the kind of object,
-//! and either the members that came or the members that went, with the value an older version shows for them.
+//! The changes of each API version, newest first. A row names the version, the kind of object, and either the added
+//! members or the removed ones with the value that older versions show.
 //!
-//! Additive members carry the version from which the sandbox shows them.
+//! Members that Stripe added without a version change have the version from which the sandbox shows them.
 
 use serde_json::{Value, json};
 
@@ -11,24 +11,24 @@ use crate::object::{Object, list};
 /// One change of one kind of object.
 #[derive(Debug)]
 pub struct Change {
-    /// The version that brought it.
+    /// The version with the change.
     pub version: &'static str,
-    /// The `object` member of what it changed.
+    /// The `object` member of the changed objects.
     pub kind: &'static str,
-    /// What it did.
+    /// The change.
     pub edit: Edit,
 }
 
-/// What a version did to a kind of object.
+/// The change of a kind of object.
 #[derive(Debug)]
 pub enum Edit {
-    /// Members, behind dots, that weren't there before; `a[].b` is the member of each map of a list.
+    /// Added members, as dotted paths; `a[].b` is the member of each map of a list.
     Added(&'static [&'static str]),
-    /// Members that aren't there any more.
+    /// Removed members.
     Removed(&'static [(&'static str, Old)]),
 }
 
-/// What an older version shows for a removed member.
+/// The value that an older version shows for a removed member.
 #[derive(Debug)]
 pub enum Old {
     /// Null.
@@ -37,9 +37,9 @@ pub enum Old {
     EmptyList,
     /// A hidden member of the model.
     Hidden(&'static str),
-    /// Something derived.
+    /// A derived value.
     Of(fn(&Object) -> Value),
-    /// Something derived that only some objects have.
+    /// A derived value that only some objects have.
     Maybe(fn(&Object) -> Option<Value>),
 }
 
@@ -53,11 +53,11 @@ const fn removed(version: &'static str, kind: &'static str, members: &'static [(
 
 const Y2026: &str = "2026-07-29";
 const CLOVER: &str = "2025-09-30.clover";
-/// The version that moved what invoices, subscriptions and payments say of each other.
+/// The version that changed the references among invoices, subscriptions and payments.
 pub const BASIL: &str = "2025-03-31.basil";
-/// The first version with a train.
+/// The first version with a release name.
 pub const ACACIA: &str = "2024-09-30.acacia";
-/// The second of the versions whose shapes are checked.
+/// The second of the checked versions.
 pub const Y2022: &str = "2022-11-15";
 
 /// All changes the sandbox knows.

@@ -112,7 +112,7 @@ async fn settings_that_an_account_keeps_are_refused() {
     drop(start(&state));
     for (arguments, words) in [
         (["--seed", "6"], "--seed 6 is refused"),
-        (["--seed", "0"], "was begun with 5"),
+        (["--seed", "0"], "was created with 5"),
         (["--clock", "1793491201"], "--clock 1793491201 is refused"),
     ] {
         let said = refusal(&state, &arguments);

@@ -1,4 +1,4 @@
-//! The 3-D Secure step: what a cardholder's bank would ask.
+//! The 3-D Secure step, which a cardholder's bank would show.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -11,7 +11,7 @@ use crate::money;
 use crate::object::Object;
 use crate::sandbox::own_request;
 
-/// `GET /_sandbox/3ds/{id}`: the bank's question.
+/// `GET /_sandbox/3ds/{id}`: shows the bank's question.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let (owner, card) = shared.read(|s| {
         let owner = s.state().copy(&id);
@@ -42,7 +42,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
     layout::page(&look, StatusCode::OK, "3-D Secure", &body)
 }
 
-/// `POST /_sandbox/3ds/{id}`: the answer, then back to where the buyer came from.
+/// `POST /_sandbox/3ds/{id}`: applies the buyer's choice and redirects the buyer back.
 pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let owner = shared.read(|s| s.state().copy(&id));

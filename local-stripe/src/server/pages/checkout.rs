@@ -1,4 +1,4 @@
-//! The checkout page: what is bought, the card form, and where the buyer goes from there.
+//! The checkout page: the order, the card form, and the redirect afterwards.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -20,7 +20,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
     }
 }
 
-/// The form of a session, with what was typed and what is wrong with it.
+/// Renders the form of a session, with the previous input and its error.
 pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
     let look = look(shared);
     if session.text("status") != "open" {
@@ -62,7 +62,7 @@ pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Opti
     layout::page(&look, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
 }
 
-/// The form of a session that asks for no card.
+/// Renders the form of a session that requires no card.
 fn without_card(action: &str, button: &str, typed: &Typed, fault: Option<&Fault>) -> Html {
     html!(
         "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}<div class=\"field\">\
@@ -75,7 +75,7 @@ fn without_card(action: &str, button: &str, typed: &Typed, fault: Option<&Fault>
     )
 }
 
-/// Where a promotion code is typed, if the session takes any; the one that counts can be taken off again.
+/// Renders the field of a promotion code, if the session accepts codes; an applied code can be removed.
 fn code(session: &Object) -> Option<Html> {
     if !session.is("allow_promotion_codes") {
         return None;
@@ -95,7 +95,7 @@ fn code(session: &Object) -> Option<Html> {
     ))
 }
 
-/// `POST /c/pay/{id}/code`: a promotion code is used, or the used one taken off.
+/// `POST /c/pay/{id}/code`: applies or removes a promotion code.
 pub(super) async fn use_code(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let path = format!("/_sandbox/checkout/sessions/{id}/promotion_code");
@@ -123,7 +123,7 @@ fn button(session: &Object, summary: &Summary) -> String {
 fn over(shared: &Shared, session: &Object) -> HttpResponse<Body> {
     let words = match session.text("status") {
         "complete" => "It was completed.",
-        "expired" => "Its time ran out, or it was ended. Nothing was paid.",
+        "expired" => "It expired. Nothing was paid.",
         _ => "",
     };
     let body = html!(
@@ -135,7 +135,7 @@ fn over(shared: &Shared, session: &Object) -> HttpResponse<Body> {
     layout::page(&look(shared), StatusCode::OK, "Checkout", &body)
 }
 
-/// `POST /c/pay/{id}`: what the form's button does.
+/// `POST /c/pay/{id}`: pays the session.
 pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(open) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
@@ -159,7 +159,7 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
     }
 }
 
-/// On to the success URL, or a page that says so.
+/// Redirects to the success URL, or shows a success page.
 pub(super) fn done(shared: &Shared, id: &str) -> HttpResponse<Body> {
     let look = look(shared);
     let session = object(shared, "checkout.session", id).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Invoices and receipts. An open invoice can be paid on its page.
+//! The pages of invoices and receipts. An open invoice can be paid on its page.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -13,7 +13,7 @@ use crate::money;
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
 
-/// A status in its colour.
+/// Renders a status in its colour.
 pub(super) fn badge(status: &str) -> Html {
     let (words, mood) = words::status(status);
     html!("<span class=\"badge {mood}\">{words}</span>", mood = mood, words = words)
@@ -29,7 +29,7 @@ pub(super) async fn invoice(State(shared): State<Shared>, Path(id): Path<String>
 
 fn page(shared: &Shared, invoice: &Object, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
     let mut look = look(shared);
-    // The name it was issued under, whatever the business calls itself now.
+    // The name at the time of issue, even if the business's name has changed.
     look.name = invoice.text("account_name").to_owned();
     let shown = |member: &str| money::display(invoice.int(member), invoice.text("currency"));
     let (status, mood) = words::status(invoice.text("status"));
@@ -113,7 +113,7 @@ fn sums(invoice: &Object) -> Html {
     rows.into_iter().collect()
 }
 
-/// `POST /_sandbox/invoices/{id}`: pays with the card that was typed.
+/// `POST /_sandbox/invoices/{id}`: pays with the typed card.
 pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(open) = object(&shared, "invoice", &id) else { return not_found(&shared) };

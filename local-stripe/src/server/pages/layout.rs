@@ -1,4 +1,4 @@
-//! What all pages share: the frame, the headers that protect it, the business's look, the style and the script.
+//! What all pages share: the frame, the security headers, the branding, the style and the script.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,8 +9,8 @@ use super::{Shared, look};
 use crate::colour::Colour;
 use crate::settings::Settings;
 
-/// Nothing from elsewhere, nothing inline, no frames. A form may end anywhere on the web, for the shop's answer
-/// to a redirect counts as the form's target too.
+/// Nothing from other hosts, nothing inline, no frames. A form may lead to any web URL, as the redirect in the shop's
+/// response counts as the form's target.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
     form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
 
@@ -29,7 +29,7 @@ impl Look {
         self.name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).unwrap_or_default()
     }
 
-    /// The name with its mark.
+    /// Renders the name with its initial.
     pub(super) fn business(&self) -> Html {
         html!(
             "<p class=\"business\"><span class=\"mark\" aria-hidden=\"true\">{initial}</span>{name}</p>",
@@ -39,7 +39,7 @@ impl Look {
     }
 }
 
-/// A page. Its body has the `main` landmark; what was typed into it is in no cache.
+/// Renders a page. Its body must have the `main` landmark. Not cached, as it may contain the buyer's input.
 pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
     let text = html!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} – {name}</title>\
@@ -66,21 +66,21 @@ pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) ->
     response
 }
 
-/// On to a URL; a page says so where it can't be one.
+/// Redirects to a URL, or shows an error page if the URL is invalid.
 pub(super) fn redirect(look: &Look, url: &str) -> HttpResponse<Body> {
     let Some(location) = web_url(url).and_then(|u| HeaderValue::from_str(u).ok()) else {
         let body = html!(
-            "<main class=\"narrow\"><h1>The URL to go on to can’t be used</h1>\
-             <p>It has to begin with http:// or https://.</p></main>"
+            "<main class=\"narrow\"><h1>The redirect URL is invalid</h1>\
+             <p>It must begin with http:// or https://.</p></main>"
         );
         return page(look, StatusCode::BAD_REQUEST, "Wrong URL", &body);
     };
     see_other(location)
 }
 
-/// On to another page of the sandbox.
+/// Redirects to another page of the sandbox.
 pub(super) fn go(path: &str) -> HttpResponse<Body> {
-    // Paths are made of ids, which are plain; the root is what a wrong one deserves.
+    // Paths consist of ids, which are ASCII; an invalid one leads to the root.
     see_other(HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/")))
 }
 
@@ -92,7 +92,7 @@ fn see_other(location: HeaderValue) -> HttpResponse<Body> {
     response
 }
 
-/// A link back, if the URL is one of the web.
+/// Renders a link back, if the URL is a web URL.
 pub(super) fn back(id: &str, url: &serde_json::Value, words: &str) -> Option<Html> {
     url_of(url).map(|url| {
         html!(

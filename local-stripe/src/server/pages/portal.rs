@@ -1,4 +1,4 @@
-//! The billing portal's pages: what they share. Each step has a file of its own.
+//! The shared parts of the billing portal's pages. Each step has a file of its own.
 
 pub(super) mod cancel;
 pub(super) mod card;
@@ -18,7 +18,7 @@ use crate::portal;
 use crate::sandbox::{Response, own_request};
 use crate::state::State as Account;
 
-/// A session that can be used, and whose it is.
+/// An unexpired session with its customer's account.
 struct Visit {
     look: Look,
     session: Object,
@@ -26,7 +26,7 @@ struct Visit {
     customer: Object,
 }
 
-/// A page's answer where a visit can't go on.
+/// The response if a visit can't continue.
 type Refusal = Box<HttpResponse<Body>>;
 
 impl Visit {
@@ -57,13 +57,13 @@ impl Visit {
         format!("/p/session/{}{rest}", self.session.id())
     }
 
-    /// The subscription of a path, if it is this customer's and there is something left of it.
+    /// Returns the subscription of a path, if it is this customer's and can still be managed.
     fn subscription(&self, shared: &Shared, id: &str) -> Result<Object, Refusal> {
         let found = shared.read(|s| portal::owned(s.state(), &self.session, id).map(|o| Object::clone(&o)));
         found.ok().filter(portal::is_live).ok_or_else(|| Box::new(not_found(shared)))
     }
 
-    /// A page with the business at its side.
+    /// Renders a page with the business's name beside the content.
     fn page(&self, status: StatusCode, title: &str, work: &Html) -> HttpResponse<Body> {
         let profile = |name: &str| self.configuration.at(&format!("business_profile.{name}"));
         let links = [("privacy_policy_url", "Privacy"), ("terms_of_service_url", "Terms")].map(|(name, words)| {
@@ -85,7 +85,7 @@ impl Visit {
         layout::page(&self.look, status, title, &body)
     }
 
-    /// The link back to the first page.
+    /// Renders the link back to the first page.
     fn up(&self) -> Html {
         html!(
             "<p><a class=\"back\" href=\"{home}\"><span aria-hidden=\"true\">←</span> All of your billing</a></p>",
@@ -93,7 +93,7 @@ impl Visit {
         )
     }
 
-    /// Where a finished step leads: home, or where the session's flow says.
+    /// Redirects after a finished step: to the first page, or where the session's flow says.
     fn finished(&self, done: &str) -> HttpResponse<Body> {
         let after = |member: &str| self.session.at(&format!("flow.after_completion.{member}"));
         match after("type").as_str() {
@@ -114,18 +114,18 @@ impl Visit {
     }
 }
 
-/// What a finished step says on the first page.
+/// Returns the notice of a finished step on the first page.
 fn notice(done: &str) -> &'static str {
     match done {
         "updated" => "Your plan was changed.",
         "cancelled" => "Your plan was cancelled.",
-        "resumed" => "Your plan goes on.",
+        "resumed" => "Your plan continues.",
         "card" => "Your card was saved.",
         _ => "Done.",
     }
 }
 
-/// A session and one of its subscriptions, or the page that says why not.
+/// Returns a session and one of its subscriptions, or the error page.
 fn visit_of(shared: &Shared, id: &str, subscription: &str, feature: &str) -> Result<(Visit, Object), Refusal> {
     let visit = Visit::start(shared, id)?;
     if !visit.allows(feature) {
@@ -135,7 +135,7 @@ fn visit_of(shared: &Shared, id: &str, subscription: &str, feature: &str) -> Res
     Ok((visit, sub))
 }
 
-/// A plan's name and price.
+/// Renders a plan's name and price.
 fn item(st: &Account, item: &Value) -> Html {
     let quantity = item["quantity"].as_i64().unwrap_or(1);
     html!(
@@ -147,7 +147,7 @@ fn item(st: &Account, item: &Value) -> Html {
     )
 }
 
-/// Presses one of the portal's buttons.
+/// Calls one of the portal's actions.
 fn act(shared: &Shared, visit: &Visit, what: &str, form: &[(&str, &str)]) -> Response {
     shared.handle(&own_request("POST", &format!("/_sandbox/portal/{}/{what}", visit.session.id()), form))
 }

@@ -1,4 +1,4 @@
-//! Ending a plan, and taking that back.
+//! The portal's page for cancelling a plan, and for revoking that.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -14,7 +14,7 @@ use crate::server::pages::card::Fault;
 use crate::server::pages::html::{Html, html};
 use crate::server::pages::{field, fields, layout, words};
 
-/// `GET /p/session/{id}/{subscription}/cancel`: the question whether.
+/// `GET /p/session/{id}/{subscription}/cancel`: asks for confirmation.
 pub(in crate::server::pages) async fn show(
     State(shared): State<Shared>,
     Path((id, sub)): Path<(String, String)>,
@@ -31,7 +31,7 @@ fn cancel_page(shared: &Shared, visit: &Visit, sub: &Object, fault: Option<&Faul
     let when = if feature("mode") == "immediately" {
         "It ends at once.".to_owned()
     } else {
-        format!("You can use it until {}. You can take this back until then.", date_text(end))
+        format!("You can use it until {}. You can undo this until then.", date_text(end))
     };
     let reasons: Vec<&str> = if feature("cancellation_reason.enabled") == true {
         feature("cancellation_reason.options").as_array().into_iter().flatten().filter_map(Value::as_str).collect()
@@ -46,7 +46,7 @@ fn cancel_page(shared: &Shared, visit: &Visit, sub: &Object, fault: Option<&Faul
                 words = words::feedback(reason),
             )
         });
-        html!("<fieldset><legend>Why? You needn’t say.</legend>{each}</fieldset>", each = each.collect::<Html>())
+        html!("<fieldset><legend>Why? (optional)</legend>{each}</fieldset>", each = each.collect::<Html>())
     });
     let plan: Html = shared.read(|s| sub.list_at("items").iter().map(|i| item(s.state(), i)).collect());
     let work = html!(

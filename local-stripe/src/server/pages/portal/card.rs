@@ -1,4 +1,4 @@
-//! Replacing the card.
+//! The portal's page for replacing the card.
 
 use axum::body::Body;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! Changing the plan: what is on offer, what it would cost, and doing it.
+//! The portal's pages for changing the plan: the offers, the preview, and the change.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -18,7 +18,7 @@ use crate::server::pages::html::{Html, html};
 use crate::server::pages::summary::row;
 use crate::server::pages::{layout, words};
 
-/// `GET /p/session/{id}/{subscription}/plans`: the plans on offer.
+/// `GET /p/session/{id}/{subscription}/plans`: shows the offered plans.
 pub(in crate::server::pages) async fn show(
     State(shared): State<Shared>,
     Path((id, sub)): Path<(String, String)>,
@@ -61,7 +61,7 @@ fn offer(base: &str, name: &str, price: &Object) -> Html {
     )
 }
 
-/// `GET /p/session/{id}/{subscription}/plans/{price}`: what the change would cost.
+/// `GET /p/session/{id}/{subscription}/plans/{price}`: shows the cost of the change.
 pub(in crate::server::pages) async fn preview(
     State(shared): State<Shared>,
     Path((id, sub, price)): Path<(String, String, String)>,
@@ -158,7 +158,7 @@ pub(in crate::server::pages) async fn update(
     preview_page(&shared, &visit, &sub, &price, Some(&Fault::of(&answer)))
 }
 
-/// The payment that a pending change of plan waits for.
+/// Returns the payment intent of a pending change of plan.
 fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();
