@@ -121,7 +121,8 @@ fn matches<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
 /// # Errors
 /// `expand` is not a list of texts.
 pub fn take_expand(form: &mut Form) -> Result<Vec<String>, ApiError> {
-    const EXPANDS: Field = crate::params::opt("expand", crate::params::Kind::List(&crate::params::Kind::Text));
+    const EXPANDS: Field =
+        crate::params::opt("expand", crate::params::ParamKind::List(&crate::params::ParamKind::Text));
     let Some(node) = form.remove("expand") else {
         return Ok(Vec::new());
     };

@@ -7,7 +7,7 @@ use crate::billing::{create, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::cards::Behaviour;
 use crate::descriptor;
-use crate::discount::redeem::{self, Use};
+use crate::discount::redeem::{self, Purpose};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -199,14 +199,14 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
 }
 
 /// Returns what a session's discounts apply to: the whole order, including lines deferred by a trial.
-fn purpose_of(session: &Object) -> Use<'_> {
+fn purpose_of(session: &Object) -> Purpose<'_> {
     let whole = |line: &Value| match usage::is_metered(&line["price"]) {
         true => 0,
         // The amount was already computed without error when the session was opened.
         false => items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
     };
     let amount = session.list_at("_lines").iter().map(whole).fold(0_i64, i64::saturating_add);
-    Use { customer: session.text_at("customer"), amount, currency: session.text("currency") }
+    Purpose { customer: session.text_at("customer"), amount, currency: session.text("currency") }
 }
 
 /// Applies the promotion code that the buyer typed; an empty code removes the current one.
@@ -236,7 +236,7 @@ pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError>
 
 /// The outcome of a confirmation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Confirmed {
+pub enum Confirmation {
     /// The session is complete.
     Complete,
     /// The buyer must pass 3-D Secure at this URL.
@@ -284,7 +284,7 @@ pub fn confirm(
     method_id: Option<&str>,
     buyer: &Buyer,
     presence: Presence,
-) -> Result<Confirmed, ApiError> {
+) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
     let id = session.id().to_owned();
     if session.text("status") != "open" {
@@ -307,7 +307,7 @@ pub fn confirm(
     }
 }
 
-fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let customer = customer_of(st, id, false);
     let intent = st.copy(id).text("_intent").to_owned();
     if let Some(customer) = customer {
@@ -315,8 +315,8 @@ fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) 
     }
     keep::note(st, &st.copy(id), method);
     match setup::confirm(st, &intent, method.id(), presence)? {
-        true => Ok(Confirmed::NeedsAction(action_url(st, &intent))),
-        false => Ok(Confirmed::Complete),
+        true => Ok(Confirmation::NeedsAction(action_url(st, &intent))),
+        false => Ok(Confirmation::Complete),
     }
 }
 
@@ -362,7 +362,7 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     Some(customer_id)
 }
 
-fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let session = st.copy(id);
     // The code may have been used up in the meantime.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
@@ -371,7 +371,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     if session.int("amount_total") == 0 {
         intent::cancel_if_open(st, &pending);
         complete(st, id, "no_payment_required");
-        return Ok(Confirmed::Complete);
+        return Ok(Confirmation::Complete);
     }
     let intent_id = if pending.is_empty() {
         let customer = customer_of(st, id, saves);
@@ -402,14 +402,14 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     match attempt(st, &intent_id, method.id(), presence) {
         Attempt::Succeeded => {
             paid(st, id);
-            Ok(Confirmed::Complete)
+            Ok(Confirmation::Complete)
         }
         Attempt::Processing => {
             st.change(id, |s| s.set("payment_intent", intent_id));
             complete(st, id, "unpaid");
-            Ok(Confirmed::Complete)
+            Ok(Confirmation::Complete)
         }
-        Attempt::NeedsAction => Ok(Confirmed::NeedsAction(action_url(st, &intent_id))),
+        Attempt::NeedsAction => Ok(Confirmation::NeedsAction(action_url(st, &intent_id))),
         Attempt::Declined(error) => Err(error),
     }
 }
@@ -449,11 +449,16 @@ fn complete(st: &mut State, id: &str, payment_status: &str) {
     st.emit("checkout.session.completed", &done);
 }
 
-fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+fn confirm_subscription(
+    st: &mut State,
+    id: &str,
+    method: &Object,
+    presence: Presence,
+) -> Result<Confirmation, ApiError> {
     let asks = matches!(method::behaviour(method), Behaviour::Authenticates { always } if always || !method.is("_authenticated"));
     if asks && presence != Presence::Authenticated {
         st.change(id, |s| s.set("_waiting_method", method.id()));
-        return Ok(Confirmed::NeedsAction(action_url(st, id)));
+        return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }
     if presence == Presence::Authenticated {
         st.change(method.id(), |m| m.set("_authenticated", true));
@@ -492,7 +497,7 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
         }
     };
     complete(st, id, status);
-    Ok(Confirmed::Complete)
+    Ok(Confirmation::Complete)
 }
 
 /// Attaches the payment method of a subscription, if any; a new customer gets it as the default.
@@ -515,7 +520,7 @@ fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object
 ///
 /// # Errors
 /// The session is unknown or waits for no authentication, or the buyer failed it.
-pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmed, ApiError> {
+pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
     let waiting = session.text("_waiting_method").to_owned();
     if waiting.is_empty() || session.text("status") != "open" {

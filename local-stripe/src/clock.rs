@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::billing::due;
 use crate::error::ApiError;
 use crate::payments::{dispute, refund};
-use crate::state::{Later, State};
+use crate::state::{DeferredAction, State};
 
 /// The maximum number of steps of one advance: enough for a year of daily renewals of hundreds of subscriptions.
 pub const STEPS_MAX: usize = 1_000_000;
@@ -47,10 +47,10 @@ fn set(st: &mut State, clock: &str, to_s: i64) {
 
 /// Runs the actions that a call deferred to its end.
 pub fn finish(st: &mut State) {
-    for later in std::mem::take(&mut st.later) {
-        match later {
-            Later::Dispute(charge) => dispute::open(st, &charge),
-            Later::RefundFails(id) => refund::fail(st, &id),
+    for action in std::mem::take(&mut st.deferred) {
+        match action {
+            DeferredAction::Dispute(charge) => dispute::open(st, &charge),
+            DeferredAction::RefundFails(id) => refund::fail(st, &id),
         }
     }
 }

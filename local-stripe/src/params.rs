@@ -19,7 +19,7 @@ pub const TEXT_CHARS_MAX: usize = 5_000;
 
 /// The type of a parameter's value.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum ParamKind {
     /// Text of up to [`TEXT_CHARS_MAX`] characters.
     Text,
     /// An integer within bounds.
@@ -41,7 +41,7 @@ pub enum Kind {
     /// Named members.
     Map(&'static [Field]),
     /// A list of values of one type; an empty text unsets it.
-    List(&'static Kind),
+    List(&'static ParamKind),
     /// An id, or the named members of a new object.
     IdOr(&'static [Field]),
     /// Any value. Accepted without effect: never shown, and no amount depends on it.
@@ -60,53 +60,53 @@ pub struct Field {
     /// The name.
     pub name: &'static str,
     /// The type.
-    pub kind: Kind,
+    pub kind: ParamKind,
     /// Whether it is required.
     pub required: bool,
 }
 
 /// Declares a required parameter.
-pub const fn req(name: &'static str, kind: Kind) -> Field {
+pub const fn req(name: &'static str, kind: ParamKind) -> Field {
     Field { name, kind, required: true }
 }
 
 /// Declares an optional parameter.
-pub const fn opt(name: &'static str, kind: Kind) -> Field {
+pub const fn opt(name: &'static str, kind: ParamKind) -> Field {
     Field { name, kind, required: false }
 }
 
 /// Declares a parameter that real Stripe acts on and the sandbox accepts without effect.
 pub const fn inert(name: &'static str) -> Field {
-    Field { name, kind: Kind::Inert, required: false }
+    Field { name, kind: ParamKind::Inert, required: false }
 }
 
 /// Declares an unsupported parameter that affects amounts: only switching it off is accepted.
 pub const fn off(name: &'static str) -> Field {
-    Field { name, kind: Kind::Off, required: false }
+    Field { name, kind: ParamKind::Off, required: false }
 }
 
 /// Any non-negative amount, up to Stripe's twelve digits.
-pub const AMOUNT: Kind = Kind::Int(0, 999_999_999_999);
+pub const AMOUNT: ParamKind = ParamKind::Int(0, 999_999_999_999);
 /// An amount that may be a credit.
-pub const SIGNED_AMOUNT: Kind = Kind::Int(-999_999_999_999, 999_999_999_999);
+pub const SIGNED_AMOUNT: ParamKind = ParamKind::Int(-999_999_999_999, 999_999_999_999);
 /// A quantity.
-pub const QUANTITY: Kind = Kind::Int(0, 999_999);
+pub const QUANTITY: ParamKind = ParamKind::Int(0, 999_999);
 /// A postal address.
-pub const ADDRESS: Kind = Kind::Map(&[
-    opt("city", Kind::Text),
-    opt("country", Kind::Text),
-    opt("line1", Kind::Text),
-    opt("line2", Kind::Text),
-    opt("postal_code", Kind::Text),
-    opt("state", Kind::Text),
+pub const ADDRESS: ParamKind = ParamKind::Map(&[
+    opt("city", ParamKind::Text),
+    opt("country", ParamKind::Text),
+    opt("line1", ParamKind::Text),
+    opt("line2", ParamKind::Text),
+    opt("postal_code", ParamKind::Text),
+    opt("state", ParamKind::Text),
 ]);
 /// The shipping address of goods.
-pub const SHIPPING: Kind = Kind::Map(&[
+pub const SHIPPING: ParamKind = ParamKind::Map(&[
     opt("address", ADDRESS),
-    opt("carrier", Kind::Text),
-    opt("name", Kind::Text),
-    opt("phone", Kind::Text),
-    opt("tracking_number", Kind::Text),
+    opt("carrier", ParamKind::Text),
+    opt("name", ParamKind::Text),
+    opt("phone", ParamKind::Text),
+    opt("tracking_number", ParamKind::Text),
 ]);
 
 /// The typed parameters of a request. An emptied parameter is present as null.
@@ -225,21 +225,23 @@ fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, V
     Ok(out)
 }
 
-fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+fn read(node: &Node, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     match (kind, node) {
-        (Kind::Inert, _) => Ok(Value::Null),
-        (Kind::Off, node) if is_off(node) => Ok(Value::Null),
-        (Kind::Off, _) => Err(unsupported(here)),
-        (Kind::Metadata, node) => metadata(node, here),
+        (ParamKind::Inert, _) => Ok(Value::Null),
+        (ParamKind::Off, node) if is_off(node) => Ok(Value::Null),
+        (ParamKind::Off, _) => Err(unsupported(here)),
+        (ParamKind::Metadata, node) => metadata(node, here),
         (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
-        (Kind::Map(fields) | Kind::IdOr(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
-        (Kind::List(kind), Node::List(list)) => {
+        (ParamKind::Map(fields) | ParamKind::IdOr(fields), Node::Map(inner)) => {
+            read_map(inner, fields, here).map(Value::Object)
+        }
+        (ParamKind::List(kind), Node::List(list)) => {
             let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
             list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
         }
-        (Kind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
-        (Kind::Map(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
-        (Kind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
+        (ParamKind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
+        (ParamKind::Map(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
+        (ParamKind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
         (kind, Node::Text(text)) => scalar(text, kind, here),
         (_, _) => Err(ApiError::invalid(format!("Invalid string: {here} must not be a hash or an array")).about(here)),
     }
@@ -264,7 +266,7 @@ fn unsupported(here: &str) -> ApiError {
 }
 
 /// Reads `items[0]…&items[1]…`: distinct numbers, in their order.
-fn numbered(inner: &Form, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+fn numbered(inner: &Form, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     let mut members = Vec::new();
     for (index, node) in inner {
         let number: u32 = index.parse().map_err(|_| ApiError::invalid("Invalid array").about(here))?;
@@ -275,11 +277,11 @@ fn numbered(inner: &Form, kind: &Kind, here: &str) -> Result<Value, ApiError> {
     members.into_iter().map(read_one).collect::<Result<_, _>>().map(Value::Array)
 }
 
-fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     let invalid_integer =
         || ApiError::coded("parameter_invalid_integer", format!("Invalid integer: {text}")).about(here);
     match kind {
-        Kind::Int(min, max) => {
+        ParamKind::Int(min, max) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             if number < *min {
                 return Err(ApiError::coded(
@@ -297,8 +299,8 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             }
             Ok(json!(number))
         }
-        Kind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
-        Kind::Time | Kind::TimeOr(_) => {
+        ParamKind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
+        ParamKind::Time | ParamKind::TimeOr(_) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             // The year 2100: late enough for any scenario, early enough that sums of months can't overflow.
             if !(0..=4_102_444_800).contains(&number) {
@@ -310,41 +312,41 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             }
             Ok(json!(number))
         }
-        Kind::Bool => match text {
+        ParamKind::Bool => match text {
             "true" => Ok(json!(true)),
             "false" => Ok(json!(false)),
             _ => Err(ApiError::invalid(format!("Invalid boolean: {text}")).about(here)),
         },
-        Kind::OneOf(words) if words.contains(&text) => Ok(json!(text)),
-        Kind::OneOf(words) => {
+        ParamKind::OneOf(words) if words.contains(&text) => Ok(json!(text)),
+        ParamKind::OneOf(words) => {
             let message = format!("Invalid {here}: must be one of {}", words.join(", "));
             Err(ApiError::invalid(message).about(here))
         }
-        Kind::Currency => {
+        ParamKind::Currency => {
             let code = text.to_ascii_lowercase();
             money::exponent(&code)
                 .map(|_| json!(code))
                 .ok_or_else(|| ApiError::invalid(format!("Invalid currency: {code}")).about(here))
         }
-        Kind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
+        ParamKind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
             ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)
         }),
-        Kind::Email if !is_email(text) => {
+        ParamKind::Email if !is_email(text) => {
             Err(ApiError::coded("email_invalid", format!("Invalid email address: {text}")).about(here))
         }
-        Kind::Url if !is_url(text) => {
+        ParamKind::Url if !is_url(text) => {
             let message = "Not a valid URL: an explicit scheme (such as https) must be provided.";
             Err(ApiError::coded("url_invalid", message).about(here))
         }
-        Kind::Text
-        | Kind::Email
-        | Kind::Url
-        | Kind::Metadata
-        | Kind::Map(_)
-        | Kind::IdOr(_)
-        | Kind::List(_)
-        | Kind::Inert
-        | Kind::Off => {
+        ParamKind::Text
+        | ParamKind::Email
+        | ParamKind::Url
+        | ParamKind::Metadata
+        | ParamKind::Map(_)
+        | ParamKind::IdOr(_)
+        | ParamKind::List(_)
+        | ParamKind::Inert
+        | ParamKind::Off => {
             if text.chars().count() > TEXT_CHARS_MAX {
                 let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");
                 return Err(ApiError::coded("parameter_invalid_string", message).about(here));

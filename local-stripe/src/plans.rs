@@ -11,7 +11,7 @@ pub fn of(price: &Object) -> Option<Object> {
 }
 
 /// Emits that a price and its plan were `created` or `deleted`.
-pub fn tell(st: &mut State, what: &str, price: &Object) {
+pub fn emit_event(st: &mut State, what: &str, price: &Object) {
     st.emit(&format!("price.{what}"), price);
     if let Some(plan) = of(price) {
         st.emit(&format!("plan.{what}"), &plan);

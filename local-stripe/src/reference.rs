@@ -5,12 +5,12 @@ pub mod triggers;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::api::since::{self, Span};
+use crate::api::since::{self, VersionRange};
 use crate::api::{self, Route};
 use crate::calendar::DAY_S;
 use crate::cards::{Behaviour, TEST_CARDS};
 use crate::debits::{TEST_ACCOUNTS, TestAccount};
-use crate::params::{Field, Kind};
+use crate::params::{Field, ParamKind};
 use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
 use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
@@ -63,8 +63,8 @@ fn endpoints(out: &mut String) {
     let mut rows = String::from("| endpoint | since | parameters | accepted without effect |\n|---|---|---|---|");
     for route in api::routes() {
         let named = |wanted: bool| -> String {
-            let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
-            let fields = shown.filter(|f| matches!(f.kind, Kind::Inert) != wanted);
+            let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
+            let fields = shown.filter(|f| matches!(f.kind, ParamKind::Inert) != wanted);
             fields.map(name).collect::<Vec<_>>().join(", ")
         };
         let _ = write!(
@@ -82,16 +82,17 @@ fn endpoints(out: &mut String) {
 
 /// Returns `all` or the first version with the endpoint, then the parameters that only some of those versions show.
 fn versions_of(route: &Route) -> String {
-    let words = |span: Span| match span {
-        Span { since: None, until: None } => "all".to_owned(),
-        Span { since: Some(since), until: None } => since.to_owned(),
-        Span { since: None, until: Some(until) } => format!("before {until}"),
-        Span { since: Some(since), until: Some(until) } => format!("{since}, before {until}"),
+    let words = |span: VersionRange| match span {
+        VersionRange { since: None, until: None } => "all".to_owned(),
+        VersionRange { since: Some(since), until: None } => since.to_owned(),
+        VersionRange { since: None, until: Some(until) } => format!("before {until}"),
+        VersionRange { since: Some(since), until: Some(until) } => format!("{since}, before {until}"),
     };
     let whole = since::of_route(route);
-    let is_narrower = |span: &Span| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
+    let is_narrower =
+        |span: &VersionRange| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
     // `off` parameters only exist to be switched off.
-    let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
+    let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
     let spans = shown.map(|f| (f.name, since::of_parameter(route, f.name))).filter(|(_, span)| is_narrower(span));
     let narrower: Vec<String> = spans.map(|(name, span)| format!("{name}: {}", words(span))).collect();
     [vec![words(whole)], narrower].concat().join("; ")

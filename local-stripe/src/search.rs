@@ -12,7 +12,7 @@ pub const SUBSTRING_CHARS_MIN: usize = 3;
 
 /// The type of a searchable field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldType {
     /// A text that is compared as a whole, ignoring case.
     Token,
     /// A token that also allows substrings with `~`.
@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 /// The searchable fields of a kind of object: the member's path, as in queries and in the model.
-pub type Fields = &'static [(&'static str, Kind)];
+pub type Fields = &'static [(&'static str, FieldType)];
 
 /// The comparison operator of a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl<'q> Reader<'q> {
             if !self.take("]") {
                 return Err(self.unexpected("]"));
             }
-            (vec![name.to_owned(), key], Kind::Token)
+            (vec![name.to_owned(), key], FieldType::Token)
         } else {
             let known = fields.iter().find(|(field, _)| *field == name);
             let (_, kind) = known.ok_or_else(|| {
@@ -156,7 +156,7 @@ impl<'q> Reader<'q> {
         Ok(Clause { negated, path, compare, wanted })
     }
 
-    fn compare(&mut self, name: &str, kind: Kind) -> Result<Compare, String> {
+    fn compare(&mut self, name: &str, kind: FieldType) -> Result<Compare, String> {
         let signs = [
             (">=", Compare::GreaterOrEqual),
             ("<=", Compare::LessOrEqual),
@@ -169,13 +169,13 @@ impl<'q> Reader<'q> {
             signs.into_iter().find(|(sign, _)| self.take(sign)).ok_or_else(|| self.unexpected("an operator"))?;
         let allowed = match compare {
             Compare::Equal => true,
-            Compare::Contains => kind == Kind::Text,
-            _ => kind == Kind::Number,
+            Compare::Contains => kind == FieldType::Text,
+            _ => kind == FieldType::Number,
         };
         if allowed { Ok(compare) } else { Err(format!("Operator `{sign}` is not supported for field `{name}`.")) }
     }
 
-    fn value(&mut self, name: &str, kind: Kind, compare: Compare) -> Result<Wanted, String> {
+    fn value(&mut self, name: &str, kind: FieldType, compare: Compare) -> Result<Wanted, String> {
         let quoted = self.quoted()?;
         if quoted.is_none() {
             let word = self.word(|c| !c.is_whitespace());
@@ -184,12 +184,14 @@ impl<'q> Reader<'q> {
             }
             let number = word.parse().map(Wanted::Number);
             return match (kind, number) {
-                (Kind::Number, number) => number.map_err(|_| format!("Field `{name}` takes a number, not `{word}`.")),
+                (FieldType::Number, number) => {
+                    number.map_err(|_| format!("Field `{name}` takes a number, not `{word}`."))
+                }
                 _ => Err(format!("The value of field `{name}` must be in quotes, as in {name}:'value'.")),
             };
         }
         let text = quoted.unwrap_or_default();
-        if kind == Kind::Number {
+        if kind == FieldType::Number {
             let number = text.parse().map(Wanted::Number);
             return number.map_err(|_| format!("Field `{name}` takes a number, not `{text}`."));
         }
@@ -261,11 +263,11 @@ mod tests {
     use serde_json::json;
 
     const FIELDS: Fields = &[
-        ("status", Kind::Token),
-        ("name", Kind::Text),
-        ("amount", Kind::Number),
-        ("active", Kind::Token),
-        ("card.last4", Kind::Token),
+        ("status", FieldType::Token),
+        ("name", FieldType::Text),
+        ("amount", FieldType::Number),
+        ("active", FieldType::Token),
+        ("card.last4", FieldType::Token),
     ];
 
     fn fits(query: &str) -> bool {

@@ -48,7 +48,9 @@ pub enum SettingsError {
     )]
     Dunning(String),
     /// An unknown fault or an invalid number.
-    #[error("invalid faults {0:?}: expected duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas")]
+    #[error(
+        "invalid faults {0:?}: expected duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas"
+    )]
     Faults(String),
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::object::Object;
 use crate::version::Version;
-use changes::{CHANGES, Edit, Old};
+use changes::{CHANGES, Edit, OldValue};
 
 /// The maximum number of members shown of an embedded list; `has_more` marks a cut.
 pub const EMBEDDED_MAX: usize = 10;
@@ -79,13 +79,13 @@ fn each(object: &mut Object, path: &str, edit: &dyn Fn(&mut Object, &str)) {
     }
 }
 
-fn old_value(object: &Object, old: &Old) -> Option<Value> {
+fn old_value(object: &Object, old: &OldValue) -> Option<Value> {
     match old {
-        Old::Null => Some(Value::Null),
-        Old::EmptyList => Some(json!([])),
-        Old::Hidden(name) => Some(object.get(name).clone()),
-        Old::Of(make) => Some(make(object)),
-        Old::Maybe(make) => make(object),
+        OldValue::Null => Some(Value::Null),
+        OldValue::EmptyList => Some(json!([])),
+        OldValue::Hidden(name) => Some(object.get(name).clone()),
+        OldValue::Of(make) => Some(make(object)),
+        OldValue::Maybe(make) => make(object),
     }
 }
 

@@ -42,7 +42,7 @@ pub struct RequestMeta {
 
 /// An action that runs at the end of the current call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Later {
+pub enum DeferredAction {
     /// The cardholder's bank disputes a charge.
     Dispute(String),
     /// A refund that succeeded fails.
@@ -57,7 +57,7 @@ pub struct State {
     /// The current request.
     pub request: RequestMeta,
     /// The actions that run at the end of the call.
-    pub later: Vec<Later>,
+    pub deferred: Vec<DeferredAction>,
     /// Whether the call is a preview, whose changes are rolled back.
     pub is_preview: bool,
     /// Events to resend, each to one endpoint or to all.
@@ -93,7 +93,7 @@ impl State {
     fn with(store: Store, settings: Settings, counters: Counters) -> Self {
         Self {
             request: RequestMeta::default(),
-            later: Vec::new(),
+            deferred: Vec::new(),
             is_preview: false,
             resends: Vec::new(),
             store,
@@ -426,7 +426,7 @@ impl State {
 
     /// Rolls back all changes since the last commit, except the number of requests.
     pub fn roll_back(&mut self) {
-        self.later.clear();
+        self.deferred.clear();
         self.resends.clear();
         for id in self.touched.drain(..) {
             self.objects.get_mut().remove(&id);
@@ -445,7 +445,7 @@ impl State {
         self.take_failure();
         // Left by a panicked request.
         self.is_preview = false;
-        self.later.clear();
+        self.deferred.clear();
         if self.store.is_open() {
             self.roll_back();
         }

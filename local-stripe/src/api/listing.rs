@@ -7,18 +7,22 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, opt};
+use crate::params::{Args, Field, ParamKind, opt};
 use crate::state::{Newest, State};
 
 /// The parameter `limit`.
-pub const LIMIT: Field = opt("limit", Kind::Int(1, 100));
+pub const LIMIT: Field = opt("limit", ParamKind::Int(1, 100));
 /// The parameter `starting_after`.
-pub const AFTER: Field = opt("starting_after", Kind::Text);
+pub const AFTER: Field = opt("starting_after", ParamKind::Text);
 /// The parameter `ending_before`.
-pub const BEFORE: Field = opt("ending_before", Kind::Text);
+pub const BEFORE: Field = opt("ending_before", ParamKind::Text);
 /// Bounds of a time; a single time is read as both `[gte]` and `[lte]`.
-pub const TIMES: Kind =
-    Kind::Map(&[opt("gt", Kind::Time), opt("gte", Kind::Time), opt("lt", Kind::Time), opt("lte", Kind::Time)]);
+pub const TIMES: ParamKind = ParamKind::Map(&[
+    opt("gt", ParamKind::Time),
+    opt("gte", ParamKind::Time),
+    opt("lt", ParamKind::Time),
+    opt("lte", ParamKind::Time),
+]);
 /// The parameter `created`, see [`TIMES`].
 pub const CREATED: Field = opt("created", TIMES);
 

@@ -9,24 +9,24 @@ use crate::error::ApiError;
 use crate::event::Event;
 use crate::event_types;
 use crate::model;
-use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::state::State;
 use crate::version::Version;
 
 const ENDPOINT_CREATE: &[Field] = &[
-    req("enabled_events", Kind::List(&Kind::Text)),
-    req("url", Kind::Url),
-    opt("api_version", Kind::Text),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("connect", Kind::Bool),
+    req("enabled_events", ParamKind::List(&ParamKind::Text)),
+    req("url", ParamKind::Url),
+    opt("api_version", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("connect", ParamKind::Bool),
 ];
 const ENDPOINT_UPDATE: &[Field] = &[
-    opt("description", Kind::Text),
-    opt("disabled", Kind::Bool),
-    opt("enabled_events", Kind::List(&Kind::Text)),
-    opt("metadata", Kind::Metadata),
-    opt("url", Kind::Url),
+    opt("description", ParamKind::Text),
+    opt("disabled", ParamKind::Bool),
+    opt("enabled_events", ParamKind::List(&ParamKind::Text)),
+    opt("metadata", ParamKind::Metadata),
+    opt("url", ParamKind::Url),
 ];
 /// The maximum number of webhook endpoints of an account, Stripe's limit.
 const ENDPOINTS_MAX: usize = 16;
@@ -41,8 +41,8 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("type", Kind::Text),
-            opt("types", Kind::List(&Kind::Text)),
+            opt("type", ParamKind::Text),
+            opt("types", ParamKind::List(&ParamKind::Text)),
             inert("delivery_success"),
         ],
         list_events,
@@ -51,7 +51,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/events/{}/retry",
-        &[opt("webhook_endpoint", Kind::Text), inert("for_stripecli")],
+        &[opt("webhook_endpoint", ParamKind::Text), inert("for_stripecli")],
         |st, ids, args| {
             let shown = shown_event(st, ids[0])?;
             if let Some(endpoint) = args.text("webhook_endpoint") {
@@ -75,7 +75,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/test_helpers/test_clocks",
-        &[req("frozen_time", Kind::Time), opt("name", Kind::Text)],
+        &[req("frozen_time", ParamKind::Time), opt("name", ParamKind::Text)],
         |st, _, args| {
             let id = st.new_id("clock");
             let frozen = args.int("frozen_time").unwrap_or_default();
@@ -91,9 +91,12 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/test_helpers/test_clocks/{}", &[], |st, ids, _| {
         Ok(st.load("test_helpers.test_clock", ids[0], "id")?.value())
     }),
-    route("POST", "/v1/test_helpers/test_clocks/{}/advance", &[req("frozen_time", Kind::Time)], |st, ids, args| {
-        clock::advance_test_clock(st, ids[0], args.int("frozen_time").unwrap_or_default())
-    }),
+    route(
+        "POST",
+        "/v1/test_helpers/test_clocks/{}/advance",
+        &[req("frozen_time", ParamKind::Time)],
+        |st, ids, args| clock::advance_test_clock(st, ids[0], args.int("frozen_time").unwrap_or_default()),
+    ),
     route("DELETE", "/v1/test_helpers/test_clocks/{}", &[], delete_clock),
 ];
 

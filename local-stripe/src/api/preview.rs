@@ -8,27 +8,27 @@ use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
 use crate::billing::{change, create, cycle, due, end};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Kind, opt};
+use crate::params::{Args, ParamKind, opt};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
 /// `proration_behavior`.
-pub const PRORATION_BEHAVIOR: Kind = BEHAVIOR;
+pub const PRORATION_BEHAVIOR: ParamKind = BEHAVIOR;
 /// `trial_end`.
-pub const TRIAL_END: Kind = Kind::TimeOr(&["now"]);
+pub const TRIAL_END: ParamKind = ParamKind::TimeOr(&["now"]);
 /// `billing_cycle_anchor`.
-pub const ANCHOR: Kind = Kind::TimeOr(&["now", "unchanged"]);
+pub const ANCHOR: ParamKind = ParamKind::TimeOr(&["now", "unchanged"]);
 /// `items`.
-pub const ITEMS: Kind = Kind::List(&CHANGED_ITEM);
+pub const ITEMS: ParamKind = ParamKind::List(&CHANGED_ITEM);
 /// The previewed change.
-pub const DETAILS: Kind = Kind::Map(&[
+pub const DETAILS: ParamKind = ParamKind::Map(&[
     opt("billing_cycle_anchor", ANCHOR),
-    opt("cancel_at", Kind::TimeOr(&["max_period_end", "min_period_end"])),
-    opt("cancel_at_period_end", Kind::Bool),
-    opt("cancel_now", Kind::Bool),
+    opt("cancel_at", ParamKind::TimeOr(&["max_period_end", "min_period_end"])),
+    opt("cancel_at_period_end", ParamKind::Bool),
+    opt("cancel_now", ParamKind::Bool),
     opt("items", ITEMS),
     opt("proration_behavior", PRORATION_BEHAVIOR),
-    opt("proration_date", Kind::Time),
+    opt("proration_date", ParamKind::Time),
     opt("trial_end", TRIAL_END),
 ]);
 

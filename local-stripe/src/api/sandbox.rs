@@ -4,21 +4,22 @@
 use serde_json::{Value, json};
 
 use crate::api::{Route, route};
-use crate::checkout::{self, Confirmed};
+use crate::checkout::{self, Confirmation};
 use crate::clock;
 use crate::colour::Colour;
 use crate::error::ApiError;
-use crate::params::{Args, Field, Kind, opt, req};
+use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::payments::{intent, setup};
 use crate::settings::Settings;
 use crate::state::State;
 
-const CLOCK: &[Field] = &[opt("advance_by", Kind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", Kind::Time)];
+const CLOCK: &[Field] =
+    &[opt("advance_by", ParamKind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", ParamKind::Time)];
 const SETTINGS: &[Field] = &[
-    opt("brand_colour", Kind::Text),
-    opt("business_name", Kind::Text),
-    opt("dunning", Kind::Text),
-    opt("faults", Kind::Text),
+    opt("brand_colour", ParamKind::Text),
+    opt("business_name", ParamKind::Text),
+    opt("dunning", ParamKind::Text),
+    opt("faults", ParamKind::Text),
 ];
 /// The maximum length of a business's name, which is shown in one line.
 const NAME_CHARS_MAX: usize = 60;
@@ -62,14 +63,19 @@ pub const ROUTES: &[Route] = &[
         }
         Ok(show_settings(st))
     }),
-    route("POST", "/_sandbox/checkout/sessions/{}/promotion_code", &[opt("code", Kind::Text)], |st, ids, args| {
+    route("POST", "/_sandbox/checkout/sessions/{}/promotion_code", &[opt("code", ParamKind::Text)], |st, ids, args| {
         checkout::use_code(st, ids[0], args.text("code").unwrap_or_default())
     }),
-    route("POST", "/_sandbox/authenticate/{}", &[req("outcome", Kind::OneOf(&["success", "failure"]))], authenticate),
+    route(
+        "POST",
+        "/_sandbox/authenticate/{}",
+        &[req("outcome", ParamKind::OneOf(&["success", "failure"]))],
+        authenticate,
+    ),
     route(
         "POST",
         "/_sandbox/webhook_endpoints/{}/roll_secret",
-        &[opt("expires_in", Kind::Int(0, ROLL_S_MAX))],
+        &[opt("expires_in", ParamKind::Int(0, ROLL_S_MAX))],
         |st, ids, args| {
             st.load("webhook_endpoint", ids[0], "id")?;
             let until = st.clock_s() + args.int("expires_in").unwrap_or(ROLL_S_MAX);
@@ -125,7 +131,7 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     if ids[0].starts_with("cs_") {
         let outcome = checkout::authenticate(st, ids[0], passed)?;
         let mut shown = st.copy(ids[0]).value();
-        if let Confirmed::NeedsAction(url) = outcome {
+        if let Confirmation::NeedsAction(url) = outcome {
             shown["next_action"] = json!(url);
         }
         return Ok(shown);

@@ -8,12 +8,12 @@ use crate::api::listing::LIMIT;
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, opt, req};
-use crate::search::Kind::{Number, Text, Token};
+use crate::params::{Args, Field, ParamKind, opt, req};
+use crate::search::FieldType::{Number, Text, Token};
 use crate::search::{Fields, Query};
 use crate::state::State;
 
-const FIELDS: &[Field] = &[req("query", Kind::Text), LIMIT, opt("page", Kind::Text)];
+const FIELDS: &[Field] = &[req("query", ParamKind::Text), LIMIT, opt("page", ParamKind::Text)];
 
 const CHARGE: Fields = &[
     ("amount", Number),

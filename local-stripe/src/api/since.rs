@@ -77,12 +77,12 @@ pub const RESOURCES: &[Resource] = &[
 ];
 
 /// Endpoints that Stripe removed: method, path, the first version without it, and its replacement.
-pub const GONE: &[(&str, &str, &str, &str)] =
+pub const REMOVED_ENDPOINTS: &[(&str, &str, &str, &str)] =
     &[("GET", "/v1/invoices/upcoming", BASIL, "POST /v1/invoices/create_preview")];
 
 /// The range of versions in which something is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
+pub struct VersionRange {
     /// The first version, unless it is the oldest.
     pub since: Option<&'static str>,
     /// The first version without it, if Stripe removed it.
@@ -96,13 +96,13 @@ pub fn resource_of(path: &str) -> Option<&'static Resource> {
 }
 
 /// Returns the versions that have an endpoint.
-pub fn of_route(route: &Route) -> Span {
+pub fn of_route(route: &Route) -> VersionRange {
     let since = resource_of(route.path).map(|r| r.since).filter(|since| *since != OLDEST);
-    Span { since, until: gone(route).map(|(_, _, version, _)| *version) }
+    VersionRange { since, until: gone(route).map(|(_, _, version, _)| *version) }
 }
 
 /// Returns the versions whose responses have the member of a parameter's name, according to the [changes](CHANGES).
-pub fn of_parameter(route: &Route, name: &str) -> Span {
+pub fn of_parameter(route: &Route, name: &str) -> VersionRange {
     let kind = resource_of(route.path).map(|r| r.kind).unwrap_or_default();
     let (mut came, mut went) = (None, None);
     for change in CHANGES.iter().filter(|change| change.kind == kind) {
@@ -114,8 +114,8 @@ pub fn of_parameter(route: &Route, name: &str) -> Span {
     }
     match (came, went) {
         // Removed and added again: both the oldest and the newest version have it.
-        (Some(came), Some(went)) if went <= came => Span::default(),
-        (since, until) => Span { since, until },
+        (Some(came), Some(went)) if went <= came => VersionRange::default(),
+        (since, until) => VersionRange { since, until },
     }
 }
 
@@ -135,7 +135,7 @@ pub fn check(route: &Route, version: &Version) -> Result<(), ApiError> {
 }
 
 fn gone(route: &Route) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {
-    GONE.iter().find(|(method, path, ..)| *method == route.method && *path == route.path)
+    REMOVED_ENDPOINTS.iter().find(|(method, path, ..)| *method == route.method && *path == route.path)
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
             let is_about = |r: &Route| resource_of(r.path).is_some_and(|found| found.path == row.path);
             assert!(routes().any(is_about), "{}", row.path);
         }
-        for (method, path, ..) in GONE {
+        for (method, path, ..) in REMOVED_ENDPOINTS {
             assert!(routes().any(|r| r.method == *method && r.path == *path), "{method} {path}");
         }
     }
@@ -157,15 +157,15 @@ mod tests {
     #[test]
     fn the_longest_row_counts_and_changes_say_since_when_a_parameter_shows() {
         let span = |method: &str, path: &str| of_route(find(method, path).unwrap().0);
-        assert_eq!(span("GET", "/v1/invoices/in_1"), Span::default());
+        assert_eq!(span("GET", "/v1/invoices/in_1"), VersionRange::default());
         assert_eq!(span("GET", "/v1/invoices/upcoming").until, Some(BASIL));
         assert_eq!(span("POST", "/v1/invoices/create_preview").since, Some(ACACIA));
         assert_eq!(span("GET", "/v1/invoice_payments/inpay_1").since, Some(BASIL));
         let codes = find("POST", "/v1/promotion_codes").unwrap().0;
         assert_eq!(of_parameter(codes, "promotion").since, Some("2025-09-30.clover"));
         assert_eq!(of_parameter(codes, "coupon").until, Some("2025-09-30.clover"));
-        assert_eq!(of_parameter(codes, "code"), Span::default());
+        assert_eq!(of_parameter(codes, "code"), VersionRange::default());
         let subscriptions = find("POST", "/v1/subscriptions").unwrap().0;
-        assert_eq!(of_parameter(subscriptions, "billing_thresholds"), Span::default());
+        assert_eq!(of_parameter(subscriptions, "billing_thresholds"), VersionRange::default());
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::settle::{self, By, Outcome};
+use crate::billing::settle::{self, AttemptCause, Outcome};
 use crate::billing::{create, cycle, items, usage};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
@@ -285,8 +285,11 @@ fn apply_items(
     if st.copy(&invoice).text("collection_method") == "send_invoice" {
         return Ok(st.copy(&id).value());
     }
-    let outcome =
-        if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
+    let outcome = if payment == "default_incomplete" {
+        Outcome::NeedsAction
+    } else {
+        settle::attempt(st, &invoice, AttemptCause::Hand)
+    };
     match outcome {
         Outcome::Paid => {}
         Outcome::Failed(error) if payment == "error_if_incomplete" => {

@@ -7,7 +7,7 @@ use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
 use crate::billing::{cycle, due};
 use crate::calendar::{self, DAY_S, HOUR_S};
-use crate::discount::redeem::{self, Use};
+use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -263,7 +263,7 @@ pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<
         amount = amount.saturating_add(items::amount(&extra.price.value(), extra.quantity)?);
     }
     let (customer, currency) = (sub.text("customer").to_owned(), sub.text("currency").to_owned());
-    let purpose = Use { customer: Some(&customer), amount, currency: &currency };
+    let purpose = Purpose { customer: Some(&customer), amount, currency: &currency };
     let redeemed = redeem::read(st, &given, "discounts", purpose)?;
     let known = term::ids(sub);
     let kept: Vec<String> = given.iter().filter_map(|entry| entry["discount"].as_str()).map(str::to_owned).collect();
@@ -352,7 +352,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         Some(true) => Presence::OffSession,
         _ => presence,
     };
-    match settle::attempt_with(st, &invoice, &method, settle::By::Hand, presence) {
+    match settle::attempt_with(st, &invoice, &method, settle::AttemptCause::Hand, presence) {
         Outcome::Paid | Outcome::Processing => Ok(()),
         Outcome::NeedsAction if behavior == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";

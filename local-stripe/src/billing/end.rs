@@ -91,7 +91,7 @@ fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiE
     st.emit_since(sub.id(), "customer.subscription.updated", sub);
     // Finalized at once, as drafts of an ended subscription stay drafts.
     invoice::finalize(st, &last)?;
-    settle::attempt(st, &last, settle::By::Hand);
+    settle::attempt(st, &last, settle::AttemptCause::Hand);
     Ok(())
 }
 
@@ -140,7 +140,7 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
         let closing = invoice::draft(st, draft, |_| {})?;
         st.emit_since(id, "customer.subscription.updated", &before);
         invoice::finalize(st, &closing)?;
-        settle::attempt(st, &closing, settle::By::Hand);
+        settle::attempt(st, &closing, settle::AttemptCause::Hand);
     }
     Ok(st.copy(id).value())
 }
@@ -206,7 +206,7 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let invoice = invoice::draft(st, draft, |_| {})?;
     st.emit_since(id, "customer.subscription.updated", &sub);
     invoice::finalize(st, &invoice)?;
-    settle::attempt(st, &invoice, settle::By::Hand);
+    settle::attempt(st, &invoice, settle::AttemptCause::Hand);
     Ok(st.copy(id).value())
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::settle;
 use crate::calendar::HOUR_S;
 use crate::descriptor;
-use crate::discount::amount::{self, Discountable, Line, Taken};
+use crate::discount::amount::{self, Deduction, Discountable, Line};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -186,7 +186,7 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) 
         })
         .collect();
     let taken = amount::take(&discounts, &looked_at, invoice.text("currency"));
-    let counted: Vec<&Taken> = taken.iter().filter(|taken| taken.total() > 0).collect();
+    let counted: Vec<&Deduction> = taken.iter().filter(|taken| taken.total() > 0).collect();
     let shown: Vec<Value> =
         counted.iter().map(|taken| json!({ "amount": taken.total(), "discount": taken.discount })).collect();
     let off = counted.iter().map(|taken| taken.total()).sum();
@@ -209,7 +209,7 @@ pub fn auto_finalize(st: &mut State, id: &str) {
         });
         st.emit("invoice.finalization_failed", &failed);
     } else if st.copy(id).text("collection_method") == "charge_automatically" {
-        settle::attempt(st, id, settle::By::Schedule);
+        settle::attempt(st, id, settle::AttemptCause::Schedule);
     }
 }
 

@@ -117,7 +117,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         meter,
     });
     let price = st.put(price);
-    plans::tell(st, "created", &price);
+    plans::emit_event(st, "created", &price);
     Ok(Object::clone(&price))
 }
 

@@ -14,7 +14,7 @@ use crate::state::State;
 
 /// What caused a payment attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub enum AttemptCause {
     /// A person or a request; after the first attempt, it does not count in the retry schedule.
     Hand,
     /// The clock.
@@ -61,7 +61,7 @@ pub fn no_method() -> ApiError {
 }
 
 /// Tries to pay an open invoice with its default method.
-pub fn attempt(st: &mut State, id: &str, by: By) -> Outcome {
+pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
     let open = st.copy(id);
     if open.text("status") != "open" {
         return Outcome::Paid;
@@ -76,7 +76,7 @@ pub fn attempt(st: &mut State, id: &str, by: By) -> Outcome {
 }
 
 /// Tries to pay an open invoice with a method.
-pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Presence) -> Outcome {
+pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, presence: Presence) -> Outcome {
     if st.is_preview {
         return Outcome::NeedsAction;
     }
@@ -234,7 +234,7 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
 }
 
 /// Records a failed attempt: plans the next one and marks the subscription past due.
-pub fn failed(st: &mut State, id: &str, by: By) {
+pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     if let Some(session) = after.text_at("_session").filter(|_| after.int("attempt_count") == 1) {
@@ -244,7 +244,7 @@ pub fn failed(st: &mut State, id: &str, by: By) {
 }
 
 /// Records that the customer must authenticate an invoice's payment.
-pub fn needs_action(st: &mut State, id: &str, by: By) {
+pub fn needs_action(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     st.emit("invoice.payment_action_required", &after);
@@ -256,11 +256,11 @@ pub fn action_required(code: &str, message: &str) -> ApiError {
     ApiError { keeps_changes: false, ..ApiError::card(code, None, message) }
 }
 
-fn record_failure(st: &mut State, id: &str, by: By) -> Object {
+fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
     let before = st.copy(id);
     let now = st.now(&before);
     let first = before.int("attempt_count") == 0;
-    let counts = first || by == By::Schedule;
+    let counts = first || by == AttemptCause::Schedule;
     let count = before.int("attempt_count") + i64::from(counts);
     let sub = st.copy(subscription_of(&before));
     let in_dunning = before.is("auto_advance")
@@ -282,19 +282,19 @@ fn record_failure(st: &mut State, id: &str, by: By) -> Object {
     Object::clone(&after)
 }
 
-fn fall_behind(st: &mut State, invoice: &Object, by: By) {
+fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
     let sub = st.copy(subscription_of(invoice));
     if sub.0.is_empty() || sub.text("_pending_invoice") == invoice.id() {
         return;
     }
-    let retries_used_up =
-        invoice.get("next_payment_attempt").is_null() && (by == By::Schedule || invoice.int("attempt_count") > 1);
+    let retries_used_up = invoice.get("next_payment_attempt").is_null()
+        && (by == AttemptCause::Schedule || invoice.int("attempt_count") > 1);
     match sub.text("status") {
         "active" | "trialing" if retries_used_up => dunning_ends(st, sub.id(), true),
         "active" | "trialing" => {
             st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "past_due"));
         }
-        "past_due" if retries_used_up && by == By::Schedule => dunning_ends(st, sub.id(), false),
+        "past_due" if retries_used_up && by == AttemptCause::Schedule => dunning_ends(st, sub.id(), false),
         _ => {}
     }
 }
@@ -315,7 +315,7 @@ fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
 /// Runs a planned retry.
 pub fn retry(st: &mut State, id: &str) {
     st.change(id, |i| i.set("next_payment_attempt", Value::Null));
-    attempt(st, id, By::Schedule);
+    attempt(st, id, AttemptCause::Schedule);
 }
 
 /// Checks that no bank is processing an invoice's payment.

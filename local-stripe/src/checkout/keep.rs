@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::object::Object;
-use crate::params::{Args, Kind, opt};
+use crate::params::{Args, ParamKind, opt};
 use crate::state::State;
 
 /// `allow_redisplay`: whether a saved payment method may be shown to its customer again.
-pub const REDISPLAY: Kind = Kind::OneOf(&["always", "limited", "unspecified"]);
-const SWITCH: Kind = Kind::OneOf(&["disabled", "enabled"]);
+pub const REDISPLAY: ParamKind = ParamKind::OneOf(&["always", "limited", "unspecified"]);
+const SWITCH: ParamKind = ParamKind::OneOf(&["disabled", "enabled"]);
 /// `saved_payment_method_options` of a session.
-pub const OPTIONS: Kind = Kind::Map(&[
-    opt("allow_redisplay_filters", Kind::List(&REDISPLAY)),
+pub const OPTIONS: ParamKind = ParamKind::Map(&[
+    opt("allow_redisplay_filters", ParamKind::List(&REDISPLAY)),
     opt("payment_method_remove", SWITCH),
     opt("payment_method_save", SWITCH),
 ]);

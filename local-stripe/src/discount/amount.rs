@@ -33,14 +33,14 @@ pub enum Discountable {
 
 /// The deductions of one discount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct Deduction {
     /// The discount's id.
     pub discount: String,
     /// The deduction of each line in minor units.
     pub by_line: Vec<i64>,
 }
 
-impl Taken {
+impl Deduction {
     /// Returns the sum of the deductions.
     pub fn total(&self) -> i64 {
         self.by_line.iter().sum()
@@ -48,7 +48,7 @@ impl Taken {
 }
 
 /// Computes the deductions of each discount in turn, never more than what remains of a line.
-pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Taken> {
+pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Deduction> {
     let mut left: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).collect();
     let mut out = Vec::new();
     for discount in discounts {
@@ -68,7 +68,7 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Take
         let off = worth(coupon, sum, currency);
         let by_line = divide(off, &base, sum);
         left.iter_mut().zip(&by_line).for_each(|(left, taken)| *left -= taken);
-        out.push(Taken { discount: discount["id"].as_str().unwrap_or_default().to_owned(), by_line });
+        out.push(Deduction { discount: discount["id"].as_str().unwrap_or_default().to_owned(), by_line });
     }
     out
 }
@@ -102,7 +102,7 @@ fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
 }
 
 /// Returns the `discount_amounts` of a line.
-pub fn shown(taken: &[Taken], line: usize) -> Value {
+pub fn shown(taken: &[Deduction], line: usize) -> Value {
     taken.iter().map(|t| json!({ "amount": t.by_line[line], "discount": t.discount })).collect()
 }
 

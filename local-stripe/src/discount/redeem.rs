@@ -6,17 +6,17 @@ use crate::calendar;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Kind, opt};
+use crate::params::{Args, ParamKind, opt};
 use crate::state::State;
 
 /// The maximum number of discounts in one request, Stripe's limit.
 const DISCOUNTS_MAX: usize = 20;
 
 /// The type of the parameter `discounts`.
-pub const DISCOUNTS: Kind = Kind::List(&Kind::Map(&[
-    opt("coupon", Kind::Text),
-    opt("discount", Kind::Text),
-    opt("promotion_code", Kind::Text),
+pub const DISCOUNTS: ParamKind = ParamKind::List(&ParamKind::Map(&[
+    opt("coupon", ParamKind::Text),
+    opt("discount", ParamKind::Text),
+    opt("promotion_code", ParamKind::Text),
 ]));
 
 /// A redeemable coupon, with the promotion code that names it.
@@ -30,7 +30,7 @@ pub struct Redeemed {
 
 /// The purchase that a discount applies to.
 #[derive(Debug, Clone, Copy)]
-pub struct Use<'a> {
+pub struct Purpose<'a> {
     /// The customer, if it is known.
     pub customer: Option<&'a str>,
     /// The amount of the purchase in minor units, for promotion codes with a minimum.
@@ -49,7 +49,7 @@ pub fn is_valid(coupon: &Object, now_s: i64) -> bool {
 ///
 /// # Errors
 /// There are too many entries, an entry names none or several, or a coupon or code can't be redeemed.
-pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Result<Vec<Redeemed>, ApiError> {
+pub fn read(st: &State, entries: &[Value], param: &str, purpose: Purpose<'_>) -> Result<Vec<Redeemed>, ApiError> {
     if entries.len() > DISCOUNTS_MAX {
         let message = format!("At most {DISCOUNTS_MAX} discounts can be given.");
         return Err(ApiError::invalid(message).about(param));
@@ -80,7 +80,7 @@ pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Res
 ///
 /// # Errors
 /// The coupon is unknown or can't be redeemed.
-pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<Redeemed, ApiError> {
+pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let coupon = st.load("coupon", id, param)?;
     check(st, &coupon, param, purpose)?;
     Ok(Redeemed { coupon: Object::clone(&coupon), promotion_code: Value::Null })
@@ -90,7 +90,7 @@ pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<
 ///
 /// # Errors
 /// The code is unknown, inactive or not for this purchase, or its coupon can't be redeemed.
-pub fn by_code(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<Redeemed, ApiError> {
+pub fn by_code(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let code = st.load("promotion_code", id, param)?;
     let refused = |message: &str| Err(ApiError::coded("promotion_code_invalid", message).about(param));
     let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
@@ -118,7 +118,7 @@ fn has_paid(st: &State, customer: Option<&str>) -> bool {
     customer.is_some_and(|id| st.newest("charge", Some(id)).any(|charge| charge.text("status") == "succeeded"))
 }
 
-fn check(st: &State, coupon: &Object, param: &str, purpose: Use<'_>) -> Result<(), ApiError> {
+fn check(st: &State, coupon: &Object, param: &str, purpose: Purpose<'_>) -> Result<(), ApiError> {
     let id = coupon.id();
     let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
     if !is_valid(coupon, now) {

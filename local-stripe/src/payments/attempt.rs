@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::payments::{balance, method};
-use crate::state::{Later, State};
+use crate::state::{DeferredAction, State};
 
 /// The outcome of an attempt.
 #[derive(Debug)]
@@ -122,10 +122,10 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
     keep_for_later(st, &after);
     if !manual && method.text("_number") == cards::AT_ONCE {
-        balance::tell(st);
+        balance::emit_available(st);
     }
     if let Behaviour::Disputes { .. } = behaviour {
-        st.later.push(Later::Dispute(charge.id().to_owned()));
+        st.deferred.push(DeferredAction::Dispute(charge.id().to_owned()));
     }
 }
 

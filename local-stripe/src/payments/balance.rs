@@ -40,7 +40,7 @@ pub fn available(st: &State, currency: &str) -> i64 {
 }
 
 /// Emits `balance.available`.
-pub fn tell(st: &mut State) {
+pub fn emit_available(st: &mut State) {
     let now = balance(st);
     st.emit("balance.available", &now);
 }

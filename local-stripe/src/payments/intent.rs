@@ -79,8 +79,8 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
         Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
         Attempt::Processing if !invoice.is_empty() => settle::processing(st, &invoice),
-        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::By::Hand),
-        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Hand),
+        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::AttemptCause::Hand),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Hand),
         _ => {}
     }
 }
@@ -91,7 +91,7 @@ pub fn settle_debit(st: &mut State, id: &str) {
     let intent = st.copy(id);
     let (invoice, session) = (intent.text("_invoice").to_owned(), intent.text("_session").to_owned());
     match outcome {
-        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Schedule),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Schedule),
         Attempt::Declined(_) if !session.is_empty() => checkout::debit_failed(st, &session),
         outcome => settle_owner(st, id, &outcome),
     }

@@ -8,7 +8,7 @@ use crate::model;
 use crate::money;
 use crate::object::Object;
 use crate::payments::attempt::book;
-use crate::state::{Later, State};
+use crate::state::{DeferredAction, State};
 
 /// Refunds a charge. `None` refunds the rest.
 ///
@@ -70,7 +70,7 @@ pub fn create(
     st.emit_with("charge.refunded", &after, Some(before));
     let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
     if cards::by_number(&number).is_some_and(|c| c.behaviour == Behaviour::RefundFails) {
-        st.later.push(Later::RefundFails(refund_id));
+        st.deferred.push(DeferredAction::RefundFails(refund_id));
     }
     Ok(Object::clone(&refund))
 }

@@ -21,7 +21,7 @@ use super::{Shared, read_body};
 use crate::form::{self, Form, Node};
 use crate::object::{Object, key};
 use html::html;
-use layout::Look;
+use layout::Branding;
 
 /// Returns the routes of the pages.
 pub(super) fn router() -> Router<Shared> {
@@ -44,8 +44,8 @@ pub(super) fn router() -> Router<Shared> {
         .route("/_sandbox/icon.svg", get(layout::icon))
 }
 
-fn look(shared: &Shared) -> Look {
-    shared.read(|s| Look::of(&s.state().settings))
+fn branding(shared: &Shared) -> Branding {
+    shared.read(|s| Branding::of(&s.state().settings))
 }
 
 /// Returns a copy of an object of a kind, so that the account is not locked while the page is rendered.
@@ -58,7 +58,7 @@ fn not_found(shared: &Shared) -> HttpResponse<Body> {
         "<main class=\"narrow\"><h1>There is nothing here</h1>\
          <p>The link may belong to another run of the sandbox.</p></main>"
     );
-    layout::page(&look(shared), StatusCode::NOT_FOUND, "Not found", &body)
+    layout::page(&branding(shared), StatusCode::NOT_FOUND, "Not found", &body)
 }
 
 async fn fields(body: Body) -> Form {

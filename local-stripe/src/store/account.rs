@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use crate::settings::{Dunning, Faults, Settings};
 use crate::version::Version;
 
@@ -69,8 +69,8 @@ fn columns(counters: &Counters) -> [i64; 5] {
     [clock_s, next_number.cast_signed(), requests.cast_signed(), events.cast_signed(), delivered.cast_signed()]
 }
 
-fn sum(settings: &str, columns: &[i64; 5]) -> RowSum {
-    columns.iter().fold(RowSum::of(TABLE).text(settings), |sum, column| sum.int(*column))
+fn sum(settings: &str, columns: &[i64; 5]) -> RowChecksum {
+    columns.iter().fold(RowChecksum::of(TABLE).text(settings), |sum, column| sum.int(*column))
 }
 
 /// Writes the row of a new account.

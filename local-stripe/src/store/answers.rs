@@ -2,7 +2,7 @@
 
 use rusqlite::params;
 
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 
 const TABLE: &str = "answer";
@@ -28,8 +28,8 @@ pub struct StoredReply {
     pub at_s: i64,
 }
 
-fn sum(number: i64, answer: &StoredReply) -> RowSum {
-    RowSum::of(TABLE)
+fn sum(number: i64, answer: &StoredReply) -> RowChecksum {
+    RowChecksum::of(TABLE)
         .int(number)
         .text(&answer.key)
         .bytes(&answer.fingerprint)

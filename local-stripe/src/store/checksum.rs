@@ -5,9 +5,9 @@ use crc32fast::Hasher;
 use super::StoreError;
 
 /// A checksum in progress; columns are added in the order of the table.
-pub(super) struct RowSum(Hasher);
+pub(super) struct RowChecksum(Hasher);
 
-impl RowSum {
+impl RowChecksum {
     pub(super) fn of(table: &str) -> Self {
         Self(Hasher::new()).text(table)
     }
@@ -68,12 +68,12 @@ mod tests {
     #[test]
     fn every_column_and_its_length_affect_the_checksum() {
         let sums = [
-            RowSum::of("a").text("bc").text("d").finish(),
-            RowSum::of("a").text("b").text("cd").finish(),
-            RowSum::of("b").text("bc").text("d").finish(),
-            RowSum::of("a").text("bc").text_or_null(None).finish(),
-            RowSum::of("a").text("bc").text_or_null(Some("")).finish(),
-            RowSum::of("a").text("bc").int_or_null(Some(7)).finish(),
+            RowChecksum::of("a").text("bc").text("d").finish(),
+            RowChecksum::of("a").text("b").text("cd").finish(),
+            RowChecksum::of("b").text("bc").text("d").finish(),
+            RowChecksum::of("a").text("bc").text_or_null(None).finish(),
+            RowChecksum::of("a").text("bc").text_or_null(Some("")).finish(),
+            RowChecksum::of("a").text("bc").int_or_null(Some(7)).finish(),
         ];
         for (n, sum) in sums.iter().enumerate() {
             assert!(!sums[n + 1..].contains(sum), "{n}");

@@ -2,14 +2,14 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 use crate::event::Event;
 
 const TABLE: &str = "event";
 
-fn sum(position: i64, id: &str, kind: &str, body: &str) -> RowSum {
-    RowSum::of(TABLE).int(position).text(id).text(kind).text(body)
+fn sum(position: i64, id: &str, kind: &str, body: &str) -> RowChecksum {
+    RowChecksum::of(TABLE).int(position).text(id).text(kind).text(body)
 }
 
 /// A stored event.

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::log::Log;
-use super::pages::{Sums, Unfit};
+use super::pages::{CheckError, PageChecksums};
 use super::{StoreError, account, connect, schema};
 use crate::settings::Settings;
 
@@ -26,7 +26,7 @@ pub(super) struct Files {
     log: File,
     /// Whether the log may end with uncommitted frames.
     has_uncommitted_tail: bool,
-    sums: Sums,
+    sums: PageChecksums,
 }
 
 /// How often locking is tried again, and the pause between two attempts.
@@ -62,13 +62,13 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => return Err(io(error)),
     }
-    let mut sums = Sums::new(sums);
+    let mut sums = PageChecksums::new(sums);
     let log_path = beside(path, "-wal");
     // Checked again after locking, as the previous holder of the lock may have created it.
     if exists(path).map_err(io)? {
         let unfit = |unfit| match unfit {
-            Unfit::Io(error) => io(error),
-            Unfit::Damaged(place) => StoreError::Damaged { path: path.to_owned(), place },
+            CheckError::Io(error) => io(error),
+            CheckError::Damaged(place) => StoreError::Damaged { path: path.to_owned(), place },
         };
         let log = Log::check(&log_path).map_err(unfit)?;
         sums.check(path, &log).map_err(unfit)?;
@@ -103,8 +103,8 @@ impl Files {
     pub(super) fn checkpoint(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.write_log(connection, "FULL")?;
         let log = Log::written(&self.log).map_err(|unfit| match unfit {
-            Unfit::Io(error) => self.io(error),
-            Unfit::Damaged(place) => StoreError::Damaged { path: self.path.clone(), place },
+            CheckError::Io(error) => self.io(error),
+            CheckError::Damaged(place) => StoreError::Damaged { path: self.path.clone(), place },
         })?;
         let written = self.sums.take_over(&log);
         written.map_err(|error| self.io(error))?;
@@ -131,7 +131,7 @@ impl Files {
 }
 
 /// Creates a database with the row of a new account, atomically: it is renamed to its path when it is complete.
-fn create(path: &Path, sums: &mut Sums, settings: &Settings) -> Result<(), StoreError> {
+fn create(path: &Path, sums: &mut PageChecksums, settings: &Settings) -> Result<(), StoreError> {
     let io = |error| StoreError::Io { path: path.to_owned(), error };
     let new = beside(path, "-new");
     for left in [new.clone(), beside(&new, "-journal"), beside(path, "-wal")] {

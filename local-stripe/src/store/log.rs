@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use super::pages::{PAGE_BYTES, Unfit, sum};
+use super::pages::{CheckError, PAGE_BYTES, sum};
 
 /// The length of the log's header in bytes.
 const HEADER_BYTES: usize = 32;
@@ -54,7 +54,7 @@ fn number(bytes: &[u8], at: usize) -> u32 {
 
 impl Log {
     /// Reads and checks the log that a process left; a missing log is empty.
-    pub(super) fn check(path: &Path) -> Result<Self, Unfit> {
+    pub(super) fn check(path: &Path) -> Result<Self, CheckError> {
         match File::open(path) {
             Ok(file) => Self::read(&file, true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
@@ -63,12 +63,12 @@ impl Log {
     }
 
     /// Reads a log written by this process.
-    pub(super) fn written(mut file: &File) -> Result<Self, Unfit> {
+    pub(super) fn written(mut file: &File) -> Result<Self, CheckError> {
         file.rewind()?;
         Self::read(file, false)
     }
 
-    fn read(file: &File, is_checked: bool) -> Result<Self, Unfit> {
+    fn read(file: &File, is_checked: bool) -> Result<Self, CheckError> {
         let mut file = BufReader::with_capacity(FRAMES_AT_ONCE * (FRAME_BYTES + PAGE_BYTES), file);
         let mut log = Self::default();
         let mut header = [0; HEADER_BYTES];
@@ -82,7 +82,7 @@ impl Log {
             && number(&header, 8) as usize == PAGE_BYTES
             && chain == Chain(number(&header, 24), number(&header, 28));
         if !is_right {
-            return Err(Unfit::Damaged("the head of its log".into()));
+            return Err(CheckError::Damaged("the head of its log".into()));
         }
         let mut open = HashMap::new();
         let mut frame = vec![0; FRAME_BYTES + PAGE_BYTES];
@@ -95,7 +95,7 @@ impl Log {
                 chain.add(&head[..8], is_big_endian);
                 chain.add(page, is_big_endian);
                 if head[8..16] != header[16..24] || chain != Chain(number(head, 16), number(head, 20)) {
-                    return Err(Unfit::Damaged(format!("frame {index} of its log")));
+                    return Err(CheckError::Damaged(format!("frame {index} of its log")));
                 }
             }
             open.insert(number(head, 0), sum(number(head, 0), page));

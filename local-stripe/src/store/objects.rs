@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 use crate::billing::due;
 use crate::object::Object;
@@ -38,8 +38,8 @@ fn seq(object: &Object) -> i64 {
     object.int("_seq")
 }
 
-fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowSum {
-    RowSum::of(TABLE)
+fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowChecksum {
+    RowChecksum::of(TABLE)
         .int(seq)
         .text(id)
         .text(keys.kind)

@@ -30,14 +30,14 @@ const THREADS_MAX: usize = 4;
 
 /// The reason why a file fails the check.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(super) enum CheckError {
     /// The file can't be read.
     Io(std::io::Error),
     /// A part differs from what was written.
     Damaged(String),
 }
 
-impl From<std::io::Error> for Unfit {
+impl From<std::io::Error> for CheckError {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)
     }
@@ -52,11 +52,11 @@ pub(super) fn sum(number: u32, page: &[u8]) -> u32 {
 
 /// The open file of checksums: the magic bytes, then one checksum per page, in order.
 #[derive(Debug)]
-pub(super) struct Sums {
+pub(super) struct PageChecksums {
     file: File,
 }
 
-impl Sums {
+impl PageChecksums {
     /// Takes a file that is open for reading and writing, and locked by this process.
     pub(super) fn new(file: File) -> Self {
         Self { file }
@@ -100,17 +100,20 @@ impl Sums {
     }
 
     /// Checks the pages of a database, except those with a newer version in the log.
-    pub(super) fn check(&mut self, database: &Path, log: &Log) -> Result<(), Unfit> {
+    pub(super) fn check(&mut self, database: &Path, log: &Log) -> Result<(), CheckError> {
         let mut bytes = Vec::new();
         self.file.rewind()?;
         self.file.read_to_end(&mut bytes)?;
         let sums = bytes.strip_prefix(MAGIC).filter(|s| s.len().is_multiple_of(SUM_BYTES));
-        let sums = sums.ok_or_else(|| Unfit::Damaged("the file of checksums".into()))?;
+        let sums = sums.ok_or_else(|| CheckError::Damaged("the file of checksums".into()))?;
         let length = std::fs::metadata(database)?.len();
         let known = (sums.len() / SUM_BYTES) as u64;
         let database_pages = if log.is_empty() { known } else { u64::from(log.database_pages) };
         if log.is_empty() && length != known * PAGE {
-            return Err(Unfit::Damaged(format!("its length of {length} bytes, where {} were written,", known * PAGE)));
+            return Err(CheckError::Damaged(format!(
+                "its length of {length} bytes, where {} were written,",
+                known * PAGE
+            )));
         }
         let threads = thread::available_parallelism().map_or(1, |n| n.get().min(THREADS_MAX)) as u64;
         let each = database_pages.div_ceil(threads).max(PAGES_PER_THREAD);
@@ -138,7 +141,7 @@ fn write_run(file: &mut File, (first, bytes): &(u32, Vec<u8>)) -> std::io::Resul
 }
 
 /// Checks a range of pages by index, which is the page number minus one.
-fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Result<(), Unfit> {
+fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Result<(), CheckError> {
     let mut file = File::open(database)?;
     file.seek(SeekFrom::Start(part.start * PAGE))?;
     let mut file = file.take((part.end - part.start) * PAGE);
@@ -160,7 +163,7 @@ fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Resu
                 (None, kept) => kept.is_none(),
             };
             if !is_right && !log.pages.contains_key(&number) {
-                return Err(Unfit::Damaged(format!("page {number}")));
+                return Err(CheckError::Damaged(format!("page {number}")));
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::sandbox::{Response, json_of, own_request};
 
 /// The input that a form shows again after an error. It lacks the CVC, which no page keeps.
 #[derive(Default)]
-pub(super) struct Typed {
+pub(super) struct CardInput {
     pub(super) email: String,
     pub(super) number: String,
     pub(super) expiry: String,
@@ -18,12 +18,12 @@ pub(super) struct Typed {
 }
 
 /// An error message and its field.
-pub(super) struct Fault {
+pub(super) struct FieldError {
     message: String,
     field: &'static str,
 }
 
-impl Fault {
+impl FieldError {
     fn about(field: &'static str, message: &str) -> Self {
         Self { message: message.to_owned(), field }
     }
@@ -46,7 +46,7 @@ impl Fault {
     }
 }
 
-impl Typed {
+impl CardInput {
     /// Reads the input, without a number that may be a real card's, which is never sent back.
     pub(super) fn of(form: &Form) -> Self {
         let number = field(form, "number");
@@ -70,8 +70,8 @@ pub(super) struct CardForm<'f> {
     pub(super) button: &'f str,
     pub(super) asks_email: bool,
     pub(super) asks_to_save: bool,
-    pub(super) typed: &'f Typed,
-    pub(super) fault: Option<&'f Fault>,
+    pub(super) typed: &'f CardInput,
+    pub(super) fault: Option<&'f FieldError>,
 }
 
 impl CardForm<'_> {
@@ -89,7 +89,7 @@ impl CardForm<'_> {
              <div class=\"pair\">{expiry}{cvc}</div>{name}{save}\
              <button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>{hint}",
             action = self.action,
-            fault = self.fault.map(Fault::html),
+            fault = self.fault.map(FieldError::html),
             email = email,
             number = self.input("cardNumber", "number", "Card number", &number, &self.typed.number),
             expiry = self.input("cardExpiry", "expiry", "Expiry", &expiry, &self.typed.expiry),
@@ -136,18 +136,18 @@ fn test_cards() -> Html {
 }
 
 /// Creates a payment method from the input and returns its id.
-pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, Fault> {
+pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, FieldError> {
     let number = field(form, "number");
     if may_be_real(number) {
         // Refused here, so that it never reaches a state file.
         let message = "Your card was declined. This is a sandbox: use a test card, never a real one.";
-        return Err(Fault::about("cardNumber", message));
+        return Err(FieldError::about("cardNumber", message));
     }
     let (month, year) = expiry(field(form, "expiry"))
-        .ok_or_else(|| Fault::about("cardExpiry", "Your card's expiration date is incomplete."))?;
+        .ok_or_else(|| FieldError::about("cardExpiry", "Your card's expiration date is incomplete."))?;
     let cvc = field(form, "cvc");
     if !(3..=4).contains(&cvc.len()) || !cvc.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Fault::about("cardCvc", "Your card's security code is incomplete."));
+        return Err(FieldError::about("cardCvc", "Your card's security code is incomplete."));
     }
     // The CVC has no effect and is not passed on.
     let mut fields = vec![
@@ -166,7 +166,7 @@ pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, Fault> {
     }
     let made = shared.handle(&own_request("POST", "/v1/payment_methods", &fields));
     let method = json_of(&made)["id"].as_str().map(str::to_owned).filter(|_| made.status == 200);
-    method.ok_or_else(|| Fault::of(&made))
+    method.ok_or_else(|| FieldError::of(&made))
 }
 
 /// Splits `12 / 34` or `1234` into month and year.
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_number_that_may_be_real_is_not_kept() {
-        let kept = |number: &str| Typed::of(&form_of(number)).number;
+        let kept = |number: &str| CardInput::of(&form_of(number)).number;
         assert_eq!(kept("4000 0000 0000 0002"), "4000 0000 0000 0002");
         assert_eq!(kept("4242 4242 4242 4241"), "4242 4242 4242 4241", "mistyped, so kept for correction");
         assert_eq!(kept("4111 1111 1111 1111"), "");

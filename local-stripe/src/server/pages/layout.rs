@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Response as HttpResponse, StatusCode, header};
 
 use super::html::{Html, html, url_of, web_url};
-use super::{Shared, look};
+use super::{Shared, branding};
 use crate::colour::Colour;
 use crate::settings::Settings;
 
@@ -15,12 +15,12 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
     form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
 
 /// The business's name and colour.
-pub(super) struct Look {
+pub(super) struct Branding {
     pub(super) name: String,
     colour: Colour,
 }
 
-impl Look {
+impl Branding {
     pub(super) fn of(settings: &Settings) -> Self {
         Self { name: settings.business_name.clone(), colour: settings.brand_colour }
     }
@@ -40,7 +40,7 @@ impl Look {
 }
 
 /// Renders a page. Its body must have the `main` landmark. Not cached, as it may contain the buyer's input.
-pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
+pub(super) fn page(branding: &Branding, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
     let text = html!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} – {name}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -50,7 +50,7 @@ pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) ->
          <header class=\"sandbox\"><p><strong>Local sandbox:</strong> not Stripe, no money moves.</p></header>\
          {body}</body></html>",
         title = title,
-        name = look.name,
+        name = branding.name,
         body = body,
     );
     let mut response = asset("text/html; charset=utf-8", text.as_str().to_owned());
@@ -67,13 +67,13 @@ pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) ->
 }
 
 /// Redirects to a URL, or shows an error page if the URL is invalid.
-pub(super) fn redirect(look: &Look, url: &str) -> HttpResponse<Body> {
+pub(super) fn redirect(branding: &Branding, url: &str) -> HttpResponse<Body> {
     let Some(location) = web_url(url).and_then(|u| HeaderValue::from_str(u).ok()) else {
         let body = html!(
             "<main class=\"narrow\"><h1>The redirect URL is invalid</h1>\
              <p>It must begin with http:// or https://.</p></main>"
         );
-        return page(look, StatusCode::BAD_REQUEST, "Wrong URL", &body);
+        return page(branding, StatusCode::BAD_REQUEST, "Wrong URL", &body);
     };
     see_other(location)
 }
@@ -115,7 +115,7 @@ fn asset(kind: &'static str, text: String) -> HttpResponse<Body> {
 
 /// `GET /_sandbox/page.css`.
 pub(super) async fn style(State(shared): State<Shared>) -> HttpResponse<Body> {
-    let colour = look(&shared).colour;
+    let colour = branding(&shared).colour;
     let brand = format!(":root{{--brand:{colour};--on-brand:{}}}\n", colour.text());
     asset("text/css; charset=utf-8", brand + include_str!("page.css"))
 }
@@ -127,13 +127,13 @@ pub(super) async fn script() -> HttpResponse<Body> {
 
 /// `GET /_sandbox/icon.svg`.
 pub(super) async fn icon(State(shared): State<Shared>) -> HttpResponse<Body> {
-    let look = look(&shared);
+    let branding = branding(&shared);
     let icon = html!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" height=\"32\" rx=\"8\" fill=\"{colour}\"/>\
          <text x=\"16\" y=\"23\" font-family=\"sans-serif\" font-size=\"20\" font-weight=\"700\" text-anchor=\"middle\" fill=\"{text}\">{initial}</text></svg>",
-        colour = look.colour.to_string(),
-        text = look.colour.text().to_string(),
-        initial = look.initial(),
+        colour = branding.colour.to_string(),
+        text = branding.colour.text().to_string(),
+        initial = branding.initial(),
     );
     asset("image/svg+xml", icon.as_str().to_owned())
 }

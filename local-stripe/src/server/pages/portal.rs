@@ -10,8 +10,8 @@ use axum::http::{Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
 use super::html::{Html, html, url_of};
-use super::layout::{self, Look};
-use super::{Shared, look, not_found, object, words};
+use super::layout::{self, Branding};
+use super::{Shared, branding, not_found, object, words};
 use crate::billing::items;
 use crate::object::Object;
 use crate::portal;
@@ -20,7 +20,7 @@ use crate::state::State as Account;
 
 /// An unexpired session with its customer's account.
 struct Visit {
-    look: Look,
+    branding: Branding,
     session: Object,
     configuration: Object,
     customer: Object,
@@ -34,19 +34,19 @@ impl Visit {
         let Some(session) = object(shared, "billing_portal.session", id) else {
             return Err(Box::new(not_found(shared)));
         };
-        let look = look(shared);
+        let branding = branding(shared);
         let live = shared.read(|s| portal::live(s.state(), id).map(|(_, configuration)| Object::clone(&configuration)));
         let Ok(configuration) = live else {
             let body = html!(
                 "<main class=\"narrow\">{business}<h1 id=\"status\">This session has expired</h1>\
                  <p>For your safety, a session of the billing portal ends after an hour. Open it again from where you came.</p>{back}</main>",
-                business = look.business(),
+                business = branding.business(),
                 back = layout::back("return", session.get("return_url"), "Go back"),
             );
-            return Err(Box::new(layout::page(&look, StatusCode::GONE, "Session expired", &body)));
+            return Err(Box::new(layout::page(&branding, StatusCode::GONE, "Session expired", &body)));
         };
         let customer = shared.read(|s| s.state().copy(session.text("customer")));
-        Ok(Self { look, session, configuration, customer })
+        Ok(Self { branding, session, configuration, customer })
     }
 
     fn allows(&self, feature: &str) -> bool {
@@ -76,13 +76,13 @@ impl Visit {
              <p class=\"dim\">{whose}</p>{links}</section>\
              <div class=\"work\">{work}</div></main>",
             back = layout::back("return", self.session.get("return_url"), "Return to the site"),
-            business = self.look.business(),
+            business = self.branding.business(),
             headline = profile("headline").as_str().unwrap_or("Manage your billing"),
             whose = whose.into_iter().find(|w| !w.is_empty()).unwrap_or(self.customer.id()),
             links = links.into_iter().flatten().collect::<Html>(),
             work = work,
         );
-        layout::page(&self.look, status, title, &body)
+        layout::page(&self.branding, status, title, &body)
     }
 
     /// Renders the link back to the first page.
@@ -97,17 +97,19 @@ impl Visit {
     fn finished(&self, done: &str) -> HttpResponse<Body> {
         let after = |member: &str| self.session.at(&format!("flow.after_completion.{member}"));
         match after("type").as_str() {
-            Some("redirect") => layout::redirect(&self.look, after("redirect.return_url").as_str().unwrap_or_default()),
+            Some("redirect") => {
+                layout::redirect(&self.branding, after("redirect.return_url").as_str().unwrap_or_default())
+            }
             Some("hosted_confirmation") => {
                 let message = after("hosted_confirmation.custom_message").as_str();
                 let body = html!(
                     "<main class=\"narrow\">{business}<h1 id=\"status\">{notice}</h1><p>{message}</p>{back}</main>",
-                    business = self.look.business(),
+                    business = self.branding.business(),
                     notice = notice(done),
                     message = message,
                     back = layout::back("return", self.session.get("return_url"), "Return to the site"),
                 );
-                layout::page(&self.look, StatusCode::OK, "Done", &body)
+                layout::page(&self.branding, StatusCode::OK, "Done", &body)
             }
             _ => layout::go(&self.path(&format!("?done={done}"))),
         }

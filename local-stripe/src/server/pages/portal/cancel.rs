@@ -10,7 +10,7 @@ use crate::billing::due::period;
 use crate::calendar::date_text;
 use crate::object::Object;
 use crate::server::Shared;
-use crate::server::pages::card::Fault;
+use crate::server::pages::card::FieldError;
 use crate::server::pages::html::{Html, html};
 use crate::server::pages::{field, fields, layout, words};
 
@@ -25,7 +25,7 @@ pub(in crate::server::pages) async fn show(
     }
 }
 
-fn cancel_page(shared: &Shared, visit: &Visit, sub: &Object, fault: Option<&Fault>) -> HttpResponse<Body> {
+fn cancel_page(shared: &Shared, visit: &Visit, sub: &Object, fault: Option<&FieldError>) -> HttpResponse<Body> {
     let feature = |name: &str| visit.configuration.at(&format!("features.subscription_cancel.{name}"));
     let end = period(sub).map(|p| p.1).unwrap_or_default();
     let when = if feature("mode") == "immediately" {
@@ -53,7 +53,7 @@ fn cancel_page(shared: &Shared, visit: &Visit, sub: &Object, fault: Option<&Faul
         "{up}<section class=\"card\"><h2>Cancel your plan</h2>{fault}<div class=\"plan\">{plan}</div><p>{when}</p>\
          <form method=\"post\">{asked}<button id=\"submit\" class=\"primary\">Cancel plan</button></form></section>",
         up = visit.up(),
-        fault = fault.map(Fault::html),
+        fault = fault.map(FieldError::html),
         plan = plan,
         when = when,
         asked = asked,
@@ -77,7 +77,7 @@ pub(in crate::server::pages) async fn cancel(
     if answer.status == 200 {
         return visit.finished("cancelled");
     }
-    cancel_page(&shared, &visit, &sub, Some(&Fault::of(&answer)))
+    cancel_page(&shared, &visit, &sub, Some(&FieldError::of(&answer)))
 }
 
 /// `POST /p/session/{id}/{subscription}/resume`.
@@ -93,6 +93,6 @@ pub(in crate::server::pages) async fn resume(
     if answer.status == 200 {
         return layout::go(&visit.path("?done=resumed"));
     }
-    let fault = Fault::of(&answer);
+    let fault = FieldError::of(&answer);
     visit.page(StatusCode::BAD_REQUEST, "Billing", &html!("{up}{fault}", up = visit.up(), fault = fault.html()))
 }

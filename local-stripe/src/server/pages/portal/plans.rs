@@ -13,7 +13,7 @@ use crate::object::Object;
 use crate::portal;
 use crate::sandbox::json_of;
 use crate::server::Shared;
-use crate::server::pages::card::Fault;
+use crate::server::pages::card::FieldError;
 use crate::server::pages::html::{Html, html};
 use crate::server::pages::summary::row;
 use crate::server::pages::{layout, words};
@@ -77,11 +77,11 @@ fn preview_page(
     visit: &Visit,
     sub: &Object,
     price: &str,
-    fault: Option<&Fault>,
+    fault: Option<&FieldError>,
 ) -> HttpResponse<Body> {
     let answer = act(shared, visit, "preview", &[("subscription", sub.id()), ("price", price)]);
     if answer.status != 200 {
-        let fault = Fault::of(&answer);
+        let fault = FieldError::of(&answer);
         return visit.page(
             StatusCode::BAD_REQUEST,
             "Change plan",
@@ -105,7 +105,7 @@ fn preview_page(
          <ul class=\"lines\">{lines}</ul><dl class=\"sums\">{sums}</dl>\
          <form method=\"post\"><button id=\"submit\" class=\"primary\">{button}</button></form></section>",
         up = visit.up(),
-        fault = fault.map(Fault::html),
+        fault = fault.map(FieldError::html),
         name = name,
         unit = words::unit(&new),
         every = words::every(&new),
@@ -155,7 +155,7 @@ pub(in crate::server::pages) async fn update(
             None => visit.finished("updated"),
         };
     }
-    preview_page(&shared, &visit, &sub, &price, Some(&Fault::of(&answer)))
+    preview_page(&shared, &visit, &sub, &price, Some(&FieldError::of(&answer)))
 }
 
 /// Returns the payment intent of a pending change of plan.
