@@ -67,7 +67,7 @@ pub const STORIES: &[Story] = &[
         about: "a renewal fails, every retry fails, the subscription becomes unpaid",
         play: dunning,
     },
-    Story { name: "refund", about: "a payment is refunded in part, then whole", play: refund },
+    Story { name: "refund", about: "a payment is refunded partially, then fully", play: refund },
     Story { name: "dispute", about: "one dispute is won, another lost", play: dispute },
 ];
 

@@ -102,15 +102,15 @@ pub const TRIGGERS: &[&str] = &[
 /// The unsupported triggers, grouped by reason.
 pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     (
-        "The CLI's account has told nothing about itself, so that nothing can be transferred to it",
+        "The CLI's account is not onboarded, so nothing can be transferred to it",
         &["transfer.created", "transfer.reversed", "transfer.updated"],
     ),
     (
-        "Connected accounts have no applications that could be taken away from them",
+        "Connected accounts have no applications to deauthorize",
         &["account.application.deauthorized"],
     ),
     (
-        "The bank decides days later, when the sandbox's clock gets there",
+        "The bank decides days later, when the sandbox's clock reaches that time",
         &["checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded"],
     ),
     (
@@ -148,7 +148,7 @@ pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     ),
     ("Reports are not simulated", &["reporting.report_run.succeeded"]),
     (
-        "The CLI cancels a schedule that hasn't begun, which is `canceled` here; `aborted` comes of failed payments",
+        "The CLI cancels a schedule that hasn't begun, which is `canceled` here; `aborted` follows failed payments",
         &["subscription_schedule.aborted"],
     ),
     (
@@ -173,7 +173,7 @@ pub(super) fn markdown() -> String {
     let rows: Vec<String> =
         OTHER_TRIGGERS.iter().map(|(why, triggers)| format!("| {why} | {} |", names(triggers))).collect();
     format!(
-        "These {} are tested: {}.\n\n| why not | the others |\n|---|---|\n{}",
+        "These {} are supported and tested: {}.\n\n| reason | unsupported triggers |\n|---|---|\n{}",
         TRIGGERS.len(),
         names(TRIGGERS),
         rows.join("\n")
