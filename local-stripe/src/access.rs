@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys() {
+    fn secret_and_publishable_keys_are_accepted_and_live_keys_refused() {
         let status = |header: Option<&str>| of(header, None).map_err(|e| e.status);
         assert_eq!(status(Some("Bearer sk_test_123")), Ok(Access::Secret));
         assert_eq!(status(Some("Basic c2tfdGVzdF8xMjM6")), Ok(Access::Secret));

@@ -77,7 +77,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn accounts_intents_and_suffixes() {
+    fn descriptors_combine_account_intent_and_suffix() {
         for (name, text) in [
             ("Local sandbox", "LOCAL SANDBOX"),
             ("Émile's <Shop> & Co", "MILES SHOP & CO"),

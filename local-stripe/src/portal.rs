@@ -171,10 +171,10 @@ pub fn preview(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiE
     update.put("payment_behavior", json!("default_incomplete"));
     st.is_preview = true;
     change::update(st, before.id(), &update)?;
-    look(st, &before)
+    changed_amounts(st, &before)
 }
 
-fn look(st: &mut State, before: &Object) -> Result<Value, ApiError> {
+fn changed_amounts(st: &mut State, before: &Object) -> Result<Value, ApiError> {
     let after = st.copy(before.id());
     let invoiced = after.get("latest_invoice") != before.get("latest_invoice");
     let invoice = st.copy(after.text("latest_invoice"));

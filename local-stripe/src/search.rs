@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn clauses_compare() {
+    fn clauses_match_objects() {
         for holds in [
             "status:'active'",
             "status:\"ACTIVE\"",

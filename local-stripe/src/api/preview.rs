@@ -53,7 +53,7 @@ pub fn nested(args: &Args) -> Args {
 pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     st.is_preview = true;
     let Some(id) = args.text("subscription") else {
-        return of_new(st, args, details);
+        return preview_new(st, args, details);
     };
     let before = st.load("subscription", id, "subscription")?;
     if args.text("customer").is_some_and(|customer| customer != before.text("customer")) {
@@ -71,7 +71,7 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
     }
     let sub = st.copy(id);
     if sub.get("latest_invoice") != before.get("latest_invoice") {
-        return Ok(of_made(st, &sub));
+        return Ok(as_preview(st, &sub));
     }
     let is_over = matches!(sub.text("status"), "canceled" | "incomplete_expired" | "paused");
     if is_over || sub.is("cancel_at_period_end") {
@@ -85,17 +85,17 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
 }
 
 /// Returns the first invoice of a subscription that would be created.
-fn of_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
+fn preview_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
     let mut request = details.clone();
     request.put("customer", json!(customer));
     request.put("payment_behavior", json!("default_incomplete"));
     let sub = create::create(st, &request, Presence::OnSession)?;
-    Ok(of_made(st, &sub))
+    Ok(as_preview(st, &sub))
 }
 
 /// Converts an invoice that was created into a preview without an id.
-fn of_made(st: &State, sub: &Object) -> Value {
+fn as_preview(st: &State, sub: &Object) -> Value {
     let mut invoice = st.copy(sub.text("latest_invoice"));
     invoice.set("id", format!("upcoming_in_{}", sub.id()));
     invoice.set("status", "draft");

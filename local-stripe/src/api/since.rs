@@ -144,7 +144,7 @@ mod tests {
     use crate::api::{find, routes};
 
     #[test]
-    fn every_row_is_about_an_endpoint() {
+    fn every_resource_has_an_endpoint() {
         for row in RESOURCES {
             let is_about = |r: &Route| resource_of(r.path).is_some_and(|found| found.path == row.path);
             assert!(routes().any(is_about), "{}", row.path);
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_row_counts_and_changes_say_since_when_a_parameter_shows() {
+    fn the_longest_prefix_counts_and_changes_date_parameters() {
         let span = |method: &str, path: &str| of_route(find(method, path).unwrap().0);
         assert_eq!(span("GET", "/v1/invoices/in_1"), VersionRange::default());
         assert_eq!(span("GET", "/v1/invoices/upcoming").until, Some(BASIL));

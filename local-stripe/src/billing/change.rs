@@ -260,7 +260,7 @@ fn apply_items(
         // A new change replaces a waiting one, whose invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
     }
-    let stored = if waits { before.clone() } else { Object::clone(&keep(st, before, next.clone())) };
+    let stored = if waits { before.clone() } else { Object::clone(&store_without_event(st, before, next.clone())) };
     let draft = Draft {
         customer: before.text("customer"),
         currency: before.text("currency"),
@@ -341,13 +341,13 @@ pub fn apply_pending(st: &mut State, id: &str) {
 
 /// Stores a change and emits one event for all changed members.
 fn store(st: &mut State, before: &Object, next: Object) -> std::sync::Arc<Object> {
-    let stored = keep(st, before, next);
+    let stored = store_without_event(st, before, next);
     st.emit_since(before.id(), "customer.subscription.updated", before);
     stored
 }
 
 /// Stores a change whose event is emitted later.
-fn keep(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
+fn store_without_event(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
     next.set("latest_invoice", st.copy(before.id()).get("latest_invoice").clone());
     st.change(before.id(), |s| *s = next)
 }

@@ -49,7 +49,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     note.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
     if is_paid {
-        give_back(st, &invoice, &mut note, args, total)?;
+        refund_or_credit(st, &invoice, &mut note, args, total)?;
     }
     let note = st.put(note);
     st.emit("credit_note.created", &note);
@@ -58,7 +58,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             i.set("post_payment_credit_notes_amount", i.int("post_payment_credit_notes_amount") + total);
         });
     } else {
-        owe(st, invoice.id(), -total);
+        change_amount_due(st, invoice.id(), -total);
     }
     Ok(st.copy(&id).value())
 }
@@ -104,7 +104,13 @@ fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
 }
 
 /// Refunds the card, credits the balance, or records a refund made elsewhere.
-fn give_back(st: &mut State, invoice: &Object, note: &mut Object, args: &Args, total: i64) -> Result<(), ApiError> {
+fn refund_or_credit(
+    st: &mut State,
+    invoice: &Object,
+    note: &mut Object,
+    args: &Args,
+    total: i64,
+) -> Result<(), ApiError> {
     let part = |name: &str| args.int(name).unwrap_or_default();
     let (credited, refunded, elsewhere) = (part("credit_amount"), part("refund_amount"), part("out_of_band_amount"));
     if credited + refunded + elsewhere != total {
@@ -132,7 +138,7 @@ fn give_back(st: &mut State, invoice: &Object, note: &mut Object, args: &Args, t
 }
 
 /// Changes the amount due of an open invoice; if nothing is due any more, it is paid.
-fn owe(st: &mut State, id: &str, more: i64) {
+fn change_amount_due(st: &mut State, id: &str, more: i64) {
     let open = st.change_and_emit(id, "invoice.updated", |i| {
         for member in ["amount_due", "amount_remaining"] {
             i.set(member, i.int(member) + more);
@@ -174,6 +180,6 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         n.set("voided_at", now);
     });
     st.emit("credit_note.voided", &voided);
-    owe(st, invoice.id(), note.int("amount"));
+    change_amount_due(st, invoice.id(), note.int("amount"));
     Ok(voided.value())
 }

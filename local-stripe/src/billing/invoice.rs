@@ -93,7 +93,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
 }
 
 /// Creates a pending invoice item for a subscription item and emits its event.
-pub fn pend(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
+pub fn add_pending_item(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
     let customer = st.copy(sub.text("customer"));
     let id = st.new_id("ii");
     let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);

@@ -40,7 +40,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     let billed = match known {
         Some(billed) => billed,
         None => Billed {
-            amount: anew(st, sub, item)?,
+            amount: full_price(st, sub, item)?,
             period: (item["current_period_start"].as_i64().unwrap_or_default(), end),
         },
     };
@@ -64,7 +64,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
     };
-    invoice::pend(st, sub, item, new, |pending| {
+    invoice::add_pending_item(st, sub, item, new, |pending| {
         pending.set("proration", true);
         pending.set("discountable", false);
         pending.set("_debit", half == Half::Remaining);
@@ -74,7 +74,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
 
 /// Returns an item's price for a whole period after its share of the lasting discounts. One-time discounts are
 /// excluded: they reduce the invoice that spends them.
-fn anew(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
+fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));
     let all = sub.list_at("items");

@@ -108,7 +108,7 @@ fn in_status(st: &State, id: &str, allowed: &[&str]) -> Result<Object, ApiError>
 }
 
 /// Sets a quote's status and emits its event.
-fn pass(st: &mut State, id: &str, status: &str, at: &str) -> Object {
+fn set_status(st: &mut State, id: &str, status: &str, at: &str) -> Object {
     let now = st.now(&st.copy(id));
     let after = st.change(id, |q| {
         q.set("status", status);
@@ -130,7 +130,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
     }
     let number = st.newest("quote", None).filter(|q| !q.get("number").is_null()).count() + 1;
     st.change(id, |q| q.set("number", format!("QT-{number:04}-1")));
-    Ok(pass(st, id, "open", "finalized").value())
+    Ok(set_status(st, id, "open", "finalized").value())
 }
 
 /// Cancels a quote.
@@ -139,7 +139,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// The quote is unknown, accepted or canceled.
 pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     in_status(st, id, &["draft", "open"])?;
-    Ok(pass(st, id, "canceled", "canceled").value())
+    Ok(set_status(st, id, "canceled", "canceled").value())
 }
 
 /// Accepts a quote: recurring lines become a subscription, otherwise all lines become a draft invoice.
@@ -170,7 +170,7 @@ pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
         ("subscription", create::create(st, &Args::of(args), Presence::OnSession)?.id().to_owned())
     };
     st.change(id, |q| q.set(member, made));
-    Ok(pass(st, id, "accepted", "accepted").value())
+    Ok(set_status(st, id, "accepted", "accepted").value())
 }
 
 fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiError> {

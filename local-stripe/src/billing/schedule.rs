@@ -18,8 +18,8 @@ use crate::state::State;
 /// A parameter is invalid, or the subscription is unknown, ended or already scheduled, or can't be created.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut schedule = match args.text("from_subscription") {
-        Some(sub) => around(st, sub)?,
-        None => planned(st, args)?,
+        Some(sub) => for_subscription(st, sub)?,
+        None => with_phases(st, args)?,
     };
     schedule.set("metadata", merge_metadata(&json!({}), args)?);
     let schedule = st.put(schedule);
@@ -34,7 +34,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
 }
 
 /// Creates a schedule with the phases of the request.
-fn planned(st: &mut State, args: &Args) -> Result<Object, ApiError> {
+fn with_phases(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?;
     let customer = st.load("customer", customer, "customer")?;
     let now = st.now(&customer);
@@ -46,7 +46,7 @@ fn planned(st: &mut State, args: &Args) -> Result<Object, ApiError> {
 }
 
 /// Creates a schedule for an existing subscription; its only phase is the current period.
-fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
+fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     let sub = st.load("subscription", sub, "from_subscription")?;
     if !sub.get("schedule").is_null() {
         let message = "The subscription is already attached to a schedule.";

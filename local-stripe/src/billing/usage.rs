@@ -82,6 +82,6 @@ pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
     };
-    invoice::pend(st, sub, item, line, |_| {});
+    invoice::add_pending_item(st, sub, item, line, |_| {});
     Ok(())
 }

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn percentages_sums_and_products() {
+    fn coupons_deduct_percentages_or_amounts_from_their_products() {
         let lines = [line(1_000, "a"), line(333, "b")];
         let taken = |discount: Value| take(&[discount], &lines, "usd")[0].by_line.clone();
         assert_eq!(taken(percent(2_550)), [255, 85]);

@@ -105,10 +105,7 @@ pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
         "The CLI's account is not onboarded, so nothing can be transferred to it",
         &["transfer.created", "transfer.reversed", "transfer.updated"],
     ),
-    (
-        "Connected accounts have no applications to deauthorize",
-        &["account.application.deauthorized"],
-    ),
+    ("Connected accounts have no applications to deauthorize", &["account.application.deauthorized"]),
     (
         "The bank decides days later, when the sandbox's clock reaches that time",
         &["checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded"],

@@ -150,6 +150,6 @@ fn item(st: &Account, item: &Value) -> Html {
 }
 
 /// Calls one of the portal's actions.
-fn act(shared: &Shared, visit: &Visit, what: &str, form: &[(&str, &str)]) -> Response {
+fn call_action(shared: &Shared, visit: &Visit, what: &str, form: &[(&str, &str)]) -> Response {
     shared.handle(&own_request("POST", &format!("/_sandbox/portal/{}/{what}", visit.session.id()), form))
 }

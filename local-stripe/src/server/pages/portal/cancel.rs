@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
-use super::{Visit, act, item, visit_of};
+use super::{Visit, call_action, item, visit_of};
 use crate::billing::due::period;
 use crate::calendar::date_text;
 use crate::object::Object;
@@ -73,7 +73,8 @@ pub(in crate::server::pages) async fn cancel(
         Ok(found) => found,
         Err(refusal) => return *refusal,
     };
-    let answer = act(&shared, &visit, "cancel", &[("subscription", sub.id()), ("feedback", field(&form, "feedback"))]);
+    let answer =
+        call_action(&shared, &visit, "cancel", &[("subscription", sub.id()), ("feedback", field(&form, "feedback"))]);
     if answer.status == 200 {
         return visit.finished("cancelled");
     }
@@ -89,7 +90,7 @@ pub(in crate::server::pages) async fn resume(
         Ok(found) => found,
         Err(refusal) => return *refusal,
     };
-    let answer = act(&shared, &visit, "resume", &[("subscription", sub.id())]);
+    let answer = call_action(&shared, &visit, "resume", &[("subscription", sub.id())]);
     if answer.status == 200 {
         return layout::go(&visit.path("?done=resumed"));
     }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
-use super::{Visit, act};
+use super::{Visit, call_action};
 use crate::server::Shared;
 use crate::server::pages::card::{self, CardForm, CardInput, FieldError};
 use crate::server::pages::html::html;
@@ -52,6 +52,6 @@ pub(in crate::server::pages) async fn save(
         Ok(method) => method,
         Err(fault) => return again(&fault),
     };
-    let answer = act(&shared, &visit, "card", &[("payment_method", &method)]);
+    let answer = call_action(&shared, &visit, "card", &[("payment_method", &method)]);
     if answer.status == 200 { visit.finished("card") } else { again(&FieldError::of(&answer)) }
 }

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
-use super::{Visit, act, item, visit_of};
+use super::{Visit, call_action, item, visit_of};
 use crate::billing::items::product_name;
 use crate::calendar::date_text;
 use crate::money;
@@ -79,7 +79,7 @@ fn preview_page(
     price: &str,
     fault: Option<&FieldError>,
 ) -> HttpResponse<Body> {
-    let answer = act(shared, visit, "preview", &[("subscription", sub.id()), ("price", price)]);
+    let answer = call_action(shared, visit, "preview", &[("subscription", sub.id()), ("price", price)]);
     if answer.status != 200 {
         let fault = FieldError::of(&answer);
         return visit.page(
@@ -148,7 +148,7 @@ pub(in crate::server::pages) async fn update(
         Ok(found) => found,
         Err(refusal) => return *refusal,
     };
-    let answer = act(&shared, &visit, "update", &[("subscription", sub.id()), ("price", &price)]);
+    let answer = call_action(&shared, &visit, "update", &[("subscription", sub.id()), ("price", &price)]);
     if answer.status == 200 {
         return match intent_to_authenticate(&shared, sub.id()) {
             Some(intent) => layout::go(&format!("/_sandbox/3ds/{intent}")),
