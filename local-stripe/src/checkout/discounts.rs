@@ -25,7 +25,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         line["amount_discount"] = json!(off);
         line["amount_total"] = json!(line["amount_subtotal"].as_i64().unwrap_or_default() - off);
     }
-    let off: i64 = taken.iter().map(amount::Taken::total).sum();
+    let off: i64 = taken.iter().map(amount::Deduction::total).sum();
     session.set("_lines", lines);
     session.set_at("total_details.amount_discount", off);
     session.set("amount_total", session.int("amount_subtotal") - off);
