@@ -1,4 +1,4 @@
-// The checkout page in Chromium: `checkout.mjs URL CHROMIUM`. Success, decline, 3-D Secure failed and passed, cancel.
+// Tests the checkout page in Chromium: `checkout.mjs URL CHROMIUM`. Success, decline, 3-D Secure failed and passed, cancel.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';

@@ -1,6 +1,6 @@
-// All pages in Chromium: `pages.mjs URL CHROMIUM [IMAGES]`. Two widths, light and dark: axe-core finds nothing, nothing is
-// wider than the screen, nothing comes from elsewhere. Then by keyboard alone, and without a script.
-// With IMAGES, a folder, screenshots are written there.
+// Tests all pages in Chromium: `pages.mjs URL CHROMIUM [IMAGES]`. Two widths, light and dark: axe-core finds no problem,
+// nothing is wider than the screen or loaded from another host. Then by keyboard alone, and without scripts.
+// Writes screenshots to the folder IMAGES, if given.
 
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
@@ -84,7 +84,7 @@ async function pay(page, number) {
 
 const trial = { 'subscription_data[trial_period_days]': 14 };
 
-// Each view: its name, and how a page gets there.
+// The views: name, and how to open it.
 const views = [
   ['checkout', async (page) => page.goto((await checkout('subscription', [[club, 2]])).url)],
   ['checkout-trial', async (page) => page.goto((await checkout('subscription', [[club, 1], [grinder, 1]], trial)).url)],
@@ -181,7 +181,7 @@ const views = [
   ['missing', async (page) => page.goto(`${url}/c/pay/cs_test_none`)],
 ];
 
-// What goes into the documentation: view, width, scheme.
+// The screenshots of the documentation: view, width, scheme.
 const shown = new Set([
   'checkout-trial-1280-light', 'checkout-trial-390-light', 'checkout-declined-390-dark', 'checkout-payment-1280-dark',
   'challenge-390-light', 'portal-1280-light', 'portal-390-light', 'portal-preview-1280-light', 'portal-cancelled-390-dark',
@@ -214,7 +214,7 @@ async function check(page, name) {
   assert.ok(wide <= screen, `${name} is ${wide} wide on a screen of ${screen}`);
 }
 
-// The ids, or the words, of what tab reaches.
+// The ids or texts of the elements that the tab key reaches.
 async function tabs(page) {
   const reached = [];
   for (let n = 0; n < 40; n += 1) {
@@ -249,7 +249,7 @@ try {
     }
   }
 
-  // Colours that are hard to write on.
+  // Colours with low contrast to text.
   for (const brand_colour of ['#ffd60a', '#777777', '#000000', '#ffffff']) {
     await post('/_sandbox/settings', { brand_colour });
     for (const colorScheme of ['light', 'dark']) {
@@ -277,7 +277,7 @@ try {
   await page.waitForSelector('#shop');
   assert.equal((await call('GET', `/v1/checkout/sessions/${session.id}`)).status, 'complete');
 
-  // A digit put right in the middle: the caret stays behind it.
+  // After correcting a digit in the middle, the caret stays behind it.
   await page.goto((await checkout('subscription', [[club, 1]])).url);
   await page.locator('#cardNumber').pressSequentially('424242424242424');
   await page.evaluate(() => document.getElementById('cardNumber').setSelectionRange(2, 2));

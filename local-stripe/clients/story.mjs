@@ -1,10 +1,10 @@
-// One story with the official Node library: `story.mjs URL`. Exits with 0 if all of it holds.
+// Plays a story with the official Node library: `story.mjs URL`. Exits with 0 if all checks pass.
 
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { createRequire } from 'node:module';
 
-// The libraries are installed elsewhere; the test names the folder.
+// The libraries are installed in another folder, named by the test.
 const Stripe = createRequire(`${process.env.NODE_CLIENTS}/`)('stripe');
 
 const url = new URL(process.argv[2]);
@@ -100,5 +100,5 @@ while (wanted.size > 0) {
   assert.throws(() => stripe.webhooks.constructEvent(`${next.body} `, next.signature, endpoint.secret));
   count += 1;
 }
-console.log(`story.mjs: all of it holds, ${count} webhooks verified`);
+console.log(`story.mjs: all checks passed, ${count} webhooks verified`);
 process.exit(0);

@@ -1,4 +1,4 @@
-"""One story with the official Python library: `story.py URL`. Exits with 0 if all of it holds."""
+"""Plays a story with the official Python library: `story.py URL`. Exits with 0 if all checks pass."""
 
 import http.server
 import queue
@@ -32,7 +32,7 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 def pay_through_page(url, number):
-    """Fills in the form of the checkout page; gives the status and where it leads."""
+    """Submits the form of the checkout page; returns the status and the redirect target."""
     form = {"number": number, "expiry": "12 / 34", "cvc": "123", "email": "python@example.com", "name": "Python"}
     request = urllib.request.Request(url, urllib.parse.urlencode(form).encode())
     try:
@@ -130,7 +130,7 @@ def main():
         raise SystemExit("story.py: a changed body passed")
     except stripe.SignatureVerificationError:
         pass
-    print(f"story.py: all of it holds, {count} webhooks verified")
+    print(f"story.py: all checks passed, {count} webhooks verified")
 
 
 main()

@@ -1,5 +1,5 @@
-// `sync-engine.mjs URL BACKFILL_DATABASE WEBHOOK_DATABASE DELIVERIES SECRET`: stripe-sync-engine copies an account
-// twice, by its backfills and by its webhook handler, and has every object of the API afterwards. Exits with 0 if so.
+// `sync-engine.mjs URL BACKFILL_DATABASE WEBHOOK_DATABASE DELIVERIES SECRET`: lets stripe-sync-engine copy an account
+// twice, by its backfills and by its webhook handler, and checks that it has every object of the API. Exits with 0 if so.
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,10 +11,10 @@ const Stripe = require("stripe");
 const pg = require("pg");
 
 const [url, backfillDatabase, webhookDatabase, deliveriesFile, secret] = process.argv.slice(2);
-// The engine's own default.
+// The engine's default.
 const apiVersion = "2020-08-27";
 
-// What the engine makes of the account: its name of a backfill and of the answer, its table, and the API's list.
+// The engine's copies: the names of the backfill and of its result, the table, and the API's list.
 const kinds = [
   ["product", "products", "products", (s) => s.products.list({ limit: 100 })],
   ["price", "prices", "prices", (s) => s.prices.list({ limit: 100 })],
@@ -34,7 +34,7 @@ const kinds = [
   ["refund", "refunds", "refunds", (s) => s.refunds.list({ limit: 100 })],
   ["checkout_sessions", "checkoutSessions", "checkout_sessions", (s) => s.checkout.sessions.list({ limit: 100 })],
 ];
-// What the account must have some of; the sandbox has none of the others.
+// The kinds that the account must have; the sandbox has none of the others.
 const present = new Set(
   ["product", "price", "plan", "customer", "subscription", "subscription_schedules", "invoice", "charge", "payment_method",
     "payment_intent", "credit_note", "dispute", "refund", "checkout_sessions"],
@@ -62,7 +62,7 @@ async function engine(databaseUrl) {
     autoExpandLists: true,
     backfillRelatedEntities: true,
   });
-  // Its client is a public member; there is no option for another host.
+  // The client is a public member, as there is no option for another host.
   const { hostname: host, port } = new URL(url);
   sync.stripe = new Stripe("sk_test_sync_engine", { host, port, protocol: "http", apiVersion });
   return sync;
@@ -79,7 +79,7 @@ async function rows(client, table) {
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-// Members that table and object share and that are no objects: each is the same. A whole number is text in a row.
+// Compares the members that table and object share, except nested objects. An integer is text in a row.
 function compare(table, row, object) {
   expect(row, `${table}: ${object.id} is lost`);
   for (const [name, value] of Object.entries(object)) {
@@ -100,7 +100,7 @@ async function backfills() {
     const objects = await listed(list, sync.stripe);
     expect(objects.length > 0 === present.has(object), `${object}: ${objects.length} in the account`);
     expect(all[answer].synced === objects.length, `${object}: ${all[answer].synced} synced of ${objects.length}`);
-    // Once more by itself: it changes nothing.
+    // A second run alone must change nothing.
     const again = await sync.syncBackfill({ object });
     expect(again[answer].synced === objects.length, `${object} alone: ${again[answer].synced} of ${objects.length}`);
     const table_rows = await rows(client, table);
@@ -127,7 +127,7 @@ async function webhooks() {
   await client.connect();
   const told = new Set(deliveries.map(({ body }) => JSON.parse(body).data.object.id));
   for (const [object, , table, list] of kinds.filter(([object]) => present.has(object))) {
-    // Every object was told of, except that no event announces a session before its end.
+    // Every object had an event, except open sessions, which have none.
     const all = await listed(list, sync.stripe);
     const wanted = object === "checkout_sessions" ? all.filter((one) => told.has(one.id)) : all;
     const table_rows = await rows(client, table);

@@ -1,10 +1,11 @@
-//! The figures: `cargo run --release -p local-stripe --example figures`. Cold start, calls a second, ordered delivery.
-//! Run it on an otherwise idle machine; it prints what it measured and fails only if something isn't delivered.
+//! Measures the figures of the documentation: `cargo run --release -p local-stripe --example figures`. Cold start,
+//! calls per second, ordered delivery. Run it on an otherwise idle machine; it prints its measurements and fails only
+//! if an event is not delivered.
 //!
-//! `… --example figures -- soak` makes a million calls and prints how much memory they took at most; with a path, they go
-//! to a state file there, which needs some gigabytes.
+//! `… --example figures -- soak` makes a million calls and prints the peak memory; with a path, the state is a file
+//! there, which needs some gigabytes.
 
-/// The command's.
+/// The command's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -30,12 +31,12 @@ const CALLS: usize = 20_000;
 const CONNECTIONS: usize = 8;
 const EVENTS: usize = 10_000;
 const STARTS: usize = 11;
-/// Bytes of state of a cold start.
+/// The size of the state file of a cold start, in bytes.
 const STATE_BYTES: u64 = 100_000_000;
-/// Customers that a meter counts for, and what it counts for each.
+/// The number of metered customers, and of meter events for each.
 const METERED: (usize, usize) = (200, 500);
 const SOAK_CALLS: usize = 1_000_000;
-/// Customers that the calls of the soak are about.
+/// The number of customers in the soak.
 const SOAK_CUSTOMERS: usize = 1_000;
 
 fn main() -> anyhow::Result<()> {
@@ -50,7 +51,7 @@ fn main() -> anyhow::Result<()> {
     println!("cold start to the first line: {:?} (median of {STARTS})", cold_start(None)?);
     let folder = tempfile::tempdir()?;
     let state = folder.path().join("state");
-    // Killed in the middle of things, so that a part is in the log.
+    // Killed while it writes, so that a part is in the log.
     first_line(Command::new(std::env::current_exe()?).arg("fill").arg(&state))?;
     let bytes: u64 = ["", "-wal"].iter().map(|s| size(&state, s)).sum();
     println!("cold start with {} MB of state: {:?} (median of {STARTS})", bytes / 1_000_000, cold_start(Some(&state))?);
@@ -62,7 +63,7 @@ fn main() -> anyhow::Result<()> {
     metered()
 }
 
-/// What a metered subscription costs to renew beside what the meter counted for everybody.
+/// Measures the renewal of metered subscriptions among many meter events of all customers.
 fn metered() -> anyhow::Result<()> {
     let mut sandbox = Sandbox::new(Settings::default());
     let mut post = |path: &str, form: &[(&str, &str)]| {
@@ -121,7 +122,7 @@ fn serve(state: Option<PathBuf>) -> anyhow::Result<()> {
     })
 }
 
-/// Makes paid intents in a state file, until it is as large as for a cold start.
+/// Creates paid intents in a state file until it has the size for a cold start.
 fn fill(state: &Path) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _entered = runtime.enter();
@@ -130,10 +131,10 @@ fn fill(state: &Path) -> anyhow::Result<()> {
         let made = server.handle(&paid());
         ensure!(made.status == 200, "{}", made.body);
     }
-    // The books of deliveries are kept a moment later.
+    // The delivery progress is stored a moment later.
     std::thread::sleep(Duration::from_secs(1));
     println!("filled");
-    // Until it is killed.
+    // Waits to be killed.
     std::thread::park();
     Ok(())
 }
@@ -143,7 +144,7 @@ fn paid() -> Request {
     own_request("POST", "/v1/payment_intents", &form)
 }
 
-/// The median time of some starts.
+/// Returns the median time of several starts.
 fn cold_start(state: Option<&Path>) -> anyhow::Result<Duration> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("serve").args(state);
@@ -152,7 +153,7 @@ fn cold_start(state: Option<&Path>) -> anyhow::Result<Duration> {
     Ok(starts[STARTS / 2])
 }
 
-/// Starts a command and kills it when it said something; how long that took.
+/// Starts a command and kills it after its first line of output; returns the time to that line.
 fn first_line(command: &mut Command) -> anyhow::Result<Duration> {
     let start = Instant::now();
     let mut child = command.stdout(Stdio::piped()).spawn()?;
@@ -165,7 +166,7 @@ fn first_line(command: &mut Command) -> anyhow::Result<Duration> {
     Ok(took)
 }
 
-/// A million calls: three updates of a customer, then a paid intent, and so on. Every call makes events.
+/// Makes a million calls: three updates of a customer, then a paid intent, repeatedly. Every call creates events.
 fn soak(state: Option<PathBuf>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let _entered = runtime.enter();
@@ -194,7 +195,7 @@ fn soak(state: Option<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The most memory that the process had so far, as Linux tells.
+/// Returns the peak memory of the process, as reported by Linux.
 fn peak_memory() -> anyhow::Result<String> {
     let status = std::fs::read_to_string("/proc/self/status").context("only Linux tells how much memory it was")?;
     Ok(status.lines().find(|line| line.starts_with("VmHWM")).context("VmHWM")?.to_owned())
@@ -209,7 +210,7 @@ async fn calls(options: Options, what: &str) -> anyhow::Result<()> {
         let (caller, url) = (caller.clone(), server.url());
         tasks.push(tokio::spawn(async move {
             for n in 0..CALLS / CONNECTIONS {
-                // Half writes, half reads of one object.
+                // Half of the calls write, half read one object.
                 let (method, path, body) = if n % 2 == 0 {
                     ("POST", "/v1/customers", "name=a&email=a%40example.com")
                 } else {

@@ -1,4 +1,4 @@
-//! The command by itself, for development: `cargo run -p local-stripe --example local-stripe -- --port 0`.
+//! The command alone, for development: `cargo run -p local-stripe --example local-stripe -- --port 0`.
 
 use std::process::ExitCode;
 

@@ -1,20 +1,20 @@
-//! API keys: which a call comes with, and what a publishable one may do.
+//! API keys: reads the key of a request and decides what a publishable key may do.
 
 use crate::api::Route;
 use crate::error::ApiError;
 use crate::form::{Form, Node};
 use crate::state::State;
 
-/// What a key allows.
+/// The access level of an API key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everything.
+    /// A secret key: all endpoints.
     Secret,
-    /// What a browser does on a payment page.
+    /// A publishable key: only the endpoints that a payment page calls from the browser.
     Publishable,
 }
 
-/// Endpoints for a browser. On an object that has one, its client secret must be given.
+/// Endpoints that a publishable key may call. If the object has a client secret, the request must carry it.
 const PUBLISHABLE: &[(&str, &str)] = &[
     ("GET", "/v1/payment_intents/{}"),
     ("GET", "/v1/payment_pages/{}"),
@@ -25,7 +25,7 @@ const PUBLISHABLE: &[(&str, &str)] = &[
     ("POST", "/v1/setup_intents/{}/confirm"),
 ];
 
-/// Takes the key out of a form, where Stripe.js puts it.
+/// Removes the API key from a form and returns it; Stripe.js sends the key there.
 pub fn take_key(form: &mut Form) -> Option<String> {
     match form.remove("key") {
         Some(Node::Text(key)) => Some(key),
@@ -33,13 +33,16 @@ pub fn take_key(form: &mut Form) -> Option<String> {
     }
 }
 
-/// Refuses what a publishable key may not do.
+/// Checks that a publishable key may make this request.
+///
+/// # Errors
+/// The endpoint or a parameter needs a secret key, or the client secret is missing or wrong.
 pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
     if !PUBLISHABLE.contains(&(route.method, route.path)) {
         let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
         return Err(ApiError { code: Some("secret_key_required".into()), ..ApiError::unauthorized(message) });
     }
-    // A browser is shown the object itself and nothing behind it, and decides nothing about how it is paid.
+    // A browser gets the object without expansions and must not change how it is paid.
     for name in ["expand", "capture_method", "error_on_requires_action", "off_session"] {
         if form.contains_key(name) {
             let message = format!("The parameter {name} can only be used with a secret API key.");
@@ -60,7 +63,11 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
     }
 }
 
-/// What a call may do: the header's key counts, else the one in the form. Any test key will do; a live one won't.
+/// Returns the access level of a request. The key of the `Authorization` header takes precedence over the one in the
+/// form. Any test key is valid; a live key is refused.
+///
+/// # Errors
+/// There is no key, the header has an unknown scheme, or the key is not a test key.
 pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, ApiError> {
     let missing = || {
         let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
@@ -91,7 +98,7 @@ pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, 
     Err(ApiError::unauthorized(format!("Invalid API Key provided: {shown}****")))
 }
 
-/// The user of basic authentication, which is where Stripe has the key.
+/// Returns the user name of basic authentication; Stripe clients send the key there.
 fn basic_user(encoded: &str) -> Option<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     if encoded.len() > 1_024 {
@@ -117,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys() {
+    fn secret_and_publishable_keys_are_accepted_and_live_keys_refused() {
         let status = |header: Option<&str>| of(header, None).map_err(|e| e.status);
         assert_eq!(status(Some("Bearer sk_test_123")), Ok(Access::Secret));
         assert_eq!(status(Some("Basic c2tfdGVzdF8xMjM6")), Ok(Access::Secret));

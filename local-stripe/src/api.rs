@@ -1,6 +1,6 @@
-//! The API: one table of endpoints, each with its declared parameters, and the dispatch through it.
+//! The API: the table of endpoints with their declared parameters, and the lookup in it.
 //!
-//! The tables are the single source: routing, checking of parameters and the reference page derive from them.
+//! The tables are the single source of routing, parameter checks and the reference page.
 
 pub mod balance;
 pub mod billing;
@@ -37,7 +37,7 @@ use crate::form::Form;
 use crate::params::{Args, Field};
 use crate::state::State;
 
-/// An endpoint's work: the ids of its path and its typed parameters in, an object of the model out.
+/// The handler of an endpoint: takes the ids of the path and the typed parameters, returns an object of the model.
 pub type Handler = fn(&mut State, &[&str], &Args) -> Result<Value, ApiError>;
 
 /// An endpoint.
@@ -49,7 +49,7 @@ pub struct Route {
     pub path: &'static str,
     /// Its parameters.
     pub fields: &'static [Field],
-    /// What it does.
+    /// The handler.
     pub run: Handler,
 }
 
@@ -57,10 +57,10 @@ pub(crate) const fn route(method: &'static str, path: &'static str, fields: &'st
     Route { method, path, fields, run }
 }
 
-/// All endpoints, grouped by what they are about.
+/// Returns all endpoints, grouped by resource.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     let tables = [
-        // Ahead of the tables with ids: `customers/search` is no customer.
+        // Before the tables with ids: `customers/search` must not match `customers/{}`.
         search::ROUTES,
         customers::ROUTES,
         sources::ROUTES,
@@ -88,7 +88,10 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
     tables.into_iter().flatten()
 }
 
-/// The endpoint of a request and the ids in its path: the first of the tables that fits.
+/// Finds the endpoint of a request and the ids in its path: the first match in the tables.
+///
+/// # Errors
+/// No endpoint has this method and path (404).
 pub fn find<'p>(method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p str>), ApiError> {
     let matching = routes().filter(|r| r.method == method).find_map(|r| matches(r.path, path).map(|ids| (r, ids)));
     matching.ok_or_else(|| {
@@ -113,9 +116,13 @@ fn matches<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
     }
 }
 
-/// The paths a request wants expanded, taken out of its form.
+/// Removes `expand` from a form and returns its paths.
+///
+/// # Errors
+/// `expand` is not a list of texts.
 pub fn take_expand(form: &mut Form) -> Result<Vec<String>, ApiError> {
-    const EXPANDS: Field = crate::params::opt("expand", crate::params::Kind::List(&crate::params::Kind::Text));
+    const EXPANDS: Field =
+        crate::params::opt("expand", crate::params::ParamKind::List(&crate::params::ParamKind::Text));
     let Some(node) = form.remove("expand") else {
         return Ok(Vec::new());
     };

@@ -1,4 +1,4 @@
-//! Billing: subscriptions, their invoices, and what time does to them.
+//! Billing: subscriptions, their invoices, and their changes over time.
 
 pub mod billed;
 pub mod change;

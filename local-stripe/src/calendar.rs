@@ -1,13 +1,13 @@
-//! Billing dates: months are counted from the anchor, so that the 31st comes back after February.
+//! Billing dates: months are counted from the anchor, so an anchor on the 31st returns to the 31st after February.
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 
-/// Seconds of a day.
+/// Seconds in a day.
 pub const DAY_S: i64 = 86_400;
-/// Seconds of an hour.
+/// Seconds in an hour.
 pub const HOUR_S: i64 = 3_600;
 
-/// `anchor + count` intervals of `day`, `week`, `month` or `year`; clamped to the month's last day.
+/// Returns `anchor + count` intervals of `day`, `week`, `month` or `year`, clamped to the month's last day.
 pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
     let days = match interval {
         "day" => Some(1),
@@ -23,11 +23,11 @@ pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
         let span = Span::new().try_months(months).ok()?;
         Some(zoned.checked_add(span).ok()?.timestamp().as_second())
     });
-    // Beyond jiff's year 9999 there is no billing; a saturated time never comes due.
+    // Past jiff's year 9999, the saturated time is never due.
     moved.unwrap_or(i64::MAX)
 }
 
-/// The first billing date after `after_s`, counted from the anchor.
+/// Returns the first billing date after `after_s`, counted from the anchor.
 pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i64) -> i64 {
     let step = interval_count.max(1);
     let unit_s = match interval {
@@ -36,7 +36,7 @@ pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i
         "year" => 366 * DAY_S,
         _ => 31 * DAY_S,
     };
-    // A lower bound on the number of steps; the loop then runs a few times at most.
+    // A lower bound of the number of steps; the loop then runs only a few times.
     let mut steps = ((after_s - anchor_s) / (unit_s * step) - 1).max(-1_000);
     loop {
         let date = add(anchor_s, interval, steps * step);
@@ -47,7 +47,7 @@ pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i
     }
 }
 
-/// `15 Nov 2026`, as Stripe writes it in invoice lines.
+/// Formats a date like `15 Nov 2026`, as Stripe does in invoice lines.
 pub fn date_text(time_s: i64) -> String {
     Timestamp::from_second(time_s).map(|t| t.strftime("%-d %b %Y").to_string()).unwrap_or_default()
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_month_comes_back() {
+    fn months_are_clamped_to_their_last_day_and_return_to_the_anchor() {
         let anchor = at("2026-01-31");
         let feb = next_after(anchor, "month", 1, anchor);
         assert_eq!(feb, at("2026-02-28"));
@@ -71,11 +71,11 @@ mod tests {
     }
 
     #[test]
-    fn a_far_anchor_is_reached() {
+    fn a_distant_anchor_gives_the_next_date() {
         let anchor = at("2000-01-15");
         assert_eq!(next_after(anchor, "day", 1, at("2026-11-01")), at("2026-11-02"));
         assert_eq!(next_after(anchor, "month", 1, at("2026-11-15")), at("2026-12-15"));
-        // An anchor in the future: the next date may lie before it.
+        // With an anchor in the future, the next date may be before the anchor.
         assert_eq!(next_after(at("2026-12-15"), "month", 1, at("2026-11-01")), at("2026-11-15"));
         assert_eq!(date_text(anchor), "15 Jan 2000");
     }

@@ -3,18 +3,18 @@
 use crate::debits::TestAccount;
 use crate::error::ApiError;
 
-/// What a charge to a card does.
+/// The behaviour of a test card when it is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
     /// The charge succeeds.
     Succeeds,
-    /// Refused with this `code` and `decline_code`, also when attached to a customer.
+    /// Refused with this `code` and `decline_code`, both when charged and when attached to a customer.
     Declines(&'static str, &'static str),
-    /// Attaches, then every charge is refused with this `decline_code`.
+    /// Can be attached; every charge is refused with this `decline_code`.
     ChargeFails(&'static str),
-    /// Asks for 3-D Secure: always, or only until it was passed once.
+    /// Requires 3-D Secure: always, or until it was passed once.
     Authenticates {
-        /// Whether a passed authentication doesn't count for later payments.
+        /// Whether later payments require 3-D Secure again.
         always: bool,
     },
     /// The charge succeeds and is disputed with this reason; an inquiry takes no money.
@@ -24,22 +24,22 @@ pub enum Behaviour {
         /// Whether it is an early inquiry.
         inquiry: bool,
     },
-    /// The charge succeeds; a refund fails after it succeeded.
+    /// The charge succeeds; its refund succeeds first and then fails.
     RefundFails,
-    /// No card: the bank decides days later.
+    /// A bank account instead of a card: the bank decides days later.
     Debits(&'static TestAccount),
 }
 
 /// A test card.
 #[derive(Debug, Clone, Copy)]
 pub struct TestCard {
-    /// The number.
+    /// The card number.
     pub number: &'static str,
-    /// What follows `tok_` and `pm_card_`.
+    /// The name after `tok_` and `pm_card_`.
     pub name: &'static str,
     /// The brand.
     pub brand: &'static str,
-    /// What it does.
+    /// Its behaviour.
     pub behaviour: Behaviour,
 }
 
@@ -47,7 +47,7 @@ const fn card(number: &'static str, name: &'static str, brand: &'static str, beh
     TestCard { number, name, brand, behaviour }
 }
 
-/// The test cards the sandbox knows.
+/// The supported test cards.
 pub const TEST_CARDS: &[TestCard] = &[
     card("4242424242424242", "visa", "visa", Behaviour::Succeeds),
     card("4000056655665556", "visa_debit", "visa", Behaviour::Succeeds),
@@ -97,16 +97,16 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("4000000000007726", "refundFail", "visa", Behaviour::RefundFails),
 ];
 
-/// The card whose payments are available at once, which is told as it happens.
+/// The card whose payments are available at once, with an event.
 pub const AT_ONCE: &str = "4000000000000077";
 
-/// The card with that number; spaces don't matter.
+/// Returns the card with a number; spaces are ignored.
 pub fn by_number(number: &str) -> Option<&'static TestCard> {
     let digits: String = number.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     TEST_CARDS.iter().find(|c| c.number == digits)
 }
 
-/// The card of a token such as `tok_visa` or `pm_card_visa`.
+/// Returns the card of a token such as `tok_visa` or `pm_card_visa`.
 pub fn by_token(token: &str) -> Option<&'static TestCard> {
     let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
     let name = match name {
@@ -119,7 +119,7 @@ pub fn by_token(token: &str) -> Option<&'static TestCard> {
     TEST_CARDS.iter().find(|c| c.name == name)
 }
 
-/// The card error of a refused charge.
+/// Returns the card error of a refused charge.
 pub fn decline(code: &str, decline_code: &str) -> ApiError {
     let message = match decline_code {
         "insufficient_funds" => "Your card has insufficient funds.",

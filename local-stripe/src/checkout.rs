@@ -1,4 +1,4 @@
-//! Checkout sessions: opening, paying, expiring. A subscription is made only once its first payment succeeded.
+//! Checkout sessions: opens, pays and expires them. A subscription is created only after its first payment succeeded.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::billing::{create, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::cards::Behaviour;
 use crate::descriptor;
-use crate::discount::redeem::{self, Use};
+use crate::discount::redeem::{self, Purpose};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -19,10 +19,13 @@ use crate::state::State;
 mod discounts;
 pub mod keep;
 
-/// Lines of a session, Stripe's limit.
+/// The maximum number of lines of a session, Stripe's limit.
 const LINES_MAX: usize = 100;
 
-/// Opens a session.
+/// Opens the session of a request.
+///
+/// # Errors
+/// A parameter is missing or invalid, or the customer, a price or a discount can't be used.
 pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mode = args.text("mode").ok_or_else(|| ApiError::missing("mode"))?.to_owned();
     let customer = args.text("customer").map(|id| st.load("customer", id, "customer")).transpose()?;
@@ -32,7 +35,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     let is_embedded = args.text("ui_mode").is_some_and(|mode| mode.starts_with("embedded"));
     let wanted_url = if is_embedded { "return_url" } else { "success_url" };
-    // The newer hosted page says by itself that all is done.
+    // The newer hosted page has its own success message.
     if args.text(wanted_url).is_none() && args.text("ui_mode") != Some("hosted_page") {
         return Err(ApiError::missing(wanted_url));
     }
@@ -129,7 +132,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(session.value())
 }
 
-/// The setup intent of a session that only keeps a card.
+/// Creates the setup intent of a session in setup mode and returns its id.
 fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
     let data = args.map("setup_intent_data");
     let clock = session.get("_clock").clone();
@@ -148,7 +151,7 @@ fn details_of(customer: &Object) -> Value {
     })
 }
 
-/// The lines, what they cost today, and their currency. In a trial, what recurs costs nothing yet.
+/// Reads the lines, the amount due today, and the currency. In a trial, recurring lines cost nothing yet.
 fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Result<(Vec<Value>, i64, String), ApiError> {
     let given = args.list("line_items");
     if given.is_empty() {
@@ -195,18 +198,21 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
     Ok((lines, total, currency))
 }
 
-/// What a session's discounts are for: all that is ordered, also what a trial puts off.
-fn purpose_of(session: &Object) -> Use<'_> {
+/// Returns what a session's discounts apply to: the whole order, including lines deferred by a trial.
+fn purpose_of(session: &Object) -> Purpose<'_> {
     let whole = |line: &Value| match usage::is_metered(&line["price"]) {
         true => 0,
-        // It was added up when the session was opened.
+        // The amount was already computed without error when the session was opened.
         false => items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
     };
     let amount = session.list_at("_lines").iter().map(whole).fold(0_i64, i64::saturating_add);
-    Use { customer: session.text_at("customer"), amount, currency: session.text("currency") }
+    Purpose { customer: session.text_at("customer"), amount, currency: session.text("currency") }
 }
 
-/// Uses a promotion code that the buyer typed, or none any more for an empty one.
+/// Applies the promotion code that the buyer typed; an empty code removes the current one.
+///
+/// # Errors
+/// The session is unknown or takes no codes, or the code is unknown or can't be redeemed.
 pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError> {
     let session = st.load("checkout.session", id, "id")?;
     if session.text("status") != "open" || !session.is("allow_promotion_codes") {
@@ -228,25 +234,28 @@ pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError>
     Ok(st.put(next).value())
 }
 
-/// How a confirmation ended.
+/// The outcome of a confirmation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Confirmed {
+pub enum Confirmation {
     /// The session is complete.
     Complete,
     /// The buyer must pass 3-D Secure at this URL.
     NeedsAction(String),
 }
 
-/// Who pays.
+/// The buyer.
 #[derive(Debug, Clone, Default)]
 pub struct Buyer {
-    /// Their address for mail.
+    /// The email address.
     pub email: Option<String>,
-    /// Their name.
+    /// The name.
     pub name: Option<String>,
 }
 
-/// The session a page or session id means.
+/// Returns the session of a payment page id or a session id.
+///
+/// # Errors
+/// There is no such session.
 pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
     let session = match st.find(id).filter(|o| o.kind() == "_payment_page") {
         Some(page) => page.text("session").to_owned(),
@@ -255,7 +264,7 @@ pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
     st.load("checkout.session", &session, "id")
 }
 
-/// Whether a session wants a payment method: not where nothing is due and it was told to ask only if required.
+/// Whether a session requires a payment method: not if nothing is due and it collects one only if required.
 pub fn wants_method(session: &Object) -> bool {
     let asks_always = session.text("payment_method_collection") != "if_required";
     match session.text("mode") {
@@ -265,14 +274,17 @@ pub fn wants_method(session: &Object) -> bool {
     }
 }
 
-/// Pays a session with a payment method; without one where nothing has to be paid.
+/// Pays a session with a payment method, or without one if nothing is due.
+///
+/// # Errors
+/// The session is unknown or not open, or the payment method is missing, unsuitable or declined.
 pub fn confirm(
     st: &mut State,
     id: &str,
     method_id: Option<&str>,
     buyer: &Buyer,
     presence: Presence,
-) -> Result<Confirmed, ApiError> {
+) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
     let id = session.id().to_owned();
     if session.text("status") != "open" {
@@ -295,7 +307,7 @@ pub fn confirm(
     }
 }
 
-fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let customer = customer_of(st, id, false);
     let intent = st.copy(id).text("_intent").to_owned();
     if let Some(customer) = customer {
@@ -303,12 +315,12 @@ fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) 
     }
     keep::note(st, &st.copy(id), method);
     match setup::confirm(st, &intent, method.id(), presence)? {
-        true => Ok(Confirmed::NeedsAction(action_url(st, &intent))),
-        false => Ok(Confirmed::Complete),
+        true => Ok(Confirmation::NeedsAction(action_url(st, &intent))),
+        false => Ok(Confirmation::Complete),
     }
 }
 
-/// The card of a session in setup mode is kept.
+/// Saves the card of a session in setup mode and completes the session.
 pub fn set_up(st: &mut State, id: &str) {
     complete(st, id, "no_payment_required");
 }
@@ -330,7 +342,7 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
     }
 }
 
-/// The session's customer, made if the session makes one.
+/// Returns the session's customer; creates it if the session says so or `always` is set.
 fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     let session = st.copy(id);
     if let Some(customer) = session.text_at("customer") {
@@ -350,16 +362,16 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     Some(customer_id)
 }
 
-fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let session = st.copy(id);
-    // A code may have been used up since it was typed.
+    // The code may have been used up in the meantime.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
     let pending = session.text("_intent").to_owned();
     let saves = keep::is_wanted(&session, method);
     if session.int("amount_total") == 0 {
         intent::cancel_if_open(st, &pending);
         complete(st, id, "no_payment_required");
-        return Ok(Confirmed::Complete);
+        return Ok(Confirmation::Complete);
     }
     let intent_id = if pending.is_empty() {
         let customer = customer_of(st, id, saves);
@@ -379,7 +391,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         st.change(id, |s| s.set("_intent", intent_id.clone()));
         intent_id
     } else {
-        // A code that was typed after a first attempt changes what is charged.
+        // A code applied after a first attempt changes the amount.
         st.change(&pending, |pi| pi.set("amount", session.int("amount_total")));
         pending
     };
@@ -390,14 +402,14 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     match attempt(st, &intent_id, method.id(), presence) {
         Attempt::Succeeded => {
             paid(st, id);
-            Ok(Confirmed::Complete)
+            Ok(Confirmation::Complete)
         }
         Attempt::Processing => {
             st.change(id, |s| s.set("payment_intent", intent_id));
             complete(st, id, "unpaid");
-            Ok(Confirmed::Complete)
+            Ok(Confirmation::Complete)
         }
-        Attempt::NeedsAction => Ok(Confirmed::NeedsAction(action_url(st, &intent_id))),
+        Attempt::NeedsAction => Ok(Confirmation::NeedsAction(action_url(st, &intent_id))),
         Attempt::Declined(error) => Err(error),
     }
 }
@@ -406,7 +418,7 @@ fn action_url(st: &State, intent: &str) -> String {
     format!("{}/_sandbox/3ds/{intent}", st.settings.base_url)
 }
 
-/// The payment of a session succeeded.
+/// Completes a session after its payment succeeded.
 pub fn paid(st: &mut State, id: &str) {
     let session = st.copy(id);
     if session.text("status") == "complete" {
@@ -419,7 +431,7 @@ pub fn paid(st: &mut State, id: &str) {
     complete(st, id, "paid");
 }
 
-/// The debit that a complete session waited for was refused.
+/// Records that the bank refused the debit of a complete session.
 pub fn debit_failed(st: &mut State, id: &str) {
     let session = st.copy(id);
     st.emit("checkout.session.async_payment_failed", &session);
@@ -437,11 +449,16 @@ fn complete(st: &mut State, id: &str, payment_status: &str) {
     st.emit("checkout.session.completed", &done);
 }
 
-fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmed, ApiError> {
+fn confirm_subscription(
+    st: &mut State,
+    id: &str,
+    method: &Object,
+    presence: Presence,
+) -> Result<Confirmation, ApiError> {
     let asks = matches!(method::behaviour(method), Behaviour::Authenticates { always } if always || !method.is("_authenticated"));
     if asks && presence != Presence::Authenticated {
         st.change(id, |s| s.set("_waiting_method", method.id()));
-        return Ok(Confirmed::NeedsAction(action_url(st, id)));
+        return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }
     if presence == Presence::Authenticated {
         st.change(method.id(), |m| m.set("_authenticated", true));
@@ -474,16 +491,16 @@ fn confirm_subscription(st: &mut State, id: &str, method: &Object, presence: Pre
         "paid" if invoice.int("amount_due") == 0 => "no_payment_required",
         "paid" => "paid",
         _ => {
-            // A debit is under way; the invoice tells the session how it ended.
+            // A debit is being processed; the invoice reports its result to the session.
             st.change(invoice.id(), |i| i.set("_session", id));
             "unpaid"
         }
     };
     complete(st, id, status);
-    Ok(Confirmed::Complete)
+    Ok(Confirmation::Complete)
 }
 
-/// Attaches what a subscription will be paid with, if anything; a customer that was just made has it as its default.
+/// Attaches the payment method of a subscription, if any; a new customer gets it as the default.
 fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object) -> Result<Option<String>, ApiError> {
     if method.0.is_empty() {
         return Ok(None);
@@ -499,8 +516,11 @@ fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object
     Ok(Some(id))
 }
 
-/// The buyer passed or failed the 3-D Secure step of a session in subscription mode.
-pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmed, ApiError> {
+/// Continues a session in subscription mode after its 3-D Secure step.
+///
+/// # Errors
+/// The session is unknown or waits for no authentication, or the buyer failed it.
+pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
     let waiting = session.text("_waiting_method").to_owned();
     if waiting.is_empty() || session.text("status") != "open" {
@@ -518,7 +538,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmed,
     confirm(st, session.id(), Some(&waiting), &Buyer::default(), Presence::Authenticated)
 }
 
-/// The session's time is over, or somebody ended it.
+/// Expires a session, by time or by request.
 pub fn expire(st: &mut State, id: &str) {
     let session = st.copy(id);
     let expired = st.change(id, |s| {
@@ -526,7 +546,7 @@ pub fn expire(st: &mut State, id: &str) {
         s.set("url", Value::Null);
     });
     if session.text("mode") == "setup" {
-        // An intent that is finished refuses, and then there is nothing to cancel.
+        // A finished intent can't be canceled.
         let _ = setup::cancel(st, session.text("_intent"), json!("abandoned"));
     } else {
         intent::cancel_if_open(st, session.text("_intent"));

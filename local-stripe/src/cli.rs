@@ -1,4 +1,4 @@
-//! The command: `host-shim stripe …`.
+//! The command `host-shim stripe …`: its arguments, and the start of the server.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,43 +14,44 @@ use crate::store::Given;
 use crate::story;
 use crate::version::{NEWEST, Version};
 
-/// A local Stripe: state, webhooks, checkout pages; no account and no network.
+/// A local Stripe server: state, webhooks, checkout pages; needs no account and no network.
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct StripeArgs {
-    /// What else to do than serve
+    /// The action, instead of serving
     #[command(subcommand)]
     pub command: Option<StripeCommand>,
-    /// The port on 127.0.0.1; 0 takes a free one
+    /// The port on 127.0.0.1; 0 selects a free one
     #[arg(long, default_value_t = 12111)]
     pub port: u16,
-    /// Remember everything in this file, across kills
+    /// Store the state in this file; it survives kills
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
-    /// Decides every id; a state file keeps its own [default: 0]
+    /// The seed of all ids; a state file keeps its own [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The sandbox's clock: `wall`, or the Unix time where it begins and stands still until moved [default: 1793491200]
+    /// The sandbox's clock: `wall`, or the Unix time at which it starts and stands still until moved [default:
+    /// 1793491200]
     #[arg(long, value_name = "wall|TIME")]
     pub clock: Option<ClockArg>,
     /// The account's default API version [default: the newest, or the state file's]
     #[arg(long, value_name = "VERSION")]
     pub api_version: Option<Version>,
-    /// Deliver every event to this URL; its signing secret is printed
+    /// Deliver every event to this URL; prints its signing secret
     #[arg(long, value_name = "URL")]
     pub webhook: Option<String>,
-    /// Trust these certificate authorities (PEM) on https:// endpoints, beside the machine's
+    /// Trust these certificate authorities (PEM) for https:// endpoints, in addition to the machine's
     #[arg(long, value_name = "FILE")]
     pub webhook_ca: Option<PathBuf>,
     /// Write every event to this folder
     #[arg(long, value_name = "DIR")]
     pub events: Option<PathBuf>,
-    /// Days between the tries of a failed renewal, and what comes after: cancel, unpaid or past_due [default:
+    /// Days between the retries of a failed renewal, and what follows: cancel, unpaid or past_due [default:
     /// 3,5,7:cancel, or the state file's]
     #[arg(long, value_name = "DAYS,…:END")]
     pub dunning: Option<Dunning>,
-    /// How webhooks misbehave: duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N; '' for not at all [default:
-    /// the state file's, or not at all]
+    /// Faults of webhook delivery: duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N; '' for none [default: the
+    /// state file's, or none]
     #[arg(long, value_name = "FAULT,…")]
     pub faults: Option<Faults>,
     /// The business's name on pages and invoices
@@ -59,17 +60,17 @@ pub struct StripeArgs {
     /// The colour of the pages' main button, such as #635bff
     #[arg(long, value_name = "#RRGGBB")]
     pub brand_colour: Option<Colour>,
-    /// Seconds between the tries of a failed delivery
+    /// Seconds between the retries of a failed delivery
     #[arg(long, default_value = "1,5,25", value_delimiter = ',', value_name = "S,…")]
     pub retry: Vec<u64>,
 }
 
-/// What `stripe` does besides serving.
+/// The actions of `stripe` besides serving.
 #[derive(Debug, Clone, Subcommand)]
 pub enum StripeCommand {
     /// Write the events of a named story as JSON files
     Story {
-        /// The story
+        /// The story's name
         #[arg(value_parser = clap::builder::PossibleValuesParser::new(story::STORIES.iter().map(|s| s.name)))]
         name: String,
         /// The API version of the events' shape
@@ -78,7 +79,7 @@ pub enum StripeCommand {
         /// The folder to write to
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
-        /// Decides every id
+        /// The seed of all ids
         #[arg(long, default_value_t = 0)]
         seed: u64,
     },
@@ -87,9 +88,9 @@ pub enum StripeCommand {
 /// `--clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockArg {
-    /// The machine's clock.
+    /// The machine's time.
     Wall,
-    /// Still, at a Unix time.
+    /// A Unix time at which the clock stands still.
     At(i64),
 }
 
@@ -101,11 +102,14 @@ impl std::str::FromStr for ClockArg {
             return Ok(Self::Wall);
         }
         let time = text.parse().ok().filter(|t| (0..=4_102_444_800).contains(t));
-        time.map(Self::At).ok_or_else(|| "write `wall` or a Unix time up to the year 2100".to_owned())
+        time.map(Self::At).ok_or_else(|| "expected `wall` or a Unix time up to the year 2100".to_owned())
     }
 }
 
 /// Runs the command. Serving ends with ctrl-c.
+///
+/// # Errors
+/// The story can't be written, the server can't start, or a setting or the webhook URL is refused.
 pub fn run(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     if let Some(StripeCommand::Story { name, version, out, seed }) = &args.command {
         let written = story::write(name, version, *seed, out).with_context(|| format!("the story {name}"))?;
@@ -118,7 +122,7 @@ pub fn run(args: &StripeArgs) -> anyhow::Result<ExitCode> {
 }
 
 async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
-    let (settings, clock, given) = chosen(args);
+    let (settings, clock, given) = read_settings(args);
     let server = Server::start(Options {
         port: args.port,
         state: args.state.clone(),
@@ -132,7 +136,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     })
     .await?;
     println!("listening on {}", server.url());
-    set_look(&server, args)?;
+    set_branding(&server, args)?;
     if let Some(url) = &args.webhook {
         add_webhook(&server, url)?;
     }
@@ -143,15 +147,15 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The settings, how the clock runs, and which of the settings were given.
-fn chosen(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
+/// Returns the settings, the clock's mode, and the explicitly given settings.
+fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
     let (mut settings, mut clock, mut given) = (Settings::default(), ClockMode::Still, Vec::new());
     if let Some(seed) = args.seed {
         settings.seed = seed;
         given.push(Given::Seed);
     }
     match args.clock {
-        // It goes on from wherever an account's clock stands, so that no start is given.
+        // It continues from the account's clock, so the start is not a given setting.
         Some(ClockArg::Wall) => {
             clock = ClockMode::Wall;
             settings.start_s = crate::server::wall_s();
@@ -177,8 +181,8 @@ fn chosen(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
     (settings, clock, given)
 }
 
-/// Asked for as a request, so that a state file remembers it among the others.
-fn set_look(server: &Server, args: &StripeArgs) -> anyhow::Result<()> {
+/// Sets the branding by a request, so that a state file stores it.
+fn set_branding(server: &Server, args: &StripeArgs) -> anyhow::Result<()> {
     let colour = args.brand_colour.map(|c| c.to_string());
     let wanted = [("business_name", args.business_name.as_deref()), ("brand_colour", colour.as_deref())];
     let form: Vec<(&str, &str)> = wanted.iter().filter_map(|(name, value)| value.map(|v| (*name, v))).collect();

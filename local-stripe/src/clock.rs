@@ -1,16 +1,19 @@
-//! Moving time: whatever is due between now and then happens, in order of its time.
+//! Moves a clock forward and runs everything that becomes due, in order of time.
 
 use serde_json::Value;
 
 use crate::billing::due;
 use crate::error::ApiError;
 use crate::payments::{dispute, refund};
-use crate::state::{Later, State};
+use crate::state::{DeferredAction, State};
 
-/// Steps of one advance. A year of daily renewals of hundreds of subscriptions fits.
+/// The maximum number of steps of one advance: enough for a year of daily renewals of hundreds of subscriptions.
 pub const STEPS_MAX: usize = 1_000_000;
 
-/// Advances a test clock, or the sandbox's own for an empty id. What time does, no request did.
+/// Advances a test clock, or the sandbox's own for an empty id. The events have no request.
+///
+/// # Errors
+/// The advance takes more than [`STEPS_MAX`] steps.
 pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
     let request = std::mem::take(&mut st.request);
     let outcome = run_until(st, clock, to_s);
@@ -24,7 +27,7 @@ fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
             set(st, clock, to_s);
             return Ok(());
         };
-        // What was overdue happens now: clocks never go back.
+        // Overdue actions run now: clocks never go back.
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
         due::run(st, &id, time_s);
@@ -42,17 +45,20 @@ fn set(st: &mut State, clock: &str, to_s: i64) {
     }
 }
 
-/// Does what a call left for its end.
+/// Runs the actions that a call deferred to its end.
 pub fn finish(st: &mut State) {
-    for later in std::mem::take(&mut st.later) {
-        match later {
-            Later::Dispute(charge) => dispute::open(st, &charge),
-            Later::RefundFails(id) => refund::fail(st, &id),
+    for action in std::mem::take(&mut st.deferred) {
+        match action {
+            DeferredAction::Dispute(charge) => dispute::open(st, &charge),
+            DeferredAction::RefundFails(id) => refund::fail(st, &id),
         }
     }
 }
 
-/// Advances a test clock as the API does: it says `advancing` first, and is `ready` afterwards.
+/// Advances a test clock as the API does: the response has `advancing`, the stored clock `ready`.
+///
+/// # Errors
+/// The clock is unknown, or the time is in its past or too far ahead.
 pub fn advance_test_clock(st: &mut State, id: &str, to_s: i64) -> Result<Value, ApiError> {
     let clock = st.load("test_helpers.test_clock", id, "id")?;
     if to_s <= clock.int("frozen_time") {

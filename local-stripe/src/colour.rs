@@ -1,4 +1,4 @@
-//! A colour of a page, `#rrggbb`, and which text can be read on it.
+//! A page colour, `#rrggbb`, and the readable text colour on it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,18 +8,18 @@ use std::str::FromStr;
 pub struct Colour([u8; 3]);
 
 impl Colour {
-    /// A colour of its three parts.
+    /// Creates a colour from its components.
     pub const fn new(red: u8, green: u8, blue: u8) -> Self {
         Self([red, green, blue])
     }
 
-    /// Black or white, whichever stands out more: one of them always has a contrast of more than 4.5 to 1.
+    /// Returns black or white, whichever has more contrast: always above 4.5 to 1.
     pub fn text(self) -> Self {
         let (white, black) = (Self([255; 3]), Self([0; 3]));
         if self.contrast(white) >= self.contrast(black) { white } else { black }
     }
 
-    /// The contrast ratio of WCAG 2, from 1 to 21.
+    /// Returns the contrast ratio of WCAG 2, from 1 to 21.
     pub fn contrast(self, other: Self) -> f64 {
         let (a, b) = (self.luminance(), other.luminance());
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
@@ -59,7 +59,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn written_as_in_css_or_refused() {
+    fn parses_css_hex_colours_and_refuses_others() {
         let colour: Colour = "#635BFF".parse().unwrap();
         assert_eq!((colour.to_string(), colour.text()), ("#635bff".to_owned(), Colour::new(255, 255, 255)));
         assert_eq!("#ffd60a".parse::<Colour>().unwrap().text(), Colour::new(0, 0, 0));
@@ -70,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_can_be_read_on_every_colour(red: u8, green: u8, blue: u8) {
+        fn text_is_readable_on_every_colour(red: u8, green: u8, blue: u8) {
             let colour = Colour::new(red, green, blue);
             prop_assert!(colour.contrast(colour.text()) >= 4.5);
         }

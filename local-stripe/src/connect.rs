@@ -1,4 +1,4 @@
-//! Connected accounts as a marketplace needs them: onboarded, paid by transfers, which can be reversed.
+//! Connected accounts for marketplaces: onboarding, transfers and their reversals.
 
 use serde_json::{Value, json};
 
@@ -11,12 +11,15 @@ use crate::payments::attempt::book;
 use crate::payments::balance;
 use crate::state::State;
 
-/// Seconds that an account link can be used, Stripe's "a few minutes".
+/// How long an account link can be used, in seconds; Stripe says "a few minutes".
 const LINK_S: i64 = 300;
-/// What a new account must still tell, as far as the sandbox asks.
+/// The requirements of a new account in the sandbox.
 const REQUIRED: [&str; 3] = ["business_profile.url", "external_account", "tos_acceptance.date"];
 
-/// Makes a connected account that has told nothing yet.
+/// Creates a connected account that is not onboarded.
+///
+/// # Errors
+/// A parameter is invalid.
 pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let id = st.new_id("acct");
     let mut account = model::account::connected(id, st.clock_s(), &st.settings);
@@ -30,11 +33,14 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     }
     apply(&mut account, args)?;
     let account = st.put(account);
-    // Who accepts the terms over the API tells all the rest there too.
+    // Accepting the terms over the API completes the onboarding.
     if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(Object::clone(&account)) }
 }
 
-/// Changes what a request gives.
+/// Applies an update request.
+///
+/// # Errors
+/// The account is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError> {
     let mut next = Object::clone(&*st.load("account", id, "id")?);
     apply(&mut next, args)?;
@@ -64,7 +70,10 @@ fn apply(account: &mut Object, args: &Args) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The account told all that it was asked for: what it requested becomes active.
+/// Completes the onboarding: the requested capabilities become active.
+///
+/// # Errors
+/// The account is unknown.
 pub fn onboard(st: &mut State, id: &str) -> Result<Object, ApiError> {
     st.load("account", id, "id")?;
     let done = st.change_and_emit(id, "account.updated", |account| {
@@ -83,7 +92,10 @@ pub fn onboard(st: &mut State, id: &str) -> Result<Object, ApiError> {
     Ok(Object::clone(&done))
 }
 
-/// A link to the page where an account tells what it is asked for.
+/// Creates a link to the onboarding page.
+///
+/// # Errors
+/// The account is unknown.
 pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let account = st.load("account", args.text("account").unwrap_or_default(), "account")?;
     let token = st.new_characters(24);
@@ -104,7 +116,10 @@ pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Moves money of the balance to a connected account.
+/// Transfers money from the balance to a connected account.
+///
+/// # Errors
+/// The account is unknown or can't receive transfers, the charge does not fit, or the balance is too low.
 pub fn transfer(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let destination = st.load("account", args.text("destination").unwrap_or_default(), "destination")?;
     if destination.at("capabilities.transfers") != "active" {
@@ -145,18 +160,21 @@ pub fn transfer(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     Ok(Object::clone(&transfer))
 }
 
-/// What of a charge was not transferred yet.
+/// Returns the amount of a charge that is not transferred yet.
 fn left_of(st: &State, charge: &Object) -> i64 {
     if charge.text("status") != "succeeded" || !charge.is("captured") {
         return 0;
     }
     let of_charge = st.newest("transfer", None).filter(|t| t.text("source_transaction") == charge.id());
     let transferred: i64 = of_charge.map(|t| t.int("amount") - t.int("amount_reversed")).sum();
-    // What was not captured counts as refunded.
+    // An uncaptured amount counts as refunded.
     charge.int("amount") - charge.int("amount_refunded") - transferred
 }
 
-/// Takes a transfer back; `None` takes what is left.
+/// Reverses a transfer; `None` reverses the rest.
+///
+/// # Errors
+/// The transfer is unknown, or the amount exceeds the rest.
 pub fn reverse(st: &mut State, id: &str, amount: Option<i64>, metadata: Value) -> Result<Object, ApiError> {
     let transfer = st.load("transfer", id, "id")?;
     let left = transfer.int("amount") - transfer.int("amount_reversed");

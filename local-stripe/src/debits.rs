@@ -1,16 +1,16 @@
-//! Stripe's documented test bank accounts: payments by them are decided days after they were confirmed.
+//! Stripe's documented test bank accounts: their payments are decided days after confirmation.
 
 use crate::calendar::DAY_S;
 use crate::error::ApiError;
 
-/// How a bank debit is called in the API, in which currency it is, and how long it takes.
+/// A type of bank debit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Debit {
     /// The payment method's `type`.
     pub kind: &'static str,
-    /// The only currency it can pay in.
+    /// The only currency it supports.
     pub currency: &'static str,
-    /// Seconds from its confirmation until the bank says yes or no.
+    /// The time in seconds from confirmation to the bank's decision.
     pub settles_after_s: i64,
 }
 
@@ -21,7 +21,7 @@ pub const SEPA: Debit = Debit { kind: "sepa_debit", currency: "eur", settles_aft
 /// All of them.
 pub const DEBITS: [&Debit; 2] = [&ACH, &SEPA];
 
-/// The debit of a payment method's type.
+/// Returns the debit of a payment method's type.
 pub fn of_kind(kind: &str) -> Option<&'static Debit> {
     DEBITS.into_iter().find(|debit| debit.kind == kind)
 }
@@ -31,11 +31,11 @@ pub fn of_kind(kind: &str) -> Option<&'static Debit> {
 pub struct TestAccount {
     /// The account number, or the IBAN.
     pub number: &'static str,
-    /// The payment method that stands for it, without a number.
+    /// The token of a payment method with this account.
     pub token: Option<&'static str>,
-    /// How it is debited.
+    /// The type of debit.
     pub debit: &'static Debit,
-    /// The `failure_code` of its debits; none where they succeed.
+    /// The `failure_code` of its debits; none if they succeed.
     pub failure: Option<&'static str>,
 }
 
@@ -48,7 +48,7 @@ const fn account(
     TestAccount { number, token, debit, failure }
 }
 
-/// The bank accounts the sandbox knows.
+/// The supported bank accounts.
 pub const TEST_ACCOUNTS: &[TestAccount] = &[
     account("000123456789", Some("pm_usBankAccount_success"), &ACH, None),
     account("000111111113", Some("pm_usBankAccount_accountClosed"), &ACH, Some("account_closed")),
@@ -62,18 +62,18 @@ pub const TEST_ACCOUNTS: &[TestAccount] = &[
     account("DE62370400440532013001", None, &SEPA, Some("insufficient_funds")),
 ];
 
-/// The account with that number or IBAN; spaces don't matter.
+/// Returns the account with a number or IBAN; spaces are ignored.
 pub fn by_number(number: &str) -> Option<&'static TestAccount> {
     let plain: String = number.chars().filter(|c| !c.is_whitespace()).collect();
     TEST_ACCOUNTS.iter().find(|account| account.number.eq_ignore_ascii_case(&plain))
 }
 
-/// The account of a token such as `pm_usBankAccount_success`.
+/// Returns the account of a token such as `pm_usBankAccount_success`.
 pub fn by_token(token: &str) -> Option<&'static TestAccount> {
     TEST_ACCOUNTS.iter().find(|account| account.token == Some(token))
 }
 
-/// What Stripe says when a bank refused a debit.
+/// Returns Stripe's error for a debit that the bank refused.
 pub fn failed(code: &str) -> ApiError {
     let message = match code {
         "account_closed" => "The customer's bank account has been closed.",

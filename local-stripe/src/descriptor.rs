@@ -1,4 +1,4 @@
-//! What the customer reads of a charge on the statement of their bank.
+//! Statement descriptors: the text of a charge on the customer's bank statement.
 
 use serde_json::Value;
 
@@ -6,16 +6,16 @@ use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;
 
-/// Characters of a statement descriptor, the banks' limit.
+/// The maximum length of a statement descriptor, the banks' limit.
 pub const CHARS_MAX: usize = 22;
-/// Characters of one that stands alone, Stripe's least.
+/// The minimum length of a descriptor without a suffix, Stripe's limit.
 const CHARS_MIN: usize = 5;
-/// What divides the account's part from a suffix.
+/// The divider between the account's part and a suffix.
 const DIVIDER: &str = "* ";
-/// Characters that banks don't take.
+/// Characters that banks refuse.
 const REFUSED: &str = "<>\\'\"*";
 
-/// The descriptor of an account by the name of its business; a name that makes none has the sandbox's own.
+/// Returns the descriptor of an account from its business name; the sandbox's own if the name gives none.
 pub fn of_business(name: &str) -> String {
     let kept = name.chars().filter(|c| (c.is_ascii_graphic() || *c == ' ') && !REFUSED.contains(*c));
     let text: String = kept.take(CHARS_MAX).collect::<String>().to_ascii_uppercase();
@@ -26,8 +26,8 @@ pub fn of_business(name: &str) -> String {
     text.to_owned()
 }
 
-/// What a charge of an intent says: the account's text and the intent's suffix, the intent's whole text, or the
-/// account's alone. Suffixes are for cards; where both parts are too long together, the account's is cut.
+/// Returns the descriptor of an intent's charge: the account's text with the intent's suffix, the intent's whole text,
+/// or the account's alone. Only cards have suffixes; if both parts are too long, the account's part is cut.
 pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
     let own = intent.text("statement_descriptor");
     match intent.text_at("statement_descriptor_suffix").filter(|_| method.text("type") == "card") {
@@ -41,7 +41,7 @@ pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
     }
 }
 
-/// What an invoice's payment says: its own text, else that of the first product that has one.
+/// Returns the descriptor of an invoice's payment: its own, else that of the first product with one.
 pub fn of_invoice(own: &Value, products: impl Iterator<Item = Object>) -> Value {
     match own {
         Value::Null => {
@@ -51,7 +51,10 @@ pub fn of_invoice(own: &Value, products: impl Iterator<Item = Object>) -> Value 
     }
 }
 
-/// Refuses the descriptors of a request that banks don't take.
+/// Checks the descriptors of a request.
+///
+/// # Errors
+/// A descriptor is too long, too short, or has a character that banks refuse.
 pub fn check(args: &Args, prefix: &str) -> Result<(), ApiError> {
     for name in ["statement_descriptor", "statement_descriptor_suffix"] {
         let Some(text) = args.text(name) else { continue };
@@ -74,7 +77,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn accounts_intents_and_suffixes() {
+    fn descriptors_combine_account_intent_and_suffix() {
         for (name, text) in [
             ("Local sandbox", "LOCAL SANDBOX"),
             ("Émile's <Shop> & Co", "MILES SHOP & CO"),

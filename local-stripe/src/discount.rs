@@ -1,4 +1,4 @@
-//! Discounts: which coupon a request means, what it takes off, and how long it lasts.
+//! Discounts: which coupon a request means, how much it deducts, and how long it lasts.
 
 pub mod amount;
 pub mod redeem;

@@ -1,4 +1,4 @@
-//! Stripe's error object: what every refusal of the API is made of.
+//! Stripe's error object, which every refused request returns.
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -27,7 +27,7 @@ impl ErrorType {
     }
 }
 
-/// A refused request, as Stripe words it.
+/// An error response of the API, in Stripe's words.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{status}: {message}")]
 pub struct ApiError {
@@ -39,16 +39,16 @@ pub struct ApiError {
     pub code: Option<String>,
     /// The parameter the error is about.
     pub param: Option<String>,
-    /// Words for a person.
+    /// The message for a person.
     pub message: String,
-    /// More members of the error object: `decline_code`, `charge`, `payment_intent`.
+    /// Other members of the error object: `decline_code`, `charge`, `payment_intent`.
     pub more: Map<String, Value>,
-    /// Whether what the request did so far stays, as after a declined charge.
+    /// Whether the request's changes so far stay, as after a declined charge.
     pub keeps_changes: bool,
 }
 
 impl ApiError {
-    /// An `invalid_request_error` with status 400.
+    /// Creates an `invalid_request_error` with status 400.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self {
             status: 400,
@@ -61,28 +61,28 @@ impl ApiError {
         }
     }
 
-    /// An `invalid_request_error` with a `code`.
+    /// Creates an `invalid_request_error` with a `code`.
     pub fn coded(code: &str, message: impl Into<String>) -> Self {
         Self { code: Some(code.into()), ..Self::invalid(message) }
     }
 
-    /// A required parameter isn't there.
+    /// Creates the error for a missing required parameter.
     pub fn missing(param: &str) -> Self {
         Self::coded("parameter_missing", format!("Missing required param: {param}.")).about(param)
     }
 
-    /// The endpoint doesn't know a parameter.
+    /// Creates the error for an undeclared parameter.
     pub fn unknown_param(param: &str) -> Self {
         Self::coded("parameter_unknown", format!("Received unknown parameter: {param}")).about(param)
     }
 
-    /// No object of that kind has that id: 404 in a path, 400 in a parameter.
+    /// Creates the error for an unknown object: 404 for an id in the path, 400 for one in a parameter.
     pub fn no_such(kind: &str, id: &str, param: &str) -> Self {
         let status = if param == "id" { 404 } else { 400 };
         Self { status, ..Self::coded("resource_missing", format!("No such {kind}: '{id}'")).about(param) }
     }
 
-    /// The card was refused; what was recorded of the attempt stays.
+    /// Creates the error for a declined card; the records of the attempt stay.
     pub fn card(code: &str, decline_code: Option<&str>, message: &str) -> Self {
         let mut more = Map::new();
         if let Some(decline_code) = decline_code {
@@ -98,12 +98,12 @@ impl ApiError {
         }
     }
 
-    /// A key that is missing or of the wrong kind.
+    /// Creates the error for a missing or unsuitable API key.
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self { status: 401, ..Self::invalid(message) }
     }
 
-    /// Names the parameter.
+    /// Sets the parameter.
     pub fn about(mut self, param: &str) -> Self {
         self.param = Some(param.into());
         self
@@ -115,7 +115,7 @@ impl ApiError {
         self
     }
 
-    /// The response body.
+    /// Returns the response body.
     pub fn body(&self) -> Value {
         let mut error = self.more.clone();
         error.insert("type".into(), json!(self.kind.name()));

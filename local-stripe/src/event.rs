@@ -1,4 +1,4 @@
-//! Events: a fact, the object at that moment, and how both look in an API version.
+//! Events: a change, the object at that moment, and their JSON in each API version.
 
 use std::sync::Arc;
 
@@ -10,30 +10,30 @@ use crate::shapes;
 use crate::state::RequestMeta;
 use crate::version::Version;
 
-/// An event. Its object never changes after it was made.
+/// An event. Its object is immutable.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Event {
     /// `evt_…`.
     pub id: String,
     /// The type, such as `invoice.paid`.
     pub kind: String,
-    /// Unix seconds on the object's clock.
+    /// The time in Unix seconds, on the object's clock.
     pub created_s: i64,
-    /// The request that caused it; empty if the sandbox acted by itself.
+    /// The request that caused it; empty if the sandbox acted on its own.
     pub request: RequestMeta,
-    /// The connected account it happened in; none for the own one.
+    /// The connected account it belongs to; none for the sandbox's own account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// The object, frozen.
+    /// A frozen copy of the object.
     pub object: Arc<Object>,
-    /// The object before, frozen, on `*.updated`.
+    /// A frozen copy of the object before the change, on `*.updated`.
     pub before: Option<Arc<Object>>,
-    /// Endpoints that the event was to be delivered to when it was made.
+    /// The number of webhook endpoints that the event was due to when it was created.
     pub pending_webhooks: u64,
 }
 
 impl Event {
-    /// The event's JSON in an API version.
+    /// Renders the event in an API version.
     pub fn render(&self, version: &Version) -> Value {
         let object = shapes::render(&self.object.value(), version);
         let mut data = Map::new();
@@ -60,7 +60,7 @@ impl Event {
     }
 }
 
-/// What members were, of those that changed: arrays and lists whole, other maps by member.
+/// Returns the previous values of changed members: arrays and lists as a whole, other maps by member.
 fn previous(before: &Value, after: &Value) -> Value {
     let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else {
         return before.clone();
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_changed_and_lists_whole() {
+    fn previous_attributes_have_only_changed_members_and_whole_lists() {
         let before =
             json!({"a": 1, "b": 2, "m": {"x": 1, "y": 2}, "items": {"object": "list", "data": [1], "url": "u"}});
         let after = json!({"a": 1, "b": 3, "m": {"x": 1, "y": 3}, "items": {"object": "list", "data": [2], "url": "u"}, "n": 1});

@@ -1,6 +1,6 @@
-//! The types of Stripe's events as of API version 2026-10-28.endive: what a webhook endpoint may ask for.
+//! The types of Stripe's events as of API version 2026-10-28.endive, to which a webhook endpoint may subscribe.
 
-/// All of them, sorted.
+/// All event types, sorted.
 const TYPES: [&str; 275] = [
     "account.application.authorized",
     "account.application.deauthorized",
@@ -279,7 +279,7 @@ const TYPES: [&str; 275] = [
     "treasury.received_debit.created",
 ];
 
-/// Whether Stripe has events of that type.
+/// Whether Stripe has this event type.
 pub fn is_known(name: &str) -> bool {
     TYPES.binary_search(&name).is_ok()
 }
@@ -289,7 +289,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sorted_so_that_each_is_found() {
+    fn types_are_sorted_for_binary_search() {
         assert!(TYPES.is_sorted() && TYPES.iter().all(|name| is_known(name)));
         assert!(!is_known("invoice.payed") && !is_known(""));
     }

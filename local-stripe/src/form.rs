@@ -1,17 +1,17 @@
-//! The form decoder: `a[b][]=c` in, a tree out. Never panics, whatever the bytes; every size is limited.
+//! The form decoder: turns `a[b][]=c` into a tree. Never panics, whatever the bytes; every size is limited.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-/// Key-value pairs in one request. Stripe's largest legitimate ones hold a few hundred.
+/// The maximum number of key-value pairs in a request. Stripe's largest real ones have a few hundred.
 pub const PAIRS_MAX: usize = 2_000;
-/// Brackets in one key. Stripe's deepest documented parameter has six.
+/// The maximum number of brackets in a key. Stripe's deepest documented parameter has six.
 pub const DEPTH_MAX: usize = 12;
-/// Bytes of a key.
+/// The maximum length of a key in bytes.
 pub const KEY_BYTES_MAX: usize = 512;
 
-/// Why a form can't be read.
+/// The reason why a form can't be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FormError {
     /// More than [`PAIRS_MAX`] pairs.
@@ -20,13 +20,13 @@ pub enum FormError {
     /// A key deeper than [`DEPTH_MAX`] or longer than [`KEY_BYTES_MAX`].
     #[error("a parameter's name is too long or too deeply nested")]
     TooDeep,
-    /// A percent sequence that isn't one, or bytes that aren't UTF-8.
+    /// An invalid percent sequence, or bytes that aren't UTF-8.
     #[error("invalid percent-encoding or UTF-8")]
     Encoding,
     /// Brackets that don't match.
     #[error("unmatched brackets in {0}")]
     Brackets(String),
-    /// The same name used as a value and as a container.
+    /// A name used both as a value and as a container.
     #[error("conflicting uses of {0}")]
     Conflict(String),
 }
@@ -48,6 +48,9 @@ pub type Form = BTreeMap<String, Node>;
 /// Decodes `application/x-www-form-urlencoded` bytes.
 ///
 /// A repeated plain name keeps the last value, as Stripe does.
+///
+/// # Errors
+/// The form exceeds a limit, has an invalid encoding or brackets, or uses a name in two ways.
 pub fn decode(bytes: &[u8]) -> Result<Form, FormError> {
     let mut form = Form::new();
     for (count, pair) in bytes.split(|b| *b == b'&').filter(|p| !p.is_empty()).enumerate() {
@@ -94,7 +97,7 @@ fn hex_digit(byte: u8) -> Option<u8> {
     (byte as char).to_digit(16).map(|d| d as u8)
 }
 
-/// `a[b][]` as `["a", "b", ""]`.
+/// Splits `a[b][]` into `["a", "b", ""]`.
 fn segments(key: &str) -> Result<Vec<&str>, FormError> {
     let Some(open) = key.find('[') else {
         if key.contains(']') {
@@ -143,7 +146,7 @@ fn insert(map: &mut Form, segments: &[&str], value: String, key: &str) -> Result
     }
 }
 
-/// `a[][b]=1&a[][c]=2` is one member; a name that is there already begins the next.
+/// Adds to the last member of a list: `a[][b]=1&a[][c]=2` is one member; a repeated name starts the next.
 fn push(list: &mut Vec<Node>, rest: &[&str], value: String, key: &str) -> Result<(), FormError> {
     let Some(name) = rest.first() else {
         list.push(Node::Text(value));
@@ -184,14 +187,14 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_pushed_list_begin_at_a_repeated_name() {
+    fn a_repeated_name_starts_the_next_list_member() {
         let form = decode(b"i[][p]=1&i[][q]=2&i[][p]=3").unwrap();
         let Node::List(list) = &form["i"] else { panic!("a list") };
         assert_eq!(list.len(), 2);
     }
 
     #[test]
-    fn refuses_what_it_cannot_read() {
+    fn refuses_invalid_forms() {
         assert_eq!(decode(b"a=%zz"), Err(FormError::Encoding));
         assert_eq!(decode(b"a=%ff"), Err(FormError::Encoding));
         assert_eq!(decode(b"a=%4"), Err(FormError::Encoding));
@@ -208,17 +211,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_give_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode(&bytes);
         }
 
         #[test]
-        fn any_brackets_give_an_answer(parts in proptest::collection::vec("(a|b|\\[|\\]|\\[\\]|\\[0\\]|=|&|%5B|%5D|%)", 0..80)) {
+        fn any_brackets_are_decoded_or_refused(parts in proptest::collection::vec("(a|b|\\[|\\]|\\[\\]|\\[0\\]|=|&|%5B|%5D|%)", 0..80)) {
             let _ = decode(parts.concat().as_bytes());
         }
 
         #[test]
-        fn what_is_written_is_read(pairs in proptest::collection::btree_map("[a-z]{1,8}", ".{0,20}", 1..8)) {
+        fn encoded_pairs_are_decoded(pairs in proptest::collection::btree_map("[a-z]{1,8}", ".{0,20}", 1..8)) {
             let encoded: Vec<String> = pairs
                 .iter()
                 .map(|(k, v)| format!("m[{k}]={}", v.bytes().map(|b| format!("%{b:02X}")).collect::<String>()))

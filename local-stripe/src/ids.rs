@@ -1,8 +1,8 @@
-//! Ids: a pure function of the seed and a counter, in the alphabet and the lengths of Stripe's.
+//! Ids: a pure function of the seed and a counter, with Stripe's alphabet and lengths.
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// SplitMix64: one well-mixed word per input, no state to keep.
+/// SplitMix64: returns one well-mixed word per input, without state.
 pub fn mix(mut word: u64) -> u64 {
     word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -10,13 +10,13 @@ pub fn mix(mut word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// `length` characters that only seed and number decide.
+/// Returns `length` characters determined by seed and number.
 pub fn characters(seed: u64, number: u64, length: usize) -> String {
     let base = mix(seed ^ mix(number));
     let mut out = String::with_capacity(length);
     let mut word = base;
     for index in 0..length {
-        // Ten characters use up a word; the next is as well mixed as the first.
+        // Each word gives ten characters.
         if index % 10 == 0 {
             word = mix(base.wrapping_add(index as u64));
         }
@@ -26,7 +26,7 @@ pub fn characters(seed: u64, number: u64, length: usize) -> String {
     out
 }
 
-/// An id such as `cus_NffrFeUfNV2Hib`.
+/// Returns an id such as `cus_NffrFeUfNV2Hib`.
 pub fn id(prefix: &str, seed: u64, number: u64) -> String {
     let (lead, length) = match prefix {
         "acct" | "cus" | "prod" | "si" | "req" | "sub_sched" | "ppage" => ("", 14),
@@ -43,7 +43,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn same_input_same_id_and_no_two_alike() {
+    fn ids_are_deterministic_and_unique() {
         assert_eq!(id("cus", 1, 1), id("cus", 1, 1));
         assert_ne!(id("cus", 1, 1), id("cus", 2, 1));
         let many: BTreeSet<String> = (0..50_000).map(|n| id("cus", 7, n)).collect();

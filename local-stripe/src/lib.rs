@@ -1,8 +1,8 @@
-//! A local Stripe that real clients take for Stripe.
+//! A local Stripe server that real Stripe clients accept.
 //!
-//! [`sandbox::Sandbox`] is the whole account: requests in, responses and events out, pure and deterministic. Around
-//! it, [`server`] speaks HTTP and delivers webhooks, [`store`] remembers, [`cli`] is the command, [`story`] plays
-//! named stories, and [`reference`](mod@reference) writes the tables of the documentation.
+//! [`sandbox::Sandbox`] is the account: a pure, deterministic function from requests to responses and events.
+//! [`server`] adds HTTP and webhook delivery, [`store`] the state file, [`cli`] the command, [`story`] the named
+//! stories, and [`reference`](mod@reference) the generated tables of the documentation.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![recursion_limit = "256"] // The complete objects are long `json!` literals.

@@ -1,4 +1,4 @@
-//! New objects, complete, in the newest shape. Each function only builds; storing and events are the caller's.
+//! Builders of new objects, complete and in the newest shape. They neither store objects nor emit events; callers do.
 
 pub mod account;
 pub mod balance;

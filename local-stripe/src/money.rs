@@ -1,8 +1,8 @@
-//! Amounts: integers of minor units, currencies and their exponents, and the one rounding rule.
+//! Amounts in minor units, currencies and their exponents, and the one rounding rule.
 
 use crate::error::ApiError;
 
-/// Two-decimal currencies the sandbox takes.
+/// The supported currencies with two decimals.
 const TWO: &[&str] = &[
     "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "cny", "cop", "czk", "dkk", "egp", "eur", "gbp", "gel", "hkd",
     "huf", "idr", "ils", "inr", "isk", "kes", "mad", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln",
@@ -14,10 +14,10 @@ const ZERO: &[&str] =
 /// Three-decimal currencies; an amount's last digit must be 0.
 const THREE: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// Digits of a `unit_amount_decimal` behind the point, Stripe's limit.
+/// The maximum number of decimal places of a `unit_amount_decimal`, Stripe's limit.
 const DECIMAL_DIGITS: u32 = 12;
 
-/// Decimal places of a currency, by its lower-case code.
+/// Returns the decimal places of a currency, by its lower-case code.
 pub fn exponent(currency: &str) -> Option<u32> {
     if TWO.contains(&currency) {
         Some(2)
@@ -30,7 +30,7 @@ pub fn exponent(currency: &str) -> Option<u32> {
     }
 }
 
-/// Whether an amount can be charged in that currency: KWD in steps of 10, UGX and ISK in steps of 100.
+/// Whether an amount can be charged in a currency: KWD in steps of 10, UGX and ISK in steps of 100.
 pub fn is_chargeable(amount: i64, currency: &str) -> bool {
     match currency {
         "isk" | "ugx" => amount % 100 == 0,
@@ -39,7 +39,7 @@ pub fn is_chargeable(amount: i64, currency: &str) -> bool {
     }
 }
 
-/// The smallest amount Stripe charges, in minor units.
+/// Returns the smallest amount that Stripe charges, in minor units.
 pub fn minimum_charge(currency: &str) -> i64 {
     match currency {
         "gbp" => 30,
@@ -61,7 +61,7 @@ pub fn minimum_charge(currency: &str) -> i64 {
     }
 }
 
-/// The largest amount Stripe charges, in minor units: eight digits, more where a unit is worth little.
+/// Returns the largest amount that Stripe charges, in minor units: eight digits, more for currencies with small units.
 pub fn maximum_charge(currency: &str) -> i64 {
     match currency {
         "idr" => 999_999_999_999,
@@ -71,7 +71,10 @@ pub fn maximum_charge(currency: &str) -> i64 {
     }
 }
 
-/// Refuses an amount above [`maximum_charge`].
+/// Checks an amount against [`maximum_charge`].
+///
+/// # Errors
+/// The amount is above the maximum.
 pub fn check_maximum(amount: i64, currency: &str, param: &str) -> Result<(), ApiError> {
     let most = maximum_charge(currency);
     if amount <= most {
@@ -81,7 +84,7 @@ pub fn check_maximum(amount: i64, currency: &str, param: &str) -> Result<(), Api
     Err(ApiError::coded("amount_too_large", message).about(param))
 }
 
-/// `numerator / denominator` rounded to the nearest integer, halves away from zero.
+/// Returns `numerator / denominator` rounded to the nearest integer, halves away from zero.
 ///
 /// `None` if the denominator is zero or the result doesn't fit.
 pub fn divide_half_away(numerator: i128, denominator: i128) -> Option<i64> {
@@ -95,12 +98,12 @@ pub fn divide_half_away(numerator: i128, denominator: i128) -> Option<i64> {
     i64::try_from(signed).ok()
 }
 
-/// The share of an amount that `part` of `whole` seconds is.
+/// Returns the share of an amount for `part_s` of `whole_s` seconds.
 pub fn prorate(amount: i64, part_s: i64, whole_s: i64) -> Option<i64> {
     divide_half_away(i128::from(amount) * i128::from(part_s), i128::from(whole_s))
 }
 
-/// A decimal of minor units as an integer of 10⁻¹² units.
+/// Parses a decimal of minor units into an integer of 10⁻¹² units.
 pub fn parse_decimal(text: &str) -> Option<i128> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
@@ -121,13 +124,13 @@ pub fn parse_decimal(text: &str) -> Option<i128> {
     Some(whole * scale + behind)
 }
 
-/// `unit_amount_decimal` times a quantity, rounded once.
+/// Returns `unit_amount_decimal` times a quantity, rounded once.
 pub fn multiply_decimal(unit: &str, quantity: i64) -> Option<i64> {
     let unit = parse_decimal(unit)?;
     divide_half_away(unit.checked_mul(i128::from(quantity))?, 10_i128.pow(DECIMAL_DIGITS))
 }
 
-/// An amount as people write it, such as `$20.00` or `¥500`.
+/// Formats an amount, such as `$20.00` or `¥500`.
 pub fn display(amount: i64, currency: &str) -> String {
     let digits = exponent(currency).unwrap_or(2);
     let sign = if amount < 0 { "-" } else { "" };
@@ -138,7 +141,7 @@ pub fn display(amount: i64, currency: &str) -> String {
     with_currency(sign, &number, currency)
 }
 
-/// A decimal of minor units as people write it: `0.5` is `$0.005`.
+/// Formats a decimal of minor units: `0.5` is `$0.005`.
 pub fn display_decimal(minor: &str, currency: &str) -> String {
     let digits = exponent(currency).unwrap_or(2) as usize;
     let (whole, part) = minor.split_once('.').unwrap_or((minor, ""));
@@ -165,7 +168,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn exponents() {
+    fn exponents_of_currencies() {
         assert_eq!(
             (exponent("jpy"), exponent("usd"), exponent("kwd"), exponent("zzz")),
             (Some(0), Some(2), Some(3), None)
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_go_away_from_zero() {
+    fn halves_are_rounded_away_from_zero() {
         assert_eq!(divide_half_away(5, 2), Some(3));
         assert_eq!(divide_half_away(-5, 2), Some(-3));
         assert_eq!(divide_half_away(1, 0), None);
@@ -192,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_credit_undoes_its_debit(amount in 0_i64..1_000_000_000, part in 0_i64..3_000_000, whole in 1_i64..3_000_000) {
+        fn a_credit_is_the_negative_of_its_debit(amount in 0_i64..1_000_000_000, part in 0_i64..3_000_000, whole in 1_i64..3_000_000) {
             let part = part.min(whole);
             let debit = prorate(amount, part, whole).unwrap();
             prop_assert_eq!(prorate(-amount, part, whole).unwrap(), -debit);

@@ -1,16 +1,16 @@
-//! An API object in the internal model: the newest version's shape, plus members whose name begins with `_`,
-//! which no client ever sees.
+//! An API object in the internal model: the newest version's shape, plus hidden members, whose name begins with `_` and
+//! which clients never get.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// What a member that isn't there looks like.
+/// The value of absent members.
 static NULL: Value = Value::Null;
 
-/// What an object of a kind and id is stored and found by. Where callers choose ids, the kind is a part of it, so that
-/// objects of two kinds may have the same id; any other id is one of its own.
+/// Returns the key under which an object is stored and found. For kinds whose ids callers choose, the key includes the
+/// kind, so objects of two kinds may share an id; all other ids are unique.
 pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
     match kind {
         "coupon" | "product" => Cow::Owned(format!("{kind}:{id}")),
@@ -24,7 +24,7 @@ pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
 pub struct Object(pub Map<String, Value>);
 
 impl Object {
-    /// The object of a JSON map; anything else gives an empty object.
+    /// Converts a JSON map; any other value gives an empty object.
     pub fn of(value: Value) -> Self {
         match value {
             Value::Object(map) => Self(map),
@@ -32,49 +32,49 @@ impl Object {
         }
     }
 
-    /// The object's id.
+    /// Returns the object's id.
     pub fn id(&self) -> &str {
         self.text("id")
     }
 
-    /// What the object is stored by; see [`key`].
+    /// Returns the object's storage key; see [`key`].
     pub fn key(&self) -> Cow<'_, str> {
         key(self.kind(), self.id())
     }
 
-    /// The object's `object` member, such as `customer`.
+    /// Returns the object's `object` member, such as `customer`.
     pub fn kind(&self) -> &str {
         self.text("object")
     }
 
-    /// A member, null if absent.
+    /// Returns a member, null if absent.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&NULL)
     }
 
-    /// A member behind dots, null if absent.
+    /// Returns the member at a dotted path, null if absent.
     pub fn at(&self, path: &str) -> &Value {
         let mut names = path.split('.');
         let first = names.next().and_then(|n| self.0.get(n)).unwrap_or(&NULL);
         names.fold(first, |value, name| value.get(name).unwrap_or(&NULL))
     }
 
-    /// A text member, empty if absent or null.
+    /// Returns a text member, empty if absent or null.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).as_str().unwrap_or_default()
     }
 
-    /// A text member behind dots, if it is text.
+    /// Returns the text member at a dotted path, if it is text.
     pub fn text_at(&self, path: &str) -> Option<&str> {
         self.at(path).as_str()
     }
 
-    /// An integer member, zero if absent or null.
+    /// Returns an integer member, zero if absent or null.
     pub fn int(&self, name: &str) -> i64 {
         self.get(name).as_i64().unwrap_or_default()
     }
 
-    /// An integer member, if it is one.
+    /// Returns the integer member at a dotted path, if it is an integer.
     pub fn int_at(&self, path: &str) -> Option<i64> {
         self.at(path).as_i64()
     }
@@ -84,7 +84,7 @@ impl Object {
         self.get(name).as_bool().unwrap_or_default()
     }
 
-    /// The members of a list object or array behind dots.
+    /// Returns the members of the list object or array at a dotted path.
     pub fn list_at(&self, path: &str) -> &[Value] {
         let value = self.at(path);
         let array = if value.is_object() { value.get("data").unwrap_or(&NULL) } else { value };
@@ -96,7 +96,7 @@ impl Object {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Sets a member behind dots, making maps on the way.
+    /// Sets the member at a dotted path, creating maps on the way.
     pub fn set_at(&mut self, path: &str, value: impl Into<Value>) {
         let mut names: Vec<&str> = path.split('.').collect();
         let last = names.pop().unwrap_or_default();
@@ -112,13 +112,13 @@ impl Object {
         map.insert(last.into(), value.into());
     }
 
-    /// The object as a JSON value.
+    /// Returns the object as a JSON value.
     pub fn value(&self) -> Value {
         Value::Object(self.0.clone())
     }
 }
 
-/// An API list with everything on one page.
+/// Returns an API list with all members on one page.
 pub fn list(url: &str, data: Vec<Value>) -> Value {
     json!({ "object": "list", "data": data, "has_more": false, "url": url })
 }

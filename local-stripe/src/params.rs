@@ -1,6 +1,6 @@
-//! What an endpoint accepts: a declared list of parameters, and the typed values a request gave for them.
+//! Request parameters: an endpoint's declarations, and the typed values of a request.
 //!
-//! Stripe's own rules hold: an undeclared name is `parameter_unknown`, an empty string unsets.
+//! As at Stripe, an undeclared name is `parameter_unknown`, and an empty string unsets.
 
 use serde_json::{Map, Value, json};
 
@@ -8,18 +8,18 @@ use crate::error::ApiError;
 use crate::form::{Form, Node};
 use crate::money;
 
-/// Keys of `metadata`, Stripe's limit.
+/// The maximum number of keys of `metadata`, Stripe's limit.
 pub const METADATA_KEYS_MAX: usize = 50;
-/// Characters of a metadata key, Stripe's limit.
+/// The maximum length of a metadata key, Stripe's limit.
 pub const METADATA_KEY_CHARS_MAX: usize = 40;
-/// Characters of a metadata value, Stripe's limit.
+/// The maximum length of a metadata value, Stripe's limit.
 pub const METADATA_VALUE_CHARS_MAX: usize = 500;
-/// Characters of any other text, Stripe's usual limit.
+/// The maximum length of any other text, Stripe's usual limit.
 pub const TEXT_CHARS_MAX: usize = 5_000;
 
-/// How a parameter's value is read.
+/// The type of a parameter's value.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum ParamKind {
     /// Text of up to [`TEXT_CHARS_MAX`] characters.
     Text,
     /// An integer within bounds.
@@ -36,19 +36,19 @@ pub enum Kind {
     TimeOr(&'static [&'static str]),
     /// A decimal string of minor units.
     Decimal,
-    /// Text to text, an empty value removes a key.
+    /// A map of texts; an empty value removes its key.
     Metadata,
     /// Named members.
     Map(&'static [Field]),
-    /// Named members, or unset as a whole.
-    List(&'static Kind),
-    /// An id, or named members of something to be made.
+    /// A list of values of one type; an empty text unsets it.
+    List(&'static ParamKind),
+    /// An id, or the named members of a new object.
     IdOr(&'static [Field]),
-    /// Anything: shown nowhere, has no effect here, and no money depends on it.
+    /// Any value. Accepted without effect: never shown, and no amount depends on it.
     Inert,
-    /// What the sandbox doesn't have and money depends on: only being switched off is accepted.
+    /// An unsupported feature that affects amounts: only switching it off is accepted.
     Off,
-    /// An address for mail.
+    /// An email address.
     Email,
     /// An `http` or `https` URL.
     Url,
@@ -57,69 +57,72 @@ pub enum Kind {
 /// One declared parameter.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// How it is read.
-    pub kind: Kind,
-    /// Whether it must be given.
+    /// The type.
+    pub kind: ParamKind,
+    /// Whether it is required.
     pub required: bool,
 }
 
-/// A required parameter.
-pub const fn req(name: &'static str, kind: Kind) -> Field {
+/// Declares a required parameter.
+pub const fn req(name: &'static str, kind: ParamKind) -> Field {
     Field { name, kind, required: true }
 }
 
-/// An optional parameter.
-pub const fn opt(name: &'static str, kind: Kind) -> Field {
+/// Declares an optional parameter.
+pub const fn opt(name: &'static str, kind: ParamKind) -> Field {
     Field { name, kind, required: false }
 }
 
-/// A parameter that real Stripe acts on and the sandbox accepts without effect.
+/// Declares a parameter that real Stripe acts on and the sandbox accepts without effect.
 pub const fn inert(name: &'static str) -> Field {
-    Field { name, kind: Kind::Inert, required: false }
+    Field { name, kind: ParamKind::Inert, required: false }
 }
 
-/// A parameter that money depends on and that the sandbox doesn't have: only being switched off is accepted.
+/// Declares an unsupported parameter that affects amounts: only switching it off is accepted.
 pub const fn off(name: &'static str) -> Field {
-    Field { name, kind: Kind::Off, required: false }
+    Field { name, kind: ParamKind::Off, required: false }
 }
 
 /// Any non-negative amount, up to Stripe's twelve digits.
-pub const AMOUNT: Kind = Kind::Int(0, 999_999_999_999);
+pub const AMOUNT: ParamKind = ParamKind::Int(0, 999_999_999_999);
 /// An amount that may be a credit.
-pub const SIGNED_AMOUNT: Kind = Kind::Int(-999_999_999_999, 999_999_999_999);
+pub const SIGNED_AMOUNT: ParamKind = ParamKind::Int(-999_999_999_999, 999_999_999_999);
 /// A quantity.
-pub const QUANTITY: Kind = Kind::Int(0, 999_999);
+pub const QUANTITY: ParamKind = ParamKind::Int(0, 999_999);
 /// A postal address.
-pub const ADDRESS: Kind = Kind::Map(&[
-    opt("city", Kind::Text),
-    opt("country", Kind::Text),
-    opt("line1", Kind::Text),
-    opt("line2", Kind::Text),
-    opt("postal_code", Kind::Text),
-    opt("state", Kind::Text),
+pub const ADDRESS: ParamKind = ParamKind::Map(&[
+    opt("city", ParamKind::Text),
+    opt("country", ParamKind::Text),
+    opt("line1", ParamKind::Text),
+    opt("line2", ParamKind::Text),
+    opt("postal_code", ParamKind::Text),
+    opt("state", ParamKind::Text),
 ]);
-/// Where goods go.
-pub const SHIPPING: Kind = Kind::Map(&[
+/// The shipping address of goods.
+pub const SHIPPING: ParamKind = ParamKind::Map(&[
     opt("address", ADDRESS),
-    opt("carrier", Kind::Text),
-    opt("name", Kind::Text),
-    opt("phone", Kind::Text),
-    opt("tracking_number", Kind::Text),
+    opt("carrier", ParamKind::Text),
+    opt("name", ParamKind::Text),
+    opt("phone", ParamKind::Text),
+    opt("tracking_number", ParamKind::Text),
 ]);
 
-/// The typed parameters of one request. An emptied parameter is present as null.
+/// The typed parameters of a request. An emptied parameter is present as null.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Args(Map<String, Value>);
 
 impl Args {
-    /// Reads a form by an endpoint's declaration.
+    /// Reads a form according to an endpoint's declarations.
+    ///
+    /// # Errors
+    /// A parameter is undeclared, missing or invalid.
     pub fn read(form: &Form, fields: &[Field]) -> Result<Self, ApiError> {
         read_map(form, fields, "").map(Self)
     }
 
-    /// Arguments made by the sandbox itself.
+    /// Creates parameters for a call that the sandbox makes itself.
     pub fn of(value: Value) -> Self {
         match value {
             Value::Object(map) => Self(map),
@@ -127,17 +130,17 @@ impl Args {
         }
     }
 
-    /// The values as JSON.
+    /// Returns the values as JSON.
     pub fn into_value(self) -> Value {
         Value::Object(self.0)
     }
 
-    /// The names of what was given.
+    /// Returns the names of the given parameters.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The values by name.
+    /// Returns the values by name.
     pub fn into_members(self) -> Map<String, Value> {
         self.0
     }
@@ -147,47 +150,47 @@ impl Args {
         self.0.insert(name.into(), value);
     }
 
-    /// Whether the parameter was given, be it empty.
+    /// Whether the parameter was given, even if empty.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// The raw value, null if absent or emptied.
+    /// Returns the raw value, null if absent or emptied.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
 
-    /// The value if it was given and isn't empty.
+    /// Returns the value if it was given and is not empty.
     pub fn given(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|v| !v.is_null())
     }
 
-    /// Text, if given and not empty.
+    /// Returns a text, if given and not empty.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).as_str()
     }
 
-    /// An integer, if given.
+    /// Returns an integer, if given.
     pub fn int(&self, name: &str) -> Option<i64> {
         self.get(name).as_i64()
     }
 
-    /// A boolean, if given.
+    /// Returns a boolean, if given.
     pub fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).as_bool()
     }
 
-    /// A nested map; empty if absent.
+    /// Returns a nested map; empty if absent.
     pub fn map(&self, name: &str) -> Args {
         Args::of(self.get(name).clone())
     }
 
-    /// A list's members; empty if absent.
+    /// Returns a list's members; empty if absent.
     pub fn list(&self, name: &str) -> Vec<Value> {
         self.get(name).as_array().cloned().unwrap_or_default()
     }
 
-    /// The value to show for an object's member.
+    /// Returns the value for an object's member.
     pub fn value(&self, name: &str) -> Value {
         self.get(name).clone()
     }
@@ -222,27 +225,29 @@ fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, V
     Ok(out)
 }
 
-fn read(node: &Node, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+fn read(node: &Node, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     match (kind, node) {
-        (Kind::Inert, _) => Ok(Value::Null),
-        (Kind::Off, node) if is_off(node) => Ok(Value::Null),
-        (Kind::Off, _) => Err(unsupported(here)),
-        (Kind::Metadata, node) => metadata(node, here),
+        (ParamKind::Inert, _) => Ok(Value::Null),
+        (ParamKind::Off, node) if is_off(node) => Ok(Value::Null),
+        (ParamKind::Off, _) => Err(unsupported(here)),
+        (ParamKind::Metadata, node) => metadata(node, here),
         (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
-        (Kind::Map(fields) | Kind::IdOr(fields), Node::Map(inner)) => read_map(inner, fields, here).map(Value::Object),
-        (Kind::List(kind), Node::List(list)) => {
+        (ParamKind::Map(fields) | ParamKind::IdOr(fields), Node::Map(inner)) => {
+            read_map(inner, fields, here).map(Value::Object)
+        }
+        (ParamKind::List(kind), Node::List(list)) => {
             let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
             list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
         }
-        (Kind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
-        (Kind::Map(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
-        (Kind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
+        (ParamKind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
+        (ParamKind::Map(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
+        (ParamKind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
         (kind, Node::Text(text)) => scalar(text, kind, here),
         (_, _) => Err(ApiError::invalid(format!("Invalid string: {here} must not be a hash or an array")).about(here)),
     }
 }
 
-/// Whether a value leaves off what it is about: empty, `false`, or a map that is not `enabled`.
+/// Whether a value switches a feature off: empty, `false`, or a map that is not `enabled`.
 fn is_off(node: &Node) -> bool {
     match node {
         Node::Text(text) => matches!(text.as_str(), "" | "false"),
@@ -254,14 +259,14 @@ fn is_off(node: &Node) -> bool {
     }
 }
 
-/// The refusal of what only real Stripe has.
+/// Returns the error for a feature that only real Stripe has.
 fn unsupported(here: &str) -> ApiError {
     let message = format!("Received unknown parameter: {here}. Stripe has it, the local sandbox does not.");
     ApiError::coded("parameter_unknown", message).about(here)
 }
 
-/// `items[0]…&items[1]…`: any distinct numbers, in their order.
-fn numbered(inner: &Form, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+/// Reads `items[0]…&items[1]…`: distinct numbers, in their order.
+fn numbered(inner: &Form, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     let mut members = Vec::new();
     for (index, node) in inner {
         let number: u32 = index.parse().map_err(|_| ApiError::invalid("Invalid array").about(here))?;
@@ -272,11 +277,11 @@ fn numbered(inner: &Form, kind: &Kind, here: &str) -> Result<Value, ApiError> {
     members.into_iter().map(read_one).collect::<Result<_, _>>().map(Value::Array)
 }
 
-fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
+fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     let invalid_integer =
         || ApiError::coded("parameter_invalid_integer", format!("Invalid integer: {text}")).about(here);
     match kind {
-        Kind::Int(min, max) => {
+        ParamKind::Int(min, max) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             if number < *min {
                 return Err(ApiError::coded(
@@ -294,10 +299,10 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             }
             Ok(json!(number))
         }
-        Kind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
-        Kind::Time | Kind::TimeOr(_) => {
+        ParamKind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
+        ParamKind::Time | ParamKind::TimeOr(_) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
-            // Year 2100: further than any story, near enough that a month's sum can't overflow.
+            // The year 2100: late enough for any scenario, early enough that sums of months can't overflow.
             if !(0..=4_102_444_800).contains(&number) {
                 return Err(ApiError::coded(
                     "timestamp_invalid",
@@ -307,41 +312,41 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
             }
             Ok(json!(number))
         }
-        Kind::Bool => match text {
+        ParamKind::Bool => match text {
             "true" => Ok(json!(true)),
             "false" => Ok(json!(false)),
             _ => Err(ApiError::invalid(format!("Invalid boolean: {text}")).about(here)),
         },
-        Kind::OneOf(words) if words.contains(&text) => Ok(json!(text)),
-        Kind::OneOf(words) => {
+        ParamKind::OneOf(words) if words.contains(&text) => Ok(json!(text)),
+        ParamKind::OneOf(words) => {
             let message = format!("Invalid {here}: must be one of {}", words.join(", "));
             Err(ApiError::invalid(message).about(here))
         }
-        Kind::Currency => {
+        ParamKind::Currency => {
             let code = text.to_ascii_lowercase();
             money::exponent(&code)
                 .map(|_| json!(code))
                 .ok_or_else(|| ApiError::invalid(format!("Invalid currency: {code}")).about(here))
         }
-        Kind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
+        ParamKind::Decimal => money::parse_decimal(text).map(|_| json!(text)).ok_or_else(|| {
             ApiError::coded("parameter_invalid_decimal", format!("Invalid decimal: {text}")).about(here)
         }),
-        Kind::Email if !is_email(text) => {
+        ParamKind::Email if !is_email(text) => {
             Err(ApiError::coded("email_invalid", format!("Invalid email address: {text}")).about(here))
         }
-        Kind::Url if !is_url(text) => {
+        ParamKind::Url if !is_url(text) => {
             let message = "Not a valid URL: an explicit scheme (such as https) must be provided.";
             Err(ApiError::coded("url_invalid", message).about(here))
         }
-        Kind::Text
-        | Kind::Email
-        | Kind::Url
-        | Kind::Metadata
-        | Kind::Map(_)
-        | Kind::IdOr(_)
-        | Kind::List(_)
-        | Kind::Inert
-        | Kind::Off => {
+        ParamKind::Text
+        | ParamKind::Email
+        | ParamKind::Url
+        | ParamKind::Metadata
+        | ParamKind::Map(_)
+        | ParamKind::IdOr(_)
+        | ParamKind::List(_)
+        | ParamKind::Inert
+        | ParamKind::Off => {
             if text.chars().count() > TEXT_CHARS_MAX {
                 let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");
                 return Err(ApiError::coded("parameter_invalid_string", message).about(here));
@@ -351,10 +356,10 @@ fn scalar(text: &str, kind: &Kind, here: &str) -> Result<Value, ApiError> {
     }
 }
 
-/// Characters of an address for mail, Stripe's limit.
+/// The maximum length of an email address, Stripe's limit.
 const EMAIL_CHARS_MAX: usize = 512;
 
-/// One `@` between a name and a host with a dot, nothing blank: as much as Stripe checks.
+/// Whether a text has one `@` between a name and a host with a dot, and no blanks: what Stripe checks.
 fn is_email(text: &str) -> bool {
     let Some((name, host)) = text.split_once('@') else { return false };
     let plain =
@@ -363,7 +368,7 @@ fn is_email(text: &str) -> bool {
     text.chars().count() <= EMAIL_CHARS_MAX && plain(name) && plain(host) && dotted
 }
 
-/// A URL that a page may link to: only `http` and `https`, with a host.
+/// Whether a page may link to a URL: only `http` and `https`, with a host.
 fn is_url(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let rest = lower.strip_prefix("http://").or_else(|| lower.strip_prefix("https://"));
@@ -398,7 +403,10 @@ fn metadata(node: &Node, here: &str) -> Result<Value, ApiError> {
     Ok(Value::Object(out))
 }
 
-/// Merges given metadata into what an object has; refuses more than [`METADATA_KEYS_MAX`] keys.
+/// Merges the given metadata into an object's metadata.
+///
+/// # Errors
+/// The result has more than [`METADATA_KEYS_MAX`] keys.
 pub fn merge_metadata(current: &Value, args: &Args) -> Result<Value, ApiError> {
     let mut merged = current.as_object().cloned().unwrap_or_default();
     if !args.has("metadata") {

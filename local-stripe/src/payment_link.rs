@@ -1,4 +1,4 @@
-//! Payment links: each visit opens a checkout session of its own.
+//! Payment links: each visit opens a new checkout session.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,10 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::state::State;
 
-/// Makes a link as a request asks.
+/// Creates the payment link of a request.
+///
+/// # Errors
+/// There are no line items, or a price or another parameter is invalid.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let id = st.new_id("plink");
     let mut link = model::payment_link::payment_link(id.clone(), format!("{}/b/{id}", st.settings.base_url));
@@ -33,7 +36,10 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(link.value())
 }
 
-/// Changes a link.
+/// Applies an update request.
+///
+/// # Errors
+/// The link is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&*st.load("payment_link", id, "id")?);
     apply(&mut next, args)?;
@@ -60,7 +66,10 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Opens the session of a visit.
+/// Opens a checkout session for a visit.
+///
+/// # Errors
+/// The link is unknown or inactive, or the session can't be opened.
 pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let link = st.load("payment_link", id, "id")?;
     if !link.is("active") {
@@ -70,7 +79,7 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let lines = link.list_at("_lines");
     let recurs = lines.iter().any(|l| l["price"]["type"] == "recurring");
     let entry = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
-    // Without a page of the seller's, the session's own says that it is paid.
+    // Without the seller's own page, the session's page shows the success message.
     let here = format!("{}/c/pay/{{CHECKOUT_SESSION_ID}}", st.settings.base_url);
     let mut args = Args::of(json!({
         "mode": if recurs { "subscription" } else { "payment" },

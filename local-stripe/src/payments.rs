@@ -1,4 +1,4 @@
-//! Payments: methods, attempts, 3-D Secure, refunds and disputes.
+//! Payments: payment methods, attempts, 3-D Secure, refunds and disputes.
 
 pub mod attempt;
 pub mod balance;

@@ -1,24 +1,24 @@
-//! Plans: the older face of recurring prices. Whatever happens to such a price is told under both names.
+//! Plans: the legacy form of recurring prices. Every change of such a price emits events under both names.
 
 use crate::model::price::plan_of;
 use crate::object::Object;
 use crate::state::State;
 
-/// The plan of a price, if it recurs.
+/// Returns the plan of a price, if it recurs.
 pub fn of(price: &Object) -> Option<Object> {
     let plan = plan_of(&price.value());
     plan.is_object().then(|| Object::of(plan))
 }
 
-/// Tells that a price was `created` or `deleted`, and so its plan.
-pub fn tell(st: &mut State, what: &str, price: &Object) {
+/// Emits that a price and its plan were `created` or `deleted`.
+pub fn emit_event(st: &mut State, what: &str, price: &Object) {
     st.emit(&format!("price.{what}"), price);
     if let Some(plan) = of(price) {
         st.emit(&format!("plan.{what}"), &plan);
     }
 }
 
-/// Changes a price and tells what changed, of the price and of its plan.
+/// Changes a price and emits the events of the price and of its plan.
 pub fn change(st: &mut State, id: &str, edit: impl FnOnce(&mut Object)) -> Object {
     let before = of(&st.copy(id));
     let price = st.change_and_emit(id, "price.updated", edit);

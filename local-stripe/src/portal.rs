@@ -1,4 +1,4 @@
-//! What a customer may do in the billing portal, and doing it by the rules of the API.
+//! The actions of a customer in the billing portal, as the API's rules and the configuration allow.
 
 use std::sync::Arc;
 
@@ -15,17 +15,20 @@ use crate::params::Args;
 use crate::payments::method;
 use crate::state::State;
 
-/// How long a session can be used, on the sandbox's clock.
+/// The lifetime of a session in seconds, on the sandbox's clock.
 pub const SESSION_S: i64 = HOUR_S;
-/// Prices offered for a change of plan.
+/// The maximum number of prices offered for a change of plan.
 pub const OFFERS_MAX: usize = 20;
 
-/// The id of the account's own configuration: the one number that no other id is made of.
+/// Returns the id of the default configuration, made from a number that no other id uses.
 pub fn default_id(st: &State) -> String {
     ids::id("bpc", st.settings.seed, 0)
 }
 
-/// A configuration. The account's own is there before anybody made one.
+/// Returns a configuration; the default one even if it is not stored yet.
+///
+/// # Errors
+/// There is no such configuration.
 pub fn configuration(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
     if id == default_id(st) && st.find(id).is_none() {
         return Ok(Arc::new(model::portal::default_configuration(id.to_owned(), st.settings.start_s)));
@@ -33,12 +36,15 @@ pub fn configuration(st: &State, id: &str, param: &str) -> Result<Arc<Object>, A
     st.load("billing_portal.configuration", id, param)
 }
 
-/// Whether a session's time is over.
+/// Whether a session has expired.
 pub fn is_over(st: &State, session: &Object) -> bool {
     st.clock_s() >= session.int("created") + SESSION_S
 }
 
-/// A session that can still be used, and its configuration.
+/// Returns an unexpired session and its configuration.
+///
+/// # Errors
+/// The session is unknown or expired.
 pub fn live(st: &State, id: &str) -> Result<(Arc<Object>, Arc<Object>), ApiError> {
     let session = st.load("billing_portal.session", id, "id")?;
     if is_over(st, &session) {
@@ -60,7 +66,10 @@ fn check_allowed(configuration: &Object, feature: &str) -> Result<(), ApiError> 
     Err(ApiError::invalid(format!("This portal configuration doesn't allow {feature}.")))
 }
 
-/// A subscription of the session's customer.
+/// Returns a subscription of the session's customer.
+///
+/// # Errors
+/// The customer has no such subscription.
 pub fn owned(st: &State, session: &Object, id: &str) -> Result<Arc<Object>, ApiError> {
     let found = st.load("subscription", id, "subscription")?;
     if found.text("customer") != session.text("customer") {
@@ -69,16 +78,16 @@ pub fn owned(st: &State, session: &Object, id: &str) -> Result<Arc<Object>, ApiE
     Ok(found)
 }
 
-/// Whether there is something left of a subscription to manage.
+/// Whether a subscription can still be managed.
 pub fn is_live(sub: &Object) -> bool {
     !matches!(sub.text("status"), "canceled" | "incomplete" | "incomplete_expired")
 }
 
-/// The prices a subscription can change to, cheapest first: the configuration's, else any of its currency.
+/// Returns the prices a subscription can change to, cheapest first: the configuration's, else any in its currency.
 pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Object>> {
     let may_change = allows(configuration, "subscription_update")
         && configuration.list_at("features.subscription_update.default_allowed_updates").contains(&json!("price"));
-    // Which of several items would change, nobody could say; Stripe's portal leaves them alone as well.
+    // With several items it is unclear which to change; Stripe's portal does not change them either.
     let [item] = sub.list_at("items") else { return Vec::new() };
     if !may_change || !is_live(sub) {
         return Vec::new();
@@ -105,13 +114,13 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
     found
 }
 
-/// The change of plan that a customer asked for, as the parameters of an update.
+/// Converts a requested change of plan to the parameters of a subscription update.
 fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, Args), ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "subscription_update")?;
     let sub = owned(st, &session, args.text("subscription").unwrap_or_default())?;
     let price = args.text("price").unwrap_or_default();
-    // A session made to confirm one change allows that one, whatever is on offer.
+    // A session that confirms one change allows it, whatever the offers are.
     let confirms = session.at("flow.subscription_update_confirm");
     let agreed = confirms["subscription"] == sub.id() && confirms["items"][0]["price"] == price;
     if !agreed && !offers(st, &configuration, &sub).iter().any(|p| p.id() == price) {
@@ -133,8 +142,11 @@ fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, A
     Ok((sub, update))
 }
 
-/// Changes the plan. A payment that fails leaves everything as it was; one that asks for 3-D Secure leaves the change
-/// pending, and the buyer comes back to the session from there.
+/// Changes the plan. A failed payment changes nothing. If the payment requires 3-D Secure, the change stays pending,
+/// and the buyer returns to the session after that step.
+///
+/// # Errors
+/// The session is unknown or expired, the change is not allowed, or its payment failed.
 pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (sub, mut update) = plan_change(st, session, args)?;
     update.put("payment_behavior", json!("error_if_incomplete"));
@@ -150,16 +162,19 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     Ok(waiting)
 }
 
-/// What a change of plan would cost: it is made without a payment, looked at and undone.
+/// Returns the cost of a change of plan: applies it without a payment; the sandbox then undoes it.
+///
+/// # Errors
+/// The session is unknown or expired, or the change is not allowed.
 pub fn preview(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (before, mut update) = plan_change(st, session, args)?;
     update.put("payment_behavior", json!("default_incomplete"));
     st.is_preview = true;
     change::update(st, before.id(), &update)?;
-    look(st, &before)
+    changed_amounts(st, &before)
 }
 
-fn look(st: &mut State, before: &Object) -> Result<Value, ApiError> {
+fn changed_amounts(st: &mut State, before: &Object) -> Result<Value, ApiError> {
     let after = st.copy(before.id());
     let invoiced = after.get("latest_invoice") != before.get("latest_invoice");
     let invoice = st.copy(after.text("latest_invoice"));
@@ -186,7 +201,10 @@ fn look(st: &mut State, before: &Object) -> Result<Value, ApiError> {
     }))
 }
 
-/// Ends a subscription at its period's end, or now where the configuration says so.
+/// Ends a subscription at its period's end, or at once if the configuration says so.
+///
+/// # Errors
+/// The session or the subscription is unknown, the session expired, or cancellation is not allowed.
 pub fn cancel(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "subscription_cancel")?;
@@ -205,7 +223,10 @@ pub fn cancel(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     change::update(st, sub.id(), &request)
 }
 
-/// Takes a planned end back.
+/// Revokes a planned cancellation.
+///
+/// # Errors
+/// The session or the subscription is unknown, the session expired, or no revocable cancellation is planned.
 pub fn resume(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "subscription_cancel")?;
@@ -216,7 +237,10 @@ pub fn resume(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     change::update(st, sub.id(), &Args::of(json!({ "cancel_at_period_end": false })))
 }
 
-/// Makes a card the customer's, and that of each subscription which has one of its own.
+/// Sets the card as the customer's default, and on each subscription with a card of its own.
+///
+/// # Errors
+/// The session is unknown or expired, the feature is not allowed, or the card can't be attached.
 pub fn card(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "payment_method_update")?;

@@ -1,45 +1,45 @@
-//! The tables of `docs/local-stripe.md`, made from the code's own tables.
+//! Generates the tables of `docs/local-stripe.md` from the code's own tables.
 
 pub mod triggers;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::api::since::{self, Span};
+use crate::api::since::{self, VersionRange};
 use crate::api::{self, Route};
 use crate::calendar::DAY_S;
 use crate::cards::{Behaviour, TEST_CARDS};
 use crate::debits::{TEST_ACCOUNTS, TestAccount};
-use crate::params::{Field, Kind};
+use crate::params::{Field, ParamKind};
 use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
 use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
-/// How the sandbox differs from real Stripe, beside the endpoints it doesn't have.
+/// The differences from real Stripe, except missing endpoints.
 pub const DIFFERENCES: &[&str] = &[
-    "The clock stands still unless `--clock wall` or a call moves it, so that the same calls give the same bytes. Only a signature's `t` is the machine's time.",
-    "The order of events is causal and always the same; real Stripe promises none.",
-    "Failed deliveries are tried again after 1, 5 and 25 seconds (`--retry`), not over hours or days; unanswered `invoice.created` doesn't hold up finalization, and Checkout redirects without waiting for the webhook.",
-    "Test clocks advance at once: the answer says `advancing`, and the clock is `ready` already.",
-    "Cards and bank debits only: no wallets. A debit pays or fails four (ACH) or five (SEPA) days after it was confirmed, without micro-deposits; the checkout page itself asks for cards only.",
-    "No tax and no tiers: parameters for them are refused, unless they switch it off. Tax rates are kept, not applied.",
-    "Discounts are on customers, subscriptions, invoices and sessions, not on single items; prorations carry the discount in them, as under `proration_discounts=included`. A credit gives back what was billed, discounts taken off; one that counts once is spent on an invoice.",
-    "Meters count whole numbers; a meter event is judged at once, and what a period used is billed with the renewal's invoice. What a metered price counted before it is removed or replaced is billed by an invoice item, as under `billing_mode[type]=flexible`, unless `proration_behavior` is `none`; `clear_usage` has no effect with meters, as at Stripe.",
-    "The billing portal changes the plan of subscriptions of one item, cancels, replaces the card and lists invoices; it has no customer details, quantities, coupons, changes planned for the period's end, or login page. A session ends after an hour of the sandbox's clock, a default configuration is always there, and trying out a change goes through `POST /_sandbox/portal/{id}/preview`.",
-    "Lists that nothing can be added to, such as `/v1/radar/early_fraud_warnings`, are empty for the clients that ask for everything.",
-    "A schedule takes its phases' items, times, proration and metadata; what else a phase can change is accepted without effect. A schedule that begins for a customer without a card leaves the subscription `past_due`.",
-    "All items of a subscription share one billing interval; prorations are pending invoice items, as under `billing_mode[type]=classic`, though `flexible` is shown.",
-    "Checkout in subscription mode makes the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
-    "Pending invoice items come onto a manual invoice only with `pending_invoice_items_behavior=include`, in every version.",
-    "Balance transactions have no fee and are available at once, which `balance.available` tells only of `pm_card_bypassPending`; payouts are made by hand and arrive after two days; exchange rates don't exist.",
-    "Sources are cards of a token: each is also a payment method with an id `card_…`.",
+    "The clock stands still unless `--clock wall` or a call moves it, so the same calls give the same bytes. Only a signature's `t` is the machine's time.",
+    "Events have a causal order that is always the same; real Stripe guarantees no order.",
+    "Failed deliveries are retried after 1, 5 and 25 seconds (`--retry`), not over hours or days; an unacknowledged `invoice.created` doesn't delay finalization, and Checkout redirects without waiting for the webhook.",
+    "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`.",
+    "Cards and bank debits only: no wallets. A debit succeeds or fails four (ACH) or five (SEPA) days after its confirmation, without micro-deposits; the checkout page accepts cards only.",
+    "No tax and no tiers: their parameters are refused, unless they switch the feature off. Tax rates are stored, not applied.",
+    "Discounts apply to customers, subscriptions, invoices and sessions, not to single items; prorations include the discount, as with `proration_discounts=included`. A credit returns the billed amount after discounts; a one-time discount is used up by one invoice.",
+    "Meters count whole numbers; a meter event is validated at once, and a period's usage is billed with the renewal's invoice. The usage of a metered price before its removal or replacement is billed by an invoice item, as with `billing_mode[type]=flexible`, unless `proration_behavior` is `none`; `clear_usage` has no effect with meters, as at Stripe.",
+    "The billing portal changes the plan of subscriptions of one item, cancels, replaces the card and lists invoices; it has no customer details, quantities, coupons, changes planned for the period's end, or login page. A session expires after an hour of the sandbox's clock, a default configuration always exists, and changes are previewed with `POST /_sandbox/portal/{id}/preview`.",
+    "Lists of unsupported objects, such as `/v1/radar/early_fraud_warnings`, are empty, for clients that fetch everything.",
+    "A schedule applies its phases' items, times, proration and metadata; other phase parameters are accepted without effect. A schedule that begins for a customer without a card leaves the subscription `past_due`.",
+    "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
+    "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
+    "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",
+    "Balance transactions have no fee and are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
+    "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
-    "`GET /v1/events` shows events in the account's version (`--api-version`); one sandbox is one account, whose id the seed decides. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
-    "Searches see what was just written, and the name of a page is the id of the last object before it.",
+    "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
+    "Searches include the latest writes, and the name of a page is the id of the last object before it.",
     "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
 
-/// The generated part of the page.
+/// Returns the generated part of the page.
 pub fn markdown() -> String {
     let mut out = String::new();
     endpoints(&mut out);
@@ -55,7 +55,7 @@ pub fn markdown() -> String {
 }
 
 fn section(out: &mut String, title: &str, body: &str) {
-    // Writing to a string can't fail.
+    // Writing to a string never fails.
     let _ = write!(out, "\n### {title}\n\n{body}\n");
 }
 
@@ -63,8 +63,8 @@ fn endpoints(out: &mut String) {
     let mut rows = String::from("| endpoint | since | parameters | accepted without effect |\n|---|---|---|---|");
     for route in api::routes() {
         let named = |wanted: bool| -> String {
-            let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
-            let fields = shown.filter(|f| matches!(f.kind, Kind::Inert) != wanted);
+            let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
+            let fields = shown.filter(|f| matches!(f.kind, ParamKind::Inert) != wanted);
             fields.map(name).collect::<Vec<_>>().join(", ")
         };
         let _ = write!(
@@ -80,24 +80,25 @@ fn endpoints(out: &mut String) {
     section(out, "Endpoints", &rows);
 }
 
-/// `all`, or the first version that has the endpoint; then the parameters that not all of those show.
+/// Returns `all` or the first version with the endpoint, then the parameters that only some of those versions show.
 fn versions_of(route: &Route) -> String {
-    let words = |span: Span| match span {
-        Span { since: None, until: None } => "all".to_owned(),
-        Span { since: Some(since), until: None } => since.to_owned(),
-        Span { since: None, until: Some(until) } => format!("before {until}"),
-        Span { since: Some(since), until: Some(until) } => format!("{since}, before {until}"),
+    let words = |span: VersionRange| match span {
+        VersionRange { since: None, until: None } => "all".to_owned(),
+        VersionRange { since: Some(since), until: None } => since.to_owned(),
+        VersionRange { since: None, until: Some(until) } => format!("before {until}"),
+        VersionRange { since: Some(since), until: Some(until) } => format!("{since}, before {until}"),
     };
     let whole = since::of_route(route);
-    let is_narrower = |span: &Span| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
-    // `off` parameters are only there to be switched off.
-    let shown = route.fields.iter().filter(|f| !matches!(f.kind, Kind::Off));
+    let is_narrower =
+        |span: &VersionRange| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
+    // `off` parameters only exist to be switched off.
+    let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
     let spans = shown.map(|f| (f.name, since::of_parameter(route, f.name))).filter(|(_, span)| is_narrower(span));
     let narrower: Vec<String> = spans.map(|(name, span)| format!("{name}: {}", words(span))).collect();
     [vec![words(whole)], narrower].concat().join("; ")
 }
 
-/// A parameter's name, with a star if it must be given.
+/// Returns a parameter's name, with a star if it is required.
 fn name(field: &Field) -> String {
     format!("{}{}", field.name, if field.required { "\\*" } else { "" })
 }
@@ -108,11 +109,11 @@ fn cards(out: &mut String) {
         Behaviour::Declines(code, decline) if code == decline => format!("declined: `{code}`"),
         Behaviour::Declines(code, decline) => format!("declined: `{code}`, `{decline}`"),
         Behaviour::ChargeFails(decline) => format!("can be attached, every charge fails: `{decline}`"),
-        Behaviour::Authenticates { always: true } => "asks for 3-D Secure each time".to_owned(),
-        Behaviour::Authenticates { always: false } => "asks for 3-D Secure until it was passed once".to_owned(),
+        Behaviour::Authenticates { always: true } => "requires 3-D Secure each time".to_owned(),
+        Behaviour::Authenticates { always: false } => "requires 3-D Secure until it was passed once".to_owned(),
         Behaviour::Disputes { reason, inquiry: false } => format!("succeeds, then disputed: `{reason}`"),
         Behaviour::Disputes { inquiry: true, .. } => "succeeds, then an inquiry".to_owned(),
-        Behaviour::RefundFails => "succeeds; its refund fails after succeeding".to_owned(),
+        Behaviour::RefundFails => "succeeds; its refund succeeds, then fails".to_owned(),
         Behaviour::Debits(account) => debit_words(account),
     };
     let rows: Vec<String> = TEST_CARDS
@@ -155,7 +156,7 @@ fn versions(out: &mut String) {
     }
     let rows: Vec<String> = counts.iter().rev().map(|(version, count)| format!("| {version} | {count} |")).collect();
     let intro = format!(
-        "Any version from {OLDEST} on is taken; a later one than {NEWEST} gets the newest shape, and {CLI}, the Stripe CLI's own, the oldest. Key by key checked: {}. Members that came or went:",
+        "Any version from {OLDEST} on is accepted; a version after {NEWEST} gets the newest shape, and {CLI}, the Stripe CLI's own, the oldest. Checked key by key: {}. Members added or removed:",
         CHECKED.join(", ")
     );
     section(out, "API versions", &format!("{intro}\n\n| version | changes of shape |\n|---|---|\n{}", rows.join("\n")));

@@ -1,4 +1,4 @@
-//! The sandbox: requests in, responses out, one after another. What a response says is committed before it is given.
+//! The sandbox: handles one request after another. A response is returned only after its changes are committed.
 
 use std::path::Path;
 
@@ -20,15 +20,15 @@ use crate::state::{RequestMeta, State};
 use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
 
-/// Bytes of a body, and of a query.
+/// The maximum length of a body, and of a query, in bytes.
 pub const BODY_BYTES_MAX: usize = 1_000_000;
-/// Characters of an idempotency key, Stripe's limit.
+/// The maximum length of an idempotency key, Stripe's limit.
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
-/// A request, as the server has it.
+/// A request from the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// `GET`, `POST`, `DELETE` or another, which is refused.
+    /// `GET`, `POST` or `DELETE`; others are refused.
     pub method: String,
     /// The path without the query.
     pub path: String,
@@ -53,13 +53,13 @@ pub struct Response {
     pub status: u16,
     /// The JSON body.
     pub body: String,
-    /// `Request-Id`.
+    /// The header `Request-Id`.
     pub request_id: String,
-    /// `Stripe-Version`.
+    /// The header `Stripe-Version`.
     pub version: String,
-    /// `Original-Request`, of a replayed answer.
+    /// The header `Original-Request` of a replayed response.
     pub original_request: Option<String>,
-    /// `Idempotency-Key`, echoed.
+    /// The header `Idempotency-Key`, as in the request.
     pub idempotency_key: Option<String>,
 }
 
@@ -70,33 +70,42 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// An empty account that ends with the process.
+    /// Creates an empty account that ends with the process.
     pub fn new(settings: Settings) -> Self {
         Self { state: State::new(settings) }
     }
 
-    /// The account of a state file, or a new one in it. An existing one's settings win, except for those that were
-    /// given: they must be the same, or are taken over where they may change.
+    /// Opens the account of a state file, or creates one. An existing account's settings win, except the given ones: a
+    /// given setting must be equal, or replaces the stored one if it may change.
+    ///
+    /// # Errors
+    /// The file can't be used, or a given setting can't change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<Self, StoreError> {
         Ok(Self { state: State::open(path, settings, given)? })
     }
 
-    /// What the account remembers.
+    /// Returns the account's state.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// Keeps how many events, from the first on, are delivered or given up.
+    /// Stores the number of events, from the first on, that are delivered or given up.
+    ///
+    /// # Errors
+    /// The state can't be written.
     pub fn set_delivered(&mut self, delivered: u64) -> Result<(), StoreError> {
         self.state.set_delivered(delivered)
     }
 
-    /// Takes the events that somebody asked to resend.
+    /// Takes the events to resend.
     pub fn take_resends(&mut self) -> Vec<(String, Option<String>)> {
         std::mem::take(&mut self.state.resends)
     }
 
-    /// Moves the sandbox's own clock forward; what is due happens.
+    /// Moves the sandbox's own clock forward and runs what is due.
+    ///
+    /// # Errors
+    /// The state can't be read or written.
     pub fn tick(&mut self, now_s: i64) -> Result<(), StoreError> {
         self.state.begin();
         self.state.request = RequestMeta::default();
@@ -106,7 +115,7 @@ impl Sandbox {
         self.state.commit()
     }
 
-    /// Answers a request.
+    /// Handles a request.
     pub fn handle(&mut self, request: &Request) -> Response {
         self.state.begin();
         self.state.count_request(request.method == "GET");
@@ -122,7 +131,7 @@ impl Sandbox {
         if let Err(error) = self.answer(request, &request_id, &mut response) {
             response.refuse(&error);
         }
-        // What can't be read or remembered isn't acknowledged.
+        // Nothing is acknowledged that can't be read or stored.
         if let Err(error) = self.state.commit() {
             response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
         }
@@ -202,7 +211,7 @@ impl Sandbox {
         expand::expand(&self.state, shown, expands, version).map(|v| pretty(&v))
     }
 
-    /// A list the caller pages through: every member rendered, none cut away.
+    /// Renders a list with pages: every member, without a cut.
     fn show_page(&self, value: Value, version: &Version) -> Value {
         let Value::Object(map) = value else { return value };
         let one = |v: Value| {
@@ -246,7 +255,7 @@ impl Sandbox {
 }
 
 impl Response {
-    /// Makes it the refusal of an error, in the response's version.
+    /// Turns the response into an error, in the response's version.
     fn refuse(&mut self, error: &ApiError) {
         self.status = error.status;
         self.body = pretty(&error_body(error, &self.version));
@@ -263,9 +272,9 @@ fn pretty(value: &Value) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// What a key stands for: the endpoint and the parameters, in whatever order they came.
+/// Returns a digest of the endpoint and the parameters, in any order, for which an idempotency key is valid.
 fn fingerprint(request: &Request) -> [u8; 32] {
-    // Both were decoded before, so neither fails here.
+    // Both were decoded before, so neither can fail.
     let decoded = |text: &str| form::decode(text.as_bytes()).map(|f| format!("{f:?}")).unwrap_or_default();
     let mut hash = Sha256::new();
     for part in [&request.method, &request.path, &decoded(&request.query), &decoded(&request.body)] {
@@ -288,7 +297,7 @@ fn read_form(request: &Request) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// A request of the sandbox's own pages, which need no key.
+/// Creates a request of the sandbox's own pages, which need no key.
 pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     let (query, body) = if method == "GET" { (body.join("&"), String::new()) } else { (String::new(), body.join("&")) };
@@ -302,7 +311,7 @@ pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     }
 }
 
-/// Percent-encodes everything that isn't a letter or a digit.
+/// Percent-encodes everything except ASCII letters and digits.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -315,7 +324,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// The JSON of a response.
+/// Parses the body of a response.
 pub fn json_of(response: &Response) -> Value {
     serde_json::from_str(&response.body).unwrap_or_else(|_| json!({}))
 }

@@ -1,30 +1,30 @@
 //! Stripe's query language: `status:'active' AND -metadata['k']:null`. Clauses are joined by `AND` (or nothing) or by
-//! `OR`, never both; there are no parentheses.
+//! `OR`, not by both; there are no parentheses.
 
 use serde_json::Value;
 
 use crate::object::Object;
 
-/// Clauses of a query, Stripe's limit.
+/// The maximum number of clauses of a query, Stripe's limit.
 pub const CLAUSES_MAX: usize = 10;
-/// Characters of a substring that is looked for, Stripe's least.
+/// The minimum length of a substring, Stripe's limit.
 pub const SUBSTRING_CHARS_MIN: usize = 3;
 
-/// How a field can be searched.
+/// The type of a searchable field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Equal, whatever the case of the letters.
+pub enum FieldType {
+    /// A text that is compared as a whole, ignoring case.
     Token,
-    /// A token, or a part of it with `~`.
+    /// A token that also allows substrings with `~`.
     Text,
-    /// A number, also by bounds.
+    /// A number that also allows bounds.
     Number,
 }
 
-/// What a kind of object can be searched by: where the member is, as queries and as the model name it.
-pub type Fields = &'static [(&'static str, Kind)];
+/// The searchable fields of a kind of object: the member's path, as in queries and in the model.
+pub type Fields = &'static [(&'static str, FieldType)];
 
-/// How a clause compares.
+/// The comparison operator of a clause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compare {
     Equal,
@@ -45,13 +45,13 @@ enum Wanted {
 #[derive(Debug, Clone, PartialEq)]
 struct Clause {
     negated: bool,
-    /// The names down to the member; a metadata key may hold any character.
+    /// The names of the path; a metadata key may have any character.
     path: Vec<String>,
     compare: Compare,
     wanted: Wanted,
 }
 
-/// A query that was read.
+/// A parsed query.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Query {
     clauses: Vec<Clause>,
@@ -59,7 +59,10 @@ pub struct Query {
 }
 
 impl Query {
-    /// Reads a query over the fields of a kind of object; the error is for the caller to show.
+    /// Parses a query over the fields of a kind of object.
+    ///
+    /// # Errors
+    /// The query is invalid; the text is for the API's error message.
     pub fn read(text: &str, fields: Fields) -> Result<Self, String> {
         let mut reader = Reader { rest: text.trim_start() };
         let (mut clauses, mut joins) = (Vec::new(), Vec::new());
@@ -81,7 +84,7 @@ impl Query {
         Ok(Self { clauses, any })
     }
 
-    /// Whether an object is what the query looks for.
+    /// Whether an object matches the query.
     pub fn fits(&self, object: &Object) -> bool {
         let holds = |clause: &Clause| clause.holds(object) != clause.negated;
         if self.any { self.clauses.iter().any(holds) } else { self.clauses.iter().all(holds) }
@@ -136,7 +139,7 @@ impl<'q> Reader<'q> {
             if !self.take("]") {
                 return Err(self.unexpected("]"));
             }
-            (vec![name.to_owned(), key], Kind::Token)
+            (vec![name.to_owned(), key], FieldType::Token)
         } else {
             let known = fields.iter().find(|(field, _)| *field == name);
             let (_, kind) = known.ok_or_else(|| {
@@ -153,7 +156,7 @@ impl<'q> Reader<'q> {
         Ok(Clause { negated, path, compare, wanted })
     }
 
-    fn compare(&mut self, name: &str, kind: Kind) -> Result<Compare, String> {
+    fn compare(&mut self, name: &str, kind: FieldType) -> Result<Compare, String> {
         let signs = [
             (">=", Compare::GreaterOrEqual),
             ("<=", Compare::LessOrEqual),
@@ -166,13 +169,13 @@ impl<'q> Reader<'q> {
             signs.into_iter().find(|(sign, _)| self.take(sign)).ok_or_else(|| self.unexpected("an operator"))?;
         let allowed = match compare {
             Compare::Equal => true,
-            Compare::Contains => kind == Kind::Text,
-            _ => kind == Kind::Number,
+            Compare::Contains => kind == FieldType::Text,
+            _ => kind == FieldType::Number,
         };
         if allowed { Ok(compare) } else { Err(format!("Operator `{sign}` is not supported for field `{name}`.")) }
     }
 
-    fn value(&mut self, name: &str, kind: Kind, compare: Compare) -> Result<Wanted, String> {
+    fn value(&mut self, name: &str, kind: FieldType, compare: Compare) -> Result<Wanted, String> {
         let quoted = self.quoted()?;
         if quoted.is_none() {
             let word = self.word(|c| !c.is_whitespace());
@@ -181,12 +184,14 @@ impl<'q> Reader<'q> {
             }
             let number = word.parse().map(Wanted::Number);
             return match (kind, number) {
-                (Kind::Number, number) => number.map_err(|_| format!("Field `{name}` takes a number, not `{word}`.")),
+                (FieldType::Number, number) => {
+                    number.map_err(|_| format!("Field `{name}` takes a number, not `{word}`."))
+                }
                 _ => Err(format!("The value of field `{name}` must be in quotes, as in {name}:'value'.")),
             };
         }
         let text = quoted.unwrap_or_default();
-        if kind == Kind::Number {
+        if kind == FieldType::Number {
             let number = text.parse().map(Wanted::Number);
             return number.map_err(|_| format!("Field `{name}` takes a number, not `{text}`."));
         }
@@ -196,7 +201,7 @@ impl<'q> Reader<'q> {
         Ok(Wanted::Text(text.to_lowercase()))
     }
 
-    /// Text in either kind of quotes, in which a backslash takes the next character as it is.
+    /// Reads a text in single or double quotes; a backslash escapes the next character.
     fn quoted(&mut self) -> Result<Option<String>, String> {
         let Some(mark) = self.rest.chars().next().filter(|c| matches!(c, '"' | '\'')) else { return Ok(None) };
         let mut text = String::new();
@@ -214,7 +219,7 @@ impl<'q> Reader<'q> {
         Err("The query has a quote that isn't closed.".into())
     }
 
-    /// The word between two clauses.
+    /// Reads the word between two clauses.
     fn join(&mut self) -> Option<&'static str> {
         let trimmed = self.rest.trim_start();
         let spaced = trimmed.len() < self.rest.len();
@@ -258,11 +263,11 @@ mod tests {
     use serde_json::json;
 
     const FIELDS: Fields = &[
-        ("status", Kind::Token),
-        ("name", Kind::Text),
-        ("amount", Kind::Number),
-        ("active", Kind::Token),
-        ("card.last4", Kind::Token),
+        ("status", FieldType::Token),
+        ("name", FieldType::Text),
+        ("amount", FieldType::Number),
+        ("active", FieldType::Token),
+        ("card.last4", FieldType::Token),
     ];
 
     fn fits(query: &str) -> bool {
@@ -274,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn clauses_compare() {
+    fn clauses_match_objects() {
         for holds in [
             "status:'active'",
             "status:\"ACTIVE\"",
@@ -303,14 +308,14 @@ mod tests {
     }
 
     #[test]
-    fn clauses_are_joined_by_one_word() {
+    fn clauses_are_joined_by_and_or_by_or() {
         assert!(fits("status:'active' AND amount:500") && fits("status:'active' amount:500"));
         assert!(!fits("status:'active' and amount:1") && !fits("status:'active' amount:1"));
         assert!(fits("status:'none' OR amount:500") && !fits("status:'none' or amount:1"));
     }
 
     #[test]
-    fn wrong_queries_are_refused_with_words() {
+    fn invalid_queries_are_refused_with_a_message() {
         for (query, words) in [
             ("", "a field is expected"),
             ("status", "an operator is expected"),
@@ -336,12 +341,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_read_or_refused(text in "\\PC{0,60}") {
+        fn any_text_is_parsed_or_refused(text in "\\PC{0,60}") {
             let _ = Query::read(&text, FIELDS);
         }
 
         #[test]
-        fn a_quoted_value_is_found_whatever_it_holds(value in "[^\\\\']{1,20}") {
+        fn a_quoted_value_with_any_characters_is_found(value in "[^\\\\']{1,20}") {
             let object = Object::of(json!({ "status": value }));
             let query = Query::read(&format!("status:'{value}'"), FIELDS).unwrap();
             prop_assert!(query.fits(&object));

@@ -28,35 +28,35 @@ use crate::webhook::deliver;
 use crate::webhook::trust::{self, TrustError};
 use dispatch::Dispatch;
 
-/// How the clock of the sandbox runs.
+/// The mode of the sandbox's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockMode {
-    /// It stands still until told to move: the same calls give the same bytes.
+    /// It stands still until moved: the same calls give the same bytes.
     Still,
-    /// It follows the machine's.
+    /// It follows the machine's clock.
     Wall,
 }
 
-/// How to start a server.
+/// The options of a server.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The port; 0 takes a free one.
+    /// The port; 0 selects a free one.
     pub port: u16,
-    /// Where to remember, if anywhere.
+    /// The state file, if any.
     pub state: Option<PathBuf>,
-    /// A folder to write events to.
+    /// The folder to write events to, if any.
     pub events: Option<PathBuf>,
-    /// Seconds from a failed delivery to the next try.
+    /// The delays in seconds between a failed delivery and its retry.
     pub retry_s: Vec<u64>,
-    /// A file of certificate authorities that `https://` endpoints may have beside the machine's.
+    /// A file of certificate authorities for `https://` endpoints, in addition to the machine's.
     pub webhook_ca: Option<PathBuf>,
-    /// How long to wait for a client that is slow, before its connection is closed.
+    /// The timeout for a slow client, after which its connection is closed.
     pub patience: Duration,
-    /// How the clock runs.
+    /// The mode of the clock.
     pub clock: ClockMode,
-    /// The account's settings; the base URL is set to the port's. Those of an account that exists win.
+    /// The account's settings, with the base URL set to the port's. An existing account's settings win.
     pub settings: Settings,
-    /// The settings that the user gave: an account that exists must have them, or takes them over.
+    /// The settings given by the user: an existing account must have them, or adopts them.
     pub given: Vec<Given>,
 }
 
@@ -76,18 +76,18 @@ impl Default for Options {
     }
 }
 
-/// Why a server can't start.
+/// The reason why a server can't start.
 #[derive(Debug, Error)]
 pub enum ServerError {
-    /// The port or the events folder can't be had.
+    /// The port can't be bound.
     #[error("can't listen on 127.0.0.1:{port}: {error}")]
     Bind {
-        /// The port asked for.
+        /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
-    /// The events folder can't be made.
+    /// The events folder can't be created.
     #[error("can't make the folder for events: {0}")]
     Events(std::io::Error),
     /// The certificate authorities can't be used.
@@ -103,17 +103,17 @@ struct Account {
     dispatch: Dispatch,
 }
 
-/// What the handlers share.
+/// The account, shared by the handlers.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Mutex<Account>>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Account> {
-        // A handler that panicked has changed nothing that wasn't rolled back or committed as a whole.
+        // A panicked handler left only changes that are rolled back or committed as a whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers a request: handled, remembered, its events on their way, in that order.
+    /// Handles a request, commits its changes, and dispatches its events, in that order.
     pub(crate) fn handle(&self, request: &Request) -> Response {
         let mut account = self.lock();
         let response = account.sandbox.handle(request);
@@ -135,7 +135,7 @@ impl Shared {
         dispatch.send_new(sandbox);
     }
 
-    /// Reads something of the account.
+    /// Reads from the account.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Sandbox) -> T) -> T {
         let account = self.lock();
         let found = read(&account.sandbox);
@@ -143,13 +143,13 @@ impl Shared {
         found
     }
 
-    /// Adds a listener that gets the position of every event from now on.
+    /// Adds a listener that receives the position of every event from now on.
     pub(crate) fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<u64> {
         self.lock().dispatch.listen()
     }
 }
 
-/// Says what couldn't be read outside of a request, which has no answer to say it in.
+/// Logs a read failure outside of a request, which has no response to report it.
 fn report(sandbox: &Sandbox) {
     if let Some(error) = sandbox.state().take_failure() {
         eprintln!("{error}");
@@ -165,6 +165,9 @@ pub struct Server {
 
 impl Server {
     /// Binds 127.0.0.1 and serves until dropped.
+    ///
+    /// # Errors
+    /// The port can't be bound, or the state file, the events folder or the certificate authorities can't be used.
     pub async fn start(options: Options) -> Result<Self, ServerError> {
         let bound = |error| ServerError::Bind { port: options.port, error };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(bound)?;
@@ -200,40 +203,40 @@ impl Server {
         Ok(Self { address, shared, task })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Answers a request without HTTP.
+    /// Handles a request without HTTP.
     pub fn handle(&self, request: &Request) -> Response {
         self.shared.handle(request)
     }
 
-    /// The id of the newest object of a kind, such as `checkout.session`.
+    /// Returns the id of the newest object of a kind, such as `checkout.session`.
     pub fn newest(&self, kind: &str) -> Option<String> {
         self.shared.read(|sandbox| sandbox.state().newest(kind, None).next().map(|object| object.id().to_owned()))
     }
 
-    /// When something happens by itself next, in seconds since the epoch, until a second; but for what test clocks move.
+    /// Returns when the sandbox next acts on its own, in Unix seconds, if not after `until_s`; ignores test clocks.
     pub fn next_due_s(&self, until_s: i64) -> Option<i64> {
         self.shared.read(|sandbox| sandbox.state().next_due("", until_s).map(|(due_s, _)| due_s))
     }
 
-    /// Lets time pass until a second, and everything happen that is due. A time that has passed does nothing.
+    /// Advances the clock to `until_s` and runs everything due. A time in the past has no effect.
     pub fn advance_to(&self, until_s: i64) {
         self.shared.tick(until_s);
     }
 
-    /// How many events are neither delivered nor given up, from the first such one on. What was just delivered may still be
-    /// counted for some milliseconds.
+    /// Returns the number of events from the first undelivered one on. A recent delivery may still be counted for some
+    /// milliseconds.
     pub fn undelivered(&self) -> u64 {
         self.shared.read(|sandbox| sandbox.state().event_count().saturating_sub(sandbox.state().delivered()))
     }
 
-    /// Waits for the server to stop, which it doesn't by itself.
+    /// Waits until the server stops, which it does not do on its own.
     pub async fn wait(mut self) {
-        // The task ends only with the process or by a panic, which is a stop as well.
+        // The task ends only with the process or by a panic, which also stops the server.
         let _ = (&mut self.task).await;
     }
 }
@@ -252,7 +255,7 @@ async fn run_clock(shared: Shared) {
     }
 }
 
-/// The machine's time: only for signatures and the wall clock mode.
+/// Returns the machine's time; only for signatures and the wall clock mode.
 pub(crate) fn wall_s() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or_default()
@@ -267,14 +270,14 @@ fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// A form body, or the refusal of one that is too large.
+/// Reads a form body; fails if it is too large.
 pub(crate) async fn read_body(body: Body) -> Result<String, ApiError> {
     let too_large = |_| ApiError {
         status: 413,
         ..ApiError::invalid(format!("The request body is larger than {BODY_BYTES_MAX} bytes."))
     };
     let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
-    // The decoder refuses this stand-in, as it does every wrong encoding.
+    // The decoder refuses this replacement, like any other invalid encoding.
     Ok(String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "%FF".into()))
 }
 

@@ -1,4 +1,4 @@
-//! What a user chooses: seed, clock, dunning, versions, the business's look, and how webhooks misbehave.
+//! The user's settings: seed, clock, dunning, version, branding, and webhook faults.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -6,10 +6,10 @@ use thiserror::Error;
 use crate::colour::Colour;
 use crate::version::{NEWEST, Version};
 
-/// 2026-11-01T00:00:00Z: where the sandbox's clock stands unless told otherwise.
+/// 2026-11-01T00:00:00Z: the default start of the sandbox's clock.
 pub const START_S: i64 = 1_793_491_200;
 
-/// What happens to a subscription when the last retry failed.
+/// What happens to a subscription after the last retry failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DunningEnd {
@@ -21,16 +21,16 @@ pub enum DunningEnd {
     PastDue,
 }
 
-/// When a failed renewal is tried again, and what comes after.
+/// The retry schedule of a failed renewal, and what happens afterwards.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dunning {
-    /// Days from each failed attempt to the next.
+    /// The days from each failed attempt to the next.
     pub retry_days: Vec<i64>,
-    /// What happens after the last.
+    /// What happens after the last retry.
     pub end: DunningEnd,
 }
 
-/// Attempts after the first one, Stripe's limit.
+/// The maximum number of retries, Stripe's limit.
 const RETRIES_MAX: usize = 8;
 
 impl Default for Dunning {
@@ -39,16 +39,18 @@ impl Default for Dunning {
     }
 }
 
-/// Why a setting can't be read.
+/// The reason why a setting can't be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
     /// Not `DAYS,DAYS:cancel|unpaid|past_due`.
     #[error(
-        "dunning is written DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days, not {0:?}"
+        "invalid dunning {0:?}: expected DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days"
     )]
     Dunning(String),
-    /// An unknown fault or a number that isn't one.
-    #[error("faults are duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas, not {0:?}")]
+    /// An unknown fault or an invalid number.
+    #[error(
+        "invalid faults {0:?}: expected duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas"
+    )]
     Faults(String),
 }
 
@@ -73,20 +75,20 @@ impl std::str::FromStr for Dunning {
     }
 }
 
-/// How webhooks misbehave, as Stripe may. Every number has an upper bound of 1 000 (60 000 for the delay).
+/// Faults of webhook delivery, as at Stripe. Every number has an upper bound of 1 000 (60 000 for the delay).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// Each delivery is made twice.
     pub duplicates: bool,
-    /// Each fact makes two events with different ids.
+    /// Each change creates two events with different ids.
     pub twins: bool,
-    /// Deliveries are put in a seeded random order within groups of this size.
+    /// Deliveries are shuffled in a seeded order within groups of this size.
     pub shuffle: usize,
-    /// Milliseconds each delivery waits.
+    /// The delay of each delivery in milliseconds.
     pub delay_ms: u64,
-    /// Deliveries are held back until this many can go out at once.
+    /// Deliveries are held back until this many can be sent at once.
     pub burst: usize,
-    /// Every n-th delivery is lost, and comes when its event is resent.
+    /// Every nth delivery is lost until its event is resent.
     pub lose: u64,
 }
 
@@ -116,20 +118,20 @@ impl std::str::FromStr for Faults {
     }
 }
 
-/// What was chosen for this sandbox.
+/// The settings of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Decides every id.
+    /// The seed of all ids.
     pub seed: u64,
-    /// Where the sandbox's clock begins, in Unix seconds.
+    /// The start of the sandbox's clock, in Unix seconds.
     pub start_s: i64,
     /// `http://127.0.0.1:PORT`, for the URLs in objects.
     pub base_url: String,
-    /// The account's default API version: events without an endpoint version have its shape.
+    /// The account's default API version, used for events to endpoints without a version.
     pub version: Version,
-    /// Retries of failed renewals.
+    /// The retry schedule of failed renewals.
     pub dunning: Dunning,
-    /// How webhooks misbehave.
+    /// The faults of webhook delivery.
     pub faults: Faults,
     /// The business's name on pages and invoices.
     pub business_name: String,
@@ -157,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dunning_and_faults_are_read_or_refused() {
+    fn dunning_and_faults_are_parsed_or_refused() {
         let dunning: Dunning = "1,2:unpaid".parse().unwrap();
         assert_eq!((dunning.retry_days, dunning.end), (vec![1, 2], DunningEnd::Unpaid));
         for wrong in ["", "1,2", "x:cancel", "0:cancel", "1:never", "1,1,1,1,1,1,1,1,1:cancel"] {

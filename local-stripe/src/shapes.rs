@@ -1,7 +1,7 @@
-//! Shapes: how an object of the internal model looks in an API version.
+//! Shapes: converts an object of the internal model to an API version.
 //!
-//! The model has the newest shape. [`changes::CHANGES`] lists what each version changed; rendering undoes, newest
-//! first, what came after the version asked for. Another version is a few lines there.
+//! The model has the newest shape. [`changes::CHANGES`] lists the changes of each version; rendering undoes, newest
+//! first, those after the requested version. A further version needs only a few lines there.
 
 pub mod changes;
 
@@ -9,12 +9,12 @@ use serde_json::{Map, Value, json};
 
 use crate::object::Object;
 use crate::version::Version;
-use changes::{CHANGES, Edit, Old};
+use changes::{CHANGES, Edit, OldValue};
 
-/// Members of an embedded list that are shown; the rest is behind `has_more`.
+/// The maximum number of members shown of an embedded list; `has_more` marks a cut.
 pub const EMBEDDED_MAX: usize = 10;
 
-/// A value of the internal model as an API version shows it: objects at any depth reshaped, hidden members gone.
+/// Renders a value of the internal model in an API version: reshapes objects at any depth and removes hidden members.
 pub fn render(value: &Value, version: &Version) -> Value {
     match value {
         Value::Object(map) => render_map(map, version),
@@ -66,7 +66,7 @@ fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
     object
 }
 
-/// Edits the map that a path leads to; behind `[].`, each map of that list.
+/// Edits the map at a path; after `[].`, each map of that list.
 fn each(object: &mut Object, path: &str, edit: &dyn Fn(&mut Object, &str)) {
     let Some((list, rest)) = path.split_once("[].") else { return edit(object, path) };
     let Some(Value::Array(all)) = object.0.get_mut(list) else { return };
@@ -79,17 +79,17 @@ fn each(object: &mut Object, path: &str, edit: &dyn Fn(&mut Object, &str)) {
     }
 }
 
-fn old_value(object: &Object, old: &Old) -> Option<Value> {
+fn old_value(object: &Object, old: &OldValue) -> Option<Value> {
     match old {
-        Old::Null => Some(Value::Null),
-        Old::EmptyList => Some(json!([])),
-        Old::Hidden(name) => Some(object.get(name).clone()),
-        Old::Of(make) => Some(make(object)),
-        Old::Maybe(make) => make(object),
+        OldValue::Null => Some(Value::Null),
+        OldValue::EmptyList => Some(json!([])),
+        OldValue::Hidden(name) => Some(object.get(name).clone()),
+        OldValue::Of(make) => Some(make(object)),
+        OldValue::Maybe(make) => make(object),
     }
 }
 
-/// Puts a member back, below a map only where that map is there.
+/// Restores a member; below a map only if that map exists.
 fn restore(object: &mut Object, path: &str, value: Value) {
     match path.rsplit_once('.') {
         Some((parent, _)) if !object.at(parent).is_object() => {}
@@ -116,7 +116,7 @@ mod tests {
     use crate::version::NEWEST;
 
     #[test]
-    fn hidden_members_never_show_and_long_lists_are_cut() {
+    fn hidden_members_are_removed_and_long_lists_are_cut() {
         let items: Vec<Value> = (0..12).map(|n| json!({"object": "subscription_item", "n": n, "_x": 1})).collect();
         let object = json!({"object": "subscription", "_secret": 1, "items": {"object": "list", "data": items, "has_more": false}});
         let shown = render(&object, &NEWEST.into());

@@ -1,8 +1,8 @@
-//! Everything the sandbox remembers. It reads no clock and draws no randomness: the same calls give the same state.
-//! What a request does lasts with its commit; a request that fails is undone as a whole.
+//! The sandbox's state. It reads no clock and draws no random numbers: the same calls give the same state. A request's
+//! changes become durable with its commit; a failed request is rolled back as a whole.
 //!
-//! The rows are in the [store](crate::store); what was used lately is decoded here. To read a row may fail, which no
-//! rule of the API provides for: then it isn't there, and the request that met it can't be committed or answered.
+//! The rows are in the [store](crate::store); recently used ones are kept decoded here. The API's rules know no read
+//! failures, so a failed read looks like an absent row, and the request that met it can't be committed or answered.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -24,64 +24,67 @@ mod series;
 
 pub use series::Series;
 
-/// Bytes of JSON of the objects that are held decoded, which takes about ten times as much.
+/// The size limit of the cache of decoded objects, in bytes of their JSON; decoded, they take about ten times as much.
 const OBJECTS_BYTES_MAX: usize = 4_000_000;
-/// The same of events.
+/// The same limit for events.
 const EVENTS_BYTES_MAX: usize = 1_000_000;
-/// Rows that an iterator looks up at once at first, so that a short page costs no more, and at most.
+/// How many rows an iterator reads at once: few at first, so that a short page is cheap, up to the maximum.
 const ROWS_AT_ONCE: std::ops::Range<usize> = 2..128;
 
-/// What of the request under way shows in the objects it makes.
+/// The members of the current request that its events show.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestMeta {
-    /// `req_…`; `None` while the sandbox acts by itself.
+    /// `req_…`; `None` while the sandbox acts on its own.
     pub id: Option<String>,
-    /// The caller's `Idempotency-Key`.
+    /// The client's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
 
-/// What happens once the call under way has done everything else.
+/// An action that runs at the end of the current call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Later {
+pub enum DeferredAction {
     /// The cardholder's bank disputes a charge.
     Dispute(String),
     /// A refund that succeeded fails.
     RefundFails(String),
 }
 
-/// The sandbox's memory.
+/// The state of a sandbox.
 #[derive(Debug)]
 pub struct State {
-    /// What was chosen at the start or by `/_sandbox/settings`.
+    /// The settings, from the start or from `/_sandbox/settings`.
     pub settings: Settings,
-    /// The request under way.
+    /// The current request.
     pub request: RequestMeta,
-    /// What happens at the end of the call.
-    pub later: Vec<Later>,
-    /// The call only shows what would happen: nothing of it stays.
+    /// The actions that run at the end of the call.
+    pub deferred: Vec<DeferredAction>,
+    /// Whether the call is a preview, whose changes are rolled back.
     pub is_preview: bool,
-    /// Events to deliver again, each to one endpoint or to all.
+    /// Events to resend, each to one endpoint or to all.
     pub resends: Vec<(String, Option<String>)>,
     store: Store,
     objects: RefCell<Cache<String, Arc<Object>>>,
     recent_events: RefCell<Cache<u64, Arc<Event>>>,
     counters: Counters,
     only_reads: bool,
-    /// Ids of the objects changed since the last commit.
+    /// The ids of the objects changed since the last commit.
     touched: Vec<String>,
-    /// What the last commit wrote.
+    /// The settings and counters of the last commit.
     kept: (Settings, Counters),
     failure: RefCell<Option<StoreError>>,
 }
 
 impl State {
-    /// An empty account that ends with the process.
+    /// Creates an empty account that ends with the process.
     pub fn new(settings: Settings) -> Self {
         let counters = Counters { clock_s: settings.start_s, ..Counters::default() };
         Self::with(Store::temporary(&settings), settings, counters)
     }
 
-    /// The account of a state file, or a new one in it; see [`Store::open`].
+    /// Opens the account of a state file, or creates one; see [`Store::open`].
+    ///
+    /// # Errors
+    /// See [`Store::open`].
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<Self, StoreError> {
         let (store, settings, counters) = Store::open(path, settings, given)?;
         Ok(Self::with(store, settings, counters))
@@ -90,7 +93,7 @@ impl State {
     fn with(store: Store, settings: Settings, counters: Counters) -> Self {
         Self {
             request: RequestMeta::default(),
-            later: Vec::new(),
+            deferred: Vec::new(),
             is_preview: false,
             resends: Vec::new(),
             store,
@@ -105,19 +108,19 @@ impl State {
         }
     }
 
-    /// A new id.
+    /// Returns a new id.
     pub fn new_id(&mut self, prefix: &str) -> String {
         self.counters.next_number += 1;
         ids::id(prefix, self.settings.seed, self.counters.next_number)
     }
 
-    /// New characters for a secret or a code.
+    /// Returns new characters for a secret or a code.
     pub fn new_characters(&mut self, length: usize) -> String {
         self.counters.next_number += 1;
         ids::characters(self.settings.seed, self.counters.next_number, length)
     }
 
-    /// The sandbox's own clock.
+    /// Returns the time of the sandbox's own clock.
     pub fn clock_s(&self) -> i64 {
         self.counters.clock_s
     }
@@ -127,18 +130,18 @@ impl State {
         self.counters.clock_s = self.counters.clock_s.max(time_s);
     }
 
-    /// The time on a test clock, or on the sandbox's own for an empty id.
+    /// Returns the time of a test clock, or of the sandbox's own for an empty id.
     pub fn time_on(&self, clock: &str) -> i64 {
         let test_clock = if clock.is_empty() { None } else { self.find(clock) };
         test_clock.map_or(self.counters.clock_s, |test_clock| test_clock.int("frozen_time"))
     }
 
-    /// The time as the object's clock has it.
+    /// Returns the time of the object's clock.
     pub fn now(&self, object: &Object) -> i64 {
         self.time_on(clock_of(object))
     }
 
-    /// The object of that id; of kinds whose ids callers choose, of that [key].
+    /// Returns the object with an id, or, for kinds whose ids callers choose, with a [key].
     pub fn find(&self, id: &str) -> Option<Arc<Object>> {
         if let Some(held) = self.objects.borrow_mut().get(id) {
             return Some(held);
@@ -149,17 +152,20 @@ impl State {
         Some(object)
     }
 
-    /// The object of that id and kind, or `resource_missing` about the parameter (`id` for a path).
+    /// Returns the object of a kind with an id.
+    ///
+    /// # Errors
+    /// `resource_missing` about the parameter (`id` for a path) if there is no such object.
     pub fn load(&self, kind: &str, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
         self.find(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
     }
 
-    /// A copy of an object that an invariant says is there; empty otherwise, which no rule acts on.
+    /// Returns a copy of an object that must exist by an invariant; otherwise an empty object, which no rule acts on.
     pub fn copy(&self, id: &str) -> Object {
         self.find(id).map(|o| Object::clone(&o)).unwrap_or_default()
     }
 
-    /// Stores an object, new or changed. The [key] decides which.
+    /// Stores a new or changed object under its [key].
     pub fn put(&mut self, mut object: Object) -> Arc<Object> {
         let id = object.key().into_owned();
         let before = self.find(&id);
@@ -189,7 +195,7 @@ impl State {
         self.put(object)
     }
 
-    /// Changes an object and, if that shows, emits an event with `previous_attributes`.
+    /// Changes an object and, if visible members changed, emits an event with `previous_attributes`.
     pub fn change_and_emit(&mut self, id: &str, event: &str, edit: impl FnOnce(&mut Object)) -> Arc<Object> {
         let before = self.copy(id);
         let after = self.change(id, edit);
@@ -197,7 +203,7 @@ impl State {
         after
     }
 
-    /// Emits an event about what changed in an object since it looked like `before`, if that shows.
+    /// Emits an event about the changes of an object since `before`, if visible members changed.
     pub fn emit_since(&mut self, id: &str, event: &str, before: &Object) {
         let after = self.copy(id);
         let before = self.freeze(before);
@@ -206,7 +212,7 @@ impl State {
         }
     }
 
-    /// Removes an object for good.
+    /// Removes an object permanently.
     pub fn remove(&mut self, id: &str) {
         if let Some(before) = self.find(id) {
             self.touched.push(id.to_owned());
@@ -215,12 +221,12 @@ impl State {
         }
     }
 
-    /// The newest objects of a kind first; only a customer's if one is named. No more are read than are taken.
+    /// Iterates over the objects of a kind, newest first; only a customer's if one is named. Reads rows lazily.
     pub fn newest(&self, kind: &str, customer: Option<&str>) -> Newest<'_> {
         self.newest_from(kind, customer, None)
     }
 
-    /// The same, from the object of an id on if it is one of them.
+    /// Like [`State::newest`], from the object with an id on if it is one of them.
     pub fn newest_from(&self, kind: &str, customer: Option<&str>, from: Option<&str>) -> Newest<'_> {
         let first = from.and_then(|id| self.find(&key(kind, id))).filter(|first| {
             first.kind() == kind && customer.is_none_or(|customer| first.get("customer").as_str() == Some(customer))
@@ -235,17 +241,17 @@ impl State {
         }
     }
 
-    /// How many objects of a kind there are.
+    /// Returns the number of objects of a kind.
     pub fn count(&self, kind: &str) -> usize {
         self.store.count_objects(kind).unwrap_or_else(|error| self.fail(error))
     }
 
-    /// Emits an event about an object as it is now.
+    /// Emits an event about an object in its current state.
     pub fn emit(&mut self, event: &str, object: &Object) {
         self.emit_with(event, object, None);
     }
 
-    /// Emits an event with what the object was before, already frozen.
+    /// Emits an event with an object and its frozen previous state.
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
         let object = Arc::new(self.freeze(object));
         let before = before.map(Arc::new);
@@ -272,17 +278,17 @@ impl State {
         }
     }
 
-    /// How many events there are.
+    /// Returns the number of events.
     pub fn event_count(&self) -> u64 {
         self.counters.events
     }
 
-    /// All events, oldest first: of an account that is small enough, such as a story's.
+    /// Returns all events, oldest first; only for small accounts, such as a story's.
     pub fn events(&self) -> Vec<Arc<Event>> {
         (0..self.event_count()).filter_map(|position| self.event(position)).collect()
     }
 
-    /// The event of a position, of which the oldest has 0.
+    /// Returns the event at a position; the oldest has 0.
     pub fn event(&self, position: u64) -> Option<Arc<Event>> {
         if position >= self.event_count() {
             return None;
@@ -296,12 +302,12 @@ impl State {
         Some(event)
     }
 
-    /// The position of an event.
+    /// Returns the position of an event.
     pub fn event_position(&self, id: &str) -> Option<u64> {
         self.store.event_position(id).unwrap_or_else(|error| self.fail(error))
     }
 
-    /// The newest events of the wanted types first, from a position on. No more are decoded than are taken.
+    /// Iterates over the events of the wanted types, newest first, from a position on. Decodes rows lazily.
     pub fn newest_events<'a>(
         &'a self,
         from: Option<u64>,
@@ -323,7 +329,7 @@ impl State {
         positions.filter_map(|position| self.event(position))
     }
 
-    /// The enabled webhook endpoints that asked for an event type, of connected accounts or of the own one, oldest first.
+    /// Returns the enabled webhook endpoints for an event type, of connected accounts or of the own one, oldest first.
     pub fn endpoints_for(&self, event: &str, of_connected: bool) -> Vec<Arc<Object>> {
         let asked = |o: &Arc<Object>| {
             o.text("status") == "enabled"
@@ -335,7 +341,7 @@ impl State {
         found
     }
 
-    /// A copy that carries what older versions embed, so that it can be shown in any version for ever.
+    /// Returns a copy with the members that older versions embed, which can be rendered in any version later.
     pub fn freeze(&self, object: &Object) -> Object {
         let mut frozen = object.clone();
         let embedded = |member: &str| {
@@ -350,45 +356,51 @@ impl State {
         frozen
     }
 
-    /// The next object of a clock that comes due until a time.
+    /// Returns the next due object of a clock, if not after `until_s`, with its due time.
     pub fn next_due(&self, clock: &str, until_s: i64) -> Option<(i64, String)> {
         self.store.next_due(clock, until_s).unwrap_or_else(|error| self.fail(error))
     }
 
-    /// How many requests there were.
+    /// Returns the number of requests.
     pub fn requests(&self) -> u64 {
         self.counters.requests
     }
 
-    /// Counts a request. One that only reads is not worth a write: its number may come again after a restart.
+    /// Counts a request. A read-only request is not worth a write: its number may be used again after a restart.
     pub fn count_request(&mut self, only_reads: bool) {
         self.counters.requests += 1;
         self.only_reads = only_reads;
     }
 
-    /// How many events, from the first on, are delivered or given up.
+    /// Returns the number of events, from the first on, that are delivered or given up.
     pub fn delivered(&self) -> u64 {
         self.counters.delivered
     }
 
-    /// Keeps an answer for its idempotency key. Answers from before a time may go.
+    /// Stores the reply for an idempotency key. Replies from before `outdated_before_s` may be deleted.
     pub fn put_answer(&mut self, answer: &StoredReply, outdated_before_s: i64) {
         self.store.put_answer(answer, outdated_before_s).unwrap_or_else(|error| self.fail(error));
     }
 
-    /// The answer of an idempotency key.
+    /// Returns the stored reply of an idempotency key.
     pub fn answer(&self, key: &str) -> Option<StoredReply> {
         self.store.answer(key).unwrap_or_else(|error| self.fail(error))
     }
 
-    /// Keeps how many events are delivered or given up; between two requests.
+    /// Stores the number of events delivered or given up; called between requests.
+    ///
+    /// # Errors
+    /// The state can't be written.
     pub fn set_delivered(&mut self, delivered: u64) -> Result<(), StoreError> {
         self.counters.delivered = delivered;
-        // Nobody can ask a temporary store after its process.
+        // A temporary store is not read after its process.
         if self.store.is_kept() { self.commit() } else { Ok(()) }
     }
 
-    /// Makes everything since the last commit lasting, or undoes it and says why it can't.
+    /// Commits all changes since the last commit, or rolls them back.
+    ///
+    /// # Errors
+    /// A row could not be read or written since the last commit, or the commit itself failed.
     pub fn commit(&mut self) -> Result<(), StoreError> {
         let outcome = match self.take_failure() {
             Some(failure) => Err(failure),
@@ -412,9 +424,9 @@ impl State {
         Ok(())
     }
 
-    /// Undoes everything since the last commit, but for the number of requests.
+    /// Rolls back all changes since the last commit, except the number of requests.
     pub fn roll_back(&mut self) {
-        self.later.clear();
+        self.deferred.clear();
         self.resends.clear();
         for id in self.touched.drain(..) {
             self.objects.get_mut().remove(&id);
@@ -428,30 +440,30 @@ impl State {
         self.store.roll_back().unwrap_or_else(|error| self.fail(error));
     }
 
-    /// Undoes what a call left that panicked, so that the next one doesn't commit it.
+    /// Rolls back the changes of a panicked call, so that the next call does not commit them.
     pub fn begin(&mut self) {
         self.take_failure();
-        // What a request that panicked left behind.
+        // Left by a panicked request.
         self.is_preview = false;
-        self.later.clear();
+        self.deferred.clear();
         if self.store.is_open() {
             self.roll_back();
         }
     }
 
-    /// Why something that was read or written since the last commit can't be relied on.
+    /// Takes the first read or write failure since the last commit.
     pub fn take_failure(&self) -> Option<StoreError> {
         self.failure.take()
     }
 
-    /// Remembers the first failure; gives what stands for nothing.
+    /// Records the first failure and returns an empty value.
     fn fail<T: Default>(&self, error: StoreError) -> T {
         self.failure.borrow_mut().get_or_insert(error);
         T::default()
     }
 }
 
-/// The newest objects of a kind first; see [`State::newest`].
+/// An iterator over the objects of a kind, newest first; see [`State::newest`].
 #[derive(Debug)]
 pub struct Newest<'s> {
     state: &'s State,
@@ -482,18 +494,18 @@ impl Iterator for Newest<'_> {
     }
 }
 
-/// The members a client can see.
+/// Returns the members visible to clients.
 fn shown(object: &Object) -> impl Iterator<Item = (&String, &Value)> {
     object.0.iter().filter(|(name, _)| !name.starts_with('_'))
 }
 
-/// The id of the test clock an object lives on, empty for the sandbox's own.
+/// Returns the id of an object's test clock, empty for the sandbox's own.
 pub fn clock_of(object: &Object) -> &str {
     let shown = object.text("test_clock");
     if shown.is_empty() { object.text("_clock") } else { shown }
 }
 
-/// How Stripe calls a kind in `No such …`.
+/// Returns Stripe's name of a kind in `No such …`.
 fn noun(kind: &str) -> &str {
     match kind {
         "payment_method" => "PaymentMethod",
@@ -503,7 +515,7 @@ fn noun(kind: &str) -> &str {
     }
 }
 
-/// The JSON of a time, or null.
+/// Returns a time as JSON, or null.
 pub fn time_or_null(time_s: Option<i64>) -> Value {
     time_s.map_or(Value::Null, |t| json!(t))
 }

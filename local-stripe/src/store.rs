@@ -1,5 +1,5 @@
 //! The account's rows in SQLite: in a file that survives kills, or in a temporary database that ends with the process
-//! and goes to disk only where it outgrows its cache. One transaction a request; a checksum for each row.
+//! and uses the disk only if it outgrows its cache. One transaction per request, a checksum for each row.
 
 mod account;
 mod answers;
@@ -25,14 +25,14 @@ pub use error::StoreError;
 use crate::settings::Settings;
 use file::Files;
 
-/// Statements that stay prepared: more than there are, so that none is prepared twice.
+/// The capacity of the cache of prepared statements: more than there are, so none is prepared twice.
 const STATEMENTS_MAX: usize = 64;
-/// SQLite's page cache in KiB: with the caches of decoded rows, what bounds the memory.
+/// SQLite's page cache in KiB; with the caches of decoded rows, it bounds the memory.
 const CACHE_KIB: i64 = 8 * 1024;
-/// The same of a temporary store, which looks at every changed page in it with each commit.
+/// The same for a temporary store, which scans every changed page in it at each commit.
 const TEMPORARY_CACHE_KIB: i64 = 1024;
 
-/// An open store. It knows nothing of the API: objects by id, events by position, answers by key.
+/// An open store. It knows nothing of the API: objects by id, events by position, replies by key.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
@@ -41,10 +41,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// A store that ends with the process.
+    /// Creates a store that ends with the process.
     pub fn temporary(settings: &Settings) -> Self {
-        // The empty name is SQLite's for a private database without a file until it outgrows the cache: it opens
-        // nothing, so that nothing here depends on the machine.
+        // For an empty name, SQLite opens a private database without a file until it outgrows the cache, so opening it
+        // does not depend on the machine.
         Self::new_temporary(settings).expect("a database without a file")
     }
 
@@ -57,8 +57,11 @@ impl Store {
         Ok(Self { connection, files: None })
     }
 
-    /// Opens a state file, or begins one with these settings. An existing one's settings win, except for those that
-    /// were given: they must be the same, or are taken over where they may change.
+    /// Opens a state file, or creates one with these settings. An existing account's settings win, except the given
+    /// ones: a given setting must be equal, or replaces the stored one if it may change.
+    ///
+    /// # Errors
+    /// The file can't be read or written, is in use, damaged or of another format, or a given setting can't change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<(Self, Settings, Counters), StoreError> {
         let (connection, files) = file::open(path, &settings)?;
         let mut store = Self { connection, files: Some(files) };
@@ -75,13 +78,13 @@ impl Store {
         self.files.is_some()
     }
 
-    /// Whether something was written since the last commit.
+    /// Whether there are writes since the last commit.
     pub fn is_open(&self) -> bool {
         !self.connection.is_autocommit()
     }
 
-    /// Begins the transaction of a request with its first write. A log that grew long is emptied before, so that a
-    /// failure to do so is the failure of a request that changed nothing yet.
+    /// Begins a request's transaction at its first write. Empties a long log before, so that a failure of that affects
+    /// a request without changes.
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.is_open() {
             return Ok(());
@@ -93,21 +96,27 @@ impl Store {
         Ok(())
     }
 
-    /// Makes everything written since the last commit lasting, with what the account counts.
+    /// Commits all writes since the last commit, with settings and counters.
+    ///
+    /// # Errors
+    /// SQLite can't write.
     pub fn commit(&mut self, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
         self.begin()?;
         account::write(&self.connection, settings, counters)?;
         let outcome = self.connection.prepare_cached("COMMIT")?.execute([]);
         if let (Err(_), Some(files)) = (&outcome, &mut self.files) {
-            files.leave_torn();
+            files.mark_uncommitted_tail();
         }
         outcome?;
         Ok(())
     }
 
-    /// Undoes everything written since the last commit.
+    /// Rolls back all writes since the last commit.
+    ///
+    /// # Errors
+    /// SQLite can't roll back.
     pub fn roll_back(&mut self) -> Result<(), StoreError> {
-        // SQLite rolls back by itself after some errors, such as a full disk.
+        // SQLite has already rolled back after some errors, such as a full disk.
         if self.is_open() {
             self.connection.prepare_cached("ROLLBACK")?.execute([])?;
         }
@@ -118,21 +127,21 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if let Some(files) = &mut self.files {
-            // What was committed is in the log already: this only makes the next start quicker.
+            // Commits are already in the log; this only makes the next start faster.
             let _ = files.checkpoint(&self.connection);
         }
     }
 }
 
-/// A connection to a database of ours.
+/// Opens a connection with the sandbox's settings.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
-    // Without URIs: a file may have any name.
+    // Without URIs, as a file may have any name.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    // Before anything looks at the database, so that SQLite needs no shared memory for its log.
+    // Before the first access to the database, so that SQLite needs no shared memory for its log.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // Else SQLite prepares a statement anew for each value that could make a partial index apply.
+    // Otherwise SQLite prepares a statement again for each value that could make a partial index apply.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "page_size", pages::PAGE_BYTES as i64)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;

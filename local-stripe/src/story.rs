@@ -1,4 +1,4 @@
-//! Named stories: a few calls each, whose events are worth having as files.
+//! Named stories: short sequences of calls whose events can be written to files.
 
 use std::path::{Path, PathBuf};
 
@@ -11,22 +11,22 @@ use crate::sandbox::{Sandbox, json_of, own_request};
 use crate::settings::{Dunning, DunningEnd, START_S, Settings};
 use crate::version::Version;
 
-/// Why a story can't be told.
+/// The reason why a story can't be played.
 #[derive(Debug, Error)]
 pub enum StoryError {
     /// No story has that name.
     #[error("no story has the name {0}")]
     Unknown(String),
-    /// A call was refused, which is a fault of the sandbox.
+    /// A call was refused, which is a bug of the sandbox.
     #[error("{method} {path} answered {status}: {message}")]
     Refused {
-        /// The call's method.
+        /// The method of the call.
         method: String,
-        /// The call's path.
+        /// The path of the call.
         path: String,
-        /// The answer's status.
+        /// The status of the response.
         status: u16,
-        /// The answer's message.
+        /// The message of the response.
         message: String,
     },
     /// A file can't be written.
@@ -34,7 +34,7 @@ pub enum StoryError {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         error: std::io::Error,
     },
 }
@@ -42,9 +42,9 @@ pub enum StoryError {
 /// A named story.
 #[derive(Debug)]
 pub struct Story {
-    /// Its name.
+    /// The name.
     pub name: &'static str,
-    /// What happens.
+    /// A one-line summary.
     pub about: &'static str,
     play: fn(&mut Player) -> Result<(), StoryError>,
 }
@@ -67,11 +67,14 @@ pub const STORIES: &[Story] = &[
         about: "a renewal fails, every retry fails, the subscription becomes unpaid",
         play: dunning,
     },
-    Story { name: "refund", about: "a payment is refunded in part, then whole", play: refund },
+    Story { name: "refund", about: "a payment is refunded partially, then fully", play: refund },
     Story { name: "dispute", about: "one dispute is won, another lost", play: dispute },
 ];
 
-/// The events of a story, oldest first.
+/// Plays a story and returns its sandbox.
+///
+/// # Errors
+/// No story has this name, or a call was refused.
 pub fn play(name: &str, seed: u64, version: &Version) -> Result<Sandbox, StoryError> {
     let story = STORIES.iter().find(|s| s.name == name).ok_or_else(|| StoryError::Unknown(name.into()))?;
     let settings = Settings {
@@ -85,7 +88,10 @@ pub fn play(name: &str, seed: u64, version: &Version) -> Result<Sandbox, StoryEr
     Ok(player.sandbox)
 }
 
-/// Writes a story's events to a folder; gives how many.
+/// Writes a story's events to a folder, oldest first, and returns their number.
+///
+/// # Errors
+/// The story can't be played, or a file can't be written.
 pub fn write(name: &str, version: &Version, seed: u64, out: &Path) -> Result<usize, StoryError> {
     let sandbox = play(name, seed, version)?;
     let failed = |path: &Path| {
@@ -114,7 +120,7 @@ impl Player {
     fn call(&mut self, method: &str, path: &str, form: &[(&str, &str)]) -> Result<Value, StoryError> {
         let response = self.sandbox.handle(&own_request(method, path, form));
         let answer = json_of(&response);
-        // A declined card is part of a story, and its answer too.
+        // A declined card is a valid step of a story.
         if response.status != 200 && response.status != 402 {
             let message = answer["error"]["message"].as_str().unwrap_or_default().to_owned();
             return Err(StoryError::Refused {

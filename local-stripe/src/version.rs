@@ -1,4 +1,4 @@
-//! API versions: a date and, since acacia, a train. Order is the date's.
+//! API versions: a date and, since acacia, a release name. They are ordered by date.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,11 +6,11 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The newest version the sandbox has the shape of; a later one gets the same.
+/// The newest supported shape; a later version gets the same.
 pub const NEWEST: &str = "2026-10-28.endive";
-/// The oldest version the sandbox has the shape of.
+/// The oldest supported shape.
 pub const OLDEST: &str = "2020-08-27";
-/// What the Stripe CLI asks with when it reads webhook endpoints; it gets the oldest shape.
+/// The version the Stripe CLI uses to read webhook endpoints; it gets the oldest shape.
 pub const CLI: &str = "2019-03-14";
 /// The versions whose shapes are checked key by key.
 pub const CHECKED: &[&str] =
@@ -21,18 +21,18 @@ pub const CHECKED: &[&str] =
 #[serde(try_from = "String", into = "String")]
 pub struct Version(String);
 
-/// Not an API version, or one older than [`OLDEST`] that isn't the [`CLI`]'s.
+/// The error for an invalid API version, or one older than [`OLDEST`] other than the [`CLI`]'s.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("Invalid Stripe API version: {0}")]
 pub struct VersionError(String);
 
 impl Version {
-    /// Whether the version is older than the one of that date.
+    /// Whether the version is older than a date.
     pub fn is_before(&self, date: &str) -> bool {
         self.0.get(..10).unwrap_or_default() < date.get(..10).unwrap_or_default()
     }
 
-    /// The version as it is written.
+    /// Returns the version as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn read_and_ordered() {
+    fn versions_are_parsed_and_ordered_by_date() {
         let old: Version = "2020-08-27".parse().unwrap();
         assert!(old.is_before("2025-03-31.basil"));
         assert!(!Version::from(NEWEST).is_before("2025-03-31.basil"));

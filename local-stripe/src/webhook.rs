@@ -1,4 +1,4 @@
-//! Webhooks: signatures, the order and number of deliveries, and making them.
+//! Webhooks: signatures, the plan of deliveries, and their HTTP requests.
 
 pub mod deliver;
 pub mod plan;

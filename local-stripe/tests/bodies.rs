@@ -1,4 +1,5 @@
-//! The base bodies under `fixtures/stripe` are what the sandbox says of one purchase. `UPDATE_GOLDEN=1` writes them anew.
+//! Checks that the base bodies in `fixtures/stripe` are the sandbox's objects of one purchase. `UPDATE_GOLDEN=1`
+//! rewrites them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,25 +13,25 @@ use serde_json::{Value, json};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/stripe");
 const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
-/// 2026-01-01T00:00:00Z, when the purchase is made.
+/// 2026-01-01T00:00:00Z, the time of the purchase.
 const BOUGHT_S: i64 = 1_767_225_600;
-/// 2026-02-01T00:00:00Z.
+/// 2026-02-01T00:00:00Z, the time of the renewal.
 const RENEWED_S: i64 = 1_769_904_000;
-/// Bodies that no call of the sandbox makes; they are written by hand.
+/// Bodies that no call of the sandbox creates; they are written by hand.
 const BY_HAND: [&str; 1] = ["radar.early_fraud_warning"];
 
-/// What a body leaves to the scenarios: file, member, why.
+/// Members that the scenarios fill in: file, member, reason.
 const LEFT_OPEN: [(&str, &str, &str); 2] = [
     ("invoice", "charge", "newer versions don't tell it, and both bodies say the same"),
     ("invoice", "payment_intent", "newer versions don't tell it, and both bodies say the same"),
 ];
 
-/// An account in which one customer bought one plan.
+/// An account with one customer, who bought one plan.
 struct Purchase {
     sandbox: Sandbox,
     version: &'static str,
     session: String,
-    /// What the sandbox calls an object, and what the body does.
+    /// The names in the bodies, by the sandbox's ids.
     names: BTreeMap<String, String>,
 }
 
@@ -99,7 +100,7 @@ impl Purchase {
         self.call(own_request("GET", &format!("{path}/{id}"), &[]))
     }
 
-    /// The only object of a kind.
+    /// Returns the id of the only object of a kind.
     fn only(&self, kind: &str) -> String {
         let state = self.sandbox.state();
         assert_eq!(state.count(kind), 1, "{kind}");
@@ -118,11 +119,11 @@ impl Purchase {
     }
 }
 
-/// Writes the bodies' names for the sandbox's, also where they are part of a text.
+/// Replaces the sandbox's ids by the bodies' names, also inside texts.
 fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     match value {
         Value::String(text) => {
-            // A secret begins with an id, and comes before it.
+            // A secret starts with an id, so it is replaced first.
             for (id, name) in names.iter().rev() {
                 *text = text.replace(id, name);
             }
@@ -133,7 +134,7 @@ fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     }
 }
 
-/// Every body of a version, by its file's name.
+/// Returns every body of a version, by its file name.
 fn bodies(version: &'static str) -> BTreeMap<&'static str, Value> {
     let mut play = Purchase::with_card(version, "tok_visa");
     let session = play.get("/v1/checkout/sessions", &play.session.clone());
@@ -201,7 +202,7 @@ fn bodies(version: &'static str) -> BTreeMap<&'static str, Value> {
     made
 }
 
-/// The renewal's event, without what the runner fills in.
+/// Returns the renewal's event, without the members that the runner fills in.
 fn event(play: &mut Purchase) -> Value {
     play.post("/_sandbox/clock", &[("advance_to", &RENEWED_S.to_string())]);
     let found = play.sandbox.state().newest_events(None, |kind| kind == "customer.subscription.updated").next();
@@ -217,7 +218,7 @@ fn event(play: &mut Purchase) -> Value {
     event
 }
 
-/// Of another purchase, whose charge is disputed.
+/// Returns the dispute of another purchase's charge.
 fn dispute(version: &'static str) -> Value {
     let mut play = Purchase::with_card(version, "tok_createDispute");
     let dispute = play.get("/v1/disputes", &play.only("dispute"));
@@ -229,7 +230,7 @@ fn dispute(version: &'static str) -> Value {
     play.body(dispute)
 }
 
-/// JSON whose objects begin with `id` and `object`.
+/// JSON whose objects start with `id` and `object`.
 struct Body<'v>(&'v Value);
 
 impl Serialize for Body<'_> {
@@ -258,7 +259,7 @@ fn files(version: &str) -> Vec<PathBuf> {
 }
 
 #[test]
-fn the_base_bodies_are_the_sandboxs() {
+fn the_base_bodies_match_the_sandbox() {
     let mut differ = Vec::new();
     for version in VERSIONS {
         let made = bodies(version);
@@ -273,7 +274,7 @@ fn the_base_bodies_are_the_sandboxs() {
         }
         for path in files(version) {
             let name = path.file_stem().unwrap().to_str().unwrap();
-            assert!(made.contains_key(name) || BY_HAND.contains(&name), "{version}/{name}.json: nothing makes it");
+            assert!(made.contains_key(name) || BY_HAND.contains(&name), "{version}/{name}.json: no call creates it");
         }
     }
     assert!(differ.is_empty(), "{differ:?}: UPDATE_GOLDEN=1 cargo test -p local-stripe --test bodies");

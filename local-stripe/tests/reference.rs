@@ -1,4 +1,4 @@
-//! `docs/local-stripe.md` says what the code does. `UPDATE_DOCS=1` writes the generated part anew.
+//! Checks that `docs/local-stripe.md` matches the code. `UPDATE_DOCS=1` rewrites the generated part.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,8 +13,8 @@ const END: &str = "\n<!-- end of the generated part -->\n";
 fn the_generated_part_of_the_page_is_current() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/local-stripe.md");
     let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).expect("the page has the first mark");
-    let (current, after) = rest.split_once(END).expect("the page has the second mark");
+    let (before, rest) = text.split_once(BEGIN).expect("the page has the begin mark");
+    let (current, after) = rest.split_once(END).expect("the page has the end mark");
     let wanted = reference::markdown();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(&path, format!("{before}{BEGIN}{wanted}{END}{after}")).unwrap();

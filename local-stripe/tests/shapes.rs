@@ -1,6 +1,7 @@
-//! Every object in every version has exactly the keys of Stripe's own example of that version.
+//! Checks that every object in every version has exactly the keys of Stripe's own example of that version.
 //!
-//! The examples are not part of the project: `STRIPE_OBJECTS` names their folder. Without it the test says so.
+//! The examples are not part of the project: `STRIPE_OBJECTS` names their folder. Without it, the test prints that it
+//! is skipped.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +19,7 @@ use local_stripe::shapes;
 use local_stripe::version::{CHECKED, Version};
 use serde_json::Value;
 
-/// Each file of examples, and the version whose shape it has.
+/// The files of examples, with the versions of their shapes.
 const FILES: &[(&str, &str)] = &[
     ("2020-08-27", "2020-08-27"),
     ("2022-11-15", "2022-11-15"),
@@ -28,7 +29,7 @@ const FILES: &[(&str, &str)] = &[
     ("2026-07", local_stripe::version::NEWEST),
 ];
 
-/// The kinds that are compared; `line_item` and the like are parts of others.
+/// The compared kinds; `line_item` and the like are parts of others.
 const KINDS: &[&str] = &[
     "account",
     "balance_transaction",
@@ -71,7 +72,7 @@ const KINDS: &[&str] = &[
     "webhook_endpoint",
 ];
 
-/// A key that differs on purpose: kind, path, and why.
+/// Intentional differences: kind, path, and reason.
 const APART: &[(&str, &str, &str)] = &[
     ("invoice", "subscription", "the newer files keep it by mistake: it moved to parent in 2025-03-31.basil"),
     ("line_item", "subscription", "the newer files keep it by mistake: it moved to parent in 2025-03-31.basil"),
@@ -104,7 +105,7 @@ fn id(value: &Value) -> String {
     value["id"].as_str().unwrap().to_owned()
 }
 
-/// An account with every kind of object in many states.
+/// Creates an account with every kind of object in many states.
 fn sandbox_with_everything() -> Sandbox {
     let mut sandbox = Sandbox::new(Settings::default());
     let s = &mut sandbox;
@@ -241,7 +242,7 @@ fn sandbox_with_everything() -> Sandbox {
     sandbox
 }
 
-/// Every object of a kind in a value, at any depth.
+/// Collects every object of a kind in a value, at any depth.
 fn collect<'v>(value: &'v Value, kind: &str, found: &mut Vec<&'v Value>) {
     match value {
         Value::Object(map) => {
@@ -255,7 +256,7 @@ fn collect<'v>(value: &'v Value, kind: &str, found: &mut Vec<&'v Value>) {
     }
 }
 
-/// Differences of keys, by path; below maps that both have and in lists of maps, not below embedded objects.
+/// Collects the differences of keys, by path: in maps that both have and in lists of maps, not in embedded objects.
 fn differences(ours: &Value, theirs: &Value, prefix: &str, out: &mut BTreeSet<String>) {
     if let (Value::Array(ours), Some(example)) = (ours, theirs.get(0)) {
         ours.iter().for_each(|one| differences(one, example, &format!("{}[].", prefix.trim_end_matches('.')), out));
@@ -287,13 +288,13 @@ fn differences(ours: &Value, theirs: &Value, prefix: &str, out: &mut BTreeSet<St
 }
 
 #[test]
-fn the_versions_said_to_be_checked_are_those_of_the_files() {
+fn the_checked_versions_are_those_of_the_files() {
     let of_files: Vec<&str> = FILES.iter().map(|(_, version)| *version).collect();
     assert_eq!(of_files, CHECKED);
 }
 
 #[test]
-fn keys_are_those_of_the_examples() {
+fn objects_have_the_keys_of_the_examples() {
     let Some(folder) = std::env::var_os("STRIPE_OBJECTS") else {
         println!("did not run: STRIPE_OBJECTS doesn't name the folder of Stripe's example objects");
         return;
@@ -312,7 +313,7 @@ fn keys_are_those_of_the_examples() {
             .chain([account::own(&state.settings)])
             .map(|o| {
                 let mut all = state.freeze(&o).value();
-                // Lines of a session are shown by an endpoint of their own.
+                // Lines of a session have a separate endpoint.
                 all["lines_of_session"] = o.get("_lines").clone();
                 shapes::render(&all, &version)
             })
@@ -324,7 +325,7 @@ fn keys_are_those_of_the_examples() {
             }
             let mut found = Vec::new();
             shown.iter().for_each(|v| collect(v, kind, &mut found));
-            // Before acacia the examples show no plan beside a price, so neither do we.
+            // Before acacia, the examples have no plan in a price, so neither do we.
             assert!(
                 !found.is_empty() || (*kind == "plan" && version.is_before("2024-09-30")),
                 "no {kind} to compare in {file}"
@@ -343,9 +344,9 @@ fn keys_are_those_of_the_examples() {
     println!("{} kinds in {} versions have the keys of the examples", KINDS.len(), FILES.len());
 }
 
-/// The table says of each kind that is here which of the files is the first with it.
+/// The table of resources names the first file with each kind.
 #[test]
-fn objects_are_said_to_be_there_since_the_first_file_that_has_them() {
+fn resources_exist_since_the_first_file_with_them() {
     let Some(folder) = std::env::var_os("STRIPE_OBJECTS") else {
         println!("did not run: STRIPE_OBJECTS doesn't name the folder of Stripe's example objects");
         return;

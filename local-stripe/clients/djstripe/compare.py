@@ -1,4 +1,4 @@
-"""`compare.py URL`: what dj-stripe has in its tables is what the API has, object by object and member by member."""
+"""`compare.py URL`: compares dj-stripe's tables with the API, object by object and member by member."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ def get(path):
 
 
 def listed(path, **form):
-    """Everything of a list, page by page."""
+    """Returns all objects of a list, page by page."""
     found, more = [], True
     while more:
         after = {"starting_after": found[-1]["id"]} if found else {}
@@ -38,7 +38,7 @@ def below(path, parents):
 
 def expected():
     customers, invoices = listed("/v1/customers"), listed("/v1/invoices")
-    # The list leaves out what was cancelled unless asked, and dj-stripe doesn't ask.
+    # By default, the list omits cancelled subscriptions, and dj-stripe uses the default.
     subscriptions = listed("/v1/subscriptions")
     return {
         "Account": [get("/v1/account")],

@@ -1,4 +1,4 @@
-"""A minimal project around dj-stripe, as its documentation sets one up."""
+"""A minimal Django project with dj-stripe, as in its documentation."""
 
 import os
 
@@ -14,8 +14,8 @@ DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": os.environ["DJSTRIPE_DATABASE"],
-        # The server writes an event in each of its threads while the test reads: readers wait for nobody then, and
-        # writers for each other as long as it takes on a busy machine.
+        # The server's threads write events while the test reads: with this, readers never wait, and writers wait
+        # for each other as long as a busy machine needs.
         "OPTIONS": {"init_command": "PRAGMA journal_mode=WAL", "timeout": 60, "transaction_mode": "IMMEDIATE"},
     }
 }
@@ -23,5 +23,5 @@ DATABASES = {
 STRIPE_LIVE_MODE = False
 STRIPE_TEST_SECRET_KEY = "sk_test_" + "d" * 32
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
-# dj-stripe's own setting for another server than Stripe's.
+# dj-stripe's setting for a server other than Stripe's.
 STRIPE_API_HOST = os.environ.get("STRIPE_API_HOST", "http://127.0.0.1:9")

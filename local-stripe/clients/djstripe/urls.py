@@ -1,4 +1,4 @@
-"""The one include that dj-stripe asks for."""
+"""The include that dj-stripe requires."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""`webhooks.py COUNT`: so many events came through the view, each processed without an exception, each once."""
+"""`webhooks.py COUNT`: checks that the view processed COUNT events, each once and without an exception."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ def main():
     unprocessed = WebhookEventTrigger.objects.filter(processed=False).count()
     counts = {"triggers": WebhookEventTrigger.objects.count(), "events": Event.objects.count()}
     if failed or unprocessed or set(counts.values()) != {wanted}:
-        raise SystemExit(f"{wanted} wanted, {counts}, {unprocessed} not processed, exceptions: {failed}")
+        raise SystemExit(f"expected {wanted}, got {counts}, {unprocessed} not processed, exceptions: {failed}")
     print(f"dj-stripe: {wanted} webhooks processed")
 
 

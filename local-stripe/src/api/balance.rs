@@ -1,4 +1,4 @@
-//! The account's balance, payouts and top-ups.
+//! The endpoints of the account's balance, payouts and top-ups.
 
 use serde_json::{Value, json};
 
@@ -6,29 +6,29 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model;
-use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::payments::balance;
 use crate::state::State;
 
 /// At least one minor unit.
-const POSITIVE: Kind = Kind::Int(1, 999_999_999_999);
+const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);
 const PAYOUT: &[Field] = &[
     req("amount", POSITIVE),
-    req("currency", Kind::Currency),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("method", Kind::OneOf(&["instant", "standard"])),
-    opt("statement_descriptor", Kind::Text),
+    req("currency", ParamKind::Currency),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("method", ParamKind::OneOf(&["instant", "standard"])),
+    opt("statement_descriptor", ParamKind::Text),
     inert("destination"),
     inert("source_type"),
 ];
 const TOPUP: &[Field] = &[
     req("amount", POSITIVE),
-    req("currency", Kind::Currency),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("statement_descriptor", Kind::Text),
-    opt("transfer_group", Kind::Text),
+    req("currency", ParamKind::Currency),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("statement_descriptor", ParamKind::Text),
+    opt("transfer_group", ParamKind::Text),
     inert("source"),
 ];
 
@@ -43,9 +43,9 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("source", Kind::Text),
-            opt("type", Kind::Text),
-            opt("currency", Kind::Currency),
+            opt("source", ParamKind::Text),
+            opt("type", ParamKind::Text),
+            opt("currency", ParamKind::Currency),
         ],
         |st, _, args| {
             listing::list(st, "balance_transaction", "/v1/balance_transactions", args, &["source", "type", "currency"])
@@ -58,11 +58,11 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/payouts",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", Kind::Text), inert("arrival_date"), inert("destination")],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", ParamKind::Text), inert("arrival_date"), inert("destination")],
         |st, _, args| listing::list(st, "payout", "/v1/payouts", args, &["status"]),
     ),
     route("GET", "/v1/payouts/{}", &[], |st, ids, _| Ok(st.load("payout", ids[0], "id")?.value())),
-    route("POST", "/v1/payouts/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
+    route("POST", "/v1/payouts/{}", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
         let payout = st.load("payout", ids[0], "id")?;
         let metadata = merge_metadata(payout.get("metadata"), args)?;
         Ok(st.change_and_emit(ids[0], "payout.updated", |p| p.set("metadata", metadata)).value())
@@ -72,14 +72,14 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/topups",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", Kind::Text), inert("amount")],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", ParamKind::Text), inert("amount")],
         |st, _, args| listing::list(st, "topup", "/v1/topups", args, &["status"]),
     ),
     route("GET", "/v1/topups/{}", &[], |st, ids, _| Ok(st.load("topup", ids[0], "id")?.value())),
     route(
         "POST",
         "/v1/topups/{}",
-        &[opt("description", Kind::Text), opt("metadata", Kind::Metadata)],
+        &[opt("description", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
         |st, ids, args| {
             let topup = st.load("topup", ids[0], "id")?;
             let metadata = merge_metadata(topup.get("metadata"), args)?;

@@ -1,4 +1,4 @@
-//! Subscriptions and their items.
+//! The endpoints of subscriptions and subscription items.
 
 use serde_json::{Value, json};
 
@@ -9,24 +9,24 @@ use crate::billing::{change, create, due, end};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, QUANTITY, inert, off, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, inert, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// What happens at the end of a trial without a payment method.
-pub const TRIAL_SETTINGS: Kind = Kind::Map(&[req(
+/// `trial_settings`: what happens if a trial ends without a payment method.
+pub const TRIAL_SETTINGS: ParamKind = ParamKind::Map(&[req(
     "end_behavior",
-    Kind::Map(&[req("missing_payment_method", Kind::OneOf(&["cancel", "create_invoice", "pause"]))]),
+    ParamKind::Map(&[req("missing_payment_method", ParamKind::OneOf(&["cancel", "create_invoice", "pause"]))]),
 )]);
-const PAYMENT_BEHAVIOR: Kind =
-    Kind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
-/// What a change costs or gives back.
-pub const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
-const DETAILS: Kind = Kind::Map(&[
-    opt("comment", Kind::Text),
+const PAYMENT_BEHAVIOR: ParamKind =
+    ParamKind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
+/// `proration_behavior`.
+pub const PRORATION_BEHAVIOR: ParamKind = ParamKind::OneOf(&["always_invoice", "create_prorations", "none"]);
+const DETAILS: ParamKind = ParamKind::Map(&[
+    opt("comment", ParamKind::Text),
     opt(
         "feedback",
-        Kind::OneOf(&[
+        ParamKind::OneOf(&[
             "customer_service",
             "low_quality",
             "missing_features",
@@ -38,29 +38,29 @@ const DETAILS: Kind = Kind::Map(&[
         ]),
     ),
 ]);
-const PAYMENT_SETTINGS: Kind = Kind::Map(&[
-    opt("save_default_payment_method", Kind::OneOf(&["off", "on_subscription"])),
+const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
+    opt("save_default_payment_method", ParamKind::OneOf(&["off", "on_subscription"])),
     inert("payment_method_options"),
     inert("payment_method_types"),
 ]);
-const NEW_ITEM: Kind = Kind::Map(&[
-    opt("metadata", Kind::Metadata),
-    opt("plan", Kind::Text),
-    opt("price", Kind::Text),
+const NEW_ITEM: ParamKind = ParamKind::Map(&[
+    opt("metadata", ParamKind::Metadata),
+    opt("plan", ParamKind::Text),
+    opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
     off("discounts"),
     off("tax_rates"),
 ]);
-/// An item of a change.
-pub const CHANGED_ITEM: Kind = Kind::Map(&[
+/// An entry of `items` in an update.
+pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     inert("clear_usage"),
-    opt("deleted", Kind::Bool),
-    opt("id", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("plan", Kind::Text),
-    opt("price", Kind::Text),
+    opt("deleted", ParamKind::Bool),
+    opt("id", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("plan", ParamKind::Text),
+    opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
@@ -71,18 +71,18 @@ pub const CHANGED_ITEM: Kind = Kind::Map(&[
 macro_rules! subscription_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            opt("cancel_at", Kind::TimeOr(&["max_period_end", "min_period_end"])),
-            opt("cancel_at_period_end", Kind::Bool),
-            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
-            opt("days_until_due", Kind::Int(0, 730)),
-            opt("default_payment_method", Kind::Text),
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("off_session", Kind::Bool),
+            opt("cancel_at", ParamKind::TimeOr(&["max_period_end", "min_period_end"])),
+            opt("cancel_at_period_end", ParamKind::Bool),
+            opt("collection_method", ParamKind::OneOf(&["charge_automatically", "send_invoice"])),
+            opt("days_until_due", ParamKind::Int(0, 730)),
+            opt("default_payment_method", ParamKind::Text),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("off_session", ParamKind::Bool),
             opt("payment_behavior", PAYMENT_BEHAVIOR),
             opt("payment_settings", PAYMENT_SETTINGS),
             opt("proration_behavior", PRORATION_BEHAVIOR),
-            opt("trial_end", Kind::TimeOr(&["now"])),
+            opt("trial_end", ParamKind::TimeOr(&["now"])),
             opt("trial_settings", TRIAL_SETTINGS),
             off("automatic_tax"),
             off("billing_thresholds"),
@@ -96,33 +96,33 @@ macro_rules! subscription_fields {
 }
 
 const CREATE: &[Field] = subscription_fields![
-    req("customer", Kind::Text),
-    opt("add_invoice_items", Kind::List(&NEW_ITEM)),
-    opt("billing_cycle_anchor", Kind::Time),
-    opt("currency", Kind::Currency),
-    opt("items", Kind::List(&NEW_ITEM)),
-    opt("trial_from_plan", Kind::Bool),
-    opt("trial_period_days", Kind::Int(0, 730)),
+    req("customer", ParamKind::Text),
+    opt("add_invoice_items", ParamKind::List(&NEW_ITEM)),
+    opt("billing_cycle_anchor", ParamKind::Time),
+    opt("currency", ParamKind::Currency),
+    opt("items", ParamKind::List(&NEW_ITEM)),
+    opt("trial_from_plan", ParamKind::Bool),
+    opt("trial_period_days", ParamKind::Int(0, 730)),
     off("backdate_start_date"),
     off("billing_cycle_anchor_config"),
     inert("billing_mode"),
 ];
 const UPDATE: &[Field] = subscription_fields![
-    opt("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
+    opt("billing_cycle_anchor", ParamKind::OneOf(&["now", "unchanged"])),
     opt("cancellation_details", DETAILS),
-    opt("items", Kind::List(&CHANGED_ITEM)),
+    opt("items", ParamKind::List(&CHANGED_ITEM)),
     opt(
         "pause_collection",
-        Kind::Map(&[
-            req("behavior", Kind::OneOf(&["keep_as_draft", "mark_uncollectible", "void"])),
-            opt("resumes_at", Kind::Time),
+        ParamKind::Map(&[
+            req("behavior", ParamKind::OneOf(&["keep_as_draft", "mark_uncollectible", "void"])),
+            opt("resumes_at", ParamKind::Time),
         ])
     ),
-    opt("proration_date", Kind::Time),
+    opt("proration_date", ParamKind::Time),
     off("add_invoice_items"),
     off("trial_from_plan"),
 ];
-const STATUS: Kind = Kind::OneOf(&[
+const STATUS: ParamKind = ParamKind::OneOf(&[
     "active",
     "all",
     "canceled",
@@ -135,7 +135,7 @@ const STATUS: Kind = Kind::OneOf(&[
     "unpaid",
 ]);
 const CANCEL: &[Field] =
-    &[opt("cancellation_details", DETAILS), opt("invoice_now", Kind::Bool), opt("prorate", Kind::Bool)];
+    &[opt("cancellation_details", DETAILS), opt("invoice_now", ParamKind::Bool), opt("prorate", ParamKind::Bool)];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
@@ -150,11 +150,11 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("customer", Kind::Text),
-            opt("price", Kind::Text),
+            opt("customer", ParamKind::Text),
+            opt("price", ParamKind::Text),
             opt("status", STATUS),
-            opt("test_clock", Kind::Text),
-            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+            opt("test_clock", ParamKind::Text),
+            opt("collection_method", ParamKind::OneOf(&["charge_automatically", "send_invoice"])),
             opt("current_period_end", TIMES),
             opt("current_period_start", TIMES),
         ],
@@ -178,29 +178,34 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/subscriptions/{}/resume",
         &[
-            opt("billing_cycle_anchor", Kind::OneOf(&["now"])),
+            opt("billing_cycle_anchor", ParamKind::OneOf(&["now"])),
             opt("proration_behavior", PRORATION_BEHAVIOR),
             off("proration_date"),
         ],
         |st, ids, _| end::resume(st, ids[0]),
     ),
-    route("GET", "/v1/subscription_items", &[LIMIT, AFTER, BEFORE, req("subscription", Kind::Text)], |st, _, args| {
-        let subscription = args.text("subscription").unwrap_or_default();
-        let sub = st.load("subscription", subscription, "subscription")?;
-        let items = sub.list_at("items").iter().cloned().map(Object::of);
-        listing::page_of(args, "/v1/subscription_items", items, |i| i.id(), Object::value)
-    }),
+    route(
+        "GET",
+        "/v1/subscription_items",
+        &[LIMIT, AFTER, BEFORE, req("subscription", ParamKind::Text)],
+        |st, _, args| {
+            let subscription = args.text("subscription").unwrap_or_default();
+            let sub = st.load("subscription", subscription, "subscription")?;
+            let items = sub.list_at("items").iter().cloned().map(Object::of);
+            listing::page_of(args, "/v1/subscription_items", items, |i| i.id(), Object::value)
+        },
+    ),
     route(
         "POST",
         "/v1/subscription_items",
         &[
-            req("subscription", Kind::Text),
-            opt("metadata", Kind::Metadata),
+            req("subscription", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
             opt("payment_behavior", PAYMENT_BEHAVIOR),
-            opt("price", Kind::Text),
+            opt("price", ParamKind::Text),
             opt("price_data", PRICE_DATA),
             opt("proration_behavior", PRORATION_BEHAVIOR),
-            opt("proration_date", Kind::Time),
+            opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
         ],
         |st, _, args| {
@@ -218,13 +223,13 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/subscription_items/{}",
         &[
-            opt("metadata", Kind::Metadata),
-            opt("off_session", Kind::Bool),
+            opt("metadata", ParamKind::Metadata),
+            opt("off_session", ParamKind::Bool),
             opt("payment_behavior", PAYMENT_BEHAVIOR),
-            opt("price", Kind::Text),
+            opt("price", ParamKind::Text),
             opt("price_data", PRICE_DATA),
             opt("proration_behavior", PRORATION_BEHAVIOR),
-            opt("proration_date", Kind::Time),
+            opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
         ],
         |st, ids, args| {
@@ -236,7 +241,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "DELETE",
         "/v1/subscription_items/{}",
-        &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", Kind::Time), inert("clear_usage")],
+        &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", ParamKind::Time), inert("clear_usage")],
         |st, ids, args| {
             let (subscription, _) = item(st, ids[0])?;
             change::update(st, &subscription, &as_update(args, Some((ids[0], true))))?;
@@ -250,7 +255,7 @@ fn item_ids(sub: &Object) -> Vec<Value> {
     sub.list_at("items").iter().map(|i| i["id"].clone()).collect()
 }
 
-/// The subscription an item is of, and the item.
+/// Returns the id of an item's subscription, and the item.
 fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     let missing = || ApiError::no_such("subscription_item", id, "id");
     let pointer = st.find(id).filter(|o| o.kind() == "_subscription_item").ok_or_else(missing)?;
@@ -260,7 +265,7 @@ fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     Ok((subscription, found))
 }
 
-/// An item's request as the subscription's.
+/// Converts the parameters of a subscription item's endpoint to those of a subscription update.
 fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
     let mut entry = Args::default();
     for member in ["metadata", "price", "price_data", "quantity"] {

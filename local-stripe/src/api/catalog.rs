@@ -1,4 +1,4 @@
-//! Products and prices.
+//! The endpoints of products and prices.
 
 use serde_json::{Value, json};
 
@@ -10,62 +10,62 @@ use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
 use crate::object::{Object, key};
-use crate::params::{AMOUNT, Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::plans;
 use crate::state::State;
 
-const INTERVAL: Kind = Kind::OneOf(&["day", "week", "month", "year"]);
-/// How a recurring price recurs.
-pub const RECURRING: Kind = Kind::Map(&[
+const INTERVAL: ParamKind = ParamKind::OneOf(&["day", "week", "month", "year"]);
+/// `recurring` of a price.
+pub const RECURRING: ParamKind = ParamKind::Map(&[
     req("interval", INTERVAL),
-    opt("interval_count", Kind::Int(1, 1_095)),
-    opt("trial_period_days", Kind::Int(0, 730)),
-    opt("meter", Kind::Text),
-    opt("usage_type", Kind::OneOf(&["licensed", "metered"])),
+    opt("interval_count", ParamKind::Int(1, 1_095)),
+    opt("trial_period_days", ParamKind::Int(0, 730)),
+    opt("meter", ParamKind::Text),
+    opt("usage_type", ParamKind::OneOf(&["licensed", "metered"])),
 ]);
-/// A product made on the way.
-pub const PRODUCT_DATA: Kind = Kind::Map(PRODUCT_FIELDS);
-/// What a product made on the way is made of.
+/// `product_data`: a new product in another object's request.
+pub const PRODUCT_DATA: ParamKind = ParamKind::Map(PRODUCT_FIELDS);
+/// The members of `product_data`.
 pub const PRODUCT_FIELDS: &[Field] = &[
-    req("name", Kind::Text),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
+    req("name", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
     inert("images"),
     inert("statement_descriptor"),
     inert("tax_code"),
     inert("unit_label"),
 ];
-/// A price made on the way.
-pub const PRICE_DATA: Kind = Kind::Map(&[
-    req("currency", Kind::Currency),
-    opt("product", Kind::Text),
+/// `price_data`: a new price in another object's request.
+pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
+    req("currency", ParamKind::Currency),
+    opt("product", ParamKind::Text),
     opt("product_data", PRODUCT_DATA),
     opt("recurring", RECURRING),
     opt("unit_amount", AMOUNT),
-    opt("unit_amount_decimal", Kind::Decimal),
+    opt("unit_amount_decimal", ParamKind::Decimal),
     inert("tax_behavior"),
 ]);
-const DEFAULT_PRICE_DATA: Kind = Kind::Map(&[
-    req("currency", Kind::Currency),
+const DEFAULT_PRICE_DATA: ParamKind = ParamKind::Map(&[
+    req("currency", ParamKind::Currency),
     opt("recurring", RECURRING),
     opt("unit_amount", AMOUNT),
-    opt("unit_amount_decimal", Kind::Decimal),
+    opt("unit_amount_decimal", ParamKind::Decimal),
     inert("tax_behavior"),
 ]);
 
 macro_rules! product_fields {
     ($($more:expr),*) => {
         &[
-            opt("active", Kind::Bool),
-            opt("description", Kind::Text),
-            opt("images", Kind::List(&Kind::Text)),
-            opt("marketing_features", Kind::List(&Kind::Map(&[req("name", Kind::Text)]))),
-            opt("metadata", Kind::Metadata),
-            opt("shippable", Kind::Bool),
-            opt("statement_descriptor", Kind::Text),
-            opt("tax_code", Kind::Text),
-            opt("unit_label", Kind::Text),
-            opt("url", Kind::Text),
+            opt("active", ParamKind::Bool),
+            opt("description", ParamKind::Text),
+            opt("images", ParamKind::List(&ParamKind::Text)),
+            opt("marketing_features", ParamKind::List(&ParamKind::Map(&[req("name", ParamKind::Text)]))),
+            opt("metadata", ParamKind::Metadata),
+            opt("shippable", ParamKind::Bool),
+            opt("statement_descriptor", ParamKind::Text),
+            opt("tax_code", ParamKind::Text),
+            opt("unit_label", ParamKind::Text),
+            opt("url", ParamKind::Text),
             inert("package_dimensions"),
             $($more),*
         ]
@@ -73,34 +73,34 @@ macro_rules! product_fields {
 }
 
 const CREATE_PRODUCT: &[Field] = product_fields![
-    req("name", Kind::Text),
-    opt("id", Kind::Text),
-    opt("type", Kind::OneOf(&["good", "service"])),
+    req("name", ParamKind::Text),
+    opt("id", ParamKind::Text),
+    opt("type", ParamKind::OneOf(&["good", "service"])),
     opt("default_price_data", DEFAULT_PRICE_DATA)
 ];
-const UPDATE_PRODUCT: &[Field] = product_fields![opt("name", Kind::Text), opt("default_price", Kind::Text)];
+const UPDATE_PRODUCT: &[Field] = product_fields![opt("name", ParamKind::Text), opt("default_price", ParamKind::Text)];
 const CREATE_PRICE: &[Field] = &[
-    req("currency", Kind::Currency),
-    opt("active", Kind::Bool),
-    opt("billing_scheme", Kind::OneOf(&["per_unit"])),
-    opt("lookup_key", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("nickname", Kind::Text),
-    opt("product", Kind::Text),
+    req("currency", ParamKind::Currency),
+    opt("active", ParamKind::Bool),
+    opt("billing_scheme", ParamKind::OneOf(&["per_unit"])),
+    opt("lookup_key", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("nickname", ParamKind::Text),
+    opt("product", ParamKind::Text),
     opt("product_data", PRODUCT_DATA),
     opt("recurring", RECURRING),
-    opt("tax_behavior", Kind::OneOf(&["exclusive", "inclusive", "unspecified"])),
-    opt("transfer_lookup_key", Kind::Bool),
+    opt("tax_behavior", ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"])),
+    opt("transfer_lookup_key", ParamKind::Bool),
     opt("unit_amount", AMOUNT),
-    opt("unit_amount_decimal", Kind::Decimal),
+    opt("unit_amount_decimal", ParamKind::Decimal),
 ];
 const UPDATE_PRICE: &[Field] = &[
-    opt("active", Kind::Bool),
-    opt("lookup_key", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("nickname", Kind::Text),
-    opt("tax_behavior", Kind::OneOf(&["exclusive", "inclusive", "unspecified"])),
-    opt("transfer_lookup_key", Kind::Bool),
+    opt("active", ParamKind::Bool),
+    opt("lookup_key", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("nickname", ParamKind::Text),
+    opt("tax_behavior", ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"])),
+    opt("transfer_lookup_key", ParamKind::Bool),
 ];
 
 /// The endpoints.
@@ -114,10 +114,10 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("active", Kind::Bool),
-            opt("ids", Kind::List(&Kind::Text)),
-            opt("shippable", Kind::Bool),
-            opt("url", Kind::Text),
+            opt("active", ParamKind::Bool),
+            opt("ids", ParamKind::List(&ParamKind::Text)),
+            opt("shippable", ParamKind::Bool),
+            opt("url", ParamKind::Text),
         ],
         |st, _, args| {
             let ids = args.list("ids");
@@ -142,14 +142,17 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("active", Kind::Bool),
-            opt("currency", Kind::Currency),
-            opt("lookup_keys", Kind::List(&Kind::Text)),
-            opt("product", Kind::Text),
-            opt("type", Kind::OneOf(&["one_time", "recurring"])),
+            opt("active", ParamKind::Bool),
+            opt("currency", ParamKind::Currency),
+            opt("lookup_keys", ParamKind::List(&ParamKind::Text)),
+            opt("product", ParamKind::Text),
+            opt("type", ParamKind::OneOf(&["one_time", "recurring"])),
             opt(
                 "recurring",
-                Kind::Map(&[opt("interval", INTERVAL), opt("usage_type", Kind::OneOf(&["licensed", "metered"]))]),
+                ParamKind::Map(&[
+                    opt("interval", INTERVAL),
+                    opt("usage_type", ParamKind::OneOf(&["licensed", "metered"])),
+                ]),
             ),
         ],
         |st, _, args| {
@@ -170,10 +173,13 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/prices/{}", UPDATE_PRICE, update_price),
 ];
 
-/// Characters of an id that a caller chooses.
+/// The maximum length of an id chosen by the caller.
 const OWN_ID_CHARS_MAX: usize = 64;
 
-/// Refuses an id that a caller chose badly.
+/// Checks an id chosen by the caller.
+///
+/// # Errors
+/// The id is too long or has characters other than ASCII letters, digits, `_` and `-`.
 pub fn check_own_id(own: &str) -> Result<(), ApiError> {
     if own.len() <= OWN_ID_CHARS_MAX && own.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
         return Ok(());
@@ -258,7 +264,8 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
     make_price(st, id, args).map(|p| p.value())
 }
 
-/// Makes a price of an id that somebody's catalog names already, which Stripe never does.
+/// Creates a price with an id chosen by the caller, for catalogs that already name their prices. Stripe has no such
+/// call.
 fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     check_own_id(id)?;
     if st.find(id).is_some() {
@@ -267,7 +274,10 @@ fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError>
     make_price(st, id.to_owned(), args).map(|price| price.value())
 }
 
-/// Makes a price of that id, and its product if that is given by its members.
+/// Creates a price with this id, and its product if `product_data` is given.
+///
+/// # Errors
+/// The product is missing or unknown, the lookup key is taken, or another parameter is invalid.
 pub fn make_price(st: &mut State, id: String, args: &Args) -> Result<Object, ApiError> {
     if args.given("product").is_none() && args.given("product_data").is_none() {
         return Err(ApiError::missing("product"));
@@ -300,7 +310,7 @@ pub fn make_price(st: &mut State, id: String, args: &Args) -> Result<Object, Api
     price.set("lookup_key", lookup);
     apply_price(&mut price, args)?;
     let price = st.put(price);
-    plans::tell(st, "created", &price);
+    plans::emit_event(st, "created", &price);
     Ok(Object::clone(&price))
 }
 

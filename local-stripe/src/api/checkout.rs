@@ -1,4 +1,4 @@
-//! Checkout sessions and payment pages.
+//! The endpoints of checkout sessions and payment pages.
 
 use serde_json::{Value, json};
 
@@ -6,77 +6,81 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::checkout::{self, Buyer, Confirmed, keep};
+use crate::checkout::{self, Buyer, Confirmation, keep};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, Kind, QUANTITY, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
 
-const LINE: Kind = Kind::Map(&[
-    opt("price", Kind::Text),
+const LINE: ParamKind = ParamKind::Map(&[
+    opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("adjustable_quantity"),
     inert("metadata"),
     off("tax_rates"),
 ]);
-/// What the subscription of a session is made with.
-pub const SUBSCRIPTION_DATA: Kind = Kind::Map(&[
-    opt("billing_cycle_anchor", Kind::Time),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("trial_end", Kind::Time),
-    opt("trial_period_days", Kind::Int(0, 730)),
+/// `subscription_data` of a session.
+pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
+    opt("billing_cycle_anchor", ParamKind::Time),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("trial_end", ParamKind::Time),
+    opt("trial_period_days", ParamKind::Int(0, 730)),
     opt("trial_settings", super::billing::TRIAL_SETTINGS),
     inert("billing_mode"),
     off("default_tax_rates"),
     inert("invoice_settings"),
-    opt("proration_behavior", Kind::OneOf(&["create_prorations", "none"])),
+    opt("proration_behavior", ParamKind::OneOf(&["create_prorations", "none"])),
 ]);
-/// What the payment intent of a session is made with.
-pub const PAYMENT_INTENT_DATA: Kind = Kind::Map(&[
-    opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("setup_future_usage", Kind::OneOf(&["off_session", "on_session"])),
+/// `payment_intent_data` of a session.
+pub const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
+    opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("setup_future_usage", ParamKind::OneOf(&["off_session", "on_session"])),
     inert("receipt_email"),
     inert("shipping"),
-    opt("statement_descriptor", Kind::Text),
-    opt("statement_descriptor_suffix", Kind::Text),
+    opt("statement_descriptor", ParamKind::Text),
+    opt("statement_descriptor_suffix", ParamKind::Text),
 ]);
 
-const SESSION_DISCOUNTS: Kind = Kind::List(&Kind::Map(&[opt("coupon", Kind::Text), opt("promotion_code", Kind::Text)]));
+const SESSION_DISCOUNTS: ParamKind =
+    ParamKind::List(&ParamKind::Map(&[opt("coupon", ParamKind::Text), opt("promotion_code", ParamKind::Text)]));
 
 const CREATE: &[Field] = &[
-    opt("mode", Kind::OneOf(&["payment", "setup", "subscription"])),
-    opt("line_items", Kind::List(&LINE)),
-    opt("allow_promotion_codes", Kind::Bool),
-    opt("billing_address_collection", Kind::OneOf(&["auto", "required"])),
-    opt("cancel_url", Kind::Url),
-    opt("client_reference_id", Kind::Text),
-    opt("customer", Kind::Text),
-    opt("customer_creation", Kind::OneOf(&["always", "if_required"])),
-    opt("customer_email", Kind::Email),
-    opt("expires_at", Kind::Time),
-    opt("locale", Kind::Text),
-    opt("metadata", Kind::Metadata),
+    opt("mode", ParamKind::OneOf(&["payment", "setup", "subscription"])),
+    opt("line_items", ParamKind::List(&LINE)),
+    opt("allow_promotion_codes", ParamKind::Bool),
+    opt("billing_address_collection", ParamKind::OneOf(&["auto", "required"])),
+    opt("cancel_url", ParamKind::Url),
+    opt("client_reference_id", ParamKind::Text),
+    opt("customer", ParamKind::Text),
+    opt("customer_creation", ParamKind::OneOf(&["always", "if_required"])),
+    opt("customer_email", ParamKind::Email),
+    opt("expires_at", ParamKind::Time),
+    opt("locale", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
     opt("payment_intent_data", PAYMENT_INTENT_DATA),
-    opt("payment_method_data", Kind::Map(&[opt("allow_redisplay", keep::REDISPLAY)])),
-    opt("payment_method_collection", Kind::OneOf(&["always", "if_required"])),
-    opt("payment_method_types", Kind::List(&METHOD_TYPE)),
-    opt("setup_intent_data", Kind::Map(&[opt("description", Kind::Text), opt("metadata", Kind::Metadata)])),
-    opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
+    opt("payment_method_data", ParamKind::Map(&[opt("allow_redisplay", keep::REDISPLAY)])),
+    opt("payment_method_collection", ParamKind::OneOf(&["always", "if_required"])),
+    opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
+    opt(
+        "setup_intent_data",
+        ParamKind::Map(&[opt("description", ParamKind::Text), opt("metadata", ParamKind::Metadata)]),
+    ),
+    opt("submit_type", ParamKind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
     opt("subscription_data", SUBSCRIPTION_DATA),
-    opt("success_url", Kind::Url),
-    opt("return_url", Kind::Url),
-    opt("ui_mode", Kind::OneOf(&["embedded", "embedded_page", "hosted", "hosted_page"])),
+    opt("success_url", ParamKind::Url),
+    opt("return_url", ParamKind::Url),
+    opt("ui_mode", ParamKind::OneOf(&["embedded", "embedded_page", "hosted", "hosted_page"])),
     off("adaptive_pricing"),
     inert("after_expiration"),
     off("automatic_tax"),
     inert("consent_collection"),
-    opt("currency", Kind::Currency),
+    opt("currency", ParamKind::Currency),
     inert("custom_fields"),
     inert("custom_text"),
     inert("customer_update"),
@@ -91,7 +95,7 @@ const CREATE: &[Field] = &[
 ];
 
 const CONFIRM: &[Field] = &[
-    opt("payment_method", Kind::Text),
+    opt("payment_method", ParamKind::Text),
     opt("expected_amount", AMOUNT),
     opt("billing_details", BILLING_DETAILS),
     inert("eid"),
@@ -111,11 +115,11 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("customer", Kind::Text),
-            opt("payment_intent", Kind::Text),
-            opt("subscription", Kind::Text),
-            opt("status", Kind::OneOf(&["open", "complete", "expired"])),
-            opt("customer_details", Kind::Map(&[req("email", Kind::Text)])),
+            opt("customer", ParamKind::Text),
+            opt("payment_intent", ParamKind::Text),
+            opt("subscription", ParamKind::Text),
+            opt("status", ParamKind::OneOf(&["open", "complete", "expired"])),
+            opt("customer_details", ParamKind::Map(&[req("email", ParamKind::Text)])),
         ],
         |st, _, args| {
             let same = |s: &Object, member: &str| args.given(member).is_none_or(|v| s.get(member) == v);
@@ -130,7 +134,7 @@ pub const ROUTES: &[Route] = &[
         },
     ),
     route("GET", "/v1/checkout/sessions/{}", &[], |st, ids, _| Ok(st.load("checkout.session", ids[0], "id")?.value())),
-    route("POST", "/v1/checkout/sessions/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
+    route("POST", "/v1/checkout/sessions/{}", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;
         let metadata = merge_metadata(session.get("metadata"), args)?;
         Ok(st.change(ids[0], |s| s.set("metadata", metadata)).value())
@@ -159,7 +163,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
 ];
 
-/// The payment page of a session: what the hosted page works with.
+/// Returns the payment page object of a session, which the hosted page reads.
 fn page(st: &State, session: &Object) -> Value {
     let intent = session.text("_intent");
     let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());
@@ -201,7 +205,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let confirmed =
         checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
     let mut shown = page(st, &st.copy(session.id()));
-    if let Confirmed::NeedsAction(url) = confirmed {
+    if let Confirmation::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");
         shown["next_action"] =
             json!({ "type": "redirect_to_url", "redirect_to_url": { "url": url, "return_url": null } });

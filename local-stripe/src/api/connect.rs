@@ -1,4 +1,4 @@
-//! The own account, connected ones, their links, and transfers to them.
+//! The endpoints of the sandbox's own account, connected accounts, account links and transfers.
 
 use serde_json::json;
 
@@ -8,29 +8,30 @@ use crate::connect;
 use crate::error::ApiError;
 use crate::model::account;
 use crate::object::Object;
-use crate::params::{Field, Kind, inert, merge_metadata, opt, req};
+use crate::params::{Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::state::State;
 
-const ASKED: Kind = Kind::Map(&[req("requested", Kind::Bool)]);
-const CAPABILITIES: Kind = Kind::Map(&[opt("card_payments", ASKED), opt("transfers", ASKED)]);
-const PROFILE: Kind = Kind::Map(&[
-    opt("mcc", Kind::Text),
-    opt("name", Kind::Text),
-    opt("product_description", Kind::Text),
-    opt("support_email", Kind::Email),
-    opt("support_phone", Kind::Text),
-    opt("support_url", Kind::Url),
-    opt("url", Kind::Url),
+const CAPABILITY_REQUEST: ParamKind = ParamKind::Map(&[req("requested", ParamKind::Bool)]);
+const CAPABILITIES: ParamKind =
+    ParamKind::Map(&[opt("card_payments", CAPABILITY_REQUEST), opt("transfers", CAPABILITY_REQUEST)]);
+const PROFILE: ParamKind = ParamKind::Map(&[
+    opt("mcc", ParamKind::Text),
+    opt("name", ParamKind::Text),
+    opt("product_description", ParamKind::Text),
+    opt("support_email", ParamKind::Email),
+    opt("support_phone", ParamKind::Text),
+    opt("support_url", ParamKind::Url),
+    opt("url", ParamKind::Url),
 ]);
 
 macro_rules! account_fields {
     ($($more:expr),* $(,)?) => {
         &[
             opt("business_profile", PROFILE),
-            opt("business_type", Kind::OneOf(&["company", "government_entity", "individual", "non_profit"])),
+            opt("business_type", ParamKind::OneOf(&["company", "government_entity", "individual", "non_profit"])),
             opt("capabilities", CAPABILITIES),
-            opt("email", Kind::Email),
-            opt("metadata", Kind::Metadata),
+            opt("email", ParamKind::Email),
+            opt("metadata", ParamKind::Metadata),
             inert("company"),
             inert("external_account"),
             inert("individual"),
@@ -42,31 +43,31 @@ macro_rules! account_fields {
 }
 
 const CREATE: &[Field] = account_fields![
-    opt("country", Kind::Text),
-    opt("default_currency", Kind::Currency),
-    opt("type", Kind::OneOf(&["custom", "express", "standard"])),
+    opt("country", ParamKind::Text),
+    opt("default_currency", ParamKind::Currency),
+    opt("type", ParamKind::OneOf(&["custom", "express", "standard"])),
     inert("controller"),
 ];
 const UPDATE: &[Field] = account_fields![];
 const LINK: &[Field] = &[
-    req("account", Kind::Text),
-    req("type", Kind::OneOf(&["account_onboarding", "account_update"])),
-    opt("refresh_url", Kind::Url),
-    opt("return_url", Kind::Url),
+    req("account", ParamKind::Text),
+    req("type", ParamKind::OneOf(&["account_onboarding", "account_update"])),
+    opt("refresh_url", ParamKind::Url),
+    opt("return_url", ParamKind::Url),
     inert("collect"),
     inert("collection_options"),
 ];
 /// At least one minor unit.
-const POSITIVE: Kind = Kind::Int(1, 999_999_999_999);
+const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);
 const TRANSFER: &[Field] = &[
     req("amount", POSITIVE),
-    req("currency", Kind::Currency),
-    req("destination", Kind::Text),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("source_transaction", Kind::Text),
-    opt("source_type", Kind::OneOf(&["card"])),
-    opt("transfer_group", Kind::Text),
+    req("currency", ParamKind::Currency),
+    req("destination", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("source_transaction", ParamKind::Text),
+    opt("source_type", ParamKind::OneOf(&["card"])),
+    opt("transfer_group", ParamKind::Text),
 ];
 
 /// The endpoints.
@@ -97,14 +98,14 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/transfers",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("destination", Kind::Text), opt("transfer_group", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("destination", ParamKind::Text), opt("transfer_group", ParamKind::Text)],
         |st, _, args| listing::list(st, "transfer", "/v1/transfers", args, &["destination", "transfer_group"]),
     ),
     route("GET", "/v1/transfers/{}", &[], |st, ids, _| Ok(st.load("transfer", ids[0], "id")?.value())),
     route(
         "POST",
         "/v1/transfers/{}",
-        &[opt("description", Kind::Text), opt("metadata", Kind::Metadata)],
+        &[opt("description", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
         |st, ids, args| {
             let transfer = st.load("transfer", ids[0], "id")?;
             let metadata = merge_metadata(transfer.get("metadata"), args)?;
@@ -120,7 +121,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/transfers/{}/reversals",
-        &[opt("amount", POSITIVE), opt("description", Kind::Text), opt("metadata", Kind::Metadata)],
+        &[opt("amount", POSITIVE), opt("description", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
         |st, ids, args| {
             let metadata = merge_metadata(&json!({}), args)?;
             connect::reverse(st, ids[0], args.int("amount"), metadata).map(|r| r.value())
@@ -140,7 +141,7 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// A connected account; Stripe doesn't say whether any other exists.
+/// Loads a connected account. The error does not reveal whether other accounts exist, as at Stripe.
 fn of_platform(st: &State, id: &str) -> Result<Object, ApiError> {
     match st.load("account", id, "id") {
         Ok(account) => Ok(Object::clone(&account)),

@@ -1,30 +1,30 @@
-//! Credit notes.
+//! The endpoints of credit notes.
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::credit_note;
 use crate::object::Object;
-use crate::params::{AMOUNT, Field, Kind, QUANTITY, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
 
-const LINE: Kind = Kind::Map(&[
-    req("type", Kind::OneOf(&["custom_line_item", "invoice_line_item"])),
+const LINE: ParamKind = ParamKind::Map(&[
+    req("type", ParamKind::OneOf(&["custom_line_item", "invoice_line_item"])),
     opt("amount", AMOUNT),
-    opt("description", Kind::Text),
-    opt("invoice_line_item", Kind::Text),
+    opt("description", ParamKind::Text),
+    opt("invoice_line_item", ParamKind::Text),
     opt("quantity", QUANTITY),
     opt("unit_amount", AMOUNT),
     off("tax_amounts"),
     off("tax_rates"),
 ]);
 const CREATE: &[Field] = &[
-    req("invoice", Kind::Text),
+    req("invoice", ParamKind::Text),
     opt("amount", AMOUNT),
     opt("credit_amount", AMOUNT),
-    opt("lines", Kind::List(&LINE)),
-    opt("memo", Kind::Text),
-    opt("metadata", Kind::Metadata),
+    opt("lines", ParamKind::List(&LINE)),
+    opt("memo", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
     opt("out_of_band_amount", AMOUNT),
-    opt("reason", Kind::OneOf(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
+    opt("reason", ParamKind::OneOf(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
     opt("refund_amount", AMOUNT),
     inert("effective_at"),
     inert("email_type"),
@@ -36,14 +36,14 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/credit_notes",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("invoice", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("invoice", ParamKind::Text)],
         |st, _, args| listing::list(st, "credit_note", "/v1/credit_notes", args, &["invoice"]),
     ),
     route("GET", "/v1/credit_notes/{}", &[], |st, ids, _| Ok(st.load("credit_note", ids[0], "id")?.value())),
     route(
         "POST",
         "/v1/credit_notes/{}",
-        &[opt("memo", Kind::Text), opt("metadata", Kind::Metadata)],
+        &[opt("memo", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
         |st, ids, args| {
             let note = st.load("credit_note", ids[0], "id")?;
             let metadata = merge_metadata(note.get("metadata"), args)?;

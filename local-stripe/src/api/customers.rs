@@ -1,4 +1,4 @@
-//! Customers, payment methods and the customer balance.
+//! The endpoints of customers, payment methods and the customer balance.
 
 use std::sync::Arc;
 
@@ -8,18 +8,18 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::{end, invoice};
 use crate::checkout::keep::REDISPLAY;
-use crate::discount::redeem::{self, Use};
+use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{ADDRESS, Args, Field, Kind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
+use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
 use crate::payments::{method, source};
 use crate::state::State;
 
-const INVOICE_SETTINGS: Kind = Kind::Map(&[
-    opt("default_payment_method", Kind::Text),
-    opt("footer", Kind::Text),
+const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
+    opt("default_payment_method", ParamKind::Text),
+    opt("footer", ParamKind::Text),
     inert("custom_fields"),
     inert("rendering_options"),
 ]);
@@ -29,20 +29,20 @@ macro_rules! customer_fields {
         &[
             opt("address", ADDRESS),
             opt("balance", SIGNED_AMOUNT),
-            opt("coupon", Kind::Text),
-            opt("promotion_code", Kind::Text),
-            opt("description", Kind::Text),
-            opt("email", Kind::Email),
-            opt("invoice_prefix", Kind::Text),
+            opt("coupon", ParamKind::Text),
+            opt("promotion_code", ParamKind::Text),
+            opt("description", ParamKind::Text),
+            opt("email", ParamKind::Email),
+            opt("invoice_prefix", ParamKind::Text),
             opt("invoice_settings", INVOICE_SETTINGS),
-            opt("metadata", Kind::Metadata),
-            opt("name", Kind::Text),
-            opt("next_invoice_sequence", Kind::Int(1, 1_000_000_000)),
-            opt("phone", Kind::Text),
-            opt("preferred_locales", Kind::List(&Kind::Text)),
+            opt("metadata", ParamKind::Metadata),
+            opt("name", ParamKind::Text),
+            opt("next_invoice_sequence", ParamKind::Int(1, 1_000_000_000)),
+            opt("phone", ParamKind::Text),
+            opt("preferred_locales", ParamKind::List(&ParamKind::Text)),
             opt("shipping", SHIPPING),
-            opt("source", Kind::Text),
-            opt("tax_exempt", Kind::OneOf(&["none", "exempt", "reverse"])),
+            opt("source", ParamKind::Text),
+            opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
             inert("business_name"),
             off("cash_balance"),
             inert("individual_name"),
@@ -53,35 +53,35 @@ macro_rules! customer_fields {
 }
 
 const CREATE: &[Field] =
-    customer_fields![opt("payment_method", Kind::Text), opt("test_clock", Kind::Text), inert("tax_id_data")];
-const UPDATE: &[Field] = customer_fields![opt("default_source", Kind::Text)];
+    customer_fields![opt("payment_method", ParamKind::Text), opt("test_clock", ParamKind::Text), inert("tax_id_data")];
+const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)];
 
-/// A card as given to make a payment method.
-pub const CARD: Kind = Kind::Map(&[
-    opt("cvc", Kind::Text),
-    opt("exp_month", Kind::Int(0, 99)),
-    opt("exp_year", Kind::Int(0, 9_999)),
-    opt("networks", Kind::Inert),
-    opt("number", Kind::Text),
-    opt("token", Kind::Text),
+/// `card` of a new payment method.
+pub const CARD: ParamKind = ParamKind::Map(&[
+    opt("cvc", ParamKind::Text),
+    opt("exp_month", ParamKind::Int(0, 99)),
+    opt("exp_year", ParamKind::Int(0, 9_999)),
+    opt("networks", ParamKind::Inert),
+    opt("number", ParamKind::Text),
+    opt("token", ParamKind::Text),
 ]);
-/// What can be paid with.
-pub const METHOD_TYPE: Kind = Kind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
-/// An account for SEPA direct debit.
-pub const SEPA_DEBIT: Kind = Kind::Map(&[req("iban", Kind::Text)]);
-/// An account for ACH direct debit.
-pub const US_BANK_ACCOUNT: Kind = Kind::Map(&[
-    req("account_number", Kind::Text),
-    opt("account_holder_type", Kind::OneOf(&["company", "individual"])),
-    opt("account_type", Kind::OneOf(&["checking", "savings"])),
-    opt("routing_number", Kind::Text),
+/// The supported types of payment methods.
+pub const METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
+/// `sepa_debit`: a bank account for SEPA direct debit.
+pub const SEPA_DEBIT: ParamKind = ParamKind::Map(&[req("iban", ParamKind::Text)]);
+/// `us_bank_account`: a bank account for ACH direct debit.
+pub const US_BANK_ACCOUNT: ParamKind = ParamKind::Map(&[
+    req("account_number", ParamKind::Text),
+    opt("account_holder_type", ParamKind::OneOf(&["company", "individual"])),
+    opt("account_type", ParamKind::OneOf(&["checking", "savings"])),
+    opt("routing_number", ParamKind::Text),
 ]);
-/// Who holds a card.
-pub const BILLING_DETAILS: Kind = Kind::Map(&[
+/// `billing_details` of a payment method.
+pub const BILLING_DETAILS: ParamKind = ParamKind::Map(&[
     opt("address", ADDRESS),
-    opt("email", Kind::Email),
-    opt("name", Kind::Text),
-    opt("phone", Kind::Text),
+    opt("email", ParamKind::Email),
+    opt("name", ParamKind::Text),
+    opt("phone", ParamKind::Text),
     inert("tax_id"),
 ]);
 
@@ -91,7 +91,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/customers",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("email", Kind::Text), opt("test_clock", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("email", ParamKind::Text), opt("test_clock", ParamKind::Text)],
         |st, _, args| listing::list(st, "customer", "/v1/customers", args, &["email", "test_clock"]),
     ),
     route("GET", "/v1/customers/{}", &[], |st, ids, _| retrieve(st, ids[0])),
@@ -108,7 +108,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/customers/{}/payment_methods",
-        &[LIMIT, AFTER, BEFORE, opt("type", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, opt("type", ParamKind::Text)],
         |st, ids, args| methods_of(st, ids[0], args),
     ),
     route("GET", "/v1/customers/{}/payment_methods/{}", &[], |st, ids, _| {
@@ -124,9 +124,9 @@ pub const ROUTES: &[Route] = &[
         "/v1/customers/{}/balance_transactions",
         &[
             req("amount", SIGNED_AMOUNT),
-            req("currency", Kind::Currency),
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
+            req("currency", ParamKind::Currency),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
         ],
         move_balance,
     ),
@@ -147,7 +147,7 @@ pub const ROUTES: &[Route] = &[
             opt("card", CARD),
             opt("sepa_debit", SEPA_DEBIT),
             opt("us_bank_account", US_BANK_ACCOUNT),
-            opt("metadata", Kind::Metadata),
+            opt("metadata", ParamKind::Metadata),
             opt("allow_redisplay", REDISPLAY),
             inert("payment_user_agent"),
         ],
@@ -156,7 +156,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/payment_methods",
-        &[LIMIT, AFTER, BEFORE, opt("customer", Kind::Text), opt("type", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, opt("customer", ParamKind::Text), opt("type", ParamKind::Text)],
         |st, _, args| listing::list(st, "payment_method", "/v1/payment_methods", args, &["type"]),
     ),
     route("GET", "/v1/payment_methods/{}", &[], |st, ids, _| Ok(st.load("payment_method", ids[0], "id")?.value())),
@@ -165,13 +165,13 @@ pub const ROUTES: &[Route] = &[
         "/v1/payment_methods/{}",
         &[
             opt("billing_details", BILLING_DETAILS),
-            opt("metadata", Kind::Metadata),
+            opt("metadata", ParamKind::Metadata),
             opt("card", CARD),
             opt("allow_redisplay", REDISPLAY),
         ],
         update_method,
     ),
-    route("POST", "/v1/payment_methods/{}/attach", &[req("customer", Kind::Text)], |st, ids, args| {
+    route("POST", "/v1/payment_methods/{}/attach", &[req("customer", ParamKind::Text)], |st, ids, args| {
         let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
         let found = method::resolve(st, ids[0], "id")?;
         Ok(method::attach(st, &found, &customer)?.value())
@@ -195,7 +195,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     if let Some(name) = &named {
         let found = method::resolve(st, name, "payment_method")?;
         let customer = st.copy(&id);
-        // Announced after the customer, though Stripe makes both at once.
+        // The event follows that of the customer, though Stripe creates both at once.
         attached = Some((found, customer));
     }
     let made = st.copy(&id);
@@ -303,10 +303,10 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(id).value())
 }
 
-/// The discount of a coupon or a promotion code, on all that the customer is billed.
+/// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices.
 fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
     let customer = st.copy(id);
-    let purpose = Use { customer: Some(id), amount: 0, currency: customer.text("currency") };
+    let purpose = Purpose { customer: Some(id), amount: 0, currency: customer.text("currency") };
     let redeemed = match (args.text("coupon"), args.text("promotion_code")) {
         (Some(_), Some(_)) => {
             let message = "You may only specify one of these parameters: coupon, promotion_code.";

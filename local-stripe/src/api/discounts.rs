@@ -1,4 +1,4 @@
-//! Coupons and promotion codes.
+//! The endpoints of coupons and promotion codes.
 
 use serde_json::{Value, json};
 
@@ -10,36 +10,36 @@ use crate::error::ApiError;
 use crate::model;
 use crate::money;
 use crate::object::{Object, key};
-use crate::params::{AMOUNT, Args, Field, Kind, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::state::State;
 
 const CREATE_COUPON: &[Field] = &[
-    opt("amount_off", Kind::Int(1, 99_999_999)),
-    opt("applies_to", Kind::Map(&[opt("products", Kind::List(&Kind::Text))])),
-    opt("currency", Kind::Currency),
-    opt("duration", Kind::OneOf(&["forever", "once", "repeating"])),
-    opt("duration_in_months", Kind::Int(1, 1_200)),
-    opt("id", Kind::Text),
-    opt("max_redemptions", Kind::Int(1, 1_000_000_000)),
-    opt("metadata", Kind::Metadata),
-    opt("name", Kind::Text),
-    opt("percent_off", Kind::Decimal),
-    opt("redeem_by", Kind::Time),
+    opt("amount_off", ParamKind::Int(1, 99_999_999)),
+    opt("applies_to", ParamKind::Map(&[opt("products", ParamKind::List(&ParamKind::Text))])),
+    opt("currency", ParamKind::Currency),
+    opt("duration", ParamKind::OneOf(&["forever", "once", "repeating"])),
+    opt("duration_in_months", ParamKind::Int(1, 1_200)),
+    opt("id", ParamKind::Text),
+    opt("max_redemptions", ParamKind::Int(1, 1_000_000_000)),
+    opt("metadata", ParamKind::Metadata),
+    opt("name", ParamKind::Text),
+    opt("percent_off", ParamKind::Decimal),
+    opt("redeem_by", ParamKind::Time),
 ];
-const RESTRICTIONS: Kind = Kind::Map(&[
-    opt("first_time_transaction", Kind::Bool),
+const RESTRICTIONS: ParamKind = ParamKind::Map(&[
+    opt("first_time_transaction", ParamKind::Bool),
     opt("minimum_amount", AMOUNT),
-    opt("minimum_amount_currency", Kind::Currency),
+    opt("minimum_amount_currency", ParamKind::Currency),
 ]);
 const CREATE_CODE: &[Field] = &[
-    opt("active", Kind::Bool),
-    opt("code", Kind::Text),
-    opt("coupon", Kind::Text),
-    opt("customer", Kind::Text),
-    opt("expires_at", Kind::Time),
-    opt("max_redemptions", Kind::Int(1, 1_000_000_000)),
-    opt("metadata", Kind::Metadata),
-    opt("promotion", Kind::Map(&[req("type", Kind::OneOf(&["coupon"])), opt("coupon", Kind::Text)])),
+    opt("active", ParamKind::Bool),
+    opt("code", ParamKind::Text),
+    opt("coupon", ParamKind::Text),
+    opt("customer", ParamKind::Text),
+    opt("expires_at", ParamKind::Time),
+    opt("max_redemptions", ParamKind::Int(1, 1_000_000_000)),
+    opt("metadata", ParamKind::Metadata),
+    opt("promotion", ParamKind::Map(&[req("type", ParamKind::OneOf(&["coupon"])), opt("coupon", ParamKind::Text)])),
     opt("restrictions", RESTRICTIONS),
 ];
 
@@ -50,17 +50,22 @@ pub const ROUTES: &[Route] = &[
         listing::list(st, "coupon", "/v1/coupons", args, &[])
     }),
     route("GET", "/v1/coupons/{}", &[], |st, ids, _| Ok(st.load("coupon", ids[0], "id")?.value())),
-    route("POST", "/v1/coupons/{}", &[opt("metadata", Kind::Metadata), opt("name", Kind::Text)], |st, ids, args| {
-        let coupon = st.load("coupon", ids[0], "id")?;
-        let metadata = merge_metadata(coupon.get("metadata"), args)?;
-        let changed = st.change_and_emit(&coupon.key(), "coupon.updated", |c| {
-            c.set("metadata", metadata);
-            if args.has("name") {
-                c.set("name", args.value("name"));
-            }
-        });
-        Ok(changed.value())
-    }),
+    route(
+        "POST",
+        "/v1/coupons/{}",
+        &[opt("metadata", ParamKind::Metadata), opt("name", ParamKind::Text)],
+        |st, ids, args| {
+            let coupon = st.load("coupon", ids[0], "id")?;
+            let metadata = merge_metadata(coupon.get("metadata"), args)?;
+            let changed = st.change_and_emit(&coupon.key(), "coupon.updated", |c| {
+                c.set("metadata", metadata);
+                if args.has("name") {
+                    c.set("name", args.value("name"));
+                }
+            });
+            Ok(changed.value())
+        },
+    ),
     route("DELETE", "/v1/coupons/{}", &[], |st, ids, _| {
         let coupon = st.load("coupon", ids[0], "id")?;
         st.emit("coupon.deleted", &coupon);
@@ -76,10 +81,10 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("active", Kind::Bool),
-            opt("code", Kind::Text),
-            opt("coupon", Kind::Text),
-            opt("customer", Kind::Text),
+            opt("active", ParamKind::Bool),
+            opt("code", ParamKind::Text),
+            opt("coupon", ParamKind::Text),
+            opt("customer", ParamKind::Text),
         ],
         |st, _, args| {
             let fits = |code: &std::sync::Arc<Object>| {
@@ -95,7 +100,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/promotion_codes/{}",
-        &[opt("active", Kind::Bool), opt("metadata", Kind::Metadata)],
+        &[opt("active", ParamKind::Bool), opt("metadata", ParamKind::Metadata)],
         |st, ids, args| {
             let code = st.load("promotion_code", ids[0], "id")?;
             let metadata = merge_metadata(code.get("metadata"), args)?;
@@ -113,7 +118,7 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Hundredths of a percent, of a decimal with at most two digits behind the point.
+/// Parses a decimal with at most two decimal places into hundredths of a percent.
 fn percent(text: &str) -> Option<i64> {
     let wanted = money::multiply_decimal(text, 100)?;
     let exact = money::parse_decimal(text)? == i128::from(wanted) * 10_i128.pow(10);
@@ -143,7 +148,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
             let wrong = || ApiError::invalid("percent_off must be above 0 and at most 100, with two decimals at most.");
             let hundredths = percent(text).ok_or_else(|| wrong().about("percent_off"))?;
             coupon.set("_percent_hundredths", hundredths);
-            // A number that is shown, never reckoned with.
+            // Only shown; calculations use the hundredths of a percent.
             coupon.set("percent_off", serde_json::from_str::<Value>(text).unwrap_or_default());
         }
         (None, Some(amount)) => {
@@ -175,7 +180,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     Ok(coupon.value())
 }
 
-/// Refuses a code that another active promotion code has.
+/// Checks that no other active promotion code has this code.
 fn check_free(st: &State, code: &str, own: Option<&str>) -> Result<(), ApiError> {
     let is_taken = |other: std::sync::Arc<Object>| {
         other.is("active") && Some(other.id()) != own && other.text("code").eq_ignore_ascii_case(code)

@@ -1,4 +1,4 @@
-//! Lists that clients ask for and that the sandbox has nothing for: each is empty, and nothing can be added to it.
+//! Endpoints of lists that are always empty: clients request them, but the sandbox has no such objects.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::api::listing::{AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::params::{Field, inert};
 
-/// What such a list may be asked by; nothing is there that it could leave out.
+/// The accepted filters; they have no effect on an empty list.
 const ASKED: &[Field] = &[
     LIMIT,
     AFTER,
@@ -25,7 +25,7 @@ const ASKED: &[Field] = &[
     inert("type"),
 ];
 
-/// Rows of the table: a path, whose ids are filled in where the list says where it is.
+/// Rows of the endpoint table. The ids of the path are filled into the list's `url`.
 macro_rules! empty {
     ($($path:literal),* $(,)?) => {
         &[$(route("GET", $path, ASKED, |_, ids, _| {

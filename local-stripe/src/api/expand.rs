@@ -1,4 +1,4 @@
-//! `expand[]`: ids become objects, and lists that are left out by default come in.
+//! `expand[]`: replaces ids by their objects and adds the members that are left out by default.
 
 use serde_json::{Value, json};
 
@@ -10,17 +10,20 @@ use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
 
-/// Levels of expansion, Stripe's limit; a list's `data` isn't one.
+/// The maximum depth of an expansion path, Stripe's limit. A list's `data` does not count.
 const LEVELS_MAX: usize = 4;
 
-/// The number of all that a search found.
+/// The member with the number of all results of a search.
 const TOTAL_COUNT: &str = "total_count";
 
-/// A rendered value with the wanted paths expanded.
+/// Expands the requested paths in a rendered value.
+///
+/// # Errors
+/// A path is too deep or names a member that can't be expanded.
 pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
     let counted = value.get("object").is_some_and(|o| o == "search_result");
     if counted && !paths.iter().any(|p| p == TOTAL_COUNT) {
-        // A search counts what it found only for those who ask.
+        // A search shows the count only if it is expanded.
         value.as_object_mut().map(|found| found.remove(TOTAL_COUNT));
     }
     for path in paths.iter().filter(|p| !counted || *p != TOTAL_COUNT) {
@@ -54,7 +57,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
             format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
         return Err(ApiError::invalid(message).about("expand"));
     };
-    // The member's name says of which kind it is, where callers choose ids.
+    // Ids chosen by callers may occur in several kinds; the member's name tells which kind is meant.
     let found = member.as_str().and_then(|id| st.find(&key(name, id))).filter(|o| !o.kind().starts_with('_'));
     if let Some(object) = found {
         *member = shapes::render(&st.freeze(&object).value(), version);
@@ -74,16 +77,16 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     }
 }
 
-/// Members that can be asked for and still aren't there: all those of a deleted object, tiers of a price without any.
+/// Whether an expandable member may be absent: any member of a deleted object, `tiers` of a price without tiers.
 fn may_be_left_out(value: &Value, name: &str) -> bool {
     let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
     value.get("deleted").is_some_and(|d| d == true) || (matches!(kind, "price" | "plan") && name == "tiers")
 }
 
-/// The members that are only there when asked for.
+/// Returns a member that is shown only if it is expanded.
 fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<Value> {
     if name == "breakdown" && value.get("amount_discount").is_some() {
-        // The totals of a session or a quote, which are no object of their own.
+        // `total_details` of a session or a quote, which has no object of its own.
         return Some(json!({ "discounts": [], "taxes": [] }));
     }
     if name == "discounts" && value.get("object").is_some_and(|o| o == "item") {

@@ -1,4 +1,4 @@
-//! Invoices, invoice items and invoice payments.
+//! The endpoints of invoices, invoice items and invoice payments.
 
 use serde_json::{Value, json};
 
@@ -8,34 +8,34 @@ use crate::api::preview;
 use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items;
-use crate::billing::settle::{self, By, Outcome};
+use crate::billing::settle::{self, AttemptCause, Outcome};
 use crate::descriptor;
-use crate::discount::redeem::{self, DISCOUNTS, Use};
+use crate::discount::redeem::{self, DISCOUNTS, Purpose};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
 
-const PERIOD: Kind = Kind::Map(&[req("end", Kind::Time), req("start", Kind::Time)]);
-const PRICING: Kind = Kind::Map(&[req("price", Kind::Text)]);
+const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
+const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
 
 macro_rules! item_fields {
     ($($more:expr),* $(,)?) => {
         &[
             opt("amount", SIGNED_AMOUNT),
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
             opt("period", PERIOD),
-            opt("price", Kind::Text),
+            opt("price", ParamKind::Text),
             opt("price_data", PRICE_DATA),
             opt("pricing", PRICING),
             opt("quantity", QUANTITY),
-            opt("unit_amount_decimal", Kind::Decimal),
-            opt("discountable", Kind::Bool),
+            opt("unit_amount_decimal", ParamKind::Decimal),
+            opt("discountable", ParamKind::Bool),
             off("discounts"),
             inert("tax_behavior"),
             inert("tax_code"),
@@ -46,10 +46,10 @@ macro_rules! item_fields {
 }
 
 const CREATE_ITEM: &[Field] = item_fields![
-    req("customer", Kind::Text),
-    opt("currency", Kind::Currency),
-    opt("invoice", Kind::Text),
-    opt("subscription", Kind::Text),
+    req("customer", ParamKind::Text),
+    opt("currency", ParamKind::Currency),
+    opt("invoice", ParamKind::Text),
+    opt("subscription", ParamKind::Text),
     opt("unit_amount", SIGNED_AMOUNT),
 ];
 const UPDATE_ITEM: &[Field] = item_fields![];
@@ -57,58 +57,58 @@ const UPDATE_ITEM: &[Field] = item_fields![];
 macro_rules! invoice_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            opt("auto_advance", Kind::Bool),
-            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
-            opt("days_until_due", Kind::Int(0, 730)),
-            opt("default_payment_method", Kind::Text),
-            opt("description", Kind::Text),
-            opt("footer", Kind::Text),
-            opt("metadata", Kind::Metadata),
+            opt("auto_advance", ParamKind::Bool),
+            opt("collection_method", ParamKind::OneOf(&["charge_automatically", "send_invoice"])),
+            opt("days_until_due", ParamKind::Int(0, 730)),
+            opt("default_payment_method", ParamKind::Text),
+            opt("description", ParamKind::Text),
+            opt("footer", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
             inert("account_tax_ids"),
             off("automatic_tax"),
             inert("custom_fields"),
             off("default_tax_rates"),
             opt("discounts", DISCOUNTS),
-            opt("due_date", Kind::Time),
+            opt("due_date", ParamKind::Time),
             inert("payment_settings"),
             inert("rendering"),
-            opt("statement_descriptor", Kind::Text),
+            opt("statement_descriptor", ParamKind::Text),
             $($more),*
         ]
     };
 }
 
 const CREATE: &[Field] = invoice_fields![
-    opt("currency", Kind::Currency),
-    opt("customer", Kind::Text),
-    opt("pending_invoice_items_behavior", Kind::OneOf(&["exclude", "include"])),
-    opt("subscription", Kind::Text),
+    opt("currency", ParamKind::Currency),
+    opt("customer", ParamKind::Text),
+    opt("pending_invoice_items_behavior", ParamKind::OneOf(&["exclude", "include"])),
+    opt("subscription", ParamKind::Text),
 ];
 const UPDATE: &[Field] = invoice_fields![];
 const PAY: &[Field] = &[
     off("forgive"),
-    opt("off_session", Kind::Bool),
-    opt("paid_out_of_band", Kind::Bool),
-    opt("payment_method", Kind::Text),
+    opt("off_session", ParamKind::Bool),
+    opt("paid_out_of_band", ParamKind::Bool),
+    opt("payment_method", ParamKind::Text),
     inert("mandate"),
     inert("source"),
 ];
 const PREVIEW: &[Field] = &[
-    opt("customer", Kind::Text),
-    opt("subscription", Kind::Text),
+    opt("customer", ParamKind::Text),
+    opt("subscription", ParamKind::Text),
     opt("subscription_details", preview::DETAILS),
     off("automatic_tax"),
 ];
-/// `GET /v1/invoices/upcoming`, which newer versions don't have: the same, flat.
+/// Parameters of `GET /v1/invoices/upcoming`, which newer versions lack: those of the preview, not nested.
 const UPCOMING: &[Field] = &[
-    opt("customer", Kind::Text),
-    opt("subscription", Kind::Text),
+    opt("customer", ParamKind::Text),
+    opt("subscription", ParamKind::Text),
     opt("subscription_items", preview::ITEMS),
     opt("subscription_proration_behavior", preview::PRORATION_BEHAVIOR),
-    opt("subscription_proration_date", Kind::Time),
+    opt("subscription_proration_date", ParamKind::Time),
     opt("subscription_trial_end", preview::TRIAL_END),
     opt("subscription_billing_cycle_anchor", preview::ANCHOR),
-    opt("subscription_cancel_at_period_end", Kind::Bool),
+    opt("subscription_cancel_at_period_end", ParamKind::Bool),
 ];
 
 /// The endpoints.
@@ -122,9 +122,9 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("customer", Kind::Text),
-            opt("invoice", Kind::Text),
-            opt("pending", Kind::Bool),
+            opt("customer", ParamKind::Text),
+            opt("invoice", ParamKind::Text),
+            opt("pending", ParamKind::Bool),
         ],
         |st, _, args| {
             let fits = |i: &std::sync::Arc<Object>| {
@@ -156,10 +156,10 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("customer", Kind::Text),
-            opt("subscription", Kind::Text),
-            opt("status", Kind::OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
-            opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
+            opt("customer", ParamKind::Text),
+            opt("subscription", ParamKind::Text),
+            opt("status", ParamKind::OneOf(&["draft", "open", "paid", "uncollectible", "void"])),
+            opt("collection_method", ParamKind::OneOf(&["charge_automatically", "send_invoice"])),
             opt("due_date", TIMES),
         ],
         |st, _, args| {
@@ -189,7 +189,7 @@ pub const ROUTES: &[Route] = &[
         let lines = invoice.list_at("lines").iter().cloned().map(Object::of);
         listing::page_of(args, &format!("/v1/invoices/{}/lines", ids[0]), lines, |l| l.id(), Object::value)
     }),
-    route("POST", "/v1/invoices/{}/finalize", &[opt("auto_advance", Kind::Bool)], |st, ids, args| {
+    route("POST", "/v1/invoices/{}/finalize", &[opt("auto_advance", ParamKind::Bool)], |st, ids, args| {
         if let Some(advance) = args.flag("auto_advance") {
             st.load("invoice", ids[0], "id")?;
             st.change(ids[0], |i| i.set("auto_advance", advance));
@@ -215,14 +215,14 @@ pub const ROUTES: &[Route] = &[
             LIMIT,
             AFTER,
             BEFORE,
-            opt("invoice", Kind::Text),
-            opt("status", Kind::OneOf(&["canceled", "open", "paid"])),
+            opt("invoice", ParamKind::Text),
+            opt("status", ParamKind::OneOf(&["canceled", "open", "paid"])),
             opt(
                 "payment",
-                Kind::Map(&[
-                    req("type", Kind::OneOf(&["payment_intent", "charge"])),
-                    opt("payment_intent", Kind::Text),
-                    opt("charge", Kind::Text),
+                ParamKind::Map(&[
+                    req("type", ParamKind::OneOf(&["payment_intent", "charge"])),
+                    opt("payment_intent", ParamKind::Text),
+                    opt("charge", ParamKind::Text),
                 ]),
             ),
         ],
@@ -238,7 +238,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),
 ];
 
-/// Amount, currency, price and words of an invoice item's parameters.
+/// Reads the amount, currency, price and description of an invoice item.
 fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewLine, ApiError> {
     let price_id = args.text("price").map(str::to_owned).or(args.map("pricing").text("price").map(str::to_owned));
     let quantity = args.int("quantity").unwrap_or(1);
@@ -393,7 +393,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(&id).value())
 }
 
-/// The discounts that a request gives an invoice of its own, if it says any.
+/// Redeems the discounts that a request sets on an invoice; `None` if it has no `discounts`.
 fn own_discounts(
     st: &mut State,
     args: &Args,
@@ -404,7 +404,7 @@ fn own_discounts(
     if !args.has("discounts") {
         return Ok(None);
     }
-    let purpose = Use { customer: Some(customer.id()), amount, currency };
+    let purpose = Purpose { customer: Some(customer.id()), amount, currency };
     let given = args.list("discounts");
     let mut all = Vec::new();
     for id in given.iter().filter_map(|entry| entry["discount"].as_str()) {
@@ -542,7 +542,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         None => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
-    match settle::attempt_with(st, id, &paid_with, By::Hand, presence) {
+    match settle::attempt_with(st, id, &paid_with, AttemptCause::Hand, presence) {
         Outcome::Paid | Outcome::Processing => Ok(st.copy(id).value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";

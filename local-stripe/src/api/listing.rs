@@ -1,4 +1,4 @@
-//! Lists: newest first, pages by cursor, filters by member and by `created`.
+//! Lists: newest first, with cursor pages and filters by member and by `created`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,27 +7,37 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, opt};
+use crate::params::{Args, Field, ParamKind, opt};
 use crate::state::{Newest, State};
 
-/// `limit`.
-pub const LIMIT: Field = opt("limit", Kind::Int(1, 100));
-/// `starting_after`.
-pub const AFTER: Field = opt("starting_after", Kind::Text);
-/// `ending_before`.
-pub const BEFORE: Field = opt("ending_before", Kind::Text);
-/// Bounds of a time; a plain time is given as `[gte]` and `[lte]`.
-pub const TIMES: Kind =
-    Kind::Map(&[opt("gt", Kind::Time), opt("gte", Kind::Time), opt("lt", Kind::Time), opt("lte", Kind::Time)]);
-/// `created`, see [`TIMES`].
+/// The parameter `limit`.
+pub const LIMIT: Field = opt("limit", ParamKind::Int(1, 100));
+/// The parameter `starting_after`.
+pub const AFTER: Field = opt("starting_after", ParamKind::Text);
+/// The parameter `ending_before`.
+pub const BEFORE: Field = opt("ending_before", ParamKind::Text);
+/// Bounds of a time; a single time is read as both `[gte]` and `[lte]`.
+pub const TIMES: ParamKind = ParamKind::Map(&[
+    opt("gt", ParamKind::Time),
+    opt("gte", ParamKind::Time),
+    opt("lt", ParamKind::Time),
+    opt("lte", ParamKind::Time),
+]);
+/// The parameter `created`, see [`TIMES`].
 pub const CREATED: Field = opt("created", TIMES);
 
-/// A page of objects, in the order they come. No more of them are looked at than the page needs.
+/// Returns a page of objects in the given order. Reads no more of them than the page needs.
+///
+/// # Errors
+/// See [`page_of`].
 pub fn page(args: &Args, url: &str, all: impl Iterator<Item = Arc<Object>>) -> Result<Value, ApiError> {
     page_of(args, url, all, |o| o.id(), |o| o.value())
 }
 
-/// A page of anything that has an id.
+/// Returns a page of any items with ids.
+///
+/// # Errors
+/// Both cursors are given, or the cursor is not in the list.
 pub fn page_of<T>(
     args: &Args,
     url: &str,
@@ -66,17 +76,17 @@ pub fn page_of<T>(
     Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_listing": true }))
 }
 
-/// The newest objects of a kind first, from the cursor on if there is one: what a page is taken from.
+/// Iterates over the objects of a kind from the newest on, or from the cursor on if there is one.
 pub fn newest<'s>(st: &'s State, args: &Args, kind: &str, customer: Option<&str>) -> Newest<'s> {
     st.newest_from(kind, customer, args.text("starting_after"))
 }
 
-/// Whether an object is within `created`.
+/// Whether a creation time is within the bounds of `created`.
 pub fn in_created(args: &Args, created: i64) -> bool {
     in_times(args, "created", created)
 }
 
-/// Whether a time is within the bounds of a parameter.
+/// Whether a time is within the bounds of the named parameter.
 pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
     let bounds = args.map(name);
     bounds.int("gt").is_none_or(|t| created > t)
@@ -85,7 +95,11 @@ pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
         && bounds.int("lte").is_none_or(|t| created <= t)
 }
 
-/// The usual list: a kind, only a customer's if asked, members equal to the parameters of the same name.
+/// Returns a page of the objects of a kind, filtered by customer, by `created` and by `members`, whose values must
+/// equal the parameters of the same name.
+///
+/// # Errors
+/// See [`page_of`].
 pub fn list(st: &State, kind: &str, url: &str, args: &Args, members: &[&str]) -> Result<Value, ApiError> {
     let wanted: Vec<(&str, &Value)> = members.iter().filter_map(|m| args.given(m).map(|v| (*m, v))).collect();
     let fits = |o: &Arc<Object>| in_created(args, o.int("created")) && wanted.iter().all(|(m, v)| o.get(m) == *v);

@@ -1,4 +1,4 @@
-//! Billing meters, meter events and their sums.
+//! The endpoints of billing meters, meter events and their summaries.
 
 use serde_json::{Value, json};
 
@@ -9,25 +9,28 @@ use crate::calendar::{DAY_S, HOUR_S};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, opt, req};
+use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::state::State;
 
 const CREATE: &[Field] = &[
-    req("default_aggregation", Kind::Map(&[req("formula", Kind::OneOf(&["count", "last", "sum"]))])),
-    req("display_name", Kind::Text),
-    req("event_name", Kind::Text),
-    opt("customer_mapping", Kind::Map(&[req("event_payload_key", Kind::Text), req("type", Kind::OneOf(&["by_id"]))])),
-    opt("event_time_window", Kind::OneOf(&["day", "hour"])),
-    opt("value_settings", Kind::Map(&[req("event_payload_key", Kind::Text)])),
+    req("default_aggregation", ParamKind::Map(&[req("formula", ParamKind::OneOf(&["count", "last", "sum"]))])),
+    req("display_name", ParamKind::Text),
+    req("event_name", ParamKind::Text),
+    opt(
+        "customer_mapping",
+        ParamKind::Map(&[req("event_payload_key", ParamKind::Text), req("type", ParamKind::OneOf(&["by_id"]))]),
+    ),
+    opt("event_time_window", ParamKind::OneOf(&["day", "hour"])),
+    opt("value_settings", ParamKind::Map(&[req("event_payload_key", ParamKind::Text)])),
 ];
-const STATUS: Kind = Kind::OneOf(&["active", "inactive"]);
-/// Characters of a meter event's identifier, Stripe's limit.
+const STATUS: ParamKind = ParamKind::OneOf(&["active", "inactive"]);
+/// The maximum length of a meter event's identifier, Stripe's limit.
 const IDENTIFIER_CHARS_MAX: usize = 100;
-/// Days that a meter event may lie in the past, Stripe's limit.
+/// How many days a meter event may lie in the past, Stripe's limit.
 const PAST_DAYS: i64 = 35;
-/// Windows of one request: each looks its events up.
+/// The maximum number of windows in one request: each needs a lookup of its events.
 const WINDOWS_MAX: i64 = 1_000;
-/// Seconds that a meter event may lie in the future, Stripe's limit.
+/// How many seconds a meter event may lie in the future, Stripe's limit.
 const FUTURE_S: i64 = 300;
 
 /// The endpoints.
@@ -37,7 +40,7 @@ pub const ROUTES: &[Route] = &[
         listing::list(st, "billing.meter", "/v1/billing/meters", args, &["status"])
     }),
     route("GET", "/v1/billing/meters/{}", &[], |st, ids, _| Ok(st.load("billing.meter", ids[0], "id")?.value())),
-    route("POST", "/v1/billing/meters/{}", &[opt("display_name", Kind::Text)], |st, ids, args| {
+    route("POST", "/v1/billing/meters/{}", &[opt("display_name", ParamKind::Text)], |st, ids, args| {
         let meter = st.load("billing.meter", ids[0], "id")?;
         let now = st.now(&meter);
         let changed = st.change_and_emit(ids[0], "billing.meter.updated", |m| {
@@ -57,10 +60,10 @@ pub const ROUTES: &[Route] = &[
             LIMIT,
             AFTER,
             BEFORE,
-            req("customer", Kind::Text),
-            req("start_time", Kind::Time),
-            req("end_time", Kind::Time),
-            opt("value_grouping_window", Kind::OneOf(&["day", "hour"])),
+            req("customer", ParamKind::Text),
+            req("start_time", ParamKind::Time),
+            req("end_time", ParamKind::Time),
+            opt("value_grouping_window", ParamKind::OneOf(&["day", "hour"])),
         ],
         summaries,
     ),
@@ -68,10 +71,10 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/billing/meter_events",
         &[
-            req("event_name", Kind::Text),
-            req("payload", Kind::Metadata),
-            opt("identifier", Kind::Text),
-            opt("timestamp", Kind::Time),
+            req("event_name", ParamKind::Text),
+            req("payload", ParamKind::Metadata),
+            opt("identifier", ParamKind::Text),
+            opt("timestamp", ParamKind::Time),
         ],
         count,
     ),
@@ -79,9 +82,9 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/billing/meter_event_adjustments",
         &[
-            req("event_name", Kind::Text),
-            req("type", Kind::OneOf(&["cancel"])),
-            req("cancel", Kind::Map(&[req("identifier", Kind::Text)])),
+            req("event_name", ParamKind::Text),
+            req("type", ParamKind::OneOf(&["cancel"])),
+            req("cancel", ParamKind::Map(&[req("identifier", ParamKind::Text)])),
         ],
         adjust,
     ),
@@ -158,7 +161,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
         None => st.new_characters(24),
     };
-    // The identifier is the row's id, so that a repeated one is found at once.
+    // The row's id contains the identifier, which makes a repeated one easy to find.
     let id = row_id(name, &identifier);
     if st.find(&id).is_some() {
         let message = format!("An event already exists with identifier {identifier}.");
@@ -177,7 +180,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 }
 
 fn row_id(name: &str, identifier: &str) -> String {
-    // With the length of the name, no two pairs make one id.
+    // The length of the name makes the id unique for each pair.
     format!("_meter_event:{}:{name}:{identifier}", name.len())
 }
 
@@ -201,7 +204,7 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Sums by window, newest first; without a window one sum.
+/// Returns the sum of each window, newest first; one sum if no window is requested.
 fn summaries(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let meter = st.load("billing.meter", ids[0], "id")?;
     let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;

@@ -1,22 +1,22 @@
-//! Payment links.
+//! The endpoints of payment links.
 
 use crate::api::catalog::PRICE_DATA;
 use crate::api::checkout::{PAYMENT_INTENT_DATA, SUBSCRIPTION_DATA};
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
 use crate::object::Object;
-use crate::params::{Kind, QUANTITY, inert, off, opt, req};
+use crate::params::{ParamKind, QUANTITY, inert, off, opt, req};
 use crate::payment_link;
 
-const LINE: Kind = Kind::Map(&[
-    opt("price", Kind::Text),
+const LINE: ParamKind = ParamKind::Map(&[
+    opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     req("quantity", QUANTITY),
     inert("adjustable_quantity"),
 ]);
-const AFTER_COMPLETION: Kind = Kind::Map(&[
-    req("type", Kind::OneOf(&["hosted_confirmation", "redirect"])),
-    opt("redirect", Kind::Map(&[req("url", Kind::Text)])),
+const AFTER_COMPLETION: ParamKind = ParamKind::Map(&[
+    req("type", ParamKind::OneOf(&["hosted_confirmation", "redirect"])),
+    opt("redirect", ParamKind::Map(&[req("url", ParamKind::Text)])),
     inert("hosted_confirmation"),
 ]);
 
@@ -24,13 +24,13 @@ macro_rules! link_fields {
     ($($more:expr),* $(,)?) => {
         &[
             opt("after_completion", AFTER_COMPLETION),
-            opt("allow_promotion_codes", Kind::Bool),
-            opt("billing_address_collection", Kind::OneOf(&["auto", "required"])),
-            opt("customer_creation", Kind::OneOf(&["always", "if_required"])),
-            opt("inactive_message", Kind::Text),
-            opt("metadata", Kind::Metadata),
+            opt("allow_promotion_codes", ParamKind::Bool),
+            opt("billing_address_collection", ParamKind::OneOf(&["auto", "required"])),
+            opt("customer_creation", ParamKind::OneOf(&["always", "if_required"])),
+            opt("inactive_message", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
             opt("payment_intent_data", PAYMENT_INTENT_DATA),
-            opt("submit_type", Kind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
+            opt("submit_type", ParamKind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
             opt("subscription_data", SUBSCRIPTION_DATA),
             off("automatic_tax"),
             inert("custom_fields"),
@@ -52,14 +52,14 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/payment_links",
-        link_fields![req("line_items", Kind::List(&LINE)), inert("currency")],
+        link_fields![req("line_items", ParamKind::List(&LINE)), inert("currency")],
         |st, _, args| payment_link::create(st, args),
     ),
-    route("GET", "/v1/payment_links", &[LIMIT, AFTER, BEFORE, opt("active", Kind::Bool)], |st, _, args| {
+    route("GET", "/v1/payment_links", &[LIMIT, AFTER, BEFORE, opt("active", ParamKind::Bool)], |st, _, args| {
         listing::list(st, "payment_link", "/v1/payment_links", args, &["active"])
     }),
     route("GET", "/v1/payment_links/{}", &[], |st, ids, _| Ok(st.load("payment_link", ids[0], "id")?.value())),
-    route("POST", "/v1/payment_links/{}", link_fields![opt("active", Kind::Bool)], |st, ids, args| {
+    route("POST", "/v1/payment_links/{}", link_fields![opt("active", ParamKind::Bool)], |st, ids, args| {
         payment_link::update(st, ids[0], args)
     }),
     route("GET", "/v1/payment_links/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {

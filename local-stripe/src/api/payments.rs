@@ -1,4 +1,4 @@
-//! Payment intents, charges, refunds, disputes and balance transactions.
+//! The endpoints of payment intents, charges, refunds, disputes and balance transactions.
 
 use serde_json::{Value, json};
 
@@ -11,44 +11,44 @@ use crate::error::ApiError;
 use crate::model::payment::EVIDENCE;
 use crate::money;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, Kind, SHIPPING, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::{Presence, capture};
 use crate::payments::{dispute, intent, method, refund};
 use crate::state::State;
 
 /// `automatic_payment_methods`.
-pub const AUTOMATIC: Kind =
-    Kind::Map(&[req("enabled", Kind::Bool), opt("allow_redirects", Kind::OneOf(&["always", "never"]))]);
-/// A payment method made on the way.
-pub const METHOD_DATA: Kind = Kind::Map(&[
+pub const AUTOMATIC: ParamKind =
+    ParamKind::Map(&[req("enabled", ParamKind::Bool), opt("allow_redirects", ParamKind::OneOf(&["always", "never"]))]);
+/// `payment_method_data`: a new payment method in another object's request.
+pub const METHOD_DATA: ParamKind = ParamKind::Map(&[
     req("type", METHOD_TYPE),
     opt("card", CARD),
     opt("sepa_debit", SEPA_DEBIT),
     opt("us_bank_account", US_BANK_ACCOUNT),
     opt("billing_details", BILLING_DETAILS),
-    opt("metadata", Kind::Metadata),
+    opt("metadata", ParamKind::Metadata),
     opt("allow_redisplay", REDISPLAY),
 ]);
-/// When a kept payment method will be used.
-pub const USAGE: Kind = Kind::OneOf(&["off_session", "on_session"]);
+/// `setup_future_usage`: how a saved payment method will be used.
+pub const USAGE: ParamKind = ParamKind::OneOf(&["off_session", "on_session"]);
 
 macro_rules! intent_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
-            opt("customer", Kind::Text),
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("payment_method", Kind::Text),
+            opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
+            opt("customer", ParamKind::Text),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("payment_method", ParamKind::Text),
             opt("payment_method_data", METHOD_DATA),
-            opt("payment_method_types", Kind::List(&METHOD_TYPE)),
-            opt("receipt_email", Kind::Email),
+            opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
+            opt("receipt_email", ParamKind::Email),
             opt("setup_future_usage", USAGE),
             opt("shipping", SHIPPING),
-            opt("statement_descriptor", Kind::Text),
-            opt("statement_descriptor_suffix", Kind::Text),
+            opt("statement_descriptor", ParamKind::Text),
+            opt("statement_descriptor_suffix", ParamKind::Text),
             inert("payment_method_options"),
-            opt("transfer_group", Kind::Text),
+            opt("transfer_group", ParamKind::Text),
             $($more),*
         ]
     };
@@ -56,26 +56,26 @@ macro_rules! intent_fields {
 
 const CREATE: &[Field] = intent_fields![
     req("amount", AMOUNT),
-    req("currency", Kind::Currency),
+    req("currency", ParamKind::Currency),
     opt("automatic_payment_methods", AUTOMATIC),
-    opt("confirm", Kind::Bool),
-    opt("confirmation_method", Kind::OneOf(&["automatic", "manual"])),
-    opt("error_on_requires_action", Kind::Bool),
-    opt("off_session", Kind::Bool),
-    opt("return_url", Kind::Url),
+    opt("confirm", ParamKind::Bool),
+    opt("confirmation_method", ParamKind::OneOf(&["automatic", "manual"])),
+    opt("error_on_requires_action", ParamKind::Bool),
+    opt("off_session", ParamKind::Bool),
+    opt("return_url", ParamKind::Url),
     inert("mandate"),
     inert("mandate_data"),
     inert("use_stripe_sdk"),
 ];
-const UPDATE: &[Field] = intent_fields![opt("amount", AMOUNT), opt("currency", Kind::Currency)];
+const UPDATE: &[Field] = intent_fields![opt("amount", AMOUNT), opt("currency", ParamKind::Currency)];
 const CONFIRM: &[Field] = &[
-    opt("capture_method", Kind::OneOf(&["automatic", "automatic_async", "manual"])),
-    opt("error_on_requires_action", Kind::Bool),
-    opt("off_session", Kind::Bool),
-    opt("payment_method", Kind::Text),
+    opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
+    opt("error_on_requires_action", ParamKind::Bool),
+    opt("off_session", ParamKind::Bool),
+    opt("payment_method", ParamKind::Text),
     opt("payment_method_data", METHOD_DATA),
-    opt("receipt_email", Kind::Email),
-    opt("return_url", Kind::Url),
+    opt("receipt_email", ParamKind::Email),
+    opt("return_url", ParamKind::Url),
     opt("setup_future_usage", USAGE),
     opt("shipping", SHIPPING),
     inert("client_secret"),
@@ -84,19 +84,19 @@ const CONFIRM: &[Field] = &[
     inert("payment_method_options"),
     inert("use_stripe_sdk"),
 ];
-const CANCEL_REASON: Kind = Kind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
-const REFUND_REASON: Kind = Kind::OneOf(&["duplicate", "fraudulent", "requested_by_customer"]);
+const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
+const REFUND_REASON: ParamKind = ParamKind::OneOf(&["duplicate", "fraudulent", "requested_by_customer"]);
 const EVIDENCE_FIELDS: &[Field] = &{
-    let mut fields = [opt("enhanced_evidence", Kind::Inert); EVIDENCE.len() + 1];
+    let mut fields = [opt("enhanced_evidence", ParamKind::Inert); EVIDENCE.len() + 1];
     let mut n = 0;
     while n < EVIDENCE.len() {
-        fields[n] = opt(EVIDENCE[n], Kind::Text);
+        fields[n] = opt(EVIDENCE[n], ParamKind::Text);
         n += 1;
     }
     fields
 };
 const PAGE_OF: &[Field] =
-    &[LIMIT, AFTER, BEFORE, CREATED, opt("charge", Kind::Text), opt("payment_intent", Kind::Text)];
+    &[LIMIT, AFTER, BEFORE, CREATED, opt("charge", ParamKind::Text), opt("payment_intent", ParamKind::Text)];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
@@ -104,7 +104,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/payment_intents",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text)],
         |st, _, args| listing::list(st, "payment_intent", "/v1/payment_intents", args, &[]),
     ),
     route("GET", "/v1/payment_intents/{}", &[inert("client_secret")], |st, ids, _| {
@@ -123,13 +123,13 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/payment_intents/{}/capture",
-        &[opt("amount_to_capture", AMOUNT), inert("final_capture"), opt("metadata", Kind::Metadata)],
+        &[opt("amount_to_capture", AMOUNT), inert("final_capture"), opt("metadata", ParamKind::Metadata)],
         capture_intent,
     ),
     route(
         "GET",
         "/v1/charges",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_intent", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("payment_intent", ParamKind::Text)],
         |st, _, args| listing::list(st, "charge", "/v1/charges", args, &["payment_intent"]),
     ),
     route("GET", "/v1/charges/{}", &[], |st, ids, _| Ok(st.load("charge", ids[0], "id")?.value())),
@@ -137,9 +137,9 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/charges/{}",
         &[
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("receipt_email", Kind::Email),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("receipt_email", ParamKind::Email),
             opt("shipping", SHIPPING),
         ],
         update_charge,
@@ -157,9 +157,9 @@ pub const ROUTES: &[Route] = &[
         "/v1/refunds",
         &[
             opt("amount", AMOUNT),
-            opt("charge", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("payment_intent", Kind::Text),
+            opt("charge", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("payment_intent", ParamKind::Text),
             opt("reason", REFUND_REASON),
             inert("instructions_email"),
             off("refund_application_fee"),
@@ -171,7 +171,7 @@ pub const ROUTES: &[Route] = &[
         listing::list(st, "refund", "/v1/refunds", args, &["charge", "payment_intent"])
     }),
     route("GET", "/v1/refunds/{}", &[], |st, ids, _| Ok(st.load("refund", ids[0], "id")?.value())),
-    route("POST", "/v1/refunds/{}", &[opt("metadata", Kind::Metadata)], |st, ids, args| {
+    route("POST", "/v1/refunds/{}", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
         let found = st.load("refund", ids[0], "id")?;
         let metadata = merge_metadata(found.get("metadata"), args)?;
         let frozen = st.freeze(&found);
@@ -187,7 +187,11 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/disputes/{}",
-        &[opt("evidence", Kind::Map(EVIDENCE_FIELDS)), opt("metadata", Kind::Metadata), opt("submit", Kind::Bool)],
+        &[
+            opt("evidence", ParamKind::Map(EVIDENCE_FIELDS)),
+            opt("metadata", ParamKind::Metadata),
+            opt("submit", ParamKind::Bool),
+        ],
         |st, ids, args| {
             let found = st.load("dispute", ids[0], "id")?;
             let metadata = merge_metadata(found.get("metadata"), args)?;
@@ -213,7 +217,10 @@ fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The payment method that a request names or describes.
+/// Returns the payment method that a request names or describes, if any.
+///
+/// # Errors
+/// The payment method is unknown, or its data is invalid.
 pub fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiError> {
     if let Some(name) = args.text("payment_method") {
         return Ok(Some(method::resolve(st, name, "payment_method")?.id().to_owned()));
@@ -359,7 +366,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     Ok(st.copy(id).value())
 }
 
-/// What an invoice or a session charges is decided there.
+/// Refuses changes to an intent that an invoice or a checkout session controls.
 fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
     let is_owned = ["_invoice", "_session"].iter().any(|owner| intent.text_at(owner).is_some());
     match ["amount", "currency", "customer", "capture_method"].iter().find(|member| args.has(member)) {
@@ -371,7 +378,10 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
     }
 }
 
-/// With automatic methods the buyer may be sent elsewhere, so that Stripe wants to know where to come back to.
+/// Requires a `return_url` for automatic payment methods, as they may redirect the buyer.
+///
+/// # Errors
+/// The `return_url` is missing.
 pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
     let automatic = intent.get("automatic_payment_methods");
     let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";

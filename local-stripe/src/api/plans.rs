@@ -1,4 +1,4 @@
-//! Plans, as views of recurring prices.
+//! The endpoints of plans: another representation of recurring prices.
 
 use std::sync::Arc;
 
@@ -9,31 +9,31 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, Kind, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::plans;
 use crate::state::State;
 
 const CREATE: &[Field] = &[
-    req("currency", Kind::Currency),
-    req("interval", Kind::OneOf(&["day", "week", "month", "year"])),
-    opt("active", Kind::Bool),
+    req("currency", ParamKind::Currency),
+    req("interval", ParamKind::OneOf(&["day", "week", "month", "year"])),
+    opt("active", ParamKind::Bool),
     opt("amount", AMOUNT),
-    opt("amount_decimal", Kind::Decimal),
-    opt("billing_scheme", Kind::OneOf(&["per_unit"])),
-    opt("id", Kind::Text),
-    opt("interval_count", Kind::Int(1, 1_095)),
-    opt("metadata", Kind::Metadata),
-    opt("nickname", Kind::Text),
-    opt("product", Kind::IdOr(PRODUCT_FIELDS)),
-    opt("trial_period_days", Kind::Int(0, 730)),
-    opt("usage_type", Kind::OneOf(&["licensed"])),
+    opt("amount_decimal", ParamKind::Decimal),
+    opt("billing_scheme", ParamKind::OneOf(&["per_unit"])),
+    opt("id", ParamKind::Text),
+    opt("interval_count", ParamKind::Int(1, 1_095)),
+    opt("metadata", ParamKind::Metadata),
+    opt("nickname", ParamKind::Text),
+    opt("product", ParamKind::IdOr(PRODUCT_FIELDS)),
+    opt("trial_period_days", ParamKind::Int(0, 730)),
+    opt("usage_type", ParamKind::OneOf(&["licensed"])),
 ];
 const UPDATE: &[Field] = &[
-    opt("active", Kind::Bool),
-    opt("metadata", Kind::Metadata),
-    opt("nickname", Kind::Text),
-    opt("product", Kind::Text),
-    opt("trial_period_days", Kind::Int(0, 730)),
+    opt("active", ParamKind::Bool),
+    opt("metadata", ParamKind::Metadata),
+    opt("nickname", ParamKind::Text),
+    opt("product", ParamKind::Text),
+    opt("trial_period_days", ParamKind::Int(0, 730)),
 ];
 
 /// The endpoints.
@@ -42,7 +42,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/plans",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("product", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("active", ParamKind::Bool), opt("product", ParamKind::Text)],
         |st, _, args| {
             let same = |p: &Object, member: &str| args.given(member).is_none_or(|v| p.get(member) == v);
             let fits = |p: &Arc<Object>| {
@@ -58,14 +58,14 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/plans/{}", UPDATE, update),
     route("DELETE", "/v1/plans/{}", &[], |st, ids, _| {
         let (price, _) = load(st, ids[0])?;
-        plans::tell(st, "deleted", &price);
-        // Subscriptions carry the price they were made with, so they go on.
+        plans::emit_event(st, "deleted", &price);
+        // Subscriptions hold a copy of their price, so they continue.
         st.remove(ids[0]);
         Ok(json!({ "id": ids[0], "object": "plan", "deleted": true }))
     }),
 ];
 
-/// The recurring price of that id, and how it looks as a plan.
+/// Loads a recurring price and its representation as a plan.
 fn load(st: &State, id: &str) -> Result<(Arc<Object>, Object), ApiError> {
     let missing = || ApiError::no_such("plan", id, "id");
     let price = st.load("price", id, "id").map_err(|_| missing())?;

@@ -1,4 +1,4 @@
-//! Events, webhook endpoints and test clocks.
+//! The endpoints of events, webhook endpoints and test clocks.
 
 use serde_json::{Value, json};
 
@@ -9,26 +9,26 @@ use crate::error::ApiError;
 use crate::event::Event;
 use crate::event_types;
 use crate::model;
-use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::state::State;
 use crate::version::Version;
 
 const ENDPOINT_CREATE: &[Field] = &[
-    req("enabled_events", Kind::List(&Kind::Text)),
-    req("url", Kind::Url),
-    opt("api_version", Kind::Text),
-    opt("description", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("connect", Kind::Bool),
+    req("enabled_events", ParamKind::List(&ParamKind::Text)),
+    req("url", ParamKind::Url),
+    opt("api_version", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("connect", ParamKind::Bool),
 ];
 const ENDPOINT_UPDATE: &[Field] = &[
-    opt("description", Kind::Text),
-    opt("disabled", Kind::Bool),
-    opt("enabled_events", Kind::List(&Kind::Text)),
-    opt("metadata", Kind::Metadata),
-    opt("url", Kind::Url),
+    opt("description", ParamKind::Text),
+    opt("disabled", ParamKind::Bool),
+    opt("enabled_events", ParamKind::List(&ParamKind::Text)),
+    opt("metadata", ParamKind::Metadata),
+    opt("url", ParamKind::Url),
 ];
-/// Endpoints of an account, Stripe's limit.
+/// The maximum number of webhook endpoints of an account, Stripe's limit.
 const ENDPOINTS_MAX: usize = 16;
 
 /// The endpoints.
@@ -41,8 +41,8 @@ pub const ROUTES: &[Route] = &[
             AFTER,
             BEFORE,
             CREATED,
-            opt("type", Kind::Text),
-            opt("types", Kind::List(&Kind::Text)),
+            opt("type", ParamKind::Text),
+            opt("types", ParamKind::List(&ParamKind::Text)),
             inert("delivery_success"),
         ],
         list_events,
@@ -51,7 +51,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/events/{}/retry",
-        &[opt("webhook_endpoint", Kind::Text), inert("for_stripecli")],
+        &[opt("webhook_endpoint", ParamKind::Text), inert("for_stripecli")],
         |st, ids, args| {
             let shown = shown_event(st, ids[0])?;
             if let Some(endpoint) = args.text("webhook_endpoint") {
@@ -75,7 +75,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/test_helpers/test_clocks",
-        &[req("frozen_time", Kind::Time), opt("name", Kind::Text)],
+        &[req("frozen_time", ParamKind::Time), opt("name", ParamKind::Text)],
         |st, _, args| {
             let id = st.new_id("clock");
             let frozen = args.int("frozen_time").unwrap_or_default();
@@ -91,22 +91,26 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/test_helpers/test_clocks/{}", &[], |st, ids, _| {
         Ok(st.load("test_helpers.test_clock", ids[0], "id")?.value())
     }),
-    route("POST", "/v1/test_helpers/test_clocks/{}/advance", &[req("frozen_time", Kind::Time)], |st, ids, args| {
-        clock::advance_test_clock(st, ids[0], args.int("frozen_time").unwrap_or_default())
-    }),
+    route(
+        "POST",
+        "/v1/test_helpers/test_clocks/{}/advance",
+        &[req("frozen_time", ParamKind::Time)],
+        |st, ids, args| clock::advance_test_clock(st, ids[0], args.int("frozen_time").unwrap_or_default()),
+    ),
     route("DELETE", "/v1/test_helpers/test_clocks/{}", &[], delete_clock),
 ];
 
 fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     let event = st.event_position(id).and_then(|position| st.event(position));
     let event = event.ok_or_else(|| ApiError::no_such("event", id, "id"))?;
-    let mut shown = as_it_stands(st, &event);
+    let mut shown = in_account_version(st, &event);
     shown["_rendered"] = json!(true);
     Ok(shown)
 }
 
-/// An event in the account's version, whatever the request's; what was delivered is pending no more.
-fn as_it_stands(st: &State, event: &Event) -> Value {
+/// Renders an event in the account's version, whatever the request's version. Delivered events have no pending
+/// webhooks.
+fn in_account_version(st: &State, event: &Event) -> Value {
     let mut shown = event.render(&st.settings.version);
     if st.event_position(&event.id).is_some_and(|position| position < st.delivered()) {
         shown["pending_webhooks"] = json!(0);
@@ -124,7 +128,7 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     };
     let cursor = args.text("starting_after").and_then(|id| st.event_position(id));
     let all = st.newest_events(cursor, wanted).filter(|e| listing::in_created(args, e.created_s));
-    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| as_it_stands(st, e))?;
+    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| in_account_version(st, e))?;
     page["_rendered"] = json!(true);
     Ok(page)
 }
@@ -160,7 +164,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();
-    // The only time the secret is shown.
+    // The secret is shown only here.
     shown["secret"] = json!(secret);
     Ok(shown)
 }

@@ -1,4 +1,4 @@
-//! The billing portal: configurations, sessions, and what its page does.
+//! The endpoints of the billing portal: configurations, sessions, and the actions of its page.
 
 use std::sync::Arc;
 
@@ -9,65 +9,71 @@ use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, QUANTITY, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, inert, merge_metadata, opt, req};
 use crate::portal;
 use crate::state::State;
 
-const PRORATION_BEHAVIOR: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
-const PRODUCT: Kind =
-    Kind::Map(&[req("product", Kind::Text), req("prices", Kind::List(&Kind::Text)), inert("adjustable_quantity")]);
-const ENABLED: Field = opt("enabled", Kind::Bool);
-const FEATURES: Kind = Kind::Map(&[
+const PRORATION_BEHAVIOR: ParamKind = ParamKind::OneOf(&["always_invoice", "create_prorations", "none"]);
+const PRODUCT: ParamKind = ParamKind::Map(&[
+    req("product", ParamKind::Text),
+    req("prices", ParamKind::List(&ParamKind::Text)),
+    inert("adjustable_quantity"),
+]);
+const ENABLED: Field = opt("enabled", ParamKind::Bool);
+const FEATURES: ParamKind = ParamKind::Map(&[
     opt(
         "customer_update",
-        Kind::Map(&[
+        ParamKind::Map(&[
             ENABLED,
             opt(
                 "allowed_updates",
-                Kind::List(&Kind::OneOf(&["address", "email", "name", "phone", "shipping", "tax_id"])),
+                ParamKind::List(&ParamKind::OneOf(&["address", "email", "name", "phone", "shipping", "tax_id"])),
             ),
         ]),
     ),
-    opt("invoice_history", Kind::Map(&[ENABLED])),
-    opt("payment_method_update", Kind::Map(&[ENABLED, inert("payment_method_configuration")])),
+    opt("invoice_history", ParamKind::Map(&[ENABLED])),
+    opt("payment_method_update", ParamKind::Map(&[ENABLED, inert("payment_method_configuration")])),
     opt(
         "subscription_cancel",
-        Kind::Map(&[
+        ParamKind::Map(&[
             ENABLED,
             opt(
                 "cancellation_reason",
-                Kind::Map(&[ENABLED, opt("options", Kind::List(&Kind::OneOf(model::portal::FEEDBACK)))]),
+                ParamKind::Map(&[ENABLED, opt("options", ParamKind::List(&ParamKind::OneOf(model::portal::FEEDBACK)))]),
             ),
-            opt("mode", Kind::OneOf(&["at_period_end", "immediately"])),
+            opt("mode", ParamKind::OneOf(&["at_period_end", "immediately"])),
             opt("proration_behavior", PRORATION_BEHAVIOR),
         ]),
     ),
     opt(
         "subscription_update",
-        Kind::Map(&[
+        ParamKind::Map(&[
             ENABLED,
-            opt("billing_cycle_anchor", Kind::OneOf(&["now", "unchanged"])),
-            opt("default_allowed_updates", Kind::List(&Kind::OneOf(&["price", "promotion_code", "quantity"]))),
-            opt("products", Kind::List(&PRODUCT)),
+            opt("billing_cycle_anchor", ParamKind::OneOf(&["now", "unchanged"])),
+            opt(
+                "default_allowed_updates",
+                ParamKind::List(&ParamKind::OneOf(&["price", "promotion_code", "quantity"])),
+            ),
+            opt("products", ParamKind::List(&PRODUCT)),
             opt("proration_behavior", PRORATION_BEHAVIOR),
-            opt("trial_update_behavior", Kind::OneOf(&["continue_trial", "end_trial"])),
+            opt("trial_update_behavior", ParamKind::OneOf(&["continue_trial", "end_trial"])),
             inert("schedule_at_period_end"),
         ]),
     ),
 ]);
-const PROFILE: Kind = Kind::Map(&[
-    opt("headline", Kind::Text),
-    opt("privacy_policy_url", Kind::Url),
-    opt("terms_of_service_url", Kind::Url),
+const PROFILE: ParamKind = ParamKind::Map(&[
+    opt("headline", ParamKind::Text),
+    opt("privacy_policy_url", ParamKind::Url),
+    opt("terms_of_service_url", ParamKind::Url),
 ]);
 
 macro_rules! configuration_fields {
     ($($more:expr),* $(,)?) => {
         &[
             opt("business_profile", PROFILE),
-            opt("default_return_url", Kind::Url),
-            opt("metadata", Kind::Metadata),
-            opt("name", Kind::Text),
+            opt("default_return_url", ParamKind::Url),
+            opt("metadata", ParamKind::Metadata),
+            opt("name", ParamKind::Text),
             inert("login_page"),
             $($more),*
         ]
@@ -75,13 +81,13 @@ macro_rules! configuration_fields {
 }
 
 const CREATE: &[Field] = configuration_fields![req("features", FEATURES)];
-const UPDATE: &[Field] = configuration_fields![opt("features", FEATURES), opt("active", Kind::Bool)];
+const UPDATE: &[Field] = configuration_fields![opt("features", FEATURES), opt("active", ParamKind::Bool)];
 
-const OF: Field = req("subscription", Kind::Text);
-const FLOW: Kind = Kind::Map(&[
+const OF: Field = req("subscription", ParamKind::Text);
+const FLOW: ParamKind = ParamKind::Map(&[
     req(
         "type",
-        Kind::OneOf(&[
+        ParamKind::OneOf(&[
             "payment_method_update",
             "subscription_cancel",
             "subscription_update",
@@ -90,44 +96,48 @@ const FLOW: Kind = Kind::Map(&[
     ),
     opt(
         "after_completion",
-        Kind::Map(&[
-            req("type", Kind::OneOf(&["hosted_confirmation", "portal_homepage", "redirect"])),
-            opt("hosted_confirmation", Kind::Map(&[opt("custom_message", Kind::Text)])),
-            opt("redirect", Kind::Map(&[req("return_url", Kind::Url)])),
+        ParamKind::Map(&[
+            req("type", ParamKind::OneOf(&["hosted_confirmation", "portal_homepage", "redirect"])),
+            opt("hosted_confirmation", ParamKind::Map(&[opt("custom_message", ParamKind::Text)])),
+            opt("redirect", ParamKind::Map(&[req("return_url", ParamKind::Url)])),
         ]),
     ),
-    opt("subscription_cancel", Kind::Map(&[OF, inert("retention")])),
-    opt("subscription_update", Kind::Map(&[OF])),
+    opt("subscription_cancel", ParamKind::Map(&[OF, inert("retention")])),
+    opt("subscription_update", ParamKind::Map(&[OF])),
     opt(
         "subscription_update_confirm",
-        Kind::Map(&[
+        ParamKind::Map(&[
             OF,
             req(
                 "items",
-                Kind::List(&Kind::Map(&[req("id", Kind::Text), req("price", Kind::Text), opt("quantity", QUANTITY)])),
+                ParamKind::List(&ParamKind::Map(&[
+                    req("id", ParamKind::Text),
+                    req("price", ParamKind::Text),
+                    opt("quantity", QUANTITY),
+                ])),
             ),
             inert("discounts"),
         ]),
     ),
 ]);
 const SESSION: &[Field] = &[
-    req("customer", Kind::Text),
-    opt("configuration", Kind::Text),
+    req("customer", ParamKind::Text),
+    opt("configuration", ParamKind::Text),
     opt("flow_data", FLOW),
-    opt("locale", Kind::Text),
-    opt("return_url", Kind::Url),
+    opt("locale", ParamKind::Text),
+    opt("return_url", ParamKind::Url),
     inert("customer_account"),
     inert("on_behalf_of"),
 ];
-const PLAN: &[Field] = &[OF, req("price", Kind::Text)];
+const PLAN: &[Field] = &[OF, req("price", ParamKind::Text)];
 
-/// The endpoints. Those below `/_sandbox` are the buttons of the portal's page.
+/// The endpoints. Those below `/_sandbox` are the actions of the portal's page.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/billing_portal/configurations", CREATE, create),
     route(
         "GET",
         "/v1/billing_portal/configurations",
-        &[LIMIT, AFTER, BEFORE, opt("active", Kind::Bool), opt("is_default", Kind::Bool)],
+        &[LIMIT, AFTER, BEFORE, opt("active", ParamKind::Bool), opt("is_default", ParamKind::Bool)],
         list,
     ),
     route("GET", "/v1/billing_portal/configurations/{}", &[], |st, ids, _| {
@@ -140,11 +150,11 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/_sandbox/portal/{}/cancel",
-        &[OF, opt("comment", Kind::Text), opt("feedback", Kind::OneOf(model::portal::FEEDBACK))],
+        &[OF, opt("comment", ParamKind::Text), opt("feedback", ParamKind::OneOf(model::portal::FEEDBACK))],
         |st, ids, args| portal::cancel(st, ids[0], args),
     ),
     route("POST", "/_sandbox/portal/{}/resume", &[OF], |st, ids, args| portal::resume(st, ids[0], args)),
-    route("POST", "/_sandbox/portal/{}/card", &[req("payment_method", Kind::Text)], |st, ids, args| {
+    route("POST", "/_sandbox/portal/{}/card", &[req("payment_method", ParamKind::Text)], |st, ids, args| {
         portal::card(st, ids[0], args)
     }),
 ];
@@ -172,7 +182,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Ok(next.value());
     }
     next.set("updated", st.clock_s());
-    // The account's own configuration isn't stored until somebody touches it.
+    // The default configuration is stored with its first change.
     st.put(Object::clone(&before));
     Ok(st.change_and_emit(ids[0], "billing_portal.configuration.updated", |c| *c = next).value())
 }
@@ -199,18 +209,18 @@ fn apply(st: &State, configuration: &mut Object, args: &Args) -> Result<(), ApiE
     Ok(())
 }
 
-/// Sets what was given, down to the leaves; what was emptied becomes empty.
+/// Sets the given members, down to the leaves; an emptied member becomes empty.
 fn set_members(configuration: &mut Object, path: &str, given: Value) {
     match given {
         Value::Object(members) => {
             for (name, value) in members {
-                // Stripe leaves the products out unless they are asked for.
+                // Stripe omits the products unless they are expanded.
                 let name = if name == "products" { "_products" } else { &name };
                 set_members(configuration, &format!("{path}.{name}"), value);
             }
         }
         Value::Null if configuration.at(path).is_array() => configuration.set_at(path, json!([])),
-        // Accepted without effect: the shape stays complete.
+        // Accepted without effect, to keep the shape complete.
         Value::Null if configuration.at(path).is_object() => {}
         value => configuration.set_at(path, value),
     }
@@ -240,7 +250,7 @@ fn create_session(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
         session.set("flow", read_flow(st, &session, &args.map("flow_data"))?);
     }
     if configuration.is("is_default") {
-        // From now on its id can be expanded.
+        // Stored, so that its id can be expanded.
         st.put(Object::clone(&configuration));
     }
     let session = st.put(session);
@@ -284,7 +294,7 @@ fn read_flow(st: &State, session: &Object, given: &Args) -> Result<Value, ApiErr
     Ok(flow)
 }
 
-/// One item with one price: what the portal's page can confirm.
+/// Checks for one item with one price, the only change the portal's page can confirm.
 fn check_items(st: &State, sub: &Object, items: &Value, param: &str) -> Result<(), ApiError> {
     let (Some([given]), [item]) = (items.as_array().map(Vec::as_slice), sub.list_at("items")) else {
         let message = "The portal changes subscriptions of exactly one item.";

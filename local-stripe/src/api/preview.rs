@@ -1,6 +1,6 @@
-//! What an invoice would be: of a subscription as it is, as it would be after a change, or before it is made.
+//! Invoice previews: of a subscription as it is, after a change, or before its creation.
 //!
-//! The change is made as the request for it would make it, shown, and undone.
+//! Applies the change as its own request would and reads the invoice; the sandbox then undoes everything.
 
 use serde_json::{Value, json};
 
@@ -8,31 +8,31 @@ use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
 use crate::billing::{change, create, cycle, due, end};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Kind, opt};
+use crate::params::{Args, ParamKind, opt};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
 /// `proration_behavior`.
-pub const PRORATION_BEHAVIOR: Kind = BEHAVIOR;
+pub const PRORATION_BEHAVIOR: ParamKind = BEHAVIOR;
 /// `trial_end`.
-pub const TRIAL_END: Kind = Kind::TimeOr(&["now"]);
+pub const TRIAL_END: ParamKind = ParamKind::TimeOr(&["now"]);
 /// `billing_cycle_anchor`.
-pub const ANCHOR: Kind = Kind::TimeOr(&["now", "unchanged"]);
+pub const ANCHOR: ParamKind = ParamKind::TimeOr(&["now", "unchanged"]);
 /// `items`.
-pub const ITEMS: Kind = Kind::List(&CHANGED_ITEM);
-/// The change that is looked at.
-pub const DETAILS: Kind = Kind::Map(&[
+pub const ITEMS: ParamKind = ParamKind::List(&CHANGED_ITEM);
+/// The previewed change.
+pub const DETAILS: ParamKind = ParamKind::Map(&[
     opt("billing_cycle_anchor", ANCHOR),
-    opt("cancel_at", Kind::TimeOr(&["max_period_end", "min_period_end"])),
-    opt("cancel_at_period_end", Kind::Bool),
-    opt("cancel_now", Kind::Bool),
+    opt("cancel_at", ParamKind::TimeOr(&["max_period_end", "min_period_end"])),
+    opt("cancel_at_period_end", ParamKind::Bool),
+    opt("cancel_now", ParamKind::Bool),
     opt("items", ITEMS),
     opt("proration_behavior", PRORATION_BEHAVIOR),
-    opt("proration_date", Kind::Time),
+    opt("proration_date", ParamKind::Time),
     opt("trial_end", TRIAL_END),
 ]);
 
-/// The details of a request that has them flat, as `subscription_…`.
+/// Collects the flat `subscription_…` parameters of a request as nested details.
 pub fn nested(args: &Args) -> Args {
     let mut details = Args::default();
     for name in
@@ -46,11 +46,14 @@ pub fn nested(args: &Args) -> Args {
     details
 }
 
-/// The invoice that a change would make at once, else the one of the next renewal.
+/// Returns the invoice that a change would create at once, else that of the next renewal.
+///
+/// # Errors
+/// The subscription is unknown or has no next invoice, or the change itself is refused.
 pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     st.is_preview = true;
     let Some(id) = args.text("subscription") else {
-        return of_new(st, args, details);
+        return preview_new(st, args, details);
     };
     let before = st.load("subscription", id, "subscription")?;
     if args.text("customer").is_some_and(|customer| customer != before.text("customer")) {
@@ -68,7 +71,7 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
     }
     let sub = st.copy(id);
     if sub.get("latest_invoice") != before.get("latest_invoice") {
-        return Ok(of_made(st, &sub));
+        return Ok(as_preview(st, &sub));
     }
     let is_over = matches!(sub.text("status"), "canceled" | "incomplete_expired" | "paused");
     if is_over || sub.is("cancel_at_period_end") {
@@ -81,18 +84,18 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
     Ok(preview.value())
 }
 
-/// The first invoice of a subscription that would be made.
-fn of_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
+/// Returns the first invoice of a subscription that would be created.
+fn preview_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
     let mut request = details.clone();
     request.put("customer", json!(customer));
     request.put("payment_behavior", json!("default_incomplete"));
     let sub = create::create(st, &request, Presence::OnSession)?;
-    Ok(of_made(st, &sub))
+    Ok(as_preview(st, &sub))
 }
 
-/// An invoice that was made, as one that isn't yet.
-fn of_made(st: &State, sub: &Object) -> Value {
+/// Converts an invoice that was created into a preview without an id.
+fn as_preview(st: &State, sub: &Object) -> Value {
     let mut invoice = st.copy(sub.text("latest_invoice"));
     invoice.set("id", format!("upcoming_in_{}", sub.id()));
     invoice.set("status", "draft");

@@ -1,30 +1,34 @@
-//! Quotes.
+//! The endpoints of quotes.
 
 use crate::api::catalog::PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::quote;
 use crate::object::Object;
-use crate::params::{Field, Kind, QUANTITY, inert, off, opt};
+use crate::params::{Field, ParamKind, QUANTITY, inert, off, opt};
 
-const LINE: Kind =
-    Kind::Map(&[opt("price", Kind::Text), opt("price_data", PRICE_DATA), opt("quantity", QUANTITY), off("tax_rates")]);
+const LINE: ParamKind = ParamKind::Map(&[
+    opt("price", ParamKind::Text),
+    opt("price_data", PRICE_DATA),
+    opt("quantity", QUANTITY),
+    off("tax_rates"),
+]);
 const FIELDS: &[Field] = &[
-    opt("collection_method", Kind::OneOf(&["charge_automatically", "send_invoice"])),
-    opt("customer", Kind::Text),
-    opt("description", Kind::Text),
-    opt("expires_at", Kind::Time),
-    opt("footer", Kind::Text),
-    opt("header", Kind::Text),
-    opt("invoice_settings", Kind::Map(&[opt("days_until_due", Kind::Int(0, 730))])),
-    opt("line_items", Kind::List(&LINE)),
-    opt("metadata", Kind::Metadata),
+    opt("collection_method", ParamKind::OneOf(&["charge_automatically", "send_invoice"])),
+    opt("customer", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("expires_at", ParamKind::Time),
+    opt("footer", ParamKind::Text),
+    opt("header", ParamKind::Text),
+    opt("invoice_settings", ParamKind::Map(&[opt("days_until_due", ParamKind::Int(0, 730))])),
+    opt("line_items", ParamKind::List(&LINE)),
+    opt("metadata", ParamKind::Metadata),
     opt(
         "subscription_data",
-        Kind::Map(&[
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("trial_period_days", Kind::Int(0, 730)),
+        ParamKind::Map(&[
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("trial_period_days", ParamKind::Int(0, 730)),
             inert("effective_date"),
         ]),
     ),
@@ -39,7 +43,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/quotes",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("status", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("status", ParamKind::Text)],
         |st, _, args| listing::list(st, "quote", "/v1/quotes", args, &["status"]),
     ),
     route("GET", "/v1/quotes/{}", &[], |st, ids, _| Ok(st.load("quote", ids[0], "id")?.value())),

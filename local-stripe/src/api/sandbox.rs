@@ -1,27 +1,29 @@
-//! What only the sandbox has, below `/_sandbox`: its clock, its settings, 3-D Secure without a browser, secrets rolled.
+//! The sandbox's own endpoints below `/_sandbox`: its clock, its settings, 3-D Secure without a browser, rolled webhook
+//! secrets.
 
 use serde_json::{Value, json};
 
 use crate::api::{Route, route};
-use crate::checkout::{self, Confirmed};
+use crate::checkout::{self, Confirmation};
 use crate::clock;
 use crate::colour::Colour;
 use crate::error::ApiError;
-use crate::params::{Args, Field, Kind, opt, req};
+use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::payments::{intent, setup};
 use crate::settings::Settings;
 use crate::state::State;
 
-const CLOCK: &[Field] = &[opt("advance_by", Kind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", Kind::Time)];
+const CLOCK: &[Field] =
+    &[opt("advance_by", ParamKind::Int(1, 400 * crate::calendar::DAY_S)), opt("advance_to", ParamKind::Time)];
 const SETTINGS: &[Field] = &[
-    opt("brand_colour", Kind::Text),
-    opt("business_name", Kind::Text),
-    opt("dunning", Kind::Text),
-    opt("faults", Kind::Text),
+    opt("brand_colour", ParamKind::Text),
+    opt("business_name", ParamKind::Text),
+    opt("dunning", ParamKind::Text),
+    opt("faults", ParamKind::Text),
 ];
-/// Characters of a business's name: it stands in one line.
+/// The maximum length of a business's name, which is shown in one line.
 const NAME_CHARS_MAX: usize = 60;
-/// Seconds that an old secret stays valid, Stripe's limit.
+/// The maximum time in seconds that an old secret stays valid, Stripe's limit.
 const ROLL_S_MAX: i64 = crate::calendar::DAY_S;
 
 /// The endpoints.
@@ -61,14 +63,19 @@ pub const ROUTES: &[Route] = &[
         }
         Ok(show_settings(st))
     }),
-    route("POST", "/_sandbox/checkout/sessions/{}/promotion_code", &[opt("code", Kind::Text)], |st, ids, args| {
+    route("POST", "/_sandbox/checkout/sessions/{}/promotion_code", &[opt("code", ParamKind::Text)], |st, ids, args| {
         checkout::use_code(st, ids[0], args.text("code").unwrap_or_default())
     }),
-    route("POST", "/_sandbox/authenticate/{}", &[req("outcome", Kind::OneOf(&["success", "failure"]))], authenticate),
+    route(
+        "POST",
+        "/_sandbox/authenticate/{}",
+        &[req("outcome", ParamKind::OneOf(&["success", "failure"]))],
+        authenticate,
+    ),
     route(
         "POST",
         "/_sandbox/webhook_endpoints/{}/roll_secret",
-        &[opt("expires_in", Kind::Int(0, ROLL_S_MAX))],
+        &[opt("expires_in", ParamKind::Int(0, ROLL_S_MAX))],
         |st, ids, args| {
             st.load("webhook_endpoint", ids[0], "id")?;
             let until = st.clock_s() + args.int("expires_in").unwrap_or(ROLL_S_MAX);
@@ -91,7 +98,7 @@ fn show_clock(st: &State) -> Value {
     json!({ "object": "sandbox.clock", "now": st.clock_s() })
 }
 
-/// The business's name and colour, if a request sets them; what is emptied is as at the start.
+/// Reads the business's name and colour, if a request sets them; an emptied one becomes the default.
 fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
     let unset = Settings::default();
     let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());
@@ -118,13 +125,13 @@ fn show_settings(st: &State) -> Value {
     })
 }
 
-/// Passes or fails 3-D Secure for a payment intent or for a checkout session that waits for it.
+/// Passes or fails 3-D Secure for a waiting payment intent or checkout session.
 fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let passed = args.text("outcome") == Some("success");
     if ids[0].starts_with("cs_") {
         let outcome = checkout::authenticate(st, ids[0], passed)?;
         let mut shown = st.copy(ids[0]).value();
-        if let Confirmed::NeedsAction(url) = outcome {
+        if let Confirmation::NeedsAction(url) = outcome {
             shown["next_action"] = json!(url);
         }
         return Ok(shown);

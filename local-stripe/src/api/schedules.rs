@@ -1,46 +1,46 @@
-//! Subscription schedules.
+//! The endpoints of subscription schedules.
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::schedule;
-use crate::params::{Field, Kind, QUANTITY, inert, off, opt, req};
+use crate::params::{Field, ParamKind, QUANTITY, inert, off, opt, req};
 
-const ITEM: Kind = Kind::Map(&[
-    req("price", Kind::Text),
-    opt("metadata", Kind::Metadata),
+const ITEM: ParamKind = ParamKind::Map(&[
+    req("price", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
     opt("quantity", QUANTITY),
     off("tax_rates"),
 ]);
-const DURATION: Kind = Kind::Map(&[
-    req("interval", Kind::OneOf(&["day", "week", "month", "year"])),
-    opt("interval_count", Kind::Int(1, 1_095)),
+const DURATION: ParamKind = ParamKind::Map(&[
+    req("interval", ParamKind::OneOf(&["day", "week", "month", "year"])),
+    opt("interval_count", ParamKind::Int(1, 1_095)),
 ]);
-const PRORATION: Kind = Kind::OneOf(&["always_invoice", "create_prorations", "none"]);
-const PHASE: Kind = Kind::Map(&[
-    req("items", Kind::List(&ITEM)),
+const PRORATION: ParamKind = ParamKind::OneOf(&["always_invoice", "create_prorations", "none"]);
+const PHASE: ParamKind = ParamKind::Map(&[
+    req("items", ParamKind::List(&ITEM)),
     opt("duration", DURATION),
-    opt("end_date", Kind::Time),
-    opt("iterations", Kind::Int(1, 1_000)),
-    opt("metadata", Kind::Metadata),
+    opt("end_date", ParamKind::Time),
+    opt("iterations", ParamKind::Int(1, 1_000)),
+    opt("metadata", ParamKind::Metadata),
     opt("proration_behavior", PRORATION),
     inert("currency"),
     inert("description"),
-    opt("start_date", Kind::TimeOr(&["now"])),
+    opt("start_date", ParamKind::TimeOr(&["now"])),
 ]);
-const END_BEHAVIOR: Kind = Kind::OneOf(&["cancel", "release"]);
+const END_BEHAVIOR: ParamKind = ParamKind::OneOf(&["cancel", "release"]);
 const CREATE: &[Field] = &[
-    opt("customer", Kind::Text),
+    opt("customer", ParamKind::Text),
     opt("end_behavior", END_BEHAVIOR),
-    opt("from_subscription", Kind::Text),
-    opt("metadata", Kind::Metadata),
-    opt("phases", Kind::List(&PHASE)),
-    opt("start_date", Kind::TimeOr(&["now"])),
+    opt("from_subscription", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("phases", ParamKind::List(&PHASE)),
+    opt("start_date", ParamKind::TimeOr(&["now"])),
     inert("default_settings"),
 ];
 const UPDATE: &[Field] = &[
     opt("end_behavior", END_BEHAVIOR),
-    opt("metadata", Kind::Metadata),
-    opt("phases", Kind::List(&PHASE)),
+    opt("metadata", ParamKind::Metadata),
+    opt("phases", ParamKind::List(&PHASE)),
     opt("proration_behavior", PRORATION),
     inert("default_settings"),
 ];
@@ -51,7 +51,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/subscription_schedules",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text)],
         |st, _, args| listing::list(st, "subscription_schedule", "/v1/subscription_schedules", args, &[]),
     ),
     route("GET", "/v1/subscription_schedules/{}", &[], |st, ids, _| {
@@ -61,7 +61,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/subscription_schedules/{}/cancel",
-        &[opt("invoice_now", Kind::Bool), opt("prorate", Kind::Bool)],
+        &[opt("invoice_now", ParamKind::Bool), opt("prorate", ParamKind::Bool)],
         |st, ids, args| schedule::cancel(st, ids[0], args),
     ),
     route("POST", "/v1/subscription_schedules/{}/release", &[inert("preserve_cancel_date")], |st, ids, _| {

@@ -1,4 +1,4 @@
-//! The seven searches.
+//! The seven search endpoints.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use crate::api::listing::LIMIT;
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, opt, req};
-use crate::search::Kind::{Number, Text, Token};
+use crate::params::{Args, Field, ParamKind, opt, req};
+use crate::search::FieldType::{Number, Text, Token};
 use crate::search::{Fields, Query};
 use crate::state::State;
 
-const FIELDS: &[Field] = &[req("query", Kind::Text), LIMIT, opt("page", Kind::Text)];
+const FIELDS: &[Field] = &[req("query", ParamKind::Text), LIMIT, opt("page", ParamKind::Text)];
 
 const CHARGE: Fields = &[
     ("amount", Number),
@@ -64,7 +64,8 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// A page of what a query finds, newest first. A page is named by the last object of the one before.
+/// Returns a page of the objects that match a query, newest first. The name of a page is the id of the last object on
+/// the page before.
 fn search(st: &State, kind: &str, noun: &str, fields: Fields, args: &Args) -> Result<Value, ApiError> {
     let query = Query::read(args.text("query").unwrap_or_default(), fields)
         .map_err(|words| ApiError::invalid(words).about("query"))?;
@@ -90,7 +91,7 @@ fn search(st: &State, kind: &str, noun: &str, fields: Fields, args: &Args) -> Re
     }))
 }
 
-/// The object with what queries know by another name.
+/// Returns a copy of an object with members added under the names that queries use.
 fn searchable(object: &Object) -> Object {
     let mut shown = object.clone();
     if object.kind() == "invoice" {

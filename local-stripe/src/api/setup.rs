@@ -1,4 +1,4 @@
-//! Setup intents and their attempts.
+//! The endpoints of setup intents and setup attempts.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::api::payments::{AUTOMATIC, METHOD_DATA, USAGE, check_return_url, give
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::{method, setup};
 use crate::state::State;
@@ -16,12 +16,12 @@ use crate::state::State;
 macro_rules! setup_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            opt("customer", Kind::Text),
-            opt("description", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("payment_method", Kind::Text),
+            opt("customer", ParamKind::Text),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("payment_method", ParamKind::Text),
             opt("payment_method_data", METHOD_DATA),
-            opt("payment_method_types", Kind::List(&METHOD_TYPE)),
+            opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
             inert("payment_method_options"),
             $($more),*
         ]
@@ -30,23 +30,23 @@ macro_rules! setup_fields {
 
 const CREATE: &[Field] = setup_fields![
     opt("automatic_payment_methods", AUTOMATIC),
-    opt("confirm", Kind::Bool),
-    opt("return_url", Kind::Url),
+    opt("confirm", ParamKind::Bool),
+    opt("return_url", ParamKind::Url),
     opt("usage", USAGE),
     inert("mandate_data"),
     inert("use_stripe_sdk"),
 ];
 const UPDATE: &[Field] = setup_fields![];
 const CONFIRM: &[Field] = &[
-    opt("payment_method", Kind::Text),
+    opt("payment_method", ParamKind::Text),
     opt("payment_method_data", METHOD_DATA),
-    opt("return_url", Kind::Url),
+    opt("return_url", ParamKind::Url),
     inert("client_secret"),
     inert("mandate_data"),
     inert("payment_method_options"),
     inert("use_stripe_sdk"),
 ];
-const CANCEL_REASON: Kind = Kind::OneOf(&["abandoned", "duplicate", "requested_by_customer"]);
+const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "requested_by_customer"]);
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
@@ -54,7 +54,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/setup_intents",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", Kind::Text), opt("payment_method", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("payment_method", ParamKind::Text)],
         |st, _, args| listing::list(st, "setup_intent", "/v1/setup_intents", args, &["payment_method"]),
     ),
     route("GET", "/v1/setup_intents/{}", &[inert("client_secret")], |st, ids, _| {
@@ -68,7 +68,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/setup_attempts",
-        &[LIMIT, AFTER, BEFORE, CREATED, req("setup_intent", Kind::Text)],
+        &[LIMIT, AFTER, BEFORE, CREATED, req("setup_intent", ParamKind::Text)],
         |st, _, args| {
             st.load("setup_intent", args.text("setup_intent").unwrap_or_default(), "setup_intent")?;
             listing::list(st, "setup_attempt", "/v1/setup_attempts", args, &["setup_intent"])
@@ -109,7 +109,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
     });
     if args.flag("confirm") == Some(true) {
-        // What the request gave is on the intent already.
+        // The intent already has the request's parameters.
         return confirm(st, &id, &Args::default());
     }
     Ok(st.copy(&id).value())

@@ -1,22 +1,22 @@
-//! Since which API version endpoints and parameters answer as they do, and until which.
+//! The API versions in which endpoints and parameters exist: the first, and the first without them.
 //!
-//! Stripe counts new endpoints and new optional parameters as compatible: a request in an older version gets them too,
-//! in that version's shape. So does the sandbox; `since` is what its answers show, not a gate. What Stripe took away
-//! again is refused from that version on.
+//! Stripe treats new endpoints and new optional parameters as compatible: a request in an older version may use them
+//! and gets that version's shape. So does the sandbox: `since` is documentation, not a gate. What Stripe removed is
+//! refused from that version on.
 
 use super::Route;
 use crate::error::ApiError;
 use crate::shapes::changes::{ACACIA, BASIL, CHANGES, Edit, Y2022};
 use crate::version::{OLDEST, Version};
 
-/// Endpoints whose paths begin alike, and what they answer with.
+/// Endpoints with a common path prefix, and the object they return.
 #[derive(Debug)]
 pub struct Resource {
-    /// The beginning of the paths, whole segments; `{}` is an id.
+    /// The path prefix, in whole segments; `{}` is an id.
     pub path: &'static str,
-    /// The `object` member of what is answered.
+    /// The `object` member of the response.
     pub kind: &'static str,
-    /// The first version, of those whose shapes are checked, that has it.
+    /// The first of the checked versions that has it.
     pub since: &'static str,
 }
 
@@ -24,7 +24,7 @@ const fn resource(path: &'static str, kind: &'static str, since: &'static str) -
     Resource { path, kind, since }
 }
 
-/// What the endpoints are about. Of several rows that fit a path, the longest counts.
+/// The resources of the endpoints. If several rows match a path, the longest counts.
 pub const RESOURCES: &[Resource] = &[
     resource("/v1/account", "account", OLDEST),
     resource("/v1/accounts", "account", OLDEST),
@@ -49,7 +49,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/invoice_payments", "invoice_payment", BASIL),
     resource("/v1/invoiceitems", "invoiceitem", OLDEST),
     resource("/v1/invoices", "invoice", OLDEST),
-    // Stripe brought it in April 2024, between two of the versions here.
+    // Stripe added it in April 2024, between two of the checked versions.
     resource("/v1/invoices/create_preview", "invoice", ACACIA),
     resource("/v1/payment_intents", "payment_intent", OLDEST),
     resource("/v1/payment_links", "payment_link", Y2022),
@@ -76,33 +76,33 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/webhook_endpoints", "webhook_endpoint", OLDEST),
 ];
 
-/// Endpoints that Stripe took away: method, path, the first version without it, and what took its place.
-pub const GONE: &[(&str, &str, &str, &str)] =
+/// Endpoints that Stripe removed: method, path, the first version without it, and its replacement.
+pub const REMOVED_ENDPOINTS: &[(&str, &str, &str, &str)] =
     &[("GET", "/v1/invoices/upcoming", BASIL, "POST /v1/invoices/create_preview")];
 
-/// The versions in which something shows.
+/// The range of versions in which something is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Span {
-    /// The first one, if it isn't the oldest.
+pub struct VersionRange {
+    /// The first version, unless it is the oldest.
     pub since: Option<&'static str>,
-    /// The first one without it, if Stripe took it away.
+    /// The first version without it, if Stripe removed it.
     pub until: Option<&'static str>,
 }
 
-/// What a path is about; none for the sandbox's own paths and what has no object.
+/// Returns the resource of a path; none for the sandbox's own paths and for responses without an object.
 pub fn resource_of(path: &str) -> Option<&'static Resource> {
     let begins = |r: &&Resource| path.strip_prefix(r.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     RESOURCES.iter().filter(begins).max_by_key(|r| r.path.len())
 }
 
-/// The versions that have an endpoint.
-pub fn of_route(route: &Route) -> Span {
+/// Returns the versions that have an endpoint.
+pub fn of_route(route: &Route) -> VersionRange {
     let since = resource_of(route.path).map(|r| r.since).filter(|since| *since != OLDEST);
-    Span { since, until: gone(route).map(|(_, _, version, _)| *version) }
+    VersionRange { since, until: gone(route).map(|(_, _, version, _)| *version) }
 }
 
-/// The versions whose answers show the member that a parameter is named after, as the [changes](CHANGES) say.
-pub fn of_parameter(route: &Route, name: &str) -> Span {
+/// Returns the versions whose responses have the member of a parameter's name, according to the [changes](CHANGES).
+pub fn of_parameter(route: &Route, name: &str) -> VersionRange {
     let kind = resource_of(route.path).map(|r| r.kind).unwrap_or_default();
     let (mut came, mut went) = (None, None);
     for change in CHANGES.iter().filter(|change| change.kind == kind) {
@@ -113,13 +113,16 @@ pub fn of_parameter(route: &Route, name: &str) -> Span {
         }
     }
     match (came, went) {
-        // What went and came back is in the oldest one and the newest one.
-        (Some(came), Some(went)) if went <= came => Span::default(),
-        (since, until) => Span { since, until },
+        // Removed and added again: both the oldest and the newest version have it.
+        (Some(came), Some(went)) if went <= came => VersionRange::default(),
+        (since, until) => VersionRange { since, until },
     }
 }
 
-/// Refuses an endpoint that a version doesn't have any more.
+/// Checks that a version still has an endpoint.
+///
+/// # Errors
+/// Stripe removed the endpoint in this version or before (404).
 pub fn check(route: &Route, version: &Version) -> Result<(), ApiError> {
     match gone(route).filter(|(_, _, since, _)| !version.is_before(since)) {
         None => Ok(()),
@@ -132,7 +135,7 @@ pub fn check(route: &Route, version: &Version) -> Result<(), ApiError> {
 }
 
 fn gone(route: &Route) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {
-    GONE.iter().find(|(method, path, ..)| *method == route.method && *path == route.path)
+    REMOVED_ENDPOINTS.iter().find(|(method, path, ..)| *method == route.method && *path == route.path)
 }
 
 #[cfg(test)]
@@ -141,28 +144,28 @@ mod tests {
     use crate::api::{find, routes};
 
     #[test]
-    fn every_row_is_about_an_endpoint() {
+    fn every_resource_has_an_endpoint() {
         for row in RESOURCES {
             let is_about = |r: &Route| resource_of(r.path).is_some_and(|found| found.path == row.path);
             assert!(routes().any(is_about), "{}", row.path);
         }
-        for (method, path, ..) in GONE {
+        for (method, path, ..) in REMOVED_ENDPOINTS {
             assert!(routes().any(|r| r.method == *method && r.path == *path), "{method} {path}");
         }
     }
 
     #[test]
-    fn the_longest_row_counts_and_changes_say_since_when_a_parameter_shows() {
+    fn the_longest_prefix_counts_and_changes_date_parameters() {
         let span = |method: &str, path: &str| of_route(find(method, path).unwrap().0);
-        assert_eq!(span("GET", "/v1/invoices/in_1"), Span::default());
+        assert_eq!(span("GET", "/v1/invoices/in_1"), VersionRange::default());
         assert_eq!(span("GET", "/v1/invoices/upcoming").until, Some(BASIL));
         assert_eq!(span("POST", "/v1/invoices/create_preview").since, Some(ACACIA));
         assert_eq!(span("GET", "/v1/invoice_payments/inpay_1").since, Some(BASIL));
         let codes = find("POST", "/v1/promotion_codes").unwrap().0;
         assert_eq!(of_parameter(codes, "promotion").since, Some("2025-09-30.clover"));
         assert_eq!(of_parameter(codes, "coupon").until, Some("2025-09-30.clover"));
-        assert_eq!(of_parameter(codes, "code"), Span::default());
+        assert_eq!(of_parameter(codes, "code"), VersionRange::default());
         let subscriptions = find("POST", "/v1/subscriptions").unwrap().0;
-        assert_eq!(of_parameter(subscriptions, "billing_thresholds"), Span::default());
+        assert_eq!(of_parameter(subscriptions, "billing_thresholds"), VersionRange::default());
     }
 }

@@ -1,4 +1,4 @@
-//! Tax rates: kept and shown, but no invoice is taxed by them.
+//! The endpoints of tax rates. They are stored and shown but not applied to invoices.
 
 use serde_json::{Value, json};
 
@@ -7,27 +7,30 @@ use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Field, Kind, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::state::State;
 
 macro_rules! rate_fields {
     ($($more:expr),* $(,)?) => {
         &[
-            opt("active", Kind::Bool),
-            opt("country", Kind::Text),
-            opt("description", Kind::Text),
-            opt("jurisdiction", Kind::Text),
-            opt("metadata", Kind::Metadata),
-            opt("state", Kind::Text),
-            opt("tax_type", Kind::Text),
+            opt("active", ParamKind::Bool),
+            opt("country", ParamKind::Text),
+            opt("description", ParamKind::Text),
+            opt("jurisdiction", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("state", ParamKind::Text),
+            opt("tax_type", ParamKind::Text),
             $($more),*
         ]
     };
 }
 
-const CREATE: &[Field] =
-    rate_fields![req("display_name", Kind::Text), req("inclusive", Kind::Bool), req("percentage", Kind::Decimal)];
-const UPDATE: &[Field] = rate_fields![opt("display_name", Kind::Text)];
+const CREATE: &[Field] = rate_fields![
+    req("display_name", ParamKind::Text),
+    req("inclusive", ParamKind::Bool),
+    req("percentage", ParamKind::Decimal)
+];
+const UPDATE: &[Field] = rate_fields![opt("display_name", ParamKind::Text)];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
@@ -35,7 +38,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/tax_rates",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("active", Kind::Bool), opt("inclusive", Kind::Bool)],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("active", ParamKind::Bool), opt("inclusive", ParamKind::Bool)],
         |st, _, args| listing::list(st, "tax_rate", "/v1/tax_rates", args, &["active", "inclusive"]),
     ),
     route("GET", "/v1/tax_rates/{}", &[], |st, ids, _| Ok(st.load("tax_rate", ids[0], "id")?.value())),

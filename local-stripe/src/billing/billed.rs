@@ -1,21 +1,21 @@
-//! What a subscription item was billed for its current period: what a credit for unused time gives back.
+//! What a subscription item was billed for its current period, which determines the credit for unused time.
 
 use serde_json::Value;
 
 use crate::object::Object;
 use crate::state::State;
 
-/// A bill of a subscription item.
+/// A charge for a subscription item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Billed {
-    /// Minor units, discounts taken off.
+    /// The amount in minor units, after discounts.
     pub amount: i64,
-    /// The time it was for, in Unix seconds.
+    /// The billed period, in Unix seconds.
     pub period: (i64, i64),
 }
 
-/// The newest bill of an item for its current period: a change's debit, else the line of its subscription. None if the
-/// item has changed since without a bill.
+/// Returns the newest charge for an item's current period: the debit of a change, else the line of the subscription.
+/// None if the item has changed since then without a charge.
 pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     let customer = sub.text("customer");
     let start = item["current_period_start"].as_i64()?;
@@ -25,7 +25,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
             && debit.at("parent.subscription_details.subscription_item") == &item["id"]
             && debit.at("period.end") == end
     };
-    // Nothing that was made before a period is for it.
+    // Items created before the period are not for it.
     let mut items = st.newest("invoiceitem", Some(customer)).take_while(|made| made.int("date") >= start);
     if let Some(debit) = items.find(is_debit) {
         let off = line_of(st, &debit).map_or(0, |line| taken_off(&line));
@@ -39,7 +39,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     of_same(item, &line, line["amount"].as_i64()? - taken_off(&line))
 }
 
-/// The line that an invoice item became, if it is on an invoice.
+/// Returns the invoice line of an invoice item, if it is on an invoice.
 fn line_of(st: &State, item: &Object) -> Option<Value> {
     let invoice = st.find(item.text("invoice"))?;
     let is_its = |line: &&Value| line["parent"]["invoice_item_details"]["invoice_item"] == item.id();
@@ -51,7 +51,7 @@ fn taken_off(line: &Value) -> i64 {
     amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
 }
 
-/// The bill, if it was for the price and quantity that the item has.
+/// Returns the charge, if it was for the item's current price and quantity.
 fn of_same(item: &Value, bill: &Value, amount: i64) -> Option<Billed> {
     let is_same = bill["_price"]["id"] == item["price"]["id"]
         && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));

@@ -1,11 +1,11 @@
-//! Changing a subscription: items with proration, trial, cancellation, and what happens when the payment fails.
+//! Changes a subscription: items with proration, trial, cancellation, and failed payments of the change.
 
 use serde_json::{Value, json};
 
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::settle::{self, By, Outcome};
+use crate::billing::settle::{self, AttemptCause, Outcome};
 use crate::billing::{create, cycle, items, usage};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
@@ -14,10 +14,13 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// Hours a change waits for its payment under `pending_if_incomplete`.
+/// How many hours a change waits for its payment under `pending_if_incomplete`.
 const PENDING_HOURS: i64 = 23;
 
-/// Changes a subscription as a request asks.
+/// Applies an update request to a subscription.
+///
+/// # Errors
+/// The subscription is unknown or ended, a parameter is invalid, or a required payment failed.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let before = st.load("subscription", id, "id")?;
     let status = before.text("status").to_owned();
@@ -46,7 +49,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     if ends_trial(args, &status)
         && let Some(end) = cycle::end_without_method(st, &next)
     {
-        // What else the request gives stays.
+        // The request's other changes stay.
         store(st, &before, next);
         end(st, id);
         return Ok(st.copy(id).value());
@@ -62,7 +65,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     apply_items(st, &before, next, change, args, resets, now)
 }
 
-/// What a change that waits for its payment can hold, as at Stripe.
+/// The parameters that a change waiting for its payment may have, as at Stripe.
 const CAN_WAIT: [&str; 7] = [
     "billing_cycle_anchor",
     "items",
@@ -116,7 +119,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> 
     Ok(())
 }
 
-/// Items after a change, and the halves to prorate.
+/// The items after a change, and the proration halves.
 struct Change {
     list: Vec<Value>,
     prorated: Vec<(Value, Half)>,
@@ -228,7 +231,7 @@ fn apply_items(
         let end = cycle::period_end(&price, now, now);
         next.set("billing_cycle_anchor", now);
         cycle::set_period(&mut next, now, end);
-        // What was used in a trial is free.
+        // Usage in a trial is free.
         let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));
         full_lines = cycle::lines(st, &next, (now, end), over, false)?;
     }
@@ -254,10 +257,10 @@ fn apply_items(
     }
     let waits = payment == "pending_if_incomplete";
     if let Some(earlier) = before.text_at("_pending_invoice") {
-        // A change takes the place of one that waits; its invoice is void, unless it is paid already.
+        // A new change replaces a waiting one, whose invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
     }
-    let stored = if waits { before.clone() } else { Object::clone(&keep(st, before, next.clone())) };
+    let stored = if waits { before.clone() } else { Object::clone(&store_without_event(st, before, next.clone())) };
     let draft = Draft {
         customer: before.text("customer"),
         currency: before.text("currency"),
@@ -268,7 +271,7 @@ fn apply_items(
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
-    // Told once its invoice is made, since it names it.
+    // Emitted after the invoice is created, as it names the invoice.
     st.emit_since(&id, "customer.subscription.updated", before);
     if waits {
         let change = next.value();
@@ -282,8 +285,11 @@ fn apply_items(
     if st.copy(&invoice).text("collection_method") == "send_invoice" {
         return Ok(st.copy(&id).value());
     }
-    let outcome =
-        if payment == "default_incomplete" { Outcome::NeedsAction } else { settle::attempt(st, &invoice, By::Hand) };
+    let outcome = if payment == "default_incomplete" {
+        Outcome::NeedsAction
+    } else {
+        settle::attempt(st, &invoice, AttemptCause::Hand)
+    };
     match outcome {
         Outcome::Paid => {}
         Outcome::Failed(error) if payment == "error_if_incomplete" => {
@@ -311,7 +317,7 @@ fn apply_items(
     Ok(st.copy(&id).value())
 }
 
-/// The payment that a change waited for came.
+/// Applies a pending change after its payment succeeded.
 pub fn apply_pending(st: &mut State, id: &str) {
     let before = st.copy(id);
     let change = Object::of(before.get("_pending_change").clone());
@@ -321,7 +327,7 @@ pub fn apply_pending(st: &mut State, id: &str) {
             s.set(member, change.get(member).clone());
         }
         if let Some((start, end)) = period(s) {
-            // What was planned for the period's end since the change was asked for follows it.
+            // A cancellation planned for the period's end moves with the period.
             cycle::set_period(s, start, end);
         }
         s.set("pending_update", Value::Null);
@@ -333,15 +339,15 @@ pub fn apply_pending(st: &mut State, id: &str) {
     }
 }
 
-/// Stores a change and tells of it: one event, however many members it touches.
+/// Stores a change and emits one event for all changed members.
 fn store(st: &mut State, before: &Object, next: Object) -> std::sync::Arc<Object> {
-    let stored = keep(st, before, next);
+    let stored = store_without_event(st, before, next);
     st.emit_since(before.id(), "customer.subscription.updated", before);
     stored
 }
 
-/// Stores a change that is told of later.
-fn keep(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
+/// Stores a change whose event is emitted later.
+fn store_without_event(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
     next.set("latest_invoice", st.copy(before.id()).get("latest_invoice").clone());
     st.change(before.id(), |s| *s = next)
 }

@@ -1,4 +1,4 @@
-//! A new subscription: trial or first payment, and the events of both.
+//! Creates subscriptions: trial or first payment, and the events of both.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
 use crate::billing::{cycle, due};
 use crate::calendar::{self, DAY_S, HOUR_S};
-use crate::discount::redeem::{self, Use};
+use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -17,12 +17,15 @@ use crate::payments::attempt::Presence;
 use crate::payments::setup;
 use crate::state::State;
 
-/// Hours to complete a first payment.
+/// The time in hours to complete a first payment.
 const FIRST_PAYMENT_HOURS: i64 = 23;
-/// Days of a trial, Stripe's limit.
+/// The maximum length of a trial in days, Stripe's limit.
 const TRIAL_DAYS_MAX: i64 = 730;
 
-/// Reads and checks items: same currency, same interval, recurring.
+/// Reads and checks the items of a new subscription.
+///
+/// # Errors
+/// Items are missing or too many, a price is invalid or not recurring, or currencies or intervals differ.
 pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> {
     let given = args.list("items");
     if given.is_empty() {
@@ -47,7 +50,10 @@ pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> 
     Ok(priced)
 }
 
-/// Prices of one subscription share currency and interval.
+/// Checks that the prices of a subscription share currency and interval.
+///
+/// # Errors
+/// Currencies or intervals differ.
 pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), ApiError> {
     let mut first: Option<&Object> = None;
     for price in prices {
@@ -75,7 +81,10 @@ pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), A
     Ok(())
 }
 
-/// Makes a subscription. With `Presence::Authenticated`, the customer passed 3-D Secure for it already.
+/// Creates a subscription. With `Presence::Authenticated`, the customer already passed 3-D Secure for it.
+///
+/// # Errors
+/// The customer is unknown, a parameter is invalid, or the first payment failed and the payment behavior refuses that.
 pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object, ApiError> {
     let customer_id = args.text("customer").unwrap_or_default().to_owned();
     let customer = st.load("customer", &customer_id, "customer")?;
@@ -114,7 +123,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         point_to(st, item["id"].as_str().unwrap_or_default(), &id);
     }
     sub.set_at("items.data", list);
-    // Only now is there a period that an end could be planned by.
+    // A planned cancellation needs the period, which exists only now.
     apply_cancellation(&mut sub, args, now)?;
     if let Some(end) = trial_end {
         sub.set("status", "trialing");
@@ -147,7 +156,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     Ok(st.copy(&id))
 }
 
-/// Asks for a payment method in a trial, where nothing is charged that could bring one.
+/// Creates a setup intent for a trial, where no payment asks for a payment method.
 fn ask_for_method(st: &mut State, id: &str) {
     let sub = st.copy(id);
     if cycle::has_method(st, &sub) {
@@ -161,7 +170,7 @@ fn ask_for_method(st: &mut State, id: &str) {
     st.change(id, |s| s.set("pending_setup_intent", intent));
 }
 
-/// Lets a subscription item be found by its own id.
+/// Stores a pointer from a subscription item's id to its subscription.
 pub fn point_to(st: &mut State, item: &str, subscription: &str) {
     st.put(Object::of(json!({ "id": item, "object": "_subscription_item", "subscription": subscription })));
 }
@@ -188,7 +197,10 @@ fn trial_end(args: &Args, priced: &[Priced], now: i64) -> Result<Option<i64>, Ap
     Ok(end)
 }
 
-/// Sets what create and update have in common.
+/// Applies the parameters that creation and update have in common.
+///
+/// # Errors
+/// A parameter is invalid, or the payment method is unknown or another customer's.
 pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
     sub.set("metadata", crate::params::merge_metadata(sub.get("metadata"), args)?);
     if args.has("default_payment_method") {
@@ -234,7 +246,10 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     apply_cancellation(sub, args, now)
 }
 
-/// Sets the discounts that a request gives. What they are worth counts for codes that ask for a minimum.
+/// Sets the discounts of a request. The subscription's amount counts for promotion codes with a minimum.
+///
+/// # Errors
+/// A discount is unknown or can't be redeemed, or an amount is invalid.
 pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<(), ApiError> {
     if !args.has("discounts") {
         return Ok(());
@@ -248,7 +263,7 @@ pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<
         amount = amount.saturating_add(items::amount(&extra.price.value(), extra.quantity)?);
     }
     let (customer, currency) = (sub.text("customer").to_owned(), sub.text("currency").to_owned());
-    let purpose = Use { customer: Some(&customer), amount, currency: &currency };
+    let purpose = Purpose { customer: Some(&customer), amount, currency: &currency };
     let redeemed = redeem::read(st, &given, "discounts", purpose)?;
     let known = term::ids(sub);
     let kept: Vec<String> = given.iter().filter_map(|entry| entry["discount"].as_str()).map(str::to_owned).collect();
@@ -270,7 +285,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
     }
     if args.has("cancel_at") {
         let period_end = due::period(sub).map(|p| p.1);
-        // All items share one period, so that the first and the last of their ends are the same.
+        // All items share one period, so the minimum and the maximum of their ends are equal.
         let at = if args.text("cancel_at").is_some() { period_end } else { args.int("cancel_at") };
         if at.is_some_and(|t| t <= now) {
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
@@ -337,7 +352,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         Some(true) => Presence::OffSession,
         _ => presence,
     };
-    match settle::attempt_with(st, &invoice, &method, settle::By::Hand, presence) {
+    match settle::attempt_with(st, &invoice, &method, settle::AttemptCause::Hand, presence) {
         Outcome::Paid | Outcome::Processing => Ok(()),
         Outcome::NeedsAction if behavior == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";
@@ -348,7 +363,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     }
 }
 
-/// The date a subscription's period ends, counted from the anchor.
+/// Returns the end of a subscription's period, counted from the anchor.
 pub fn end_of(price: &Value, anchor: i64, after: i64) -> i64 {
     let interval = price["recurring"]["interval"].as_str().unwrap_or("month");
     let count = price["recurring"]["interval_count"].as_i64().unwrap_or(1);

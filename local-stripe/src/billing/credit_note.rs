@@ -1,4 +1,4 @@
-//! Credit notes: less to pay of an open invoice; of a paid one, money back or on the customer's balance.
+//! Credit notes: reduce an open invoice; refund a paid one to the card or to the customer's balance.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,10 @@ use crate::params::Args;
 use crate::payments::{intent, refund};
 use crate::state::State;
 
-/// Issues a credit note as a request asks.
+/// Issues the credit note of a request.
+///
+/// # Errors
+/// The invoice is unknown or not creditable, or the amounts are invalid or too large.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", args.text("invoice").unwrap_or_default(), "invoice")?;
     settle::check_not_processing(st, &invoice)?;
@@ -46,7 +49,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     note.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
     if is_paid {
-        give_back(st, &invoice, &mut note, args, total)?;
+        refund_or_credit(st, &invoice, &mut note, args, total)?;
     }
     let note = st.put(note);
     st.emit("credit_note.created", &note);
@@ -55,7 +58,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             i.set("post_payment_credit_notes_amount", i.int("post_payment_credit_notes_amount") + total);
         });
     } else {
-        owe(st, invoice.id(), -total);
+        change_amount_due(st, invoice.id(), -total);
     }
     Ok(st.copy(&id).value())
 }
@@ -90,18 +93,24 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
     Ok(lines)
 }
 
-/// What so many units of a line cost, all of them by default, after its discounts.
+/// Returns the price of some units of a line after discounts; all units by default.
 fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
     let discounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let off: i64 = discounts.iter().filter_map(|discount| discount["amount"].as_i64()).sum();
     let whole = line["amount"].as_i64().unwrap_or_default() - off;
     let units = line["quantity"].as_i64().filter(|units| *units > 0).unwrap_or(1);
-    // A part of a line is at most the line.
+    // A part of a line costs at most the whole line.
     quantity.map_or(whole, |part| money::prorate(whole, part.clamp(0, units), units).unwrap_or(whole))
 }
 
-/// What was paid goes back to the card, onto the balance, or was given back elsewhere.
-fn give_back(st: &mut State, invoice: &Object, note: &mut Object, args: &Args, total: i64) -> Result<(), ApiError> {
+/// Refunds the card, credits the balance, or records a refund made elsewhere.
+fn refund_or_credit(
+    st: &mut State,
+    invoice: &Object,
+    note: &mut Object,
+    args: &Args,
+    total: i64,
+) -> Result<(), ApiError> {
     let part = |name: &str| args.int(name).unwrap_or_default();
     let (credited, refunded, elsewhere) = (part("credit_amount"), part("refund_amount"), part("out_of_band_amount"));
     if credited + refunded + elsewhere != total {
@@ -128,8 +137,8 @@ fn give_back(st: &mut State, invoice: &Object, note: &mut Object, args: &Args, t
     Ok(())
 }
 
-/// More or less is owed of an open invoice; one that nothing is owed of any more is paid.
-fn owe(st: &mut State, id: &str, more: i64) {
+/// Changes the amount due of an open invoice; if nothing is due any more, it is paid.
+fn change_amount_due(st: &mut State, id: &str, more: i64) {
     let open = st.change_and_emit(id, "invoice.updated", |i| {
         for member in ["amount_due", "amount_remaining"] {
             i.set(member, i.int(member) + more);
@@ -149,12 +158,15 @@ fn owe(st: &mut State, id: &str, more: i64) {
     if let Some(payment) = settle::payment_of(st, id) {
         st.change(&payment, |p| p.set("status", "canceled"));
     }
-    // Nothing was paid, so no payment is to be told of.
+    // Nothing was paid, so no payment event may follow.
     st.change(id, |i| i.set("_payment_intent", Value::Null));
     settle::paid(st, id);
 }
 
-/// Takes a credit note back while its invoice is open.
+/// Voids a credit note while its invoice is open.
+///
+/// # Errors
+/// The credit note is unknown or not issued, or its invoice is not open.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let note = st.load("credit_note", id, "id")?;
     let invoice = st.copy(note.text("invoice"));
@@ -168,6 +180,6 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         n.set("voided_at", now);
     });
     st.emit("credit_note.voided", &voided);
-    owe(st, invoice.id(), note.int("amount"));
+    change_amount_due(st, invoice.id(), note.int("amount"));
     Ok(voided.value())
 }

@@ -1,4 +1,4 @@
-//! Renewals: the next period, its invoice, the end of a trial, the notice before.
+//! Renewals: the next period, its invoice, the end of a trial, and the notice before a renewal.
 
 use serde_json::{Value, json};
 
@@ -19,8 +19,11 @@ pub fn period_end(price: &Value, anchor: i64, after: i64) -> i64 {
     create::end_of(price, anchor, after)
 }
 
-/// The lines of a subscription's items for a period; free in a trial. What is metered is billed for the period that
-/// is over, if any is.
+/// Returns the invoice lines of a subscription for a period; free in a trial. Metered items are billed for the past
+/// period, if there is one.
+///
+/// # Errors
+/// An amount or a usage sum is too large.
 pub fn lines(
     st: &State,
     sub: &Object,
@@ -53,7 +56,10 @@ pub fn lines(
     Ok(out)
 }
 
-/// A first period up to a later anchor costs its share of a whole one, or nothing.
+/// Prorates the lines of a first period that ends at a later anchor, or makes them free.
+///
+/// # Errors
+/// A prorated amount is too large.
 pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64), is_free: bool) -> Result<(), ApiError> {
     let Some(first) = sub.list_at("items").first() else { return Ok(()) };
     let interval = first["price"]["recurring"]["interval"].as_str().unwrap_or("month");
@@ -70,7 +76,10 @@ pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64), is
     Ok(())
 }
 
-/// A one-time price on a subscription's invoice.
+/// Returns the line of a one-time price on a subscription's invoice.
+///
+/// # Errors
+/// The amount is too large.
 pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result<NewLine, ApiError> {
     let price = priced.price.value();
     Ok(NewLine {
@@ -85,7 +94,7 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
     })
 }
 
-/// Moves every item to a period, and an end that was planned for the period's with it.
+/// Moves every item to a period, and a cancellation planned for the period's end with it.
 pub fn set_period(sub: &mut Object, start: i64, end: i64) {
     let mut list = sub.list_at("items").to_vec();
     for item in &mut list {
@@ -98,7 +107,7 @@ pub fn set_period(sub: &mut Object, start: i64, end: i64) {
     }
 }
 
-/// The current period is over.
+/// Renews a subscription at the end of its period.
 pub fn renew(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let Some((start, end)) = period(&sub) else { return };
@@ -126,19 +135,19 @@ pub fn renew(st: &mut State, id: &str) {
     let invoice = match cycle_draft(st, &renewed, (start, end), (end, next_end), trial_ends) {
         Ok(invoice) => Some(invoice),
         Err(error) => {
-            // The amount doesn't fit: real Stripe reports the same as a failed finalization.
+            // The amount is too large; real Stripe reports this as a failed finalization.
             st.change(id, |s| s.set("_cycle_error", error.message));
             None
         }
     };
-    // Told once its invoice is made, since it names it.
+    // Emitted after the invoice is created, as it names the invoice.
     st.emit_since(id, "customer.subscription.updated", &sub);
     if let Some(invoice) = invoice {
         close_while_paused(st, &renewed, &invoice);
     }
 }
 
-/// How a subscription leaves its trial that nothing can be charged for: canceled or paused if it was made so.
+/// Returns how a subscription without a payment method ends its trial: canceled or paused, if so configured.
 pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &str)> {
     if sub.text("collection_method") != "charge_automatically" || has_method(st, sub) {
         return None;
@@ -150,7 +159,7 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
     }
 }
 
-/// Whether there is anything that a subscription could be charged to.
+/// Whether a subscription has a payment method.
 pub fn has_method(st: &State, sub: &Object) -> bool {
     let customer = st.copy(sub.text("customer"));
     !sub.get("default_payment_method").is_null()
@@ -184,7 +193,7 @@ fn cycle_draft(
     })
 }
 
-/// While collection is paused, a renewal's invoice is voided or given up at once, or stays a draft.
+/// While collection is paused, voids a renewal's invoice, marks it uncollectible, or keeps it a draft.
 fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
     let close = match sub.text_at("pause_collection.behavior") {
         Some("void") => settle::void,
@@ -192,12 +201,12 @@ fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
         _ => return,
     };
     if invoice::finalize(st, invoice).is_ok() {
-        // One of nothing is paid already, and then nothing is left to close.
+        // An invoice over zero is already paid and can't be closed.
         let _ = close(st, invoice);
     }
 }
 
-/// Sends `invoice.upcoming`, whose invoice has no id.
+/// Emits `invoice.upcoming`; its invoice has no id.
 pub fn announce(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let Some((start, end)) = period(&sub) else { return };
@@ -207,7 +216,10 @@ pub fn announce(st: &mut State, id: &str) {
     }
 }
 
-/// What the next invoice would be.
+/// Returns the next invoice without storing it.
+///
+/// # Errors
+/// An amount or the total is too large.
 pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Object, ApiError> {
     let customer = st.copy(sub.text("customer"));
     let price = sub.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! When an object next does something by itself, and doing it.
+//! Computes when an object next acts on its own, and runs that action.
 
 use crate::billing::{cycle, end, invoice, phases, settle};
 use crate::calendar::DAY_S;
@@ -8,12 +8,12 @@ use crate::object::Object;
 use crate::payments::{balance, intent};
 use crate::state::State;
 
-/// Days before a trial's end that `customer.subscription.trial_will_end` is sent.
+/// How many days before a trial's end `customer.subscription.trial_will_end` is sent.
 pub const TRIAL_NOTICE_DAYS: i64 = 3;
-/// Days before a renewal that `invoice.upcoming` is sent.
+/// How many days before a renewal `invoice.upcoming` is sent.
 pub const UPCOMING_DAYS: i64 = 7;
 
-/// The time an object next comes due, as its members say.
+/// Returns when an object is next due, computed from its members.
 pub fn next(object: &Object) -> Option<i64> {
     match object.kind() {
         "subscription" => next_of_subscription(object),
@@ -68,13 +68,13 @@ fn upcoming_notice(sub: &Object) -> Option<i64> {
     wanted.then_some(notice)
 }
 
-/// The current period of a subscription, the first item's.
+/// Returns the current period of a subscription: that of the first item.
 pub fn period(sub: &Object) -> Option<(i64, i64)> {
     let first = sub.list_at("items").first()?;
     Some((first["current_period_start"].as_i64()?, first["current_period_end"].as_i64()?))
 }
 
-/// Does what is due for an object at a time. The clock stands at that time.
+/// Runs the due action of an object. The clock must already be at that time.
 pub fn run(st: &mut State, id: &str, now_s: i64) {
     let object = st.copy(id);
     match object.kind() {

@@ -1,4 +1,4 @@
-//! How subscriptions end, pause and come back.
+//! Ends, pauses and resumes subscriptions.
 
 use serde_json::{Value, json};
 
@@ -14,15 +14,15 @@ use crate::state::State;
 /// Why a subscription ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// Somebody asked for it now.
+    /// An immediate cancellation was requested.
     Requested,
-    /// Its planned end came.
+    /// Its planned end was reached.
     AtItsTime,
     /// Its payments failed.
     PaymentFailed,
 }
 
-/// Ends a subscription and says so. Its open drafts aren't finalized any more.
+/// Ends a subscription and emits the event. Its drafts are no longer finalized.
 pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     let sub = st.copy(id);
     let now = st.now(&sub);
@@ -30,7 +30,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         && let Some((start, end)) = due::period(&sub)
         && let Err(error) = bill_usage(st, &sub, (start, end.min(now)))
     {
-        // The amount doesn't fit: nothing can be billed for it.
+        // The amount is too large to bill.
         st.change(id, |s| s.set("_cycle_error", error.message));
     }
     let ended = st.change(id, |s| {
@@ -62,7 +62,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     schedule::subscription_ended(st, &sub, reason == Reason::PaymentFailed);
 }
 
-/// What meters counted in a period, as lines.
+/// Returns the invoice lines of the metered usage in a period.
 fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
     if sub.text("status") == "trialing" {
         return Ok(Vec::new());
@@ -72,7 +72,7 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
     Ok(lines)
 }
 
-/// Bills what meters counted in the last period, before its subscription ends.
+/// Bills the metered usage of the last period before its subscription ends.
 fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiError> {
     let lines = usage_lines(st, sub, over)?;
     if lines.is_empty() {
@@ -89,13 +89,16 @@ fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiE
     };
     let last = invoice::draft(st, draft, |_| {})?;
     st.emit_since(sub.id(), "customer.subscription.updated", sub);
-    // Closed at once, since drafts of a subscription that ended stay drafts.
+    // Finalized at once, as drafts of an ended subscription stay drafts.
     invoice::finalize(st, &last)?;
-    settle::attempt(st, &last, settle::By::Hand);
+    settle::attempt(st, &last, settle::AttemptCause::Hand);
     Ok(())
 }
 
-/// The request to end a subscription now.
+/// Ends a subscription at once, as a request asks.
+///
+/// # Errors
+/// The subscription is unknown or already ended, or its closing invoice is too large.
 pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let sub = st.load("subscription", id, "id")?;
     if matches!(sub.text("status"), "canceled" | "incomplete_expired") {
@@ -118,7 +121,7 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
     if sub.text("status") == "incomplete"
         && let Some(latest) = sub.text_at("latest_invoice")
     {
-        // A first invoice that is paid or void already stays as it is.
+        // A paid or void first invoice can't be voided.
         let _ = settle::void(st, latest);
     }
     cancel(st, id, Reason::Requested);
@@ -137,17 +140,17 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
         let closing = invoice::draft(st, draft, |_| {})?;
         st.emit_since(id, "customer.subscription.updated", &before);
         invoice::finalize(st, &closing)?;
-        settle::attempt(st, &closing, settle::By::Hand);
+        settle::attempt(st, &closing, settle::AttemptCause::Hand);
     }
     Ok(st.copy(id).value())
 }
 
-/// The first payment wasn't completed in time.
+/// Expires a subscription whose first payment was not completed in time.
 pub fn expire_incomplete(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let now = st.now(&sub);
     if let Some(latest) = sub.text_at("latest_invoice") {
-        // Paid or void already: then nothing is left to void.
+        // A paid or void invoice can't be voided.
         let _ = settle::void(st, latest);
     }
     st.change_and_emit(id, "customer.subscription.updated", |s| {
@@ -158,20 +161,23 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
     schedule::subscription_ended(st, &sub, true);
 }
 
-/// A trial ended without a payment method.
+/// Pauses a subscription whose trial ended without a payment method.
 pub fn pause(st: &mut State, id: &str) {
     let before = st.copy(id);
     let (frozen, now) = (st.freeze(&before), st.now(&before));
     let paused = st.change(id, |s| {
         s.set("status", "paused");
-        // Somebody may end a trial before its time.
+        // A request may end a trial early.
         s.set("trial_end", s.int_at("trial_end").map_or(now, |end| end.min(now)));
     });
     st.emit_with("customer.subscription.updated", &paused, Some(frozen));
     st.emit("customer.subscription.paused", &paused);
 }
 
-/// The request to go on after a pause: a new period begins, and its invoice decides.
+/// Resumes a paused subscription: starts a new period, whose invoice decides the status.
+///
+/// # Errors
+/// The subscription is unknown or not paused, or its invoice is too large.
 pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let sub = st.load("subscription", id, "id")?;
     if sub.text("status") != "paused" {
@@ -200,11 +206,11 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let invoice = invoice::draft(st, draft, |_| {})?;
     st.emit_since(id, "customer.subscription.updated", &sub);
     invoice::finalize(st, &invoice)?;
-    settle::attempt(st, &invoice, settle::By::Hand);
+    settle::attempt(st, &invoice, settle::AttemptCause::Hand);
     Ok(st.copy(id).value())
 }
 
-/// The invoice of a resumption is paid.
+/// Activates a resumed subscription after its invoice was paid.
 pub fn resumed(st: &mut State, id: &str) {
     let before = st.copy(id);
     let frozen = st.freeze(&before);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::settle;
 use crate::calendar::HOUR_S;
 use crate::descriptor;
-use crate::discount::amount::{self, Discountable, Line, Taken};
+use crate::discount::amount::{self, Deduction, Discountable, Line};
 use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
@@ -15,29 +15,32 @@ use crate::object::{Object, key, list};
 use crate::payments::intent;
 use crate::state::State;
 
-/// Lines of an invoice, Stripe's limit.
+/// The maximum number of lines of an invoice, Stripe's limit.
 pub const LINES_MAX: usize = 250;
 
-/// What a new draft is made of.
+/// The properties of a new draft invoice.
 #[derive(Debug)]
 pub struct Draft<'a> {
-    /// Who pays.
+    /// The customer's id.
     pub customer: &'a str,
-    /// Lower-case code.
+    /// The currency's lower-case code.
     pub currency: &'a str,
     /// `billing_reason`.
     pub reason: &'a str,
     /// The subscription it is for, if any.
     pub subscription: Option<&'a Object>,
-    /// Lines beside those of pending items.
+    /// The lines, without those of pending items.
     pub lines: Vec<NewLine>,
-    /// Whether pending invoice items are taken.
+    /// Whether the invoice includes pending invoice items.
     pub takes_pending: bool,
-    /// The period that invoice items accrued in.
+    /// The period in which invoice items accrued.
     pub period: Option<(i64, i64)>,
 }
 
-/// Makes a draft and announces it.
+/// Creates a draft invoice, emits its event and returns its id.
+///
+/// # Errors
+/// There are too many lines, or the total is too large.
 pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -> Result<String, ApiError> {
     let customer = st.copy(draft.customer);
     let id = st.new_id("in");
@@ -64,7 +67,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     let mut lines = Vec::new();
     let mut taken = Vec::new();
     if draft.takes_pending {
-        // What doesn't fit waits for the next invoice.
+        // Items beyond the limit wait for the next invoice.
         let room = LINES_MAX.saturating_sub(draft.lines.len());
         taken = pending_items(st, draft.customer, draft.currency, draft.subscription);
         taken.truncate(room);
@@ -89,8 +92,8 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     Ok(id)
 }
 
-/// Makes and announces an item that waits for the next invoice of a subscription, about one of its items.
-pub fn pend(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
+/// Creates a pending invoice item for a subscription item and emits its event.
+pub fn add_pending_item(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
     let customer = st.copy(sub.text("customer"));
     let id = st.new_id("ii");
     let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
@@ -101,7 +104,7 @@ pub fn pend(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl
     st.emit("invoiceitem.created", &pending);
 }
 
-/// The customer's items that wait for an invoice, oldest first: those of the subscription, else those of none.
+/// Returns the customer's pending invoice items, oldest first: those of the subscription, or those without one.
 pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: Option<&Object>) -> Vec<Object> {
     let fits = |item: &std::sync::Arc<Object>| {
         let of = item.text_at("parent.subscription_details.subscription");
@@ -118,7 +121,7 @@ pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: O
     found
 }
 
-/// The line that an invoice item becomes.
+/// Creates the invoice line of an invoice item.
 pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
     let id = st.new_id("il");
     let subscription = item.at("parent.subscription_details.subscription");
@@ -139,7 +142,10 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
     line
 }
 
-/// Puts lines on a draft and adds them up.
+/// Sets the lines of a draft and computes its totals.
+///
+/// # Errors
+/// There are too many lines, or the total is too large.
 pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> Result<(), ApiError> {
     if lines.len() > LINES_MAX {
         return Err(ApiError::invalid(format!("An invoice can have at most {LINES_MAX} lines.")));
@@ -164,7 +170,7 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     Ok(())
 }
 
-/// Takes an invoice's discounts off its lines; gives the lines with what was taken, and the sum of that.
+/// Applies an invoice's discounts to its lines; returns the lines with their discount amounts, and the sum.
 fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) {
     let discounts = invoice.list_at("_discounts").to_vec();
     let looked_at: Vec<Line<'_>> = lines
@@ -180,7 +186,7 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) 
         })
         .collect();
     let taken = amount::take(&discounts, &looked_at, invoice.text("currency"));
-    let counted: Vec<&Taken> = taken.iter().filter(|taken| taken.total() > 0).collect();
+    let counted: Vec<&Deduction> = taken.iter().filter(|taken| taken.total() > 0).collect();
     let shown: Vec<Value> =
         counted.iter().map(|taken| json!({ "amount": taken.total(), "discount": taken.discount })).collect();
     let off = counted.iter().map(|taken| taken.total()).sum();
@@ -194,7 +200,7 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) 
     (lines, off)
 }
 
-/// The hour after a draft was made is over: it is finalized and tried.
+/// Finalizes a draft after its hour and tries to collect the payment.
 pub fn auto_finalize(st: &mut State, id: &str) {
     if finalize(st, id).is_err() {
         let failed = st.change(id, |i| {
@@ -203,11 +209,15 @@ pub fn auto_finalize(st: &mut State, id: &str) {
         });
         st.emit("invoice.finalization_failed", &failed);
     } else if st.copy(id).text("collection_method") == "charge_automatically" {
-        settle::attempt(st, id, settle::By::Schedule);
+        settle::attempt(st, id, settle::AttemptCause::Schedule);
     }
 }
 
-/// Finalizes a draft: balance applied, number given, status `open`, or `paid` where nothing is due.
+/// Finalizes a draft: applies the balance, assigns the number, and sets the status to `open`, or to `paid` if nothing
+/// is due.
+///
+/// # Errors
+/// The invoice is unknown or not a draft, or the amount due is too large.
 pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let invoice = st.load("invoice", id, "id")?;
     if invoice.text("status") != "draft" {
@@ -221,7 +231,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let owed = total
         .checked_add(starting)
         .ok_or_else(|| ApiError::coded("amount_too_large", "The invoice's total is too large."))?;
-    // Below the smallest charge nothing is charged; the customer owes it on the next invoice.
+    // Amounts below the minimum charge are carried over to the next invoice.
     let due = if owed < money::minimum_charge(&currency) { 0 } else { owed };
     money::check_maximum(due, &currency, "amount_due")?;
     let ending = owed - due;
@@ -231,7 +241,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     if customer.get("currency").is_null() {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("currency", currency.clone()));
     }
-    // Stripe tells nobody of the counter alone.
+    // Stripe sends no event for the counter alone.
     st.change(customer.id(), |c| c.set("next_invoice_sequence", sequence + 1));
     if shares_currency && ending != starting {
         move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
@@ -285,7 +295,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Ends the discounts that count once and took something off an invoice that is now final.
+/// Ends the one-time discounts that a finalized invoice used.
 fn spend_discounts(st: &mut State, invoice: &Object) {
     let took = |discount: &Value| {
         let amounts = invoice.list_at("total_discount_amounts").iter();
@@ -296,7 +306,7 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
 }
 
-/// Changes a customer's balance and records the movement.
+/// Changes a customer's balance and records the transaction.
 pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, invoice: Option<&str>) -> Object {
     let id = st.new_id("cbtxn");
     let changed = st.change_and_emit(customer, "customer.updated", |c| c.set("balance", c.int("balance") + amount));

@@ -1,4 +1,4 @@
-//! Reading the prices of requests: an existing price or `price_data`, a quantity, an amount.
+//! Reads the prices of requests: an existing price or `price_data`, a quantity, an amount.
 
 use serde_json::{Value, json};
 
@@ -12,28 +12,34 @@ use crate::params::Args;
 use crate::plans;
 use crate::state::State;
 
-/// Items of a subscription, Stripe's limit.
+/// The maximum number of items of a subscription, Stripe's limit.
 pub const ITEMS_MAX: usize = 20;
 
-/// A price and how many of it.
+/// A price with a quantity.
 #[derive(Debug, Clone)]
 pub struct Priced {
     /// The price.
     pub price: Object,
-    /// Units.
+    /// The quantity.
     pub quantity: i64,
     /// The item's own metadata.
     pub metadata: Value,
 }
 
-/// What so many units of a price cost.
+/// Returns the cost of a quantity of a price, in minor units.
+///
+/// # Errors
+/// The result is too large.
 pub fn amount(price: &Value, quantity: i64) -> Result<i64, ApiError> {
     let unit = price["unit_amount_decimal"].as_str().unwrap_or("0");
     let total = money::multiply_decimal(unit, quantity).filter(|n| *n <= 999_999_999_999);
     total.ok_or_else(|| ApiError::coded("amount_too_large", "Amount must be no more than 999999999999 minor units"))
 }
 
-/// The price that an item's parameters name.
+/// Reads the price, quantity and metadata of an item's parameters.
+///
+/// # Errors
+/// The price is missing, given twice, unknown or inactive, or has no place for a quantity.
 pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
     let price = match (args.text("price").or(args.text("plan")), args.given("price_data")) {
         (Some(id), None) => Object::clone(&*st.load("price", id, &format!("{param}[price]"))?),
@@ -59,7 +65,10 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
     })
 }
 
-/// The same where only a fixed quantity can be billed.
+/// Like [`read`], but refuses metered prices.
+///
+/// # Errors
+/// See [`read`]; also if the price is metered.
 pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
     let priced = read(st, args, param)?;
     if usage::is_metered(&priced.price.value()) {
@@ -69,7 +78,10 @@ pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced,
     Ok(priced)
 }
 
-/// A price made on the way, of `price_data`.
+/// Creates the price of `price_data`.
+///
+/// # Errors
+/// A required member is missing, or the product, the amount or the meter is invalid.
 pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, ApiError> {
     let currency = data.text("currency").ok_or_else(|| ApiError::missing(&format!("{param}[price_data][currency]")))?;
     let unit = unit_amount(data, &format!("{param}[price_data]"))?;
@@ -105,11 +117,14 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         meter,
     });
     let price = st.put(price);
-    plans::tell(st, "created", &price);
+    plans::emit_event(st, "created", &price);
     Ok(Object::clone(&price))
 }
 
-/// The meter of a metered price, or null. A metered price has one, any other has none.
+/// Returns the meter of a metered price, or null for other prices.
+///
+/// # Errors
+/// A metered price has no active meter, or another price has one.
 pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiError> {
     let param = format!("{param}[meter]");
     match (recurring.text("usage_type") == Some("metered"), recurring.text("meter")) {
@@ -126,7 +141,10 @@ pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiErro
     }
 }
 
-/// `unit_amount` or `unit_amount_decimal`, as a decimal.
+/// Reads `unit_amount` or `unit_amount_decimal` as a decimal.
+///
+/// # Errors
+/// Both or neither are given, or the amount is too large.
 pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
     let name = if prefix.is_empty() { "unit_amount".to_owned() } else { format!("{prefix}[unit_amount]") };
     match (args.int("unit_amount"), args.text("unit_amount_decimal")) {
@@ -143,13 +161,13 @@ pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
     }
 }
 
-/// A product's name, for the words of a line.
+/// Returns the product's name for a line's description.
 pub fn product_name(st: &State, price: &Value) -> String {
     let product = price["product"].as_str().unwrap_or_default();
     st.copy(&key("product", product)).text("name").to_owned()
 }
 
-/// `2 × Pro (at $20.00 / month)`.
+/// Returns a line's description, such as `2 × Pro (at $20.00 / month)`.
 pub fn words(st: &State, price: &Value, quantity: i64) -> String {
     let name = product_name(st, price);
     let currency = price["currency"].as_str().unwrap_or_default();

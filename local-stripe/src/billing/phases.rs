@@ -1,4 +1,4 @@
-//! The phases of subscription schedules, and what the clock does with them.
+//! The phases of subscription schedules: reads them from requests and runs them by the clock.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,15 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// Days before its end that a schedule is said to expire.
+/// How many days before its end a schedule sends `subscription_schedule.expiring`.
 const EXPIRY_DAYS: i64 = 7;
-/// Phases of a schedule, Stripe's limit.
+/// The maximum number of phases of a schedule, Stripe's limit.
 const PHASES_MAX: usize = 10;
 
-/// The phases of a request, one after the other from a start.
+/// Reads the phases of a request; each starts where the one before ends.
+///
+/// # Errors
+/// Phases are missing or too many, or an item, an end date or metadata is invalid.
 pub fn read(st: &mut State, args: &Args, start: i64) -> Result<Vec<Value>, ApiError> {
     let given = args.list("phases");
     if given.is_empty() {
@@ -55,8 +58,11 @@ pub fn read(st: &mut State, args: &Args, start: i64) -> Result<Vec<Value>, ApiEr
     Ok(phases)
 }
 
-/// The phases of a request that changes a schedule. The current phase stays where it began and can't be over already;
-/// phases before it can be left out, if the first one that is given says when it starts.
+/// Reads the phases of a request that changes a schedule. The current phase keeps its start and must not end in the
+/// past. Past phases can be omitted if the first given phase has a start date.
+///
+/// # Errors
+/// The current phase is moved or would be over, or a phase is invalid.
 pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Result<Vec<Value>, ApiError> {
     let old = schedule.list_at("phases");
     let begun = |phases: &[Value], index: usize| phases.get(index).and_then(|p| p["start_date"].as_i64());
@@ -79,13 +85,13 @@ pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Res
     Ok(phases)
 }
 
-/// The index of the phase that a time is in, the last one's if all are over.
+/// Returns the index of the phase at a time, or of the last phase if all are over.
 pub fn current(phases: &[Value], now: i64) -> usize {
     let over = phases.iter().filter(|p| p["end_date"].as_i64().unwrap_or_default() <= now).count();
     over.min(phases.len().saturating_sub(1))
 }
 
-/// When the clock next has something to do for a schedule.
+/// Returns when a schedule is next due.
 pub fn next(schedule: &Object) -> Option<i64> {
     let phases = schedule.list_at("phases");
     match schedule.text("status") {
@@ -105,23 +111,27 @@ fn expiry_notice(schedule: &Object) -> Option<i64> {
     (!schedule.is("_expiry_told") && notice > begun).then_some(notice)
 }
 
-/// What is due for a schedule at a time happens.
+/// Runs the due actions of a schedule.
 pub fn run(st: &mut State, id: &str, now: i64) {
     let schedule = st.copy(id);
     if schedule.text("status") == "not_started" {
         if begin(st, id, Presence::OffSession).is_err() {
-            // Nothing can be made of it, such as when a price is gone: it ends as Stripe ends what can't begin.
+            // The subscription can't be created, for example because a price is gone; Stripe cancels such a schedule
+            // too.
             schedule::finish(st, id, "canceled");
         }
     } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
         let told = st.change(id, |s| s.set("_expiry_told", true));
         st.emit("subscription_schedule.expiring", &told);
     } else {
-        pass_on(st, id, now, false);
+        end_phase(st, id, now, false);
     }
 }
 
-/// The first phase begins: its subscription is made.
+/// Starts the first phase: creates the subscription.
+///
+/// # Errors
+/// The subscription can't be created; see [`create::create`].
 pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiError> {
     let schedule = st.copy(id);
     let Some(phase) = schedule.list_at("phases").first().cloned() else { return Ok(()) };
@@ -131,7 +141,7 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     let owner = Object::of(json!({ "customer": schedule.get("customer") }));
     let waits = settle::method_of(st, &owner).is_none();
     if waits {
-        // A schedule begins also where nothing can be charged: the first invoice stays open.
+        // A schedule begins even without a payment method: the first invoice stays open.
         args.put("payment_behavior", json!("default_incomplete"));
     }
     let sub = create::create(st, &args, presence)?;
@@ -152,25 +162,25 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     Ok(())
 }
 
-/// The items of a phase as parameters of a subscription.
+/// Returns the items of a phase as parameters of a subscription.
 fn entries(phase: &Value) -> Vec<Value> {
     let items = phase["items"].as_array().cloned().unwrap_or_default();
     items.iter().map(|i| json!({ "price": i["price"], "quantity": i["quantity"] })).collect()
 }
 
-/// Ahead of a renewal: a phase that ends with the period makes room for the next, so that nothing is prorated. True if
-/// the subscription ended with it.
+/// Applies the next phase before a renewal if the current phase ends with the period, so that nothing is prorated. True
+/// if this ended the subscription.
 pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
     let id = sub.text("schedule");
     let ends = st.copy(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
     if ends {
-        pass_on(st, id, now, true);
+        end_phase(st, id, now, true);
     }
     st.copy(sub.id()).text("status") == "canceled"
 }
 
-/// The current phase is over: the next one begins, or the schedule is complete.
-fn pass_on(st: &mut State, id: &str, now: i64, renews: bool) {
+/// Ends the current phase: starts the next one, or completes the schedule.
+fn end_phase(st: &mut State, id: &str, now: i64, renews: bool) {
     let schedule = st.copy(id);
     let index = current(schedule.list_at("phases"), now);
     let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
@@ -187,11 +197,14 @@ fn pass_on(st: &mut State, id: &str, now: i64, renews: bool) {
         s.set("current_phase", json!({ "end_date": phase["end_date"], "start_date": phase["start_date"] }));
     });
     let behavior = if renews { "none" } else { phase["proration_behavior"].as_str().unwrap_or("create_prorations") };
-    // A price that is gone or inactive by now leaves the items as they were.
+    // If a price is gone or inactive, the items stay unchanged.
     let _ = move_to(st, &moved, index, behavior);
 }
 
-/// Gives the subscription the items of a phase.
+/// Sets the subscription's items to those of a phase.
+///
+/// # Errors
+/// The subscription is unknown, or the items can't be applied.
 pub fn move_to(st: &mut State, schedule: &Object, index: usize, behavior: &str) -> Result<(), ApiError> {
     let sub = st.load("subscription", schedule.text("subscription"), "subscription")?;
     let Some(phase) = schedule.list_at("phases").get(index) else { return Ok(()) };
@@ -215,7 +228,7 @@ pub fn move_to(st: &mut State, schedule: &Object, index: usize, behavior: &str) 
     change::update(st, sub.id(), &args).map(|_| ())
 }
 
-/// Puts other items into the current period, without a proration or an invoice.
+/// Replaces the items of the current period without proration or invoice.
 fn swap(st: &mut State, sub: &Object, wanted: &[Value]) -> Result<(), ApiError> {
     let span = period(sub).unwrap_or_default();
     let mut list = Vec::new();

@@ -1,5 +1,5 @@
-//! Proration: what is left of what was paid comes back, what is left of the new price is due. To the second, rounded
-//! to the nearest minor unit, halves away from zero, once per line.
+//! Proration: credits the unused time of the old price and bills the remaining time of the new one. Exact to the
+//! second, rounded to the nearest minor unit, halves away from zero, once per line.
 
 use serde_json::Value;
 
@@ -14,20 +14,23 @@ use crate::money;
 use crate::object::Object;
 use crate::state::State;
 
-/// Which half of a change a line is.
+/// The two lines that a change prorates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
-    /// The unused rest of the old price, a credit.
+    /// The credit for the unused time of the old price.
     Unused,
-    /// The remaining time of the new price.
+    /// The charge for the remaining time of the new price.
     Remaining,
 }
 
-/// Makes the pending invoice item of one half, for the rest of the item's period from `from_s`. The subscription is as
-/// it was before the change for the old price, and as it is after it for the new one.
+/// Creates the pending invoice item of one half, for the rest of the item's period from `from_s`. `sub` is the
+/// subscription before the change for the old price, and after it for the new price.
+///
+/// # Errors
+/// The prorated amount is too large.
 pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) -> Result<(), ApiError> {
     if usage::is_metered(&item["price"]) {
-        // What is metered is billed when it was used.
+        // Metered items are billed by their usage.
         return Ok(());
     }
     let end = item["current_period_end"].as_i64().unwrap_or_default();
@@ -37,7 +40,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     let billed = match known {
         Some(billed) => billed,
         None => Billed {
-            amount: anew(st, sub, item)?,
+            amount: full_price(st, sub, item)?,
             period: (item["current_period_start"].as_i64().unwrap_or_default(), end),
         },
     };
@@ -61,7 +64,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
     };
-    invoice::pend(st, sub, item, new, |pending| {
+    invoice::add_pending_item(st, sub, item, new, |pending| {
         pending.set("proration", true);
         pending.set("discountable", false);
         pending.set("_debit", half == Half::Remaining);
@@ -69,9 +72,9 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     Ok(())
 }
 
-/// What an item costs for a whole period, its share of the lasting discounts taken off. One that counts once isn't
-/// among them: it takes its part off the invoice that it is spent on.
-fn anew(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
+/// Returns an item's price for a whole period after its share of the lasting discounts. One-time discounts are
+/// excluded: they reduce the invoice that spends them.
+fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));
     let all = sub.list_at("items");

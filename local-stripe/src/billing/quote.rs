@@ -1,4 +1,4 @@
-//! Quotes: drawn up, opened, and taken, which makes the subscription or the invoice.
+//! Quotes: drafted, finalized, and accepted, which creates the subscription or the invoice.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,10 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// Draws up a quote as a request asks.
+/// Creates the draft quote of a request.
+///
+/// # Errors
+/// The customer is unknown, or a line or another parameter is invalid.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").map(|id| st.load("customer", id, "customer")).transpose()?;
     let id = st.new_id("qt");
@@ -24,7 +27,10 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(quote.value())
 }
 
-/// Changes a draft.
+/// Changes a draft quote.
+///
+/// # Errors
+/// The quote is unknown or not a draft, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = in_status(st, id, &["draft"])?;
     if let Some(customer) = args.text("customer") {
@@ -101,8 +107,8 @@ fn in_status(st: &State, id: &str, allowed: &[&str]) -> Result<Object, ApiError>
     Err(ApiError::coded("quote_status_invalid", message))
 }
 
-/// Brings a quote into a status and says so.
-fn pass(st: &mut State, id: &str, status: &str, at: &str) -> Object {
+/// Sets a quote's status and emits its event.
+fn set_status(st: &mut State, id: &str, status: &str, at: &str) -> Object {
     let now = st.now(&st.copy(id));
     let after = st.change(id, |q| {
         q.set("status", status);
@@ -112,7 +118,10 @@ fn pass(st: &mut State, id: &str, status: &str, at: &str) -> Object {
     Object::clone(&after)
 }
 
-/// Opens a draft for the customer.
+/// Finalizes a draft quote: the customer can accept it.
+///
+/// # Errors
+/// The quote is unknown or not a draft, or it has no line items or no customer.
 pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let draft = in_status(st, id, &["draft"])?;
     if draft.list_at("_lines").is_empty() || draft.get("customer").is_null() {
@@ -121,16 +130,22 @@ pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
     }
     let number = st.newest("quote", None).filter(|q| !q.get("number").is_null()).count() + 1;
     st.change(id, |q| q.set("number", format!("QT-{number:04}-1")));
-    Ok(pass(st, id, "open", "finalized").value())
+    Ok(set_status(st, id, "open", "finalized").value())
 }
 
-/// Gives a quote up.
+/// Cancels a quote.
+///
+/// # Errors
+/// The quote is unknown, accepted or canceled.
 pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     in_status(st, id, &["draft", "open"])?;
-    Ok(pass(st, id, "canceled", "canceled").value())
+    Ok(set_status(st, id, "canceled", "canceled").value())
 }
 
-/// The customer takes the quote: what recurs becomes a subscription, else all of it a draft invoice.
+/// Accepts a quote: recurring lines become a subscription, otherwise all lines become a draft invoice.
+///
+/// # Errors
+/// The quote is unknown or not open, or its subscription or invoice can't be created.
 pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let quote = in_status(st, id, &["open"])?;
     let (recurring, once): (Vec<Value>, Vec<Value>) =
@@ -155,7 +170,7 @@ pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
         ("subscription", create::create(st, &Args::of(args), Presence::OnSession)?.id().to_owned())
     };
     st.change(id, |q| q.set(member, made));
-    Ok(pass(st, id, "accepted", "accepted").value())
+    Ok(set_status(st, id, "accepted", "accepted").value())
 }
 
 fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiError> {

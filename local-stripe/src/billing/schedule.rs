@@ -1,4 +1,4 @@
-//! Subscription schedules: made, changed and ended by requests; their phases go by the clock.
+//! Subscription schedules: creates, changes and ends them by request. [`super::phases`] runs their phases by the clock.
 
 use serde_json::{Value, json};
 
@@ -12,11 +12,14 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// Makes a schedule as a request asks; one that begins now makes its subscription.
+/// Creates the schedule of a request; if it begins now, also its subscription.
+///
+/// # Errors
+/// A parameter is invalid, or the subscription is unknown, ended or already scheduled, or can't be created.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut schedule = match args.text("from_subscription") {
-        Some(sub) => around(st, sub)?,
-        None => planned(st, args)?,
+        Some(sub) => for_subscription(st, sub)?,
+        None => with_phases(st, args)?,
     };
     schedule.set("metadata", merge_metadata(&json!({}), args)?);
     let schedule = st.put(schedule);
@@ -30,8 +33,8 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(made.value())
 }
 
-/// A schedule of phases yet to come.
-fn planned(st: &mut State, args: &Args) -> Result<Object, ApiError> {
+/// Creates a schedule with the phases of the request.
+fn with_phases(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?;
     let customer = st.load("customer", customer, "customer")?;
     let now = st.now(&customer);
@@ -42,8 +45,8 @@ fn planned(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     Ok(model::schedule::schedule(id, now, &customer, phases, behavior))
 }
 
-/// A schedule whose only phase is the current period of a subscription.
-fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
+/// Creates a schedule for an existing subscription; its only phase is the current period.
+fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     let sub = st.load("subscription", sub, "from_subscription")?;
     if !sub.get("schedule").is_null() {
         let message = "The subscription is already attached to a schedule.";
@@ -74,7 +77,10 @@ fn around(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     Ok(schedule)
 }
 
-/// Changes a schedule that isn't over.
+/// Changes an unfinished schedule.
+///
+/// # Errors
+/// The schedule is unknown or finished, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let before = unfinished(st, id)?;
     let metadata = merge_metadata(before.get("metadata"), args)?;
@@ -119,7 +125,7 @@ fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {
     Err(ApiError::invalid(message))
 }
 
-/// Ends a schedule in a status whose name is also its event's; the subscription is no longer bound to it.
+/// Ends a schedule in a status, which is also the name of its event, and releases the subscription.
 pub fn finish(st: &mut State, id: &str, status: &str) -> Object {
     let schedule = st.copy(id);
     let (now, sub) = (st.now(&schedule), schedule.text("subscription").to_owned());
@@ -137,20 +143,26 @@ pub fn finish(st: &mut State, id: &str, status: &str) -> Object {
             "completed" => s.set("completed_at", now),
             _ => s.set("canceled_at", now),
         }
-        // There is no status of its own for a schedule that was aborted.
+        // An aborted schedule has the status `canceled`.
         s.set("status", if status == "aborted" { "canceled" } else { status });
     });
     st.emit(&format!("subscription_schedule.{status}"), &after);
     Object::clone(&after)
 }
 
-/// Lets the subscription go on without the schedule.
+/// Releases the subscription, which continues without the schedule.
+///
+/// # Errors
+/// The schedule is unknown or finished.
 pub fn release(st: &mut State, id: &str) -> Result<Value, ApiError> {
     unfinished(st, id)?;
     Ok(finish(st, id, "released").value())
 }
 
 /// Ends the schedule and its subscription.
+///
+/// # Errors
+/// The schedule is unknown or finished, or its subscription can't be ended.
 pub fn cancel(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let schedule = unfinished(st, id)?;
     let after = finish(st, id, "canceled");
@@ -160,7 +172,7 @@ pub fn cancel(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     Ok(after.value())
 }
 
-/// A subscription ended by itself, and with it the schedule that it was bound to.
+/// Ends the schedule of a subscription that ended on its own.
 pub fn subscription_ended(st: &mut State, sub: &Object, by_delinquency: bool) {
     let id = sub.text("schedule").to_owned();
     if !id.is_empty() {

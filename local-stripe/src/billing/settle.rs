@@ -1,4 +1,4 @@
-//! Paying invoices: attempts, retries by the dunning schedule, and what a payment does to the subscription.
+//! Pays invoices: attempts, retries by the dunning schedule, and the effects on the subscription.
 
 use serde_json::{Value, json};
 
@@ -12,29 +12,29 @@ use crate::payments::intent;
 use crate::settings::DunningEnd;
 use crate::state::State;
 
-/// Who asked for an attempt.
+/// What caused a payment attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
-    /// A person or a request; doesn't count in the schedule after the first time.
+pub enum AttemptCause {
+    /// A person or a request; after the first attempt, it does not count in the retry schedule.
     Hand,
     /// The clock.
     Schedule,
 }
 
-/// How an attempt on an invoice ended.
+/// The outcome of an attempt to pay an invoice.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is paid.
+    /// The invoice is paid.
     Paid,
-    /// 3-D Secure is asked for.
+    /// The customer must pass 3-D Secure.
     NeedsAction,
-    /// The bank says days later whether it pays.
+    /// The bank decides days later.
     Processing,
-    /// Refused, or there is no payment method.
+    /// The payment was refused, or there is no payment method.
     Failed(ApiError),
 }
 
-/// The payment method an invoice is paid with: its own, its subscription's, its customer's, at last a source.
+/// Returns the payment method of an invoice: its own, its subscription's, its customer's, or a default source.
 pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
     let sub = st.copy(subscription_of(invoice));
     let customer = st.copy(invoice.text("customer"));
@@ -44,24 +44,24 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
         customer.text_at("invoice_settings.default_payment_method"),
         customer.text_at("default_source"),
     ];
-    // A card that was detached or removed pays nothing any more.
+    // A detached or removed card can't pay.
     let is_theirs = |id: &&str| st.find(id).is_some_and(|method| method.text("customer") == customer.id());
     found.into_iter().flatten().find(is_theirs).map(str::to_owned)
 }
 
-/// The id of the invoice's subscription, empty if there is none.
+/// Returns the id of the invoice's subscription, empty if there is none.
 pub fn subscription_of(invoice: &Object) -> &str {
     invoice.text_at("parent.subscription_details.subscription").unwrap_or_default()
 }
 
-/// What Stripe says where nothing can be charged.
+/// Returns Stripe's error for a customer without a payment method.
 pub fn no_method() -> ApiError {
     let message = "This customer has no attached payment source or default payment method. Please consider adding a default payment method.";
     ApiError::coded("resource_missing", message)
 }
 
 /// Tries to pay an open invoice with its default method.
-pub fn attempt(st: &mut State, id: &str, by: By) -> Outcome {
+pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
     let open = st.copy(id);
     if open.text("status") != "open" {
         return Outcome::Paid;
@@ -76,7 +76,7 @@ pub fn attempt(st: &mut State, id: &str, by: By) -> Outcome {
 }
 
 /// Tries to pay an open invoice with a method.
-pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Presence) -> Outcome {
+pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, presence: Presence) -> Outcome {
     if st.is_preview {
         return Outcome::NeedsAction;
     }
@@ -101,7 +101,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: By, presence: Pr
     }
 }
 
-/// The invoice was paid: says so, and brings the subscription back.
+/// Records that an invoice was paid, and reactivates its subscription.
 pub fn paid(st: &mut State, id: &str) {
     let before = st.copy(id);
     if matches!(before.text("status"), "paid" | "void") {
@@ -148,7 +148,8 @@ pub fn paid(st: &mut State, id: &str) {
     }
 }
 
-/// The invoice's payment is under way at a bank: its subscription begins at once, and may fall behind later.
+/// Records that a bank is processing an invoice's payment. The subscription starts at once and may become past due
+/// later.
 pub fn processing(st: &mut State, id: &str) {
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("attempted", true);
@@ -160,7 +161,7 @@ pub fn processing(st: &mut State, id: &str) {
     }
 }
 
-/// The payment object of an invoice.
+/// Returns the id of an invoice's payment object.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     let intent = st.copy(invoice).text("_payment_intent").to_owned();
     if intent.is_empty() {
@@ -172,7 +173,8 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())
 }
 
-/// A subscription that is being made becomes active without an event, before the invoice's; any other after them.
+/// Updates the subscription of a paid invoice. A new subscription becomes active without an event, before the invoice's
+/// events; any other after them.
 fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     let sub = st.copy(subscription_of(invoice));
     if sub.0.is_empty() || sub.is("_being_made") != being_made {
@@ -200,7 +202,7 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     }
 }
 
-/// An incomplete subscription becomes active.
+/// Activates an incomplete subscription.
 fn begin(st: &mut State, sub: &Object, invoice: &Object) {
     let saved = saved_method(st, sub, invoice);
     let being_made = sub.is("_being_made");
@@ -222,7 +224,7 @@ fn save(sub: &mut Object, method: Option<String>) {
     }
 }
 
-/// The method that paid an invoice, where its subscription keeps such a method as its default.
+/// Returns the method that paid an invoice, if the subscription saves it as its default.
 fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
         return None;
@@ -231,8 +233,8 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// An attempt failed: the next is planned, the subscription falls behind.
-pub fn failed(st: &mut State, id: &str, by: By) {
+/// Records a failed attempt: plans the next one and marks the subscription past due.
+pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     if let Some(session) = after.text_at("_session").filter(|_| after.int("attempt_count") == 1) {
@@ -241,24 +243,24 @@ pub fn failed(st: &mut State, id: &str, by: By) {
     fall_behind(st, &after, by);
 }
 
-/// The customer must act on an invoice's payment.
-pub fn needs_action(st: &mut State, id: &str, by: By) {
+/// Records that the customer must authenticate an invoice's payment.
+pub fn needs_action(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     st.emit("invoice.payment_action_required", &after);
     fall_behind(st, &after, by);
 }
 
-/// What Stripe says where 3-D Secure stands between a request and its payment.
+/// Returns Stripe's error for a payment that needs 3-D Secure.
 pub fn action_required(code: &str, message: &str) -> ApiError {
     ApiError { keeps_changes: false, ..ApiError::card(code, None, message) }
 }
 
-fn record_failure(st: &mut State, id: &str, by: By) -> Object {
+fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
     let before = st.copy(id);
     let now = st.now(&before);
     let first = before.int("attempt_count") == 0;
-    let counts = first || by == By::Schedule;
+    let counts = first || by == AttemptCause::Schedule;
     let count = before.int("attempt_count") + i64::from(counts);
     let sub = st.copy(subscription_of(&before));
     let in_dunning = before.is("auto_advance")
@@ -280,19 +282,19 @@ fn record_failure(st: &mut State, id: &str, by: By) -> Object {
     Object::clone(&after)
 }
 
-fn fall_behind(st: &mut State, invoice: &Object, by: By) {
+fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
     let sub = st.copy(subscription_of(invoice));
     if sub.0.is_empty() || sub.text("_pending_invoice") == invoice.id() {
         return;
     }
-    let retries_used_up =
-        invoice.get("next_payment_attempt").is_null() && (by == By::Schedule || invoice.int("attempt_count") > 1);
+    let retries_used_up = invoice.get("next_payment_attempt").is_null()
+        && (by == AttemptCause::Schedule || invoice.int("attempt_count") > 1);
     match sub.text("status") {
         "active" | "trialing" if retries_used_up => dunning_ends(st, sub.id(), true),
         "active" | "trialing" => {
             st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "past_due"));
         }
-        "past_due" if retries_used_up && by == By::Schedule => dunning_ends(st, sub.id(), false),
+        "past_due" if retries_used_up && by == AttemptCause::Schedule => dunning_ends(st, sub.id(), false),
         _ => {}
     }
 }
@@ -310,13 +312,16 @@ fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
     }
 }
 
-/// A planned retry comes due.
+/// Runs a planned retry.
 pub fn retry(st: &mut State, id: &str) {
     st.change(id, |i| i.set("next_payment_attempt", Value::Null));
-    attempt(st, id, By::Schedule);
+    attempt(st, id, AttemptCause::Schedule);
 }
 
-/// Refuses what would pay or void an invoice while a bank has its payment.
+/// Checks that no bank is processing an invoice's payment.
+///
+/// # Errors
+/// A bank is processing a payment of the invoice.
 pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError> {
     if st.copy(invoice.text("_payment_intent")).text("status") != "processing" {
         return Ok(());
@@ -325,7 +330,10 @@ pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError
     Err(ApiError::coded("invoice_payment_intent_processing", message))
 }
 
-/// Voids an open invoice; its payment intent is cancelled.
+/// Voids an open invoice and cancels its payment intent.
+///
+/// # Errors
+/// The invoice is unknown or neither open nor uncollectible, or a bank is processing its payment.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.load("invoice", id, "id")?;
     if !matches!(before.text("status"), "open" | "uncollectible") {
@@ -357,6 +365,9 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
 }
 
 /// Marks an open invoice uncollectible.
+///
+/// # Errors
+/// The invoice is unknown or not open.
 pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.load("invoice", id, "id")?;
     if before.text("status") != "open" {
@@ -374,7 +385,7 @@ pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(after.value())
 }
 
-/// A change that waited for a payment is given up.
+/// Discards a pending change of a subscription.
 pub fn expire_pending_update(st: &mut State, sub: &str) {
     let before = st.copy(sub);
     let waiting = before.text("_pending_invoice").to_owned();
@@ -383,6 +394,6 @@ pub fn expire_pending_update(st: &mut State, sub: &str) {
         s.set("_pending_invoice", json!(null));
     });
     st.emit("customer.subscription.pending_update_expired", &after);
-    // Paid or void already: then there is nothing left to void.
+    // A paid or void invoice can't be voided.
     let _ = void(st, &waiting);
 }

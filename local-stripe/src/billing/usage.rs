@@ -1,4 +1,4 @@
-//! What meters counted, and what it costs at the end of a period.
+//! Metered usage: what meters counted, and what it costs at the end of a period.
 
 use serde_json::{Value, json};
 
@@ -8,17 +8,20 @@ use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::state::State;
 
-/// Whether a price bills what a meter counted instead of a quantity.
+/// Whether a price bills metered usage instead of a quantity.
 pub fn is_metered(price: &Value) -> bool {
     price["recurring"]["usage_type"] == "metered"
 }
 
-/// The series that a customer's meter events of a name are counted in.
+/// Returns the name of the series of a customer's meter events with an event name.
 pub fn series(customer: &str, event_name: &str) -> String {
     format!("{customer}:{event_name}")
 }
 
-/// What a meter counted for a customer from a time until another, which is not in it.
+/// Returns what a meter counted for a customer from `from_s` until before `until_s`.
+///
+/// # Errors
+/// The sum overflows.
 pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s: i64) -> Result<i64, ApiError> {
     let series = series(customer, meter.text("event_name"));
     let mut events = st.series(series, from_s..until_s).filter(|event| !event.is("_cancelled"));
@@ -36,23 +39,29 @@ pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s:
     }
 }
 
-/// How much of a metered item a customer used in a period, from when the item had its price.
+/// Returns a customer's usage of a metered item in a period, counted from when the item got its price.
+///
+/// # Errors
+/// The sum overflows.
 pub fn of_item(st: &State, sub: &Object, item: &Value, period: (i64, i64)) -> Result<i64, ApiError> {
     let meter = st.copy(item["price"]["recurring"]["meter"].as_str().unwrap_or_default());
     counted(st, &meter, sub.text("customer"), since(item, period.0), period.1)
 }
 
-/// When an item's usage begins to count in a period that began at a time.
+/// Returns when an item's usage starts to count in a period.
 fn since(item: &Value, start_s: i64) -> i64 {
     item["_metered_from"].as_i64().map_or(start_s, |from| from.max(start_s))
 }
 
-/// Notes that an item has its price from now on: what was used before isn't its own.
+/// Marks that an item has its price from now on; earlier usage is not the item's.
 pub fn begin(item: &mut Value, now_s: i64) {
     item["_metered_from"] = if is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
 }
 
-/// Puts what an item was used for up to now on the next invoice, since its price goes before the period is over.
+/// Bills an item's usage so far on the next invoice, as its price goes before the period ends.
+///
+/// # Errors
+/// The usage or its amount is too large.
 pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(), ApiError> {
     let price = &item["price"];
     let start = since(item, item["current_period_start"].as_i64().unwrap_or(now_s));
@@ -73,6 +82,6 @@ pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
     };
-    invoice::pend(st, sub, item, line, |_| {});
+    invoice::add_pending_item(st, sub, item, line, |_| {});
     Ok(())
 }

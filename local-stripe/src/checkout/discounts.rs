@@ -1,4 +1,4 @@
-//! The discount of a session: what it takes off today, and how the subscription or payment gets it.
+//! The discount of a session: its effect on today's total, and its transfer to the subscription or payment.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::discount::redeem::{self, Redeemed};
 use crate::object::{Object, key};
 use crate::state::State;
 
-/// Sets or clears a session's discount and adds its lines up anew.
+/// Sets or clears a session's discount and recomputes its totals.
 pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "_coupon": one.coupon.value() })).collect();
     let mut lines = session.list_at("_lines").to_vec();
@@ -25,7 +25,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         line["amount_discount"] = json!(off);
         line["amount_total"] = json!(line["amount_subtotal"].as_i64().unwrap_or_default() - off);
     }
-    let off: i64 = taken.iter().map(amount::Taken::total).sum();
+    let off: i64 = taken.iter().map(amount::Deduction::total).sum();
     session.set("_lines", lines);
     session.set_at("total_details.amount_discount", off);
     session.set("amount_total", session.int("amount_subtotal") - off);
@@ -36,7 +36,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     session.set("discounts", shown.into_iter().collect::<Vec<_>>());
 }
 
-/// Counts the discount of a payment as redeemed; a subscription's counts where it is made.
+/// Counts the redemption of a payment's discount; that of a subscription is counted at its creation.
 pub fn count(st: &mut State, id: &str) {
     let session = st.copy(id);
     for discount in session.list_at("discounts") {
@@ -44,7 +44,7 @@ pub fn count(st: &mut State, id: &str) {
         let of_code = promotion_code.as_str().map(|code| st.copy(code).at("promotion.coupon").clone());
         let coupon = of_code.unwrap_or_else(|| discount["coupon"].clone());
         let coupon = st.copy(&key("coupon", coupon.as_str().unwrap_or_default()));
-        // One that was deleted since counts no more.
+        // A deleted coupon is not counted.
         if !coupon.0.is_empty() {
             let redeemed = Redeemed { coupon, promotion_code };
             let now = st.now(&session);
@@ -53,7 +53,7 @@ pub fn count(st: &mut State, id: &str) {
     }
 }
 
-/// The session's discount, as a request for a subscription gives it.
+/// Returns the session's discount as parameters of a subscription request.
 pub fn given(session: &Object) -> Value {
     session
         .list_at("discounts")

@@ -1,54 +1,54 @@
-//! What discounts take off the lines of an invoice or a session. To the minor unit: what a discount is worth is
-//! rounded once, halves away from zero, and divided among its lines so that nothing is lost.
+//! Computes the deductions of discounts from the lines of an invoice or a session. A discount's value is rounded once
+//! to the minor unit, halves away from zero, and divided among its lines without loss.
 
 use serde_json::{Value, json};
 
 use super::term;
 use crate::money;
 
-/// Hundredths of a percent in a whole.
+/// 100 % in hundredths of a percent.
 const WHOLE: i128 = 10_000;
 
-/// A line as far as discounts look at it.
+/// The properties of a line that discounts depend on.
 #[derive(Debug, Clone)]
 pub struct Line<'a> {
-    /// Minor units.
+    /// The amount in minor units.
     pub amount: i64,
     /// The product's id, empty if it has none.
     pub product: &'a str,
-    /// Which discounts take something off it.
+    /// Which discounts apply to it.
     pub discountable: Discountable,
 }
 
-/// Which discounts take something off a line.
+/// Which discounts apply to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discountable {
     /// All.
     Always,
-    /// Those that count once, of a proration: the lasting ones are in it already.
+    /// Only one-time discounts: a proration, which already includes the lasting ones.
     Once,
     /// None.
     Never,
 }
 
-/// What a discount takes off each line.
+/// The deductions of one discount.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
+pub struct Deduction {
     /// The discount's id.
     pub discount: String,
-    /// Minor units a line.
+    /// The deduction of each line in minor units.
     pub by_line: Vec<i64>,
 }
 
-impl Taken {
-    /// What it takes off in all.
+impl Deduction {
+    /// Returns the sum of the deductions.
     pub fn total(&self) -> i64 {
         self.by_line.iter().sum()
     }
 }
 
-/// What each of the discounts takes off, one after another, never more than is left of a line.
-pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Taken> {
+/// Computes the deductions of each discount in turn, never more than what remains of a line.
+pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Deduction> {
     let mut left: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).collect();
     let mut out = Vec::new();
     for discount in discounts {
@@ -68,22 +68,22 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Take
         let off = worth(coupon, sum, currency);
         let by_line = divide(off, &base, sum);
         left.iter_mut().zip(&by_line).for_each(|(left, taken)| *left -= taken);
-        out.push(Taken { discount: discount["id"].as_str().unwrap_or_default().to_owned(), by_line });
+        out.push(Deduction { discount: discount["id"].as_str().unwrap_or_default().to_owned(), by_line });
     }
     out
 }
 
-/// What a coupon is worth against a sum.
+/// Returns a coupon's value for a sum.
 fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
     if let Some(hundredths) = coupon["_percent_hundredths"].as_i64() {
-        // At most the sum, which fits.
+        // At most `sum`, so it fits.
         return money::divide_half_away(i128::from(sum) * i128::from(hundredths), WHOLE).unwrap_or(sum);
     }
     let amount = coupon["amount_off"].as_i64().filter(|_| coupon["currency"] == currency);
     amount.unwrap_or(0).min(sum)
 }
 
-/// Divides what is taken off among lines by their amounts; the rest of the rounding goes to the largest remainders.
+/// Divides a deduction among lines in proportion to their amounts; rounding leftovers go to the largest remainders.
 fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
     if sum == 0 {
         return vec![0; base.len()];
@@ -97,12 +97,12 @@ fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
     for index in order.into_iter().take(usize::try_from(rest).unwrap_or_default()) {
         shares[index] += 1;
     }
-    // A share is at most the line's own amount.
+    // A share is at most the line's amount.
     shares.into_iter().map(|share| i64::try_from(share).unwrap_or(i64::MAX)).collect()
 }
 
-/// `discount_amounts` of a line.
-pub fn shown(taken: &[Taken], line: usize) -> Value {
+/// Returns the `discount_amounts` of a line.
+pub fn shown(taken: &[Deduction], line: usize) -> Value {
     taken.iter().map(|t| json!({ "amount": t.by_line[line], "discount": t.discount })).collect()
 }
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn percentages_sums_and_products() {
+    fn coupons_deduct_percentages_or_amounts_from_their_products() {
         let lines = [line(1_000, "a"), line(333, "b")];
         let taken = |discount: Value| take(&[discount], &lines, "usd")[0].by_line.clone();
         assert_eq!(taken(percent(2_550)), [255, 85]);
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn never_more_than_there_is_and_rounded_once(
+        fn deductions_never_exceed_the_amounts_and_are_rounded_once(
             amounts in proptest::collection::vec(0i64..100_000, 1..12),
             hundredths in 1i64..=10_000,
         ) {
@@ -148,7 +148,7 @@ mod tests {
             let taken = &take(&[percent(hundredths)], &lines, "usd")[0];
             prop_assert!(taken.by_line.iter().zip(&amounts).all(|(taken, amount)| (0..=*amount).contains(taken)));
             let sum: i64 = amounts.iter().sum();
-            // Half a unit either way of the exact worth.
+            // Within half a unit of the exact value.
             prop_assert!((taken.total() * 10_000 - sum * hundredths).abs() <= 5_000);
         }
     }

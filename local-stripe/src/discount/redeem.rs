@@ -1,4 +1,4 @@
-//! What a request names: a coupon, a promotion code or a discount that is there already, and whether it may be used.
+//! Resolves a coupon, a promotion code or an existing discount of a request, and checks that it may be used.
 
 use serde_json::{Value, json};
 
@@ -6,20 +6,20 @@ use crate::calendar;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Kind, opt};
+use crate::params::{Args, ParamKind, opt};
 use crate::state::State;
 
-/// Discounts of one request, Stripe's limit.
+/// The maximum number of discounts in one request, Stripe's limit.
 const DISCOUNTS_MAX: usize = 20;
 
-/// `discounts` of a request.
-pub const DISCOUNTS: Kind = Kind::List(&Kind::Map(&[
-    opt("coupon", Kind::Text),
-    opt("discount", Kind::Text),
-    opt("promotion_code", Kind::Text),
+/// The type of the parameter `discounts`.
+pub const DISCOUNTS: ParamKind = ParamKind::List(&ParamKind::Map(&[
+    opt("coupon", ParamKind::Text),
+    opt("discount", ParamKind::Text),
+    opt("promotion_code", ParamKind::Text),
 ]));
 
-/// A coupon that may be used, with the promotion code that brought it.
+/// A redeemable coupon, with the promotion code that names it.
 #[derive(Debug, Clone)]
 pub struct Redeemed {
     /// The coupon.
@@ -28,25 +28,28 @@ pub struct Redeemed {
     pub promotion_code: Value,
 }
 
-/// What discounts are used for.
+/// The purchase that a discount applies to.
 #[derive(Debug, Clone, Copy)]
-pub struct Use<'a> {
+pub struct Purpose<'a> {
     /// The customer, if it is known.
     pub customer: Option<&'a str>,
-    /// What is bought, in minor units, for codes that ask for a minimum.
+    /// The amount of the purchase in minor units, for promotion codes with a minimum.
     pub amount: i64,
-    /// Lower-case code.
+    /// The currency's lower-case code.
     pub currency: &'a str,
 }
 
-/// Whether a coupon can still be redeemed at a time.
+/// Whether a coupon can be redeemed at a time.
 pub fn is_valid(coupon: &Object, now_s: i64) -> bool {
     let in_time = coupon.int_at("redeem_by").is_none_or(|by| by > now_s);
     in_time && coupon.int_at("max_redemptions").is_none_or(|most| coupon.int("times_redeemed") < most)
 }
 
-/// The coupons that entries of `discounts` mean; those that name a discount are left to the caller.
-pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Result<Vec<Redeemed>, ApiError> {
+/// Returns the coupons that entries of `discounts` name; the caller handles entries that name a discount.
+///
+/// # Errors
+/// There are too many entries, an entry names none or several, or a coupon or code can't be redeemed.
+pub fn read(st: &State, entries: &[Value], param: &str, purpose: Purpose<'_>) -> Result<Vec<Redeemed>, ApiError> {
     if entries.len() > DISCOUNTS_MAX {
         let message = format!("At most {DISCOUNTS_MAX} discounts can be given.");
         return Err(ApiError::invalid(message).about(param));
@@ -73,15 +76,21 @@ pub fn read(st: &State, entries: &[Value], param: &str, purpose: Use<'_>) -> Res
     Ok(out)
 }
 
-/// A coupon by its id.
-pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<Redeemed, ApiError> {
+/// Returns the coupon with an id.
+///
+/// # Errors
+/// The coupon is unknown or can't be redeemed.
+pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let coupon = st.load("coupon", id, param)?;
     check(st, &coupon, param, purpose)?;
     Ok(Redeemed { coupon: Object::clone(&coupon), promotion_code: Value::Null })
 }
 
-/// A coupon by the id of a promotion code.
-pub fn by_code(st: &State, id: &str, param: &str, purpose: Use<'_>) -> Result<Redeemed, ApiError> {
+/// Returns the coupon of the promotion code with an id.
+///
+/// # Errors
+/// The code is unknown, inactive or not for this purchase, or its coupon can't be redeemed.
+pub fn by_code(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let code = st.load("promotion_code", id, param)?;
     let refused = |message: &str| Err(ApiError::coded("promotion_code_invalid", message).about(param));
     let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
@@ -109,7 +118,7 @@ fn has_paid(st: &State, customer: Option<&str>) -> bool {
     customer.is_some_and(|id| st.newest("charge", Some(id)).any(|charge| charge.text("status") == "succeeded"))
 }
 
-fn check(st: &State, coupon: &Object, param: &str, purpose: Use<'_>) -> Result<(), ApiError> {
+fn check(st: &State, coupon: &Object, param: &str, purpose: Purpose<'_>) -> Result<(), ApiError> {
     let id = coupon.id();
     let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
     if !is_valid(coupon, now) {
@@ -124,7 +133,7 @@ fn check(st: &State, coupon: &Object, param: &str, purpose: Use<'_>) -> Result<(
     Ok(())
 }
 
-/// Makes the discount that a coupon becomes, counted from a time.
+/// Creates the discount of a coupon, starting at `start_s`.
 pub fn redeem(
     st: &mut State,
     redeemed: &Redeemed,

@@ -1,4 +1,4 @@
-//! Discounts in force on customers and subscriptions, and their end.
+//! The active discounts of customers and subscriptions, and their end.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use super::redeem::{self, Redeemed};
 use crate::object::Object;
 use crate::state::State;
 
-/// Whether a discount is spent on the first invoice that it takes something off.
+/// Whether a discount is used up by the first invoice it reduces.
 pub fn counts_once(discount: &Value) -> bool {
     discount["_coupon"]["duration"] == "once"
 }
 
-/// Discounts in force for a new invoice: the subscription's own, else the customer's. One that counts once and takes
-/// something off a draft already is promised to that.
+/// Returns the active discounts for a new invoice: the subscription's, else the customer's. Excludes one-time discounts
+/// that already reduce a draft.
 pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
     let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
     let found: Vec<Value> =
@@ -30,7 +30,7 @@ fn is_promised(st: &State, customer: &str, discount: &Value) -> bool {
     drafts.any(|draft| draft.list_at("total_discount_amounts").iter().any(|taken| &taken["discount"] == discount))
 }
 
-/// Puts a discount on a customer, in place of the one before.
+/// Sets a customer's discount, replacing the current one.
 pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
     let customer = st.copy(id);
     let now = st.now(&customer);
@@ -46,7 +46,7 @@ pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
     }
 }
 
-/// Takes a customer's discount away; gives it.
+/// Removes a customer's discount and returns it.
 pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
     let customer = st.copy(id);
     let discount = Object::of(customer.get("discount").clone());
@@ -64,8 +64,8 @@ fn close(st: &mut State, discount: &Object, now_s: i64) -> Object {
     Object::clone(&closed)
 }
 
-/// Sets a subscription's discounts: new ones are redeemed, those that are not among `kept` end. Without an event of the
-/// subscription's own.
+/// Sets a subscription's discounts: redeems new ones and ends those that are not among `kept`. Emits no event of the
+/// subscription itself.
 pub fn set_of_subscription(st: &mut State, sub: &mut Object, kept: &[String], redeemed: &[Redeemed]) {
     let now = st.now(sub);
     let before: Vec<String> = ids(sub);
@@ -83,7 +83,7 @@ pub fn set_of_subscription(st: &mut State, sub: &mut Object, kept: &[String], re
     show(st, sub, all);
 }
 
-/// The ids of a subscription's discounts.
+/// Returns the ids of a subscription's discounts.
 pub fn ids(sub: &Object) -> Vec<String> {
     sub.list_at("discounts").iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
@@ -92,12 +92,12 @@ fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
     let ends = all.iter().filter_map(|id| st.find(id)?.int_at("end")).min();
     sub.set("discounts", all);
-    // Older versions show the first one whole.
+    // Older versions embed the first one.
     sub.set("_discount", first);
     sub.set("_discount_ends", crate::state::time_or_null(ends));
 }
 
-/// Ends what is over by now, and tells of it.
+/// Ends the discounts that have expired by now and emits their events.
 pub fn expire(st: &mut State, id: &str, now_s: i64) {
     let sub = st.copy(id);
     let is_over = |id: &String| st.find(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
@@ -112,7 +112,7 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
     }
 }
 
-/// Ends those that count once. A subscription that is being made is told of when it is.
+/// Ends used one-time discounts. For a subscription in creation, its own event follows later.
 pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
     for discount in spent.iter().filter(|discount| counts_once(discount)) {
         let id = discount["id"].as_str().unwrap_or_default();

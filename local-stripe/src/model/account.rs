@@ -1,4 +1,4 @@
-//! The sandbox's own account, and connected ones.
+//! Builders of the sandbox's own account and of connected accounts.
 
 use serde_json::{Value, json};
 
@@ -7,17 +7,17 @@ use crate::ids;
 use crate::object::{Object, list};
 use crate::settings::Settings;
 
-/// Keeps the account's id apart from those the counter makes.
+/// Separates the account's id from those made with the counter.
 const OWN_ID_SALT: u64 = 0x6163_636f_756e_7400;
-/// Characters of an account's id after `acct_1`.
+/// The number of characters of an account's id after `acct_1`.
 const OWN_ID_CHARS: usize = 15;
 
-/// The id of the sandbox's own account: only the seed decides it.
+/// Returns the id of the sandbox's own account, which depends only on the seed.
 pub fn own_id(settings: &Settings) -> String {
     format!("acct_1{}", ids::characters(settings.seed ^ OWN_ID_SALT, 0, OWN_ID_CHARS))
 }
 
-/// The sandbox's own account: everything is verified and switched on.
+/// Builds the sandbox's own account: verified, with all capabilities active.
 pub fn own(settings: &Settings) -> Object {
     let id = own_id(settings);
     Object::of(json!({
@@ -58,7 +58,7 @@ pub fn own(settings: &Settings) -> Object {
     }))
 }
 
-/// A new connected account, which nothing is known of yet.
+/// Builds a connected account that is not onboarded.
 pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
     let mut account = own(settings);
     let url = format!("/v1/accounts/{id}/external_accounts");

@@ -1,14 +1,14 @@
-//! Payouts and top-ups.
+//! Builders of payouts and top-ups.
 
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
 use crate::object::Object;
 
-/// Days until a payout arrives.
+/// The time in days until a payout arrives.
 const ARRIVAL_DAYS: i64 = 2;
 
-/// A new payout by hand.
+/// Builds a manual payout.
 pub fn payout(id: String, created_s: i64, amount: i64, currency: &str) -> Object {
     Object::of(json!({
         "id": id,
@@ -41,7 +41,7 @@ pub fn payout(id: String, created_s: i64, amount: i64, currency: &str) -> Object
     }))
 }
 
-/// A new top-up on its way.
+/// Builds a pending top-up.
 pub fn topup(id: String, created_s: i64, amount: i64, currency: &str, description: Value) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,11 +1,11 @@
-//! Subscriptions, their items, invoices, lines, invoice items and invoice payments.
+//! Builders of subscriptions, their items, invoices, lines, invoice items and invoice payments.
 
 use serde_json::{Value, json};
 
 use crate::model::price::plan_of;
 use crate::object::{Object, list};
 
-/// A new subscription of a customer, without items, as if it were active.
+/// Builds an active subscription without items.
 pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &str) -> Object {
     let url = format!("/v1/subscription_items?subscription={id}");
     Object::of(json!({
@@ -68,7 +68,7 @@ pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &st
     }))
 }
 
-/// A subscription's item for a price.
+/// Builds a subscription item for a price.
 pub fn subscription_item(
     id: &str,
     created_s: i64,
@@ -100,7 +100,7 @@ pub fn subscription_item(
     item
 }
 
-/// A new draft invoice of a customer.
+/// Builds a draft invoice of a customer.
 pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, reason: &str) -> Object {
     let url = format!("/v1/invoices/{id}/lines");
     Object::of(json!({
@@ -186,7 +186,7 @@ pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, re
     }))
 }
 
-/// `pricing` of a line or an invoice item.
+/// Builds `pricing` of a line or an invoice item.
 pub fn pricing(price: &Value, unit_amount_decimal: &Value) -> Value {
     if price.is_null() {
         return json!({ "price_details": null, "type": "price_details", "unit_amount_decimal": unit_amount_decimal });
@@ -198,28 +198,28 @@ pub fn pricing(price: &Value, unit_amount_decimal: &Value) -> Value {
     })
 }
 
-/// What a new invoice line is made of.
+/// The properties of a new invoice line.
 #[derive(Debug, Clone)]
 pub struct NewLine {
-    /// Minor units.
+    /// The amount in minor units.
     pub amount: i64,
-    /// Lower-case code.
+    /// The currency's lower-case code.
     pub currency: String,
-    /// What the customer reads.
+    /// The description for the customer.
     pub description: String,
-    /// The period it is for.
+    /// The billed period.
     pub period: (i64, i64),
-    /// The price, whole, or null.
+    /// The complete price, or null.
     pub price: Value,
-    /// Units.
+    /// The quantity.
     pub quantity: i64,
     /// `parent`, from [`item_parent`] or [`subscription_parent`].
     pub parent: Value,
-    /// Shown metadata.
+    /// The metadata.
     pub metadata: Value,
 }
 
-/// An invoice line.
+/// Builds an invoice line.
 pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
     let unit = json!(new.amount.to_string());
     json!({
@@ -246,7 +246,7 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
     })
 }
 
-/// The parent of a line that an invoice item made.
+/// Builds the parent of an invoice item's line.
 pub fn item_parent(item: &str, proration: bool, subscription: &Value) -> Value {
     json!({
         "invoice_item_details": {
@@ -258,7 +258,7 @@ pub fn item_parent(item: &str, proration: bool, subscription: &Value) -> Value {
     })
 }
 
-/// The parent of a line that a subscription item made.
+/// Builds the parent of a subscription item's line.
 pub fn subscription_parent(subscription: &str, item: &str, proration: bool) -> Value {
     json!({
         "invoice_item_details": null,
@@ -270,7 +270,7 @@ pub fn subscription_parent(subscription: &str, item: &str, proration: bool) -> V
     })
 }
 
-/// A pending invoice item.
+/// Builds a pending invoice item.
 pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) -> Object {
     let unit = json!(new.amount.to_string());
     Object::of(json!({
@@ -300,7 +300,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
     }))
 }
 
-/// The link between an invoice and the payment intent that pays it.
+/// Builds the link between an invoice and the payment intent that pays it.
 pub fn invoice_payment(id: String, created_s: i64, invoice: &Object, intent: &str) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,11 +1,11 @@
-//! Products, webhook endpoints and test clocks.
+//! Builders of products, webhook endpoints and test clocks.
 
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
 use crate::object::Object;
 
-/// A new product.
+/// Builds a product.
 pub fn product(id: String, created_s: i64, name: &str) -> Object {
     Object::of(json!({
         "id": id,
@@ -30,7 +30,7 @@ pub fn product(id: String, created_s: i64, name: &str) -> Object {
     }))
 }
 
-/// A new enabled endpoint; its secret is hidden and shown once by the caller.
+/// Builds an enabled webhook endpoint. Its secret is a hidden member; the caller shows it once.
 pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value>, secret: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -50,10 +50,10 @@ pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value
     }))
 }
 
-/// Days a test clock lives, Stripe's rule.
+/// The lifetime of a test clock in days, Stripe's rule.
 const TEST_CLOCK_DAYS: i64 = 30;
 
-/// A new test clock.
+/// Builds a test clock.
 pub fn test_clock(id: String, created_s: i64, frozen_s: i64, name: Value) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,11 +1,11 @@
-//! Checkout sessions, their line items and the payment page.
+//! Builders of checkout sessions and their line items.
 
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
 use crate::object::Object;
 
-/// A new open session.
+/// Builds an open session.
 pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -88,7 +88,7 @@ fn no_invoice() -> Value {
     })
 }
 
-/// A line of a session.
+/// Builds a line of a session.
 pub fn item(id: String, amount: i64, quantity: Value, price: &Object, description: &str) -> Value {
     json!({
         "id": id,

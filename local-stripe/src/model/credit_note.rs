@@ -1,10 +1,10 @@
-//! Credit notes and their lines.
+//! Builders of credit notes and their lines.
 
 use serde_json::{Value, json};
 
 use crate::object::{Object, list};
 
-/// A line of a credit note: of an invoice's line, or one of its own.
+/// Builds a line of a credit note, for an invoice's line or without one.
 pub fn line(id: String, amount: i64, quantity: i64, description: Value, invoice_line: Option<&str>) -> Value {
     let unit = if invoice_line.is_some() || quantity == 0 { None } else { Some(amount / quantity) };
     let mut line = json!({
@@ -30,7 +30,7 @@ pub fn line(id: String, amount: i64, quantity: i64, description: Value, invoice_
     line
 }
 
-/// A new issued credit note over an amount of an invoice.
+/// Builds an issued credit note over an amount of an invoice.
 pub fn credit_note(
     id: String,
     created_s: i64,

@@ -1,4 +1,4 @@
-//! Customers, their payment methods and their balance.
+//! Builders of customers, payment methods and balance transactions.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::cards::TestCard;
 use crate::debits::TestAccount;
 use crate::object::Object;
 
-/// A new customer without anything.
+/// Builds an empty customer.
 pub fn customer(id: String, created_s: i64, invoice_prefix: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -36,14 +36,14 @@ pub fn customer(id: String, created_s: i64, invoice_prefix: String) -> Object {
     }))
 }
 
-/// Billing details without anything.
+/// Builds empty billing details.
 pub fn no_billing_details() -> Value {
     let address =
         json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
     json!({ "address": address, "email": null, "name": null, "phone": null, "tax_id": null })
 }
 
-/// A new card payment method.
+/// Builds a card payment method.
 pub fn payment_method(id: String, created_s: i64, card: &TestCard, expiry: (i64, i64), fingerprint: String) -> Object {
     let last4 = card.number.get(card.number.len() - 4..).unwrap_or_default();
     Object::of(json!({
@@ -78,7 +78,7 @@ pub fn payment_method(id: String, created_s: i64, card: &TestCard, expiry: (i64,
     }))
 }
 
-/// A new bank account as a payment method.
+/// Builds a bank account payment method.
 pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerprint: String) -> Object {
     let kind = account.debit.kind;
     let last4 = account.number.get(account.number.len() - 4..).unwrap_or_default();
@@ -120,7 +120,7 @@ pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerpri
     method
 }
 
-/// A movement of a customer's balance.
+/// Builds a transaction of a customer's balance.
 pub fn balance_movement(id: String, created_s: i64, customer: &Object, amount: i64, ending: i64, kind: &str) -> Object {
     Object::of(json!({
         "id": id,

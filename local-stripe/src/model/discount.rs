@@ -1,10 +1,10 @@
-//! Coupons, promotion codes and the discounts they become.
+//! Builders of coupons, promotion codes and discounts.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// A new coupon that takes nothing off yet.
+/// Builds a coupon without a deduction.
 pub fn coupon(id: String, created_s: i64, duration: &str) -> Object {
     Object::of(json!({
         "id": id,
@@ -27,7 +27,7 @@ pub fn coupon(id: String, created_s: i64, duration: &str) -> Object {
     }))
 }
 
-/// A new active promotion code of a coupon.
+/// Builds an active promotion code of a coupon.
 pub fn promotion_code(id: String, created_s: i64, code: &str, coupon: &Object) -> Object {
     Object::of(json!({
         "id": id,
@@ -48,7 +48,7 @@ pub fn promotion_code(id: String, created_s: i64, code: &str, coupon: &Object) -
     }))
 }
 
-/// A new discount of a customer by a coupon, until a time or for good.
+/// Builds a customer's discount of a coupon, until `end_s` or without end.
 pub fn discount(id: String, start_s: i64, customer: &Value, coupon: &Object, end_s: Option<i64>) -> Object {
     Object::of(json!({
         "id": id,

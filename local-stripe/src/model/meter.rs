@@ -1,11 +1,11 @@
-//! Billing meters and what they count.
+//! Builders of billing meters, their events and summaries.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 use crate::params::Args;
 
-/// A new active meter.
+/// Builds an active meter.
 pub fn meter(id: String, created_s: i64, args: &Args) -> Object {
     let customer = args.map("customer_mapping");
     let value = args.map("value_settings");
@@ -28,7 +28,7 @@ pub fn meter(id: String, created_s: i64, args: &Args) -> Object {
     }))
 }
 
-/// A measurement. `id` is the sandbox's own, which no client sees.
+/// Builds a meter event. `id` is internal; clients do not see it.
 pub fn event(id: String, created_s: i64, name: &str, identifier: &str, timestamp_s: i64, payload: Value) -> Object {
     Object::of(json!({
         "id": id,
@@ -42,7 +42,7 @@ pub fn event(id: String, created_s: i64, name: &str, identifier: &str, timestamp
     }))
 }
 
-/// What a meter counted for a customer between two times.
+/// Builds the summary of a customer's meter events between two times.
 pub fn summary(id: &str, meter: &str, value: i64, start_s: i64, end_s: i64) -> Value {
     json!({
         "id": id,

@@ -1,11 +1,11 @@
-//! Payment intents, charges, refunds, disputes and balance transactions.
+//! Builders of payment intents, charges, refunds, disputes and balance transactions.
 
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
 use crate::object::Object;
 
-/// A new payment intent that waits for a payment method.
+/// Builds a payment intent that waits for a payment method.
 pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, secret: &str) -> Object {
     Object::of(json!({
         "client_secret": format!("{id}_secret_{secret}"),
@@ -56,7 +56,7 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
     }))
 }
 
-/// How a charge was paid, by the type of its method.
+/// Builds `payment_method_details` by the type of the payment method.
 fn paid_with(method: &Object, amount: i64) -> Value {
     let kind = method.text("type");
     if kind != "card" && !kind.is_empty() {
@@ -96,7 +96,7 @@ fn paid_with(method: &Object, amount: i64) -> Value {
     })
 }
 
-/// A new charge of a payment intent by a payment method: succeeded and captured, until the caller says else.
+/// Builds a charge of a payment intent: succeeded and captured, unless the caller changes it.
 pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, receipt_url: String) -> Object {
     let amount = intent.int("amount");
     let details = paid_with(method, amount);
@@ -158,7 +158,7 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
     }))
 }
 
-/// A movement of the account's balance. The sandbox takes no fees.
+/// Builds a transaction of the account's balance. The sandbox has no fees.
 pub fn balance_transaction(
     id: String,
     created_s: i64,
@@ -191,7 +191,7 @@ pub fn balance_transaction(
     }))
 }
 
-/// A new refund that succeeded.
+/// Builds a succeeded refund.
 pub fn refund(id: String, created_s: i64, charge: &Object, amount: i64, reason: Value) -> Object {
     Object::of(json!({
         "id": id,
@@ -219,10 +219,10 @@ pub fn refund(id: String, created_s: i64, charge: &Object, amount: i64, reason: 
     }))
 }
 
-/// Days to answer a dispute.
+/// The time in days to answer a dispute.
 const EVIDENCE_DAYS: i64 = 7;
 
-/// A new dispute over the whole charge.
+/// Builds a dispute of the whole charge.
 pub fn dispute(id: String, created_s: i64, charge: &Object, reason: &str, inquiry: bool) -> Object {
     let brand = charge.at("payment_method_details.card.brand");
     let evidence = EVIDENCE.iter().map(|name| ((*name).to_owned(), Value::Null));
@@ -264,7 +264,7 @@ pub fn dispute(id: String, created_s: i64, charge: &Object, reason: &str, inquir
     }))
 }
 
-/// The members of a dispute's `evidence` that hold text.
+/// The text members of a dispute's `evidence`.
 pub const EVIDENCE: &[&str] = &[
     "access_activity_log",
     "billing_address",

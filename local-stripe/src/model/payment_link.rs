@@ -1,10 +1,10 @@
-//! Payment links.
+//! The builder of payment links.
 
 use serde_json::json;
 
 use crate::object::Object;
 
-/// A new active link without lines.
+/// Builds an active link without lines.
 pub fn payment_link(id: String, url: String) -> Object {
     Object::of(json!({
         "id": id,

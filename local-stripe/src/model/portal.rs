@@ -1,10 +1,10 @@
-//! The billing portal: its configurations and sessions.
+//! Builders of the billing portal's configurations and sessions.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// A new configuration in which nothing is allowed.
+/// Builds a configuration that allows nothing.
 pub fn configuration(id: String, created_s: i64) -> Object {
     Object::of(json!({
         "id": id,
@@ -43,7 +43,7 @@ pub fn configuration(id: String, created_s: i64) -> Object {
     }))
 }
 
-/// The account's own configuration, where everything is allowed that the page can do.
+/// Builds the account's default configuration, which allows all features of the page.
 pub fn default_configuration(id: String, created_s: i64) -> Object {
     let mut made = configuration(id, created_s);
     made.set("is_default", true);
@@ -57,7 +57,7 @@ pub fn default_configuration(id: String, created_s: i64) -> Object {
     made
 }
 
-/// The reasons a customer can give.
+/// The cancellation reasons that a customer can select.
 pub const FEEDBACK: &[&str] = &[
     "too_expensive",
     "missing_features",
@@ -69,7 +69,7 @@ pub const FEEDBACK: &[&str] = &[
     "other",
 ];
 
-/// A new session of a customer.
+/// Builds a session of a customer.
 pub fn session(id: String, created_s: i64, customer: &str, configuration: &str, url: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -87,7 +87,7 @@ pub fn session(id: String, created_s: i64, customer: &str, configuration: &str, 
     }))
 }
 
-/// A flow of a type, which skips the portal's first page.
+/// Builds a flow of a type, which skips the portal's first page.
 pub fn flow(kind: &str) -> Value {
     json!({
         "after_completion": {

@@ -1,10 +1,10 @@
-//! Prices and the legacy plan that Stripe shows beside a recurring one.
+//! The builder of prices, and the legacy plan that Stripe shows with a recurring price.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// The `plan` object of a recurring price; null for any other.
+/// Returns the `plan` object of a recurring price; null for any other.
 pub fn plan_of(price: &Value) -> Value {
     let recurring = &price["recurring"];
     if !recurring.is_object() {
@@ -33,28 +33,28 @@ pub fn plan_of(price: &Value) -> Value {
     })
 }
 
-/// What a new price is made of.
+/// The properties of a new price.
 #[derive(Debug)]
 pub struct NewPrice<'a> {
-    /// Its id.
+    /// The id.
     pub id: String,
-    /// Unix seconds.
+    /// The creation time in Unix seconds.
     pub created_s: i64,
-    /// Lower-case code.
+    /// The currency's lower-case code.
     pub currency: &'a str,
     /// The product's id.
     pub product: &'a str,
-    /// Minor units as a decimal.
+    /// The amount in minor units, as a decimal.
     pub unit_amount_decimal: String,
-    /// Interval and count, for a recurring price.
+    /// The interval and its count, for a recurring price.
     pub recurring: Option<(&'a str, i64)>,
     /// `recurring.trial_period_days`.
     pub trial_period_days: Value,
-    /// `recurring.meter`: the id, for a price that bills what the meter counted, else null.
+    /// `recurring.meter`: the meter's id for a metered price, else null.
     pub meter: Value,
 }
 
-/// A new active price per unit.
+/// Builds an active price per unit.
 pub fn price(new: NewPrice<'_>) -> Object {
     let recurring = new.recurring.map_or(Value::Null, |(interval, interval_count)| {
         json!({

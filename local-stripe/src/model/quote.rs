@@ -1,19 +1,19 @@
-//! Quotes.
+//! The builder of quotes.
 
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
 use crate::object::Object;
 
-/// Days that a quote is open unless told otherwise.
+/// How many days a quote stays open by default.
 const OPEN_DAYS: i64 = 30;
 
-/// Totals without discounts, shipping and tax.
+/// Returns totals without discounts, shipping and tax.
 fn no_details() -> Value {
     json!({ "amount_discount": 0, "amount_shipping": 0, "amount_tax": 0 })
 }
 
-/// What is computed of lines: `recurring` is null if nothing recurs.
+/// Builds `computed`; `recurring` is null if no line recurs.
 pub fn computed(upfront: i64, recurring: Option<(i64, &Value)>) -> Value {
     let recurring = recurring.map_or(Value::Null, |(amount, every)| {
         json!({
@@ -25,7 +25,7 @@ pub fn computed(upfront: i64, recurring: Option<(i64, &Value)>) -> Value {
     json!({ "recurring": recurring, "upfront": upfront })
 }
 
-/// A new draft without lines.
+/// Builds a draft without lines.
 pub fn quote(id: String, created_s: i64, customer: Option<&Object>) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,4 +1,4 @@
-//! Subscription schedules and their phases.
+//! Builders of subscription schedules and their phases.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::billing::items::Priced;
 use crate::model::price::plan_of;
 use crate::object::Object;
 
-/// A phase from one time to another.
+/// Builds a phase.
 pub fn phase(start_s: i64, end_s: i64, items: &[Priced], proration_behavior: &str) -> Value {
     let shown = items.iter().map(|item| {
         json!({
@@ -42,7 +42,7 @@ pub fn phase(start_s: i64, end_s: i64, items: &[Priced], proration_behavior: &st
     })
 }
 
-/// A new schedule that hasn't begun.
+/// Builds a schedule that has not started.
 pub fn schedule(id: String, created_s: i64, customer: &Object, phases: Vec<Value>, end_behavior: &str) -> Object {
     Object::of(json!({
         "id": id,

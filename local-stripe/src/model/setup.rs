@@ -1,10 +1,10 @@
-//! Setup intents and their attempts: a card kept for later, without a payment.
+//! Builders of setup intents and their attempts, which save a card without a payment.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// A new setup intent that waits for a payment method.
+/// Builds a setup intent that waits for a payment method.
 pub fn setup_intent(id: String, created_s: i64, usage: &str, secret: &str) -> Object {
     Object::of(json!({
         "client_secret": format!("{id}_secret_{secret}"),
@@ -37,7 +37,7 @@ pub fn setup_intent(id: String, created_s: i64, usage: &str, secret: &str) -> Ob
     }))
 }
 
-/// One attempt at a setup intent.
+/// Builds an attempt of a setup intent.
 pub fn setup_attempt(
     id: String,
     created_s: i64,

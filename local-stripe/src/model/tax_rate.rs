@@ -1,10 +1,10 @@
-//! Tax rates.
+//! The builder of tax rates.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// A new tax rate.
+/// Builds a tax rate.
 pub fn tax_rate(id: String, created_s: i64, display_name: &str, inclusive: bool, percentage: Value) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,10 +1,10 @@
-//! Transfers to connected accounts, and their reversals.
+//! Builders of transfers to connected accounts and their reversals.
 
 use serde_json::{Value, json};
 
 use crate::object::{Object, list};
 
-/// A new transfer of the account's balance.
+/// Builds a transfer from the account's balance.
 pub fn transfer(id: String, created_s: i64, amount: i64, currency: &str, destination: &str, payment: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -27,7 +27,7 @@ pub fn transfer(id: String, created_s: i64, amount: i64, currency: &str, destina
     }))
 }
 
-/// A new reversal of a transfer, whole or in part.
+/// Builds a full or partial reversal of a transfer.
 pub fn reversal(id: String, created_s: i64, transfer: &Object, amount: i64, movement: &str, metadata: Value) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,4 +1,4 @@
-//! One attempt to pay a payment intent with a payment method.
+//! Runs one attempt to pay a payment intent with a payment method.
 
 use serde_json::{Value, json};
 
@@ -9,33 +9,33 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::payments::{balance, method};
-use crate::state::{Later, State};
+use crate::state::{DeferredAction, State};
 
-/// How an attempt ended.
+/// The outcome of an attempt.
 #[derive(Debug)]
 pub enum Attempt {
-    /// Paid, or authorized where capture is manual.
+    /// The payment succeeded, or was authorized for manual capture.
     Succeeded,
     /// The customer must pass 3-D Secure.
     NeedsAction,
-    /// The bank says days later whether it pays.
+    /// The bank decides days later.
     Processing,
-    /// Refused.
+    /// The payment was refused.
     Declined(ApiError),
 }
 
-/// Who is there, and what they proved.
+/// Whether the customer is present, and has authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// The customer can be asked to authenticate.
     OnSession,
-    /// The customer isn't there: a card that asks for authentication is refused.
+    /// The customer is absent: a card that requires authentication is refused.
     OffSession,
-    /// 3-D Secure was passed just now.
+    /// The customer has just passed 3-D Secure.
     Authenticated,
 }
 
-/// Tries to pay. Emits the events of charge and payment intent, none of invoice or session.
+/// Runs an attempt. Emits the events of charge and payment intent, but none of invoice or session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
     let method = st.copy(paid_with);
     let with = json!(paid_with);
@@ -122,14 +122,14 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
     keep_for_later(st, &after);
     if !manual && method.text("_number") == cards::AT_ONCE {
-        balance::tell(st);
+        balance::emit_available(st);
     }
     if let Behaviour::Disputes { .. } = behaviour {
-        st.later.push(Later::Dispute(charge.id().to_owned()));
+        st.deferred.push(DeferredAction::Dispute(charge.id().to_owned()));
     }
 }
 
-/// Hands a debit to the bank.
+/// Starts the processing of a debit by the bank.
 fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAccount) {
     let pi = st.copy(intent);
     let mut charge = new_charge(st, &pi, method);
@@ -151,7 +151,7 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
     keep_for_later(st, &after);
 }
 
-/// The bank's word on a debit.
+/// Applies the bank's decision on a debit.
 pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     let pi = st.change(intent, |pi| pi.set("_settles_at", Value::Null));
     let (method, charge) = (st.copy(pi.text("payment_method")), st.copy(pi.text("latest_charge")));
@@ -188,14 +188,14 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     Attempt::Succeeded
 }
 
-/// Attaches what paid to its customer, where the intent says that it will be used again, or the customer wants it kept.
+/// Attaches the payment method to the customer, if the intent will use it again or the customer wants to save it.
 fn keep_for_later(st: &mut State, intent: &Object) {
     let keeps = !intent.get("setup_future_usage").is_null() || intent.is("_keeps_method");
     if !keeps || intent.text("customer").is_empty() {
         return;
     }
     let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
-    // What was charged just now can be attached; what can't stays with the payment alone.
+    // A method charged just now can usually be attached; otherwise it stays with the payment only.
     let _ = method::attach(st, &method, &customer);
 }
 
@@ -225,7 +225,7 @@ fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> A
     Attempt::Declined(error)
 }
 
-/// Sets the intent back to `requires_payment_method` with the error, and gives the error its context.
+/// Resets the intent to `requires_payment_method` with the error, and adds context to the error.
 pub fn fail_intent(st: &mut State, intent: &str, method: &Object, error: ApiError, charge: Option<&str>) -> ApiError {
     let shown = crate::shapes::render(&method.value(), &st.settings.version.clone());
     let mut error = error.with("payment_method", shown);
@@ -262,7 +262,7 @@ fn remember_charge(intent: &mut Object, charge: Value) {
     intent.set("latest_charge", charge);
 }
 
-/// Books a movement of the account's balance; gives its id.
+/// Books a transaction on the account's balance and returns its id.
 pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: String) -> String {
     let id = st.new_id("txn");
     let movement =
@@ -271,7 +271,7 @@ pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: Str
     id
 }
 
-/// Captures an authorized intent, whole or in part.
+/// Captures an authorized intent, fully or partially.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let pi = st.copy(intent);
     let charge = st.copy(pi.text("latest_charge"));

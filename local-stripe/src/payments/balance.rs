@@ -1,4 +1,4 @@
-//! The account's balance: what payments and refunds left in it, paid out to a bank or topped up from one.
+//! The account's balance: the sum of payments and refunds, payouts and top-ups.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::payments::attempt::book;
 use crate::state::State;
 
-/// The balance object. All money is available at once, so nothing is pending.
+/// Returns the balance object. All money is available at once; nothing is pending.
 pub fn balance(st: &State) -> Object {
     let mut sums = BTreeMap::from([("usd".to_owned(), 0_i64)]);
     for movement in st.newest("balance_transaction", None) {
@@ -32,20 +32,23 @@ pub fn balance(st: &State) -> Object {
     }))
 }
 
-/// What the balance holds in a currency, in minor units.
+/// Returns the available balance in a currency, in minor units.
 pub fn available(st: &State, currency: &str) -> i64 {
     let entries = balance(st);
     let held = entries.list_at("available").iter().find(|e| e["currency"] == currency);
     held.and_then(|e| e["amount"].as_i64()).unwrap_or_default()
 }
 
-/// Tells that money became available.
-pub fn tell(st: &mut State) {
+/// Emits `balance.available`.
+pub fn emit_available(st: &mut State) {
     let now = balance(st);
     st.emit("balance.available", &now);
 }
 
-/// Pays out what the balance holds.
+/// Creates a payout from the balance.
+///
+/// # Errors
+/// The balance is too low.
 pub fn pay_out(st: &mut State, mut payout: Object) -> Result<Object, ApiError> {
     let (amount, currency) = (payout.int("amount"), payout.text("currency").to_owned());
     let held = available(st, &currency);
@@ -63,14 +66,17 @@ pub fn pay_out(st: &mut State, mut payout: Object) -> Result<Object, ApiError> {
     Ok(Object::clone(&payout))
 }
 
-/// A payout reaches the bank.
+/// Marks a payout as arrived.
 pub fn arrive(st: &mut State, id: &str) {
     st.change_and_emit(id, "payout.updated", |p| p.set("status", "paid"));
     let paid = st.copy(id);
     st.emit("payout.paid", &paid);
 }
 
-/// Takes back a payout that hasn't arrived.
+/// Cancels a payout that has not arrived.
+///
+/// # Errors
+/// The payout is unknown or no longer pending.
 pub fn cancel(st: &mut State, id: &str) -> Result<Object, ApiError> {
     let payout = st.load("payout", id, "id")?;
     if payout.text("status") != "pending" {
@@ -86,7 +92,7 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Object, ApiError> {
     Ok(Object::clone(&canceled))
 }
 
-/// Adds money to the balance, which the bank gives at once.
+/// Tops up the balance; the money is available at once.
 pub fn top_up(st: &mut State, topup: Object) -> Object {
     let id = topup.id().to_owned();
     let pending = st.put(topup);

@@ -9,12 +9,12 @@ use crate::object::Object;
 use crate::payments::attempt::book;
 use crate::state::State;
 
-/// The evidence that wins, and the one that loses, in `uncategorized_text`.
+/// The evidence in `uncategorized_text` that wins a dispute.
 pub const WINNING: &str = "winning_evidence";
-/// See [`WINNING`].
+/// The evidence in `uncategorized_text` that loses a dispute.
 pub const LOSING: &str = "losing_evidence";
 
-/// The cardholder's bank disputes a charge.
+/// Opens a dispute of a charge.
 pub fn open(st: &mut State, charge: &str) {
     let charge = st.copy(charge);
     let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
@@ -42,7 +42,10 @@ fn is_open(dispute: &Object) -> bool {
     matches!(dispute.text("status"), "needs_response" | "warning_needs_response")
 }
 
-/// Adds evidence; submitting it decides the dispute where the text says how.
+/// Adds evidence; if submitted, [`WINNING`] or [`LOSING`] evidence decides the dispute.
+///
+/// # Errors
+/// The dispute is unknown, or closed or under review.
 pub fn answer(st: &mut State, id: &str, evidence: &Value, submit: bool, metadata: Value) -> Result<Value, ApiError> {
     let dispute = st.load("dispute", id, "id")?;
     let given = evidence.as_object().cloned().unwrap_or_default();
@@ -71,7 +74,10 @@ pub fn answer(st: &mut State, id: &str, evidence: &Value, submit: bool, metadata
     Ok(st.copy(id).value())
 }
 
-/// Gives a dispute up.
+/// Accepts a dispute as lost.
+///
+/// # Errors
+/// The dispute is unknown or closed.
 pub fn close(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let dispute = st.load("dispute", id, "id")?;
     if !is_open(&dispute) {

@@ -1,4 +1,4 @@
-//! Payment intents: confirming, authenticating, cancelling, and what follows for an invoice or a session.
+//! Payment intents: confirmation, authentication, cancellation, and the effects on an invoice or a session.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::payments::attempt::{self, Attempt, Presence, attempt, fail_intent};
 use crate::state::State;
 
-/// Makes and announces a payment intent.
+/// Creates a payment intent, emits its event and returns its id.
 pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("pi");
     let secret = st.new_characters(25);
@@ -23,7 +23,7 @@ pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: 
     id
 }
 
-/// The refusal of an operation that the intent's status doesn't allow.
+/// Returns the error for an operation that the intent's status does not allow.
 pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError {
     let status = intent.text("status");
     let message = format!(
@@ -32,7 +32,10 @@ pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError 
     ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", intent.value())
 }
 
-/// Confirms an intent with a payment method and carries on with its invoice.
+/// Confirms an intent with a payment method, and updates its invoice or session.
+///
+/// # Errors
+/// The payment was declined.
 pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Result<(), ApiError> {
     let outcome = attempt(st, id, method, presence);
     settle_owner(st, id, &outcome);
@@ -42,7 +45,10 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
     }
 }
 
-/// The customer passed or failed 3-D Secure.
+/// Records that the customer passed or failed 3-D Secure.
+///
+/// # Errors
+/// The intent is unknown or waits for no authentication, or the customer failed it, or the payment was declined.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
     if intent.text("status") != "requires_action" {
@@ -73,25 +79,28 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
         Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
         Attempt::Processing if !invoice.is_empty() => settle::processing(st, &invoice),
-        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::By::Hand),
-        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Hand),
+        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::AttemptCause::Hand),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Hand),
         _ => {}
     }
 }
 
-/// A debit that was under way is decided.
+/// Applies the bank's decision on a processing debit.
 pub fn settle_debit(st: &mut State, id: &str) {
     let outcome = attempt::settle_debit(st, id);
     let intent = st.copy(id);
     let (invoice, session) = (intent.text("_invoice").to_owned(), intent.text("_session").to_owned());
     match outcome {
-        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::By::Schedule),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Schedule),
         Attempt::Declined(_) if !session.is_empty() => checkout::debit_failed(st, &session),
         outcome => settle_owner(st, id, &outcome),
     }
 }
 
-/// Cancels an intent that isn't finished.
+/// Cancels an unfinished intent.
+///
+/// # Errors
+/// The intent is unknown or finished.
 pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
     let open = ["requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"];
@@ -117,10 +126,10 @@ pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError
     Ok(after.value())
 }
 
-/// Cancels an intent whose invoice is void, without refusing a finished one.
+/// Cancels the intent of a void invoice; ignores a finished one.
 pub fn cancel_if_open(st: &mut State, id: &str) {
     if st.find(id).is_some() {
-        // A finished intent refuses, and then there is nothing to cancel.
+        // A finished intent can't be canceled.
         let _ = cancel(st, id, json!("void_invoice"));
     }
 }

@@ -1,4 +1,4 @@
-//! Payment methods: made from test tokens and test cards, attached to customers.
+//! Payment methods: created from test tokens and test cards, attached to customers.
 
 use serde_json::{Value, json};
 
@@ -10,20 +10,23 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// Expiry of a card made from a token.
+/// The expiry of a card created from a token: month and year.
 const TOKEN_EXPIRY: (i64, i64) = (12, 2034);
 
-/// Makes a payment method of a test card.
+/// Creates the payment method of a test card.
 pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) -> Object {
     let id = st.new_id("pm");
-    // The same card has the same fingerprint, as at Stripe.
+    // As at Stripe, the same card has the same fingerprint.
     let fingerprint = crate::ids::characters(st.settings.seed, card.number.parse().unwrap_or_default(), 16);
     let created = st.time_on(clock);
     let method = model::customer::payment_method(id, created, card, expiry, fingerprint);
     Object::clone(&st.put(method))
 }
 
-/// The payment method a parameter names: an id, or a `pm_card_…` or `tok_…` that makes a new one.
+/// Returns the payment method that a parameter names: an id, or a `pm_card_…` or `tok_…`, which creates one.
+///
+/// # Errors
+/// There is no such payment method or token.
 pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
     if st.find(name).is_some() {
         return st.load("payment_method", name, param).map(|m| Object::clone(&m));
@@ -37,14 +40,17 @@ pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiErr
 
 fn make_debit(st: &mut State, account: &TestAccount) -> Object {
     let id = st.new_id("pm");
-    // The same account has the same fingerprint, as at Stripe.
+    // As at Stripe, the same account has the same fingerprint.
     let seed = account.number.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let fingerprint = crate::ids::characters(st.settings.seed, seed, 16);
     let method = model::customer::bank_account(id, st.clock_s(), account, fingerprint);
     Object::clone(&st.put(method))
 }
 
-/// Makes a payment method of a request's parameters, by its type.
+/// Creates a payment method from a request's parameters, by its type.
+///
+/// # Errors
+/// A parameter is missing or invalid, or the number is not that of a test card or test account.
 pub fn from_data(st: &mut State, data: &Args) -> Result<Object, ApiError> {
     let made = of_type(st, data)?;
     let Some(redisplay) = data.text("allow_redisplay") else { return Ok(made) };
@@ -72,7 +78,7 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
     }
 }
 
-/// Makes a payment method of the parameters of `card`.
+/// Creates a payment method from the parameter `card`.
 fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
     if let Some(token) = card.text("token") {
         let found = cards::by_token(token).ok_or_else(|| ApiError::no_such("token", token, "card[token]"))?;
@@ -108,7 +114,7 @@ fn number_error(code: &str, message: &str) -> ApiError {
     ApiError { keeps_changes: false, ..ApiError::card(code, None, message).about("number") }
 }
 
-/// What the method's card or bank account does.
+/// Returns the behaviour of the method's card or bank account.
 pub fn behaviour(method: &Object) -> Behaviour {
     if let Some(account) = debits::by_number(method.text("_number")) {
         return Behaviour::Debits(account);
@@ -116,7 +122,10 @@ pub fn behaviour(method: &Object) -> Behaviour {
     cards::by_number(method.text("_number")).map_or(Behaviour::Succeeds, |c| c.behaviour)
 }
 
-/// Refuses a method that an intent doesn't take, by its type or its currency.
+/// Checks that an intent accepts a method's type and currency.
+///
+/// # Errors
+/// The intent does not accept the type or the currency.
 pub fn check_type(method: &Object, intent: &Object) -> Result<(), ApiError> {
     let kind = method.text("type");
     let is_listed = intent.list_at("payment_method_types").iter().any(|listed| listed == kind);
@@ -136,7 +145,10 @@ pub fn check_type(method: &Object, intent: &Object) -> Result<(), ApiError> {
     }
 }
 
-/// Refuses a method that is another customer's.
+/// Checks that a method is not another customer's.
+///
+/// # Errors
+/// The method belongs to another customer.
 pub fn check_owner(method: &Object, customer: &str) -> Result<(), ApiError> {
     let owner = method.text("customer");
     if owner.is_empty() || owner == customer {
@@ -149,7 +161,10 @@ pub fn check_owner(method: &Object, customer: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid(message).about("payment_method"))
 }
 
-/// Attaches a method to a customer and says so; a card that declines is refused.
+/// Attaches a method to a customer and emits the event.
+///
+/// # Errors
+/// The method is attached already or can't be reused, or the card is declined.
 pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Object, ApiError> {
     let owner = method.text("customer");
     if owner == customer.id() {
@@ -175,7 +190,10 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
     Ok(Object::clone(&attached))
 }
 
-/// Takes a method off its customer, who forgets it as a default.
+/// Detaches a method from its customer, also as a default.
+///
+/// # Errors
+/// The method is unknown or not attached.
 pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let method = st.load("payment_method", id, "id")?;
     let customer = method.text("customer").to_owned();

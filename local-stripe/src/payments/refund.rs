@@ -1,4 +1,4 @@
-//! Refunds, whole and in part.
+//! Refunds, full and partial.
 
 use serde_json::{Value, json};
 
@@ -8,9 +8,12 @@ use crate::model;
 use crate::money;
 use crate::object::Object;
 use crate::payments::attempt::book;
-use crate::state::{Later, State};
+use crate::state::{DeferredAction, State};
 
-/// Refunds a charge. `None` refunds what is left.
+/// Refunds a charge. `None` refunds the rest.
+///
+/// # Errors
+/// The charge can't be refunded, or the amount is not positive or exceeds the rest.
 pub fn create(
     st: &mut State,
     charge: &Object,
@@ -67,12 +70,12 @@ pub fn create(
     st.emit_with("charge.refunded", &after, Some(before));
     let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
     if cards::by_number(&number).is_some_and(|c| c.behaviour == Behaviour::RefundFails) {
-        st.later.push(Later::RefundFails(refund_id));
+        st.deferred.push(DeferredAction::RefundFails(refund_id));
     }
     Ok(Object::clone(&refund))
 }
 
-/// A refund that had succeeded fails: the money is back on the charge.
+/// Fails a succeeded refund: its amount returns to the charge.
 pub fn fail(st: &mut State, id: &str) {
     let refund = st.copy(id);
     let charge = st.copy(refund.text("charge"));

@@ -1,4 +1,4 @@
-//! Setup intents: confirming, authenticating, cancelling, and whom the kept card serves.
+//! Setup intents: confirmation, authentication, cancellation, and the customer who gets the saved card.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
 
-/// Makes and announces a setup intent.
+/// Creates a setup intent, emits its event and returns its id.
 pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("seti");
     let secret = st.new_characters(25);
@@ -24,14 +24,17 @@ pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut
     id
 }
 
-/// The refusal of an operation that the intent's status doesn't allow.
+/// Returns the error for an operation that the intent's status does not allow.
 pub fn unexpected_state(intent: &Object, verb: &str) -> ApiError {
     let status = intent.text("status");
     let message = format!("You cannot {verb} this SetupIntent because it has a status of {status}.");
     ApiError::coded("setup_intent_unexpected_state", message).with("setup_intent", intent.value())
 }
 
-/// Tries to keep a payment method. True where the customer must pass 3-D Secure first.
+/// Tries to save a payment method. True if the customer must pass 3-D Secure first.
+///
+/// # Errors
+/// The intent is unknown or finished, or the payment method can't be used or is declined.
 pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Result<bool, ApiError> {
     let intent = st.load("setup_intent", id, "id")?;
     if !matches!(intent.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
@@ -118,7 +121,10 @@ fn fail(st: &mut State, id: &str, card: &Object, error: ApiError) -> ApiError {
     error.with("setup_intent", after.value())
 }
 
-/// The customer passed or failed 3-D Secure.
+/// Records that the customer passed or failed 3-D Secure.
+///
+/// # Errors
+/// The intent is unknown or waits for no authentication, or the customer failed it.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("setup_intent", id, "id")?;
     if intent.text("status") != "requires_action" {
@@ -139,7 +145,10 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     Err(fail(st, id, &card, error))
 }
 
-/// Cancels an intent that isn't finished.
+/// Cancels an unfinished intent.
+///
+/// # Errors
+/// The intent is unknown or finished.
 pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError> {
     let intent = st.load("setup_intent", id, "id")?;
     if matches!(intent.text("status"), "succeeded" | "canceled") {

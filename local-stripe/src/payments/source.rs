@@ -1,4 +1,4 @@
-//! Sources: cards in the older way. Such a card is a payment method with an id of its own, `card_…`, and another face.
+//! Sources: the legacy form of cards. Such a card is a payment method with an id `card_…`, shown in another shape.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::params::Args;
 use crate::payments::method;
 use crate::state::State;
 
-/// The face of a payment method as a card source; nothing for any other.
+/// Returns a payment method as a card source; nothing for any other method.
 pub fn card_of(method: &Object) -> Option<Object> {
     if !method.id().starts_with("card_") {
         return None;
@@ -49,7 +49,10 @@ pub fn card_of(method: &Object) -> Option<Object> {
     })))
 }
 
-/// Adds the card of a token to a customer; the first one is the default.
+/// Adds a token's card to a customer; the first one becomes the default.
+///
+/// # Errors
+/// The customer or the token is unknown, or the card is declined.
 pub fn add(st: &mut State, customer: &str, token: &str, param: &str) -> Result<Object, ApiError> {
     let owner = st.load("customer", customer, "id")?;
     if !token.starts_with("tok_") {
@@ -69,18 +72,24 @@ pub fn add(st: &mut State, customer: &str, token: &str, param: &str) -> Result<O
     Ok(shown)
 }
 
-/// Makes one of the customer's cards the default.
+/// Sets a customer's default card.
 pub fn set_default(st: &mut State, customer: &str, card: Value) {
     st.change_and_emit(customer, "customer.updated", |c| c.set("default_source", card));
 }
 
-/// The card of that id, if it is the customer's.
+/// Returns the customer's card with an id.
+///
+/// # Errors
+/// The customer has no such card.
 pub fn load(st: &State, customer: &str, id: &str) -> Result<Object, ApiError> {
     let found = st.find(id).filter(|m| m.kind() == "payment_method" && m.text("customer") == customer);
     found.and_then(|m| card_of(&m)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }
 
-/// Changes what can be changed of a card.
+/// Updates a card.
+///
+/// # Errors
+/// The customer has no such card, or the metadata is invalid.
 pub fn update(st: &mut State, customer: &str, id: &str, args: &Args) -> Result<Object, ApiError> {
     let before = load(st, customer, id)?;
     let metadata = crate::params::merge_metadata(before.get("metadata"), args)?;
@@ -108,7 +117,10 @@ pub fn update(st: &mut State, customer: &str, id: &str, args: &Args) -> Result<O
     Ok(after)
 }
 
-/// Takes a card off its customer for good.
+/// Removes a card from its customer permanently.
+///
+/// # Errors
+/// The customer has no such card.
 pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiError> {
     let card = load(st, customer, id)?;
     st.remove(id);

@@ -1,6 +1,7 @@
-//! Which of the Stripe CLI's triggers work here, and why the others don't. The client tests hold both to the CLI's list.
+//! The Stripe CLI's triggers: the supported ones, and why the others are not. The client tests compare both with the
+//! CLI's list.
 
-/// The triggers that the client tests see arrive.
+/// The triggers whose events arrive in the client tests.
 pub const TRIGGERS: &[&str] = &[
     "account.updated",
     "balance.available",
@@ -98,18 +99,15 @@ pub const TRIGGERS: &[&str] = &[
     "topup.created",
 ];
 
-/// The others: a reason, and the triggers that it keeps away.
+/// The unsupported triggers, grouped by reason.
 pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     (
-        "The CLI's account has told nothing about itself, so that nothing can be transferred to it",
+        "The CLI's account is not onboarded, so nothing can be transferred to it",
         &["transfer.created", "transfer.reversed", "transfer.updated"],
     ),
+    ("Connected accounts have no applications to deauthorize", &["account.application.deauthorized"]),
     (
-        "Connected accounts have no applications that could be taken away from them",
-        &["account.application.deauthorized"],
-    ),
-    (
-        "The bank decides days later, when the sandbox's clock gets there",
+        "The bank decides days later, when the sandbox's clock reaches that time",
         &["checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded"],
     ),
     (
@@ -147,7 +145,7 @@ pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     ),
     ("Reports are not simulated", &["reporting.report_run.succeeded"]),
     (
-        "The CLI cancels a schedule that hasn't begun, which is `canceled` here; `aborted` comes of failed payments",
+        "The CLI cancels a schedule that hasn't begun, which is `canceled` here; `aborted` follows failed payments",
         &["subscription_schedule.aborted"],
     ),
     (
@@ -160,19 +158,19 @@ pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The type of event that a trigger is for: two go by another name, some name a region.
+/// Returns the event type of a trigger: two have another name, some add a region.
 pub fn event_of(trigger: &str) -> String {
     let plain = trigger.strip_suffix(".eu").or(trigger.strip_suffix(".gb")).unwrap_or(trigger);
     plain.replacen("subscription.payment_", "invoice.payment_", usize::from(plain.starts_with("subscription.payment_")))
 }
 
-/// The tables as the page shows them.
+/// Returns the section of the page.
 pub(super) fn markdown() -> String {
     let names = |triggers: &[&str]| triggers.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
     let rows: Vec<String> =
         OTHER_TRIGGERS.iter().map(|(why, triggers)| format!("| {why} | {} |", names(triggers))).collect();
     format!(
-        "These {} are tested: {}.\n\n| why not | the others |\n|---|---|\n{}",
+        "These {} are supported and tested: {}.\n\n| reason | unsupported triggers |\n|---|---|\n{}",
         TRIGGERS.len(),
         names(TRIGGERS),
         rows.join("\n")
@@ -184,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn triggers_name_events() {
+    fn event_types_of_triggers() {
         assert_eq!(event_of("subscription.payment_failed"), "invoice.payment_failed");
         assert_eq!(event_of("issuing_card.created.eu"), "issuing_card.created");
         assert_eq!(event_of("customer.subscription.created"), "customer.subscription.created");

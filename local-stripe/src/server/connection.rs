@@ -1,4 +1,4 @@
-//! Connections: taken one after another, each with a limit to its patience for a client that is slow.
+//! Connections: accepts them one after another, with timeouts for slow clients.
 
 use std::io;
 use std::pin::Pin;
@@ -16,15 +16,15 @@ use tokio::time::{Sleep, sleep};
 
 use super::framing::Framing;
 
-/// How long to wait when no connection can be taken, such as for want of file descriptors.
+/// The pause after a failed accept, for example without free file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-/// Bytes read at once.
+/// The size of one read in bytes.
 const READ_BYTES: usize = 16 * 1024;
-/// What hyper gets in place of a request that is refused: it answers 400 and closes the connection.
+/// Replaces a refused request: hyper responds with 400 and closes the connection.
 const REFUSED: &[u8] = b"\0\r\n\r\n";
 
-/// Serves until dropped, which closes all connections. A client has so long for a request's head, which includes the
-/// time between two requests, so long for its body, and so long to take the next bytes of an answer.
+/// Serves until dropped, which closes all connections. `patience` limits the time for a request's head, including the
+/// pause between two requests, for its body, and for the client to accept the next bytes of a response.
 pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration) {
     let mut connections = JoinSet::new();
     loop {
@@ -33,28 +33,28 @@ pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration
             continue;
         };
         while connections.try_join_next().is_some() {}
-        // Only latency is lost where a connection doesn't take it.
+        // Without it, only latency suffers.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(app.clone());
         connections.spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(patience);
             let connection = http.serve_connection(TokioIo::new(Guarded::new(stream, patience)), service);
-            // A client that went away or broke the protocol has nobody here to tell.
+            // An error means that the client disconnected or broke the protocol; there is nobody to report it to.
             let _ = connection.with_upgrades().await;
         });
     }
 }
 
-/// A time that something may take.
+/// A timeout.
 #[derive(Debug)]
-struct Limit {
+struct Timeout {
     patience: Duration,
     end: Option<Pin<Box<Sleep>>>,
 }
 
-impl Limit {
-    /// Fails when the time is over, counted from the first call since [`Limit::clear`].
+impl Timeout {
+    /// Fails if the time is over, counted from the first call since [`Timeout::clear`].
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let end = self.end.get_or_insert_with(|| Box::pin(sleep(self.patience)));
         match end.as_mut().poll(context) {
@@ -68,27 +68,27 @@ impl Limit {
     }
 }
 
-/// A connection that passes on only what [`Framing`] does, and ends when the client is slow.
+/// A connection that passes on only what [`Framing`] allows, and fails if the client is slow.
 #[derive(Debug)]
 struct Guarded<I> {
     io: I,
     framing: Framing,
-    /// What came and wasn't passed on yet.
+    /// Received bytes that were not passed on yet.
     held: Vec<u8>,
-    /// How many bytes of it may be passed on.
+    /// How many of these bytes may be passed on.
     passed: usize,
-    body: Limit,
-    answer: Limit,
+    body: Timeout,
+    answer: Timeout,
 }
 
 impl<I> Guarded<I> {
     fn new(io: I, patience: Duration) -> Self {
-        let limit = || Limit { patience, end: None };
+        let limit = || Timeout { patience, end: None };
         Self { io, framing: Framing::new(), held: Vec::new(), passed: 0, body: limit(), answer: limit() }
     }
 
-    /// Passes something on, unless more is needed first.
-    fn give(&mut self, out: &mut ReadBuf<'_>) -> bool {
+    /// Passes bytes on; false if more input is needed first.
+    fn pass_on(&mut self, out: &mut ReadBuf<'_>) -> bool {
         if self.passed == 0 && !self.held.is_empty() {
             let refused_before = self.framing.is_refused();
             if let Some(passed) = self.framing.pass(&self.held) {
@@ -110,7 +110,7 @@ impl<I> Guarded<I> {
         given > 0
     }
 
-    /// Passes on whether a write went on, within the limit.
+    /// Returns the result of a write, within the timeout.
     fn written<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         match written {
             Poll::Pending => {
@@ -128,7 +128,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         loop {
-            if out.remaining() == 0 || this.give(out) {
+            if out.remaining() == 0 || this.pass_on(out) {
                 return Poll::Ready(Ok(()));
             }
             if this.framing.is_in_body() {
@@ -142,7 +142,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             this.held.truncate(before + came);
             ready!(read)?;
             if came == 0 {
-                // The end, maybe in the middle of what was held back, which is nothing whole.
+                // The end of input; an incomplete held-back part is dropped.
                 return Poll::Ready(Ok(()));
             }
         }

@@ -1,4 +1,4 @@
-//! Sending events on: to endpoints, to the folder, to listeners.
+//! Dispatches events to webhook endpoints, to the events folder and to listeners.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -16,15 +16,15 @@ use crate::webhook::deliver::{self, Http};
 use crate::webhook::plan::Plan;
 use crate::webhook::signature;
 
-/// How long events are held back for a group that doesn't fill.
+/// The maximum time that events are held back for an incomplete group.
 const HOLD_MAX: Duration = Duration::from_secs(2);
 
-/// How often it is written down what was delivered: what a kill may have delivered a second time.
-const BOOKS_EVERY: Duration = Duration::from_millis(20);
-/// Reports of finished events taken in at once.
+/// The interval of storing the delivery progress; a kill may repeat the deliveries of one interval.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(20);
+/// The maximum number of reports of finished events that are handled at once.
 const FINISHED_AT_ONCE: usize = 10_000;
 
-/// Reports an event done when the last delivery of it is made or given up.
+/// Reports an event as finished when its last delivery is made or given up.
 #[derive(Debug)]
 struct Ticket {
     position: u64,
@@ -33,25 +33,25 @@ struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        // Nobody listens any more only when the server is going down.
+        // The receiver is gone only during shutdown.
         let _ = self.done.send(self.position);
     }
 }
 
-/// A delivery to make. Thousands may wait for an endpoint that is down, so that events are read when it is their turn.
+/// A pending delivery. It holds no event: thousands may wait for an endpoint that is down.
 #[derive(Debug, Clone)]
 struct Job {
     position: u64,
     attempt: usize,
-    /// None for a resend: its event is done already or has a ticket elsewhere.
+    /// None for a resend, whose event is finished or has a ticket elsewhere.
     _ticket: Option<Arc<Ticket>>,
 }
 
-/// Where events go.
+/// The dispatcher of events.
 pub(super) struct Dispatch {
     account: Weak<Mutex<Account>>,
     http: Http,
-    /// The server's, since events also come of calls made outside of it.
+    /// The server's runtime; calls outside of it create events too.
     runtime: tokio::runtime::Handle,
     retry_s: Vec<u64>,
     sent: u64,
@@ -64,7 +64,7 @@ pub(super) struct Dispatch {
 impl Dispatch {
     pub(super) fn new(account: Weak<Mutex<Account>>, options: &Options, http: Http, sent: u64) -> Self {
         let (done, finished) = unbounded_channel();
-        tokio::spawn(keep_books(account.clone(), finished, sent));
+        tokio::spawn(store_progress(account.clone(), finished, sent));
         Self {
             done,
             account,
@@ -84,7 +84,7 @@ impl Dispatch {
         receiver
     }
 
-    /// Sends what is new, and what somebody asked to resend.
+    /// Dispatches new events and requested resends.
     pub(super) fn send_new(&mut self, sandbox: &mut Sandbox) {
         let state = sandbox.state();
         let is_wanted = self.folder.is_some() || state.count("webhook_endpoint") > 0;
@@ -102,11 +102,11 @@ impl Dispatch {
             let state = sandbox.state();
             let Some(position) = state.event_position(&id) else { continue };
             let Some(event) = state.event(position) else { continue };
-            // A listener stands for the endpoint that the CLI made for itself.
+            // A listener represents the endpoint that the CLI created for itself.
             self.listeners.retain(|l| l.send(position).is_ok());
             for endpoint in state.endpoints_for(&event.kind, event.account.is_some()) {
                 if only.as_deref().is_none_or(|only| only == endpoint.id()) {
-                    // Beyond the first attempt: no fault applies, so that a lost event can come after all.
+                    // Not the first attempt, so no fault applies and a lost event can arrive.
                     self.queue(endpoint.id(), Job { position, attempt: 1, _ticket: None });
                 }
             }
@@ -119,7 +119,7 @@ impl Dispatch {
         let body = event.render(&sandbox.state().settings.version);
         let text = serde_json::to_string_pretty(&body).unwrap_or_default();
         if let Err(error) = std::fs::write(folder.join(file_name(number, event)), text + "\n") {
-            eprintln!("an event can't be written: {error}");
+            eprintln!("the event {} can't be written to {}: {error}", event.id, folder.display());
         }
     }
 
@@ -146,8 +146,8 @@ impl Dispatch {
     }
 }
 
-/// Writes down up to which event everything is delivered or given up: seldom, since each time is a write.
-async fn keep_books(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<u64>, mut low: u64) {
+/// Stores the position up to which all events are delivered or given up; rarely, as each time is a write.
+async fn store_progress(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<u64>, mut low: u64) {
     let mut ahead = BTreeSet::new();
     let mut new = Vec::new();
     while finished.recv_many(&mut new, FINISHED_AT_ONCE).await > 0 {
@@ -163,11 +163,11 @@ async fn keep_books(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiv
                 eprintln!("{error}");
             }
         }
-        tokio::time::sleep(BOOKS_EVERY).await;
+        tokio::time::sleep(PROGRESS_INTERVAL).await;
     }
 }
 
-/// `000012-invoice.paid-evt_….json`.
+/// Returns a name like `000012-invoice.paid-evt_….json`.
 fn file_name(number: u64, event: &Event) -> String {
     format!("{number:06}-{}-{}.json", event.kind, event.id)
 }
@@ -180,7 +180,7 @@ struct Worker {
     again: UnboundedSender<Job>,
 }
 
-/// An event, and where and how to post it as things stand now.
+/// An event, with the current address and signature of its delivery.
 struct Target {
     url: String,
     secrets: Vec<String>,
@@ -218,7 +218,7 @@ impl Worker {
         Some(account.sandbox.state().settings.faults.clone())
     }
 
-    /// `None` if the endpoint is gone or disabled, which ends its retries.
+    /// Returns `None` if the endpoint is deleted or disabled, which ends its retries.
     fn target(&self, position: u64) -> Option<Target> {
         let account = self.account.upgrade()?;
         let account = account.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,7 +257,7 @@ impl Worker {
         let again = self.again.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(wait)).await;
-            // The worker is gone only with the server.
+            // The worker is gone only during shutdown.
             let _ = again.send(Job { attempt: job.attempt + 1, ..job });
         });
     }

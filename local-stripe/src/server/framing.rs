@@ -1,72 +1,72 @@
-//! Where requests begin and end in what a client sends. A request with both `Content-Length` and `Transfer-Encoding`
-//! may end elsewhere for a proxy than for a server; hyper drops the length without a word, so that it is looked for
-//! here, before hyper gets it.
+//! Finds the boundaries of requests in a client's bytes. With both `Content-Length` and `Transfer-Encoding`, a proxy
+//! and a server may see different ends of a request. hyper silently drops the length, so such requests are detected
+//! here, before hyper gets them.
 
-/// Headers of a request, hyper's own limit.
+/// The maximum number of headers of a request, hyper's own limit.
 const HEADERS_MAX: usize = 100;
-/// Bytes of a request's head and of a chunk's; hyper would take more.
+/// The maximum length in bytes of a request's head and of a chunk's; hyper would accept more.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// Where in a request the client is.
+/// The position in the request that is being read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Position {
     /// Before a request or in its head.
     Head,
-    /// Bytes of a body, or of a chunk with its line end, that are still to come.
+    /// In a body or in a chunk with its line end; the number of bytes left.
     Body(u64),
     Chunk(u64),
     /// The line before a chunk.
     ChunkHead,
-    /// What follows the last chunk.
+    /// In the trailers after the last chunk.
     Trailers,
-    /// After a refusal nothing more is heard.
+    /// After a refusal: further bytes are ignored.
     Refused,
-    /// Another protocol took over, or hyper is about to refuse what comes.
+    /// Not checked: another protocol took over, or hyper is about to refuse the request.
     Open,
 }
 
-/// Follows the requests of a connection, and says up to where they may be passed on.
+/// Tracks the requests of a connection and decides which bytes may be passed on.
 #[derive(Debug)]
 pub(super) struct Framing {
-    place: Place,
+    position: Position,
 }
 
 impl Framing {
-    /// At the beginning of a connection.
+    /// Starts at the beginning of a connection.
     pub(super) fn new() -> Self {
-        Self { place: Place::Head }
+        Self { position: Position::Head }
     }
 
-    /// Whether what came last is refused, and with it the connection.
+    /// Whether the last request was refused, and with it the connection.
     pub(super) fn is_refused(&self) -> bool {
-        self.place == Place::Refused
+        self.position == Position::Refused
     }
 
-    /// Whether a body began that isn't whole.
+    /// Whether a body is incomplete.
     pub(super) fn is_in_body(&self) -> bool {
-        matches!(self.place, Place::Body(_) | Place::Chunk(_) | Place::ChunkHead | Place::Trailers)
+        matches!(self.position, Position::Body(_) | Position::Chunk(_) | Position::ChunkHead | Position::Trailers)
     }
 
-    /// How many of the first bytes may be passed on. None if the next part is incomplete or refused.
+    /// Returns how many of the first bytes may be passed on. None if the next part is incomplete or refused.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Option<usize> {
-        match self.place {
-            Place::Head => self.pass_head(bytes),
-            Place::Body(left) => Some(self.pass_body(bytes, left, Place::Body, Place::Head)),
-            Place::Chunk(left) => Some(self.pass_body(bytes, left, Place::Chunk, Place::ChunkHead)),
-            Place::ChunkHead => match httparse::parse_chunk_size(bytes) {
-                Ok(httparse::Status::Complete((head, 0))) => self.go(Place::Trailers, head),
+        match self.position {
+            Position::Head => self.pass_head(bytes),
+            Position::Body(left) => Some(self.pass_body(bytes, left, Position::Body, Position::Head)),
+            Position::Chunk(left) => Some(self.pass_body(bytes, left, Position::Chunk, Position::ChunkHead)),
+            Position::ChunkHead => match httparse::parse_chunk_size(bytes) {
+                Ok(httparse::Status::Complete((head, 0))) => self.go(Position::Trailers, head),
                 // The line end after a chunk's data belongs to it.
-                Ok(httparse::Status::Complete((head, size))) => self.go(Place::Chunk(size.saturating_add(2)), head),
+                Ok(httparse::Status::Complete((head, size))) => self.go(Position::Chunk(size.saturating_add(2)), head),
                 Ok(httparse::Status::Partial) => self.wait(bytes),
                 Err(_) => self.refuse(),
             },
-            Place::Trailers => match bytes.iter().position(|b| *b == b'\n') {
-                Some(end) if bytes[..end].iter().all(|b| *b == b'\r') => self.go(Place::Head, end + 1),
+            Position::Trailers => match bytes.iter().position(|b| *b == b'\n') {
+                Some(end) if bytes[..end].iter().all(|b| *b == b'\r') => self.go(Position::Head, end + 1),
                 Some(end) => Some(end + 1),
                 None => self.wait(bytes),
             },
-            Place::Open => Some(bytes.len()),
-            Place::Refused => None,
+            Position::Open => Some(bytes.len()),
+            Position::Refused => None,
         }
     }
 
@@ -76,43 +76,43 @@ impl Framing {
         let head = match request.parse(bytes) {
             Ok(httparse::Status::Complete(head)) => head,
             Ok(httparse::Status::Partial) => return self.wait(bytes),
-            // Hyper says so by the same parser.
-            Err(_) => return self.go(Place::Open, bytes.len()),
+            // hyper uses the same parser and refuses it itself.
+            Err(_) => return self.go(Position::Open, bytes.len()),
         };
         let value = |name: &str| request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value);
         let length = value("content-length");
         let next = match (value("transfer-encoding"), length) {
             (Some(_), Some(_)) => return self.refuse(),
-            (Some(_), None) => Place::ChunkHead,
+            (Some(_), None) => Position::ChunkHead,
             (None, Some(length)) => match std::str::from_utf8(length).ok().and_then(|l| l.trim().parse().ok()) {
-                Some(0) => Place::Head,
-                Some(length) => Place::Body(length),
-                None => Place::Open,
+                Some(0) => Position::Head,
+                Some(length) => Position::Body(length),
+                None => Position::Open,
             },
-            (None, None) if value("upgrade").is_some_and(|u| u.eq_ignore_ascii_case(b"websocket")) => Place::Open,
-            (None, None) => Place::Head,
+            (None, None) if value("upgrade").is_some_and(|u| u.eq_ignore_ascii_case(b"websocket")) => Position::Open,
+            (None, None) => Position::Head,
         };
         self.go(next, head)
     }
 
-    fn pass_body(&mut self, bytes: &[u8], left: u64, more: impl Fn(u64) -> Place, next: Place) -> usize {
+    fn pass_body(&mut self, bytes: &[u8], left: u64, more: impl Fn(u64) -> Position, next: Position) -> usize {
         let passed = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
         let left = left - passed as u64;
-        self.place = if left == 0 { next } else { more(left) };
+        self.position = if left == 0 { next } else { more(left) };
         passed
     }
 
-    fn go(&mut self, place: Place, passed: usize) -> Option<usize> {
-        self.place = place;
+    fn go(&mut self, position: Position, passed: usize) -> Option<usize> {
+        self.position = position;
         Some(passed)
     }
 
     fn refuse(&mut self) -> Option<usize> {
-        self.place = Place::Refused;
+        self.position = Position::Refused;
         None
     }
 
-    /// Waits for more of a part, but not for ever.
+    /// Waits for the rest of a part, up to the maximum length.
     fn wait(&mut self, bytes: &[u8]) -> Option<usize> {
         if bytes.len() < HEAD_BYTES_MAX { None } else { self.refuse() }
     }
@@ -122,7 +122,7 @@ impl Framing {
 mod tests {
     use super::*;
 
-    /// What is passed of bytes that come in pieces of a size, and whether the rest is refused.
+    /// Returns which bytes are passed on if they arrive in pieces of a size, and whether the rest is refused.
     fn passed(text: &str, piece: usize) -> (String, bool) {
         let (mut framing, mut held, mut passed) = (Framing::new(), Vec::new(), Vec::new());
         for piece in text.as_bytes().chunks(piece) {
@@ -144,7 +144,7 @@ mod tests {
     ];
 
     #[test]
-    fn whole_requests_pass_and_one_with_both_lengths_does_not_wherever_it_is_cut() {
+    fn complete_requests_pass_and_ambiguous_lengths_are_refused_in_any_pieces() {
         let good = [PLAIN, &SIZED[..SIZED.len() - 8], CHUNKED, PLAIN, CHUNKED].concat();
         for piece in [1, 2, 3, 7, 50, 10_000] {
             assert_eq!(passed(&good, piece), (good.clone(), false), "in pieces of {piece}");
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_head_is_refused_and_a_wrong_chunk_too() {
+    fn endless_heads_and_invalid_chunks_are_refused() {
         assert!(passed(&("GET / HTTP/1.1\r\na: ".to_owned() + &"x".repeat(HEAD_BYTES_MAX)), 1_000).1);
         assert!(passed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n", 1_000).1);
     }

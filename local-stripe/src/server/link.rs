@@ -1,4 +1,4 @@
-//! The address of a payment link: each visit opens a session and leads on to its page.
+//! The page of a payment link: each visit opens a session and redirects to its page.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,7 +15,7 @@ pub(super) async fn visit(State(shared): State<Shared>, Path(id): Path<String>) 
         Some(url) if opened.status == 200 => Redirect::to(url).into_response(),
         _ => {
             let status = StatusCode::from_u16(opened.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            let words = shown["error"]["message"].as_str().unwrap_or("This link leads nowhere.").to_owned();
+            let words = shown["error"]["message"].as_str().unwrap_or("This link does not exist.").to_owned();
             (status, format!("Local sandbox: {words}\n")).into_response()
         }
     }

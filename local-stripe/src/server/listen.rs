@@ -1,7 +1,7 @@
-//! `stripe listen`: the session it asks for and the socket it gets events on.
+//! The server side of `stripe listen`: its session and the websocket that sends it events.
 //!
-//! Each event goes out in the account's version and, marked, in the newest one; `--latest` decides which of the two the
-//! CLI forwards. There are no thin events here, so a session for those stays silent.
+//! Sends each event in the account's version and, marked, in the newest one; `--latest` decides which one the CLI
+//! forwards. A session for thin events stays silent, as the sandbox has none.
 
 use std::sync::Arc;
 
@@ -18,18 +18,18 @@ use crate::ids;
 use crate::version::{NEWEST, Version};
 use crate::webhook::signature;
 
-/// Seconds after which the CLI asks for a new session.
+/// The time in seconds after which the CLI requests a new session.
 const RECONNECT_S: u64 = 86_400;
-/// Bytes of a message from the CLI: it reports what the forwarded endpoint answered.
+/// The maximum length of a message from the CLI, which reports the response of the forwarded endpoint.
 const MESSAGE_BYTES_MAX: usize = 1_000_000;
 
 fn secret(shared: &Shared) -> String {
     shared.read(|s| ids::id("whsec", s.state().settings.seed ^ 0x6c69_7374_656e, 0))
 }
 
-/// A session for events with a snapshot of their object, which is all the sandbox has.
+/// The feature of sessions for snapshot events, the only ones in the sandbox.
 const SNAPSHOTS: &str = "webhooks";
-/// A session for thin events.
+/// The feature of sessions for thin events.
 const THIN: &str = "v2_events";
 
 /// `POST /v1/stripecli/sessions`.
@@ -59,7 +59,7 @@ pub(super) async fn session(State(shared): State<Shared>, body: Body) -> HttpRes
     reply(200, body.to_string(), HeaderMap::new())
 }
 
-/// The socket of a session.
+/// Upgrades to the websocket of a session.
 pub(super) async fn socket(
     Path(feature): Path<String>,
     State(shared): State<Shared>,
@@ -93,7 +93,7 @@ async fn forward(mut socket: WebSocket, shared: Shared, snapshots: bool) {
                 }
             }
             received = socket.recv() => match received {
-                // Reports and pings need no answer of ours; the library answers pings.
+                // Reports need no reply, and the library replies to pings.
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return,
             }
@@ -101,7 +101,7 @@ async fn forward(mut socket: WebSocket, shared: Shared, snapshots: bool) {
     }
 }
 
-/// An event in a version; `marked` is null for the account's own.
+/// Returns an event in a version; `marked` is null for the account's own.
 fn message(version: &Version, marked: Value, secret: &str, event: &Arc<Event>) -> String {
     let payload = serde_json::to_string_pretty(&event.render(version)).unwrap_or_default();
     let signature = signature::header(&[secret.to_owned()], wall_s(), payload.as_bytes());

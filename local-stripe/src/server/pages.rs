@@ -1,5 +1,5 @@
-//! The pages a buyer sees: checkout, the 3-D Secure step, the billing portal, invoices and receipts. They work
-//! without a script, are plainly a sandbox, and take nothing from anywhere but here.
+//! The buyer's pages: checkout, the 3-D Secure step, the billing portal, invoices and receipts. They work without
+//! scripts, are clearly marked as a sandbox, and load nothing from other hosts.
 
 mod card;
 mod challenge;
@@ -21,9 +21,9 @@ use super::{Shared, read_body};
 use crate::form::{self, Form, Node};
 use crate::object::{Object, key};
 use html::html;
-use layout::Look;
+use layout::Branding;
 
-/// The pages' paths.
+/// Returns the routes of the pages.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/c/pay/{id}", get(checkout::show).post(checkout::pay))
@@ -44,11 +44,11 @@ pub(super) fn router() -> Router<Shared> {
         .route("/_sandbox/icon.svg", get(layout::icon))
 }
 
-fn look(shared: &Shared) -> Look {
-    shared.read(|s| Look::of(&s.state().settings))
+fn branding(shared: &Shared) -> Branding {
+    shared.read(|s| Branding::of(&s.state().settings))
 }
 
-/// An object of a kind, copied so that the account isn't held while a page is written.
+/// Returns a copy of an object of a kind, so that the account is not locked while the page is rendered.
 fn object(shared: &Shared, kind: &str, id: &str) -> Option<Object> {
     shared.read(|s| s.state().find(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
 }
@@ -58,7 +58,7 @@ fn not_found(shared: &Shared) -> HttpResponse<Body> {
         "<main class=\"narrow\"><h1>There is nothing here</h1>\
          <p>The link may belong to another run of the sandbox.</p></main>"
     );
-    layout::page(&look(shared), StatusCode::NOT_FOUND, "Not found", &body)
+    layout::page(&branding(shared), StatusCode::NOT_FOUND, "Not found", &body)
 }
 
 async fn fields(body: Body) -> Form {

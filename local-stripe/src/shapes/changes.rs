@@ -1,7 +1,7 @@
-//! What each API version changed, newest first. A row names the version that changed the shape, the kind of object,
-//! and either the members that came or the members that went, with the value an older version shows for them.
+//! The changes of each API version, newest first. A row names the version, the kind of object, and either the added
+//! members or the removed ones with the value that older versions show.
 //!
-//! Additive members carry the version from which the sandbox shows them.
+//! Members that Stripe added without a version change have the version from which the sandbox shows them.
 
 use serde_json::{Value, json};
 
@@ -11,35 +11,35 @@ use crate::object::{Object, list};
 /// One change of one kind of object.
 #[derive(Debug)]
 pub struct Change {
-    /// The version that brought it.
+    /// The version with the change.
     pub version: &'static str,
-    /// The `object` member of what it changed.
+    /// The `object` member of the changed objects.
     pub kind: &'static str,
-    /// What it did.
+    /// The change.
     pub edit: Edit,
 }
 
-/// What a version did to a kind of object.
+/// The change of a kind of object.
 #[derive(Debug)]
 pub enum Edit {
-    /// Members, behind dots, that weren't there before; `a[].b` is the member of each map of a list.
+    /// Added members, as dotted paths; `a[].b` is the member of each map of a list.
     Added(&'static [&'static str]),
-    /// Members that aren't there any more.
-    Removed(&'static [(&'static str, Old)]),
+    /// Removed members.
+    Removed(&'static [(&'static str, OldValue)]),
 }
 
-/// What an older version shows for a removed member.
+/// The value that an older version shows for a removed member.
 #[derive(Debug)]
-pub enum Old {
+pub enum OldValue {
     /// Null.
     Null,
     /// An empty array.
     EmptyList,
     /// A hidden member of the model.
     Hidden(&'static str),
-    /// Something derived.
+    /// A derived value.
     Of(fn(&Object) -> Value),
-    /// Something derived that only some objects have.
+    /// A derived value that only some objects have.
     Maybe(fn(&Object) -> Option<Value>),
 }
 
@@ -47,17 +47,17 @@ const fn added(version: &'static str, kind: &'static str, paths: &'static [&'sta
     Change { version, kind, edit: Edit::Added(paths) }
 }
 
-const fn removed(version: &'static str, kind: &'static str, members: &'static [(&'static str, Old)]) -> Change {
+const fn removed(version: &'static str, kind: &'static str, members: &'static [(&'static str, OldValue)]) -> Change {
     Change { version, kind, edit: Edit::Removed(members) }
 }
 
 const Y2026: &str = "2026-07-29";
 const CLOVER: &str = "2025-09-30.clover";
-/// The version that moved what invoices, subscriptions and payments say of each other.
+/// The version that changed the references among invoices, subscriptions and payments.
 pub const BASIL: &str = "2025-03-31.basil";
-/// The first version with a train.
+/// The first version with a release name.
 pub const ACACIA: &str = "2024-09-30.acacia";
-/// The second of the versions whose shapes are checked.
+/// The second of the checked versions.
 pub const Y2022: &str = "2022-11-15";
 
 /// All changes the sandbox knows.
@@ -115,44 +115,44 @@ pub const CHANGES: &[Change] = &[
     added(CLOVER, "item", &["metadata"]),
     added(CLOVER, "customer_balance_transaction", &["customer_account"]),
     added(CLOVER, "discount", &["customer_account", "source"]),
-    removed(CLOVER, "discount", &[("coupon", Old::Hidden("_coupon"))]),
+    removed(CLOVER, "discount", &[("coupon", OldValue::Hidden("_coupon"))]),
     added(CLOVER, "promotion_code", &["customer_account", "promotion"]),
-    removed(CLOVER, "promotion_code", &[("coupon", Old::Hidden("_coupon"))]),
+    removed(CLOVER, "promotion_code", &[("coupon", OldValue::Hidden("_coupon"))]),
     added(BASIL, "payment_method", &["billing_details.tax_id", "card.regulated_status"]),
     added(
         BASIL,
         "checkout.session",
         &["collected_information", "discounts", "permissions", "wallet_options", "automatic_tax.provider"],
     ),
-    removed(BASIL, "checkout.session", &[("shipping_details", Old::Null)]),
+    removed(BASIL, "checkout.session", &[("shipping_details", OldValue::Null)]),
     added(BASIL, "subscription_item", &["current_period_end", "current_period_start"]),
-    removed(BASIL, "subscription_item", &[("billing_thresholds", Old::Null)]),
+    removed(BASIL, "subscription_item", &[("billing_thresholds", OldValue::Null)]),
     removed(
         BASIL,
         "subscription",
         &[
-            ("billing_thresholds", Old::Null),
-            ("current_period_end", Old::Of(period_end)),
-            ("current_period_start", Old::Of(period_start)),
-            ("discount", Old::Hidden("_discount")),
+            ("billing_thresholds", OldValue::Null),
+            ("current_period_end", OldValue::Of(period_end)),
+            ("current_period_start", OldValue::Of(period_start)),
+            ("discount", OldValue::Hidden("_discount")),
         ],
     ),
     removed(
         BASIL,
         "invoice",
         &[
-            ("application_fee_amount", Old::Null),
-            ("charge", Old::Hidden("_charge")),
-            ("discount", Old::Hidden("_discount")),
-            ("paid", Old::Of(paid)),
-            ("paid_out_of_band", Old::Hidden("_paid_out_of_band")),
-            ("payment_intent", Old::Hidden("_payment_intent")),
-            ("quote", Old::Null),
-            ("subscription", Old::Of(invoice_subscription)),
-            ("subscription_details", Old::Of(subscription_details)),
-            ("tax", Old::Null),
-            ("total_tax_amounts", Old::EmptyList),
-            ("transfer_data", Old::Null),
+            ("application_fee_amount", OldValue::Null),
+            ("charge", OldValue::Hidden("_charge")),
+            ("discount", OldValue::Hidden("_discount")),
+            ("paid", OldValue::Of(paid)),
+            ("paid_out_of_band", OldValue::Hidden("_paid_out_of_band")),
+            ("payment_intent", OldValue::Hidden("_payment_intent")),
+            ("quote", OldValue::Null),
+            ("subscription", OldValue::Of(invoice_subscription)),
+            ("subscription_details", OldValue::Of(subscription_details)),
+            ("tax", OldValue::Null),
+            ("total_tax_amounts", OldValue::EmptyList),
+            ("transfer_data", OldValue::Null),
         ],
     ),
     added(
@@ -164,11 +164,11 @@ pub const CHANGES: &[Change] = &[
         BASIL,
         "invoiceitem",
         &[
-            ("plan", Old::Of(plan)),
-            ("price", Old::Hidden("_price")),
-            ("subscription", Old::Of(item_subscription)),
-            ("unit_amount", Old::Of(unit_amount)),
-            ("unit_amount_decimal", Old::Of(unit_amount_decimal)),
+            ("plan", OldValue::Of(plan)),
+            ("price", OldValue::Hidden("_price")),
+            ("subscription", OldValue::Of(item_subscription)),
+            ("unit_amount", OldValue::Of(unit_amount)),
+            ("unit_amount_decimal", OldValue::Of(unit_amount_decimal)),
         ],
     ),
     added(BASIL, "invoiceitem", &["parent", "pricing"]),
@@ -176,22 +176,22 @@ pub const CHANGES: &[Change] = &[
         BASIL,
         "line_item",
         &[
-            ("amount_excluding_tax", Old::Of(|line| line.get("amount").clone())),
-            ("invoice_item", Old::Maybe(line_invoice_item)),
-            ("plan", Old::Of(plan)),
-            ("price", Old::Hidden("_price")),
-            ("proration", Old::Of(line_proration)),
-            ("proration_details", Old::Of(|_| json!({ "credited_items": null }))),
-            ("subscription", Old::Of(line_subscription)),
-            ("subscription_item", Old::Maybe(line_subscription_item)),
-            ("tax_amounts", Old::EmptyList),
-            ("tax_rates", Old::EmptyList),
-            ("type", Old::Of(line_type)),
-            ("unit_amount_excluding_tax", Old::Of(|line| line.at("pricing.unit_amount_decimal").clone())),
+            ("amount_excluding_tax", OldValue::Of(|line| line.get("amount").clone())),
+            ("invoice_item", OldValue::Maybe(line_invoice_item)),
+            ("plan", OldValue::Of(plan)),
+            ("price", OldValue::Hidden("_price")),
+            ("proration", OldValue::Of(line_proration)),
+            ("proration_details", OldValue::Of(|_| json!({ "credited_items": null }))),
+            ("subscription", OldValue::Of(line_subscription)),
+            ("subscription_item", OldValue::Maybe(line_subscription_item)),
+            ("tax_amounts", OldValue::EmptyList),
+            ("tax_rates", OldValue::EmptyList),
+            ("type", OldValue::Of(line_type)),
+            ("unit_amount_excluding_tax", OldValue::Of(|line| line.at("pricing.unit_amount_decimal").clone())),
         ],
     ),
     added(BASIL, "line_item", &["parent", "pretax_credit_amounts", "pricing", "taxes"]),
-    removed(BASIL, "payment_intent", &[("invoice", Old::Hidden("_invoice"))]),
+    removed(BASIL, "payment_intent", &[("invoice", OldValue::Hidden("_invoice"))]),
     added(
         BASIL,
         "charge",
@@ -201,13 +201,13 @@ pub const CHANGES: &[Change] = &[
             "payment_method_details.card.regulated_status",
         ],
     ),
-    removed(BASIL, "charge", &[("invoice", Old::Hidden("_invoice"))]),
-    removed(BASIL, "price", &[("recurring.aggregate_usage", Old::Null)]),
-    removed(BASIL, "plan", &[("aggregate_usage", Old::Null)]),
+    removed(BASIL, "charge", &[("invoice", OldValue::Hidden("_invoice"))]),
+    removed(BASIL, "price", &[("recurring.aggregate_usage", OldValue::Null)]),
+    removed(BASIL, "plan", &[("aggregate_usage", OldValue::Null)]),
     added(BASIL, "balance_transaction", &["balance_type"]),
     added(BASIL, "customer_balance_transaction", &["checkout_session"]),
     added(ACACIA, "billing_portal.configuration", &["features.subscription_update.schedule_at_period_end"]),
-    removed(ACACIA, "billing_portal.configuration", &[("features.subscription_pause", Old::Of(no_pause))]),
+    removed(ACACIA, "billing_portal.configuration", &[("features.subscription_pause", OldValue::Of(no_pause))]),
     added(ACACIA, "payment_method", &["allow_redisplay", "card.display_brand"]),
     added(ACACIA, "product", &["marketing_features", "type"]),
     added(ACACIA, "price", &["recurring.meter", "recurring.trial_period_days"]),
@@ -252,7 +252,7 @@ pub const CHANGES: &[Change] = &[
             "automatic_tax.liability",
         ],
     ),
-    removed(ACACIA, "invoice", &[("rendering_options", Old::Null)]),
+    removed(ACACIA, "invoice", &[("rendering_options", OldValue::Null)]),
     added(ACACIA, "invoiceitem", &["plan"]),
     added(ACACIA, "line_item", &["invoice", "plan"]),
     added(ACACIA, "payment_intent", &["payment_method_configuration_details"]),
@@ -306,10 +306,10 @@ pub const CHANGES: &[Change] = &[
         BASIL,
         "subscription_schedule",
         &[
-            ("default_settings.billing_thresholds", Old::Null),
-            ("phases[].billing_thresholds", Old::Null),
-            ("phases[].coupon", Old::Null),
-            ("phases[].items[].billing_thresholds", Old::Null),
+            ("default_settings.billing_thresholds", OldValue::Null),
+            ("phases[].billing_thresholds", OldValue::Null),
+            ("phases[].coupon", OldValue::Null),
+            ("phases[].items[].billing_thresholds", OldValue::Null),
         ],
     ),
     added(
@@ -323,7 +323,7 @@ pub const CHANGES: &[Change] = &[
             "phases[].items[].plan",
         ],
     ),
-    removed(ACACIA, "subscription_schedule", &[("default_settings.invoice_settings", Old::Null)]),
+    removed(ACACIA, "subscription_schedule", &[("default_settings.invoice_settings", OldValue::Null)]),
     added(
         Y2022,
         "subscription_schedule",
@@ -369,15 +369,15 @@ pub const CHANGES: &[Change] = &[
         "credit_note",
         &["post_payment_amount", "pre_payment_amount", "pretax_credit_amounts", "refunds", "total_taxes"],
     ),
-    removed(BASIL, "credit_note", &[("refund", Old::Of(refund_of_note)), ("tax_amounts", Old::EmptyList)]),
+    removed(BASIL, "credit_note", &[("refund", OldValue::Of(refund_of_note)), ("tax_amounts", OldValue::EmptyList)]),
     added(BASIL, "credit_note_line_item", &["pretax_credit_amounts", "taxes"]),
     removed(
         BASIL,
         "credit_note_line_item",
         &[
-            ("amount_excluding_tax", Old::Of(|line| line.get("amount").clone())),
-            ("tax_amounts", Old::EmptyList),
-            ("unit_amount_excluding_tax", Old::Of(|line| line.get("unit_amount_decimal").clone())),
+            ("amount_excluding_tax", OldValue::Of(|line| line.get("amount").clone())),
+            ("tax_amounts", OldValue::EmptyList),
+            ("unit_amount_excluding_tax", OldValue::Of(|line| line.get("unit_amount_decimal").clone())),
         ],
     ),
     added(ACACIA, "credit_note", &["effective_at"]),
@@ -449,7 +449,7 @@ pub const CHANGES: &[Change] = &[
             "shipping_options",
         ],
     ),
-    removed(Y2022, "checkout.session", &[("shipping", Old::Null)]),
+    removed(Y2022, "checkout.session", &[("shipping", OldValue::Null)]),
     added(
         Y2022,
         "subscription",
@@ -506,7 +506,7 @@ pub const CHANGES: &[Change] = &[
             "payment_method_details.card.wallet",
         ],
     ),
-    removed(Y2022, "payment_intent", &[("charges", Old::Of(charges))]),
+    removed(Y2022, "payment_intent", &[("charges", OldValue::Of(charges))]),
     added(
         Y2022,
         "charge",
@@ -516,7 +516,7 @@ pub const CHANGES: &[Change] = &[
             "payment_method_details.card.network_token",
         ],
     ),
-    removed(Y2022, "charge", &[("order", Old::Null), ("refunds", Old::Of(refunds))]),
+    removed(Y2022, "charge", &[("order", OldValue::Null), ("refunds", OldValue::Of(refunds))]),
     added(Y2022, "item", &["amount_discount", "amount_tax"]),
 ];
 

@@ -1,4 +1,4 @@
-//! Objects that are counted over a time: those whose hidden members `_series` and `_at_s` say in what and when.
+//! Series: objects that are summed over a time range, by their hidden members `_series` and `_at_s`.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -8,27 +8,27 @@ use super::{ROWS_AT_ONCE, State};
 use crate::object::Object;
 use crate::store::StoreError;
 
-/// The latest objects of a series first; see [`State::series`].
+/// An iterator over the objects of a series, latest first; see [`State::series`].
 #[derive(Debug)]
 pub struct Series<'s> {
     state: &'s State,
     series: String,
     from_s: i64,
-    /// Time and number of what was found last.
+    /// The time and number of the object returned last.
     below: (i64, i64),
     ids: VecDeque<String>,
     at_once: usize,
 }
 
 impl State {
-    /// The objects of a series within a time, the latest first; of one second, those made later first. No others are
-    /// looked at.
+    /// Iterates over the objects of a series in a time range, latest first; within one second, those created later
+    /// first. Reads no other rows.
     pub fn series(&self, series: String, within_s: Range<i64>) -> Series<'_> {
         Series {
             state: self,
             series,
             from_s: within_s.start,
-            // No object has so small a number, so that the end itself is left out.
+            // No object has this number, so the end itself is excluded.
             below: (within_s.end, i64::MIN),
             ids: VecDeque::new(),
             at_once: ROWS_AT_ONCE.start,

@@ -1,4 +1,4 @@
-//! The account's one row: its settings and what it counts.
+//! The account's single row: its settings and counters.
 
 use std::path::Path;
 
@@ -6,45 +6,45 @@ use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use crate::settings::{Dunning, Faults, Settings};
 use crate::version::Version;
 
 const TABLE: &str = "account";
 
-/// What an account counts.
+/// The counters of an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// The sandbox's own clock, in Unix seconds.
+    /// The time of the sandbox's own clock, in Unix seconds.
     pub clock_s: i64,
-    /// The number of the newest id, and of the newest object.
+    /// The number of the newest id and the newest object.
     pub next_number: u64,
-    /// Requests so far.
+    /// The number of requests.
     pub requests: u64,
-    /// Events so far.
+    /// The number of events.
     pub events: u64,
-    /// The first so many events are delivered or given up.
+    /// The number of events, from the first on, that are delivered or given up.
     pub delivered: u64,
 }
 
-/// A setting that the user gave, rather than one that is there by default.
+/// A setting given by the user instead of the default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Given {
-    /// The seed: an account keeps it.
+    /// The seed, which an account never changes.
     Seed,
-    /// Where the clock begins: an account keeps it.
+    /// The clock's start, which an account never changes.
     Start,
-    /// The default API version: taken over by an account that exists.
+    /// The default API version, which an existing account adopts.
     Version,
-    /// The retries of renewals: taken over by an account that exists.
+    /// The dunning schedule, which an existing account adopts.
     Dunning,
-    /// The faults: taken over by an account that exists.
+    /// The faults, which an existing account adopts.
     Faults,
 }
 
-/// The settings as they are kept; the base URL is each start's own.
+/// The stored form of the settings; each start sets its own base URL.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredSettings {
     seed: u64,
     start_s: i64,
     version: Version,
@@ -53,14 +53,14 @@ struct Kept {
 }
 
 fn text_of(settings: &Settings) -> String {
-    let kept = Kept {
+    let kept = StoredSettings {
         seed: settings.seed,
         start_s: settings.start_s,
         version: settings.version.clone(),
         dunning: settings.dunning.clone(),
         faults: settings.faults.clone(),
     };
-    // Numbers and texts only, which always serialize.
+    // Only numbers and texts, which always serialize.
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
@@ -69,8 +69,8 @@ fn columns(counters: &Counters) -> [i64; 5] {
     [clock_s, next_number.cast_signed(), requests.cast_signed(), events.cast_signed(), delivered.cast_signed()]
 }
 
-fn sum(settings: &str, columns: &[i64; 5]) -> RowSum {
-    columns.iter().fold(RowSum::of(TABLE).text(settings), |sum, column| sum.int(*column))
+fn sum(settings: &str, columns: &[i64; 5]) -> RowChecksum {
+    columns.iter().fold(RowChecksum::of(TABLE).text(settings), |sum, column| sum.int(*column))
 }
 
 /// Writes the row of a new account.
@@ -96,7 +96,7 @@ pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Cou
     Ok(())
 }
 
-/// Reads the row; the base URL is the default one.
+/// Reads the row, with the default base URL.
 pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT settings, clock_s, next_number, requests, events, delivered, sum FROM account WHERE number = 1",
@@ -106,8 +106,8 @@ pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), Stor
     let text: String = row.get(0)?;
     let columns: [i64; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
     sum(&text, &columns).check(row.get(6)?, TABLE, 1)?;
-    let kept: Kept = serde_json::from_str(&text).map_err(|e| StoreError::unreadable(TABLE, 1, e))?;
-    let Kept { seed, start_s, version, dunning, faults } = kept;
+    let kept: StoredSettings = serde_json::from_str(&text).map_err(|e| StoreError::unreadable(TABLE, 1, e))?;
+    let StoredSettings { seed, start_s, version, dunning, faults } = kept;
     let [clock_s, next_number, requests, events, delivered] = columns;
     Ok((
         Settings { seed, start_s, version, dunning, faults, ..Settings::default() },
@@ -121,7 +121,7 @@ pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), Stor
     ))
 }
 
-/// The settings of an account that may have existed, with what was given for this start.
+/// Merges the stored settings of an account with those given for this start.
 pub(super) fn merge(path: &Path, kept: Settings, started: Settings, given: &[Given]) -> Result<Settings, StoreError> {
     let refused = |option, given: &dyn ToString, kept: &dyn ToString| {
         Err(StoreError::Setting { path: path.to_owned(), option, given: given.to_string(), kept: kept.to_string() })

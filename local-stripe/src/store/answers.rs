@@ -1,17 +1,17 @@
-//! Answers by idempotency key: for a day, and at most so many.
+//! Stored replies by idempotency key, kept for a day and up to a maximum number.
 
 use rusqlite::params;
 
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 
 const TABLE: &str = "answer";
-/// Answers kept; the oldest go first.
+/// The maximum number of stored replies; the oldest are deleted first.
 const ANSWERS_MAX: i64 = 100_000;
-/// Outdated answers that go with each new one: more than come, so that they never pile up.
+/// How many outdated replies each new one deletes: more than one, so they never accumulate.
 const OUTDATED_AT_ONCE: i64 = 2;
 
-/// What was answered to a request with an idempotency key.
+/// The reply to a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReply {
     /// The key.
@@ -24,12 +24,12 @@ pub struct StoredReply {
     pub body: String,
     /// The request's `req_…`.
     pub request_id: String,
-    /// When it was answered, in Unix seconds on the sandbox's own clock.
+    /// The time of the reply, in Unix seconds on the sandbox's own clock.
     pub at_s: i64,
 }
 
-fn sum(number: i64, answer: &StoredReply) -> RowSum {
-    RowSum::of(TABLE)
+fn sum(number: i64, answer: &StoredReply) -> RowChecksum {
+    RowChecksum::of(TABLE)
         .int(number)
         .text(&answer.key)
         .bytes(&answer.fingerprint)
@@ -40,7 +40,11 @@ fn sum(number: i64, answer: &StoredReply) -> RowSum {
 }
 
 impl Store {
-    /// Keeps an answer in place of an older one of the same key. Answers from before a time may go.
+    /// Stores a reply in place of an older one with the same key. Replies from before `outdated_before_s` may be
+    /// deleted.
+    ///
+    /// # Errors
+    /// SQLite can't write.
     pub fn put_answer(&mut self, answer: &StoredReply, outdated_before_s: i64) -> Result<(), StoreError> {
         self.begin()?;
         let run = |sql: &str, values: &[&dyn rusqlite::ToSql]| self.connection.prepare_cached(sql)?.execute(values);
@@ -74,7 +78,10 @@ impl Store {
         Ok(())
     }
 
-    /// The answer of a key.
+    /// Returns the stored reply of a key.
+    ///
+    /// # Errors
+    /// The row is damaged, or SQLite can't read it.
     pub fn answer(&self, key: &str) -> Result<Option<StoredReply>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT number, sum, key, fingerprint, status, request_id, at_s, body FROM answer WHERE key = ?",

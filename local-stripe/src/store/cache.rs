@@ -1,31 +1,31 @@
-//! Decoded rows that were used lately: at most so many bytes of them, as they are in the store.
+//! A cache of recently used decoded rows, limited by their stored size in bytes.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A cache of two generations: what is used comes into the young one, and when that is full, the old one goes.
+/// A cache of two generations: used entries move to the young one; when that is full, the old one is dropped.
 #[derive(Debug)]
 pub struct Cache<K, V> {
-    young: HashMap<K, Held<V>>,
-    old: HashMap<K, Held<V>>,
+    young: HashMap<K, Entry<V>>,
+    old: HashMap<K, Entry<V>>,
     young_bytes: usize,
     generation_bytes_max: usize,
 }
 
 #[derive(Debug)]
-struct Held<V> {
+struct Entry<V> {
     value: V,
     bytes: usize,
 }
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
-    /// An empty cache that holds up to so many bytes, as [`Cache::insert`] counts them.
+    /// Creates an empty cache for this many bytes, as counted by [`Cache::insert`].
     pub fn new(bytes_max: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), young_bytes: 0, generation_bytes_max: bytes_max / 2 }
     }
 
-    /// What is held for a key.
+    /// Returns the value of a key.
     pub fn get<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -40,7 +40,7 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
         Some(value)
     }
 
-    /// Holds a value of a size in bytes.
+    /// Inserts a value with its size in bytes.
     pub fn insert(&mut self, key: K, value: V, bytes: usize) {
         if self.young_bytes + bytes > self.generation_bytes_max {
             self.old = std::mem::take(&mut self.young);
@@ -49,12 +49,12 @@ impl<K: Hash + Eq, V: Clone> Cache<K, V> {
             self.old.remove(&key);
         }
         self.young_bytes += bytes;
-        if let Some(before) = self.young.insert(key, Held { value, bytes }) {
+        if let Some(before) = self.young.insert(key, Entry { value, bytes }) {
             self.young_bytes -= before.bytes;
         }
     }
 
-    /// Forgets a key.
+    /// Removes a key.
     pub fn remove<Q>(&mut self, key: &Q)
     where
         K: Borrow<Q>,
@@ -72,11 +72,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stays_within_its_bytes_and_keeps_what_is_used() {
+    fn it_respects_its_size_and_keeps_used_entries() {
         let mut cache = Cache::new(1_000);
         for n in 0..1_000 {
             cache.insert(n, n, 50);
-            assert_eq!(cache.get(&0), Some(0), "used all the time, after {n}");
+            assert_eq!(cache.get(&0), Some(0), "used in every round, after {n}");
             let held: usize = cache.young.values().chain(cache.old.values()).map(|h| h.bytes).sum();
             assert!(held <= 1_000, "{held} bytes after {n}");
         }

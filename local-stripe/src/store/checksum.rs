@@ -1,13 +1,13 @@
-//! The checksum of a row: over the table's name and each column, so that no byte of it changes unseen.
+//! The checksum of a row, over the table's name and each column: any changed byte is noticed.
 
 use crc32fast::Hasher;
 
 use super::StoreError;
 
-/// A checksum in the making; columns are added in the order of the table.
-pub(super) struct RowSum(Hasher);
+/// A checksum in progress; columns are added in the order of the table.
+pub(super) struct RowChecksum(Hasher);
 
-impl RowSum {
+impl RowChecksum {
     pub(super) fn of(table: &str) -> Self {
         Self(Hasher::new()).text(table)
     }
@@ -22,7 +22,7 @@ impl RowSum {
     }
 
     pub(super) fn bytes(mut self, value: &[u8]) -> Self {
-        // The length keeps neighbours from trading bytes.
+        // The length keeps bytes from moving between adjacent columns unnoticed.
         self.0.update(&(value.len() as u64).to_le_bytes());
         self.0.update(value);
         self
@@ -46,7 +46,7 @@ impl RowSum {
         i64::from(self.0.finalize())
     }
 
-    /// Compares with what the row has.
+    /// Compares the checksum with the stored one.
     pub(super) fn check(self, found: i64, table: &'static str, row: impl ToString) -> Result<(), StoreError> {
         let expected = self.finish();
         if found == expected {
@@ -66,14 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_column_counts_and_where_it_ends() {
+    fn every_column_and_its_length_affect_the_checksum() {
         let sums = [
-            RowSum::of("a").text("bc").text("d").finish(),
-            RowSum::of("a").text("b").text("cd").finish(),
-            RowSum::of("b").text("bc").text("d").finish(),
-            RowSum::of("a").text("bc").text_or_null(None).finish(),
-            RowSum::of("a").text("bc").text_or_null(Some("")).finish(),
-            RowSum::of("a").text("bc").int_or_null(Some(7)).finish(),
+            RowChecksum::of("a").text("bc").text("d").finish(),
+            RowChecksum::of("a").text("b").text("cd").finish(),
+            RowChecksum::of("b").text("bc").text("d").finish(),
+            RowChecksum::of("a").text("bc").text_or_null(None).finish(),
+            RowChecksum::of("a").text("bc").text_or_null(Some("")).finish(),
+            RowChecksum::of("a").text("bc").int_or_null(Some(7)).finish(),
         ];
         for (n, sum) in sums.iter().enumerate() {
             assert!(!sums[n + 1..].contains(sum), "{n}");

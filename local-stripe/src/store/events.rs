@@ -1,31 +1,34 @@
-//! Events: by position, which has no gaps, and by id.
+//! Stored events, by position (without gaps) and by id.
 
 use rusqlite::{OptionalExtension, params};
 
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 use crate::event::Event;
 
 const TABLE: &str = "event";
 
-fn sum(position: i64, id: &str, kind: &str, body: &str) -> RowSum {
-    RowSum::of(TABLE).int(position).text(id).text(kind).text(body)
+fn sum(position: i64, id: &str, kind: &str, body: &str) -> RowChecksum {
+    RowChecksum::of(TABLE).int(position).text(id).text(kind).text(body)
 }
 
-/// An event as it is stored.
+/// A stored event.
 #[derive(Debug)]
 pub struct StoredEvent {
     /// The event.
     pub event: Event,
-    /// The bytes of its JSON.
+    /// The length of its JSON in bytes.
     pub bytes: usize,
 }
 
 impl Store {
-    /// Writes the event of a position, which is the next; gives the bytes of its JSON.
+    /// Writes the event at the next position and returns the length of its JSON in bytes.
+    ///
+    /// # Errors
+    /// SQLite can't write.
     pub fn put_event(&mut self, position: u64, event: &Event) -> Result<usize, StoreError> {
         self.begin()?;
-        // Names are texts, so that it always serializes.
+        // All keys are texts, so it always serializes.
         let body = serde_json::to_string(event).unwrap_or_default();
         let position = position.cast_signed();
         let sum = sum(position, &event.id, &event.kind, &body).finish();
@@ -35,7 +38,10 @@ impl Store {
         Ok(body.len())
     }
 
-    /// The event of a position below the number of events.
+    /// Returns the event at a position below the number of events.
+    ///
+    /// # Errors
+    /// The row is missing or damaged, or SQLite can't read it.
     pub fn event(&self, position: u64) -> Result<StoredEvent, StoreError> {
         let mut statement =
             self.connection.prepare_cached("SELECT sum, id, kind, body FROM event WHERE position = ?")?;
@@ -49,14 +55,20 @@ impl Store {
         Ok(StoredEvent { event, bytes: body.len() })
     }
 
-    /// The position of the event of an id.
+    /// Returns the position of the event with an id.
+    ///
+    /// # Errors
+    /// SQLite can't read.
     pub fn event_position(&self, id: &str) -> Result<Option<u64>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT position FROM event WHERE id = ?")?;
         let position: Option<i64> = statement.query_row([id], |row| row.get(0)).optional()?;
         Ok(position.map(i64::cast_unsigned))
     }
 
-    /// Positions and types of the newest events first, below a position.
+    /// Returns the positions and types of the events below a position, newest first.
+    ///
+    /// # Errors
+    /// SQLite can't read.
     pub fn events_below(&self, below: u64, limit: usize) -> Result<Vec<(u64, String)>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut statement = self

@@ -1,4 +1,4 @@
-//! A state file: locked while a process has it, checked before it is used, its log emptied from time to time.
+//! A state file: locked while in use, checked before use; its log is emptied from time to time.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -10,30 +10,30 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
 use super::log::Log;
-use super::pages::{Sums, Unfit};
+use super::pages::{CheckError, PageChecksums};
 use super::{StoreError, account, connect, schema};
 use crate::settings::Settings;
 
-/// Bytes of the log from which it is emptied: as much as a start after a kill can check in a few milliseconds.
+/// The length in bytes from which the log is emptied: what a start after a kill can check in a few milliseconds.
 const LOG_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The files of an open store. The file of checksums carries the lock: to open and close the database a second time
-/// would drop SQLite's own.
+/// The files of an open store. The lock is on the file of checksums: opening and closing the database a second time
+/// would release SQLite's own lock.
 #[derive(Debug)]
 pub(super) struct Files {
     path: PathBuf,
-    /// Open all the time: some file systems write a file out when it is closed after it was cut.
+    /// Always open: some file systems write a truncated file to disk when it is closed.
     log: File,
-    /// Whether the log may end in something that isn't committed.
-    is_torn: bool,
-    sums: Sums,
+    /// Whether the log may end with uncommitted frames.
+    has_uncommitted_tail: bool,
+    sums: PageChecksums,
 }
 
-/// How often a lock that is held is tried again, and how long it is waited in between.
+/// How often locking is tried again, and the pause between two attempts.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Take the lock of a file. A program that this process is starting holds a lock that was just given back until it runs.
+/// Locks a file. Tries again, as a child process in creation holds a just released lock until its program runs.
 fn lock(file: &File) -> Result<(), TryLockError> {
     for _ in 0..TRIES {
         match file.try_lock() {
@@ -44,7 +44,7 @@ fn lock(file: &File) -> Result<(), TryLockError> {
     file.try_lock()
 }
 
-/// Opens a state file, or makes one with the row of a new account.
+/// Opens a state file, or creates one with the row of a new account.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, Files), StoreError> {
     let io = |error| StoreError::Io { path: path.to_owned(), error };
     if exists(path).map_err(io)? {
@@ -62,13 +62,13 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
         Err(TryLockError::WouldBlock) => return Err(StoreError::InUse { path: path.to_owned() }),
         Err(TryLockError::Error(error)) => return Err(io(error)),
     }
-    let mut sums = Sums::new(sums);
+    let mut sums = PageChecksums::new(sums);
     let log_path = beside(path, "-wal");
-    // Only now: whoever had the lock before may have made it.
+    // Checked again after locking, as the previous holder of the lock may have created it.
     if exists(path).map_err(io)? {
         let unfit = |unfit| match unfit {
-            Unfit::Io(error) => io(error),
-            Unfit::Damaged(place) => StoreError::Damaged { path: path.to_owned(), place },
+            CheckError::Io(error) => io(error),
+            CheckError::Damaged(place) => StoreError::Damaged { path: path.to_owned(), place },
         };
         let log = Log::check(&log_path).map_err(unfit)?;
         sums.check(path, &log).map_err(unfit)?;
@@ -78,42 +78,42 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
     }
     let connection = connect(path)?;
     use_log(&connection)?;
-    // A page that went to the log before its transaction is committed would look like damage after a kill.
+    // A page in the log before its commit would look like damage after a kill.
     connection.pragma_update(None, "cache_spill", "OFF")?;
-    // The first use of the log, which makes its file.
+    // The first use of the log creates its file.
     connection.pragma_query_value(None, "user_version", |_| Ok(()))?;
     let log = File::open(&log_path).map_err(io)?;
-    Ok((connection, Files { path: path.to_owned(), log, is_torn: false, sums }))
+    Ok((connection, Files { path: path.to_owned(), log, has_uncommitted_tail: false, sums }))
 }
 
 impl Files {
     /// Empties the log if it is long.
     pub(super) fn checkpoint_if_long(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let length = self.log.metadata().map_err(|error| self.io(error))?.len();
-        if length >= LOG_BYTES || self.is_torn { self.checkpoint(connection) } else { Ok(()) }
+        if length >= LOG_BYTES || self.has_uncommitted_tail { self.checkpoint(connection) } else { Ok(()) }
     }
 
-    /// Has the log emptied before the next write: a commit that failed may have left frames in it, and those that later
-    /// ones don't cover would look like damage.
-    pub(super) fn leave_torn(&mut self) {
-        self.is_torn = true;
+    /// Requests that the log is emptied before the next write: a failed commit may have left frames in it, and those
+    /// not overwritten by later ones would look like damage.
+    pub(super) fn mark_uncommitted_tail(&mut self) {
+        self.has_uncommitted_tail = true;
     }
 
-    /// Empties the log into the file. A kill on the way leaves the log, which has every page that is half written.
+    /// Empties the log into the file. A kill in between leaves the log, which has every half-written page.
     pub(super) fn checkpoint(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.write_log(connection, "FULL")?;
         let log = Log::written(&self.log).map_err(|unfit| match unfit {
-            Unfit::Io(error) => self.io(error),
-            Unfit::Damaged(place) => StoreError::Damaged { path: self.path.clone(), place },
+            CheckError::Io(error) => self.io(error),
+            CheckError::Damaged(place) => StoreError::Damaged { path: self.path.clone(), place },
         })?;
         let written = self.sums.take_over(&log);
         written.map_err(|error| self.io(error))?;
         self.write_log(connection, "TRUNCATE")?;
-        self.is_torn = false;
+        self.has_uncommitted_tail = false;
         Ok(())
     }
 
-    /// Lets SQLite write the log to the file, and cut it if the mode says so.
+    /// Lets SQLite write the log to the file, and truncate it, depending on the mode.
     fn write_log(&self, connection: &Connection, mode: &str) -> Result<(), StoreError> {
         let (busy, frames, done): (i64, i64, i64) =
             connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
@@ -130,8 +130,8 @@ impl Files {
     }
 }
 
-/// Makes a database with the row of a new account, whole or not at all: it gets its name when everything is in it.
-fn create(path: &Path, sums: &mut Sums, settings: &Settings) -> Result<(), StoreError> {
+/// Creates a database with the row of a new account, atomically: it is renamed to its path when it is complete.
+fn create(path: &Path, sums: &mut PageChecksums, settings: &Settings) -> Result<(), StoreError> {
     let io = |error| StoreError::Io { path: path.to_owned(), error };
     let new = beside(path, "-new");
     for left in [new.clone(), beside(&new, "-journal"), beside(path, "-wal")] {
@@ -140,7 +140,7 @@ fn create(path: &Path, sums: &mut Sums, settings: &Settings) -> Result<(), Store
     let connection = connect(&new)?;
     schema::create(&connection)?;
     account::create(&connection, settings)?;
-    // The mode is in the file's header: no page changes for it later.
+    // The mode is stored in the file's header, so no page changes for it later.
     use_log(&connection)?;
     connection.close().map_err(|(_, error)| error)?;
     remove_if_there(&beside(&new, "-wal")).map_err(io)?;
@@ -148,13 +148,13 @@ fn create(path: &Path, sums: &mut Sums, settings: &Settings) -> Result<(), Store
     std::fs::rename(&new, path).map_err(io)
 }
 
-/// Commits go to the log, and from there only when told to. What was committed is the operating system's at once, so
-/// that it outlives the process; nothing waits for the disk.
+/// Makes commits go to the log, and to the file only on request. A commit is in the operating system's cache at once
+/// and so survives the process; it does not wait for the disk.
 fn use_log(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // The checksums would be left behind.
+    // The checksums would not be updated.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
 }
@@ -166,7 +166,7 @@ fn remove_if_there(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Whether there is anything in a file.
+/// Whether a file exists and is not empty.
 fn exists(path: &Path) -> std::io::Result<bool> {
     match std::fs::metadata(path) {
         Ok(found) => Ok(found.len() > 0),
@@ -175,7 +175,7 @@ fn exists(path: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Refuses a file that isn't a sandbox's, before anything beside it is touched.
+/// Refuses a file that is not a state file, before any file next to it is touched.
 fn check_header(path: &Path) -> Result<(), StoreError> {
     let mut header = [0; schema::HEADER_BYTES];
     match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
@@ -185,7 +185,7 @@ fn check_header(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The path of a file that goes with another.
+/// Returns the path of a companion file.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kill_at_any_step_of_emptying_the_log_loses_nothing() {
+    fn a_kill_at_any_step_of_a_checkpoint_loses_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state");
         let (mut store, ..) = Store::open(&path, Settings::default(), &[]).unwrap();
@@ -237,7 +237,7 @@ mod tests {
             copy(&path, &images[3]);
         }
         for image in images {
-            // Twice: what the first start leaves is right as well.
+            // Twice, as the first start must leave a valid state too.
             for _ in 0..2 {
                 let (mut store, ..) = Store::open(&image, Settings::default(), &[]).unwrap();
                 assert_eq!(store.count_objects("customer").unwrap() % 100, 0, "{}", image.display());

@@ -1,36 +1,36 @@
-//! SQLite's write-ahead log, read by its documented format. SQLite takes the first frame with a wrong checksum for the
-//! end of the log, so that a wrong byte would lose what was acknowledged; here it is damage. The sandbox cuts the log
-//! to nothing whenever it is emptied, so that no old frames lie behind the newest ones, and whatever a kill leaves is
-//! either whole or cut off.
+//! Reads SQLite's write-ahead log by its documented format. SQLite treats the first frame with a wrong checksum as the
+//! end of the log, so a wrong byte would lose acknowledged writes; here it counts as damage. The sandbox truncates the
+//! log to zero whenever it empties it, so no old frames follow the newest, and a kill leaves frames either complete or
+//! cut off.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::Path;
 
-use super::pages::{PAGE_BYTES, Unfit, sum};
+use super::pages::{CheckError, PAGE_BYTES, sum};
 
-/// Bytes before the first frame.
+/// The length of the log's header in bytes.
 const HEADER_BYTES: usize = 32;
-/// Bytes of a frame before its page.
+/// The length of a frame's header in bytes.
 const FRAME_BYTES: usize = 24;
-/// Frames read at once.
+/// How many frames are read at once.
 const FRAMES_AT_ONCE: usize = 16;
-/// What a log begins with; the last bit says in which order of bytes it is added up.
+/// The magic number of a log; its last bit is the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 
-/// What a log holds of committed pages.
+/// The committed pages in a log.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// The checksum of the newest form of each page.
+    /// The checksum of the newest version of each page.
     pub(super) pages: HashMap<u32, u32>,
-    /// Pages of the database after the last commit; 0 without one.
+    /// The number of pages of the database after the last commit; 0 without a commit.
     pub(super) database_pages: u32,
-    /// Bytes up to the end of the last commit.
+    /// The length in bytes up to the end of the last commit.
     committed_bytes: u64,
 }
 
-/// SQLite's own checksum, which goes on from frame to frame.
+/// SQLite's own checksum, which continues from frame to frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Chain(u32, u32);
 
@@ -47,14 +47,14 @@ impl Chain {
     }
 }
 
-/// A big-endian number at a place, which is how all of the log's are.
+/// Reads a big-endian number, as all numbers of the log.
 fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 impl Log {
-    /// Reads and checks a log that a process left; one that isn't there is empty.
-    pub(super) fn check(path: &Path) -> Result<Self, Unfit> {
+    /// Reads and checks the log that a process left; a missing log is empty.
+    pub(super) fn check(path: &Path) -> Result<Self, CheckError> {
         match File::open(path) {
             Ok(file) => Self::read(&file, true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Self::default()),
@@ -62,13 +62,13 @@ impl Log {
         }
     }
 
-    /// Reads a log that this process wrote.
-    pub(super) fn written(mut file: &File) -> Result<Self, Unfit> {
+    /// Reads a log written by this process.
+    pub(super) fn written(mut file: &File) -> Result<Self, CheckError> {
         file.rewind()?;
         Self::read(file, false)
     }
 
-    fn read(file: &File, is_checked: bool) -> Result<Self, Unfit> {
+    fn read(file: &File, is_checked: bool) -> Result<Self, CheckError> {
         let mut file = BufReader::with_capacity(FRAMES_AT_ONCE * (FRAME_BYTES + PAGE_BYTES), file);
         let mut log = Self::default();
         let mut header = [0; HEADER_BYTES];
@@ -82,7 +82,7 @@ impl Log {
             && number(&header, 8) as usize == PAGE_BYTES
             && chain == Chain(number(&header, 24), number(&header, 28));
         if !is_right {
-            return Err(Unfit::Damaged("the head of its log".into()));
+            return Err(CheckError::Damaged("the head of its log".into()));
         }
         let mut open = HashMap::new();
         let mut frame = vec![0; FRAME_BYTES + PAGE_BYTES];
@@ -95,7 +95,7 @@ impl Log {
                 chain.add(&head[..8], is_big_endian);
                 chain.add(page, is_big_endian);
                 if head[8..16] != header[16..24] || chain != Chain(number(head, 16), number(head, 20)) {
-                    return Err(Unfit::Damaged(format!("frame {index} of its log")));
+                    return Err(CheckError::Damaged(format!("frame {index} of its log")));
                 }
             }
             open.insert(number(head, 0), sum(number(head, 0), page));
@@ -109,12 +109,12 @@ impl Log {
         Ok(log)
     }
 
-    /// Whether it holds nothing that was committed.
+    /// Whether it has no commit.
     pub(super) fn is_empty(&self) -> bool {
         self.database_pages == 0
     }
 
-    /// Cuts off what a kill left behind the last commit: nothing of it was acknowledged.
+    /// Truncates the log after the last commit: nothing after it was acknowledged.
     pub(super) fn cut(&self, path: &Path) -> std::io::Result<()> {
         match OpenOptions::new().write(true).open(path) {
             Ok(file) if file.metadata()?.len() > self.committed_bytes => file.set_len(self.committed_bytes),
@@ -125,7 +125,7 @@ impl Log {
     }
 }
 
-/// Reads until the bytes are full; false at the end, where a kill may have left a part.
+/// Reads until the buffer is full; false at the end, where a kill may have left an incomplete part.
 fn fill(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),

@@ -1,8 +1,8 @@
-//! Objects: by id, newest first of a kind, by when they come due, and by the series and time they are counted in.
+//! Stored objects: by id, by kind (newest first), by due time, and by series and time.
 
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
-use super::checksum::RowSum;
+use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 use crate::billing::due;
 use crate::object::Object;
@@ -10,14 +10,14 @@ use crate::state::clock_of;
 
 const TABLE: &str = "object";
 
-/// The columns that other rows are found by.
+/// The indexed columns of a row.
 #[derive(PartialEq, Eq)]
 struct Keys<'o> {
     kind: &'o str,
     customer: Option<&'o str>,
     clock: &'o str,
     due_s: Option<i64>,
-    /// What it is counted in, and at which time.
+    /// The series it is summed in, and its time there.
     series: Option<&'o str>,
     at_s: Option<i64>,
 }
@@ -33,13 +33,13 @@ fn keys(object: &Object) -> Keys<'_> {
     }
 }
 
-/// The number an object has since it was made, by which lists are ordered.
+/// Returns the number of an object, assigned at creation, which orders lists.
 fn seq(object: &Object) -> i64 {
     object.int("_seq")
 }
 
-fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowSum {
-    RowSum::of(TABLE)
+fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowChecksum {
+    RowChecksum::of(TABLE)
         .int(seq)
         .text(id)
         .text(keys.kind)
@@ -51,27 +51,30 @@ fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowSum {
         .text(body)
 }
 
-/// An object as it is stored.
+/// A stored object.
 #[derive(Debug)]
 pub struct StoredObject {
     /// The object.
     pub object: Object,
-    /// The bytes of its JSON.
+    /// The length of its JSON in bytes.
     pub bytes: usize,
 }
 
 impl Store {
-    /// Writes an object that is new, or that was `before`; gives the bytes of its JSON.
+    /// Writes a new object, or one that was `before`; returns the length of its JSON in bytes.
+    ///
+    /// # Errors
+    /// SQLite can't write, or the changed object has no row.
     pub fn put_object(&mut self, before: Option<&Object>, after: &Object) -> Result<usize, StoreError> {
         self.begin()?;
-        // Names are texts, so that it always serializes.
+        // All keys are texts, so it always serializes.
         let body = serde_json::to_string(after).unwrap_or_default();
         let (seq, id, keys) = (seq(after), after.key(), keys(after));
         let id = id.as_ref();
         let sum = sum(seq, id, &keys, &body).finish();
         let Keys { kind, customer, clock, due_s, series, at_s } = &keys;
         let changed = match before.map(self::keys) {
-            // Most changes leave the indexes alone.
+            // Most changes do not affect the indexes.
             Some(old) if old == keys => self
                 .connection
                 .prepare_cached("UPDATE object SET sum = ?, body = ? WHERE seq = ?")?
@@ -94,14 +97,20 @@ impl Store {
         if changed == 1 { Ok(body.len()) } else { Err(StoreError::missing(TABLE, id)) }
     }
 
-    /// Removes an object that is there.
+    /// Removes an existing object.
+    ///
+    /// # Errors
+    /// SQLite can't write, or the object has no row.
     pub fn remove_object(&mut self, object: &Object) -> Result<(), StoreError> {
         self.begin()?;
         let removed = self.connection.prepare_cached("DELETE FROM object WHERE seq = ?")?.execute([seq(object)])?;
         if removed == 1 { Ok(()) } else { Err(StoreError::missing(TABLE, object.id())) }
     }
 
-    /// The object of an id.
+    /// Returns the object with an id.
+    ///
+    /// # Errors
+    /// The row is damaged, or SQLite can't read it.
     pub fn object(&self, id: &str) -> Result<Option<StoredObject>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT seq, sum, id, kind, customer, clock, due_s, series, at_s, body FROM object WHERE id = ?",
@@ -110,7 +119,11 @@ impl Store {
         rows.next()?.map(|row| read(row, id)).transpose()
     }
 
-    /// Numbers and ids of the newest objects of a kind first, below a number; only a customer's if one is named.
+    /// Returns the numbers and ids of the objects of a kind below a number, newest first; only a customer's if one is
+    /// named.
+    ///
+    /// # Errors
+    /// SQLite can't read.
     pub fn objects_below(
         &self,
         kind: &str,
@@ -124,7 +137,7 @@ impl Store {
                 "SELECT seq, id FROM object WHERE kind = ?1 AND seq < ?2 AND customer = ?4 ORDER BY seq DESC LIMIT ?3"
             }
         };
-        // A page is never so long that its length doesn't fit.
+        // The length of a page always fits.
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut values: Vec<&dyn ToSql> = vec![&kind, &below, &limit];
         if let Some(customer) = &customer {
@@ -135,8 +148,11 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Time, number and id of the latest objects of a series first, from a time on, before a time and number; of one
-    /// time, those made later first.
+    /// Returns the time, number and id of the objects of a series, latest first: from `from_s` on, and before the time
+    /// and number in `below`. At the same time, those created later come first.
+    ///
+    /// # Errors
+    /// SQLite can't read.
     pub fn series_below(
         &self,
         series: &str,
@@ -155,14 +171,20 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// How many objects of a kind there are.
+    /// Returns the number of objects of a kind.
+    ///
+    /// # Errors
+    /// SQLite can't read.
     pub fn count_objects(&self, kind: &str) -> Result<usize, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT count(*) FROM object WHERE kind = ?")?;
         let count: i64 = statement.query_row([kind], |row| row.get(0))?;
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    /// The next object of a clock that comes due until a time, and when.
+    /// Returns the next due object of a clock, if not after `until_s`, with its due time.
+    ///
+    /// # Errors
+    /// SQLite can't read.
     pub fn next_due(&self, clock: &str, until_s: i64) -> Result<Option<(i64, String)>, StoreError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT due_s, id FROM object WHERE due_s IS NOT NULL AND clock = ? AND due_s <= ?
@@ -172,7 +194,7 @@ impl Store {
     }
 }
 
-/// A row, checked against its checksum and the id it was found by.
+/// Reads a row and checks its checksum and the id it was found by.
 fn read(row: &Row, wanted: &str) -> Result<StoredObject, StoreError> {
     let unreadable = |error: &dyn ToString| StoreError::unreadable(TABLE, wanted, error.to_string());
     let text = |column: usize| row.get_ref(column)?.as_str().map_err(|e| unreadable(&e));

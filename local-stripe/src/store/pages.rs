@@ -1,6 +1,6 @@
-//! A checksum for each page of a state file, in a second file beside it: SQLite has none of its own, and a wrong byte
-//! in an index would make rows vanish. The pages of the file change only when the log is emptied into it, which is
-//! when their checksums are written; a page that is in the log is checked there.
+//! A checksum for each page of a state file, in a second file next to it: SQLite has none, and a wrong byte in an index
+//! would hide rows. The pages of the file change only when the log is emptied into it, which also updates their
+//! checksums; a page in the log is checked there.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,56 +13,56 @@ use crc32fast::Hasher;
 
 use super::log::Log;
 
-/// Bytes of a page of the database.
+/// The size of a database page in bytes.
 pub(super) const PAGE_BYTES: usize = 4096;
-/// The same, as files count.
+/// [`PAGE_BYTES`] as a file offset.
 const PAGE: u64 = PAGE_BYTES as u64;
-/// What the file of checksums begins with.
+/// The first bytes of the file of checksums.
 const MAGIC: &[u8; 16] = b"local-stripe-crc";
-/// Bytes of a checksum.
+/// The size of a checksum in bytes.
 const SUM_BYTES: usize = 4;
-/// Pages read at once, so that they are still in the processor's cache when they are added up.
+/// How many pages are read at once: few enough to stay in the processor's cache for the checksum.
 const PAGES_AT_ONCE: usize = 64;
-/// Pages for which another thread is worth its start.
+/// The number of pages that is worth another thread.
 const PAGES_PER_THREAD: u64 = 1_024;
-/// Threads that check a file at the start.
+/// The maximum number of threads that check a file at the start.
 const THREADS_MAX: usize = 4;
 
-/// Why a file fails the check.
+/// The reason why a file fails the check.
 #[derive(Debug)]
-pub(super) enum Unfit {
-    /// It can't be read.
+pub(super) enum CheckError {
+    /// The file can't be read.
     Io(std::io::Error),
-    /// A part isn't what was written.
+    /// A part differs from what was written.
     Damaged(String),
 }
 
-impl From<std::io::Error> for Unfit {
+impl From<std::io::Error> for CheckError {
     fn from(error: std::io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-/// The checksum of a page; its number is in it, so that pages can't trade places.
+/// Returns the checksum of a page; it includes the page's number, so that swapped pages are noticed.
 pub(super) fn sum(number: u32, page: &[u8]) -> u32 {
     let mut hasher = Hasher::new_with_initial(number);
     hasher.update(page);
     hasher.finalize()
 }
 
-/// The open file of checksums: a mark, then one for each page, in order.
+/// The open file of checksums: the magic bytes, then one checksum per page, in order.
 #[derive(Debug)]
-pub(super) struct Sums {
+pub(super) struct PageChecksums {
     file: File,
 }
 
-impl Sums {
-    /// Of a file that is open for reading and writing, and nobody else's.
+impl PageChecksums {
+    /// Takes a file that is open for reading and writing, and locked by this process.
     pub(super) fn new(file: File) -> Self {
         Self { file }
     }
 
-    /// Begins anew with the pages of a database that has no log.
+    /// Starts again with the pages of a database without a log.
     pub(super) fn begin(&mut self, database: &mut File) -> std::io::Result<()> {
         let mut sums = MAGIC.to_vec();
         let mut page = [0; PAGE_BYTES];
@@ -78,10 +78,10 @@ impl Sums {
         self.file.write_all(&sums)
     }
 
-    /// Writes the checksums of the pages that a log holds and that are in the file now.
+    /// Writes the checksums of the log's pages, which are now in the file.
     pub(super) fn take_over(&mut self, log: &Log) -> std::io::Result<()> {
         let mut sums: BTreeMap<u32, u32> = log.pages.iter().map(|(number, sum)| (*number, *sum)).collect();
-        // A page that SQLite took but never wrote, as it does with free ones, is a hole.
+        // A page that SQLite allocated but never wrote, as with free pages, is a hole.
         let known = (self.file.metadata()?.len().saturating_sub(MAGIC.len() as u64)) / SUM_BYTES as u64;
         let first_new = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
         for number in first_new..=log.database_pages {
@@ -99,18 +99,21 @@ impl Sums {
         write_run(&mut self.file, &run)
     }
 
-    /// Checks the pages of a database, except for those that its log has in a newer form.
-    pub(super) fn check(&mut self, database: &Path, log: &Log) -> Result<(), Unfit> {
+    /// Checks the pages of a database, except those with a newer version in the log.
+    pub(super) fn check(&mut self, database: &Path, log: &Log) -> Result<(), CheckError> {
         let mut bytes = Vec::new();
         self.file.rewind()?;
         self.file.read_to_end(&mut bytes)?;
         let sums = bytes.strip_prefix(MAGIC).filter(|s| s.len().is_multiple_of(SUM_BYTES));
-        let sums = sums.ok_or_else(|| Unfit::Damaged("the file of checksums".into()))?;
+        let sums = sums.ok_or_else(|| CheckError::Damaged("the file of checksums".into()))?;
         let length = std::fs::metadata(database)?.len();
         let known = (sums.len() / SUM_BYTES) as u64;
         let database_pages = if log.is_empty() { known } else { u64::from(log.database_pages) };
         if log.is_empty() && length != known * PAGE {
-            return Err(Unfit::Damaged(format!("its length of {length} bytes, where {} were written,", known * PAGE)));
+            return Err(CheckError::Damaged(format!(
+                "its length of {length} bytes, where {} were written,",
+                known * PAGE
+            )));
         }
         let threads = thread::available_parallelism().map_or(1, |n| n.get().min(THREADS_MAX)) as u64;
         let each = database_pages.div_ceil(threads).max(PAGES_PER_THREAD);
@@ -122,13 +125,13 @@ impl Sums {
                     scope.spawn(move || check_part(database, part, sums, log))
                 })
                 .collect();
-            // A check only reads, so that a panic of it would be one of ours: it goes on here.
+            // A check only reads, so its panic is a bug and is passed on.
             checks.into_iter().try_for_each(|check| check.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
         })
     }
 }
 
-/// Writes checksums from a page on.
+/// Writes consecutive checksums from a page on.
 fn write_run(file: &mut File, (first, bytes): &(u32, Vec<u8>)) -> std::io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
@@ -137,8 +140,8 @@ fn write_run(file: &mut File, (first, bytes): &(u32, Vec<u8>)) -> std::io::Resul
     file.write_all(bytes)
 }
 
-/// Checks pages by their index, which is one less than their number.
-fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Result<(), Unfit> {
+/// Checks a range of pages by index, which is the page number minus one.
+fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Result<(), CheckError> {
     let mut file = File::open(database)?;
     file.seek(SeekFrom::Start(part.start * PAGE))?;
     let mut file = file.take((part.end - part.start) * PAGE);
@@ -149,18 +152,18 @@ fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Resu
         let mut pages = buffer.chunks_exact(PAGE_BYTES);
         for index in first..(first + PAGES_AT_ONCE as u64).min(part.end) {
             let page = pages.next();
-            // SQLite counts its pages in 32 bits.
+            // SQLite's page numbers have 32 bits.
             let number = u32::try_from(index + 1).unwrap_or(u32::MAX);
             let at = index as usize * SUM_BYTES;
             let kept = sums.get(at..at + SUM_BYTES);
             let is_right = match (page, kept) {
                 (Some(page), Some(kept)) => kept == sum(number, page).to_le_bytes(),
-                // Taken by what is in the log, and not written yet.
+                // Allocated by the log's commits, and not written yet.
                 (Some(page), None) => page.iter().all(|byte| *byte == 0),
                 (None, kept) => kept.is_none(),
             };
             if !is_right && !log.pages.contains_key(&number) {
-                return Err(Unfit::Damaged(format!("page {number}")));
+                return Err(CheckError::Damaged(format!("page {number}")));
             }
         }
     }

@@ -1,19 +1,19 @@
-//! The tables, and how a file says that it is one of ours.
+//! The tables, and the marks by which a file is recognized as a state file.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 
-/// What marks a file as a sandbox's: `LSTR`, at a fixed place of SQLite's header.
+/// The application id of state files, `LSTR`, at a fixed offset of SQLite's header.
 const APPLICATION_ID: i32 = 0x4c53_5452;
-/// Changes whenever older files can't be read any more, or what `due::next` says of an object changes, which is stored
-/// beside it. The journals of requests were 1.
+/// The format's version. It changes if older files become unreadable, or if `due::next`, whose result is stored with
+/// each object, computes another time. Version 1 was the journals of requests.
 const FORMAT: i32 = 3;
-/// Bytes of a file that [`is_ours`] looks at.
+/// The number of bytes that [`is_ours`] checks.
 pub(super) const HEADER_BYTES: usize = 100;
 
-/// An object's `id` is its key: with the kind before it where callers choose ids.
-/// Numbers come first and long texts last, so that what lists look at is on a row's first page.
+/// An object's `id` is its key: prefixed with the kind where callers choose ids. Numbers come first and long texts
+/// last, so that the columns for lists are on a row's first page.
 const TABLES: &str = "
 CREATE TABLE account (
     number INTEGER PRIMARY KEY CHECK (number = 1),
@@ -63,7 +63,7 @@ CREATE TABLE answer (
 CREATE UNIQUE INDEX answer_key ON answer (key);
 ";
 
-/// Makes the tables.
+/// Creates the tables.
 pub(super) fn create(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     connection.pragma_update(None, "user_version", FORMAT)?;

@@ -1,4 +1,4 @@
-//! Making deliveries: one task per endpoint keeps its events in order; failures are tried again later, beside it.
+//! Sends deliveries. One task per endpoint keeps its events in order; retries of failures run in parallel to it.
 
 use std::time::Duration;
 
@@ -11,18 +11,18 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rustls::ClientConfig;
 
-/// How long an endpoint may take to answer.
+/// The timeout for an endpoint's response.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of an answer that are read, so that its connection can be used again.
+/// How many bytes of a response are read, so that its connection can be reused.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
-/// The client that all deliveries share.
+/// The HTTP client of all deliveries.
 pub type Http = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// A client that keeps connections open, and trusts whom the configuration does.
+/// Creates a client that keeps connections open and trusts the authorities of the configuration.
 pub fn client(trust: ClientConfig) -> Http {
     let mut connector = HttpConnector::new();
-    // Without it each small body waits for the endpoint's delayed acknowledgement.
+    // Otherwise each small body waits for the endpoint's delayed acknowledgement.
     connector.set_nodelay(true);
     connector.enforce_http(false);
     let connector =
@@ -30,7 +30,7 @@ pub fn client(trust: ClientConfig) -> Http {
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
-/// Posts one signed body; true if the endpoint answered 2xx. A redirect is a failure, as at Stripe.
+/// Posts one signed body; true if the endpoint responded with 2xx. A redirect is a failure, as at Stripe.
 pub async fn post(http: &Http, url: &str, signature: &str, body: String) -> bool {
     let request = Request::post(url)
         .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
@@ -42,7 +42,7 @@ pub async fn post(http: &Http, url: &str, signature: &str, body: String) -> bool
     let exchange = async {
         let response = http.request(request).await.ok()?;
         let success = response.status().is_success();
-        // What the endpoint says doesn't matter, only that it is read.
+        // The content is ignored, but it must be read.
         let _ = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         Some(success)
     };

@@ -1,9 +1,9 @@
-//! In which order, how often and when events go to one endpoint. Without faults: each once, in order, at once.
+//! The order, number and time of deliveries to one endpoint. Without faults: each event once, in order, at once.
 
 use crate::ids;
 use crate::settings::Faults;
 
-/// Events on their way to one endpoint. Pure: the same events and faults give the same deliveries.
+/// The pending events of one endpoint. Pure: the same events and faults give the same deliveries.
 #[derive(Debug)]
 pub struct Plan<T> {
     seed: u64,
@@ -12,12 +12,12 @@ pub struct Plan<T> {
 }
 
 impl<T: Clone> Plan<T> {
-    /// A plan for an endpoint; the seed decides the order of shuffled events.
+    /// Creates a plan for an endpoint; the seed decides the order of shuffled events.
     pub fn new(seed: u64) -> Self {
         Self { seed, held: Vec::new(), seen: 0 }
     }
 
-    /// Takes an event; gives what goes out now.
+    /// Adds an event and returns the deliveries that are due now.
     pub fn push(&mut self, event: T, faults: &Faults) -> Vec<T> {
         self.seen += 1;
         let lost = faults.lose > 0 && self.seen.is_multiple_of(faults.lose);
@@ -31,11 +31,11 @@ impl<T: Clone> Plan<T> {
         if self.held.len() < group { Vec::new() } else { self.release(faults) }
     }
 
-    /// Gives what is held back, complete group or not.
+    /// Returns all held-back events, even of an incomplete group.
     pub fn release(&mut self, faults: &Faults) -> Vec<T> {
         let mut out = std::mem::take(&mut self.held);
         if faults.shuffle > 1 {
-            // Fisher–Yates, drawn from the seed and the number of events so far.
+            // Fisher–Yates, seeded with the seed and the number of events so far.
             for index in (1..out.len()).rev() {
                 let draw = ids::mix(self.seed ^ ids::mix(self.seen ^ ((index as u64) << 32)));
                 out.swap(index, (draw % (index as u64 + 1)) as usize);
@@ -44,7 +44,7 @@ impl<T: Clone> Plan<T> {
         out
     }
 
-    /// Whether anything is held back.
+    /// Whether events are held back.
     pub fn holds(&self) -> bool {
         !self.held.is_empty()
     }
@@ -63,12 +63,12 @@ mod tests {
     }
 
     #[test]
-    fn without_faults_each_once_and_in_order() {
+    fn without_faults_each_event_is_delivered_once_in_order() {
         assert_eq!(run("", 5), [1, 2, 3, 4, 5]);
     }
 
     #[test]
-    fn duplicates_losses_and_bursts() {
+    fn duplicates_losses_and_bursts_change_the_deliveries() {
         assert_eq!(run("duplicates", 2), [1, 1, 2, 2]);
         assert_eq!(run("lose=2", 5), [1, 3, 5]);
         let mut plan = Plan::new(7);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn shuffling_loses_nothing_changes_the_order_and_is_repeatable() {
+    fn shuffling_is_repeatable_and_only_changes_the_order() {
         let shuffled = run("shuffle=8", 40);
         assert_ne!(shuffled, (1..=40).collect::<Vec<_>>());
         assert_eq!(shuffled, run("shuffle=8", 40));

@@ -1,9 +1,9 @@
-//! `Stripe-Signature`: `t`, then one `v1` for each live secret.
+//! The header `Stripe-Signature`: `t`, then one `v1` for each live secret.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The header value for a body sent at a time.
+/// Returns the header value for a body sent at a time.
 pub fn header(secrets: &[String], time_s: i64, body: &[u8]) -> String {
     let mut header = format!("t={time_s}");
     for secret in secrets {
@@ -13,7 +13,7 @@ pub fn header(secrets: &[String], time_s: i64, body: &[u8]) -> String {
     header
 }
 
-/// One signature, in hex.
+/// Returns one signature, in hex.
 pub fn sign(secret: &str, time_s: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
     mac.update(format!("{time_s}.").as_bytes());

@@ -1,4 +1,5 @@
-//! Whom deliveries to `https://` endpoints trust: the machine's certificate authorities, and one of the user's own.
+//! The certificate authorities that deliveries to `https://` endpoints trust: the machine's, and those of the user's
+//! file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,26 +9,29 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 
-/// Why a certificate authority can't be trusted.
+/// The reason why the certificate authorities can't be used.
 #[derive(Debug, Error)]
 pub enum TrustError {
-    /// The file can't be read, or holds no certificate in PEM.
+    /// The file can't be read, or has no certificate in PEM.
     #[error("{path} can't be read as certificates in PEM: {problem}")]
     File {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// The cryptography can't do TLS.
+    /// TLS can't be set up.
     #[error("TLS can't be used: {0}")]
     Tls(#[from] rustls::Error),
 }
 
-/// The configuration of a client that trusts these.
+/// Returns the configuration of a client that trusts these authorities.
+///
+/// # Errors
+/// The file can't be read or has no valid certificate, or TLS can't be set up.
 pub fn config(own: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let mut roots = RootCertStore::empty();
-    // A machine without any authorities still delivers to http:// endpoints and by the user's own.
+    // Without authorities on the machine, deliveries to http:// endpoints and with the user's authorities still work.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = own {
         let wrong = |problem: String| TrustError::File { path: path.to_owned(), problem };

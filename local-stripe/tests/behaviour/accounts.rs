@@ -1,4 +1,4 @@
-//! Lists, expansion, idempotency, events, and that the same calls give the same bytes.
+//! Lists, expansion, idempotency, events, and determinism: the same calls give the same bytes.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -6,7 +6,7 @@ use local_stripe::settings::{Faults, Settings};
 use serde_json::json;
 
 #[test]
-fn pages_forwards_and_backwards() {
+fn lists_page_forwards_and_backwards() {
     let mut play = Play::new();
     let ids: Vec<String> = (0..7).map(|n| id(&play.post("/v1/customers", &format!("name=c{n}")))).collect();
     let newest: Vec<String> = ids.iter().rev().cloned().collect();
@@ -27,7 +27,7 @@ fn pages_forwards_and_backwards() {
 }
 
 #[test]
-fn expansion_in_objects_and_lists() {
+fn ids_are_expanded_in_objects_and_lists() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -45,7 +45,7 @@ fn expansion_in_objects_and_lists() {
 }
 
 #[test]
-fn the_first_answer_is_replayed() {
+fn the_first_response_is_replayed_for_an_idempotency_key() {
     let mut play = Play::new();
     let with_key = |form: &str, key: &str| {
         let mut request = request("POST", "/v1/customers", form);
@@ -62,7 +62,7 @@ fn the_first_answer_is_replayed() {
         (400, Some("idempotency_error".into()))
     );
     assert_eq!(play.event("customer.created")["request"]["idempotency_key"], "k1");
-    // Errors of the work itself are stored, errors in the parameters are not.
+    // Errors of processing are stored; errors in the parameters are not.
     let declined = with_key("payment_method=pm_card_chargeDeclined", "k2");
     assert_eq!(
         (play.sandbox.handle(&declined).status, play.sandbox.handle(&declined).original_request.is_some()),
@@ -77,7 +77,7 @@ fn the_first_answer_is_replayed() {
         "the order doesn't matter"
     );
     play.until_day(2);
-    assert_eq!(play.sandbox.handle(&with_key("name=b", "k1")).status, 200, "a key is forgotten after a day");
+    assert_eq!(play.sandbox.handle(&with_key("name=b", "k1")).status, 200, "a key expires after a day");
 }
 
 fn bytes_of_a_run(seed: u64) -> String {
@@ -98,7 +98,7 @@ fn the_same_calls_give_the_same_bytes() {
 }
 
 #[test]
-fn events_are_listed_kept_and_doubled_on_request() {
+fn events_are_listed_stored_and_duplicated_on_request() {
     let mut play = Play::new();
     let customer = id(&play.post("/v1/customers", "name=a"));
     let event = play.get("/v1/events?type=customer.created")["data"][0].clone();
@@ -122,7 +122,7 @@ fn events_are_listed_kept_and_doubled_on_request() {
 }
 
 #[test]
-fn a_deleted_customer_takes_the_subscriptions_along() {
+fn deleting_a_customer_ends_its_subscriptions() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -135,7 +135,7 @@ fn a_deleted_customer_takes_the_subscriptions_along() {
 }
 
 #[test]
-fn an_endpoint_shows_its_secret_once() {
+fn a_webhook_endpoint_shows_its_secret_once() {
     let mut play = Play::new();
     let made = play.post(
         "/v1/webhook_endpoints",

@@ -1,11 +1,11 @@
-//! Plans beside their prices, searches, the own account, empty lists, what isn't there.
+//! Plans and their prices, searches, the own account, empty lists, unknown endpoints.
 
 use crate::play::{Play, id};
 use local_stripe::sandbox::json_of;
 use serde_json::json;
 
 #[test]
-fn a_plan_is_a_recurring_price_and_both_are_told() {
+fn a_plan_is_a_recurring_price_and_both_send_events() {
     let mut play = Play::new();
     let plan = play.post("/v1/plans", "currency=usd&interval=month&amount=2000&product[name]=Pro&nickname=n");
     assert_eq!(play.events(), ["product.created", "price.created", "plan.created"]);
@@ -22,11 +22,15 @@ fn a_plan_is_a_recurring_price_and_both_are_told() {
     assert_eq!(play.events(), ["price.deleted", "plan.deleted"]);
     play.refused("GET", &format!("/v1/prices/{}", id(&plan)), "", 404);
     play.until_day(31);
-    assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["status"], "active", "it renews with the price it has");
+    assert_eq!(
+        play.get(&format!("/v1/subscriptions/{sub}"))["status"],
+        "active",
+        "it renews with its own copy of the price"
+    );
 }
 
 #[test]
-fn plans_are_listed_without_one_time_prices() {
+fn the_list_of_plans_excludes_one_time_prices() {
     let mut play = Play::new();
     let recurring = play.monthly("Pro", 2_000);
     let product = id(&play.post("/v1/products", "name=Once"));
@@ -39,7 +43,7 @@ fn plans_are_listed_without_one_time_prices() {
 }
 
 #[test]
-fn searches_find_page_and_refuse() {
+fn searches_match_page_and_refuse_invalid_queries() {
     let mut play = Play::new();
     for n in 0..5 {
         play.post("/v1/customers", &format!("name=Jane {n}&email=j{n}@example.com&metadata[n]={n}"));
@@ -66,7 +70,7 @@ fn searches_find_page_and_refuse() {
 }
 
 #[test]
-fn every_search_knows_its_fields() {
+fn every_search_accepts_its_fields() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -91,7 +95,7 @@ fn every_search_knows_its_fields() {
 }
 
 #[test]
-fn the_own_account_is_always_the_same_and_no_other_is_there() {
+fn the_own_account_is_constant_and_no_other_is_found() {
     let mut play = Play::new();
     let account = play.get("/v1/account");
     let own = id(&account);
@@ -108,7 +112,7 @@ fn the_own_account_is_always_the_same_and_no_other_is_there() {
 }
 
 #[test]
-fn lists_without_anything_are_empty_and_what_is_not_there_says_where_to_look() {
+fn unsupported_lists_are_empty_and_unknown_endpoints_name_the_documentation() {
     let mut play = Play::new();
     let empty = play.get("/v1/radar/early_fraud_warnings?limit=100&charge=ch_1");
     assert_eq!((&empty["data"], &empty["has_more"]), (&json!([]), &json!(false)));

@@ -1,4 +1,4 @@
-//! Plan changes: exact prorations, and what happens when their payment fails.
+//! Plan changes: exact prorations, and failed payments of a change.
 
 use crate::play::{Play, id};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ struct Upgrade {
     team: String,
 }
 
-/// A Pro subscription ($20 a month of 30 days) that is ten days old, and a Team price of $50.
+/// Returns a Pro subscription ($20 per month of 30 days) that is ten days old, and a Team price of $50.
 fn ten_days_in() -> Upgrade {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -28,7 +28,7 @@ fn latest(play: &mut Play, sub: &str) -> Value {
 }
 
 #[test]
-fn an_upgrade_invoiced_at_once_costs_the_difference_of_the_rest() {
+fn an_upgrade_invoiced_at_once_costs_the_difference_for_the_remaining_time() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(
         &format!("/v1/subscriptions/{sub}"),
@@ -57,7 +57,7 @@ fn an_upgrade_invoiced_at_once_costs_the_difference_of_the_rest() {
 }
 
 #[test]
-fn without_being_invoiced_the_difference_comes_on_the_renewal() {
+fn a_difference_not_invoiced_at_once_is_on_the_renewal() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={team}"));
     assert_eq!(play.events(), ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated"]);
@@ -66,7 +66,7 @@ fn without_being_invoiced_the_difference_comes_on_the_renewal() {
 }
 
 #[test]
-fn a_downgrade_is_a_credit_that_the_next_invoices_use_up() {
+fn a_downgrade_is_a_credit_for_the_next_invoices() {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 9_000));
     let customer = play.customer("pm_card_visa");
@@ -92,7 +92,7 @@ fn a_downgrade_is_a_credit_that_the_next_invoices_use_up() {
 }
 
 #[test]
-fn proration_none_and_another_interval() {
+fn proration_none_is_free_and_a_new_interval_restarts_the_period() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(
         &format!("/v1/subscriptions/{sub}"),
@@ -103,14 +103,14 @@ fn proration_none_and_another_interval() {
     let changed =
         play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={yearly}"));
     let invoice = latest(&mut play, &sub);
-    // 20 of 30 days of Team come back; the year begins now.
+    // 20 of 30 days of Team are credited; the year begins now.
     assert_eq!(invoice["amount_paid"], 20_000 - 3_333);
     assert_eq!(changed["items"]["data"][0]["current_period_start"].as_i64(), Some(1_793_491_200 + 10 * 86_400));
     assert_eq!(changed["items"]["data"][0]["current_period_end"].as_i64(), Some(1_793_491_200 + 375 * 86_400));
 }
 
 #[test]
-fn an_end_planned_for_the_periods_follows_it_to_another_interval() {
+fn a_cancellation_at_period_end_moves_with_a_new_interval() {
     for pay in ["allow_incomplete", "pending_if_incomplete"] {
         let Upgrade { mut play, sub, item, .. } = ten_days_in();
         play.post(&format!("/v1/subscriptions/{sub}"), "cancel_at_period_end=true");
@@ -132,7 +132,7 @@ fn an_end_planned_for_the_periods_follows_it_to_another_interval() {
 }
 
 #[test]
-fn an_upgrade_whose_payment_fails_stays_and_the_subscription_is_past_due() {
+fn a_failed_upgrade_payment_keeps_the_change_and_makes_the_subscription_past_due() {
     let Upgrade { mut play, customer, sub, item, team } = ten_days_in();
     play.new_card(&customer, "pm_card_chargeCustomerFail");
     let changed = play.post(
@@ -193,7 +193,7 @@ fn pending_if_incomplete_waits_for_the_payment_or_expires() {
 }
 
 #[test]
-fn quantities_and_items_come_and_go() {
+fn quantities_and_items_can_be_changed_added_and_removed() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(&format!("/v1/subscription_items/{item}"), "quantity=3&proration_behavior=none");
     let added =

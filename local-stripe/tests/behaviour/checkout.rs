@@ -1,4 +1,4 @@
-//! Checkout sessions, paid through the page's endpoints.
+//! Checkout sessions, paid through the endpoints of the payment page.
 
 use crate::play::{Play, id};
 use local_stripe::sandbox::Request;
@@ -56,7 +56,7 @@ fn a_payment_completes_the_session() {
 }
 
 #[test]
-fn a_session_is_answered_in_the_version_asked_for() {
+fn a_session_is_rendered_in_the_requested_version() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 1_000);
     let session = id(&open(&mut play, "subscription", &price, ""));
@@ -77,7 +77,7 @@ fn a_session_is_answered_in_the_version_asked_for() {
 }
 
 #[test]
-fn a_subscription_exists_only_after_its_payment() {
+fn a_subscription_is_created_only_after_its_payment() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 1_000);
     let session = id(&open(&mut play, "subscription", &price, "&subscription_data[metadata][account]=1"));
@@ -101,7 +101,7 @@ fn a_subscription_exists_only_after_its_payment() {
 }
 
 #[test]
-fn three_d_secure_in_both_modes() {
+fn three_d_secure_works_in_both_modes() {
     for mode in ["payment", "subscription"] {
         let mut play = Play::new();
         let price = if mode == "payment" { play.price("Shirt", 1_500, "") } else { play.monthly("Pro", 1_000) };
@@ -122,7 +122,7 @@ fn three_d_secure_in_both_modes() {
 }
 
 #[test]
-fn a_trial_in_checkout_and_a_session_that_expires() {
+fn a_session_starts_a_trial_and_an_open_one_expires() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 1_000);
     let session = id(&open(&mut play, "subscription", &price, "&subscription_data[trial_period_days]=7"));
@@ -145,7 +145,7 @@ fn a_trial_in_checkout_and_a_session_that_expires() {
 }
 
 #[test]
-fn wrong_sessions_are_refused() {
+fn invalid_sessions_are_refused() {
     let mut play = Play::new();
     let (once, monthly) = (play.price("Shirt", 1_500, ""), play.monthly("Pro", 1_000));
     for (form, param) in [
@@ -173,7 +173,7 @@ fn wrong_sessions_are_refused() {
 }
 
 #[test]
-fn a_trial_that_asks_for_a_card_only_if_required_needs_none_and_what_is_bought_once_is_due_today() {
+fn a_trial_needs_a_card_only_if_required_and_one_time_prices_are_due_today() {
     let mut play = Play::new();
     let (monthly, once) = (play.monthly("Pro", 1_000), play.price("Setup", 500, ""));
     let trial = "&subscription_data[trial_period_days]=7";
@@ -195,7 +195,7 @@ fn a_trial_that_asks_for_a_card_only_if_required_needs_none_and_what_is_bought_o
 }
 
 #[test]
-fn three_d_secure_that_was_passed_for_a_trial_is_not_asked_for_again() {
+fn three_d_secure_passed_for_a_trial_is_not_required_again() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 1_000);
     let session = id(&open(&mut play, "subscription", &price, "&subscription_data[trial_period_days]=7"));
@@ -209,11 +209,11 @@ fn three_d_secure_that_was_passed_for_a_trial_is_not_asked_for_again() {
 }
 
 #[test]
-fn a_kept_card_says_whether_it_may_be_shown_again() {
+fn a_saved_card_has_its_allow_redisplay() {
     let asks = "&saved_payment_method_options[payment_method_save]=enabled";
     let data = "&payment_method_data[allow_redisplay]=unspecified";
     let later = "&payment_intent_data[setup_future_usage]=off_session&customer_creation=always";
-    // By what it was kept for, by what the buyer wants, by what the session says.
+    // Decided by the mode, the buyer's choice and the session's setting.
     for (mode, more, wanted, shown) in [
         ("setup", "", "", Some("always")),
         ("subscription", "", "", Some("limited")),

@@ -1,4 +1,4 @@
-//! A marketplace: connected accounts are onboarded, paid by transfers, and give back what is reversed.
+//! Marketplaces: connected accounts, their onboarding, transfers and reversals.
 
 use crate::play::{Play, id};
 use serde_json::json;
@@ -14,7 +14,7 @@ fn balance(play: &mut Play) -> i64 {
 }
 
 #[test]
-fn an_account_can_be_paid_once_it_is_onboarded() {
+fn an_account_receives_transfers_after_onboarding() {
     let mut play = Play::new();
     let seller = seller(&mut play);
     let link =
@@ -43,7 +43,7 @@ fn an_account_can_be_paid_once_it_is_onboarded() {
 }
 
 #[test]
-fn no_more_is_transferred_than_there_is() {
+fn a_transfer_is_limited_by_the_balance_and_the_charge() {
     let mut play = Play::new();
     let seller = seller(&mut play);
     play.post(&format!("/_sandbox/accounts/{seller}/onboard"), "");
@@ -63,7 +63,7 @@ fn no_more_is_transferred_than_there_is() {
 }
 
 #[test]
-fn a_transfer_is_reversed_in_parts_and_no_further_than_it_went() {
+fn partial_reversals_are_limited_by_the_transfer() {
     let mut play = Play::new();
     let seller = seller(&mut play);
     play.post(&format!("/_sandbox/accounts/{seller}/onboard"), "");
@@ -84,7 +84,7 @@ fn a_transfer_is_reversed_in_parts_and_no_further_than_it_went() {
 }
 
 #[test]
-fn an_account_is_changed_listed_and_deleted() {
+fn an_account_can_be_changed_listed_and_deleted() {
     let mut play = Play::new();
     let seller = seller(&mut play);
     let path = format!("/v1/accounts/{seller}");

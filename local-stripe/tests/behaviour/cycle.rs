@@ -1,4 +1,4 @@
-//! Renewals, retries, and what a test clock moves.
+//! Renewals, retries, and test clocks.
 
 use crate::play::{Play, id};
 use local_stripe::settings::Settings;
@@ -18,7 +18,7 @@ fn a_renewal_moves_the_period_and_is_charged_an_hour_later() {
     assert_eq!(told, &made["data"]["object"]["id"]);
     let before = &updated["data"]["previous_attributes"]["items"]["data"][0];
     assert_eq!(before["current_period_end"].as_i64(), Some(1_796_083_200));
-    assert!(updated["request"]["id"].is_null(), "no request did it");
+    assert!(updated["request"]["id"].is_null(), "no request caused it");
     play.until(1_796_083_200 + 3_600);
     assert_eq!(
         play.events(),
@@ -39,7 +39,7 @@ fn a_renewal_moves_the_period_and_is_charged_an_hour_later() {
 }
 
 #[test]
-fn a_year_on_a_test_clock_is_twelve_renewals_and_touches_nobody_else() {
+fn a_year_on_a_test_clock_has_twelve_renewals_and_affects_no_other_customer() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let clock = id(&play.post("/v1/test_helpers/test_clocks", "frozen_time=1801440000&name=year"));
@@ -101,7 +101,7 @@ fn dunning_follows_the_schedule_and_ends_as_configured() {
 }
 
 #[test]
-fn paying_brings_a_late_subscription_back_and_an_unpaid_one_gets_drafts_only() {
+fn paying_reactivates_a_past_due_subscription_and_an_unpaid_one_gets_only_drafts() {
     let dunning = "1:unpaid".parse().unwrap();
     let mut play = Play::with(Settings { dunning, ..Settings::default() });
     let price = play.monthly("Pro", 2_000);
@@ -130,7 +130,7 @@ fn paying_brings_a_late_subscription_back_and_an_unpaid_one_gets_drafts_only() {
 }
 
 #[test]
-fn collection_paused_keeps_the_status_and_voids_or_holds_invoices() {
+fn paused_collection_keeps_the_status_and_voids_or_holds_invoices() {
     for (behavior, status) in [("void", "void"), ("mark_uncollectible", "uncollectible"), ("keep_as_draft", "draft")] {
         let mut play = Play::new();
         let price = play.monthly("Pro", 2_000);
@@ -149,7 +149,7 @@ fn collection_paused_keeps_the_status_and_voids_or_holds_invoices() {
 }
 
 #[test]
-fn the_31st_comes_back_after_february() {
+fn an_anchor_on_the_31st_returns_to_the_31st_after_february() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     // 2027-01-31.
@@ -177,7 +177,7 @@ fn the_31st_comes_back_after_february() {
 }
 
 #[test]
-fn retries_that_end_in_three_d_secure_end_the_subscription_too() {
+fn retries_that_require_three_d_secure_also_end_the_subscription() {
     let mut play = Play::with(Settings { dunning: "3,5:cancel".parse().unwrap(), ..Settings::default() });
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");

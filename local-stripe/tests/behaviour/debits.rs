@@ -12,7 +12,7 @@ fn debit(play: &mut Play, account: &str) -> String {
 }
 
 #[test]
-fn a_payment_is_processing_until_the_bank_says_yes_or_no() {
+fn a_payment_is_processing_until_the_bank_decides() {
     for (account, status, events) in [
         ("000123456789", "succeeded", ["charge.succeeded", "payment_intent.succeeded"]),
         ("000222222227", "requires_payment_method", ["charge.failed", "payment_intent.payment_failed"]),
@@ -75,7 +75,7 @@ fn a_session_is_complete_before_it_is_paid() {
 }
 
 #[test]
-fn a_subscription_begins_at_once_and_falls_behind_when_the_bank_refuses() {
+fn a_subscription_starts_at_once_and_is_past_due_after_a_refused_debit() {
     let mut play = Play::with(Settings { dunning: "10:unpaid".parse().unwrap(), ..Settings::default() });
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_usBankAccount_insufficientFunds");
@@ -86,13 +86,13 @@ fn a_subscription_begins_at_once_and_falls_behind_when_the_bank_refuses() {
     assert_eq!((status(&mut play), &of_invoice(&mut play)["status"]), (json!("active"), &json!("open")));
     play.until_day(5);
     assert_eq!((status(&mut play), &of_invoice(&mut play)["attempt_count"]), (json!("past_due"), &json!(1)));
-    // Tried again ten days after the fourth, and four days later refused for good.
+    // The retry is ten days after the fourth, and the last refusal four days later.
     play.until_day(19);
     assert_eq!(status(&mut play), "unpaid");
 }
 
 #[test]
-fn sepa_pays_in_euros_only_and_a_paused_collection_resumes() {
+fn sepa_supports_only_euros_and_paused_collection_resumes() {
     let mut play = Play::new();
     let form = "type=sepa_debit&sepa_debit[iban]=DE89 3704 0044 0532 0130 00";
     let method = id(&play.post("/v1/payment_methods", form));
@@ -117,7 +117,7 @@ fn sepa_pays_in_euros_only_and_a_paused_collection_resumes() {
 }
 
 #[test]
-fn an_invoice_whose_payment_is_under_way_is_neither_paid_again_nor_voided() {
+fn an_invoice_with_a_processing_payment_can_not_be_paid_or_voided() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_usBankAccount_success");

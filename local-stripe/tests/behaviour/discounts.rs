@@ -1,4 +1,4 @@
-//! Coupons and promotion codes: what they take off, how long, and who may use them.
+//! Coupons and promotion codes: their deductions, duration and restrictions.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -42,7 +42,7 @@ fn a_repeating_coupon_ends_with_its_last_month() {
 }
 
 #[test]
-fn once_counts_on_the_first_invoice_that_it_takes_something_off() {
+fn a_one_time_coupon_is_used_by_the_first_invoice_it_reduces() {
     let mut play = Play::new();
     let coupon = id(&play.post("/v1/coupons", "amount_off=500&currency=usd&duration=once"));
     let price = play.monthly("Pro", 2_000);
@@ -57,7 +57,7 @@ fn once_counts_on_the_first_invoice_that_it_takes_something_off() {
 }
 
 #[test]
-fn prorations_carry_the_discount_in_them() {
+fn prorations_include_the_discount() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=HALF&percent_off=50&duration=forever");
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -74,13 +74,13 @@ fn prorations_carry_the_discount_in_them() {
     assert_eq!((lines, &invoice["amount_paid"]), (vec![-667, 1_667], &json!(1_000)));
 }
 
-/// The amounts of an invoice's lines.
+/// Returns the amounts of an invoice's lines.
 fn amounts(invoice: &Value) -> Vec<i64> {
     invoice["lines"]["data"].as_array().unwrap().iter().map(|l| l["amount"].as_i64().unwrap()).collect()
 }
 
 #[test]
-fn a_credit_gives_back_what_was_paid_with_a_coupon_that_is_spent() {
+fn a_credit_returns_the_amount_paid_with_a_used_coupon() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=WELCOME&amount_off=500&currency=usd&duration=once");
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -91,17 +91,17 @@ fn a_credit_gives_back_what_was_paid_with_a_coupon_that_is_spent() {
     play.until_day(10);
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
-    // 20 of 30 days of the 15.00 that were paid, and of 50.00 without the coupon.
+    // 20 of 30 days of the 15.00 paid, and of 50.00 without the coupon.
     let invoice = latest(&mut play, &sub);
     assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_000, 3_333], (2_333, 2_333, 2_333)));
-    // Half of what was billed ten days ago comes back: the debit, not the price.
+    // Half of the amount billed ten days ago is credited: the debit, not the price.
     play.until_day(20);
     play.ok("DELETE", &format!("/v1/subscriptions/{sub}"), "prorate=true&invoice_now=true");
     assert_eq!(amounts(&latest(&mut play, &sub)), [-1_667]);
 }
 
 #[test]
-fn a_change_prorates_an_items_share_of_a_sum_taken_off() {
+fn a_change_prorates_an_items_share_of_an_amount_discount() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=SIX&amount_off=600&currency=usd&duration=forever");
     let (pro, team, seat) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000), play.monthly("Seat", 1_000));
@@ -112,12 +112,12 @@ fn a_change_prorates_an_items_share_of_a_sum_taken_off() {
     play.until_day(10);
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
-    // 20 of 30 days: of 20.00 less two thirds of 6.00, and of 50.00 less five sixths of it.
+    // 20 of 30 days of 20.00 minus two thirds of 6.00, and of 50.00 minus five sixths of it.
     assert_eq!(amounts(&latest(&mut play, &sub)), [-1_067, 3_000]);
 }
 
 #[test]
-fn a_coupon_that_comes_with_a_change_is_spent_on_its_invoice() {
+fn a_coupon_of_a_change_is_used_by_its_invoice() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=WELCOME&amount_off=600&currency=usd&duration=once");
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -137,7 +137,7 @@ fn a_coupon_that_comes_with_a_change_is_spent_on_its_invoice() {
 }
 
 #[test]
-fn a_coupon_that_a_draft_counts_on_is_on_no_other_invoice() {
+fn a_coupon_used_by_a_draft_is_on_no_other_invoice() {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
     let customer = play.customer("pm_card_visa");
@@ -145,7 +145,7 @@ fn a_coupon_that_a_draft_counts_on_is_on_no_other_invoice() {
     let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
     play.post("/v1/coupons", "id=WELCOME&amount_off=600&currency=usd&duration=once");
     play.post(&format!("/v1/subscriptions/{sub}"), "discounts[0][coupon]=WELCOME");
-    // The renewal's draft, which takes the coupon, stands for an hour.
+    // The renewal's draft, which uses the coupon, exists for an hour.
     play.until_day(30);
     assert_eq!(
         (latest(&mut play, &sub)["status"].clone(), totals(&latest(&mut play, &sub))),
@@ -154,12 +154,12 @@ fn a_coupon_that_a_draft_counts_on_is_on_no_other_invoice() {
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
     let invoice = latest(&mut play, &sub);
-    // A whole period of what the draft bills comes back.
+    // A whole period of the amount billed by the draft is credited.
     assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_400, 5_000], (3_600, 3_600, 3_600)));
 }
 
 #[test]
-fn a_customers_discount_is_on_all_that_they_are_billed_and_older_versions_show_it_whole() {
+fn a_customers_discount_is_on_all_invoices_and_embedded_in_older_versions() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=TENTH&percent_off=10&duration=forever&name=Ten");
     let customer = play.customer("pm_card_visa");
@@ -186,7 +186,7 @@ fn a_customers_discount_is_on_all_that_they_are_billed_and_older_versions_show_i
 }
 
 #[test]
-fn a_code_is_for_whom_and_for_what_it_says() {
+fn a_promotion_code_is_limited_by_amount_first_purchase_and_redemptions() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=HALF&percent_off=50&duration=once");
     let (cheap, dear) = (play.monthly("Pro", 1_000), play.monthly("Team", 9_000));
@@ -212,7 +212,7 @@ fn a_code_is_for_whom_and_for_what_it_says() {
 }
 
 #[test]
-fn a_session_shows_its_discount_and_hands_it_on() {
+fn a_session_shows_its_discount_and_passes_it_to_the_subscription() {
     let mut play = Play::new();
     let coupon = id(&play.post("/v1/coupons", "percent_off=20&duration=once"));
     for (mode, price) in [("subscription", play.monthly("Pro", 1_000)), ("payment", play.price("Shirt", 1_000, ""))] {
@@ -231,7 +231,7 @@ fn a_session_shows_its_discount_and_hands_it_on() {
 }
 
 #[test]
-fn a_customers_discount_ends_at_its_time() {
+fn a_customers_discount_expires() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=MONTH&percent_off=50&duration=repeating&duration_in_months=1");
     let customer = play.customer("pm_card_visa");
@@ -245,7 +245,7 @@ fn a_customers_discount_ends_at_its_time() {
 }
 
 #[test]
-fn wrong_coupons_are_refused() {
+fn invalid_coupons_are_refused() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=EUROS&amount_off=500&currency=eur&duration=once");
     play.post("/v1/coupons", "id=LAST&percent_off=5&redeem_by=1793491300");

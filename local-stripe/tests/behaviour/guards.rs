@@ -1,4 +1,5 @@
-//! What must not go through: payments of others' cards, changes behind an invoice's back, money that isn't there.
+//! Requests that must be refused: payments with another customer's card, changes to an invoice's intent, transfers
+//! without funds.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -9,7 +10,7 @@ fn card(play: &mut Play, token: &str) -> String {
 }
 
 #[test]
-fn a_code_that_is_typed_after_a_declined_card_counts() {
+fn a_promotion_code_applied_after_a_declined_card_counts() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=HALF&percent_off=50&duration=once");
     play.post("/v1/promotion_codes", "coupon=HALF&code=HALF&max_redemptions=1");
@@ -28,14 +29,14 @@ fn a_code_that_is_typed_after_a_declined_card_counts() {
     play.post(&confirm, &format!("payment_method={visa}"));
     let paid = play.event("payment_intent.succeeded");
     assert_eq!(paid["data"]["object"]["amount_received"], 1_000);
-    // The other session's code is used up by now.
+    // The other session's code has been used up.
     let other = format!("/v1/payment_pages/{}/confirm", sessions[1]);
     let error = play.refused("POST", &other, &format!("payment_method={visa}"), 400);
     assert_eq!(error["code"], "promotion_code_invalid");
 }
 
 #[test]
-fn a_trial_that_is_ended_together_with_a_card_goes_on() {
+fn a_trial_ended_together_with_a_new_card_continues() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = id(&play.post("/v1/customers", ""));
@@ -48,7 +49,7 @@ fn a_trial_that_is_ended_together_with_a_card_goes_on() {
 }
 
 #[test]
-fn a_change_that_waits_holds_only_what_can_wait_and_a_second_one_takes_its_place() {
+fn a_pending_change_accepts_only_some_parameters_and_is_replaced_by_the_next() {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
     let customer = play.customer("pm_card_visa");
@@ -72,7 +73,7 @@ fn a_change_that_waits_holds_only_what_can_wait_and_a_second_one_takes_its_place
 }
 
 #[test]
-fn an_invoices_intent_is_changed_and_cancelled_by_the_invoice_alone() {
+fn an_invoices_intent_is_changed_and_cancelled_only_by_the_invoice() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -89,7 +90,7 @@ fn an_invoices_intent_is_changed_and_cancelled_by_the_invoice_alone() {
 }
 
 #[test]
-fn nobody_pays_with_anothers_card_or_with_one_that_is_gone() {
+fn paying_with_another_customers_or_a_detached_card_is_refused() {
     let mut play = Play::new();
     let (owner, other) = (play.customer("pm_card_visa"), play.customer("pm_card_chargeCustomerFail"));
     let method = play.get(&format!("/v1/customers/{owner}"))["invoice_settings"]["default_payment_method"]
@@ -113,7 +114,7 @@ fn nobody_pays_with_anothers_card_or_with_one_that_is_gone() {
 }
 
 #[test]
-fn a_renewal_takes_as_many_pending_items_as_fit() {
+fn a_renewal_includes_pending_items_up_to_the_limit_of_lines() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -132,7 +133,7 @@ fn a_renewal_takes_as_many_pending_items_as_fit() {
 }
 
 #[test]
-fn what_is_under_way_or_was_not_captured_is_not_transferred() {
+fn processing_and_uncaptured_amounts_can_not_be_transferred() {
     let mut play = Play::new();
     let seller = id(&play.post("/v1/accounts", "capabilities[transfers][requested]=true&tos_acceptance[date]=1"));
     let debit = "amount=5000&currency=usd&confirm=true&payment_method=pm_usBankAccount_success&payment_method_types[0]=us_bank_account";
@@ -150,7 +151,7 @@ fn what_is_under_way_or_was_not_captured_is_not_transferred() {
 }
 
 #[test]
-fn a_setup_that_is_done_stays_done() {
+fn a_succeeded_setup_intent_keeps_its_payment_method() {
     let mut play = Play::new();
     let done = id(&play.post("/v1/setup_intents", "confirm=true&payment_method=pm_card_visa"));
     play.refused("POST", &format!("/v1/setup_intents/{done}"), "payment_method=pm_card_visa", 400);
@@ -158,7 +159,7 @@ fn a_setup_that_is_done_stays_done() {
 }
 
 #[test]
-fn a_browser_sees_the_intent_and_nothing_behind_it() {
+fn a_publishable_key_can_not_expand_or_change_the_intent() {
     let mut play = Play::new();
     let customer = play.customer("pm_card_visa");
     let intent = play.post("/v1/payment_intents", &format!("amount=1000&currency=usd&customer={customer}"));
@@ -173,7 +174,7 @@ fn a_browser_sees_the_intent_and_nothing_behind_it() {
 }
 
 #[test]
-fn a_trial_uses_what_is_metered_for_nothing() {
+fn metered_usage_in_a_trial_is_free() {
     let mut play = Play::new();
     let form = "display_name=Calls&event_name=calls&default_aggregation[formula]=sum";
     let meter = id(&play.post("/v1/billing/meters", form));

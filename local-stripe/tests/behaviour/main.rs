@@ -1,4 +1,4 @@
-//! What the sandbox does, call by call, without HTTP.
+//! The sandbox's behaviour, tested by calls without HTTP.
 
 #![allow(clippy::unwrap_used)]
 

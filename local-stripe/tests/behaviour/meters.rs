@@ -1,11 +1,11 @@
-//! Meters: what they count, and what it costs when the period is over.
+//! Meters: their sums, and the billing of usage at the end of a period.
 
 use crate::play::{Play, id};
 use local_stripe::calendar::DAY_S;
 use local_stripe::settings::START_S;
 use serde_json::{Value, json};
 
-/// A meter and a price of half a cent for each that it counts.
+/// Creates a meter and a price of half a cent per unit.
 fn metered(play: &mut Play, formula: &str) -> (String, String) {
     let form = format!("display_name=Calls&event_name=calls&default_aggregation[formula]={formula}");
     let meter = id(&play.post("/v1/billing/meters", &form));
@@ -27,7 +27,7 @@ fn latest(play: &mut Play, sub: &str) -> Value {
 }
 
 #[test]
-fn what_was_used_is_billed_when_the_period_is_over_beside_what_comes() {
+fn usage_is_billed_after_its_period_with_the_next_periods_price() {
     let mut play = Play::new();
     let (_, calls) = metered(&mut play, "sum");
     let base = play.monthly("Pro", 2_000);
@@ -60,7 +60,7 @@ fn what_was_used_is_billed_when_the_period_is_over_beside_what_comes() {
 }
 
 #[test]
-fn only_the_customers_own_events_of_the_meter_and_the_period_count() {
+fn only_events_of_the_customer_the_meter_and_the_period_count() {
     let mut play = Play::new();
     let (meter, calls) = metered(&mut play, "sum");
     play.post("/v1/billing/meters", "display_name=Mails&event_name=mails&default_aggregation[formula]=sum");
@@ -80,13 +80,13 @@ fn only_the_customers_own_events_of_the_meter_and_the_period_count() {
     }
     play.until(end - 1);
     count(&mut play, &customer, 100_000, "");
-    // In the next period already.
+    // Already in the next period.
     count(&mut play, &customer, 1_000_000, &format!("&timestamp={end}"));
     play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["lines"]["data"][0]["quantity"], 100_110);
     play.until_day(62);
     assert_eq!(latest(&mut play, &sub)["lines"]["data"][0]["quantity"], 1_000_000);
-    // More than are looked up at once, and one that was cancelled among them.
+    // More than one batch of rows, one of them cancelled.
     for n in 0..300 {
         count(&mut play, &other, 1, &format!("&identifier=n{n}"));
     }
@@ -98,7 +98,7 @@ fn only_the_customers_own_events_of_the_meter_and_the_period_count() {
 }
 
 #[test]
-fn the_last_usage_is_billed_at_the_end() {
+fn the_last_usage_is_billed_at_the_subscriptions_end() {
     for (now, amount) in [(true, 500), (false, 500)] {
         let mut play = Play::new();
         let (_, calls) = metered(&mut play, "sum");
@@ -118,7 +118,7 @@ fn the_last_usage_is_billed_at_the_end() {
     }
 }
 
-/// A subscription of 20.00 a month and of calls that were used a thousand times by the tenth day, which costs 5.00.
+/// A subscription of 20.00 per month and of metered calls, with a thousand calls by the tenth day, which cost 5.00.
 struct Used {
     play: Play,
     customer: String,
@@ -138,7 +138,7 @@ fn used() -> Used {
     Used { play, customer, calls: id(&sub["items"]["data"][1]), sub: id(&sub) }
 }
 
-/// Amount and quantity of an invoice's lines, without those that cost nothing.
+/// Returns the amount and quantity of an invoice's lines, without free ones.
 fn lines(invoice: &Value) -> Vec<(i64, i64)> {
     let lines = invoice["lines"]["data"].as_array().unwrap().iter();
     let both = lines.map(|l| (l["amount"].as_i64().unwrap(), l["quantity"].as_i64().unwrap()));
@@ -169,8 +169,9 @@ fn a_removed_items_usage_is_billed_once_unless_nothing_is_prorated() {
 }
 
 #[test]
-fn usage_is_billed_once_where_its_period_restarts() {
-    // Kept: billed with the restart. Removed: by an item of its own. Both times the base's rest comes back.
+fn usage_is_billed_once_if_its_period_restarts() {
+    // Unchanged: billed with the restart. Removed: billed by an invoice item. In both cases the rest of the base price
+    // is credited.
     for (more, restart) in [
         ("", vec![(-1_333, 1), (2_000, 1), (500, 1_000)]),
         ("&items[0][id]=CALLS&items[0][deleted]=true", vec![(-1_333, 1), (500, 1_000), (2_000, 1)]),
@@ -188,7 +189,7 @@ fn usage_is_billed_once_where_its_period_restarts() {
 }
 
 #[test]
-fn each_price_bills_what_was_used_while_it_was_there() {
+fn each_price_bills_the_usage_of_its_own_time() {
     let Used { mut play, customer, sub, calls } = used();
     let item = play.get(&format!("/v1/subscription_items/{calls}"));
     let meter = item["price"]["recurring"]["meter"].as_str().unwrap();
@@ -201,7 +202,7 @@ fn each_price_bills_what_was_used_while_it_was_there() {
     count(&mut play, &customer, 30, "");
     play.until_day(31);
     assert_eq!(lines(&latest(&mut play, &sub)), [(500, 1_000), (2_000, 1), (30, 30)]);
-    // To another interval: the period restarts, and what the old price counted is billed.
+    // With another interval, the period restarts, and the usage of the old price is billed.
     let mut play = Play::new();
     let (meter, calls) = metered(&mut play, "sum");
     let customer = play.customer("pm_card_visa");
@@ -223,7 +224,7 @@ fn each_price_bills_what_was_used_while_it_was_there() {
 }
 
 #[test]
-fn sums_counts_and_last_values_by_window() {
+fn summaries_have_sums_counts_or_last_values_by_window() {
     for (formula, expected) in [("sum", 9), ("count", 3), ("last", 2)] {
         let mut play = Play::new();
         let (meter, _) = metered(&mut play, formula);
@@ -243,7 +244,7 @@ fn sums_counts_and_last_values_by_window() {
 }
 
 #[test]
-fn wrong_events_and_prices_are_refused() {
+fn invalid_events_and_prices_are_refused() {
     let mut play = Play::new();
     let (meter, calls) = metered(&mut play, "sum");
     let customer = play.customer("pm_card_visa");

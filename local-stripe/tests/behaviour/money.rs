@@ -32,7 +32,7 @@ fn invoice(play: &mut Play, customer: &str) -> String {
 }
 
 #[test]
-fn a_credit_note_lowers_what_an_open_invoice_asks_for() {
+fn a_credit_note_lowers_the_amount_due_of_an_open_invoice() {
     let mut play = Play::new();
     let customer = play.customer("pm_card_visa");
     let open = invoice(&mut play, &customer);
@@ -48,11 +48,11 @@ fn a_credit_note_lowers_what_an_open_invoice_asks_for() {
     play.post("/v1/credit_notes", &format!("invoice={open}&amount=500"));
     let paid = play.post(&format!("/v1/invoices/{open}/pay"), "");
     assert_eq!((&paid["status"], &paid["amount_paid"]), (&json!("paid"), &json!(2_500)));
-    assert_eq!(play.get("/v1/charges")["data"][0]["amount"], 2_500, "the card is charged what is left");
+    assert_eq!(play.get("/v1/charges")["data"][0]["amount"], 2_500, "the card is charged the rest");
 }
 
 #[test]
-fn a_credit_note_over_all_of_it_pays_the_invoice() {
+fn a_credit_note_over_the_whole_amount_pays_the_invoice() {
     let mut play = Play::new();
     let customer = play.customer("pm_card_visa");
     let open = invoice(&mut play, &customer);
@@ -80,7 +80,7 @@ fn a_credit_note_of_a_paid_invoice_refunds_and_credits() {
 }
 
 #[test]
-fn a_source_is_a_card_with_two_faces_and_pays_invoices() {
+fn a_source_is_also_a_payment_method_and_pays_invoices() {
     let mut play = Play::new();
     let made = play.post("/v1/customers", "source=tok_mastercard");
     let (customer, card) = (id(&made), made["default_source"].as_str().unwrap().to_owned());
@@ -137,7 +137,7 @@ fn an_accepted_quote_becomes_a_subscription_or_an_invoice() {
 }
 
 #[test]
-fn each_visit_of_a_payment_link_is_a_session_of_its_own() {
+fn each_visit_of_a_payment_link_opens_a_new_session() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let link = play
@@ -154,7 +154,7 @@ fn each_visit_of_a_payment_link_is_a_session_of_its_own() {
 }
 
 #[test]
-fn a_tax_rate_is_kept_within_bounds() {
+fn a_tax_rate_is_stored_and_its_percentage_is_limited() {
     let mut play = Play::new();
     let rate = play.post("/v1/tax_rates", "display_name=VAT&inclusive=true&percentage=8.1");
     assert_eq!((&rate["percentage"], &rate["active"]), (&json!(8.1), &json!(true)));

@@ -1,4 +1,4 @@
-//! Payment intents, refunds, disputes, invoices by hand, balances and currencies.
+//! Payment intents, refunds, disputes, manual invoices, balances and currencies.
 
 use crate::play::{Play, id};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ fn pay(play: &mut Play, card: &str) -> Value {
 }
 
 #[test]
-fn a_payment_and_a_declined_one() {
+fn a_payment_succeeds_and_another_is_declined() {
     let mut play = Play::new();
     let paid = pay(&mut play, "pm_card_visa");
     assert_eq!((&paid["status"], &paid["amount_received"]), (&json!("succeeded"), &json!(1_999)));
@@ -29,7 +29,7 @@ fn a_payment_and_a_declined_one() {
 }
 
 #[test]
-fn off_session_authentication_is_a_refusal_until_it_was_passed_once() {
+fn off_session_payments_are_refused_until_authentication_was_passed_once() {
     let mut play = Play::new();
     let customer = play.customer("pm_card_authenticationRequiredOnSetup");
     let method = play.get(&format!("/v1/customers/{customer}"))["invoice_settings"]["default_payment_method"]
@@ -49,7 +49,7 @@ fn off_session_authentication_is_a_refusal_until_it_was_passed_once() {
 }
 
 #[test]
-fn manual_capture_in_part_and_cancellation() {
+fn manual_capture_can_be_partial_or_cancelled() {
     let mut play = Play::new();
     let held = id(&play.post(
         "/v1/payment_intents",
@@ -73,7 +73,7 @@ fn manual_capture_in_part_and_cancellation() {
 }
 
 #[test]
-fn refunds_add_up_to_the_charge_and_no_more() {
+fn refunds_are_limited_by_the_charge() {
     let mut play = Play::new();
     let intent = id(&pay(&mut play, "pm_card_visa"));
     play.events();
@@ -98,7 +98,7 @@ fn refunds_add_up_to_the_charge_and_no_more() {
 }
 
 #[test]
-fn a_refund_that_fails_later_gives_the_money_back_to_the_charge() {
+fn a_refund_that_fails_later_returns_its_amount_to_the_charge() {
     let mut play = Play::new();
     let intent = id(&pay(&mut play, "pm_card_refundFail"));
     play.events();
@@ -146,7 +146,7 @@ fn disputes_are_won_lost_or_accepted() {
 }
 
 #[test]
-fn an_invoice_by_hand_takes_pending_items_and_is_paid_voided_or_given_up() {
+fn a_manual_invoice_includes_pending_items_and_is_paid_voided_or_marked_uncollectible() {
     let mut play = Play::new();
     let customer = play.customer("pm_card_visa");
     let invoice_of = |play: &mut Play| {
@@ -174,7 +174,7 @@ fn an_invoice_by_hand_takes_pending_items_and_is_paid_voided_or_given_up() {
 }
 
 #[test]
-fn what_is_too_small_to_charge_waits_on_the_balance() {
+fn amounts_below_the_minimum_are_carried_over_on_the_balance() {
     let mut play = Play::new();
     let customer = play.customer("pm_card_visa");
     for (amount, due, balance) in [(30, 0, 30), (30, 60, 0)] {
@@ -189,7 +189,7 @@ fn what_is_too_small_to_charge_waits_on_the_balance() {
 }
 
 #[test]
-fn currencies_with_no_two_and_three_decimals() {
+fn currencies_have_zero_two_or_three_decimals() {
     let mut play = Play::new();
     for (form, status) in [
         ("amount=500&currency=jpy", 200),
@@ -231,7 +231,7 @@ fn a_fraction_of_a_cent_is_rounded_once() {
     assert_eq!(invoice["amount_paid"], 151);
 }
 
-/// What the newest charge says on a statement: all of it, the intent's text, the intent's suffix.
+/// Returns the descriptor of the newest charge: the complete one, the intent's text, and the intent's suffix.
 fn statement(play: &mut Play) -> (Value, Value, Value) {
     let charge = play.get("/v1/charges?limit=1")["data"][0].clone();
     let of = |member: &str| charge[member].clone();
@@ -239,7 +239,7 @@ fn statement(play: &mut Play) -> (Value, Value, Value) {
 }
 
 #[test]
-fn a_statement_says_what_the_account_and_the_payment_say() {
+fn a_statement_descriptor_combines_those_of_the_account_and_the_payment() {
     let mut play = Play::new();
     let pay = "amount=500&currency=usd&confirm=true&payment_method=pm_card_visa";
     play.post("/v1/payment_intents", pay);
@@ -250,7 +250,7 @@ fn a_statement_says_what_the_account_and_the_payment_say() {
     assert_eq!(statement(&mut play), (json!("MILES BAKERY* Order 77"), json!(null), json!("Order 77")));
     play.post("/v1/payment_intents", &format!("{pay}&statement_descriptor=Something else"));
     assert_eq!(statement(&mut play), (json!("Something else"), json!("Something else"), json!(null)));
-    // A subscription's: its product's, or its invoice's.
+    // A subscription's payment has its product's descriptor, or its invoice's.
     let product = id(&play.post("/v1/products", "name=Pro&statement_descriptor=Bread club"));
     let price =
         id(&play

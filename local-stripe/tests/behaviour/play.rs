@@ -1,11 +1,11 @@
-//! Calling a sandbox in few words.
+//! A helper for calls to a sandbox.
 
 use local_stripe::calendar::DAY_S;
 use local_stripe::sandbox::{Request, Response, Sandbox, escape, json_of};
 use local_stripe::settings::{START_S, Settings};
 use serde_json::Value;
 
-/// A sandbox and how many of its events were looked at.
+/// A sandbox, and the number of its events that the test has already read.
 pub struct Play {
     pub sandbox: Sandbox,
     seen: u64,
@@ -20,12 +20,12 @@ impl Play {
         Self { sandbox: Sandbox::new(settings), seen: 0 }
     }
 
-    /// Any call; `form` is written `a[b]=c&d=e` with plain values.
+    /// Makes any call; `form` is written `a[b]=c&d=e` with plain values.
     pub fn call(&mut self, method: &str, path: &str, form: &str) -> Response {
         self.sandbox.handle(&request(method, path, form))
     }
 
-    /// A call that must succeed.
+    /// Makes a call that must succeed.
     pub fn ok(&mut self, method: &str, path: &str, form: &str) -> Value {
         let response = self.call(method, path, form);
         assert_eq!(response.status, 200, "{method} {path} {form}: {}", response.body);
@@ -41,14 +41,14 @@ impl Play {
         self.ok("GET", path, query)
     }
 
-    /// A call that must be refused with a status; gives the error object.
+    /// Makes a call that must be refused with a status; returns the error object.
     pub fn refused(&mut self, method: &str, path: &str, form: &str, status: u16) -> Value {
         let response = self.call(method, path, form);
         assert_eq!(response.status, status, "{method} {path} {form}: {}", response.body);
         json_of(&response)["error"].clone()
     }
 
-    /// The types of the events since the last look.
+    /// Returns the types of the events since the last call.
     pub fn events(&mut self) -> Vec<String> {
         let state = self.sandbox.state();
         let new = (self.seen..state.event_count()).map(|n| state.event(n).expect("an event").kind.clone()).collect();
@@ -56,7 +56,7 @@ impl Play {
         new
     }
 
-    /// The newest event of a type, in the newest shape.
+    /// Returns the newest event of a type, in the newest shape.
     pub fn event(&self, kind: &str) -> Value {
         let found = self.sandbox.state().newest_events(None, |k| k == kind).next();
         found.unwrap_or_else(|| panic!("no {kind}")).render(&local_stripe::version::NEWEST.into())
@@ -79,7 +79,7 @@ impl Play {
         self.price(name, amount, "&recurring[interval]=month")
     }
 
-    /// A customer with a default card.
+    /// Creates a customer with a default card.
     pub fn customer(&mut self, card: &str) -> String {
         id(&self.post(
             "/v1/customers",
@@ -97,7 +97,7 @@ impl Play {
     }
 }
 
-/// A request with plain values in its form.
+/// Creates a request with plain values in its form.
 pub fn request(method: &str, path: &str, form: &str) -> Request {
     let pairs: Vec<String> = form
         .split('&')
@@ -121,7 +121,7 @@ pub fn request(method: &str, path: &str, form: &str) -> Request {
     request
 }
 
-/// An object's id.
+/// Returns an object's id.
 pub fn id(object: &Value) -> String {
     object["id"].as_str().unwrap_or_else(|| panic!("no id in {object}")).to_owned()
 }

@@ -1,4 +1,4 @@
-//! What an invoice would be, and that looking changes nothing.
+//! Invoice previews, and that they change nothing.
 
 use crate::play::{Play, id};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ fn lines(preview: &Value) -> Vec<i64> {
     preview["lines"]["data"].as_array().unwrap().iter().map(|line| line["amount"].as_i64().unwrap()).collect()
 }
 
-/// Ten days into a month of 2 000, beside a price of 5 000.
+/// Returns a subscription ten days into a month of 2 000, and a price of 5 000.
 fn ten_days_in() -> (Play, String, String, String) {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -28,7 +28,7 @@ fn preview(play: &mut Play, sub: &str, details: &str) -> Value {
 }
 
 #[test]
-fn a_change_of_plan_is_on_the_next_invoice_or_on_one_of_its_own() {
+fn a_change_of_plan_is_previewed_on_the_next_invoice_or_on_a_separate_one() {
     let (mut play, sub, item, team) = ten_days_in();
     assert_eq!(lines(&preview(&mut play, &sub, "")), [2_000]);
     let change = format!("&subscription_details[items][0][id]={item}&subscription_details[items][0][price]={team}");
@@ -42,7 +42,7 @@ fn a_change_of_plan_is_on_the_next_invoice_or_on_one_of_its_own() {
     );
     let none = preview(&mut play, &sub, &format!("{change}&subscription_details[proration_behavior]=none"));
     assert_eq!(lines(&none), [5_000]);
-    // What was shown is what happens.
+    // The change has the previewed result.
     play.post(
         &format!("/v1/subscriptions/{sub}"),
         &format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice"),
@@ -52,7 +52,7 @@ fn a_change_of_plan_is_on_the_next_invoice_or_on_one_of_its_own() {
 }
 
 #[test]
-fn a_subscription_that_is_not_made_yet_or_ends() {
+fn new_and_ending_subscriptions_are_previewed() {
     let (mut play, sub, _, team) = ten_days_in();
     let customer = play.customer("pm_card_visa");
     play.events();

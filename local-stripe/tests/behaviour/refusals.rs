@@ -1,4 +1,4 @@
-//! Bad input: each in Stripe's words, none with an effect.
+//! Invalid input: each is refused with Stripe's error, without an effect.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 #[test]
-fn keys_paths_and_methods() {
+fn invalid_keys_paths_and_methods_are_refused() {
     let mut play = Play::new();
     for (authorization, status) in
         [(None, 401), (Some("Bearer pk_test_1"), 401), (Some("Bearer sk_live_1"), 401), (Some("Bearer rk_test_1"), 200)]
@@ -33,7 +33,7 @@ fn keys_paths_and_methods() {
 }
 
 #[test]
-fn parameters() {
+fn invalid_parameters_are_refused() {
     let mut play = Play::new();
     let customer = id(&play.post("/v1/customers", ""));
     for (path, form, code, param) in [
@@ -75,7 +75,7 @@ fn parameters() {
 }
 
 #[test]
-fn metadata_limits() {
+fn metadata_is_limited() {
     let mut play = Play::new();
     let fifty: Vec<String> = (0..50).map(|n| format!("metadata[k{n}]=v")).collect();
     let customer = id(&play.post("/v1/customers", &fifty.join("&")));
@@ -95,7 +95,7 @@ fn metadata_limits() {
 }
 
 #[test]
-fn cards_that_are_none() {
+fn invalid_cards_are_refused() {
     let mut play = Play::new();
     for (form, code) in [
         ("card[number]=4242424242424241&card[exp_month]=1&card[exp_year]=2030", "incorrect_number"),
@@ -113,7 +113,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn any_form_on_any_endpoint_gives_an_answer(
+    fn any_form_on_any_endpoint_gets_a_response(
         route in 0..local_stripe::api::routes().count(),
         fields in proptest::collection::vec((any::<proptest::sample::Index>(), "(\\[\\]|\\[0\\]|\\[a\\]|)(\\[b\\]|\\[price\\]|)", "(|-1|0|99999999999999999999|true|now|usd|é|pm_card_visa|cus_1)"), 0..8),
     ) {
@@ -133,7 +133,7 @@ proptest! {
 }
 
 #[test]
-fn what_money_depends_on_is_refused_and_never_swallowed() {
+fn unsupported_parameters_that_affect_amounts_are_refused() {
     let mut play = Play::new();
     let (monthly, once) = (play.monthly("Pro", 1_000), play.price("Shirt", 1_500, ""));
     let customer = play.customer("pm_card_visa");
@@ -152,14 +152,14 @@ fn what_money_depends_on_is_refused_and_never_swallowed() {
         let error = play.refused("POST", path, &format!("{form}&{more}"), 400);
         assert_eq!((&error["code"], &error["param"]), (&json!("parameter_unknown"), &json!(param)), "{more}");
     }
-    // Switched off is as good as not there.
+    // A switched-off feature counts as absent.
     play.post("/v1/subscriptions", &format!("{subscription}&automatic_tax[enabled]=false&default_tax_rates="));
     let error = play.refused("POST", "/v1/checkout/sessions", &format!("{session}&currency=eur"), 400);
     assert_eq!(error["param"], "currency");
 }
 
 #[test]
-fn values_that_stripe_refuses() {
+fn values_refused_by_stripe_are_refused() {
     let mut play = Play::new();
     let product = id(&play.post("/v1/products", "name=Pro"));
     let once = play.price("Shirt", 1_500, "");
@@ -207,9 +207,9 @@ fn values_that_stripe_refuses() {
     assert!(embedded["url"].is_null() && embedded["client_secret"].as_str().unwrap().starts_with("cs_test_"));
 }
 
-/// A browser has a publishable key, which Stripe.js sends in the form.
+/// A browser uses a publishable key, which Stripe.js sends in the form.
 #[test]
-fn a_publishable_key_does_what_a_browser_does_and_no_more() {
+fn a_publishable_key_allows_only_browser_calls() {
     let mut play = Play::new();
     let intent = play.post("/v1/payment_intents", "amount=1000&currency=usd");
     let secret = intent["client_secret"].as_str().unwrap();

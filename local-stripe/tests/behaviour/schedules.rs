@@ -1,10 +1,10 @@
-//! Subscription schedules: phases by the clock, and every way they end.
+//! Subscription schedules: phases run by the clock, and every way they end.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
 use serde_json::json;
 
-/// A schedule of a month with one unit and a month with three; gives its id and its subscription's.
+/// Creates a schedule of a month with one unit and a month with three; returns its id and its subscription's.
 fn two_months(play: &mut Play, card: &str, more: &str) -> (String, String) {
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer(card);
@@ -17,7 +17,7 @@ fn two_months(play: &mut Play, card: &str, more: &str) -> (String, String) {
 }
 
 #[test]
-fn the_second_phase_begins_with_the_renewal_and_nothing_is_prorated() {
+fn the_second_phase_begins_with_the_renewal_without_proration() {
     let mut play = Play::new();
     let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
     assert_eq!(play.get(&format!("/v1/subscriptions/{sub}"))["schedule"], schedule.as_str());
@@ -34,14 +34,18 @@ fn the_second_phase_begins_with_the_renewal_and_nothing_is_prorated() {
     let ended = play.get(&format!("/v1/subscription_schedules/{schedule}"));
     assert_eq!((&ended["status"], &ended["current_phase"]), (&json!("completed"), &json!(null)));
     let sub = play.get(&format!("/v1/subscriptions/{sub}"));
-    assert_eq!((&sub["status"], &sub["schedule"]), (&json!("active"), &json!(null)), "released, it goes on");
+    assert_eq!(
+        (&sub["status"], &sub["schedule"]),
+        (&json!("active"), &json!(null)),
+        "a released subscription continues"
+    );
     let events = play.events();
     assert!(events.contains(&"subscription_schedule.expiring".to_owned()), "{events:?}");
     assert!(events.contains(&"subscription_schedule.completed".to_owned()), "{events:?}");
 }
 
 #[test]
-fn a_schedule_that_cancels_takes_the_subscription_with_it() {
+fn a_canceling_schedule_cancels_the_subscription() {
     let mut play = Play::new();
     let (schedule, sub) = two_months(&mut play, "pm_card_visa", "&end_behavior=cancel");
     play.until_day(62);
@@ -51,7 +55,7 @@ fn a_schedule_that_cancels_takes_the_subscription_with_it() {
 }
 
 #[test]
-fn released_canceled_and_aborted() {
+fn schedules_are_released_canceled_or_aborted() {
     let mut play = Play::new();
     let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
     let released = play.post(&format!("/v1/subscription_schedules/{schedule}/release"), "");
@@ -88,7 +92,7 @@ fn dunning_that_ends_a_subscription_aborts_its_schedule() {
 }
 
 #[test]
-fn a_schedule_begins_on_its_day_also_without_a_card() {
+fn a_schedule_begins_at_its_start_even_without_a_card() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = id(&play.post("/v1/customers", "name=later"));
@@ -120,7 +124,7 @@ fn changing_the_current_phase_changes_the_subscription() {
 }
 
 #[test]
-fn a_current_phase_is_neither_cut_off_nor_moved() {
+fn the_current_phase_can_not_be_cut_off_or_moved() {
     let mut play = Play::new();
     let (schedule, sub) = two_months(&mut play, "pm_card_visa", "");
     play.until_day(40);
@@ -132,13 +136,13 @@ fn a_current_phase_is_neither_cut_off_nor_moved() {
     let path = format!("/v1/subscription_schedules/{schedule}");
     play.events();
     for (form, words) in [
-        // All of it would be over.
+        // The whole phase would be over.
         (phase(0, "[iterations]=1".into()), "can not end in the past"),
         (
             phase(0, format!("[start_date]={second}&phases[0][end_date]={}", end - 25 * 86_400)),
             "can not end in the past",
         ),
-        // The current phase would have begun at another time.
+        // The current phase would begin at another time.
         (phase(0, "[iterations]=2".into()), "start date of the current phase"),
         (
             format!("{}&{}", phase(0, format!("[end_date]={}", end - 29 * 86_400)), phase(1, "[iterations]=1".into())),
@@ -154,7 +158,7 @@ fn a_current_phase_is_neither_cut_off_nor_moved() {
         assert!(error["message"].as_str().unwrap().contains(words), "{form}: {error}");
     }
     assert_eq!((play.get(&path), play.events().len()), (before.clone(), 0));
-    // Phases that are over can be left out; they stay as they were.
+    // Past phases can be omitted; they stay unchanged.
     let form = format!(
         "{}&phases[0][items][0][quantity]=3",
         phase(0, format!("[start_date]={second}&phases[0][iterations]=2"))
@@ -167,7 +171,7 @@ fn a_current_phase_is_neither_cut_off_nor_moved() {
 }
 
 #[test]
-fn phases_have_the_shape_of_the_version() {
+fn phases_have_the_shape_of_the_requested_version() {
     let mut play = Play::new();
     let (schedule, _) = two_months(&mut play, "pm_card_visa", "");
     let has = |shown: &serde_json::Value, member: &str| shown.get(member).is_some();

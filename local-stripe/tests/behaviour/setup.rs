@@ -1,10 +1,10 @@
-//! Keeping a card without a payment: setup intents, sessions in setup mode, trials that ask for a card.
+//! Saving a card without a payment: setup intents, sessions in setup mode, trials that request a card.
 
 use crate::play::{Play, id};
 use serde_json::{Value, json};
 
 #[test]
-fn a_card_is_kept_for_its_customer() {
+fn a_card_is_saved_for_its_customer() {
     let mut play = Play::new();
     let customer = id(&play.post("/v1/customers", ""));
     let intent = play.post("/v1/setup_intents", &format!("customer={customer}&metadata[a]=b"));
@@ -24,7 +24,7 @@ fn a_card_is_kept_for_its_customer() {
 }
 
 #[test]
-fn a_declined_card_is_not_kept_and_one_that_fails_later_is() {
+fn a_declined_card_is_not_saved_but_one_that_fails_later_is() {
     let mut play = Play::new();
     let customer = id(&play.post("/v1/customers", ""));
     let intent = id(&play.post("/v1/setup_intents", &format!("customer={customer}")));
@@ -41,7 +41,7 @@ fn a_declined_card_is_not_kept_and_one_that_fails_later_is() {
 }
 
 #[test]
-fn three_d_secure_that_was_passed_at_setup_is_not_asked_for_off_session() {
+fn three_d_secure_passed_at_setup_is_not_required_off_session() {
     let mut play = Play::new();
     let customer = id(&play.post("/v1/customers", ""));
     let form = format!("customer={customer}&confirm=true&payment_method=pm_card_authenticationRequiredOnSetup");
@@ -86,7 +86,7 @@ fn a_session_in_setup_mode_costs_nothing() {
 }
 
 #[test]
-fn a_trial_without_a_card_asks_for_one() {
+fn a_trial_without_a_card_creates_a_setup_intent() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = id(&play.post("/v1/customers", ""));

@@ -1,4 +1,4 @@
-//! The named stories in the checked versions, as files.
+//! The named stories, written as files in the checked versions.
 
 use local_stripe::story::{self, STORIES};
 use local_stripe::version::{CHECKED, NEWEST, Version};
@@ -10,7 +10,7 @@ fn kinds(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_story_is_written_in_every_version_and_twice_the_same() {
+fn every_story_is_written_in_every_version_reproducibly() {
     for story in STORIES {
         for version in CHECKED {
             let version: Version = version.parse().unwrap();
@@ -43,7 +43,7 @@ fn every_story_is_written_in_every_version_and_twice_the_same() {
 }
 
 #[test]
-fn the_stories_tell_what_they_say() {
+fn the_stories_have_the_events_of_their_summaries() {
     let has = |name: &str, wanted: &[&str]| {
         let kinds = kinds(name);
         for one in wanted {

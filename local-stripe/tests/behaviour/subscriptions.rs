@@ -1,10 +1,10 @@
-//! New subscriptions: the first payment and what it makes of the status.
+//! New subscriptions: the first payment and the resulting status.
 
 use crate::play::{Play, id};
 use serde_json::json;
 
 #[test]
-fn a_paid_subscription_is_active_with_its_whole_chain_of_events() {
+fn a_paid_subscription_is_active_with_all_its_events() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -45,7 +45,7 @@ fn a_paid_subscription_is_active_with_its_whole_chain_of_events() {
 }
 
 #[test]
-fn a_first_payment_that_fails_leaves_it_incomplete_and_23_hours_later_expired() {
+fn a_failed_first_payment_leaves_it_incomplete_and_23_hours_later_expired() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_chargeCustomerFail");
@@ -62,7 +62,7 @@ fn a_first_payment_that_fails_leaves_it_incomplete_and_23_hours_later_expired() 
 }
 
 #[test]
-fn an_incomplete_one_becomes_active_when_its_invoice_is_paid_with_another_card() {
+fn an_incomplete_subscription_becomes_active_after_payment_with_another_card() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_chargeCustomerFail");
@@ -79,7 +79,7 @@ fn an_incomplete_one_becomes_active_when_its_invoice_is_paid_with_another_card()
 }
 
 #[test]
-fn three_d_secure_is_asked_for_and_passed_or_failed() {
+fn three_d_secure_is_required_and_passed_or_failed() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_authenticationRequired");
@@ -99,7 +99,7 @@ fn three_d_secure_is_asked_for_and_passed_or_failed() {
 }
 
 #[test]
-fn error_if_incomplete_leaves_nothing_behind() {
+fn error_if_incomplete_creates_nothing() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_chargeCustomerFail");
@@ -119,7 +119,7 @@ fn error_if_incomplete_leaves_nothing_behind() {
 }
 
 #[test]
-fn without_a_card_there_is_no_subscription_unless_it_may_be_incomplete() {
+fn a_subscription_without_a_card_is_refused_unless_it_may_be_incomplete() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = id(&play.post("/v1/customers", ""));
@@ -138,7 +138,7 @@ fn without_a_card_there_is_no_subscription_unless_it_may_be_incomplete() {
 }
 
 #[test]
-fn a_trial_begins_with_a_paid_invoice_of_nothing_and_ends_with_a_payment() {
+fn a_trial_begins_with_a_paid_zero_invoice_and_ends_with_a_payment() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -176,7 +176,7 @@ fn a_trial_begins_with_a_paid_invoice_of_nothing_and_ends_with_a_payment() {
 }
 
 #[test]
-fn a_trial_without_a_card_ends_as_it_was_told_to() {
+fn a_trial_without_a_card_ends_as_configured() {
     for (behavior, status, event) in
         [("cancel", "canceled", "customer.subscription.deleted"), ("pause", "paused", "customer.subscription.paused")]
     {
@@ -204,7 +204,7 @@ fn a_trial_without_a_card_ends_as_it_was_told_to() {
 }
 
 #[test]
-fn cancelled_now_at_the_end_of_the_period_or_at_a_time() {
+fn subscriptions_are_cancelled_now_at_period_end_or_at_a_time() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -233,7 +233,7 @@ fn cancelled_now_at_the_end_of_the_period_or_at_a_time() {
 }
 
 #[test]
-fn a_card_that_paid_is_kept_where_the_subscription_says_so() {
+fn a_card_that_paid_becomes_the_default_if_the_subscription_says_so() {
     for (save, status) in [("on_subscription", "active"), ("off", "past_due")] {
         let mut play = Play::new();
         let price = play.monthly("Pro", 2_000);
@@ -257,7 +257,7 @@ fn a_card_that_paid_is_kept_where_the_subscription_says_so() {
 }
 
 #[test]
-fn a_trial_that_is_ended_by_hand_without_a_card_ends_as_it_was_told_to() {
+fn a_trial_ended_early_without_a_card_ends_as_configured() {
     for (behavior, status) in [("cancel", "canceled"), ("pause", "paused"), ("create_invoice", "past_due")] {
         let mut play = Play::new();
         let price = play.monthly("Pro", 2_000);

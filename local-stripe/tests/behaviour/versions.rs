@@ -1,10 +1,10 @@
-//! What the version of a request decides beside shapes.
+//! The effects of a request's version apart from shapes.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
 
 #[test]
-fn an_endpoint_that_a_version_took_away_is_refused_from_then_on() {
+fn a_removed_endpoint_is_refused_from_the_removing_version_on() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
@@ -21,7 +21,7 @@ fn an_endpoint_that_a_version_took_away_is_refused_from_then_on() {
             assert!(message.contains("create_preview"), "{message}");
         }
     }
-    // What came later is taken in every version, in its shape.
+    // Later additions are accepted in every version, in its shape.
     let mut asked = request("GET", "/v1/invoice_payments", "");
     asked.version = Some("2020-08-27".into());
     assert_eq!(play.sandbox.handle(&asked).status, 200);

@@ -1,4 +1,4 @@
-//! Random walks: whatever is called in whatever order, the books balance, and the same walk gives the same bytes.
+//! Random walks: after any calls in any order, the amounts balance, and the same walk gives the same bytes.
 
 use crate::play::Play;
 use local_stripe::event::Event;
@@ -15,10 +15,10 @@ const CARDS: &[&str] = &[
     "authenticationRequiredOnSetup",
 ];
 
-/// Kinds of steps.
+/// The number of kinds of steps.
 const KINDS: u8 = 19;
 
-/// One step: what to do, and to which of what is there.
+/// One step: the kind of call, and which existing object it affects.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     kind: u8,
@@ -167,20 +167,20 @@ fn check(play: &Play) {
             assert_eq!(invoice.int("amount_due"), due, "{}", invoice.id());
         }
     }
-    // A schedule and its subscription name each other, or neither does.
+    // A schedule and its subscription reference each other, or neither does.
     for schedule in all("subscription_schedule") {
         let sub = state.copy(schedule.text("subscription"));
         let bound = matches!(schedule.text("status"), "active");
         assert_eq!(sub.text("schedule") == schedule.id(), bound, "{}", schedule.id());
         assert!(!bound || sub.text("status") != "canceled", "{}", schedule.id());
     }
-    // A customer's balance is the sum of its movements.
+    // A customer's balance is the sum of its transactions.
     for customer in all("customer") {
         let moves =
             state.newest("customer_balance_transaction", Some(customer.id())).map(|m| m.int("amount")).sum::<i64>();
         assert_eq!(customer.int("balance"), moves);
     }
-    // What the account holds: charges, less refunds that held, less disputes.
+    // The account's balance: charges minus successful refunds minus disputes.
     let taken: i64 = charges
         .iter()
         .filter(|c| c.text("status") == "succeeded")
@@ -189,12 +189,12 @@ fn check(play: &Play) {
     let disputed: i64 =
         all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount")).sum();
     assert_eq!(sum(all("balance_transaction").iter(), "net"), taken - disputed);
-    // What is shown was told: the newest event about an object shows it as it is.
+    // Every change was sent: the newest event about an object has its current state.
     let events = state.events();
     for (kind, untold) in [("subscription", ""), ("customer", "next_invoice_sequence"), ("invoice", "")] {
         for object in all(kind) {
             let about = |e: &&std::sync::Arc<Event>| e.object.id() == object.id();
-            let told = events.iter().rev().find(about).expect("each was announced");
+            let told = events.iter().rev().find(about).expect("each has an event");
             let shown = |o: &Object| {
                 let mut shown = o.clone();
                 shown.0.retain(|name, _| !name.starts_with('_') && name != untold);
@@ -203,7 +203,7 @@ fn check(play: &Play) {
             assert_eq!(shown(&told.object), shown(&object), "after {}", told.kind);
         }
     }
-    // An endpoint may ask for every type that there is.
+    // An endpoint may subscribe to every event type that occurs.
     for event in state.events() {
         assert!(local_stripe::event_types::is_known(&event.kind), "{}", event.kind);
     }
@@ -219,7 +219,7 @@ fn bytes(play: &Play) -> String {
 }
 
 #[test]
-fn a_long_walk_meets_everything_it_is_meant_to() {
+fn a_long_walk_reaches_every_wanted_state() {
     let mut word = 7_u64;
     let mut draw = || {
         word = local_stripe::ids::mix(word);
@@ -261,7 +261,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
-    fn the_books_balance(steps in proptest::collection::vec(step(), 1..40)) {
+    fn the_amounts_balance_after_any_walk(steps in proptest::collection::vec(step(), 1..40)) {
         let play = walk(&steps);
         check(&play);
         prop_assert_eq!(bytes(&play), bytes(&walk(&steps)));

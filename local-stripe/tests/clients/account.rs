@@ -1,4 +1,4 @@
-//! An account in which a bit of everything happened, for the clients that copy accounts.
+//! An account with objects of every kind, for the clients that copy accounts.
 
 use local_stripe::server::Server;
 use local_stripe::settings::START_S;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::call;
 
 const DAY_S: i64 = 86_400;
-/// More than a page of a list holds, whatever the client asks for.
+/// More than any page of a list, whatever limit a client requests.
 const CUSTOMERS: usize = 104;
 
 fn text(value: &Value) -> String {
@@ -21,7 +21,7 @@ impl Player<'_> {
         call(self.0, "POST", path, form)
     }
 
-    /// Makes something and gives its id.
+    /// Creates an object and returns its id.
     fn make(&self, path: &str, form: &[(&str, &str)]) -> String {
         text(&self.post(path, form)["id"])
     }
@@ -34,7 +34,7 @@ impl Player<'_> {
     fn pay(&self, amount: &str, card: &str, more: &[(&str, &str)]) -> String {
         let form = [("amount", amount), ("currency", "usd"), ("confirm", "true"), ("payment_method", card)];
         let made = self.post("/v1/payment_intents", &[&form, more].concat());
-        // A declined card answers with the intent inside of the error.
+        // The response to a declined card has the intent in the error.
         text(made.get("id").unwrap_or(&made["error"]["payment_intent"]["id"]))
     }
 
@@ -44,7 +44,7 @@ impl Player<'_> {
     }
 }
 
-/// Lets it all happen.
+/// Fills the account.
 pub fn play(server: &Server) {
     let p = Player(server);
     let (monthly, yearly, once) = catalog(&p);
@@ -60,7 +60,7 @@ pub fn play(server: &Server) {
     call(server, "DELETE", &format!("/v1/customers/{gone}"), &[]);
 }
 
-/// All events so far, newest first.
+/// Returns all events so far, newest first.
 pub fn events(server: &Server) -> Vec<Value> {
     let mut found: Vec<Value> = Vec::new();
     loop {
@@ -161,7 +161,7 @@ fn checkout(p: &Player<'_>, monthly: &str, once: &str) {
     }
 }
 
-/// Kinds that there are few of.
+/// Creates objects of less frequent kinds.
 fn others(p: &Player<'_>, monthly: &str) {
     let customer = p.make("/v1/customers", &[("source", "tok_visa"), ("name", "by source")]);
     p.post(&format!("/v1/customers/{customer}/sources"), &[("source", "tok_amex")]);
@@ -191,7 +191,7 @@ fn others(p: &Player<'_>, monthly: &str) {
     p.post(&format!("/v1/quotes/{quote}/accept"), &[]);
 }
 
-/// Months pass on a test clock: renewals, a trial's end, failed payments, a cancellation.
+/// Advances a test clock by months: renewals, a trial's end, failed payments, a cancellation.
 fn subscriptions(p: &Player<'_>, monthly: &str, yearly: &str) {
     let clock = p.make("/v1/test_helpers/test_clocks", &[("frozen_time", &START_S.to_string()), ("name", "months")]);
     let on_clock = [("test_clock", clock.as_str())];

@@ -1,4 +1,4 @@
-//! async-stripe: every kind of object and every event, in its own types.
+//! async-stripe: deserializes every kind of object and every event.
 
 use std::process::Command;
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn async_stripe() {
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime();
-    // The library's webhook types refuse versions that are newer or older than its pin.
+    // The library's webhook types refuse other versions than the pinned one.
     let settings = Settings { version: "2026-09-30.endive".into(), ..Settings::default() };
     let server = start(&runtime, Options { events: Some(folder.path().to_owned()), settings, ..Options::default() });
     let post = |path: &str, form: &[(&str, &str)]| {
@@ -105,7 +105,7 @@ fn async_stripe() {
         .arg("--")
         .arg(server.url())
         .arg(folder.path());
-    // Cargo's variables of this test would change what the other build is.
+    // This test's Cargo variables would change the other build.
     for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "RUSTFLAGS"] {
         command.env_remove(name);
     }

@@ -1,4 +1,4 @@
-//! The Stripe CLI: judged by the webhooks that arrive, not by its word.
+//! The Stripe CLI: checked by the webhooks that arrive, not by its output.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,16 +32,16 @@ fn endpoint(server: &Server, url: &str) -> String {
     endpoint_of(server, url, "false")
 }
 
-/// An endpoint for events of the own account, or of connected ones; gives its secret.
+/// Creates an endpoint for events of the own account or of connected ones; returns its secret.
 fn endpoint_of(server: &Server, url: &str, connect: &str) -> String {
     let form = [("url", url), ("enabled_events[]", "*"), ("connect", connect)];
     call(server, "POST", "/v1/webhook_endpoints", &form)["secret"].as_str().unwrap().to_owned()
 }
 
-/// Processes of the CLI at a time.
+/// The number of concurrent CLI processes.
 const WORKERS: usize = 2;
 
-/// What became of a trigger: whether the CLI was content, and whether its event was made and arrived signed.
+/// Runs a trigger; fails if the CLI fails, or if its event is not created and delivered with a valid signature.
 fn pull(runtime: &Runtime, home: &Path, trigger: &str) -> Result<(), String> {
     let server = start(runtime, Options::default());
     let sink = runtime.block_on(Sink::start(&[]));
@@ -60,7 +60,7 @@ fn pull(runtime: &Runtime, home: &Path, trigger: &str) -> Result<(), String> {
     if arrived { Ok(()) } else { Err(format!("{kind} didn't arrive signed")) }
 }
 
-/// The triggers that the CLI says it knows.
+/// Returns the triggers listed by the CLI.
 fn known(home: &Path) -> BTreeSet<String> {
     let mut help = Command::new(install::node().join("node_modules/.bin/stripe"));
     let out = succeeds(help.args(["trigger", "--help"]).env("HOME", home), LIMIT);
@@ -136,18 +136,18 @@ fn overrides_fixtures_and_resource_commands() {
     assert_eq!(deliveries[all].event()["id"], newest);
 }
 
-/// Lets the CLI listen as its arguments say, makes products and customers, and gives what was forwarded.
+/// Runs the CLI's `listen` with these arguments, creates products and customers, and returns the forwarded events.
 fn forwarded(runtime: &Runtime, server: &Server, home: &Path, arguments: &[&str]) -> Vec<Delivery> {
     let sink = runtime.block_on(Sink::start(&[]));
     let mut command = stripe(server, home, &[&["listen", "--forward-to", &sink.url], arguments].concat());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // The CLI is connected some time after it starts: events are made until some came through, or clearly none will.
+    // The CLI connects some time after its start: events are created until some are forwarded, or clearly none will be.
     let mut rounds_left = 15;
     while rounds_left > 0 {
         call(server, "POST", "/v1/products", &[("name", "product")]);
         call(server, "POST", "/v1/customers", &[("name", "customer")]);
         std::thread::sleep(Duration::from_millis(200));
-        // Once it is connected, a few more rounds show whatever else would come.
+        // Once it is connected, a few more rounds show any other deliveries.
         rounds_left = if sink.deliveries().is_empty() { rounds_left - 1 } else { rounds_left.min(4) - 1 };
     }
     child.kill().unwrap();
@@ -188,7 +188,7 @@ fn listen() {
     assert_eq!(kinds(&listen(&["--all-thin"])), BTreeSet::new(), "there are no thin events here");
     assert_eq!(kinds(&listen(&["--all-snapshot", "--events-from", "@accounts"])), BTreeSet::new());
 
-    // The endpoint's path and types are taken over, and its events forwarded to this machine.
+    // The CLI uses the endpoint's path and types, and forwards its events to this machine.
     let asked = [("url", "http://127.0.0.1:9/from/the/endpoint"), ("enabled_events[]", "customer.created")];
     call(&server, "POST", "/v1/webhook_endpoints", &asked);
     let sink = runtime.block_on(Sink::start(&[]));

@@ -1,4 +1,4 @@
-//! dj-stripe: its sync of every model, and its webhook view behind Django's own server.
+//! dj-stripe: the sync of every model, and its webhook view behind Django's own server.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{account, call, install, left_out, run, runtime, start, succeeds};
 
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Models that can't be synced with a sandbox, and why.
+/// Models that can't be synced with a sandbox, with reasons.
 const NOT_SYNCED: &[(&str, &str)] = &[
     ("AccountV2", "dj-stripe lists it with a client that doesn't know of its own STRIPE_API_HOST"),
     ("TaxId", "dj-stripe asks for it with a parameter `id`, which Stripe doesn't know"),
@@ -22,13 +22,13 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself, which the test has noticed by then.
+        // It may have exited already, which the test noticed.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Python with dj-stripe's project around it and a fresh copy of its empty, migrated database.
+/// Returns a Python command with dj-stripe's project and a fresh copy of its empty, migrated database.
 fn python(server: &Server, database: &Path) -> Command {
     let installed = install::djstripe();
     if !database.exists() {
@@ -66,7 +66,7 @@ fn djstripe_syncs_every_model() {
     let names = succeeds(list.args(["-c", &format!("import django; django.setup(); {names}")]), LIMIT);
     let synced: Vec<&str> = names.split_whitespace().filter(|n| NOT_SYNCED.iter().all(|(out, _)| n != out)).collect();
     assert!(synced.len() > 40, "{names}");
-    // It leaves with 1 if a model or a single object fails; what it says on the way is on stderr.
+    // It exits with 1 if a model or an object fails; its messages are on stderr.
     let mut sync = python(&server, &database);
     let output = run(sync.args(["-m", "django", "djstripe_sync_models"]).args(&synced), LIMIT);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -77,12 +77,12 @@ fn djstripe_syncs_every_model() {
 }
 
 #[test]
-fn djstripe_takes_every_webhook() {
+fn djstripe_processes_every_webhook() {
     if left_out("djstripe") {
         return;
     }
     let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
-    // A delivery that fails stays failed, so that it shows.
+    // A failed delivery is not retried, so that it is noticed.
     let server = start(&runtime, Options { retry_s: Vec::new(), ..Options::default() });
     let database = folder.path().join("webhooks.sqlite3");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -91,7 +91,7 @@ fn djstripe_takes_every_webhook() {
     let _django = Running(django.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let start = Instant::now();
     while std::net::TcpStream::connect(&address).is_err() {
-        assert!(start.elapsed() < Duration::from_secs(30), "Django's server doesn't come up at {address}");
+        assert!(start.elapsed() < Duration::from_secs(30), "Django's server doesn't start at {address}");
         std::thread::sleep(Duration::from_millis(50));
     }
     let registered = succeeds(python(&server, &database).args(["endpoint.py", &format!("http://{address}")]), LIMIT);

@@ -1,4 +1,4 @@
-//! Installing the counterparts: once, pinned, into `target/counterparts`.
+//! Installs the clients under test once, pinned, into `target/counterparts`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use crate::run;
 
-/// One installation at a time, for tests run side by side.
+/// Serializes installations of parallel tests.
 static INSTALLING: Mutex<()> = Mutex::new(());
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// The folder of the scripts and pins.
+/// Returns the folder of the scripts and pins.
 pub fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-/// Where everything is installed.
+/// Returns the folder of the installations.
 pub fn counterparts() -> PathBuf {
     // The test binary is in TARGET/PROFILE/deps.
     let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
@@ -29,7 +29,7 @@ fn install(what: &str, line: &str, command: &mut Command) {
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
 }
 
-/// The folder with `node_modules` in it.
+/// Returns the folder with `node_modules`.
 pub fn node() -> PathBuf {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
     let folder = counterparts().join("node");
@@ -38,7 +38,7 @@ pub fn node() -> PathBuf {
     let current = std::fs::read_to_string(&installed).unwrap_or_default();
     if current != wanted || !folder.join("node_modules/.bin/stripe").exists() {
         std::fs::create_dir_all(&folder).unwrap();
-        // Written when the installation is complete, else an interrupted one would count.
+        // Written after the installation is complete, so that an interrupted one does not count.
         let _ = std::fs::remove_file(&installed);
         std::fs::write(folder.join("package.json"), &wanted).unwrap();
         let line = format!("npm install --no-package-lock --no-audit --no-fund --prefix {}", folder.display());
@@ -47,7 +47,7 @@ pub fn node() -> PathBuf {
     folder
 }
 
-/// The Python that has the libraries.
+/// Returns the Python with the libraries.
 pub fn python() -> PathBuf {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
     let folder = counterparts().join("python");
@@ -63,13 +63,13 @@ pub fn python() -> PathBuf {
     folder.join("bin/python")
 }
 
-/// dj-stripe and a database that its migrations were run on.
+/// dj-stripe and a migrated database.
 pub struct DjStripe {
     pub python: PathBuf,
     pub database: PathBuf,
 }
 
-/// dj-stripe in a Python of its own: it needs another version of Stripe's library.
+/// Returns dj-stripe in a separate Python: it needs another version of Stripe's library.
 pub fn djstripe() -> DjStripe {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
     let folder = counterparts().join("djstripe");

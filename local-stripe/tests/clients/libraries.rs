@@ -1,4 +1,4 @@
-//! The official libraries and the browser: their scripts do the work.
+//! The official libraries and the browser: runs their scripts.
 
 use std::process::Command;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn chromium() {
     assert!(out.contains("both modes paid, declined, authenticated and left"), "{out}");
 }
 
-/// `UPDATE_SCREENSHOTS=1` writes those of the documentation anew.
+/// `UPDATE_SCREENSHOTS=1` rewrites the documentation's screenshots.
 #[test]
 fn pages() {
     if left_out("chromium") {

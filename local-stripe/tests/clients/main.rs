@@ -1,4 +1,5 @@
-//! Real clients against the sandbox; see `clients/README.md`. Each installs what it needs, or fails with the line that does.
+//! Tests real clients against the sandbox; see `clients/README.md`. Each test installs what it needs, or fails with the
+//! command that does.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +18,7 @@ use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use serde_json::Value;
 
-/// Whether a client is left out, which is said.
+/// Whether a client is skipped; prints that.
 fn left_out(name: &str) -> bool {
     let without = std::env::var("LOCAL_STRIPE_WITHOUT").unwrap_or_default();
     let out = without.split(',').any(|w| w.trim() == name);
@@ -27,7 +28,7 @@ fn left_out(name: &str) -> bool {
     out
 }
 
-/// Calls a server without HTTP.
+/// Makes a call to a server without HTTP.
 fn call(server: &Server, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
     let response = server.handle(&own_request(method, path, form));
     assert!(matches!(response.status, 200 | 402), "{method} {path}: {}", response.body);
@@ -38,7 +39,7 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
 }
 
-/// A server on a runtime of its own.
+/// Starts a server on a runtime.
 fn start(runtime: &tokio::runtime::Runtime, options: Options) -> Server {
     runtime.block_on(Server::start(options)).unwrap()
 }

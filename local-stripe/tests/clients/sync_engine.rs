@@ -1,4 +1,4 @@
-//! stripe-sync-engine: its backfills and its webhook handler, each into a database of its own.
+//! stripe-sync-engine: its backfills and its webhook handler, each with its own database.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::{account, call, install, left_out, runtime, start, succeeds};
 
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// The event types that the engine's handler knows, of those that the sandbox sends; it throws at any other. It also says
-/// to know `invoice.upcoming`, which has no id, and then fails on the missing id.
+/// The event types of the sandbox that the engine's handler supports; it throws at any other. It also claims to support
+/// `invoice.upcoming`, but fails on its missing id.
 const HANDLED: &[&str] = &[
     "charge.captured",
     "charge.dispute.closed",

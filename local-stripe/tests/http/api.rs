@@ -1,4 +1,4 @@
-//! Headers, limits and wrong requests.
+//! Response headers, limits and invalid requests.
 
 use local_stripe::sandbox::BODY_BYTES_MAX;
 use local_stripe::server::Options;
@@ -6,7 +6,7 @@ use local_stripe::server::Options;
 use crate::client::Client;
 
 #[tokio::test]
-async fn headers_of_an_answer() {
+async fn responses_have_stripes_headers() {
     let (_server, client) = Client::start(Options::default()).await;
     let headers = [("authorization", "Bearer sk_test_x"), ("stripe-version", "2020-08-27"), ("idempotency-key", "k")];
     let first = client.send("POST", "/v1/customers", &headers, "name=a").await;
@@ -24,11 +24,11 @@ async fn headers_of_an_answer() {
     assert_eq!(again.text, first.text);
 }
 
-/// Method, path, headers, body, and the status wanted.
+/// Method, path, headers, body, and the expected status.
 type Case<'c> = (&'c str, &'c str, Vec<(&'c str, &'c str)>, Vec<u8>, u16);
 
 #[tokio::test]
-async fn wrong_requests_get_an_error_object() {
+async fn invalid_requests_get_an_error_object() {
     let (_server, client) = Client::start(Options::default()).await;
     let key = [("authorization", "Bearer sk_test_x")];
     let cases: Vec<Case> = vec![

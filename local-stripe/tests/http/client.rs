@@ -9,13 +9,13 @@ use local_stripe::webhook::deliver::{Http, client};
 use local_stripe::webhook::trust;
 use serde_json::Value;
 
-pub struct Answer {
+pub struct TestResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub text: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
     }
@@ -37,25 +37,31 @@ impl Client {
         Self { base: base.into(), http: client(trust::config(None).unwrap()) }
     }
 
-    /// A server of its own and a client for it.
+    /// Starts a server and creates a client for it.
     pub async fn start(options: Options) -> (Server, Self) {
         let server = Server::start(options).await.unwrap();
         let client = Self::new(&server.url());
         (server, client)
     }
 
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> TestResponse {
         self.try_send(method, path, headers, body).await.unwrap()
     }
 
-    /// None if the server is gone.
+    /// Returns `None` if the server is gone.
     pub async fn try_send(
         &self,
         method: &str,
         path: &str,
         headers: &[(&str, &str)],
         body: impl Into<Body>,
-    ) -> Option<Answer> {
+    ) -> Option<TestResponse> {
         let mut request = Request::builder()
             .method(Method::from_bytes(method.as_bytes()).unwrap())
             .uri(format!("{}{path}", self.base));
@@ -66,10 +72,10 @@ impl Client {
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        Some(Answer { status: parts.status.as_u16(), headers: parts.headers, text })
+        Some(TestResponse { status: parts.status.as_u16(), headers: parts.headers, text })
     }
 
-    pub async fn form(&self, method: &str, path: &str, form: &str) -> Answer {
+    pub async fn form(&self, method: &str, path: &str, form: &str) -> TestResponse {
         let pairs: Vec<String> = form
             .split('&')
             .filter(|p| !p.is_empty())

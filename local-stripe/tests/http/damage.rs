@@ -1,4 +1,4 @@
-//! Wrong bytes in the files of a state: noticed at the start or at the read, never taken for what was written.
+//! Damaged state files: noticed at the start or when a row is read, never taken for valid content.
 
 use std::fs::{OpenOptions, copy, read, write};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -9,9 +9,9 @@ use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::Settings;
 use local_stripe::store::StoreError;
 
-/// Flips of the test.
+/// The number of flipped bits.
 const FLIPS: u64 = 1_000;
-/// What the names of a state's files end with.
+/// The suffixes of a state's files.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-sums"];
 
 fn file(state: &Path, suffix: &str) -> PathBuf {
@@ -34,7 +34,7 @@ fn fill(sandbox: &mut Sandbox, customers: usize) {
     let first = sandbox.handle(&keyed);
     assert_eq!(sandbox.handle(&own_request("POST", "/v1/products", &[("name", "b")])).status, 200);
     let path = format!("/v1/products/{}", json_of(&first)["id"].as_str().unwrap());
-    // The next time the key gives the answer about the product that is gone.
+    // A repeated key returns the response about the deleted product.
     assert_eq!(sandbox.handle(&own_request("DELETE", &path, &[])).status, if customers == 10 { 404 } else { 200 });
 }
 
@@ -42,7 +42,7 @@ fn newest(sandbox: &Sandbox, kind: &str) -> String {
     sandbox.state().newest(kind, None).next().unwrap().id().to_owned()
 }
 
-/// A state of which a part is in the file and a part in the log, as a kill leaves it.
+/// Creates a state with a part in the file and a part in the log, as after a kill.
 fn killed(folder: &Path) -> PathBuf {
     let (alive, killed) = (folder.join("alive"), folder.join("killed"));
     fill(&mut open(&alive).unwrap(), 40);
@@ -55,7 +55,7 @@ fn killed(folder: &Path) -> PathBuf {
     killed
 }
 
-/// Everything there is, as it is stored; or why it can't be read.
+/// Returns all stored content, or the reason why it can't be read.
 fn everything(sandbox: &mut Sandbox) -> Result<Vec<String>, StoreError> {
     let state = sandbox.state();
     let kinds = ["customer", "payment_method", "payment_intent", "charge", "balance_transaction", "product"];
@@ -74,7 +74,7 @@ fn everything(sandbox: &mut Sandbox) -> Result<Vec<String>, StoreError> {
 }
 
 #[test]
-fn no_flipped_byte_loses_or_changes_anything_silently() {
+fn no_flipped_bit_silently_loses_or_changes_content() {
     let folder = tempfile::tempdir().unwrap();
     let whole = killed(folder.path());
     let bytes = SUFFIXES.map(|suffix| read(file(&whole, suffix)).unwrap());
@@ -108,7 +108,7 @@ fn no_flipped_byte_loses_or_changes_anything_silently() {
     assert!(refused > FLIPS * 9 / 10, "{refused} refused, {harmless} harmless");
 }
 
-/// Flips a bit of the last place in the file where a text is.
+/// Flips a bit in the last occurrence of a text in a file.
 fn flip_in(path: &Path, text: &str) {
     let mut file = OpenOptions::new().read(true).write(true).open(path).unwrap();
     let mut bytes = Vec::new();
@@ -119,13 +119,13 @@ fn flip_in(path: &Path, text: &str) {
 }
 
 #[test]
-fn a_row_that_is_damaged_while_the_server_runs_is_an_error() {
+fn a_row_damaged_while_the_server_runs_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     fill(&mut open(&state).unwrap(), 60);
     let customer = newest(&open(&state).unwrap(), "customer");
     let mut sandbox = open(&state).unwrap();
-    // Both in the customer and in its event.
+    // The text is both in the customer and in its event.
     flip_in(&state, "name 59");
     flip_in(&state, "name 59");
     for (method, path, table) in [
@@ -143,7 +143,7 @@ fn a_row_that_is_damaged_while_the_server_runs_is_an_error() {
         assert!(table == "event" || message.contains(&customer), "{message}");
         assert_eq!(sandbox.state().event_count(), events);
     }
-    assert_eq!(sandbox.handle(&own_request("POST", "/v1/customers", &[])).status, 200, "the others go on");
+    assert_eq!(sandbox.handle(&own_request("POST", "/v1/customers", &[])).status, 200, "other requests succeed");
 }
 
 #[test]
@@ -157,12 +157,12 @@ fn a_missing_file_of_checksums_is_damage() {
 }
 
 #[test]
-fn what_a_kill_cut_off_is_dropped_and_the_rest_is_there() {
+fn a_truncated_log_loses_only_its_incomplete_end() {
     let folder = tempfile::tempdir().unwrap();
     let whole = killed(folder.path());
     let state = folder.path().join("cut");
     let log = read(file(&whole, "-wal")).unwrap();
-    // Whole frames of a transaction that wasn't committed, a part of one, and a part of the head.
+    // Complete frames of an uncommitted transaction, part of one, and part of the header.
     for kept in [log.len() - 4_120, log.len() - 5_000, 4_120, 31, 0] {
         for suffix in SUFFIXES {
             copy(file(&whole, suffix), file(&state, suffix)).unwrap();
@@ -170,7 +170,7 @@ fn what_a_kill_cut_off_is_dropped_and_the_rest_is_there() {
         write(file(&state, "-wal"), &log[..kept]).unwrap();
         for _ in 0..2 {
             let mut sandbox = open(&state).unwrap();
-            assert!(sandbox.state().count("customer") >= 40, "{kept}: what is in the file is there");
+            assert!(sandbox.state().count("customer") >= 40, "{kept}: the content of the file is complete");
             everything(&mut sandbox).unwrap();
             assert_eq!(sandbox.handle(&own_request("POST", "/v1/customers", &[])).status, 200);
         }

@@ -1,4 +1,4 @@
-//! Deliveries over TLS: to whom the machine, or the user's own authority, vouches for.
+//! Deliveries over TLS: only to endpoints with a certificate of the machine's or the user's authorities.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::Client;
 
-/// An endpoint with a certificate of an authority that is written to `ca`; gives its URL and what it receives.
+/// Starts an endpoint whose certificate authority is written to `ca`; returns its URL and what it receives.
 async fn endpoint(ca: &Path) -> (String, UnboundedReceiver<String>) {
     let mut of_ca = CertificateParams::new(Vec::new()).unwrap();
     of_ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -35,7 +35,7 @@ async fn endpoint(ca: &Path) -> (String, UnboundedReceiver<String>) {
     let (arrived, arrivals) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // A client that doesn't trust the certificate goes away.
+            // A client that doesn't trust the certificate disconnects.
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let (mut text, mut buffer) = (String::new(), [0; 4_096]);
             while !text.trim_end().ends_with('}') {
@@ -47,7 +47,7 @@ async fn endpoint(ca: &Path) -> (String, UnboundedReceiver<String>) {
             }
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             stream.write_all(answer).await.unwrap();
-            // Nobody waits for it any more at the end of the test.
+            // At the end of the test, the receiver is gone.
             let _ = arrived.send(text);
         }
     });
@@ -64,7 +64,7 @@ async fn an_endpoint_is_trusted_if_its_authority_is() {
     client.post("/v1/webhook_endpoints", &form).await;
     client.post("/v1/products", "name=Pro").await;
     let none = tokio::time::timeout(Duration::from_millis(700), arrivals.recv()).await;
-    assert!(none.is_err(), "delivered to an endpoint that nobody vouches for");
+    assert!(none.is_err(), "delivered to an untrusted endpoint");
     let (_friend, client) = Client::start(Options { webhook_ca: Some(ca), ..Options::default() }).await;
     client.post("/v1/webhook_endpoints", &form).await;
     client.post("/v1/products", "name=Pro").await;
@@ -73,13 +73,13 @@ async fn an_endpoint_is_trusted_if_its_authority_is() {
 }
 
 #[tokio::test]
-async fn authorities_that_are_none_are_refused_at_the_start() {
+async fn invalid_authorities_are_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing").unwrap();
     for path in [empty, folder.path().join("absent.pem")] {
         let refused = Server::start(Options { webhook_ca: Some(path.clone()), ..Options::default() }).await;
-        let Err(ServerError::Trust(error)) = refused else { panic!("{} was taken", path.display()) };
+        let Err(ServerError::Trust(error)) = refused else { panic!("{} was accepted", path.display()) };
         assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
     }
 }

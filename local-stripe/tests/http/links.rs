@@ -1,11 +1,11 @@
-//! Payment links, visited.
+//! Visits of payment links.
 
 use local_stripe::server::Options;
 
 use crate::client::{Client, id};
 
 #[tokio::test]
-async fn a_visit_leads_to_a_checkout_page_and_paying_there_ends_on_it() {
+async fn a_visit_redirects_to_a_checkout_page_that_confirms_the_payment() {
     let (_server, client) = Client::start(Options::default()).await;
     let product = id(&client.post("/v1/products", "name=Shirt").await);
     let price = id(&client.post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1500")).await);

@@ -1,9 +1,9 @@
-//! The buyer's pages, without a browser.
+//! The buyer's pages, requested without a browser.
 
 use local_stripe::server::Options;
 use local_stripe::settings::Settings;
 
-use crate::client::{Answer, Client, id};
+use crate::client::{Client, TestResponse, id};
 
 async fn session(client: &Client, mode: &str) -> String {
     let product = id(&client.post("/v1/products", "name=<b>Shirt</b>").await);
@@ -21,7 +21,7 @@ fn card(number: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_form_says_what_it_is_and_escapes() {
+async fn the_form_is_marked_as_a_sandbox_and_escapes_values() {
     let (_server, client) = Client::start(Options::default()).await;
     let page = client.form("GET", &format!("/c/pay/{}", session(&client, "payment").await), "").await;
     assert_eq!(page.status, 200);
@@ -33,7 +33,7 @@ async fn the_form_says_what_it_is_and_escapes() {
 }
 
 #[tokio::test]
-async fn declined_then_paid_in_both_modes() {
+async fn a_declined_session_can_be_paid_in_both_modes() {
     let (_server, client) = Client::start(Options::default()).await;
     for mode in ["payment", "subscription"] {
         let session = session(&client, mode).await;
@@ -60,7 +60,7 @@ async fn declined_then_paid_in_both_modes() {
 }
 
 #[tokio::test]
-async fn three_d_secure_fails_and_passes() {
+async fn three_d_secure_can_fail_and_pass() {
     let (_server, client) = Client::start(Options::default()).await;
     for mode in ["payment", "subscription"] {
         let session = session(&client, mode).await;
@@ -76,14 +76,14 @@ async fn three_d_secure_fails_and_passes() {
     }
 }
 
-/// The value of a field, as the page has it.
+/// Returns the value of a field on a page.
 fn value_of<'p>(page: &'p str, id: &str) -> &'p str {
     let input = page.split("<input ").find(|i| i.starts_with(&format!("id=\"{id}\""))).unwrap_or_default();
     input.split("value=\"").nth(1).and_then(|v| v.split('"').next()).unwrap_or_else(|| panic!("no {id} in {page}"))
 }
 
 #[tokio::test]
-async fn a_decline_keeps_what_was_typed_but_the_cvc_and_no_number_that_may_be_real() {
+async fn a_decline_keeps_the_input_except_the_cvc_and_possibly_real_numbers() {
     let (_server, client) = Client::start(Options::default()).await;
     let path = format!("/c/pay/{}", session(&client, "subscription").await);
     let page = client.form("POST", &path, &card("4000 0000 0000 0002")).await.text;
@@ -105,7 +105,7 @@ async fn a_decline_keeps_what_was_typed_but_the_cvc_and_no_number_that_may_be_re
 }
 
 #[tokio::test]
-async fn what_is_missing_is_said_at_its_field() {
+async fn a_missing_value_is_reported_at_its_field() {
     let (_server, client) = Client::start(Options::default()).await;
     let path = format!("/c/pay/{}", session(&client, "payment").await);
     for (typed, field, words) in [
@@ -124,9 +124,9 @@ async fn what_is_missing_is_said_at_its_field() {
 }
 
 #[tokio::test]
-async fn markup_in_any_value_is_text() {
+async fn markup_in_values_is_shown_as_text() {
     let hostile = "</style><script>alert(1)</script>\"'><img src=x>";
-    // As much of it as a URL may hold.
+    // The part of it that a URL may contain.
     let in_url = "</style><script>alert(1)</script>\"'>";
     let settings = Settings { business_name: hostile.to_owned(), ..Settings::default() };
     let (_server, client) = Client::start(Options { settings, ..Options::default() }).await;
@@ -181,7 +181,7 @@ async fn markup_in_any_value_is_text() {
 }
 
 #[tokio::test]
-async fn only_the_web_can_be_linked_or_redirected_to() {
+async fn only_web_urls_are_linked_or_redirected_to() {
     let (_server, client) = Client::start(Options::default()).await;
     let product = id(&client.post("/v1/products", "name=Shirt").await);
     let price = id(&client.post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1500")).await);
@@ -201,7 +201,7 @@ async fn only_the_web_can_be_linked_or_redirected_to() {
 }
 
 #[tokio::test]
-async fn headers_that_protect_a_page_and_its_parts() {
+async fn pages_and_assets_have_security_headers() {
     let (_server, client) = Client::start(Options::default()).await;
     let page = client.form("GET", &format!("/c/pay/{}", session(&client, "payment").await), "").await;
     let policy = page.header("content-security-policy");
@@ -221,9 +221,9 @@ async fn headers_that_protect_a_page_and_its_parts() {
 }
 
 #[tokio::test]
-async fn the_business_has_a_name_and_a_colour() {
+async fn pages_show_the_businesss_name_and_colour() {
     let (_server, client) = Client::start(Options::default()).await;
-    let css = |answer: Answer| answer.text.lines().next().unwrap_or_default().to_owned();
+    let css = |answer: TestResponse| answer.text.lines().next().unwrap_or_default().to_owned();
     assert_eq!(css(client.form("GET", "/_sandbox/page.css", "").await), ":root{--brand:#635bff;--on-brand:#ffffff}");
     client.post("/_sandbox/settings", "business_name=Bergkaffee&brand_colour=#FFD60A").await;
     assert_eq!(css(client.form("GET", "/_sandbox/page.css", "").await), ":root{--brand:#ffd60a;--on-brand:#000000}");
@@ -240,7 +240,7 @@ async fn the_business_has_a_name_and_a_colour() {
 }
 
 #[tokio::test]
-async fn a_trial_says_what_is_due_now_and_later() {
+async fn a_trial_shows_the_amounts_due_now_and_later() {
     let (_server, client) = Client::start(Options::default()).await;
     let product = id(&client.post("/v1/products", "name=Pro").await);
     let price = id(&client
@@ -298,7 +298,7 @@ async fn an_open_invoice_is_paid_on_its_page() {
 }
 
 #[tokio::test]
-async fn a_promotion_code_is_typed_used_and_taken_off_again() {
+async fn a_promotion_code_is_applied_and_removed() {
     let (_server, client) = Client::start(Options::default()).await;
     client.post("/v1/coupons", "id=HALF&percent_off=50&duration=once").await;
     client.post("/v1/promotion_codes", "coupon=HALF&code=Welcome").await;
@@ -325,7 +325,7 @@ async fn a_promotion_code_is_typed_used_and_taken_off_again() {
 }
 
 #[tokio::test]
-async fn a_card_is_saved_and_a_free_trial_asks_for_none() {
+async fn setup_mode_saves_a_card_and_a_free_trial_requires_none() {
     let (_server, client) = Client::start(Options::default()).await;
     let customer = id(&client.post("/v1/customers", "").await);
     let form = format!("mode=setup&success_url=https://x.test/saved&customer={customer}");
@@ -366,7 +366,7 @@ async fn a_connected_account_is_onboarded_on_its_page() {
 }
 
 #[tokio::test]
-async fn the_buyer_may_have_the_card_saved_where_the_session_asks() {
+async fn the_buyer_can_save_the_card_if_the_session_offers_it() {
     let (_server, client) = Client::start(Options::default()).await;
     let price = id(&client.post("/v1/prices", "product_data[name]=Shirt&currency=usd&unit_amount=1500").await);
     let ask = "&saved_payment_method_options[payment_method_save]=enabled";
@@ -381,12 +381,12 @@ async fn the_buyer_may_have_the_card_saved_where_the_session_asks() {
         if !box_is_there {
             continue;
         }
-        // What was ticked stays so after a decline.
+        // A ticked box stays ticked after a decline.
         let declined = client.form("POST", &path, &format!("{}&save=on", card("4000000000000002"))).await;
         assert!(declined.text.contains("type=\"checkbox\" checked"), "{}", declined.text);
         assert_eq!(client.form("POST", &path, &format!("{}&save=on", card("4242424242424242"))).await.status, 303);
         let paid = client.get(&format!("/v1/checkout/sessions/{session}")).await;
-        let customer = paid["customer"].as_str().expect("one was made to keep the card for");
+        let customer = paid["customer"].as_str().expect("the session creates a customer for the saved card");
         let kept = client.get(&format!("/v1/customers/{customer}/payment_methods")).await;
         assert_eq!(kept["data"][0]["allow_redisplay"], "always");
     }

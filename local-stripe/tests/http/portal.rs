@@ -1,11 +1,11 @@
-//! The billing portal: its API, and its pages as a browser posts them.
+//! The billing portal: its API, and its pages with a browser's form posts.
 
 use local_stripe::server::{Options, Server};
 use serde_json::Value;
 
 use crate::client::{Client, id};
 
-/// An account with two monthly plans and one a year, and a subscriber to the first.
+/// An account with two monthly plans, one yearly plan, and a subscriber to the first.
 struct Shop {
     client: Client,
     customer: String,
@@ -57,7 +57,7 @@ impl Shop {
         page.text
     }
 
-    /// Sends a form that must lead on; gives where to.
+    /// Posts a form that must redirect; returns the target.
     async fn press(&self, path: &str, form: &str) -> String {
         let answer = self.client.form("POST", path, form).await;
         assert_eq!(answer.status, 303, "{path}: {}", answer.text);
@@ -68,7 +68,7 @@ impl Shop {
         self.client.get(&format!("/v1/subscriptions/{}", self.subscription)).await
     }
 
-    /// Types of the newest events, newest first, and the newest's object.
+    /// Returns the types of the newest events, newest first, and the newest event's object.
     async fn events(&self, count: usize) -> (Vec<String>, Value) {
         let list = self.client.get(&format!("/v1/events?limit={count}")).await;
         let all = list["data"].as_array().unwrap();
@@ -133,7 +133,7 @@ async fn a_plan_is_changed_after_a_preview_that_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_ends_a_trial_unless_the_configuration_lets_it_go_on() {
+async fn a_change_ends_a_trial_unless_the_configuration_continues_it() {
     let features = "features[subscription_update][enabled]=true&features[subscription_update][default_allowed_updates][0]=price&features[subscription_update][proration_behavior]=always_invoice";
     for (behavior, due, status) in [("end_trial", "$30.00", "active"), ("continue_trial", "$0.00", "trialing")] {
         let shop = Shop::open("visa").await;
@@ -152,7 +152,7 @@ async fn a_change_ends_a_trial_unless_the_configuration_lets_it_go_on() {
 }
 
 #[tokio::test]
-async fn a_configuration_can_end_plans_at_once() {
+async fn a_configuration_can_cancel_plans_at_once() {
     let shop = Shop::open("visa").await;
     let form = "features[subscription_cancel][enabled]=true&features[subscription_cancel][mode]=immediately";
     let configuration = id(&shop.client.post("/v1/billing_portal/configurations", form).await);
@@ -166,7 +166,7 @@ async fn a_configuration_can_end_plans_at_once() {
 }
 
 #[tokio::test]
-async fn a_state_file_remembers_what_the_portal_did() {
+async fn a_state_file_stores_the_portals_changes() {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { state: Some(folder.path().join("state")), ..Options::default() };
     let shop = Shop::open_with("visa", options.clone()).await;
@@ -176,7 +176,7 @@ async fn a_state_file_remembers_what_the_portal_did() {
     let customer = id(&shop.client.post("/v1/customers", "").await);
     let before = shop.sub().await;
     drop(shop.server);
-    // The file is free once the tasks of the server that went away have ended.
+    // The file is unlocked after the dropped server's tasks end.
     let mut again = Server::start(options.clone()).await;
     for _ in 0..100 {
         if again.is_ok() {
@@ -192,7 +192,7 @@ async fn a_state_file_remembers_what_the_portal_did() {
 }
 
 #[tokio::test]
-async fn a_refused_payment_leaves_the_plan() {
+async fn a_refused_payment_does_not_change_the_plan() {
     let shop = Shop::open("chargeCustomerFail").await;
     let path = format!("{}/{}/plans/{}", shop.session("").await, shop.subscription, shop.pro);
     let before = shop.sub().await;
@@ -202,7 +202,7 @@ async fn a_refused_payment_leaves_the_plan() {
 }
 
 #[tokio::test]
-async fn a_card_that_asks_for_authentication_leaves_the_change_pending_until_it_passes() {
+async fn a_change_that_requires_authentication_is_pending_until_it_passes() {
     for (outcome, words) in [("success", "Your plan was changed."), ("failure", "Your plan was not changed")] {
         let shop = Shop::open("authenticationRequired").await;
         let home = shop.session("").await;
@@ -219,7 +219,7 @@ async fn a_card_that_asks_for_authentication_leaves_the_change_pending_until_it_
 }
 
 #[tokio::test]
-async fn a_plan_is_cancelled_and_goes_on() {
+async fn a_plan_is_cancelled_and_resumed() {
     let shop = Shop::open("visa").await;
     let home = shop.session("").await;
     let base = format!("{home}/{}", shop.subscription);
@@ -237,11 +237,11 @@ async fn a_plan_is_cancelled_and_goes_on() {
     assert!(shop.page(&format!("{home}?done=cancelled")).await.contains("Ends on 1 Dec 2026"));
     shop.press(&format!("{base}/resume"), "").await;
     assert_eq!(shop.sub().await["cancel_at_period_end"], false);
-    assert_eq!(shop.client.form("POST", &format!("{base}/resume"), "").await.status, 400, "nothing to take back");
+    assert_eq!(shop.client.form("POST", &format!("{base}/resume"), "").await.status, 400, "no cancellation to revoke");
 }
 
 #[tokio::test]
-async fn a_card_replaces_the_customers_and_the_plans_own() {
+async fn a_new_card_replaces_the_customers_and_the_subscriptions_card() {
     let shop = Shop::open("visa").await;
     let old = shop.client.get(&format!("/v1/customers/{}", shop.customer)).await["invoice_settings"]["default_payment_method"].clone();
     let form = format!("default_payment_method={}", old.as_str().unwrap());
@@ -259,7 +259,7 @@ async fn a_card_replaces_the_customers_and_the_plans_own() {
 }
 
 #[tokio::test]
-async fn a_session_ends_after_an_hour_and_is_only_its_customers() {
+async fn a_session_expires_after_an_hour_and_is_limited_to_its_customer() {
     let shop = Shop::open("visa").await;
     let home = shop.session("").await;
     let stranger = id(&shop.client.post("/v1/customers", "").await);
@@ -322,7 +322,7 @@ async fn configurations_decide_what_the_page_offers() {
         (&changed["features"]["subscription_cancel"]["enabled"], &changed["active"]),
         (&true.into(), &false.into())
     );
-    assert_eq!(changed["features"]["subscription_update"]["enabled"], true, "what wasn't given stays");
+    assert_eq!(changed["features"]["subscription_update"]["enabled"], true, "omitted members stay unchanged");
     assert_eq!(shop.events(1).await.0, ["billing_portal.configuration.updated"]);
     let inactive = format!("customer={}&configuration={}", shop.customer, id(&made));
     assert_eq!(shop.client.form("POST", "/v1/billing_portal/sessions", &inactive).await.status, 400);
@@ -333,7 +333,7 @@ async fn configurations_decide_what_the_page_offers() {
 }
 
 #[tokio::test]
-async fn flows_open_the_page_at_their_place_and_end_where_they_say() {
+async fn flows_open_their_page_and_redirect_after_completion() {
     let shop = Shop::open("visa").await;
     let sub = shop.subscription.clone();
     let item = id(&shop.sub().await["items"]["data"][0]);

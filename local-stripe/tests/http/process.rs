@@ -1,4 +1,4 @@
-//! The command in a process of its own, to be killed.
+//! The command in a separate process, which tests kill.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
 
-/// The command, as cargo builds it beside the tests.
+/// Returns the command that cargo builds with the tests.
 fn command(state: &Path, more: &[&str]) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
@@ -16,12 +16,12 @@ fn command(state: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// What the command says when it doesn't start.
+/// Returns the error of a command that doesn't start.
 pub fn refusal(state: &Path, more: &[&str]) -> String {
     let mut child = command(state, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut line, mut words) = (String::new(), String::new());
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    // A start says so, and would go on for ever.
+    // A successful start prints a line and would run forever.
     child.kill().unwrap();
     child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
     let started = child.wait().unwrap().success();
@@ -44,7 +44,7 @@ pub fn start(state: &Path) -> Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // SIGKILL: the process gets no chance to write anything more.
+        // SIGKILL: the process can't write anything more.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

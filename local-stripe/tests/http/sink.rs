@@ -1,4 +1,4 @@
-//! An endpoint that keeps what it gets.
+//! A webhook endpoint that records its deliveries.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ impl Delivery {
         self.event()["type"].as_str().unwrap().to_owned()
     }
 
-    /// Whether one of the signatures is of this secret.
+    /// Whether one of the signatures is valid for this secret.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let mut parts = self.signature.split(',');
         let time: i64 = parts.next().and_then(|t| t.strip_prefix("t=")).and_then(|t| t.parse().ok()).unwrap();
@@ -36,7 +36,7 @@ impl Delivery {
 }
 
 #[derive(Default)]
-struct Kept {
+struct SinkState {
     deliveries: Mutex<Vec<Delivery>>,
     answers: Mutex<VecDeque<u16>>,
     arrived: Notify,
@@ -45,16 +45,17 @@ struct Kept {
 #[derive(Clone)]
 pub struct Sink {
     pub url: String,
-    kept: Arc<Kept>,
+    kept: Arc<SinkState>,
 }
 
 impl Sink {
-    /// Answers with these statuses first, then 200.
+    /// Starts an endpoint that responds with these statuses first, then with 200.
     pub async fn start(answers: &[u16]) -> Self {
-        let kept = Arc::new(Kept { answers: Mutex::new(answers.iter().copied().collect()), ..Kept::default() });
+        let kept =
+            Arc::new(SinkState { answers: Mutex::new(answers.iter().copied().collect()), ..SinkState::default() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
-        let app = Router::new().fallback(keep).with_state(Arc::clone(&kept));
+        let app = Router::new().fallback(record).with_state(Arc::clone(&kept));
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { url, kept }
     }
@@ -63,7 +64,7 @@ impl Sink {
         self.kept.deliveries.lock().unwrap().clone()
     }
 
-    /// Waits until so many deliveries came.
+    /// Waits for a number of deliveries.
     pub async fn wait_for(&self, count: usize) -> Vec<Delivery> {
         let wait = async {
             loop {
@@ -78,11 +79,11 @@ impl Sink {
         let so_far = || self.deliveries().iter().map(Delivery::kind).collect::<Vec<_>>();
         tokio::time::timeout(Duration::from_secs(20), wait)
             .await
-            .unwrap_or_else(|_| panic!("{count} deliveries wanted, came: {:?}", so_far()))
+            .unwrap_or_else(|_| panic!("expected {count} deliveries, received: {:?}", so_far()))
     }
 }
 
-async fn keep(State(kept): State<Arc<Kept>>, headers: HeaderMap, body: String) -> StatusCode {
+async fn record(State(kept): State<Arc<SinkState>>, headers: HeaderMap, body: String) -> StatusCode {
     let signature = headers["stripe-signature"].to_str().unwrap().to_owned();
     kept.deliveries.lock().unwrap().push(Delivery { signature, body });
     kept.arrived.notify_waiters();

@@ -1,4 +1,4 @@
-//! Clients that are slow or ambiguous, over plain sockets.
+//! Slow and ambiguous clients, over plain sockets.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use local_stripe::server::{Options, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What the server of these tests waits; the product's limit is longer.
+/// The server's timeout in these tests; the default is longer.
 const PATIENCE: Duration = Duration::from_millis(300);
 const KEY: &str = "Authorization: Bearer sk_test_x\r\n";
 
@@ -16,18 +16,18 @@ async fn start() -> (Server, TcpStream) {
     (server, stream)
 }
 
-/// Everything the server says until it closes the connection, and how long that took.
+/// Reads until the server closes the connection; returns the text and the time.
 async fn until_closed(stream: &mut TcpStream) -> (String, Duration) {
     let start = Instant::now();
     let mut said = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut said)).await;
-    // A reset is a close as well.
+    // A reset also closes the connection.
     let _ = read.expect("the connection is closed");
     (String::from_utf8_lossy(&said).into_owned(), start.elapsed())
 }
 
 #[tokio::test]
-async fn a_slow_client_is_closed_wherever_it_stops() {
+async fn a_slow_client_is_disconnected_wherever_it_stops() {
     for sent in [
         String::new(),
         "POST /v1/customers HTT".to_owned(),
@@ -46,20 +46,20 @@ async fn a_slow_client_is_closed_wherever_it_stops() {
 }
 
 #[tokio::test]
-async fn a_body_byte_by_byte_is_closed_too() {
+async fn a_client_that_sends_single_bytes_is_disconnected() {
     let (_server, mut stream) = start().await;
     let head = format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Content-Length: 100\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let start = Instant::now();
     while stream.write_all(b"a").await.is_ok() {
-        assert!(start.elapsed() < PATIENCE * 10, "each byte buys more time");
+        assert!(start.elapsed() < PATIENCE * 10, "each byte extends the timeout");
         tokio::time::sleep(PATIENCE / 10).await;
     }
     assert!(start.elapsed() > PATIENCE / 2);
 }
 
 #[tokio::test]
-async fn an_answered_client_that_says_nothing_more_is_closed() {
+async fn an_idle_client_is_disconnected_after_its_response() {
     let (_server, mut stream) = start().await;
     stream.write_all(format!("GET /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}\r\n").as_bytes()).await.unwrap();
     let (said, took) = until_closed(&mut stream).await;
@@ -67,7 +67,7 @@ async fn an_answered_client_that_says_nothing_more_is_closed() {
 }
 
 #[tokio::test]
-async fn both_lengths_in_one_request_are_refused() {
+async fn a_request_with_two_lengths_is_refused() {
     for lengths in
         ["Content-Length: 6\r\nTransfer-Encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 6"]
     {
@@ -84,7 +84,7 @@ async fn both_lengths_in_one_request_are_refused() {
 }
 
 #[tokio::test]
-async fn chunks_alone_are_taken() {
+async fn chunked_requests_are_accepted() {
     let (_server, mut stream) = start().await;
     let head = format!("POST /v1/customers HTTP/1.1\r\nHost: a\r\n{KEY}Transfer-Encoding: chunked\r\n\r\n");
     for piece in [head.as_str(), "3\r\nnam\r\n", "3\r\ne=a\r\n0\r", "\n\r\n"] {

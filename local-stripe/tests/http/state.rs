@@ -1,4 +1,4 @@
-//! The state file: what was acknowledged is there after a kill, and nothing half; one process at a time.
+//! The state file: acknowledged requests survive a kill, completely; one process at a time.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::client::{Client, id};
 use crate::process::{refusal, start};
 use crate::sink::Sink;
 
-/// Kills of the test.
+/// The number of kills.
 const KILLS: u64 = 200;
 
-/// Makes objects until the server is gone; gives those that were acknowledged.
+/// Creates objects until the server is gone; returns the acknowledged ones.
 async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
     let mut acknowledged = Vec::new();
     while let Some(answer) =
@@ -28,7 +28,7 @@ async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_survives_kills_in_the_middle_of_things() {
+async fn acknowledged_requests_survive_kills() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut acknowledged = Vec::new();
@@ -40,7 +40,7 @@ async fn what_was_acknowledged_survives_kills_in_the_middle_of_things() {
             ("/v1/customers", "name=b&payment_method=pm_card_visa"),
         ]
         .map(|(path, form)| tokio::spawn(make(running.client.clone(), path, form)));
-        // Not a wait for anything: the kill comes at no particular moment.
+        // Not a wait for an event: the kill happens at an arbitrary moment.
         tokio::time::sleep(Duration::from_millis(5 + round * 7 % 60)).await;
         drop(running);
         for task in busy {
@@ -53,7 +53,7 @@ async fn what_was_acknowledged_survives_kills_in_the_middle_of_things() {
     for id in &acknowledged {
         assert!(state.find(id).is_some(), "{id} is lost");
     }
-    // Each request is there as a whole: a paid intent with its charge, the movement of money and three events.
+    // Each request is stored as a whole: a paid intent with its charge, its balance transaction and three events.
     for intent in state.newest("payment_intent", None) {
         let charge =
             state.find(intent.text("latest_charge")).unwrap_or_else(|| panic!("{} has no charge", intent.id()));
@@ -71,7 +71,7 @@ async fn what_was_acknowledged_survives_kills_in_the_middle_of_things() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_delivered_is_not_delivered_again() {
+async fn delivered_events_are_not_delivered_again() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let sink = Sink::start(&[]).await;
@@ -82,7 +82,7 @@ async fn what_was_delivered_is_not_delivered_again() {
         }
         running.client.post("/v1/products", &format!("name={name}")).await;
         sink.wait_for(if name == "a" { 1 } else { 2 }).await;
-        // The books are kept every few milliseconds; a call after that finds them written.
+        // The delivery progress is stored every few milliseconds.
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let names: Vec<String> =
@@ -91,7 +91,7 @@ async fn what_was_delivered_is_not_delivered_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_process_at_a_time() {
+async fn a_state_file_is_used_by_one_process_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let running = start(&state);
@@ -106,13 +106,13 @@ async fn one_process_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_that_an_account_keeps_are_refused() {
+async fn different_values_of_fixed_settings_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     drop(start(&state));
     for (arguments, words) in [
         (["--seed", "6"], "--seed 6 is refused"),
-        (["--seed", "0"], "was begun with 5"),
+        (["--seed", "0"], "was created with 5"),
         (["--clock", "1793491201"], "--clock 1793491201 is refused"),
     ] {
         let said = refusal(&state, &arguments);
@@ -121,7 +121,7 @@ async fn settings_that_an_account_keeps_are_refused() {
 }
 
 #[test]
-fn settings_that_may_change_are_taken_over() {
+fn changeable_settings_are_adopted() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let faults: Faults = "twins".parse().unwrap();
@@ -137,7 +137,7 @@ fn settings_that_may_change_are_taken_over() {
     assert_eq!(Sandbox::open(&path, Settings::default(), &[]).unwrap().state().settings, expected);
 }
 
-/// Calls of every kind of outcome: done, declined, refused, with a key, with a move of the clock.
+/// Returns calls with every kind of outcome: successful, declined, refused, with a key, with an advanced clock.
 fn calls() -> Vec<Request> {
     let mut calls = vec![
         own_request("POST", "/v1/customers", &[("name", "ä"), ("payment_method", "pm_card_visa")]),
@@ -159,7 +159,7 @@ fn calls() -> Vec<Request> {
         own_request("DELETE", "/v1/products/own", &[]),
     ];
     let keyed = Request { idempotency_key: Some("k".into()), ..calls[0].clone() };
-    // The numbers of those that only read may come again.
+    // The numbers of read-only requests may be used again.
     calls.extend([keyed.clone(), keyed]);
     calls.extend(["/v1/events", "/v1/customers"].map(|path| own_request("GET", path, &[("limit", "100")])));
     calls
@@ -174,7 +174,7 @@ fn everything(sandbox: &Sandbox) -> Vec<Value> {
 }
 
 #[test]
-fn a_restart_after_each_call_changes_no_answer() {
+fn a_restart_after_each_call_changes_no_response() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let mut lasting = Sandbox::new(Settings::default());
@@ -188,7 +188,7 @@ fn a_restart_after_each_call_changes_no_answer() {
 }
 
 #[test]
-fn a_failed_request_leaves_nothing() {
+fn a_failed_request_is_rolled_back() {
     let (mut tried, mut untried) = (Sandbox::new(Settings::default()), Sandbox::new(Settings::default()));
     let customer = own_request("POST", "/v1/customers", &[("name", "a")]);
     for sandbox in [&mut tried, &mut untried] {
@@ -196,7 +196,7 @@ fn a_failed_request_leaves_nothing() {
     }
     let before = everything(&tried);
     let failing = [
-        // The card is made before the wrong default is seen.
+        // The card is created before the invalid default is noticed.
         own_request(
             "POST",
             "/v1/customers",
@@ -215,11 +215,11 @@ fn a_failed_request_leaves_nothing() {
     }
     assert!(everything(&tried) == before);
     assert_eq!(tried.state().settings, Settings::default());
-    assert_eq!(json_of(&tried.handle(&customer)), json_of(&untried.handle(&customer)), "not even an id is used up");
+    assert_eq!(json_of(&tried.handle(&customer)), json_of(&untried.handle(&customer)), "not even an id is used");
 }
 
 #[test]
-fn a_journal_of_an_older_version_is_refused_and_left_alone() {
+fn a_journal_of_an_older_version_is_refused_and_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     for text in ["{\"local_stripe\":1}\n".to_owned(), "x".repeat(10_000)] {
@@ -227,6 +227,6 @@ fn a_journal_of_an_older_version_is_refused_and_left_alone() {
         let refused = Sandbox::open(&path, Settings::default(), &[]).err().unwrap();
         assert!(matches!(refused, StoreError::Format { .. }), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is put beside it");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is created");
     }
 }

@@ -1,4 +1,4 @@
-//! Deliveries: signed, in order, again after a failure, and wrong in every way that was asked for.
+//! Deliveries: signed, in order, retried after a failure, and with the configured faults.
 
 use local_stripe::server::Options;
 use local_stripe::settings::Settings;
@@ -43,7 +43,7 @@ async fn each_endpoint_gets_its_events_in_order_signed_and_in_its_version() {
 }
 
 #[tokio::test]
-async fn two_signatures_while_a_secret_is_rolled() {
+async fn a_rolled_secret_gives_two_signatures() {
     let (_server, client) = Client::start(Options::default()).await;
     let sink = Sink::start(&[]).await;
     let made = endpoint(&client, &sink, "").await;
@@ -58,12 +58,15 @@ async fn two_signatures_while_a_secret_is_rolled() {
     client.post("/_sandbox/clock", "advance_by=61").await;
     client.post("/v1/products", "name=b").await;
     let deliveries = sink.wait_for(2).await;
-    assert!(deliveries[0].is_signed_with(&new) && deliveries[0].is_signed_with(&old), "both while the old one lives");
-    assert!(deliveries[1].is_signed_with(&new) && !deliveries[1].is_signed_with(&old), "the new one alone afterwards");
+    assert!(
+        deliveries[0].is_signed_with(&new) && deliveries[0].is_signed_with(&old),
+        "both while the old secret is valid"
+    );
+    assert!(deliveries[1].is_signed_with(&new) && !deliveries[1].is_signed_with(&old), "only the new one afterwards");
 }
 
 #[tokio::test]
-async fn a_failure_is_tried_again_and_a_redirect_is_one() {
+async fn failures_and_redirects_are_retried() {
     let (_server, client) = Client::start(Options { retry_s: vec![0, 0], ..Options::default() }).await;
     let sink = Sink::start(&[500, 302]).await;
     endpoint(&client, &sink, "").await;
@@ -76,7 +79,7 @@ async fn a_failure_is_tried_again_and_a_redirect_is_one() {
     sink.wait_for(3).await;
     let event = client.get("/v1/events?limit=1").await["data"][0].clone();
     client.post(&format!("/v1/events/{}/retry", id(&event)), "").await;
-    assert_eq!(sink.wait_for(4).await.last().unwrap().event()["id"], event["id"], "given up, and resent by hand");
+    assert_eq!(sink.wait_for(4).await.last().unwrap().event()["id"], event["id"], "given up, then resent manually");
 }
 
 async fn four_with(faults: &str, count: usize) -> (Vec<String>, Client, Sink) {
@@ -93,13 +96,13 @@ async fn four_with(faults: &str, count: usize) -> (Vec<String>, Client, Sink) {
         .iter()
         .map(|d| d.event()["data"]["object"]["name"].as_str().unwrap().to_owned())
         .collect();
-    // The server lives as long as the test's runtime.
+    // The server runs until the test's runtime ends.
     std::mem::forget(server);
     (names, client, sink)
 }
 
 #[tokio::test]
-async fn faults_on_request() {
+async fn configured_faults_are_applied() {
     assert_eq!(four_with("duplicates", 8).await.0, ["a", "a", "b", "b", "c", "c", "d", "d"]);
     assert_eq!(four_with("burst=2,delay=1", 4).await.0, ["a", "b", "c", "d"]);
     let (twins, ..) = four_with("twins", 8).await;
@@ -112,11 +115,11 @@ async fn faults_on_request() {
     assert_eq!(kept, ["a", "c"]);
     let lost = id(&client.get("/v1/events?limit=1").await["data"][0]);
     client.post(&format!("/v1/events/{lost}/retry"), "").await;
-    assert_eq!(sink.wait_for(3).await[2].event()["data"]["object"]["name"], "d", "lost, and resent");
+    assert_eq!(sink.wait_for(3).await[2].event()["data"]["object"]["name"], "d", "lost, then resent");
 }
 
 #[tokio::test]
-async fn events_in_a_folder() {
+async fn events_are_written_to_a_folder() {
     let folder = tempfile::tempdir().unwrap();
     let (_server, client) =
         Client::start(Options { events: Some(folder.path().join("events")), ..Options::default() }).await;
@@ -129,7 +132,7 @@ async fn events_in_a_folder() {
 }
 
 #[tokio::test]
-async fn what_was_delivered_is_pending_no_more() {
+async fn delivered_events_have_no_pending_webhooks() {
     let (_server, client) = Client::start(Options::default()).await;
     let sink = Sink::start(&[]).await;
     endpoint(&client, &sink, "").await;
@@ -147,7 +150,7 @@ async fn what_was_delivered_is_pending_no_more() {
 }
 
 #[tokio::test]
-async fn events_of_connected_accounts_go_to_endpoints_that_asked_for_them() {
+async fn events_of_connected_accounts_go_to_subscribed_endpoints() {
     let (_server, client) = Client::start(Options::default()).await;
     let (own, connected) = (Sink::start(&[]).await, Sink::start(&[]).await);
     endpoint(&client, &own, "").await;

@@ -419,7 +419,10 @@ fn schema_and_reader_take_the_same_webhooks() {
             with(&standard.replace("stripe_webhook_secret", "kye"), fact),
             "expected stripe_webhook_secret, key; did you mean `key`?",
         ),
-        (with(&standard.replace("stripe_webhook_secret", "zone"), fact), "the configuration key `zone` is not a secret"),
+        (
+            with(&standard.replace("stripe_webhook_secret", "zone"), fact),
+            "the configuration key `zone` is not a secret",
+        ),
         (with(standard, &fact.replace("user.registered", "user.registred")), "did you mean `user.registered`?"),
         (
             with(standard, &fact.replace("email:", "emial:")),

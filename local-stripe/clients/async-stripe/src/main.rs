@@ -1,5 +1,5 @@
-//! Reads every kind of object from a sandbox with async-stripe, and every event of a folder.
-//! Usage: `check URL EVENTS_DIR`. An object that doesn't deserialize, or a kind of which there is none, is a failure.
+//! Reads every kind of object from a sandbox with async-stripe, and every event in a folder. Usage: `check URL
+//! EVENTS_DIR`. Fails if an object can't be deserialized, or if a kind has no objects.
 
 use std::process::ExitCode;
 

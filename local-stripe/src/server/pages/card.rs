@@ -1,4 +1,4 @@
-//! The card form: its fields, what was typed into them, and the payment method made of it.
+//! The card form: its fields, the input, and the payment method created from it.
 
 use super::html::{Html, html};
 use super::{Shared, field};
@@ -6,29 +6,29 @@ use crate::cards;
 use crate::form::Form;
 use crate::sandbox::{Response, json_of, own_request};
 
-/// What a form shows again after a refusal. The CVC isn't in it: no page keeps that.
+/// The input that a form shows again after an error. It lacks the CVC, which no page keeps.
 #[derive(Default)]
-pub(super) struct Typed {
+pub(super) struct CardInput {
     pub(super) email: String,
     pub(super) number: String,
     pub(super) expiry: String,
     pub(super) name: String,
-    /// Whether the card shall be saved, where the form asks for that.
+    /// Whether to save the card, if the form offers that.
     pub(super) saves: bool,
 }
 
-/// A refusal, and the field it is about.
-pub(super) struct Fault {
+/// An error message and its field.
+pub(super) struct FieldError {
     message: String,
     field: &'static str,
 }
 
-impl Fault {
+impl FieldError {
     fn about(field: &'static str, message: &str) -> Self {
         Self { message: message.to_owned(), field }
     }
 
-    /// The refusal of an API call.
+    /// Converts the error of an API call.
     pub(super) fn of(response: &Response) -> Self {
         let error = &json_of(response)["error"];
         let param = error["param"].as_str().unwrap_or_default();
@@ -46,8 +46,8 @@ impl Fault {
     }
 }
 
-impl Typed {
-    /// What was typed, without a number that may be a real card's: such a one isn't sent back.
+impl CardInput {
+    /// Reads the input, without a number that may be a real card's, which is never sent back.
     pub(super) fn of(form: &Form) -> Self {
         let number = field(form, "number");
         Self {
@@ -70,13 +70,13 @@ pub(super) struct CardForm<'f> {
     pub(super) button: &'f str,
     pub(super) asks_email: bool,
     pub(super) asks_to_save: bool,
-    pub(super) typed: &'f Typed,
-    pub(super) fault: Option<&'f Fault>,
+    pub(super) typed: &'f CardInput,
+    pub(super) fault: Option<&'f FieldError>,
 }
 
 impl CardForm<'_> {
     pub(super) fn html(&self) -> Html {
-        // A browser's saved cards are real ones: it is told not to offer them.
+        // A browser's saved cards are real, so it must not offer them.
         let email = self.asks_email.then(|| {
             let kind = html!("type=\"email\" autocomplete=\"email\"");
             self.input("email", "email", "Email", &kind, &self.typed.email)
@@ -89,7 +89,7 @@ impl CardForm<'_> {
              <div class=\"pair\">{expiry}{cvc}</div>{name}{save}\
              <button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>{hint}",
             action = self.action,
-            fault = self.fault.map(Fault::html),
+            fault = self.fault.map(FieldError::html),
             email = email,
             number = self.input("cardNumber", "number", "Card number", &number, &self.typed.number),
             expiry = self.input("cardExpiry", "expiry", "Expiry", &expiry, &self.typed.expiry),
@@ -117,7 +117,7 @@ impl CardForm<'_> {
     }
 }
 
-/// Asks whether the card shall be saved for other purchases.
+/// The checkbox to save the card for other purchases.
 fn save(is_ticked: bool) -> Html {
     html!(
         "<label class=\"choice\"><input id=\"save\" name=\"save\" type=\"checkbox\"{ticked}> \
@@ -135,21 +135,21 @@ fn test_cards() -> Html {
     )
 }
 
-/// Makes a payment method of what was typed; gives its id.
-pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, Fault> {
+/// Creates a payment method from the input and returns its id.
+pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, FieldError> {
     let number = field(form, "number");
     if may_be_real(number) {
-        // Refused here, so that it gets into no state file.
+        // Refused here, so that it never reaches a state file.
         let message = "Your card was declined. This is a sandbox: use a test card, never a real one.";
-        return Err(Fault::about("cardNumber", message));
+        return Err(FieldError::about("cardNumber", message));
     }
     let (month, year) = expiry(field(form, "expiry"))
-        .ok_or_else(|| Fault::about("cardExpiry", "Your card's expiration date is incomplete."))?;
+        .ok_or_else(|| FieldError::about("cardExpiry", "Your card's expiration date is incomplete."))?;
     let cvc = field(form, "cvc");
     if !(3..=4).contains(&cvc.len()) || !cvc.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(Fault::about("cardCvc", "Your card's security code is incomplete."));
+        return Err(FieldError::about("cardCvc", "Your card's security code is incomplete."));
     }
-    // The CVC decides nothing here, so it goes no further than this.
+    // The CVC has no effect and is not passed on.
     let mut fields = vec![
         ("type", "card"),
         ("card[number]", number),
@@ -166,10 +166,10 @@ pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, Fault> {
     }
     let made = shared.handle(&own_request("POST", "/v1/payment_methods", &fields));
     let method = json_of(&made)["id"].as_str().map(str::to_owned).filter(|_| made.status == 200);
-    method.ok_or_else(|| Fault::of(&made))
+    method.ok_or_else(|| FieldError::of(&made))
 }
 
-/// Month and year of `12 / 34` or `1234`.
+/// Splits `12 / 34` or `1234` into month and year.
 fn expiry(text: &str) -> Option<(&str, &str)> {
     let (month, year) = match text.split_once('/') {
         Some(halves) => halves,
@@ -186,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expiries() {
+    fn expiries_are_split_into_month_and_year() {
         for (text, read) in [
             ("12 / 34", Some(("12", "34"))),
             ("1/2034", Some(("1", "2034"))),
@@ -202,9 +202,9 @@ mod tests {
 
     #[test]
     fn a_number_that_may_be_real_is_not_kept() {
-        let kept = |number: &str| Typed::of(&form_of(number)).number;
+        let kept = |number: &str| CardInput::of(&form_of(number)).number;
         assert_eq!(kept("4000 0000 0000 0002"), "4000 0000 0000 0002");
-        assert_eq!(kept("4242 4242 4242 4241"), "4242 4242 4242 4241", "mistyped, and to be put right");
+        assert_eq!(kept("4242 4242 4242 4241"), "4242 4242 4242 4241", "mistyped, so kept for correction");
         assert_eq!(kept("4111 1111 1111 1111"), "");
     }
 

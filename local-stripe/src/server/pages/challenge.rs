@@ -1,17 +1,17 @@
-//! The 3-D Secure step: what a cardholder's bank would ask.
+//! The 3-D Secure step, which a cardholder's bank would show.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
-use super::card::{Fault, Typed};
+use super::card::{CardInput, FieldError};
 use super::html::html;
-use super::{Shared, checkout, field, fields, layout, look, not_found, object, words};
+use super::{Shared, branding, checkout, field, fields, layout, not_found, object, words};
 use crate::money;
 use crate::object::Object;
 use crate::sandbox::own_request;
 
-/// `GET /_sandbox/3ds/{id}`: the bank's question.
+/// `GET /_sandbox/3ds/{id}`: shows the bank's question.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let (owner, card) = shared.read(|s| {
         let owner = s.state().copy(&id);
@@ -22,7 +22,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
     if owner.text("status") != "requires_action" && owner.text("_waiting_method").is_empty() {
         return not_found(&shared);
     }
-    let look = look(&shared);
+    let branding = branding(&shared);
     let amount = match owner.kind() {
         "payment_intent" => Some(owner.int("amount")),
         _ => None,
@@ -35,14 +35,14 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
          <dl class=\"sums\"><div><dt>Business</dt><dd>{business}</dd></div>{amount}<div><dt>Card</dt><dd>{card}</dd></div></dl>\
          <form method=\"post\"><button id=\"complete\" class=\"primary\" name=\"outcome\" value=\"success\">Complete authentication</button>\
          <button id=\"fail\" class=\"second\" name=\"outcome\" value=\"failure\">Fail authentication</button></form></main>",
-        business = look.name,
+        business = branding.name,
         amount = amount,
         card = words::card(&card),
     );
-    layout::page(&look, StatusCode::OK, "3-D Secure", &body)
+    layout::page(&branding, StatusCode::OK, "3-D Secure", &body)
 }
 
-/// `POST /_sandbox/3ds/{id}`: the answer, then back to where the buyer came from.
+/// `POST /_sandbox/3ds/{id}`: applies the buyer's choice and redirects the buyer back.
 pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let owner = shared.read(|s| s.state().copy(&id));
@@ -53,24 +53,24 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
     if let Some(session) = object(&shared, "checkout.session", session_id) {
         return match passed {
             true => checkout::done(&shared, session_id),
-            false => checkout::page(&shared, &session, &Typed::default(), Some(&Fault::of(&response))),
+            false => checkout::page(&shared, &session, &CardInput::default(), Some(&FieldError::of(&response))),
         };
     }
     finish(&shared, &owner, passed)
 }
 
 fn finish(shared: &Shared, intent: &Object, passed: bool) -> HttpResponse<Body> {
-    let look = look(shared);
+    let branding = branding(shared);
     if let Some(url) = intent.text_at("_return_url") {
         let separator = if url.contains('?') { '&' } else { '?' };
         let status = if passed { "succeeded" } else { "failed" };
         let url = format!("{url}{separator}{}={}&redirect_status={status}", intent.kind(), intent.id());
-        return layout::redirect(&look, &url);
+        return layout::redirect(&branding, &url);
     }
     if let Some(invoice) = intent.text_at("_invoice") {
         return layout::go(&format!("/_sandbox/invoices/{invoice}"));
     }
     let words = if passed { "Authentication complete" } else { "Authentication failed" };
     let body = html!("<main class=\"narrow\"><h1 id=\"status\">{words}</h1></main>", words = words);
-    layout::page(&look, StatusCode::OK, words, &body)
+    layout::page(&branding, StatusCode::OK, words, &body)
 }

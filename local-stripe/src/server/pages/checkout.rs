@@ -1,13 +1,13 @@
-//! The checkout page: what is bought, the card form, and where the buyer goes from there.
+//! The checkout page: the order, the card form, and the redirect afterwards.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
-use super::card::{self, CardForm, Fault, Typed};
+use super::card::{self, CardForm, CardInput, FieldError};
 use super::html::{Html, html};
 use super::summary::Summary;
-use super::{Shared, field, fields, layout, look, not_found, object};
+use super::{Shared, branding, field, fields, layout, not_found, object};
 use crate::checkout::{self, keep};
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
@@ -15,14 +15,19 @@ use crate::sandbox::{json_of, own_request};
 /// `GET /c/pay/{id}`.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match object(&shared, "checkout.session", &id) {
-        Some(session) => page(&shared, &session, &Typed::default(), None),
+        Some(session) => page(&shared, &session, &CardInput::default(), None),
         None => not_found(&shared),
     }
 }
 
-/// The form of a session, with what was typed and what is wrong with it.
-pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
-    let look = look(shared);
+/// Renders the form of a session, with the previous input and its error.
+pub(super) fn page(
+    shared: &Shared,
+    session: &Object,
+    typed: &CardInput,
+    fault: Option<&FieldError>,
+) -> HttpResponse<Body> {
+    let branding = branding(shared);
     if session.text("status") != "open" {
         return over(shared, session);
     }
@@ -32,7 +37,7 @@ pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Opti
     let email = [typed.email.clone(), known("customer_details.email"), known("customer_email")];
     let name = [typed.name.clone(), known("customer_details.name")];
     let first = |all: &[String]| all.iter().find(|t| !t.is_empty()).cloned().unwrap_or_default();
-    let typed = Typed {
+    let typed = CardInput {
         email: first(&email),
         name: first(&name),
         number: typed.number.clone(),
@@ -52,30 +57,30 @@ pub(super) fn page(shared: &Shared, session: &Object, typed: &Typed, fault: Opti
         "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{code}</section>\
          <section class=\"work\"><h2>{heading}</h2>{form}</section></main>",
         back = layout::back("cancel", session.get("cancel_url"), "Cancel and go back"),
-        business = look.business(),
+        business = branding.business(),
         summary = summary.html(),
         code = code(session),
         heading = heading,
         form = form,
     );
     let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
-    layout::page(&look, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
+    layout::page(&branding, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
 }
 
-/// The form of a session that asks for no card.
-fn without_card(action: &str, button: &str, typed: &Typed, fault: Option<&Fault>) -> Html {
+/// Renders the form of a session that requires no card.
+fn without_card(action: &str, button: &str, typed: &CardInput, fault: Option<&FieldError>) -> Html {
     html!(
         "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}<div class=\"field\">\
          <label for=\"email\">Email</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" required value=\"{email}\">\
          </div><button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>",
         action = action,
-        fault = fault.map(Fault::html),
+        fault = fault.map(FieldError::html),
         email = typed.email,
         button = button,
     )
 }
 
-/// Where a promotion code is typed, if the session takes any; the one that counts can be taken off again.
+/// Renders the field of a promotion code, if the session accepts codes; an applied code can be removed.
 fn code(session: &Object) -> Option<Html> {
     if !session.is("allow_promotion_codes") {
         return None;
@@ -95,7 +100,7 @@ fn code(session: &Object) -> Option<Html> {
     ))
 }
 
-/// `POST /c/pay/{id}/code`: a promotion code is used, or the used one taken off.
+/// `POST /c/pay/{id}/code`: applies or removes a promotion code.
 pub(super) async fn use_code(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let path = format!("/_sandbox/checkout/sessions/{id}/promotion_code");
@@ -103,7 +108,7 @@ pub(super) async fn use_code(State(shared): State<Shared>, Path(id): Path<String
     let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
     match answer.status {
         200 => layout::go(&format!("/c/pay/{id}")),
-        _ => page(&shared, &session, &Typed::default(), Some(&Fault::of(&answer))),
+        _ => page(&shared, &session, &CardInput::default(), Some(&FieldError::of(&answer))),
     }
 }
 
@@ -123,23 +128,23 @@ fn button(session: &Object, summary: &Summary) -> String {
 fn over(shared: &Shared, session: &Object) -> HttpResponse<Body> {
     let words = match session.text("status") {
         "complete" => "It was completed.",
-        "expired" => "Its time ran out, or it was ended. Nothing was paid.",
+        "expired" => "It expired. Nothing was paid.",
         _ => "",
     };
     let body = html!(
         "<main class=\"narrow\">{business}<h1>This checkout is over</h1><p id=\"status\">{words}</p>{back}</main>",
-        business = look(shared).business(),
+        business = branding(shared).business(),
         words = words,
         back = layout::back("cancel", session.get("cancel_url"), "Go back"),
     );
-    layout::page(&look(shared), StatusCode::OK, "Checkout", &body)
+    layout::page(&branding(shared), StatusCode::OK, "Checkout", &body)
 }
 
-/// `POST /c/pay/{id}`: what the form's button does.
+/// `POST /c/pay/{id}`: pays the session.
 pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(open) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
-    let again = |fault: &Fault| page(&shared, &open, &Typed::of(&form), Some(fault));
+    let again = |fault: &FieldError| page(&shared, &open, &CardInput::of(&form), Some(fault));
     let method = match checkout::wants_method(&open).then(|| card::make(&shared, &form)).transpose() {
         Ok(method) => method,
         Err(fault) => return again(&fault),
@@ -151,25 +156,25 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
     };
     let confirmed = shared.handle(&own_request("POST", &path, &[fields]));
     if confirmed.status != 200 {
-        return again(&Fault::of(&confirmed));
+        return again(&FieldError::of(&confirmed));
     }
     match json_of(&confirmed)["next_action"]["redirect_to_url"]["url"].as_str() {
-        Some(url) => layout::redirect(&look(&shared), url),
+        Some(url) => layout::redirect(&branding(&shared), url),
         None => done(&shared, &id),
     }
 }
 
-/// On to the success URL, or a page that says so.
+/// Redirects to the success URL, or shows a success page.
 pub(super) fn done(shared: &Shared, id: &str) -> HttpResponse<Body> {
-    let look = look(shared);
+    let branding = branding(shared);
     let session = object(shared, "checkout.session", id).unwrap_or_default();
     if let Some(url) = session.text_at("success_url") {
         let url = url.replace("{CHECKOUT_SESSION_ID}", id).replace("%7BCHECKOUT_SESSION_ID%7D", id);
-        return layout::redirect(&look, &url);
+        return layout::redirect(&branding, &url);
     }
     let body = html!(
         "<main class=\"narrow\">{business}<h1 id=\"status\">Payment complete</h1><p>Thank you. You can close this page.</p></main>",
-        business = look.business(),
+        business = branding.business(),
     );
-    layout::page(&look, StatusCode::OK, "Paid", &body)
+    layout::page(&branding, StatusCode::OK, "Paid", &body)
 }

@@ -1,19 +1,19 @@
-//! Invoices and receipts. An open invoice can be paid on its page.
+//! The pages of invoices and receipts. An open invoice can be paid on its page.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
-use super::card::{self, CardForm, Fault, Typed};
+use super::card::{self, CardForm, CardInput, FieldError};
 use super::html::{Html, html};
 use super::summary::row;
-use super::{Shared, fields, layout, look, not_found, object, words};
+use super::{Shared, branding, fields, layout, not_found, object, words};
 use crate::calendar::date_text;
 use crate::money;
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
 
-/// A status in its colour.
+/// Renders a status in its colour.
 pub(super) fn badge(status: &str) -> Html {
     let (words, mood) = words::status(status);
     html!("<span class=\"badge {mood}\">{words}</span>", mood = mood, words = words)
@@ -22,15 +22,15 @@ pub(super) fn badge(status: &str) -> Html {
 /// `GET /_sandbox/invoices/{id}`.
 pub(super) async fn invoice(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match object(&shared, "invoice", &id) {
-        Some(invoice) => page(&shared, &invoice, &Typed::default(), None),
+        Some(invoice) => page(&shared, &invoice, &CardInput::default(), None),
         None => not_found(&shared),
     }
 }
 
-fn page(shared: &Shared, invoice: &Object, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
-    let mut look = look(shared);
-    // The name it was issued under, whatever the business calls itself now.
-    look.name = invoice.text("account_name").to_owned();
+fn page(shared: &Shared, invoice: &Object, typed: &CardInput, fault: Option<&FieldError>) -> HttpResponse<Body> {
+    let mut branding = branding(shared);
+    // The name at the time of issue, even if the business's name has changed.
+    branding.name = invoice.text("account_name").to_owned();
     let shown = |member: &str| money::display(invoice.int(member), invoice.text("currency"));
     let (status, mood) = words::status(invoice.text("status"));
     let action = format!("/_sandbox/invoices/{}", invoice.id());
@@ -44,7 +44,7 @@ fn page(shared: &Shared, invoice: &Object, typed: &Typed, fault: Option<&Fault>)
          <h1>Invoice {number}</h1><p class=\"price\">{amount}</p><p><span id=\"status\" class=\"badge {mood}\">{status}</span></p>\
          <dl class=\"facts\">{facts}</dl><ul class=\"lines\">{lines}</ul><dl class=\"sums\">{sums}</dl></section>{form}</main>",
         class = if form.is_some() { "split" } else { "sheet" },
-        business = look.business(),
+        business = branding.business(),
         number = invoice.text("number"),
         amount = shown("total"),
         mood = mood,
@@ -55,7 +55,7 @@ fn page(shared: &Shared, invoice: &Object, typed: &Typed, fault: Option<&Fault>)
         form = form,
     );
     let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
-    layout::page(&look, status, "Invoice", &body)
+    layout::page(&branding, status, "Invoice", &body)
 }
 
 fn facts(invoice: &Object) -> Html {
@@ -113,11 +113,11 @@ fn sums(invoice: &Object) -> Html {
     rows.into_iter().collect()
 }
 
-/// `POST /_sandbox/invoices/{id}`: pays with the card that was typed.
+/// `POST /_sandbox/invoices/{id}`: pays with the typed card.
 pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(open) = object(&shared, "invoice", &id) else { return not_found(&shared) };
-    let again = |fault: &Fault| page(&shared, &open, &Typed::of(&form), Some(fault));
+    let again = |fault: &FieldError| page(&shared, &open, &CardInput::of(&form), Some(fault));
     let method = match card::make(&shared, &form) {
         Ok(method) => method,
         Err(fault) => return again(&fault),
@@ -129,13 +129,13 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
     if json_of(&paid)["error"]["code"] == "invoice_payment_intent_requires_action" {
         return layout::go(&format!("/_sandbox/3ds/{}", open.text("_payment_intent")));
     }
-    again(&Fault::of(&paid))
+    again(&FieldError::of(&paid))
 }
 
 /// `GET /_sandbox/receipts/{id}`.
 pub(super) async fn receipt(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let Some(charge) = object(&shared, "charge", &id) else { return not_found(&shared) };
-    let look = look(&shared);
+    let branding = branding(&shared);
     let shown = |amount: i64| money::display(amount, charge.text("currency"));
     let refunded = charge.int("amount_refunded");
     let refund = (refunded != 0).then(|| row("", "Refunded", &shown(-refunded)));
@@ -146,7 +146,7 @@ pub(super) async fn receipt(State(shared): State<Shared>, Path(id): Path<String>
          <div><dt>Number</dt><dd class=\"id\">{id}</dd></div></dl>\
          <dl class=\"sums\"><div><dt>{words}</dt><dd>{amount}</dd></div>{refund}\
          <div class=\"due\"><dt>Total</dt><dd id=\"total\">{total}</dd></div></dl></section></main>",
-        business = look.business(),
+        business = branding.business(),
         mood = words::status(charge.text("status")).1,
         status = words::status(charge.text("status")).0,
         date = date_text(charge.int("created")),
@@ -157,5 +157,5 @@ pub(super) async fn receipt(State(shared): State<Shared>, Path(id): Path<String>
         refund = refund,
         total = shown(charge.int("amount") - refunded),
     );
-    layout::page(&look, StatusCode::OK, "Receipt", &body)
+    layout::page(&branding, StatusCode::OK, "Receipt", &body)
 }

@@ -1,4 +1,4 @@
-//! Markup that can't forget to escape: a template's values are text unless they are markup already.
+//! HTML templates with automatic escaping: values are text unless they are markup already.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(super) struct Html(String);
 
 impl Html {
-    /// Takes text that is markup; only [`html!`] calls it, with what it escaped.
+    /// Wraps text that is markup; only [`html!`] calls it, with escaped values.
     pub(super) fn of_template(text: String) -> Self {
         Self(text)
     }
@@ -25,7 +25,7 @@ impl FromIterator<Html> for Html {
     }
 }
 
-/// What can stand in a template.
+/// A value that can be used in a template.
 pub(super) trait Markup {
     fn markup(&self) -> Cow<'_, str>;
 }
@@ -60,7 +60,7 @@ impl<M: Markup + ?Sized> Markup for &M {
     }
 }
 
-/// Nothing where there is nothing.
+/// `None` renders as nothing.
 impl<M: Markup> Markup for Option<M> {
     fn markup(&self) -> Cow<'_, str> {
         self.as_ref().map_or(Cow::Borrowed(""), Markup::markup)
@@ -82,7 +82,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Fills a template. `concat!` keeps `format!` from taking variables by their bare names, past the escaping.
+/// Fills a template. `concat!` keeps `format!` from capturing variables by name, which would skip the escaping.
 macro_rules! html {
     ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::server::pages::html::Html::of_template(
@@ -92,15 +92,15 @@ macro_rules! html {
 }
 pub(super) use html;
 
-/// A URL that a page may lead to: `javascript:` and whatever else isn't the web never becomes a link.
+/// Returns a URL that a page may link to: only `http` and `https`, so `javascript:` never becomes a link.
 pub(super) fn web_url(url: &str) -> Option<&str> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let is_web = matches!(scheme.as_deref(), Some("http" | "https"));
-    // Browsers drop such characters, which would make another URL of it.
+    // Browsers drop these characters, which would change the URL.
     (is_web && !url.chars().any(|c| c.is_control() || c == '\\')).then_some(url)
 }
 
-/// A text member's web URL.
+/// Returns the web URL in a text member.
 pub(super) fn url_of(value: &Value) -> Option<&str> {
     value.as_str().and_then(web_url)
 }
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_web_is_linked() {
+    fn only_http_and_https_urls_are_linked() {
         for good in ["http://127.0.0.1:1/ok?s={CHECKOUT_SESSION_ID}", "HTTPS://shop.test"] {
             assert_eq!(web_url(good), Some(good));
         }

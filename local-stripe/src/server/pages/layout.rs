@@ -1,26 +1,26 @@
-//! What all pages share: the frame, the headers that protect it, the business's look, the style and the script.
+//! What all pages share: the frame, the security headers, the branding, the style and the script.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Response as HttpResponse, StatusCode, header};
 
 use super::html::{Html, html, url_of, web_url};
-use super::{Shared, look};
+use super::{Shared, branding};
 use crate::colour::Colour;
 use crate::settings::Settings;
 
-/// Nothing from elsewhere, nothing inline, no frames. A form may end anywhere on the web, for the shop's answer
-/// to a redirect counts as the form's target too.
+/// Nothing from other hosts, nothing inline, no frames. A form may lead to any web URL, as the redirect in the shop's
+/// response counts as the form's target.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
     form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
 
 /// The business's name and colour.
-pub(super) struct Look {
+pub(super) struct Branding {
     pub(super) name: String,
     colour: Colour,
 }
 
-impl Look {
+impl Branding {
     pub(super) fn of(settings: &Settings) -> Self {
         Self { name: settings.business_name.clone(), colour: settings.brand_colour }
     }
@@ -29,7 +29,7 @@ impl Look {
         self.name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).unwrap_or_default()
     }
 
-    /// The name with its mark.
+    /// Renders the name with its initial.
     pub(super) fn business(&self) -> Html {
         html!(
             "<p class=\"business\"><span class=\"mark\" aria-hidden=\"true\">{initial}</span>{name}</p>",
@@ -39,8 +39,8 @@ impl Look {
     }
 }
 
-/// A page. Its body has the `main` landmark; what was typed into it is in no cache.
-pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
+/// Renders a page. Its body must have the `main` landmark. Not cached, as it may contain the buyer's input.
+pub(super) fn page(branding: &Branding, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
     let text = html!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} – {name}</title>\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
@@ -50,7 +50,7 @@ pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) ->
          <header class=\"sandbox\"><p><strong>Local sandbox:</strong> not Stripe, no money moves.</p></header>\
          {body}</body></html>",
         title = title,
-        name = look.name,
+        name = branding.name,
         body = body,
     );
     let mut response = asset("text/html; charset=utf-8", text.as_str().to_owned());
@@ -66,21 +66,21 @@ pub(super) fn page(look: &Look, status: StatusCode, title: &str, body: &Html) ->
     response
 }
 
-/// On to a URL; a page says so where it can't be one.
-pub(super) fn redirect(look: &Look, url: &str) -> HttpResponse<Body> {
+/// Redirects to a URL, or shows an error page if the URL is invalid.
+pub(super) fn redirect(branding: &Branding, url: &str) -> HttpResponse<Body> {
     let Some(location) = web_url(url).and_then(|u| HeaderValue::from_str(u).ok()) else {
         let body = html!(
-            "<main class=\"narrow\"><h1>The URL to go on to can’t be used</h1>\
-             <p>It has to begin with http:// or https://.</p></main>"
+            "<main class=\"narrow\"><h1>The redirect URL is invalid</h1>\
+             <p>It must begin with http:// or https://.</p></main>"
         );
-        return page(look, StatusCode::BAD_REQUEST, "Wrong URL", &body);
+        return page(branding, StatusCode::BAD_REQUEST, "Wrong URL", &body);
     };
     see_other(location)
 }
 
-/// On to another page of the sandbox.
+/// Redirects to another page of the sandbox.
 pub(super) fn go(path: &str) -> HttpResponse<Body> {
-    // Paths are made of ids, which are plain; the root is what a wrong one deserves.
+    // Paths consist of ids, which are ASCII; an invalid one leads to the root.
     see_other(HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/")))
 }
 
@@ -92,7 +92,7 @@ fn see_other(location: HeaderValue) -> HttpResponse<Body> {
     response
 }
 
-/// A link back, if the URL is one of the web.
+/// Renders a link back, if the URL is a web URL.
 pub(super) fn back(id: &str, url: &serde_json::Value, words: &str) -> Option<Html> {
     url_of(url).map(|url| {
         html!(
@@ -115,7 +115,7 @@ fn asset(kind: &'static str, text: String) -> HttpResponse<Body> {
 
 /// `GET /_sandbox/page.css`.
 pub(super) async fn style(State(shared): State<Shared>) -> HttpResponse<Body> {
-    let colour = look(&shared).colour;
+    let colour = branding(&shared).colour;
     let brand = format!(":root{{--brand:{colour};--on-brand:{}}}\n", colour.text());
     asset("text/css; charset=utf-8", brand + include_str!("page.css"))
 }
@@ -127,13 +127,13 @@ pub(super) async fn script() -> HttpResponse<Body> {
 
 /// `GET /_sandbox/icon.svg`.
 pub(super) async fn icon(State(shared): State<Shared>) -> HttpResponse<Body> {
-    let look = look(&shared);
+    let branding = branding(&shared);
     let icon = html!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 32 32\"><rect width=\"32\" height=\"32\" rx=\"8\" fill=\"{colour}\"/>\
          <text x=\"16\" y=\"23\" font-family=\"sans-serif\" font-size=\"20\" font-weight=\"700\" text-anchor=\"middle\" fill=\"{text}\">{initial}</text></svg>",
-        colour = look.colour.to_string(),
-        text = look.colour.text().to_string(),
-        initial = look.initial(),
+        colour = branding.colour.to_string(),
+        text = branding.colour.text().to_string(),
+        initial = branding.initial(),
     );
     asset("image/svg+xml", icon.as_str().to_owned())
 }

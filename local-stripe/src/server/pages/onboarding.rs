@@ -1,15 +1,15 @@
-//! Where a connected account would tell Stripe about itself: one button, then back to the platform.
+//! The onboarding page of a connected account: one button, then back to the platform.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
 use super::html::html;
-use super::{Shared, layout, look, not_found, object};
+use super::{Shared, branding, layout, not_found, object};
 use crate::object::Object;
 use crate::sandbox::own_request;
 
-/// The link, if it can still be used.
+/// Returns the link, if it has not expired.
 fn link(shared: &Shared, token: &str) -> Option<Object> {
     let now_s = shared.read(|s| s.state().clock_s());
     object(shared, "_account_link", &format!("_link_{token}")).filter(|link| link.int("expires_at") > now_s)
@@ -18,15 +18,15 @@ fn link(shared: &Shared, token: &str) -> Option<Object> {
 /// `GET /_sandbox/onboarding/{token}`.
 pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>) -> HttpResponse<Body> {
     let Some(link) = link(&shared, &token) else { return not_found(&shared) };
-    let look = look(&shared);
+    let branding = branding(&shared);
     let body = html!(
         "<main class=\"narrow\"><h1>Connect with {business}</h1>\
-         <p>Stripe would ask here who you are and where your money goes. This account is {account}.</p>\
+         <p>Stripe would ask for your details and your bank account here. This account is {account}.</p>\
          <form method=\"post\"><button id=\"complete\" class=\"primary\" type=\"submit\">Agree and submit</button></form></main>",
-        business = look.name,
+        business = branding.name,
         account = link.text("account"),
     );
-    layout::page(&look, StatusCode::OK, "Onboarding", &body)
+    layout::page(&branding, StatusCode::OK, "Onboarding", &body)
 }
 
 /// `POST /_sandbox/onboarding/{token}`.
@@ -36,10 +36,10 @@ pub(super) async fn complete(State(shared): State<Shared>, Path(token): Path<Str
     if shared.handle(&own_request("POST", &path, &[])).status != 200 {
         return not_found(&shared);
     }
-    let look = look(&shared);
+    let branding = branding(&shared);
     if let Some(url) = link.text_at("return_url") {
-        return layout::redirect(&look, url);
+        return layout::redirect(&branding, url);
     }
-    let body = html!("<main class=\"narrow\"><h1 id=\"status\">{words}</h1></main>", words = "All is told");
-    layout::page(&look, StatusCode::OK, "Onboarding", &body)
+    let body = html!("<main class=\"narrow\"><h1 id=\"status\">{words}</h1></main>", words = "Onboarding complete");
+    layout::page(&branding, StatusCode::OK, "Onboarding", &body)
 }

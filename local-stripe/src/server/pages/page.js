@@ -1,4 +1,4 @@
-// Makes the card form nicer to type into. The pages work without it.
+// Formats the input of the card form. The pages work without it.
 'use strict';
 
 const digits = (text) => text.replace(/\D/g, '');
@@ -18,7 +18,7 @@ function dated(text, erased) {
   return `${number.slice(0, 2)} / ${number.slice(2)}`;
 }
 
-// Formats what was typed and leaves the caret behind the same digit.
+// Formats the input and keeps the caret behind the same digit.
 function format(field, shape) {
   field.addEventListener('input', (event) => {
     const erased = (event.inputType || '').startsWith('delete');
@@ -37,7 +37,7 @@ function format(field, shape) {
 
 const shapes = {
   cardNumber: (text) => grouped(digits(text)),
-  // A full date in a longer form stays as it came.
+  // A full date in a longer form is unchanged.
   cardExpiry: (text, erased) => (digits(text).length > 4 ? text : dated(text, erased)),
   cardCvc: (text) => digits(text).slice(0, 4),
 };
@@ -46,7 +46,7 @@ for (const [id, shape] of Object.entries(shapes)) {
   if (field) format(field, shape);
 }
 
-// One click pays once. The button comes back when the page does.
+// Disables the button after one click, until the page is shown again.
 for (const form of document.querySelectorAll('form')) {
   form.addEventListener('submit', (event) => {
     if (form.dataset.sent) event.preventDefault();

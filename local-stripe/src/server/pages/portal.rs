@@ -1,4 +1,4 @@
-//! The billing portal's pages: what they share. Each step has a file of its own.
+//! The shared parts of the billing portal's pages. Each step has a file of its own.
 
 pub(super) mod cancel;
 pub(super) mod card;
@@ -10,23 +10,23 @@ use axum::http::{Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
 use super::html::{Html, html, url_of};
-use super::layout::{self, Look};
-use super::{Shared, look, not_found, object, words};
+use super::layout::{self, Branding};
+use super::{Shared, branding, not_found, object, words};
 use crate::billing::items;
 use crate::object::Object;
 use crate::portal;
 use crate::sandbox::{Response, own_request};
 use crate::state::State as Account;
 
-/// A session that can be used, and whose it is.
+/// An unexpired session with its customer's account.
 struct Visit {
-    look: Look,
+    branding: Branding,
     session: Object,
     configuration: Object,
     customer: Object,
 }
 
-/// A page's answer where a visit can't go on.
+/// The response if a visit can't continue.
 type Refusal = Box<HttpResponse<Body>>;
 
 impl Visit {
@@ -34,19 +34,19 @@ impl Visit {
         let Some(session) = object(shared, "billing_portal.session", id) else {
             return Err(Box::new(not_found(shared)));
         };
-        let look = look(shared);
+        let branding = branding(shared);
         let live = shared.read(|s| portal::live(s.state(), id).map(|(_, configuration)| Object::clone(&configuration)));
         let Ok(configuration) = live else {
             let body = html!(
                 "<main class=\"narrow\">{business}<h1 id=\"status\">This session has expired</h1>\
                  <p>For your safety, a session of the billing portal ends after an hour. Open it again from where you came.</p>{back}</main>",
-                business = look.business(),
+                business = branding.business(),
                 back = layout::back("return", session.get("return_url"), "Go back"),
             );
-            return Err(Box::new(layout::page(&look, StatusCode::GONE, "Session expired", &body)));
+            return Err(Box::new(layout::page(&branding, StatusCode::GONE, "Session expired", &body)));
         };
         let customer = shared.read(|s| s.state().copy(session.text("customer")));
-        Ok(Self { look, session, configuration, customer })
+        Ok(Self { branding, session, configuration, customer })
     }
 
     fn allows(&self, feature: &str) -> bool {
@@ -57,13 +57,13 @@ impl Visit {
         format!("/p/session/{}{rest}", self.session.id())
     }
 
-    /// The subscription of a path, if it is this customer's and there is something left of it.
+    /// Returns the subscription of a path, if it is this customer's and can still be managed.
     fn subscription(&self, shared: &Shared, id: &str) -> Result<Object, Refusal> {
         let found = shared.read(|s| portal::owned(s.state(), &self.session, id).map(|o| Object::clone(&o)));
         found.ok().filter(portal::is_live).ok_or_else(|| Box::new(not_found(shared)))
     }
 
-    /// A page with the business at its side.
+    /// Renders a page with the business's name beside the content.
     fn page(&self, status: StatusCode, title: &str, work: &Html) -> HttpResponse<Body> {
         let profile = |name: &str| self.configuration.at(&format!("business_profile.{name}"));
         let links = [("privacy_policy_url", "Privacy"), ("terms_of_service_url", "Terms")].map(|(name, words)| {
@@ -76,16 +76,16 @@ impl Visit {
              <p class=\"dim\">{whose}</p>{links}</section>\
              <div class=\"work\">{work}</div></main>",
             back = layout::back("return", self.session.get("return_url"), "Return to the site"),
-            business = self.look.business(),
+            business = self.branding.business(),
             headline = profile("headline").as_str().unwrap_or("Manage your billing"),
             whose = whose.into_iter().find(|w| !w.is_empty()).unwrap_or(self.customer.id()),
             links = links.into_iter().flatten().collect::<Html>(),
             work = work,
         );
-        layout::page(&self.look, status, title, &body)
+        layout::page(&self.branding, status, title, &body)
     }
 
-    /// The link back to the first page.
+    /// Renders the link back to the first page.
     fn up(&self) -> Html {
         html!(
             "<p><a class=\"back\" href=\"{home}\"><span aria-hidden=\"true\">←</span> All of your billing</a></p>",
@@ -93,39 +93,41 @@ impl Visit {
         )
     }
 
-    /// Where a finished step leads: home, or where the session's flow says.
+    /// Redirects after a finished step: to the first page, or where the session's flow says.
     fn finished(&self, done: &str) -> HttpResponse<Body> {
         let after = |member: &str| self.session.at(&format!("flow.after_completion.{member}"));
         match after("type").as_str() {
-            Some("redirect") => layout::redirect(&self.look, after("redirect.return_url").as_str().unwrap_or_default()),
+            Some("redirect") => {
+                layout::redirect(&self.branding, after("redirect.return_url").as_str().unwrap_or_default())
+            }
             Some("hosted_confirmation") => {
                 let message = after("hosted_confirmation.custom_message").as_str();
                 let body = html!(
                     "<main class=\"narrow\">{business}<h1 id=\"status\">{notice}</h1><p>{message}</p>{back}</main>",
-                    business = self.look.business(),
+                    business = self.branding.business(),
                     notice = notice(done),
                     message = message,
                     back = layout::back("return", self.session.get("return_url"), "Return to the site"),
                 );
-                layout::page(&self.look, StatusCode::OK, "Done", &body)
+                layout::page(&self.branding, StatusCode::OK, "Done", &body)
             }
             _ => layout::go(&self.path(&format!("?done={done}"))),
         }
     }
 }
 
-/// What a finished step says on the first page.
+/// Returns the notice of a finished step on the first page.
 fn notice(done: &str) -> &'static str {
     match done {
         "updated" => "Your plan was changed.",
         "cancelled" => "Your plan was cancelled.",
-        "resumed" => "Your plan goes on.",
+        "resumed" => "Your plan continues.",
         "card" => "Your card was saved.",
         _ => "Done.",
     }
 }
 
-/// A session and one of its subscriptions, or the page that says why not.
+/// Returns a session and one of its subscriptions, or the error page.
 fn visit_of(shared: &Shared, id: &str, subscription: &str, feature: &str) -> Result<(Visit, Object), Refusal> {
     let visit = Visit::start(shared, id)?;
     if !visit.allows(feature) {
@@ -135,7 +137,7 @@ fn visit_of(shared: &Shared, id: &str, subscription: &str, feature: &str) -> Res
     Ok((visit, sub))
 }
 
-/// A plan's name and price.
+/// Renders a plan's name and price.
 fn item(st: &Account, item: &Value) -> Html {
     let quantity = item["quantity"].as_i64().unwrap_or(1);
     html!(
@@ -147,7 +149,7 @@ fn item(st: &Account, item: &Value) -> Html {
     )
 }
 
-/// Presses one of the portal's buttons.
-fn act(shared: &Shared, visit: &Visit, what: &str, form: &[(&str, &str)]) -> Response {
+/// Calls one of the portal's actions.
+fn call_action(shared: &Shared, visit: &Visit, what: &str, form: &[(&str, &str)]) -> Response {
     shared.handle(&own_request("POST", &format!("/_sandbox/portal/{}/{what}", visit.session.id()), form))
 }

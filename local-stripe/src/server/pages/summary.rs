@@ -1,4 +1,4 @@
-//! What a checkout session costs: the lines, what is due today, and what comes later.
+//! The order summary of a checkout session: the lines, the amount due today, and later amounts.
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use crate::calendar::{DAY_S, date_text};
 use crate::money;
 use crate::object::Object;
 
-/// The amounts of a session, as its page says them.
+/// The amounts of a session, as formatted on its page.
 pub(super) struct Summary<'s> {
     session: &'s Object,
     now_s: i64,
@@ -45,12 +45,12 @@ impl<'s> Summary<'s> {
         self.session.at(&format!("total_details.{name}")).as_i64().unwrap_or_default()
     }
 
-    /// What each period costs, before discounts and tax.
+    /// Returns the price of each period, before discounts and tax.
     fn each_period(&self) -> i64 {
         self.recurring().map(whole).sum()
     }
 
-    /// What is paid today.
+    /// Returns the amount due today.
     pub(super) fn due(&self) -> i64 {
         self.session.int("amount_total")
     }
@@ -59,18 +59,18 @@ impl<'s> Summary<'s> {
         self.shown(self.due())
     }
 
-    /// `14 days free`.
+    /// Returns a text like `14 days free`.
     fn free(&self) -> Option<String> {
-        // A part of a day is a day to whoever reads it.
+        // Rounded up to whole days.
         self.trial_end_s.map(|end| format!("{} free", words::days((end - self.now_s + DAY_S - 1) / DAY_S)))
     }
 
-    /// `per month`, of the first recurring line: all have the same interval.
+    /// Returns a text like `per month`, of the first recurring line: all have the same interval.
     fn every(&self) -> Option<String> {
         self.recurring().next().map(|l| words::every(&l["price"]))
     }
 
-    /// What the buyer is asked for, in a few words.
+    /// Returns the headline, which says what the buyer pays for.
     fn headline(&self) -> String {
         let name = self.lines().first().and_then(|l| l["description"].as_str()).unwrap_or_default();
         match (self.session.text("mode"), self.lines().len()) {
@@ -82,7 +82,7 @@ impl<'s> Summary<'s> {
         }
     }
 
-    /// The large figures below the headline.
+    /// Renders the large price below the headline.
     fn price(&self) -> Html {
         if self.session.text("mode") == "setup" {
             return html!("<p class=\"dim\">Nothing is charged now.</p>");
@@ -174,7 +174,7 @@ impl<'s> Summary<'s> {
     }
 }
 
-/// A line's price times its quantity, whatever a trial makes of it; nothing where use decides.
+/// Returns a line's price times its quantity, regardless of a trial; zero for a metered price.
 fn whole(line: &Value) -> i64 {
     if usage::is_metered(&line["price"]) {
         return 0;
@@ -182,7 +182,7 @@ fn whole(line: &Value) -> i64 {
     items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default()
 }
 
-/// A row of a table of sums.
+/// Renders a row of a table of totals.
 pub(super) fn row(class: &str, words: &str, amount: &str) -> Html {
     html!(
         "<div class=\"{class}\"><dt>{words}</dt><dd>{amount}</dd></div>",
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_trial_and_of_discounts() {
+    fn summary_of_trials_and_discounts() {
         let shown = |session: &Object| Summary::of(session, 1_793_491_200).html().as_str().to_owned();
         let trial = shown(&session(500, json!({ "trial_period_days": 14 }), 0, 0));
         for wanted in ["14 days free", "Then $20.00 per month", "From 15 Nov 2026", "id=\"total\">$5.00"] {

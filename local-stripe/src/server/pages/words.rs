@@ -1,16 +1,16 @@
-//! Amounts, intervals and states in the words of the pages.
+//! The pages' texts for amounts, intervals and statuses.
 
 use serde_json::Value;
 
 use crate::money;
 
-/// What one unit of a price costs.
+/// Returns the cost of one unit of a price.
 pub(super) fn unit(price: &Value) -> String {
     let currency = price["currency"].as_str().unwrap_or("usd");
     money::display_decimal(price["unit_amount_decimal"].as_str().unwrap_or("0"), currency)
 }
 
-/// `per month`, `every 3 months`; nothing for a price that is paid once.
+/// Returns a text like `per month` or `every 3 months`; empty for a one-time price.
 pub(super) fn every(price: &Value) -> String {
     let recurring = &price["recurring"];
     match (recurring["interval"].as_str(), recurring["interval_count"].as_i64()) {
@@ -20,12 +20,12 @@ pub(super) fn every(price: &Value) -> String {
     }
 }
 
-/// `1 day`, `14 days`.
+/// Returns a text like `1 day` or `14 days`.
 pub(super) fn days(count: i64) -> String {
     format!("{count} {}", if count == 1 { "day" } else { "days" })
 }
 
-/// A status as people say it, and whether it is good news, bad news or neither.
+/// Returns the label of a status, and whether it is `good`, `bad` or `plain`.
 pub(super) fn status(status: &str) -> (&str, &'static str) {
     match status {
         "active" => ("Active", "good"),
@@ -45,7 +45,7 @@ pub(super) fn status(status: &str) -> (&str, &'static str) {
     }
 }
 
-/// A card, such as `Visa •••• 4242`.
+/// Returns the label of a card, such as `Visa •••• 4242`.
 pub(super) fn card(card: &Value) -> String {
     let brand = match card["brand"].as_str().unwrap_or_default() {
         "visa" => "Visa",
@@ -57,7 +57,7 @@ pub(super) fn card(card: &Value) -> String {
     format!("{brand} •••• {}", card["last4"].as_str().unwrap_or_default())
 }
 
-/// Why a customer leaves.
+/// Returns the label of a cancellation reason.
 pub(super) fn feedback(reason: &str) -> &str {
     match reason {
         "too_expensive" => "It’s too expensive",

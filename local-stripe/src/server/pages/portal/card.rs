@@ -1,24 +1,24 @@
-//! Replacing the card.
+//! The portal's page for replacing the card.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
-use super::{Visit, act};
+use super::{Visit, call_action};
 use crate::server::Shared;
-use crate::server::pages::card::{self, CardForm, Fault, Typed};
+use crate::server::pages::card::{self, CardForm, CardInput, FieldError};
 use crate::server::pages::html::html;
 use crate::server::pages::{fields, not_found};
 
 /// `GET /p/session/{id}/card`.
 pub(in crate::server::pages) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match Visit::start(&shared, &id) {
-        Ok(visit) => card_page(&shared, &visit, &Typed::default(), None),
+        Ok(visit) => card_page(&shared, &visit, &CardInput::default(), None),
         Err(refusal) => *refusal,
     }
 }
 
-fn card_page(shared: &Shared, visit: &Visit, typed: &Typed, fault: Option<&Fault>) -> HttpResponse<Body> {
+fn card_page(shared: &Shared, visit: &Visit, typed: &CardInput, fault: Option<&FieldError>) -> HttpResponse<Body> {
     if !visit.allows("payment_method_update") {
         return not_found(shared);
     }
@@ -47,11 +47,11 @@ pub(in crate::server::pages) async fn save(
         Ok(visit) => visit,
         Err(refusal) => return *refusal,
     };
-    let again = |fault: &Fault| card_page(&shared, &visit, &Typed::of(&form), Some(fault));
+    let again = |fault: &FieldError| card_page(&shared, &visit, &CardInput::of(&form), Some(fault));
     let method = match card::make(&shared, &form) {
         Ok(method) => method,
         Err(fault) => return again(&fault),
     };
-    let answer = act(&shared, &visit, "card", &[("payment_method", &method)]);
-    if answer.status == 200 { visit.finished("card") } else { again(&Fault::of(&answer)) }
+    let answer = call_action(&shared, &visit, "card", &[("payment_method", &method)]);
+    if answer.status == 200 { visit.finished("card") } else { again(&FieldError::of(&answer)) }
 }

@@ -1,4 +1,4 @@
-//! The portal's first page: plans, card and invoices at a glance.
+//! The portal's first page: an overview of plans, card and invoices.
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -16,10 +16,10 @@ use crate::server::pages::html::{Html, html};
 use crate::server::pages::{layout, words};
 use crate::state::State as Account;
 
-/// Invoices that the first page lists.
+/// The maximum number of invoices on the first page.
 const INVOICES_MAX: usize = 12;
 
-/// `GET /p/session/{id}`: everything at a glance, or the flow that the session is for.
+/// `GET /p/session/{id}`: shows the overview, or redirects to the session's flow.
 pub(in crate::server::pages) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -35,11 +35,11 @@ pub(in crate::server::pages) async fn show(
     {
         return layout::go(&visit.path(&path));
     }
-    let told = told(&query);
+    let shown_notice = notice_of(&query);
     let work = shared.read(|s| {
         html!(
-            "{told}{plans}{card}{invoices}",
-            told = told,
+            "{notice}{plans}{card}{invoices}",
+            notice = shown_notice,
             plans = plans_section(s.state(), &visit),
             card = card_section(s.state(), &visit),
             invoices = invoices_section(s.state(), &visit),
@@ -48,8 +48,8 @@ pub(in crate::server::pages) async fn show(
     visit.page(StatusCode::OK, "Billing", &work)
 }
 
-/// What the step that led here ended with.
-fn told(query: &str) -> Option<Html> {
+/// Renders the notice of the step just finished.
+fn notice_of(query: &str) -> Option<Html> {
     if query.ends_with("redirect_status=failed") {
         return Some(html!(
             "<p class=\"error\" role=\"alert\" id=\"error\">Your plan was not changed: the authentication failed.</p>"

@@ -1,11 +1,11 @@
-//! Changing the plan: what is on offer, what it would cost, and doing it.
+//! The portal's pages for changing the plan: the offers, the preview, and the change.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
-use super::{Visit, act, item, visit_of};
+use super::{Visit, call_action, item, visit_of};
 use crate::billing::items::product_name;
 use crate::calendar::date_text;
 use crate::money;
@@ -13,12 +13,12 @@ use crate::object::Object;
 use crate::portal;
 use crate::sandbox::json_of;
 use crate::server::Shared;
-use crate::server::pages::card::Fault;
+use crate::server::pages::card::FieldError;
 use crate::server::pages::html::{Html, html};
 use crate::server::pages::summary::row;
 use crate::server::pages::{layout, words};
 
-/// `GET /p/session/{id}/{subscription}/plans`: the plans on offer.
+/// `GET /p/session/{id}/{subscription}/plans`: shows the offered plans.
 pub(in crate::server::pages) async fn show(
     State(shared): State<Shared>,
     Path((id, sub)): Path<(String, String)>,
@@ -61,7 +61,7 @@ fn offer(base: &str, name: &str, price: &Object) -> Html {
     )
 }
 
-/// `GET /p/session/{id}/{subscription}/plans/{price}`: what the change would cost.
+/// `GET /p/session/{id}/{subscription}/plans/{price}`: shows the cost of the change.
 pub(in crate::server::pages) async fn preview(
     State(shared): State<Shared>,
     Path((id, sub, price)): Path<(String, String, String)>,
@@ -77,11 +77,11 @@ fn preview_page(
     visit: &Visit,
     sub: &Object,
     price: &str,
-    fault: Option<&Fault>,
+    fault: Option<&FieldError>,
 ) -> HttpResponse<Body> {
-    let answer = act(shared, visit, "preview", &[("subscription", sub.id()), ("price", price)]);
+    let answer = call_action(shared, visit, "preview", &[("subscription", sub.id()), ("price", price)]);
     if answer.status != 200 {
-        let fault = Fault::of(&answer);
+        let fault = FieldError::of(&answer);
         return visit.page(
             StatusCode::BAD_REQUEST,
             "Change plan",
@@ -105,7 +105,7 @@ fn preview_page(
          <ul class=\"lines\">{lines}</ul><dl class=\"sums\">{sums}</dl>\
          <form method=\"post\"><button id=\"submit\" class=\"primary\">{button}</button></form></section>",
         up = visit.up(),
-        fault = fault.map(Fault::html),
+        fault = fault.map(FieldError::html),
         name = name,
         unit = words::unit(&new),
         every = words::every(&new),
@@ -148,17 +148,17 @@ pub(in crate::server::pages) async fn update(
         Ok(found) => found,
         Err(refusal) => return *refusal,
     };
-    let answer = act(&shared, &visit, "update", &[("subscription", sub.id()), ("price", &price)]);
+    let answer = call_action(&shared, &visit, "update", &[("subscription", sub.id()), ("price", &price)]);
     if answer.status == 200 {
         return match intent_to_authenticate(&shared, sub.id()) {
             Some(intent) => layout::go(&format!("/_sandbox/3ds/{intent}")),
             None => visit.finished("updated"),
         };
     }
-    preview_page(&shared, &visit, &sub, &price, Some(&Fault::of(&answer)))
+    preview_page(&shared, &visit, &sub, &price, Some(&FieldError::of(&answer)))
 }
 
-/// The payment that a pending change of plan waits for.
+/// Returns the payment intent of a pending change of plan.
 fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();
