@@ -55,7 +55,7 @@ impl Extension for Provisioner {
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
         let input = input::read(event);
-        if event.account.is_none() && !input.placement.leads_somewhere() {
+        if event.account.is_none() && !input.placement.can_lead_to_account() {
             return nobody(host, event, input);
         }
         let opened = match host.open(&input.placement, &input.facts)? {

@@ -1,10 +1,10 @@
-//! What the generator makes of the WIT, under the WIT's plain names. Arguments of imports are lent, the rest is owned.
+//! The types generated from the WIT, under their WIT names. Arguments of imports are borrowed, all others are owned.
 
 wit_bindgen::generate!({
     path: "../../wit",
     world: "extension",
     export_macro_name: "export_world",
-    // There are no constructors, and to look whether they ran would take the first call more fuel than the others.
+    // There are no constructors, and checking whether they ran would cost the first call more fuel than the others.
     disable_run_ctors_once_workaround: true,
 });
 
