@@ -175,7 +175,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
                     #begin
                     let mut seen = 0u64;
                     while let ::core::option::Option::Some(key) = ::serde::de::MapAccess::next_key::<::extension_reader::Key<'de>>(&mut map)? {
-                        let index = key.place_in(NAMES).unwrap_or(usize::MAX);
+                        let index = key.index_in(NAMES).unwrap_or(usize::MAX);
                         if index < NAMES.len() {
                             if seen & (1 << index) != 0 {
                                 return ::core::result::Result::Err(::serde::de::Error::duplicate_field(NAMES[index]));

@@ -194,7 +194,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                 let (mut found, mut seen) = ([None, None, None], [false; 3]);
                 let mut others = Vec::new();
                 while let Some(key) = map.next_key::<Key<'de>>()? {
-                    let Some(place) = key.place_in(&OURS) else {
+                    let Some(place) = key.index_in(&OURS) else {
                         // Stripe has texts alone there; anything else is nobody's.
                         if let Ok(text) = extension_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
                             others.push((key.into_text(), Cow::Owned(text)));
@@ -406,7 +406,8 @@ impl Line<'_> {
         id_of(&self.subscription).or_else(|| self.details().and_then(|d| id_of(&d.subscription)))
     }
 
-    /// What stands behind the line since 2025-03-31.basil; a change of plan in the middle of a period is an invoice item.
+    /// What stands behind the line since 2025-03-31.basil; a change of plan in the middle of a period is an invoice
+    /// item.
     fn details(&self) -> Option<&ItemDetails<'_>> {
         let parent = self.parent.as_ref()?;
         parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
