@@ -1,7 +1,7 @@
-//! The catalog language and what is read of it: policies, product types, products and prices.
+//! Reads the catalog: policies, product types, products and prices. Its submodules define the catalog language.
 //!
-//! It belongs to the account `platform`. A price is a small typed row with what it grants already resolved, so that a
-//! plan's own row is read only where an instance follows it.
+//! The catalog belongs to the account `platform`. A price is a small typed row with resolved grants, so a plan's own
+//! row is read only if an instance depends on it.
 
 pub mod amount;
 pub mod buy;
@@ -37,26 +37,26 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use terms::CatalogPrice;
 
-/// Id of the product row that holds the policies; also its product type.
+/// Id of the product row with the policies; also its product type.
 pub(crate) const BUSINESS: &str = "business";
-/// Product type of the rows that hold product types.
+/// Product type of the rows with product types.
 pub(crate) const PRODUCT_TYPE: &str = "product_type";
 
-/// Configuration key: false, and nothing is provisioned.
+/// Configuration key: if false, nothing is provisioned.
 pub(crate) const ENABLED: &str = "enabled";
 
-/// Whether a product type is one that the catalog keeps its own rows under: only `catalog.load` writes these.
+/// Returns whether a product type is reserved for the catalog's own rows, which only `catalog.load` writes.
 pub(crate) fn is_reserved(product_type: &str) -> bool {
     matches!(product_type, BUSINESS | PRODUCT_TYPE)
 }
 
-/// What was read of the catalog for one decision, and what the decision writes over it.
+/// The catalog as seen by one decision: a cache of its rows, including the decision's own changes.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
-    /// Whether money is real: prices have other ids then.
+    /// Whether the decision is in live mode, in which prices have different ids.
     pub livemode: bool,
     products: RefCell<BTreeMap<String, Option<Rc<Product>>>>,
-    /// The metadata of products, once decoded.
+    /// Decoded metadata of products.
     metadata: RefCell<BTreeMap<String, Rc<Object>>>,
     prices: RefCell<BTreeMap<String, Option<Rc<CatalogPrice>>>>,
     config: RefCell<BTreeMap<String, Option<ConfigValue>>>,
@@ -66,7 +66,7 @@ pub(crate) struct Catalog<'h> {
 }
 
 impl<'h> Catalog<'h> {
-    /// A catalog of which nothing is read yet.
+    /// Creates a catalog with an empty cache.
     pub fn new(reader: Rc<Reader<'h>>, livemode: bool) -> Self {
         Catalog {
             reader,
@@ -81,27 +81,27 @@ impl<'h> Catalog<'h> {
         }
     }
 
-    /// Take in what `open` gave. A part that was named and did not come is not there.
+    /// Caches the rows that `open` returned. Products and prices that were named but not returned do not exist.
     pub fn take_in(&self, rows: Vec<CatalogRow>, named: &[Reference]) {
         for row in rows {
             let key = match &row {
                 CatalogRow::Product(row) => CatalogKey::Product(row.id.clone()),
                 CatalogRow::Price(row) => CatalogKey::Price(row.id.clone()),
-                // Its key is not said, and one is named at most.
+                // The row has no key, but at most this one setting is named.
                 CatalogRow::Setting(_) => CatalogKey::Setting(ENABLED.to_owned()),
             };
             self.write_over(key, Some(row));
         }
         for name in named {
             if let Reference::Catalog(key @ (CatalogKey::Product(_) | CatalogKey::Price(_))) = name
-                && !self.knows(key)
+                && !self.is_loaded(key)
             {
                 self.write_over(key.clone(), None);
             }
         }
     }
 
-    fn knows(&self, key: &CatalogKey) -> bool {
+    fn is_loaded(&self, key: &CatalogKey) -> bool {
         match key {
             CatalogKey::Product(id) => self.products.borrow().contains_key(id),
             CatalogKey::Price(id) => self.prices.borrow().contains_key(id),
@@ -109,9 +109,9 @@ impl<'h> Catalog<'h> {
         }
     }
 
-    /// Read parts that are not here yet, in one call.
+    /// Reads the parts that are not cached yet, in one call.
     pub fn load(&self, keys: &[CatalogKey]) -> Ruled<()> {
-        let missing: Vec<CatalogKey> = keys.iter().filter(|key| !self.knows(key)).cloned().collect();
+        let missing: Vec<CatalogKey> = keys.iter().filter(|key| !self.is_loaded(key)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -122,7 +122,7 @@ impl<'h> Catalog<'h> {
         Ok(())
     }
 
-    /// See a part as it was read, or as the decision writes it.
+    /// Caches a part as read from the host or as written by the decision.
     pub fn write_over(&self, key: CatalogKey, row: Option<CatalogRow>) {
         if let CatalogKey::Product(id) = &key {
             self.metadata.borrow_mut().remove(id);
@@ -143,7 +143,7 @@ impl<'h> Catalog<'h> {
         }
     }
 
-    /// A product of the catalog that is not deleted.
+    /// Returns a product of the catalog that is not deleted.
     pub fn product(&self, id: &str) -> Ruled<Option<Rc<Product>>> {
         if let Some(known) = self.products.borrow().get(id) {
             return Ok(known.clone().filter(|row| !row.deleted));
@@ -152,7 +152,7 @@ impl<'h> Catalog<'h> {
         Ok(self.products.borrow().get(id).cloned().flatten().filter(|row| !row.deleted))
     }
 
-    /// The metadata of a product of the catalog; empty where there is none.
+    /// Returns the metadata of a product of the catalog; empty if there is no such product.
     pub fn metadata(&self, id: &str) -> Ruled<Rc<Object>> {
         if let Some(known) = self.metadata.borrow().get(id) {
             return Ok(known.clone());
@@ -165,7 +165,7 @@ impl<'h> Catalog<'h> {
         Ok(metadata)
     }
 
-    /// A price by the provider's id.
+    /// Returns a price by the provider's id.
     pub fn price(&self, id: &str) -> Ruled<Option<Rc<CatalogPrice>>> {
         if let Some(known) = self.prices.borrow().get(id) {
             return Ok(known.clone());
@@ -174,7 +174,7 @@ impl<'h> Catalog<'h> {
         Ok(self.prices.borrow().get(id).cloned().flatten())
     }
 
-    /// Prices by the provider's ids, in the order of the question, read in one call.
+    /// Returns prices by the provider's ids, in the given order, read in one call.
     pub fn prices<'i>(&self, ids: impl Iterator<Item = &'i String> + Clone) -> Ruled<Vec<Option<Rc<CatalogPrice>>>> {
         if ids.clone().any(|id| !self.prices.borrow().contains_key(id)) {
             self.load(&ids.clone().map(|id| CatalogKey::Price(id.clone())).collect::<Vec<_>>())?;
@@ -182,7 +182,7 @@ impl<'h> Catalog<'h> {
         ids.map(|id| self.price(id)).collect()
     }
 
-    /// A configuration value; none where an optional one is not set.
+    /// Returns a configuration value; `None` if an optional one is not set.
     pub fn setting(&self, key: &str) -> Ruled<Option<ConfigValue>> {
         if let Some(known) = self.config.borrow().get(key) {
             return Ok(known.clone());
@@ -191,7 +191,7 @@ impl<'h> Catalog<'h> {
         Ok(self.config.borrow().get(key).cloned().flatten())
     }
 
-    /// Products of the catalog of a type that are not deleted, in order of their ids; all of them under none.
+    /// Returns the products of a type that are not deleted, in the order of their ids; with `None` those of all types.
     pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Rc<Product>>> {
         let query = match product_type {
             Some(name) => CatalogQuery::ProductType(name.to_owned()),
@@ -199,7 +199,7 @@ impl<'h> Catalog<'h> {
         };
         let mut found: BTreeMap<String, Rc<Product>> =
             gather(self.reader.catalog_find(&query)?.into_iter().map(|row| (row.id.clone(), Rc::new(row))));
-        // What this decision wrote counts already.
+        // Includes the changes of this decision.
         for (id, row) in &*self.products.borrow() {
             match row {
                 Some(row) if !row.deleted && product_type.is_none_or(|name| row.values.product_type == name) => {
@@ -211,7 +211,7 @@ impl<'h> Catalog<'h> {
         Ok(found.into_values().collect())
     }
 
-    /// The policies of the business; the defaults before a catalog is loaded.
+    /// Returns the policies of the business; the defaults before a catalog is loaded.
     pub fn settings(&self) -> Ruled<Rc<Settings>> {
         if let Some(settings) = &*self.settings.borrow() {
             return Ok(settings.clone());
@@ -224,12 +224,12 @@ impl<'h> Catalog<'h> {
         Ok(settings)
     }
 
-    /// Version of the policies' row; 0 before a catalog is loaded.
+    /// Returns the version of the policies' row; 0 before a catalog is loaded.
     pub fn settings_version(&self) -> Ruled<RowVersion> {
         Ok(self.product(BUSINESS)?.map_or(0, |row| row.version))
     }
 
-    /// Decide by these policies and types from here on, whatever is stored: a catalog is checked whole before it is.
+    /// Uses these policies and types instead of the stored ones: a new catalog is checked before it is stored.
     pub fn decide_by(&self, settings: Settings, types: Vec<TypeDecl>) {
         *self.settings.borrow_mut() = Some(Rc::new(settings));
         let types: Vec<Rc<TypeDecl>> = types.into_iter().map(Rc::new).collect();
@@ -237,7 +237,7 @@ impl<'h> Catalog<'h> {
         *self.all_types.borrow_mut() = Some(Rc::new(types));
     }
 
-    /// The product types that the catalog holds.
+    /// Reads the stored product types.
     pub fn stored_types(&self) -> Ruled<Vec<TypeDecl>> {
         let rows = self.products(Some(PRODUCT_TYPE))?;
         let mut out = Vec::with_capacity(rows.len());
@@ -247,7 +247,7 @@ impl<'h> Catalog<'h> {
         Ok(out)
     }
 
-    /// All product types that the catalog has.
+    /// Returns all product types of the catalog.
     pub fn types(&self) -> Ruled<Rc<Vec<Rc<TypeDecl>>>> {
         if let Some(types) = &*self.all_types.borrow() {
             return Ok(types.clone());
@@ -257,7 +257,7 @@ impl<'h> Catalog<'h> {
         Ok(types)
     }
 
-    /// One product type by its name.
+    /// Returns a product type by its name.
     pub fn type_named(&self, name: &str) -> Ruled<Option<Rc<TypeDecl>>> {
         if let Some(known) = self.types.borrow().get(name) {
             return Ok(known.clone());
@@ -273,12 +273,12 @@ impl<'h> Catalog<'h> {
         Ok(decl)
     }
 
-    /// Version of a type's row; 0 where there is none.
+    /// Returns the version of a type's row; 0 if there is none.
     pub fn type_version(&self, name: &str) -> Ruled<RowVersion> {
         Ok(self.product(&type_row_id(name))?.map_or(0, |row| row.version))
     }
 
-    /// The product id of a plan of a family, by that id or by its slug (the field that its type is inferred by).
+    /// Returns the product id of a family's plan, by that id or by its slug (the field that its type is inferred by).
     pub fn plan_by_name(&self, family: &str, name: &str) -> Ruled<Option<String>> {
         for decl in self.types()?.iter().filter(|decl| decl.family.as_deref() == Some(family)) {
             for row in self.products(Some(&decl.name))? {

@@ -1,6 +1,6 @@
-//! What is known of an account, and the only rules by which it is merged: rows as typed values, keys, times, money.
+//! The account: its rows as typed values, the rules that merge provider objects into them, keys, times and money.
 //!
-//! Knows nothing but the contract. Everything above it reads and writes the account through here.
+//! Depends only on the contract. All other layers read and write the account through this one.
 
 pub(crate) mod account;
 pub(crate) mod concern;

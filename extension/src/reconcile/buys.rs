@@ -2,7 +2,7 @@
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
-use crate::derive::standing::{Holder, Standing};
+use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
@@ -21,7 +21,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Give back what may not be had, and bring the items' rows up to date.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
         let mut billing = BillingHistory::clone(&before);
@@ -57,9 +57,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     items(desk, standing)
 }
 
-/// Of two subscriptions that pay for a plan of one family the better one is in force; what becomes of the newer one, and of
-/// its money, is the operators' to say (S35).
-fn plans_paid_twice(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+/// Of two subscriptions that pay for a plan of one family the better one is in force; what becomes of the newer one,
+/// and of its money, is the operators' to say (S35).
+fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut paid: BTreeMap<&str, Vec<&SubscriptionFacts>> = BTreeMap::new();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         for family in facts.plans.keys() {
@@ -77,7 +77,13 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
 }
 
 /// What was paid once goes back if another holds its item, or no plan ever allowed it.
-fn once(desk: &mut Desk<'_>, standing: &Standing, id: &str, purchase: &PurchaseRow, paid_at: Timestamp) -> Ruled<()> {
+fn once(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    id: &str,
+    purchase: &PurchaseRow,
+    paid_at: Timestamp,
+) -> Ruled<()> {
     let [item] = purchase.values.items.as_slice() else { return Ok(()) };
     let Some(price_id) = &item.price_id else { return Ok(()) };
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(()) };
@@ -103,7 +109,7 @@ fn once(desk: &mut Desk<'_>, standing: &Standing, id: &str, purchase: &PurchaseR
 /// Why a subscription gives nothing that it was bought for: another one has its item, or no plan ever allowed it.
 fn refused_because(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
 ) -> Ruled<Option<&'static str>> {
@@ -136,7 +142,8 @@ fn refused_because(
 }
 
 /// Whether a subscription that holds an item is known as it was at or after a time: before that, it may have ended
-/// without us knowing, so the provider is asked before anything is given back. Without an answer what is known has to do.
+/// without us knowing, so the provider is asked before anything is given back. Without an answer what is known has to
+/// do.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
     let key = EffectKey::Retrieve { object: holder.id.clone(), because: since, views: 0 };
@@ -154,7 +161,7 @@ fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since
 
 /// Whether who holds an item had it before another subscription began, and ever since: then that one, which has ended,
 /// never gave anything.
-fn had_before(standing: &Standing, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
+fn had_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
     let Some(facts) = standing.subscription(&holder.id) else { return Ok(false) };
     let mut of_item: Vec<&str> = Vec::new();
     for price in &facts.named {
@@ -172,7 +179,7 @@ fn had_before(standing: &Standing, item: &str, holder: &Holder, ended: &Subscrip
 
 /// Whether no plan that was in force at a time can have met a condition that none meets now: what is in force now has
 /// been since before it, and so has what was lost been lost.
-fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
+fn was_never_met(standing: &AccountStanding, at: Timestamp) -> bool {
     standing.plans.values().all(|plan| plan.since <= at) && standing.lost.values().all(|lost| lost.at <= at)
 }
 
@@ -185,10 +192,10 @@ fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<(
     send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
 }
 
-/// What needs a plan gives nothing once the last plan has ended for good: it is not renewed, so that nobody goes on paying
-/// for nothing, and gives what it gave if a plan is bought before (S111). What waits for a condition beside a plan that
-/// is in force by default is kept.
-fn not_renewed(desk: &mut Desk<'_>, standing: &Standing, facts: &SubscriptionFacts) -> Ruled<()> {
+/// What needs a plan gives nothing once the last plan has ended for good: it is not renewed, so that nobody goes on
+/// paying for nothing, and gives what it gave if a plan is bought before (S111). What waits for a condition beside a
+/// plan that is in force by default is kept.
+fn not_renewed(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts) -> Ruled<()> {
     if facts.gives.is_empty() || facts.row.state().cancel_at_period_end || !standing.plans.is_empty() {
         return Ok(());
     }
@@ -223,7 +230,7 @@ fn name(status: &impl Serialize) -> String {
 }
 
 /// A subscription that was changed to another product takes its row along: the old one is nobody's any more.
-fn moved(desk: &mut Desk<'_>, standing: &Standing, told: &BTreeMap<String, Vec<Item>>) -> Ruled<()> {
+fn moved(desk: &mut Desk<'_>, standing: &AccountStanding, told: &BTreeMap<String, Vec<Item>>) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| !facts.gives.is_empty()) {
         for price in &facts.named {
             let Some(item) = price.terms()?.item.clone().filter(|item| !told.contains_key(item)) else { continue };
@@ -236,7 +243,7 @@ fn moved(desk: &mut Desk<'_>, standing: &Standing, told: &BTreeMap<String, Vec<I
 }
 
 /// Each item's row shows who holds it, or held it last.
-fn items(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut told: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     for facts in &standing.subscriptions {
         let state = facts.row.state();

@@ -2,7 +2,7 @@
 
 use super::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
@@ -11,7 +11,7 @@ use crate::model::records::comparison::Comparison;
 use serde_json::json;
 
 /// Ask for what is due, and look again when the next one is.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.compare_after else { return Ok(()) };
     let before = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
     let mut known = before.clone();

@@ -1,8 +1,8 @@
-//! An account that was given up pays for nothing any more: its subscriptions end at once, what is left of a year
-//! goes back, and what is paid all the same is told to the operators (S73).
+//! An account that was given up pays for nothing any more: its subscriptions end at once, what is left of
+//! a year goes back, and what is paid all the same is told to the operators (S73).
 
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
@@ -14,7 +14,7 @@ use extension_contract::{IntervalUnit, Money, SubscriptionStatus, Timestamp};
 use serde_json::json;
 
 /// End what goes on.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
     let mut after = closed.clone();
     for facts in standing.subscriptions.iter().filter(|facts| !facts.row.is_final()) {

@@ -1,10 +1,10 @@
-//! What is personal of an account that was given up goes when its time is over: names of its products, what
-//! their types call personal, the addresses that it was asked from, and with the host all that was ever sent. Ids, amounts
-//! and times stay.
+//! What is personal of an account that was given up goes when its time is over: names of its products,
+//! what their types call personal, the addresses that it was asked from, and with the host all that was ever sent. Ids,
+//! amounts and times stay.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::effect::{request, timer};
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
@@ -27,11 +27,11 @@ enum Reached {
     /// This one is done, and there are more.
     Row(String),
     /// The next one still stands: its end leads here again.
-    Standing(Option<String>),
+    AccountStanding(Option<String>),
 }
 
 /// Erase what is due.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.erase_after else { return Ok(()) };
     let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
     let due = after.after(closed.at);
@@ -44,11 +44,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
         Erased::Products { reached } => match products(desk, reached)? {
             Reached::End => (Erased::Accesses { reached: None }, true),
             Reached::Row(id) => (Erased::Products { reached: Some(id) }, true),
-            Reached::Standing(reached) => (Erased::Products { reached }, false),
+            Reached::AccountStanding(reached) => (Erased::Products { reached }, false),
         },
         Erased::Accesses { reached } => match accesses(desk, reached)? {
             Reached::Row(id) => (Erased::Accesses { reached: Some(id) }, true),
-            Reached::End | Reached::Standing(_) => (Erased::All, false),
+            Reached::End | Reached::AccountStanding(_) => (Erased::All, false),
         },
     };
     if erased == Erased::All {
@@ -85,7 +85,7 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Reached> {
         let status = metadata.get("status").and_then(serde_json::Value::as_str);
         let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.foreign);
         if is_ours && status.is_some_and(|status| status != InstanceStatus::Terminated.name()) {
-            return Ok(Reached::Standing(last));
+            return Ok(Reached::AccountStanding(last));
         }
         let mut metadata = Object::clone(&metadata);
         if let Some(decl) = desk.catalog.type_named(&values.product_type)? {

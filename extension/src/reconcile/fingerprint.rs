@@ -4,7 +4,7 @@ use super::room::Room;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::derive::plans::LostPlan;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::summary::Summary;
@@ -12,9 +12,9 @@ use crate::model::time::plus_days;
 use extension_contract::{CatalogKey, Timestamp};
 use std::fmt::Write;
 
-/// The fingerprint of what the rules of an instance look at beyond the instance and its purchase. Configuration is not in it: a
-/// change of that reaches an instance with the next event that leads to it.
-pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary: &Summary) -> Ruled<String> {
+/// The fingerprint of what the rules of an instance look at beyond the instance and its purchase. Configuration is not
+/// in it: a change of that reaches an instance with the next event that leads to it.
+pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, summary: &Summary) -> Ruled<String> {
     let now = desk.now;
     let keys: Vec<CatalogKey> = standing
         .plans
@@ -60,7 +60,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary:
 }
 
 /// How far the way of what is not paid has come.
-fn stage(standing: &Standing, lost_at: Timestamp, now: Timestamp) -> u8 {
+fn stage(standing: &AccountStanding, lost_at: Timestamp, now: Timestamp) -> u8 {
     let archive = plus_days(lost_at, standing.settings.archive_after_days);
     let terminate = plus_days(archive, standing.settings.retention_days);
     u8::from(archive <= now) + u8::from(terminate <= now)

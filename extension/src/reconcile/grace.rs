@@ -2,7 +2,7 @@
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
@@ -11,7 +11,7 @@ use crate::model::time::{DAY_MS, plus_days, rfc3339};
 use serde_json::json;
 
 /// Show the end of grace in each row, and set what is due until then.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let now = desk.now;
     for facts in &standing.subscriptions {
         let id = &facts.id;
@@ -19,7 +19,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
             let start = end.saturating_sub(i64::from(standing.settings.grace_days) * DAY_MS);
             desired.timer(now, TimerKey::Grace { subscription: id.clone(), due: end }, end);
             let values = json!({"subscription": id, "grace_end": rfc3339(end)});
-            // The moment of the failure may still move, since views and failures arrive in any order; the period doesn't.
+            // The moment of the failure may still move, since views and failures arrive in any order; the period
+            // doesn't.
             let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
             for day in &standing.settings.dunning_days {
                 let reference = format!("{id}:{period}:{day}");

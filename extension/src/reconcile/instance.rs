@@ -13,7 +13,7 @@ use super::room::Room;
 use super::schedule::{self, DesiredSchedule};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
@@ -27,7 +27,7 @@ const STEPS_MAX: usize = 8;
 
 /// What an instance is judged by beside itself.
 pub(super) struct Circumstances<'v> {
-    pub standing: &'v Standing,
+    pub standing: &'v AccountStanding,
     pub room: &'v Room,
     /// Fingerprint of both.
     pub reached: &'v str,

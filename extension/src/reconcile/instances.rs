@@ -9,7 +9,7 @@ use crate::catalog::ENABLED;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::template::places;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::effect::timer;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
@@ -27,7 +27,7 @@ const DRIVEN_MAX: u32 = 100;
 /// Drive the instances.
 pub(super) fn reconcile(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     goes_on: bool,
     desired: &mut DesiredSchedule,
 ) -> Ruled<()> {
@@ -55,7 +55,7 @@ pub(super) fn reconcile(
 /// Drive what the event led to, and what bears another fingerprint.
 fn pass(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     room: &Room,
     reached: &str,
     named: &mut BTreeSet<String>,

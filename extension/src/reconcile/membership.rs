@@ -1,7 +1,8 @@
-//! What an account tells of itself so that campaigns find it: what it has, where its subscriptions stand, what was told of it.
+//! What an account tells of itself so that campaigns find it: what it has, where its subscriptions stand, what was told
+//! of it.
 
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::effect::request;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
@@ -12,7 +13,7 @@ use crate::model::records::purchase::PurchaseRow;
 use extension_contract::{Account, Effect, SubscriptionStatus};
 
 /// Tell what differs from what was told last, if the business sends campaigns.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     if standing.settings.campaigns.is_none() {
         return Ok(());
     }
@@ -38,7 +39,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
 }
 
 /// What the account has: by its plans, its subscriptions that give something, and what it paid once.
-fn products(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<String>> {
+fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<String>> {
     let mut out: Vec<String> = standing.plans.values().map(|plan| plan.product_id.clone()).collect();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         out.extend(
@@ -55,7 +56,7 @@ fn products(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<String>> {
     Ok(out)
 }
 
-fn statuses(standing: &Standing, told: &Member) -> Vec<SubscriptionStatus> {
+fn statuses(standing: &AccountStanding, told: &Member) -> Vec<SubscriptionStatus> {
     let mut out: Vec<SubscriptionStatus> = standing.subscriptions.iter().map(|facts| facts.row.status()).collect();
     if out.is_empty() && !told.statuses.is_empty() {
         out.push(SubscriptionStatus::Canceled);

@@ -2,7 +2,7 @@
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::{Standing, UNLIMITED};
+use crate::derive::standing::{AccountStanding, UNLIMITED};
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
@@ -28,7 +28,7 @@ pub(super) struct Room {
 }
 
 /// Work out what is beyond, tell the owner, and set what is due.
-pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<Room> {
+pub(super) fn room(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<Room> {
     let Some(summary) = desk.account.get::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
     let mut room = Room { beyond: BTreeSet::new(), over_due: None, excess: excess(desk, standing, &summary, desired)? };
     let fits = summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used));
@@ -42,7 +42,7 @@ pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut Desir
 }
 
 /// Whether it matters which instances are beyond: what its lost plan suspends is suspended anyway.
-fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<bool> {
+fn is_judged(desk: &Desk<'_>, standing: &AccountStanding, summary: &Summary) -> Ruled<bool> {
     for name in summary.types.keys() {
         let link = desk.catalog.type_named(name)?.and_then(|decl| decl.plan.clone());
         if link.is_none_or(|link| standing.plans.contains_key(&link.family)) {
@@ -54,7 +54,7 @@ fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<b
 
 /// Instances are counted against what is allowed: those that the owner chose to keep first, the last choice before the
 /// others, then the oldest. Those that come too late, with what they consume.
-fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
+fn beyond(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
     sort_by(&mut rows, |(a_id, a), (b_id, b)| {
         b.kept_at.cmp(&a.kept_at).then((a.made_at, a_id).cmp(&(b.made_at, b_id)))
@@ -85,7 +85,7 @@ impl InstanceRows {
 /// More in use than the plan allows: say so, and wait before anything is suspended. Returns the end of the wait.
 fn over_limit(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     beyond: &[(String, Rc<InstanceRecord>)],
     desired: &mut DesiredSchedule,
 ) -> Ruled<Option<Timestamp>> {
@@ -117,7 +117,7 @@ fn over_limit(
 /// . Returns the end of the wait by entitlement.
 fn excess(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     summary: &Summary,
     desired: &mut DesiredSchedule,
 ) -> Ruled<BTreeMap<String, Timestamp>> {

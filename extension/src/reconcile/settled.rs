@@ -2,7 +2,7 @@
 //! them.
 
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::SubscriptionRow;
@@ -19,7 +19,7 @@ fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
 }
 
 /// Settle what is missed no more, and what was told of it after it was settled.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         if !facts.row.settled {
             let mut others = standing.subscriptions.iter().filter(|other| other.id != facts.id);

@@ -2,7 +2,7 @@
 
 use super::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::records::token::{Token, TokenStatus};
@@ -11,7 +11,7 @@ use crate::model::records::token::{Token, TokenStatus};
 const ENDED: &str = "entitlement_ended";
 
 /// End what is over, and look again when the next one is.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     for (id, token) in desk.account.all::<Token>()? {
         if !token.is_live() {
             continue;

@@ -7,7 +7,7 @@ use crate::catalog::instance::{Instance, consumed};
 use crate::catalog::making::{insert, take_names};
 use crate::catalog::product::{Proposed, normalise, required_text};
 use crate::catalog::schema::{TypeDecl, check};
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
@@ -27,7 +27,7 @@ pub(super) fn check_room(
     desk: &mut Desk<'_>,
     decl: &TypeDecl,
     metadata: &Object,
-    standing: &Standing,
+    standing: &AccountStanding,
     except: Option<&Instance>,
 ) -> Ruled<()> {
     if let Some(link) = &decl.plan
@@ -148,7 +148,7 @@ pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
 }
 
 /// The product's plan is the one in force; another one that is named is not paid for.
-pub(super) fn match_plan(proposed: &mut Proposed, standing: &Standing) -> Ruled<()> {
+pub(super) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) -> Ruled<()> {
     let Some(link) = &proposed.decl.plan else { return Ok(()) };
     let Some(plan) = standing.plans.get(&link.family) else { return Ok(()) };
     match proposed.metadata.get(&link.field).and_then(Value::as_str) {

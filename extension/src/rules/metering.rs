@@ -4,7 +4,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
 use crate::catalog::product::{ID_BYTES, required_text, text};
 use crate::derive::period::{Period, period_of};
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
@@ -72,7 +72,7 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Count an amount in the period of its time, and tell the account when it gets near what it may use.
 pub(super) fn count(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     key: &str,
     decl: &EntitlementDecl,
     amount: i64,
@@ -91,7 +91,7 @@ pub(super) fn count(
 /// Each threshold is told once a period.
 fn alert(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     key: &str,
     decl: &EntitlementDecl,
     period: Period,

@@ -1,4 +1,5 @@
-//! Commands about purchases: made from the catalog, changed and cancelled. What a checkout brings is told by its session.
+//! Commands about purchases: made from the catalog, changed and cancelled. What a checkout brings is told by its
+//! session.
 
 use super::{instance, with_customer};
 use crate::catalog::amount::times;
@@ -8,9 +9,9 @@ use crate::catalog::product::{return_url, text};
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::customer::customer;
-use crate::derive::offer::{self, OnOffer};
+use crate::derive::offer::{self, SelectedOffer};
 use crate::derive::plans::PlanInForce;
-use crate::derive::standing::{Standing, UNLIMITED, standing};
+use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -35,7 +36,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let cancel_url = return_url(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
     let account = desk.account.owned()?;
-    offer.judge(desk, &standing)?;
+    offer.check_buyer(desk, &standing)?;
     let held = offer.price.family.as_ref().and_then(|family| standing.plans.get(family));
     // A plan that is in force by default, or that was paid once, has no subscription that could change.
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {
@@ -86,7 +87,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 }
 
 /// What costs nothing is had at once: nobody is asked for anything.
-fn take(desk: &mut Desk<'_>, offer: &OnOffer, settings: &Settings) -> Ruled<Verdict> {
+fn take(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: &Settings) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let counts =
@@ -98,7 +99,7 @@ fn take(desk: &mut Desk<'_>, offer: &OnOffer, settings: &Settings) -> Ruled<Verd
 }
 
 /// What is agreed: the products, their prices and the sum.
-fn agreed(offer: &OnOffer, settings: &Settings) -> Ruled<PurchaseValues> {
+fn agreed(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseValues> {
     let unit_price = offer.price.amount.clone();
     let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
     let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits");
@@ -144,7 +145,7 @@ fn product_of(body: &Object) -> Ruled<Option<&Object>> {
 
 /// The answer for who asks for a checkout that is open already: a double click buys once. One that orders a product is
 /// told apart by the product's name, which is taken then.
-fn open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &OnOffer) -> Ruled<Option<Verdict>> {
+fn open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer) -> Ruled<Option<Verdict>> {
     if product_of(body)?.is_some() {
         return Ok(None);
     }
@@ -219,7 +220,12 @@ pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
     change(desk, &standing, &offer, None)
 }
 
-fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Option<String>) -> Ruled<Verdict> {
+fn change(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    offer: &SelectedOffer,
+    product: Option<String>,
+) -> Ruled<Verdict> {
     let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
     let plan = standing.plans.get(&family);
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
@@ -273,7 +279,7 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
 
 /// Whether a change asks for more, the same or less: by the rank of the plan, then by how long a period it pays for
 /// then by its seats.
-fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &OnOffer, seats: Option<u32>) -> Ruled<Ordering> {
+fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &SelectedOffer, seats: Option<u32>) -> Ruled<Ordering> {
     let held = match &plan.price_id {
         Some(id) => desk.catalog.price(id)?,
         None => None,
@@ -290,7 +296,7 @@ fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &OnOffer, seats: Op
 }
 
 /// What is in use beyond what the other plan allows; a change down is allowed after this warning.
-fn over_after(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer) -> Ruled<Vec<Value>> {
+fn over_after(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &SelectedOffer) -> Ruled<Vec<Value>> {
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let mut out = Vec::new();
     let seats = if offer.price.terms()?.by_seat { offer.quantity } else { 1 };
@@ -336,7 +342,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 
 /// Add-ons that could be bought because of a plan end with it, at its date, and what was paid for beyond that goes back
 /// . Who carries it out and knows no date cancels at the period's end, so that nothing is lost.
-fn cancel_with(desk: &mut Desk<'_>, standing: &Standing, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
+fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
     let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
     let Some((_, end)) = end else { return Ok(Vec::new()) };

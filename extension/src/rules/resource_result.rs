@@ -1,6 +1,6 @@
 //! What came back of a request for a resource, and of a health watch.
 
-use super::{step, unattended};
+use super::{step, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource as Decl;
@@ -19,8 +19,8 @@ fn stale(desk: &Desk<'_>) -> Outcome {
 
 /// The end of a resource's effect.
 pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name: &str, verb: Verb) -> Ruled<Verdict> {
-    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(unattended(desk, report)?.into()) };
-    let Some(resource) = instance.record.resource(name) else { return Ok(unattended(desk, report)?.into()) };
+    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(unattended_result(desk, report)?.into()) };
+    let Some(resource) = instance.record.resource(name) else { return Ok(unattended_result(desk, report)?.into()) };
     let expected = match verb {
         Verb::Ensure | Verb::Run => ResourceStatus::Making,
         Verb::Observe => ResourceStatus::Checking,
@@ -182,7 +182,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
 
 /// The health watch comes back only when health changes; then it is asked for anew.
 pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ruled<Outcome> {
-    let Some(mut instance) = Instance::find(desk, id)? else { return unattended(desk, report) };
+    let Some(mut instance) = Instance::find(desk, id)? else { return unattended_result(desk, report) };
     if instance.record.watching.is_none() || instance.record.generation.watch != report.generation {
         return Ok(stale(desk));
     }

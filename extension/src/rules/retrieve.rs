@@ -1,7 +1,7 @@
 //! Questions to the payment provider: an object is asked for under one key, with a generation that rises with each
 //! question that failed for good. After three of them an operator is told; who runs the event again asks again.
 
-use super::{invoice, payment, subscription, unattended};
+use super::{invoice, payment, subscription, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -103,7 +103,7 @@ struct Kind<'a> {
 /// A subscription that was asked for since nothing was heard of it: what differs is believed, counted and told.
 pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
     if report.answer.is_err() {
-        return unattended(desk, report);
+        return unattended_result(desk, report);
     }
     let before = desk.account.get::<SubscriptionRow>(id)?;
     let outcome = answered(desk, report, &[])?;
@@ -122,7 +122,7 @@ pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
 
 /// A question was answered, or failed for good. The answer is newer than the views of these events.
 pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
-    let Some(answer) = read_answer(desk, report)? else { return unattended(desk, report) };
+    let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
     let object = answer.object.get();
     let kind: Kind<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
     match kind.object.as_deref() {

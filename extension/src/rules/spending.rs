@@ -5,7 +5,7 @@ use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -53,8 +53,8 @@ fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
     usage.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// Count a measurement whose cost is known, in the day and month of its own time; of a month that is closed it is in the
-/// month that is open now.
+/// Count a measurement whose cost is known, in the day and month of its own time; of a month that is closed it is in
+/// the month that is open now.
 pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<()> {
     let cost_micros = cost.all;
     let names = std::iter::once(&rate.by).chain(&rate.group);
@@ -104,8 +104,8 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
     Ok(Outcome::Applied)
 }
 
-/// `usage.invoice`: ask once more for the invoice of a month, which Stripe refused. It has a key of its own, since under the
-/// same one Stripe would repeat its answer (S127).
+/// `usage.invoice`: ask once more for the invoice of a month, which Stripe refused. It has a key of its own, since
+/// under the same one Stripe would repeat its answer (S127).
 pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "month")?;
     let not_found = || Refusal::NotFound(format!("use in {id}: expected a month, as 2026-01"));
@@ -192,7 +192,7 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 }
 
 /// Whether use without credits may go on the month's invoice.
-fn may_owe(rate: &Rate, standing: &Standing, open_micros: i64, currency: &str) -> bool {
+fn may_owe(rate: &Rate, standing: &AccountStanding, open_micros: i64, currency: &str) -> bool {
     let Some(terms) = rate.invoice.as_ref().filter(|_| rate.pay.contains(&PaidBy::Invoice)) else { return false };
     let is_met = terms.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
     is_met && terms.limit.is_none_or(|limit| open_micros < to_micros(limit, currency))

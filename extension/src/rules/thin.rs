@@ -1,7 +1,8 @@
 //! An event of the payment provider that only names its object: the object is asked for, and comes in as the event that
-//! would have brought it, under the id of that event. So it is placed by what stands in it, and counts once with its twin.
+//! would have brought it, under the id of that event. So it is placed by what stands in it, and counts once with its
+//! twin.
 
-use super::{retrieve, unattended};
+use super::{retrieve, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::input::THIN;
 use crate::input::stripe::ThinEvent;
@@ -51,7 +52,7 @@ struct Told<'a> {
 
 /// The object is there: it comes in with its event.
 pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended(desk, report) };
+    let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended_result(desk, report) };
     if !desk.account.record_fact(&FactKey::Told(event).to_string())? {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }

@@ -1,5 +1,5 @@
-//! Tokens: who may have a product gets one, redeems it for a short grant, and can take it back. Each issue, redemption and
-//! refusal is a line of the account's `access_log`.
+//! Tokens: who may have a product gets one, redeems it for a short grant, and can take it back. Each issue, redemption
+//! and refusal is a line of the account's `access_log`.
 //!
 //! The host makes the token and shows it to who asked; what comes back to here is its hash.
 
@@ -9,7 +9,7 @@ use crate::catalog::reaction::publish;
 use crate::catalog::schema::{TokenDecl, TypeDecl};
 use crate::catalog::template::Scope;
 use crate::catalog::terms::with_id;
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
@@ -116,7 +116,7 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 }
 
 /// Whether an account pays for anything, or has paid for something once: whatever is in force and is no default.
-fn has_paid(standing: &Standing) -> bool {
+fn has_paid(standing: &AccountStanding) -> bool {
     let is_default =
         |source: &String| standing.plans.values().any(|plan| plan.price_id.is_none() && plan.source == *source);
     standing.allowed.values().any(|(_, sources)| sources.iter().any(|source| !is_default(source)))

@@ -1,7 +1,8 @@
-//! What needs the account's customer at the payment provider: its registration, the provider's page about it, checkouts. The
-//! customer is made once, for whoever needs it first; who needs it meanwhile waits, and goes on when it is there.
+//! What needs the account's customer at the payment provider: its registration, the provider's page about it,
+//! checkouts. The customer is made once, for whoever needs it first; who needs it meanwhile waits, and goes on when it
+//! is there.
 
-use super::unattended;
+use super::unattended_result;
 use crate::catalog::desk::Desk;
 use crate::derive::customer::customer;
 use crate::input::placement::metadata_naming;
@@ -64,8 +65,8 @@ pub(super) fn ask_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, reply
     Ok(())
 }
 
-/// The customer exists, or could not be made: who waits goes on; or who asked is refused, and it is asked for on behalf of
-/// who waits next.
+/// The customer exists, or could not be made: who waits goes on; or who asked is refused, and it is asked for on behalf
+/// of who waits next.
 pub(super) fn made(desk: &mut Desk<'_>, asked_for: &Concern, report: &EffectReport) -> Ruled<Verdict> {
     let mut request = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
     desk.account.remove::<CustomerRequest>(CustomerRequest::ID);
@@ -122,7 +123,7 @@ fn not_made(
         ask_for_checkout(desk, &id, &checkout, reply_to)?;
     }
     Ok(match asked_for {
-        Concern::Registration => unattended(desk, report)?.into(),
+        Concern::Registration => unattended_result(desk, report)?.into(),
         _ => Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("customer {}", failure.code)))),
     })
 }

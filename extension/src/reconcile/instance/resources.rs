@@ -2,8 +2,8 @@
 //!
 //! State-based: from what each resource is and what the status wants of it follows the next effect, if any. Whatever
 //! happened in between, running [`advance`] again finds the way. What is asked for is recorded before it is asked for;
-//! a resource is identified by name and variant, and its effects carry a generation that rises with each request. A step
-//! is asked for once: when it is done it stays done until its instance begins anew.
+//! a resource is identified by name and variant, and its effects carry a generation that rises with each request. A
+//! step is asked for once: when it is done it stays done until its instance begins anew.
 
 use super::by_hand;
 use super::stock::{self, Stock};
@@ -11,7 +11,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
 use crate::catalog::template::{Scope, places};
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::concern::{Concern, Verb};
 use crate::model::effect::request;
 use crate::model::gather::gather;
@@ -49,7 +49,7 @@ fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
 pub(super) struct Given<'g> {
     /// The fields of the plan that pays for it.
     pub plan: &'g Object,
-    pub standing: &'g Standing,
+    pub standing: &'g AccountStanding,
 }
 
 /// Ask for all whose needs are there. True if the status has what it wants.
@@ -185,7 +185,7 @@ fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
 }
 
 /// What the account may use of what a template names; -1 has no bound.
-fn allowed_of(standing: &Standing, with: &Object) -> Object {
+fn allowed_of(standing: &AccountStanding, with: &Object) -> Object {
     let places = places(with);
     let keys = places.iter().filter_map(|place| place.strip_prefix("allowed."));
     gather(keys.map(|key| (key.to_owned(), json!(standing.allows(key)))))
@@ -302,8 +302,8 @@ fn give_to_people(
     Ok(false)
 }
 
-/// Look at what a person told before it counts: who told it waits for the answer. And look for what the machine may have
-/// made all the same, before people are told. True if it is asked for.
+/// Look at what a person told before it counts: who told it waits for the answer. And look for what the machine may
+/// have made all the same, before people are told. True if it is asked for.
 fn look(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(mut next) = instance.record.resources.get(name).cloned() else { return Ok(false) };
     let is_looked_at = decl.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
