@@ -50,7 +50,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     settled::reconcile(desk, &standing)?;
     usage_invoice::reconcile(desk, &mut desired)?;
     usage_shares::reconcile(desk)?;
-    splits::tell(desk)?;
+    splits::send_shares(desk)?;
     payouts::reconcile(desk, &mut desired)?;
     erasure::reconcile(desk, &standing, &mut desired)?;
     Ok(desired)

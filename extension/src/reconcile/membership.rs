@@ -1,5 +1,4 @@
-//! What an account tells of itself so that campaigns find it: what it has, where its subscriptions stand, what was told
-//! of it.
+//! Sends the account's campaign membership to the platform: its products, subscription statuses and facts.
 
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
@@ -12,7 +11,7 @@ use crate::model::records::campaign::{Member, Membership};
 use crate::model::records::purchase::PurchaseRow;
 use extension_contract::{Account, Effect, SubscriptionStatus};
 
-/// Tell what differs from what was told last, if the business sends campaigns.
+/// Sends the membership if it has changed, if the business has campaigns.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     if standing.settings.campaigns.is_none() {
         return Ok(());
@@ -22,7 +21,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
         products: products(desk, standing)?,
         statuses: statuses(standing, &known.told),
         events: known.events.clone(),
-        // Nobody is left who could be written to.
+        // A closed account has no recipient.
         unsubscribed: known.unsubscribed || standing.closed_at.is_some(),
         told: known.told.told,
     };
@@ -38,7 +37,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     Ok(())
 }
 
-/// What the account has: by its plans, its subscriptions that give something, and what it paid once.
+/// Returns the products of the account's plans, effective subscriptions and one-time purchases.
 fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<String>> {
     let mut out: Vec<String> = standing.plans.values().map(|plan| plan.product_id.clone()).collect();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {

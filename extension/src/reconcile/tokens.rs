@@ -1,4 +1,4 @@
-//! Tokens end with their time, and with what they stand on.
+//! Ends tokens that have expired or whose entitlement was lost.
 
 use super::DesiredSchedule;
 use crate::catalog::desk::Desk;
@@ -7,10 +7,10 @@ use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::records::token::{Token, TokenStatus};
 
-/// Why a token counts no more when nothing grants it any more.
+/// Reason of a token that is revoked because its entitlement ended.
 const ENDED: &str = "entitlement_ended";
 
-/// End what is over, and look again when the next one is.
+/// Ends the tokens that are due, and sets a timer for the others.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     for (id, token) in desk.account.all::<Token>()? {
         if !token.is_live() {
