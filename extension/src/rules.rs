@@ -56,17 +56,19 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Provider(body) => provider(desk, body).map(Verdict::from),
         Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
         Content::Command(body) => command::decide(desk, &body),
-        Content::Fact(body) => event::told(desk, &body),
+        Content::Fact(body) => event::decide(desk, &body),
         Content::CatalogLoad(payload) => catalog::load(desk, payload),
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
         Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
-        Content::Message(Some(Message::Share(told)), _) => share::decide(desk, &told).map(Verdict::from),
-        Content::Message(Some(Message::Listing(told)), sender) => {
-            listing::asked(desk, sender, &told).map(Verdict::from)
+        Content::Message(Some(Message::Share(share)), _) => share::decide(desk, &share).map(Verdict::from),
+        Content::Message(Some(Message::Listing(listing)), sender) => {
+            listing::requested(desk, sender, &listing).map(Verdict::from)
         }
-        Content::Message(Some(Message::Listed(told)), _) => listing::answered(desk, told).map(Verdict::from),
-        Content::Message(Some(Message::Member(told)), sender) => campaign::told(desk, sender, told).map(Verdict::from),
-        Content::Message(Some(Message::Campaign(told)), _) => campaign::arrived(desk, &told).map(Verdict::from),
+        Content::Message(Some(Message::Listed(listed)), _) => listing::update_status(desk, listed).map(Verdict::from),
+        Content::Message(Some(Message::Member(member)), sender) => {
+            campaign::member_changed(desk, sender, member).map(Verdict::from)
+        }
+        Content::Message(Some(Message::Campaign(mail)), _) => campaign::deliver(desk, &mail).map(Verdict::from),
         Content::Message(None, _) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
         Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
     }
@@ -106,25 +108,25 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
 
 fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
     let outcome = match about {
-        Some(Concern::Checkout { purchase }) => return purchase::checkout_made(desk, purchase, report),
+        Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
         Some(Concern::Sync { product, interval }) => {
             let interval = interval.as_deref().and_then(Interval::parse);
             return catalog::synced(desk, product, interval, report);
         }
         Some(Concern::Refund { purchase, amount_minor }) => {
-            return refund::answered(desk, purchase, *amount_minor, report);
+            return refund::completed(desk, purchase, *amount_minor, report);
         }
-        Some(asked_for @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
-            return with_customer::made(desk, asked_for, report);
+        Some(concern @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
+            return with_customer::customer_created(desk, concern, report);
         }
-        Some(Concern::Portal) => return account::opened(report),
+        Some(Concern::Portal) => return account::portal_created(report),
         Some(Concern::Connect) => {
             if report.answer.is_err() {
                 unattended_result(desk, report)?;
             }
-            return connect::made(desk, report);
+            return connect::account_created(desk, report);
         }
-        Some(Concern::ConnectLink) => return connect::linked(report),
+        Some(Concern::ConnectLink) => return connect::link_created(report),
         Some(Concern::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;
             match report.answer.is_ok() {
@@ -133,11 +135,11 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
             }
         }
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
-        Some(Concern::Token { token, ip }) => return token::made(desk, token, ip.as_ref(), report),
+        Some(Concern::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
         Some(Concern::Compare { subscription }) => retrieve::compared(desk, subscription, report)?,
         Some(Concern::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
-        Some(Concern::Retrieve { known, .. }) => retrieve::answered(desk, report, known)?,
+        Some(Concern::Retrieve { known, .. }) => retrieve::fetched(desk, report, known)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);
         }

@@ -1,4 +1,4 @@
-//! What the account itself uses: admitted by a command while there is room, or reported after the fact.
+//! Counters of the account's own usage: consumed by a command within the limit, or reported afterwards.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
@@ -15,14 +15,14 @@ use crate::model::time::rfc3339;
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// The declaration of a counter; none where the key is declared as something else, or not at all.
+/// Returns the declaration of a counter; `None` if the key is not declared as a counter.
 pub(super) fn counter(desk: &Desk<'_>, key: &str) -> Ruled<Option<EntitlementDecl>> {
     let settings = desk.catalog.settings()?;
     let found = declared(&settings.entitlements, key).filter(|decl| decl.kind == EntitlementKind::Counter);
     Ok(found.cloned())
 }
 
-/// `usage.consume`: count it now, or refuse it at the limit.
+/// `usage.consume`: counts an amount, or refuses it beyond the limit.
 pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let key = required_text(body, "key")?;
     let amount = match body.get("amount") {
@@ -69,7 +69,7 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..outcome.into() })
 }
 
-/// Count an amount in the period of its time, and tell the account when it gets near what it may use.
+/// Counts an amount in the period of its time, and sends alerts when thresholds are reached.
 pub(super) fn count(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -88,7 +88,7 @@ pub(super) fn count(
     Ok(())
 }
 
-/// Each threshold is told once a period.
+/// Sends an alert for each reached threshold, once per period.
 fn alert(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -98,7 +98,7 @@ fn alert(
     used: i64,
 ) -> Ruled<()> {
     let allowed = standing.allows(key);
-    // Of nothing there is no part, and no limit is a negative one.
+    // There are no thresholds of 0 or of an unlimited amount, which is negative.
     if allowed <= 0 {
         return Ok(());
     }
