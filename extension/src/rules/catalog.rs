@@ -267,13 +267,13 @@ fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
             true => format!("/prices/{}/id", price.interval.name()),
             false => format!("/metadata/{PRICE_ID}"),
         };
-        let message = format!("required: the prices of {id} are not created automatically (`sync_prices: false`)");
+        let message = format!("required: the prices of {id} are made elsewhere (`sync_prices: false`)");
         return Err(wrong_field(&path, FieldErrorCode::Missing, message));
     }
     let is_sold = proposed.values.active && proposed.metadata.get("purchasable") != Some(&json!(false));
     let missing = proposed.decl.intervals.iter().find(|wanted| prices.iter().all(|price| price.interval != **wanted));
     if let Some(interval) = missing.filter(|_| is_sold && !proposed.is_default) {
-        let message = format!("required: each {} must have this price", proposed.decl.name);
+        let message = format!("required: each {} has this price", proposed.decl.name);
         return Err(wrong_field(&format!("/prices/{}", interval.name()), FieldErrorCode::Missing, message));
     }
     for price in price_rows(proposed, id, &settings.currency)? {

@@ -133,7 +133,7 @@ fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body
     let metadata = body.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
     let decl = find_type(&desk.catalog, body, &metadata, values)?;
     let Some(field) = owner_field(&decl).filter(|_| decl.listing.is_some()) else {
-        let message = format!("only operators list products of type {}: expected a type with `listing`", decl.name);
+        let message = format!("products of type {} are the operators': expected a type with `listing`", decl.name);
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
     };
     if let Some(row) = &current {

@@ -114,7 +114,7 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
         let state = match (&month.invoice, month.invoiced_minor) {
             (Some(invoice), _) => format!("invoiced as {invoice}"),
             (None, 0) => "not invoiced yet".to_owned(),
-            (None, _) => "requested, and not known to be refused".to_owned(),
+            (None, _) => "asked for, and not known to be refused".to_owned(),
         };
         return Err(Refusal::BadTransition(state).into());
     }

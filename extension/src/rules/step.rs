@@ -48,7 +48,7 @@ pub(super) fn complete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let outputs = check_told("/outputs", &name, &by_hand.asks, desk.actor.kind, outputs)?;
     if let Some((key, _)) = outputs.iter().find(|(_, value)| value.as_str().is_some_and(has_password)) {
         let message =
-            "contains a password: expected the address without it, and the password as a reference to a secret";
+            "has a password in it: expected the address without it, and the password as a reference to a secret";
         return Err(wrong_field(&format!("/outputs/{key}"), FieldErrorCode::NotAllowed, message));
     }
     let Some(mut resource) = instance.record.resources.get(&name).cloned() else {
