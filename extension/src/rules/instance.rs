@@ -59,7 +59,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// Returns the catalog's only product type whose products belong to accounts; `None` if there are several.
+/// Returns the catalog's product type whose products belong to accounts, if there is exactly one.
 pub(super) fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
     let types = desk.catalog.types()?;
     let mut owned = types.iter().filter(|decl| !decl.catalog);
