@@ -1,12 +1,11 @@
-//! Linker settings of the component. They stand here and not in a Cargo configuration, so that every way to build the
-//! crate has them, `cargo component build` too.
+//! Linker settings of the component. They are set here and not in a Cargo configuration, so that they apply to every
+//! build of the crate, including `cargo component build`.
 
-/// Stack of the component in bytes. The default, 1 MiB, is memory that a fresh instance must map; this is the deepest
-/// JSON that serde_json reads (128 levels) four times over.
+/// Stack of the component in bytes: four times the need of the deepest JSON that serde_json reads (128 levels). A fresh
+/// instance must map this memory, so the default of 1 MiB is too large.
 const STACK_BYTES: u32 = 128 * 1024;
 
-/// Memory from the start, in bytes: what an event takes, so that a fresh instance need not grow. Pages that are not
-/// touched cost nothing.
+/// Initial memory in bytes: enough for one event, so that a fresh instance need not grow. Untouched pages cost nothing.
 const MEMORY_BYTES: u32 = 1024 * 1024;
 
 fn main() {

@@ -94,14 +94,14 @@ impl<'h> Catalog<'h> {
         }
         for name in named {
             if let Reference::Catalog(key @ (CatalogKey::Product(_) | CatalogKey::Price(_))) = name
-                && !self.knows(key)
+                && !self.is_loaded(key)
             {
                 self.write_over(key.clone(), None);
             }
         }
     }
 
-    fn knows(&self, key: &CatalogKey) -> bool {
+    fn is_loaded(&self, key: &CatalogKey) -> bool {
         match key {
             CatalogKey::Product(id) => self.products.borrow().contains_key(id),
             CatalogKey::Price(id) => self.prices.borrow().contains_key(id),
@@ -111,7 +111,7 @@ impl<'h> Catalog<'h> {
 
     /// Reads the entries that are not loaded yet, in one call.
     pub fn load(&self, keys: &[CatalogKey]) -> Ruled<()> {
-        let missing: Vec<CatalogKey> = keys.iter().filter(|key| !self.knows(key)).cloned().collect();
+        let missing: Vec<CatalogKey> = keys.iter().filter(|key| !self.is_loaded(key)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }

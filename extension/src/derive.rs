@@ -1,5 +1,5 @@
-//! What follows from the merged records: payment facts, plans, entitlements. Computed anew for each decision, never
-//! stored, so it can't depend on how the account got here.
+//! Derives payment facts, plans and entitlements from the merged records. Computed for each decision and never stored,
+//! so the result does not depend on the order of events.
 
 pub(crate) mod customer;
 pub(crate) mod offer;

@@ -1,4 +1,4 @@
-//! An event as it is read: once, as the type that its kind names, with all that places it.
+//! Parses an event once into the type for its kind, and computes its placement: its account and the rows it is about.
 
 pub(crate) mod actor;
 mod mentions;
@@ -43,64 +43,64 @@ pub(crate) enum Body<'e> {
     Customer(stripe::Customer<'e>),
     Price(stripe::Price<'e>),
     ConnectedAccount(stripe::ConnectedAccount<'e>),
-    /// A connected account took back that we act for it; its object tells nothing of it.
+    /// A connected account revoked our access. The event's object does not show it.
     Deauthorized,
-    /// Only the name of an object.
+    /// A thin event: the reference to an object.
     Thin(stripe::ThinEvent<'e>),
-    /// A kind that means nothing here.
+    /// An event kind that is not handled.
     Unhandled,
-    /// It can't be read as what its kind says.
+    /// The object does not have the type of its event kind.
     Malformed(Halt),
 }
 
-/// What an event brings.
+/// The parsed content of an event.
 pub(crate) enum Content<'e> {
-    /// An object of a provider.
+    /// A provider's object.
     Provider(Body<'e>),
     /// A product that somebody else changed.
     Product(&'e ProductChange),
-    /// A command, with its members; `catalog.load` reads its own.
+    /// A command with its members, except `catalog.load`.
     Command(Object),
-    /// A fact of the business's own, with what it tells.
+    /// A business's own fact, with its members.
     Fact(Object),
-    /// A catalog.
+    /// The payload of `catalog.load`.
     CatalogLoad(&'e str),
     /// Measurements.
     Usage(&'e [Usage]),
-    /// A timer, with its key if it is one of ours.
+    /// A timer, with its parsed key; `None` for an unknown key.
     Timer(Option<TimerKey>),
-    /// What another account tells, and which; none if it is of another version's form.
+    /// A message and its sender; `None` for a message of an unknown format.
     Message(Option<Message>, &'e Account),
-    /// The end of an effect, with what it is about.
+    /// The result of an effect, with its correlation.
     EffectResult(&'e EffectReport, Option<Concern>),
 }
 
-/// An event, read.
+/// A parsed event.
 pub(crate) struct Input<'e> {
-    /// What it brings.
+    /// Content.
     pub content: Ruled<Content<'e>>,
-    /// Whose it is, and which rows it names.
+    /// How to find the account, and the rows that the event names.
     pub placement: Placement,
-    /// Facts that its decision will ask for.
+    /// Facts that the decision will read.
     pub facts: Vec<String>,
 }
 
-/// What types of events begin with that only name their object.
+/// Prefix of the types of thin events, which only refer to their object.
 pub(crate) const THIN: &str = "v1.";
 
-/// What the catalog is told of belongs to it, whoever's metadata is on it.
+/// Event kinds of catalog objects. They belong to the account `platform`, whatever their metadata says.
 const CATALOG_KINDS: [&str; 6] =
     ["price.created", "price.updated", "price.deleted", "product.created", "product.updated", "product.deleted"];
 
-/// Read an event.
+/// Parses an event.
 pub(crate) fn read(event: &Event) -> Input<'_> {
     let mut input = match &event.payload {
         Payload::Provider(bytes) => provider(event, bytes),
         Payload::Product(change) => {
-            let told = change.after.as_ref().or(change.before.as_ref());
+            let product = change.after.as_ref().or(change.before.as_ref());
             known(
                 Ok(Content::Product(change)),
-                told.map(|row| row.id.as_str()).into_iter().flat_map(instance).collect(),
+                product.map(|row| row.id.as_str()).into_iter().flat_map(instance).collect(),
             )
         }
         Payload::Command(payload) => command(event, payload),
@@ -133,9 +133,9 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                 }
                 Some(Concern::Sync { product, .. }) => vec![Reference::Row(RowKey::Product(product.clone()))],
                 Some(Concern::Compare { subscription: object } | Concern::Retrieve { object, .. }) => {
-                    retrieved(object).to_vec()
+                    object_rows(object).to_vec()
                 }
-                Some(Concern::Token { token, .. } | Concern::Redeem { token, .. }) => token_of(token, event).to_vec(),
+                Some(Concern::Token { token, .. } | Concern::Redeem { token, .. }) => token_rows(token, event).to_vec(),
                 Some(Concern::UsageInvoice { month }) => vec![to_record(UsageMonth::COLLECTION, month)],
                 Some(
                     Concern::Registration
@@ -160,18 +160,18 @@ fn known<'e>(content: Ruled<Content<'e>>, names: Vec<Reference>) -> Input<'e> {
     Input { content, placement: Placement::known(names), facts: Vec::new() }
 }
 
-/// The rows of an instance.
+/// Returns the references to the rows of an instance.
 fn instance(id: &str) -> [Reference; 2] {
     [Reference::Row(RowKey::Product(id.to_owned())), to_record(InstanceRecord::COLLECTION, id)]
 }
 
-/// The rows of a token, and of the line that an event may write of it.
-fn token_of(id: &str, event: &Event) -> [Reference; 2] {
+/// Returns the references to a token and to the access log entry that the event may write.
+fn token_rows(id: &str, event: &Event) -> [Reference; 2] {
     [to_record(Token::COLLECTION, id), to_record(Access::COLLECTION, &short_hash(&event.id))]
 }
 
-/// The rows that an object of the provider may be.
-fn retrieved(id: &str) -> [Reference; 4] {
+/// Returns the references to all rows that a fetched object with this id can belong to.
+fn object_rows(id: &str) -> [Reference; 4] {
     let subscription = Reference::Row(RowKey::Subscription(id.to_owned()));
     [subscription, history_of(id), to_record(Invoice::COLLECTION, id), to_record(Payment::COLLECTION, id)]
 }
@@ -195,7 +195,7 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
                 }
                 (Some(("product" | "instance", _)), Some(id)) => instance(id).to_vec(),
                 (Some(("campaign", _)), Some(id)) => vec![to_record(Campaign::COLLECTION, id)],
-                (Some(("token", _)), id) => token_of(id.unwrap_or_default(), event).to_vec(),
+                (Some(("token", _)), id) => token_rows(id.unwrap_or_default(), event).to_vec(),
                 (Some(("subscription", _)), Some(id)) => vec![Reference::Row(RowKey::Subscription(id.to_owned()))],
                 _ => Vec::new(),
             };
@@ -204,7 +204,7 @@ fn command<'e>(event: &'e Event, payload: &'e str) -> Input<'e> {
     }
 }
 
-/// Facts that the decision about an object asks for in most cases.
+/// Returns the facts that the decision about an object usually reads.
 fn facts(body: &Body<'_>) -> Vec<String> {
     match body {
         Body::Invoice(object) => {
@@ -237,7 +237,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
 
 fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
     if event.kind.starts_with(THIN) {
-        // Whose it is its object tells, which somebody must ask for.
+        // Its account is known only after its object was fetched.
         let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
         let body = stripe::read_thin(bytes).map_or_else(Body::Malformed, Body::Thin);
         return Input { content: Ok(Content::Provider(body)), placement, facts: Vec::new() };
@@ -264,7 +264,7 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         Body::Customer(object) => placement::of(event, &object.mentions()),
         Body::ConnectedAccount(_) | Body::Deauthorized => placement::of_connected(event),
         Body::Price(_) | Body::Thin(_) => Placement::known(Vec::new()),
-        // What can't be read may still say whose it is; deciding it then says what is wrong with it.
+        // An unreadable object may still contain ids that lead to its account, where the rule rejects it.
         Body::Unhandled | Body::Malformed(_) => match object::<stripe::Ids<'_>>(bytes) {
             Ok(ids) => placement::of(event, &ids.mentions()),
             Err(_) => placement::of(event, &Mentions::default()),
@@ -278,7 +278,7 @@ fn object<'e, T: Deserialize<'e>>(bytes: &'e [u8]) -> Result<T, Halt> {
     Ok(stripe::read::<T, IgnoredAny>(bytes)?.object)
 }
 
-/// Read a body as what its kind says (requirements 7.3).
+/// Parses a body as the object of its event kind (requirements 7.3).
 fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
     let read = match kind {
         "customer.subscription.created"

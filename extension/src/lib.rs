@@ -1,18 +1,18 @@
-//! All decisions of the instance provisioner: what an event means, what it changes and what it asks for.
+//! All decisions of the instance provisioner: which rows an event changes and which effects it enqueues.
 //!
-//! Pure: no I/O, no clock, no randomness, no state of its own. An event comes in, its account is opened through
-//! [`Imports`], and a [`Decision`] goes out whole. A business is data on top of the mechanisms.
+//! Pure: no I/O, clock, randomness or state. For each event, [`Provisioner`] reads the account through [`Imports`] and
+//! returns one [`Decision`]. The code contains mechanisms only; a business is data in the catalog.
 //!
-//! The layers, each using only those above it (`tests/layers.rs` holds that):
+//! Each layer uses only the layers above it, which `tests/layers.rs` checks:
 //!
-//! | layer | has |
+//! | layer | content |
 //! |---|---|
-//! | [`model`] | the account as a value, its records, keys, and `merge` |
-//! | [`catalog`] | the catalog language, prices, policies, checks |
-//! | [`input`] | an event, read once, and what places it |
-//! | [`derive`] | what follows from the records: plans, entitlements |
-//! | [`rules`] | what an event means: an object is merged, a command judged |
-//! | [`reconcile`] | the difference between what should be and what is |
+//! | [`model`] | the account with its records, keys, and `merge` |
+//! | [`catalog`] | the catalog language, prices, policies and their checks |
+//! | [`input`] | parses an event and finds its account |
+//! | [`derive`] | computes plans and entitlements from the records |
+//! | [`rules`] | merges an event's object into the records, or executes a command |
+//! | [`reconcile`] | brings the actual state to the desired state |
 
 mod catalog;
 mod derive;
@@ -39,7 +39,7 @@ use std::rc::Rc;
 /// Version of the rows that this library writes.
 pub const DATA_VERSION: u32 = 2;
 
-/// The instance provisioner.
+/// The instance provisioner, an [`Extension`] without state.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Provisioner;
 
@@ -49,18 +49,18 @@ impl Extension for Provisioner {
     }
 
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem> {
-        // Which ids prices have is not judged here.
+        // The mode is irrelevant here: it only selects price ids.
         queries::validate(&Catalog::new(Rc::new(Reader::new(host)), false), candidate)
     }
 
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision> {
         let input = input::read(event);
-        if event.account.is_none() && !input.placement.leads_somewhere() {
-            return nobody(host, event, input);
+        if event.account.is_none() && !input.placement.can_lead_to_account() {
+            return decide_without_account(host, event, input);
         }
         let opened = match host.open(&input.placement, &input.facts)? {
             Opened::Here(here) => *here,
-            // The host knows what becomes of it.
+            // The host parks or ignores the event itself.
             Opened::Elsewhere => return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs))),
         };
         let mut desk = desk(host, event, Some(opened.account));
@@ -72,11 +72,11 @@ impl Extension for Provisioner {
     }
 
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem> {
-        queries::ask(host, question, "catalog", queries::catalog)
+        queries::run(host, question, "catalog", queries::catalog)
     }
 
     fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem> {
-        queries::ask(host, question, "entitlements", queries::entitlements)
+        queries::run(host, question, "entitlements", queries::entitlements)
     }
 
     fn usage(
@@ -86,11 +86,11 @@ impl Extension for Provisioner {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, Problem> {
-        queries::ask(host, question, "usage", |desk| queries::usage(desk, start, end))
+        queries::run(host, question, "usage", |desk| queries::usage(desk, start, end))
     }
 
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem> {
-        queries::ask(host, question, "balances", queries::balances)
+        queries::run(host, question, "balances", queries::balances)
     }
 
     fn list(
@@ -105,7 +105,7 @@ impl Extension for Provisioner {
     }
 }
 
-/// What an event is decided with.
+/// Creates the desk: the context in which an event is decided.
 fn desk<'d>(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -> Desk<'d> {
     let reader = Rc::new(Reader::new(host));
     Desk {
@@ -122,23 +122,23 @@ fn desk<'d>(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -
     }
 }
 
-/// An event that names nobody has no rows to be read or written.
-fn nobody(host: &mut dyn Imports, event: &Event, input: input::Input<'_>) -> Fallible<Decision> {
+/// Decides an event without an account. It cannot read or write rows.
+fn decide_without_account(host: &mut dyn Imports, event: &Event, input: input::Input<'_>) -> Fallible<Decision> {
     let mut desk = desk(host, event, None);
     let outcome = match rules::decide(&mut desk, event, input) {
         Ok(verdict) => verdict.outcome,
         Err(Halt::Refused(refusal)) => Outcome::Rejected(refusal),
         Err(Halt::Ended(outcome)) => outcome,
-        // What it lacks is an id that would place it.
+        // The missing part is an id that would lead to an account.
         Err(Halt::Failed(_)) => Outcome::Rejected(Refusal::Malformed("/data/object/id".to_owned())),
     };
     Ok(Decision::of(outcome))
 }
 
-/// The rule, then every stage.
+/// Applies the event's rule, then all stages of the reconciliation.
 fn decide(desk: &mut Desk<'_>, event: &Event, input: input::Input<'_>) -> Ruled<Verdict> {
     let is_timer = matches!(input.content, Ok(Content::Timer(_)));
-    let goes_on = matches!(input.content, Ok(Content::Timer(Some(TimerKey::Continue { .. }))));
+    let is_continuation = matches!(input.content, Ok(Content::Timer(Some(TimerKey::Continue { .. }))));
     let mut verdict = rules::decide(desk, event, input)?;
     if verdict.stands
         || desk.account.is_platform()
@@ -149,8 +149,8 @@ fn decide(desk: &mut Desk<'_>, event: &Event, input: input::Input<'_>) -> Ruled<
     if !is_timer && !desk.account.is_touched() {
         return Ok(verdict);
     }
-    let desired = reconcile::stages(desk, goes_on)?;
-    if is_old_news(desk)? {
+    let desired = reconcile::stages(desk, is_continuation)?;
+    if is_too_old_for_mail(desk)? {
         desk.account.hold_back_mails();
     }
     let changed = !is_timer || desk.account.is_changed()?;
@@ -161,12 +161,12 @@ fn decide(desk: &mut Desk<'_>, event: &Event, input: input::Input<'_>) -> Ruled<
     Ok(verdict)
 }
 
-/// Whether the payment provider tells of something so late that nobody waits for a mail about it.
-fn is_old_news(desk: &Desk<'_>) -> Ruled<bool> {
+/// Returns whether the provider's event is too old for a mail about it to be useful.
+fn is_too_old_for_mail(desk: &Desk<'_>) -> Ruled<bool> {
     Ok(desk.provider_time < desk.now && desk.catalog.settings()?.mail_within.after(desk.provider_time) < desk.now)
 }
 
-/// The decision that comes of it.
+/// Converts the result of the rules and the changed account into a decision.
 fn conclude(mut desk: Desk<'_>, event: &Event, decided: Ruled<Verdict>) -> Fallible<Decision> {
     let waits = event.reply_to.is_some();
     match decided {

@@ -1,4 +1,4 @@
-//! What the extension declares: collections, kinds, commands, effects and configuration, all from data.
+//! Builds the manifest: the extension's collections, event kinds, commands, effects and configuration, all from tables.
 
 use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
@@ -35,7 +35,7 @@ const COLLECTIONS: [&str; 24] = [
     "usage_months",
 ];
 
-/// Stripe events that mean something (requirements 7.3).
+/// Kinds of Stripe events that the extension handles (requirements 7.3).
 const PROVIDER_KINDS: [&str; 55] = [
     "account.application.deauthorized",
     "account.updated",
@@ -94,13 +94,13 @@ const PROVIDER_KINDS: [&str; 55] = [
     "refund.updated",
 ];
 
-/// The declarations.
+/// Returns the manifest.
 pub(crate) fn declare() -> Declarations {
     Declarations {
         name: "instance-provisioner".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_version: DATA_VERSION,
-        // Types come with a catalog.
+        // Product types are defined by a catalog.
         product_types: Vec::new(),
         collections: COLLECTIONS.map(str::to_owned).to_vec(),
         provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
@@ -131,7 +131,7 @@ pub(crate) fn declare() -> Declarations {
     }
 }
 
-/// JSON Schema of an object that must have these members.
+/// Returns the JSON Schema of an object that must have these members.
 fn object_schema(required: &[&str]) -> String {
     let mut properties = Map::new();
     for name in required {

@@ -1,11 +1,11 @@
-//! Questions: what is on sale, what an account may use and has used, and where its ledgers stand.
+//! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::price::prices_of;
 use crate::catalog::{BUSINESS, Catalog, schema};
 use crate::derive::period::period_of;
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::gather::sort_by;
@@ -29,28 +29,30 @@ fn problem(halt: Halt) -> Problem {
     match halt {
         Halt::Refused(refusal) => Problem::Refused(refusal),
         Halt::Failed(failure) => Problem::Failed(failure),
-        Halt::Ended(outcome) => Problem::Failed(Failure::Internal(format!("a question ended as {}", outcome.name()))),
+        Halt::Ended(outcome) => {
+            Problem::Failed(Failure::Internal(format!("a query ended with outcome `{}`", outcome.name())))
+        }
     }
 }
 
-/// Answer a question about an account, for who may look at it.
-pub(crate) fn ask<T>(
+/// Runs a query about an account, if the caller may read the account.
+pub(crate) fn run<T>(
     host: &mut dyn Imports,
     question: &Question,
     name: &str,
     answer: impl FnOnce(&mut Desk<'_>) -> Ruled<T>,
 ) -> Result<T, Problem> {
-    answer(&mut opened(host, question, name)?).map_err(problem)
+    answer(&mut open_desk(host, question, name)?).map_err(problem)
 }
 
-/// The account that a question is about; once in the component, not in every question.
+/// Opens the account of a query. Not inlined, so that the component contains it only once.
 #[inline(never)]
-fn opened<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) -> Result<Desk<'d>, Problem> {
+fn open_desk<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) -> Result<Desk<'d>, Problem> {
     let names = vec![Reference::Catalog(CatalogKey::Product(BUSINESS.to_owned()))];
     let opened = match host.open(&Placement::known(names.clone()), &[]) {
         Ok(Opened::Here(here)) => *here,
         Ok(Opened::Elsewhere) => {
-            return Err(Problem::Failed(Failure::Internal("a question was asked about no account".to_owned())));
+            return Err(Problem::Failed(Failure::Internal("the account of a query could not be opened".to_owned())));
         }
         Err(error) => return Err(Problem::Failed(error.into())),
     };
@@ -69,15 +71,15 @@ fn opened<'d>(host: &'d mut dyn Imports, question: &'d Question, name: &str) -> 
     };
     desk.catalog.take_in(opened.catalog, &names);
     let settings = desk.catalog.settings().map_err(problem)?;
-    if !actor::may_look(&question.actor, &question.account, name, &settings.may) {
-        let text = format!("{} does not look at this account", question.actor.subject);
+    if !actor::may_read(&question.actor, &question.account, name, &settings.may) {
+        let text = format!("{} may not read this account", question.actor.subject);
         return Err(Problem::Refused(Refusal::Forbidden(text)));
     }
     desk.account.take_in(opened.rows, &names, &[]).map_err(problem)?;
     Ok(desk)
 }
 
-/// `schemas.validate`: type, fields and who may set them.
+/// `schemas.validate`: checks the type, the fields and whether the actor may set them.
 pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<ProductValues, Problem> {
     let invalid = |path: &str, code: FieldErrorCode, message: String| {
         Problem::Refused(Refusal::Invalid(vec![FieldError { path: path.to_owned(), code, message }]))
@@ -101,7 +103,7 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     Ok(ProductValues { product_type: decl.name.clone(), metadata, ..proposed.clone() })
 }
 
-/// What is on sale, in display order: by the products' own number, then by id.
+/// Returns the products on sale, ordered by their `display_order`, then by id.
 pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     let mut offers = Vec::new();
     let currency = desk.catalog.settings()?.currency.clone();
@@ -121,8 +123,8 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 
-/// When what grants an entitlement will end, and when its counter begins anew.
-fn times(standing: &Standing, key: &str) -> (Option<Timestamp>, Option<Timestamp>) {
+/// Returns when the source of an entitlement will end, and when its counter is reset.
+fn times(standing: &AccountStanding, key: &str) -> (Option<Timestamp>, Option<Timestamp>) {
     let granting = standing.plans.iter().find(|(_, plan)| plan.grants.iter().any(|grant| grant.key == key));
     let item = match granting {
         Some((family, _)) => standing.plan_item(family),
@@ -134,8 +136,8 @@ fn times(standing: &Standing, key: &str) -> (Option<Timestamp>, Option<Timestamp
     (state.cancel_at.or(period_end).or(facts.grace_end), Some(item.period_end))
 }
 
-/// What the account may use, with what it uses. What is measured counts under an entitlement that has its meter's name
-/// or begins with it (`api_requests` is measured, `api_requests_monthly` allowed).
+/// Returns the account's entitlements with the used amounts. A meter counts for each entitlement whose key begins with
+/// the meter's name: `api_requests` for `api_requests_monthly`.
 pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     let standing = standing(desk)?;
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
@@ -176,8 +178,8 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     Ok(out)
 }
 
-/// Use between two times: what was paid for, by the days that begin between them, and what is measured of the account's
-/// instances now.
+/// Returns the usage between two times: the billed usage of the days that begin between them, and the current
+/// measurements of the account's instances.
 pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ruled<Vec<UsageTotal>> {
     if start >= end {
         let message = "expected an end after the start";
@@ -220,8 +222,8 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
     Ok(out)
 }
 
-/// Balances of the account's ledgers, by ledger and currency, debit positive; and what is left of its credits, in
-/// millionths of the currency's unit.
+/// Returns the balances of the account's ledgers by ledger and currency, with debit positive, and its remaining credits
+/// in millionths of the currency's unit.
 pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
     let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
     let mut out = Vec::new();
@@ -236,7 +238,7 @@ pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
         *available = available.saturating_add(lot.left_micros());
         *owed = owed.saturating_add(lot.owed_micros - lot.repaid_micros);
     }
-    // What is owed comes off what is paid next.
+    // The debt is deducted from the next payment.
     let left = left.into_iter().map(|(unit, (available, owed))| Balance {
         ledger: "credits_left".to_owned(),
         unit,
@@ -247,18 +249,18 @@ pub(crate) fn balances(desk: &mut Desk<'_>) -> Ruled<Vec<Balance>> {
     Ok(out)
 }
 
-/// The answer that shows a product as it is at the end of a decision.
+/// Returns the reply with a product as it is at the end of a decision.
 pub(crate) fn product_answer(desk: &mut Desk<'_>, id: &str) -> Fallible<Json> {
     let row = match desk.account.get::<ProductRow>(id) {
         Ok(row) => row,
         Err(Halt::Failed(failure)) => return Err(failure),
         Err(_) => None,
     };
-    let row = row.ok_or_else(|| Failure::Internal(format!("{id} is gone after it was saved")))?;
+    let row = row.ok_or_else(|| Failure::Internal(format!("product `{id}` does not exist after it was saved")))?;
     product_json(id, &row.values()?)
 }
 
-/// A page of a kind of things, those with the status that the filter names, if the kind has one.
+/// Returns a page of the rows of a kind, filtered by status if the kind has one.
 pub(crate) fn list(
     host: &mut dyn Imports,
     question: &Question,
@@ -266,7 +268,7 @@ pub(crate) fn list(
     filter: Option<&str>,
     page: &Page,
 ) -> Result<Vec<Listed>, Problem> {
-    ask(host, question, "list", |_| Ok(()))?;
+    run(host, question, "list", |_| Ok(()))?;
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
         "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
@@ -311,7 +313,7 @@ pub(crate) fn list(
     }
 }
 
-/// Id, status and JSON of a row in a list.
+/// Returns id, status and JSON of a row for a list.
 fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     let status_of = |value: &Value| value.get("status").and_then(Value::as_str).map(str::to_owned);
     let object = |collection: &str, id: &str, text: &str| decode::<Value>(collection, id, text);
@@ -346,8 +348,8 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     })
 }
 
-/// What of an instance waits for people: each step with why, since when, until when and whose it is. The status is the
-/// furthest of them, and none where nothing waits.
+/// Returns the open manual tasks of an instance. The status is that of the most urgent task; `None` if there is no
+/// task.
 fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     let Row::Record(row) = row else { return entry(row) };
     let record: InstanceRecord = decode(&row.collection, &row.id, &row.value)?;
@@ -370,7 +372,7 @@ fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     Ok((row.id.clone(), status.map(str::to_owned), encode(&value)?))
 }
 
-/// A product as the API shows it: status, subdomain and resources mirrored on top (D-04).
+/// Returns a product as in the API: status, subdomain and resources are repeated at the top level (D-04).
 fn product_json(id: &str, values: &ProductValues) -> Fallible<String> {
     let metadata: Object = decode("products", id, &values.metadata)?;
     let mut out = json!({

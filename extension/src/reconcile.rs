@@ -1,4 +1,4 @@
-//! The difference between what should be and what is, stage by stage, once an event, from one place.
+//! Brings an account from its actual to its desired state. The stages run once per event, in the order of [`stages`].
 
 mod buys;
 mod comparison;
@@ -29,9 +29,9 @@ use crate::model::halt::Ruled;
 use crate::model::records::schedule::OpenSchedule;
 pub(crate) use schedule::DesiredSchedule;
 
-/// Bring the account to where it should be; what should be open at later times comes back. `goes_on` for the timer that
-/// continues with what one decision left over.
-pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedule> {
+/// Brings the account to its desired state, and returns the desired timers and delayed mails. `is_continuation` is set
+/// for the timer that continues the work that an earlier decision did not finish.
+pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<DesiredSchedule> {
     purchases::reconcile(desk)?;
     elsewhere::reconcile(desk)?;
     ledger::reconcile(desk)?;
@@ -43,20 +43,20 @@ pub(crate) fn stages(desk: &mut Desk<'_>, goes_on: bool) -> Ruled<DesiredSchedul
     departure::reconcile(desk, &standing)?;
     buys::reconcile(desk, &standing)?;
     grace::reconcile(desk, &standing, &mut desired)?;
-    instances::reconcile(desk, &standing, goes_on, &mut desired)?;
+    instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
     comparison::reconcile(desk, &standing, &mut desired)?;
     membership::reconcile(desk, &standing)?;
     settled::reconcile(desk, &standing)?;
     usage_invoice::reconcile(desk, &mut desired)?;
     usage_shares::reconcile(desk)?;
-    splits::tell(desk)?;
+    splits::send_shares(desk)?;
     payouts::reconcile(desk, &mut desired)?;
     erasure::reconcile(desk, &standing, &mut desired)?;
     Ok(desired)
 }
 
-/// Bring the account's timers and mails of later to what they should be.
+/// Brings the account's timers and delayed mails to the desired schedule.
 pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> Ruled<()> {
     let before = desk.account.get::<OpenSchedule>(OpenSchedule::ID)?;
     if before.as_ref().is_some_and(|open| desired.is_open_in(open)) {
@@ -64,7 +64,8 @@ pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> R
     }
     let mut open = before.as_deref().cloned().unwrap_or_default();
     schedule::apply(&mut desk.account, desk.now, &mut open, desired)?;
-    // An account has the row from its first change on, so that it doesn't tell whether anything was ever set.
+    // An account has the row from its first change on, so the row's existence does not show whether a timer was ever
+    // set.
     if before.as_deref() != Some(&open) {
         desk.account.put(OpenSchedule::ID, open);
     }

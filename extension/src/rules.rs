@@ -1,4 +1,5 @@
-//! What an event means: an object is merged, or a command judged. A file a mechanism; a rule never calls another one.
+//! Decides an event: merges a provider's object into the records, or executes a command. One file per mechanism; a rule
+//! never calls another rule.
 
 mod account;
 mod campaign;
@@ -43,11 +44,11 @@ use crate::model::message::Message;
 use crate::model::notice::{To, send_once};
 use extension_contract::*;
 
-/// Decide what an event means.
+/// Decides an event, without reconciliation.
 pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ruled<Verdict> {
-    let is_asked_for = matches!(event.payload, Payload::Command(_) | Payload::Product(_));
-    if is_asked_for && !actor::may_act(event, desk.account.owner(), &desk.catalog.settings()?.may) {
-        let refusal = Refusal::Forbidden(format!("{} does not act in this account", event.actor.subject));
+    let is_request = matches!(event.payload, Payload::Command(_) | Payload::Product(_));
+    if is_request && !actor::may_act(event, desk.account.owner(), &desk.catalog.settings()?.may) {
+        let refusal = Refusal::Forbidden(format!("{} may not act in this account", event.actor.subject));
         return Err(Halt::Refused(refusal));
     }
     match input.content? {
@@ -55,29 +56,31 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
         Content::Provider(body) => provider(desk, body).map(Verdict::from),
         Content::Product(change) => product_event::decide(desk, change).map(Verdict::from),
         Content::Command(body) => command::decide(desk, &body),
-        Content::Fact(body) => event::told(desk, &body),
+        Content::Fact(body) => event::decide(desk, &body),
         Content::CatalogLoad(payload) => catalog::load(desk, payload),
         Content::Usage(batch) => usage::decide(desk, batch).map(Verdict::from),
         Content::Timer(timer) => timer::decide(desk, timer.as_ref()).map(Verdict::from),
-        Content::Message(Some(Message::Share(told)), _) => share::decide(desk, &told).map(Verdict::from),
-        Content::Message(Some(Message::Listing(told)), sender) => {
-            listing::asked(desk, sender, &told).map(Verdict::from)
+        Content::Message(Some(Message::Share(share)), _) => share::decide(desk, &share).map(Verdict::from),
+        Content::Message(Some(Message::Listing(listing)), sender) => {
+            listing::requested(desk, sender, &listing).map(Verdict::from)
         }
-        Content::Message(Some(Message::Listed(told)), _) => listing::answered(desk, told).map(Verdict::from),
-        Content::Message(Some(Message::Member(told)), sender) => campaign::told(desk, sender, told).map(Verdict::from),
-        Content::Message(Some(Message::Campaign(told)), _) => campaign::arrived(desk, &told).map(Verdict::from),
+        Content::Message(Some(Message::Listed(listed)), _) => listing::update_status(desk, listed).map(Verdict::from),
+        Content::Message(Some(Message::Member(member)), sender) => {
+            campaign::member_changed(desk, sender, member).map(Verdict::from)
+        }
+        Content::Message(Some(Message::Campaign(mail)), _) => campaign::deliver(desk, &mail).map(Verdict::from),
         Content::Message(None, _) => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind).into()),
         Content::EffectResult(report, about) => effect_result(desk, report, about.as_ref()),
     }
 }
 
-/// A connected account has prices of its own, whatever ids it gives them.
+/// Returns whether the event is from a connected account, whose prices are not the catalog's even if ids are equal.
 fn is_connected(event: &Event) -> bool {
     event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some())
 }
 
 fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
-    // An event of nobody has no rows to be read or written: what it lacks is an id that would place it.
+    // An event without an account fails here: it lacks an id that would lead to an account.
     if !matches!(body, Body::Unhandled | Body::Malformed(_)) {
         desk.account.owned()?;
     }
@@ -96,7 +99,7 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::ConnectedAccount(object) => connect::updated(desk, &object),
         Body::Deauthorized => connect::deauthorized(desk),
         Body::Thin(event) => thin::decide(desk, &event),
-        // What is said of a product says nothing of its prices.
+        // A change of the provider's product does not affect its prices.
         Body::Unhandled if desk.kind.starts_with("product.") => Ok(Outcome::Ignored(IgnoreReason::NoChange)),
         Body::Unhandled => Ok(Outcome::Ignored(IgnoreReason::UnhandledKind)),
         Body::Malformed(halt) => Err(halt),
@@ -105,51 +108,51 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
 
 fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
     let outcome = match about {
-        Some(Concern::Checkout { purchase }) => return purchase::checkout_made(desk, purchase, report),
+        Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
         Some(Concern::Sync { product, interval }) => {
             let interval = interval.as_deref().and_then(Interval::parse);
             return catalog::synced(desk, product, interval, report);
         }
         Some(Concern::Refund { purchase, amount_minor }) => {
-            return refund::answered(desk, purchase, *amount_minor, report);
+            return refund::completed(desk, purchase, *amount_minor, report);
         }
-        Some(asked_for @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
-            return with_customer::made(desk, asked_for, report);
+        Some(concern @ (Concern::Registration | Concern::CustomerForPortal { .. } | Concern::Customer { .. })) => {
+            return with_customer::customer_created(desk, concern, report);
         }
-        Some(Concern::Portal) => return account::opened(report),
+        Some(Concern::Portal) => return account::portal_created(report),
         Some(Concern::Connect) => {
             if report.answer.is_err() {
-                unattended(desk, report)?;
+                unattended_result(desk, report)?;
             }
-            return connect::made(desk, report);
+            return connect::account_created(desk, report);
         }
-        Some(Concern::ConnectLink) => return connect::linked(report),
+        Some(Concern::ConnectLink) => return connect::link_created(report),
         Some(Concern::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;
             match report.answer.is_ok() {
                 true => outcome,
-                false => unattended(desk, report)?,
+                false => unattended_result(desk, report)?,
             }
         }
         Some(Concern::Transfer { currency }) => connect::transferred(desk, currency, report)?,
-        Some(Concern::Token { token, ip }) => return token::made(desk, token, ip.as_ref(), report),
+        Some(Concern::Token { token, ip }) => return token::secret_created(desk, token, ip.as_ref(), report),
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
         Some(Concern::Compare { subscription }) => retrieve::compared(desk, subscription, report)?,
         Some(Concern::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
-        Some(Concern::Retrieve { known, .. }) => retrieve::answered(desk, report, known)?,
+        Some(Concern::Retrieve { known, .. }) => retrieve::fetched(desk, report, known)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);
         }
         Some(Concern::Watch { instance }) => resource_result::health(desk, report, instance)?,
-        None => unattended(desk, report)?,
+        None => unattended_result(desk, report)?,
     };
     Ok(outcome.into())
 }
 
-/// An effect whose end changes nothing of ours: a failure is told to the operators.
-fn unattended(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
+/// Handles the result of an effect that no rule waits for: reports a failure to the operators.
+fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
     let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
-    // A mail about a mail that can't be sent would not arrive either; the failure stands in the outbox.
+    // A mail about a failed mail would fail, too; the outbox has the failure.
     if desk.kind == crate::model::notice::KIND {
         return Ok(Outcome::Applied);
     }
@@ -159,12 +162,12 @@ fn unattended(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
     Ok(Outcome::Applied)
 }
 
-/// Metadata is a hint, the claim is the truth: metadata that names another account contradicts it.
+/// Fails if metadata names another account than the one that holds the claim.
 fn check_owner(desk: &Desk<'_>, metadata: Option<&Metadata<'_>>) -> Ruled<()> {
     let account = desk.account.owned()?;
     let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
     match (named, account) {
-        // Somebody of an organization may have paid for it.
+        // A member of the organization may have paid.
         (Some(Account::User(_)), Account::Organization(_)) | (None, _) => Ok(()),
         (Some(named), account) if named == account => Ok(()),
         (Some(_), _) => Err(Refusal::Inconsistent("/data/object/metadata".to_owned()).into()),

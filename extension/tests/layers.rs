@@ -1,12 +1,12 @@
-//! The layers of the library: each uses only those above it, by what its `use` lines and paths say.
+//! Checks the `use` lines and paths of the library: each layer uses only the layers above it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layers from the top, which knows nothing, to the edge, which knows all.
+/// Layers, from the top, which uses no other layer, to the bottom.
 const LAYERS: [&str; 6] = ["model", "catalog", "input", "derive", "rules", "reconcile"];
 
-/// What a layer may use beside itself. `reconcile` reads no event, and no rule calls it.
+/// Returns the other layers that a layer may use. `reconcile` does not read events, and `rules` does not call it.
 fn allowed(layer: &str) -> &'static [&'static str] {
     match layer {
         "model" => &[],
@@ -14,7 +14,7 @@ fn allowed(layer: &str) -> &'static [&'static str] {
         "input" | "derive" => &["model", "catalog"],
         "rules" => &["model", "catalog", "input", "derive"],
         "reconcile" => &["model", "catalog", "derive"],
-        other => panic!("{other} is no layer"),
+        other => panic!("`{other}` is not a layer"),
     }
 }
 
@@ -29,7 +29,7 @@ fn files(folder: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// Layers that a line names by `crate::LAYER`.
+/// Returns the layers that a line names as `crate::LAYER`.
 fn named(line: &str) -> Vec<&str> {
     let code = line.split("//").next().unwrap_or_default();
     let after = code.split("crate::").skip(1);
@@ -41,7 +41,7 @@ fn is_word(text: &str, word: &str) -> bool {
 }
 
 #[test]
-fn each_layer_uses_only_those_above_it() {
+fn each_layer_uses_only_layers_above_it() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut broken = Vec::new();
     for layer in LAYERS {
@@ -62,7 +62,7 @@ fn each_layer_uses_only_those_above_it() {
 }
 
 #[test]
-fn a_line_that_names_a_layer_is_seen() {
+fn layers_are_found_in_a_line() {
     assert_eq!(named("use crate::rules::x; // crate::model"), ["rules"]);
     assert_eq!(named("let a: crate::model::X = crate::reconcile::y();"), ["model", "reconcile"]);
     assert!(named("use crate::modelling;").is_empty());

@@ -1,4 +1,4 @@
-//! The contract's types and the generated ones, moved into each other.
+//! Conversions between the contract's types and the generated types.
 
 use crate::wire;
 

@@ -1,4 +1,4 @@
-//! The imports of the world as the library's [`Imports`].
+//! Implements the library's [`Imports`] with the imports of the WIT world.
 
 use crate::bindings::solobase::products as import;
 use crate::convert::Cross;
@@ -7,7 +7,7 @@ use extension_contract::{
     Selection, Stored, StoredRow,
 };
 
-/// The host of this instance; the world's imports are its only state.
+/// The host of this instance. It has no state of its own.
 pub struct Host;
 
 impl Imports for Host {

@@ -1,8 +1,8 @@
-//! The component: the library behind the WIT world.
+//! The WebAssembly component: exports the `instance-provisioner` library through the WIT world.
 //!
-//! Owns nothing but the crossing: what the host passes becomes a type of `extension-contract`, [`Provisioner`] decides,
-//! and its answer goes back. It imports this package's interfaces and nothing else; a test of `host-wasm-runner` reads
-//! the built component.
+//! It only converts: arguments become types of `extension-contract`, [`Provisioner`] decides, and the result is
+//! converted back. It imports only this package's interfaces; a test of `host-wasm-runner` checks the built component
+//! for that.
 
 // The generated bindings and the exports below use raw memory, and so does the allocator.
 #![allow(unsafe_code)]
@@ -24,7 +24,7 @@ use host::Host;
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
 
-/// What the world exports: each call is one call of the library.
+/// Implements the exports of the world: each call is one call of the library.
 struct Component;
 
 const EXTENSION: Provisioner = Provisioner;

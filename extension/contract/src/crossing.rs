@@ -1,17 +1,17 @@
-//! Conversions between the contract's types and the ones that a binding generator makes of the WIT.
+//! Conversions between the contract's types and the types that a binding generator derives from the WIT.
 //!
-//! The generators of both sides give types of the same shape under the same names, so the list of them stands here,
-//! once. A crate that calls [`crossing!`] has a module `wire` in scope with the generated types, flat. Everything is
-//! moved: a conversion allocates nothing, and a list of records is converted in place.
+//! The generators of the host and the extension produce types of the same shape and name, so one list serves both. A
+//! crate that calls [`crossing!`] needs a module `wire` in scope that exports all generated types at its top level.
+//! Conversions move values: they allocate nothing, and a list of records is converted in place.
 
-/// Defines the trait `Cross` and implements it between `extension_contract::T` and `wire::T`, in both directions, for
-/// every type that both sides of the boundary own.
+/// Defines the trait `Cross` and implements it between `extension_contract::T` and `wire::T` in both directions, for
+/// every type of the WIT that is passed by value.
 #[macro_export]
 macro_rules! crossing {
     () => {
-        /// A value that becomes its twin on the other side of the boundary.
+        /// Conversion into the corresponding type on the other side of the WIT boundary.
         pub(crate) trait Cross<T> {
-            /// The twin.
+            /// Converts the value.
             fn cross(self) -> T;
         }
 
@@ -238,7 +238,7 @@ macro_rules! crossing {
         $crate::cross_variant!(Reply [] [Answer Refused]);
         $crate::cross_record!(Decision { outcome, reply, changes, facts, claims, effects, cancel });
 
-        // A provider's body is moved as it is, not byte by byte.
+        // A provider's body is moved whole, not byte by byte.
         impl Cross<$crate::Payload> for wire::Payload {
             fn cross(self) -> $crate::Payload {
                 match self {
@@ -277,7 +277,7 @@ macro_rules! crossing {
     };
 }
 
-/// `Cross` for types that are the same on both sides.
+/// Implements `Cross` for types that are the same on both sides.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! cross_same {
@@ -290,7 +290,7 @@ macro_rules! cross_same {
     };
 }
 
-/// `Cross` for a record, field by field.
+/// Implements `Cross` for a record, field by field.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! cross_record {
@@ -309,7 +309,8 @@ macro_rules! cross_record {
     };
 }
 
-/// `Cross` for a variant or an enum: first the cases without a value, then those with one.
+/// Implements `Cross` for a variant or an enum. The first list has the cases without a value, the second those with
+/// one.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! cross_variant {

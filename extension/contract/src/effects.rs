@@ -1,12 +1,12 @@
-//! The outbox: what the extension asks the world to do.
+//! Effects: requests to external systems that a decision puts into the outbox.
 
 use crate::types::{Account, Json, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How often a passing failure is tried again, and when: there is one attempt more than delays.
+/// When to retry an effect after a transient failure. There is one attempt more than there are delays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
-    /// The wait after each failed attempt, in milliseconds; at most [`RETRY_DELAYS_MAX`](crate::RETRY_DELAYS_MAX).
+    /// Delay after each failed attempt, in milliseconds; at most [`RETRY_DELAYS_MAX`](crate::RETRY_DELAYS_MAX) entries.
     pub delays_ms: Vec<u32>,
 }
 
@@ -17,22 +17,22 @@ pub struct Effect {
     pub kind: String,
     /// Receiver of an `account.send`.
     pub to: Option<Account>,
-    /// Idempotency key: the same key and generation again does nothing.
+    /// Idempotency key: enqueueing the same key and generation again does nothing.
     pub key: String,
-    /// Rises when the wish changes; replaces an older one that has not started.
+    /// Generation: rises when the desired state changes. Replaces an older generation that has not started.
     pub generation: u32,
-    /// Arguments; secrets by reference only.
+    /// Arguments, a JSON value; contains secrets by reference only.
     pub payload: Json,
-    /// The extension's own: comes back with the result, and no provider sees it.
+    /// The extension's own data: returned with the result, never sent to a provider.
     pub context: Json,
-    /// Caller who waits for the end of it.
+    /// Caller that waits for the effect's result.
     pub reply_to: Option<String>,
-    /// Effects of the account with the same one run one by one, in order.
+    /// Effects of the account with the same ordering key run one by one, in order.
     pub ordering_key: Option<String>,
-    /// Earliest start; none is at once. A timer needs one.
+    /// Earliest start; `None` is immediately. Required for a timer.
     pub not_before: Option<Timestamp>,
-    /// When the host gives up with `timed-out`; none is never.
+    /// When the host gives up with `timed-out`; `None` is never.
     pub deadline: Option<Timestamp>,
-    /// Retries; none is as declared for the kind.
+    /// Retry policy; `None` is the policy declared for the kind.
     pub retry: Option<RetryPolicy>,
 }

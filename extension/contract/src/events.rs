@@ -1,4 +1,4 @@
-//! Everything that happens: the envelope, its payloads and what comes out.
+//! Events: the envelope, its payloads, and the decision and outcome of an event.
 
 use crate::effects::Effect;
 use crate::products::Product;
@@ -8,38 +8,38 @@ use crate::types::{Account, Actor, Failure, Json, Refusal, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a provider tells about its event or its answer, as the host read it.
+/// Properties of a provider's event or response, as the host read them.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ProviderFacts {
     /// Provider, `stripe`.
     pub provider: String,
-    /// The provider's time: an event's `created`, an answer's date.
+    /// The provider's time: an event's `created`, a response's date.
     pub time: Option<Timestamp>,
-    /// API version that shapes the object.
+    /// API version that determines the object's shape.
     pub api_version: Option<String>,
-    /// Name of the secret that the signature matched; none for an answer.
+    /// Name of the secret that the signature matched; `None` for a response.
     pub matched_secret: Option<String>,
     /// Connected account, `acct_…`.
     pub connected_account: Option<String>,
-    /// Idempotency key of the causing request.
+    /// Idempotency key of the request that caused it.
     pub request_key: Option<String>,
-    /// Id of the classic event whose thin twin this is.
+    /// For a thin event: id of the corresponding classic event.
     pub snapshot_event: Option<String>,
 }
 
-/// A product that somebody else changed: none before means created, none after deleted.
+/// A change of a product by somebody else. Without `before` it was created, without `after` deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductChange {
-    /// As it was.
+    /// The product before the change.
     pub before: Option<Product>,
-    /// As it is.
+    /// The product after the change.
     pub after: Option<Product>,
 }
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// Identity within the account and meter.
+    /// Id, unique within the account and meter.
     pub id: String,
     /// Meter.
     pub meter: String,
@@ -47,20 +47,20 @@ pub struct Usage {
     pub quantity: i64,
     /// When it was used.
     pub at: Timestamp,
-    /// What the cost depends on.
+    /// Attributes that the cost depends on.
     pub attributes: Vec<(String, String)>,
 }
 
 /// A timer or a message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Account that enqueued it; for a timer this one.
+    /// Account that enqueued it; for a timer the event's own account.
     pub sender: Account,
     /// Key of the effect.
     pub key: String,
-    /// Its generation.
+    /// Generation of the effect.
     pub generation: u32,
-    /// Its payload.
+    /// Payload of the effect.
     pub payload: Json,
 }
 
@@ -68,11 +68,11 @@ pub struct Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum EffectFailureClass {
-    /// A passing failure outlasted the retries.
+    /// A transient failure persisted through all retries.
     Transient,
-    /// The other side refused; trying again cannot help.
+    /// The remote system refused; a retry cannot help.
     Final,
-    /// The deadline passed; what was done is not known.
+    /// The deadline passed; it is unknown whether the effect was carried out.
     TimedOut,
 }
 
@@ -81,160 +81,160 @@ pub enum EffectFailureClass {
 pub struct EffectFailure {
     /// Class.
     pub class: EffectFailureClass,
-    /// The adapter's code, for programs.
+    /// The adapter's error code, for programs.
     pub code: String,
-    /// For operators; without secrets.
+    /// Message for operators; without secrets.
     pub message: String,
 }
 
 /// A finished effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectReport {
-    /// Its key.
+    /// Key of the effect.
     pub key: String,
-    /// Its generation.
+    /// Generation of the effect.
     pub generation: u32,
-    /// Attempts that were made.
+    /// Number of attempts made.
     pub attempts: u32,
-    /// The effect's own context, as it was given; empty for one that an older host recorded.
+    /// The effect's `context`, unchanged; empty for an effect that an older host recorded.
     #[serde(default)]
     pub context: Json,
-    /// The adapter's result, or why there is none.
+    /// The adapter's result, or the failure.
     pub answer: Result<Json, EffectFailure>,
 }
 
-/// What happened.
+/// The event's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Payload {
-    /// A provider's whole body, byte for byte as signed.
+    /// A provider's whole request body, byte for byte as signed.
     Provider(Vec<u8>),
     /// A change of a product.
     Product(Box<ProductChange>),
-    /// A request of the API, by the schema declared for its kind.
+    /// A request to the API, valid against the schema declared for its kind.
     Command(Json),
-    /// Measurements, many at a time.
+    /// A batch of measurements.
     Usage(Vec<Usage>),
-    /// A timer.
+    /// A timer that is due.
     Timer(Delivery),
     /// A message from another account.
     Message(Delivery),
-    /// The end of an effect.
+    /// The result of an effect.
     EffectResult(EffectReport),
 }
 
-/// The envelope, the same for all.
+/// An event: the envelope, the same for all payloads.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
     /// Unique within business and source.
     pub id: String,
-    /// Origin: an intake (`stripe`, `api`) or `products`, `timer`, `message`, `effects`.
+    /// Origin: an intake (`stripe`, `api`), or `products`, `timer`, `message` or `effects`.
     pub source: String,
-    /// The provider's type, `product.created`, a command's or an effect's kind.
+    /// The provider's event type, `product.created`, or the kind of a command or effect.
     pub kind: String,
     /// Business whose catalog, configuration and data apply.
     pub business: String,
-    /// Account, where the envelope names it; none for a provider's event, which `account.open` places.
+    /// Account, if the envelope names it; `None` for a provider's event, whose account `account.open` finds.
     pub account: Option<Account>,
-    /// Mode: a provider's event as it says; else the host's.
+    /// Live or test mode: of a provider's event as it states, else the host's.
     pub livemode: Option<bool>,
-    /// When it was stored: the time of all that it causes.
+    /// When it was stored: the time of all changes that it causes.
     pub received_at: Timestamp,
-    /// From 1; for the log, never for a decision.
+    /// Attempt, from 1; for the log, never for a decision.
     pub attempt: u32,
     /// Who caused it.
     pub actor: Actor,
-    /// Who waits.
+    /// Caller that waits for a reply.
     pub reply_to: Option<String>,
-    /// The provider's view; none where no provider is involved.
+    /// The provider's properties; `None` if no provider is involved.
     pub provider: Option<ProviderFacts>,
-    /// What happened.
+    /// Content.
     pub payload: Payload,
 }
 
-/// Whether an object bears a mark of ours: a price or a metadata key.
+/// Whether a provider's object belongs to this business, by its prices or a metadata key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
-    /// It does.
+    /// A metadata key says that it does.
     Ours,
-    /// It names prices: it does if one of those that `names` lists is in the catalog, and is foreign if none is.
+    /// The object names prices: it belongs to this business exactly if the catalog has one of the prices in `names`.
     ByPrices,
-    /// It does not tell.
+    /// The object does not show it.
     Unknown,
 }
 
-/// How to find an event's account, and which rows the event is about.
+/// How to find an event's account, and the rows that the event is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Claim keys, strongest first.
     pub keys: Vec<String>,
-    /// Named by metadata, on events of our own provider account only; or `platform` for what is the catalog's.
+    /// Account named by metadata, on events of our own provider account only; `platform` for an object of the catalog.
     pub account: Option<Account>,
-    /// Mark.
+    /// Whether the object belongs to this business.
     pub mark: Mark,
     /// Rows and parts of the catalog that the event names.
     pub names: Vec<Reference>,
 }
 
 impl Placement {
-    /// For an event whose account the envelope names: there is nothing to be worked out.
+    /// Returns the placement of an event whose envelope names the account.
     pub fn known(names: Vec<Reference>) -> Self {
         Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names }
     }
 
-    /// True if an account may come of it.
-    pub fn leads_somewhere(&self) -> bool {
+    /// Returns whether the placement can lead to an account.
+    pub fn can_lead_to_account(&self) -> bool {
         !self.keys.is_empty() || self.account.is_some()
     }
 }
 
-/// Why an event is none of our business.
+/// Why an event was ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IgnoreReason {
     /// Its kind is not handled.
     UnhandledKind,
-    /// It is about nothing that this business sells.
+    /// Its object does not belong to this business.
     NotOurs,
-    /// Test mode on a live host, or the reverse.
+    /// A test event on a live host, or the reverse.
     WrongMode,
-    /// It says what is already so.
+    /// The stored state already matches it.
     NoChange,
 }
 
-/// What a deferred event waits for, to be delivered again.
+/// What a deferred event waits for before it is delivered again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeferReason {
-    /// One of these claims, by any account.
+    /// Any account takes one of these claims.
     Claim(Vec<String>),
-    /// A fact of this account.
+    /// This account records the fact.
     Fact(String),
-    /// The end of an effect of this account, by key.
+    /// The effect of this account with the key ends.
     Effect(String),
 }
 
-/// What became of an event. Every case commits.
+/// The outcome of an event. Every variant commits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// State changed.
     Applied,
-    /// The fact is noted already, by another event: its key.
+    /// Another event already recorded the fact with this key.
     Duplicate(String),
-    /// An older view than the stored one, which is given.
+    /// The event's snapshot is older than the stored one, which is given here.
     Stale(Snapshot),
-    /// Left alone.
+    /// Ignored.
     Ignored(IgnoreReason),
-    /// Kept until something arrives.
+    /// Kept for a later delivery.
     Deferred(DeferReason),
-    /// Not applied: told to a command's caller, else to an operator.
+    /// Not applied: reported to a command's caller, else to an operator.
     Rejected(Refusal),
 }
 
 impl Outcome {
-    /// The outcome's name as it stands in reports.
+    /// Returns the outcome's name, as used in reports.
     pub fn name(&self) -> &'static str {
         match self {
             Outcome::Applied => "applied",
@@ -246,7 +246,7 @@ impl Outcome {
         }
     }
 
-    /// The reason as one line of text; none for `applied`.
+    /// Returns the reason as one line of text; `None` for `applied`.
     pub fn reason(&self) -> Option<String> {
         match self {
             Outcome::Applied => None,
@@ -280,37 +280,37 @@ impl fmt::Display for DeferReason {
     }
 }
 
-/// An answer to who waits; without secrets.
+/// A reply to the caller of a command; without secrets.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// Done: an object.
+    /// The command was carried out: a JSON object.
     Answer(Json),
-    /// Not done.
+    /// The command was refused.
     Refused(Refusal),
 }
 
-/// What `handle` returns: all that an event means, at once. The host commits the whole of it or nothing.
+/// The result of `handle`: all consequences of an event. The host commits all of them or none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// Outcome.
     pub outcome: Outcome,
-    /// To `reply-to`; none: it waits on, or gets the refusal of `rejected`.
+    /// Reply to the caller in `reply-to`. With `None` the caller keeps waiting, or receives the refusal of `rejected`.
     pub reply: Option<Reply>,
-    /// Rows, each once.
+    /// Changed rows, each once.
     pub changes: Vec<Change>,
-    /// Facts that happened: kept for ever, and what waits for one is woken.
+    /// New facts: kept for ever. Events that wait for one are delivered again.
     pub facts: Vec<String>,
-    /// Claims, in order. A decision that rejects or defers takes none.
+    /// Changes of claims, in order. A decision that rejects or defers takes no claim.
     pub claims: Vec<ClaimChange>,
-    /// What the world is asked to do, in order.
+    /// Effects to enqueue, in order.
     pub effects: Vec<Effect>,
-    /// Keys of effects that are called off, if they have not begun.
+    /// Keys of effects to cancel if they have not begun.
     pub cancel: Vec<String>,
 }
 
 impl Decision {
-    /// An outcome and nothing else.
+    /// Returns a decision with an outcome and no changes.
     pub fn of(outcome: Outcome) -> Self {
         Decision {
             outcome,
@@ -323,7 +323,7 @@ impl Decision {
         }
     }
 
-    /// True if nothing but the outcome and the reply is in it.
+    /// Returns whether the decision has nothing but an outcome and a reply.
     pub fn changes_nothing(&self) -> bool {
         let Decision { outcome: _, reply: _, changes, facts, claims, effects, cancel } = self;
         changes.is_empty() && facts.is_empty() && claims.is_empty() && effects.is_empty() && cancel.is_empty()

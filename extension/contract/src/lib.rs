@@ -1,8 +1,8 @@
-//! The contract of `wit/products.wit` as plain Rust: the types that cross it and the two traits on its sides.
+//! The contract of `wit/products.wit` as plain Rust types, with a trait for each side.
 //!
-//! The decisions in `extension/` are written against [`Imports`]; the host implements it over a transaction and calls
-//! [`Extension`], natively or through the component. Nothing here names a binding generator, so both sides of the
-//! boundary and every test share these types. The WIT is the reference manual; the names are the same in Rust's case.
+//! The extension implements [`Extension`] and reads through [`Imports`]. The host implements [`Imports`] on a
+//! transaction and calls [`Extension`], natively or through the component. No type depends on a binding generator, so
+//! the host, the extension and the tests share them. The WIT is the reference; names differ only in Rust's case.
 
 mod crossing;
 pub mod effects;
@@ -29,19 +29,20 @@ pub use subscriptions::*;
 pub use traits::*;
 pub use types::*;
 
-/// Longest id or key in bytes.
+/// Maximum length of an id or key in bytes.
 pub const ID_BYTES_MAX: usize = 255;
-/// Longest JSON value in bytes.
+/// Maximum length of a JSON value in bytes.
 pub const JSON_BYTES_MAX: usize = 256 * 1024;
-/// Most entries of one bulk call.
+/// Maximum number of entries of one bulk call.
 pub const BULK_MAX: usize = 256;
-/// Most rows of one page.
+/// Maximum number of rows of one page.
 pub const PAGE_ROWS_MAX: u32 = 500;
-/// Most references of one row, and most rows that `account.open` follows references to.
+/// Maximum number of references of one row, and of rows that `account.open` reads by following references.
 pub const REFERENCES_MAX: usize = 32;
-/// Most delays of a retry policy.
+/// Maximum number of delays of a retry policy.
 pub const RETRY_DELAYS_MAX: usize = 20;
-/// Source of the facts of a business's own, which come as commands of their kind: `user.registered`.
+/// Source of a business's own facts, which arrive as commands of their kind, for example `user.registered`.
 pub const FACT_SOURCE: &str = "business";
-/// Claims of connected accounts, `connected-account:ID`: our own account's, also for the events of a connected one.
+/// Prefix of the claims `connected-account:ID`. Our own provider account holds them, also for events of a connected
+/// one.
 pub const CONNECTED_ACCOUNT_CLAIMS: &str = "connected-account:";

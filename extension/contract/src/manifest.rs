@@ -1,9 +1,9 @@
-//! Who the extension is and what it needs.
+//! The manifest: name and versions of the extension, and everything that it declares to the host.
 
 use crate::effects::RetryPolicy;
 use crate::types::Json;
 
-/// A product type that the extension brings along; a catalog may define more.
+/// A built-in product type of the extension; a catalog may define more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypeDecl {
     /// Name.
@@ -14,7 +14,7 @@ pub struct TypeDecl {
     pub behaviour: Json,
 }
 
-/// An effect kind for adapters.
+/// A kind of effect that an adapter carries out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectDecl {
     /// Kind, for example `bucket.ensure`.
@@ -23,7 +23,7 @@ pub struct EffectDecl {
     pub payload_schema: Json,
     /// JSON Schema of the result.
     pub result_schema: Json,
-    /// Retries unless the effect says otherwise.
+    /// Retry policy of effects that name none.
     pub retry: RetryPolicy,
 }
 
@@ -45,7 +45,7 @@ pub enum ConfigType {
     Integer,
     /// Truth value.
     Boolean,
-    /// Text that the component sees as a reference only.
+    /// Text that the component receives as a reference only.
     Secret,
 }
 
@@ -56,30 +56,30 @@ pub struct ConfigDecl {
     pub key: String,
     /// Type.
     pub value_type: ConfigType,
-    /// True if the host must not start without it.
+    /// Whether the host must not start without a value.
     pub required: bool,
-    /// Default.
+    /// Default value.
     pub default_value: Option<String>,
-    /// Environment variable that supplies it.
+    /// Environment variable that supplies the value.
     pub env: Option<String>,
-    /// For operators.
+    /// Description for operators.
     pub description: String,
 }
 
-/// Everything the extension declares.
+/// The extension's manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declarations {
     /// Name.
     pub name: String,
     /// Semantic version.
     pub version: String,
-    /// Version of the data it writes; one that is older than the account's is refused.
+    /// Version of the data that it writes. The host refuses a version older than the account's.
     pub data_version: u32,
     /// Product types.
     pub product_types: Vec<TypeDecl>,
     /// Collections of `records`.
     pub collections: Vec<String>,
-    /// Provider event kinds it wants; others are ignored without a call.
+    /// Provider event kinds that it handles; the host ignores others without a call.
     pub provider_kinds: Vec<String>,
     /// Commands.
     pub commands: Vec<CommandDecl>,

@@ -3,70 +3,70 @@
 use crate::types::{Json, Money, RowVersion};
 use serde::{Deserialize, Serialize};
 
-/// Status at the boundary; the finer steps of a purchase are in its metadata.
+/// Status of a purchase in the contract; its metadata has the finer steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PurchaseStatus {
     /// Created, not paid.
     Pending,
-    /// Waits for an administrator before the payment.
+    /// Waits for an administrator's approval before the payment.
     RequiresApproval,
-    /// Paid, waits for an administrator.
+    /// Paid, waits for an administrator's approval.
     PaidPendingApproval,
-    /// Paid and released.
+    /// Paid and approved.
     Paid,
     /// Ended without payment.
     Cancelled,
-    /// Paid and given back in full.
+    /// Paid and refunded in full.
     Refunded,
 }
 
 /// A line of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LineItem {
-    /// Product bought.
+    /// Id of the product.
     pub product_id: String,
-    /// The provider's price; none for a price made for this purchase.
+    /// Id of the provider's price; `None` for a price created for this purchase.
     pub price_id: Option<String>,
-    /// Name at the time of the purchase.
+    /// Product name at the time of the purchase.
     pub name: String,
     /// Count, at least 1.
     pub quantity: u32,
-    /// Price of one unit.
+    /// Price per unit.
     pub unit_price: Money,
 }
 
-/// The part of a purchase that can be written.
+/// The writable part of a purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PurchaseValues {
     /// Payment provider: `stripe` or `manual`.
     pub provider: String,
-    /// Checkout session, once made; unique.
+    /// Id of the checkout session, once created; unique.
     pub session_id: Option<String>,
-    /// Payment intent, once known; unique.
+    /// Id of the payment intent, once known; unique.
     pub payment_intent_id: Option<String>,
-    /// Subscription it began, if any.
+    /// Id of the subscription that it started, if any.
     pub subscription_id: Option<String>,
     /// Status.
     pub status: PurchaseStatus,
-    /// Lines.
+    /// Line items.
     pub items: Vec<LineItem>,
-    /// Before tax.
+    /// Amount before tax.
     pub amount: Money,
     /// Tax.
     pub tax: Money,
-    /// To be paid.
+    /// Amount to be paid.
     pub total: Money,
-    /// Given back so far.
+    /// Amount refunded so far.
     pub refunded: Money,
-    /// Step, terms and reasons, as a JSON object.
+    /// Step, terms and reasons as a JSON object.
     pub metadata: Json,
 }
 
 /// A stored purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Purchase {
-    /// Id, chosen by who inserted it.
+    /// Id, chosen when the row was inserted.
     pub id: String,
     /// Values.
     pub values: PurchaseValues,

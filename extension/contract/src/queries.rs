@@ -1,31 +1,31 @@
-//! Questions, asked in a read-only transaction of the account that is asked about.
+//! Queries: their arguments and results. A query runs in a read-only transaction of its account.
 
 use crate::products::{Price, Product, ProductValues};
 use crate::types::{Account, Actor, ActorKind, Json, Timestamp};
 
-/// A product that somebody wants to store.
+/// A proposed product, to be validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Who wants it: fields differ in who may set them.
+    /// Kind of the actor that proposes it: some fields may be set only by certain kinds.
     pub by: ActorKind,
-    /// The stored values, for a change.
+    /// The stored values, if this is a change.
     pub current: Option<ProductValues>,
     /// The proposed values.
     pub proposed: ProductValues,
 }
 
-/// Who asks, about whom, as of when.
+/// The common arguments of all queries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// Account that is asked about.
+    /// Account to read.
     pub account: Account,
-    /// Who asks.
+    /// Caller.
     pub actor: Actor,
-    /// Time of the question: grace and periods are judged by it.
+    /// Time of the query: decides which grace and billing periods apply.
     pub at: Timestamp,
 }
 
-/// Something on sale.
+/// A product on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
     /// Product.
@@ -36,60 +36,60 @@ pub struct Offer {
     pub available: bool,
 }
 
-/// What an account may use of one thing.
+/// An account's allowance of one entitlement key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// Key, for example `instances`.
     pub key: String,
-    /// Allowed; -1 is unlimited.
+    /// Allowed amount; -1 is unlimited.
     pub allowed: i64,
-    /// In use.
+    /// Used amount.
     pub used: i64,
-    /// When a counter starts anew.
+    /// When the counter is reset.
     pub resets_at: Option<Timestamp>,
-    /// When it ends unless something is paid.
+    /// When it ends unless a payment is made.
     pub ends_at: Option<Timestamp>,
-    /// Ids of the subscriptions and purchases that give it.
+    /// Ids of the subscriptions and purchases that grant it.
     pub sources: Vec<String>,
 }
 
-/// Use of one meter in a period.
+/// Usage of one meter in a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageTotal {
     /// Meter.
     pub meter: String,
-    /// Attributes that the totals are split by.
+    /// Attributes that usage is grouped by.
     pub attributes: Vec<(String, String)>,
     /// Amount in the meter's unit.
     pub quantity: i64,
     /// Cost in millionths of a major unit, before rounding.
     pub cost_micros: i64,
-    /// Measurements that it was told by; 0 where they are not counted.
+    /// Number of measurements; 0 if they are not counted.
     pub requests: i64,
-    /// What of the cost credits paid, in millionths of a major unit.
+    /// Part of the cost that credits paid, in millionths of a major unit.
     pub covered_micros: i64,
     /// ISO 4217 code.
     pub currency: String,
 }
 
-/// Balance of one ledger.
+/// The balance of one ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     /// Ledger, for example `revenue` or `cash:stripe`.
     pub ledger: String,
     /// ISO 4217 code (minor units) or the name of a credit.
     pub unit: String,
-    /// Free to use.
+    /// Available amount.
     pub available: i64,
-    /// Held or not yet due.
+    /// Amount on hold or not yet due.
     pub pending: i64,
 }
 
 /// One entry of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its id; the last one of a page is the next page's `after`.
+    /// Id; the last id of a page is the `after` of the next page.
     pub id: String,
-    /// The entry as a JSON object; its shape is the extension's own.
+    /// The entry as a JSON object; the extension defines its shape.
     pub value: Json,
 }

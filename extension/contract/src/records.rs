@@ -1,13 +1,13 @@
-//! Facts, claims, and the extension's own collections as the manifest declares them.
+//! Records of the extension's own collections, claim states and configuration values.
 
 use crate::types::{Json, RowVersion};
 
-/// Where a record is.
+/// Key of a record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey {
     /// Collection.
     pub collection: String,
-    /// Id; what it is scanned by goes first.
+    /// Id; begins with the part that scans use as a prefix.
     pub id: String,
 }
 
@@ -24,16 +24,16 @@ pub struct StoredRecord {
     pub version: RowVersion,
 }
 
-/// Where a claim's key stands for this account. Who else holds it is not told.
+/// State of a claim, as seen by this account. It does not reveal which other account holds the claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimState {
-    /// This account holds it.
+    /// This account holds the claim.
     Mine,
-    /// Nobody holds it: it is this account's if the decision takes it.
+    /// No account holds the claim; the decision may take it.
     Free,
-    /// Another account holds it.
+    /// Another account holds the claim.
     Taken,
-    /// Nobody may claim it yet.
+    /// No account may take the claim yet.
     Blocked,
 }
 
@@ -46,7 +46,7 @@ pub enum ConfigValue {
     Integer(i64),
     /// Truth value.
     Boolean(bool),
-    /// A secret: only its reference.
+    /// Reference to a secret.
     Secret(String),
 }
 

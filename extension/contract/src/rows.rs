@@ -1,4 +1,4 @@
-//! Rows of an account and of the catalog: how they are named, read and changed.
+//! Rows of an account and of the catalog: their keys, selections of rows, and changes.
 
 use crate::products::{Price, Product, ProductValues};
 use crate::purchases::{Purchase, PurchaseValues};
@@ -6,7 +6,7 @@ use crate::records::{ConfigValue, RecordKey, StoredRecord};
 use crate::subscriptions::{Subscription, SubscriptionValues};
 use crate::types::{Account, Json, RowVersion, Timestamp};
 
-/// Which row of an account.
+/// Key of a row of an account.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKey {
     /// A product, by its id.
@@ -22,7 +22,7 @@ pub enum RowKey {
 }
 
 impl RowKey {
-    /// Id within the kind.
+    /// Returns the id within the kind.
     pub fn id(&self) -> &str {
         match self {
             RowKey::Product(id) | RowKey::Price(id) | RowKey::Purchase(id) | RowKey::Subscription(id) => id,
@@ -30,7 +30,7 @@ impl RowKey {
         }
     }
 
-    /// What kind of row it names.
+    /// Returns the kind of the row.
     pub fn kind(&self) -> RowKind {
         match self {
             RowKey::Product(_) => RowKind::Product,
@@ -42,7 +42,7 @@ impl RowKey {
     }
 }
 
-/// `kind:id`, a record's with its collection: the form of reports and of stored references.
+/// Formats as `kind:id`, for a record as `record:collection:id`, as in reports and stored references.
 impl std::fmt::Display for RowKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -55,7 +55,7 @@ impl std::fmt::Display for RowKey {
     }
 }
 
-/// What kind of row.
+/// Kind of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowKind {
     /// Products of the account.
@@ -73,7 +73,7 @@ pub enum RowKind {
 /// A stored row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A product, a soft-deleted one too.
+    /// A product, possibly soft-deleted.
     Product(Product),
     /// A price.
     Price(Price),
@@ -86,7 +86,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// Id within the kind.
+    /// Returns the id within the kind.
     pub fn id(&self) -> &str {
         match self {
             Row::Product(row) => &row.id,
@@ -97,7 +97,7 @@ impl Row {
         }
     }
 
-    /// What names it.
+    /// Returns the key of the row.
     pub fn key(&self) -> RowKey {
         match self {
             Row::Product(row) => RowKey::Product(row.id.clone()),
@@ -108,7 +108,7 @@ impl Row {
         }
     }
 
-    /// Version that a change must name; a price has none.
+    /// Returns the version that a change must expect; 0 for a price, which has none.
     pub fn version(&self) -> RowVersion {
         match self {
             Row::Product(row) => row.version,
@@ -120,7 +120,7 @@ impl Row {
     }
 }
 
-/// A stored row with the version of the data format that it was written in.
+/// A stored row, with the version of its data format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {
     /// `data-version` of the component that wrote it.
@@ -129,10 +129,10 @@ pub struct StoredRow {
     pub row: Row,
 }
 
-/// Which part of the catalog or of the configuration.
+/// Key of a part of the catalog or of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CatalogKey {
-    /// A product of the catalog, a product type and the policies among them.
+    /// A product of the catalog; product types and policies are products, too.
     Product(String),
     /// A price, by the provider's id.
     Price(String),
@@ -140,7 +140,7 @@ pub enum CatalogKey {
     Setting(String),
 }
 
-/// `kind:id`, the form of stored references.
+/// Formats as `kind:id`, as in stored references.
 impl std::fmt::Display for CatalogKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -162,29 +162,29 @@ pub enum CatalogRow {
     Setting(ConfigValue),
 }
 
-/// What products of the catalog are looked for by.
+/// Search condition for products of the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatalogQuery {
-    /// All of them.
+    /// All products.
     All,
-    /// Those of a product type.
+    /// Products of a product type.
     ProductType(String),
-    /// Those whose row lists this name among its references: a slug, a granted key.
+    /// Products whose row has this name among its references: a slug or a granted key.
     Name(String),
 }
 
-/// What a row refers to.
+/// A reference of a row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
     /// Another row of the account.
     Row(RowKey),
     /// A part of the catalog.
     Catalog(CatalogKey),
-    /// A name that it is found by, only for products of the catalog.
+    /// A name to search by, only for products of the catalog.
     Name(String),
 }
 
-/// `row:…`, `catalog:…` or `name:…`: the form in which a store keeps references.
+/// Formats as `row:…`, `catalog:…` or `name:…`, as a store keeps references.
 impl std::fmt::Display for Reference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -195,57 +195,57 @@ impl std::fmt::Display for Reference {
     }
 }
 
-/// What `account.open` gives for an event that belongs to an account of this store.
+/// The result of `account.open` for an event of an account in this store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Here {
     /// The account.
     pub account: Account,
-    /// Its live rows, those that the placement names, and what these refer to and are referred to by: in byte order of
-    /// their keys.
+    /// The account's live rows, the rows named by the placement, and the rows that reference these or are referenced by
+    /// them, in byte order of their keys.
     pub rows: Vec<StoredRow>,
-    /// What of the catalog these rows and the placement refer to.
+    /// Parts of the catalog that these rows and the placement refer to.
     pub catalog: Vec<CatalogRow>,
-    /// Whether each fact that was asked for is noted already, in the order of the question.
+    /// Whether each requested fact is already recorded, in the order of the request.
     pub facts: Vec<bool>,
 }
 
-/// The answer of `account.open`.
+/// The result of `account.open`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// The event's account, for this decision.
+    /// The event belongs to an account of this store.
     Here(Box<Here>),
-    /// The host keeps or leaves the event by itself; the decision is `elsewhere`'s and counts for nothing.
+    /// The host itself parks or ignores the event, and discards the extension's decision.
     Elsewhere,
 }
 
-/// Rows of a kind, by their ids.
+/// Rows of a kind in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
-    /// Which kind.
+    /// Kind of the rows.
     pub kind: RowKind,
-    /// Only ids that begin with this.
+    /// Prefix of the ids.
     pub prefix: String,
-    /// Greatest id first.
+    /// Whether the greatest id comes first.
     pub descending: bool,
-    /// Start beyond this id.
+    /// Id to start after.
     pub after: Option<String>,
 }
 
-/// Rows that `account.more` gives.
+/// Selection of rows for `account.more`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
     /// Rows of a kind in byte order of their ids, without soft-deleted products.
     Listed(Listing),
-    /// Rows of a kind that bear another fingerprint than this one, least recently written first.
+    /// Rows of a kind whose fingerprint differs from this one, least recently written first.
     Outdated(RowKind, String),
 }
 
-/// What a change writes.
+/// The new content of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Write {
     /// The values of a product.
     Product(ProductValues),
-    /// A price; it has no version of its own, so that `expected` is not looked at.
+    /// A price; it has no version, so `expected` is not compared.
     Price(Price),
     /// The values of a purchase.
     Purchase(PurchaseValues),
@@ -253,42 +253,42 @@ pub enum Write {
     Subscription(SubscriptionValues),
     /// The value of a record, a JSON object.
     Record(Json),
-    /// Nothing is left: a product is deleted softly, a record is gone. Other rows stay for ever.
+    /// Removes the row: a product is soft-deleted, a record is deleted. Other kinds of rows cannot be removed.
     Remove,
 }
 
 /// A change of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which row.
+    /// Key of the row.
     pub key: RowKey,
-    /// Version at which it was read, 0 for a row that is new.
+    /// Version that was read; 0 for a new row.
     pub expected: RowVersion,
-    /// Its new values.
+    /// New content.
     pub write: Write,
-    /// Whether later events of the account need it; what is settled is read by name only.
+    /// Whether later events of the account need the row; other rows are read by key only.
     pub live: bool,
-    /// What it refers to, at most [`REFERENCES_MAX`](crate::REFERENCES_MAX).
+    /// References of the row, at most [`REFERENCES_MAX`](crate::REFERENCES_MAX).
     pub references: Vec<Reference>,
-    /// What it was brought to, so that rows that were brought to something else are found.
+    /// Fingerprint of the desired state that the row was brought to; serves to find outdated rows.
     pub fingerprint: Option<String>,
 }
 
-/// A change of a claim, by its short key: `stripe-customer:cus_1`.
+/// A change of a claim, by its short key, for example `stripe-customer:cus_1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimChange {
-    /// Hold it, until a time or for good. A claim that is held already is at most prolonged.
+    /// Takes a claim, until a time or for good. A claim that the account already holds is at most prolonged.
     Take {
         /// Short key.
         key: String,
-        /// Until when; none is for good.
+        /// End of the claim; `None` is for good.
         until: Option<Timestamp>,
     },
-    /// Give it back, and let nobody take it before a time. What the account doesn't hold is left alone.
+    /// Releases a claim and blocks it until a time. Does nothing if the account does not hold the claim.
     Release {
         /// Short key.
         key: String,
-        /// Nobody may take it before.
+        /// Time before which no account may take the claim.
         blocked_until: Option<Timestamp>,
     },
 }

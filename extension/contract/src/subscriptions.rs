@@ -3,29 +3,29 @@
 use crate::types::{Json, RowVersion, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Status: the provider's own set.
+/// Status of a subscription, with the provider's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SubscriptionStatus {
-    /// The first payment is not done.
+    /// The first payment is not complete.
     Incomplete,
-    /// The first payment never came; final.
+    /// The first payment was never made; final.
     IncompleteExpired,
     /// In its trial.
     Trialing,
     /// In good standing.
     Active,
-    /// A renewal payment failed and is tried again.
+    /// A renewal payment failed and is retried.
     PastDue,
     /// Ended; final.
     Canceled,
-    /// The tries are used up.
+    /// The payment retries are exhausted.
     Unpaid,
-    /// The trial ended without a means of payment.
+    /// The trial ended without a payment method.
     Paused,
 }
 
-/// Rank of a snapshot among those of the same second.
+/// Rank of a snapshot among snapshots of the same second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SnapshotRank {
@@ -33,31 +33,31 @@ pub enum SnapshotRank {
     Created,
     /// From an `updated` event.
     Updated,
-    /// Read from the provider on request.
+    /// Fetched from the provider.
     Retrieved,
     /// From a `deleted` event.
     Deleted,
 }
 
-/// Which view of a provider's object a row shows.
+/// Identifies the snapshot of a provider's object that a row is based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The provider's time of the view.
+    /// The provider's time of the snapshot.
     pub at: Timestamp,
     /// Rank within that second.
     pub rank: SnapshotRank,
-    /// Event that brought it; for people, never for ordering.
+    /// Id of the event that delivered it; for people, never for ordering.
     pub event_id: String,
 }
 
-/// One item of a subscription.
+/// An item of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionItem {
-    /// The provider's id.
+    /// The provider's id of the item.
     pub id: String,
-    /// The provider's price.
+    /// The provider's id of the price.
     pub price_id: String,
-    /// Units.
+    /// Number of units.
     pub quantity: u32,
     /// Start of the paid period.
     pub period_start: Timestamp,
@@ -65,24 +65,24 @@ pub struct SubscriptionItem {
     pub period_end: Timestamp,
 }
 
-/// The part of a subscription that can be written.
+/// The writable part of a subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionValues {
-    /// The provider's customer.
+    /// The provider's id of the customer.
     pub customer_id: String,
     /// Status.
     pub status: SubscriptionStatus,
     /// Items, each with its own period.
     pub items: Vec<SubscriptionItem>,
-    /// True when it ends with the period.
+    /// Whether it ends with the billing period.
     pub cancel_at_period_end: bool,
-    /// When it will end, if that is set.
+    /// When it will end, if set.
     pub cancel_at: Option<Timestamp>,
     /// End of the trial.
     pub trial_end: Option<Timestamp>,
-    /// Until when service goes on although a payment failed.
+    /// End of the grace period after a failed payment.
     pub grace_end: Option<Timestamp>,
-    /// The view that these values show.
+    /// The snapshot that these values are from.
     pub snapshot: Snapshot,
     /// The extension's own data, as a JSON object.
     pub metadata: Json,

@@ -1,4 +1,4 @@
-//! The two sides of the contract.
+//! The two traits of the contract: the host's imports and the extension's exports.
 
 use crate::events::{Decision, Event, Fallible, Placement};
 use crate::manifest::Declarations;
@@ -11,47 +11,56 @@ use crate::types::{Page, Problem, StoreError, Timestamp};
 /// The result of a call to a store.
 pub type Stored<T> = Result<T, StoreError>;
 
-/// What an extension may ask of its host: the WIT imports. Everything is read, nothing is written: what an event means
-/// is returned as a [`Decision`].
+/// The functions of the host, the WIT imports. They only read: changes are returned in a [`Decision`].
 ///
-/// A list of keys is answered by a list of the same length and order.
+/// A function that takes a list of keys returns a list of the same length and order.
+///
+/// # Errors
+///
+/// Every function fails with a [`StoreError`] if an argument exceeds a limit or the store is unavailable.
 pub trait Imports {
-    /// `account.open`: place the event and read what matters. At most once a call of the extension, before anything
-    /// else of the account is read.
+    /// `account.open`: finds the event's account and reads the relevant rows. To be called at most once per call of the
+    /// extension, before other reads of the account.
     fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened>;
-    /// `account.load`: rows of the account by their keys.
+    /// `account.load`: reads rows of the account by key.
     fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
-    /// `account.more`: rows of the account beyond those that `open` gave, at most `limit`.
+    /// `account.more`: reads at most `limit` further rows of the account, in addition to those of `open`.
     fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>>;
-    /// `account.known`: whether each of these facts is noted already.
+    /// `account.known`: returns for each fact whether it is already recorded.
     fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>>;
-    /// `account.begun`: whether each of these effects has begun, ended or not, so that it can't be called off.
+    /// `account.begun`: returns for each effect whether it has begun and can no longer be cancelled.
     fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>>;
-    /// `claims.take`: where keys stand. What is free is reserved for this decision, if it lists the claim.
+    /// `claims.take`: returns the state of each claim. A free claim is reserved for this decision, if it takes the
+    /// claim.
     fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>>;
-    /// `claims.mine`: keys that this account holds and that begin with `prefix`.
+    /// `claims.mine`: returns the keys of this account's claims that begin with `prefix`.
     fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>>;
-    /// `catalog.read`: parts of the catalog and of the configuration.
+    /// `catalog.read`: reads parts of the catalog and of the configuration by key.
     fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>>;
-    /// `catalog.find`: products of the catalog in byte order of their ids, without deleted ones.
+    /// `catalog.find`: searches products of the catalog, in byte order of their ids, without deleted ones.
     fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>>;
-    /// `log.write`.
+    /// `log.write`: writes a log entry.
     fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]);
 }
 
-/// What a host may ask of an extension: the WIT exports.
+/// The functions of the extension, the WIT exports.
+///
+/// # Errors
+///
+/// Every function fails if the host's imports fail or stored data is damaged; a query also if it is refused.
 pub trait Extension {
-    /// `manifest.declare`.
+    /// `manifest.declare`: returns the manifest.
     fn declare(&self) -> Declarations;
-    /// `schemas.validate`: pure; sees the catalog and no account.
+    /// `schemas.validate`: returns a product's values with defaults. Reads the catalog and no account. Also fails if a
+    /// field is not valid.
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem>;
-    /// `events.handle`: what an event means.
+    /// `events.handle`: decides an event.
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision>;
-    /// `queries.catalog`: what is on sale, in display order.
+    /// `queries.catalog`: returns the products on sale, in display order.
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem>;
-    /// `queries.entitlements`: what the account may use.
+    /// `queries.entitlements`: returns the account's entitlements.
     fn entitlements(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Entitlement>, Problem>;
-    /// `queries.usage`: from `start` until before `end`.
+    /// `queries.usage`: returns the usage from `start` (inclusive) to `end` (exclusive).
     fn usage(
         &self,
         host: &mut dyn Imports,
@@ -59,9 +68,9 @@ pub trait Extension {
         start: Timestamp,
         end: Timestamp,
     ) -> Result<Vec<UsageTotal>, Problem>;
-    /// `queries.balances`.
+    /// `queries.balances`: returns the balances of the account's ledgers.
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem>;
-    /// `queries.list`: a page of a kind of things, those that the filter names.
+    /// `queries.list`: returns a page of the entries of a kind that match the filter.
     fn list(
         &self,
         host: &mut dyn Imports,

@@ -1,4 +1,4 @@
-//! Types that several interfaces share.
+//! Types shared by several interfaces of the contract, refusals and failures among them.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -7,17 +7,17 @@ use std::fmt;
 pub type Json = String;
 /// Milliseconds since the Unix epoch, UTC.
 pub type Timestamp = i64;
-/// Version of a row: 1 after the insert, one more with each save, 0 for a row that does not exist.
+/// Version of a row: 1 after the insert, incremented by each save, 0 for a row that does not exist.
 pub type RowVersion = u64;
 
-/// Whose data a transaction is about.
+/// An account: the owner of the data of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Account {
     /// The reserved account that owns the catalog.
     Platform,
-    /// A user, by the id of the host's identity system.
+    /// A user, by the id in the host's identity system.
     User(String),
-    /// An organization, by the same.
+    /// An organization, by the id in the host's identity system.
     Organization(String),
 }
 
@@ -31,9 +31,9 @@ impl fmt::Display for Account {
     }
 }
 
-/// A text that names no account; expected is `platform`, `user:ID` or `organization:ID`.
+/// Error for a text that is not an account: neither `platform`, `user:ID` nor `organization:ID`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no account: expected `platform`, `user:ID` or `organization:ID`")]
+#[error("`{0}` is not an account: expected `platform`, `user:ID` or `organization:ID`")]
 pub struct BadAccount(pub String);
 
 impl std::str::FromStr for Account {
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Account {
     }
 }
 
-/// What kind of actor.
+/// Kind of an actor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ActorKind {
@@ -76,7 +76,7 @@ pub enum ActorKind {
     System,
 }
 
-/// Who caused an event or asks a question.
+/// The originator of an event or a query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// Kind.
@@ -84,13 +84,13 @@ pub struct Actor {
     /// Id in the host's identity system, or a name; empty for `system`.
     #[serde(default)]
     pub subject: String,
-    /// Roles in this account as the host asserted them at intake.
+    /// Roles in this account, as asserted by the host at intake.
     #[serde(default)]
     pub roles: Vec<String>,
 }
 
 impl Actor {
-    /// A provider, a timer or the host itself.
+    /// Returns the actor for a provider, a timer or the host itself.
     pub fn system() -> Self {
         Actor { kind: ActorKind::System, subject: String::new(), roles: Vec::new() }
     }
@@ -99,7 +99,7 @@ impl Actor {
 /// An amount of money; never a float.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// Amount in the currency's minor unit; negative where money flows back.
+    /// Amount in the currency's minor unit; negative for money that is returned.
     pub amount_minor: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
@@ -119,7 +119,7 @@ pub enum IntervalUnit {
     Year,
 }
 
-/// Recurring billing period.
+/// A recurring billing period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillingInterval {
     /// Unit of the period.
@@ -128,7 +128,7 @@ pub struct BillingInterval {
     pub count: u32,
 }
 
-/// What is wrong with one field.
+/// Error code of an invalid field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FieldErrorCode {
@@ -150,42 +150,42 @@ pub enum FieldErrorCode {
     UnknownField,
 }
 
-/// One field that is not valid.
+/// An invalid field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// JSON Pointer into the validated document.
     pub path: String,
-    /// Cause, for programs.
+    /// Error code, for programs.
     pub code: FieldErrorCode,
-    /// Cause, for people; no secret, no other tenant's data.
+    /// Message, for people; without secrets and without other tenants' data.
     pub message: String,
 }
 
-/// Why a call to a store did nothing.
+/// Why a call to a store had no effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreError {
-    /// The row does not have the expected version but this one.
+    /// The row has this version instead of the expected one.
     #[error("version conflict: the row has version {0}")]
     Conflict(RowVersion),
-    /// A unique index already has the value; this is the name of the index.
+    /// The unique index with this name already has the value.
     #[error("unique index `{0}` already has the value")]
     Taken(String),
-    /// The values do not fit the declared schema.
+    /// The values are not valid against the declared schema.
     #[error("values do not fit the schema: {0:?}")]
     Invalid(Vec<FieldError>),
-    /// A write to another's catalog, an undeclared collection, a read-only transaction.
+    /// A write to the catalog of another owner, to an undeclared collection, or in a read-only transaction.
     #[error("denied: {0}")]
     Denied(String),
-    /// A limit of size or number; the text names it.
+    /// The named limit of size or number is exceeded.
     #[error("limit exceeded: {0}")]
     LimitExceeded(String),
-    /// The store failed; return it as a failure.
+    /// The store failed; an extension must return this as a failure.
     #[error("store unavailable: {0}")]
     Unavailable(String),
 }
 
-/// A quota that a request would exceed.
+/// A quota that the request would exceed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaRefusal {
     /// Key of the quota.
@@ -194,63 +194,63 @@ pub struct QuotaRefusal {
     pub allowed: i64,
     /// Amount in use.
     pub used: i64,
-    /// Price that would raise it, if one is on sale.
+    /// Id of a price that would raise the quota, if one is on sale.
     pub upgrade: Option<String>,
 }
 
-/// An amount that is not the agreed one.
+/// An amount that differs from the agreed one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmountMismatch {
-    /// What the purchase says.
+    /// Amount of the purchase.
     pub expected: Money,
-    /// What the event says.
+    /// Amount in the event.
     pub actual: Money,
 }
 
-/// Why something authentic may not be done. Texts hold facts, not sentences.
+/// Why an authentic request or event was refused. Texts contain facts, not sentences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
-    /// A part of a payload is absent, of a wrong type or there twice: its JSON Pointer.
+    /// A part of a payload, given by JSON Pointer, is missing, has the wrong type or is duplicated.
     Malformed(String),
-    /// A shape that is not read.
+    /// The payload has an unsupported shape.
     WrongShape(String),
-    /// Fields are not valid.
+    /// Some fields are not valid.
     Invalid(Vec<FieldError>),
-    /// A status that is not known.
+    /// The status is unknown.
     UnknownStatus(String),
-    /// No product is sold at this provider price.
+    /// No product has this provider price.
     UnknownPrice(String),
-    /// Parked to the end although it bears a mark of ours; the host says so.
+    /// The event belongs to this business, but no account claimed it until its parking time ended; set by the host.
     Unclaimed,
-    /// The secret that matched and the event's mode contradict each other.
+    /// The matched secret and the event's mode contradict each other.
     ModeMismatch,
-    /// Amount or currency differs from what was agreed.
+    /// Amount or currency differs from the agreed one.
     AmountMismatch(AmountMismatch),
-    /// The event contradicts what is stored or itself.
+    /// The event contradicts itself or the stored data.
     Inconsistent(String),
-    /// The account has it and may have it once.
+    /// The account already has the item, which is limited to one per account.
     AlreadyOwned(String),
-    /// A condition of the product type.
+    /// A condition of the product type is not met.
     RequirementUnmet(String),
-    /// The account's quota is used up.
+    /// The account's quota is exhausted.
     QuotaExceeded(QuotaRefusal),
-    /// A balance does not suffice: the ledger's name.
+    /// The balance of the ledger with this name is too low.
     InsufficientBalance(String),
-    /// Nothing entitles the account to it: the entitlement's key.
+    /// The account does not have the entitlement with this key.
     NoEntitlement(String),
-    /// Another account holds the name, or it is blocked: the claim key.
+    /// Another account holds the claim with this key, or the claim is blocked.
     NameTaken(String),
-    /// The state of the thing does not allow it: the state.
+    /// The object's current state, given here, does not allow it.
     BadTransition(String),
-    /// The actor may not do it.
+    /// The actor is not allowed to do it.
     Forbidden(String),
-    /// The thing does not exist in this account.
+    /// The object does not exist in this account.
     NotFound(String),
 }
 
 impl Refusal {
-    /// The refusal's code, as it stands in reports and in a product's `metadata.error`.
+    /// Returns the refusal's code, as used in reports and in a product's `metadata.error`.
     pub fn code(&self) -> &'static str {
         match self {
             Refusal::Malformed(_) => "malformed",
@@ -274,7 +274,7 @@ impl Refusal {
         }
     }
 
-    /// The fact behind the code, as one line of text; empty where the code says all.
+    /// Returns the details as one line of text; empty if the code has none.
     pub fn detail(&self) -> String {
         match self {
             Refusal::Malformed(text)
@@ -304,7 +304,7 @@ impl Refusal {
     }
 }
 
-/// `code(detail)`, the form of reports and expectations.
+/// Formats as `code(detail)`, as in reports and expectations.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let detail = self.detail();
@@ -312,32 +312,32 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a call could not be completed: it rolls back and is tried again.
+/// Why a call could not be completed: it is rolled back and retried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
-    /// A store said so; passed on as it came.
+    /// An error of the store, passed on unchanged.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An invariant that does not hold: a bug or damaged data.
+    /// A violated invariant: a bug or damaged data.
     #[error("internal: {0}")]
     Internal(String),
 }
 
-/// Why a question or a validation has no answer.
+/// Why a query or a validation has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// It may not be done or seen.
+    /// It is not allowed.
     Refused(Refusal),
-    /// It could not be worked out.
+    /// It could not be completed.
     Failed(Failure),
 }
 
-/// Window of a scan.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Start after this id; none starts at the beginning.
+    /// Id to start after; `None` starts at the beginning.
     pub after: Option<String>,
-    /// Most rows to return, 1 to 500.
+    /// Maximum number of rows to return, 1 to 500.
     pub limit: u32,
 }

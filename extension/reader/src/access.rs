@@ -1,30 +1,30 @@
-//! What is within objects and lists, for serde.
+//! Implements serde's access to the contents of objects, lists and enum variants.
 
 use crate::error::{Error, Fault};
 use crate::reader::Reader;
 use crate::rest;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 
-/// The values of a list.
-pub(crate) struct Members<'r, 'a, 'm> {
+/// Access to the values of a list.
+pub(crate) struct ListAccess<'r, 'a, 'm> {
     reader: &'r mut Reader<'a, 'm>,
     index: usize,
 }
 
-impl<'r, 'a, 'm> Members<'r, 'a, 'm> {
+impl<'r, 'a, 'm> ListAccess<'r, 'a, 'm> {
     pub fn new(reader: &'r mut Reader<'a, 'm>) -> Self {
-        Members { reader, index: 0 }
+        ListAccess { reader, index: 0 }
     }
 }
 
-impl<'a> SeqAccess<'a> for Members<'_, 'a, '_> {
+impl<'a> SeqAccess<'a> for ListAccess<'_, 'a, '_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
         let cursor = &mut self.reader.cursor;
         match cursor.space() {
             b']' => return Ok(None),
-            // Behind the comma has to be a value, which `]` is none of.
+            // A value must follow the comma. Reading it fails on `]`.
             b',' if self.index > 0 => cursor.at += 1,
             _ if self.index > 0 => return Err(Fault::CommaOrBracket.into()),
             _ => {}
@@ -35,18 +35,18 @@ impl<'a> SeqAccess<'a> for Members<'_, 'a, '_> {
     }
 }
 
-/// The names and values of an object.
-pub(crate) struct Object<'r, 'a, 'm> {
+/// Access to the names and values of an object.
+pub(crate) struct ObjectAccess<'r, 'a, 'm> {
     reader: &'r mut Reader<'a, 'm>,
     first: bool,
-    /// Where the last name stands, with its quotes.
+    /// Start and end of the last name, including its quotes.
     name: (usize, usize),
 }
 
-impl<'r, 'a, 'm> Object<'r, 'a, 'm> {
+impl<'r, 'a, 'm> ObjectAccess<'r, 'a, 'm> {
     #[inline(always)]
     pub fn new(reader: &'r mut Reader<'a, 'm>) -> Self {
-        Object { reader, first: true, name: (0, 0) }
+        ObjectAccess { reader, first: true, name: (0, 0) }
     }
 
     #[cold]
@@ -55,7 +55,7 @@ impl<'r, 'a, 'm> Object<'r, 'a, 'm> {
     }
 }
 
-impl<'a> MapAccess<'a> for Object<'_, 'a, '_> {
+impl<'a> MapAccess<'a> for ObjectAccess<'_, 'a, '_> {
     type Error = Error;
 
     #[inline]
@@ -92,7 +92,7 @@ impl<'a> MapAccess<'a> for Object<'_, 'a, '_> {
     }
 }
 
-/// A name in an object, from its opening quote; it is a text, and nothing else.
+/// Deserializes a name of an object, starting at its opening quote. A name can be read as text only.
 struct Name<'r, 'a, 'm>(&'r mut Reader<'a, 'm>);
 
 impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
@@ -132,28 +132,28 @@ impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
     }
 }
 
-/// A variant that is an object of one field: its name and its value.
+/// Access to an enum variant written as an object with one member: the variant's name and its value.
 pub(crate) struct Variant<D>(pub D);
 
-/// A reader that goes on where it is.
-pub(crate) trait Onward<'a>: Deserializer<'a, Error = Error> {
-    /// The same reader again.
-    type Again<'s>: Deserializer<'a, Error = Error>
+/// A deserializer that can be reborrowed, to read several values one after the other.
+pub(crate) trait Reborrow<'a>: Deserializer<'a, Error = Error> {
+    /// The type of the reborrowed deserializer.
+    type Reborrowed<'s>: Deserializer<'a, Error = Error>
     where
         Self: 's;
 
-    fn again(&mut self) -> Self::Again<'_>;
+    fn reborrow(&mut self) -> Self::Reborrowed<'_>;
 
     fn colon(&mut self) -> Result<(), Error>;
 }
 
-impl<'a, 'm> Onward<'a> for &mut Reader<'a, 'm> {
-    type Again<'s>
+impl<'a, 'm> Reborrow<'a> for &mut Reader<'a, 'm> {
+    type Reborrowed<'s>
         = &'s mut Reader<'a, 'm>
     where
         Self: 's;
 
-    fn again(&mut self) -> Self::Again<'_> {
+    fn reborrow(&mut self) -> Self::Reborrowed<'_> {
         self
     }
 
@@ -163,18 +163,18 @@ impl<'a, 'm> Onward<'a> for &mut Reader<'a, 'm> {
     }
 }
 
-impl<'a, D: Onward<'a>> EnumAccess<'a> for Variant<D> {
+impl<'a, D: Reborrow<'a>> EnumAccess<'a> for Variant<D> {
     type Error = Error;
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'a>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
-        let variant = seed.deserialize(self.0.again())?;
+        let variant = seed.deserialize(self.0.reborrow())?;
         self.0.colon()?;
         Ok((variant, self))
     }
 }
 
-impl<'a, D: Onward<'a>> VariantAccess<'a> for Variant<D> {
+impl<'a, D: Reborrow<'a>> VariantAccess<'a> for Variant<D> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {
@@ -194,20 +194,20 @@ impl<'a, D: Onward<'a>> VariantAccess<'a> for Variant<D> {
     }
 }
 
-/// A variant that is a text: its name alone.
+/// Access to an enum variant written as a text: its name without a value.
 pub(crate) struct VariantName<D>(pub D);
 
-impl<'a, D: Onward<'a>> EnumAccess<'a> for VariantName<D> {
+impl<'a, D: Reborrow<'a>> EnumAccess<'a> for VariantName<D> {
     type Error = Error;
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'a>>(mut self, seed: V) -> Result<(V::Value, Self), Error> {
-        let variant = seed.deserialize(self.0.again())?;
+        let variant = seed.deserialize(self.0.reborrow())?;
         Ok((variant, self))
     }
 }
 
-impl<'a, D: Onward<'a>> VariantAccess<'a> for VariantName<D> {
+impl<'a, D: Reborrow<'a>> VariantAccess<'a> for VariantName<D> {
     type Error = Error;
 
     fn unit_variant(self) -> Result<(), Error> {

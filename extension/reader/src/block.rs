@@ -1,30 +1,30 @@
-//! Sixty-four bytes at a time: where in them texts and whitespace can end. The only file with unsafe code, for loads and
-//! vector instructions.
+//! Finds the bytes that can end a text or whitespace, in blocks of 64 bytes. The only file of the crate with unsafe
+//! code: loads and vector instructions.
 #![allow(unsafe_code)]
 
-/// Bytes of a block.
+/// Size of a block in bytes.
 pub(crate) const SIZE: usize = 64;
 
-/// What is where in a block, a bit for each byte, the first byte's the lowest.
+/// Marked bytes of a block: one bit per byte, the lowest bit for the first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
-    /// A quote, a backslash or a control character: a text goes on before it.
+    /// Quotes, backslashes and control characters: a text can end there.
     pub stops: u64,
-    /// Neither a space nor a line break: an indentation goes on before it.
+    /// Bytes other than space and line break: indentation ends there.
     pub solid: u64,
 }
 
 use vector::marks;
 
-/// What all blocks of a text have.
+/// The marks of all blocks of a text.
 pub(crate) struct Index {
-    /// Marks of each block; the last one's behind the bytes are none.
+    /// Marks of each block. The bits after the last byte of the text are 0.
     pub blocks: Vec<Marks>,
-    /// Whether there is nothing but ASCII.
+    /// Whether all bytes are ASCII.
     is_ascii: bool,
 }
 
-/// Look at all blocks of the bytes.
+/// Computes the marks of all blocks.
 pub(crate) fn index(bytes: &[u8]) -> Index {
     let (blocks, rest) = bytes.as_chunks::<SIZE>();
     let mut marked = Vec::with_capacity(blocks.len() + 1);
@@ -44,11 +44,11 @@ pub(crate) fn index(bytes: &[u8]) -> Index {
     Index { blocks: marked, is_ascii }
 }
 
-/// The bytes as a text, if they are UTF-8, with what its blocks have.
+/// Returns the bytes as text, with the marks of its blocks. Fails if they are not UTF-8.
 pub(crate) fn text(bytes: &[u8]) -> Result<(&str, Index), std::str::Utf8Error> {
     let index = index(bytes);
     let text = match index.is_ascii {
-        // SAFETY: every byte was looked at and is ASCII, which is UTF-8.
+        // SAFETY: every byte was checked to be ASCII, which is valid UTF-8.
         true => unsafe { std::str::from_utf8_unchecked(bytes) },
         false => std::str::from_utf8(bytes)?,
     };
@@ -60,7 +60,7 @@ mod vector {
     use super::{Marks, SIZE};
     use core::arch::wasm32::{i8x16_bitmask, i8x16_eq, u8x16_le, u8x16_splat, v128, v128_load, v128_or, v128_xor};
 
-    /// What is where in the block, and whether it is ASCII.
+    /// Returns the marks of the block, and whether it is ASCII.
     #[inline(always)]
     pub(super) fn marks(block: &[u8; SIZE]) -> (Marks, bool) {
         let (mut stops, mut blanks) = (0, 0);
@@ -70,7 +70,8 @@ mod vector {
             // SAFETY: the reference is valid for reads of sixteen bytes, and this load needs no alignment.
             let bytes = unsafe { v128_load(quarter.as_ptr().cast()) };
             all = v128_or(all, bytes);
-            // Exclusive or with 2 takes the quote to 0x20, keeps controls below it and takes nothing else there.
+            // Exclusive or with 2 maps exactly the quote and the control characters to values up to 0x20. A space
+            // becomes 0x22.
             let quotes_and_controls = u8x16_le(v128_xor(bytes, u8x16_splat(2)), u8x16_splat(0x20));
             stops |= bits(v128_or(quotes_and_controls, equal(bytes, b'\\'))) << (16 * number);
             blanks |= bits(v128_or(equal(bytes, b' '), equal(bytes, b'\n'))) << (16 * number);
@@ -97,7 +98,7 @@ mod vector {
         _mm_xor_si128,
     };
 
-    /// What is where in the block, and whether it is ASCII.
+    /// Returns the marks of the block, and whether it is ASCII.
     #[inline(always)]
     pub(super) fn marks(block: &[u8; SIZE]) -> (Marks, bool) {
         let (mut stops, mut blanks, mut highs) = (0, 0, 0);
@@ -106,9 +107,10 @@ mod vector {
             // SAFETY: the reference is valid for reads of sixteen bytes, this load needs no alignment, and every x86_64
             // has SSE2.
             let bytes = unsafe { _mm_loadu_si128(quarter.as_ptr().cast()) };
-            // SAFETY: every x86_64 has SSE2; the rest touches no memory.
+            // SAFETY: every x86_64 has SSE2; these instructions access no memory.
             let (stop, blank, high) = unsafe {
-                // Exclusive or with 2 takes the quote to 0x20, keeps controls below it and takes nothing else there.
+                // Exclusive or with 2 maps exactly the quote and the control characters to values up to 0x20. A space
+                // becomes 0x22.
                 let moved = _mm_xor_si128(bytes, _mm_set1_epi8(2));
                 let quotes_and_controls = _mm_cmpeq_epi8(_mm_min_epu8(moved, _mm_set1_epi8(0x20)), moved);
                 let stop = _mm_or_si128(quotes_and_controls, equal(bytes, b'\\'));
@@ -124,7 +126,7 @@ mod vector {
 
     #[inline(always)]
     fn equal(bytes: __m128i, byte: u8) -> __m128i {
-        // SAFETY: every x86_64 has SSE2; this touches no memory.
+        // SAFETY: every x86_64 has SSE2; this instruction accesses no memory.
         unsafe { _mm_cmpeq_epi8(bytes, _mm_set1_epi8(byte as i8)) }
     }
 }
@@ -132,7 +134,7 @@ mod vector {
 #[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
 use words as vector;
 
-/// The same with plain words of eight bytes, for machines without an own way above.
+/// The portable implementation: words of eight bytes, for targets without vector code above.
 #[cfg_attr(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64"), cfg(test))]
 mod words {
     use super::{Marks, SIZE};
@@ -140,7 +142,7 @@ mod words {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
 
-    /// What is where in the block, and whether it is ASCII.
+    /// Returns the marks of the block, and whether it is ASCII.
     pub(super) fn marks(block: &[u8; SIZE]) -> (Marks, bool) {
         let (mut stops, mut blanks, mut all) = (0, 0, 0);
         let (words, _) = block.as_chunks::<8>();
@@ -154,21 +156,21 @@ mod words {
         (Marks { stops, solid: !blanks }, all & TOPS == 0)
     }
 
-    /// The top bit of each byte that is `byte`.
+    /// Sets the top bit of each byte that equals `byte`.
     fn equal(word: u64, byte: u8) -> u64 {
         let difference = word ^ (ONES * u64::from(byte));
-        // The sum stays within its byte: a low half of 7 bits plus 0x7f.
+        // The sum does not overflow its byte: 7 low bits plus 0x7f.
         !(((difference & !TOPS) + !TOPS) | difference) & TOPS
     }
 
-    /// The top bit of each byte below 0x20.
+    /// Sets the top bit of each byte below 0x20.
     fn below_space(word: u64) -> u64 {
         !(((word & !TOPS) + ONES * 0x60) | word) & TOPS
     }
 
-    /// Eight top bits as a byte.
+    /// Packs the eight top bits into a byte.
     fn gathered(tops: u64) -> u64 {
-        // Each bit moves by another multiple of seven, so that all meet in the uppermost byte, in their order.
+        // Each bit is shifted by a different multiple of seven, so that all end up in the top byte, in order.
         (tops >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
     }
 }
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_marked_wherever_it_stands() {
+    fn every_byte_is_marked_at_every_position() {
         for around in [b' ', b'"', b'a', 0, 0x7f, 0x80, 0xff] {
             for byte in 0..=u8::MAX {
                 for place in 0..SIZE {

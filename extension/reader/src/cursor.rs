@@ -1,18 +1,19 @@
-//! A place in the text, and the steps over tokens that need no answer but where they end.
+//! A position in the text, and functions that skip tokens without returning their value.
 
 use crate::block::{Marks, SIZE};
 use crate::error::Fault;
 
-/// A place in the text. It is copied into a local variable where it moves often, so that it stays in registers.
+/// A position in the text. Loops copy it into a local variable, so that it stays in registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'m> {
     bytes: &'m [u8],
-    /// Marks of all its blocks. From token to token a processor waits for a shift and a count of bits, where looking at the
-    /// bytes themselves it would wait for vector instructions.
+    /// Marks of all blocks of the text. With them, the step to the next token takes a shift and a bit count instead of
+    /// vector instructions, which have a longer latency.
     marks: &'m [Marks],
     pub at: usize,
-    /// Where the block begins that was searched last, and its marks.
+    /// Start of the block that was searched last.
     block: usize,
+    /// Marks of that block.
     now: Marks,
 }
 
@@ -21,28 +22,28 @@ impl<'m> Cursor<'m> {
         Cursor { bytes, marks, at: 0, block: 0, now: marks.first().copied().unwrap_or_default() }
     }
 
-    /// Go where a copy of this place went.
+    /// Moves to the position of a copy of this cursor.
     #[inline(always)]
     pub fn move_to(&mut self, copy: Cursor<'m>) {
         (self.at, self.block, self.now) = (copy.at, copy.block, copy.now);
     }
 
-    /// The byte here. 0 at the end, which stands nowhere in a JSON text, so that one comparison judges both.
+    /// Returns the current byte, or 0 at the end. No JSON text contains a 0, so one comparison covers both cases.
     #[inline(always)]
     pub fn peek(&self) -> u8 {
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
-    /// Whether nothing is left.
+    /// Returns whether the whole text was read.
     pub fn at_end(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
-    /// Go to the first byte from here that is marked, and return it; 0 at the end.
+    /// Moves to the first marked byte from here and returns it, or 0 at the end.
     #[inline(always)]
     fn find(&mut self, marked: impl Fn(&Marks) -> u64) -> u8 {
         loop {
-            // The block can be behind the place, or past it where that is the end.
+            // The position can be after the block, or before it at the end of the text.
             let offset = self.at.wrapping_sub(self.block);
             if offset < SIZE {
                 let found = marked(&self.now) >> offset;
@@ -63,32 +64,32 @@ impl<'m> Cursor<'m> {
         }
     }
 
-    /// Go to what is no whitespace, and return that byte.
+    /// Skips whitespace and returns the next byte, or 0 at the end.
     #[inline(always)]
     pub fn space(&mut self) -> u8 {
         let byte = self.peek();
         if byte > b' ' { byte } else { self.indentation() }
     }
 
-    /// The same where whitespace is usual.
+    /// Like [`Cursor::space`], for positions where whitespace is usual.
     #[inline(always)]
     pub fn indentation(&mut self) -> u8 {
         loop {
             match self.find(|marks| marks.solid) {
-                // Rare, so that they aren't marked as whitespace.
+                // Too rare to be marked as whitespace.
                 b'\t' | b'\r' => self.at += 1,
                 byte => return byte,
             }
         }
     }
 
-    /// Go from within a text to its next quote, backslash or control character, and return that byte; 0 at the end.
+    /// Within a text, moves to the next quote, backslash or control character and returns it, or 0 at the end.
     #[inline(always)]
     pub fn text_stop(&mut self) -> u8 {
         self.find(|marks| marks.stops)
     }
 
-    /// Step over a literal.
+    /// Skips a literal.
     #[inline(always)]
     pub fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Result<(), Fault> {
         match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()) {
@@ -100,21 +101,21 @@ impl<'m> Cursor<'m> {
         }
     }
 
-    /// Step over a colon and go to the value behind it.
+    /// Skips a colon and whitespace, and returns the first byte of the value.
     #[inline(always)]
     pub fn colon(&mut self) -> Result<u8, Fault> {
         if self.space() != b':' {
             return Err(Fault::Colon);
         }
         self.at += 1;
-        // One space is usual here, and needs no search.
+        // One space is usual here and needs no search.
         if self.peek() == b' ' {
             self.at += 1;
         }
         Ok(self.space())
     }
 
-    /// Step over digits.
+    /// Skips digits.
     #[inline(always)]
     fn digits(&mut self) {
         while self.peek().is_ascii_digit() {
@@ -122,7 +123,7 @@ impl<'m> Cursor<'m> {
         }
     }
 
-    /// Step over a number.
+    /// Skips a number.
     #[inline(always)]
     pub fn number(&mut self) -> Result<(), Fault> {
         if self.peek() == b'-' {
@@ -179,8 +180,8 @@ mod tests {
         step(&mut cursor);
     }
 
-    /// Run `step` on each text of 0 to 64 bytes that `of` makes, at each alignment, with and without bytes behind it.
-    fn at_all_places(of: impl Fn(usize) -> Vec<u8>, step: impl Fn(&mut Cursor<'_>, usize)) {
+    /// Runs `step` on the texts of `of` with 0 to 64 bytes, at each alignment, with and without bytes after the text.
+    fn at_all_positions(of: impl Fn(usize) -> Vec<u8>, step: impl Fn(&mut Cursor<'_>, usize)) {
         for alignment in 0..70 {
             for length in 0..=64 {
                 let mut bytes = vec![b'~'; alignment];
@@ -193,15 +194,15 @@ mod tests {
     }
 
     #[test]
-    fn a_text_stops_where_its_first_stop_is() {
+    fn text_stop_finds_the_first_stop() {
         for stop in [b'"', b'\\', 0, 0x1f, b'\n'] {
             let of = |length| [vec![b'x'; length], vec![stop], vec![b'"'; 3]].concat();
-            at_all_places(of, |cursor, end| assert_eq!((cursor.text_stop(), cursor.at), (stop, end)));
+            at_all_positions(of, |cursor, end| assert_eq!((cursor.text_stop(), cursor.at), (stop, end)));
         }
     }
 
     #[test]
-    fn a_text_without_a_stop_ends_with_the_bytes() {
+    fn text_stop_without_a_stop_moves_to_the_end() {
         for length in 0..=64 {
             let bytes = vec![0xc3; length];
             run(&bytes, 0, |cursor| assert_eq!((cursor.text_stop(), cursor.at), (0, length)));
@@ -209,21 +210,21 @@ mod tests {
     }
 
     #[test]
-    fn whitespace_ends_where_something_stands() {
+    fn whitespace_ends_at_the_first_other_byte() {
         for run in [&b" "[..], b"\n", b"\t", b"\r", b"\n   ", b"\r\n\t  "] {
             let of = |length| [run.iter().copied().cycle().take(length).collect(), vec![b'{']].concat();
-            at_all_places(of, |cursor, end| assert_eq!((cursor.space(), cursor.at), (b'{', end)));
+            at_all_positions(of, |cursor, end| assert_eq!((cursor.space(), cursor.at), (b'{', end)));
         }
         for other in [0, 0x0b, 0x0c, 0x1f] {
             let of = |length| [vec![b' '; length], vec![other, b'{']].concat();
-            at_all_places(of, |cursor, end| assert_eq!((cursor.space(), cursor.at), (other, end)));
+            at_all_positions(of, |cursor, end| assert_eq!((cursor.space(), cursor.at), (other, end)));
         }
     }
 
     #[test]
-    fn a_number_ends_behind_its_last_digit() {
+    fn a_number_ends_after_its_last_digit() {
         let of = |length| [vec![b'7'; length], b"]".to_vec()].concat();
-        at_all_places(of, |cursor, end| {
+        at_all_positions(of, |cursor, end| {
             let known = if cursor.at == end { Err(Fault::Number) } else { Ok(()) };
             assert_eq!((cursor.number(), cursor.at), (known, end));
         });

@@ -1,11 +1,11 @@
-//! What can't be read: the JSON Pointer of the value, and what was expected there.
+//! Errors: the JSON Pointer of the invalid value, and what was expected there.
 
 use crate::expected::{kind, plain};
 use serde::de::{self, Expected, Unexpected};
 use std::borrow::Cow;
 use std::fmt;
 
-/// What is no JSON.
+/// A syntax error: the text is not valid JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Value,
@@ -27,34 +27,34 @@ impl Fault {
         match self {
             Fault::Value => "expected a value",
             Fault::Key => "expected a name in quotes",
-            Fault::Colon => "expected `:` behind a name",
+            Fault::Colon => "expected `:` after a name",
             Fault::CommaOrBrace => "expected `,` or `}`",
             Fault::CommaOrBracket => "expected `,` or `]`",
-            Fault::Number => "expected a number as JSON writes it",
-            Fault::Escape => "expected an escape that JSON has",
+            Fault::Number => "expected a valid JSON number",
+            Fault::Escape => "expected a valid JSON escape",
             Fault::Surrogate => "expected both halves of a surrogate pair",
             Fault::Control => "expected no control character in a text",
             Fault::Quote => "expected a quote at the end of a text",
-            Fault::Depth => "expected at most 127 objects and lists within each other",
-            Fault::End => "expected nothing behind the value",
+            Fault::Depth => "expected at most 127 nested objects and lists",
+            Fault::End => "expected nothing after the value",
         }
     }
 }
 
-/// Why a text could not be read. It shows as `<JSON Pointer>: <what was expected>`, without any value of the text and
-/// without the name of a Rust type.
+/// Why a text could not be read. It is formatted as `<JSON Pointer>: <what was expected>`, without values of the text
+/// and without names of Rust types.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Names and indices on the way to the value, the innermost first, ready for a pointer.
+    /// Segments of the JSON Pointer, escaped, the innermost first.
     path: Vec<String>,
     cause: Cow<'static, str>,
     is_unknown_name: bool,
 }
 
-/// Longest name shown in a pointer, in characters: a sender chooses names too.
+/// Maximum length of a name in a pointer, in characters. Limited because the sender chooses the names.
 const NAME_CHARACTERS: usize = 64;
 
 impl Error {
@@ -63,13 +63,13 @@ impl Error {
         Error(Box::new(Inner { path: Vec::new(), cause: cause.into(), is_unknown_name: false }))
     }
 
-    /// Something of another kind is there than what was expected.
+    /// Creates the error for a value of another type than expected.
     #[cold]
     pub(crate) fn mismatch(expected: &str, found: &str) -> Error {
         Error::new(format!("expected {}, found {found}", plain(expected)))
     }
 
-    /// The same error, seen from the object that has the value under `name`.
+    /// Adds the name of the object's member to the pointer.
     #[cold]
     pub(crate) fn under(mut self, name: &str) -> Error {
         let mut segment = String::new();
@@ -82,7 +82,7 @@ impl Error {
                 '~' => segment.push_str("~0"),
                 '/' => segment.push_str("~1"),
                 ' '..='~' => segment.push(character),
-                // Nothing that moves a terminal's cursor or turns the direction of writing.
+                // Removes characters that move a terminal's cursor or change the writing direction.
                 _ => segment.push('?'),
             }
         }
@@ -90,7 +90,7 @@ impl Error {
         self
     }
 
-    /// The same, for a name as it stands in the text, in its quotes.
+    /// Like [`Error::under`], for a name as written in the text, in quotes.
     #[cold]
     pub(crate) fn under_quoted(self, quoted: &str) -> Error {
         match crate::from_str::<Cow<'_, str>>(quoted) {
@@ -99,25 +99,25 @@ impl Error {
         }
     }
 
-    /// The same error, seen from the list that has the value at `index`.
+    /// Adds the index of the list's value to the pointer.
     #[cold]
     pub(crate) fn at(mut self, index: usize) -> Error {
         self.0.path.push(index.to_string());
         self
     }
 
-    /// The JSON Pointer of the value; empty where it is the whole text. Names are cut after 64 characters, and what isn't
-    /// printable ASCII in them is a question mark.
+    /// Returns the JSON Pointer of the value; empty for the whole text. Names are cut after 64 characters, and a
+    /// question mark replaces each character that is not printable ASCII.
     pub fn pointer(&self) -> String {
         self.0.path.iter().rev().flat_map(|segment| ["/", segment]).collect()
     }
 
-    /// Whether the last name of the pointer is one that its object may not have.
+    /// Returns whether the error is that the object must not have the pointer's last name.
     pub fn is_unknown_name(&self) -> bool {
         self.0.is_unknown_name
     }
 
-    /// What was expected there.
+    /// Returns what was expected, without the pointer.
     pub fn cause(&self) -> &str {
         &self.0.cause
     }
@@ -141,7 +141,7 @@ impl From<Fault> for Error {
     }
 }
 
-/// Names of variants or fields in a sentence.
+/// Formats names of variants or fields for a message.
 fn listed(names: &[&str]) -> String {
     match names {
         [] => "nothing".to_owned(),
@@ -153,7 +153,7 @@ fn listed(names: &[&str]) -> String {
 impl de::Error for Error {
     fn custom<T: fmt::Display>(message: T) -> Error {
         let message = message.to_string();
-        // What serde's derive says of an untagged enum names the enum.
+        // serde's message for an untagged enum contains the enum's name.
         let untagged = message.starts_with("data did not match any variant of untagged enum ");
         Error::new(if untagged { Cow::Borrowed("expected another shape") } else { Cow::Owned(message) })
     }
@@ -167,7 +167,7 @@ impl de::Error for Error {
     }
 
     fn invalid_length(length: usize, expected: &dyn Expected) -> Error {
-        Error::mismatch(&expected.to_string(), &format!("{length} of them"))
+        Error::mismatch(&expected.to_string(), &format!("length {length}"))
     }
 
     fn unknown_variant(_: &str, variants: &'static [&'static str]) -> Error {

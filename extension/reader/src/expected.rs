@@ -1,9 +1,9 @@
-//! What serde's derive and its types say they expect, in words of JSON.
+//! Translates the expectations of serde's derive and types, which name Rust types, into terms of JSON.
 
 use serde::de::Unexpected;
 use std::borrow::Cow;
 
-/// What a value is, without the value.
+/// Returns the kind of a value, without the value.
 pub(crate) fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "a boolean",
@@ -17,7 +17,7 @@ pub(crate) fn kind(found: Unexpected<'_>) -> &'static str {
     }
 }
 
-/// What the byte that a value begins with says of its kind.
+/// Returns the kind of a value by its first byte.
 pub(crate) fn kind_from(byte: u8) -> Option<&'static str> {
     Some(match byte {
         b'"' => "a text",
@@ -30,7 +30,7 @@ pub(crate) fn kind_from(byte: u8) -> Option<&'static str> {
     })
 }
 
-/// What is expected, without the name of a Rust type. What a visitor says in words of its own stays as it is.
+/// Returns the expectation without names of Rust types. The text of a custom visitor is returned unchanged.
 pub(crate) fn plain(expected: &str) -> Cow<'_, str> {
     let words = match expected {
         "i8" | "nonzero i8" => "a whole number from -128 to 127",

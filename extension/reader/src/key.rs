@@ -1,32 +1,32 @@
-//! A key of an object, borrowed from the text unless it is written with escapes, and the value beside it.
+//! A member of an object: its name, borrowed from the text unless it contains escapes, and its value.
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The name of a member.
+/// The name of an object's member.
 pub struct Key<'a>(Cow<'a, str>);
 
 impl<'a> Key<'a> {
-    /// Where the name stands in a list.
-    pub fn place_in(&self, names: &[&str]) -> Option<usize> {
+    /// Returns the index of the name in a list.
+    pub fn index_in(&self, names: &[&str]) -> Option<usize> {
         names.iter().position(|name| *name == self.0)
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The name, borrowed from the text where it can be.
+    /// Returns the name, borrowed from the text if possible.
     pub fn into_text(self) -> Cow<'a, str> {
         self.0
     }
 }
 
-struct Text;
+struct NameVisitor;
 
-impl<'de> Visitor<'de> for Text {
+impl<'de> Visitor<'de> for NameVisitor {
     type Value = Key<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,14 +44,15 @@ impl<'de> Visitor<'de> for Text {
 
 impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_identifier(Text)
+        from.deserialize_identifier(NameVisitor)
     }
 }
 
-/// The value of a member. Each type of value is read in one place, however many structs have one: the code's size counts.
+/// Reads the value of a member. Not inlined, so that the code exists once for each type of value: the component must
+/// stay small.
 ///
 /// # Errors
-/// The value is of another type.
+/// Fails if the value has another type.
 #[inline(never)]
 pub fn member<'de, T: Deserialize<'de>, A: MapAccess<'de>>(map: &mut A) -> Result<T, A::Error> {
     map.next_value()

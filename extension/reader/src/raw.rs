@@ -1,17 +1,17 @@
-//! A value as its sender wrote it.
+//! The unparsed text of a value.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 
-/// The text of one value, checked to be JSON and otherwise unread. Only this crate's reader gives one.
+/// The text of one value, checked to be valid JSON but not parsed. Only this crate's reader supports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a>(&'a str);
 
-/// What a `Raw` asks a reader for; no type of a user has this name.
+/// Name of the newtype struct by which the reader recognizes a `Raw`. No other type has this name.
 pub(crate) const NAME: &str = "$extension_reader::Raw";
 
 impl<'a> Raw<'a> {
-    /// The value's text, without whitespace around it.
+    /// Returns the value's text, without surrounding whitespace.
     pub fn get(self) -> &'a str {
         self.0
     }

@@ -1,6 +1,6 @@
-//! The reader of values, for serde.
+//! The JSON reader: implements serde's `Deserializer`.
 
-use crate::access::{Members, Object, Variant, VariantName};
+use crate::access::{ListAccess, ObjectAccess, Variant, VariantName};
 use crate::block::Marks;
 use crate::cursor::Cursor;
 use crate::error::{Error, Fault};
@@ -9,32 +9,32 @@ use crate::raw;
 use serde::Deserializer;
 use serde::de::{Expected, Unexpected, Visitor};
 
-/// One more than how deep what is read may nest; what is skipped may nest deeper, as with serde_json.
+/// Maximum nesting of values that are read, plus one. Skipped values may nest deeper, as with serde_json.
 const DEPTH: u8 = 128;
 
-/// Numbers of up to this many digits fit into 64 bits.
+/// Numbers with up to this many digits fit into 64 bits.
 const DIGITS_SAFE: usize = 19;
 
-/// Reads values from a text, one behind the other.
+/// Reads consecutive values of a text.
 pub(crate) struct Reader<'a, 'm> {
     text: &'a str,
     pub cursor: Cursor<'m>,
     depth: u8,
-    /// Where a text with escapes is put together.
+    /// Buffer for a text with escapes.
     scratch: String,
 }
 
-/// A text of the document.
+/// A JSON string of the document.
 pub(crate) enum Text<'a> {
     Borrowed(&'a str),
-    /// It has escapes, and stands in the reader's scratch.
+    /// The string has escapes; its value is in the reader's `scratch`.
     Built,
 }
 
 pub(crate) enum Number {
     Unsigned(u64),
     Signed(i64),
-    /// It has a fraction, an exponent or too many digits, or is -0, which serde_json takes as a float.
+    /// A number with a fraction, an exponent or too many digits, or -0, which serde_json reads as a float.
     Other(f64),
 }
 
@@ -48,7 +48,7 @@ impl Number {
         }
     }
 
-    /// Show it where any value may stand.
+    /// Passes the number to a visitor that accepts any value.
     pub fn visit_any<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
             Number::Other(number) => visitor.visit_f64(number),
@@ -65,19 +65,19 @@ impl<'a, 'm> Reader<'a, 'm> {
         Reader { text, cursor: Cursor::new(text.as_bytes(), marks), depth: DEPTH, scratch: String::new() }
     }
 
-    /// What was read must be all.
+    /// Fails unless the whole text was read.
     pub fn end(&mut self) -> Result<(), Error> {
         self.cursor.space();
         if self.cursor.at_end() { Ok(()) } else { Err(Fault::End.into()) }
     }
 
-    /// The document from one place to another; both stand beside ASCII.
+    /// Returns a part of the text. Both ends must be next to an ASCII character.
     #[inline(always)]
     pub fn between(&self, start: usize, end: usize) -> &'a str {
         self.text.get(start..end).unwrap_or_default()
     }
 
-    /// Read a text from its opening quote.
+    /// Reads a text from its opening quote.
     #[inline(always)]
     pub fn read_text(&mut self) -> Result<Text<'a>, Error> {
         self.cursor.at += 1;
@@ -91,7 +91,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         Ok(Text::Built)
     }
 
-    /// Put a text together from its pieces between escapes; the first ends here.
+    /// Builds a text from the pieces between its escapes. The first piece ends at the current position.
     #[cold]
     fn build_text(&mut self, mut start: usize) -> Result<(), Fault> {
         self.scratch.clear();
@@ -114,7 +114,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    /// Read a text from its opening quote, and show it.
+    /// Reads a text from its opening quote and passes it to the visitor.
     #[inline(always)]
     pub fn visit_text<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.read_text()? {
@@ -123,7 +123,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    /// Read a number from its first character.
+    /// Reads a number from its first character.
     pub fn number(&mut self) -> Result<Number, Fault> {
         let start = self.cursor;
         let negative = self.cursor.peek() == b'-';
@@ -175,7 +175,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         Ok(self.cursor.literal(literal)?)
     }
 
-    /// What is here is not what is expected.
+    /// Creates the error for the current value, which does not have the expected type.
     #[cold]
     pub fn mismatch(&mut self, expected: &dyn Expected) -> Error {
         match kind_from(self.cursor.space()) {
@@ -184,7 +184,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    /// Read what is within an object or a list, from its opening bracket.
+    /// Calls `read` for the contents of an object or a list, from its opening bracket.
     #[inline(always)]
     fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         self.enter()?;
@@ -193,7 +193,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         Ok(value)
     }
 
-    /// Step over an opening bracket, one deeper.
+    /// Skips an opening bracket and increases the nesting depth.
     #[inline(always)]
     pub fn enter(&mut self) -> Result<(), Error> {
         self.cursor.at += 1;
@@ -204,13 +204,13 @@ impl<'a, 'm> Reader<'a, 'm> {
         Ok(())
     }
 
-    /// Be one less deep.
+    /// Decreases the nesting depth.
     #[inline(always)]
     pub fn leave(&mut self) {
         self.depth += 1;
     }
 
-    /// The text that was put together last.
+    /// Returns the text that was built last.
     pub fn built(&self) -> &str {
         &self.scratch
     }
@@ -227,7 +227,7 @@ impl<'a, 'm> Reader<'a, 'm> {
     #[inline(always)]
     fn visit_object<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         self.within(|reader| {
-            let value = visitor.visit_map(Object::new(reader))?;
+            let value = visitor.visit_map(ObjectAccess::new(reader))?;
             reader.close(b'}', Fault::CommaOrBrace)?;
             Ok(value)
         })
@@ -236,7 +236,7 @@ impl<'a, 'm> Reader<'a, 'm> {
     #[inline(always)]
     fn visit_list<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         self.within(|reader| {
-            let value = visitor.visit_seq(Members::new(reader))?;
+            let value = visitor.visit_seq(ListAccess::new(reader))?;
             reader.close(b']', Fault::CommaOrBracket)?;
             Ok(value)
         })
@@ -370,7 +370,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
         }
     }
 
-    /// An object; a list of the fields' values, which serde_json reads as well, nobody writes.
+    /// Reads an object. Unlike serde_json, it does not accept a list of the fields' values.
     #[inline]
     fn deserialize_struct<V: Visitor<'a>>(
         self,

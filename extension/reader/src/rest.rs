@@ -1,15 +1,16 @@
-//! What is left of an object when nobody needs more of it.
+//! Skips the remaining members of an object.
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 
-/// All members of an object that were not read yet. Read as the next name, it skips them; the object has no more names then.
+/// The unread members of an object. Deserialized as the next name, it skips them all; the object then has no more
+/// names.
 ///
-/// They are checked to be JSON and otherwise unread. Only this crate's reader knows it.
+/// The members are checked to be valid JSON. Only this crate's reader supports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rest;
 
-/// What a `Rest` asks a reader for; no type of a user has this name.
+/// Name of the newtype struct by which the reader recognizes a `Rest`. No other type has this name.
 pub(crate) const NAME: &str = "$extension_reader::Rest";
 
 impl<'de> Deserialize<'de> for Rest {

@@ -1,9 +1,9 @@
-//! Steps over a value that nobody asked for, and still refuses every text that isn't JSON.
+//! Skips values that are not needed, and still rejects invalid JSON.
 
 use crate::cursor::Cursor;
 use crate::error::Fault;
 
-/// The objects and lists around a place, a bit each: whether it is an object. Only words behind the first are on the heap.
+/// The stack of open objects and lists, one bit each: 1 for an object. The heap is used only beyond 64 levels.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -40,7 +40,7 @@ impl Nesting {
 }
 
 impl Cursor<'_> {
-    /// Step over the value that begins here. As deep as it likes: it doesn't call itself.
+    /// Skips the value that begins here. Not recursive, so the nesting depth is unlimited.
     pub fn skip_value(&mut self) -> Result<(), Fault> {
         let mut here = *self;
         let result = here.skip();
@@ -48,7 +48,7 @@ impl Cursor<'_> {
         result
     }
 
-    /// Step over the members of an object from the name of one, up to its closing brace.
+    /// Skips the members of an object, from a name up to the closing brace.
     pub fn skip_members(&mut self) -> Result<(), Fault> {
         let mut here = *self;
         let result = here.members();
@@ -99,7 +99,7 @@ impl Cursor<'_> {
                 }
                 _ => return Err(Fault::Value),
             }
-            // Behind a value: out of what it ends, then to the next.
+            // After a value: leaves each object or list that ends here, then goes to the next value.
             loop {
                 if nesting.depth == 0 {
                     return Ok(());
@@ -134,7 +134,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Step over a text from its opening quote. As serde_json does, it lets halves of surrogate pairs stand alone.
+    /// Skips a text from its opening quote. As in serde_json, a lone half of a surrogate pair is allowed.
     #[inline(always)]
     fn skip_text(&mut self) -> Result<(), Fault> {
         self.at += 1;

@@ -1,18 +1,19 @@
-//! The same reader in less code, for what is read seldom or is short: each step is a call instead of a copy of it in every type.
+//! The reader with less code for each type: steps are function calls instead of inlined code. For short or rarely read
+//! texts.
 //!
-//! Values and errors are those of [`from_str`](crate::from_str), but for a text's value being shown without borrowing.
+//! Values and errors are those of [`from_str`](crate::from_str).
 
-use crate::access::{Onward, Variant, VariantName};
+use crate::access::{Reborrow, Variant, VariantName};
 use crate::error::{Error, Fault};
 use crate::raw;
 use crate::reader::{Number, Reader, Text};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Expected, MapAccess, SeqAccess, Visitor};
 
-/// Reads values one behind the other.
+/// Reads consecutive values of a text.
 pub(crate) struct Small<'r, 'a, 'm>(pub &'r mut Reader<'a, 'm>);
 
-/// The kind of value that is here, by its first byte.
+/// Returns the first byte of the next value, which shows its kind.
 #[inline(never)]
 fn first(reader: &mut Reader<'_, '_>) -> u8 {
     reader.cursor.space()
@@ -51,7 +52,7 @@ fn null(reader: &mut Reader<'_, '_>, expected: &dyn Expected) -> Result<(), Erro
     }
 }
 
-/// Go into an object or a list.
+/// Skips the opening bracket of an object or a list.
 #[inline(never)]
 fn open(reader: &mut Reader<'_, '_>, bracket: u8, expected: &dyn Expected) -> Result<(), Error> {
     match reader.cursor.space() == bracket {
@@ -60,15 +61,15 @@ fn open(reader: &mut Reader<'_, '_>, bracket: u8, expected: &dyn Expected) -> Re
     }
 }
 
-/// Go out of one.
+/// Skips the closing bracket of an object or a list.
 #[inline(never)]
-fn shut(reader: &mut Reader<'_, '_>, bracket: u8, fault: Fault) -> Result<(), Error> {
+fn close(reader: &mut Reader<'_, '_>, bracket: u8, fault: Fault) -> Result<(), Error> {
     reader.close(bracket, fault)?;
     reader.leave();
     Ok(())
 }
 
-/// Go to the next value of a list, or to the quote of the next name of an object; false at the end.
+/// Moves to the next value of a list, or to the quote of the next name of an object. Returns false at the end.
 #[inline(never)]
 fn next(reader: &mut Reader<'_, '_>, is_first: bool, bracket: u8, fault: Fault) -> Result<bool, Error> {
     match reader.cursor.space() {
@@ -83,12 +84,12 @@ fn next(reader: &mut Reader<'_, '_>, is_first: bool, bracket: u8, fault: Fault) 
     Ok(true)
 }
 
-struct Members<'r, 'a, 'm> {
+struct ListAccess<'r, 'a, 'm> {
     reader: &'r mut Reader<'a, 'm>,
     index: usize,
 }
 
-impl<'a> SeqAccess<'a> for Members<'_, 'a, '_> {
+impl<'a> SeqAccess<'a> for ListAccess<'_, 'a, '_> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
@@ -101,16 +102,16 @@ impl<'a> SeqAccess<'a> for Members<'_, 'a, '_> {
     }
 }
 
-struct Object<'r, 'a, 'm> {
+struct ObjectAccess<'r, 'a, 'm> {
     reader: &'r mut Reader<'a, 'm>,
     is_first: bool,
-    /// Where the last name stands, with its quotes.
+    /// Start and end of the last name, including its quotes.
     name: (usize, usize),
 }
 
-/// Go to a name; false at the end.
+/// Moves to the next name. Returns false at the end.
 #[inline(never)]
-fn to_name(object: &mut Object<'_, '_, '_>) -> Result<bool, Error> {
+fn to_name(object: &mut ObjectAccess<'_, '_, '_>) -> Result<bool, Error> {
     if !next(object.reader, object.is_first, b'}', Fault::CommaOrBrace)? {
         return Ok(false);
     }
@@ -123,7 +124,7 @@ fn to_name(object: &mut Object<'_, '_, '_>) -> Result<bool, Error> {
 }
 
 #[inline(never)]
-fn to_value(object: &mut Object<'_, '_, '_>) -> Result<(), Error> {
+fn to_value(object: &mut ObjectAccess<'_, '_, '_>) -> Result<(), Error> {
     match object.reader.cursor.colon() {
         Ok(_) => Ok(()),
         Err(fault) => Err(under_name(object, fault.into())),
@@ -132,11 +133,11 @@ fn to_value(object: &mut Object<'_, '_, '_>) -> Result<(), Error> {
 
 #[cold]
 #[inline(never)]
-fn under_name(object: &mut Object<'_, '_, '_>, error: Error) -> Error {
+fn under_name(object: &mut ObjectAccess<'_, '_, '_>, error: Error) -> Error {
     error.under_quoted(object.reader.between(object.name.0, object.name.1))
 }
 
-impl<'a> MapAccess<'a> for Object<'_, 'a, '_> {
+impl<'a> MapAccess<'a> for ObjectAccess<'_, 'a, '_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
@@ -167,26 +168,26 @@ impl<'a> Small<'_, 'a, '_> {
 
     fn list<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         open(self.0, b'[', &visitor)?;
-        let value = visitor.visit_seq(Members { reader: &mut *self.0, index: 0 })?;
-        shut(self.0, b']', Fault::CommaOrBracket)?;
+        let value = visitor.visit_seq(ListAccess { reader: &mut *self.0, index: 0 })?;
+        close(self.0, b']', Fault::CommaOrBracket)?;
         Ok(value)
     }
 
     fn object<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {
         open(self.0, b'{', &visitor)?;
-        let value = visitor.visit_map(Object { reader: &mut *self.0, is_first: true, name: (0, 0) })?;
-        shut(self.0, b'}', Fault::CommaOrBrace)?;
+        let value = visitor.visit_map(ObjectAccess { reader: &mut *self.0, is_first: true, name: (0, 0) })?;
+        close(self.0, b'}', Fault::CommaOrBrace)?;
         Ok(value)
     }
 }
 
-impl<'a, 'm> Onward<'a> for Small<'_, 'a, 'm> {
-    type Again<'s>
+impl<'a, 'm> Reborrow<'a> for Small<'_, 'a, 'm> {
+    type Reborrowed<'s>
         = Small<'s, 'a, 'm>
     where
         Self: 's;
 
-    fn again(&mut self) -> Self::Again<'_> {
+    fn reborrow(&mut self) -> Self::Reborrowed<'_> {
         Small(self.0)
     }
 
@@ -312,7 +313,7 @@ impl<'a> Deserializer<'a> for Small<'_, 'a, '_> {
             _ => {
                 open(self.0, b'{', &visitor)?;
                 let value = visitor.visit_enum(Variant(Small(&mut *self.0)))?;
-                shut(self.0, b'}', Fault::CommaOrBrace)?;
+                close(self.0, b'}', Fault::CommaOrBrace)?;
                 Ok(value)
             }
         }

@@ -1,23 +1,23 @@
-//! Escapes in texts.
+//! Reads escapes in texts.
 
 use crate::cursor::Cursor;
 use crate::error::Fault;
 
-/// What an escape stands for.
+/// The value of an escape.
 pub(crate) enum Escape {
     Char(char),
-    /// Half of a surrogate pair.
+    /// One half of a surrogate pair.
     Half(u16),
 }
 
 impl Cursor<'_> {
-    /// Why a text can't go on here: a control character, or the end.
+    /// Returns the error for a text that stops here: at a control character or at the end.
     #[cold]
     pub fn control(&self) -> Fault {
         if self.at_end() { Fault::Quote } else { Fault::Control }
     }
 
-    /// Step over an escape from its backslash.
+    /// Reads an escape from its backslash.
     pub fn escape(&mut self) -> Result<Escape, Fault> {
         self.at += 1;
         let character = match self.peek() {
@@ -50,13 +50,13 @@ impl Cursor<'_> {
         Ok(unit)
     }
 
-    /// Step over an escape from its backslash, with its second half if it is one of a pair.
+    /// Reads an escape from its backslash, including the second half of a surrogate pair.
     pub fn character(&mut self) -> Result<char, Fault> {
         let first = match self.escape()? {
             Escape::Char(character) => return Ok(character),
             Escape::Half(unit) => unit,
         };
-        // What follows has to be an escape itself, whatever this half is; a pair is judged whole.
+        // Either half must be followed by another escape; the pair is then decoded as a whole.
         if self.peek() != b'\\' {
             return Err(Fault::Surrogate);
         }

@@ -1,4 +1,4 @@
-//! An error says where, and what was expected, in words of JSON; it shows no value and no Rust type.
+//! An error names the JSON Pointer and what was expected, in terms of JSON. It contains no value and no Rust type.
 #![allow(clippy::unwrap_used)]
 
 use serde::Deserialize;
@@ -54,7 +54,7 @@ enum Size {
     List(List),
 }
 
-fn told(fields: &str) -> String {
+fn error_text(fields: &str) -> String {
     let text = format!(r#"{{"object": "event", "data": {{"id": "secret_1", {fields}}}, "livemode": false}}"#);
     let error = extension_reader::from_str::<Event<'_>>(&text).unwrap_err();
     assert_eq!(extension_reader::from_str_small::<Event<'_>>(&text).unwrap_err().to_string(), error.to_string());
@@ -66,62 +66,62 @@ fn told(fields: &str) -> String {
 }
 
 #[test]
-fn a_value_of_another_kind_is_told_with_both_kinds() {
-    assert_eq!(told(r#""total": "secret""#), "/data/total: expected a whole number, found a text");
-    assert_eq!(told(r#""total": 1.5"#), "/data/total: expected a whole number, found another number");
+fn a_value_of_the_wrong_kind_reports_both_kinds() {
+    assert_eq!(error_text(r#""total": "secret""#), "/data/total: expected a whole number, found a text");
+    assert_eq!(error_text(r#""total": 1.5"#), "/data/total: expected a whole number, found another number");
     assert_eq!(
-        told(r#""total": 9223372036854775808"#),
+        error_text(r#""total": 9223372036854775808"#),
         "/data/total: expected a whole number, found another value (a whole number)"
     );
     assert_eq!(
-        told(r#""quantity": 256"#),
+        error_text(r#""quantity": 256"#),
         "/data/quantity: expected a whole number from 0 to 255, found another value (a whole number)"
     );
-    assert_eq!(told(r#""lines": "secret""#), "/data/lines: expected an object, found a text");
-    assert_eq!(told(r#""lines": {"data": {}}"#), "/data/lines/data: expected a list, found an object");
+    assert_eq!(error_text(r#""lines": "secret""#), "/data/lines: expected an object, found a text");
+    assert_eq!(error_text(r#""lines": {"data": {}}"#), "/data/lines/data: expected a list, found an object");
     assert_eq!(
-        told(r#""lines": {"data": [{"amount": 1}, 7]}"#),
+        error_text(r#""lines": {"data": [{"amount": 1}, 7]}"#),
         "/data/lines/data/1: expected an object, found a number"
     );
     assert_eq!(
-        told(r#""lines": {"data": [{"amount": true}]}"#),
+        error_text(r#""lines": {"data": [{"amount": true}]}"#),
         "/data/lines/data/0/amount: expected a whole number, found a boolean"
     );
-    assert_eq!(told(r#""pair": [1]"#), "/data/pair: expected a list of 2, found 1 of them");
-    assert_eq!(told(r#""pair": {}"#), "/data/pair: expected a list of 2, found an object");
-    assert_eq!(told(r#""size": "secret""#), "/data/size: expected another shape");
+    assert_eq!(error_text(r#""pair": [1]"#), "/data/pair: expected a list of 2, found length 1");
+    assert_eq!(error_text(r#""pair": {}"#), "/data/pair: expected a list of 2, found an object");
+    assert_eq!(error_text(r#""size": "secret""#), "/data/size: expected another shape");
 }
 
 #[test]
-fn a_field_that_is_missing_given_twice_or_unknown_is_named() {
-    assert_eq!(told(r#""lines": {"has_more": true}"#), "/data/lines/data: expected a value, found none");
-    assert_eq!(told(r#""id": "secret_2""#), "/data/id: expected one value, found two");
+fn a_missing_duplicate_or_unknown_field_is_named() {
+    assert_eq!(error_text(r#""lines": {"has_more": true}"#), "/data/lines/data: expected a value, found none");
+    assert_eq!(error_text(r#""id": "secret_2""#), "/data/id: expected one value, found two");
     assert_eq!(
-        told(r#""lines": {"data": [{"other": 1}]}"#),
+        error_text(r#""lines": {"data": [{"other": 1}]}"#),
         "/data/lines/data/0/other: expected `amount`, found another name"
     );
 }
 
 #[test]
-fn a_choice_tells_what_there_is_to_choose() {
-    assert_eq!(told(r#""status": "secret""#), "/data/status: expected `active` or `ended`, found another text");
-    assert_eq!(told(r#""status": 1"#), "/data/status: expected a text or an object, found a number");
+fn an_unknown_variant_lists_the_variants() {
+    assert_eq!(error_text(r#""status": "secret""#), "/data/status: expected `active` or `ended`, found another text");
+    assert_eq!(error_text(r#""status": 1"#), "/data/status: expected a text or an object, found a number");
 }
 
 #[test]
-fn what_is_no_json_is_told_with_the_field_it_stands_in() {
-    assert_eq!(told(r#""total": 01"#), "/data/total: expected a number as JSON writes it");
-    assert_eq!(told(r#""total": secret"#), "/data/total: expected a value");
+fn invalid_json_reports_the_field_that_contains_it() {
+    assert_eq!(error_text(r#""total": 01"#), "/data/total: expected a valid JSON number");
+    assert_eq!(error_text(r#""total": secret"#), "/data/total: expected a value");
     assert_eq!(
-        told("\"skipped\": [1, {\"a\": \"secret\n\"}]"),
+        error_text("\"skipped\": [1, {\"a\": \"secret\n\"}]"),
         "/data/skipped: expected no control character in a text"
     );
-    assert_eq!(told(r#""skipped": [1 2]"#), "/data/skipped: expected `,` or `]`");
-    assert_eq!(told(r#""skipped": {"a": 1 2}"#), "/data/skipped: expected `,` or `}`");
-    assert_eq!(told(r#""skipped": {"a" 1}"#), "/data/skipped: expected `:` behind a name");
-    assert_eq!(told(r#""skipped": {a: 1}"#), "/data/skipped: expected a name in quotes");
-    assert_eq!(told(r#""skipped": "\x""#), "/data/skipped: expected an escape that JSON has");
-    assert_eq!(told(r#""metadata": {"a\ud800": 1}"#), "/data/metadata: expected both halves of a surrogate pair");
+    assert_eq!(error_text(r#""skipped": [1 2]"#), "/data/skipped: expected `,` or `]`");
+    assert_eq!(error_text(r#""skipped": {"a": 1 2}"#), "/data/skipped: expected `,` or `}`");
+    assert_eq!(error_text(r#""skipped": {"a" 1}"#), "/data/skipped: expected `:` after a name");
+    assert_eq!(error_text(r#""skipped": {a: 1}"#), "/data/skipped: expected a name in quotes");
+    assert_eq!(error_text(r#""skipped": "\x""#), "/data/skipped: expected a valid JSON escape");
+    assert_eq!(error_text(r#""metadata": {"a\ud800": 1}"#), "/data/metadata: expected both halves of a surrogate pair");
 }
 
 #[test]
@@ -129,50 +129,50 @@ fn the_whole_text_has_no_pointer() {
     let error = extension_reader::from_str::<Event<'_>>("[1] 2").unwrap_err();
     assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected an object, found a list"));
     let error = extension_reader::from_str::<i64>("1 2").unwrap_err();
-    assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected nothing behind the value"));
+    assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected nothing after the value"));
     let error = extension_reader::from_str::<&str>("\"abc").unwrap_err();
     assert_eq!(error.to_string(), "expected a quote at the end of a text");
     let error = extension_reader::from_str::<serde::de::IgnoredAny>("").unwrap_err();
     assert_eq!(error.to_string(), "expected a value");
 }
 
-/// A sender chooses names as well: they are escaped as a pointer has it, cut, and never control a terminal.
+/// The sender chooses names, so they are escaped for the pointer, cut, and stripped of terminal control characters.
 #[test]
 fn a_name_in_a_pointer_is_harmless() {
     assert_eq!(
-        told(r#""metadata": {"a/b~c\u202e\n\"": true}"#),
+        error_text(r#""metadata": {"a/b~c\u202e\n\"": true}"#),
         "/data/metadata/a~1b~0c??\": expected a whole number, found a boolean"
     );
     let long = "n".repeat(100);
     let expected = format!("/data/metadata/{}...: expected a whole number, found null", "n".repeat(64));
-    assert_eq!(told(&format!(r#""metadata": {{"{long}": null}}"#)), expected);
+    assert_eq!(error_text(&format!(r#""metadata": {{"{long}": null}}"#)), expected);
 }
 
 #[test]
-fn depth_beyond_the_limit_is_told_as_such() {
+fn excessive_depth_is_reported() {
     #[derive(Debug, Deserialize)]
     #[allow(dead_code)]
     struct Nested(Vec<Nested>);
     let text = format!("{}{}", "[".repeat(128), "]".repeat(128));
     let error = extension_reader::from_str::<Nested>(&text).unwrap_err();
-    assert_eq!(error.cause(), "expected at most 127 objects and lists within each other");
+    assert_eq!(error.cause(), "expected at most 127 nested objects and lists");
 }
 
 #[test]
-fn what_was_written_is_kept_without_the_whitespace_around_it() {
+fn raw_text_is_kept_without_surrounding_whitespace() {
     #[derive(Deserialize)]
-    struct Kept<'a> {
+    struct WithRaw<'a> {
         #[serde(borrow, default)]
         previous: Option<extension_reader::Raw<'a>>,
     }
-    let read = |text| extension_reader::from_str::<Kept<'_>>(text).unwrap().previous.map(extension_reader::Raw::get);
+    let read = |text| extension_reader::from_str::<WithRaw<'_>>(text).unwrap().previous.map(extension_reader::Raw::get);
     assert_eq!(read("{\"previous\": \n {\"a\" : [1.50]} \n}"), Some("{\"a\" : [1.50]}"));
     assert_eq!(read(r#"{"previous": null}"#), None);
     assert_eq!(read("{}"), None);
 }
 
 #[test]
-fn bytes_are_utf_8() {
+fn bytes_must_be_utf_8() {
     for at in [0, 5, 63, 64, 127, 200] {
         let mut bytes = format!("\"{}\"", "a".repeat(300)).into_bytes();
         assert!(extension_reader::from_slice::<&str>(&bytes).is_ok());
@@ -185,7 +185,7 @@ fn bytes_are_utf_8() {
 }
 
 #[test]
-fn a_list_is_no_struct() {
+fn a_list_is_not_read_as_a_struct() {
     #[derive(Debug, Deserialize)]
     #[allow(dead_code)]
     struct Line {
@@ -196,7 +196,7 @@ fn a_list_is_no_struct() {
 }
 
 #[test]
-fn a_number_that_is_not_whole_is_read_as_any_value_and_as_no_number() {
+fn a_fraction_is_read_only_where_any_value_is_allowed() {
     for text in ["1.5", "-0", "1e3", "18446744073709551616"] {
         let any = extension_reader::from_str::<serde_json::Value>(text).unwrap();
         assert_eq!(any, serde_json::from_str::<serde_json::Value>(text).unwrap());

@@ -1,5 +1,5 @@
-//! The reader and serde_json accept the same texts and read the same values from them: documents, and documents that were
-//! damaged, into a tree that skips some of its values, and into types as the extension has them.
+//! The reader and serde_json accept the same texts and read the same values. Checked with intact and damaged documents,
+//! read into a tree that skips some values and into types like the extension's.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::path::Path;
 
-/// Any value; what is under a name that begins with `x` is skipped.
+/// Any value. Members whose name begins with `x` are skipped.
 #[derive(Debug, PartialEq)]
 enum Tree<'a> {
     Null,
     Bool(bool),
     Unsigned(u64),
     Signed(i64),
-    /// To twelve digits: serde_json's last one is not always right.
+    /// A fraction with twelve digits: serde_json's last digit is not always right.
     Fraction(String),
     Borrowed(&'a str),
     Owned(String),
@@ -109,18 +109,18 @@ struct Typed<'a> {
     inner: Option<Box<Typed<'a>>>,
 }
 
-/// Whether a `Typed` is written as a list somewhere, which serde_json reads and this reader does not.
+/// Returns whether a `Typed` is written as a list somewhere, which serde_json accepts and this reader does not.
 fn has_listed_struct(typed: &serde_json::Value) -> bool {
     let since = &typed["status"]["since"];
     typed.is_array() || since.is_array() || (!typed["inner"].is_null() && has_listed_struct(&typed["inner"]))
 }
 
-/// The same values, or refused by both; in less code the same values, and refused in the same words.
+/// Checks that both read the same value or both fail, and that `from_str_small` has the same value or message.
 fn same<'a, T: Deserialize<'a> + Debug + PartialEq>(text: &'a str) {
     let ours = extension_reader::from_str::<T>(text);
-    let told = |read: &Result<T, extension_reader::Error>| read.as_ref().err().map(ToString::to_string);
+    let message = |read: &Result<T, extension_reader::Error>| read.as_ref().err().map(ToString::to_string);
     let small = extension_reader::from_str_small::<T>(text);
-    assert_eq!((told(&small), small.as_ref().ok()), (told(&ours), ours.as_ref().ok()), "{text:?}");
+    assert_eq!((message(&small), small.as_ref().ok()), (message(&ours), ours.as_ref().ok()), "{text:?}");
     match (ours, serde_json::from_str::<T>(text)) {
         (Ok(ours), Ok(theirs)) => assert_eq!(ours, theirs, "{text:?}"),
         (Err(_), Err(_)) => {}
@@ -133,7 +133,7 @@ fn same<'a, T: Deserialize<'a> + Debug + PartialEq>(text: &'a str) {
     }
 }
 
-/// What is under the first name that is `id`, and that the rest of the object is skipped.
+/// The value of the first member `id`. Skips the rest of the object.
 #[derive(Debug, PartialEq)]
 struct Id(Option<String>);
 
@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for Id {
                         object.next_key::<extension_reader::Rest>()?;
                         assert!(
                             object.next_key::<extension_reader::Rest>()?.is_none(),
-                            "nothing is left behind the rest"
+                            "no member is left after the rest"
                         );
                         return Ok(Id(Some(id)));
                     }
@@ -165,7 +165,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// The first id of an object, whatever follows, as long as that is JSON.
+/// Checks that the first `id` of an object is read, if the rest is valid JSON.
 fn same_id(text: &str) {
     let ours = extension_reader::from_str::<Id>(text).ok();
     let is_text = serde_json::from_str::<IgnoredAny>(text).is_ok();
@@ -180,7 +180,7 @@ fn same_id(text: &str) {
     assert_eq!(ours, theirs, "{text:?}");
 }
 
-/// The same as a tree, skipped, as it is written, as an id with the rest skipped, and as a type.
+/// Checks a text read as a tree, as typed values, skipped, as raw text, and as an id with the rest skipped.
 fn same_in_all_ways(text: &str) {
     same::<Tree<'_>>(text);
     same::<Typed<'_>>(text);
@@ -252,7 +252,7 @@ fn document() -> impl Strategy<Value = String> {
     (space(), value, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"))
 }
 
-/// A text that the types above can hold, so that acceptance is no accident.
+/// Generates texts that match the types above, so that many are accepted.
 fn typed() -> impl Strategy<Value = String> {
     let status = prop_oneof![
         Just(r#""active""#.to_owned()),
@@ -322,7 +322,7 @@ fn wounds() -> impl Strategy<Value = Vec<(prop::sample::Index, Damage)>> {
     prop::collection::vec((any::<prop::sample::Index>(), damage()), 1..4)
 }
 
-/// Bodies of Stripe's objects, and the event that the benchmark measures with.
+/// Returns bodies of Stripe's objects, and the benchmark's event.
 fn bodies() -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut bodies =
@@ -373,7 +373,7 @@ proptest! {
     }
 }
 
-/// How many of 400 texts the type accepts: a comparison of refusals alone would say little.
+/// Counts how many of 400 texts are accepted, because comparing only rejected texts would prove little.
 fn accepted(texts: impl Strategy<Value = String>) -> usize {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut text = || texts.new_tree(&mut runner).unwrap().current();
@@ -399,9 +399,9 @@ fn stripe_bodies_read_the_same() {
     }
 }
 
-/// A body cut after each byte, and with each byte replaced.
+/// Tests a body cut after each byte, and with each byte replaced.
 #[test]
-fn a_body_that_ends_anywhere_or_has_a_wrong_byte_anywhere_is_refused_or_read_the_same() {
+fn a_truncated_or_corrupted_body_is_accepted_or_refused_by_both() {
     let body = bodies().swap_remove(0);
     for at in 0..body.len() {
         let is_read = |text: &str| {
@@ -415,9 +415,9 @@ fn a_body_that_ends_anywhere_or_has_a_wrong_byte_anywhere_is_refused_or_read_the
     }
 }
 
-/// Whatever stands at the edge of what is looked at together, at every place of it.
+/// Tests tokens at every position relative to a block's edge.
 #[test]
-fn tokens_read_the_same_wherever_they_stand() {
+fn tokens_read_the_same_at_every_position() {
     const TOKENS: [&str; 24] = [
         r#""""#,
         r#""\"""#,
@@ -457,7 +457,7 @@ fn tokens_read_the_same_wherever_they_stand() {
 }
 
 #[test]
-fn what_is_no_document_is_refused_by_both() {
+fn invalid_documents_are_refused_by_both() {
     const TEXTS: [&str; 32] = [
         "",
         " ",
@@ -500,7 +500,7 @@ fn what_is_no_document_is_refused_by_both() {
     }
 }
 
-/// What is read has a limit of depth, what is skipped has none, as with serde_json.
+/// Values that are read have a depth limit, skipped values have none, as with serde_json.
 #[test]
 fn depth_is_limited_the_same() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]"), (r#"{"x":"#, "}")] {
@@ -514,7 +514,7 @@ fn depth_is_limited_the_same() {
     }
 }
 
-/// Skipped objects and lists within each other without any regularity, far deeper than one word of bits.
+/// Tests skipped objects and lists in irregular nesting, far deeper than one word of bits.
 #[test]
 fn brackets_close_what_they_opened_at_every_depth() {
     let kinds: Vec<bool> = (0_u64..400).map(|level| (level * level * 7919 + level * 31) % 11 % 2 == 0).collect();
@@ -526,7 +526,7 @@ fn brackets_close_what_they_opened_at_every_depth() {
     for place in 0..close.len() {
         let mut wrong = close.clone();
         wrong[place] = if wrong[place] == '}' { ']' } else { '}' };
-        assert!(extension_reader::from_str::<Tree<'_>>(&text(&wrong)).is_err(), "closed wrongly at {place}");
+        assert!(extension_reader::from_str::<Tree<'_>>(&text(&wrong)).is_err(), "wrong bracket at {place}");
         same_in_all_ways(&text(&wrong));
     }
 }

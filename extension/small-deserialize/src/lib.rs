@@ -1,41 +1,42 @@
-//! `#[derive(SmallDeserialize)]`: serde's `Deserialize` for a struct with named fields, in less code.
+//! `#[derive(SmallDeserialize)]`: derives serde's `Deserialize` for a struct with named fields, with less generated
+//! code.
 //!
-//! Serde's own stages each field in an option, has a type of its own for the names, and reads a sequence as well: with a
-//! hundred structs that is half of a component. This one begins with the defaults, looks names up in a table and stores
-//! what it reads. It takes `default`, `deny_unknown_fields`, `rename` and `deserialize_with`; a struct that says more is
-//! told to derive serde's.
+//! Serde's own derive keeps each field in an option, defines a type for the names, and also reads sequences: for a
+//! hundred structs that is half of a component. This one starts from the defaults, looks names up in a table and
+//! overwrites the fields. It supports `default`, `deny_unknown_fields`, `rename` and `deserialize_with`, and rejects
+//! other attributes.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Path, Result};
 
-/// Fields that a struct may have: a bit of a word each.
+/// Maximum number of fields of a struct: each is a bit of a `u64`.
 const FIELDS_MAX: usize = 64;
 
-/// See the crate.
+/// Derives serde's `Deserialize` for a struct with named fields. See the crate.
 #[proc_macro_derive(SmallDeserialize, attributes(serde))]
 pub fn derive(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
     expand(&input).unwrap_or_else(Error::into_compile_error).into()
 }
 
-/// What the attributes of a struct say.
+/// The `serde` attributes of a struct.
 #[derive(Default)]
 struct Container {
     default: bool,
     deny_unknown_fields: bool,
 }
 
-/// What is read of a field.
+/// How to read a field.
 struct Member {
     name: String,
-    /// What it is where it isn't there; none of one that must be there.
+    /// Value of a missing field; `None` for a required field.
     absent: Option<TokenStream>,
     with: Option<Path>,
 }
 
-/// Each `key` of the `serde` attributes, with what follows it.
+/// Calls `read` for each key of the `serde` attributes.
 fn each(attributes: &[Attribute], mut read: impl FnMut(&ParseNestedMeta<'_>) -> Result<()>) -> Result<()> {
     let own = attributes.iter().filter(|attribute| attribute.path().is_ident("serde"));
     for attribute in own {
@@ -50,7 +51,9 @@ fn container(input: &DeriveInput) -> Result<Container> {
         match () {
             () if meta.path.is_ident("default") && !meta.input.peek(syn::Token![=]) => out.default = true,
             () if meta.path.is_ident("deny_unknown_fields") => out.deny_unknown_fields = true,
-            () => return Err(meta.error("derive serde's Deserialize for it: expected default or deny_unknown_fields")),
+            () => {
+                return Err(meta.error("expected `default` or `deny_unknown_fields`; else derive serde's Deserialize"));
+            }
         }
         Ok(())
     })?;
@@ -72,10 +75,10 @@ fn member(field: &Field) -> Result<Member> {
             }
             () if meta.path.is_ident("rename") => out.name = meta.value()?.parse::<LitStr>()?.value(),
             () if meta.path.is_ident("deserialize_with") => out.with = Some(meta.value()?.parse::<LitStr>()?.parse()?),
-            // What is written is not read.
+            // Only serialization uses it.
             () if meta.path.is_ident("skip_serializing_if") => drop(meta.value()?.parse::<LitStr>()?),
             () => {
-                let message = "derive serde's Deserialize for it: expected default, rename, deserialize_with or skip_serializing_if";
+                let message = "expected `default`, `rename`, `deserialize_with` or `skip_serializing_if`; else derive serde's Deserialize";
                 return Err(meta.error(message));
             }
         }
@@ -90,20 +93,27 @@ fn member(field: &Field) -> Result<Member> {
 fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let name = &input.ident;
     let Data::Struct(data) = &input.data else {
-        return Err(Error::new_spanned(name, "expected a struct: derive serde's Deserialize for others"));
+        return Err(Error::new_spanned(name, "expected a struct; derive serde's Deserialize for enums and unions"));
     };
     let Fields::Named(fields) = &data.fields else {
-        return Err(Error::new_spanned(name, "expected named fields: derive serde's Deserialize for others"));
+        return Err(Error::new_spanned(
+            name,
+            "expected named fields; derive serde's Deserialize for tuple and unit structs",
+        ));
     };
     if !input.generics.params.is_empty() || fields.named.len() > FIELDS_MAX {
-        return Err(Error::new_spanned(name, format!("expected no parameters, and at most {FIELDS_MAX} fields")));
+        return Err(Error::new_spanned(
+            name,
+            format!("expected no generic parameters, and at most {FIELDS_MAX} fields"),
+        ));
     }
     let container = container(input)?;
     let members = fields.named.iter().map(member).collect::<Result<Vec<Member>>>()?;
     let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
     let idents: Vec<_> = fields.named.iter().filter_map(|field| field.ident.as_ref()).collect();
     let locals: Vec<_> = (0..members.len()).map(|index| format_ident!("field{index}")).collect();
-    // Where the struct has defaults of its own, it is what is read into; else each field is, and one that must be there is none.
+    // With `#[serde(default)]` on the struct, fields are stored into its default value. Otherwise each field is a local
+    // variable, and a required field is an option.
     let (begin, end) = match container.default {
         true => (quote!(let mut out = <#name as ::core::default::Default>::default();), quote!(out)),
         false => {
@@ -165,7 +175,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
                     #begin
                     let mut seen = 0u64;
                     while let ::core::option::Option::Some(key) = ::serde::de::MapAccess::next_key::<::extension_reader::Key<'de>>(&mut map)? {
-                        let index = key.place_in(NAMES).unwrap_or(usize::MAX);
+                        let index = key.index_in(NAMES).unwrap_or(usize::MAX);
                         if index < NAMES.len() {
                             if seen & (1 << index) != 0 {
                                 return ::core::result::Result::Err(::serde::de::Error::duplicate_field(NAMES[index]));
@@ -189,7 +199,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// Whether a field is an option, which may be left out.
+/// Returns whether a field is an option, which may be missing.
 fn is_option(field: &Field) -> bool {
     match &field.ty {
         syn::Type::Path(path) => path.path.segments.last().is_some_and(|segment| segment.ident == "Option"),

@@ -1,4 +1,4 @@
-//! A struct reads the same values as with serde's own derive, and refuses the same in the same words.
+//! The derive accepts the same texts as serde's own, reads the same values and reports the same errors.
 #![allow(clippy::unwrap_used)]
 
 use extension_small_deserialize::SmallDeserialize;
@@ -14,7 +14,7 @@ fn doubled<'de, D: Deserializer<'de>>(from: D) -> Result<i64, D::Error> {
     i64::deserialize(from).map(|number| number.saturating_mul(2))
 }
 
-/// The same structs with another derive each.
+/// Defines the same structs with the given derive.
 macro_rules! structs {
     ($derive:ident) => {
         #[derive(Debug, PartialEq, $derive)]
@@ -59,7 +59,7 @@ mod ours {
     structs!(SmallDeserialize);
 }
 
-/// An object of a few members, of names and values that fit and that don't.
+/// Generates objects with up to seven members, with valid and invalid names and values.
 fn object() -> impl Strategy<Value = String> {
     let name = prop::sample::select(vec!["a", "b", "c", "d", "type", "f", "e", "z", "\\u0061"]);
     let value =
@@ -71,8 +71,8 @@ fn object() -> impl Strategy<Value = String> {
     })
 }
 
-/// What a text is read as, shown; or why it is refused.
-fn shown<'a, T: Deserialize<'a> + std::fmt::Debug>(text: &'a str) -> Result<String, String> {
+/// Returns the value that a text is read as in debug format, or the error message.
+fn debug_or_error<'a, T: Deserialize<'a> + std::fmt::Debug>(text: &'a str) -> Result<String, String> {
     extension_reader::from_str::<T>(text).map(|value| format!("{value:?}")).map_err(|error| error.to_string())
 }
 
@@ -80,16 +80,16 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
     #[test]
     fn a_struct_is_read_as_with_serdes_own_derive(text in object()) {
-        prop_assert_eq!(shown::<ours::Plain>(&text), shown::<theirs::Plain>(&text));
-        prop_assert_eq!(shown::<ours::Strict>(&text), shown::<theirs::Strict>(&text));
+        prop_assert_eq!(debug_or_error::<ours::Plain>(&text), debug_or_error::<theirs::Plain>(&text));
+        prop_assert_eq!(debug_or_error::<ours::Strict>(&text), debug_or_error::<theirs::Strict>(&text));
     }
 }
 
 #[test]
-fn it_reads_what_it_should_and_no_list() {
+fn it_reads_objects_with_defaults_and_no_lists() {
     let text = r#"{"a": "x", "type": 2, "f": 3, "zzz": [1]}"#;
     let read: ours::Plain = extension_reader::from_str(text).unwrap();
     assert_eq!(format!("{read:?}"), r#"Plain { a: "x", b: None, c: [], d: 7, e: 2, f: 6 }"#);
-    assert_eq!(shown::<ours::Strict>("{}").unwrap(), r#"Strict { a: "none", b: Some(1), c: [true], d: {} }"#);
-    assert!(shown::<ours::Plain>("[]").is_err());
+    assert_eq!(debug_or_error::<ours::Strict>("{}").unwrap(), r#"Strict { a: "none", b: Some(1), c: [true], d: {} }"#);
+    assert!(debug_or_error::<ours::Plain>("[]").is_err());
 }

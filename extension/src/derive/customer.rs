@@ -1,11 +1,11 @@
-//! Who an account is at the payment provider.
+//! Finds the account's customer at the payment provider.
 
 use crate::catalog::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::CUSTOMER_CLAIMS;
 use crate::model::records::customer::Customer;
 
-/// The customer of the account that can still be sold to: of those that are not deleted the first by id.
+/// Returns the account's customer to use for new sales: the first by id that is not deleted.
 pub(crate) fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
         let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };

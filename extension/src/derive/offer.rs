@@ -1,6 +1,7 @@
-//! What a purchase is for: a product on sale, at one of its prices, and whether the account may buy it.
+//! Resolves the offer that a purchase command names: a product on sale at one of its prices. Checks whether the account
+//! may buy it.
 
-use super::standing::Standing;
+use super::standing::AccountStanding;
 use super::upgrade;
 use crate::catalog::Catalog;
 use crate::catalog::buy::{Buy, Buyer};
@@ -17,24 +18,24 @@ use extension_contract::{Account, FieldErrorCode, Product, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// Members of a command that name what is bought.
+/// Members of a command that can name the product.
 const NAMES: [&str; 3] = ["plan_id", "product_id", "plan"];
 
-/// A product on sale, at a price, so many times.
-pub(crate) struct OnOffer {
+/// A product on sale with a price and a quantity, selected by a command.
+pub(crate) struct SelectedOffer {
     pub product: Rc<Product>,
     pub price: Rc<CatalogPrice>,
     pub quantity: u32,
     /// The clause `buy` of its type.
     pub buy: Buy,
-    /// The product's fields, as templates see them.
+    /// The product's fields, for templates.
     fields: Object,
 }
 
-/// Find what a command names: a product by its id, a plan by its name too, or an item of a type by the field that tells
-/// the type's products apart; at the price of the interval that is named, else at the first.
-pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<OnOffer> {
-    let (name, id) = named(catalog, body)?;
+/// Finds the offer that a command names: a product by its id, a plan also by its name, or an item of a product type by
+/// the field that identifies the type's products. Selects the price of the named interval, or the first price.
+pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<SelectedOffer> {
+    let (name, id) = named_product(catalog, body)?;
     let product = catalog.product(&id)?.ok_or(Refusal::NotFound(name))?;
     let decl = catalog.type_named(&product.values.product_type)?;
     let decl = decl.filter(|decl| decl.catalog).ok_or_else(|| Refusal::NotFound(id.clone()))?;
@@ -58,22 +59,22 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<OnOffer> {
     let buy = decl.buy.clone().unwrap_or_default();
     let quantity = quantity(body, buy.quantity_max())?;
     let fields = with_id(&metadata, &id);
-    Ok(OnOffer { product, price, quantity, buy, fields })
+    Ok(SelectedOffer { product, price, quantity, buy, fields })
 }
 
-/// The product that a command names, with the name under which it did.
-fn named(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
+/// Returns the product that a command names: its name for messages, and its id.
+fn named_product(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     let given = NAMES.into_iter().find(|key| body.get(*key).is_some_and(|value| !value.is_null()));
     if body.contains_key("item") {
         return match given {
             None => item(catalog, body),
             Some(key) => {
-                let message = format!("`{key}` names what is bought already: expected one of them");
+                let message = format!("the command also has `{key}`: expected only one of `{key}` and `item`");
                 Err(wrong_field("/item", FieldErrorCode::NotAllowed, message))
             }
         };
     }
-    // A type alone names none of its products.
+    // The product type alone does not name a product.
     let missing = if body.contains_key("product_type") { "item" } else { "plan_id" };
     let name = required_text(body, given.unwrap_or(missing))?;
     for decl in catalog.types()?.iter() {
@@ -86,10 +87,10 @@ fn named(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     Ok((format!("plan {name}"), name))
 }
 
-/// An item of a type by the value of the field that the type is inferred by.
+/// Returns the product of a type whose `infer_by` field has the value of the member `item`.
 fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     let type_name = required_text(body, "product_type")?;
-    // A whole number tells products apart as well as a text does.
+    // Products can be identified by a whole number as well as by a text.
     let value = match body.get("item") {
         Some(Value::Number(number)) => number.to_string(),
         _ => required_text(body, "item")?,
@@ -128,13 +129,13 @@ fn quantity(body: &Object, most: u32) -> Ruled<u32> {
     }
 }
 
-impl OnOffer {
-    /// Refuse who may not buy it: another kind of account, one that sells it, one without the plan that its condition wants, or one that has
-    /// its item.
-    pub fn judge(&self, desk: &Desk<'_>, standing: &Standing) -> Ruled<()> {
+impl SelectedOffer {
+    /// Fails if the account may not buy the offer: it is of the wrong kind, is the seller, lacks the plan that
+    /// the condition requires, or already owns the item.
+    pub fn check_buyer(&self, desk: &Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
         let account = desk.account.owned()?;
-        let is_theirs = self.buy.account.is_none_or(|buyer| buyer.is(&account));
-        if !is_theirs {
+        let is_for_account = self.buy.account.is_none_or(|buyer| buyer.is(&account));
+        if !is_for_account {
             let whom = if self.buy.account == Some(Buyer::User) { "people" } else { "organizations" };
             let message = format!("{} is sold to {whom}", self.product.id);
             return Err(wrong_field("/product_id", FieldErrorCode::NotAllowed, message));
@@ -154,7 +155,7 @@ impl OnOffer {
         }
     }
 
-    /// Metadata that the checkout and what it makes shall have.
+    /// Returns the metadata for the checkout and for the objects that it creates.
     pub fn metadata(&self, account: &Account) -> Ruled<Object> {
         let id = match account {
             Account::User(id) | Account::Organization(id) => id.as_str(),
@@ -165,7 +166,7 @@ impl OnOffer {
         self.filled(scope.fill_object(&self.buy.metadata))
     }
 
-    /// A URL of the clause, filled in.
+    /// Fills in a URL template of the clause.
     pub fn url(&self, template: Option<&String>) -> Ruled<Option<String>> {
         let Some(template) = template else { return Ok(None) };
         let scope = Scope::default().object("product", &self.fields);
@@ -173,7 +174,8 @@ impl OnOffer {
         Ok(filled.as_str().map(str::to_owned))
     }
 
-    /// The catalog's check has seen that every place is a field; one that this product leaves empty has nothing to say.
+    /// Converts the error for a template placeholder. The catalog check ensures that it is a field, but this product
+    /// may lack it.
     fn filled<T>(&self, filled: Result<T, String>) -> Ruled<T> {
         filled.map_err(|place| Refusal::RequirementUnmet(format!("{}:{place}", self.product.id)).into())
     }

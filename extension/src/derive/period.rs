@@ -1,20 +1,21 @@
-//! The period that something is counted in.
+//! Counting periods of entitlements.
 
-use super::standing::Standing;
+use super::standing::AccountStanding;
 use crate::catalog::entitlement::{CountedBy, EntitlementDecl};
 use crate::model::time::month_of;
 use extension_contract::Timestamp;
 
-/// A period: its first moment, and the first one after it.
+/// A period from `start` (inclusive) to `end` (exclusive).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Period {
     pub start: Timestamp,
     pub end: Timestamp,
 }
 
-/// The period of a counter that a time is in: of the calendar, or of the plan that grants it. After the plan's
-/// period it is the next one, whose end is not known before its renewal; what is older than it is of its month.
-pub(crate) fn period_of(standing: &Standing, key: &str, decl: &EntitlementDecl, at: Timestamp) -> Period {
+/// Returns the counter's period that contains `at`: a calendar month, or the billing period of the plan that grants the
+/// entitlement. After the plan's known period it is the next one, whose end is unknown before the renewal.
+/// Before it, it is the calendar month.
+pub(crate) fn period_of(standing: &AccountStanding, key: &str, decl: &EntitlementDecl, at: Timestamp) -> Period {
     let by_plan = match decl.period.unwrap_or_default() {
         CountedBy::CalendarMonth => None,
         CountedBy::BillingPeriod => standing.granting(key).and_then(|family| standing.plan_item(family)),

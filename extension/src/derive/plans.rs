@@ -1,4 +1,4 @@
-//! The plan of each family: the highest that is paid for, else the one that is in force by default.
+//! Computes the plan in force of each family: the highest paid plan, else the default plan.
 
 use super::subscriptions::{KnownPrices, SubscriptionFacts};
 use crate::catalog::amount::times;
@@ -15,48 +15,48 @@ use std::rc::Rc;
 /// A plan in force.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanInForce {
-    /// Its product.
+    /// Product id.
     pub product_id: String,
-    /// The provider's price; none of a plan that is in force by default.
+    /// The provider's price id; `None` for a default plan.
     pub price_id: Option<String>,
-    /// What it costs for a period.
+    /// Amount per billing period; `None` for a default plan.
     pub amount: Option<Money>,
     /// Rank within the family.
     pub rank: i64,
-    /// What it grants.
+    /// Grants.
     pub grants: Vec<Grant>,
-    /// The subscription that gives it.
+    /// Id of the subscription that pays for it, if any.
     pub subscription: Option<String>,
-    /// What gives it: the id of the subscription or purchase, else of its own product.
+    /// Id of the subscription or purchase that grants it, else of its own product.
     pub source: String,
-    /// Since when it holds.
+    /// When it came into force.
     pub since: Timestamp,
-    /// Since when it grants no more than now: as `since`, or when it was changed to fewer seats.
+    /// Time since which it has not granted more than now: `since`, or the last reduction of seats.
     pub no_more_since: Timestamp,
 }
 
-/// A plan that was lost, and that nothing has replaced.
+/// A lost plan without a replacement.
 #[derive(Clone, Debug)]
 pub(crate) struct LostPlan {
-    /// When.
+    /// When it was lost.
     pub at: Timestamp,
-    /// The subscription that gave it.
+    /// Id of the subscription that paid for it.
     pub subscription: String,
-    /// Its product, where its last price is known.
+    /// Product id, if its last price is known.
     pub product_id: Option<String>,
-    /// Every subscription that ever gave a plan of the family has ended for good.
+    /// Whether every subscription that ever had a plan of the family has ended for good.
     pub is_final: bool,
 }
 
-/// What was paid once and for all.
-pub(crate) struct PaidOnce {
-    /// The purchase.
+/// An item of a one-time purchase that is paid.
+pub(crate) struct OneTimeItem {
+    /// Id of the purchase.
     pub purchase: String,
-    /// Its price.
+    /// Price.
     pub price: Rc<CatalogPrice>,
-    /// How many of it.
+    /// Quantity.
     pub quantity: u32,
-    /// When it was paid.
+    /// Time of the payment.
     pub at: Timestamp,
 }
 
@@ -67,15 +67,15 @@ pub(crate) struct Plans {
     pub lost: BTreeMap<String, LostPlan>,
 }
 
-/// Work out the plan of each family.
+/// Computes the plans of all families.
 pub(crate) fn plans(
     subscriptions: &[SubscriptionFacts],
-    paid_once: &[PaidOnce],
+    one_time_items: &[OneTimeItem],
     known: &KnownPrices,
     settings: &Settings,
     owner: Option<&Account>,
 ) -> Ruled<Plans> {
-    /// Rank, then what is older, then the smaller id.
+    /// Higher rank, then earlier start, then smaller id.
     type Order = (i64, Reverse<(Timestamp, String)>);
     let mut best: BTreeMap<String, (Order, PlanInForce)> = BTreeMap::new();
     let mut offer = |family: &str, order: Order, plan: PlanInForce| match best.get(family) {
@@ -89,7 +89,7 @@ pub(crate) fn plans(
             let rank = price.rank()?;
             let order = (rank, Reverse((facts.row.first_at, facts.id.clone())));
             let bought = facts.gives.iter().find(|(given, _)| given.id == price.id);
-            // What is paid for is another price than that on the subscription where a change is unpaid.
+            // After an unpaid change, the paid price differs from the price of the subscription's item.
             let before = || facts.row.history.iter().rev().find_map(|seen| seen.quantity_of(&price.id));
             let seats = bought.map(|(_, quantity)| *quantity).or_else(before).unwrap_or(1);
             let fewer_since = facts.row.fewer_since(&price.id, seats).unwrap_or(since);
@@ -97,7 +97,7 @@ pub(crate) fn plans(
             offer(family, order, PlanInForce { no_more_since: fewer_since, ..plan });
         }
     }
-    for bought in paid_once {
+    for bought in one_time_items {
         let Some(family) = &bought.price.family else { continue };
         let rank = bought.price.rank()?;
         let order = (rank, Reverse((bought.at, bought.purchase.clone())));
@@ -121,7 +121,7 @@ pub(crate) fn plans(
         if out.in_force.contains_key(family) {
             continue;
         }
-        // It holds from the moment on in which the last paid one was lost.
+        // The default plan applies from the time when the last paid plan was lost.
         let since = out.lost.remove(family).map_or(Timestamp::MIN, |lost| lost.at);
         let plan = PlanInForce {
             product_id: default.product_id.clone(),
@@ -163,7 +163,7 @@ fn in_force(
     })
 }
 
-/// Families of which a subscription of the account ever named a price.
+/// Returns the families whose prices any subscription of the account ever named.
 fn families(subscriptions: &[SubscriptionFacts], known: &KnownPrices) -> Vec<String> {
     if subscriptions.is_empty() {
         return Vec::new();
@@ -174,12 +174,12 @@ fn families(subscriptions: &[SubscriptionFacts], known: &KnownPrices) -> Vec<Str
     out
 }
 
-/// The plan of a family that was lost last.
+/// Returns the plan of a family that was lost last.
 fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPrices) -> Option<LostPlan> {
     let mut gave = subscriptions.iter().filter(|facts| facts.gave_plan(family, known)).peekable();
     gave.peek()?;
     let is_final = gave.clone().all(|facts| facts.row.is_final());
-    // A subscription that goes on without the plan's item pays for the plan no more.
+    // A subscription that continues without the plan's item no longer pays for the plan.
     let left_out = |facts: &SubscriptionFacts| {
         let of_family =
             facts.row.named().filter(|id| known.get(*id).is_some_and(|p| p.family.as_deref() == Some(family)));
@@ -193,7 +193,7 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     Some(LostPlan { at, subscription: facts.id.clone(), product_id, is_final })
 }
 
-/// When the last subscription to a higher plan of the family was lost: that is when this one took its place.
+/// Returns when the last subscription to a higher plan of the family was lost, which is when this plan replaced it.
 fn fell_at(subscriptions: &[SubscriptionFacts], family: &str, rank: i64) -> Ruled<Timestamp> {
     let mut fell = Timestamp::MIN;
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {

@@ -1,6 +1,6 @@
-//! Where an account stands: its plans, and what it may use, one sum over everything that grants.
+//! Computes an account's plans and entitlements. The allowed amount of an entitlement is the sum over all its sources.
 
-use super::plans::{LostPlan, PaidOnce, PlanInForce, plans};
+use super::plans::{LostPlan, OneTimeItem, PlanInForce, plans};
 use super::subscriptions::{SubscriptionFacts, facts};
 use crate::catalog::amount;
 pub(crate) use crate::catalog::amount::UNLIMITED;
@@ -14,57 +14,58 @@ use extension_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Where an account stands at a time.
-pub(crate) struct Standing {
+/// An account's plans and entitlements at a time, derived from its records.
+pub(crate) struct AccountStanding {
     pub settings: Rc<Settings>,
-    /// When it was given up; nothing is in force since.
+    /// When the account was closed; since then it has no plans.
     pub closed_at: Option<Timestamp>,
-    /// Its subscriptions that may still give something.
+    /// Subscriptions that can still grant something.
     pub subscriptions: Vec<SubscriptionFacts>,
-    /// The plan in force of each family.
+    /// Plan in force, by family.
     pub plans: BTreeMap<String, PlanInForce>,
-    /// The plan that was lost, of each family without one.
+    /// Lost plan, by family without a plan in force.
     pub lost: BTreeMap<String, LostPlan>,
-    /// Allowed amounts by entitlement, with the ids of what gives them.
+    /// Allowed amount and the ids of its sources, by entitlement key.
     pub allowed: BTreeMap<String, (i64, Vec<String>)>,
-    /// What an account has once of everything that it can have once of, with what gives it.
+    /// Items limited to one per account, with the subscription or purchase that grants each.
     pub items: BTreeMap<String, Holder>,
-    /// When the last add-on that granted an entitlement was lost, or became fewer, by entitlement.
+    /// When an add-on that granted the entitlement was last lost or reduced, by entitlement key.
     pub add_ons_lost: BTreeMap<String, Timestamp>,
 }
 
-/// What gives an item of which an account has one.
+/// The subscription or purchase that grants an item limited to one per account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
-    /// Since when: of two the earlier counts.
+    /// Start; the earlier of two holders wins.
     pub since: Timestamp,
-    /// The subscription or purchase.
+    /// Id of the subscription or purchase.
     pub id: String,
 }
 
-impl Standing {
-    /// Whether a plan in force grants something: what conditions are judged by.
+impl AccountStanding {
+    /// Returns whether a plan in force grants the entitlement. Used to evaluate conditions.
     pub fn is_granted_by_plan(&self, key: &str) -> bool {
         is_granted(&self.plans, key)
     }
 
-    /// The allowed amount of one thing.
+    /// Returns the allowed amount of an entitlement.
     pub fn allows(&self, key: &str) -> i64 {
         self.allowed.get(key).map_or(0, |(amount, _)| *amount)
     }
 
-    /// Whether an amount of one thing is within what is allowed.
+    /// Returns whether an amount is within the allowed amount of an entitlement.
     pub fn has_room(&self, key: &str, amount: i64) -> bool {
         let allowed = self.allows(key);
         allowed == UNLIMITED || amount <= allowed
     }
 
-    /// Facts about a subscription.
+    /// Returns the facts about a subscription.
     pub fn subscription(&self, id: &str) -> Option<&SubscriptionFacts> {
         self.subscriptions.iter().find(|facts| facts.id == id)
     }
 
-    /// The item that carries a plan in force, whichever price of its family it names: an upgrade may be unpaid.
+    /// Returns the subscription item of the plan in force. The item may name another price of the family: an unpaid
+    /// upgrade.
     pub fn plan_item(&self, family: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
         let facts = self.subscription(self.plans.get(family)?.subscription.as_deref()?)?;
         let carries = |item: &&SubscriptionItem| {
@@ -73,36 +74,37 @@ impl Standing {
         Some((facts, facts.row.state().items.iter().find(carries)?))
     }
 
-    /// The paid plan whose billing period counts for what is counted by period: of several families the first by name.
+    /// Returns the item of the paid plan that defines the account's billing period: the first family's by name.
     pub fn period(&self) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
         self.plans.keys().find_map(|family| self.plan_item(family))
     }
 
-    /// The paid plan whose billing period counts for a meter: the one that grants what the meter counts under.
+    /// Returns the item of the paid plan that defines the billing period of a meter: the plan that grants its
+    /// entitlement.
     pub fn period_of(&self, meter: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
         let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key.starts_with(meter));
         let family = self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family);
         family.map_or_else(|| self.period(), |family| self.plan_item(family))
     }
 
-    /// The family of the plan that grants something.
+    /// Returns the family of the plan that grants the entitlement.
     pub fn granting(&self, key: &str) -> Option<&str> {
         let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key == key);
         self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family.as_str())
     }
 
-    /// When the last plan of any family was lost.
+    /// Returns when a plan of any family was last lost.
     pub fn last_lost(&self) -> Option<Timestamp> {
         self.lost.values().map(|lost| lost.at).max()
     }
 }
 
-/// Work out where the account stands now.
-pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
+/// Computes the account's plans and entitlements.
+pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     let settings = desk.catalog.settings()?;
     let closed_at = desk.account.get_here::<Closed>(Closed::ID)?.map(|closed| closed.at);
     let (mut subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
-    let mut bought = paid_once(desk)?;
+    let mut bought = one_time_items(desk)?;
     if let Some(closed_at) = closed_at {
         subscriptions
             .iter_mut()
@@ -120,7 +122,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
     let items = items(&subscriptions, &bought)?;
     let mut add = |price: &CatalogPrice, quantity: u32, source: &str| -> Ruled<()> {
         let terms = price.terms()?;
-        if price.family.is_some() || !gives(terms, &plans.in_force, &items, source) {
+        if price.family.is_some() || !is_effective(terms, &plans.in_force, &items, source) {
             return Ok(());
         }
         let is_met = |grant: &&Grant| {
@@ -139,7 +141,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
         for price in facts.named.iter().filter(|price| price.family.is_none()) {
             let given = facts.gives.iter().find(|(given, _)| given.id == price.id);
             let quantity = given.map_or(0, |(_, quantity)| *quantity);
-            // What an ended one no longer names was lost before.
+            // A price that an ended subscription no longer names was lost earlier.
             let lost_at = given.and(facts.lost_at).or_else(|| facts.row.fewer_since(&price.id, quantity));
             let Some(lost_at) = lost_at else { continue };
             for grant in &price.grants {
@@ -149,11 +151,11 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<Standing> {
         }
     }
     let (plans, lost) = (plans.in_force, plans.lost);
-    Ok(Standing { settings, closed_at, subscriptions, plans, lost, allowed, items, add_ons_lost })
+    Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, items, add_ons_lost })
 }
 
-/// What the account paid once and for all.
-fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<PaidOnce>> {
+/// Returns the items of the account's paid one-time purchases.
+fn one_time_items(desk: &mut Desk<'_>) -> Ruled<Vec<OneTimeItem>> {
     let mut out = Vec::new();
     for (id, purchase) in desk.account.all::<PurchaseRow>()? {
         if !purchase.grants() {
@@ -163,28 +165,33 @@ fn paid_once(desk: &mut Desk<'_>) -> Ruled<Vec<PaidOnce>> {
         for item in &purchase.values.items {
             let Some(price_id) = &item.price_id else { continue };
             if let Some(price) = desk.catalog.price(price_id)? {
-                out.push(PaidOnce { purchase: id.clone(), price, quantity: item.quantity, at: paid_at });
+                out.push(OneTimeItem { purchase: id.clone(), price, quantity: item.quantity, at: paid_at });
             }
         }
     }
     Ok(out)
 }
 
-/// Whether a plan grants something.
+/// Returns whether a plan grants the entitlement.
 fn is_granted(plans: &BTreeMap<String, PlanInForce>, key: &str) -> bool {
     plans.values().any(|plan| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0))
 }
 
-/// Whether an add-on gives anything: beside a plan if it needs one, under its condition, and only the first of what an
-/// account has once.
-fn gives(terms: &Terms, plans: &BTreeMap<String, PlanInForce>, items: &BTreeMap<String, Holder>, source: &str) -> bool {
+/// Returns whether an add-on grants anything: its required plan is in force, its condition is met, and it is the holder
+/// of its item if that is limited to one per account.
+fn is_effective(
+    terms: &Terms,
+    plans: &BTreeMap<String, PlanInForce>,
+    items: &BTreeMap<String, Holder>,
+    source: &str,
+) -> bool {
     (!terms.requires_plan || !plans.is_empty())
         && terms.condition.as_ref().is_none_or(|condition| is_granted(plans, condition))
         && terms.item.as_ref().and_then(|item| items.get(item)).is_none_or(|holder| holder.id == source)
 }
 
-/// Who holds each item: of several the one that began first by the provider's clock, then the smaller id.
-fn items(subscriptions: &[SubscriptionFacts], bought: &[PaidOnce]) -> Ruled<BTreeMap<String, Holder>> {
+/// Returns the holder of each item: the earliest by the provider's clock, then the smallest id.
+fn items(subscriptions: &[SubscriptionFacts], bought: &[OneTimeItem]) -> Ruled<BTreeMap<String, Holder>> {
     let mut out: BTreeMap<String, Holder> = BTreeMap::new();
     let mut offer = |price: &CatalogPrice, holder: Holder| -> Ruled<()> {
         if let Some(item) = &price.terms()?.item {

@@ -1,4 +1,4 @@
-//! Facts about one subscription: whether it entitles, until when, and which plans of it are paid for.
+//! Derives the facts about a subscription: whether and until when it grants entitlements, and its paid plans.
 
 use crate::catalog::Catalog;
 use crate::catalog::settings::Settings;
@@ -13,28 +13,28 @@ use extension_contract::{SubscriptionStatus, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// Prices of the catalog by id, those that are known.
+/// Prices of the catalog, by id.
 pub(crate) type KnownPrices = BTreeMap<String, Rc<CatalogPrice>>;
 
-/// One subscription with all that follows from it.
+/// A subscription with the facts derived from it.
 pub(crate) struct SubscriptionFacts {
     pub id: String,
     pub row: Rc<SubscriptionRow>,
-    /// The prices that it gives something by, with the quantities that are paid for: of its items, or of the newest view
-    /// that named only known ones.
+    /// The prices that grant something, with the paid quantities: of its items, or, if it has an unknown price, of the
+    /// newest snapshot with known prices only.
     pub gives: Vec<(Rc<CatalogPrice>, u32)>,
-    /// Prices of the catalog that any view of it named, some of them more than once.
+    /// Prices of the catalog in any snapshot of it, possibly with duplicates.
     pub named: Vec<Rc<CatalogPrice>>,
-    /// Until when service goes on although a payment failed.
+    /// End of the grace period after a failed payment.
     pub grace_end: Option<Timestamp>,
-    /// Since when it entitles to nothing.
+    /// Time since which it has granted nothing.
     pub lost_at: Option<Timestamp>,
-    /// The price of each family that is paid for, or was when it was lost.
+    /// The paid price of each family; after its loss, the last paid price.
     pub plans: BTreeMap<String, Rc<CatalogPrice>>,
 }
 
 impl SubscriptionFacts {
-    /// Whether it ever gave a plan of a family.
+    /// Returns whether it ever granted a plan of a family.
     pub fn gave_plan(&self, family: &str, known: &KnownPrices) -> bool {
         let of_family = |price: &Rc<CatalogPrice>| price.family.as_deref() == Some(family);
         self.row.was_ever_served
@@ -43,13 +43,13 @@ impl SubscriptionFacts {
     }
 }
 
-/// When the payment of an invoice failed first in the present run of `past_due`, none where no failure is known.
+/// Returns the first failure of an invoice's payment in the current run of `past_due`; `None` if no failure is known.
 fn first_failure(row: &SubscriptionRow, billing: &BillingHistory) -> Option<Timestamp> {
     let before = row.before_past_due();
     billing.failed.values().copied().filter(|at| before.is_none_or(|before| *at >= before)).min()
 }
 
-/// Grace begins at the first failure known, whichever event told of it, and no later attempt moves it.
+/// Returns the end of the grace period. Grace begins at the first known failure; later attempts do not move it.
 fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, days: u32) -> Option<Timestamp> {
     if row.status() != SubscriptionStatus::PastDue {
         return None;
@@ -58,17 +58,17 @@ fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, days: u32) -> Opti
     Some(plus_days(first_failure(row, billing).map_or(run, |failed| failed.min(run)), days))
 }
 
-/// Since when a subscription entitles to nothing; none while it does.
+/// Returns the time since which a subscription has granted nothing; `None` while it grants something.
 fn lost_at(
     row: &SubscriptionRow,
     grace_end: Option<Timestamp>,
     settings: &Settings,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let stands_still = |pause: Option<Pause>| pause.is_some_and(|pause| settings.suspend_on_pause.contains(&pause));
+    let is_suspended = |pause: Option<Pause>| pause.is_some_and(|pause| settings.suspend_on_pause.contains(&pause));
     match row.status() {
-        status if stands_still(row.state().pause) && !is_final(status) => {
-            Some(row.run_start(|seen| stands_still(seen.pause())).unwrap_or(row.at))
+        status if is_suspended(row.state().pause) && !is_final(status) => {
+            Some(row.run_start(|seen| is_suspended(seen.pause())).unwrap_or(row.at))
         }
         SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
         SubscriptionStatus::PastDue => grace_end.filter(|end| *end <= now),
@@ -77,7 +77,7 @@ fn lost_at(
     }
 }
 
-/// Whether an invoice of a price is open, or was voided and nothing was paid of that price since.
+/// Returns whether an invoice for a price is open, or was voided without a later payment for that price.
 fn is_unsettled(price: &CatalogPrice, billing: &BillingHistory, reasons: &[&str]) -> bool {
     billing.open.values().any(|invoice| {
         reasons.contains(&invoice.reason.as_str())
@@ -86,8 +86,8 @@ fn is_unsettled(price: &CatalogPrice, billing: &BillingHistory, reasons: &[&str]
     })
 }
 
-/// The price of a family that is paid for: the one on the subscription, unless its payment is open or failed; then the
-/// one that was paid last, if that is not more. Where no payment is known at all, a failed one is that of a renewal.
+/// Returns the paid price of a family: the subscription's current price or, if its payment is open or failed, the last
+/// paid price if that ranks lower. If no payment is known, a failed payment is assumed to be a renewal.
 fn paid_price(
     current: &Rc<CatalogPrice>,
     row: &SubscriptionRow,
@@ -114,8 +114,8 @@ fn paid_price(
     })
 }
 
-/// The plan before a change that is not paid, where no payment of it was ever seen: the newest lower one of the family
-/// that a view in good standing named. What was never another plan has none.
+/// Returns the price before an unpaid change, if no payment is known: the newest lower price of the family in an active
+/// or trialing snapshot; `None` if there is none.
 fn before_change(
     current: &Rc<CatalogPrice>,
     row: &SubscriptionRow,
@@ -139,8 +139,9 @@ fn before_change(
     Ok(None)
 }
 
-/// How many of a price are paid for: those on the subscription, unless the payment of a change to more is open or failed
-/// (S53); then as many as the newest view in good standing with fewer named. A renewal that fails changes no quantity.
+/// Returns the paid quantity of a price: the subscription's quantity or, if the payment of an increase is open or
+/// failed (S53), the newest lower quantity of an active or trialing snapshot. A failed renewal does not change the
+/// quantity.
 fn paid_quantity(
     price: &Rc<CatalogPrice>,
     quantity: u32,
@@ -148,7 +149,7 @@ fn paid_quantity(
     billing: &BillingHistory,
     known: &KnownPrices,
 ) -> u32 {
-    // Another price of a plan's family counts as well: a month's may have become a year's.
+    // Another price of a plan's family counts as well: a monthly price may have been replaced by a yearly one.
     let is_same = |id: &String| {
         *id == price.id || price.family.is_some() && known.get(id).is_some_and(|other| other.family == price.family)
     };
@@ -159,7 +160,7 @@ fn paid_quantity(
         row.history.iter().rev().filter(good).filter_map(named)
     };
     let is_open = is_unsettled(price, billing, &["subscription_update"]);
-    // Its invoice may not be known yet: nothing was paid since the payment failed.
+    // The invoice may not be known yet; then no payment has been made since the failure.
     let failed = row.run_start(|seen| seen.status() == SubscriptionStatus::PastDue);
     let paid_at = billing.paid.get(&price.id);
     let has_failed = failed.is_some_and(|failed| paid_at.is_none_or(|paid| *paid < failed));
@@ -171,8 +172,8 @@ fn paid_quantity(
     before.unwrap_or(quantity)
 }
 
-/// The prices that a subscription gives something by. A metered item beside ours, which has no quantity, gives nothing
-/// by itself: the catalog need not know it.
+/// Returns the prices by which a subscription grants something. A metered item, which has no quantity, grants nothing
+/// by itself, so the catalog need not have its price.
 fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u32)> {
     let of = |prices: &mut dyn Iterator<Item = (&String, u32)>| -> (Vec<(Rc<CatalogPrice>, u32)>, bool) {
         let (mut found, mut all) = (Vec::new(), true);
@@ -188,12 +189,12 @@ fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u
     if all || row.is_final() {
         return found;
     }
-    // What can't be judged gives nothing new; what was given before stays.
+    // Unknown prices grant nothing new; earlier grants remain.
     let seen = row.history.iter().rev().map(|seen| of(&mut seen.prices().iter().map(|(id, quantity)| (id, *quantity))));
     seen.into_iter().find(|(found, all)| *all && !found.is_empty()).map_or(found, |(found, _)| found)
 }
 
-/// Every catalog price that the subscriptions of the account name, named, or were once paid for.
+/// Reads all catalog prices that the account's subscriptions name, have named, or have paid.
 fn known_prices(
     catalog: &Catalog<'_>,
     rows: &[(String, Rc<SubscriptionRow>, Rc<BillingHistory>)],
@@ -210,7 +211,7 @@ fn known_prices(
     Ok(gather(prices.into_iter().flatten().map(|price| (price.id.clone(), price))))
 }
 
-/// Facts about every subscription of the account that may still give something, and the prices that they name.
+/// Returns the facts about each subscription that can still grant something, and the known prices of these.
 pub(crate) fn facts(
     account: &mut Account<'_>,
     catalog: &Catalog<'_>,
@@ -219,7 +220,7 @@ pub(crate) fn facts(
 ) -> Ruled<(Vec<SubscriptionFacts>, KnownPrices)> {
     let mut rows = Vec::new();
     for (id, row) in account.all::<SubscriptionRow>()? {
-        // It is live as long as its subscription is.
+        // The row is live as long as its subscription is.
         let billing = match row.settled {
             true => account.get::<BillingHistory>(&id)?,
             false => account.get_here::<BillingHistory>(&id)?,
@@ -232,7 +233,8 @@ pub(crate) fn facts(
     for (id, row, billing) in rows {
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, settings, now);
-        // What is being ended because it could not be had gives nothing, whatever becomes of what it lost to.
+        // A subscription that is being ended as superseded grants nothing, whatever happens to the one that superseded
+        // it.
         let mut gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
         for (price, quantity) in &mut gives {
             *quantity = paid_quantity(price, *quantity, &row, &billing, &known);

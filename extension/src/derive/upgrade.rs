@@ -1,6 +1,6 @@
-//! The way out of a refusal: what the account could buy to be allowed more.
+//! Finds the product that an account could buy to raise an exceeded quota.
 
-use super::standing::Standing;
+use super::standing::AccountStanding;
 use crate::catalog::amount::UNLIMITED;
 use crate::catalog::buy::Buy;
 use crate::catalog::desk::Desk;
@@ -11,9 +11,9 @@ use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use extension_contract::{Account, QuotaRefusal};
 
-/// The cheapest product on sale with which an amount would be allowed: a plan takes the place of the plan that there is,
-/// anything else comes on top.
-fn upgrade_for(desk: &Desk<'_>, standing: &Standing, key: &str, amount: i64) -> Ruled<Option<String>> {
+/// Returns the cheapest product on sale that would allow the amount. A plan replaces the current plan of its family,
+/// any other product adds to the allowed amount.
+fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i64) -> Ruled<Option<String>> {
     let (catalog, owner) = (&desk.catalog, desk.account.owner());
     let types = catalog.types()?;
     let allowed = standing.allows(key);
@@ -23,7 +23,7 @@ fn upgrade_for(desk: &Desk<'_>, standing: &Standing, key: &str, amount: i64) -> 
         let granted = decl.grants.get(key).filter(|granted| granted.condition().is_none());
         let (Some(granted), Some(price)) = (granted, &row.values.price) else { continue };
         let metadata = catalog.metadata(&row.id)?;
-        if !may_have(decl, &metadata, standing, owner) {
+        if !can_buy(decl, &metadata, standing, owner) {
             continue;
         }
         let fields = with_id(&metadata, &row.id);
@@ -32,7 +32,7 @@ fn upgrade_for(desk: &Desk<'_>, standing: &Standing, key: &str, amount: i64) -> 
         let of_plan = replaced.and_then(|plan| plan.grants.iter().find(|grant| grant.key == key));
         let others = allowed.saturating_sub(of_plan.map_or(0, |grant| grant.amount));
         let most = decl.buy.as_ref().map_or(1, Buy::quantity_max);
-        let Some(quantity) = least_of(grants, amount.saturating_sub(others), most) else { continue };
+        let Some(quantity) = least_quantity(grants, amount.saturating_sub(others), most) else { continue };
         let cost = price.amount_minor.saturating_mul(quantity);
         if best.as_ref().is_none_or(|(cheapest, _)| cost < *cheapest) {
             best = Some((cost, row.id.clone()));
@@ -41,8 +41,8 @@ fn upgrade_for(desk: &Desk<'_>, standing: &Standing, key: &str, amount: i64) -> 
     Ok(best.map(|(_, id)| id))
 }
 
-/// How many of what grants so much at a time give what is missing, if no more than can be bought do (M6).
-fn least_of(grants: i64, missing: i64, most: u32) -> Option<i64> {
+/// Returns the quantity of a product with `grants` per unit that covers `missing`; `None` if it exceeds `most` (M6).
+fn least_quantity(grants: i64, missing: i64, most: u32) -> Option<i64> {
     if grants == UNLIMITED || missing <= grants {
         return Some(1);
     }
@@ -50,17 +50,24 @@ fn least_of(grants: i64, missing: i64, most: u32) -> Option<i64> {
     (quantity <= i64::from(most)).then_some(quantity)
 }
 
-/// Whether an account could have a product: it is sold to its kind, its condition is met, and it has it not yet.
-fn may_have(decl: &TypeDecl, metadata: &Object, standing: &Standing, owner: Option<&Account>) -> bool {
+/// Returns whether an account could buy a product: it is sold to accounts of this kind, its condition is met, and the
+/// account does not own it yet.
+fn can_buy(decl: &TypeDecl, metadata: &Object, standing: &AccountStanding, owner: Option<&Account>) -> bool {
     let Some(buy) = &decl.buy else { return true };
-    let is_theirs = buy.account.is_none_or(|buyer| owner.is_some_and(|owner| buyer.is(owner)));
+    let is_for_account = buy.account.is_none_or(|buyer| owner.is_some_and(|owner| buyer.is(owner)));
     let is_met = buy.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
     let item = buy.once_per.as_ref().and_then(|field| metadata.get(field)?.as_str());
-    is_theirs && is_met && item.is_none_or(|item| !standing.items.contains_key(&format!("{}:{item}", decl.name)))
+    is_for_account && is_met && item.is_none_or(|item| !standing.items.contains_key(&format!("{}:{item}", decl.name)))
 }
 
-/// A refusal of more than is allowed, with the limit, what is used of it, and the way out.
-pub(crate) fn refusal(desk: &Desk<'_>, standing: &Standing, key: &str, used: i64, amount: i64) -> Ruled<QuotaRefusal> {
+/// Returns the refusal for an exceeded quota, with the limit, the used amount and a possible upgrade.
+pub(crate) fn refusal(
+    desk: &Desk<'_>,
+    standing: &AccountStanding,
+    key: &str,
+    used: i64,
+    amount: i64,
+) -> Ruled<QuotaRefusal> {
     let upgrade = upgrade_for(desk, standing, key, used.saturating_add(amount))?;
     Ok(QuotaRefusal { quota: key.to_owned(), allowed: standing.allows(key), used, upgrade })
 }
@@ -70,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_many_are_offered_as_are_missing_and_no_more_than_can_be_bought() {
+    fn the_least_sufficient_quantity_is_offered_up_to_the_maximum() {
         for (grants, missing, most, expected) in [
             (1, 2, 50, Some(2)),
             (100, 5_000, 50, Some(50)),
@@ -81,7 +88,7 @@ mod tests {
             (0, 1, 9, None),
             (5, -3, 1, Some(1)),
         ] {
-            assert_eq!(least_of(grants, missing, most), expected, "{missing} of {grants} each, {most} at most");
+            assert_eq!(least_quantity(grants, missing, most), expected, "{missing} of {grants} each, {most} at most");
         }
     }
 }

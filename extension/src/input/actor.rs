@@ -1,16 +1,16 @@
-//! Who may act in an account, and look at it.
+//! Authorization: which actors may change an account, and which may read it.
 
 use crate::catalog::settings::Roles;
 use extension_contract::{Account, Actor, ActorKind, Event, Payload};
 
-/// Roles in which a person may do nothing but look, unless the business says otherwise.
-const ONLOOKERS: [&str; 2] = ["guest", "viewer"];
-/// The role that may everything that the business gives to no other.
+/// Read-only roles, unless the business defines roles.
+const READ_ONLY_ROLES: [&str; 2] = ["guest", "viewer"];
+/// The role that may do everything for which the business lists no roles.
 const OWNER: &str = "owner";
 
-/// Whether an event's actor may bring it about: a user in an account of their own, a member of an organization by role,
-/// administrators, services and the host anywhere. The platform judges itself who makes a product in an organization,
-/// and tells no roles.
+/// Returns whether the actor may cause the event: a user in their own account, a member of an organization by role,
+/// administrators, services and the host in any account. The platform itself authorizes changes of an organization's
+/// products and sends no roles with them.
 pub(crate) fn may_act(event: &Event, account: Option<&Account>, may: &Roles) -> bool {
     let actor = &event.actor;
     match (actor.kind, account) {
@@ -23,19 +23,19 @@ pub(crate) fn may_act(event: &Event, account: Option<&Account>, may: &Roles) -> 
     }
 }
 
-/// Whether a member of an organization may do something: in a role that the business lists for it; in none but `owner`
-/// where the business lists roles for other things; in any that does more than look where it lists none.
+/// Returns whether a member of an organization may do something: with a role that the business lists for it; as `owner`
+/// if the business lists roles for other actions only; with any role that is not read-only if it lists no roles at all.
 fn is_in_role(actor: &Actor, what: &str, may: &Roles) -> bool {
     actor.roles.iter().any(|role| match may.get(what) {
         Some(roles) => roles.contains(role),
-        None if may.is_empty() => !ONLOOKERS.contains(&role.as_str()),
+        None if may.is_empty() => !READ_ONLY_ROLES.contains(&role.as_str()),
         None => role == OWNER,
     })
 }
 
-/// Whether an actor may ask something about an account: what is on sale is everybody's, the rest is its owner's or its
-/// members', those in a role that the business lists for the question, if it lists any.
-pub(crate) fn may_look(actor: &Actor, account: &Account, question: &str, may: &Roles) -> bool {
+/// Returns whether an actor may run a query about an account: the owner of a user's account, and members of an
+/// organization. If the business lists roles for the query, a member needs one of them.
+pub(crate) fn may_read(actor: &Actor, account: &Account, question: &str, may: &Roles) -> bool {
     match (actor.kind, account) {
         (ActorKind::User, Account::User(owner)) => actor.subject == *owner,
         (ActorKind::User, Account::Organization(_)) => match may.get(question) {
@@ -72,8 +72,8 @@ mod tests {
         }
     }
 
-    fn looks(actor: &Actor, account: &Account) -> bool {
-        may_look(actor, account, "entitlements", &Roles::new())
+    fn reads(actor: &Actor, account: &Account) -> bool {
+        may_read(actor, account, "entitlements", &Roles::new())
     }
 
     fn acts(actor: Actor, account: &Account) -> bool {
@@ -81,25 +81,28 @@ mod tests {
     }
 
     #[test]
-    fn a_user_acts_and_looks_in_an_account_of_their_own() {
+    fn a_user_acts_in_and_reads_only_their_own_account() {
         let account = Account::User("A".to_owned());
-        assert!(acts(user("A", &[]), &account) && looks(&user("A", &[]), &account));
+        assert!(acts(user("A", &[]), &account) && reads(&user("A", &[]), &account));
         for other in [user("B", &["owner"]), user("", &[])] {
-            assert!(!acts(other.clone(), &account) && !looks(&other, &account), "{other:?}");
+            assert!(!acts(other.clone(), &account) && !reads(&other, &account), "{other:?}");
         }
         assert!(!acts(user("A", &["owner"]), &Account::Platform));
     }
 
     #[test]
-    fn who_only_looks_at_an_organization_changes_nothing() {
+    fn a_read_only_member_of_an_organization_changes_nothing() {
         let account = Account::Organization("O".to_owned());
         assert!(acts(user("A", &["guest", "owner"]), &account));
-        assert!(!acts(user("A", &["guest"]), &account) && looks(&user("A", &["guest"]), &account));
-        assert!(!acts(user("A", &[]), &account) && !looks(&user("A", &[]), &account), "without a role: no member");
+        assert!(!acts(user("A", &["guest"]), &account) && reads(&user("A", &["guest"]), &account));
+        assert!(
+            !acts(user("A", &[]), &account) && !reads(&user("A", &[]), &account),
+            "an actor without a role is not a member"
+        );
     }
 
     #[test]
-    fn a_business_says_which_roles_may_what() {
+    fn a_business_can_list_the_roles_for_each_action() {
         let list = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
         let may: Roles = [
             ("purchase.create".to_owned(), list(&["owner", "billing"])),
@@ -115,15 +118,19 @@ mod tests {
                     let event = Event { kind: kind.to_owned(), ..command(user("A", roles)) };
                     may_act(&event, Some(&account), &may)
                 }
-                false => may_look(&user("A", roles), &account, kind, &may),
+                false => may_read(&user("A", roles), &account, kind, &may),
             })
         };
         assert_eq!(allowed(&["owner"]), [true, false, true, true, false]);
         assert_eq!(allowed(&["billing"]), [true, false, false, true, true]);
         assert_eq!(allowed(&["member"]), [false, true, false, true, false]);
-        assert_eq!(allowed(&["guest"]), [false, true, false, true, false], "a listed role may, whatever its name");
+        assert_eq!(
+            allowed(&["guest"]),
+            [false, true, false, true, false],
+            "a listed role is allowed even if its name is read-only"
+        );
         assert_eq!(allowed(&["guest", "owner"]), [true, true, true, true, false]);
-        assert_eq!(allowed(&[]), [false; 5], "without a role: no member");
+        assert_eq!(allowed(&[]), [false; 5], "an actor without a role is not a member");
     }
 
     #[test]

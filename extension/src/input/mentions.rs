@@ -1,4 +1,4 @@
-//! What an object of the provider mentions: by what it can be placed, and which rows it is about.
+//! Extracts the ids from a provider's object: the claim keys that lead to its account, and the rows that it is about.
 
 use super::stripe::{self, Metadata, id_of};
 use crate::model::gather::sort_by;
@@ -12,12 +12,12 @@ use crate::model::records::subscription_schedule::SubscriptionSchedule;
 use crate::model::records::{customer::Customer, to_record};
 use extension_contract::{CatalogKey, Reference, RowKey};
 
-/// The ids in an object, as far as they matter.
+/// The relevant ids in an object.
 #[derive(Default)]
 pub(crate) struct Mentions<'a> {
-    /// The object's own key.
+    /// The object's own claim key.
     pub own: Option<ClaimKey<'a>>,
-    /// Metadata of the object, else of the subscription that it bills, where one of our keys is in it.
+    /// Metadata with at least one of our keys, of the object or of the subscription that it bills.
     pub metadata: Option<&'a Metadata<'a>>,
     pub subscription: Option<&'a str>,
     pub customer: Option<&'a str>,
@@ -25,7 +25,7 @@ pub(crate) struct Mentions<'a> {
     pub charges: Vec<&'a str>,
     pub invoice: Option<&'a str>,
     pub prices: Vec<&'a str>,
-    /// Rows that it is about beside those that the ids name.
+    /// Further rows that the object is about.
     pub rows: Vec<Reference>,
 }
 
@@ -33,13 +33,13 @@ fn ours<'a>(metadata: Option<&'a Metadata<'a>>) -> Option<&'a Metadata<'a>> {
     metadata.filter(|m| m.purchase_id.is_some() || m.user_id.is_some() || m.organization_id.is_some())
 }
 
-fn set(id: &str) -> Option<&str> {
+fn non_empty(id: &str) -> Option<&str> {
     Some(id).filter(|id| !id.is_empty())
 }
 
-/// Something of the provider that mentions ids.
+/// A provider's object that contains ids.
 pub(crate) trait Mentioning {
-    /// What it mentions.
+    /// Returns the ids.
     fn mentions(&self) -> Mentions<'_>;
 }
 
@@ -47,9 +47,9 @@ impl Mentioning for stripe::Subscription<'_> {
     fn mentions(&self) -> Mentions<'_> {
         let items = self.items.iter().flat_map(|list| &list.data);
         Mentions {
-            own: set(&self.id).map(ClaimKey::Subscription),
+            own: non_empty(&self.id).map(ClaimKey::Subscription),
             metadata: ours(self.metadata.as_ref()),
-            subscription: set(&self.id),
+            subscription: non_empty(&self.id),
             customer: id_of(&self.customer),
             prices: items.filter_map(stripe::Item::price_id).chain(id_of(&self.plan)).collect(),
             ..Mentions::default()
@@ -72,7 +72,7 @@ impl Mentioning for stripe::SubscriptionSchedule<'_> {
 impl Mentioning for stripe::Invoice<'_> {
     fn mentions(&self) -> Mentions<'_> {
         let payments = self.payments();
-        let id = self.id.as_deref().and_then(set);
+        let id = self.id.as_deref().and_then(non_empty);
         Mentions {
             own: id.map(ClaimKey::Invoice),
             metadata: ours(self.metadata.as_ref()).or_else(|| ours(self.subscription_metadata())),
@@ -91,7 +91,7 @@ impl Mentioning for stripe::Session<'_> {
     fn mentions(&self) -> Mentions<'_> {
         let lines = self.line_items.iter().flat_map(|list| &list.data);
         Mentions {
-            own: set(&self.id).map(ClaimKey::Session),
+            own: non_empty(&self.id).map(ClaimKey::Session),
             metadata: ours(self.ours()),
             subscription: id_of(&self.subscription),
             customer: id_of(&self.customer),
@@ -106,11 +106,11 @@ impl Mentioning for stripe::Session<'_> {
 impl Mentioning for stripe::Charge<'_> {
     fn mentions(&self) -> Mentions<'_> {
         Mentions {
-            own: set(&self.id).map(ClaimKey::Charge),
+            own: non_empty(&self.id).map(ClaimKey::Charge),
             metadata: ours(self.metadata.as_ref()),
             customer: id_of(&self.customer),
             payment_intents: id_of(&self.payment_intent).into_iter().collect(),
-            charges: set(&self.id).into_iter().collect(),
+            charges: non_empty(&self.id).into_iter().collect(),
             invoice: id_of(&self.invoice),
             ..Mentions::default()
         }
@@ -143,10 +143,10 @@ impl Mentioning for stripe::Dispute<'_> {
 impl Mentioning for stripe::PaymentIntent<'_> {
     fn mentions(&self) -> Mentions<'_> {
         Mentions {
-            own: set(&self.id).map(ClaimKey::PaymentIntent),
+            own: non_empty(&self.id).map(ClaimKey::PaymentIntent),
             metadata: ours(self.metadata.as_ref()),
             customer: id_of(&self.customer),
-            payment_intents: set(&self.id).into_iter().collect(),
+            payment_intents: non_empty(&self.id).into_iter().collect(),
             charges: self.charge_id().into_iter().collect(),
             invoice: id_of(&self.invoice),
             ..Mentions::default()
@@ -168,9 +168,9 @@ impl Mentioning for stripe::InvoicePaymentObject<'_> {
 impl Mentioning for stripe::Customer<'_> {
     fn mentions(&self) -> Mentions<'_> {
         Mentions {
-            own: set(&self.id).map(ClaimKey::Customer),
+            own: non_empty(&self.id).map(ClaimKey::Customer),
             metadata: ours(self.metadata.as_ref()),
-            customer: set(&self.id),
+            customer: non_empty(&self.id),
             rows: vec![to_record(Customer::COLLECTION, &self.id)],
             ..Mentions::default()
         }
@@ -179,7 +179,7 @@ impl Mentioning for stripe::Customer<'_> {
 
 impl Mentioning for stripe::Ids<'_> {
     fn mentions(&self) -> Mentions<'_> {
-        let id = self.id.as_deref().and_then(set);
+        let id = self.id.as_deref().and_then(non_empty);
         let own = id.and_then(|id| {
             Some(match self.object.as_deref()? {
                 "checkout.session" => ClaimKey::Session(id),
@@ -206,13 +206,13 @@ impl Mentioning for stripe::Ids<'_> {
     }
 }
 
-/// Prices that a placement names at most: the rest of a bulk call is left to the rows.
+/// Maximum number of prices in a placement. The remaining entries of the bulk call are for rows.
 const PRICES_MAX: usize = 128;
 
 impl Mentions<'_> {
-    /// Claim keys, strongest first: ids that we made, then the provider's.
+    /// Returns the claim keys, strongest first: our own ids, then the provider's.
     pub fn keys(&self) -> Vec<String> {
-        let purchase = self.metadata.and_then(|m| m.purchase_id.as_deref()).and_then(set).map(ClaimKey::Purchase);
+        let purchase = self.metadata.and_then(|m| m.purchase_id.as_deref()).and_then(non_empty).map(ClaimKey::Purchase);
         let all = purchase
             .into_iter()
             .chain(self.own)
@@ -232,10 +232,10 @@ impl Mentions<'_> {
         out
     }
 
-    /// Rows and prices that it names.
+    /// Returns references to the rows and prices that the ids name.
     pub fn names(&self) -> Vec<Reference> {
         let mut out = self.rows.clone();
-        let purchase = self.metadata.and_then(|m| m.purchase_id.as_deref()).and_then(set);
+        let purchase = self.metadata.and_then(|m| m.purchase_id.as_deref()).and_then(non_empty);
         out.extend(purchase.map(|id| Reference::Row(RowKey::Purchase(id.to_owned()))));
         if let Some(id) = self.subscription {
             out.extend([Reference::Row(RowKey::Subscription(id.to_owned())), history_of(id)]);

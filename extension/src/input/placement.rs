@@ -1,6 +1,6 @@
-//! Whose event is it, and which rows is it about: worked out from the envelope and the object, judging neither.
+//! Computes the placement of an event from its envelope and object: how to find its account, and the rows it is about.
 //!
-//! The host looks the keys up; what metadata says counts only where no key does.
+//! The host looks up the claim keys. Metadata counts only if no key is claimed.
 
 use super::mentions::Mentions;
 use crate::model::gather::gather;
@@ -9,7 +9,7 @@ use crate::model::keys::ClaimKey;
 use extension_contract::*;
 use serde_json::Value;
 
-/// The account that metadata names.
+/// Returns the account that metadata names.
 pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> Option<Account> {
     match (organization, user) {
         (Some(id), _) if !id.is_empty() => Some(Account::Organization(id.to_owned())),
@@ -18,7 +18,7 @@ pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> O
     }
 }
 
-/// Metadata that names an account, as [`named_account`] reads it; nothing names the platform.
+/// Returns metadata that names an account, as read by [`named_account`]; `None` for the platform.
 pub(crate) fn metadata_naming(account: &Account) -> Option<Object> {
     let (key, id) = match account {
         Account::Platform => return None,
@@ -28,14 +28,14 @@ pub(crate) fn metadata_naming(account: &Account) -> Option<Object> {
     Some(gather([(key.to_owned(), Value::from(id.as_str()))]))
 }
 
-/// How to place what is told of a connected account: by that account's own claim, whatever stands in it.
+/// Returns the placement of an event about a connected account: by that account's claim, independent of the object.
 pub(crate) fn of_connected(event: &Event) -> Placement {
     let facts = event.provider.as_ref();
     let connected = facts.and_then(|facts| facts.connected_account.as_deref()).map(ClaimKey::ConnectedAccount);
     Placement { keys: connected.map(String::from).into_iter().collect(), ..Placement::known(Vec::new()) }
 }
 
-/// How to place a provider's event by what its object mentions.
+/// Returns the placement of a provider's event by the ids in its object.
 pub(crate) fn of(event: &Event, mentions: &Mentions<'_>) -> Placement {
     let is_connected = event.provider.as_ref().is_some_and(|facts| facts.connected_account.is_some());
     let named = mentions.metadata.filter(|_| !is_connected);

@@ -1,7 +1,8 @@
-//! Stripe's objects as far as decisions need them, in every API version since 2018: tolerant structs that borrow.
+//! Stripe's objects with the fields that decisions need, for every API version since 2018.
 //!
-//! A field that moved between versions is read in both places; the accessors below are the only code that knows where
-//! (`stripe-scenarios.md`, facts 24 to 30). Absent, null and empty are alike; unknown fields are skipped.
+//! The structs are tolerant: absent, null and empty are equal, and unknown fields are skipped. Fields that moved
+//! between versions are read in both places; only the accessors below know where (`stripe-scenarios.md`, facts 24 to
+//! 30).
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
@@ -11,11 +12,10 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A text that borrows where it can.
+/// A text, borrowed if possible.
 pub(crate) type Text<'a> = Cow<'a, str>;
 
-/// The body of an event, with its object already read as what the event's type says it is, and what it says that it
-/// changed as far as somebody asks.
+/// The body of an event. `T` is the type of its object, `P` the type of its `previous_attributes`.
 #[derive(serde::Deserialize)]
 #[serde(bound(deserialize = "T: serde::Deserialize<'de>, P: serde::Deserialize<'de>"))]
 struct Body<T, P> {
@@ -35,43 +35,43 @@ fn nothing<P>() -> Option<P> {
     None
 }
 
-/// Read the body of an event; what can't be read is malformed, never guessed.
+/// Parses the body of an event. Fails with `malformed` if that is not possible.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>, P: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Data<T, P>> {
     let malformed = |text: String| Halt::Refused(Refusal::Malformed(text));
     let body: Body<T, P> = extension_reader::from_slice(body).map_err(|error| malformed(error.to_string()))?;
     Ok(body.data)
 }
 
-/// Read an object that was fetched.
+/// Parses a fetched object.
 pub(crate) fn read_fetched<'a, T: serde::Deserialize<'a>>(object: &'a str) -> Ruled<T> {
     let malformed = |error: extension_reader::Error| Refusal::Malformed(format!("/object{error}"));
     Ok(extension_reader::from_str(object).map_err(malformed)?)
 }
 
-/// An event that only names its object.
+/// A thin event, which only refers to its object.
 #[derive(serde::Deserialize)]
 pub(crate) struct ThinEvent<'a> {
     #[serde(borrow)]
     pub related_object: RelatedObject<'a>,
 }
 
-/// The object that a thin event names.
+/// The reference to the object of a thin event.
 #[derive(serde::Deserialize)]
 pub(crate) struct RelatedObject<'a> {
     #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
-    /// What it is, for example `invoice`.
+    /// Type of the object, for example `invoice`.
     #[serde(borrow, rename = "type")]
     pub object: Text<'a>,
 }
 
-/// Read an event that only names its object.
+/// Parses a thin event.
 pub(crate) fn read_thin(body: &[u8]) -> Ruled<ThinEvent<'_>> {
     let malformed = |error: extension_reader::Error| Halt::Refused(Refusal::Malformed(error.to_string()));
     extension_reader::from_slice(body).map_err(malformed)
 }
 
-/// Longest id in bytes. Stripe's are far shorter; this leaves room for what keys put before and behind one.
+/// Maximum length of an id in bytes. Stripe's ids are far shorter; keys add a prefix and a suffix to an id.
 const ID_BYTES: usize = 200;
 
 fn bounded<E: serde::de::Error>(id: Text<'_>) -> Result<Text<'_>, E> {
@@ -81,26 +81,26 @@ fn bounded<E: serde::de::Error>(id: Text<'_>) -> Result<Text<'_>, E> {
     Ok(id)
 }
 
-/// An id of the object itself.
+/// Reads the id of the object itself, which must not be empty.
 fn id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Text<'a>, D::Error> {
     let id = Ref::deserialize(deserializer)?.0;
     if id.is_empty() { Err(serde::de::Error::custom("an empty id")) } else { Ok(id) }
 }
 
-/// An id that may be absent or null.
+/// Reads an id that may be absent or null.
 fn optional_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Text<'a>>, D::Error> {
     Ok(Option::<Ref<'a>>::deserialize(deserializer)?.map(|reference| reference.0))
 }
 
-/// The name of a member of an object that only its id is read of.
+/// The name of a member of an object of which only the id is read.
 struct Member {
     is_id: bool,
 }
 
 impl<'de> Deserialize<'de> for Member {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl Visitor<'_> for Name {
+        struct MemberVisitor;
+        impl Visitor<'_> for MemberVisitor {
             type Value = Member;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a name")
@@ -109,18 +109,18 @@ impl<'de> Deserialize<'de> for Member {
                 Ok(Member { is_id: name == "id" })
             }
         }
-        deserializer.deserialize_identifier(Name)
+        deserializer.deserialize_identifier(MemberVisitor)
     }
 }
 
-/// An id, or the object itself where the sender expanded it.
+/// An id, also read from an expanded object.
 #[derive(Clone, Debug)]
 pub(crate) struct Ref<'a>(pub Text<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Seen<'a> {
+        struct RefVisitor<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for RefVisitor<'a> {
             type Value = Ref<'a>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an id or an object with an id")
@@ -143,16 +143,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
                 Err(serde::de::Error::missing_field("id"))
             }
         }
-        deserializer.deserialize_any(Seen(std::marker::PhantomData))
+        deserializer.deserialize_any(RefVisitor(std::marker::PhantomData))
     }
 }
 
-/// The id of an optional reference, none where it is absent or empty.
+/// Returns the id of an optional reference; `None` if it is absent or empty.
 pub(crate) fn id_of<'r>(reference: &'r Option<Ref<'_>>) -> Option<&'r str> {
     reference.as_ref().map(|r| r.0.as_ref()).filter(|id| !id.is_empty())
 }
 
-/// A list that Stripe embeds: at most ten entries, then `has_more`.
+/// A list embedded by Stripe: at most ten entries; `has_more` if there are further ones.
 #[derive(serde::Deserialize)]
 #[serde(bound(deserialize = "T: serde::Deserialize<'de>"))]
 pub(crate) struct List<T> {
@@ -161,7 +161,7 @@ pub(crate) struct List<T> {
     pub has_more: bool,
 }
 
-/// The metadata keys that we write; others are not ours to read.
+/// The metadata keys that we write; other keys are ignored.
 #[derive(serde::Deserialize, Default, Debug)]
 #[serde(default)]
 pub(crate) struct Metadata<'a> {
@@ -173,18 +173,18 @@ pub(crate) struct Metadata<'a> {
     pub organization_id: Option<Text<'a>>,
 }
 
-/// All metadata of an object whose maker may be somebody else.
+/// All metadata of an object that may have been created by somebody else.
 #[derive(Default, Debug)]
 pub(crate) struct AllMetadata<'a> {
     pub ours: Metadata<'a>,
-    /// What else is there that is a text.
+    /// All other members whose values are texts.
     pub others: Vec<(Text<'a>, Text<'a>)>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Seen<'a> {
+        struct MetadataVisitor<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for MetadataVisitor<'a> {
             type Value = AllMetadata<'a>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
@@ -194,8 +194,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                 let (mut found, mut seen) = ([None, None, None], [false; 3]);
                 let mut others = Vec::new();
                 while let Some(key) = map.next_key::<Key<'de>>()? {
-                    let Some(place) = key.place_in(&OURS) else {
-                        // Stripe has texts alone there; anything else is nobody's.
+                    let Some(place) = key.index_in(&OURS) else {
+                        // Stripe allows only texts here; ignores everything else.
                         if let Ok(text) = extension_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
                             others.push((key.into_text(), Cow::Owned(text)));
                         }
@@ -210,7 +210,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                 Ok(AllMetadata { ours: Metadata { purchase_id, user_id, organization_id }, others })
             }
         }
-        deserializer.deserialize_map(Seen(std::marker::PhantomData))
+        deserializer.deserialize_map(MetadataVisitor(std::marker::PhantomData))
     }
 }
 
@@ -232,7 +232,7 @@ pub(crate) struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// The price; before 2020 only `plan` was there, with the same id.
+    /// Returns the price id. Before 2020 there was only `plan`, with the same id.
     pub fn price_id(&self) -> Option<&str> {
         id_of(&self.price).or_else(|| id_of(&self.plan))
     }
@@ -278,26 +278,26 @@ pub(crate) struct PauseCollection<'a> {
     pub behavior: Option<Text<'a>>,
 }
 
-/// What an update of a subscription says that it changed: the fields that a decision looks at, as they were.
+/// The `previous_attributes` of a subscription update: previous values of the fields that decisions use.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct PreviousSubscription<'a> {
     #[serde(borrow)]
     pub status: Option<Text<'a>>,
     pub cancel_at_period_end: Option<bool>,
-    /// Null is not absent.
+    /// Distinguishes null from absent.
     #[serde(deserialize_with = "crate::model::records::subscription::given")]
     pub cancel_at: Option<Option<i64>>,
     #[serde(borrow)]
     pub items: Option<List<Item<'a>>>,
     pub current_period_start: Option<i64>,
     pub current_period_end: Option<i64>,
-    /// Null is not absent.
+    /// Distinguishes null from absent.
     #[serde(borrow, deserialize_with = "crate::model::records::subscription::given")]
     pub pause_collection: Option<Option<PauseCollection<'a>>>,
 }
 
-/// A span of time of a schedule.
+/// A phase of a subscription schedule.
 #[derive(serde::Deserialize)]
 pub(crate) struct Phase<'a> {
     pub start_date: i64,
@@ -310,13 +310,13 @@ pub(crate) struct Phase<'a> {
 }
 
 impl<'a> Phase<'a> {
-    /// What it bills.
+    /// Returns the items.
     pub fn items(&self) -> impl Iterator<Item = &Item<'a>> {
         self.items.iter().chain(&self.plans)
     }
 }
 
-/// A schedule of a subscription.
+/// A subscription schedule.
 #[derive(serde::Deserialize)]
 pub(crate) struct SubscriptionSchedule<'a> {
     #[serde(borrow, deserialize_with = "id")]
@@ -336,7 +336,7 @@ pub(crate) struct SubscriptionSchedule<'a> {
 }
 
 impl SubscriptionSchedule<'_> {
-    /// The subscription it changes, or was released from.
+    /// Returns the subscription that it manages, or that it was released from.
     pub fn subscription_id(&self) -> Option<&str> {
         id_of(&self.subscription).or_else(|| id_of(&self.released_subscription))
     }
@@ -390,14 +390,14 @@ struct ItemDetails<'a> {
 }
 
 impl Line<'_> {
-    /// The price: `price`, since 2025-03-31.basil `pricing.price_details.price`, before 2020 `plan`.
+    /// Returns the price id: `price`, since 2025-03-31.basil `pricing.price_details.price`, before 2020 `plan`.
     pub fn price_id(&self) -> Option<&str> {
         id_of(&self.price)
             .or_else(|| self.pricing.as_ref()?.price_details.as_ref().and_then(|d| id_of(&d.price)))
             .or_else(|| id_of(&self.plan))
     }
 
-    /// Whether the line settles a part of a period.
+    /// Returns whether the line is a proration.
     pub fn is_proration(&self) -> bool {
         self.proration.or_else(|| self.details()?.proration).unwrap_or(false)
     }
@@ -406,7 +406,7 @@ impl Line<'_> {
         id_of(&self.subscription).or_else(|| self.details().and_then(|d| id_of(&d.subscription)))
     }
 
-    /// What stands behind the line since 2025-03-31.basil; a change of plan in the middle of a period is an invoice item.
+    /// Returns the line's parent details, since 2025-03-31.basil. A change of plan within a period is an invoice item.
     fn details(&self) -> Option<&ItemDetails<'_>> {
         let parent = self.parent.as_ref()?;
         parent.subscription_item_details.as_ref().or(parent.invoice_item_details.as_ref())
@@ -467,7 +467,7 @@ pub(crate) struct Invoice<'a> {
     #[serde(borrow, default)]
     pub currency: Option<Text<'a>>,
     pub total: i64,
-    /// None before 2016.
+    /// Absent before 2016.
     #[serde(default)]
     amount_paid: Option<i64>,
     #[serde(default)]
@@ -505,18 +505,20 @@ pub(crate) struct Invoice<'a> {
 }
 
 impl Invoice<'_> {
-    /// What was paid if it is paid, in minor units: before 2016 an invoice was paid as a whole.
+    /// Returns the paid amount in minor units. Before 2016 a paid invoice was always paid in full.
     pub fn amount_paid(&self, paid: bool) -> i64 {
         self.amount_paid.unwrap_or(if paid { self.amount_due } else { 0 })
     }
 
-    /// Whether it was paid past the provider: said in so many words, since basil by a list of payments without one.
+    /// Returns whether it was paid outside of Stripe: an explicit field, since basil an empty list of payments.
     pub fn paid_out_of_band(&self, paid: bool) -> bool {
-        let nobody_paid = || self.payments.as_ref().is_some_and(|list| list.data.is_empty() && !list.has_more);
-        self.paid_out_of_band.unwrap_or_else(|| paid && self.amount_paid.is_some_and(|paid| paid > 0) && nobody_paid())
+        let has_no_payment = || self.payments.as_ref().is_some_and(|list| list.data.is_empty() && !list.has_more);
+        self.paid_out_of_band
+            .unwrap_or_else(|| paid && self.amount_paid.is_some_and(|paid| paid > 0) && has_no_payment())
     }
 
-    /// The subscription it bills: on top, since basil under `parent`, before 2018 only on its lines.
+    /// Returns the subscription that it bills: at the top level, since basil under `parent`, before 2018 only in its
+    /// lines.
     pub fn subscription_id(&self) -> Option<&str> {
         let parent = self.parent.as_ref().and_then(|p| p.subscription_details.as_ref());
         id_of(&self.subscription)
@@ -524,7 +526,7 @@ impl Invoice<'_> {
             .or_else(|| self.lines.data.iter().find_map(Line::subscription_id))
     }
 
-    /// Payment intent and charge of each payment that it names.
+    /// Returns the payment intent and charge of each of its payments.
     pub fn payments(&self) -> Vec<(Option<&str>, Option<&str>)> {
         let listed = self.payments.iter().flat_map(|list| &list.data).filter_map(|payment| payment.payment.as_ref());
         let listed = listed.map(|of| (id_of(&of.payment_intent), id_of(&of.charge)));
@@ -534,13 +536,13 @@ impl Invoice<'_> {
         out
     }
 
-    /// Metadata of the subscription, as the invoice copies it.
+    /// Returns the invoice's copy of the subscription's metadata.
     pub fn subscription_metadata(&self) -> Option<&Metadata<'_>> {
         let parent = self.parent.as_ref().and_then(|p| p.subscription_details.as_ref());
         parent.or(self.subscription_details.as_ref()).and_then(|d| d.metadata.as_ref())
     }
 
-    /// Tax contained in the total, in minor units.
+    /// Returns the tax contained in the total, in minor units.
     pub fn tax(&self) -> i64 {
         match (&self.tax, &self.total_taxes) {
             (Some(tax), _) => *tax,
@@ -591,7 +593,7 @@ pub(crate) struct Session<'a> {
     pub metadata: Option<AllMetadata<'a>>,
 }
 
-/// Who went through a checkout.
+/// The customer's details from a checkout.
 #[derive(serde::Deserialize)]
 pub(crate) struct CustomerDetails<'a> {
     #[serde(borrow, default)]
@@ -599,15 +601,15 @@ pub(crate) struct CustomerDetails<'a> {
 }
 
 impl Session<'_> {
-    /// The metadata keys that we write.
+    /// Returns the metadata keys that we write.
     pub fn ours(&self) -> Option<&Metadata<'_>> {
         self.metadata.as_ref().map(|metadata| &metadata.ours)
     }
 
-    /// The address of who went through it.
+    /// Returns the customer's e-mail address.
     pub fn email(&self) -> Option<&str> {
-        let told = || self.customer_details.as_ref()?.email.as_deref();
-        self.customer_email.as_deref().or_else(told).filter(|email| !email.is_empty())
+        let from_details = || self.customer_details.as_ref()?.email.as_deref();
+        self.customer_email.as_deref().or_else(from_details).filter(|email| !email.is_empty())
     }
 }
 
@@ -643,19 +645,19 @@ pub(crate) struct Dispute<'a> {
     pub charge: Option<Ref<'a>>,
     #[serde(borrow, default)]
     pub payment_intent: Option<Ref<'a>>,
-    /// What it took and gave back so far.
+    /// Its withdrawals and reinstatements so far.
     #[serde(borrow, default)]
     pub balance_transactions: Option<Vec<Movement<'a>>>,
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
 }
 
-/// A movement of our money at the provider.
+/// A balance transaction of our provider account.
 #[derive(serde::Deserialize)]
 pub(crate) struct Movement<'a> {
     #[serde(borrow, deserialize_with = "id")]
     pub id: Text<'a>,
-    /// In the currency that is paid out to us.
+    /// Fee, in the currency of our payouts.
     #[serde(default)]
     pub fee: i64,
     #[serde(borrow, default)]
@@ -688,7 +690,7 @@ pub(crate) struct Price<'a> {
     pub recurring: Option<Recurring<'a>>,
 }
 
-/// An account that is paid to.
+/// A connected account, which receives transfers.
 #[derive(serde::Deserialize)]
 pub(crate) struct ConnectedAccount<'a> {
     #[serde(borrow, deserialize_with = "id")]
@@ -699,7 +701,7 @@ pub(crate) struct ConnectedAccount<'a> {
     pub details_submitted: bool,
 }
 
-/// How often a price is charged.
+/// The billing interval of a price.
 #[derive(serde::Deserialize)]
 pub(crate) struct Recurring<'a> {
     #[serde(borrow, default)]
@@ -750,7 +752,8 @@ pub(crate) struct PaymentIntent<'a> {
 }
 
 impl PaymentIntent<'_> {
-    /// The charge that settled it; before 2022-11-15 the last of an embedded list, newest first.
+    /// Returns the charge that settled it: `latest_charge`, before 2022-11-15 the first of an embedded list, newest
+    /// first.
     pub fn charge_id(&self) -> Option<&str> {
         id_of(&self.latest_charge).or_else(|| self.charges.as_ref()?.data.first().map(|charge| charge.0.as_ref()))
     }
@@ -765,7 +768,7 @@ pub(crate) struct Customer<'a> {
     pub metadata: Option<Metadata<'a>>,
 }
 
-/// A line or item, as far as placing needs it.
+/// A line or item with the fields needed for the placement.
 #[derive(serde::Deserialize)]
 pub(crate) struct IdsLine<'a> {
     #[serde(borrow, default)]
@@ -777,7 +780,7 @@ pub(crate) struct IdsLine<'a> {
 }
 
 impl IdsLine<'_> {
-    /// The price, wherever the version keeps it.
+    /// Returns the price id, in any version.
     pub fn price_id(&self) -> Option<&str> {
         id_of(&self.price)
             .or_else(|| self.pricing.as_ref()?.price_details.as_ref().and_then(|d| id_of(&d.price)))
@@ -785,8 +788,8 @@ impl IdsLine<'_> {
     }
 }
 
-/// Any object, as far as placing needs it: for kinds that are not handled, and for objects that can't be read as what
-/// their kind says.
+/// Any object with the fields needed for the placement: for event kinds that are not handled, and for objects that do
+/// not have the type of their event kind.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Ids<'a> {
@@ -817,14 +820,14 @@ pub(crate) struct Ids<'a> {
 }
 
 impl Ids<'_> {
-    /// The subscription it belongs to.
+    /// Returns the subscription that it belongs to.
     pub fn subscription_id(&self) -> Option<&str> {
         let parent = self.parent.as_ref().and_then(|p| p.subscription_details.as_ref());
         id_of(&self.subscription).or_else(|| parent.and_then(|d| id_of(&d.subscription)))
     }
 }
 
-/// A time in whole seconds as milliseconds; out of range is malformed.
+/// Converts a time from seconds to milliseconds. Fails with `malformed` if it is out of range.
 pub(crate) fn time(seconds: Option<i64>, pointer: &str) -> Ruled<Option<Timestamp>> {
     match seconds {
         None => Ok(None),

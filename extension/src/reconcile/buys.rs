@@ -1,8 +1,9 @@
-//! What was bought although it could not be: ended and given back. And the row of each item that an account has once.
+//! Ends and refunds purchases and subscriptions that the account was not allowed to buy. Also maintains the rows of
+//! items that are limited to one per account.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
-use crate::derive::standing::{Holder, Standing};
+use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
 use crate::model::effect::{cancel_now, request};
@@ -20,28 +21,28 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 
-/// Give back what may not be had, and bring the items' rows up to date.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+/// Ends and refunds superseded purchases, and updates the items' rows.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
         let mut billing = BillingHistory::clone(&before);
-        // That it has ended may be known first; the money goes back all the same.
+        // An ended subscription is refunded, too: its end may be known first.
         if !billing.beaten
             && (facts.lost_at.is_none() || facts.row.is_final())
-            && let Some(because) = refused_because(desk, standing, facts, &billing)?
+            && let Some(because) = refusal_reason(desk, standing, facts, &billing)?
         {
             billing.beaten = true;
-            end(desk, facts, because)?;
+            end_superseded(desk, facts, because)?;
         }
         if billing.beaten
             && !billing.given_back
             && let Some(invoice) = billing.began_with.clone()
         {
             billing.given_back = true;
-            give_back(desk, &invoice)?;
+            refund_invoice(desk, &invoice)?;
         }
         if !billing.beaten && facts.lost_at.is_none() {
-            not_renewed(desk, standing, facts)?;
+            stop_renewal(desk, standing, facts)?;
         }
         if billing != *before {
             desk.account.load::<BillingHistory>(std::slice::from_ref(&facts.id))?;
@@ -50,16 +51,16 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     }
     for (id, purchase) in desk.account.all::<PurchaseRow>()? {
         if let (true, Some(paid_at)) = (purchase.grants(), purchase.paid_once_at()) {
-            once(desk, standing, &id, &purchase, paid_at)?;
+            check_one_time_purchase(desk, standing, &id, &purchase, paid_at)?;
         }
     }
     plans_paid_twice(desk, standing)?;
     items(desk, standing)
 }
 
-/// Of two subscriptions that pay for a plan of one family the better one is in force; what becomes of the newer one, and of
-/// its money, is the operators' to say (S35).
-fn plans_paid_twice(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+/// Notifies the operators of a second subscription for a plan of the same family. The higher plan is in force; the
+/// operators decide about the newer subscription and its money (S35).
+fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut paid: BTreeMap<&str, Vec<&SubscriptionFacts>> = BTreeMap::new();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         for family in facts.plans.keys() {
@@ -76,8 +77,14 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     Ok(())
 }
 
-/// What was paid once goes back if another holds its item, or no plan ever allowed it.
-fn once(desk: &mut Desk<'_>, standing: &Standing, id: &str, purchase: &PurchaseRow, paid_at: Timestamp) -> Ruled<()> {
+/// Refunds a one-time purchase if its item has another holder, or if no plan has ever allowed the purchase.
+fn check_one_time_purchase(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    id: &str,
+    purchase: &PurchaseRow,
+    paid_at: Timestamp,
+) -> Ruled<()> {
     let [item] = purchase.values.items.as_slice() else { return Ok(()) };
     let Some(price_id) = &item.price_id else { return Ok(()) };
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(()) };
@@ -100,10 +107,10 @@ fn once(desk: &mut Desk<'_>, standing: &Standing, id: &str, purchase: &PurchaseR
     send_once(&mut desk.account, "purchase_returned", To::Account, id, &values)
 }
 
-/// Why a subscription gives nothing that it was bought for: another one has its item, or no plan ever allowed it.
-fn refused_because(
+/// Returns why a subscription must be ended and refunded: its item has another holder, or no plan has ever allowed it.
+fn refusal_reason(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
 ) -> Ruled<Option<&'static str>> {
@@ -115,28 +122,28 @@ fn refused_because(
             if !facts.row.is_final() {
                 owned += 1;
                 is_known &= is_known_since(desk, standing.subscription(&holder.id), facts.row.first_at)?;
-            } else if had_before(standing, item, holder, facts)? {
+            } else if held_before(standing, item, holder, facts)? {
                 owned += 1;
             }
         }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
     }
-    // One of several things in a subscription is a person's to judge.
+    // If only some of a subscription's prices are affected, a person decides.
     if owned > 0 && owned == facts.gives.len() {
         return Ok(is_known.then_some("already_active"));
     }
     if unmet.is_empty() || unmet.len() < facts.gives.len() {
         return Ok(None);
     }
-    // What was made elsewhere was judged by nobody before it was paid; it waits for its condition.
+    // A subscription created outside of the system was not checked before its payment; it waits for its condition.
     let Some(purchase) = &billing.purchase else { return Ok(None) };
     let row = desk.account.get::<PurchaseRow>(purchase)?.filter(|row| !row.values.items.is_empty());
     let paid_at = row.and_then(|row| row.details.counts.as_ref()?.paid_at);
     Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
 }
 
-/// Whether a subscription that holds an item is known as it was at or after a time: before that, it may have ended
-/// without us knowing, so the provider is asked before anything is given back. Without an answer what is known has to do.
+/// Returns whether the holder's snapshot is from `since` or later. An older one may miss the subscription's end, so the
+/// subscription is fetched before any refund. If the fetch fails, the stored snapshot is used.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
     let key = EffectKey::Retrieve { object: holder.id.clone(), because: since, views: 0 };
@@ -152,9 +159,9 @@ fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since
     Ok(false)
 }
 
-/// Whether who holds an item had it before another subscription began, and ever since: then that one, which has ended,
-/// never gave anything.
-fn had_before(standing: &Standing, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
+/// Returns whether the holder had the item before the ended subscription began and ever since. Then the ended
+/// subscription never granted the item.
+fn held_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
     let Some(facts) = standing.subscription(&holder.id) else { return Ok(false) };
     let mut of_item: Vec<&str> = Vec::new();
     for price in &facts.named {
@@ -170,13 +177,13 @@ fn had_before(standing: &Standing, item: &str, holder: &Holder, ended: &Subscrip
     Ok(is_older && facts.row.history.iter().all(holds))
 }
 
-/// Whether no plan that was in force at a time can have met a condition that none meets now: what is in force now has
-/// been since before it, and so has what was lost been lost.
-fn was_never_met(standing: &Standing, at: Timestamp) -> bool {
+/// Returns whether a condition that is not met now was not met at `at` either: no plan came into force or was lost
+/// since.
+fn was_never_met(standing: &AccountStanding, at: Timestamp) -> bool {
     standing.plans.values().all(|plan| plan.since <= at) && standing.lost.values().all(|lost| lost.at <= at)
 }
 
-fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
+fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {
     if !facts.row.is_final() {
         desk.account.ask(cancel_now(&facts.id)?);
     }
@@ -185,10 +192,10 @@ fn end(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<(
     send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
 }
 
-/// What needs a plan gives nothing once the last plan has ended for good: it is not renewed, so that nobody goes on paying
-/// for nothing, and gives what it gave if a plan is bought before (S111). What waits for a condition beside a plan that
-/// is in force by default is kept.
-fn not_renewed(desk: &mut Desk<'_>, standing: &Standing, facts: &SubscriptionFacts) -> Ruled<()> {
+/// Stops the renewal of add-ons that require a plan once the last plan has ended for good, so that nobody pays for
+/// add-ons without effect. If a plan is bought before their end, they grant again (S111). Add-ons that wait for a
+/// condition beside a default plan are kept.
+fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts) -> Ruled<()> {
     if facts.gives.is_empty() || facts.row.state().cancel_at_period_end || !standing.plans.is_empty() {
         return Ok(());
     }
@@ -210,23 +217,29 @@ fn not_renewed(desk: &mut Desk<'_>, standing: &Standing, facts: &SubscriptionFac
     send_once(&mut desk.account, "add_on_ends", To::Account, &fact, &values)
 }
 
-fn give_back(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
+fn refund_invoice(desk: &mut Desk<'_>, invoice: &str) -> Ruled<()> {
     let payload = json!({"invoice": invoice, "reason": "duplicate"});
     let key = EffectKey::GiveBackInvoice { invoice: invoice.to_owned() };
     desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
     Ok(())
 }
 
-/// The name of a status, as rows have it.
-fn name(status: &impl Serialize) -> String {
+/// Returns the serialized name of a status.
+fn status_name(status: &impl Serialize) -> String {
     serde_json::to_value(status).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// A subscription that was changed to another product takes its row along: the old one is nobody's any more.
-fn moved(desk: &mut Desk<'_>, standing: &Standing, told: &BTreeMap<String, Vec<Item>>) -> Ruled<()> {
+/// Removes the item rows of subscriptions that were changed to another product.
+fn remove_moved_items(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    candidates_by_item: &BTreeMap<String, Vec<Item>>,
+) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| !facts.gives.is_empty()) {
         for price in &facts.named {
-            let Some(item) = price.terms()?.item.clone().filter(|item| !told.contains_key(item)) else { continue };
+            let Some(item) = price.terms()?.item.clone().filter(|item| !candidates_by_item.contains_key(item)) else {
+                continue;
+            };
             if desk.account.get_here::<Item>(&item)?.is_some_and(|row| row.source == facts.id) {
                 desk.account.remove::<Item>(&item);
             }
@@ -235,20 +248,20 @@ fn moved(desk: &mut Desk<'_>, standing: &Standing, told: &BTreeMap<String, Vec<I
     Ok(())
 }
 
-/// Each item's row shows who holds it, or held it last.
-fn items(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
-    let mut told: BTreeMap<String, Vec<Item>> = BTreeMap::new();
+/// Updates the row of each item with its holder, or its last holder.
+fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+    let mut candidates_by_item: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     for facts in &standing.subscriptions {
         let state = facts.row.state();
         for (price, _) in &facts.gives {
             let Some(item) = &price.terms()?.item else { continue };
             let carried = state.items.iter().find(|item| item.price_id == price.id);
-            told.entry(item.clone()).or_default().push(Item {
+            candidates_by_item.entry(item.clone()).or_default().push(Item {
                 product_id: price.product_id.clone(),
                 price_id: price.id.clone(),
                 interval: Interval::of(price.interval).name().to_owned(),
                 source: facts.id.clone(),
-                status: name(&facts.row.status()),
+                status: status_name(&facts.row.status()),
                 since: facts.row.first_at,
                 period_end: carried.map(|item| item.period_end),
                 cancel_at_period_end: state.cancel_at_period_end,
@@ -261,20 +274,20 @@ fn items(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
         for price_id in purchase.values.items.iter().filter_map(|item| item.price_id.as_ref()) {
             let Some(price) = desk.catalog.price(price_id)? else { continue };
             let Some(item) = &price.terms()?.item else { continue };
-            told.entry(item.clone()).or_default().push(Item {
+            candidates_by_item.entry(item.clone()).or_default().push(Item {
                 product_id: price.product_id.clone(),
                 price_id: price.id.clone(),
                 interval: Interval::Once.name().to_owned(),
                 source: id.clone(),
-                status: name(&purchase.values.status),
+                status: status_name(&purchase.values.status),
                 since,
                 period_end: None,
                 cancel_at_period_end: false,
             });
         }
     }
-    moved(desk, standing, &told)?;
-    for (id, mut candidates) in told {
+    remove_moved_items(desk, standing, &candidates_by_item)?;
+    for (id, mut candidates) in candidates_by_item {
         let stored = desk.account.get::<Item>(&id)?;
         candidates.extend(stored.iter().map(|item| Item::clone(item)));
         let holder = standing.items.get(&id).map(|holder| holder.id.as_str());

@@ -1,8 +1,8 @@
-//! What no event told is found all the same: subscriptions of which nothing was heard for a while are asked for.
+//! Finds changes that were not delivered as events: fetches subscriptions without a recent snapshot.
 
 use super::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
@@ -10,15 +10,15 @@ use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::comparison::Comparison;
 use serde_json::json;
 
-/// Ask for what is due, and look again when the next one is.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+/// Fetches the subscriptions that are due, and sets a timer for the next one.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.compare_after else { return Ok(()) };
     let before = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
     let mut known = before.clone();
-    let goes_on = || standing.subscriptions.iter().filter(|facts| !facts.row.is_final());
-    known.asked.retain(|id, _| goes_on().any(|facts| facts.id == *id));
+    let ongoing = || standing.subscriptions.iter().filter(|facts| !facts.row.is_final());
+    known.asked.retain(|id, _| ongoing().any(|facts| facts.id == *id));
     let mut next = None;
-    for facts in goes_on() {
+    for facts in ongoing() {
         let asked = known.asked.get(&facts.id).copied();
         let mut due = after.after(asked.map_or(facts.row.at, |asked| asked.max(facts.row.at)));
         if due <= desk.now {

@@ -1,5 +1,5 @@
-//! Credits follow the purchases that brought them: given when paid, taken back by refunds and disputes no further than
-//! they were given. What was spent before it was taken back is owed, and the next credits pay that first.
+//! Keeps credits in line with their purchases: a payment grants them, refunds and disputes take them back. Credits that
+//! were spent before they were taken back become a debt, which the next credits pay first.
 
 use crate::catalog::desk::Desk;
 use crate::model::gather::sort_by;
@@ -10,23 +10,23 @@ use crate::model::money::{part_of, to_micros, to_minor_up};
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
 
-/// Bring the lots to what their purchases say, and the ledger to the lots.
+/// Updates the lots from their purchases, and the ledger from the lots.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
-        follow(desk, &id)?;
+        update_lot(desk, &id)?;
     }
     if desk.account.touched::<Lot>().is_empty() {
         return Ok(());
     }
-    settle(desk)?;
+    settle_debts(desk)?;
     for id in desk.account.touched::<Lot>() {
         book_lot(desk, &id)?;
     }
     Ok(())
 }
 
-/// The lot of a purchase: what its products bring, less what came back of its money in the same proportion.
-fn follow(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+/// Updates the lot of a purchase: the credits of its products, reduced in proportion to the refunded money.
+fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
     let mut credits = 0i64;
@@ -48,7 +48,7 @@ fn follow(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
     lot.taken_micros = back.min(lot.granted_micros - lot.spent_micros);
     lot.owed_micros = back - lot.taken_micros;
-    // What it paid for others comes out of what is left of it.
+    // Its payments for other lots' debts are limited to its remaining credits.
     lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
     if known.as_ref() != Some(&lot) {
         desk.account.put(id, lot);
@@ -56,8 +56,8 @@ fn follow(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// What lots owe is paid by others, the oldest first; what is owed no more goes back to those that paid, the newest first.
-fn settle(desk: &mut Desk<'_>) -> Ruled<()> {
+/// Pays the debts of lots from other lots, oldest first. Returns payments for debts that no longer exist, newest first.
+fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
     let mut lots: Vec<(String, Lot)> =
         desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
     sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
@@ -82,9 +82,9 @@ fn settle(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// What can still be spent is owed to the account and no revenue yet, a part of a minor unit counted as one. First all
-/// that was granted and paid no debt: what was known to go back before the payment is an entry of its own, as it is
-/// afterwards.
+/// Books the spendable credits as a liability instead of revenue, rounded up to minor units. The first entry books all
+/// granted credits that paid no debt, so that credits taken back are always an entry of their own, even if the refund
+/// was known before the payment.
 fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut lot) = desk.account.fetch::<Lot>(id)? else { return Ok(()) };
     let entries = lot.entries;
@@ -100,7 +100,7 @@ fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Book what of a lot is held beyond what is booked.
+/// Books the difference between a lot's liability and its booked amount.
 fn book_held(desk: &mut Desk<'_>, id: &str, lot: &mut Lot, micros: i64) -> Ruled<()> {
     let held = to_minor_up(micros.max(0), &lot.currency);
     let more = held - lot.booked_minor;

@@ -1,8 +1,8 @@
-//! An account that was given up pays for nothing any more: its subscriptions end at once, what is left of a year
-//! goes back, and what is paid all the same is told to the operators (S73).
+//! Ends the subscriptions of a closed account at once and refunds the rest of yearly periods. Notifies the
+//! operators of later payments (S73).
 
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
@@ -13,8 +13,8 @@ use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use extension_contract::{IntervalUnit, Money, SubscriptionStatus, Timestamp};
 use serde_json::json;
 
-/// End what goes on.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+/// Ends the subscriptions of a closed account.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
     let mut after = closed.clone();
     for facts in standing.subscriptions.iter().filter(|facts| !facts.row.is_final()) {
@@ -48,7 +48,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     Ok(())
 }
 
-/// What was paid for the rest of a year, by currency, rounded down: of what is in good standing alone.
+/// Returns the amount paid for the rest of yearly periods, by currency, rounded down; only for an active subscription.
 fn rest_of_years(facts: &SubscriptionFacts, now: Timestamp) -> Vec<Money> {
     let mut out: Vec<Money> = Vec::new();
     if facts.row.status() != SubscriptionStatus::Active {

@@ -1,5 +1,5 @@
-//! Fees of disputes: each movement of our money that has one is booked by itself, so that a fee that comes back, or a second
-//! one, is an entry of its own, whichever is told first.
+//! Books the fees of disputes. Each balance transaction with a fee is one entry, so returned and repeated fees are
+//! separate entries in any order of events.
 
 use crate::catalog::desk::Desk;
 use crate::model::halt::Ruled;
@@ -7,7 +7,7 @@ use crate::model::keys::FactKey;
 use crate::model::ledger::{CASH, FEES, book};
 use crate::model::records::dispute::Dispute;
 
-/// Book what the disputes that this event changed say of fees and is not booked.
+/// Books the unbooked fees of the disputes that this event changed.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Dispute>() {
         let Some(dispute) = desk.account.get::<Dispute>(&id)? else { continue };

@@ -1,5 +1,5 @@
-//! What a paid checkout that was made elsewhere is for (ORC-02, ORC-03): a product is made of what stands on it, once. One that
-//! can't be made is kept with its mistake, for somebody to put right.
+//! Creates the product for a paid checkout that was created outside of the system, from the session's metadata (ORC-02,
+//! ORC-03). If the product is refused, it is stored with the error, to be corrected by a person.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
@@ -16,7 +16,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use extension_contract::{ActorKind, ProductValues, Refusal};
 use serde_json::{Value, json};
 
-/// Make what is paid for and not made.
+/// Creates the products of paid sessions that have none yet.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, session) in desk.account.all::<Session>()? {
         let Some(text) = session.made_with.as_ref().filter(|_| session.made.is_none()) else { continue };
@@ -25,16 +25,16 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         }
         let written: Object = decode(Session::COLLECTION, &id, text)?;
         let types = desk.catalog.types()?;
-        let meant = types.iter().find_map(|decl| Some((decl, decl.from_checkout.as_ref()?)));
-        let Some((decl, made)) = meant.filter(|(_, made)| is_meant(made, &written)) else { continue };
+        let declared = types.iter().find_map(|decl| Some((decl, decl.from_checkout.as_ref()?)));
+        let Some((decl, made)) = declared.filter(|(_, made)| has_fields_for(made, &written)) else { continue };
         let made = make(desk, decl, made, &short_hash(&id), &written)?;
         desk.account.put(&id, Session { made: Some(made), ..Session::clone(&session) });
     }
     Ok(())
 }
 
-/// Whether a session says anything that is asked for, beside whose it is.
-fn is_meant(made: &FromCheckout, written: &Object) -> bool {
+/// Returns whether a session has any field that the clause uses, other than the e-mail address.
+fn has_fields_for(made: &FromCheckout, written: &Object) -> bool {
     let places = places_of(&made.name).into_iter().chain(places(&made.metadata));
     let keys = places.filter_map(|place| place.strip_prefix("session."));
     keys.filter(|key| *key != "email").any(|key| written.contains_key(key))
@@ -42,7 +42,7 @@ fn is_meant(made: &FromCheckout, written: &Object) -> bool {
 
 fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: &FromCheckout, seed: &str, written: &Object) -> Ruled<String> {
     let scope = Scope::default().fields("session", written);
-    let unknown = |place: String| internal(format!("`{{{place}}}` of {} names nothing", decl.name));
+    let unknown = |place: String| internal(format!("unknown placeholder `{{{place}}}` in product type {}", decl.name));
     let name = scope.fill(&Value::String(made.name.clone())).map_err(unknown)?;
     let name = name.as_str().unwrap_or_default().to_owned();
     let metadata = scope.fill_object(&made.metadata).map_err(unknown)?;
@@ -52,13 +52,13 @@ fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: &FromCheckout, seed: &str, w
     body.insert("metadata".to_owned(), Value::Object(metadata.clone()));
     let proposed = normalise(&desk.catalog, ActorKind::System, &body, None);
     match proposed.and_then(|proposed| insert(desk, proposed, None, seed)) {
-        Err(Halt::Refused(refusal)) => keep(desk, decl, name, metadata, seed, &refusal),
+        Err(Halt::Refused(refusal)) => insert_refused(desk, decl, name, metadata, seed, &refusal),
         made => made,
     }
 }
 
-/// Keep what can't be made, with why; `instance.retry` makes it once that is put right.
-fn keep(
+/// Stores a refused product with the error. `instance.retry` creates it after a correction.
+fn insert_refused(
     desk: &mut Desk<'_>,
     decl: &TypeDecl,
     name: String,

@@ -1,10 +1,9 @@
-//! What is personal of an account that was given up goes when its time is over: names of its products, what
-//! their types call personal, the addresses that it was asked from, and with the host all that was ever sent. Ids, amounts
-//! and times stay.
+//! Erases the personal data of a closed account when its retention ends: product names, fields declared
+//! `personal`, IP addresses, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::effect::{request, timer};
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
@@ -17,21 +16,21 @@ use crate::model::records::token::Access;
 use extension_contract::{ProductValues, RowKind};
 use serde_json::json;
 
-/// Rows that one decision looks at; a timer goes on with the rest.
+/// Maximum number of rows that one decision processes; a timer continues with the rest.
 const PAGE: u32 = 100;
 
-/// How far it came.
-enum Reached {
-    /// All rows of a kind are done.
+/// Progress of the erasure within a kind of rows.
+enum Progress {
+    /// All rows of the kind are done.
     End,
-    /// This one is done, and there are more.
+    /// All rows up to this id are done, and there are more.
     Row(String),
-    /// The next one still stands: its end leads here again.
-    Standing(Option<String>),
+    /// The row after this id still exists. The erasure continues when it has ended.
+    BlockedAfter(Option<String>),
 }
 
-/// Erase what is due.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+/// Erases the personal data if it is due.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.erase_after else { return Ok(()) };
     let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
     let due = after.after(closed.at);
@@ -39,22 +38,22 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
         desired.timer(desk.now, TimerKey::Erase { due }, due);
         return Ok(());
     }
-    let (erased, goes_on) = match closed.erased.clone() {
+    let (erased, has_more) = match closed.erased.clone() {
         Erased::All => return Ok(()),
         Erased::Products { reached } => match products(desk, reached)? {
-            Reached::End => (Erased::Accesses { reached: None }, true),
-            Reached::Row(id) => (Erased::Products { reached: Some(id) }, true),
-            Reached::Standing(reached) => (Erased::Products { reached }, false),
+            Progress::End => (Erased::Accesses { reached: None }, true),
+            Progress::Row(id) => (Erased::Products { reached: Some(id) }, true),
+            Progress::BlockedAfter(reached) => (Erased::Products { reached }, false),
         },
         Erased::Accesses { reached } => match accesses(desk, reached)? {
-            Reached::Row(id) => (Erased::Accesses { reached: Some(id) }, true),
-            Reached::End | Reached::Standing(_) => (Erased::All, false),
+            Progress::Row(id) => (Erased::Accesses { reached: Some(id) }, true),
+            Progress::End | Progress::BlockedAfter(_) => (Erased::All, false),
         },
     };
     if erased == Erased::All {
         desk.account.ask(request("account.erase", &EffectKey::Erase, &json!({}), None)?);
     }
-    if goes_on {
+    if has_more {
         let key = TimerKey::Continue { asked_by: desk.event_hash() };
         if !desk.account.asks_for(&key.to_string()) {
             desk.account.ask(timer(key, desk.now)?);
@@ -66,16 +65,16 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
     Ok(())
 }
 
-/// How far a page of rows leads.
-fn reached_by(ids: &[String]) -> Reached {
+/// Returns the progress after a page of rows.
+fn progress_after(ids: &[String]) -> Progress {
     match ids.last() {
-        Some(id) if ids.len() == PAGE as usize => Reached::Row(id.clone()),
-        _ => Reached::End,
+        Some(id) if ids.len() == PAGE as usize => Progress::Row(id.clone()),
+        _ => Progress::End,
     }
 }
 
-/// Products that are gone keep their ids and what is not about a person.
-fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Reached> {
+/// Removes the personal data of terminated products; ids and other data remain.
+fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
     let ids = desk.account.page(RowKind::Product, reached.clone(), PAGE)?;
     desk.account.load::<InstanceRecord>(&ids)?;
     let mut last = reached;
@@ -85,7 +84,7 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Reached> {
         let status = metadata.get("status").and_then(serde_json::Value::as_str);
         let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.foreign);
         if is_ours && status.is_some_and(|status| status != InstanceStatus::Terminated.name()) {
-            return Ok(Reached::Standing(last));
+            return Ok(Progress::BlockedAfter(last));
         }
         let mut metadata = Object::clone(&metadata);
         if let Some(decl) = desk.catalog.type_named(&values.product_type)? {
@@ -96,15 +95,15 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Reached> {
         desk.account.put(id, ProductRow::with(values.into(), metadata.into()));
         last = Some(id.clone());
     }
-    Ok(reached_by(&ids))
+    Ok(progress_after(&ids))
 }
 
-/// The audit trail keeps who did what, without from where.
-fn accesses(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Reached> {
+/// Removes the IP addresses from the access log.
+fn accesses(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
     let ids = desk.account.page(record_key(Access::COLLECTION, "").kind(), reached, PAGE)?;
     for id in &ids {
         let Some(access) = desk.account.get::<Access>(id)?.filter(|access| access.ip.is_some()) else { continue };
         desk.account.put(id, Access { ip: None, ..access.as_ref().clone() });
     }
-    Ok(reached_by(&ids))
+    Ok(progress_after(&ids))
 }

@@ -1,10 +1,11 @@
-//! What of the account's standing drives its instances, as a short text: those that bear another one are driven anew.
+//! Computes a fingerprint of everything in the account that determines the desired state of its instances. Instances
+//! with another fingerprint are reconciled again.
 
 use super::room::Room;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::derive::plans::LostPlan;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::records::summary::Summary;
@@ -12,9 +13,9 @@ use crate::model::time::plus_days;
 use extension_contract::{CatalogKey, Timestamp};
 use std::fmt::Write;
 
-/// The fingerprint of what the rules of an instance look at beyond the instance and its purchase. Configuration is not in it: a
-/// change of that reaches an instance with the next event that leads to it.
-pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary: &Summary) -> Ruled<String> {
+/// Returns the fingerprint of the data that an instance's reconciliation uses, except the instance and its purchase. It
+/// excludes the configuration: a change of it affects an instance with the next event that involves the instance.
+pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, summary: &Summary) -> Ruled<String> {
     let now = desk.now;
     let keys: Vec<CatalogKey> = standing
         .plans
@@ -33,7 +34,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary:
         let version = desk.catalog.product(&plan.product_id)?.map_or(0, |row| row.version);
         let _ = write!(text, "|plan {family} {} {version} {:?}", plan.product_id, plan.subscription);
     }
-    // What an account is allowed to do, and not how much of it, makes no resource.
+    // Flags do not affect resources.
     for (key, (amount, _)) in &standing.allowed {
         let decl = declared(&standing.settings.entitlements, key);
         if decl.is_some_and(|decl| decl.kind != EntitlementKind::Flag) {
@@ -59,8 +60,8 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &Standing, room: &Room, summary:
     Ok(short_hash(&text))
 }
 
-/// How far the way of what is not paid has come.
-fn stage(standing: &Standing, lost_at: Timestamp, now: Timestamp) -> u8 {
+/// Returns the stage after the loss of a plan: 0 before archiving, 1 before termination, 2 after it.
+fn stage(standing: &AccountStanding, lost_at: Timestamp, now: Timestamp) -> u8 {
     let archive = plus_days(lost_at, standing.settings.archive_after_days);
     let terminate = plus_days(archive, standing.settings.retention_days);
     u8::from(archive <= now) + u8::from(terminate <= now)

@@ -1,8 +1,8 @@
-//! Grace of each subscription: when it ends, and the mails on the way.
+//! Grace periods of subscriptions: stores their ends and schedules the timers and mails.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
@@ -10,8 +10,8 @@ use crate::model::records::subscription::SubscriptionRow;
 use crate::model::time::{DAY_MS, plus_days, rfc3339};
 use serde_json::json;
 
-/// Show the end of grace in each row, and set what is due until then.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+/// Stores the end of grace in each row, and schedules the timer and mails until then.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let now = desk.now;
     for facts in &standing.subscriptions {
         let id = &facts.id;
@@ -19,12 +19,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut 
             let start = end.saturating_sub(i64::from(standing.settings.grace_days) * DAY_MS);
             desired.timer(now, TimerKey::Grace { subscription: id.clone(), due: end }, end);
             let values = json!({"subscription": id, "grace_end": rfc3339(end)});
-            // The moment of the failure may still move, since views and failures arrive in any order; the period doesn't.
+            // The reference uses the period, because the time of the first failure can change: events arrive in any
+            // order.
             let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
             for day in &standing.settings.dunning_days {
                 let reference = format!("{id}:{period}:{day}");
                 if *day == 0 {
-                    // A period that begins while the one before is unpaid has no failure of its own: who owes was told.
+                    // A period that begins while the previous one is unpaid has no failure of its own, and the mail was
+                    // sent.
                     if standing.settings.mail_within.after(start) < now {
                         continue;
                     }

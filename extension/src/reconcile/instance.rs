@@ -1,4 +1,4 @@
-//! One instance: which status it should have (requirements M12), and the way there.
+//! Reconciles one instance: computes its desired status (requirements M12) and moves the actual status towards it.
 
 mod by_hand;
 mod contents;
@@ -13,7 +13,7 @@ use super::room::Room;
 use super::schedule::{self, DesiredSchedule};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
@@ -22,51 +22,51 @@ use crate::model::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
 use extension_contract::Timestamp;
 use serde_json::json;
 
-/// Steps that one event may take an instance through: more than the longest way from archive to running.
+/// Maximum number of status changes per event; more than the longest path, from archived to running.
 const STEPS_MAX: usize = 8;
 
-/// What an instance is judged by beside itself.
-pub(super) struct Circumstances<'v> {
-    pub standing: &'v Standing,
+/// The account's data that determines the desired state of its instances.
+pub(super) struct Context<'v> {
+    pub standing: &'v AccountStanding,
     pub room: &'v Room,
-    /// Fingerprint of both.
+    /// Fingerprint of `standing` and `room`.
     pub reached: &'v str,
 }
 
-/// What the account's standing wants of an instance.
+/// The desired state of an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Desired {
-    /// To run.
+    /// Running.
     Running,
-    /// To stand still, since a time.
+    /// Suspended, with the reason and the time since which it applies.
     Suspended(SuspendReason, Timestamp),
-    /// To be archived: nobody uses it.
+    /// Archived because it is not used.
     Idle,
-    /// Nothing is known that it should be otherwise than it is.
-    AsItIs,
+    /// Unchanged: the desired state is unknown.
+    Unchanged,
 }
 
-/// Take an instance as far as it can go now.
-pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
-    if !instance.record.over.iter().eq(view.room.excess.keys()) {
-        instance.record.over = view.room.excess.keys().cloned().collect();
+/// Moves an instance as far towards its desired state as is possible now.
+pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
+    if !instance.record.over.iter().eq(context.room.excess.keys()) {
+        instance.record.over = context.room.excess.keys().cloned().collect();
     }
-    let fits = !view.room.beyond.contains(&instance.id);
-    let wanted = unused(desk.now, instance, desired(desk.now, instance, view, fits));
-    waiting::revive(desk, instance, view)?;
-    plan::follow(desk, instance, view)?;
-    let metadata = plan::metadata(desk, instance, view)?;
-    let given = resources::Given { plan: &metadata, standing: view.standing };
+    let fits = !context.room.beyond.contains(&instance.id);
+    let wanted = apply_hold_and_idle(desk.now, instance, desired(desk.now, instance, context, fits));
+    waiting::revive(desk, instance, context)?;
+    plan::update(desk, instance, context)?;
+    let metadata = plan::metadata(desk, instance, context)?;
+    let given = resources::AccountInputs { plan: &metadata, standing: context.standing };
     for _ in 0..STEPS_MAX {
         let status = instance.status();
         match status {
-            Some(InstanceStatus::Provisioning) if !waiting::may_begin(desk, instance, view, fits)? => {}
+            Some(InstanceStatus::Provisioning) if !waiting::may_begin(desk, instance, context, fits)? => {}
             _ => {
-                redirect(desk.now, instance, view, wanted);
+                change_status(desk.now, instance, context, wanted);
                 if instance.status() == status {
                     let done = resources::advance(desk, instance, &given)?;
-                    stock::give_back(desk, instance);
-                    arrive(desk, instance, view, done)?;
+                    stock::release_unused(desk, instance);
+                    complete_status(desk, instance, context, done)?;
                 }
             }
         }
@@ -81,36 +81,36 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, view: &Cir
     } else {
         contents::show(instance);
         health::watch(desk, instance)?;
-        remind(desk.now, instance, view, wanted, &mut later);
+        remind(desk.now, instance, context, wanted, &mut later);
         by_hand::remind(desk.now, instance, &mut later);
     }
     contents::show_views(instance);
     if !later.is_open_in(&instance.record.schedule) {
         schedule::apply(&mut desk.account, desk.now, &mut instance.record.schedule, later)?;
     }
-    if instance.record.reached != view.reached {
-        view.reached.clone_into(&mut instance.record.reached);
+    if instance.record.reached != context.reached {
+        context.reached.clone_into(&mut instance.record.reached);
     }
     instance.save(&mut desk.account)
 }
 
-fn desired(now: Timestamp, instance: &Instance, view: &Circumstances<'_>, fits: bool) -> Desired {
-    if let Some(at) = view.standing.closed_at {
+fn desired(now: Timestamp, instance: &Instance, context: &Context<'_>, fits: bool) -> Desired {
+    if let Some(at) = context.standing.closed_at {
         return Desired::Suspended(SuspendReason::Payment, at);
     }
-    let over_due = view.room.over_due;
+    let over_due = context.room.over_due;
     let by_plan = match &instance.decl.plan {
         Some(link) => {
-            let lost = view.standing.lost.get(&link.family);
-            match (view.standing.plans.contains_key(&link.family), lost, over_due) {
+            let lost = context.standing.lost.get(&link.family);
+            match (context.standing.plans.contains_key(&link.family), lost, over_due) {
                 (true, _, Some(due)) if !fits && due <= now => Desired::Suspended(SuspendReason::OverLimit, due),
                 (true, _, _) => Desired::Running,
                 (false, Some(lost), _) => Desired::Suspended(SuspendReason::Payment, lost.at),
-                (false, None, _) => Desired::AsItIs,
+                (false, None, _) => Desired::Unchanged,
             }
         }
-        // No plan pays for it; it must stand still only if something allowed what it uses up and no longer does.
-        None => match (fits, over_due, view.standing.last_lost()) {
+        // An instance without a plan is suspended only if an entitlement that it consumes was lost.
+        None => match (fits, over_due, context.standing.last_lost()) {
             (false, Some(due), _) if due <= now => Desired::Suspended(SuspendReason::OverLimit, due),
             (false, None, Some(lost)) if !instance.decl.consumes.is_empty() => {
                 Desired::Suspended(SuspendReason::OverLimit, lost)
@@ -123,8 +123,8 @@ fn desired(now: Timestamp, instance: &Instance, view: &Circumstances<'_>, fits: 
         .provisions
         .iter()
         .filter_map(|decl| decl.quota.as_ref())
-        .any(|key| view.room.excess.contains_key(key));
-    match (by_plan, view.room.excess.values().min()) {
+        .any(|key| context.room.excess.contains_key(key));
+    match (by_plan, context.room.excess.values().min()) {
         (Desired::Running, Some(due)) if *due <= now && holds_excess => {
             Desired::Suspended(SuspendReason::OverLimit, *due)
         }
@@ -132,30 +132,30 @@ fn desired(now: Timestamp, instance: &Instance, view: &Circumstances<'_>, fits: 
     }
 }
 
-/// What is allowed to run stands still where an operator wants it to, and is archived where nobody uses it.
-fn unused(now: Timestamp, instance: &Instance, desired: Desired) -> Desired {
+/// Applies an operator's hold and the idle limit to the desired state.
+fn apply_hold_and_idle(now: Timestamp, instance: &Instance, desired: Desired) -> Desired {
     match (desired, instance.record.held_at) {
-        (Desired::Running | Desired::AsItIs, Some(since)) => Desired::Suspended(SuspendReason::Admin, since),
+        (Desired::Running | Desired::Unchanged, Some(since)) => Desired::Suspended(SuspendReason::Admin, since),
         (Desired::Running, None) if idle_due(instance).is_some_and(|due| due <= now) => Desired::Idle,
         _ => desired,
     }
 }
 
-/// When it will have been idle for too long.
+/// Returns when the instance exceeds its idle limit.
 fn idle_due(instance: &Instance) -> Option<Timestamp> {
     let idle = instance.decl.lifecycle.as_ref()?.idle.as_ref()?;
     Some(idle.after.after(instance.record.active_at?))
 }
 
-/// When what is unpaid since a time is archived, and when that ends.
-fn ends(instance: &Instance, view: &Circumstances<'_>, since: Timestamp) -> (Timestamp, Timestamp) {
-    let (lifecycle, settings) = (instance.decl.lifecycle.as_ref(), &view.standing.settings);
+/// Returns when an instance that is unpaid since `since` is archived, and when it is terminated.
+fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp) -> (Timestamp, Timestamp) {
+    let (lifecycle, settings) = (instance.decl.lifecycle.as_ref(), &context.standing.settings);
     let archive = match lifecycle.and_then(|lifecycle| lifecycle.archive_after) {
         Some(span) => span.after(since),
         None => plus_days(since, settings.archive_after_days),
     };
-    // Nobody is left who could come back to it.
-    let archive = view.standing.closed_at.unwrap_or(archive);
+    // Nobody can resume it after the account was closed.
+    let archive = context.standing.closed_at.unwrap_or(archive);
     let end = match lifecycle.and_then(|lifecycle| lifecycle.delete_after) {
         Some(span) => span.after(archive),
         None => plus_days(archive, settings.retention_days),
@@ -163,8 +163,8 @@ fn ends(instance: &Instance, view: &Circumstances<'_>, since: Timestamp) -> (Tim
     (archive, end)
 }
 
-/// Change the status where the standing wants another one, and where it is safe to.
-fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, desired: Desired) {
+/// Changes the status towards the desired state if that is safe.
+fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>, desired: Desired) {
     use InstanceStatus::{Archived, Archiving, Provisioning, Restoring, Running, Suspended};
     use SuspendReason::Payment;
     let paused = instance.record.archive_paused;
@@ -176,8 +176,8 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
         set_reason(instance, reason);
     }
     match (status, desired) {
-        // Cancelled on the way: nothing new begins, what was made goes.
-        (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, view) => instance.end(false),
+        // Cancelled during provisioning: no new resources; existing ones are freed.
+        (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, context) => instance.end(false),
         (Running, Desired::Suspended(reason, _)) => {
             set_reason(instance, reason);
             instance.set_status(Suspended);
@@ -186,14 +186,16 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.record.before = Some(Running);
             instance.set_status(Archiving);
         }
-        // Who pays again uses it again.
+        // A payment counts as use.
         (Suspended, Desired::Running | Desired::Idle) => {
             instance.unset("suspend_reason");
             instance.record.archive_paused = false;
-            run(now, instance);
+            set_running(now, instance);
         }
-        // What is beyond the limit of a plan that is paid for is never archived or deleted.
-        (Suspended, Desired::Suspended(Payment, since)) if !paused && ends(instance, view, since).0 <= now => {
+        // An instance beyond the limit of a paid plan is never archived or deleted.
+        (Suspended, Desired::Suspended(Payment, since))
+            if !paused && archive_and_end(instance, context, since).0 <= now =>
+        {
             instance.record.before = Some(Suspended);
             instance.set_status(Archiving);
         }
@@ -209,32 +211,34 @@ fn redirect(now: Timestamp, instance: &mut Instance, view: &Circumstances<'_>, d
             instance.record.before = Some(Archived);
             instance.set_status(Restoring);
         }
-        (Archived, Desired::Suspended(Payment, since)) if ends(instance, view, since).1 <= now => instance.end(false),
+        (Archived, Desired::Suspended(Payment, since)) if archive_and_end(instance, context, since).1 <= now => {
+            instance.end(false)
+        }
         _ => {}
     }
 }
 
-/// Whether nothing will ever pay for it again.
-fn is_over(instance: &Instance, view: &Circumstances<'_>) -> bool {
-    view.standing.closed_at.is_some() || plan::is_over(instance, view)
+/// Returns whether no payment for the instance is possible any more.
+fn is_over(instance: &Instance, context: &Context<'_>) -> bool {
+    context.standing.closed_at.is_some() || plan::is_over(instance, context)
 }
 
-/// The point up to which an archive can be taken back.
+/// Returns whether no resource has been freed, so that archiving can still be undone.
 fn nothing_freed(record: &InstanceRecord) -> bool {
     use ResourceStatus::{Present, Skipped, Unknown};
     record.resources.values().all(|r| matches!(r.status, Present | Unknown | Skipped))
 }
 
-/// The status has what it wants.
-fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>, done: bool) -> Ruled<()> {
+/// Completes a transitional status if all its resources are in the desired state.
+fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>, done: bool) -> Ruled<()> {
     if !done {
         return Ok(());
     }
     match instance.status() {
         Some(InstanceStatus::Provisioning) => {
-            credit::lost_days(desk, instance, view)?;
+            credit::lost_days(desk, instance, context)?;
             instance.record.failed = None;
-            run(desk.now, instance);
+            set_running(desk.now, instance);
             contents::show(instance);
             let url = instance.metadata.get("resources").and_then(|resources| resources.get("url"));
             let values = json!({"instance": instance.id, "url": url});
@@ -242,7 +246,7 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
         }
         Some(InstanceStatus::Restoring) => {
             instance.record.before = None;
-            run(desk.now, instance);
+            set_running(desk.now, instance);
         }
         Some(InstanceStatus::Archiving) => {
             instance.record.before = None;
@@ -252,8 +256,8 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
             instance.set_status(InstanceStatus::Terminated);
             instance.unset("suspend_reason");
             instance.record.begun &= instance.record.reached_world;
-            // A name that never served anybody is free at once.
-            let blocked = plus_days(desk.now, view.standing.settings.name_block_days);
+            // A name that was never used is free at once.
+            let blocked = plus_days(desk.now, context.standing.settings.name_block_days);
             let until = instance.record.begun.then_some(blocked);
             let names = instance.names();
             if !names.is_empty() && std::mem::take(&mut instance.record.holds_names) {
@@ -266,8 +270,8 @@ fn arrive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>
     Ok(())
 }
 
-/// It runs, and is used from now on.
-fn run(now: Timestamp, instance: &mut Instance) {
+/// Sets the status `running`, and starts the idle and measurement times.
+fn set_running(now: Timestamp, instance: &mut Instance) {
     if instance.decl.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.idle.is_some()) {
         instance.record.active_at = instance.record.active_at.max(Some(now));
     }
@@ -277,16 +281,10 @@ fn run(now: Timestamp, instance: &mut Instance) {
     instance.set_status(InstanceStatus::Running);
 }
 
-/// Timers and mails of what will happen unless something is done.
-fn remind(
-    now: Timestamp,
-    instance: &Instance,
-    view: &Circumstances<'_>,
-    desired: Desired,
-    later: &mut DesiredSchedule,
-) {
+/// Schedules the timers of upcoming status changes and the mails that announce them.
+fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: Desired, later: &mut DesiredSchedule) {
     let id = &instance.id;
-    let settings = &view.standing.settings;
+    let settings = &context.standing.settings;
     if let (Some(InstanceStatus::Error), Some(failed), false) =
         (instance.status(), &instance.record.failed, instance.record.credit_due)
     {
@@ -307,12 +305,12 @@ fn remind(
         steps.push(("idle_soon", TimerKey::Idle { instance: id.clone(), due }, due));
     }
     if let Desired::Suspended(SuspendReason::Payment, since) = desired {
-        let (archive, terminate) = ends(instance, view, since);
-        let goes_on = instance.is(InstanceStatus::Suspended) && !instance.record.archive_paused;
-        if goes_on {
+        let (archive, terminate) = archive_and_end(instance, context, since);
+        let is_suspended = instance.is(InstanceStatus::Suspended) && !instance.record.archive_paused;
+        if is_suspended {
             steps.push(("archive_soon", TimerKey::Archive { instance: id.clone(), due: archive }, archive));
         }
-        if goes_on || matches!(instance.status(), Some(InstanceStatus::Archiving | InstanceStatus::Archived)) {
+        if is_suspended || matches!(instance.status(), Some(InstanceStatus::Archiving | InstanceStatus::Archived)) {
             steps.push(("termination_soon", TimerKey::Terminate { instance: id.clone(), due: terminate }, terminate));
         }
     }

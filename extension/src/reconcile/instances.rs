@@ -1,15 +1,15 @@
-//! Every instance is where the account's standing wants it: those that the event led to at once, of the others a number
-//! at a time, and a timer goes on with the rest.
+//! Reconciles the account's instances: those of the event at once, and a limited number of outdated ones per decision.
+//! A timer continues with the rest.
 
 use super::fingerprint;
-use super::instance::{self, Circumstances};
+use super::instance::{self, Context};
 use super::room::{Room, room};
 use super::schedule::DesiredSchedule;
 use crate::catalog::ENABLED;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::template::places;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::effect::timer;
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
@@ -21,14 +21,14 @@ use crate::model::records::summary::Summary;
 use extension_contract::{CatalogKey, ConfigValue, Selection};
 use std::collections::BTreeSet;
 
-/// Instances that one decision drives beside those that its event led to.
+/// Maximum number of outdated instances that one decision reconciles, in addition to those of its event.
 const DRIVEN_MAX: u32 = 100;
 
-/// Drive the instances.
+/// Reconciles the instances.
 pub(super) fn reconcile(
     desk: &mut Desk<'_>,
-    standing: &Standing,
-    goes_on: bool,
+    standing: &AccountStanding,
+    is_continuation: bool,
     desired: &mut DesiredSchedule,
 ) -> Ruled<()> {
     let Some(first) = desk.account.get::<Summary>(Summary::ID)? else { return Ok(()) };
@@ -41,9 +41,10 @@ pub(super) fn reconcile(
         let room = room(desk, standing, &mut of_pass)?;
         let before = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
         let reached = fingerprint::of(desk, standing, &room, &before)?;
-        pass(desk, standing, &room, &reached, &mut named, goes_on)?;
+        pass(desk, standing, &room, &reached, &mut named, is_continuation)?;
         let after = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
-        // One that is gone makes room for another, which was judged without it. Nothing comes back, so this ends.
+        // A terminated instance makes room for another one, so all are checked again. The loop ends because no instance
+        // is restored by it.
         let made_room = before.consumed.iter().any(|(key, used)| after.consumed.get(key).copied().unwrap_or(0) < *used);
         if !made_room {
             desired.add(of_pass);
@@ -52,16 +53,16 @@ pub(super) fn reconcile(
     }
 }
 
-/// Drive what the event led to, and what bears another fingerprint.
+/// Reconciles the event's instances and those with another fingerprint.
 fn pass(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     room: &Room,
     reached: &str,
     named: &mut BTreeSet<String>,
-    goes_on: bool,
+    is_continuation: bool,
 ) -> Ruled<()> {
-    let view = Circumstances { standing, room, reached };
+    let context = Context { standing, room, reached };
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let is_outdated = summary.reached != reached;
     let mut is_rest = false;
@@ -76,13 +77,13 @@ fn pass(
     for id in &*named {
         let Some(mut instance) = Instance::find(desk, id)? else { continue };
         if instance.is_adopted {
-            instance::reconcile(desk, &mut instance, &view)?;
+            instance::reconcile(desk, &mut instance, &context)?;
         }
     }
     if is_outdated || summary.continues {
         let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
-        // One timer goes on at a time.
-        if is_rest && (goes_on || !summary.continues) {
+        // At most one continuation timer is open at a time.
+        if is_rest && (is_continuation || !summary.continues) {
             let key = TimerKey::Continue { asked_by: desk.event_hash() };
             if !desk.account.asks_for(&key.to_string()) {
                 desk.account.ask(timer(key, desk.now)?);
@@ -95,7 +96,7 @@ fn pass(
     Ok(())
 }
 
-/// Read the configuration that the instances' types name, in one call.
+/// Reads the configuration values that the instances' types name, in one call.
 fn load_settings(desk: &mut Desk<'_>, ids: &BTreeSet<String>) -> Ruled<()> {
     let mut types: BTreeSet<String> = BTreeSet::new();
     for id in ids {

@@ -1,4 +1,4 @@
-//! What is owed to the ledger: what records say that was paid, given back or taken, less what is booked of them.
+//! Books payments, refunds and disputes: the difference between the amounts in the records and the booked amounts.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::reaction::publish;
@@ -14,7 +14,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// Book what the records that this event changed say beyond what is booked.
+/// Books the unbooked amounts of the records that this event changed.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Session>() {
         session(desk, &id)?;
@@ -33,7 +33,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// The invoice of a payment that its session books: a checkout may write one for what it sells (S90).
+/// Records that a payment's invoice is booked by its session, and returns the invoice: a checkout may create an invoice
+/// (S90).
 fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
     let payment = desk.account.get::<Payment>(id)?.filter(|payment| payment.booked);
     let invoice = payment.and_then(|payment| payment.invoice.clone());
@@ -43,8 +44,9 @@ fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
     Ok(invoice)
 }
 
-/// What was paid of an invoice: tax is owed, the rest is revenue. A settled invoice of nothing books nothing. That a
-/// session books the same money may be known before or after, so the entry is made and taken back, whichever it is.
+/// Books the payment of an invoice: tax as a liability, the rest as revenue. A paid invoice of 0 has no entry. If a
+/// session books the same money, the entry is reversed. It is made in any case, so that the order of the events does
+/// not matter.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
     let paid = invoice.takings_minor();
@@ -74,8 +76,8 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// A payment of its own is booked under the purchase; a subscription's money is booked by its invoices. Each session
-/// moves money, also a second one whose money goes back.
+/// Books the payment of a one-time session under its purchase. A subscription's payments are booked by its invoices.
+/// Each paid session is booked, even a duplicate that is refunded.
 fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(session) = desk.account.fetch::<Session>(id)? else { return Ok(()) };
     let is_paid = session.status == SessionStatus::Paid && session.mode == "payment" && session.total_minor > 0;
@@ -96,14 +98,14 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let fact = FactKey::PaidSession { purchase, session: id };
     book(&mut desk.account, fact, purchase, &session.currency, &[(CASH, total), (REVENUE, -total)])?;
     publish(desk, "payment.succeeded", purchase, &[("purchase", purchase)])?;
-    // A payment that is known first doesn't tell of tax.
+    // The tax is booked separately, because a payment that arrives first does not contain it.
     let fact = FactKey::TaxOfSession { purchase, session: id };
     book(&mut desk.account, fact, purchase, &session.currency, &[(REVENUE, tax), (TAX, -tax)])?;
     desk.account.put(id, Session { booked: true, tax_booked: tax > 0, ..session });
     Ok(())
 }
 
-/// A refund that failed was begun before, so both the way out and the way back are booked.
+/// Books refunds. A failed refund was started before, so both the refund and its reversal are booked.
 fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut payment) = desk.account.fetch::<Payment>(id)? else { return Ok(()) };
     let mut changed = false;
@@ -126,7 +128,7 @@ fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// A dispute takes its amount when the bank withdraws it, at the latest when it is lost; what is won comes back.
+/// Books a dispute's amount when the bank withdraws it, at the latest when it is lost, and the return if it is won.
 fn dispute(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut dispute) = desk.account.fetch::<Dispute>(id)? else { return Ok(()) };
     let before = dispute.booked;

@@ -1,7 +1,7 @@
-//! What an account tells of itself so that campaigns find it: what it has, where its subscriptions stand, what was told of it.
+//! Sends the account's campaign membership to the platform: its products, subscription statuses and facts.
 
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::effect::request;
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
@@ -11,8 +11,8 @@ use crate::model::records::campaign::{Member, Membership};
 use crate::model::records::purchase::PurchaseRow;
 use extension_contract::{Account, Effect, SubscriptionStatus};
 
-/// Tell what differs from what was told last, if the business sends campaigns.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+/// Sends the membership if it has changed, if the business has campaigns.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     if standing.settings.campaigns.is_none() {
         return Ok(());
     }
@@ -21,7 +21,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
         products: products(desk, standing)?,
         statuses: statuses(standing, &known.told),
         events: known.events.clone(),
-        // Nobody is left who could be written to.
+        // A closed account has no recipient.
         unsubscribed: known.unsubscribed || standing.closed_at.is_some(),
         told: known.told.told,
     };
@@ -37,8 +37,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
     Ok(())
 }
 
-/// What the account has: by its plans, its subscriptions that give something, and what it paid once.
-fn products(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<String>> {
+/// Returns the products of the account's plans, effective subscriptions and one-time purchases.
+fn products(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<String>> {
     let mut out: Vec<String> = standing.plans.values().map(|plan| plan.product_id.clone()).collect();
     for facts in standing.subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
         out.extend(
@@ -55,7 +55,7 @@ fn products(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<String>> {
     Ok(out)
 }
 
-fn statuses(standing: &Standing, told: &Member) -> Vec<SubscriptionStatus> {
+fn statuses(standing: &AccountStanding, told: &Member) -> Vec<SubscriptionStatus> {
     let mut out: Vec<SubscriptionStatus> = standing.subscriptions.iter().map(|facts| facts.row.status()).collect();
     if out.is_empty() && !told.statuses.is_empty() {
         out.push(SubscriptionStatus::Canceled);

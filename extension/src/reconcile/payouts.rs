@@ -1,4 +1,4 @@
-//! Shares become available when their hold is over, and what is available is transferred as soon as it can be.
+//! Makes shares available when their hold period ends, and transfers available amounts as soon as possible.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
@@ -12,8 +12,8 @@ use crate::model::records::earning::Earning;
 use crate::model::records::payouts::{Onboarding, Payouts};
 use serde_json::json;
 
-/// Bring the sums to the shares, and transfers to the sums. What came back of shares that were paid out stays owed, and
-/// is less of the next transfer.
+/// Adds due shares to the available amounts, and requests transfers of these. Refunds of transferred shares reduce the
+/// next transfer.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
     let before = desk.account.get_here::<Payouts>(Payouts::ID)?;
     let held = desk.account.all::<Earning>()?;
@@ -36,7 +36,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
     }
     if let Some(connected) = payouts.connected.clone().filter(|_| payouts.onboarding == Onboarding::Enabled) {
         for (currency, payout) in &mut payouts.currencies {
-            // What is left of it goes with the next one.
+            // The remainder is part of the next transfer.
             let sendable = sendable(payout.available_minor, currency);
             if payout.stopped || payout.open_minor > 0 || sendable <= 0 {
                 continue;

@@ -1,4 +1,5 @@
-//! Purchases: which session counts, what was given back, and the status that follows, whichever was known first.
+//! Updates purchases from their sessions and payments: the session that counts, the refunds, and the status. The result
+//! does not depend on the order of events.
 
 use crate::catalog::desk::Desk;
 use crate::model::effect::{cancel_now, request};
@@ -18,7 +19,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// A session that may count for a purchase.
+/// A session that can count for a purchase.
 struct Candidate {
     id: String,
     status: SessionStatus,
@@ -28,7 +29,7 @@ struct Candidate {
     payment_intent: Option<String>,
 }
 
-/// Bring the status of every purchase that the event led to up to date.
+/// Updates all purchases of the event.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     sessions_by_payment(desk)?;
     let mut sessions: BTreeMap<String, Vec<(String, Rc<Session>)>> = BTreeMap::new();
@@ -48,7 +49,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Purchases whose subscription expired before its first payment: nobody will pay for them any more (S46).
+/// Returns the purchases whose subscription expired before its first payment (S46).
 fn never_paid(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     let mut out = BTreeSet::new();
     for (id, row) in desk.account.all::<SubscriptionRow>()? {
@@ -61,18 +62,18 @@ fn never_paid(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     Ok(out)
 }
 
-/// A payment that succeeded says of the session of its purchase that it is paid, whichever is told first (TES-47).
+/// Marks the session of a one-time purchase as paid if its payment succeeded, in any order of events (TES-47).
 fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, payment) in desk.account.all::<Payment>()? {
         let (Some(purchase), Some(received)) = (&payment.purchase, &payment.received) else { continue };
         let Some(row) = desk.account.get::<PurchaseRow>(purchase)? else { continue };
-        if row.values.total.currency != received.currency || !is_once(desk, &row)? {
+        if row.values.total.currency != received.currency || !is_one_time(desk, &row)? {
             continue;
         }
-        let told = desk.account.all::<Session>()?.into_iter();
-        let told = told.into_iter().find(|(_, session)| session.payment_intent.as_ref() == Some(&id));
-        let Some(session_id) = told.map(|(id, _)| id).or_else(|| row.values.session_id.clone()) else { continue };
-        let view = Session {
+        let by_intent = desk.account.all::<Session>()?.into_iter();
+        let by_intent = by_intent.into_iter().find(|(_, session)| session.payment_intent.as_ref() == Some(&id));
+        let Some(session_id) = by_intent.map(|(id, _)| id).or_else(|| row.values.session_id.clone()) else { continue };
+        let snapshot = Session {
             status: SessionStatus::Paid,
             mode: "payment".to_owned(),
             purchase: purchase.clone(),
@@ -86,8 +87,8 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             continue;
         }
-        let mut session = known.clone().unwrap_or_else(|| view.clone());
-        merge_session::merge(&mut session, &view);
+        let mut session = known.clone().unwrap_or_else(|| snapshot.clone());
+        merge_session::merge(&mut session, &snapshot);
         if known.as_ref() != Some(&session) {
             desk.account.put(&session_id, session);
         }
@@ -95,8 +96,8 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Whether a purchase is paid once and for all.
-fn is_once(desk: &Desk<'_>, row: &PurchaseRow) -> Ruled<bool> {
+/// Returns whether all items of a purchase are one-time sales.
+fn is_one_time(desk: &Desk<'_>, row: &PurchaseRow) -> Ruled<bool> {
     for item in &row.values.items {
         let Some(price_id) = &item.price_id else { return Ok(false) };
         if desk.catalog.price(price_id)?.is_none_or(|price| price.interval.is_some()) {
@@ -106,27 +107,27 @@ fn is_once(desk: &Desk<'_>, row: &PurchaseRow) -> Ruled<bool> {
     Ok(row.values.subscription_id.is_none() && !row.values.items.is_empty())
 }
 
-/// What came back of a payment, in minor units.
-struct Back {
+/// Refunded and disputed amounts of a payment, in minor units.
+struct ReturnedMoney {
     purchase: String,
     payment: String,
     refunded_minor: i64,
     disputed_minor: i64,
 }
 
-/// What was given back of payments, with the purchase that each belongs to.
-fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<Back>> {
+/// Returns the refunded and disputed amounts of all payments of purchases.
+fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<ReturnedMoney>> {
     let mut out = Vec::new();
     for (id, payment) in desk.account.all::<Payment>()? {
         let (refunded_minor, disputed_minor) = (payment.refunded_minor(), payment.disputed_minor());
         if let Some(purchase) = purchase_of(desk, &payment)? {
-            out.push(Back { purchase, payment: id, refunded_minor, disputed_minor });
+            out.push(ReturnedMoney { purchase, payment: id, refunded_minor, disputed_minor });
         }
     }
     Ok(out)
 }
 
-/// The purchase that a payment belongs to: its own, or that of the subscription whose first invoice it paid.
+/// Returns the purchase of a payment: its own, or that of the subscription whose first invoice it paid.
 fn purchase_of(desk: &mut Desk<'_>, payment: &Payment) -> Ruled<Option<String>> {
     if payment.purchase.is_some() {
         return Ok(payment.purchase.clone());
@@ -141,33 +142,33 @@ fn reconcile_one(
     desk: &mut Desk<'_>,
     id: &str,
     sessions: &[(String, Rc<Session>)],
-    given_back: &[Back],
+    given_back: &[ReturnedMoney],
     is_never_paid: bool,
 ) -> Ruled<()> {
     let stored = desk.account.get::<PurchaseRow>(id)?;
-    let Some((counts, beaten)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
+    let Some((counts, superseded)) = candidates(stored.as_deref(), sessions) else { return Ok(()) };
     let mut row = match (&stored, sessions.first()) {
         (Some(row), _) => PurchaseRow::clone(row),
         (None, Some((_, session))) => made_elsewhere(session),
         (None, None) => return Ok(()),
     };
     let mut beaten_payments: BTreeSet<String> = std::mem::take(&mut row.details.beaten_payments);
-    beaten_payments.extend(beaten.iter().filter_map(|session| session.payment_intent.clone()));
+    beaten_payments.extend(superseded.iter().filter_map(|session| session.payment_intent.clone()));
     if let Some(own) = &counts.payment_intent {
         beaten_payments.remove(own);
     }
     row.details.beaten_payments = beaten_payments;
-    for session in &beaten {
-        give_back(desk, id, session)?;
+    for session in &superseded {
+        refund_duplicate(desk, id, session)?;
     }
     let before = row.refunded_minor();
     for back in given_back.iter().filter(|back| back.purchase == id) {
-        keep(&mut row.details.given_back, &back.payment, back.refunded_minor);
-        keep(&mut row.details.disputed, &back.payment, back.disputed_minor);
+        set_amount(&mut row.details.given_back, &back.payment, back.refunded_minor);
+        set_amount(&mut row.details.disputed, &back.payment, back.disputed_minor);
     }
     let more = row.refunded_minor() - before;
     row.details.refunding_minor = (row.details.refunding_minor - more.max(0)).max(0);
-    // What costs nothing counts by itself, without a session.
+    // A free purchase has no session; its own id is used.
     row.values.session_id = Some(counts.id.clone()).filter(|session| session != id);
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);
     row.values.subscription_id = counts.subscription.clone().or(row.values.subscription_id);
@@ -179,26 +180,26 @@ fn reconcile_one(
         paid_at: counts.paid_at,
     });
     row.details.subscription_ended |= is_never_paid;
-    judge(desk, id, &counts, &mut row)?;
+    set_status(desk, id, &counts, &mut row)?;
     if stored.as_deref() != Some(&row) {
         desk.account.put(id, row);
     }
     Ok(())
 }
 
-/// Keep an amount of a payment, or that there is none.
-fn keep(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: i64) {
+/// Sets the amount of a payment, or removes it if it is 0.
+fn set_amount(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: i64) {
     match amount_minor > 0 {
         true => amounts.insert(payment.to_owned(), amount_minor),
         false => amounts.remove(payment),
     };
 }
 
-/// The session that counts is the one that was paid first by the provider's clock, then the smaller id; where none is
-/// paid the furthest, so an expired one never undoes another, whichever is known first. Before any event tells of one,
-/// it is the one we made. With it the others that were paid as well.
+/// Returns the session that counts and the other paid sessions. The session that counts is the first paid one by the
+/// provider's clock, then by id. If none is paid, it is the one with the most advanced status, so an expired session
+/// never replaces another. Before any session event it is the session that we created.
 fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) -> Option<(Candidate, Vec<Candidate>)> {
-    let told = sessions.iter().map(|(id, session)| Candidate {
+    let from_events = sessions.iter().map(|(id, session)| Candidate {
         id: id.clone(),
         status: session.status,
         total_minor: session.total_minor,
@@ -206,7 +207,7 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
         subscription: session.subscription.clone(),
         payment_intent: session.payment_intent.clone(),
     });
-    let mut all: Vec<Candidate> = told.collect();
+    let mut all: Vec<Candidate> = from_events.collect();
     if let Some(row) = stored {
         let known = match (&row.details.counts, &row.values.session_id) {
             (Some(counted), _) => Some(counted.clone()),
@@ -232,28 +233,28 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
     Some((counts, all.filter(|session| session.status == SessionStatus::Paid).collect()))
 }
 
-/// A purchase is paid once: what a later session brought goes back, and what it began ends. The money of a
-/// subscription's first invoice is given back by the operators, who are told: no session names its payment.
-fn give_back(desk: &mut Desk<'_>, purchase: &str, loser: &Candidate) -> Ruled<()> {
-    if !desk.account.record_fact(&FactKey::Beaten(&loser.id).to_string())? {
+/// Refunds a duplicate payment of a purchase and cancels the duplicate subscription. The operators are notified and
+/// refund a subscription's first invoice themselves, because its session does not name the payment.
+fn refund_duplicate(desk: &mut Desk<'_>, purchase: &str, duplicate: &Candidate) -> Ruled<()> {
+    if !desk.account.record_fact(&FactKey::Beaten(&duplicate.id).to_string())? {
         return Ok(());
     }
-    if let Some(payment_intent) = &loser.payment_intent {
+    if let Some(payment_intent) = &duplicate.payment_intent {
         let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
-        let key = EffectKey::GiveBack { session: loser.id.clone() };
+        let key = EffectKey::GiveBack { session: duplicate.id.clone() };
         desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
     }
-    if let Some(subscription) = &loser.subscription {
+    if let Some(subscription) = &duplicate.subscription {
         desk.account.ask(cancel_now(subscription)?);
     }
     let values = json!({
-        "session": loser.id, "purchase": purchase, "subscription": loser.subscription,
-        "refunded": loser.payment_intent.is_some(),
+        "session": duplicate.id, "purchase": purchase, "subscription": duplicate.subscription,
+        "refunded": duplicate.payment_intent.is_some(),
     });
-    send_once(&mut desk.account, "paid_twice", To::Admin, &loser.id, &values)
+    send_once(&mut desk.account, "paid_twice", To::Admin, &duplicate.id, &values)
 }
 
-/// A session that was made elsewhere, for a customer or account of ours.
+/// Returns a purchase for a session that was created outside of the system, for one of our customers or accounts.
 fn made_elsewhere(session: &Session) -> PurchaseRow {
     let money = |amount_minor| Money { amount_minor, currency: session.currency.clone() };
     let values = PurchaseValues {
@@ -272,8 +273,8 @@ fn made_elsewhere(session: &Session) -> PurchaseRow {
     PurchaseRow { values, details: Details::default() }
 }
 
-/// Status and step of a purchase (requirements M3).
-fn judge(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut PurchaseRow) -> Ruled<()> {
+/// Sets status and step of a purchase (requirements M3).
+fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut PurchaseRow) -> Ruled<()> {
     let unpaid = match session.status {
         SessionStatus::Open | SessionStatus::Complete => Some((PurchaseStatus::Pending, Step::CheckoutOpen)),
         SessionStatus::Expired => Some((PurchaseStatus::Cancelled, Step::Expired)),
@@ -285,13 +286,13 @@ fn judge(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut PurchaseR
             (row.values.status, row.details.step) = (PurchaseStatus::Cancelled, Step::Expired);
             return Ok(());
         }
-        // A checkout that could not be made stays failed until an event tells of its session.
+        // A checkout that could not be created stays failed until an event about its session arrives.
         if row.details.error.is_none() || session.status != SessionStatus::Open {
             (row.values.status, row.details.step) = (status, step);
         }
         return Ok(());
     }
-    // What the session asked for in the end: a discount may have made it less than what was agreed.
+    // The session's final total; a discount may have reduced the agreed one.
     let total = if session.total_minor > 0 { session.total_minor } else { row.values.total.amount_minor };
     let refunded = total > 0 && row.values.refunded.amount_minor >= total;
     let Some(subscription) = row.values.subscription_id.clone() else {
@@ -309,7 +310,7 @@ fn judge(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut PurchaseR
         (false, true) => (PurchaseStatus::Paid, Step::Fulfilled),
         (false, false) => (PurchaseStatus::Paid, Step::Paid),
     };
-    // Paid, and nothing was ever given for it: a person decides about the money.
+    // It was paid but never granted anything: a person decides about a refund.
     if row.details.step == Step::Paid && ended && total > 0 {
         let values = json!({"purchase": id, "subscription": subscription, "total_minor": total});
         send_once(&mut desk.account, "paid_but_ended", To::Admin, id, &values)?;

@@ -1,8 +1,8 @@
-//! What of the instances is beyond what is allowed, and since when that counts.
+//! Determines which instances and held amounts exceed the allowed amounts, and when they are suspended.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::{Standing, UNLIMITED};
+use crate::derive::standing::{AccountStanding, UNLIMITED};
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
@@ -16,23 +16,23 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Where the instances of an account stand to what is allowed.
+/// The account's instances and held amounts beyond the allowed amounts.
 #[derive(Default)]
 pub(super) struct Room {
-    /// Instances beyond what is allowed, in the order of their making.
+    /// Ids of the instances beyond the allowed amounts.
     pub beyond: BTreeSet<String>,
-    /// When those are suspended; none while nothing is beyond, or while no plan says how long they may wait.
+    /// When these are suspended; `None` if there are none, or if no plan is in force.
     pub over_due: Option<Timestamp>,
-    /// Entitlements of which more is held than allowed, with the time at which what holds them is suspended.
+    /// Exceeded entitlements, with the time at which the instances that hold them are suspended.
     pub excess: BTreeMap<String, Timestamp>,
 }
 
-/// Work out what is beyond, tell the owner, and set what is due.
-pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<Room> {
+/// Computes the excess, notifies the owner, and schedules the timers.
+pub(super) fn room(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<Room> {
     let Some(summary) = desk.account.get::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
     let mut room = Room { beyond: BTreeSet::new(), over_due: None, excess: excess(desk, standing, &summary, desired)? };
     let fits = summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used));
-    if fits || !is_judged(desk, standing, &summary)? {
+    if fits || !is_relevant(desk, standing, &summary)? {
         return Ok(room);
     }
     let beyond = beyond(desk, standing)?;
@@ -41,8 +41,8 @@ pub(super) fn room(desk: &mut Desk<'_>, standing: &Standing, desired: &mut Desir
     Ok(room)
 }
 
-/// Whether it matters which instances are beyond: what its lost plan suspends is suspended anyway.
-fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<bool> {
+/// Returns whether the excess is relevant for any instance. Instances with a lost plan are suspended anyway.
+fn is_relevant(desk: &Desk<'_>, standing: &AccountStanding, summary: &Summary) -> Ruled<bool> {
     for name in summary.types.keys() {
         let link = desk.catalog.type_named(name)?.and_then(|decl| decl.plan.clone());
         if link.is_none_or(|link| standing.plans.contains_key(&link.family)) {
@@ -52,9 +52,9 @@ fn is_judged(desk: &Desk<'_>, standing: &Standing, summary: &Summary) -> Ruled<b
     Ok(false)
 }
 
-/// Instances are counted against what is allowed: those that the owner chose to keep first, the last choice before the
-/// others, then the oldest. Those that come too late, with what they consume.
-fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
+/// Returns the instances beyond the allowed amounts. Instances that the owner chose to keep are counted first, the
+/// latest choice before earlier ones, then the oldest instances.
+fn beyond(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
     sort_by(&mut rows, |(a_id, a), (b_id, b)| {
         b.kept_at.cmp(&a.kept_at).then((a.made_at, a_id).cmp(&(b.made_at, b_id)))
@@ -72,7 +72,7 @@ fn beyond(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<Vec<(String, Rc<Ins
     Ok(rows)
 }
 
-/// All instances of the account.
+/// The records of all instances of the account.
 struct InstanceRows(Vec<(String, Rc<InstanceRecord>)>);
 
 impl InstanceRows {
@@ -82,14 +82,14 @@ impl InstanceRows {
     }
 }
 
-/// More in use than the plan allows: say so, and wait before anything is suspended. Returns the end of the wait.
+/// Notifies the owner that the consumed amounts exceed the plan, and returns when instances are suspended.
 fn over_limit(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     beyond: &[(String, Rc<InstanceRecord>)],
     desired: &mut DesiredSchedule,
 ) -> Ruled<Option<Timestamp>> {
-    // The wait begins when what allowed more came to its end: the plan before, or an add-on beside it.
+    // The waiting time begins at the loss of what allowed more: the previous plan or an add-on.
     let mut plan = None;
     let mut since = Timestamp::MIN;
     for (_, record) in beyond {
@@ -113,11 +113,11 @@ fn over_limit(
     Ok(Some(due))
 }
 
-/// More held than the plan allows: what holds it refuses writes, and everything is suspended when the wait is over
-/// . Returns the end of the wait by entitlement.
+/// Notifies the owner that held amounts exceed the plan, and returns by entitlement when instances are suspended. Until
+/// then the resources refuse writes.
 fn excess(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     summary: &Summary,
     desired: &mut DesiredSchedule,
 ) -> Ruled<BTreeMap<String, Timestamp>> {
@@ -131,7 +131,7 @@ fn excess(
         let Some(plan) = standing.plans.values().find(grants).or_else(|| standing.plans.values().next()) else {
             continue;
         };
-        // A measurement says since when; without one what is allowed became less.
+        // The excess began with a measurement, or with a reduction of the allowed amount.
         let measured = summary.excess.get(key).into_iter().chain(standing.add_ons_lost.get(key));
         let since = measured.fold(plan.no_more_since, |since, at| since.max(*at));
         let due = plus_days(since, standing.settings.over_limit_days);

@@ -1,6 +1,6 @@
-//! Timers and mails of later: the whole set that should be open is computed anew, and the difference is carried out.
+//! Timers and delayed mails: computes the complete desired set, and applies the difference to the open set.
 //!
-//! Nothing else sets or cancels them, so they can't be forgotten, and they don't depend on how the account got here.
+//! No other code sets or cancels them, so none can be forgotten, and they do not depend on the order of events.
 
 use crate::model::account::Account;
 use crate::model::effect::timer;
@@ -14,8 +14,8 @@ use extension_contract::{Effect, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// A mail of later.
-struct LaterMail {
+/// A delayed mail.
+struct DelayedMail {
     at: Timestamp,
     key: EffectKey,
     template: &'static str,
@@ -23,35 +23,35 @@ struct LaterMail {
     values: Value,
 }
 
-/// What should be open.
+/// The desired timers and delayed mails.
 #[derive(Default)]
 pub(crate) struct DesiredSchedule {
     timers: BTreeMap<String, (Timestamp, TimerKey)>,
-    mails: BTreeMap<String, LaterMail>,
+    mails: BTreeMap<String, DelayedMail>,
 }
 
 impl DesiredSchedule {
-    /// A timer; times that have passed are not wanted any more.
+    /// Adds a timer, unless its time has passed.
     pub fn timer(&mut self, now: Timestamp, key: TimerKey, due: Timestamp) {
         if due > now {
             self.timers.insert(key.to_string(), (due, key));
         }
     }
 
-    /// Whether this is what is open.
+    /// Returns whether the open schedule equals this one.
     pub fn is_open_in(&self, open: &OpenSchedule) -> bool {
         let timers = self.timers.iter().map(|(key, (due, _))| (key, due));
         let mails = self.mails.iter().map(|(key, mail)| (key, &mail.at));
         timers.eq(open.timers.iter()) && mails.eq(open.mails.iter())
     }
 
-    /// What else should be open.
+    /// Adds another schedule.
     pub fn add(&mut self, other: DesiredSchedule) {
         self.timers.extend(other.timers);
         self.mails.extend(other.mails);
     }
 
-    /// A mail at a later time.
+    /// Adds a mail, unless its time has passed.
     pub fn mail(
         &mut self,
         now: Timestamp,
@@ -63,16 +63,16 @@ impl DesiredSchedule {
     ) {
         if at > now {
             let key = notice::key(template, to, reference);
-            self.mails.insert(key.to_string(), LaterMail { at, key, template, to, values });
+            self.mails.insert(key.to_string(), DelayedMail { at, key, template, to, values });
         }
     }
 }
 
-/// Days after its time for which a key's generation is remembered: a key names a billing period at the longest, and
-/// may be set again, at another time, until that is over.
+/// Days after its time for which a key's generation is remembered. A key names at most a billing period, and can be set
+/// again for another time until the period ends.
 const REMEMBERED_DAYS: u32 = 400;
 
-/// Bring what is open to what is desired.
+/// Cancels open timers and mails that are not desired, and enqueues the missing ones.
 pub(super) fn apply(
     account: &mut Account<'_>,
     now: Timestamp,

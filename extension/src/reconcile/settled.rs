@@ -1,15 +1,14 @@
-//! Which ended subscriptions are still missed: the others are settled, and no later event reads them unless it names
-//! them.
+//! Marks ended subscriptions as settled if they are no longer needed. Later events read them only by name.
 
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::halt::Ruled;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 
-/// Whether all that one ended subscription gave was given by another one that was lost later.
-fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
+/// Returns whether another ended subscription, which was lost later, granted everything that this one granted.
+fn is_replaced(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
     let lost = |facts: &SubscriptionFacts| facts.lost_at.map(|at| (at, facts.id.clone()));
     let gave = |id: &str| by.gives.iter().any(|(price, _)| price.id == id);
     by.row.is_final()
@@ -18,12 +17,12 @@ fn is_outlived(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
         && facts.named.iter().all(|price| gave(&price.id))
 }
 
-/// Settle what is missed no more, and what was told of it after it was settled.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing) -> Ruled<()> {
+/// Settles ended subscriptions that are not needed, and billing histories that were changed after that.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         if !facts.row.settled {
             let mut others = standing.subscriptions.iter().filter(|other| other.id != facts.id);
-            if !others.any(|other| is_outlived(facts, other)) {
+            if !others.any(|other| is_replaced(facts, other)) {
                 continue;
             }
             if let Some(row) = desk.account.fetch::<SubscriptionRow>(&facts.id)? {

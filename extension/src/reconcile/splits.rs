@@ -1,5 +1,5 @@
-//! Shares of sales follow what was paid and what came back of it; each change is booked here as owed to the account that
-//! has the share, and told there by a message.
+//! Keeps the shares of sales in line with payments and refunds. Each change is booked as a liability to the account
+//! that receives the share, and sent to it by a message.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::split::{Share, account_of, text_of};
@@ -20,7 +20,7 @@ use extension_contract::{Effect, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Bring the sales to what their purchases and invoices say.
+/// Updates the sales from their purchases and invoices.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         of_purchase(desk, &id)?;
@@ -43,15 +43,15 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Book and tell what changed of the shares of sales.
-pub(super) fn tell(desk: &mut Desk<'_>) -> Ruled<()> {
+/// Books and sends the changed shares of sales.
+pub(super) fn send_shares(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<Sale>() {
-        tell_of(desk, &id)?;
+        send_share(desk, &id)?;
     }
     Ok(())
 }
 
-/// The share of a price, unless the account itself has it.
+/// Returns the product and the share of a price, unless the account itself receives the share.
 fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
     let Some(share) = price.terms()?.split.clone() else { return Ok(None) };
@@ -59,7 +59,7 @@ fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)
     Ok((share.to != own).then(|| (price.product_id.clone(), share)))
 }
 
-/// A sale as it is known, or as it is agreed now.
+/// Returns the stored sale, or a new one with the current terms.
 pub(super) fn sale(
     desk: &mut Desk<'_>,
     id: &str,
@@ -83,14 +83,14 @@ pub(super) fn sale(
 
 pub(super) fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
     let known = desk.account.get::<Sale>(id)?;
-    // What costs nothing is no sale.
+    // A free purchase is not a sale.
     if known.as_deref() != Some(&sale) && (known.is_some() || sale.gross_minor > 0) {
         desk.account.put(id, sale);
     }
     Ok(())
 }
 
-/// What was paid once and for all: what it brought without tax, less what came back or goes back.
+/// Updates the sale of a one-time purchase: the amount without tax, less the refunds.
 fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
@@ -110,13 +110,13 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     put(desk, id, sale)
 }
 
-/// Whether anybody has a share of anything that is sold.
+/// Returns whether any product type has a share.
 fn has_splits(desk: &Desk<'_>) -> Ruled<bool> {
     Ok(desk.catalog.types()?.iter().any(|decl| decl.split.is_some()))
 }
 
-/// What an invoice brought for each product that somebody has a share of, in proportion to its lines, less what came `back` of
-/// it by its payments. What comes back before the invoice is known as paid is kept until it is.
+/// Updates the sales of an invoice: for each product with a share its part of the amount, in proportion to the lines,
+/// less the refunds in `back` by payment. Refunds that arrive before the invoice is paid are stored until then.
 fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;
     let is_paid = |invoice: &Rc<Invoice>| invoice.status == InvoiceStatus::Paid && invoice.takings_minor() > 0;
@@ -145,7 +145,7 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
             *amount = amount.saturating_add(line.amount_minor);
         }
     }
-    // What a session sold is a sale of its purchase.
+    // If a session books the money, the sale belongs to its purchase.
     let is_sold = desk.account.is_known(&FactKey::BookedBySession(id).to_string())?;
     let all = invoice.lines.iter().fold(0i64, |sum, line| sum.saturating_add(line.amount_minor));
     let net = paid - invoice.tax_minor.clamp(0, paid);
@@ -165,8 +165,8 @@ fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) ->
     Ok(())
 }
 
-/// Book what the share is more or less than what is booked, and tell the account that has it.
-fn tell_of(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+/// Books the difference between the share and its booked amount, and sends the share to the account that receives it.
+fn send_share(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut sale) = desk.account.fetch::<Sale>(id)? else { return Ok(()) };
     let share_minor = sale.share_minor();
     let more = share_minor - sale.booked_minor;
@@ -175,11 +175,13 @@ fn tell_of(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     }
     sale.entries += 1;
     sale.booked_minor = share_minor;
-    let to = account_of(&sale.to).ok_or_else(|| internal(format!("{id} is shared with `{}`", sale.to)))?;
+    let to = account_of(&sale.to).ok_or_else(|| {
+        internal(format!("sale {id}: expected an account as the receiver of the share, found `{}`", sale.to))
+    })?;
     let due = format!("due:{}", sale.to);
     let fact = FactKey::Split { sale: id, entry: sale.entries };
     book(&mut desk.account, fact, id, &sale.currency, &[(REVENUE, more), (&due, -more)])?;
-    let told = Message::Share(message::Share {
+    let share = Message::Share(message::Share {
         sale: id.to_owned(),
         product: sale.product.clone(),
         kind: sale.kind,
@@ -192,7 +194,7 @@ fn tell_of(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         told: sale.entries,
     });
     let key = EffectKey::Share { sale: id.to_owned(), told: sale.entries };
-    let effect = request(message::KIND, &key, &told, None)?;
+    let effect = request(message::KIND, &key, &share, None)?;
     desk.account.ask(Effect { to: Some(to), ordering_key: Some(id.to_owned()), ..effect });
     desk.account.put(id, sale);
     Ok(())

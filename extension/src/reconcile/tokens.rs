@@ -1,17 +1,17 @@
-//! Tokens end with their time, and with what they stand on.
+//! Ends tokens that have expired or whose entitlement was lost.
 
 use super::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::records::token::{Token, TokenStatus};
 
-/// Why a token counts no more when nothing grants it any more.
+/// Reason of a token that is revoked because its entitlement ended.
 const ENDED: &str = "entitlement_ended";
 
-/// End what is over, and look again when the next one is.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &Standing, desired: &mut DesiredSchedule) -> Ruled<()> {
+/// Ends the tokens that are due, and sets a timer for the others.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     for (id, token) in desk.account.all::<Token>()? {
         if !token.is_live() {
             continue;

@@ -1,4 +1,5 @@
-//! A month's use is invoiced once, a day after the month's end; what is too little goes to the next month (TES-68, Q-64).
+//! Invoices a month's usage once, a day after the month's end. Amounts below the minimum are carried over (TES-68,
+//!
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
@@ -15,9 +16,9 @@ use crate::model::records::usage::UsageMonth;
 use crate::model::time::{DAY_MS, month_of, rfc3339};
 use serde_json::{Value, json};
 
-/// Close the months that are over, and set when the others are.
+/// Closes the months that are over, and sets timers for the others.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
-    // In order of their ids, which is that of time.
+    // The order of the ids is chronological.
     let months: Vec<String> = desk.account.all::<UsageMonth>()?.into_iter().map(|(id, _)| id).collect();
     if months.is_empty() {
         return Ok(());
@@ -49,7 +50,7 @@ fn close(
     month.closed = true;
     cover_by_credits(&mut month);
     match least {
-        // Nothing is invoiced where credits alone pay.
+        // Without a rate that is paid by invoice, only credits pay.
         None => {}
         Some(least) if total > 0 && total >= least => {
             month.invoiced_minor = total;
@@ -65,7 +66,8 @@ fn close(
     Ok(())
 }
 
-/// What the invoice says: a line for each use, what credits paid, what was left over, and the sum in minor units.
+/// Returns the payload of the invoice: a line per meter and attributes, the credits, the carried amount, and the total
+/// in minor units.
 fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, currency: &str) -> Ruled<Value> {
     let lines: Vec<Value> = month
         .uses
@@ -84,7 +86,7 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
     }))
 }
 
-/// Of what is somebody's, credits pay the same part as of the whole month.
+/// Distributes the credits over the sellers in proportion to their usage.
 fn cover_by_credits(month: &mut UsageMonth) {
     let cost = month.cost_micros();
     let credits = month.credits_micros;
@@ -93,7 +95,7 @@ fn cover_by_credits(month: &mut UsageMonth) {
     }
 }
 
-/// Too little for an invoice: the month of now takes it along.
+/// Carries an amount that is too small for an invoice over to the current month.
 fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired: &mut DesiredSchedule) -> Ruled<()> {
     let (start, end) = month_of(desk.now);
     let id = rfc3339(start)[..7].to_owned();
@@ -105,7 +107,7 @@ fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired
         if unpaid > 0 {
             let next = month.sellers.entry(product.clone()).or_default();
             next.carried_micros = next.carried_micros.saturating_add(unpaid);
-            // What is carried is told of by the month that it is carried to.
+            // Carried amounts are reported by the month that they are carried to.
             (part.carried_micros, part.micros) = (0, part.paid_micros);
         }
     }

@@ -1,5 +1,5 @@
-//! Use of somebody's product is a sale of the month: of what credits paid when the month is closed, of the rest when its
-//! invoice is paid (M9, TES-65).
+//! Books the usage of a seller's product as a sale of the month: the part paid by credits when the month is closed, the
+//! rest when its invoice is paid (M9, TES-65).
 
 use super::splits;
 use crate::catalog::desk::Desk;
@@ -12,7 +12,7 @@ use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
 use std::collections::BTreeSet;
 
-/// Bring the sales to what was paid of each closed month.
+/// Updates the sales from the paid amounts of each closed month.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let here = desk.account.all::<UsageMonth>()?.into_iter();
     let waiting = here.filter(|(_, month)| month.is_waited_for()).map(|(id, _)| id);
@@ -37,7 +37,7 @@ fn is_paid(desk: &mut Desk<'_>, month: &UsageMonth) -> Ruled<bool> {
     Ok(desk.account.get::<Invoice>(invoice)?.is_some_and(|invoice| invoice.status == InvoiceStatus::Paid))
 }
 
-/// A sale for each product whose use was paid for. Its id doesn't tell who used it.
+/// Updates the sale of each product with paid usage. The sale's id does not reveal the user.
 fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth) -> Ruled<()> {
     let currency = desk.catalog.settings()?.currency.clone();
     let own = text_of(&desk.account.owned()?);

@@ -1,4 +1,5 @@
-//! `account.register` and `account.portal`: who an account is at the payment provider, and the provider's own page for it.
+//! `account.register`, `account.portal` and `account.close`: the account's customer at the payment provider, the
+//! provider's portal page, and the closing of an account.
 
 use super::with_customer::{self, owner};
 use crate::catalog::desk::Desk;
@@ -12,7 +13,8 @@ use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, Re
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// `account.register`: make a customer, once. That there is none yet holds up nothing: a checkout makes one if it must.
+/// `account.register`: creates the customer, once. A checkout need not wait for it; it creates the customer if
+/// required.
 pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let fact = FactKey::Registered.to_string();
     if customer(desk)?.is_some() || !desk.account.record_fact(&fact)? {
@@ -23,7 +25,7 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.close`: whoever it was of is gone, which the operators and services that know people tell.
+/// `account.close`: marks the account as closed; requested by operators and services when its owner has left.
 pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     owner(desk)?;
     if desk.account.get::<Closed>(Closed::ID)?.is_some() {
@@ -33,7 +35,7 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.portal`: a link to the provider's page about the account; who is no customer yet becomes one first.
+/// `account.portal`: requests a link to the provider's portal page. Creates the customer first if there is none.
 pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let given = return_url(body, "return_url", &settings.origins)?.or_else(|| settings.success_url.clone());
@@ -42,8 +44,8 @@ pub(super) fn portal(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// The portal's page exists, or could not be made.
-pub(super) fn opened(report: &EffectReport) -> Ruled<Verdict> {
+/// Handles the result of the portal request.
+pub(super) fn portal_created(report: &EffectReport) -> Ruled<Verdict> {
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;

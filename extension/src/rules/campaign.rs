@@ -1,5 +1,5 @@
-//! Campaigns: mails to many, written and sent where the catalog is. Who could get one is what accounts tell of themselves;
-//! whether they get it is theirs to say, so the mail itself goes out of the account.
+//! Campaigns: mails to many accounts, managed in the account `platform`. Accounts report their membership by messages.
+//! The mail itself is sent by the receiving account, which knows whether it has unsubscribed.
 
 use super::command::not_the_platform;
 use crate::catalog::campaign::Campaigns;
@@ -19,36 +19,36 @@ use crate::model::time::{parse_rfc3339, rfc3339};
 use extension_contract::*;
 use serde_json::json;
 
-/// What a campaign's mail is told.
-const TOLD: [&str; 2] = ["campaign", "unsubscribe"];
+/// Values of a campaign's mail that its template can use.
+const TEMPLATE_VALUES: [&str; 2] = ["campaign", "unsubscribe"];
 
-/// Accounts that are counted for a preview at most: a decision has a bound.
+/// Maximum number of accounts counted for a preview, to limit the work of a decision.
 const COUNTED_MAX: usize = 1_000;
 
-/// Accounts that are read at once while they are counted.
+/// Number of accounts per read while counting.
 const COUNTED_AT_ONCE: u32 = 500;
 
-/// How campaigns go out, if the business has any.
+/// Returns the business's campaign settings. Fails if it has none.
 fn campaigns(desk: &Desk<'_>) -> Ruled<Campaigns> {
     let campaigns = desk.catalog.settings()?.campaigns;
     Ok(campaigns.ok_or_else(|| Refusal::RequirementUnmet("campaigns".to_owned()))?)
 }
 
-/// `campaign.create`: a draft, with how many would get it now.
+/// `campaign.create`: creates a draft, and replies with the number of current recipients.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     campaigns(desk)?;
     let (name, template) = (required_text(body, "name")?, required_text(body, "template")?);
-    check_template(&template, &desk.catalog.settings()?.templates, &TOLD, "/template")?;
+    check_template(&template, &desk.catalog.settings()?.templates, &TEMPLATE_VALUES, "/template")?;
     let audience = audience(body)?;
     let enrols = body.get("enrols") == Some(&json!(true));
     let id = format!("cmp_{}", desk.event_hash());
-    let answer = answer(desk, &id, &audience)?;
+    let answer = preview(desk, &id, &audience)?;
     desk.account.load::<Campaign>(std::slice::from_ref(&id))?;
     desk.account.put(&id, Campaign { name, template, audience, enrols, ..Campaign::default() });
     Ok(Verdict::answered(answer))
 }
 
-/// The audience that a command says.
+/// Reads the audience from a command.
 fn audience(body: &Object) -> Ruled<Audience> {
     let Some(given) = body.get("audience").filter(|given| !given.is_null()) else { return Ok(Audience::default()) };
     extension_reader::from_str_small(&encode(given)?).map_err(|error| {
@@ -56,8 +56,8 @@ fn audience(body: &Object) -> Ruled<Audience> {
     })
 }
 
-/// How many of those that are known would get a campaign: what an operator sees before it is sent.
-fn answer(desk: &mut Desk<'_>, id: &str, audience: &Audience) -> Ruled<Answer> {
+/// Returns the reply with the number of known accounts that would receive a campaign.
+fn preview(desk: &mut Desk<'_>, id: &str, audience: &Audience) -> Ruled<Answer> {
     let (mut count, mut seen, mut after) = (0, 0, None);
     loop {
         let page = page(desk, after, COUNTED_AT_ONCE)?;
@@ -75,14 +75,14 @@ fn answer(desk: &mut Desk<'_>, id: &str, audience: &Audience) -> Ruled<Answer> {
     }
 }
 
-/// Accounts that could be written to, beyond one.
+/// Returns a page of member accounts after `after`.
 fn page(desk: &mut Desk<'_>, after: Option<String>, limit: u32) -> Ruled<Vec<String>> {
     let kind = record_key(Member::COLLECTION, "").kind();
     desk.account.page(kind, after, limit)
 }
 
-/// The campaign that a command names, on its way to another state.
-fn moved(desk: &mut Desk<'_>, body: &Object, to: CampaignStatus) -> Ruled<(String, Campaign)> {
+/// Returns the campaign that a command names, with the new status. Fails if the transition is not allowed.
+fn with_status(desk: &mut Desk<'_>, body: &Object, to: CampaignStatus) -> Ruled<(String, Campaign)> {
     campaigns(desk)?;
     let id = required_text(body, "id")?;
     let Some(mut campaign) = desk.account.fetch::<Campaign>(&id)? else { return Err(Refusal::NotFound(id).into()) };
@@ -93,7 +93,7 @@ fn moved(desk: &mut Desk<'_>, body: &Object, to: CampaignStatus) -> Ruled<(Strin
     Ok((id, campaign))
 }
 
-/// `campaign.send`: at once, or at a time.
+/// `campaign.send`: sends a campaign at once, or schedules it.
 pub(super) fn send(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let at =
         match body.get("at").filter(|at| !at.is_null()) {
@@ -106,33 +106,33 @@ pub(super) fn send(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             }
         };
     if let Some(at) = at.filter(|at| *at > desk.now) {
-        let (id, mut campaign) = moved(desk, body, CampaignStatus::Scheduled)?;
+        let (id, mut campaign) = with_status(desk, body, CampaignStatus::Scheduled)?;
         campaign.at = Some(at);
-        wake(desk, &id, at)?;
+        set_timer(desk, &id, at)?;
         desk.account.put(&id, campaign);
         let answer = json!({"id": id, "status": "scheduled", "at": rfc3339(at)});
         return Ok(Verdict::answered(Answer::Value(encode(&answer)?)));
     }
-    let (id, campaign) = moved(desk, body, CampaignStatus::Sending)?;
+    let (id, campaign) = with_status(desk, body, CampaignStatus::Sending)?;
     let campaign = batch(desk, &id, campaign)?;
     let answer = json!({"id": id, "status": campaign.status.name(), "recipients": campaign.recipients});
     desk.account.put(&id, campaign);
     Ok(Verdict::answered(Answer::Value(encode(&answer)?)))
 }
 
-/// `campaign.cancel`: nobody else gets it.
+/// `campaign.cancel`: stops a campaign.
 pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let (id, campaign) = moved(desk, body, CampaignStatus::Canceled)?;
+    let (id, campaign) = with_status(desk, body, CampaignStatus::Canceled)?;
     desk.account.put(&id, campaign);
     Ok(Outcome::Applied.into())
 }
 
-/// The time of a campaign, or of its next batch, has come.
-pub(super) fn go_on(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<Outcome> {
+/// Handles the timer of a campaign or of its next batch.
+pub(super) fn resume(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<Outcome> {
     let ignored = Outcome::Ignored(IgnoreReason::NoChange);
     let Some(mut campaign) = desk.account.fetch::<Campaign>(id)? else { return Ok(ignored) };
     match campaign.status {
-        // It was put off since.
+        // The comparison ignores the timer of an earlier schedule.
         CampaignStatus::Scheduled if campaign.at.is_none_or(|at| at == due) => {
             campaign.status = CampaignStatus::Sending
         }
@@ -144,7 +144,7 @@ pub(super) fn go_on(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<Outc
     Ok(Outcome::Applied)
 }
 
-/// The next accounts are looked at, and those of the audience are written to.
+/// Processes the next batch of accounts, and sends the campaign to those in the audience.
 fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaign> {
     let settings = desk.catalog.settings()?;
     let Some(terms) = settings.campaigns.filter(|_| settings.templates.contains_key(&campaign.template)) else {
@@ -156,13 +156,13 @@ fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaig
     let page = page(desk, campaign.after.clone(), terms.batch)?;
     for account in &page {
         if desk.account.get::<Member>(account)?.is_some_and(|member| member.is_in(&campaign.audience)) {
-            write(desk, id, &mut campaign, account)?;
+            send_to(desk, id, &mut campaign, account)?;
         }
     }
     if page.len() == terms.batch as usize {
         campaign.after = page.into_iter().next_back();
         let next = terms.every.after(desk.now);
-        wake(desk, id, next)?;
+        set_timer(desk, id, next)?;
         return Ok(campaign);
     }
     campaign.through = true;
@@ -173,65 +173,65 @@ fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaig
     Ok(campaign)
 }
 
-/// Let an account send itself the mail, once.
-fn write(desk: &mut Desk<'_>, id: &str, campaign: &mut Campaign, account: &str) -> Ruled<()> {
+/// Sends the campaign to an account, once.
+fn send_to(desk: &mut Desk<'_>, id: &str, campaign: &mut Campaign, account: &str) -> Ruled<()> {
     let Ok(to) = account.parse::<Account>() else { return Ok(()) };
     let key = EffectKey::CampaignMail { campaign: id.to_owned(), account: account.to_owned() };
     if desk.account.record_fact(&key.to_string())? {
-        let told =
+        let mail =
             CampaignMail { campaign: id.to_owned(), name: campaign.name.clone(), template: campaign.template.clone() };
-        let effect = request(message::KIND, &key, &Message::Campaign(told), None)?;
+        let effect = request(message::KIND, &key, &Message::Campaign(mail), None)?;
         desk.account.ask(Effect { to: Some(to), ..effect });
         campaign.recipients = campaign.recipients.saturating_add(1);
     }
     Ok(())
 }
 
-/// Look at a campaign again at a time.
-fn wake(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<()> {
+/// Sets a timer for a campaign.
+fn set_timer(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<()> {
     desk.account.ask(timer(TimerKey::Campaign { campaign: id.to_owned(), due }, due)?);
     Ok(())
 }
 
-/// What an account tells of itself: kept, and written to if a campaign enrols whoever comes to meet it.
-pub(super) fn told(desk: &mut Desk<'_>, sender: &Account, told: Member) -> Ruled<Outcome> {
+/// Stores an account's membership, and sends it the campaigns that enrol new members of their audience.
+pub(super) fn member_changed(desk: &mut Desk<'_>, sender: &Account, member: Member) -> Ruled<Outcome> {
     let id = text_of(sender);
     let known = desk.account.fetch::<Member>(&id)?;
-    if known.is_some_and(|known| known.told >= told.told) {
-        return Ok(Outcome::Duplicate(format!("member:{id}:{}", told.told)));
+    if known.is_some_and(|known| known.told >= member.told) {
+        return Ok(Outcome::Duplicate(format!("member:{id}:{}", member.told)));
     }
     let enrolling: Vec<(String, Campaign)> = desk
         .account
         .all::<Campaign>()?
         .into_iter()
         .filter(|(_, campaign)| campaign.enrols && campaign.status == CampaignStatus::Sending)
-        // Who stands before the next batch was looked at already; the others come with theirs.
+        // Only accounts that earlier batches have passed; the others are part of a later batch.
         .filter(|(_, campaign)| campaign.through || campaign.after.as_ref().is_some_and(|after| id <= *after))
-        .filter(|(_, campaign)| told.is_in(&campaign.audience))
+        .filter(|(_, campaign)| member.is_in(&campaign.audience))
         .map(|(id, campaign)| (id, Campaign::clone(&campaign)))
         .collect();
     for (campaign_id, mut campaign) in enrolling {
-        write(desk, &campaign_id, &mut campaign, &id)?;
+        send_to(desk, &campaign_id, &mut campaign, &id)?;
         desk.account.put(&campaign_id, campaign);
     }
-    desk.account.put(&id, told);
+    desk.account.put(&id, member);
     Ok(Outcome::Applied)
 }
 
-/// A campaign has come to the account: it gets the mail, unless it wants none.
-pub(super) fn arrived(desk: &mut Desk<'_>, told: &CampaignMail) -> Ruled<Outcome> {
+/// Sends a campaign's mail to the account, unless it has unsubscribed.
+pub(super) fn deliver(desk: &mut Desk<'_>, mail: &CampaignMail) -> Ruled<Outcome> {
     let membership = desk.account.get::<Membership>(Membership::ID)?;
     if membership.is_some_and(|membership| membership.told.unsubscribed) {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     let account = text_of(&desk.account.owned()?);
-    let values = json!({"campaign": told.name, "unsubscribe": account});
-    send_once(&mut desk.account, &told.template, To::Account, &format!("campaign:{}", told.campaign), &values)?;
+    let values = json!({"campaign": mail.name, "unsubscribe": account});
+    send_once(&mut desk.account, &mail.template, To::Account, &format!("campaign:{}", mail.campaign), &values)?;
     Ok(Outcome::Applied)
 }
 
-/// `mail.unsubscribe` and `mail.subscribe`: whether the account wants campaigns. What concerns its contracts comes in any
-/// case.
+/// `mail.subscribe` and `mail.unsubscribe`: whether the account receives campaigns. It receives transactional mails in
+/// any case.
 pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
     not_the_platform(desk)?;
     let known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
@@ -242,13 +242,13 @@ pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// Keep that a fact was told of an account, for campaigns that look for it.
-pub(super) fn remember(desk: &mut Desk<'_>, event: &str) -> Ruled<()> {
+/// Records a business fact in the account's membership, for campaigns that select by it.
+pub(super) fn record_event(desk: &mut Desk<'_>, event: &str) -> Ruled<()> {
     if desk.catalog.settings()?.campaigns.is_none() {
         return Ok(());
     }
     let mut known = desk.account.fetch::<Membership>(Membership::ID)?.unwrap_or_default();
-    if !known.events.iter().any(|told| told == event) {
+    if !known.events.iter().any(|known| known == event) {
         known.events.push(event.to_owned());
         desk.account.put(Membership::ID, known);
     }

@@ -1,6 +1,7 @@
-//! The catalog is written: loaded as a document, or product by product, and matched at the payment provider.
+//! Writes the catalog: loads it from a document or changes single products, and creates products and prices at the
+//! payment provider.
 //!
-//! A published price is never changed: another amount is another price.
+//! A published price is immutable: another amount requires another price.
 
 mod sync;
 
@@ -32,7 +33,7 @@ use serde_json::{Value, json};
 use std::rc::Rc;
 pub(super) use sync::synced;
 
-/// A catalog as a business writes it.
+/// A catalog document, as written by a business.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document<'a> {
@@ -44,7 +45,7 @@ struct Document<'a> {
     rates: Rates,
     #[serde(default)]
     may: Roles,
-    /// Keys of the configuration, each with what the host needs to know of it.
+    /// Configuration keys with their declarations for the host.
     #[serde(default)]
     config: Object,
     #[serde(default)]
@@ -55,17 +56,17 @@ struct Document<'a> {
     on: Vec<Reaction>,
     #[serde(default)]
     campaigns: Option<Campaigns>,
-    /// Names of the mails' templates, which the host has as files, each with its places.
+    /// Names of the mail templates, which are files of the host, with their placeholders.
     #[serde(default)]
     templates: Templates,
-    /// Types: all of one, or the name of one that is loaded.
+    /// Product types: a whole declaration, or the name of a loaded type.
     #[serde(borrow, default)]
     product_types: Vec<Raw<'a>>,
     #[serde(default)]
     products: Vec<Object>,
 }
 
-/// `catalog.load`: bring the catalog to what the document says. What it doesn't name stays.
+/// `catalog.load`: writes the document to the catalog. Products and types that it does not name are kept.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
     let document: Document<'_> = extension_reader::from_str(payload).map_err(|error| unreadable("", &error))?;
@@ -90,7 +91,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
             return Err(wrong_field(&format!("/business/{name}"), FieldErrorCode::UnknownField, message));
         }
     }
-    // Everything is judged before anything is saved.
+    // All checks are done before anything is saved.
     let known = desk.catalog.settings()?;
     let mut resources = known.resources.clone();
     resources.extend(document.resources);
@@ -134,12 +135,12 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     desk.catalog.decide_by(settings.clone(), types);
     let mut products: Vec<(String, Proposed)> = Vec::with_capacity(document.products.len());
     for (index, body) in document.products.iter().enumerate() {
-        check_prices(body).map_err(|halt| at(halt, index))?;
-        let proposed = normalise(&desk.catalog, desk.actor.kind, body, None).map_err(|halt| at(halt, index))?;
+        check_prices(body).map_err(|halt| with_index(halt, index))?;
+        let proposed = normalise(&desk.catalog, desk.actor.kind, body, None).map_err(|halt| with_index(halt, index))?;
         let id = proposed.id.clone();
-        let id = id.ok_or_else(|| at(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
-        check_told_apart(&proposed, &products).map_err(|halt| at(halt, index))?;
-        check(desk, &id, &proposed).map_err(|halt| at(halt, index))?;
+        let id = id.ok_or_else(|| with_index(wrong_field("/id", FieldErrorCode::Missing, "required"), index))?;
+        check_told_apart(&proposed, &products).map_err(|halt| with_index(halt, index))?;
+        check(desk, &id, &proposed).map_err(|halt| with_index(halt, index))?;
         products.push((id, proposed));
     }
     let type_ids = decls.iter().map(|decl| type_row_id(&decl.name));
@@ -147,13 +148,13 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     let all: Vec<String> = ids.chain(type_ids).chain([BUSINESS.to_owned()]).collect();
     desk.account.load::<ProductRow>(&all)?;
     for decl in &decls {
-        let values = own_row(PRODUCT_TYPE, &decl.name, encode(decl)?);
+        let values = catalog_row(PRODUCT_TYPE, &decl.name, encode(decl)?);
         save(desk, &type_row_id(&decl.name), &values)?;
     }
     let mut ids = Vec::with_capacity(products.len());
     for (index, (id, proposed)) in products.into_iter().enumerate() {
-        keep_default(&mut settings, &id, &proposed).map_err(|halt| at(halt, index))?;
-        put(desk, &id, proposed, None).map_err(|halt| at(halt, index))?;
+        update_default_plan(&mut settings, &id, &proposed).map_err(|halt| with_index(halt, index))?;
+        put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
         ids.push(id);
     }
     save_settings(desk, &settings)?;
@@ -161,21 +162,21 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// Roles are given for commands and questions that there are.
+/// Fails if roles are listed for an unknown command or query.
 fn check_roles(may: &Roles) -> Ruled<()> {
     let known = COMMANDS.iter().map(|(command, _)| *command).chain(QUESTIONS);
     let known: Vec<&str> = known.collect();
     match may.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
-            let message = format!("`{key}` is no command or question: expected one of {}", known.join(", "));
+            let message = format!("`{key}` is not a command or query: expected one of {}", known.join(", "));
             Err(wrong_field(&format!("/may/{key}"), FieldErrorCode::UnknownField, message))
         }
     }
 }
 
-/// Put the place in the document before the path of a field error.
-fn at(halt: Halt, index: usize) -> Halt {
+/// Prefixes the paths of field errors with the product's position in the document.
+fn with_index(halt: Halt, index: usize) -> Halt {
     match halt {
         Halt::Refused(Refusal::Invalid(errors)) => Halt::Refused(Refusal::Invalid(
             errors.into_iter().map(|e| FieldError { path: format!("/products/{index}{}", e.path), ..e }).collect(),
@@ -184,8 +185,8 @@ fn at(halt: Halt, index: usize) -> Halt {
     }
 }
 
-/// A row that the catalog keeps for itself.
-fn own_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
+/// Returns the values of one of the catalog's own rows.
+fn catalog_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
     ProductValues {
         product_type: product_type.to_owned(),
         name: name.to_owned(),
@@ -199,11 +200,11 @@ fn own_row(product_type: &str, name: &str, metadata: Json) -> ProductValues {
 }
 
 fn save_settings(desk: &mut Desk<'_>, settings: &Settings) -> Ruled<()> {
-    let values = own_row(BUSINESS, desk.business, encode(settings)?);
+    let values = catalog_row(BUSINESS, desk.business, encode(settings)?);
     save(desk, BUSINESS, &values)
 }
 
-/// Only operators and services write the catalog, and only as the account that owns it.
+/// Fails unless the actor is an operator or service and the account is the platform.
 pub(super) fn admin_of_platform(desk: &Desk<'_>) -> Ruled<()> {
     if !desk.account.is_platform() {
         return Err(Refusal::Forbidden("the catalog belongs to the platform".to_owned()).into());
@@ -214,7 +215,7 @@ pub(super) fn admin_of_platform(desk: &Desk<'_>) -> Ruled<()> {
     }
 }
 
-/// Write a product of the catalog, unless it is so already.
+/// Writes a product of the catalog if it has changed.
 fn save(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
     let current = desk.catalog.product(id)?;
     if current.as_ref().is_some_and(|row| row.values == *values) {
@@ -229,13 +230,13 @@ fn save(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
     Ok(())
 }
 
-/// Keep which plan of a family is in force by default: at most one.
-fn keep_default(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
+/// Updates the default plan of a family. Fails if another plan is already the default.
+fn update_default_plan(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
     let Some(family) = &proposed.decl.family else { return Ok(()) };
     let known = settings.defaults.get(family);
     match (proposed.is_default && proposed.values.active, known) {
         (true, Some(other)) if other.product_id != id => {
-            let message = format!("{} is the default of family {family} already", other.product_id);
+            let message = format!("{} is already the default of family {family}", other.product_id);
             return Err(wrong_field("/default", FieldErrorCode::Taken, message));
         }
         (true, _) => {
@@ -249,11 +250,11 @@ fn keep_default(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled
     Ok(())
 }
 
-/// Whether a product can be put: it is the catalog's, and its price is not published otherwise.
+/// Checks whether a product can be put into the catalog: its type allows it, and its prices match the published ones.
 fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     if !proposed.decl.catalog {
         let message =
-            format!("products of type {} belong to accounts: expected one with `catalog: true`", proposed.decl.name);
+            format!("products of type {} belong to accounts: expected a type with `catalog: true`", proposed.decl.name);
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
     }
     let settings = desk.catalog.settings()?;
@@ -281,18 +282,18 @@ fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     Ok(())
 }
 
-/// Put one product of the catalog, with what follows for the defaults. True if its price is being made at the provider;
-/// then who waits under `reply_to` is answered when it is.
+/// Puts one product into the catalog and updates the default plans. Returns true if its price is being created at the
+/// provider; then the caller in `reply_to` receives the reply afterwards.
 pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
-    keep_default(&mut settings, id, &proposed)?;
+    update_default_plan(&mut settings, id, &proposed)?;
     let owner = listing::owner(&proposed.decl, &proposed.metadata);
     let name = proposed.values.name.clone();
     let status = if proposed.values.active { ListingStatus::Listed } else { ListingStatus::Unlisted };
     let is_syncing = put(desk, id, proposed, reply_to)?;
     if let Some(owner) = owner {
-        listing::tell(desk, owner, id, name, status, None)?;
+        listing::notify_owner(desk, owner, id, name, status, None)?;
     }
     if settings != *known {
         save_settings(desk, &settings)?;
@@ -300,12 +301,12 @@ pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_t
     Ok(is_syncing)
 }
 
-/// A product of the catalog is gone: it is nobody's default any more, and who listed it is told.
-pub(super) fn forget(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> Ruled<()> {
+/// Handles the deletion of a catalog product: it is no longer a default plan, and its owner is notified.
+pub(super) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> Ruled<()> {
     let metadata = decode("products", id, &before.metadata)?;
     let decl = desk.catalog.type_named(&before.product_type)?;
     if let Some(owner) = decl.and_then(|decl| listing::owner(&decl, &metadata)) {
-        listing::tell(desk, owner, id, before.name.clone(), ListingStatus::Unlisted, None)?;
+        listing::notify_owner(desk, owner, id, before.name.clone(), ListingStatus::Unlisted, None)?;
     }
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
@@ -316,11 +317,11 @@ pub(super) fn forget(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
     Ok(())
 }
 
-/// Put a product; its price becomes a row, or is made at the provider. True if it is being made there.
+/// Puts a product; stores its prices, or requests their creation at the provider. Returns true if it requests any.
 fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     check(desk, id, &proposed)?;
     let sync_failed = match desk.catalog.product(id)? {
-        Some(current) => sync::keep(&current, &mut proposed)?,
+        Some(current) => sync::keep_provider_ids(&current, &mut proposed)?,
         None => false,
     };
     let currency = desk.catalog.settings()?.currency.clone();
@@ -334,12 +335,12 @@ fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<S
     }
     save(desk, id, &proposed.values)?;
     if wants_sync {
-        sync::ask(desk, id, &proposed.values, &proposed.metadata, reply_to)?;
+        sync::request_missing(desk, id, &proposed.values, &proposed.metadata, reply_to)?;
     }
     Ok(wants_sync)
 }
 
-/// A price that is published keeps its amount, its interval and its product.
+/// Returns the published price with this id. Fails if amount, interval or product differ.
 fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>> {
     let Some(current) = desk.catalog.price(&price.id)? else { return Ok(None) };
     if current.amount != price.amount || current.interval != price.interval {
@@ -354,10 +355,10 @@ fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>
     Ok(Some(current))
 }
 
-/// Insert a price, or refresh what it grants.
+/// Inserts a price, or updates its grants.
 fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     let current = check_price(desk, &price)?;
-    // What the provider said of it stays: one that it withdrew is not put back by loading the catalog again.
+    // The provider's state is kept: loading the catalog does not reactivate a withdrawn price.
     if let Some(provider) = current.as_ref().map(|price| price.terms()).transpose()?.and_then(|terms| terms.provider) {
         price.terms = encode(&Terms { provider: Some(provider), ..Terms::read(&price)? })?;
         price.active &= !provider.withdrawn;
@@ -370,11 +371,11 @@ fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     Ok(())
 }
 
-/// A product of the platform that somebody else wrote: bring it into the catalog.
+/// Puts a product into the catalog that was written by the platform.
 pub(super) fn adopt(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
     let types = desk.catalog.types()?;
     if !types.iter().any(|decl| decl.catalog && decl.name == values.product_type) {
-        let message = format!("`{}` is no type of the catalog", values.product_type);
+        let message = format!("`{}` is not a product type of the catalog", values.product_type);
         return Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message));
     }
     let mut body = Object::new();

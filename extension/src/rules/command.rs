@@ -1,4 +1,4 @@
-//! The commands, and what each may have.
+//! Dispatches commands; lists each command's required and allowed members, and checks who may give it.
 
 use super::{
     account, campaign, catalog, connect, instance, listing, metering, purchase, refund, spending, step, token,
@@ -11,7 +11,7 @@ use crate::model::records::closed::Closed;
 use extension_contract::{ActorKind, FieldErrorCode, Refusal};
 use serde_json::Value;
 
-/// The commands, with what their payload must have (for the manifest).
+/// All commands with the required members of their payloads (for the manifest).
 pub(crate) const COMMANDS: [(&str, &[&str]); 32] = [
     ("catalog.load", &[]),
     ("product.create", &["name"]),
@@ -47,7 +47,7 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 32] = [
     ("purchase.refund", &["id"]),
 ];
 
-/// What the payloads of commands may have that read it member by member; products are checked against their type.
+/// Allowed members of commands' payloads. Commands with a product are missing here; they are checked against its type.
 const MEMBERS: [(&str, &[&str]); 27] = [
     ("instance.keep", &["id"]),
     ("instance.suspend", &["id"]),
@@ -93,7 +93,7 @@ const MEMBERS: [(&str, &[&str]); 27] = [
     ("purchase.refund", &["id", "amount", "reason"]),
 ];
 
-/// Refuse what a user asks for that only operators, services and the host do.
+/// Fails if the actor is a user.
 pub(super) fn operators_only(desk: &Desk<'_>) -> Ruled<()> {
     match desk.actor.kind {
         ActorKind::User => Err(Refusal::Forbidden("only operators do it".to_owned()).into()),
@@ -101,7 +101,7 @@ pub(super) fn operators_only(desk: &Desk<'_>) -> Ruled<()> {
     }
 }
 
-/// Refuse what only people and organizations do.
+/// Fails if the account is the platform.
 pub(super) fn not_the_platform(desk: &Desk<'_>) -> Ruled<()> {
     match desk.account.is_platform() {
         true => Err(Refusal::RequirementUnmet("a user or an organization".to_owned()).into()),
@@ -109,7 +109,7 @@ pub(super) fn not_the_platform(desk: &Desk<'_>) -> Ruled<()> {
     }
 }
 
-/// Refuse what begins something in an account that was given up.
+/// Fails if the account was closed.
 pub(super) fn not_closed(desk: &mut Desk<'_>) -> Ruled<()> {
     match desk.account.get_here::<Closed>(Closed::ID)? {
         Some(_) => Err(Refusal::RequirementUnmet("account_closed".to_owned()).into()),
@@ -117,7 +117,7 @@ pub(super) fn not_closed(desk: &mut Desk<'_>) -> Ruled<()> {
     }
 }
 
-/// Refuse a member that a command doesn't know: what is ignored is taken for done.
+/// Fails if the payload has an unknown member. Ignoring it would suggest that it had an effect.
 fn check_members(kind: &str, body: &Object) -> Ruled<()> {
     let Some((_, members)) = MEMBERS.iter().find(|(command, _)| *command == kind) else { return Ok(()) };
     match body.keys().find(|key| !members.contains(&key.as_str())) {
@@ -129,11 +129,12 @@ fn check_members(kind: &str, body: &Object) -> Ruled<()> {
     }
 }
 
-/// Commands that no account's own people give, whatever their roles.
-const OF_OPERATORS: [&str; 5] = ["account.close", "instance.suspend", "step.abandon", "step.assign", "usage.invoice"];
+/// Commands for operators and services only, independent of roles.
+const OPERATOR_COMMANDS: [&str; 5] =
+    ["account.close", "instance.suspend", "step.abandon", "step.assign", "usage.invoice"];
 
-/// What is still done in an account that was given up: it comes to its end.
-const AFTER_DEPARTURE: [&str; 9] = [
+/// Commands that are allowed in a closed account.
+const ALLOWED_WHEN_CLOSED: [&str; 9] = [
     "account.close",
     "instance.delete",
     "mail.unsubscribe",
@@ -145,17 +146,17 @@ const AFTER_DEPARTURE: [&str; 9] = [
     "usage.invoice",
 ];
 
-/// Decide a command.
+/// Decides a command.
 pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let kind = desk.kind;
-    if OF_OPERATORS.contains(&kind) {
+    if OPERATOR_COMMANDS.contains(&kind) {
         operators_only(desk)?;
     }
     if kind.starts_with("campaign.") {
         catalog::admin_of_platform(desk)?;
     }
     check_members(kind, body)?;
-    if !AFTER_DEPARTURE.contains(&kind) {
+    if !ALLOWED_WHEN_CLOSED.contains(&kind) {
         not_closed(desk)?;
     }
     match kind {

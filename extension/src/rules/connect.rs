@@ -1,4 +1,4 @@
-//! `account.connect`, `account.updated` and transfers: the account at the provider that shares are paid out to.
+//! `account.connect`, `account.updated` and transfers: the connected account at the provider that receives payouts.
 
 use super::with_customer::owner;
 use crate::catalog::desk::Desk;
@@ -16,7 +16,7 @@ use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
 use extension_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
-/// `account.connect`: a link to the onboarding; the account is made once, before the first.
+/// `account.connect`: requests an onboarding link. Creates the connected account before the first one.
 pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let url = |field: &str, default: &Option<String>| {
@@ -34,15 +34,15 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return link(desk, &connected, number, &awaits).map(|()| Outcome::Applied.into());
     }
     if payouts.waiting.is_empty() {
-        ask_account(desk, &awaits)?;
+        request_account(desk, &awaits)?;
     }
     payouts.waiting.push(awaits);
     desk.account.put(Payouts::ID, payouts);
     Ok(Outcome::Applied.into())
 }
 
-/// Ask for the account; a refusal is told to whom it is asked for first.
-fn ask_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
+/// Requests the connected account. The first waiting caller receives a failure.
+fn request_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
     let payload = json!({"metadata": owner(desk)?});
     let key = EffectKey::Connect { asked_by: desk.event_hash() };
     let effect = request("stripe.account.create", &key, &payload, Some(&Concern::Connect))?;
@@ -58,16 +58,16 @@ fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink
     Ok(())
 }
 
-/// The account exists, or could not be made: everybody who waits gets a link; or who asked is told, and it is asked for on
-/// behalf of who waits next.
-pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
+/// Handles the result of the account request. On success, requests a link for each waiting caller. On failure, the
+/// first caller receives the refusal, and the account is requested again for the next one.
+pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let mut waiting = std::mem::take(&mut payouts.waiting);
     let verdict = match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
             let Some(connected) = answer.get("id").and_then(Value::as_str) else {
-                return Err(internal(format!("{} answered without an id", report.key)));
+                return Err(internal(format!("{}: the result has no id", report.key)));
             };
             desk.account.claim([ClaimKey::ConnectedAccount(connected)])?;
             for (number, awaits) in waiting.iter().enumerate() {
@@ -80,7 +80,7 @@ pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict>
         Err(failure) => {
             waiting.drain(..waiting.len().min(1));
             if let Some(next) = waiting.first() {
-                ask_account(desk, next)?;
+                request_account(desk, next)?;
             }
             payouts.waiting = waiting;
             Verdict::answered(Answer::Refused(Refusal::BadTransition(format!("account {}", failure.code))))
@@ -90,8 +90,8 @@ pub(super) fn made(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict>
     Ok(verdict)
 }
 
-/// The link exists, or could not be made.
-pub(super) fn linked(report: &EffectReport) -> Ruled<Verdict> {
+/// Handles the result of the link request.
+pub(super) fn link_created(report: &EffectReport) -> Ruled<Verdict> {
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
@@ -101,7 +101,7 @@ pub(super) fn linked(report: &EffectReport) -> Ruled<Verdict> {
     }))
 }
 
-/// `account.updated`: whether it can be paid to.
+/// `account.updated`: updates whether the connected account can receive payouts.
 pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>) -> Ruled<Outcome> {
     let view = View {
         at: desk.provider_time,
@@ -111,16 +111,16 @@ pub(super) fn updated(desk: &mut Desk<'_>, object: &stripe::ConnectedAccount<'_>
             (false, false) => Onboarding::Begun,
         },
     };
-    seen(desk, &view, Some(object.id.as_ref()))
+    merge_snapshot(desk, &view, Some(object.id.as_ref()))
 }
 
-/// `account.application.deauthorized`: nothing can be paid out to it any more (S78). What it earns stays owed.
+/// `account.application.deauthorized`: stops payouts (S78). Earned shares remain a liability.
 pub(super) fn deauthorized(desk: &mut Desk<'_>) -> Ruled<Outcome> {
-    seen(desk, &View { at: desk.provider_time, onboarding: Onboarding::Restricted }, None)
+    merge_snapshot(desk, &View { at: desk.provider_time, onboarding: Onboarding::Restricted }, None)
 }
 
-/// Merge what is seen of the account that is paid to; `id` is what the view says that it is of.
-fn seen(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<Outcome> {
+/// Merges a snapshot of the connected account. `id` is the account's id in the snapshot, if it has one.
+fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<Outcome> {
     let before = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let mut payouts = before.clone();
     let Some(connected) = payouts.connected.clone().filter(|connected| id.is_none_or(|id| id == connected)) else {
@@ -145,7 +145,7 @@ fn seen(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<Outcome> {
     Ok(Outcome::Applied)
 }
 
-/// A transfer was made, or could not be: then its money is there for the next one.
+/// Handles the result of a transfer. After a failure its amount is available for the next one.
 pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectReport) -> Ruled<Outcome> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let Some(payout) = payouts.currencies.get_mut(currency) else { return Err(internal(report.key.clone())) };

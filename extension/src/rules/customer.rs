@@ -1,5 +1,5 @@
-//! `customer.*`: a customer that names its account is claimed for it. One that is deleted stays whose it was, so that
-//! what still comes of it is found.
+//! `customer.*`: claims a customer for its account. A deleted customer stays claimed, so that later events of it are
+//! placed.
 
 use crate::catalog::desk::Desk;
 use crate::input::stripe;
@@ -9,7 +9,7 @@ use crate::model::merge::customer::merge;
 use crate::model::records::customer::Customer;
 use extension_contract::{IgnoreReason, Outcome};
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Customer<'_>) -> Ruled<Outcome> {
     let id = object.id.as_ref();
     let key = String::from(ClaimKey::Customer(id));

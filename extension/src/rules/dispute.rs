@@ -1,5 +1,5 @@
-//! `charge.dispute.*`: a bank takes a payment back until it is decided; a person answers it, so operators are told. As long
-//! as it only asks (an inquiry) it takes nothing.
+//! `charge.dispute.*`: merges a dispute and notifies the operators, who must answer it. During a dispute the bank holds
+//! the payment; an inquiry takes no money.
 
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
@@ -22,13 +22,13 @@ fn parse_status(text: Option<&str>) -> Ruled<DisputeStatus> {
         Some("needs_response" | "under_review") | None => DisputeStatus::Open,
         Some("warning_needs_response" | "warning_under_review") => DisputeStatus::Inquiry,
         Some("warning_closed") => DisputeStatus::InquiryClosed,
-        // What it was before it had words of its own: the charge went back.
+        // Older API versions: the charge was refunded.
         Some("charge_refunded") => DisputeStatus::Won,
         Some(other) => return Err(Refusal::UnknownStatus(format!("dispute {other}")).into()),
     })
 }
 
-/// Fees that the movements of our money tell of. A fee is not always in the currency of what is disputed.
+/// Reads the fees from the balance transactions. A fee can have another currency than the disputed amount.
 fn read_fees(object: &stripe::Dispute<'_>) -> BTreeMap<String, BTreeMap<String, i64>> {
     let movements = object.balance_transactions.iter().flatten().filter(|movement| movement.fee != 0);
     gather(movements.map(|movement| {
@@ -37,19 +37,20 @@ fn read_fees(object: &stripe::Dispute<'_>) -> BTreeMap<String, BTreeMap<String, 
     }))
 }
 
-/// The payment knows what a bank has of it, so that what it paid for does.
-fn note(desk: &mut Desk<'_>, payment: &str, id: &str, view: &Dispute) -> Ruled<()> {
+/// Merges the dispute into its payment.
+fn merge_into_payment(desk: &mut Desk<'_>, payment: &str, id: &str, snapshot: &Dispute) -> Ruled<()> {
     let known = desk.account.fetch::<Payment>(payment)?;
     let mut record = known.clone().unwrap_or_default();
-    let told = Payment { disputes: gather([(id.to_owned(), (view.status, view.amount_minor))]), ..Payment::default() };
-    merge_payment::merge(&mut record, &told);
+    let change =
+        Payment { disputes: gather([(id.to_owned(), (snapshot.status, snapshot.amount_minor))]), ..Payment::default() };
+    merge_payment::merge(&mut record, &change);
     if known.as_ref() != Some(&record) {
         desk.account.put(payment, record);
     }
     Ok(())
 }
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled<Outcome> {
     let Some(payment) = id_of(&object.payment_intent).or_else(|| id_of(&object.charge)) else {
         return Err(Refusal::Malformed("/data/object/charge".to_owned()).into());
@@ -59,10 +60,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
     }
     let id = object.id.as_ref();
     let withdrawn = desk.kind == "charge.dispute.funds_withdrawn";
-    let told = parse_status(object.status.as_deref())?;
-    let view = Dispute {
-        // Money that was taken was more than asked about.
-        status: if withdrawn { told.max(DisputeStatus::Open) } else { told },
+    let status = parse_status(object.status.as_deref())?;
+    let snapshot = Dispute {
+        // Withdrawn money means that it is more than an inquiry.
+        status: if withdrawn { status.max(DisputeStatus::Open) } else { status },
         amount_minor: object.amount,
         currency: object.currency.to_string(),
         payment: payment.to_owned(),
@@ -72,10 +73,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
         booked: None,
         booked_minor: 0,
     };
-    note(desk, payment, id, &view)?;
+    merge_into_payment(desk, payment, id, &snapshot)?;
     let known = desk.account.fetch::<Dispute>(id)?;
-    let mut dispute = known.clone().unwrap_or_else(|| view.clone());
-    merge(&mut dispute, &view);
+    let mut dispute = known.clone().unwrap_or_else(|| snapshot.clone());
+    merge(&mut dispute, &snapshot);
     if known.as_ref() == Some(&dispute) {
         return Ok(Outcome::Duplicate(format!("dispute:{id}")));
     }

@@ -1,4 +1,4 @@
-//! A fact of the business's own, as `user.registered`: services tell it, and what the catalog says follows from it.
+//! A business's own facts, for example `user.registered`: sent by services; the catalog declares the reactions.
 
 use super::campaign;
 use super::command::{not_closed, not_the_platform, operators_only};
@@ -9,8 +9,8 @@ use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
 use extension_contract::{Outcome, Refusal};
 
-/// Decide a fact, if the catalog declares it.
-pub(super) fn told(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+/// Decides a fact. Fails if the catalog does not declare it.
+pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let kind = desk.kind;
     let settings = desk.catalog.settings()?;
     let Some(decl) = settings.events.get(kind) else {
@@ -19,7 +19,7 @@ pub(super) fn told(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     operators_only(desk)?;
     not_the_platform(desk)?;
     not_closed(desk)?;
-    campaign::remember(desk, kind)?;
+    campaign::record_event(desk, kind)?;
     let fields = check_told("", kind, &decl.fields, desk.actor.kind, body)?;
     react(desk, kind, &desk.event_hash(), &fields)?;
     Ok(Outcome::Applied.into())

@@ -1,4 +1,5 @@
-//! Commands about instances: made, changed, tried again and ended by people, as far as the account's standing allows.
+//! Commands on instances: create, change, suspend, resume, retry and delete, within the account's plans and
+//! entitlements.
 
 use super::catalog;
 use super::command::operators_only;
@@ -7,7 +8,7 @@ use crate::catalog::instance::{Instance, consumed};
 use crate::catalog::making::{insert, take_names};
 use crate::catalog::product::{Proposed, normalise, required_text};
 use crate::catalog::schema::{TypeDecl, check};
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
@@ -17,17 +18,18 @@ use crate::model::records::summary::Summary;
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// Whether a service may report this change of status (SOL-15): only the end of provisioning.
+/// Returns whether a service may report this change of status (SOL-15): only the end of provisioning.
 fn may_report(from: &str, to: &str) -> bool {
     from == "provisioning" && matches!(to, "running" | "error")
 }
 
-/// Refuse what the account's standing doesn't allow: no plan, or nothing left of what the type consumes.
+/// Fails if the account lacks the required plan, or if the amounts that the type consumes exceed the entitlements.
+/// Ignores the amounts of the instance `except`.
 pub(super) fn check_room(
     desk: &mut Desk<'_>,
     decl: &TypeDecl,
     metadata: &Object,
-    standing: &Standing,
+    standing: &AccountStanding,
     except: Option<&Instance>,
 ) -> Ruled<()> {
     if let Some(link) = &decl.plan
@@ -46,7 +48,7 @@ pub(super) fn check_room(
     Ok(())
 }
 
-/// `product.create` of a product that belongs to an account: check, take the names, write the row, begin.
+/// `product.create`: checks the product, takes its names, writes the row and begins provisioning.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
     if proposed.decl.catalog {
@@ -57,7 +59,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// The type of the catalog whose products belong to accounts, where there is one alone.
+/// Returns the catalog's product type whose products belong to accounts, if there is exactly one.
 pub(super) fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
     let types = desk.catalog.types()?;
     let mut owned = types.iter().filter(|decl| !decl.catalog);
@@ -65,7 +67,7 @@ pub(super) fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
     Ok(first.filter(|_| owned.next().is_none()))
 }
 
-fn provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
+fn normalise_provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
     let proposed = normalise(&desk.catalog, desk.actor.kind, &own_body(desk, body)?, None)?;
     if proposed.decl.catalog || proposed.decl.provisions.is_empty() {
         let message = "expected a type that is provisioned";
@@ -74,20 +76,20 @@ fn provisioned(desk: &mut Desk<'_>, body: &Object) -> Ruled<Proposed> {
     Ok(proposed)
 }
 
-/// An instance beside another command's business; its id.
+/// Creates an instance as part of another command, and returns its id.
 pub(super) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
-    let proposed = provisioned(desk, body)?;
+    let proposed = normalise_provisioned(desk, body)?;
     insert_with_room(desk, proposed)
 }
 
-/// A row that waits for its purchase to be paid; its names are held meanwhile.
+/// Creates an instance that waits for the payment of its purchase and already holds its names.
 pub(super) fn create_waiting(desk: &mut Desk<'_>, body: &Object, purchase: &str) -> Ruled<String> {
-    let proposed = provisioned(desk, body)?;
+    let proposed = normalise_provisioned(desk, body)?;
     let seed = desk.event_hash();
     insert(desk, proposed, Some(purchase), &seed)
 }
 
-/// Insert a row if the account's standing has room for it.
+/// Inserts a row if the account's entitlements allow it.
 fn insert_with_room(desk: &mut Desk<'_>, mut proposed: Proposed) -> Ruled<String> {
     let standing = standing(desk)?;
     check_room(desk, &proposed.decl, &proposed.metadata, &standing, None)?;
@@ -109,7 +111,7 @@ fn create_in_catalog(desk: &mut Desk<'_>, proposed: Proposed) -> Ruled<Verdict> 
     put_in_catalog(desk, &id, proposed)
 }
 
-/// Put it, and answer at once, or when its price is made at the provider.
+/// Puts a product into the catalog. Replies at once, or after its price was created at the provider.
 fn put_in_catalog(desk: &mut Desk<'_>, id: &str, proposed: Proposed) -> Ruled<Verdict> {
     let reply_to = desk.reply_to.cloned();
     Ok(match catalog::put_one(desk, id, proposed, reply_to)? {
@@ -118,7 +120,7 @@ fn put_in_catalog(desk: &mut Desk<'_>, id: &str, proposed: Proposed) -> Ruled<Ve
     })
 }
 
-/// The body with the owner checked: it comes from the session and never from the body.
+/// Checks and removes the owner in the body: the owner is determined by the session, never by the body.
 pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
     let mut body = body.clone();
     let account = desk.account.owned()?;
@@ -139,7 +141,7 @@ pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
     check(&mut body)?;
     if let Some(Value::Object(metadata)) = body.get_mut("metadata") {
         check(metadata)?;
-        // Clients of the platform send the first status themselves; the decision to provision is ours.
+        // Clients of the platform send the initial status; the provisioner decides it.
         if metadata.get("status").and_then(Value::as_str) == Some("provisioning") {
             metadata.remove("status");
         }
@@ -147,8 +149,8 @@ pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
     Ok(body)
 }
 
-/// The product's plan is the one in force; another one that is named is not paid for.
-pub(super) fn match_plan(proposed: &mut Proposed, standing: &Standing) -> Ruled<()> {
+/// Sets the product's plan to the plan in force. Fails if the product names another one.
+pub(super) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) -> Ruled<()> {
     let Some(link) = &proposed.decl.plan else { return Ok(()) };
     let Some(plan) = standing.plans.get(&link.family) else { return Ok(()) };
     match proposed.metadata.get(&link.field).and_then(Value::as_str) {
@@ -162,7 +164,8 @@ pub(super) fn match_plan(proposed: &mut Proposed, standing: &Standing) -> Ruled<
     }
 }
 
-/// `product.update`: names and descriptions by the owner; status and resources by a service alone (SOL-15).
+/// `product.update`: the owner may change names and descriptions; only a service may change status and resources
+/// (SOL-15).
 pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut body = body.clone();
@@ -186,7 +189,7 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(row) => row.values()?,
         None => return Err(Refusal::NotFound(id).into()),
     };
-    // What was refused is put right before it is tried again; nothing was made of it yet.
+    // A refused product can be corrected in all fields, because nothing was created for it yet.
     if instance.record.refused {
         let mut metadata = Object::clone(&instance.metadata);
         let fields = instance.decl.fields.iter().filter(|field| field.immutable && given.contains_key(&field.name));
@@ -201,11 +204,12 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     instance.values = proposed.values.into();
     instance.metadata = proposed.metadata.into();
     instance.save(&mut desk.account)?;
-    // What a service says of resources stands until they change.
+    // Resources reported by a service are kept until they change.
     Ok(Verdict { stands: sets("resources"), ..Verdict::answered(Answer::Product(id)) })
 }
 
-/// `instance.keep`: who has more than is allowed chooses what goes on; what was chosen last comes first.
+/// `instance.keep`: chooses an instance to keep running when the account has too many; the last choice ranks first
+///
 pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
@@ -217,7 +221,8 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.suspend`: it stands still until an operator lets it go on; nothing is archived or deleted for that alone.
+/// `instance.suspend`: suspends an instance until an operator resumes it; it is not archived or deleted because of
+/// that.
 pub(super) fn suspend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
@@ -230,8 +235,8 @@ pub(super) fn suspend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.resume`: what an operator let stand still goes on, by an operator; what was archived since nobody used it
-/// comes back, by its owner as well.
+/// `instance.resume`: resumes an instance that an operator suspended (operators only), or restores one that was
+/// archived as idle (also its owner).
 pub(super) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
@@ -247,7 +252,8 @@ pub(super) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.retry`: from `error`, with the checks of a new one; otherwise a step that failed is tried again.
+/// `instance.retry`: starts an instance in `error` again, with the checks of a new one; otherwise retries failed
+/// resources.
 pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
@@ -263,17 +269,17 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         record.archive_paused = false;
         record.unblock();
         record.unstick();
-        // What was given to people is the machine's again.
+        // Manual tasks are automatic again.
         for resource in record.resources.values_mut().filter(|resource| is_by_hand(resource)) {
             *resource = std::mem::take(resource).gone();
         }
     } else if !record.is_compensated() {
-        // What could not be undone is undone first.
+        // Resources that could not be freed are freed first.
         record.unblock();
         record.unstick();
         record.retry_wanted = true;
     } else {
-        // It stands as somebody wrote it: it must be whole, and in the form in which names are compared.
+        // The metadata is as its author wrote it; it must be complete and normalised, because names are compared.
         if instance.record.refused {
             let checked = check(&instance.decl, ActorKind::System, None, &instance.metadata);
             instance.metadata = checked.map_err(Refusal::Invalid)?.into();
@@ -288,8 +294,9 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.delete`: by the owner, confirmed by typing the name; a last backup is kept. What is gone
-/// or going is answered as it is (TES-52): who asks again has not heard the first answer.
+/// `instance.delete`: deletes an instance after a last backup, if the owner confirms its name. For an instance
+/// that is already being deleted it replies with the current state (TES-52), since the caller may have missed the first
+/// reply.
 pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let confirmed = required_text(body, "confirm")?;

@@ -1,4 +1,4 @@
-//! `invoice.*`: a view is merged, and what it says of its subscription and its payments is kept with them.
+//! `invoice.*`: merges a snapshot of an invoice, and updates the records of its subscription and payments.
 
 use super::{check_owner, retrieve};
 use crate::catalog::desk::Desk;
@@ -26,39 +26,39 @@ fn parse_status(text: &str) -> Option<InvoiceStatus> {
     })
 }
 
-/// Three lower-case letters: an ISO 4217 code as Stripe writes it.
+/// Returns whether the code is an ISO 4217 code in Stripe's form: three lower-case letters.
 fn is_currency(code: &str) -> bool {
     code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled<Outcome> {
     let Some(id) = object.id.as_deref().filter(|id| !id.is_empty()) else {
-        // It announces an invoice that does not exist yet and has no id.
+        // An announced invoice does not exist yet and has no id.
         if desk.kind == "invoice.upcoming" {
             return Ok(Outcome::Ignored(IgnoreReason::NoChange));
         }
         return Err(Refusal::Malformed("/data/object/id".to_owned()).into());
     };
-    // Stripe sends ten lines: what is missing decides what was paid for.
+    // Stripe sends at most ten lines, but all are needed to determine what was paid for.
     if object.lines.has_more {
         let at = desk.provider_time;
         let known = desk.account.fetch::<Invoice>(id)?;
         return match known.filter(|known| known.at >= at) {
             Some(known) => Ok(Outcome::Stale(snapshot(&known))),
-            None => retrieve::ask_for_view(desk, "invoice", id, at),
+            None => retrieve::fetch_snapshot(desk, "invoice", id, at),
         };
     }
     apply(desk, id, object, desk.provider_time)
 }
 
-/// The answer of a `stripe.retrieve`: a view dated by the provider's answer.
-pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
+/// Merges a fetched invoice; `at` is the date of the provider's response.
+pub(super) fn fetched(desk: &mut Desk<'_>, object: &str, at: Timestamp) -> Ruled<Outcome> {
     let object = stripe::read_fetched::<stripe::Invoice<'_>>(object)?;
     let id = object.id.as_deref().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| Refusal::Malformed("/object/id".to_owned()))?;
     if object.lines.has_more {
-        return Err(Refusal::WrongShape(format!("{id}: the answer leaves lines out")).into());
+        return Err(Refusal::WrongShape(format!("{id}: the response does not contain all lines")).into());
     }
     apply(desk, id, &object, at)
 }
@@ -67,7 +67,7 @@ fn snapshot(invoice: &Invoice) -> Snapshot {
     Snapshot { at: invoice.at, rank: SnapshotRank::Updated, event_id: String::new() }
 }
 
-/// Merge one view.
+/// Merges a snapshot.
 fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Outcome> {
     check_owner(desk, object.metadata.as_ref())?;
     check_owner(desk, object.subscription_metadata())?;
@@ -88,7 +88,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
         let values = json!({"invoice": id, "hosted_invoice_url": invoice.hosted_invoice_url});
         send_once(&mut desk.account, "payment_action_required", To::Account, id, &values)?;
     }
-    // It asks for nothing until a person has mended what it lacks.
+    // The invoice is not collected until a person corrects it.
     if desk.kind == "invoice.finalization_failed" && invoice.status == InvoiceStatus::Draft {
         let values = json!({"invoice": id, "subscription": invoice.subscription, "customer": invoice.customer});
         send_once(&mut desk.account, "finalization_failed", To::Admin, id, &values)?;
@@ -96,8 +96,8 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     if invoice.failed_at.is_some() {
         publish(desk, "invoice.payment_failed", id, &[("invoice", id)])?;
     }
-    let told = tell_subscription(desk, id, &invoice)? | link_payments(desk, id, object)?;
-    let is_changed = news == News::Changed || is_booked_now || told;
+    let is_linked = update_billing_history(desk, id, &invoice)? | link_payments(desk, id, object)?;
+    let is_changed = news == News::Changed || is_booked_now || is_linked;
     let (status, stale) = (invoice.status, snapshot(&invoice));
     if known.as_ref() != Some(&invoice) {
         desk.account.put(id, invoice);
@@ -110,7 +110,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     })
 }
 
-/// Whose everything is that it names. What the record names was claimed with it.
+/// Claims the invoice and the ids that it names, unless they were claimed with the stored record.
 fn claim(
     desk: &mut Desk<'_>,
     id: &str,
@@ -127,14 +127,14 @@ fn claim(
     let mut keys = vec![ClaimKey::Invoice(id)];
     keys.extend(invoice.customer.as_deref().map(ClaimKey::Customer));
     keys.extend(invoice.subscription.as_deref().map(ClaimKey::Subscription));
-    // A charge is claimed where no intent names it: only some versions tell it beside one.
+    // A charge is claimed only without an intent, since only some versions contain both.
     for (intent, charge) in payments {
         keys.extend(intent.map(ClaimKey::PaymentIntent).or(charge.map(ClaimKey::Charge)));
     }
     desk.account.claim(keys)
 }
 
-/// Keep with each payment that the invoice names that it is for this invoice. True if that is new.
+/// Stores the invoice in each of its payments. Returns true if that changed any.
 fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) -> Ruled<bool> {
     let mut changed = false;
     for (intent, charge) in object.payments() {
@@ -154,7 +154,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     let malformed = |field: &str| Halt::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let status = match object.status.as_deref() {
         Some(text) => parse_status(text).ok_or_else(|| Refusal::UnknownStatus(format!("invoice {text}")))?,
-        // Before 2018-11-08 an invoice had no status; the event's type tells.
+        // Before 2018-11-08 an invoice had no status; it follows from the event's type.
         None => match kind {
             "invoice.paid" | "invoice.payment_succeeded" => InvoiceStatus::Paid,
             "invoice.voided" => InvoiceStatus::Void,
@@ -195,8 +195,8 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     })
 }
 
-/// Carry over to the subscription whether its invoices are open or paid. True if that changed.
-fn tell_subscription(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<bool> {
+/// Updates the open and paid invoices in the subscription's billing history. Returns true if it changed.
+fn update_billing_history(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<bool> {
     let Some(subscription) = &invoice.subscription else { return Ok(false) };
     let known = desk.account.fetch::<BillingHistory>(subscription)?;
     let mut billing = known.clone().unwrap_or_default();
@@ -210,7 +210,7 @@ fn tell_subscription(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<
         InvoiceStatus::Draft | InvoiceStatus::Open | InvoiceStatus::Uncollectible => {
             billing.open.insert(id.to_owned(), open(None));
         }
-        // A change of plan whose invoice is voided was never paid: it counts only from a later payment on.
+        // A change of plan whose invoice was voided is unpaid; it takes effect only with a later payment.
         InvoiceStatus::Void if invoice.reason == "subscription_update" => {
             billing.open.insert(id.to_owned(), open(Some(invoice.at)));
         }
@@ -219,7 +219,7 @@ fn tell_subscription(desk: &mut Desk<'_>, id: &str, invoice: &Invoice) -> Ruled<
         }
     }
     if billing.open.len() > KEPT_MAX {
-        // A renewal that is open takes no plan away: it is the first that need not be known.
+        // An open renewal does not affect the plan, so it is dropped first.
         let decides =
             |open: &OpenInvoice| matches!(open.reason.as_str(), "subscription_create" | "subscription_update");
         let least = billing.open.iter().min_by_key(|(id, open)| (decides(open), (*id).clone()));

@@ -1,5 +1,5 @@
-//! Products that accounts bring into the catalog themselves: asked for in the account that has the share of them, judged
-//! where the catalog is, by a message each way.
+//! Products that accounts list in the catalog themselves. The owner's account sends the request as a message; the
+//! platform checks it and replies by another message.
 
 use super::catalog;
 use super::command::not_the_platform;
@@ -18,18 +18,18 @@ use crate::model::records::payouts::{Onboarding, Payouts};
 use extension_contract::{Account, ActorKind, Effect, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
-/// `product.list`: ask for a product of the account's own in the catalog, or for a change of one that is there.
+/// `product.list`: requests that a product of the account be listed in the catalog, or that a listed one be changed.
 pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     not_the_platform(desk)?;
     let known = body.contains_key("id").then(|| required_text(body, "id")).transpose()?;
     let mut body = body.clone();
     body.remove("id");
-    let proposed = judged(desk, &desk.account.owned()?, known.as_deref(), &mut body)?;
+    let proposed = normalise_listing(desk, &desk.account.owned()?, known.as_deref(), &mut body)?;
     let id = match known {
         Some(id) => id,
         None => new_id(desk, &proposed)?,
     };
-    // Whoever sells can be paid (TES-57).
+    // A seller must be able to receive payouts (TES-57).
     let payouts = desk.account.get::<Payouts>(Payouts::ID)?;
     if costs(desk, &proposed)? && payouts.is_none_or(|payouts| payouts.onboarding != Onboarding::Enabled) {
         return Err(Refusal::RequirementUnmet("payouts".to_owned()).into());
@@ -38,31 +38,31 @@ pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let answer = json!({"product": id, "status": row.status});
     save(desk, &id, row)?;
     let key = EffectKey::Listing { product: id.clone(), asked_by: desk.event_hash() };
-    let told = Message::Listing(message::Listing { product: id.clone(), body });
-    send(desk, Account::Platform, &id, &key, &told)?;
+    let message = Message::Listing(message::Listing { product: id.clone(), body });
+    send(desk, Account::Platform, &id, &key, &message)?;
     Ok(Verdict::answered(Answer::Value(encode(&answer)?)))
 }
 
-/// What an account asks for, where the catalog is: put as it says, or refused; the account is told.
-pub(super) fn asked(desk: &mut Desk<'_>, sender: &Account, told: &message::Listing) -> Ruled<Outcome> {
-    match put(desk, sender, told) {
+/// Handles an account's request in the platform's account: lists the product or refuses it, and notifies the account.
+pub(super) fn requested(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Ruled<Outcome> {
+    match put(desk, sender, listing) {
         Ok(()) => Ok(Outcome::Applied),
         Err(Halt::Refused(refusal)) => {
-            let name = told.body.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-            tell(desk, sender.clone(), &told.product, name, ListingStatus::Refused, Some(refusal.code()))?;
+            let name = listing.body.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
+            notify_owner(desk, sender.clone(), &listing.product, name, ListingStatus::Refused, Some(refusal.code()))?;
             Ok(Outcome::Applied)
         }
         Err(other) => Err(other),
     }
 }
 
-fn put(desk: &mut Desk<'_>, sender: &Account, told: &message::Listing) -> Ruled<()> {
-    let id = &told.product;
+fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Ruled<()> {
+    let id = &listing.product;
     let known = desk.catalog.product(id)?.map(|_| id.as_str());
-    let mut body = told.body.clone();
-    let mut proposed = judged(desk, sender, known, &mut body)?;
-    // Each change is told, so that nobody approves what has become another product meanwhile.
-    let is_taken_back = told.body.get("active") == Some(&json!(false));
+    let mut body = listing.body.clone();
+    let mut proposed = normalise_listing(desk, sender, known, &mut body)?;
+    // The operators are notified of each change, so that nobody approves an outdated version.
+    let is_taken_back = listing.body.get("active") == Some(&json!(false));
     let waits = proposed.decl.listing == Some(Listing::Approved) && !is_taken_back;
     proposed.values.active &= !waits;
     let values = json!({"product": id, "name": proposed.values.name, "account": text_of(sender)});
@@ -74,28 +74,28 @@ fn put(desk: &mut Desk<'_>, sender: &Account, told: &message::Listing) -> Ruled<
     Ok(())
 }
 
-/// What the account that a product belongs to is told of it.
-pub(super) fn answered(desk: &mut Desk<'_>, told: message::Listed) -> Ruled<Outcome> {
-    let message::Listed { product, name, status, reason } = told;
+/// Stores the listing status that the platform reported to the owner's account.
+pub(super) fn update_status(desk: &mut Desk<'_>, listed: message::Listed) -> Ruled<Outcome> {
+    let message::Listed { product, name, status, reason } = listed;
     save(desk, &product, ListingRow { name, status, reason, at: desk.now })?;
     Ok(Outcome::Applied)
 }
 
-/// Keep where a product stands over what was known of it.
+/// Replaces the listing row of a product.
 fn save(desk: &mut Desk<'_>, product: &str, row: ListingRow) -> Ruled<()> {
     desk.account.load::<ListingRow>(&[product.to_owned()])?;
     desk.account.put(product, row);
     Ok(())
 }
 
-/// The account that a product of the catalog belongs to; none where administrators alone list it.
+/// Returns the account that owns a product of the catalog; `None` if only operators list products of its type.
 pub(super) fn owner(decl: &TypeDecl, metadata: &Object) -> Option<Account> {
     decl.listing?;
     account_of(metadata.get(owner_field(decl)?)?.as_str()?)
 }
 
-/// Tell an account where a product of its own stands.
-pub(super) fn tell(
+/// Notifies the owner of a product's listing status.
+pub(super) fn notify_owner(
     desk: &mut Desk<'_>,
     to: Account,
     product: &str,
@@ -105,24 +105,25 @@ pub(super) fn tell(
 ) -> Ruled<()> {
     let key = EffectKey::Listed { product: product.to_owned(), asked_by: desk.event_hash() };
     let reason = reason.map(str::to_owned);
-    let told = Message::Listed(message::Listed { product: product.to_owned(), name, status, reason });
-    send(desk, to, product, &key, &told)
+    let message = Message::Listed(message::Listed { product: product.to_owned(), name, status, reason });
+    send(desk, to, product, &key, &message)
 }
 
-/// Messages about one product arrive in their order.
-fn send(desk: &mut Desk<'_>, to: Account, product: &str, key: &EffectKey, told: &Message) -> Ruled<()> {
-    let effect = request(message::KIND, key, told, None)?;
+/// Sends a message about a product. Messages about the same product are delivered in order.
+fn send(desk: &mut Desk<'_>, to: Account, product: &str, key: &EffectKey, message: &Message) -> Ruled<()> {
+    let effect = request(message::KIND, key, message, None)?;
     desk.account.ask(Effect { to: Some(to), ordering_key: Some(format!("listing:{product}")), ..effect });
     Ok(())
 }
 
-/// The field of a type that holds who has the share of a product.
+/// Returns the field of a type that names the receiver of a product's share.
 fn owner_field(decl: &TypeDecl) -> Option<&str> {
     decl.split.as_ref()?.field()
 }
 
-/// A product as an account may have it in the catalog: of a type that says so, its own, within what its owner may set.
-fn judged(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body: &mut Object) -> Ruled<Proposed> {
+/// Normalises a product that an account wants to list. Fails if its type does not allow listing, if the account does
+/// not own it, or if a field may not be set by its owner.
+fn normalise_listing(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body: &mut Object) -> Ruled<Proposed> {
     let own = text_of(owner);
     let current = match known {
         Some(id) => Some(desk.catalog.product(id)?.ok_or(Refusal::NotFound(id.to_owned()))?),
@@ -151,7 +152,7 @@ fn judged(desk: &Desk<'_>, owner: &Account, known: Option<&str>, body: &mut Obje
     normalise(&desk.catalog, ActorKind::User, body, current)
 }
 
-/// The id of a product that is new: by its telling text, else by the event.
+/// Returns the id of a new product, from its slug or the event.
 fn new_id(desk: &Desk<'_>, proposed: &Proposed) -> Ruled<String> {
     let slug = proposed.decl.infer_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
     let id = format!("prod_{}", slug.map_or_else(|| desk.event_hash(), str::to_owned));
@@ -161,7 +162,7 @@ fn new_id(desk: &Desk<'_>, proposed: &Proposed) -> Ruled<String> {
     }
 }
 
-/// Whether somebody pays for it: at once, at intervals or by use.
+/// Returns whether the product costs anything: once, recurring or by usage.
 fn costs(desk: &Desk<'_>, proposed: &Proposed) -> Ruled<bool> {
     let settings = desk.catalog.settings()?;
     let asks = |field: &str| proposed.metadata.get(field).and_then(Value::as_i64).is_some_and(|micros| micros > 0);

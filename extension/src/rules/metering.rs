@@ -1,10 +1,10 @@
-//! What the account itself uses: admitted by a command while there is room, or reported after the fact.
+//! Counters of the account's own usage: consumed by a command within the limit, or reported afterwards.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
 use crate::catalog::product::{ID_BYTES, required_text, text};
 use crate::derive::period::{Period, period_of};
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
@@ -15,14 +15,14 @@ use crate::model::time::rfc3339;
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// The declaration of a counter; none where the key is declared as something else, or not at all.
+/// Returns the declaration of a counter; `None` if the key is not declared as a counter.
 pub(super) fn counter(desk: &Desk<'_>, key: &str) -> Ruled<Option<EntitlementDecl>> {
     let settings = desk.catalog.settings()?;
     let found = declared(&settings.entitlements, key).filter(|decl| decl.kind == EntitlementKind::Counter);
     Ok(found.cloned())
 }
 
-/// `usage.consume`: count it now, or refuse it at the limit.
+/// `usage.consume`: counts an amount, or refuses it beyond the limit.
 pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let key = required_text(body, "key")?;
     let amount = match body.get("amount") {
@@ -69,10 +69,10 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..outcome.into() })
 }
 
-/// Count an amount in the period of its time, and tell the account when it gets near what it may use.
+/// Counts an amount in the period of its time, and sends alerts when thresholds are reached.
 pub(super) fn count(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     key: &str,
     decl: &EntitlementDecl,
     amount: i64,
@@ -88,17 +88,17 @@ pub(super) fn count(
     Ok(())
 }
 
-/// Each threshold is told once a period.
+/// Sends an alert for each reached threshold, once per period.
 fn alert(
     desk: &mut Desk<'_>,
-    standing: &Standing,
+    standing: &AccountStanding,
     key: &str,
     decl: &EntitlementDecl,
     period: Period,
     used: i64,
 ) -> Ruled<()> {
     let allowed = standing.allows(key);
-    // Of nothing there is no part, and no limit is a negative one.
+    // There are no thresholds of 0 or of an unlimited amount, which is negative.
     if allowed <= 0 {
         return Ok(());
     }

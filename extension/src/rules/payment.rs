@@ -1,7 +1,8 @@
-//! Charges, payment intents and refunds: which payment paid what, and what of it was given back.
+//! Charges, payment intents and refunds: merges them into payments, with the invoice or purchase and the refunds of
+//! each.
 //!
-//! A refund is a fact of its own (`refund:re_1`), booked when its object is known. A charge tells only a sum: it counts
-//! at once for what a purchase has got back, and where no refund explains it yet, the refunds are fetched.
+//! Each refund is a fact (`refund:re_1`), booked when its object is known. A charge contains only the refunded sum: it
+//! counts at once for its purchase, and if the known refunds do not add up to it, they are fetched.
 
 use super::retrieve;
 use crate::catalog::desk::Desk;
@@ -20,7 +21,7 @@ fn parse_status(text: Option<&str>) -> Ruled<RefundStatus> {
     Ok(match text {
         Some("pending") => RefundStatus::Pending,
         Some("requires_action") => RefundStatus::RequiresAction,
-        // Before statuses existed a refund was done when it was there.
+        // In older API versions without a status, a refund that exists has succeeded.
         Some("succeeded") | None => RefundStatus::Succeeded,
         Some("failed" | "canceled") => RefundStatus::Failed,
         Some(other) => return Err(Refusal::UnknownStatus(format!("refund {other}")).into()),
@@ -48,9 +49,9 @@ pub(super) fn refund(desk: &mut Desk<'_>, object: &stripe::Refund<'_>) -> Ruled<
         return Err(Refusal::Malformed("/data/object/payment_intent".to_owned()).into());
     };
     let refund = read_refund(object, "/data/object/amount")?;
-    let view = Payment { refunds: gather([refund]), ..Payment::default() };
+    let snapshot = Payment { refunds: gather([refund]), ..Payment::default() };
     let keys = Keys { intent: id_of(&object.payment_intent), charge: id_of(&object.charge), customer: None };
-    apply(desk, id, &view, keys, FactKey::Refund(&object.id).to_string())
+    apply(desk, id, &snapshot, keys, FactKey::Refund(&object.id).to_string())
 }
 
 /// `charge.*`, disputes and refunds excepted.
@@ -60,27 +61,27 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
     }
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
     let moved_money = desk.kind == "charge.succeeded" || object.amount_refunded > 0;
-    let view = Payment {
+    let snapshot = Payment {
         charge: moved_money.then(|| object.id.to_string()),
-        // A charge that failed paid nothing; only some versions name the invoice that it was for.
+        // A failed charge paid nothing. Only some API versions name the invoice.
         invoice: id_of(&object.invoice).filter(|_| desk.kind != "charge.failed").map(str::to_owned),
         ..read_charge(object)?
     };
     let keys =
         Keys { intent: id_of(&object.payment_intent), charge: Some(&object.id), customer: id_of(&object.customer) };
-    let outcome = apply(desk, id, &view, keys, told_sum(object))?;
+    let outcome = apply(desk, id, &snapshot, keys, refunded_sum(object))?;
     let known = desk.account.fetch::<Payment>(id)?.unwrap_or_default();
-    // Some versions' charges don't list their refunds; what no event explains is asked for.
+    // In some API versions a charge does not list its refunds; missing ones are fetched.
     if known.charge_refunded_minor > known.explained_minor() {
         let because = known.charge_refunded_minor;
         let key = EffectKey::Retrieve { object: object.id.to_string(), because, views: 0 };
         let payload = json!({"object": "charge", "id": object.id, "expand": ["refunds"]});
-        retrieve::ask(desk, &key, &object.id, &payload, Vec::new())?;
+        retrieve::fetch(desk, &key, &object.id, &payload, Vec::new())?;
     }
     Ok(outcome)
 }
 
-/// What a charge says of its refunds.
+/// Reads the refunds of a charge.
 fn read_charge(object: &stripe::Charge<'_>) -> Ruled<Payment> {
     let mut refunds = BTreeMap::new();
     for refund in object.refunds.iter().flat_map(|list| &list.data) {
@@ -90,15 +91,15 @@ fn read_charge(object: &stripe::Charge<'_>) -> Ruled<Payment> {
     Ok(Payment { charge_refunded_minor: object.amount_refunded, refunds, ..Payment::default() })
 }
 
-/// The fact that a charge tells what was given back of it.
-fn told_sum(object: &stripe::Charge<'_>) -> String {
+/// Returns the fact key for a charge's refunded sum.
+fn refunded_sum(object: &stripe::Charge<'_>) -> String {
     format!("refunded:{}:{}", object.id, object.amount_refunded)
 }
 
-/// `payment_intent.*`: links the intent to its charge; what it pays is told by invoice or session.
+/// `payment_intent.*`: links the intent to its charge. The invoice or session shows what it pays for.
 pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) -> Ruled<Outcome> {
     let succeeded = desk.kind == "payment_intent.succeeded";
-    // What an invoice asked for is judged by the invoice (S108).
+    // For an intent of an invoice, the invoice is decisive (S108).
     let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());
     let purchase = purchase.filter(|id| !id.is_empty() && object.invoice.is_none());
     let received = object.currency.as_deref().filter(|_| succeeded).map(|currency| Received {
@@ -106,7 +107,7 @@ pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) ->
         currency: currency.to_owned(),
         at: desk.provider_time,
     });
-    let view = Payment {
+    let snapshot = Payment {
         charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
         invoice: id_of(&object.invoice).map(str::to_owned),
         purchase: purchase.map(str::to_owned),
@@ -114,10 +115,10 @@ pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) ->
         ..Payment::default()
     };
     let keys = Keys { intent: Some(&object.id), charge: object.charge_id(), customer: id_of(&object.customer) };
-    apply(desk, &object.id, &view, keys, format!("payment:{}", object.id))
+    apply(desk, &object.id, &snapshot, keys, format!("payment:{}", object.id))
 }
 
-/// `invoice_payment.paid` (since 2025-05-28): which invoice a payment intent paid.
+/// `invoice_payment.paid` (since 2025-05-28): links a payment intent to its invoice.
 pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePaymentObject<'_>) -> Ruled<Outcome> {
     let Some(invoice) = id_of(&object.invoice) else {
         return Err(Refusal::Malformed("/data/object/invoice".to_owned()).into());
@@ -126,32 +127,34 @@ pub(super) fn invoice_payment(desk: &mut Desk<'_>, object: &stripe::InvoicePayme
     let intent = object.payment.as_ref().and_then(|of| id_of(&of.payment_intent));
     let Some(intent) = intent else { return Ok(Outcome::Duplicate(fact)) };
     desk.account.claim([ClaimKey::Invoice(invoice)])?;
-    let view = Payment { invoice: Some(invoice.to_owned()), ..Payment::default() };
-    apply(desk, intent, &view, Keys { intent: Some(intent), charge: None, customer: None }, fact)
+    let snapshot = Payment { invoice: Some(invoice.to_owned()), ..Payment::default() };
+    apply(desk, intent, &snapshot, Keys { intent: Some(intent), charge: None, customer: None }, fact)
 }
 
-/// The answer of a `stripe.retrieve` of a charge: its refunds, in full.
-pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
+/// Merges a fetched charge with all its refunds.
+pub(super) fn fetched(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
     let object = stripe::read_fetched::<stripe::Charge<'_>>(object)?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
     let keys = Keys { intent: None, charge: None, customer: None };
-    apply(desk, id, &read_charge(&object)?, keys, told_sum(&object))
+    apply(desk, id, &read_charge(&object)?, keys, refunded_sum(&object))
 }
 
-/// What a view of a payment names.
+/// The ids in a snapshot of a payment.
 struct Keys<'a> {
     intent: Option<&'a str>,
     charge: Option<&'a str>,
     customer: Option<&'a str>,
 }
 
-/// Merge one view; one that says nothing new is a duplicate of `fact`.
-fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: String) -> Ruled<Outcome> {
+/// Merges a snapshot. Without a change it is a duplicate of `fact`.
+fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact: String) -> Ruled<Outcome> {
     let known = desk.account.fetch::<Payment>(id)?;
     let mut payment = known.clone().unwrap_or_default();
-    merge(&mut payment, view);
-    if let Some((id, _)) =
-        payment.refunds.iter().find(|(id, refund)| view.refunds.contains_key(*id) && !refund.contradicted_by.is_empty())
+    merge(&mut payment, snapshot);
+    if let Some((id, _)) = payment
+        .refunds
+        .iter()
+        .find(|(id, refund)| snapshot.refunds.contains_key(*id) && !refund.contradicted_by.is_empty())
     {
         return Err(Refusal::Inconsistent(format!("{id} amount")).into());
     }
@@ -162,9 +165,9 @@ fn apply(desk: &mut Desk<'_>, id: &str, view: &Payment, keys: Keys<'_>, fact: St
     if known.as_ref() == Some(&payment) {
         return Ok(Outcome::Duplicate(fact));
     }
-    // The money is ours again, and whoever should have it waits: a person finds another way.
+    // The money was returned to us, so the operators must refund it in another way.
     let failed = payment.refunds.iter().filter(|(_, refund)| refund.status == RefundStatus::Failed);
-    for (refund_id, refund) in failed.filter(|(id, _)| view.refunds.contains_key(*id)) {
+    for (refund_id, refund) in failed.filter(|(id, _)| snapshot.refunds.contains_key(*id)) {
         let values = json!({
             "refund": refund_id, "payment": id, "amount_minor": refund.amount_minor, "currency": refund.currency,
         });

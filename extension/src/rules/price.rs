@@ -1,5 +1,5 @@
-//! `price.*` of the provider: a known price is checked, and is no longer sold when it is withdrawn. Nothing is removed:
-//! who has a price keeps what it grants.
+//! `price.*`: checks a price of the catalog against the provider's, and stops its sale when it is withdrawn. Existing
+//! subscriptions keep their grants.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
@@ -11,14 +11,14 @@ use crate::model::notice::{To, send_once};
 use extension_contract::*;
 use serde_json::json;
 
-/// Whether it is the interval of a price of the catalog; what is not told contradicts nothing.
-fn fits(told: &stripe::Recurring<'_>, interval: Option<BillingInterval>) -> bool {
+/// Returns whether the provider's interval matches the catalog's. Missing values match.
+fn matches_interval(recurring: &stripe::Recurring<'_>, interval: Option<BillingInterval>) -> bool {
     let Some(interval) = interval else { return false };
-    told.interval.as_deref().is_none_or(|unit| unit == Interval::of(Some(interval)).name())
-        && told.interval_count.is_none_or(|count| count == interval.count)
+    recurring.interval.as_deref().is_none_or(|unit| unit == Interval::of(Some(interval)).name())
+        && recurring.interval_count.is_none_or(|count| count == interval.count)
 }
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<Outcome> {
     if !desk.account.is_platform() {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
@@ -39,7 +39,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
         send_once(&mut desk.account, "price_mismatch", To::Admin, &price.id, &values)?;
         return Err(Refusal::AmountMismatch(AmountMismatch { expected: price.amount, actual }).into());
     }
-    if object.recurring.as_ref().is_some_and(|recurring| !fits(recurring, price.interval)) {
+    if object.recurring.as_ref().is_some_and(|recurring| !matches_interval(recurring, price.interval)) {
         return Err(Refusal::Inconsistent("/data/object/recurring".to_owned()).into());
     }
     let is_deleted = desk.kind == "price.deleted";
@@ -47,11 +47,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
     let active = active && !is_deleted;
-    let view = OnSale { at: desk.provider_time, withdrawn: !active };
+    let snapshot = OnSale { at: desk.provider_time, withdrawn: !active };
     let mut terms = known.terms()?.clone();
-    let merged = merge(terms.provider, view);
+    let merged = merge(terms.provider, snapshot);
     match terms.provider {
-        Some(known) if known == merged && known != view => {
+        Some(known) if known == merged && known != snapshot => {
             return Ok(Outcome::Stale(Snapshot { at: known.at, rank: SnapshotRank::Updated, event_id: String::new() }));
         }
         Some(known) if known == merged => return Ok(Outcome::Ignored(IgnoreReason::NoChange)),
@@ -59,10 +59,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
     }
     terms.provider = Some(merged);
     price.terms = encode(&terms)?;
-    // It is on sale if both say so: the catalog and the provider.
+    // A price is on sale if it is active both in the catalog and at the provider.
     let in_catalog = desk.catalog.product(&price.product_id)?.is_none_or(|row| row.values.active);
     let was_active = std::mem::replace(&mut price.active, in_catalog && active);
-    // That it was said at this time is kept in any case, so that views in another order end with the same price.
+    // The time of the snapshot is stored in any case, so that the result does not depend on the order of events.
     let is_active = price.active;
     desk.account.put_price(price)?;
     Ok(match is_active == was_active {

@@ -1,5 +1,5 @@
-//! Product events: the platform tells what somebody did to a product. The row that comes of it is judged before it is
-//! written: a refused creation stays with its mark, a refused change or deletion leaves the row as it was.
+//! Product events: a product was created, changed or deleted at the platform. The new row is checked before it is
+//! stored: a refused creation is stored with an error, a refused change or deletion leaves the row unchanged.
 
 use super::catalog;
 use super::instance::{check_room, match_plan, own_body};
@@ -20,17 +20,16 @@ use serde_json::{Value, json};
 
 const UNCHANGED: Outcome = Outcome::Ignored(IgnoreReason::NoChange);
 
-/// Decide a product event. Whatever comes of it, it is noted: an event that is driven again tells nothing new, and newer
-/// ones may have come since.
+/// Decides a product event. Records it in any case, so that a redelivered event does not overwrite newer ones.
 pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outcome> {
-    let told = change.after.as_ref().or(change.before.as_ref());
-    let Some(told) = told else { return Err(Refusal::Malformed("/data/id".to_owned()).into()) };
-    let id = told.id.clone();
+    let product = change.after.as_ref().or(change.before.as_ref());
+    let Some(product) = product else { return Err(Refusal::Malformed("/data/id".to_owned()).into()) };
+    let id = product.id.clone();
     let account = desk.account.owned()?;
     if account == Account::Platform {
         catalog::admin_of_platform(desk)?;
-        if is_reserved(&told.values.product_type) {
-            return Err(Refusal::Forbidden(format!("{id} is of a type that only a catalog defines")).into());
+        if is_reserved(&product.values.product_type) {
+            return Err(Refusal::Forbidden(format!("{id} has a product type that is reserved for the catalog")).into());
         }
     } else if desk.catalog.product(&id)?.is_some() {
         return Err(Refusal::Forbidden(id).into());
@@ -42,35 +41,35 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     let created = desk.kind == "product.created";
     let stored = desk.account.fetch::<ProductRow>(&id)?;
     if created && stored.is_some() && Instance::find(desk, &id)?.is_some_and(|instance| instance.record.begun) {
-        return noted(desk, fact, Ok(UNCHANGED));
+        return record_event(desk, fact, Ok(UNCHANGED));
     }
     let before = match (&stored, created) {
         (Some(row), false) => Some(row.values()?),
         _ => change.before.as_ref().map(|row| row.values.clone()),
     };
-    let after = write(desk, &id, stored, change.after.as_ref())?;
+    let after = write_row(desk, &id, stored, change.after.as_ref())?;
     let decided = match (account, after) {
         (Account::Platform, Some(after)) => catalog::adopt(desk, &id, &after).map(|()| Outcome::Applied),
-        // Who has bought it keeps what it grants; it is no longer on sale.
+        // Buyers keep its grants, but it is no longer on sale.
         (Account::Platform, None) => match &before {
-            Some(before) => catalog::forget(desk, &id, before).map(|()| Outcome::Applied),
+            Some(before) => catalog::remove(desk, &id, before).map(|()| Outcome::Applied),
             None => Ok(UNCHANGED),
         },
-        (_, after) => of_account(desk, &id, before, after),
+        (_, after) => decide_for_account(desk, &id, before, after),
     };
-    noted(desk, fact, decided)
+    record_event(desk, fact, decided)
 }
 
-fn noted(desk: &mut Desk<'_>, fact: String, decided: Ruled<Outcome>) -> Ruled<Outcome> {
+fn record_event(desk: &mut Desk<'_>, fact: String, decided: Ruled<Outcome>) -> Ruled<Outcome> {
     if decided.is_ok() {
         desk.account.record_new_fact(fact);
     }
     decided
 }
 
-/// Write what the event tells over what is stored: the metadata member by member, so that what the provisioner keeps
-/// there stays unless the event says otherwise. Returns the row as it is now.
-fn write(
+/// Writes the event's product over the stored row. Metadata is merged by member, so that the provisioner's own members
+/// are kept unless the event contains them. Returns the new values.
+fn write_row(
     desk: &mut Desk<'_>,
     id: &str,
     stored: Option<ProductRow>,
@@ -88,14 +87,14 @@ fn write(
         values.metadata = overlay(&stored.values()?, &values);
     }
     check(id, &values)?;
-    // The catalog's row is written in the form that the catalog gives it.
+    // A row of the catalog is written later, in normalised form.
     if !desk.account.is_platform() {
         desk.account.put(id, ProductRow::from(values.clone()));
     }
     Ok(Some(values))
 }
 
-/// A row that no store takes is refused.
+/// Fails if the store would not accept the row.
 fn check(id: &str, values: &ProductValues) -> Ruled<()> {
     if values.metadata.len() > JSON_BYTES_MAX || id.is_empty() || id.len() > ID_BYTES_MAX {
         return Err(Refusal::Malformed("/data".to_owned()).into());
@@ -106,7 +105,7 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
     }
 }
 
-/// The metadata of `after` over that of `stored`; `after`'s own text where one of them is no object.
+/// Returns the metadata of `stored` extended by that of `after`, or the latter alone if one of them is not an object.
 fn overlay(stored: &ProductValues, after: &ProductValues) -> String {
     let object = |text: &str| extension_reader::from_str_small::<Object>(text);
     match (object(&stored.metadata), object(&after.metadata)) {
@@ -118,8 +117,8 @@ fn overlay(stored: &ProductValues, after: &ProductValues) -> String {
     }
 }
 
-/// A product of an account: the row exists already. One that may not be provisioned is marked as an error.
-fn of_account(
+/// Decides a product event of an account. A new product that may not be provisioned is marked with an error.
+fn decide_for_account(
     desk: &mut Desk<'_>,
     id: &str,
     before: Option<ProductValues>,
@@ -127,7 +126,7 @@ fn of_account(
 ) -> Ruled<Outcome> {
     let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.foreign);
     if let (Some(before), true) = (&before, is_ours) {
-        return others_change(desk, id, before, after);
+        return apply_external_change(desk, id, before, after);
     }
     let Some(after) = after else {
         forget_foreign(desk, id)?;
@@ -135,7 +134,8 @@ fn of_account(
     };
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(UNCHANGED) };
     let is_provisioned = !instance.decl.provisions.is_empty();
-    // Only a new instance that asks for it is provisioned (SOL-23); another one counts, and is left alone.
+    // Only a new instance with status `provisioning` is provisioned (SOL-23). Others count towards quotas but are not
+    // managed.
     if !is_provisioned || before.is_some() || !instance.is(InstanceStatus::Provisioning) {
         if !instance.is_adopted && (is_provisioned || !instance.decl.consumes.is_empty()) {
             instance.record.foreign = true;
@@ -148,7 +148,7 @@ fn of_account(
     }
     match accept(desk, &instance, &after) {
         Ok(()) => Ok(Outcome::Applied),
-        // The row exists at the platform: it stays here, with the mark that says why nothing was made for it.
+        // The row exists at the platform, so it is kept here, with the error.
         Err(Halt::Refused(refusal)) => {
             mark_refused(desk, id, &refusal)?;
             Ok(Outcome::Rejected(refusal))
@@ -157,7 +157,7 @@ fn of_account(
     }
 }
 
-/// A row that somebody else kept here is gone: it counts no longer.
+/// Removes the record of an instance that is not managed here, so that it no longer counts towards quotas.
 fn forget_foreign(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(record) = desk.account.fetch::<InstanceRecord>(id)? else { return Ok(()) };
     let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
@@ -167,9 +167,9 @@ fn forget_foreign(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Somebody else changed or deleted a row that is ours to drive. A change that its type does not allow is refused; a
-/// deletion ends the instance as its owner's own command would, so that nothing of it is left running.
-fn others_change(
+/// Applies the platform's change or deletion of a managed instance. Fails if its type does not allow the change. A
+/// deletion ends the instance like its owner's command, so that no resource keeps running.
+fn apply_external_change(
     desk: &mut Desk<'_>,
     id: &str,
     before: &ProductValues,
@@ -199,7 +199,7 @@ fn others_change(
     Ok(Outcome::Applied)
 }
 
-/// Check a row that somebody else wrote, as `create` would have, and complete it.
+/// Checks a row written by the platform like `product.create`, and completes it.
 fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> Ruled<()> {
     let (id, decl) = (instance.id.as_str(), &*instance.decl);
     if id.len() > ID_BYTES {
@@ -207,7 +207,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
         return Err(wrong_field("/id", FieldErrorCode::OutOfRange, message));
     }
     let mut body: Object = decode("products", id, &values.metadata)?;
-    // Whatever the writer put there, these are ours to set.
+    // Only the provisioner sets these fields.
     for key in ["status", "quotas", "resources", "health_status", "created_at", "error", "usage"] {
         body.remove(key);
     }
@@ -226,7 +226,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
     adopt(desk, id)
 }
 
-/// Mark a row that may not be provisioned: it can be tried again.
+/// Marks an instance as refused; it can be retried.
 fn mark_refused(desk: &mut Desk<'_>, id: &str, refusal: &Refusal) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
     instance.set_status(InstanceStatus::Error);

@@ -1,4 +1,5 @@
-//! Commands about purchases: made from the catalog, changed and cancelled. What a checkout brings is told by its session.
+//! Commands on purchases and subscriptions: create a checkout, change the plan, cancel. The outcome of a checkout
+//! arrives with its session's events.
 
 use super::{instance, with_customer};
 use crate::catalog::amount::times;
@@ -8,9 +9,9 @@ use crate::catalog::product::{return_url, text};
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::customer::customer;
-use crate::derive::offer::{self, OnOffer};
+use crate::derive::offer::{self, SelectedOffer};
 use crate::derive::plans::PlanInForce;
-use crate::derive::standing::{Standing, UNLIMITED, standing};
+use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::input::placement::metadata_naming;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -26,7 +27,7 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// `purchase.create`: begin a checkout, or change the plan of who has one already.
+/// `purchase.create`: begins a checkout, or changes the plan of an account that already has one.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let offer = offer::find(&desk.catalog, body)?;
     let settings = desk.catalog.settings()?;
@@ -35,15 +36,15 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let cancel_url = return_url(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
     let account = desk.account.owned()?;
-    offer.judge(desk, &standing)?;
+    offer.check_buyer(desk, &standing)?;
     let held = offer.price.family.as_ref().and_then(|family| standing.plans.get(family));
-    // A plan that is in force by default, or that was paid once, has no subscription that could change.
+    // A default plan or a one-time purchase has no subscription to change.
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {
         if plan.price_id.as_ref() == Some(&offer.price.id) {
             return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
         }
         if plan.subscription.is_some() {
-            // What is ordered with it is made first: if there is no room for it, nothing changes.
+            // The ordered product is created first: if it exceeds a quota, the plan is not changed.
             let product = match product_of(body)? {
                 Some(product) => Some(instance::create_now(desk, product)?),
                 None => None,
@@ -52,9 +53,9 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         }
     }
     if offer.price.interval.is_none() && offer.price.amount.amount_minor == 0 {
-        return take(desk, &offer, &settings);
+        return complete_free_purchase(desk, &offer, &settings);
     }
-    if let Some(open) = open_checkout(desk, body, &offer)? {
+    if let Some(open) = find_open_checkout(desk, body, &offer)? {
         return Ok(open);
     }
     let id = format!("pur_{}", desk.event_hash());
@@ -65,7 +66,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     };
     desk.account.put(
         &id,
-        PurchaseRow { values: agreed(&offer, &settings)?, details: Details { product_id, ..Details::default() } },
+        PurchaseRow {
+            values: agreed_values(&offer, &settings)?,
+            details: Details { product_id, ..Details::default() },
+        },
     );
     let mut metadata = offer.metadata(&account)?;
     metadata.insert("purchase_id".to_owned(), json!(id));
@@ -77,7 +81,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         "success_url": success_url.or(offer.url(offer.buy.success_url.as_ref())?).or(settings.success_url.clone()),
         "cancel_url": cancel_url.or(offer.url(offer.buy.cancel_url.as_ref())?).or(settings.cancel_url.clone()),
     });
-    // The provider copies nothing from a session to what it makes.
+    // The provider does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
     payload["metadata"] = Value::Object(metadata);
@@ -85,20 +89,20 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// What costs nothing is had at once: nobody is asked for anything.
-fn take(desk: &mut Desk<'_>, offer: &OnOffer, settings: &Settings) -> Ruled<Verdict> {
+/// Completes a free purchase at once, without the provider.
+fn complete_free_purchase(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: &Settings) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let counts =
         Counted { id: id.clone(), status: SessionStatus::Paid, total_minor: 0, paid_at: Some(desk.provider_time) };
-    let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed(offer, settings)? };
+    let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, settings)? };
     let details = Details { step: Step::Fulfilled, counts: Some(counts), ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });
     Ok(Verdict::answered(Answer::Value(encode(&json!({"purchase_id": id, "checkout_url": null}))?)))
 }
 
-/// What is agreed: the products, their prices and the sum.
-fn agreed(offer: &OnOffer, settings: &Settings) -> Ruled<PurchaseValues> {
+/// Returns the agreed values of a purchase: the product, its price and the sum.
+fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseValues> {
     let unit_price = offer.price.amount.clone();
     let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
     let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits");
@@ -125,15 +129,15 @@ fn agreed(offer: &OnOffer, settings: &Settings) -> Ruled<PurchaseValues> {
     })
 }
 
-/// Ask for the checkout, or for its customer first, where the business wants one and there is none.
+/// Requests the checkout, or first the customer if the business wants one and there is none.
 fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, creation: CustomerCreation) -> Ruled<()> {
     match creation == CustomerCreation::Checkout || !payload["customer"].is_null() {
-        true => with_customer::ask_checkout(desk, id, payload, desk.reply_to.cloned()),
+        true => with_customer::request_checkout(desk, id, payload, desk.reply_to.cloned()),
         false => with_customer::open_checkout(desk, id, payload),
     }
 }
 
-/// The product that is to be made for a purchase.
+/// Returns the product to be created for a purchase.
 fn product_of(body: &Object) -> Ruled<Option<&Object>> {
     match body.get("product") {
         None | Some(Value::Null) => Ok(None),
@@ -142,9 +146,9 @@ fn product_of(body: &Object) -> Ruled<Option<&Object>> {
     }
 }
 
-/// The answer for who asks for a checkout that is open already: a double click buys once. One that orders a product is
-/// told apart by the product's name, which is taken then.
-fn open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &OnOffer) -> Ruled<Option<Verdict>> {
+/// Returns the reply with an open checkout for the same offer, so that a double click does not buy twice. A repeated
+/// order with a product fails because the product's name is taken.
+fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer) -> Ruled<Option<Verdict>> {
     if product_of(body)?.is_some() {
         return Ok(None);
     }
@@ -170,8 +174,8 @@ fn ask(desk: &mut Desk<'_>, kind: &str, key: &EffectKey, payload: &Value, about:
     Ok(())
 }
 
-/// The checkout exists, or does not.
-pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Verdict> {
+/// Handles the result of the checkout request.
+pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Verdict> {
     let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     };
@@ -186,9 +190,9 @@ pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
             let Some(session) = answer.get("session_id").or_else(|| answer.get("id")).and_then(Value::as_str) else {
-                return Err(internal(format!("{} answered without a session", report.key)));
+                return Err(internal(format!("{}: the result has no session", report.key)));
             };
-            // The webhook may have been faster; without our metadata it made a purchase of its own of the session.
+            // The webhook event may have arrived first; without our metadata it created a separate purchase.
             if desk.account.get::<Session>(session)?.is_some_and(|known| known.purchase != id) {
                 fail(&mut row, "session-of-another-purchase")
             } else {
@@ -199,11 +203,11 @@ pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport
                 }
                 let url = answer.get("url").cloned().unwrap_or(Value::Null);
                 row.details.checkout_url = Some(url.clone());
-                let told = json!({"checkout_url": url, "session_id": session, "purchase_id": id});
-                Answer::Value(encode(&told)?)
+                let reply = json!({"checkout_url": url, "session_id": session, "purchase_id": id});
+                Answer::Value(encode(&reply)?)
             }
         }
-        // The webhook told that it exists after all, and may have told that it is paid.
+        // A webhook event has shown that the session exists, and it may be paid.
         Err(failure) if row.values.session_id.is_some() => refused(&failure.code),
         Err(failure) => fail(&mut row, &failure.code),
     };
@@ -211,15 +215,20 @@ pub(super) fn checkout_made(desk: &mut Desk<'_>, id: &str, report: &EffectReport
     Ok(Verdict::answered(answer))
 }
 
-/// `subscription.change`: to a higher plan at once with the difference charged at once; to a lower one at the end of
-/// the period.
+/// `subscription.change`: upgrades at once and charges the difference at once; downgrades at the end of the period
+///
 pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let offer = offer::find(&desk.catalog, body)?;
     let standing = standing(desk)?;
     change(desk, &standing, &offer, None)
 }
 
-fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Option<String>) -> Ruled<Verdict> {
+fn change(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    offer: &SelectedOffer,
+    product: Option<String>,
+) -> Ruled<Verdict> {
     let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
     let plan = standing.plans.get(&family);
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
@@ -229,7 +238,7 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
     let seats = standing.plan_item(&family).map_or(1, |(_, item)| item.quantity);
     let is_by_seat = offer.price.terms()?.by_seat;
-    // What is still to come can be taken back: the plan stays what it is.
+    // A pending change can be taken back, so that the current plan is kept.
     let taken_back = billing.pending.as_ref().is_some_and(|pending| {
         let is_other = Some(&pending.price) != plan.price_id.as_ref() || is_by_seat && pending.quantity != seats;
         pending.at > desk.now && is_other
@@ -238,10 +247,10 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
     let Some((_, item)) = standing.plan_item(&family) else {
-        return Err(internal(format!("{subscription} has no item of its plan")));
+        return Err(internal(format!("{subscription}: expected an item of its plan")));
     };
-    let way = direction(desk, plan, offer, is_by_seat.then_some(seats))?;
-    let (at, behavior) = match way {
+    let ordering = direction(desk, plan, offer, is_by_seat.then_some(seats))?;
+    let (at, behavior) = match ordering {
         Ordering::Greater => ("now", "always_invoice"),
         Ordering::Equal => ("now", "none"),
         Ordering::Less => ("period_end", "none"),
@@ -260,7 +269,7 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     }
     let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
     ask(desk, "stripe.subscription.update", &key, &payload, None)?;
-    let over = over_after(desk, standing, offer)?;
+    let over = exceeded_after(desk, standing, offer)?;
     let mut reply = json!({
         "subscription": subscription, "plan_id": offer.product.id, "at": at,
         "effective_at": if at == "now" { desk.now } else { item.period_end }, "exceeds": over,
@@ -271,26 +280,26 @@ fn change(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer, product: Op
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// Whether a change asks for more, the same or less: by the rank of the plan, then by how long a period it pays for
-/// then by its seats.
-fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &OnOffer, seats: Option<u32>) -> Ruled<Ordering> {
+/// Returns whether a change is an upgrade, neutral or a downgrade: by the plan's rank, then by the billing period
+/// then by the seats.
+fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &SelectedOffer, seats: Option<u32>) -> Ruled<Ordering> {
     let held = match &plan.price_id {
         Some(id) => desk.catalog.price(id)?,
         None => None,
     };
-    // Of what is asked for less often a year has fewer, and more is paid at a time.
+    // A longer billing period has fewer payments per year and a higher payment.
     let of_year = |price: &CatalogPrice| Interval::of(price.interval).a_year();
     let intervals = held.filter(|held| held.product_id == offer.product.id);
     let by_interval = intervals.map_or(Ordering::Equal, |held| of_year(&held).cmp(&of_year(&offer.price)));
     let by_seats = seats.map_or(Ordering::Equal, |seats| offer.quantity.cmp(&seats));
     let is_same = plan.price_id.as_ref() == Some(&offer.price.id);
-    let way = offer.price.rank()?.cmp(&plan.rank).then(by_interval).then(by_seats);
-    // Another plan of the same rank is none that is better.
-    Ok(if way == Ordering::Equal && !is_same { Ordering::Less } else { way })
+    let ordering = offer.price.rank()?.cmp(&plan.rank).then(by_interval).then(by_seats);
+    // Another plan of the same rank counts as a downgrade.
+    Ok(if ordering == Ordering::Equal && !is_same { Ordering::Less } else { ordering })
 }
 
-/// What is in use beyond what the other plan allows; a change down is allowed after this warning.
-fn over_after(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer) -> Ruled<Vec<Value>> {
+/// Returns the used amounts beyond the new plan's grants, as a warning; the downgrade is allowed.
+fn exceeded_after(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &SelectedOffer) -> Ruled<Vec<Value>> {
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let mut out = Vec::new();
     let seats = if offer.price.terms()?.by_seat { offer.quantity } else { 1 };
@@ -304,7 +313,7 @@ fn over_after(desk: &mut Desk<'_>, standing: &Standing, offer: &OnOffer) -> Rule
     Ok(out)
 }
 
-/// `subscription.cancel`: at the end of the period; at once only by an administrator.
+/// `subscription.cancel`: cancels at the end of the period; at once only by an administrator.
 pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let at_period_end = match body.get("at_period_end") {
         None | Some(Value::Null | Value::Bool(true)) => true,
@@ -312,17 +321,17 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(_) => return Err(wrong_field("/at_period_end", FieldErrorCode::WrongType, "expected true or false")),
     };
     if !at_period_end && desk.actor.kind == ActorKind::User {
-        return Err(Refusal::Forbidden("only an administrator cancels at once".to_owned()).into());
+        return Err(Refusal::Forbidden("only an administrator may cancel at once".to_owned()).into());
     }
     let named = text(body, "id")?;
     let standing = standing(desk)?;
-    // Without a name it is the one that gives a plan; without a plan the first that lives.
-    let meant = match &named {
+    // Without an id: the subscription of a plan, else the first that has not ended.
+    let wanted = match &named {
         Some(id) => Some(id.clone()),
         None => standing.plans.values().find_map(|plan| plan.subscription.clone()),
     };
     let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
-    let found = living.find(|(id, _)| meant.as_ref().is_none_or(|meant| id == meant));
+    let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| id == wanted));
     let (id, _) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
     let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
     let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
@@ -334,14 +343,14 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&payload)?)))
 }
 
-/// Add-ons that could be bought because of a plan end with it, at its date, and what was paid for beyond that goes back
-/// . Who carries it out and knows no date cancels at the period's end, so that nothing is lost.
-fn cancel_with(desk: &mut Desk<'_>, standing: &Standing, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
+/// Cancels the add-ons whose condition only this plan meets, at the plan's end, with a prorated refund. An
+/// adapter that does not support the date cancels at the end of the add-on's period, so that no paid time is lost.
+fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
     let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
     let Some((_, end)) = end else { return Ok(Vec::new()) };
     let grants = |grants: &[Grant], key: &str| grants.iter().any(|grant| grant.key == key && grant.amount != 0);
-    // What is granted without the plan: by others, and by the one that then is in force by default.
+    // Whether other plans, or the default plan that follows, grant the entitlement.
     let stays = |key: &str| {
         standing.plans.iter().any(|(family, in_force)| {
             let default = standing.settings.defaults.get(family).filter(|default| default.is_for(desk.account.owner()));

@@ -1,5 +1,5 @@
-//! `purchase.refund`: what was paid once goes back as long and as far as its type allows: of credits what is unspent, of
-//! the rest what is unused. An administrator may give back any part of what is left.
+//! `purchase.refund`: refunds a one-time purchase within the limits of its product type: unspent credits, or products
+//! that were not used. An administrator may refund any part of the remaining amount.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
@@ -18,12 +18,12 @@ use crate::model::time::{month_of, plus_days, rfc3339};
 use extension_contract::{ActorKind, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
-/// Ask for a refund.
+/// `purchase.refund`: requests a refund.
 pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut row = desk.account.fetch::<PurchaseRow>(&id)?.ok_or_else(|| Refusal::NotFound(id.clone()))?;
     let (Some(paid_at), Some(payment)) = (row.paid_once_at(), row.values.payment_intent_id.clone()) else {
-        return Err(Refusal::BadTransition("not paid once".to_owned()).into());
+        return Err(Refusal::BadTransition("not a paid one-time purchase".to_owned()).into());
     };
     if row.details.beaten || !row.details.disputed.is_empty() {
         return Err(Refusal::BadTransition("disputed".to_owned()).into());
@@ -31,7 +31,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let left = row.paid_minor() - row.refunded_minor() - row.details.refunding_minor;
     let amount = match (desk.actor.kind, body.get("amount")) {
         (ActorKind::User, Some(amount)) if !amount.is_null() => {
-            return Err(wrong_field("/amount", FieldErrorCode::ReadOnly, "set by administrators"));
+            return Err(wrong_field("/amount", FieldErrorCode::ReadOnly, "only administrators may set it"));
         }
         (ActorKind::User, _) => (allowed(desk, &id, &row, paid_at)? - row.details.refunding_minor).min(left),
         (_, None | Some(Value::Null)) => left,
@@ -53,7 +53,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// What of a purchase its buyer may have back, in minor units.
+/// Returns the amount that the buyer may have refunded, in minor units.
 fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ruled<i64> {
     let [item] = row.values.items.as_slice() else { return Ok(0) };
     let product = desk.catalog.product(&item.product_id)?;
@@ -95,8 +95,8 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     Ok(paid)
 }
 
-/// The refund is on its way, whose own event books it; or it could not be had.
-pub(super) fn answered(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report: &EffectReport) -> Ruled<Verdict> {
+/// Handles the result of the refund request. The refund's own event books it.
+pub(super) fn completed(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report: &EffectReport) -> Ruled<Verdict> {
     let answer = match &report.answer {
         Ok(_) => Answer::Value(encode(&json!({"purchase_id": id, "amount_minor": amount_minor}))?),
         Err(failure) => {

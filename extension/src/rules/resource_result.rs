@@ -1,6 +1,6 @@
-//! What came back of a request for a resource, and of a health watch.
+//! Handles the results of effects on resources, and of health watches.
 
-use super::{step, unattended};
+use super::{step, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource as Decl;
@@ -17,10 +17,10 @@ fn stale(desk: &Desk<'_>) -> Outcome {
     Outcome::Stale(Snapshot { at: desk.now, rank: SnapshotRank::Updated, event_id: String::new() })
 }
 
-/// The end of a resource's effect.
+/// Decides the result of a resource's effect.
 pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name: &str, verb: Verb) -> Ruled<Verdict> {
-    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(unattended(desk, report)?.into()) };
-    let Some(resource) = instance.record.resource(name) else { return Ok(unattended(desk, report)?.into()) };
+    let Some(mut instance) = Instance::find(desk, id)? else { return Ok(unattended_result(desk, report)?.into()) };
+    let Some(resource) = instance.record.resource(name) else { return Ok(unattended_result(desk, report)?.into()) };
     let expected = match verb {
         Verb::Ensure | Verb::Run => ResourceStatus::Making,
         Verb::Observe => ResourceStatus::Checking,
@@ -33,11 +33,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
     let is_awaited = resource.generation == report.generation && resource.status == expected;
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer).map(without_passwords);
-    let told = step::names(&instance.decl, name, &resource);
+    let claims = step::claim_names(&instance.decl, name, &resource);
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
-        // A late success of a step that was given up: it is recorded, and the status decides what becomes of it.
+        // A late success after the resource was given up: it is recorded, and the reconciliation keeps or frees it.
         (Ok(answer), false) if verb == Verb::Ensure && resource.status.is_missing() => {
             let blocked = resource.blocked && resource.status == ResourceStatus::Absent;
             let found =
@@ -45,12 +45,12 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
             instance.record.generation.gone.remove(name);
             instance.record.resources.insert(name.to_owned(), found);
         }
-        // What was given to people is there after all: theirs is not needed any more.
+        // A late success of a resource that became a manual task: the task is not needed any more.
         (Ok(answer), false) if verb == first && resource.status == ResourceStatus::ByHand => {
             adopt(&mut instance, name, resource, outputs(answer)?);
         }
-        // A person made another one meanwhile: this one is freed.
-        (Ok(answer), false) if verb == Verb::Ensure && is_by_a_person(&resource) => {
+        // A person has made another one in the meantime, so this one is freed.
+        (Ok(answer), false) if verb == Verb::Ensure && is_made_by_person(&resource) => {
             let found = ResourceState {
                 status: ResourceStatus::Present,
                 outputs: outputs(answer)?,
@@ -61,7 +61,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         }
         (_, false) => return Ok(stale(desk).into()),
     }
-    let answer = if verb == Verb::Observe { step::answer(desk, &instance, name, told) } else { Answer::None };
+    let answer = if verb == Verb::Observe { step::reply(desk, &instance, name, claims) } else { Answer::None };
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(answer))
 }
@@ -79,10 +79,10 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
         Verb::Change => {
             resource.status = ResourceStatus::Present;
             resource.suspended = resource.suspending;
-            // How it stands is kept in `suspended`; as an output it would tell which way it came to stand so.
+            // `suspended` has the state; as an output, `state` would depend on the history.
             resource.outputs.extend(outputs.into_iter().filter(|(name, _)| name != "state"));
         }
-        // A backup counts when it is verified, and only then may anything be freed.
+        // Only a verified backup counts; nothing is freed before.
         Verb::Backup if outputs.get("verified") == Some(&json!(true)) => {
             resource.status = ResourceStatus::Present;
             resource.backup = Some(Value::Object(outputs));
@@ -102,26 +102,26 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
         Verb::Destroy => {
             let gone = std::mem::take(resource);
             *resource = gone.clone().gone();
-            let told = step::names(&instance.decl, name, &gone);
-            if !told.is_empty() {
-                desk.account.release_claims(told, None);
+            let claims = step::claim_names(&instance.decl, name, &gone);
+            if !claims.is_empty() {
+                desk.account.release_claims(claims, None);
             }
         }
         Verb::Run => {
             resource.status = ResourceStatus::Present;
             resource.outputs = outputs;
         }
-        Verb::Observe => step::checked(resource, &outputs, is_restoring),
+        Verb::Observe => step::observed(resource, &outputs, is_restoring),
     }
     Ok(())
 }
 
-/// Whether somebody made it where the machine could not.
-fn is_by_a_person(resource: &ResourceState) -> bool {
+/// Returns whether a person made the resource.
+fn is_made_by_person(resource: &ResourceState) -> bool {
     resource.task.as_ref().and_then(|task| task.done_by.as_deref()).is_some_and(|by| by != step::MACHINE)
 }
 
-/// What a machine made after it was given up.
+/// Records a resource that an effect created although it had become a manual task.
 fn adopt(instance: &mut Instance, name: &str, resource: ResourceState, outputs: Object) {
     let restore_due = instance.is(InstanceStatus::Restoring) && resource.backup.is_some();
     let task = resource.task.clone().map(|task| Task { done_by: Some(step::MACHINE.to_owned()), ..*task }.into());
@@ -138,7 +138,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
         step::refused(resource, &failure.code);
         return Ok(());
     }
-    // What was refused does not exist; of anything else nobody knows.
+    // After a refusal the resource does not exist; after other failures that is unknown.
     let is_refused = failure.class == EffectFailureClass::Final;
     resource.status = match verb {
         Verb::Ensure if is_refused => ResourceStatus::Absent,
@@ -165,7 +165,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
             instance.set("error", error);
             send_once(&mut desk.account, "provisioning_failed", To::Account, &reference, &values)?;
         }
-        // The state before: what was made anew is freed again, its backup is still there.
+        // Back to the archive: new resources are freed again, and the backups still exist.
         (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore | Verb::Run) => {
             instance.record.archive_paused = true;
             instance.set_status(InstanceStatus::Archiving);
@@ -180,14 +180,14 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
     send_once(&mut desk.account, "step_failed", To::Admin, &reference, &values)
 }
 
-/// The health watch comes back only when health changes; then it is asked for anew.
+/// Handles the result of a health watch, which ends when the health changes; then a new watch is started.
 pub(super) fn health(desk: &mut Desk<'_>, report: &EffectReport, id: &str) -> Ruled<Outcome> {
-    let Some(mut instance) = Instance::find(desk, id)? else { return unattended(desk, report) };
+    let Some(mut instance) = Instance::find(desk, id)? else { return unattended_result(desk, report) };
     if instance.record.watching.is_none() || instance.record.generation.watch != report.generation {
         return Ok(stale(desk));
     }
     let reference = format!("{}:{}", report.key, report.generation);
-    // A watch that failed, or that tells nothing new, is not asked for again before address or status change.
+    // A failed watch, or one without news, is not restarted before the address or status changes.
     let answer = match &report.answer {
         Err(failure) => {
             let values = json!({"effect": report.key, "kind": desk.kind, "code": failure.code});

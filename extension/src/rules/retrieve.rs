@@ -1,7 +1,7 @@
-//! Questions to the payment provider: an object is asked for under one key, with a generation that rises with each
-//! question that failed for good. After three of them an operator is told; who runs the event again asks again.
+//! Fetches objects from the payment provider, each under one effect key, with a generation that rises after each final
+//! failure. After three failures the operators are notified; redelivering the event fetches again.
 
-use super::{invoice, payment, subscription, unattended};
+use super::{invoice, payment, subscription, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::model::concern::Concern;
 use crate::model::effect::request;
@@ -16,42 +16,48 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// Failed questions in a row after which an operator is told instead of asking once more.
-const ASKED_MAX: u32 = 3;
+/// Number of consecutive failures after which the operators are notified instead of another attempt.
+const ATTEMPTS_MAX: u32 = 3;
 
-/// Ask for an object as it is now; the event waits for the answer.
-pub(super) fn ask_for_view(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
-    ask_again(desk, object, id, at, Known::default())
+/// Fetches the current state of an object; the event is deferred until the result arrives.
+pub(super) fn fetch_snapshot(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp) -> Ruled<Outcome> {
+    fetch_again(desk, object, id, at, KnownSnapshots::default())
 }
 
-/// What is known of an object when it is asked for.
+/// The known snapshots of an object at the time of a fetch.
 #[derive(Default)]
-pub(super) struct Known {
-    /// Events that brought its views: an answer is newer than these.
+pub(super) struct KnownSnapshots {
+    /// Ids of the events that delivered the snapshots; the fetched snapshot is newer.
     pub events: Vec<String>,
-    /// Views of the moment that is unclear, if an answer is one of them: each question has a key of its own.
+    /// Number of snapshots of the same second if a fetched one is among them; distinguishes the keys of fetches.
     pub views: usize,
 }
 
-/// Ask for an object of which something is known as it is now; the event waits for the answer.
-pub(super) fn ask_again(desk: &mut Desk<'_>, object: &str, id: &str, at: Timestamp, known: Known) -> Ruled<Outcome> {
+/// Like [`fetch_snapshot`], for an object with known snapshots.
+pub(super) fn fetch_again(
+    desk: &mut Desk<'_>,
+    object: &str,
+    id: &str,
+    at: Timestamp,
+    known: KnownSnapshots,
+) -> Ruled<Outcome> {
     let key = EffectKey::Retrieve { object: id.to_owned(), because: at, views: known.views };
-    ask(desk, &key, id, &json!({"object": object, "id": id}), known.events)?;
+    fetch(desk, &key, id, &json!({"object": object, "id": id}), known.events)?;
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
 }
 
-/// Ask for an object, unless the same question is open.
-pub(super) fn ask(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
-    ask_about(desk, key, payload, &Concern::Retrieve { object: id.to_owned(), known })
+/// Fetches an object, unless the same fetch is open.
+pub(super) fn fetch(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
+    fetch_for(desk, key, payload, &Concern::Retrieve { object: id.to_owned(), known })
 }
 
-/// Ask for an object that matters to something else, unless the same question is open.
-pub(super) fn ask_about(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
+/// Fetches an object with a given correlation, unless the same fetch is open.
+pub(super) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
     let text = key.to_string();
     let failures = failures(desk, &text)?;
-    // Each event that waits gives up by itself, so that two of them don't ask in turn for ever.
+    // Each waiting event gives up separately, so that two events do not retry alternately for ever.
     let gave_up = FactKey::Unanswered { key: &text, failures, event: &desk.event_hash() }.to_string();
-    if failures > 0 && failures % ASKED_MAX == 0 && desk.account.record_fact(&gave_up)? {
+    if failures > 0 && failures % ATTEMPTS_MAX == 0 && desk.account.record_fact(&gave_up)? {
         let values = json!({"question": text, "asked": failures});
         let reference = format!("{text}:{failures}");
         return send_once(&mut desk.account, "retrieve_unanswered", To::Admin, &reference, &values);
@@ -61,7 +67,7 @@ pub(super) fn ask_about(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, a
     Ok(())
 }
 
-/// Questions under a key that failed for good.
+/// Returns the number of final failures under a key.
 fn failures(desk: &mut Desk<'_>, key: &str) -> Ruled<u32> {
     let mut failures = 0;
     while desk.account.is_known(&FactKey::RetrieveFailed { key, generation: failures + 1 }.to_string())? {
@@ -70,17 +76,17 @@ fn failures(desk: &mut Desk<'_>, key: &str) -> Ruled<u32> {
     Ok(failures)
 }
 
-/// The answer of a `stripe.retrieve`.
+/// The result of a `stripe.retrieve`.
 #[derive(Deserialize)]
-pub(super) struct Answer<'a> {
-    /// The provider's date of the answer, in milliseconds.
+pub(super) struct FetchResult<'a> {
+    /// The date of the provider's response, in milliseconds since the Unix epoch.
     pub date_ms: i64,
     #[serde(borrow)]
     pub object: Raw<'a>,
 }
 
-/// The answer to a question; none, and counted, if it failed for good.
-pub(super) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<Answer<'r>>> {
+/// Returns the result of a fetch. After a final failure it counts the failure and returns `None`.
+pub(super) fn read_answer<'r>(desk: &mut Desk<'_>, report: &'r EffectReport) -> Ruled<Option<FetchResult<'r>>> {
     let Ok(answer) = &report.answer else {
         let failed = FactKey::RetrieveFailed { key: &report.key, generation: report.generation };
         desk.account.record_fact(&failed.to_string())?;
@@ -93,20 +99,20 @@ fn malformed(report: &EffectReport, error: &extension_reader::Error) -> Refusal 
     Refusal::Malformed(format!("{}: {error}", report.key))
 }
 
-/// What the object says that it is.
+/// The type of a fetched object.
 #[derive(Deserialize)]
-struct Kind<'a> {
+struct ObjectType<'a> {
     #[serde(borrow, default)]
     object: Option<crate::input::stripe::Text<'a>>,
 }
 
-/// A subscription that was asked for since nothing was heard of it: what differs is believed, counted and told.
+/// Handles a subscription that was fetched for comparison: merges, counts and reports a difference.
 pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
     if report.answer.is_err() {
-        return unattended(desk, report);
+        return unattended_result(desk, report);
     }
     let before = desk.account.get::<SubscriptionRow>(id)?;
-    let outcome = answered(desk, report, &[])?;
+    let outcome = fetched(desk, report, &[])?;
     let after = desk.account.get::<SubscriptionRow>(id)?;
     let differs = before.as_ref().map(|row| row.state()) != after.as_ref().map(|row| row.state());
     let known = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();
@@ -120,15 +126,15 @@ pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
     Ok(outcome)
 }
 
-/// A question was answered, or failed for good. The answer is newer than the views of these events.
-pub(super) fn answered(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
-    let Some(answer) = read_answer(desk, report)? else { return unattended(desk, report) };
+/// Handles the result of a fetch. The fetched snapshot is newer than those of the events `known`.
+pub(super) fn fetched(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
+    let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
     let object = answer.object.get();
-    let kind: Kind<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
+    let kind: ObjectType<'_> = extension_reader::from_str(object).map_err(|error| malformed(report, &error))?;
     match kind.object.as_deref() {
-        Some("subscription") => subscription::retrieved(desk, object, answer.date_ms, known),
-        Some("invoice") => invoice::retrieved(desk, object, answer.date_ms),
-        Some("charge") => payment::retrieved(desk, object),
+        Some("subscription") => subscription::fetched(desk, object, answer.date_ms, known),
+        Some("invoice") => invoice::fetched(desk, object, answer.date_ms),
+        Some("charge") => payment::fetched(desk, object),
         other => Err(Refusal::WrongShape(format!("{}: {}", report.key, other.unwrap_or("no object"))).into()),
     }
 }

@@ -1,5 +1,5 @@
-//! `checkout.session.*`: a view is merged. For a purchase that we made, our own row says what was agreed; an amount that
-//! differs is refused and delivers nothing.
+//! `checkout.session.*`: merges a snapshot of a session. For a purchase that we created, the stored row has the agreed
+//! amount; an event with another amount is rejected.
 
 use super::check_owner;
 use crate::catalog::desk::Desk;
@@ -32,7 +32,7 @@ fn read_status(kind: &str, object: &stripe::Session<'_>) -> Ruled<SessionStatus>
     })
 }
 
-/// The purchase of a session, by our own record of the session, else by the id that its metadata names.
+/// Returns the purchase of a session: by the stored session, else by the id in its metadata.
 fn purchase_of(
     desk: &mut Desk<'_>,
     id: &str,
@@ -47,7 +47,7 @@ fn purchase_of(
     Ok(desk.account.get::<PurchaseRow>(purchase)?.map(|row| (purchase.to_owned(), row)))
 }
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Outcome> {
     let id = object.id.as_ref();
     let status = read_status(desk.kind, object)?;
@@ -58,7 +58,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     let known = desk.account.fetch::<Session>(id)?;
     let named = object.ours().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
     let found = purchase_of(desk, id, known.as_ref(), named)?;
-    // A purchase that we made knows its session; metadata that names another one, or one that is not there, lies.
+    // A purchase that we created knows its session, so metadata that names another or a missing purchase is wrong.
     if named.is_some() && found.as_ref().map(|(id, _)| id.as_str()) != named {
         return Err(Refusal::Inconsistent("/data/object/metadata/purchase_id".to_owned()).into());
     }
@@ -67,9 +67,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     }
     let made_with = if found.is_none() { written_on(desk, object)? } else { None };
     let purchase = found.map_or_else(|| format!("pur_{id}"), |(id, _)| id);
-    let view = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
-    let mut session = known.clone().unwrap_or_else(|| view.clone());
-    merge_session::merge(&mut session, &view);
+    let snapshot = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
+    let mut session = known.clone().unwrap_or_else(|| snapshot.clone());
+    merge_session::merge(&mut session, &snapshot);
     claim(desk, id, &purchase, object)?;
     if known.as_ref() == Some(&session) {
         return Ok(match status {
@@ -77,7 +77,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
             _ => Outcome::Ignored(IgnoreReason::NoChange),
         });
     }
-    // Who chose a payment that takes days waits for it, and can only begin anew.
+    // After a failed delayed payment the customer must start a new checkout.
     if status == SessionStatus::Failed && session.status == SessionStatus::Failed {
         let values = json!({"session": id, "purchase": purchase});
         send_once(&mut desk.account, "delayed_payment_failed", To::Account, id, &values)?;
@@ -100,7 +100,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     Ok(Outcome::Applied)
 }
 
-/// One view of a session.
+/// Returns the snapshot of a session.
 fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at: Timestamp) -> Session {
     Session {
         status,
@@ -119,7 +119,7 @@ fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at:
     }
 }
 
-/// What somebody else wrote on a session, where a type makes something of it.
+/// Returns the metadata of a session that was created outside of the system, if a product type uses it.
 fn written_on(desk: &Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Option<String>> {
     if !desk.catalog.types()?.iter().any(|decl| decl.from_checkout.is_some()) {
         return Ok(None);
@@ -132,9 +132,9 @@ fn written_on(desk: &Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Option<Str
     Ok(Some(encode(&out)?).filter(|text| text.len() <= WRITTEN_BYTES))
 }
 
-/// Keys that Stripe allows on an object.
+/// Maximum number of metadata keys that Stripe allows on an object.
 const WRITTEN_MAX: usize = 50;
-/// More than keys and values of that many may have.
+/// Maximum size of the stored metadata in bytes; more than Stripe's limits for keys and values allow.
 const WRITTEN_BYTES: usize = 64 * 1024;
 
 fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Ruled<()> {
@@ -145,8 +145,8 @@ fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session
     desk.account.claim(keys)
 }
 
-/// Currency and amount must be the agreed ones: the subtotal as agreed, and subtotal − discount + tax + shipping the
-/// total (S94, S95).
+/// Checks that currency and subtotal are the agreed ones, and that subtotal − discount + tax + shipping is the total
+/// (S94, S95). Notifies the operators and fails if not.
 fn check_amount(
     desk: &mut Desk<'_>,
     purchase: &str,
@@ -154,7 +154,7 @@ fn check_amount(
     id: &str,
     object: &stripe::Session<'_>,
 ) -> Ruled<()> {
-    // What carries no amounts, as an expiry may, can't contradict one.
+    // An event without amounts, for example an expiry, cannot contradict them.
     let Some(total) = object.amount_total else { return Ok(()) };
     let subtotal = object.amount_subtotal.unwrap_or(total);
     let details = object.total_details.as_ref();
@@ -169,7 +169,7 @@ fn check_amount(
             tax > 0 && parts.checked_sub(tax).and_then(|parts| subtotal.checked_add(parts)) == Some(total)
         });
     let expected = &agreed.values.amount;
-    // A trial asks for nothing now; what it will cost is checked on its invoices.
+    // A trial has no amount due now; its later amounts are checked on its invoices.
     let trial = object.mode.as_deref() == Some("subscription")
         && total == 0
         && object.payment_status.as_deref() == Some("no_payment_required");

@@ -1,4 +1,4 @@
-//! A share of a sale in another account: booked where it is earned, once for each thing that is told of it.
+//! A share of a sale in another account: booked in the account that earns it, once for each message about it.
 
 use crate::catalog::desk::Desk;
 use crate::model::halt::Ruled;
@@ -10,36 +10,36 @@ use crate::model::records::earning::Earning;
 use crate::model::records::payouts::Payouts;
 use extension_contract::Outcome;
 
-/// Decide a message: the newest thing that is told of a sale replaces the others.
-pub(super) fn decide(desk: &mut Desk<'_>, told: &Share) -> Ruled<Outcome> {
-    let before = desk.account.fetch::<Earning>(&told.sale)?.unwrap_or_default();
-    if before.told >= told.told {
-        return Ok(Outcome::Duplicate(format!("share:{}:{}", told.sale, told.told)));
+/// Decides a message: the newest message about a sale replaces earlier ones.
+pub(super) fn decide(desk: &mut Desk<'_>, share: &Share) -> Ruled<Outcome> {
+    let before = desk.account.fetch::<Earning>(&share.sale)?.unwrap_or_default();
+    if before.told >= share.told {
+        return Ok(Outcome::Duplicate(format!("share:{}:{}", share.sale, share.told)));
     }
-    let more = told.share_minor.saturating_sub(before.share_minor);
-    let fact = FactKey::Earned { sale: &told.sale, told: told.told };
-    book(&mut desk.account, fact, &told.sale, &told.currency, &[(DUE_FROM_SALES, more), (EARNINGS, -more)])?;
-    // What can be paid out already changes the sum; what can't be comes into it whole.
+    let more = share.share_minor.saturating_sub(before.share_minor);
+    let fact = FactKey::Earned { sale: &share.sale, told: share.told };
+    book(&mut desk.account, fact, &share.sale, &share.currency, &[(DUE_FROM_SALES, more), (EARNINGS, -more)])?;
+    // A share that is already available changes the sum now; others are added when they become available.
     if before.available {
         let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
-        payouts.add(&told.currency, more);
+        payouts.add(&share.currency, more);
         desk.account.put(Payouts::ID, payouts);
     }
     let earning = Earning {
-        product: told.product.clone(),
-        kind: told.kind,
-        currency: told.currency.clone(),
-        at: told.at,
-        available_at: told.available_at,
-        gross_minor: told.gross_minor,
-        back_minor: told.back_minor,
-        share_minor: told.share_minor,
-        told: told.told,
+        product: share.product.clone(),
+        kind: share.kind,
+        currency: share.currency.clone(),
+        at: share.at,
+        available_at: share.available_at,
+        gross_minor: share.gross_minor,
+        back_minor: share.back_minor,
+        share_minor: share.share_minor,
+        told: share.told,
         available: before.available,
     };
-    let mut earned = desk.account.fetch::<Earned>(&told.product)?.unwrap_or_default();
+    let mut earned = desk.account.fetch::<Earned>(&share.product)?.unwrap_or_default();
     earned.replace(&before, &earning);
-    desk.account.put(&told.product, earned);
-    desk.account.put(&told.sale, earning);
+    desk.account.put(&share.product, earned);
+    desk.account.put(&share.sale, earning);
     Ok(Outcome::Applied)
 }

@@ -1,11 +1,11 @@
-//! What measured use costs: priced by its attributes, paid from credits first, the rest left for the month's invoice.
+//! Prices measured usage by its attributes, pays it from credits first, and leaves the rest for the month's invoice.
 
 use crate::catalog::Catalog;
 use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
@@ -17,16 +17,16 @@ use crate::model::time::{DAY_MS, month_of, rfc3339};
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// What one measurement costs, in millionths.
+/// The cost of a measurement, in millionths of a major unit.
 #[derive(Clone, Debug)]
 pub(super) struct Cost {
-    /// All of it.
+    /// Total cost.
     all: i64,
-    /// What of it is of a product that somebody sells.
+    /// Product and part of the cost that a seller charges.
     seller: Option<(String, i64)>,
 }
 
-/// What one measurement costs; refused where no price is known for it.
+/// Returns the cost of a measurement. Fails if there is no price for it.
 pub(super) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
     let known = || {
@@ -39,7 +39,7 @@ pub(super) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<C
     let of_meter = usage.quantity.checked_mul(*micros).ok_or_else(beyond)?;
     let named = rate.seller.as_ref().and_then(|seller| Some((seller, attribute(usage, &seller.by)?)));
     let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None }) };
-    // What is no product is nobody's.
+    // An unknown product has no seller.
     if catalog.product(product)?.is_none() {
         return Ok(Cost { all: of_meter, seller: None });
     }
@@ -53,8 +53,8 @@ fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
     usage.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
-/// Count a measurement whose cost is known, in the day and month of its own time; of a month that is closed it is in the
-/// month that is open now.
+/// Counts a measurement with its cost in the day and month of its time, or in the current month if that month is
+/// closed.
 pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<()> {
     let cost_micros = cost.all;
     let names = std::iter::once(&rate.by).chain(&rate.group);
@@ -87,8 +87,8 @@ pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     Ok(())
 }
 
-/// The invoice of a month's use exists, or Stripe refused to make it: what was used is not invoiced then, until an
-/// operator asks again. Of what timed out nobody knows whether it exists.
+/// Handles the result of the invoice request for a month. After Stripe's refusal the usage is not invoiced until an
+/// operator requests it again. After a timeout it is unknown whether the invoice exists.
 pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectReport) -> Ruled<Outcome> {
     let Some(mut month) = desk.account.fetch::<UsageMonth>(month_id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
@@ -104,11 +104,11 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
     Ok(Outcome::Applied)
 }
 
-/// `usage.invoice`: ask once more for the invoice of a month, which Stripe refused. It has a key of its own, since under the
-/// same one Stripe would repeat its answer (S127).
+/// `usage.invoice`: requests the invoice of a month again that Stripe refused. Uses a new idempotency key, because
+/// Stripe would repeat its response to the old one (S127).
 pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "month")?;
-    let not_found = || Refusal::NotFound(format!("use in {id}: expected a month, as 2026-01"));
+    let not_found = || Refusal::NotFound(format!("usage in {id}: expected a month such as 2026-01"));
     let mut month = desk.account.fetch::<UsageMonth>(&id)?.ok_or_else(not_found)?;
     if !month.refused {
         let state = match (&month.invoice, month.invoiced_minor) {
@@ -118,13 +118,13 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
         };
         return Err(Refusal::BadTransition(state).into());
     }
-    // It is closed again by the same decision.
+    // The reconciliation of the same decision closes it again.
     (month.refused, month.closed, month.asked_again) = (false, false, month.asked_again + 1);
     desk.account.put(&id, month);
     Ok(Outcome::Applied.into())
 }
 
-/// The month that a time is in, or the one of now if that is closed.
+/// Returns the month of a time, or the current month if that is closed.
 fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)> {
     for at in [at, desk.now] {
         let (start, end) = month_of(at);
@@ -132,19 +132,19 @@ fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)>
         match desk.account.fetch::<UsageMonth>(&id)? {
             Some(month) if month.closed => {}
             Some(month) => return Ok((id, month)),
-            // A month that is over, in which nothing was used, is as good as closed.
+            // A past month without usage counts as closed.
             None if end.saturating_add(DAY_MS) <= desk.now => {}
             None => return Ok((id, UsageMonth { start, end, ..UsageMonth::default() })),
         }
     }
-    // A clock that went back: the month of now is closed, so the one after it takes what is left.
+    // The current month is closed because the clock went back: uses the following month.
     let (start, end) = month_of(month_of(desk.now).1);
     let id = rfc3339(start)[..7].to_owned();
     let month = desk.account.fetch::<UsageMonth>(&id)?.unwrap_or_default();
     Ok((id, UsageMonth { start, end, ..month }))
 }
 
-/// Take up to an amount from the lots, the oldest first. Returns what they had.
+/// Takes up to an amount from the lots, oldest first. Returns the amount taken.
 fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
     let mut lots = desk.account.all::<Lot>()?;
     sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
@@ -159,7 +159,7 @@ fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
     Ok(amount_micros - open)
 }
 
-/// `usage.admit`: whether use of a meter may begin now. Use that runs already is counted in any case.
+/// `usage.admit`: checks whether usage of a meter may begin now. Running usage is counted in any case.
 pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let meter = required_text(body, "meter")?;
     let settings = desk.catalog.settings()?;
@@ -177,7 +177,7 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (_, month) = open_month(desk, desk.now)?;
     let open = month.open_micros();
     let by_credits = rate.pay.contains(&PaidBy::Credits) && left > 0;
-    if owed > 0 || !(by_credits || may_owe(rate, &standing, open, &settings.currency)) {
+    if owed > 0 || !(by_credits || may_be_invoiced(rate, &standing, open, &settings.currency)) {
         let limit = rate.invoice.as_ref().and_then(|terms| terms.limit).unwrap_or(0);
         let quota = QuotaRefusal {
             quota: meter,
@@ -191,14 +191,14 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..Outcome::Ignored(IgnoreReason::NoChange).into() })
 }
 
-/// Whether use without credits may go on the month's invoice.
-fn may_owe(rate: &Rate, standing: &Standing, open_micros: i64, currency: &str) -> bool {
+/// Returns whether usage without credits may be added to the month's invoice.
+fn may_be_invoiced(rate: &Rate, standing: &AccountStanding, open_micros: i64, currency: &str) -> bool {
     let Some(terms) = rate.invoice.as_ref().filter(|_| rate.pay.contains(&PaidBy::Invoice)) else { return false };
     let is_met = terms.condition.as_ref().is_none_or(|condition| standing.is_granted_by_plan(condition));
     is_met && terms.limit.is_none_or(|limit| open_micros < to_micros(limit, currency))
 }
 
-/// The cheapest product on sale that leaves credits behind.
+/// Returns the cheapest product on sale that grants credits.
 fn top_up(desk: &Desk<'_>) -> Ruled<Option<String>> {
     let types = desk.catalog.types()?;
     let mut best: Option<(i64, String)> = None;

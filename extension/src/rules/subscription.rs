@@ -1,8 +1,8 @@
-//! `customer.subscription.*`: a view is merged. What can't be judged, as an unknown price, grants nothing new; a failed
-//! payment is believed all the same.
+//! `customer.subscription.*`: merges a snapshot of a subscription. A snapshot with unknown prices grants nothing new,
+//! but a failed payment in it takes effect.
 
 use super::check_owner;
-use super::retrieve::{self, Known};
+use super::retrieve::{self, KnownSnapshots};
 use crate::catalog::desk::Desk;
 use crate::catalog::reaction::publish;
 use crate::catalog::terms::CatalogPrice;
@@ -21,7 +21,7 @@ use extension_contract::*;
 use serde_json::json;
 use std::rc::Rc;
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(
     desk: &mut Desk<'_>,
     object: &stripe::Subscription<'_>,
@@ -35,34 +35,36 @@ pub(super) fn decide(
         "customer.subscription.deleted" => SnapshotRank::Deleted,
         _ => SnapshotRank::Updated,
     };
-    let outcome = apply(desk, object, desk.provider_time, rank, Before::Said(previous))?;
+    let outcome = apply(desk, object, desk.provider_time, rank, Precedence::PreviousAttributes(previous))?;
     match desk.kind {
-        "customer.subscription.pending_update_expired" => tell_expired(desk, object, outcome),
+        "customer.subscription.pending_update_expired" => notify_expired(desk, object, outcome),
         _ => Ok(outcome),
     }
 }
 
-/// The answer of a `stripe.retrieve`: a view dated by the provider's answer. It is newer than those of these events.
-pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &[String]) -> Ruled<Outcome> {
+/// Merges a fetched subscription; `at` is the date of the provider's response. It is newer than the snapshots of the
+/// events
+/// `known`.
+pub(super) fn fetched(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &[String]) -> Ruled<Outcome> {
     let object = stripe::read_fetched::<stripe::Subscription<'_>>(object)?;
-    apply(desk, &object, at, SnapshotRank::Retrieved, Before::Known(known))
+    apply(desk, &object, at, SnapshotRank::Retrieved, Precedence::KnownEvents(known))
 }
 
-/// By what a view is known to come after others.
-enum Before<'p> {
-    /// What it says that it changed.
-    Said(Option<&'p stripe::PreviousSubscription<'p>>),
-    /// The events whose views were there when it was asked for.
-    Known(&'p [String]),
+/// Evidence that a snapshot follows others.
+enum Precedence<'p> {
+    /// Its `previous_attributes`.
+    PreviousAttributes(Option<&'p stripe::PreviousSubscription<'p>>),
+    /// Ids of the events whose snapshots were known when it was fetched.
+    KnownEvents(&'p [String]),
 }
 
-/// Merge one view.
+/// Merges a snapshot.
 fn apply(
     desk: &mut Desk<'_>,
     object: &stripe::Subscription<'_>,
     at: Timestamp,
     rank: SnapshotRank,
-    before: Before<'_>,
+    before: Precedence<'_>,
 ) -> Ruled<Outcome> {
     let id = object.id.as_ref();
     check_owner(desk, object.metadata.as_ref())?;
@@ -70,19 +72,19 @@ fn apply(
     let is_fetched = rank == SnapshotRank::Retrieved;
     if object.items.as_ref().is_some_and(|list| list.has_more) {
         if is_fetched {
-            return Err(Refusal::WrongShape(format!("{id}: the answer leaves items out")).into());
+            return Err(Refusal::WrongShape(format!("{id}: the response does not contain all items")).into());
         }
         return match known {
-            // What was fetched for it is here, or something newer.
+            // The fetched snapshot, or a newer one, is already stored.
             Some(row) if row.at > at || (row.at == at && row.rank == SnapshotRank::Retrieved) => {
                 Ok(Outcome::Stale(row.snapshot()))
             }
-            _ => retrieve::ask_for_view(desk, "subscription", id, at),
+            _ => retrieve::fetch_snapshot(desk, "subscription", id, at),
         };
     }
-    // Nobody's yet, and it does not say whose: the object as it is now does.
+    // It is not claimed and names no customer; the fetched object does.
     if known.is_none() && id_of(&object.customer).is_none() && !is_fetched {
-        return retrieve::ask_for_view(desk, "subscription", id, at);
+        return retrieve::fetch_snapshot(desk, "subscription", id, at);
     }
     let state = read_state(object)?;
     let view = SubscriptionSnapshot {
@@ -91,17 +93,19 @@ fn apply(
         event_id: desk.event_id.to_owned(),
         customer: id_of(&object.customer).map(str::to_owned),
         previous: match before {
-            Before::Said(previous) => read_previous(previous, id, &state)?.into_iter().collect(),
-            Before::Known(events) => known.iter().flat_map(|row| row.views_of(events)).map(Previous::all_of).collect(),
+            Precedence::PreviousAttributes(previous) => read_previous(previous, id, &state)?.into_iter().collect(),
+            Precedence::KnownEvents(events) => {
+                known.iter().flat_map(|row| row.views_of(events)).map(Previous::all_of).collect()
+            }
         },
         state,
     };
     if known.is_none() && view.customer.is_none() {
         return Err(Refusal::Malformed("/data/object/customer".to_owned()).into());
     }
-    // What would grant something must be known; what takes something is believed, and what has ended grants nothing.
+    // Only a status that grants something requires known prices.
     if matches!(view.state.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing)
-        && let Err(refusal) = judge_items(desk, &view.state.items)?
+        && let Err(refusal) = check_items(desk, &view.state.items)?
     {
         return match known {
             Some(row) if !is_newer(&row, &view) => Ok(Outcome::Stale(row.snapshot())),
@@ -119,14 +123,14 @@ fn apply(
     let changed = known.as_deref() != Some(&row);
     let known_customer = known.as_ref().map(|row| &row.customer_id);
     if let Some(customer) = known_customer.filter(|_| row.is_unclear) {
-        // An event that is put off takes no claim, so whose it is changes with the view that is fetched.
+        // A deferred event takes no claims, so the customer is changed only by the fetched snapshot.
         row.customer_id.clone_from(customer);
     }
-    // Whose they are is judged before anything is saved.
+    // Claims are checked before anything is saved.
     if known_customer != Some(&row.customer_id) {
         desk.account.claim([ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)])?;
     }
-    // Facts are told when nothing can refuse the event any more.
+    // Published only now, when the event can no longer be rejected.
     if known.is_none() {
         publish(desk, "subscription.created", id, &[("subscription", id)])?;
     }
@@ -139,16 +143,17 @@ fn apply(
         publish(desk, "subscription.canceled", id, &[("subscription", id)])?;
     }
     let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && row.at == at);
-    let asked = is_unclear.then(|| Known { events: row.events(), views: row.views_beside_an_answer() });
+    let known_snapshots =
+        is_unclear.then(|| KnownSnapshots { events: row.events(), views: row.views_beside_an_answer() });
     if changed {
         desk.account.put(id, row);
     }
     let purchase = object.metadata.as_ref().and_then(|metadata| metadata.purchase_id.as_deref());
     if let Some(purchase) = purchase.filter(|purchase| !purchase.is_empty()) {
-        link(desk, id, purchase)?;
+        link_purchase(desk, id, purchase)?;
     }
-    if let Some(asked) = asked {
-        return retrieve::ask_again(desk, "subscription", id, at, asked);
+    if let Some(known_snapshots) = known_snapshots {
+        return retrieve::fetch_again(desk, "subscription", id, at, known_snapshots);
     }
     Ok(match news {
         News::Changed => Outcome::Applied,
@@ -157,8 +162,8 @@ fn apply(
     })
 }
 
-/// Keep which purchase of this account a subscription is of, where no session told.
-fn link(desk: &mut Desk<'_>, id: &str, purchase: &str) -> Ruled<()> {
+/// Stores the purchase of a subscription in its billing history, unless a session has already done so.
+fn link_purchase(desk: &mut Desk<'_>, id: &str, purchase: &str) -> Ruled<()> {
     let billing = desk.account.get::<BillingHistory>(id)?;
     if billing.as_ref().is_some_and(|billing| billing.purchase.is_some())
         || desk.account.get::<PurchaseRow>(purchase)?.is_none()
@@ -170,9 +175,9 @@ fn link(desk: &mut Desk<'_>, id: &str, purchase: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Whether every price is ours, and at most one of them a plan of its family. A metered item beside ours, which has no
-/// quantity, grants nothing by itself: the catalog need not know it.
-fn judge_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
+/// Checks that the catalog has every price, with at most one plan of a family. A metered item next to ours, which has
+/// no quantity, grants nothing by itself and need not be in the catalog.
+fn check_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
     let prices = desk.catalog.prices(items.iter().map(|item| &item.price_id))?;
     let one_is_ours = prices.iter().any(Option::is_some);
     let unknown = |(item, price): &(&SubscriptionItem, &Option<Rc<CatalogPrice>>)| {
@@ -190,7 +195,7 @@ fn judge_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), 
     Ok(Ok(()))
 }
 
-/// Stripe's status; `cancelled` is what the platform also writes.
+/// Parses Stripe's status, including the spelling `cancelled` that the platform uses.
 fn parse_status(text: &str) -> Option<SubscriptionStatus> {
     Some(match text {
         "incomplete" => SubscriptionStatus::Incomplete,
@@ -205,7 +210,7 @@ fn parse_status(text: &str) -> Option<SubscriptionStatus> {
     })
 }
 
-/// A behaviour that is not known changes nothing of what is served.
+/// Reads a pause. An unknown behaviour counts as no pause.
 fn read_pause(shape: Option<&stripe::PauseCollection<'_>>) -> Option<Pause> {
     Pause::parse(shape?.behavior.as_deref()?)
 }
@@ -242,7 +247,7 @@ fn read_state(object: &stripe::Subscription<'_>) -> Ruled<State> {
     })
 }
 
-/// Items in order of their ids, so that the sender's order doesn't matter.
+/// Reads the items, sorted by id, so that the sender's order does not matter.
 fn read_items(
     shapes: &[stripe::Item<'_>],
     subscription: &str,
@@ -270,8 +275,8 @@ fn read_items(
     Ok(out)
 }
 
-/// `previous_attributes`, read beside the view itself: what didn't change is as the view says, so that every API version
-/// tells the same.
+/// Reads `previous_attributes`. Unchanged values are taken from the snapshot itself, so that all API versions give the
+/// same result.
 fn read_previous(
     shape: Option<&stripe::PreviousSubscription<'_>>,
     subscription: &str,
@@ -284,7 +289,7 @@ fn read_previous(
     let period = (start.or(now.map(|now| now.0)), end.or(now.map(|now| now.1)));
     let items = match &shape.items {
         Some(list) => Some(read_items(&list.data, subscription, period)?),
-        // A period of the whole subscription is that of each item.
+        // A period of the whole subscription applies to each item.
         None if start.is_some() || end.is_some() => {
             let moved = |item: &SubscriptionItem| SubscriptionItem {
                 period_start: start.unwrap_or(item.period_start),
@@ -308,8 +313,8 @@ fn read_previous(
     Ok((previous != Previous::default()).then_some(previous))
 }
 
-/// One notice of each change that waited for its payment and did not come, also where the view itself is not the newest.
-fn tell_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
+/// Sends one notice for each pending change that expired unpaid, even if the snapshot itself is stale.
+fn notify_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome: Outcome) -> Ruled<Outcome> {
     const TEMPLATE: &str = "change_expired";
     let reference = format!("{}:{}", object.id, desk.provider_time);
     let is_told = desk.account.is_known(&notice::key(TEMPLATE, To::Account, &reference).to_string())?;
@@ -321,7 +326,7 @@ fn tell_expired(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>, outcome:
     Ok(Outcome::Applied)
 }
 
-/// One notice for each end of a trial.
+/// Sends one notice for each end of a trial.
 fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Ruled<Outcome> {
     check_owner(desk, object.metadata.as_ref())?;
     let end = stripe::time(object.trial_end, "/data/object/trial_end")?;

@@ -1,5 +1,5 @@
-//! `subscription_schedule.*`: what is planned is kept; it changes nothing before the subscription's own event says that
-//! it did, and neither does its end (S58).
+//! `subscription_schedule.*`: stores the planned changes. They, and the schedule's end, take effect only with the
+//! subscription's own events (S58).
 
 use super::check_owner;
 use crate::catalog::desk::Desk;
@@ -35,12 +35,12 @@ fn read_phase(index: usize, phase: &stripe::Phase<'_>) -> Ruled<Phase> {
     Ok(Phase { starts_at, ends_at, items })
 }
 
-/// Decide an event.
+/// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::SubscriptionSchedule<'_>) -> Ruled<Outcome> {
     check_owner(desk, object.metadata.as_ref())?;
     let id = object.id.as_ref();
     let phases = object.phases.iter().enumerate().map(|(index, phase)| read_phase(index, phase));
-    let view = SubscriptionSchedule {
+    let snapshot = SubscriptionSchedule {
         status: parse_status(&object.status)?,
         at: desk.provider_time,
         subscription: object.subscription_id().map(str::to_owned),
@@ -48,9 +48,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::SubscriptionSchedule<
     };
     let known = desk.account.fetch::<SubscriptionSchedule>(id)?;
     let (schedule, news) = match known.clone() {
-        None => (view, News::Changed),
+        None => (snapshot, News::Changed),
         Some(mut schedule) => {
-            let news = merge(&mut schedule, &view);
+            let news = merge(&mut schedule, &snapshot);
             (schedule, news)
         }
     };

@@ -1,7 +1,8 @@
-//! An event of the payment provider that only names its object: the object is asked for, and comes in as the event that
-//! would have brought it, under the id of that event. So it is placed by what stands in it, and counts once with its twin.
+//! Thin events, which only refer to their object: fetches the object and injects it as the corresponding classic event,
+//! under that event's id. So it is placed by the object's content, and counts only once if the classic event arrives,
+//! too.
 
-use super::{retrieve, unattended};
+use super::{retrieve, unattended_result};
 use crate::catalog::desk::Desk;
 use crate::input::THIN;
 use crate::input::stripe::ThinEvent;
@@ -14,15 +15,15 @@ use extension_contract::*;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// Ask for the object; the event waits for the answer.
+/// Fetches the object; the event is deferred until the result arrives.
 pub(super) fn decide(desk: &mut Desk<'_>, event: &ThinEvent<'_>) -> Ruled<Outcome> {
     if !desk.catalog.settings()?.thin_events {
-        let what = "v2.core.event: expected a classic event, since the business does not say `thin_events`";
+        let what = "v2.core.event: expected a classic event, since the business does not set `thin_events`";
         return Err(Refusal::WrongShape(what.to_owned()).into());
     }
     let facts = desk.provider.cloned().unwrap_or_default();
-    let told_as = facts.snapshot_event.unwrap_or_else(|| format!("{}:object", desk.event_id));
-    if desk.account.is_known(&FactKey::Told(&told_as).to_string())? {
+    let event_id = facts.snapshot_event.unwrap_or_else(|| format!("{}:object", desk.event_id));
+    if desk.account.is_known(&FactKey::Told(&event_id).to_string())? {
         return Ok(Outcome::Applied);
     }
     let (id, kind) = (&event.related_object.id, desk.kind.strip_prefix(THIN).unwrap_or(desk.kind));
@@ -31,13 +32,13 @@ pub(super) fn decide(desk: &mut Desk<'_>, event: &ThinEvent<'_>) -> Ruled<Outcom
     if let Some(connected) = facts.connected_account {
         payload["connected_account"] = json!(connected);
     }
-    retrieve::ask_about(desk, &key, &payload, &Concern::Thin { event: told_as, kind: kind.to_owned() })?;
+    retrieve::fetch_for(desk, &key, &payload, &Concern::Thin { event: event_id, kind: kind.to_owned() })?;
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
 }
 
-/// The event that tells of the object, as the host takes it in.
+/// Payload of `provider.event`: the event that the host is to process.
 #[derive(Serialize)]
-struct Told<'a> {
+struct InjectedEvent<'a> {
     id: &'a str,
     #[serde(rename = "type")]
     kind: &'a str,
@@ -49,14 +50,14 @@ struct Told<'a> {
     api_version: Option<String>,
 }
 
-/// The object is there: it comes in with its event.
+/// Handles the fetched object: injects it as an event.
 pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended(desk, report) };
+    let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended_result(desk, report) };
     if !desk.account.record_fact(&FactKey::Told(event).to_string())? {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     let facts = desk.provider.cloned().unwrap_or_default();
-    let payload = Told {
+    let payload = InjectedEvent {
         id: event,
         kind,
         date_ms: answer.date_ms,

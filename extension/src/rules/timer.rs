@@ -1,4 +1,5 @@
-//! A timer is nothing but a reason to look again. Only the end of the hours in `error` says something of its own.
+//! Timers. Most only trigger the reconciliation; those of campaigns and of the time limit in `error` have actions of
+//! their own.
 
 use super::campaign;
 use crate::catalog::desk::Desk;
@@ -10,10 +11,10 @@ use crate::model::records::instance::InstanceStatus;
 use extension_contract::Outcome;
 use serde_json::json;
 
-/// Decide a timer. That it changed nothing shows when all stages have run.
+/// Decides a timer. Whether it changed anything is determined after all stages have run.
 pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Outcome> {
     if let Some(TimerKey::Campaign { campaign: id, due }) = timer {
-        return campaign::go_on(desk, id, *due);
+        return campaign::resume(desk, id, *due);
     }
     let Some(TimerKey::Error { instance: id, .. }) = timer else { return Ok(Outcome::Applied) };
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(Outcome::Applied) };

@@ -1,7 +1,7 @@
-//! Tokens: who may have a product gets one, redeems it for a short grant, and can take it back. Each issue, redemption and
-//! refusal is a line of the account's `access_log`.
+//! Tokens: an account that is entitled to a product can issue a token, redeem it for a temporary grant, and revoke it.
+//! Each issue, redemption, revocation and refusal is an entry of the account's `access_log`.
 //!
-//! The host makes the token and shows it to who asked; what comes back to here is its hash.
+//! The host generates the token and shows it to the caller; the extension receives only its hash.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{required_text, text};
@@ -9,7 +9,7 @@ use crate::catalog::reaction::publish;
 use crate::catalog::schema::{TokenDecl, TypeDecl};
 use crate::catalog::template::Scope;
 use crate::catalog::terms::with_id;
-use crate::derive::standing::{Standing, standing};
+use crate::derive::standing::{AccountStanding, standing};
 use crate::model::concern::Concern;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, internal, wrong_field};
@@ -21,60 +21,63 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// Random bytes of a token (PLG-42).
+/// Number of random bytes of a token (PLG-42).
 const TOKEN_BYTES: u32 = 32;
 
-/// Hexadecimal digits of a SHA-256.
+/// Number of hexadecimal digits of a SHA-256.
 const HASH_DIGITS: usize = 64;
 
-/// Longest text of an address that something is asked from: IPv6 with an IPv4 address in it.
+/// Maximum length of an IP address in bytes: an IPv6 address with an embedded IPv4 address.
 const IP_BYTES: usize = 45;
 
-/// A product with its type, and the token of it that is meant.
-struct Meant {
+/// A token declaration of a product's type, with the product's fields.
+struct ProductToken {
     decl: Rc<TypeDecl>,
     index: usize,
     fields: Object,
 }
 
-impl Meant {
-    /// The product's token of this name, or its only one.
-    fn find(desk: &Desk<'_>, product: &str, name: Option<&str>) -> Ruled<Option<Meant>> {
+impl ProductToken {
+    /// Returns the product's token with this name, or the first one without a name.
+    fn find(desk: &Desk<'_>, product: &str, name: Option<&str>) -> Ruled<Option<ProductToken>> {
         let Some(row) = desk.catalog.product(product)? else { return Ok(None) };
         let Some(decl) = desk.catalog.type_named(&row.values.product_type)? else { return Ok(None) };
         let index = decl.tokens.iter().position(|token| name.is_none_or(|name| token.name == name));
         let fields = with_id(&*desk.catalog.metadata(product)?, product);
-        Ok(index.map(|index| Meant { decl, index, fields }))
+        Ok(index.map(|index| ProductToken { decl, index, fields }))
     }
 
     fn token(&self) -> &TokenDecl {
         &self.decl.tokens[self.index]
     }
 
-    /// Templates of the product's fields, filled in.
-    fn filled(&self, templates: &Object) -> Ruled<Object> {
+    /// Fills in templates with the product's fields.
+    fn fill_in(&self, templates: &Object) -> Ruled<Object> {
         let scope = Scope::default().fields("product", &self.fields);
-        scope.fill_object(templates).map_err(|place| internal(format!("token {}: {{{place}}}", self.token().name)))
+        scope
+            .fill_object(templates)
+            .map_err(|place| internal(format!("unknown placeholder `{{{place}}}` in token {}", self.token().name)))
     }
 
-    /// The entitlement that a token stands on.
+    /// Returns the entitlement that the token requires.
     fn entitlement(&self) -> Ruled<String> {
         let scope = Scope::default().object("product", &self.fields);
         let filled = scope.fill(&json!(self.token().condition));
-        let filled = filled.map_err(|place| internal(format!("token {}: {{{place}}}", self.token().name)))?;
+        let filled = filled
+            .map_err(|place| internal(format!("unknown placeholder `{{{place}}}` in token {}", self.token().name)))?;
         Ok(filled.as_str().unwrap_or_default().to_owned())
     }
 }
 
-/// `token.issue`: the subscription, then the product, then how many there are (PLG-40).
+/// `token.issue`: checks the subscription, then the product, then the number of live tokens (PLG-40).
 pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (product, name, ip) = (required_text(body, "product")?, text(body, "name")?, ip(body)?);
-    let Some(meant) = Meant::find(desk, &product, name.as_deref())? else {
-        let place = if Meant::find(desk, &product, None)?.is_some() { "/name" } else { "/product" };
-        let message = "there is no such token: expected a product of a type with `tokens`, and a name of one of them";
+    let Some(product_token) = ProductToken::find(desk, &product, name.as_deref())? else {
+        let place = if ProductToken::find(desk, &product, None)?.is_some() { "/name" } else { "/product" };
+        let message = "unknown token: expected a product of a type with `tokens`, and the name of one of its tokens";
         return Err(wrong_field(place, FieldErrorCode::NotAllowed, message));
     };
-    let entitlement = meant.entitlement()?;
+    let entitlement = product_token.entitlement()?;
     let standing = standing(desk)?;
     let refused = match standing.allows(&entitlement) != 0 {
         true => None,
@@ -84,7 +87,7 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if let Some(code) = refused {
         return log_refusal(desk, "token_refused", None, &product, ip, Refusal::RequirementUnmet(code.to_owned()));
     }
-    let decl = meant.token();
+    let decl = product_token.token();
     let now = desk.now;
     let is_same = |token: &Token| {
         token.is_live() && token.expires_at > now && token.product == product && token.name == decl.name
@@ -115,17 +118,22 @@ pub(super) fn issue(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// Whether an account pays for anything, or has paid for something once: whatever is in force and is no default.
-fn has_paid(standing: &Standing) -> bool {
+/// Returns whether an account has a paid subscription or purchase in force, apart from default plans.
+fn has_paid(standing: &AccountStanding) -> bool {
     let is_default =
         |source: &String| standing.plans.values().any(|plan| plan.price_id.is_none() && plan.source == *source);
     standing.allowed.values().any(|(_, sources)| sources.iter().any(|source| !is_default(source)))
 }
 
-/// The host made it, or could not.
-pub(super) fn made(desk: &mut Desk<'_>, id: &str, ip: Option<&String>, report: &EffectReport) -> Ruled<Verdict> {
+/// Handles the result of the host's generation of a token.
+pub(super) fn secret_created(
+    desk: &mut Desk<'_>,
+    id: &str,
+    ip: Option<&String>,
+    report: &EffectReport,
+) -> Ruled<Verdict> {
     let Some(mut token) = desk.account.fetch::<Token>(id)? else {
-        return Err(internal(format!("{id} is gone while it is made")));
+        return Err(internal(format!("{id}: the token does not exist")));
     };
     let answer: Object = match &report.answer {
         Ok(answer) => decode("effects", &report.key, answer)?,
@@ -136,15 +144,15 @@ pub(super) fn made(desk: &mut Desk<'_>, id: &str, ip: Option<&String>, report: &
         }
     };
     let hash = answer.get("sha256").and_then(Value::as_str).filter(|hash| is_hash(hash));
-    let hash = hash.ok_or_else(|| internal(format!("{} answered without a SHA-256", report.key)))?;
+    let hash = hash.ok_or_else(|| internal(format!("{}: the result has no SHA-256", report.key)))?;
     if token.status != TokenStatus::Issuing {
-        // What it stands on ended meanwhile.
+        // Its entitlement has ended in the meantime.
         let refusal = Refusal::RequirementUnmet(format!("token_{}", token.status.name()));
         return Ok(Verdict::answered(Answer::Refused(refusal)));
     }
     (token.status, token.sha256) = (TokenStatus::Issued, Some(hash.to_lowercase()));
-    let shown = match Meant::find(desk, &token.product, Some(&token.name))? {
-        Some(meant) => meant.filled(&meant.token().shows)?,
+    let shown = match ProductToken::find(desk, &token.product, Some(&token.name))? {
+        Some(product_token) => product_token.fill_in(&product_token.token().shows)?,
         None => Object::new(),
     };
     let mut reply = json!({
@@ -161,7 +169,7 @@ pub(super) fn made(desk: &mut Desk<'_>, id: &str, ip: Option<&String>, report: &
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// `token.redeem`: a token that is right and still stands on something gives a grant for a short time.
+/// `token.redeem`: requests a temporary grant for a valid token whose entitlement is in force.
 pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, given, ip) = (required_text(body, "id")?, required_text(body, "sha256")?, ip(body)?);
     if !is_hash(&given) {
@@ -174,8 +182,8 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let refused = |desk: &mut Desk<'_>, refusal: Refusal| {
         log_refusal(desk, "pull_refused", Some(&id), &token.product, ip.clone(), refusal)
     };
-    let is_right = token.sha256.as_ref().is_some_and(|kept| is_equal(kept, &given.to_lowercase()));
-    if !is_right {
+    let is_valid = token.sha256.as_ref().is_some_and(|kept| is_equal(kept, &given.to_lowercase()));
+    if !is_valid {
         return refused(desk, Refusal::Forbidden("token".to_owned()));
     }
     if token.status == TokenStatus::Revoked {
@@ -187,14 +195,14 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if standing(desk)?.allows(&token.entitlement) == 0 {
         return refused(desk, Refusal::RequirementUnmet("product_not_included".to_owned()));
     }
-    let Some(meant) = Meant::find(desk, &token.product, Some(&token.name))? else {
+    let Some(product_token) = ProductToken::find(desk, &token.product, Some(&token.name))? else {
         return refused(desk, Refusal::NotFound(token.product.clone()));
     };
-    let Some(redeem) = &meant.token().redeem else {
-        return refused(desk, Refusal::BadTransition("it is not redeemed".to_owned()));
+    let Some(redeem) = &product_token.token().redeem else {
+        return refused(desk, Refusal::BadTransition("the token cannot be redeemed".to_owned()));
     };
     let expires_at = redeem.ttl.after(desk.now);
-    let mut payload = meant.filled(&redeem.with)?;
+    let mut payload = product_token.fill_in(&redeem.with)?;
     payload.insert("expires_at".to_owned(), json!(rfc3339(expires_at)));
     payload.insert("ttl_s".to_owned(), json!((expires_at - desk.now) / 1_000));
     let key = EffectKey::Redeem { token: id.clone(), asked_by: desk.event_hash() };
@@ -207,7 +215,7 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// The grant is there, or could not be given.
+/// Handles the result of the grant request.
 pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, report: &EffectReport) -> Ruled<Verdict> {
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {
@@ -220,7 +228,7 @@ pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, repo
     }))
 }
 
-/// `token.revoke`: it counts no more, from now on.
+/// `token.revoke`: revokes a token.
 pub(super) fn revoke(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, ip) = (required_text(body, "id")?, ip(body)?);
     let Some(token) = desk.account.fetch::<Token>(&id)? else { return Err(Refusal::NotFound(id).into()) };
@@ -233,7 +241,7 @@ pub(super) fn revoke(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// The address that something is asked from, if the host tells it.
+/// Reads the caller's IP address, if the host passes it.
 fn ip(body: &Object) -> Ruled<Option<String>> {
     let ip = text(body, "ip")?;
     match ip.as_ref().is_some_and(|ip| ip.len() > IP_BYTES || ip.parse::<std::net::IpAddr>().is_err()) {
@@ -242,7 +250,7 @@ fn ip(body: &Object) -> Ruled<Option<String>> {
     }
 }
 
-/// A line of the audit trail.
+/// Writes an entry of the access log.
 fn log(
     desk: &mut Desk<'_>,
     action: &str,
@@ -259,7 +267,7 @@ fn log(
     Ok(())
 }
 
-/// Refuse, and keep that it was.
+/// Writes a refusal to the access log and returns it as the error.
 fn log_refusal(
     desk: &mut Desk<'_>,
     action: &str,
@@ -280,7 +288,7 @@ fn is_hash(text: &str) -> bool {
     text.len() == HASH_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Whether two texts are equal, in a time that depends on their length alone.
+/// Returns whether two texts are equal, in a time that depends only on their length.
 fn is_equal(kept: &str, given: &str) -> bool {
     let difference = kept.bytes().zip(given.bytes()).fold(0u8, |all, (a, b)| all | (a ^ b));
     kept.len() == given.len() && std::hint::black_box(difference) == 0

@@ -1,5 +1,5 @@
-//! Measurements: of the account itself, which its counters add up, and of a product, kept in its metadata as counters of
-//! the billing period and newest gauges.
+//! Measurements: of the account, summed up by its counters or priced by a rate; and of an instance, stored in its
+//! metadata as counters per billing period and as the newest gauges.
 
 use super::spending::Cost;
 use super::{metering, spending};
@@ -19,13 +19,13 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What a measurement is of.
-enum What<'u> {
-    /// The account itself, at a price.
+/// The subject of a measurement.
+enum Subject<'u> {
+    /// The account, with a rate and the cost.
     Paid(Rate, Cost),
-    /// The account itself, under a counter.
+    /// The account, with a counter.
     Account(EntitlementDecl),
-    /// A product, by a meter of its type.
+    /// An instance, with a meter of its type.
     Instance(&'u str, Meter),
 }
 
@@ -39,7 +39,7 @@ fn check(usage: &Usage) -> Ruled<()> {
     Ok(())
 }
 
-/// Take in a batch of measurements. Each counts once, by its meter and id.
+/// Decides a batch of measurements. Each counts once, by its meter and id.
 pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     let standing = standing(desk)?;
     let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
@@ -47,18 +47,18 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     for usage in batch {
         check(usage)?;
         if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
-            checked.push((What::Paid(rate.clone(), spending::cost(&desk.catalog, rate, usage)?), usage));
+            checked.push((Subject::Paid(rate.clone(), spending::cost(&desk.catalog, rate, usage)?), usage));
             continue;
         }
         let is_named = usage.attributes.iter().any(|(name, _)| name == "instance");
         if let Some(decl) = metering::counter(desk, &usage.meter)?.filter(|_| !is_named) {
-            checked.push((What::Account(decl), usage));
+            checked.push((Subject::Account(decl), usage));
             continue;
         }
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
         let unknown = || {
-            let nobody = || format!("rate or counter `{}`, or the instance that is measured", usage.meter);
-            Refusal::NotFound(named.map_or_else(nobody, |id| format!("instance {id}")))
+            let unknown_meter = || format!("rate or counter `{}`, or the attribute `instance`", usage.meter);
+            Refusal::NotFound(named.map_or_else(unknown_meter, |id| format!("instance {id}")))
         };
         let id = named.filter(|id| (1..=ID_BYTES_MAX).contains(&id.len())).ok_or_else(unknown)?;
         if !instances.contains_key(id) {
@@ -69,22 +69,22 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         let Some(meter) = meters.into_iter().flatten().find(|meter| meter.meter == usage.meter).cloned() else {
             return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
         };
-        checked.push((What::Instance(id, meter), usage));
+        checked.push((Subject::Instance(id, meter), usage));
     }
-    // The whole batch is sound before any of it is noted.
+    // The whole batch is checked before any measurement is recorded.
     let mut has_news = false;
-    for (what, usage) in checked {
+    for (subject, usage) in checked {
         let fact = FactKey::Usage { meter: &usage.meter, id: &usage.id }.to_string();
         if !desk.account.record_fact(&fact)? {
             continue;
         }
         has_news = true;
-        match what {
-            What::Paid(rate, cost) => spending::spend(desk, &rate, usage, &cost)?,
-            What::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
-            What::Instance(id, meter) => {
+        match subject {
+            Subject::Paid(rate, cost) => spending::spend(desk, &rate, usage, &cost)?,
+            Subject::Account(decl) => metering::count(desk, &standing, &usage.meter, &decl, usage.quantity, usage.at)?,
+            Subject::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {
-                    note_use(instance, usage, desk.now);
+                    record_use(instance, usage, desk.now);
                     let period = standing.period_of(&meter.meter);
                     let period = period.map(|(_, item)| (item.period_start, item.period_end));
                     add(instance, &meter, usage, period);
@@ -101,7 +101,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     for instance in instances.values_mut() {
         instance.save(&mut desk.account)?;
     }
-    // Since when more is held than allowed: from the first measurement that says so.
+    // Excess of held amounts begins with the first measurement that shows it.
     let mut summary = desk.account.fetch::<Summary>(Summary::ID)?.unwrap_or_default();
     summary.excess.retain(|key, _| summary.held.contains_key(key));
     for (key, held) in &summary.held {
@@ -116,8 +116,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     Ok(Outcome::Applied)
 }
 
-/// Somebody used it: what was idle is not any more, and what could not be archived may be tried again when it is.
-fn note_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
+/// Records the usage of an instance: it is no longer idle, and a failed archiving may be retried later.
+fn record_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
     let idle = instance.decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     let is_use = idle.is_some_and(|idle| idle.meter == usage.meter) && usage.quantity > 0;
     let at = Some(usage.at.min(now));
@@ -130,19 +130,19 @@ fn note_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
 fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {
     let known = instance.record.measured_at.get(&meter.meter).copied();
     if let (true, Some((_, end))) = (meter.counter, period.filter(|(_, end)| usage.at >= *end)) {
-        // It is of the next period, whose renewal is not known yet.
+        // It belongs to the next period, whose renewal is not known yet.
         let ahead = instance.record.ahead.entry(meter.meter.clone()).or_insert((end, 0));
         let base = if ahead.0 == end { ahead.1 } else { 0 };
         *ahead = (end, base.saturating_add(usage.quantity));
         return;
     }
-    // A counter counts from the beginning of a period, and goes on where no period is known; a gauge is of its time.
+    // A counter starts at the beginning of a period, or continues if no period is known. A gauge belongs to its time.
     let of = match (meter.counter, period) {
         (false, _) => usage.at,
         (true, Some((start, _))) => known.map_or(start, |known| known.max(start)),
         (true, None) => known.unwrap_or(0),
     };
-    // What belongs to a time before the one that is known no longer counts.
+    // A measurement from before the recorded time no longer counts.
     if known.is_some_and(|known| known > of) || usage.at < of {
         return;
     }

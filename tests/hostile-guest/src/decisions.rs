@@ -1,4 +1,4 @@
-//! A decision that can be kept, and the same one with something wrong in it.
+//! A valid decision, and variants of it with one error each.
 
 use crate::bindings::exports::solobase::products::events::{
     ClaimChange, ClaimRelease, ClaimTake, Decision, DeferReason, IgnoreReason, Outcome, Reply,
@@ -9,7 +9,7 @@ use crate::bindings::solobase::products::rows::{
 };
 use crate::bindings::solobase::products::types::{Account, Failure, Money, Refusal};
 
-/// Bytes of a value that is just too large.
+/// Size in bytes of a value that is just too large.
 const TOO_LARGE: usize = 256 << 10;
 
 pub fn of(outcome: Outcome) -> Decision {
@@ -24,7 +24,7 @@ pub fn of(outcome: Outcome) -> Decision {
     }
 }
 
-/// Version of the record that each decision writes; 0 while it is not there.
+/// Returns the version of the record that each decision writes, or 0 if it does not exist.
 pub fn version_of(row: &Option<StoredRow>) -> u64 {
     match row {
         Some(StoredRow { row: Row::Record(record), .. }) => record.version,
@@ -32,7 +32,7 @@ pub fn version_of(row: &Option<StoredRow>) -> u64 {
     }
 }
 
-/// Something of everything: a row, a fact, a claim, an effect.
+/// Returns a valid decision with a row, a fact, a claim and an effect.
 pub fn good(event_id: &str, version: u64) -> Result<Decision, Failure> {
     Ok(Decision {
         changes: vec![Change { expected: version, ..record("notes", "n", &format!("{{\"by\":\"{event_id}\"}}")) }],
@@ -101,7 +101,7 @@ fn effect(kind: &str, key: &str) -> Effect {
     }
 }
 
-/// The decision with what the kind says in addition.
+/// Adds the error that the event's kind names to the decision.
 pub fn spoil(kind: &str, mut decision: Decision) -> Result<Decision, Failure> {
     let answer = |json: String| Some(Reply::Answer(json));
     let large = || format!("{{\"a\":\"{}\"}}", "x".repeat(TOO_LARGE));

@@ -1,8 +1,8 @@
-//! A component that misbehaves on request: the kind of the event says how. The host's tests run it.
+//! A component that misbehaves as the event's kind requests. The host's tests run it.
 
-// What the generator makes talks to raw memory.
+// The generated code accesses raw memory.
 #![allow(unsafe_code)]
-// It says nothing that anybody would read.
+// The generated code has no documentation.
 #![allow(missing_docs)]
 
 mod bindings;
@@ -19,7 +19,7 @@ use bindings::solobase::products::rows::{CatalogKey, ProductValues, RecordKey, R
 use bindings::solobase::products::types::{Account, Failure, Page, Problem, StoreError};
 use bindings::solobase::products::{catalog, claims, log};
 
-/// Kinds of provider events; they have no account, so that `open` must place them.
+/// Kinds of provider events. They have no account, so `open` must place them.
 const PROVIDER_KINDS: [&str; 5] = ["empty-key", "long-key", "many-keys", "long-account", "empty-account"];
 
 struct Hostile;
@@ -54,7 +54,7 @@ impl bindings::exports::solobase::products::schemas::Guest for Hostile {
 impl bindings::exports::solobase::products::events::Guest for Hostile {
     fn handle(event: Event) -> Result<Decision, Failure> {
         match event.kind.as_str() {
-            // A host that starts brings a catalog, whatever is in it.
+            // Every host loads a catalog when it starts.
             "catalog.load" => {
                 open(&Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() })?;
                 return Ok(decisions::of(Outcome::Applied));
@@ -124,7 +124,7 @@ fn open(placement: &Placement) -> Result<Opened, Failure> {
     account::open(placement, &[]).map_err(Failure::Store)
 }
 
-/// Ask for a place that nobody can have; what is returned then counts for nothing.
+/// Opens the account with an invalid placement. The host must ignore the decision that is returned.
 fn place(kind: &str) -> Result<Decision, Failure> {
     let (keys, account) = match kind {
         "empty-key" => (vec![String::new()], None),
@@ -162,7 +162,7 @@ fn recurse(depth: u64) -> u64 {
     if depth == 0 { 0 } else { recurse(std::hint::black_box(depth + 1)) ^ depth }
 }
 
-/// Pass nonsense to the imports; each must refuse it with an error that the guest can read.
+/// Passes invalid arguments to the imports. Each import must return an error for them.
 fn garbage() -> Result<Decision, Failure> {
     let placement = || Placement { keys: Vec::new(), account: None, mark: Mark::Unknown, names: Vec::new() };
     let product = |id: String| RowKey::Product(id);

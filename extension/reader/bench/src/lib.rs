@@ -1,14 +1,14 @@
-//! The readings that are measured. Built for wasm32, this is the module that is measured in wasmtime.
+//! The benchmark cases. Built for wasm32, this crate is the module that is measured in wasmtime.
 
 mod shapes;
 
 use serde::de::IgnoredAny;
 use std::sync::OnceLock;
 
-/// The body that the host's benchmark measures with.
+/// The body used by the host's benchmark.
 const BODY: &str = include_str!("../../../../host-shim/lab/bench/bodies/subscription_updated.json");
 
-/// A Stripe event of about 8 kB, as Stripe indents it.
+/// Returns a Stripe event of about 8 kB, indented as Stripe does it.
 pub fn body() -> &'static str {
     static FILLED: OnceLock<String> = OnceLock::new();
     FILLED.get_or_init(|| {
@@ -21,17 +21,17 @@ pub fn body() -> &'static str {
     })
 }
 
-/// What is read of the body, and by which reader.
+/// A benchmark case: a target type and a reader.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
-    /// What is read.
+    /// Name of the target type.
     pub shape: &'static str,
-    /// Which reader reads it.
+    /// Name of the reader.
     pub reader: &'static str,
     read: fn(&'static str) -> Option<u64>,
 }
 
-/// What is measured; a shape's first reader is the one that others are compared with.
+/// All benchmark cases. The first reader of a shape is the baseline for the others.
 pub const READINGS: &[Reading] = &[
     Reading {
         shape: "the unit's struct",
@@ -72,7 +72,7 @@ pub const READINGS: &[Reading] = &[
 ];
 
 impl Reading {
-    /// Read the body some times; a number that depends on what was read, none if it can't be read.
+    /// Reads the body `times` times. Returns a checksum of the values, or `None` if the body can't be read.
     pub fn run(&self, times: u32) -> Option<u64> {
         let mut sum = 0_u64;
         for _ in 0..times {
@@ -82,7 +82,7 @@ impl Reading {
     }
 }
 
-/// The same for a host of the module: `u64::MAX` if it can't be read.
+/// Exports [`Reading::run`] to the module's host. Returns `u64::MAX` if the body can't be read.
 #[allow(unsafe_code)]
 // SAFETY: no other function of the module has this name.
 #[unsafe(no_mangle)]
@@ -96,7 +96,7 @@ mod tests {
     use super::{READINGS, body};
 
     #[test]
-    fn readers_of_a_shape_read_the_same() {
+    fn readers_of_a_shape_read_the_same_values() {
         assert!((7_500..9_000).contains(&body().len()));
         for reading in READINGS {
             let first = READINGS.iter().find(|other| other.shape == reading.shape).unwrap();

@@ -1,4 +1,4 @@
-//! Measures the readers natively and in wasmtime: time without fuel, and fuel.
+//! Measures the readers natively and in wasmtime: the time without fuel metering, and the fuel.
 
 use json_reader_bench::{READINGS, body};
 use std::path::PathBuf;
@@ -7,15 +7,15 @@ use std::time::Instant;
 use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Instance, Module, Result, Store, TypedFunc, bail, ensure};
 
-/// Readings a round.
+/// Readings per round.
 const TIMES: u32 = 2_000;
-/// Rounds; the median counts, and one more warms up.
+/// Number of measured rounds, after one round of warm-up; the median is reported.
 const ROUNDS: usize = 15;
-/// The package that is the module as well.
+/// The package whose library is built as the module.
 const PACKAGE: &str = env!("CARGO_PKG_NAME");
 const TARGET: &str = "wasm32-unknown-unknown";
 
-/// Median nanoseconds of one reading.
+/// Returns the median time of one reading in nanoseconds.
 fn nanoseconds(mut round: impl FnMut() -> Result<()>) -> Result<f64> {
     let mut times = Vec::with_capacity(ROUNDS);
     for number in 0..=ROUNDS {
@@ -29,7 +29,7 @@ fn nanoseconds(mut round: impl FnMut() -> Result<()>) -> Result<f64> {
     times.get(ROUNDS / 2).copied().context("no round was measured")
 }
 
-/// Build the module with the flags of a component.
+/// Builds the module with the flags of a component.
 fn module() -> Result<PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
@@ -50,10 +50,10 @@ fn module() -> Result<PathBuf> {
         .flatten()
         .filter_map(|file| file.as_str().map(PathBuf::from))
         .filter(|file| file.extension().is_some_and(|extension| extension == "wasm"));
-    files.next_back().context("cargo names no module")
+    files.next_back().context("cargo reported no module")
 }
 
-/// The module in wasmtime.
+/// The module, loaded in wasmtime.
 struct Guest {
     store: Store<()>,
     run: TypedFunc<(u32, u32), u64>,
@@ -102,7 +102,7 @@ fn main() -> Result<()> {
     let mut first: Option<(&str, f64, f64)> = None;
     for (number, reading) in READINGS.iter().enumerate() {
         let expected = reading.run(1).context("the body can't be read")?;
-        ensure!(timed.read(number, 1)? == expected, "{reading:?}: the module reads something else");
+        ensure!(timed.read(number, 1)? == expected, "{reading:?}: the module's checksum differs");
         let native = nanoseconds(|| reading.run(TIMES).map(drop).context("the body can't be read"))?;
         let wasm = nanoseconds(|| timed.read(number, TIMES).map(drop))?;
         fueled.read(number, 1)?;

@@ -1,4 +1,4 @@
-//! What is read of the body: little, as the unit of the design does, and as much as the extension does.
+//! The target types: a small one, which is the design's unit of cost, and one with the fields that the extension reads.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -7,7 +7,7 @@ use std::fmt;
 
 type Text<'a> = Cow<'a, str>;
 
-/// What the unit of the design reads.
+/// The small target type, the design's unit of cost.
 pub mod unit {
     use super::Text;
     use serde::Deserialize;
@@ -49,7 +49,7 @@ pub mod unit {
     }
 
     impl Body<'_> {
-        /// A number that needs all that was read.
+        /// Returns a checksum of all fields.
         pub fn sum(&self) -> u64 {
             let object = &self.data.object;
             let items: usize = object.items.data.iter().map(|item| item.id.len()).sum();
@@ -58,13 +58,13 @@ pub mod unit {
     }
 }
 
-/// An id, or the object itself where the sender expanded it.
+/// An id, also read from an expanded object.
 struct Ref<'a>(Text<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Seen<'a>(std::marker::PhantomData<&'a ()>);
-        impl<'de: 'a, 'a> Visitor<'de> for Seen<'a> {
+        struct RefVisitor<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for RefVisitor<'a> {
             type Value = Ref<'a>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an id or an object with an id")
@@ -87,11 +87,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
                 id.ok_or_else(|| serde::de::Error::missing_field("id")).map(Ref)
             }
         }
-        deserializer.deserialize_any(Seen(std::marker::PhantomData))
+        deserializer.deserialize_any(RefVisitor(std::marker::PhantomData))
     }
 }
 
-/// The event as the extension reads it.
+/// The event, with the fields that the extension reads.
 #[derive(Deserialize)]
 pub struct Event<'a> {
     #[serde(borrow)]
@@ -183,7 +183,7 @@ fn length(reference: &Option<Ref<'_>>) -> usize {
 }
 
 impl Event<'_> {
-    /// A number that needs all that was read.
+    /// Returns a checksum of all fields.
     pub fn sum(&self) -> u64 {
         let object = &self.data.object;
         let mut lengths = object.id.len()

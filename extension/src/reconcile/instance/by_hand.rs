@@ -1,4 +1,4 @@
-//! What a person makes in place of a machine: who is told, reminded, and told that it is late (requirements 4.4).
+//! Manual tasks: notifies a person, schedules reminders, and reports overdue tasks (requirements 4.4).
 
 use super::super::schedule::DesiredSchedule;
 use super::waiting::purchase_of;
@@ -13,19 +13,19 @@ use crate::model::time::{DAY_MS, rfc3339};
 use extension_contract::Timestamp;
 use serde_json::{Value, json};
 
-/// Why a machine was not asked: the configuration has not what it needs.
+/// Code of a manual task for a resource whose configuration is missing.
 pub(super) const NOT_CONFIGURED: &str = "not-configured";
 
-/// Who is told of a task.
-fn told(task: &ByHand) -> To {
+/// Returns the recipient of mails about a task.
+fn recipient(task: &ByHand) -> To {
     match task.by {
         Doer::Admin => To::Admin,
         Doer::Owner => To::Account,
     }
 }
 
-/// See that people know of a task, and that one that is late is known to be.
-pub(super) fn wait(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByHand, name: &str) -> Ruled<()> {
+/// Opens a task and notifies its person if that has not happened, and marks an overdue task.
+pub(super) fn open_task(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByHand, name: &str) -> Ruled<()> {
     let known = instance.record.resources.get(name).and_then(|resource| resource.task.as_deref());
     let mut task = known.cloned().unwrap_or_default();
     if task.opened_at.is_none() {
@@ -41,7 +41,7 @@ pub(super) fn wait(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByHand, 
         values["asks"] = decl.asks.iter().map(|field| json!(field.name)).collect();
         values["how"] = json!(decl.how);
         values["details"] = details(instance);
-        send_once(&mut desk.account, "step_waiting", told(decl), &reference, &values)?;
+        send_once(&mut desk.account, "step_waiting", recipient(decl), &reference, &values)?;
     }
     task.is_overdue |= task.due.is_some_and(|due| due <= desk.now);
     if known != Some(&task)
@@ -52,7 +52,7 @@ pub(super) fn wait(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByHand, 
     Ok(())
 }
 
-/// What every mail about a task says.
+/// Returns the common values of all mails about a task.
 fn values(instance: &Instance, name: &str, task: &Task) -> Value {
     json!({
         "instance": instance.id, "step": name, "code": task.code, "due": task.due.map(rfc3339),
@@ -60,7 +60,7 @@ fn values(instance: &Instance, name: &str, task: &Task) -> Value {
     })
 }
 
-/// What is known of the instance, for who makes it by hand: no secrets, and nothing that we wrote there ourselves.
+/// Returns the instance's metadata for the person: without secrets and without fields that we write ourselves.
 fn details(instance: &Instance) -> Value {
     let is_shown = |name: &str| match instance.decl.field(name) {
         Some(field) => !matches!(field.field_type, FieldType::SecretRef | FieldType::Object),
@@ -72,8 +72,8 @@ fn details(instance: &Instance) -> Value {
     Value::Object(out)
 }
 
-/// Reminders of the tasks that are open, and what is told when one is late. After the last of the others each day's
-/// reminder sets the next one: its timer looks again.
+/// Schedules reminders and overdue mails of open tasks. Only the next daily reminder is scheduled; its timer schedules
+/// the following one.
 pub(super) fn remind(now: Timestamp, instance: &Instance, later: &mut DesiredSchedule) {
     for decl in &instance.decl.provisions {
         let Some(by_hand) = &decl.or_manual else { continue };
@@ -87,7 +87,7 @@ pub(super) fn remind(now: Timestamp, instance: &Instance, later: &mut DesiredSch
                 let is_late = task.due.is_some_and(|due| due <= at);
                 let template = if is_late { "step_overdue" } else { "step_reminder" };
                 let reference = format!("{}:{name}:{at}", instance.id);
-                later.mail(now, template, told(by_hand), &reference, at, values.clone());
+                later.mail(now, template, recipient(by_hand), &reference, at, values.clone());
                 later.timer(now, TimerKey::Task { instance: instance.id.clone(), due: at }, at);
             }
             if let Some(due) = task.due {
@@ -98,7 +98,7 @@ pub(super) fn remind(now: Timestamp, instance: &Instance, later: &mut DesiredSch
     }
 }
 
-/// When somebody is reminded from now on; of the daily ones the next.
+/// Returns the times of the reminders, of daily ones only the next.
 fn times(decl: &ByHand, since: Timestamp, now: Timestamp) -> impl Iterator<Item = Timestamp> {
     let single = move |reminder: &Reminder| match reminder {
         Reminder::After(span) => Some(span.after(since)),

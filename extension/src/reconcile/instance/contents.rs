@@ -1,5 +1,5 @@
-//! `metadata.resources` of an instance: what the resources' outputs say, and the public address; and its views,
-//! which tell where it stands in words of the business.
+//! Writes an instance's `metadata.resources` from the resources' outputs, its public address, and its views, which show
+//! the status in the business's words.
 
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{PHASE, REFUSED};
@@ -8,7 +8,7 @@ use crate::model::json::Object;
 use crate::model::records::instance::{InstanceStatus, ResourceStatus, is_late};
 use serde_json::{Value, json};
 
-/// Show what is there.
+/// Writes the outputs of the present resources and the address.
 pub(super) fn show(instance: &mut Instance) {
     let is_running = instance.is(InstanceStatus::Running);
     if instance.decl.provisions.is_empty() || (!instance.record.begun && !is_running) {
@@ -45,20 +45,20 @@ pub(super) fn show(instance: &mut Instance) {
     instance.set("resources", Value::Object(resources));
 }
 
-/// Show where it stands in the words of its type.
+/// Writes the views: the status in the words of the product type.
 pub(super) fn show_views(instance: &mut Instance) {
     let decl = instance.decl.clone();
     for (name, words) in &decl.views {
         let status = if instance.record.refused { REFUSED } else { instance.status_text() };
         let word = words.get(status).map_or_else(|| instance.status_text(), String::as_str);
-        let shown = if name == PHASE { under_way(instance).unwrap_or(word) } else { word };
+        let shown = if name == PHASE { phase_in_progress(instance).unwrap_or(word) } else { word };
         let shown = json!(shown);
         instance.set(name, shown);
     }
 }
 
-/// The word of the first step that is under way.
-fn under_way(instance: &Instance) -> Option<&str> {
+/// Returns the word for the first resource or step in progress.
+fn phase_in_progress(instance: &Instance) -> Option<&str> {
     if !matches!(instance.status(), Some(InstanceStatus::Provisioning | InstanceStatus::Restoring)) {
         return None;
     }

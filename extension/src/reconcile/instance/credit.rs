@@ -1,6 +1,6 @@
-//! Days that a paying customer lost while an instance stood in `error` are credited, pro rata and rounded down.
+//! Credits a paying customer for the days that an instance was in `error`, pro rata and rounded down.
 
-use super::Circumstances;
+use super::Context;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::effect::request;
@@ -9,14 +9,14 @@ use crate::model::keys::EffectKey;
 use crate::model::time::DAY_MS;
 use serde_json::json;
 
-/// Credit the days that were lost until now, if they are due.
-pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
+/// Credits the lost days if a credit is due.
+pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
     if !std::mem::take(&mut instance.record.credit_due) {
         return Ok(());
     }
     let (Some(failed), Some(link)) = (&instance.record.failed, &instance.decl.plan) else { return Ok(()) };
-    let Some(plan) = view.standing.plans.get(&link.family) else { return Ok(()) };
-    let Some((facts, item)) = view.standing.plan_item(&link.family) else { return Ok(()) };
+    let Some(plan) = context.standing.plans.get(&link.family) else { return Ok(()) };
+    let Some((facts, item)) = context.standing.plan_item(&link.family) else { return Ok(()) };
     let Some(price) = plan.amount.as_ref().filter(|_| plan.price_id.as_ref() == Some(&item.price_id)) else {
         return Ok(());
     };

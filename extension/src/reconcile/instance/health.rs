@@ -1,4 +1,4 @@
-//! The health watch of an instance: what runs is watched, at the address that it has now.
+//! Starts and stops the health watch of an instance: a running instance is watched at its current address.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
@@ -11,7 +11,7 @@ use crate::model::records::instance::InstanceStatus;
 use extension_contract::Effect;
 use serde_json::{Value, json};
 
-/// Watch what runs; stop watching what doesn't.
+/// Starts, changes or stops the health watch.
 pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
     let Some(decl) = instance.decl.watch.clone() else { return Ok(()) };
     let key = EffectKey::Watch { instance: instance.id.clone() };
@@ -39,7 +39,7 @@ pub(super) fn watch(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<()> {
     Ok(())
 }
 
-/// The address to be watched; none while the instance has none.
+/// Returns the address to watch; `None` if the instance has none.
 fn watched_url(instance: &Instance, url: &str) -> Option<String> {
     let resources = instance.metadata.get("resources").and_then(Value::as_object).cloned().unwrap_or_default();
     let scope = Scope::default().object("instance", &instance.metadata).object("resources", &resources);

@@ -1,6 +1,6 @@
-//! What an instance takes over of its plan: plan, quotas and subscription as they are in force.
+//! Copies the plan, quotas and subscription in force into an instance's metadata.
 
-use super::Circumstances;
+use super::Context;
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::{Ruled, internal};
@@ -9,25 +9,25 @@ use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceSt
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// Whether a plan of the family that pays for it is in force.
-pub(super) fn is_in_force(instance: &Instance, view: &Circumstances<'_>) -> bool {
-    instance.decl.plan.as_ref().is_some_and(|link| view.standing.plans.contains_key(&link.family))
+/// Returns whether a plan of the instance's family is in force.
+pub(super) fn is_in_force(instance: &Instance, context: &Context<'_>) -> bool {
+    instance.decl.plan.as_ref().is_some_and(|link| context.standing.plans.contains_key(&link.family))
 }
 
-/// Whether every subscription that ever gave its plan has ended for good.
-pub(super) fn is_over(instance: &Instance, view: &Circumstances<'_>) -> bool {
-    let lost = instance.decl.plan.as_ref().and_then(|link| view.standing.lost.get(&link.family));
+/// Returns whether every subscription that ever granted the instance's plan has ended for good.
+pub(super) fn is_over(instance: &Instance, context: &Context<'_>) -> bool {
+    let lost = instance.decl.plan.as_ref().and_then(|link| context.standing.lost.get(&link.family));
     lost.is_some_and(|lost| lost.is_final)
 }
 
-/// Plan, quotas and subscription as they are in force. Without a plan those of the last one stay with what has begun;
-/// what waits has none.
-pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
+/// Updates plan, quotas and subscription in the metadata. Without a plan, an instance that has begun keeps the last
+/// ones, and a waiting instance has none.
+pub(super) fn update(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
     let Some(link) = instance.decl.plan.clone().filter(|_| !instance.is(InstanceStatus::Terminated)) else {
         return Ok(());
     };
-    let in_force = view.standing.plans.get(&link.family);
-    let lost = view.standing.lost.get(&link.family);
+    let in_force = context.standing.plans.get(&link.family);
+    let lost = context.standing.lost.get(&link.family);
     let subscription = match in_force {
         Some(plan) => plan.subscription.as_ref(),
         None => lost.map(|lost| &lost.subscription),
@@ -49,7 +49,7 @@ pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circum
     };
     if desk.catalog.product(product_id)?.is_none() {
         return match in_force {
-            Some(_) => Err(internal(format!("plan {product_id} is gone"))),
+            Some(_) => Err(internal(format!("plan {product_id} is in force but not in the catalog"))),
             None => Ok(()),
         };
     }
@@ -62,7 +62,7 @@ pub(super) fn follow(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circum
     Ok(())
 }
 
-/// What never began keeps nothing of a plan that only passed.
+/// Removes the plan and quotas from an instance that never began.
 pub(super) fn forget(instance: &mut Instance) {
     let Some(link) = instance.decl.plan.clone() else { return };
     instance.unset(&link.field);
@@ -71,7 +71,7 @@ pub(super) fn forget(instance: &mut Instance) {
     }
 }
 
-/// What ended without ever having begun keeps nothing of all that passed meanwhile.
+/// Removes all traces of plans and resources from a terminated instance that never began.
 pub(super) fn forget_all(instance: &mut Instance) {
     if !instance.record.begun {
         forget(instance);
@@ -80,7 +80,7 @@ pub(super) fn forget_all(instance: &mut Instance) {
         for resource in instance.record.resources.values_mut() {
             *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
         }
-        // Generations outlive the entries.
+        // Generations are kept after their entries are removed.
         instance.record.prune();
         let before = std::mem::take(&mut *instance.record);
         instance.record = InstanceRecord {
@@ -96,10 +96,10 @@ pub(super) fn forget_all(instance: &mut Instance) {
     }
 }
 
-/// The metadata of the plan that the instance's resources are made by: the one in force, else the last one it had.
-pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, view: &Circumstances<'_>) -> Ruled<Rc<Object>> {
+/// Returns the metadata of the plan for the instance's resources: the plan in force, else the instance's last plan.
+pub(super) fn metadata(desk: &mut Desk<'_>, instance: &Instance, context: &Context<'_>) -> Ruled<Rc<Object>> {
     let Some(link) = &instance.decl.plan else { return Ok(Rc::default()) };
-    let in_force = view.standing.plans.get(&link.family).map(|plan| plan.product_id.as_str());
+    let in_force = context.standing.plans.get(&link.family).map(|plan| plan.product_id.as_str());
     match in_force.or_else(|| instance.text(&link.field)) {
         Some(id) => desk.catalog.metadata(id),
         None => Ok(Rc::default()),

@@ -1,9 +1,8 @@
-//! The resources of an instance: what to ask for next.
+//! Requests the next effects for the resources of an instance.
 //!
-//! State-based: from what each resource is and what the status wants of it follows the next effect, if any. Whatever
-//! happened in between, running [`advance`] again finds the way. What is asked for is recorded before it is asked for;
-//! a resource is identified by name and variant, and its effects carry a generation that rises with each request. A step
-//! is asked for once: when it is done it stays done until its instance begins anew.
+//! State-based: [`advance`] derives the next effect of each resource from its actual and desired state, so it can be
+//! run again after any event. A resource is identified by name and variant; the generation of its effects rises with
+//! each request. A step is requested once: when done, it stays done until its instance begins anew.
 
 use super::by_hand;
 use super::stock::{self, Stock};
@@ -11,7 +10,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::{OnArchive, Resource as Decl};
 use crate::catalog::template::{Scope, places};
-use crate::derive::standing::Standing;
+use crate::derive::standing::AccountStanding;
 use crate::model::concern::{Concern, Verb};
 use crate::model::effect::request;
 use crate::model::gather::gather;
@@ -22,56 +21,57 @@ use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceSta
 use extension_contract::{ConfigValue, Effect};
 use serde_json::{Value, json};
 
-/// What a status wants of a resource.
+/// The desired state of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum DesiredState {
     Running,
     Suspended,
     Absent,
-    AsItIs,
+    Unchanged,
 }
 
-fn wish(status: Option<InstanceStatus>, decl: &Decl) -> Wish {
+fn desired_state(status: Option<InstanceStatus>, decl: &Decl) -> DesiredState {
     use InstanceStatus::{
         Archived, Archiving, Deleting, Error, Provisioning, Restoring, Running, Suspended, Terminated,
     };
     match status {
-        Some(Provisioning | Running | Restoring) => Wish::Running,
-        Some(Suspended) => Wish::Suspended,
-        // What was made after it was given up comes when its instance is archived or gone, and goes again.
-        Some(Archiving | Archived) if decl.on_archive == OnArchive::Free && !decl.is_step() => Wish::Absent,
-        Some(Deleting | Error | Terminated) => Wish::Absent,
-        _ => Wish::AsItIs,
+        Some(Provisioning | Running | Restoring) => DesiredState::Running,
+        Some(Suspended) => DesiredState::Suspended,
+        // Also applies to a resource that was completed late, after its instance was archived or terminated.
+        Some(Archiving | Archived) if decl.on_archive == OnArchive::Free && !decl.is_step() => DesiredState::Absent,
+        Some(Deleting | Error | Terminated) => DesiredState::Absent,
+        _ => DesiredState::Unchanged,
     }
 }
 
-/// What the account gives a resource beside what is the instance's own.
-pub(super) struct Given<'g> {
+/// The account's inputs to a resource.
+pub(super) struct AccountInputs<'g> {
     /// The fields of the plan that pays for it.
     pub plan: &'g Object,
-    pub standing: &'g Standing,
+    pub standing: &'g AccountStanding,
 }
 
-/// Ask for all whose needs are there. True if the status has what it wants.
-pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Given<'_>) -> Ruled<bool> {
+/// Requests the next effects of all resources whose dependencies are present. Returns true if all resources are in the
+/// desired state.
+pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &AccountInputs<'_>) -> Ruled<bool> {
     let status = instance.status();
     let declared = instance.decl.clone();
     let decls = &declared.provisions;
     let mut done = true;
     let mut current = Vec::with_capacity(decls.len());
     for decl in decls {
-        current.push(entry_name(instance, decl, given.plan, wish(status, decl))?);
+        current.push(entry_name(instance, decl, given.plan, desired_state(status, decl))?);
     }
-    // Making goes forward: a resource begins when what it needs is there.
+    // Resources are created in order: each one after its dependencies.
     for (decl, name) in decls.iter().zip(&current) {
-        done &= match wish(status, decl) {
-            Wish::Running => make(desk, instance, decl, name, decls, &current, given)?,
-            Wish::Suspended => suspend(desk, instance, decl, name)?,
-            Wish::Absent => true,
-            Wish::AsItIs => !instance.record.resources.get(name).is_some_and(|r| r.status.is_in_flight()),
+        done &= match desired_state(status, decl) {
+            DesiredState::Running => make(desk, instance, decl, name, decls, &current, given)?,
+            DesiredState::Suspended => suspend(desk, instance, decl, name)?,
+            DesiredState::Absent => true,
+            DesiredState::Unchanged => !instance.record.resources.get(name).is_some_and(|r| r.status.is_in_flight()),
         };
     }
-    // Backups come before anything is freed.
+    // Backups are made before any resource is freed.
     let backups = status == Some(InstanceStatus::Archiving)
         || (status == Some(InstanceStatus::Deleting) && instance.record.final_backup);
     if backups {
@@ -81,9 +81,9 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Give
             }
         }
     }
-    // Undoing goes backward, one at a time; a replaced variant goes once its successor is there.
+    // Resources are freed in reverse order, one at a time. A replaced variant is freed when its successor is present.
     for (decl, name) in decls.iter().zip(&current).rev() {
-        let absent = wish(status, decl) == Wish::Absent;
+        let absent = desired_state(status, decl) == DesiredState::Absent;
         let entries: Vec<String> = instance.record.resources.keys().filter(|e| decl.has(e)).cloned().collect();
         for entry in entries {
             if (absent || (entry != *name && done)) && !free(desk, instance, decl, &entry)? {
@@ -94,15 +94,15 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Give
     Ok(done)
 }
 
-/// The entry that should serve: with the variant that the plan wants; without a plan the one that is there.
-fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ruled<String> {
+/// Returns the name of the entry to use: with the plan's variant, or the existing entry without a plan.
+fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, desired_state: DesiredState) -> Ruled<String> {
     let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
     let existing = || {
         let mut entries = instance.record.resources.iter().filter(|(entry, _)| decl.has(entry));
         let serves = |entry: &str, r: &ResourceState| !r.status.is_missing() && !is_late(entry);
         entries.find(|(entry, r)| serves(entry, r)).map(|(entry, _)| entry.clone())
     };
-    if wish != Wish::Running
+    if desired_state != DesiredState::Running
         && let Some(entry) = existing()
     {
         return Ok(entry);
@@ -114,10 +114,10 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, wish: Wish) -> Ru
     }
 }
 
-/// What may be named of a resource that comes before: its outputs; none of one that was skipped.
+/// Name and outputs of a dependency; `None` for a skipped one.
 type Outputs<'i> = (&'i str, Option<&'i Object>);
 
-/// The outputs of what comes before a resource, itself or by another one; none while one of them is not there.
+/// Returns the outputs of a resource's direct and indirect dependencies; `None` if one of them is not present.
 fn needed<'i>(
     instance: &'i Instance,
     decl: &Decl,
@@ -138,13 +138,13 @@ fn needed<'i>(
     Some(out)
 }
 
-/// Fill in what a resource is made with.
+/// Fills in the inputs of a resource.
 fn inputs(
     desk: &mut Desk<'_>,
     instance: &Instance,
     decl: &Decl,
     outputs: &[Outputs<'_>],
-    given: &Given<'_>,
+    given: &AccountInputs<'_>,
 ) -> Ruled<Object> {
     let (config, allowed) = (config_of(desk, &decl.with)?, allowed_of(given.standing, &decl.with));
     let mut scope = Scope::default()
@@ -153,7 +153,7 @@ fn inputs(
         .fields("instance", &instance.metadata)
         .fields("config", &config)
         .object("allowed", &allowed);
-    // Without a plan nothing of it is known to be empty.
+    // Without a plan its fields are unknown, not empty.
     let plan = given.plan;
     scope = if plan.is_empty() { scope.object("plan", plan) } else { scope.fields("plan", plan) };
     let nothing = Object::new();
@@ -163,12 +163,12 @@ fn inputs(
             None => scope.fields(name, &nothing),
         };
     }
-    scope
-        .fill_object(&decl.with)
-        .map_err(|place| internal(format!("{}: `{{{place}}}` of resource {} names nothing", instance.id, decl.name)))
+    scope.fill_object(&decl.with).map_err(|place| {
+        internal(format!("{}: unknown placeholder `{{{place}}}` in resource {}", instance.id, decl.name))
+    })
 }
 
-/// The configuration values that a template names, as far as they are set; a secret is its reference.
+/// Returns the configuration values that a template names and that are set; for a secret its reference.
 fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
     let mut out = Object::new();
     for place in places(with) {
@@ -184,14 +184,14 @@ fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
     Ok(out)
 }
 
-/// What the account may use of what a template names; -1 has no bound.
-fn allowed_of(standing: &Standing, with: &Object) -> Object {
+/// Returns the allowed amounts that a template names; -1 is unlimited.
+fn allowed_of(standing: &AccountStanding, with: &Object) -> Object {
     let places = places(with);
     let keys = places.iter().filter_map(|place| place.strip_prefix("allowed."));
     gather(keys.map(|key| (key.to_owned(), json!(standing.allows(key)))))
 }
 
-/// See that a resource is there and runs. True if it does.
+/// Requests the next effect to create, change or restore a resource. Returns true if it is running as desired.
 fn make(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
@@ -199,7 +199,7 @@ fn make(
     name: &str,
     decls: &[Decl],
     current: &[String],
-    given: &Given<'_>,
+    given: &AccountInputs<'_>,
 ) -> Ruled<bool> {
     let nothing = ResourceState::default();
     let known = instance.record.resources.get(name).unwrap_or(&nothing);
@@ -207,15 +207,15 @@ fn make(
         return Ok(false);
     }
     if let (Some(task), ResourceStatus::ByHand) = (&decl.or_manual, known.status) {
-        if !look(desk, instance, decl, name)? {
-            by_hand::wait(desk, instance, task, name)?;
+        if !observe(desk, instance, decl, name)? {
+            by_hand::open_task(desk, instance, task, name)?;
         }
         return Ok(false);
     }
     if decl.is_step() && known.status == ResourceStatus::Present {
         return Ok(true);
     }
-    // A successor that could not be made leaves its predecessor in service.
+    // If a successor could not be created, its predecessor stays in service.
     if known.blocked && known.status.is_missing() {
         return Ok(false);
     }
@@ -231,7 +231,7 @@ fn make(
     let mut inputs = inputs(desk, instance, decl, &outputs, given)?;
     if !is_configured {
         let next = ResourceState { inputs, ..known.clone() };
-        return give_to_people(desk, instance, decl, name, next, by_hand::NOT_CONFIGURED);
+        return open_manual_task(desk, instance, decl, name, next, by_hand::NOT_CONFIGURED);
     }
     if let Some(quota) = &decl.quota {
         let writes = if instance.record.over.contains(quota) { "refused" } else { "allowed" };
@@ -258,7 +258,7 @@ fn make(
         ask(desk, instance, decl, name, next, Verb::Change, payload)?;
         return Ok(false);
     }
-    // It was refused; what served before goes on serving until somebody tries again.
+    // It was refused; the predecessor stays in service until a retry.
     if known.blocked {
         return Ok(false);
     }
@@ -269,7 +269,7 @@ fn make(
             Stock::Taken(key) => Some(key),
             Stock::Out => {
                 let next = ResourceState { inputs, ..known.clone() };
-                return give_to_people(desk, instance, decl, name, next, stock::OUT_OF_STOCK);
+                return open_manual_task(desk, instance, decl, name, next, stock::OUT_OF_STOCK);
             }
         },
     };
@@ -284,8 +284,8 @@ fn make(
     Ok(false)
 }
 
-/// A person makes what the machine is not asked for; nobody does where the type doesn't say so. It is not there yet.
-fn give_to_people(
+/// Opens a manual task for a resource, if its type allows that. Returns false: the resource is not present yet.
+fn open_manual_task(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
     decl: &Decl,
@@ -298,16 +298,17 @@ fn give_to_people(
     let next = ResourceState { status: ResourceStatus::ByHand, task: Some(task.into()), ..next };
     instance.record.begun = true;
     instance.record.resources.insert(name.to_owned(), next);
-    by_hand::wait(desk, instance, by_hand, name)?;
+    by_hand::open_task(desk, instance, by_hand, name)?;
     Ok(false)
 }
 
-/// Look at what a person told before it counts: who told it waits for the answer. And look for what the machine may have
-/// made all the same, before people are told. True if it is asked for.
-fn look(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
+/// Requests an observation of a manually made resource before its outputs are accepted; the person waits for the reply.
+/// Also searches for a resource that an effect may have created, before a person is notified. Returns true if
+/// requested.
+fn observe(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(mut next) = instance.record.resources.get(name).cloned() else { return Ok(false) };
-    let is_looked_at = decl.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
-    let Some(task) = next.task.as_mut().filter(|_| is_looked_at) else { return Ok(false) };
+    let is_verified = decl.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
+    let Some(task) = next.task.as_mut().filter(|_| is_verified) else { return Ok(false) };
     let mut payload = next.inputs.clone();
     if !next.outputs.is_empty() {
         payload.insert("outputs".to_owned(), Value::Object(next.outputs.clone()));
@@ -322,7 +323,7 @@ fn look(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
     Ok(true)
 }
 
-/// See that a resource stands still. True if it does, and for one that can't be suspended.
+/// Requests the suspension of a resource. Returns true if it is suspended or cannot be suspended.
 fn suspend(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
     if known.status.is_in_flight() {
@@ -338,7 +339,7 @@ fn suspend(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     Ok(false)
 }
 
-/// See that there is a verified backup. True if there is one, or nothing to back up.
+/// Requests a backup. Returns true if there is a verified backup, or nothing to back up.
 fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
     if known.status.is_in_flight() {
@@ -352,7 +353,7 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     }
     let mut payload = known.inputs.clone();
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
-    // An archive's backup is kept with the archive, a deleted instance's for a while.
+    // The backup of an archive is kept as long as the archive, that of a deleted instance for a limited time.
     if instance.is(InstanceStatus::Deleting) {
         payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup_days));
     }
@@ -368,7 +369,7 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     Ok(false)
 }
 
-/// See that a resource is gone. True if it is. A request to make it that has not begun is taken back.
+/// Requests that a resource be destroyed, or cancels its creation if that has not begun. Returns true if it is absent.
 fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
     let may_exist = known.task.as_ref().is_some_and(|task| task.may_exist);
@@ -383,7 +384,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
             }
             true
         }
-        // Nothing is left of a step when what it was done to goes, nor of what nobody made.
+        // A step, and a manual resource that nobody made, need no effect.
         ResourceStatus::Present | ResourceStatus::ByHand if decl.is_step() => true,
         ResourceStatus::ByHand => !may_exist,
         ResourceStatus::Present | ResourceStatus::Unknown => false,
@@ -407,7 +408,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
     Ok(false)
 }
 
-/// Record a request, then make it.
+/// Records a request in the instance and enqueues its effect.
 fn ask(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
@@ -437,7 +438,7 @@ fn ask(
     Ok(())
 }
 
-/// Effect key of a request.
+/// Returns the effect key of a request.
 pub(super) fn key(instance: &str, resource: &str, verb: Verb) -> EffectKey {
     let verb = verb.name().to_owned();
     EffectKey::Resource { instance: instance.to_owned(), resource: resource.to_owned(), verb }

@@ -1,4 +1,5 @@
-//! What there is so many of in the whole business: each is a name that one account holds, so that no two take the last one.
+//! Stock: items that a business has a limited number of. Each item is a claim, so two accounts cannot take the same
+//! one.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
@@ -10,20 +11,20 @@ use crate::model::keys::ClaimKey;
 use crate::model::records::instance::ResourceStatus;
 use serde_json::Value;
 
-/// Why a machine was not asked: there is none left.
+/// Code of a manual task for a resource that is out of stock.
 pub(super) const OUT_OF_STOCK: &str = "out-of-stock";
 
-/// What becomes of a request for one.
+/// The result of [`take`].
 pub(super) enum Stock {
-    /// It needs none.
+    /// The resource needs no stock item.
     Unlimited,
-    /// It has this one.
+    /// The claim key of the item that was taken.
     Taken(String),
-    /// There is none left.
+    /// No item is left.
     Out,
 }
 
-/// Take one for a resource that is to be made.
+/// Takes an item for a resource that is to be created.
 pub(super) fn take(desk: &mut Desk<'_>, instance: &Instance, decl: &Decl, plan: &Object) -> Ruled<Stock> {
     let Some(stock) = &decl.stock else { return Ok(Stock::Unlimited) };
     let scope = Scope::default().fields("plan", plan).fields("instance", &instance.metadata);
@@ -35,8 +36,8 @@ pub(super) fn take(desk: &mut Desk<'_>, instance: &Instance, decl: &Decl, plan: 
     Ok(desk.account.claim_one_of(&keys)?.map_or(Stock::Out, Stock::Taken))
 }
 
-/// Give back what nothing is made of any more.
-pub(super) fn give_back(desk: &mut Desk<'_>, instance: &mut Instance) {
+/// Releases the items of resources that no longer use them.
+pub(super) fn release_unused(desk: &mut Desk<'_>, instance: &mut Instance) {
     let mut unused = Vec::new();
     for resource in instance.record.resources.values_mut() {
         let may_exist = resource.task.as_ref().is_some_and(|task| task.may_exist);

@@ -1,6 +1,6 @@
-//! An instance that is not begun: it waits for its plan or its purchase, and goes or comes back with it.
+//! Instances that have not begun: they wait for their plan or purchase, and end or are revived with it.
 
-use super::{Circumstances, plan, resources};
+use super::{Context, plan, resources};
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource;
@@ -12,7 +12,7 @@ use crate::model::records::subscription::SubscriptionRow;
 use extension_contract::PurchaseStatus;
 use serde_json::json;
 
-/// The purchase that an instance waits for, or waited for.
+/// Returns the purchase that an instance waits or waited for.
 pub(super) fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Option<PurchaseRow>> {
     match instance.text("purchase_id").map(str::to_owned) {
         Some(id) => desk.account.fetch::<PurchaseRow>(&id),
@@ -20,22 +20,23 @@ pub(super) fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Opt
     }
 }
 
-/// Whether an instance that is being made may go on: its plan is in force, or it is on its way already.
+/// Returns whether provisioning may continue: the plan is in force, or it has begun and cannot be undone. Ends the
+/// instance if its purchase has failed.
 pub(super) fn may_begin(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
-    view: &Circumstances<'_>,
+    context: &Context<'_>,
     fits: bool,
 ) -> Ruled<bool> {
     if instance.decl.plan.is_none() {
         return Ok(true);
     }
-    let has_plan = plan::is_in_force(instance, view);
-    if instance.record.begun && (has_plan || !step_back(desk, instance)?) {
+    let has_plan = plan::is_in_force(instance, context);
+    if instance.record.begun && (has_plan || !undo_begin(desk, instance)?) {
         return Ok(true);
     }
     if instance.text("purchase_id").is_none() {
-        return Ok(has_plan || plan::is_over(instance, view));
+        return Ok(has_plan || plan::is_over(instance, context));
     }
     let purchase = purchase_of(desk, instance)?;
     let is_ended = ended(desk, purchase.as_ref())?;
@@ -43,16 +44,16 @@ pub(super) fn may_begin(
         Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
             Ok(false)
         }
-        // A refund is no cancellation: what is granted all the same may begin.
+        // A refund is not a cancellation: an instance that is granted may begin.
         Some(PurchaseStatus::Refunded) if has_plan && fits => Ok(true),
-        // What was given back may still be granted by a subscription that is not known yet.
+        // A refunded purchase may still be granted by a subscription that is not known yet.
         Some(PurchaseStatus::Refunded) if is_ended == Some(false) => Ok(false),
         Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
             instance.end(false);
             Ok(true)
         }
-        // Paid, but its subscription is not known yet, or gives nothing yet; one that ended before it gave anything
-        // ends what waits for it.
+        // Paid, but its subscription is not known or grants nothing yet. If the subscription has ended, the instance
+        // ends.
         Some(PurchaseStatus::Paid) if !has_plan => {
             let over = is_ended == Some(true);
             if over {
@@ -61,7 +62,7 @@ pub(super) fn may_begin(
             Ok(over)
         }
         Some(PurchaseStatus::Paid) if !fits => {
-            // The check of its making is made again when it is paid for.
+            // The quota is checked again after the payment.
             refuse(instance, "quota-exceeded", "instances");
             Ok(true)
         }
@@ -69,9 +70,9 @@ pub(super) fn may_begin(
     }
 }
 
-/// Take back what was asked for while a plan was in force that is lost again, if none of it has begun. True if the
-/// instance waits as if it had never been asked for.
-fn step_back(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
+/// Cancels the requests that were made under a plan that was lost again, if none of them has begun. Returns true if the
+/// instance is back in its waiting state.
+fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
     if instance.record.reached_world {
         return Ok(false);
     }
@@ -101,26 +102,26 @@ fn refuse(instance: &mut Instance, code: &str, message: &str) {
     instance.record.refused = true;
 }
 
-/// Whether the subscription that a purchase began has ended for good; none if it began none.
+/// Returns whether the subscription of a purchase has ended for good; `None` if it has no subscription.
 fn ended(desk: &mut Desk<'_>, purchase: Option<&PurchaseRow>) -> Ruled<Option<bool>> {
     let Some(id) = purchase.and_then(|purchase| purchase.values.subscription_id.clone()) else { return Ok(None) };
     Ok(Some(desk.account.get::<SubscriptionRow>(&id)?.is_some_and(|row| row.is_final())))
 }
 
-/// What never began ended with a checkout that was not paid; if the purchase is paid after all, by another session or
-/// by one that was known late, it waits again, with its names if they are still free.
-pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, view: &Circumstances<'_>) -> Ruled<()> {
+/// Revives a terminated instance that never began, if its purchase is paid after all by another or a late session. It
+/// takes its names again if they are still free.
+pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
     let is_gone = instance.is(InstanceStatus::Terminated) && !instance.record.begun && !instance.record.ended_by_owner;
     if !is_gone {
         return Ok(());
     }
     let purchase = purchase_of(desk, instance)?;
-    let gives = match purchase.as_ref().map(|purchase| purchase.values.status) {
+    let is_granted = match purchase.as_ref().map(|purchase| purchase.values.status) {
         Some(PurchaseStatus::Paid) => ended(desk, purchase.as_ref())? != Some(true),
-        Some(PurchaseStatus::Refunded) => plan::is_in_force(instance, view),
+        Some(PurchaseStatus::Refunded) => plan::is_in_force(instance, context),
         _ => false,
     };
-    if !gives {
+    if !is_granted {
         return Ok(());
     }
     instance.begin_again();

@@ -1,4 +1,4 @@
-//! A catalog product's match at the payment provider: product and price are made there, one after the other, each once.
+//! Creates a catalog product and its prices at the payment provider, one after the other, each once.
 
 use super::put_price;
 use crate::catalog::desk::Desk;
@@ -15,11 +15,11 @@ use crate::model::records::product::ProductRow;
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// The provider's kind of effect that makes a product; the other one makes its price.
+/// The effect kind that creates a product at the provider.
 const PRODUCT: &str = "stripe.product.create";
 
-/// What the provider gave stays when the catalog is loaded again without it. True if the last sync failed.
-pub(super) fn keep(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
+/// Keeps the provider's ids when the catalog is loaded again without them. Returns true if the last sync failed.
+pub(super) fn keep_provider_ids(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
     let stored: Object = decode("products", &current.id, &current.values.metadata)?;
     let same_price =
         current.values.price == proposed.values.price && current.values.interval == proposed.values.interval;
@@ -34,7 +34,8 @@ pub(super) fn keep(current: &Product, proposed: &mut Proposed) -> Ruled<bool> {
     Ok(stored.get("sync").and_then(Value::as_str) == Some("failed"))
 }
 
-/// Mark a product as on its way to the provider. What failed is asked for anew: the same request again would do nothing.
+/// Marks a product as syncing. After a failure it raises the generation, because a repeated request would have no
+/// effect.
 pub(super) fn mark(proposed: &mut Proposed, failed_before: bool) -> Ruled<()> {
     proposed.metadata.insert("sync".to_owned(), json!("syncing"));
     if failed_before {
@@ -45,13 +46,13 @@ pub(super) fn mark(proposed: &mut Proposed, failed_before: bool) -> Ruled<()> {
     Ok(())
 }
 
-/// Rises each time that a sync is asked for after a failure.
+/// Returns the generation, which rises with each sync after a failure.
 fn generation(metadata: &Object) -> u32 {
     metadata.get("sync_generation").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1)
 }
 
-/// Ask for what is missing: the product first, then its prices one by one.
-pub(super) fn ask(
+/// Requests the next missing object: the product first, then its prices one by one.
+pub(super) fn request_missing(
     desk: &mut Desk<'_>,
     id: &str,
     values: &ProductValues,
@@ -92,7 +93,8 @@ pub(super) fn ask(
     Ok(())
 }
 
-/// The end of a sync effect: store the id, and go on. Who waits is answered with the product when all are made.
+/// Handles the result of a sync effect: stores the id and requests the next object. The caller receives the product
+/// when all objects were created.
 pub(crate) fn synced(
     desk: &mut Desk<'_>,
     id: &str,
@@ -115,12 +117,12 @@ pub(crate) fn synced(
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
             let Some(made) = answer.get("id").and_then(Value::as_str) else {
-                return Err(internal(format!("{} answered without an id", report.key)));
+                return Err(internal(format!("{}: the result has no id", report.key)));
             };
             match (is_product, interval) {
                 (true, _) => drop(metadata.insert("stripe_product_id".to_owned(), json!(made))),
                 (false, Some(interval)) => price::set_id(&mut metadata, interval, made),
-                (false, None) => return Err(internal(format!("{} is about no interval", report.key))),
+                (false, None) => return Err(internal(format!("{}: the correlation has no interval", report.key))),
             }
             let currency = desk.catalog.settings()?.currency.clone();
             is_whole = !is_product && prices_of(&row, &metadata, &currency).iter().all(|price| price.id.is_some());
@@ -143,9 +145,9 @@ pub(crate) fn synced(
             put_price(desk, price)?;
         }
     }
-    // The product stays where one failed, and its answer says that its prices are not synced.
+    // After a failure the product is kept; the reply shows that its prices are not synced.
     if report.answer.is_ok() && !is_whole {
-        ask(desk, id, &values, &metadata, reply_to)?;
+        request_missing(desk, id, &values, &metadata, reply_to)?;
         return Ok(Outcome::Applied.into());
     }
     Ok(match reply_to {
