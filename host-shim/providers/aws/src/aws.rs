@@ -185,7 +185,7 @@ impl Aws {
     pub(crate) fn list<T>(&self, work: impl Future<Output = Result<T, CallOutcome>>) -> Result<T, Unlisted> {
         let unlisted = |reason: String| Unlisted { provider: NAME, reason };
         let Some(runtime) = &self.0.runtime else { return Err(unlisted("the provider is being closed".to_owned())) };
-        runtime.block_on(work).map_err(|answer| match answer {
+        runtime.block_on(work).map_err(|outcome| match outcome {
             CallOutcome::Retry { code, message, .. } | CallOutcome::Refused { code, message } => {
                 unlisted(format!("{code}: {message}"))
             }

@@ -202,7 +202,7 @@ pub(crate) fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> CallOutcome {
 }
 
 pub(crate) fn settle(result: Result<CallOutcome, CallOutcome>) -> CallOutcome {
-    result.unwrap_or_else(|answer| answer)
+    result.unwrap_or_else(|outcome| outcome)
 }
 
 #[cfg(test)]
@@ -234,10 +234,10 @@ mod tests {
             (409, "ResourceConflictException", "conflict"),
             (412, "PreconditionFailed", "conflict"),
         ] {
-            let answer = CallOutcome::from(failure(status, code));
+            let outcome = CallOutcome::from(failure(status, code));
             let is_retry =
-                matches!(&answer, CallOutcome::Retry { code, after_ms: Some(7000), .. } if code.as_str() == expected);
-            assert!(is_retry, "{status} {code}: {answer:?}");
+                matches!(&outcome, CallOutcome::Retry { code, after_ms: Some(7000), .. } if code.as_str() == expected);
+            assert!(is_retry, "{status} {code}: {outcome:?}");
         }
     }
 
@@ -249,8 +249,8 @@ mod tests {
             (400, "InstanceQuotaExceeded", "quota-exceeded"),
             (400, "InvalidParameterValue", "rejected"),
         ] {
-            let answer = CallOutcome::from(failure(status, code));
-            assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code.as_str() == expected), "{answer:?}");
+            let outcome = CallOutcome::from(failure(status, code));
+            assert!(matches!(&outcome, CallOutcome::Refused { code, .. } if code.as_str() == expected), "{outcome:?}");
         }
     }
 
@@ -266,9 +266,9 @@ mod tests {
         assert_eq!(message, "lambda:X: 400 InvalidParameterValue");
         // The omitted message still decides which kind of failure it is.
         let aws_message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
-        let answer = CallOutcome::from(
+        let outcome = CallOutcome::from(
             Failure { aws_message, ..failure(400, "InvalidParameterValueException") }.without_aws_message(),
         );
-        assert!(matches!(answer, CallOutcome::Retry { code, .. } if code == "conflict"));
+        assert!(matches!(outcome, CallOutcome::Retry { code, .. } if code == "conflict"));
     }
 }

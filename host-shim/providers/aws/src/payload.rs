@@ -84,8 +84,8 @@ mod tests {
             assert_eq!(whole(&call(json!({ "memory_mb": value })), "memory_mb", 128, 1024), Ok(expected));
         }
         for value in [json!(127), json!(1025), json!(1.5), json!("much"), json!([512]), json!(i64::MAX)] {
-            let answer = whole(&call(json!({ "memory_mb": value })), "memory_mb", 128, 1024);
-            let Err(CallOutcome::Refused { code, message }) = answer else { panic!("{value} is refused") };
+            let outcome = whole(&call(json!({ "memory_mb": value })), "memory_mb", 128, 1024);
+            let Err(CallOutcome::Refused { code, message }) = outcome else { panic!("{value} is refused") };
             assert_eq!(code, "bad-payload");
             assert!(message.contains("memory_mb") && message.contains("128 to 1024"), "{message}");
         }

@@ -66,8 +66,8 @@ impl HttpProbe {
     }
 
     pub fn send(&self, url: &str) -> ProbeResult {
-        let answer = match self.agent.get(url).call() {
-            Ok(answer) => answer,
+        let response = match self.agent.get(url).call() {
+            Ok(response) => response,
             Err(ureq::Error::Other(error)) if error.is::<LinkLocalAddress>() => {
                 return ProbeResult::NotAllowed(error.to_string());
             }
@@ -76,8 +76,8 @@ impl HttpProbe {
             }
             Err(_) => return ProbeResult::Bad,
         };
-        let is_good = answer.status().as_u16() < 400;
-        let mut body = answer.into_body().into_reader().take(BODY_BYTES_MAX);
+        let is_good = response.status().as_u16() < 400;
+        let mut body = response.into_body().into_reader().take(BODY_BYTES_MAX);
         // An incomplete body counts as a failed request.
         match std::io::copy(&mut body, &mut std::io::sink()) {
             Ok(_) if is_good => ProbeResult::Good,

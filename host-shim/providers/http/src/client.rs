@@ -148,18 +148,18 @@ impl Client {
         if let Some(kind) = kind {
             built = built.header(header::CONTENT_TYPE, kind);
         }
-        let answered = match kind {
+        let result = match kind {
             Some(_) => self.agent.run(built.body(body).map_err(|_| CallError::Unsendable)?),
             None if request.method == Method::Post => {
                 self.agent.run(built.body("").map_err(|_| CallError::Unsendable)?)
             }
             None => self.agent.run(built.body(()).map_err(|_| CallError::Unsendable)?),
         };
-        let mut answer = answered.map_err(CallError::from)?;
-        let body = read(answer.body_mut(), self.limits.body_bytes_max)?;
-        let headers = answer.headers().clone();
+        let mut response = result.map_err(CallError::from)?;
+        let body = read(response.body_mut(), self.limits.body_bytes_max)?;
+        let headers = response.headers().clone();
         let date_ms = headers.get(header::DATE).and_then(|value| value.to_str().ok()).and_then(date::read);
-        Ok(Reply { status: answer.status().as_u16(), body, date_ms, headers })
+        Ok(Reply { status: response.status().as_u16(), body, date_ms, headers })
     }
 }
 

@@ -36,8 +36,8 @@ impl Redacted<'_> {
     }
 
     /// Returns the outcome without keys in any of its texts.
-    pub fn answer(&self, answer: CallOutcome) -> CallOutcome {
-        answer.map_text(&|text| self.text(&text))
+    pub fn outcome(&self, outcome: CallOutcome) -> CallOutcome {
+        outcome.map_text(&|text| self.text(&text))
     }
 
     /// Returns the value without keys, also in member names.
@@ -64,7 +64,7 @@ mod tests {
         ] {
             assert_eq!(redacted.text(text), expected);
         }
-        let answer = CallOutcome::Done(json!({"a": ["sk_test_abc123"], "sk_test_abc123": 1}));
-        assert!(!format!("{:?}", redacted.answer(answer)).contains("abc123"));
+        let outcome = CallOutcome::Done(json!({"a": ["sk_test_abc123"], "sk_test_abc123": 1}));
+        assert!(!format!("{:?}", redacted.outcome(outcome)).contains("abc123"));
     }
 }

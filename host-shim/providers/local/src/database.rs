@@ -76,7 +76,7 @@ pub(crate) fn authorized(
 pub(crate) fn migrate(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match authorized(store, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
-        Err(answer) => return Ok(answer),
+        Err(refusal) => return Ok(refusal),
     };
     content::make(&file(store, &database.full_id()))?;
     Ok(CallOutcome::Done(json!({})))
@@ -86,7 +86,7 @@ pub(crate) fn migrate(store: &ResourceStore, call: &Call) -> Result<CallOutcome,
 pub(crate) fn seed(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match authorized(store, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
-        Err(answer) => return Ok(answer),
+        Err(refusal) => return Ok(refusal),
     };
     let connection = content::open(&file(store, &database.full_id()))?;
     for (name, value) in call.payload.as_object().into_iter().flatten() {

@@ -42,11 +42,12 @@ impl Local {
     fn try_call(&self, call: &Call) -> Result<CallOutcome, LocalError> {
         let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let found = self.store.find(&call.resource_id())?;
-        if let Some(held) = found.as_ref().filter(|held| held.generation > call.generation && call.verb() != "observe")
+        if let Some(resource) =
+            found.as_ref().filter(|resource| resource.generation > call.generation && call.verb() != "observe")
         {
             let message = format!(
                 "the call has generation {}, but generation {} has been applied",
-                call.generation, held.generation
+                call.generation, resource.generation
             );
             return Ok(CallOutcome::refused("superseded", message));
         }
@@ -57,26 +58,27 @@ impl Local {
             return Ok(refused);
         }
         match (call.verb(), found) {
-            ("observe", Some(held)) => {
-                Ok(CallOutcome::Done(json!({"exists": true, "state": held.state, "outputs": held.outputs})))
+            ("observe", Some(resource)) => {
+                Ok(CallOutcome::Done(json!({"exists": true, "state": resource.state, "outputs": resource.outputs})))
             }
             ("observe", None) if call.payload.get("adopt") == Some(&json!(true)) => {
                 Ok(CallOutcome::refused("cannot-adopt", "resources created by others can't be adopted on this machine"))
             }
             ("observe", None) => Ok(CallOutcome::Done(json!({"exists": false}))),
-            ("ensure", Some(mut held)) => {
-                held.apply(call);
-                self.store.save(&held)?;
-                Ok(CallOutcome::Done(held.outputs))
+            ("ensure", Some(mut resource)) => {
+                resource.apply(call);
+                self.store.save(&resource)?;
+                Ok(CallOutcome::Done(resource.outputs))
             }
             ("ensure", None) => self.make(call),
-            ("change", Some(held)) => self.change(call, held),
+            ("change", Some(resource)) => self.change(call, resource),
             ("change", None) => Ok(CallOutcome::refused("not-found", "there is nothing to change")),
-            ("destroy", held) => {
-                let refusal =
-                    held.filter(|_| call.resource() == "database").and_then(|held| database::destroy(call, &held));
-                if let Some(answer) = refusal {
-                    return Ok(answer);
+            ("destroy", resource) => {
+                let refusal = resource
+                    .filter(|_| call.resource() == "database")
+                    .and_then(|resource| database::destroy(call, &resource));
+                if let Some(refusal) = refusal {
+                    return Ok(refusal);
                 }
                 self.store.remove(&call.resource_id())?;
                 Ok(CallOutcome::Done(json!({})))
@@ -100,12 +102,12 @@ impl Local {
         }
     }
 
-    fn change(&self, call: &Call, mut held: Resource) -> Result<CallOutcome, LocalError> {
-        held.apply(call);
-        self.store.save(&held)?;
-        let mut outputs = held.outputs;
+    fn change(&self, call: &Call, mut resource: Resource) -> Result<CallOutcome, LocalError> {
+        resource.apply(call);
+        self.store.save(&resource)?;
+        let mut outputs = resource.outputs;
         if let Some(members) = outputs.as_object_mut() {
-            members.insert("state".to_owned(), json!(held.state));
+            members.insert("state".to_owned(), json!(resource.state));
         }
         Ok(CallOutcome::Done(outputs))
     }
@@ -118,10 +120,10 @@ impl Provider for Local {
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         let all = self.store.all().map_err(|error| Unlisted { provider: "local", reason: error.to_string() })?;
-        let held = |it: Resource| {
+        let to_held = |it: Resource| {
             let name = ["bucket", "name", "domain", "id"].iter().find_map(|name| it.output(name));
             Held { name: name.unwrap_or_default().to_owned(), state: it.state.clone(), id: it.full_id() }
         };
-        Ok(all.into_iter().map(held).collect())
+        Ok(all.into_iter().map(to_held).collect())
     }
 }

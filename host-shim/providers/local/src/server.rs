@@ -47,7 +47,7 @@ impl Server {
         crate::store::write(&file, &address.port())?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_io().build().map_err(taken)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(store);
+        let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(store);
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(taken)?
@@ -80,7 +80,7 @@ impl Drop for Server {
     }
 }
 
-async fn answer(
+async fn handle(
     State(store): State<ResourceStore>,
     method: Method,
     uri: Uri,
@@ -89,8 +89,8 @@ async fn answer(
 ) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let path = uri.path().to_owned();
-    let answered = tokio::task::spawn_blocking(move || respond(&store, &method, &host, &path, &body)).await;
-    answered.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
+    let result = tokio::task::spawn_blocking(move || respond(&store, &method, &host, &path, &body)).await;
+    result.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
 }
 
 /// Responds as the function of the host.
@@ -165,8 +165,8 @@ fn entry_of(
 ) -> Result<Response, LocalError> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_name) {
-        let told = format!("expected a name of 1 to {NAME_MAX} letters, digits, - and _");
-        return Ok(text(StatusCode::BAD_REQUEST, &told));
+        let message = format!("expected a name of 1 to {NAME_MAX} letters, digits, - and _");
+        return Ok(text(StatusCode::BAD_REQUEST, &message));
     }
     match *method {
         Method::GET => Ok(match content::entry(connection, name)? {

@@ -98,8 +98,8 @@ mod tests {
             ("state", json!(1)),
             ("max_connections", json!([])),
         ] {
-            let Failed(answer) = DesiredSettings::of(&json!({member: value})).expect_err("refused");
-            let CallOutcome::Refused { code, message } = answer else { panic!("{answer:?}") };
+            let Failed(outcome) = DesiredSettings::of(&json!({member: value})).expect_err("refused");
+            let CallOutcome::Refused { code, message } = outcome else { panic!("{outcome:?}") };
             assert!(code == "bad-payload" && message.starts_with(&format!("`{member}` is ")), "{message}");
         }
     }

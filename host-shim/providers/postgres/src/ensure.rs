@@ -147,6 +147,6 @@ pub(crate) async fn find_complete(
 
 /// Returns the size of a database on disk in bytes.
 pub(crate) async fn size(server: &Server<'_>, names: &Names) -> Result<i64, Failed> {
-    let asked = "SELECT pg_database_size($1::text::name)";
-    Ok(server.client.query_typed_one(asked, &[(&names.database, Type::TEXT)]).await?.try_get(0)?)
+    let query = "SELECT pg_database_size($1::text::name)";
+    Ok(server.client.query_typed_one(query, &[(&names.database, Type::TEXT)]).await?.try_get(0)?)
 }

@@ -19,8 +19,8 @@ impl Failed {
 }
 
 impl From<CallOutcome> for Failed {
-    fn from(answer: CallOutcome) -> Failed {
-        Failed(answer)
+    fn from(outcome: CallOutcome) -> Failed {
+        Failed(outcome)
     }
 }
 

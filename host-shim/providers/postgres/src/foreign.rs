@@ -28,13 +28,13 @@ const PORT: u16 = 5432;
 /// `name` (or `database`) in the payload; on Supabase's hosts both default to `postgres`.
 pub(crate) fn foreign(
     call: &Call,
-    told: &Value,
+    payload: &Value,
     secret: &str,
     endpoint: &str,
 ) -> Result<tokio_postgres::Config, Failed> {
-    let text = |member: &str| told.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |member: &str| payload.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
     let nothing = Value::Null;
-    let missing = |member: &str, expected: &str| bad(member, told.get(member).unwrap_or(&nothing), expected);
+    let missing = |member: &str, expected: &str| bad(member, payload.get(member).unwrap_or(&nothing), expected);
     let (host, port) = split(text(endpoint).ok_or_else(|| missing(endpoint, "`host` or `host:port`"))?)
         .ok_or_else(|| missing(endpoint, "`host` or `host:port`"))?;
     let plain = call.secret(text(secret).ok_or_else(|| missing(secret, "a secret's reference"))?)?;

@@ -46,18 +46,18 @@ impl Jobs {
                 None => {
                     let (sender, receiver) = channel();
                     // The receiver may be gone: then nobody polls any more.
-                    thread::spawn(move || drop(sender.send(work().unwrap_or_else(|Failed(answer)| answer))));
+                    thread::spawn(move || drop(sender.send(work().unwrap_or_else(|Failed(outcome)| outcome))));
                     jobs.insert(id.clone(), None);
                     receiver
                 }
             }
         };
-        let answer = receiver.recv_timeout(wait);
+        let outcome = receiver.recv_timeout(wait);
         let mut jobs = self.jobs();
-        match answer {
-            Ok(answer) => {
+        match outcome {
+            Ok(outcome) => {
                 jobs.remove(&id);
-                answer
+                outcome
             }
             Err(RecvTimeoutError::Timeout) => {
                 jobs.insert(id, Some(receiver));
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn work_that_panics_is_retried() {
         let call = Call { key: "k".to_owned(), ..Call::default() };
-        let answer = Jobs::default().run(&call, Duration::from_secs(10), || panic!("on purpose"));
-        assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "work-lost"), "{answer:?}");
+        let outcome = Jobs::default().run(&call, Duration::from_secs(10), || panic!("on purpose"));
+        assert!(matches!(&outcome, CallOutcome::Retry { code, .. } if code == "work-lost"), "{outcome:?}");
     }
 }

@@ -114,12 +114,12 @@ impl Provider for Postgres {
             }
             _ => Ok(CallOutcome::unsupported(call)),
         };
-        done.unwrap_or_else(|Failed(answer)| answer)
+        done.unwrap_or_else(|Failed(outcome)| outcome)
     }
 
     /// Includes incomplete databases, as suspended.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.list().map_err(|Failed(answer)| match answer {
+        self.list().map_err(|Failed(outcome)| match outcome {
             CallOutcome::Retry { message, .. } | CallOutcome::Refused { message, .. } => {
                 Unlisted { provider: PROVIDER, reason: message }
             }

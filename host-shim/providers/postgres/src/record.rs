@@ -154,28 +154,28 @@ impl Record {
 
 /// Returns the record with this name on a server; none also if the table does not exist.
 pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<Record>, Failed> {
-    let asked = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE name = $1");
-    select(client, &asked, &[name]).await.map(|mut found| found.pop())
+    let query = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE name = $1");
+    select(client, &query, &[name]).await.map(|mut found| found.pop())
 }
 
 /// Returns the record of the database with this password reference.
 pub(crate) async fn find_by_secret(client: &Client, scope: &str, secret: &str) -> Result<Option<Record>, Failed> {
-    let asked = format!(
+    let query = format!(
         "SELECT {COLUMNS} FROM provisioner.databases WHERE scope = $1 AND secret_ref = $2 AND state <> 'ended'"
     );
-    select(client, &asked, &[scope, secret]).await.map(|mut found| found.pop())
+    select(client, &query, &[scope, secret]).await.map(|mut found| found.pop())
 }
 
 /// Returns the records of all databases, complete or not.
 pub(crate) async fn all(client: &Client) -> Result<Vec<Record>, Failed> {
-    let asked = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE state <> 'ended' ORDER BY name");
-    select(client, &asked, &[]).await
+    let query = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE state <> 'ended' ORDER BY name");
+    select(client, &query, &[]).await
 }
 
-async fn select(client: &Client, asked: &str, texts: &[&str]) -> Result<Vec<Record>, Failed> {
+async fn select(client: &Client, query: &str, texts: &[&str]) -> Result<Vec<Record>, Failed> {
     let texts: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
         texts.iter().map(|text| (text as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT)).collect();
-    match client.query_typed(asked, &texts).await {
+    match client.query_typed(query, &texts).await {
         Ok(rows) => rows.iter().map(Record::of).collect(),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
         Err(error) => Err(error.into()),

@@ -63,18 +63,18 @@ impl<'c> Server<'c> {
 
     /// Returns whether the role and the database exist, whoever created them.
     pub async fn has(&self, names: &Names) -> Result<(bool, bool), Failed> {
-        let asked = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_database WHERE datname = $2)";
+        let query = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_database WHERE datname = $2)";
         let row =
-            self.client.query_typed_one(asked, &[(&names.role, Type::TEXT), (&names.database, Type::TEXT)]).await?;
+            self.client.query_typed_one(query, &[(&names.role, Type::TEXT), (&names.database, Type::TEXT)]).await?;
         Ok((row.try_get(0)?, row.try_get(1)?))
     }
 
     /// Terminates all sessions of a role and waits until they end.
     pub async fn end_sessions(&self, role: &str) -> Result<(), Failed> {
-        let asked = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1";
+        let query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = $1";
         let polls = END.as_millis() / POLL_INTERVAL.as_millis();
         for _ in 0..polls {
-            let left: i64 = self.client.query_typed_one(asked, &[(&role, Type::TEXT)]).await?.try_get(0)?;
+            let left: i64 = self.client.query_typed_one(query, &[(&role, Type::TEXT)]).await?.try_get(0)?;
             if left == 0 {
                 return Ok(());
             }
@@ -130,8 +130,8 @@ impl<'c> Servers<'c> {
     async fn lock(&self, names: &Names) -> Result<(), Failed> {
         let limit = (self.0[0].config.call_timeout / 2).as_millis();
         let name = escape_literal(&names.database);
-        let asked = format!("SET lock_timeout = {limit}; SELECT pg_advisory_lock(hashtextextended({name}, 0))");
-        Ok(self.0[0].client.batch_execute(&asked).await?)
+        let query = format!("SET lock_timeout = {limit}; SELECT pg_advisory_lock(hashtextextended({name}, 0))");
+        Ok(self.0[0].client.batch_execute(&query).await?)
     }
 
     /// Finds the server with the database. Refuses if another database or role has one of its names.

@@ -124,8 +124,8 @@ async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), 
     let in_file = |error| of_file(error, &file.name);
     // A concurrent call for the same files waits for the lock and then finds them done.
     client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).await?;
-    let asked = format!("SELECT sha256 FROM {table} WHERE name = $1");
-    let known = client.query_typed_opt(&asked, &[(&file.name, Type::TEXT)]).await?;
+    let query = format!("SELECT sha256 FROM {table} WHERE name = $1");
+    let known = client.query_typed_opt(&query, &[(&file.name, Type::TEXT)]).await?;
     let known: Option<String> = known.map(|row| row.try_get(0)).transpose()?;
     match &known {
         Some(sha256) if *sha256 == file.sha256 => return Ok(client.batch_execute("ROLLBACK").await?),
@@ -153,12 +153,12 @@ async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), 
 
 /// Adds the file's name to an error. An object that exists already is the file's mistake, not a concurrent call's.
 fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
-    if let Some(said) = error.as_db_error()
-        && ["23", "42"].contains(&&said.code().code()[..2])
-        && *said.code() != SqlState::INSUFFICIENT_PRIVILEGE
+    if let Some(db_error) = error.as_db_error()
+        && ["23", "42"].contains(&&db_error.code().code()[..2])
+        && *db_error.code() != SqlState::INSUFFICIENT_PRIVILEGE
     {
-        let message: String = said.message().chars().take(200).collect();
-        return Failed::refused("database-refused", format!("{name}: {message} ({})", said.code().code()));
+        let message: String = db_error.message().chars().take(200).collect();
+        return Failed::refused("database-refused", format!("{name}: {message} ({})", db_error.code().code()));
     }
     Failed(match Failed::from(error).0 {
         CallOutcome::Refused { code, message } => CallOutcome::Refused { code, message: format!("{name}: {message}") },

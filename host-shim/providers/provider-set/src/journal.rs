@@ -55,7 +55,7 @@ impl Journal {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn record(&self, call: &Call, begun: Instant, answer: &CallOutcome) {
+    fn record(&self, call: &Call, begun: Instant, outcome: &CallOutcome) {
         let mut entries = self.entries();
         let from = begun.saturating_duration_since(entries.begun);
         let to = entries.begun.elapsed();
@@ -72,7 +72,7 @@ impl Journal {
         span.to = to;
         span.busy += begun.elapsed();
         span.calls += 1;
-        span.ended = match answer {
+        span.ended = match outcome {
             CallOutcome::Done(_) => "done".to_owned(),
             CallOutcome::InProgress { .. } => "in progress".to_owned(),
             CallOutcome::Retry { code, .. } => format!("retry: {code}"),
@@ -96,9 +96,9 @@ struct JournaledProvider {
 impl Provider for JournaledProvider {
     fn call(&self, call: &Call) -> CallOutcome {
         let begun = Instant::now();
-        let answer = self.inner.call(call);
-        self.journal.record(call, begun, &answer);
-        answer
+        let outcome = self.inner.call(call);
+        self.journal.record(call, begun, &outcome);
+        outcome
     }
 
     fn ends(&self) -> bool {

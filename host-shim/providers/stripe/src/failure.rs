@@ -123,16 +123,16 @@ mod tests {
 
     #[test]
     fn each_status_is_retried_or_refused() {
-        let answer = |status| {
+        let outcome = |status| {
             let (code, message) = ("c".to_owned(), "m".to_owned());
             CallOutcome::from(Failed::Error { status, code, message, after_ms: Some(5) })
         };
         for status in [409, 424, 429, 500, 502, 503, 504] {
             let expected = CallOutcome::Retry { after_ms: Some(5), code: "c".to_owned(), message: "m".to_owned() };
-            assert_eq!(answer(status), expected, "{status}");
+            assert_eq!(outcome(status), expected, "{status}");
         }
         for status in [400, 402, 404, 405, 410] {
-            assert_eq!(answer(status), CallOutcome::refused("c", "m"), "{status}");
+            assert_eq!(outcome(status), CallOutcome::refused("c", "m"), "{status}");
         }
     }
 }

@@ -1,9 +1,8 @@
-//! Carries out the `stripe.*` effects.
+//! Stripe provider: carries out the `stripe.*` effects.
 //!
-//! async-stripe builds the requests, so that their parameters match its API version; our own client sends them, because
-//! async-stripe's hides `Retry-After` and `Date`, does not limit responses, and rejects objects of older API versions.
-//! Each request is sent once, with an idempotency key derived from the effect's scope, key and generation. Created
-//! objects carry [`marks`] in their metadata, which identify them after Stripe has forgotten the key.
+//! async-stripe builds the requests; our own client sends them once each, with an idempotency key, because
+//! async-stripe's hides `Retry-After` and `Date`, does not limit responses and rejects objects of older API versions.
+//! Created objects carry [`marks`], which identify them after Stripe has forgotten the key.
 
 mod api;
 mod config;

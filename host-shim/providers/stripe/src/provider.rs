@@ -59,7 +59,7 @@ impl Stripe {
             Err(failed) => return failed.into(),
         };
         // Stripe's responses repeat the payload, which may contain a key by mistake.
-        api.redacted().answer(handler(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
+        api.redacted().outcome(handler(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
     }
 }
 

@@ -90,7 +90,7 @@ impl Awake {
     fn carry_out(&self, call: &Call, reference: &str) -> Result<CallOutcome, Failed> {
         let api = Api::new(&self.config, &self.client)?;
         let phase = Phase::read(call.token.as_deref(), reference);
-        let answer = match self.project(&api, call, reference) {
+        let outcome = match self.project(&api, call, reference) {
             Ok(Some(project)) => match phase {
                 Phase::Resuming(progress, inner) => self.resume(&api, call, &project, progress, &inner),
                 Phase::Suspending(progress, end) => Ok(self.suspend(&api, call, &project, progress, end)),
@@ -101,7 +101,7 @@ impl Awake {
             }),
             Err(failed) => Err(failed),
         };
-        Ok(api.redacted().answer(answer.unwrap_or_else(CallOutcome::from)))
+        Ok(api.redacted().outcome(outcome.unwrap_or_else(CallOutcome::from)))
     }
 
     /// Returns the project, if it exists and belongs to this call's resource.
@@ -138,11 +138,11 @@ impl Awake {
                 return Ok(self.poll(&Phase::Resuming(progress.next(true), inner.to_owned())));
             }
         }
-        let answer = self.inner(call, inner);
+        let outcome = self.inner(call, inner);
         if !was_resumed {
-            return Ok(answer);
+            return Ok(outcome);
         }
-        let end = match answer {
+        let end = match outcome {
             CallOutcome::InProgress { after_ms, token } => {
                 return Ok(CallOutcome::InProgress { after_ms, token: Phase::Resuming(progress, token).token() });
             }

@@ -56,7 +56,7 @@ impl Progress {
         i64::try_from(after.as_millis()).unwrap_or(i64::MAX)
     }
 
-    pub fn answer(&self, poll: Duration) -> CallOutcome {
+    pub fn outcome(&self, poll: Duration) -> CallOutcome {
         CallOutcome::InProgress { after_ms: self.after_ms(poll), token: self.token() }
     }
 }
@@ -70,7 +70,7 @@ mod tests {
         let mut delays = Vec::new();
         for polls in 0..7 {
             let progress = Progress { reference: "abc".to_owned(), polls, was_requested: polls % 2 == 0 };
-            let CallOutcome::InProgress { after_ms, token } = progress.answer(Duration::from_secs(4)) else {
+            let CallOutcome::InProgress { after_ms, token } = progress.outcome(Duration::from_secs(4)) else {
                 panic!("expected progress")
             };
             assert_eq!(Progress::read(&token), Some(progress));

@@ -37,13 +37,13 @@ impl Supabase {
         let api = Api::new(&self.config, &self.client)?;
         let redacted = api.redacted();
         let work = Work::new(api, &self.config, call)?;
-        let answer = match call.verb() {
+        let outcome = match call.verb() {
             "observe" => observe::observe(&work),
             "ensure" => ensure::ensure(&work),
             "change" => change::change(&work),
             _ => destroy::destroy(&work),
         };
-        Ok(redacted.answer(answer.unwrap_or_else(CallOutcome::from)))
+        Ok(redacted.outcome(outcome.unwrap_or_else(CallOutcome::from)))
     }
 }
 

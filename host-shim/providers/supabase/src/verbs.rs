@@ -89,7 +89,7 @@ impl<'w> Work<'w> {
     /// Asks for another poll of this project.
     fn in_progress(&self, project: &Project, was_requested: bool) -> CallOutcome {
         let polls = self.progress.as_ref().map_or(0, |progress| progress.polls.saturating_add(1));
-        Progress { reference: project.reference.clone(), polls, was_requested }.answer(self.config.poll)
+        Progress { reference: project.reference.clone(), polls, was_requested }.outcome(self.config.poll)
     }
 }
 

@@ -82,12 +82,12 @@ fn strict(env: &TestEnv) -> RuleProxy {
                 format!("<ErrorResponse><Error><Code>{code}</Code><Message>{code}</Message></Error></ErrorResponse>");
             Some(answer(status, "Content-Type: text/xml\r\n", &body))
         };
-        let told = |answer: String, (version, looks, _): Known| {
-            let status = if looks == 0 { "Deployed" } else { "InProgress" };
+        let respond = |answer: String, (version, polls, _): Known| {
+            let status = if polls == 0 { "Deployed" } else { "InProgress" };
             let body = body_of(&answer).replace("<Status>Deployed</Status>", &format!("<Status>{status}</Status>"));
-            let kept: Vec<&str> =
+            let lines: Vec<&str> =
                 answer.lines().filter(|line| !line.to_ascii_lowercase().starts_with("etag:")).collect();
-            let tagged = kept.join("\r\n").replacen("\r\n", &format!("\r\nETag: E{version}\r\n"), 1);
+            let tagged = lines.join("\r\n").replacen("\r\n", &format!("\r\nETag: E{version}\r\n"), 1);
             Some(with_body(&tagged, &body))
         };
         match (method, id.as_str()) {
@@ -95,12 +95,12 @@ fn strict(env: &TestEnv) -> RuleProxy {
                 let answer = forward();
                 let made = body_of(&answer).split("<Id>").nth(1)?.split('<').next()?.to_owned();
                 known.insert(made, (1, 3, is_enabled(&request.body)));
-                told(answer, (1, 3, true))
+                respond(answer, (1, 3, true))
             }
             ("GET", id) if known.contains_key(id) => {
                 let this = known.get_mut(id)?;
                 this.1 = this.1.saturating_sub(1);
-                told(forward(), *this)
+                respond(forward(), *this)
             }
             ("PUT" | "DELETE", id) if known.contains_key(id) => {
                 let this = known.get_mut(id)?;
@@ -111,7 +111,7 @@ fn strict(env: &TestEnv) -> RuleProxy {
                     return if this.2 || this.1 > 0 { refuse(409, "DistributionNotDisabled") } else { None };
                 }
                 *this = (this.0 + 1, 3, is_enabled(&request.body));
-                told(forward(), *this)
+                respond(forward(), *this)
             }
             _ => None,
         }

@@ -129,16 +129,16 @@ fn an_instance_created_by_others_under_the_name_is_refused_and_left_alone() {
 #[test]
 fn ensure_is_done_only_when_the_instance_is_available() {
     let env = TestEnv::shared();
-    let mut looks = 0;
+    let mut polls = 0;
     let rule_proxy = RuleProxy::start(env.address(), move |request, forward| {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         if !body.contains("Action=DescribeDBInstances") && !body.contains("Action=CreateDBInstance") {
             return None;
         }
-        looks += 1;
-        let told = if looks < 4 { "creating" } else { "available" };
+        polls += 1;
+        let status = if polls < 4 { "creating" } else { "available" };
         let answer = forward();
-        Some(with_body(&answer, &body_of(&answer).replace(">available<", &format!(">{told}<"))))
+        Some(with_body(&answer, &body_of(&answer).replace(">available<", &format!(">{status}<"))))
     });
     let provider = WithSecrets::new(databases(&aws(&rule_proxy.url(), ("test", "test"))));
     let ensure = call("database.ensure", "slow", "i_1/database", 1, json!({"name": "app"}));

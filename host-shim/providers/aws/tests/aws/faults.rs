@@ -48,8 +48,8 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
             assert_eq!(proxy.struck(), 1, "{fault:?} at {number} of {:?}", proxy.seen());
             if let Fault::Status(429, hint) = fault {
                 let expected = hint.map(|seconds| i64::from(seconds) * 1000);
-                let is_told = |answer: &CallOutcome| matches!(answer, CallOutcome::Retry { after_ms, code, .. } if *after_ms == expected && code == "throttled");
-                assert!(before.iter().any(is_told), "{number}: {before:?}");
+                let is_expected = |answer: &CallOutcome| matches!(answer, CallOutcome::Retry { after_ms, code, .. } if *after_ms == expected && code == "throttled");
+                assert!(before.iter().any(is_expected), "{number}: {before:?}");
             }
         }
         proxy.seen()

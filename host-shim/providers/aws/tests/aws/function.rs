@@ -65,8 +65,8 @@ fn suspending_reserves_a_concurrency_of_zero() {
     let outputs = done(&provider, &ensure);
     let client = Client::new(&env.sdk());
     let reserved = || {
-        let asked = client.get_function_concurrency().function_name("suspended-fn").send();
-        env.block_on(asked).expect("a function").reserved_concurrent_executions
+        let result = client.get_function_concurrency().function_name("suspended-fn").send();
+        env.block_on(result).expect("a function").reserved_concurrent_executions
     };
     assert_eq!(done(&provider, &state(&ensure, 2, "suspended")), outputs);
     assert_eq!(reserved(), Some(0));
@@ -191,8 +191,8 @@ fn a_secret_repeated_in_an_aws_error_is_not_reported() {
     let rule_proxy = crate::rule_proxy::RuleProxy::start(env.address(), |request, _| {
         let is_create = request.line.starts_with("POST /2015-03-31/functions ");
         is_create.then(|| {
-            let told = String::from_utf8_lossy(&request.body).replace('"', "'");
-            let body = format!("{{\"Message\": \"Value '{told}' failed to satisfy constraint\"}}");
+            let quoted = String::from_utf8_lossy(&request.body).replace('"', "'");
+            let body = format!("{{\"Message\": \"Value '{quoted}' failed to satisfy constraint\"}}");
             crate::rule_proxy::answer(400, "x-amzn-ErrorType: InvalidParameterValueException\r\n", &body)
         })
     });
@@ -200,9 +200,9 @@ fn a_secret_repeated_in_an_aws_error_is_not_reported() {
     let secret = provider.secrets.make(&scope("told"), "database/i_1", 32).expect("a secret");
     let plain = provider.secrets.resolve(&scope("told"), &secret.reference).expect("a value");
     let ensure = call("function.ensure", "told", "i_1/compute", 1, json!({"database_secret": secret.reference}));
-    let told = provider.call(&ensure);
-    assert!(matches!(&told, CallOutcome::Refused { code, .. } if code == "rejected"), "{told:?}");
-    assert!(!format!("{told:?}").contains(plain.expose()), "{told:?}");
+    let outcome = provider.call(&ensure);
+    assert!(matches!(&outcome, CallOutcome::Refused { code, .. } if code == "rejected"), "{outcome:?}");
+    assert!(!format!("{outcome:?}").contains(plain.expose()), "{outcome:?}");
 }
 
 #[test]

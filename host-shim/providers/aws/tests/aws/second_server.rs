@@ -32,8 +32,8 @@ fn a_signed_url_is_accepted_by_another_server() {
     };
     let url = signed["url"].as_str().expect("an address");
     assert_eq!(get(url), (200, "layers".to_owned()));
-    let (status, told) = get(&url.replace("Credential=S3RVER", "Credential=NOBODY"));
-    assert!(status == 403 && told.contains("InvalidAccessKeyId"), "{status} {told}");
+    let (status, body) = get(&url.replace("Credential=S3RVER", "Credential=NOBODY"));
+    assert!(status == 403 && body.contains("InvalidAccessKeyId"), "{status} {body}");
 }
 
 #[test]
@@ -41,6 +41,6 @@ fn an_unsupported_request_is_reported() {
     let server = S3rver::start();
     let provider = buckets(&aws(&server.url(), server.key()), Flavor::B2);
     let made = provider.call(&call("bucket.ensure", "lacking", "i_1/bucket", 1, json!({"name": "wanted-files"})));
-    let told = format!("{made:?}");
-    assert!(told.contains("s3:PutEncryptionConfiguration"), "the missing request is named: {told}");
+    let outcome = format!("{made:?}");
+    assert!(outcome.contains("s3:PutEncryptionConfiguration"), "the missing request is named: {outcome}");
 }

@@ -124,8 +124,8 @@ impl TestEnv {
     }
 
     /// Runs a direct SDK request.
-    pub fn block_on<T>(&self, asked: impl Future<Output = T>) -> T {
-        self.runtime.block_on(asked)
+    pub fn block_on<T>(&self, result: impl Future<Output = T>) -> T {
+        self.runtime.block_on(result)
     }
 
     /// Returns an SDK configuration for direct requests.

@@ -19,8 +19,8 @@ const CONTENT: &str = r"
 
 /// Returns a hash of all rows in order and of the other objects.
 fn hash(client: &mut Client) -> String {
-    let asked = "SELECT md5(string_agg(n::text, '|' ORDER BY id)) || (SELECT count(*) FROM long_notes) || twice(21) FROM notes n";
-    client.query_one(asked, &[]).expect("the rows").get(0)
+    let query = "SELECT md5(string_agg(n::text, '|' ORDER BY id)) || (SELECT count(*) FROM long_notes) || twice(21) FROM notes n";
+    client.query_one(query, &[]).expect("the rows").get(0)
 }
 
 fn backup(generation: u32) -> Call {
@@ -135,7 +135,7 @@ fn an_interrupted_restore_restarts_and_nobody_can_log_in_meanwhile() {
     assert_eq!(hash(&mut stage.tenant(&outputs)), before);
     let half = "SELECT to_regclass('app.half') IS NULL";
     assert!(
-        stage.admin_of(0, name).query_one(half, &[]).expect("asked").get::<_, bool>(0),
+        stage.admin_of(0, name).query_one(half, &[]).expect("a row").get::<_, bool>(0),
         "the half-restored table is gone"
     );
 }
@@ -160,8 +160,8 @@ fn a_tenants_code_runs_with_its_own_rights_during_a_restore() {
     done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
     ensure(&provider, "inst_1/database", 4);
     done(&provider, &restore(5, &saved));
-    let asked = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = $1), (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'w\\_%')";
-    let row = stage.admin().query_one(asked, &[&role]).expect("asked");
+    let query = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = $1), (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'w\\_%')";
+    let row = stage.admin().query_one(query, &[&role]).expect("a row");
     assert_eq!(
         (row.get::<_, bool>(0), row.get::<_, i64>(1)),
         (false, 0),

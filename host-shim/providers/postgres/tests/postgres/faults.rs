@@ -52,9 +52,9 @@ impl FaultSetup {
 
     /// Counts our databases and roles on the server.
     fn inventory(&self) -> (i64, i64) {
-        let asked = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'd\\_%'), \
+        let query = "SELECT (SELECT count(*) FROM pg_database WHERE datname LIKE 'd\\_%'), \
                      (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'r\\_%')";
-        let row = self.stage.admin().query_one(asked, &[]).expect("counted");
+        let row = self.stage.admin().query_one(query, &[]).expect("counted");
         (row.get(0), row.get(1))
     }
 }

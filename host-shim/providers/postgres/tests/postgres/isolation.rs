@@ -89,17 +89,17 @@ fn public_catalogs_reveal_nothing_about_other_tenants() {
     let provider = stage.provider();
     let (mine, theirs) = (ensure(&provider, "inst_mine/database", 1), ensure(&provider, "inst_theirs/database", 1));
     let mut other = stage.tenant(&theirs);
-    other.batch_execute("SELECT 'what the other one asks'").expect("asked");
+    other.batch_execute("SELECT 'what the other one asks'").expect("a row");
     let mut tenant = stage.tenant(&mine);
     let mut seen = String::new();
-    for asked in [
+    for query in [
         "SELECT datname::text FROM pg_database",
         "SELECT rolname::text FROM pg_roles",
         "SELECT description FROM pg_shdescription",
         "SELECT concat_ws(' ', setrole::regrole, setconfig) FROM pg_db_role_setting",
         "SELECT concat_ws(' ', usename, application_name, client_addr, query) FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
     ] {
-        for row in tenant.query(asked, &[]).expect("everybody reads it") {
+        for row in tenant.query(query, &[]).expect("everybody reads it") {
             seen.push_str(row.get::<_, Option<&str>>(0).unwrap_or_default());
             seen.push('\n');
         }

@@ -82,7 +82,7 @@ fn a_failed_migration_leaves_nothing_and_earlier_ones_stay() {
     let CallOutcome::Refused { code, message } = &failed else { panic!("{failed:?}") };
     assert!(code == "database-refused" && message.starts_with("002_b: "), "{failed:?}");
     let mut tenant = stage.tenant(&outputs);
-    let there = tenant.query_one("SELECT to_regclass('a') IS NOT NULL, to_regclass('b') IS NULL", &[]).expect("asked");
+    let there = tenant.query_one("SELECT to_regclass('a') IS NOT NULL, to_regclass('b') IS NULL", &[]).expect("a row");
     assert_eq!((there.get(0), there.get(1)), (true, true));
     write(&files.migrations, "002_b.sql", "CREATE TABLE b (n int);");
     assert_eq!(done(&provider, &migrate)["version"], json!("002_b"));

@@ -37,8 +37,7 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if !at_period_end {
         let mut request = CancelSubscription::new(id);
         if prorate {
-            // The unused part becomes balance with an invoice now; otherwise it would wait for an invoice that never
-            // comes.
+            // Only an invoice turns the unused part into balance, and no later one will come.
             request = request.prorate(true).invoice_now(true);
         }
         return outputs(&api.delete(request.build())?);
