@@ -1,8 +1,7 @@
 //! A proxy between a client and a server that injects faults into chosen exchanges.
 //!
 //! With HTTP an exchange is a request with its response, on its own connection. With other protocols it is what the
-//! client sends until the server responds. Exchanges are counted over all connections, in the order in which they
-//! begin.
+//! client sends until the server responds. Exchanges are counted over all connections, in the order of their begin.
 
 mod http;
 mod plain;

@@ -114,8 +114,7 @@ impl Drop for Shared {
 pub struct Aws(Arc<Shared>);
 
 impl Aws {
-    /// Builds the clients without sending a request. Neither this nor any provider call may run inside an asynchronous
-    /// runtime.
+    /// Builds the clients without sending a request. Neither this nor a provider call may run in an async runtime.
     ///
     /// # Errors
     ///

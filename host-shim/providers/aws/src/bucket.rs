@@ -168,8 +168,7 @@ impl Buckets {
         }
     }
 
-    /// Applies the settings and finally the marks `after` to our bucket. Older calls are refused from the first write
-    /// on.
+    /// Applies the settings and finally the marks `after` to our bucket. Its first write makes older calls fail.
     async fn apply(
         &self,
         name: &str,

@@ -172,8 +172,7 @@ impl Distributions {
         Ok(())
     }
 
-    /// Adopts a distribution that a person created: it must exist, not belong to another resource, and serve the wanted
-    /// host.
+    /// Adopts a distribution that a person created: it must exist, be unowned, and serve the wanted host.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the id of a distribution"))?;
         let Some(mut found) = self.get(id).await? else {

@@ -45,8 +45,7 @@ const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-cre
 /// | `restore` | as `ensure`, and `backup`: the outputs of `backup`, or its id | as `ensure` |
 /// | `destroy` | as `ensure`; keeps backups | none |
 ///
-/// AWS starts a stopped instance by itself after seven days. `ensure` creates the password as a secret; `destroy`
-/// forgets it.
+/// AWS starts a stopped instance by itself after seven days. `ensure` makes the password, `destroy` forgets it.
 pub struct Databases {
     aws: Aws,
     client: Client,
@@ -197,8 +196,7 @@ impl Databases {
         Ok(CallOutcome::Done(json!({"exists": true, "state": state_of(&found.status), "outputs": outputs})))
     }
 
-    /// Adopts an instance that a person created: it must exist and not belong to another resource. Its data is not
-    /// checked.
+    /// Adopts an instance that a person created: it must exist and be unowned. Its data is not checked.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the name of a database instance"))?;
         let Some(found) = self.get(RULES.check(id)?).await? else {

@@ -25,8 +25,7 @@ pub struct Probe {
 }
 
 impl Probe {
-    /// Creates a provider with these limits. Reads the machine's certificates; if there are none, `https` requests
-    /// fail.
+    /// Creates a provider with these limits. Without certificates on the machine `https` requests fail.
     pub fn new(config: Config) -> Probe {
         Probe { http: HttpProbe::new(config) }
     }

@@ -47,8 +47,7 @@ pub(crate) fn at(store: &ResourceStore, endpoint: &str) -> Result<Option<Resourc
     }
 }
 
-/// Returns the database of an endpoint if it belongs to the call's account and the call has its secret; otherwise the
-/// refusal.
+/// Returns the database of an endpoint if the call's account owns it and the call has its secret; else a refusal.
 pub(crate) fn authorized(
     store: &ResourceStore,
     call: &Call,

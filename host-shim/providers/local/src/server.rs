@@ -110,8 +110,7 @@ fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body:
     serve(store, &function, method, path, body).unwrap_or_else(|error| failed(&error))
 }
 
-/// Returns `name` of `name.localhost` and `name.localhost:PORT`. Other hosts are rejected, which prevents DNS
-/// rebinding.
+/// Returns `name` of `name.localhost` and `name.localhost:PORT`. Rejects other hosts, against DNS rebinding.
 fn label(host: &str) -> Option<&str> {
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     host.strip_suffix(".localhost").filter(|label| !label.contains('.'))

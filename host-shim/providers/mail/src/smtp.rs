@@ -76,8 +76,7 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Refuses on permanent errors of the server. Login errors are retried, since the operator can fix them, and so are all
-/// others.
+/// Refuses on permanent errors; retries others, and also login errors, since the operator can fix them.
 fn failed(error: &Error) -> CallOutcome {
     let code = error.status().map(u16::from);
     // Servers tend to repeat the address, which is personal data and must not be stored with the failure.

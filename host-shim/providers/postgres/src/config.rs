@@ -65,8 +65,7 @@ pub struct Config {
     pub connections: u32,
     /// PEM file with certificate authorities to trust in addition to the machine's, for example those of RDS.
     pub ca: Option<PathBuf>,
-    /// Addresses of hosts that the machine can't resolve or reach by their names. Certificates must still match the
-    /// names.
+    /// Addresses of hosts that the machine can't resolve or reach by their names. Certificates must match the names.
     pub addresses: BTreeMap<String, SocketAddr>,
     /// Folder of `pg_dump` and `pg_restore`, of the servers' version or a newer one.
     pub programs: PathBuf,
@@ -91,8 +90,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Creates the default settings for these servers: 20 connections per tenant, a minute for a call, an hour for a
-    /// backup.
+    /// Returns default settings for these servers: 20 connections per tenant, a minute per call, an hour per backup.
     pub fn new(servers: Vec<ServerConfig>, programs: PathBuf, backups: PathBuf) -> Config {
         Config {
             servers,

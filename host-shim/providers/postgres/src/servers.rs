@@ -111,8 +111,7 @@ impl<'c> Servers<'c> {
         Ok(Servers(reached))
     }
 
-    /// Connects to all servers, locks the call's database and finds it. Refuses a call that is older than the latest
-    /// one.
+    /// Connects to all servers, locks the call's database and finds it. Refuses outdated calls.
     pub async fn reach_locked(
         config: &'c Config,
         call: &Call,

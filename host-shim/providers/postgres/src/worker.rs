@@ -31,8 +31,7 @@ pub(crate) fn forget(call: &Call, id: &ResourceId) -> Result<(), Failed> {
     Ok(call.forget_secret(&secret(call, id)?.reference)?)
 }
 
-/// Runs work with a new worker and drops it afterwards. First ends the sessions of a crashed process's worker and drops
-/// it.
+/// Runs work with a new worker and drops it afterwards. First removes the worker of a crashed process.
 pub(crate) async fn with<T>(
     server: &Server<'_>,
     call: &Call,

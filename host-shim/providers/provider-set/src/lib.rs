@@ -1,5 +1,4 @@
-//! The configured providers: opens them with their settings, limits their calls, and compares their resources with
-//! records.
+//! The configured providers: opens them, limits their calls, and compares their resources with records.
 
 mod addresses;
 mod clouds;

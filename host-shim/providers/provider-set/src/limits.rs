@@ -168,8 +168,7 @@ fn own_token(token: Option<&str>) -> Option<&str> {
     }
 }
 
-/// Returns the wait in milliseconds plus up to a half, derived from the effect and its lease, so that waiting calls
-/// spread out.
+/// Returns the wait in milliseconds plus up to a half, derived from the effect and its lease, to spread waiting calls.
 fn with_jitter(wait: Duration, call: &Call) -> i64 {
     let mut hash = Sha256::new();
     hash.update(call.scope.as_bytes());

@@ -47,8 +47,7 @@ impl<'a> Api<'a> {
         Redacted { key: self.key, prefixes: &KEY_PREFIXES }
     }
 
-    /// Sends a creating or changing request. Stripe returns the same response for the same marks and step for at least
-    /// a day.
+    /// Sends a creating or changing request. For a day the same marks and step get the same response.
     pub fn post(&self, request: RequestBuilder, marks: &Marks, step: &str) -> Result<Value, Failed> {
         Ok(self.send(request, Some(&marks.idempotency(step)))?.object)
     }

@@ -56,11 +56,9 @@ pub enum AccountType {
 /// Settings of the provider.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`; without it calls of `live` scopes are
-    /// refused.
+    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`; required for `live` scopes.
     pub live_key: Option<Secret>,
-    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`; without it calls of `test` scopes are
-    /// refused.
+    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`; required for `test` scopes.
     pub test_key: Option<Secret>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,

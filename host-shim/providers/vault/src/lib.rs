@@ -1,8 +1,8 @@
 //! Stores of plain secrets.
 //!
 //! [`Vault`] is a separate SQLite file in which each secret is encrypted for its scope and reference, so that a copied
-//! row can't be decrypted elsewhere. [`MachineSecrets`] reads environment variables and files of one folder. [`CombinedSecrets`]
-//! combines both.
+//! row can't be decrypted elsewhere. [`MachineSecrets`] reads environment variables
+//! and files of one folder. [`CombinedSecrets`] combines both.
 
 mod ensure;
 mod key;

@@ -45,7 +45,7 @@ impl MachineSecrets {
     }
 }
 
-/// The machine's secrets belong to the host, whatever the scope. They can't be made or forgotten.
+/// The machine's secrets belong to the host, whatever the scope. They can't be made, and are never forgotten.
 impl Secrets for MachineSecrets {
     fn resolve(&self, _: &str, reference: &str) -> Result<Secret, SecretError> {
         self.find(reference).unwrap_or_else(|| Err(SecretError::Unknown(reference.to_owned())))

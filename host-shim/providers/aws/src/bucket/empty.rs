@@ -35,8 +35,7 @@ impl Buckets {
         Ok(poll_later(call, bucket, POLL_MS))
     }
 
-    /// Returns the first page of the bucket's contents: all object versions and delete markers. None if the bucket does
-    /// not exist.
+    /// Returns the first page of the bucket's contents: all object versions and delete markers. None if it is absent.
     async fn versions(&self, bucket: &str) -> Result<Option<Vec<Version>>, CallOutcome> {
         let list = self.client.list_object_versions().bucket(bucket);
         let list = if self.config.flavor == Flavor::B2 { list.max_keys(SINGLY) } else { list };

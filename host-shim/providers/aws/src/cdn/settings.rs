@@ -24,8 +24,7 @@ const ORIGIN: &str = "origin";
 /// Settings that all distributions share.
 #[derive(Clone, Debug, Default)]
 pub struct CdnConfig {
-    /// ARN of the certificate, in `us-east-1`, for the payload's `host`. Without it a distribution serves its own
-    /// domain only.
+    /// ARN of the certificate, in `us-east-1`, for the payload's `host`. Without it only its own domain is served.
     pub certificate_arn: Option<String>,
     /// Id of the access control by which distributions read buckets; without it only public buckets can be read.
     pub origin_access_control_id: Option<String>,

@@ -31,8 +31,7 @@ impl Functions {
         Ok(Some(ExistingFunction { name, arn, marks, config, is_suspended: reserved == Some(0) }))
     }
 
-    /// Finds the function, by the wanted name first. Variants of a resource want the same name; the second gets the
-    /// derived one.
+    /// Finds the function, first by the wanted name. Of variants with one name the second gets the derived one.
     pub(super) async fn seek(&self, call: &Call) -> Result<Lookup, CallOutcome> {
         let id = call.resource_id();
         let derived = RULES.derive(PREFIX, &id)?;

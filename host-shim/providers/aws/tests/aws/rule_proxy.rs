@@ -28,8 +28,7 @@ pub type Forward<'a> = &'a dyn Fn() -> String;
 pub struct RuleProxy(SocketAddr);
 
 impl RuleProxy {
-    /// Starts the proxy. It calls the rule for one request at a time; the rule may forward the request and edit the
-    /// response.
+    /// Starts the proxy. It calls the rule for one request at a time; the rule may forward it and edit the response.
     pub fn start(
         server: SocketAddr,
         rule: impl FnMut(&Request, Forward<'_>) -> Option<String> + Send + 'static,

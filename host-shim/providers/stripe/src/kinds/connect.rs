@@ -16,8 +16,7 @@ use stripe_connect::account::{
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::transfer::CreateTransfer;
 
-/// `stripe.account.create`: takes `metadata`; returns `id`. Requests the transfers capability, by which shares are
-/// paid.
+/// `stripe.account.create`: takes `metadata`; returns `id`. Requests the transfers capability, to pay shares.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mut transfers = CreateAccountCapabilitiesTransfers::new();

@@ -1,5 +1,4 @@
-//! Creates the invoice of a month's usage: draft, lines, finalization. Each step may have been done by an earlier
-//! attempt.
+//! Creates the invoice of a month's usage: draft, lines, finalization. An earlier attempt may have done any step.
 
 use super::lines::{Line, UsageCharges, lines};
 use super::{currency, member};

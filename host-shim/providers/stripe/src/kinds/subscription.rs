@@ -125,8 +125,7 @@ fn update_now(
     outputs(&api.post(request.build(), marks, "update")?)
 }
 
-/// Uses a schedule: its first phase is the current state until the period's end, its second the change; then it is
-/// released.
+/// Uses a schedule: its first phase is the current state until the period's end, its second the change.
 fn update_later(
     api: &Api<'_>,
     payload: Payload<'_>,
