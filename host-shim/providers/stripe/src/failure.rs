@@ -15,7 +15,7 @@ pub enum Failed {
     #[error("the key for {} mode is not configured", .0.name())]
     NoKey(Mode),
     /// The key of a mode belongs to another mode. The message omits the key.
-    #[error("the key for {mode} mode belongs to another mode: expected `sk_{mode}_…` or `rk_{mode}_…`", mode = .0.name())]
+    #[error("the {mode} mode key has the wrong prefix: expected `sk_{mode}_…` or `rk_{mode}_…`", mode = .0.name())]
     KeyOfOtherMode(Mode),
     /// A payload member is missing or invalid.
     #[error("`{member}` of the payload: expected {expected}")]
