@@ -1,4 +1,4 @@
-//! Installing a counterpart: once, pinned.
+//! Installs pinned versions of counterparts, once.
 
 use crate::run::run;
 use std::fs::{File, TryLockError};
@@ -8,10 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 const LIMIT: Duration = Duration::from_secs(600);
-/// How often to look whether another process has installed.
-const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Interval of checks whether another process has finished installing.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Where everything is installed.
+/// Returns the folder of all installations.
 pub fn folder() -> PathBuf {
     // The test binary is in TARGET/PROFILE/deps.
     let this = std::env::current_exe().expect("a test has a path");
@@ -19,14 +19,14 @@ pub fn folder() -> PathBuf {
     target.join("counterparts")
 }
 
-/// One installation at a time, also of other processes.
-fn alone<T>(install: impl FnOnce() -> T) -> T {
+/// Runs one installation at a time, also across processes.
+fn exclusively<T>(install: impl FnOnce() -> T) -> T {
     std::fs::create_dir_all(folder()).expect("the folder of the counterparts");
     let lock = File::create(folder().join("lock")).expect("the lock of the counterparts");
     loop {
         match lock.try_lock() {
             Ok(()) => break,
-            Err(TryLockError::WouldBlock) => thread::sleep(LOOK_EVERY),
+            Err(TryLockError::WouldBlock) => thread::sleep(POLL_INTERVAL),
             Err(TryLockError::Error(error)) => panic!("the lock of the counterparts: {error}"),
         }
     }
@@ -39,27 +39,27 @@ fn install(what: &str, line: &str) {
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
 }
 
-/// The folder of a Python environment with these pinned requirements, `moto[server]==5.2.5`.
+/// Returns the folder of a Python environment with these pinned requirements, `moto[server]==5.2.5`.
 pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
     let (home, wanted) = (folder().join(name), requirements.join("\n"));
     let marker = home.join("installed.txt");
-    alone(|| {
+    exclusively(|| {
         if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
             let (dir, list) = (home.display(), requirements.iter().map(|one| format!("'{one}'")).collect::<Vec<_>>());
             let line = format!("python3 -m venv --clear {dir} && {dir}/bin/pip install --quiet {}", list.join(" "));
             install(name, &line);
-            // Written when the installation is complete, else an interrupted one would count.
+            // Written last, so that an interrupted installation does not count.
             std::fs::write(&marker, &wanted).expect("the marker of an installation");
         }
     });
     home
 }
 
-/// The folder with `node_modules` that has these pinned packages, `s3rver@3.7.1`.
+/// Returns the folder with `node_modules` for these pinned packages, `s3rver@3.7.1`.
 pub fn node(name: &str, packages: &[&str]) -> PathBuf {
     let (home, wanted) = (folder().join(name), packages.join("\n"));
     let marker = home.join("installed.txt");
-    alone(|| {
+    exclusively(|| {
         if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
             let line = format!(
                 "mkdir -p {0} && npm install --no-package-lock --no-audit --no-fund --prefix {0} {1}",
@@ -73,22 +73,22 @@ pub fn node(name: &str, packages: &[&str]) -> PathBuf {
     home
 }
 
-/// What `find` finds, after this package of the system was installed if need be.
+/// Returns the path found by `find`; installs this system package first if nothing is found.
 pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
-    alone(|| {
+    exclusively(|| {
         if find().is_none() {
             install(package, &format!("apt-get update && apt-get install -y --no-install-recommends {package}"));
         }
-        find().unwrap_or_else(|| panic!("{package} is installed, and what is looked for is not in it"))
+        find().unwrap_or_else(|| panic!("{package} is installed, but does not contain the wanted program"))
     })
 }
 
-/// The first of these programs that is there.
+/// Returns the first of these programs that exists.
 pub fn program(paths: &[&str]) -> Option<PathBuf> {
     paths.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
 }
 
-/// The browser, installed if need be.
+/// Returns the browser; installs it if needed.
 pub fn chromium() -> PathBuf {
     apt("chromium", || program(&["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]))
 }

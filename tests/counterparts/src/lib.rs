@@ -1,8 +1,8 @@
-//! Real servers that tests talk to: installed once into `target/counterparts`, started for a test on a free port of
-//! 127.0.0.1, and stopped when they are dropped. What can't be installed fails the test with the line that installs it.
-//! Of a service that can be had nowhere else, [`Supabase`], there is a double by its published schema.
+//! Real servers for tests: installed once into `target/counterparts`, started per test on a free port of 127.0.0.1, and
+//! stopped on drop. A failed installation fails the test with the command that installs it. [`Supabase`], which can't
+//! be installed, is a double built from its published schema.
 //!
-//! Everything here is for tests, so it panics with what went wrong instead of returning it.
+//! Everything here is for tests, so it panics on errors instead of returning them.
 
 mod install;
 mod moto;

@@ -1,34 +1,34 @@
-//! moto: an AWS of one's own.
+//! moto: a local AWS.
 
 use crate::install::venv;
 use crate::server::Server;
 use std::process::Command;
 
-/// The version.
+/// Pinned version.
 const MOTO: &str = "moto[server]==5.2.5";
 
-/// A moto server, empty.
+/// A moto server, initially empty.
 pub struct Moto(Server);
 
 impl Moto {
-    /// Installs moto if need be, and starts it.
+    /// Installs moto if needed, and starts it.
     pub fn start() -> Moto {
         let home = venv("moto", &[MOTO]);
         Moto(Server::start(|port, _| {
             let mut command = Command::new(home.join("bin/moto_server"));
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-            // The access key says which account it is, where nobody checks it.
+            // Nonexistent regions are rejected, as by AWS.
             command.env("MOTO_ALLOW_NONEXISTENT_REGION", "false");
             command
         }))
     }
 
-    /// Its endpoint, `http://127.0.0.1:PORT`.
+    /// Returns its endpoint, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// The server.
+    /// Returns the server process.
     pub fn server(&self) -> &Server {
         &self.0
     }

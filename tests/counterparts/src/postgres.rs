@@ -1,4 +1,4 @@
-//! A PostgreSQL of one's own, in a folder that goes with the test.
+//! A PostgreSQL server in a temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,32 +11,31 @@ use crate::run::{run, succeeds};
 use crate::server::free_port;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// Ports that are tried.
+/// Attempts to start on a free port.
 const STARTS: usize = 3;
-/// The system user that the package makes; the server refuses to run as root.
+/// System user of the package; the server refuses to run as root.
 const USER: &str = "postgres";
 
-/// A server on a socket in its folder and on a port of 127.0.0.1. Who comes by the socket needs no password, who comes by the
-/// port has one.
+/// A server on a Unix socket in its folder and on a port of 127.0.0.1. The socket needs no password, the port does.
 pub struct Postgres {
     folder: TempDir,
     bin: PathBuf,
     port: u16,
 }
 
-/// Files of its key and its certificate.
+/// Names of the files with its TLS key and certificate.
 const KEY: &str = "server.key";
 const CERTIFICATE: &str = "server.crt";
-/// The password of the administrator, who is named `postgres`.
+/// Password of the administrator `postgres`.
 const PASSWORD: &str = "administrators-password";
 
 impl Postgres {
-    /// Installs PostgreSQL if need be, makes a cluster and starts it.
+    /// Installs PostgreSQL if needed, creates a cluster and starts it.
     pub fn start() -> Postgres {
         Postgres::with(&[])
     }
 
-    /// The same, by TLS: its certificate bears these names, and is that of its own authority.
+    /// Like [`start`](Self::start), with TLS and a self-signed certificate for these names.
     pub fn with_tls(names: &[&str]) -> Postgres {
         Postgres::with(names)
     }
@@ -60,7 +59,7 @@ impl Postgres {
         let made = ["-U", USER, "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"];
         let mut initdb = server.command("initdb");
         succeeds(initdb.arg("-D").arg(&data).args(made).arg("--no-sync").arg("--pwfile").arg(&password), LIMIT);
-        // The folder is thrown away, so nothing needs to reach the disk.
+        // The folder is temporary, so nothing needs to reach the disk.
         let (socket, log) = (server.folder.path().display().to_string(), server.folder.path().join("log"));
         for left in (0..STARTS).rev() {
             let mut settings = format!(
@@ -78,34 +77,34 @@ impl Postgres {
                 break;
             }
             assert!(left > 0, "PostgreSQL does not start:\n{}", server.log());
-            // Somebody else took the port since it was found free.
+            // Another process has taken the port meanwhile.
             server.port = free_port();
         }
         server
     }
 
-    /// Where it listens for those with a password, 127.0.0.1.
+    /// Returns its port on 127.0.0.1, which requires a password.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Password of the administrator `postgres`, who may do everything.
+    /// Returns the password of the administrator `postgres`, a superuser.
     pub fn password(&self) -> &'static str {
         PASSWORD
     }
 
-    /// The certificate of its authority, if it speaks TLS.
+    /// Returns the path of its TLS certificate, which is its own authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join(CERTIFICATE)
     }
 
-    /// The administrator has this password from now on.
+    /// Changes the administrator's password.
     pub fn set_password(&self, password: &str) {
         let quoted = password.replace('\'', "''");
         self.sql("postgres", &format!("ALTER ROLE {USER} PASSWORD '{quoted}'"));
     }
 
-    /// What a statement of the administrator gives, a line a row.
+    /// Runs a statement as administrator; returns one line per row.
     pub fn sql(&self, database: &str, statement: &str) -> String {
         let (socket, port) = (self.folder.path().display().to_string(), self.port.to_string());
         let mut psql = self.command("psql");
@@ -124,17 +123,17 @@ impl Postgres {
         succeeds(&mut openssl, LIMIT);
     }
 
-    /// The folder of `psql`, `pg_dump` and the others.
+    /// Returns the folder of `psql`, `pg_dump` and the other programs.
     pub fn programs(&self) -> &Path {
         &self.bin
     }
 
-    /// What the server has written into its log.
+    /// Returns the server's log.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
     }
 
-    /// Makes a database; its address on the socket.
+    /// Creates a database; returns its URL on the socket.
     pub fn database(&self, name: &str) -> String {
         let socket = self.folder.path().display().to_string();
         let port = self.port.to_string();
@@ -163,7 +162,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let data = self.data();
-        // Whatever comes of it, the test is over.
+        // The result does not matter: the test is over.
         let _ = run(self.command("pg_ctl").arg("-D").arg(data).args(["-m", "immediate", "-w", "stop"]), LIMIT);
     }
 }

@@ -1,7 +1,7 @@
-//! A proxy between a client and a server that breaks one exchange in a way of the test's choice.
+//! A proxy between a client and a server that injects faults into chosen exchanges.
 //!
-//! Of HTTP an exchange is a request with its answer; each has a connection of its own. Of anything else it is what a client
-//! says until the server has said something. Exchanges are counted over all connections, in the order in which they begin.
+//! With HTTP an exchange is a request with its response, on its own connection. With other protocols it is what the
+//! client sends until the server responds. Exchanges are counted over all connections, in the order of their begin.
 
 mod http;
 mod plain;
@@ -12,51 +12,51 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// How an exchange goes wrong.
+/// A fault of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection ends before anything was read; the server sees nothing.
+    /// The connection is closed before anything is read; the server sees nothing.
     Refuse,
-    /// The connection is reset after the request was read; the server sees nothing.
+    /// The connection is reset after the request is read; the server sees nothing.
     ResetBefore,
-    /// The server has done it, and the connection is reset instead of its answer.
+    /// The server handles the request, but the connection is reset instead of its response.
     ResetAfter,
-    /// The server has done it, and its answer comes this much later.
+    /// The server handles the request, but its response is delayed.
     Delay(Duration),
-    /// An HTTP answer of this status with `Retry-After` in seconds; the server sees nothing.
+    /// The proxy responds with this HTTP status and `Retry-After` in seconds; the server sees nothing.
     Status(u16, Option<u32>),
-    /// The server has done it, and its answer ends in the middle.
+    /// The server handles the request, but its response is truncated.
     Truncate,
 }
 
-/// What is spoken.
+/// Protocol of the connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// HTTP/1.1.
     Http,
-    /// Anything in which the server answers before the client goes on.
+    /// Any protocol in which the client waits for the server's response.
     Plain,
 }
 
-/// When a fault strikes.
+/// Condition of a fault.
 #[derive(Clone, Debug)]
-enum When {
-    /// At the exchange of this number.
+enum Condition {
+    /// The exchange with this number.
     Nth(usize),
-    /// At the next exchange that has these bytes.
+    /// The next exchange whose request contains these bytes.
     With(Vec<u8>),
-    /// At every one.
+    /// Every exchange.
     Always,
 }
 
 #[derive(Default)]
 struct State {
-    faults: Vec<(When, Fault)>,
+    faults: Vec<(Condition, Fault)>,
     struck: usize,
     seen: Vec<String>,
 }
 
-/// What the threads of a proxy share.
+/// State shared by the threads of a proxy.
 #[derive(Clone)]
 struct Shared(Arc<Mutex<State>>);
 
@@ -65,39 +65,39 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an exchange, and says how it goes wrong.
+    /// Records an exchange and returns its fault.
     fn strike(&self, request: &[u8]) -> Option<Fault> {
         let mut state = self.state();
         let number = state.seen.len();
         let line = request.split(|byte| *byte == b'\r' || *byte == b'\n').next().unwrap_or_default();
         state.seen.push(String::from_utf8_lossy(line).into_owned());
-        let strikes = |when: &When| match when {
-            When::Nth(nth) => *nth == number,
-            When::With(bytes) => request.windows(bytes.len()).any(|window| window == bytes.as_slice()),
-            When::Always => true,
+        let strikes = |condition: &Condition| match condition {
+            Condition::Nth(nth) => *nth == number,
+            Condition::With(bytes) => request.windows(bytes.len()).any(|window| window == bytes.as_slice()),
+            Condition::Always => true,
         };
-        let at = state.faults.iter().position(|(when, _)| strikes(when))?;
+        let at = state.faults.iter().position(|(condition, _)| strikes(condition))?;
         state.struck += 1;
         match state.faults[at].0 {
-            When::Always => Some(state.faults[at].1),
-            When::Nth(_) | When::With(_) => Some(state.faults.remove(at).1),
+            Condition::Always => Some(state.faults[at].1),
+            Condition::Nth(_) | Condition::With(_) => Some(state.faults.remove(at).1),
         }
     }
 
-    /// Whether connections are refused from the start: what was asked in them nobody knows.
+    /// Returns whether to refuse a new connection, whose request is therefore unknown.
     fn refuses(&self) -> bool {
         let mut state = self.state();
         let number = state.seen.len();
-        let refused = |(when, fault): &(When, Fault)| {
+        let refused = |(condition, fault): &(Condition, Fault)| {
             *fault == Fault::Refuse
-                && match when {
-                    When::Nth(nth) => *nth == number,
-                    When::Always => true,
-                    When::With(_) => false,
+                && match condition {
+                    Condition::Nth(nth) => *nth == number,
+                    Condition::Always => true,
+                    Condition::With(_) => false,
                 }
         };
         let Some(at) = state.faults.iter().position(refused) else { return false };
-        if matches!(state.faults[at].0, When::Nth(_)) {
+        if matches!(state.faults[at].0, Condition::Nth(_)) {
             state.faults.remove(at);
         }
         state.struck += 1;
@@ -106,20 +106,20 @@ impl Shared {
     }
 }
 
-/// A proxy that listens on a port of 127.0.0.1.
+/// A proxy on a port of 127.0.0.1.
 pub struct FaultProxy {
     address: SocketAddr,
     shared: Shared,
 }
 
 impl FaultProxy {
-    /// A proxy before the server at this address; all goes through until it is told otherwise.
+    /// Starts a proxy before the server at `upstream`, without faults.
     pub fn start(upstream: SocketAddr, protocol: Protocol) -> FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let shared = Shared(Arc::default());
         let threads = shared.clone();
-        // It ends with the test's process: a listener has no way to be interrupted.
+        // The thread ends with the test process: accepting connections can't be interrupted.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let shared = threads.clone();
@@ -129,48 +129,49 @@ impl FaultProxy {
         FaultProxy { address, shared }
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The exchange of this number, from 0 and from the last [`FaultProxy::clear`], goes wrong, once.
+    /// Injects a fault once into the exchange with this number, counted from 0 since the last [`FaultProxy::clear`].
     pub fn fail_nth(&self, number: usize, fault: Fault) {
-        self.shared.state().faults.push((When::Nth(number), fault));
+        self.shared.state().faults.push((Condition::Nth(number), fault));
     }
 
-    /// The next exchange whose request has these bytes goes wrong, once. [`Fault::Refuse`] can't be had this way.
+    /// Injects a fault once into the next exchange whose request contains these bytes. Does not support
+    /// [`Fault::Refuse`].
     pub fn fail_with(&self, bytes: &str, fault: Fault) {
-        self.shared.state().faults.push((When::With(bytes.as_bytes().to_vec()), fault));
+        self.shared.state().faults.push((Condition::With(bytes.as_bytes().to_vec()), fault));
     }
 
-    /// Every exchange goes wrong.
+    /// Injects a fault into every exchange.
     pub fn fail_always(&self, fault: Fault) {
-        self.shared.state().faults.push((When::Always, fault));
+        self.shared.state().faults.push((Condition::Always, fault));
     }
 
-    /// How many exchanges went wrong, from the last [`FaultProxy::clear`].
+    /// Counts the injected faults since the last [`FaultProxy::clear`].
     pub fn struck(&self) -> usize {
         self.shared.state().struck
     }
 
-    /// The first line of each request, in order, from the last [`FaultProxy::clear`].
+    /// Returns the first line of each request, in order, since the last [`FaultProxy::clear`].
     pub fn seen(&self) -> Vec<String> {
         self.shared.state().seen.clone()
     }
 
-    /// Nothing goes wrong any more, and what was seen is forgotten.
+    /// Removes all faults and resets the counters.
     pub fn clear(&self) {
         *self.shared.state() = State::default();
     }
 }
 
-/// One connection. What goes wrong with it by itself is the client's to see.
+/// Serves one connection. Other connection errors are visible to the client.
 fn serve(client: &TcpStream, upstream: SocketAddr, protocol: Protocol, shared: &Shared) {
     if shared.refuses() {
         return reset(client);
@@ -179,16 +180,16 @@ fn serve(client: &TcpStream, upstream: SocketAddr, protocol: Protocol, shared: &
         Protocol::Http => http::exchange(client, upstream, shared),
         Protocol::Plain => plain::pass(client, upstream, shared),
     };
-    // A server that is not there is a connection that ends.
+    // If the server is unreachable, the client's connection is reset.
     if ended.is_err() {
         reset(client);
     }
 }
 
-/// Has a connection end with a reset once every handle on it is dropped, and wakes who reads from it.
+/// Makes a connection end with a reset when its last handle is dropped, and wakes its readers.
 fn reset(client: &TcpStream) {
     let lingers = rustix::net::sockopt::set_socket_linger(client.as_fd(), Some(Duration::ZERO));
     lingers.expect("a socket takes its options");
-    // Nobody reads from one that the other side has ended already.
+    // Fails if the client has already closed the connection.
     let _ = client.shutdown(Shutdown::Read);
 }

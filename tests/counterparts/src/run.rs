@@ -1,11 +1,11 @@
-//! Running a command to its end, not for ever.
+//! Runs commands with a time limit.
 
 use std::io::Read;
 use std::process::{Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Runs a command to its end; kills it and panics after `limit`.
+/// Runs a command until its exit; kills it and panics after `limit`.
 pub fn run(command: &mut Command, limit: Duration) -> Output {
     let shown = format!("{command:?}");
     let mut child = command
@@ -13,7 +13,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("{shown}: {error}"));
-    // The pipes are drained beside the wait, so that a talkative command can't block.
+    // The pipes are drained concurrently, so that the command can't block on a full pipe.
     let out = drain(child.stdout.take());
     let err = drain(child.stderr.take());
     let start = Instant::now();
@@ -22,7 +22,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Output {
             break status;
         }
         if start.elapsed() > limit {
-            // Whether or not it is still there, it took too long.
+            // It may have exited just now; it is too late anyway.
             let _ = child.kill();
             let _ = child.wait();
             panic!("{shown} took longer than {limit:?}");
@@ -43,7 +43,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// Runs a command that must succeed; what it printed.
+/// Runs a command that must succeed; returns its output.
 pub fn succeeds(command: &mut Command, limit: Duration) -> String {
     let shown = format!("{command:?}");
     let output = run(command, limit);

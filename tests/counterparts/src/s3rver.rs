@@ -1,19 +1,19 @@
-//! s3rver: a second S3, of object calls.
+//! s3rver: a second S3 implementation, with object requests only.
 
 use crate::install::node;
 use crate::server::Server;
 use std::process::Command;
 
-/// The version.
+/// Pinned version.
 const S3RVER: &str = "s3rver@3.7.1";
-/// The one key that it knows, id and secret alike. It reads signatures of version 4 and does not check them.
+/// Its only key, used as id and secret. s3rver parses signatures of version 4 but does not verify them.
 const KEY: &str = "S3RVER";
 
-/// An s3rver, empty.
+/// An s3rver, initially empty.
 pub struct S3rver(Server);
 
 impl S3rver {
-    /// Installs s3rver if need be, and starts it.
+    /// Installs s3rver if needed, and starts it.
     pub fn start() -> S3rver {
         let home = node("s3rver", &[S3RVER]);
         S3rver(Server::start(|port, folder| {
@@ -25,17 +25,17 @@ impl S3rver {
         }))
     }
 
-    /// Its endpoint, `http://127.0.0.1:PORT`.
+    /// Returns its endpoint, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Id and secret of the key that it knows.
+    /// Returns id and secret of its key.
     pub fn key(&self) -> (&'static str, &'static str) {
         (KEY, KEY)
     }
 
-    /// The server.
+    /// Returns the server process.
     pub fn server(&self) -> &Server {
         &self.0
     }

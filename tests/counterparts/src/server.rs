@@ -1,4 +1,4 @@
-//! A server process that ends with its test.
+//! A server process that is killed at the end of its test.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -7,16 +7,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a server may take to listen.
+/// Time limit for a server to listen.
 const START: Duration = Duration::from_secs(60);
 
-/// A port of 127.0.0.1 that nobody listens on now.
+/// Returns a port of 127.0.0.1 that is free now.
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("a listener has an address").port()
 }
 
-/// A server that listens on a port of 127.0.0.1. It is killed when it is dropped.
+/// A server process on a port of 127.0.0.1, killed on drop.
 pub struct Server {
     child: Child,
     address: SocketAddr,
@@ -24,7 +24,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts what `command` makes of a free port and a scratch folder, and waits until it listens.
+    /// Starts the command, built from a free port and a temporary folder, and waits until it listens.
     pub fn start(command: impl FnOnce(u16, &std::path::Path) -> Command) -> Server {
         let (port, folder) = (free_port(), tempfile::tempdir().expect("a scratch folder"));
         let mut command = command(port, folder.path());
@@ -44,22 +44,22 @@ impl Server {
         server
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Its scratch folder.
+    /// Returns its temporary folder.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// What it has printed.
+    /// Returns its output.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -67,7 +67,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Whatever comes of it, the test is over.
+        // The result does not matter: the test is over.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

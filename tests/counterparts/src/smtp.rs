@@ -1,4 +1,4 @@
-//! A server of mails of one's own, which keeps what it is sent.
+//! An SMTP server that stores the mails it receives.
 
 use crate::install::venv;
 use crate::server::Server;
@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The version.
+/// Pinned version.
 const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 
-/// Refuses receivers at `refused.example`, defers each at `later.example` once, and files every mail in its order.
+/// Rejects recipients at `refused.example`, defers each at `later.example` once, and stores mails in order.
 const HANDLER: &str = r#"
 import asyncio, os, sys
 from aiosmtpd.smtp import SMTP
@@ -54,7 +54,7 @@ async def main():
 asyncio.run(main())
 "#;
 
-/// What a test finds in each mail: the headers by name and the parts by type, as Python's own reader takes them apart.
+/// Prints a mail's headers and its parts by type as JSON, using Python's parser.
 const READER: &str = r#"
 import email, email.policy, json, sys
 mail = email.message_from_binary_file(open(sys.argv[1], "rb"), policy=email.policy.default)
@@ -62,14 +62,14 @@ parts = {part.get_content_type(): part.get_content() for part in mail.walk() if 
 print(json.dumps({"headers": [[name, str(value)] for name, value in mail.items()], "parts": parts}))
 "#;
 
-/// A server of mails without TLS, empty.
+/// An SMTP server without TLS, initially empty.
 pub struct Smtp {
     server: Server,
     home: PathBuf,
 }
 
 impl Smtp {
-    /// Installs aiosmtpd if need be, and starts it. With a password it takes mails only of who logs in with that one.
+    /// Installs aiosmtpd if needed, and starts it. With a password it requires a login.
     pub fn start(password: Option<&str>) -> Smtp {
         let home = venv("aiosmtpd", &[AIOSMTPD]);
         let server = Server::start(|port, folder| {
@@ -82,12 +82,12 @@ impl Smtp {
         Smtp { server, home }
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// The files of the mails that it took, in order. Each begins with a line `X-Envelope-To: …` for each receiver.
+    /// Returns the files of the received mails, in order. Each begins with a line `X-Envelope-To: …` per recipient.
     pub fn mails(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.server.folder()).expect("the folder of the mails");
         let mut mails: Vec<PathBuf> = entries.map(|entry| entry.expect("a mail").path()).collect();
@@ -96,7 +96,7 @@ impl Smtp {
         mails
     }
 
-    /// A mail taken apart by another reader than who wrote it: JSON with `headers`, pairs in order, and `parts` by type.
+    /// Parses a mail with Python; returns JSON with `headers` (pairs in order) and `parts` by type.
     pub fn read(&self, mail: &std::path::Path) -> String {
         let mut command = Command::new(self.home.join("bin/python"));
         crate::run::succeeds(command.arg("-c").arg(READER).arg(mail), std::time::Duration::from_secs(60))

@@ -1,5 +1,5 @@
-//! A double of Supabase's management API, after its published schema (OpenAPI, `api_v1`): as much of it as projects need.
-//! It checks the token and the members of bodies, and what a project is asked for takes several looks.
+//! A double of the part of Supabase's management API that concerns projects, built from its published schema (OpenAPI,
+//! `api_v1`). It checks the token and request bodies; changes of projects take several polls.
 
 mod http;
 
@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Members that a body for a new project may have.
+/// Allowed members of a body that creates a project.
 const CREATE: [&str; 9] = [
     "db_pass",
     "name",
@@ -21,39 +21,39 @@ const CREATE: [&str; 9] = [
     "desired_instance_size",
     "template_url",
 ];
-/// Characters of a name.
+/// Maximum characters of a name.
 const NAME_CHARS_MAX: usize = 256;
-/// Projects on a page at most.
+/// Maximum projects per page.
 const LIMIT_MAX: usize = 100;
-/// What Supabase says when no more projects may be had.
+/// Supabase's message when the project limit is reached.
 const NO_MORE: &str = "The following organization members have reached their maximum limits for the number of active free projects within organizations where they are an administrator or owner: somebody (2 project limit).";
 
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
-    /// Its id, 20 letters of a to z.
+    /// Id, 20 letters of a to z.
     pub reference: String,
-    /// Slug of the organization that it is of.
+    /// Slug of its organization.
     pub organization: String,
-    /// Its name, which others may have, too.
+    /// Name, not necessarily unique.
     pub name: String,
-    /// `eu-central-1`.
+    /// Region, for example `eu-central-1`.
     pub region: String,
-    /// `ACTIVE_HEALTHY`, …
+    /// Status: `ACTIVE_HEALTHY`, …
     pub status: String,
     /// Password of the database.
     pub password: String,
-    /// Tables that are in it.
+    /// Number of tables in the database.
     pub tables: u32,
-    /// What it becomes after so many looks.
+    /// The next status, and the polls until then.
     becomes: Option<(usize, &'static str)>,
 }
 
 impl Project {
-    /// Password of one that somebody made by hand.
+    /// Password of projects that a person created.
     pub const PASSWORD: &str = "the-password-of-who-made-it-by-hand";
 
-    /// A project that somebody made by hand and that is ready.
+    /// A running project that a person created.
     pub fn ready(reference: &str, organization: &str, name: &str) -> Project {
         Project {
             reference: reference.to_owned(),
@@ -67,8 +67,8 @@ impl Project {
         }
     }
 
-    /// Somebody looks: work goes on by a step.
-    fn look(&mut self) {
+    /// Counts a poll, which advances pending changes.
+    fn poll(&mut self) {
         match self.becomes {
             Some((0, status)) => {
                 self.status = status.to_owned();
@@ -79,7 +79,7 @@ impl Project {
         }
     }
 
-    fn shown(&self) -> Value {
+    fn to_json(&self) -> Value {
         json!({
             "id": self.reference, "ref": self.reference, "organization_id": self.organization,
             "organization_slug": self.organization, "name": self.name, "region": self.region,
@@ -94,7 +94,7 @@ struct State {
     organization: String,
     projects: Vec<Project>,
     made: u64,
-    looks: usize,
+    polls: usize,
     most: Option<usize>,
     next_fails: bool,
     refuses_pause: Option<u16>,
@@ -107,18 +107,18 @@ pub struct Supabase {
     state: Arc<Mutex<State>>,
 }
 
-/// A status and its body.
+/// HTTP status and JSON body.
 type Answer = (u16, Value);
 
 impl Supabase {
-    /// Starts one that knows this token, whose holder is of this organization.
+    /// Starts an API with this token for this organization.
     pub fn start(token: &str, organization: &str) -> Supabase {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let state = State { token: token.to_owned(), organization: organization.to_owned(), ..State::default() };
         let state = Arc::new(Mutex::new(state));
         let threads = Arc::clone(&state);
-        // It ends with the test's process: a listener has no way to be interrupted.
+        // The thread ends with the test process: accepting connections can't be interrupted.
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let state = Arc::clone(&threads);
@@ -130,51 +130,51 @@ impl Supabase {
         Supabase { address, state }
     }
 
-    /// Where it listens.
+    /// Returns its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// From now on a server stands in for the database of the project that was made last: it has its password, is empty when it
-    /// is made, and lets nobody in while it is paused.
+    /// Makes a server stand in for the database of the latest project: it gets the project's password, is emptied when
+    /// a project is created, and refuses logins while the project is paused.
     pub fn set_database(&self, server: &Arc<Postgres>) {
         lock(&self.state).database = Some(Arc::clone(server));
     }
 
-    /// Every work takes so many looks, from now on.
-    pub fn set_looks(&self, looks: usize) {
-        lock(&self.state).looks = looks;
+    /// Sets the polls that every change takes from now on.
+    pub fn set_polls(&self, polls: usize) {
+        lock(&self.state).polls = polls;
     }
 
-    /// So many projects are allowed that aren't paused.
+    /// Sets the maximum number of projects that aren't paused.
     pub fn set_most(&self, most: usize) {
         lock(&self.state).most = Some(most);
     }
 
-    /// The next project that is made never comes up.
+    /// Makes the next created project fail to initialize.
     pub fn fail_next(&self) {
         lock(&self.state).next_fails = true;
     }
 
-    /// The next pause is refused with this status.
+    /// Refuses the next pause with this status.
     pub fn refuse_next_pause(&self, status: u16) {
         lock(&self.state).refuses_pause = Some(status);
     }
 
-    /// Puts a project there, as somebody does by hand.
+    /// Adds a project as if a person had created it.
     pub fn put(&self, project: Project) {
         let mut state = lock(&self.state);
-        state.tell(Some(&project.password));
+        state.set_database_password(Some(&project.password));
         state.projects.push(project);
     }
 
-    /// Changes a project past the API.
+    /// Changes a project directly, bypassing the API.
     pub fn change(&self, reference: &str, change: impl FnOnce(&mut Project)) {
         let mut state = lock(&self.state);
         change(state.projects.iter_mut().find(|one| one.reference == reference).expect("a project of this reference"));
     }
 
-    /// What there is.
+    /// Returns all projects.
     pub fn projects(&self) -> Vec<Project> {
         lock(&self.state).projects.clone()
     }
@@ -189,7 +189,7 @@ fn refuse(status: u16, message: &str) -> Answer {
 }
 
 impl State {
-    fn tell(&self, password: Option<&str>) {
+    fn set_database_password(&self, password: Option<&str>) {
         self.database.iter().for_each(|server| server.set_password(password.unwrap_or("it is paused")));
     }
 
@@ -219,7 +219,7 @@ impl State {
         if !(1..=LIMIT_MAX).contains(&limit) {
             return refuse(400, "limit is from 1 to 100");
         }
-        self.projects.iter_mut().for_each(Project::look);
+        self.projects.iter_mut().for_each(Project::poll);
         let mut all: Vec<&Project> = self.projects.iter().filter(|one| one.organization == slug).collect();
         if request.query("sort").is_none_or(|sort| sort == "name_asc") {
             all.sort_by(|a, b| a.name.cmp(&b.name));
@@ -267,18 +267,18 @@ impl State {
             region,
             password,
             status: "COMING_UP".to_owned(),
-            becomes: Some((self.looks, ends)),
+            becomes: Some((self.polls, ends)),
             ..Project::ready(&reference, &organization, &name)
         };
-        let shown = project.shown();
-        self.tell(Some(&project.password));
+        let shown = project.to_json();
+        self.set_database_password(Some(&project.password));
         self.database.iter().for_each(|server| drop(server.sql("postgres", "DROP SCHEMA IF EXISTS app CASCADE")));
         self.projects.push(project);
         (201, shown)
     }
 
     fn of_project(&mut self, method: &str, reference: &str, rest: &[&str], body: &Value) -> Answer {
-        let (looks, most) = (self.looks, self.most);
+        let (polls, most) = (self.polls, self.most);
         let active = self.projects.iter().filter(|one| one.status != "INACTIVE").count();
         let Some(at) = self.projects.iter().position(|one| one.reference == reference) else {
             return refuse(404, "Project not found");
@@ -287,8 +287,8 @@ impl State {
         let named = json!({"id": 1, "ref": reference, "name": project.name});
         match (method, rest) {
             ("GET", []) => {
-                project.look();
-                let mut shown = project.shown();
+                project.poll();
+                let mut shown = project.to_json();
                 shown["database"] = json!({"host": format!("db.{reference}.supabase.co"), "version": "17.4",
                     "postgres_engine": "17", "release_channel": "ga"});
                 (200, shown)
@@ -308,17 +308,17 @@ impl State {
                 refuse(self.refuses_pause.take().unwrap_or_default(), "It can't be paused")
             }
             ("POST", ["pause"]) if project.status == "ACTIVE_HEALTHY" => {
-                (project.status, project.becomes) = ("PAUSING".to_owned(), Some((looks, "INACTIVE")));
-                self.tell(None);
+                (project.status, project.becomes) = ("PAUSING".to_owned(), Some((polls, "INACTIVE")));
+                self.set_database_password(None);
                 (200, json!({}))
             }
             ("POST", ["restore"]) if project.status == "INACTIVE" => {
                 if most.is_some_and(|most| active >= most) {
                     return refuse(400, NO_MORE);
                 }
-                (project.status, project.becomes) = ("RESTORING".to_owned(), Some((looks, "ACTIVE_HEALTHY")));
+                (project.status, project.becomes) = ("RESTORING".to_owned(), Some((polls, "ACTIVE_HEALTHY")));
                 let password = project.password.clone();
-                self.tell(Some(&password));
+                self.set_database_password(Some(&password));
                 (200, json!({}))
             }
             ("POST", ["pause" | "restore"]) => refuse(400, &format!("Project is {}", project.status)),

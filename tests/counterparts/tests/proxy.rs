@@ -1,4 +1,4 @@
-//! What a client sees of each fault, and what the server behind it.
+//! Effects of each fault for the client and the server.
 
 use counterparts::{Fault, FaultProxy, Protocol};
 use std::io::{ErrorKind, Read, Write};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n0123456789";
 
-/// A server that counts requests and answers each alike.
+/// Starts a server that counts requests and responds to each in the same way.
 fn server() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let (address, count) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));
@@ -27,7 +27,7 @@ fn server() -> (SocketAddr, Arc<AtomicUsize>) {
     (address, count)
 }
 
-/// What comes back of a request.
+/// Sends a request and returns the response.
 fn ask(proxy: &FaultProxy) -> Result<String, ErrorKind> {
     let mut stream = TcpStream::connect(proxy.address()).map_err(|error| error.kind())?;
     let sent = stream.write_all(b"PUT /things/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody");
@@ -38,7 +38,7 @@ fn ask(proxy: &FaultProxy) -> Result<String, ErrorKind> {
 }
 
 #[test]
-fn each_fault_strikes_once_and_says_whether_the_server_saw_the_request() {
+fn each_fault_strikes_once_before_or_after_the_server_sees_the_request() {
     let (address, count) = server();
     for protocol in [Protocol::Http, Protocol::Plain] {
         let proxy = FaultProxy::start(address, protocol);
@@ -66,7 +66,7 @@ fn each_fault_strikes_once_and_says_whether_the_server_saw_the_request() {
 }
 
 #[test]
-fn a_status_is_answered_without_the_server() {
+fn a_status_fault_responds_without_the_server() {
     let (address, count) = server();
     let proxy = FaultProxy::start(address, Protocol::Http);
     proxy.fail_with("PUT /things", Fault::Status(429, Some(7)));

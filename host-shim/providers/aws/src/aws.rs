@@ -1,4 +1,4 @@
-//! What the providers share: where AWS is, as whom it is asked, how long it may take, and the threads that wait for it.
+//! Parts that all AWS providers share: connection settings, credentials, timeouts and the threads that run requests.
 
 use crate::errors::settle;
 use aws_config::{BehaviorVersion, SdkConfig};
@@ -13,19 +13,19 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Name of the provider in errors.
 const NAME: &str = "aws";
-/// Threads that wait for answers.
+/// Threads that run requests.
 const THREADS: usize = 2;
 
-/// How long one request and one call may take.
+/// Timeouts of one request and of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until there is a connection.
+    /// Time to connect.
     pub connect: Duration,
-    /// Between the request and the first byte of its answer.
+    /// Time from the request to the first byte of the response.
     pub read: Duration,
-    /// One request with its whole answer.
+    /// Time for one request with its whole response.
     pub operation: Duration,
-    /// One call of the provider, with all its requests. It must be less than the outbox's lease of 5 minutes.
+    /// Time for one provider call with all its requests. It must be less than the outbox's lease of 5 minutes.
     pub call: Duration,
 }
 
@@ -37,57 +37,57 @@ impl Default for Timeouts {
     }
 }
 
-/// As whom AWS is asked.
+/// Credentials for AWS.
 #[derive(Clone, Debug)]
 pub enum Credentials {
-    /// As the SDK finds out: environment, profile, the machine's role.
+    /// The SDK's default chain: environment, profile, the machine's role.
     Chain,
-    /// By a key that the caller has.
+    /// A fixed key.
     Static {
         /// Id of the key.
         access_key_id: String,
         /// The key.
         secret_access_key: Secret,
-        /// Of keys for a time.
+        /// Session token of a temporary key.
         session_token: Option<Secret>,
     },
 }
 
-/// Where AWS is, and as whom it is asked.
+/// Region, endpoint, credentials and timeouts.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// For example `eu-central-1`; of B2 the one in its endpoint, `us-east-005`.
+    /// AWS region, for example `eu-central-1`; for B2 the one in its endpoint, `us-east-005`.
     pub region: String,
-    /// Another address than AWS's own: `https://s3.us-east-005.backblazeb2.com`. Buckets are then named in the path.
+    /// Endpoint other than AWS's own: `https://s3.us-east-005.backblazeb2.com`. Bucket names are then put in the path.
     pub endpoint: Option<String>,
-    /// As whom.
+    /// Credentials.
     pub credentials: Credentials,
-    /// How long anything may take.
+    /// Timeouts.
     pub timeouts: Timeouts,
 }
 
-/// Why there is no provider.
+/// Reasons why a provider cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The machine gives no threads.
-    #[error("no threads for requests: {0}")]
+    /// The operating system refused to start threads.
+    #[error("can't start threads for requests: {0}")]
     Threads(std::io::Error),
-    /// A setting can't be.
+    /// A setting has an invalid value.
     #[error("`{field}` is `{found}`: expected {expected}")]
     Setting {
-        /// Which.
+        /// Name of the setting.
         field: &'static str,
-        /// What it is.
+        /// Its value.
         found: String,
-        /// What it may be.
+        /// Accepted values.
         expected: &'static str,
     },
-    /// The file of a function's code.
-    #[error("the code in {path}: {error}")]
+    /// The file with the function's code can't be read.
+    #[error("can't read the code in {path}: {error}")]
     Code {
-        /// Where.
+        /// Path of the file.
         path: String,
-        /// Why.
+        /// Cause.
         error: std::io::Error,
     },
 }
@@ -102,20 +102,23 @@ struct Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // A runtime that is dropped waits for its threads, which a thread of another runtime may not do.
+        // Dropping a runtime waits for its threads, which is not allowed on a thread of another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 }
 
-/// One account of AWS (or of what speaks like it) in one region. A clone shares its threads and connections.
+/// One AWS account (or one AWS-compatible service) in one region. Clones share threads and connections.
 #[derive(Clone)]
 pub struct Aws(Arc<Shared>);
 
 impl Aws {
-    /// Takes the settings; nothing is asked yet. Not to be called from within an asynchronous runtime, nor are its
-    /// providers.
+    /// Builds the clients without sending a request. Neither this nor a provider call may run in an async runtime.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the region is empty or the threads can't be started.
     pub fn open(config: &Config) -> Result<Aws, OpenError> {
         if config.region.is_empty() {
             return Err(OpenError::Setting {
@@ -157,12 +160,12 @@ impl Aws {
         &self.0.region
     }
 
-    /// True if the address is not AWS's own.
+    /// Returns true if the endpoint is not AWS's own.
     pub(crate) fn has_endpoint(&self) -> bool {
         self.0.has_endpoint
     }
 
-    /// What a call comes to, within its time.
+    /// Runs `work` within the time limit of a call.
     pub(crate) fn run(&self, work: impl Future<Output = Result<CallOutcome, CallOutcome>>) -> CallOutcome {
         let Some(runtime) = &self.0.runtime else {
             return CallOutcome::retry("closed", "the provider is being closed");
@@ -170,17 +173,18 @@ impl Aws {
         let limited = async { tokio::time::timeout(self.0.call, work).await };
         match runtime.block_on(limited) {
             Ok(result) => settle(result),
-            Err(_) => {
-                CallOutcome::retry("timeout", format!("no end after {:?}; what was done is unknown", self.0.call))
-            }
+            Err(_) => CallOutcome::retry(
+                "timeout",
+                format!("no result after {:?}; it is unknown which requests took effect", self.0.call),
+            ),
         }
     }
 
-    /// What a list comes to. It has no time of its own: each of its requests has.
+    /// Runs a listing. Only its single requests have timeouts.
     pub(crate) fn list<T>(&self, work: impl Future<Output = Result<T, CallOutcome>>) -> Result<T, Unlisted> {
         let unlisted = |reason: String| Unlisted { provider: NAME, reason };
         let Some(runtime) = &self.0.runtime else { return Err(unlisted("the provider is being closed".to_owned())) };
-        runtime.block_on(work).map_err(|answer| match answer {
+        runtime.block_on(work).map_err(|outcome| match outcome {
             CallOutcome::Retry { code, message, .. } | CallOutcome::Refused { code, message } => {
                 unlisted(format!("{code}: {message}"))
             }

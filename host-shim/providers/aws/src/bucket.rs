@@ -1,4 +1,4 @@
-//! Buckets on S3, and on Backblaze B2, which speaks most of it.
+//! Buckets on S3 and on Backblaze B2, which supports most of the S3 API.
 
 mod empty;
 mod find;
@@ -7,7 +7,7 @@ mod settings;
 mod sign;
 
 use crate::aws::Aws;
-use crate::errors::{Told, Unless, name_taken};
+use crate::errors::{InRequest, NoneIf, name_taken};
 use crate::marks::{Marks, wanted_state};
 use crate::payload::{adopts, bad, has_settings, output};
 use aws_sdk_s3::Client;
@@ -17,38 +17,38 @@ use host_provider_api::names::Rules;
 use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use serde_json::{Value, json};
 
-/// Before a derived name.
+/// Prefix of derived names.
 const PREFIX: &str = "sbp-";
 const RULES: Rules = Rules { what: "bucket", shortest: 3, longest: 63, others: b"-" };
-/// B2's names are longer.
+/// B2 requires longer names.
 const RULES_B2: Rules = Rules { shortest: 6, ..RULES };
-/// The region that must not be named when a bucket is made in it.
+/// The region that S3 does not accept as a location constraint.
 const FIRST_REGION: &str = "us-east-1";
 const ABSENT: &[&str] = &["NoSuchBucket"];
-const OTHERS: &[&str] = &["BucketAlreadyExists"];
+const TAKEN: &[&str] = &["BucketAlreadyExists"];
 const DENIED: &[&str] = &["AccessDenied", "AllAccessDisabled", "PermanentRedirect", "AuthorizationHeaderMalformed"];
-/// A look at a bucket that is being emptied follows after this long.
-const LOOK_MS: i64 = 1000;
+/// First delay before a bucket that is being emptied is polled.
+const POLL_MS: i64 = 1000;
 
-/// Which calls the other side knows.
+/// The part of the S3 API that the server supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
-    /// All of them: tags, which also say whose a bucket is; public access is blocked; policies.
+    /// All of it. Ownership marks are tags; public access is blocked; policies apply.
     Aws,
-    /// Object calls, CORS and encryption. Whose a bucket is stands in its object `.provisioner.json`. Buckets of B2 are private
-    /// unless they are made public; they have no policies, so `writes` is noted and not enforced, and no lifecycles, so what was
-    /// uploaded in part stays.
+    /// Object requests, CORS and encryption. The ownership marks are in the object `.provisioner.json`. B2 buckets are
+    /// private unless made public. B2 has no policies, so `writes` is recorded but not enforced, and no lifecycles, so
+    /// incomplete uploads stay.
     B2,
 }
 
-/// What all buckets have in common.
+/// Settings that all buckets share.
 #[derive(Clone, Debug)]
 pub struct BucketConfig {
-    /// Which calls are made.
+    /// Supported part of the S3 API.
     pub flavor: Flavor,
-    /// Number of the AWS account whose distributions may read the buckets; none may if there is none.
+    /// AWS account number whose distributions may read the buckets; none to allow no distribution.
     pub cdn_account: Option<String>,
-    /// Buckets of the platform's own, whose objects are signed for every account.
+    /// Buckets of the platform, whose objects are signed for every account.
     pub shared: Vec<String>,
 }
 
@@ -57,9 +57,9 @@ pub struct BucketConfig {
 /// | effect | payload | outputs |
 /// |---|---|---|
 /// | `bucket.ensure` | `name`, `cors` (a list of origins), `writes` (`allowed`, `refused`) | `id`, `bucket` |
-/// | `bucket.change` | `state`, which is only noted; and what `ensure` takes | `id`, `bucket` |
+/// | `bucket.change` | `state`, which is only recorded; and the members of `ensure` | `id`, `bucket` |
 /// | `bucket.observe` | as `ensure`; with `adopt` and `outputs.bucket` | `exists`, `state`, `outputs` |
-/// | `bucket.destroy` | as `ensure`; everything in it goes | none |
+/// | `bucket.destroy` | as `ensure`; deletes all objects | none |
 /// | `object.sign` | `bucket`, `key` (or `object`), `ttl_s` | `url` |
 pub struct Buckets {
     aws: Aws,
@@ -67,10 +67,10 @@ pub struct Buckets {
     config: BucketConfig,
 }
 
-/// What became of looking for a bucket.
-enum Sought {
+/// Result of looking up a resource's bucket.
+enum Lookup {
     Ours(String, Marks),
-    /// There is one of this name in this account that nobody has marked.
+    /// A bucket of this account has the name but no marks.
     Unmarked(String),
     Taken(String),
     Absent(String),
@@ -81,7 +81,7 @@ impl Buckets {
     pub fn new(aws: &Aws, config: BucketConfig) -> Buckets {
         let mut settings = Builder::from(aws.sdk()).force_path_style(aws.has_endpoint());
         if config.flavor == Flavor::B2 {
-            // B2 refuses the newer checksums where they are not needed.
+            // B2 rejects the newer checksums where they are optional.
             settings = settings
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
@@ -97,16 +97,16 @@ impl Buckets {
             (_, "change") => self.change(call).await,
             (_, "observe") if adopts(call) => self.adopt(call).await,
             (_, "observe") => match self.seek(call).await? {
-                Sought::Ours(name, marks) => Ok(seen(&name, &marks)),
+                Lookup::Ours(name, marks) => Ok(observed(&name, &marks)),
                 _ => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             (_, "destroy") => match self.seek(call).await? {
-                Sought::Ours(name, marks) => {
+                Lookup::Ours(name, marks) => {
                     marks.admit(call)?;
                     self.destroy(call, &name).await
                 }
-                // What was begun and not marked, or what marked it is deleted and the bucket is not.
-                Sought::Unmarked(name) if self.is_begun(call, &name).await? => self.destroy(call, &name).await,
+                // Creation was interrupted before marking, or deletion after the marks were removed.
+                Lookup::Unmarked(name) if self.is_begun(call, &name).await? => self.destroy(call, &name).await,
                 _ => Ok(CallOutcome::Done(json!({}))),
             },
             _ => Ok(CallOutcome::unsupported(call)),
@@ -123,26 +123,26 @@ impl Buckets {
     async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let wanted = settings::Settings::of(call)?;
         match self.seek(call).await? {
-            Sought::Taken(name) => Err(name_taken(&name)),
-            Sought::Ours(name, marks) => {
+            Lookup::Taken(name) => Err(name_taken(&name)),
+            Lookup::Ours(name, marks) => {
                 marks.admit(call)?;
-                self.bring(&name, &marks, &marks.after(call), Some(&wanted)).await
+                self.apply(&name, &marks, &marks.after(call), Some(&wanted)).await
             }
-            Sought::Unmarked(name) if self.is_begun(call, &name).await? => {
-                self.bring(&name, &Marks::of(call)?, &Marks::of(call)?, Some(&wanted)).await
+            Lookup::Unmarked(name) if self.is_begun(call, &name).await? => {
+                self.apply(&name, &Marks::of(call)?, &Marks::of(call)?, Some(&wanted)).await
             }
-            Sought::Unmarked(name) => Err(name_taken(&name)),
-            Sought::Absent(name) => {
+            Lookup::Unmarked(name) => Err(name_taken(&name)),
+            Lookup::Absent(name) => {
                 let marks = Marks::of(call)?;
                 self.create(&name, &marks).await?;
-                self.bring(&name, &marks, &marks, Some(&wanted)).await
+                self.apply(&name, &marks, &marks, Some(&wanted)).await
             }
         }
     }
 
-    /// True if a bucket without marks is what an earlier call made before it could mark it. On AWS the tags come with the
-    /// bucket, so only a name that nobody else has the idea of counts; B2 has no way to do both at once, so there an empty
-    /// bucket of this account counts, too.
+    /// Returns true if an unmarked bucket is the remains of an interrupted creation. On AWS the tags are set at
+    /// creation, so only a derived name counts, which nobody else would choose; B2 can't do both in one request, so
+    /// there an empty bucket of this account counts too.
     async fn is_begun(&self, call: &Call, name: &str) -> Result<bool, CallOutcome> {
         if self.rules().derive(PREFIX, &call.resource_id())? == name {
             return Ok(true);
@@ -162,15 +162,14 @@ impl Buckets {
         }
         let create = self.client.create_bucket().bucket(name);
         let create = if is_aws { create.create_bucket_configuration(with.build()) } else { create };
-        match create.send().await.told("s3:CreateBucket").unless(OTHERS)? {
+        match create.send().await.in_request("s3:CreateBucket").none_if(TAKEN)? {
             Some(_) => Ok(()),
             None => Err(name_taken(name)),
         }
     }
 
-    /// Brings a bucket of ours to its settings; what it bears in the end are the marks `after`. An older call is refused from
-    /// the first write on.
-    async fn bring(
+    /// Applies the settings and finally the marks `after` to our bucket. Its first write makes older calls fail.
+    async fn apply(
         &self,
         name: &str,
         before: &Marks,
@@ -180,13 +179,13 @@ impl Buckets {
         let mut marks = after.clone();
         if let Some(wanted) = wanted {
             let print = wanted.fingerprint(&self.config);
-            if before.says(settings::TAG) != Some(&print) {
-                // From here on it has neither the settings before nor those after.
+            if before.get(settings::TAG) != Some(&print) {
+                // From here on it has neither the old nor the new settings.
                 let had = marks.more.remove(settings::TAG);
                 if had.is_some() || before.generation != after.generation {
                     self.mark(name, &marks).await?;
                 }
-                self.settle(name, wanted).await?;
+                self.apply_settings(name, wanted).await?;
                 marks = marks.with(settings::TAG, &print);
             }
         }
@@ -199,7 +198,7 @@ impl Buckets {
     async fn change(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let state = wanted_state(call)?;
         match self.seek(call).await? {
-            Sought::Ours(name, marks) => {
+            Lookup::Ours(name, marks) => {
                 marks.admit(call)?;
                 let wanted = match has_settings(call) {
                     true => Some(settings::Settings::of(call)?),
@@ -209,32 +208,36 @@ impl Buckets {
                 if let Some(state) = state {
                     after.state = state.to_owned();
                 }
-                self.bring(&name, &marks, &after, wanted.as_ref()).await
+                self.apply(&name, &marks, &after, wanted.as_ref()).await
             }
-            Sought::Taken(name) | Sought::Unmarked(name) => Err(name_taken(&name)),
-            Sought::Absent(name) => Err(CallOutcome::refused("not-found", format!("there is no bucket `{name}`"))),
+            Lookup::Taken(name) | Lookup::Unmarked(name) => Err(name_taken(&name)),
+            Lookup::Absent(name) => Err(CallOutcome::refused("not-found", format!("there is no bucket `{name}`"))),
         }
     }
 
-    /// Takes in what a person made: it must be there, be empty, and be nobody else's.
+    /// Adopts a bucket that a person created: it must exist, be empty and not belong to another resource.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let name = output(call, "bucket").ok_or_else(|| bad("outputs.bucket", "", "the name of a bucket"))?;
         let name = self.rules().check(name)?;
         let marks = match self.marks(name).await? {
-            Whose::Marked(marks) => {
-                marks.belongs(call, name)?;
+            Ownership::Marked(marks) => {
+                marks.check_owner(call, name)?;
                 marks.admit(call)?;
                 marks.after(call)
             }
-            Whose::Unmarked if self.is_empty(name).await? => Marks::of(call)?,
-            Whose::Unmarked => return Err(CallOutcome::refused("not-empty", format!("bucket `{name}` has objects"))),
-            Whose::Another => {
-                return Err(CallOutcome::refused("access-denied", format!("bucket `{name}` can't be reached")));
+            Ownership::Unmarked if self.is_empty(name).await? => Marks::of(call)?,
+            Ownership::Unmarked => {
+                return Err(CallOutcome::refused("not-empty", format!("bucket `{name}` has objects")));
             }
-            Whose::Nobodys => return Err(CallOutcome::refused("not-found", format!("there is no bucket `{name}`"))),
+            Ownership::Inaccessible => {
+                return Err(CallOutcome::refused("access-denied", format!("bucket `{name}` can't be accessed")));
+            }
+            Ownership::NoBucket => {
+                return Err(CallOutcome::refused("not-found", format!("there is no bucket `{name}`")));
+            }
         };
         self.mark(name, &marks).await?;
-        Ok(seen(name, &marks))
+        Ok(observed(name, &marks))
     }
 
     async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
@@ -250,14 +253,14 @@ impl Buckets {
     }
 }
 
-/// What the marks of a bucket say.
-enum Whose {
+/// Ownership of a bucket.
+enum Ownership {
     /// There is no such bucket.
-    Nobodys,
+    NoBucket,
     Marked(Box<Marks>),
     Unmarked,
-    /// It can't be looked into: another account's, or another region's.
-    Another,
+    /// Access is denied: it belongs to another account or region.
+    Inaccessible,
 }
 
 impl Provider for Buckets {
@@ -274,7 +277,7 @@ fn outputs(name: &str) -> Value {
     json!({"id": name, "bucket": name})
 }
 
-fn seen(name: &str, marks: &Marks) -> CallOutcome {
+fn observed(name: &str, marks: &Marks) -> CallOutcome {
     CallOutcome::Done(json!({"exists": true, "state": marks.state, "outputs": outputs(name)}))
 }
 

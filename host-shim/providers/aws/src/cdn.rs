@@ -1,4 +1,4 @@
-//! Distributions on CloudFront: a host name before an origin.
+//! CDN distributions on CloudFront: each serves a host name from an origin.
 
 mod find;
 mod settings;
@@ -6,10 +6,10 @@ mod settings;
 pub use settings::CdnConfig;
 
 use crate::aws::Aws;
-use crate::errors::{Told, Unless, incomplete, name_taken};
-use crate::look::later;
+use crate::errors::{InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, bad, has_settings, output, text};
+use crate::poll::poll_later;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags, Tag, Tags};
 use host_provider_api::names::letters;
@@ -17,8 +17,8 @@ use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted}
 use serde_json::{Value, json};
 use settings::Settings;
 
-/// A distribution is everywhere after minutes, so the first look waits.
-const LOOK_MS: i64 = 5000;
+/// First poll delay: deployment takes minutes.
+const POLL_MS: i64 = 5000;
 const ABSENT: &[&str] = &["NoSuchDistribution"];
 const DEPLOYED: &str = "Deployed";
 
@@ -27,19 +27,19 @@ const DEPLOYED: &str = "Deployed";
 /// | effect | payload | outputs |
 /// |---|---|---|
 /// | `ensure` | `host`; `origin`: an address, `https://…`, a host name, or the name of a bucket | `id`, `domain` |
-/// | `change` | `state`: suspended is disabled; and what `ensure` takes | `id`, `domain` |
+/// | `change` | `state` (`suspended` disables it) and the members of `ensure` | `id`, `domain` |
 /// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` (also before it is deployed) |
 /// | `destroy` | as `ensure` | none |
 ///
-/// A suspended distribution is disabled, so its host answers nothing.
+/// A suspended distribution is disabled, so its host does not respond.
 pub struct Distributions {
     aws: Aws,
     client: Client,
     config: CdnConfig,
 }
 
-/// A distribution with what a change of it must name.
-struct Found {
+/// An existing distribution with the ETag that a change of it must name.
+struct ExistingDistribution {
     id: String,
     arn: String,
     domain: String,
@@ -49,8 +49,8 @@ struct Found {
     marks: Option<Marks>,
 }
 
-/// A line of the list of all distributions.
-struct Line {
+/// An entry in the list of all distributions.
+struct ListEntry {
     id: String,
     arn: String,
     comment: String,
@@ -59,7 +59,7 @@ struct Line {
 }
 
 impl Distributions {
-    /// Distributions with these settings.
+    /// Creates the provider with these settings.
     pub fn new(aws: &Aws, config: CdnConfig) -> Distributions {
         Distributions { aws: aws.clone(), client: Client::new(aws.sdk()), config }
     }
@@ -70,7 +70,7 @@ impl Distributions {
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call, None).await? {
-                Some((found, _)) => Ok(seen(&found)),
+                Some((found, _)) => Ok(observed(&found)),
                 None => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             "destroy" => self.destroy(call).await,
@@ -82,31 +82,31 @@ impl Distributions {
         let wanted = Settings::of(call, &self.config, self.aws.region())?;
         if let Some((found, marks)) = self.seek(call, wanted.host()).await? {
             marks.admit(call)?;
-            // Not what it is: a removal that was begun and given up has disabled it.
+            // Not the actual state: an abandoned removal has disabled it.
             let is_enabled = marks.state == RUNNING;
-            return self.bring(call, found, &marks, Some(&wanted), is_enabled).await;
+            return self.apply(call, found, &marks, Some(&wanted), is_enabled).await;
         }
         let marks = Marks::of(call)?;
-        // The same call made twice has the same reference; one of a later generation makes another distribution.
+        // Repeating the call repeats the reference; a call of a later generation creates another distribution.
         let reference = format!("{}-{}", letters(&marks.id), call.generation);
         let config = wanted.build(&reference, &comment(&marks.id), true)?;
         let with = DistributionConfigWithTags::builder().distribution_config(config).tags(tags(&marks)?).build();
-        let asked = self.client.create_distribution_with_tags().distribution_config_with_tags(with).send().await;
-        let made = match asked.told("cloudfront:CreateDistribution") {
+        let response = self.client.create_distribution_with_tags().distribution_config_with_tags(with).send().await;
+        let made = match response.in_request("cloudfront:CreateDistribution") {
             Ok(made) => made,
             Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => {
                 return Err(name_taken(wanted.host().unwrap_or_default()));
             }
-            // It was made, and the list does not show it yet.
+            // It was created, and the list does not show it yet.
             Err(failure) if failure.is(&["DistributionAlreadyExists"]) => {
-                return Err(CallOutcome::retry("conflict", failure.words()));
+                return Err(CallOutcome::retry("conflict", failure.aws_message()));
             }
             Err(failure) => return Err(failure.into()),
         };
         let there = made.distribution.ok_or_else(|| incomplete("cloudfront:CreateDistribution", "a distribution"))?;
         match there.status == DEPLOYED {
             true => Ok(CallOutcome::Done(outputs(&there.id, &there.domain_name))),
-            false => Ok(later(call, &there.id, LOOK_MS)),
+            false => Ok(poll_later(call, &there.id, POLL_MS)),
         }
     }
 
@@ -121,14 +121,14 @@ impl Distributions {
         };
         marks.admit(call)?;
         let is_enabled = state.unwrap_or(&marks.state) == RUNNING;
-        self.bring(call, found, &marks, wanted.as_ref(), is_enabled).await
+        self.apply(call, found, &marks, wanted.as_ref(), is_enabled).await
     }
 
-    /// Brings a distribution of ours to these settings, and waits until it is everywhere.
-    async fn bring(
+    /// Applies these settings to our distribution and waits until they are deployed.
+    async fn apply(
         &self,
         call: &Call,
-        found: Found,
+        found: ExistingDistribution,
         marks: &Marks,
         wanted: Option<&Settings<'_>>,
         is_enabled: bool,
@@ -144,21 +144,21 @@ impl Distributions {
             wanted.put_into(&mut config)?;
         }
         let is_same =
-            config.enabled == found.config.enabled && wanted.is_none_or(|wanted| wanted.are_of(&found.config));
+            config.enabled == found.config.enabled && wanted.is_none_or(|wanted| wanted.are_set_on(&found.config));
         let is_deployed = match is_same {
             true => found.is_deployed,
             false => self.update(&found, config).await?,
         };
         match is_deployed {
             true => Ok(CallOutcome::Done(outputs(&found.id, &found.domain))),
-            false => Ok(later(call, &found.id, LOOK_MS)),
+            false => Ok(poll_later(call, &found.id, POLL_MS)),
         }
     }
 
-    /// Whether it is everywhere already.
-    async fn update(&self, found: &Found, config: DistributionConfig) -> Result<bool, CallOutcome> {
+    /// Updates the distribution; returns whether it is deployed already.
+    async fn update(&self, found: &ExistingDistribution, config: DistributionConfig) -> Result<bool, CallOutcome> {
         let update = self.client.update_distribution().id(&found.id).if_match(&found.etag).distribution_config(config);
-        let done = match update.send().await.told("cloudfront:UpdateDistribution") {
+        let done = match update.send().await.in_request("cloudfront:UpdateDistribution") {
             Ok(done) => done,
             Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => return Err(name_taken("the host")),
             Err(failure) => return Err(failure.into()),
@@ -167,12 +167,12 @@ impl Distributions {
     }
 
     async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), CallOutcome> {
-        let asked = self.client.tag_resource().resource(arn).tags(tags(marks)?).send().await;
-        asked.told("cloudfront:TagResource")?;
+        let response = self.client.tag_resource().resource(arn).tags(tags(marks)?).send().await;
+        response.in_request("cloudfront:TagResource")?;
         Ok(())
     }
 
-    /// Takes in what a person made: it must be there, nobody else's, and have the wanted host if there is one.
+    /// Adopts a distribution that a person created: it must exist, be unowned, and serve the wanted host.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the id of a distribution"))?;
         let Some(mut found) = self.get(id).await? else {
@@ -187,7 +187,7 @@ impl Distributions {
         }
         let marks = match &found.marks {
             Some(marks) => {
-                marks.belongs(call, id)?;
+                marks.check_owner(call, id)?;
                 marks.admit(call)?;
                 marks.after(call)
             }
@@ -195,10 +195,10 @@ impl Distributions {
         };
         self.tag(&found.arn, &marks).await?;
         found.marks = Some(marks);
-        Ok(seen(&found))
+        Ok(observed(&found))
     }
 
-    /// Only what is disabled everywhere can be deleted, so this takes three steps, and looks between them.
+    /// Disables the distribution, waits until that is deployed, and deletes it; CloudFront deletes only disabled ones.
     async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let Some((found, marks)) = self.seek(call, None).await? else { return Ok(CallOutcome::Done(json!({}))) };
         marks.admit(call)?;
@@ -209,13 +209,13 @@ impl Distributions {
             let mut config = found.config.clone();
             config.enabled = false;
             self.update(&found, config).await?;
-            return Ok(later(call, &found.id, LOOK_MS));
+            return Ok(poll_later(call, &found.id, POLL_MS));
         }
         if !found.is_deployed {
-            return Ok(later(call, &found.id, LOOK_MS));
+            return Ok(poll_later(call, &found.id, POLL_MS));
         }
         let delete = self.client.delete_distribution().id(&found.id).if_match(&found.etag);
-        delete.send().await.told("cloudfront:DeleteDistribution").unless(ABSENT)?;
+        delete.send().await.in_request("cloudfront:DeleteDistribution").none_if(ABSENT)?;
         Ok(CallOutcome::Done(json!({})))
     }
 
@@ -241,7 +241,7 @@ impl Provider for Distributions {
     }
 }
 
-/// What a list shows of a distribution: that it is from here, and of which resource.
+/// Returns the comment of a distribution, which identifies its resource in lists.
 fn comment(id: &ResourceId) -> String {
     format!("{OWNER} {}", letters(id))
 }
@@ -254,7 +254,7 @@ fn outputs(id: &str, domain: &str) -> Value {
     json!({"id": id, "domain": domain})
 }
 
-fn seen(found: &Found) -> CallOutcome {
+fn observed(found: &ExistingDistribution) -> CallOutcome {
     let (state, outputs) = (state_of(found.config.enabled), outputs(&found.id, &found.domain));
     CallOutcome::Done(json!({"exists": true, "state": state, "outputs": outputs}))
 }

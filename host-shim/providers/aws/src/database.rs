@@ -1,4 +1,4 @@
-//! Dedicated databases on RDS: an instance each.
+//! Dedicated databases: one RDS instance each.
 
 mod backup;
 mod find;
@@ -7,10 +7,10 @@ mod settings;
 pub use settings::{DatabaseConfig, DatabaseSize};
 
 use crate::aws::Aws;
-use crate::errors::{Failure, Told, Unless, incomplete};
-use crate::look::later;
+use crate::errors::{Failure, InRequest, NoneIf, incomplete};
 use crate::marks::{Marks, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, bad, has_settings, output};
+use crate::poll::poll_later;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
 use host_provider_api::names::Rules;
@@ -19,41 +19,40 @@ use serde_json::{Value, json};
 use settings::Settings;
 
 const RULES: Rules = Rules { what: "database instance", shortest: 1, longest: 63, others: b"-" };
-/// Before a derived name, which begins with a letter.
+/// Prefix of derived names, which must begin with a letter.
 const PREFIX: &str = "sbp-";
 const ABSENT: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFoundFault"];
-/// An instance takes minutes, so the first look waits.
-const LOOK_MS: i64 = 5000;
+/// First poll delay: an instance takes minutes.
+const POLL_MS: i64 = 5000;
 /// The tag with the reference of the password.
 const SECRET: &str = "secret";
 
 const AVAILABLE: &str = "available";
 const STOPPED: &str = "stopped";
-/// After its storage has grown an instance runs in this state for hours.
+/// State of an instance for hours after its storage has grown; it is usable.
 const OPTIMIZING: &str = "storage-optimization";
-/// States that an instance leaves by nobody's call but a person's.
+/// States that only a person can resolve.
 const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-credentials", "storage-full"];
 
 /// The provider of dedicated databases.
 ///
 /// | effect | payload | outputs |
 /// |---|---|---|
-/// | `ensure` | `name` of the database in it, `tier`, `quota_gb`, `backups.keep_days` | `id`, `endpoint`, `name`, `user`, `secret_ref` |
-/// | `change` | `state`: suspended is stopped; and what `ensure` takes; storage only grows | as `ensure` |
+/// | `ensure` | `name` of the database, `tier`, `quota_gb`, `backups.keep_days` | `id`, `endpoint`, `name`, `user`, `secret_ref` |
+/// | `change` | `state` (`suspended` stops the instance) and the members of `ensure`; storage only grows | as `ensure` |
 /// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` |
 /// | `backup` | as `ensure` | `backup_id`, `verified` |
-/// | `restore` | as `ensure`, and `backup`: what `backup` gave, or its id | as `ensure` |
-/// | `destroy` | as `ensure`; backups stay | none |
+/// | `restore` | as `ensure`, and `backup`: the outputs of `backup`, or its id | as `ensure` |
+/// | `destroy` | as `ensure`; keeps backups | none |
 ///
-/// AWS starts a stopped instance by itself after seven days. The password is a secret that the call makes; it is forgotten
-/// with the database.
+/// AWS starts a stopped instance by itself after seven days. `ensure` makes the password, `destroy` forgets it.
 pub struct Databases {
     aws: Aws,
     client: Client,
     config: DatabaseConfig,
 }
 
-struct Found {
+struct ExistingInstance {
     id: String,
     arn: String,
     status: String,
@@ -62,7 +61,7 @@ struct Found {
 }
 
 impl Databases {
-    /// Databases with these settings.
+    /// Creates the provider with these settings.
     pub fn new(aws: &Aws, config: DatabaseConfig) -> Databases {
         Databases { aws: aws.clone(), client: Client::new(aws.sdk()), config }
     }
@@ -73,7 +72,7 @@ impl Databases {
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call).await? {
-                Some((found, marks)) => self.seen(&found, &marks),
+                Some((found, marks)) => self.observed(&found, &marks),
                 None => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             "backup" => self.backup(call).await,
@@ -88,7 +87,7 @@ impl Databases {
         if let Some((found, marks)) = self.seek(call).await? {
             marks.admit(call)?;
             let state = marks.state.clone();
-            return self.bring(call, found, &marks, Some(&wanted), &state).await;
+            return self.apply(call, found, &marks, Some(&wanted), &state).await;
         }
         let marks = Marks::of(call)?;
         let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
@@ -96,12 +95,12 @@ impl Databases {
         let name = RULES.derive(PREFIX, &marks.id)?;
         let create = self.client.create_db_instance().db_instance_identifier(&name);
         let create = wanted.create(create, &self.config).set_tags(Some(tags(&marks)));
-        let asked = create.master_user_password(call.secret(&made.reference)?.expose()).send().await;
-        let done = asked.told("rds:CreateDBInstance").map_err(Failure::without_words)?;
+        let response = create.master_user_password(call.secret(&made.reference)?.expose()).send().await;
+        let done = response.in_request("rds:CreateDBInstance").map_err(Failure::without_aws_message)?;
         let found = done.db_instance.and_then(read).ok_or_else(|| incomplete("rds:CreateDBInstance", "an instance"))?;
         match found.status.as_str() {
             AVAILABLE => Ok(CallOutcome::Done(outputs(&found, &marks)?)),
-            _ => Ok(later(call, &found.id, LOOK_MS)),
+            _ => Ok(poll_later(call, &found.id, POLL_MS)),
         }
     }
 
@@ -116,14 +115,14 @@ impl Databases {
         };
         marks.admit(call)?;
         let state = state.unwrap_or(&marks.state).to_owned();
-        self.bring(call, found, &marks, wanted.as_ref(), &state).await
+        self.apply(call, found, &marks, wanted.as_ref(), &state).await
     }
 
-    /// Brings an instance of ours to these settings and this state. Settings of one that stands still wait until it runs.
-    async fn bring(
+    /// Applies these settings and this state to our instance. Settings of a stopped instance wait until it runs.
+    async fn apply(
         &self,
         call: &Call,
-        found: Found,
+        found: ExistingInstance,
         marks: &Marks,
         wanted: Option<&Settings>,
         state: &str,
@@ -141,38 +140,38 @@ impl Databases {
             (SUSPENDED, STOPPED) => Ok(CallOutcome::Done(outputs(&found, &after)?)),
             (SUSPENDED, AVAILABLE) => {
                 let stop = self.client.stop_db_instance().db_instance_identifier(&found.id);
-                let done = stop.send().await.told("rds:StopDBInstance")?;
-                self.stands(call, done.db_instance, &after, STOPPED)
+                let done = stop.send().await.in_request("rds:StopDBInstance")?;
+                self.done_if_status(call, done.db_instance, &after, STOPPED)
             }
             (RUNNING, STOPPED) => {
                 let start = self.client.start_db_instance().db_instance_identifier(&found.id);
-                let done = start.send().await.told("rds:StartDBInstance")?;
-                // What is to be set is set when it runs, so a look follows in any case.
+                let done = start.send().await.in_request("rds:StartDBInstance")?;
+                // Settings are applied once it runs, so a poll follows in any case.
                 match wanted {
-                    Some(_) => Ok(later(call, &found.id, LOOK_MS)),
-                    None => self.stands(call, done.db_instance, &after, AVAILABLE),
+                    Some(_) => Ok(poll_later(call, &found.id, POLL_MS)),
+                    None => self.done_if_status(call, done.db_instance, &after, AVAILABLE),
                 }
             }
-            (RUNNING, AVAILABLE | OPTIMIZING) => match wanted.and_then(|wanted| wanted.differing(&found.there)) {
-                Some(differing) => {
+            (RUNNING, AVAILABLE | OPTIMIZING) => match wanted.and_then(|wanted| wanted.changes(&found.there)) {
+                Some(changes) => {
                     let modify = self.client.modify_db_instance().db_instance_identifier(&found.id);
-                    let done = differing.put_into(modify).send().await.told("rds:ModifyDBInstance")?;
-                    // AWS says "available" for a moment before it says "modifying".
-                    let is_done = done.db_instance.as_ref().is_some_and(|there| differing.are_of(there));
+                    let done = changes.put_into(modify).send().await.in_request("rds:ModifyDBInstance")?;
+                    // AWS briefly reports "available" before "modifying".
+                    let is_done = done.db_instance.as_ref().is_some_and(|there| changes.are_set_on(there));
                     match is_done {
-                        true => self.stands(call, done.db_instance, &after, AVAILABLE),
-                        false => Ok(later(call, &found.id, LOOK_MS)),
+                        true => self.done_if_status(call, done.db_instance, &after, AVAILABLE),
+                        false => Ok(poll_later(call, &found.id, POLL_MS)),
                     }
                 }
-                None if settings::is_pending(&found.there) => Ok(later(call, &found.id, LOOK_MS)),
+                None if settings::is_pending(&found.there) => Ok(poll_later(call, &found.id, POLL_MS)),
                 None => Ok(CallOutcome::Done(outputs(&found, &after)?)),
             },
-            _ => Ok(later(call, &found.id, LOOK_MS)),
+            _ => Ok(poll_later(call, &found.id, POLL_MS)),
         }
     }
 
-    /// The outputs of an instance that stands as it should, or a look later.
-    fn stands(
+    /// Returns the outputs if the instance has this status; otherwise asks for a poll.
+    fn done_if_status(
         &self,
         call: &Call,
         there: Option<DbInstance>,
@@ -182,22 +181,22 @@ impl Databases {
         let found = there.and_then(read).ok_or_else(|| incomplete("rds", "an instance"))?;
         match found.status == status {
             true => Ok(CallOutcome::Done(outputs(&found, marks)?)),
-            false => Ok(later(call, &found.id, LOOK_MS)),
+            false => Ok(poll_later(call, &found.id, POLL_MS)),
         }
     }
 
     async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let add = self.client.add_tags_to_resource().resource_name(arn).set_tags(Some(tags(marks)));
-        add.send().await.told("rds:AddTagsToResource")?;
+        add.send().await.in_request("rds:AddTagsToResource")?;
         Ok(())
     }
 
-    fn seen(&self, found: &Found, marks: &Marks) -> Result<CallOutcome, CallOutcome> {
+    fn observed(&self, found: &ExistingInstance, marks: &Marks) -> Result<CallOutcome, CallOutcome> {
         let outputs = outputs(found, marks).unwrap_or(Value::Null);
         Ok(CallOutcome::Done(json!({"exists": true, "state": state_of(&found.status), "outputs": outputs})))
     }
 
-    /// Takes in what a person made: it must be there, and nobody else's. What is in it is not seen from here.
+    /// Adopts an instance that a person created: it must exist and be unowned. Its data is not checked.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the name of a database instance"))?;
         let Some(found) = self.get(RULES.check(id)?).await? else {
@@ -205,7 +204,7 @@ impl Databases {
         };
         let marks = match &found.marks {
             Some(marks) => {
-                marks.belongs(call, id)?;
+                marks.check_owner(call, id)?;
                 marks.admit(call)?;
                 marks.after(call)
             }
@@ -216,7 +215,7 @@ impl Databases {
         };
         let marks = Marks { state: state_of(&found.status).to_owned(), ..marks };
         self.tag(&found.arn, &marks).await?;
-        self.seen(&found, &marks)
+        self.observed(&found, &marks)
     }
 
     async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
@@ -225,11 +224,11 @@ impl Databases {
             if found.status != "deleting" {
                 let delete = self.client.delete_db_instance().db_instance_identifier(&found.id);
                 let delete = delete.skip_final_snapshot(true).delete_automated_backups(true);
-                delete.send().await.told("rds:DeleteDBInstance").unless(ABSENT)?;
+                delete.send().await.in_request("rds:DeleteDBInstance").none_if(ABSENT)?;
             }
-            return Ok(later(call, &found.id, LOOK_MS));
+            return Ok(poll_later(call, &found.id, POLL_MS));
         }
-        // By its name, since nothing is left that says its reference.
+        // By its name, since no tag with its reference is left.
         let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
         call.forget_secret(&made.reference)?;
         Ok(CallOutcome::Done(json!({})))
@@ -254,15 +253,15 @@ impl Provider for Databases {
     }
 }
 
-/// What the password is called among the account's secrets.
+/// Returns the name of the password among the account's secrets.
 fn secret_name(call: &Call) -> String {
     format!("database/{}", call.resource_id().id)
 }
 
-fn read(there: DbInstance) -> Option<Found> {
+fn read(there: DbInstance) -> Option<ExistingInstance> {
     let tags = there.tag_list.clone().unwrap_or_default();
     let texts = tags.iter().filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref()?)));
-    Some(Found {
+    Some(ExistingInstance {
         id: there.db_instance_identifier.clone()?,
         arn: there.db_instance_arn.clone()?,
         status: there.db_instance_status.clone()?,
@@ -275,7 +274,7 @@ fn state_of(status: &str) -> &'static str {
     if matches!(status, STOPPED | "stopping") { SUSPENDED } else { RUNNING }
 }
 
-fn outputs(found: &Found, marks: &Marks) -> Result<Value, CallOutcome> {
+fn outputs(found: &ExistingInstance, marks: &Marks) -> Result<Value, CallOutcome> {
     let missing = || incomplete("rds:DescribeDBInstances", "an endpoint");
     let endpoint = found.there.endpoint.as_ref().ok_or_else(missing)?;
     let address = endpoint.address.as_deref().ok_or_else(missing)?;
@@ -285,7 +284,7 @@ fn outputs(found: &Found, marks: &Marks) -> Result<Value, CallOutcome> {
         "endpoint": format!("{address}:{port}"),
         "name": found.there.db_name,
         "user": found.there.master_username,
-        "secret_ref": marks.says(SECRET),
+        "secret_ref": marks.get(SECRET),
     }))
 }
 

@@ -1,15 +1,17 @@
-//! What AWS refuses, as an answer: with its own hint when to come again, and "unknown" for whatever was not heard.
+//! Translates errors of the AWS SDK to call outcomes, with AWS's retry hint where there is one.
+//!
+//! A request without a response is never a refusal: it may have taken effect.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use host_provider_api::CallOutcome;
 use std::error::Error;
 
-/// Characters of AWS's own words that an answer carries.
-const WORDS_MAX: usize = 300;
+/// Characters of AWS's error message that an outcome includes.
+const AWS_MESSAGE_MAX: usize = 300;
 
-/// Codes of refusals that pass by themselves; statuses 429 and 5xx do in any case.
-const PASSING: &[&str] = &[
+/// Error codes that are temporary; statuses 429 and 5xx always are.
+const TRANSIENT: &[&str] = &[
     "BucketAlreadyOwnedByYou",
     "ConcurrentModification",
     "ConflictException",
@@ -38,7 +40,7 @@ const PASSING: &[&str] = &[
     "TooManyUpdates",
 ];
 
-/// What of a code says that a quota is full. `TooMany…` of requests is passing and judged before.
+/// Parts of codes that mean an exhausted quota. `TooManyRequests…` is temporary and checked before.
 const QUOTA: [&str; 4] = ["QuotaExceeded", "LimitExceeded", "CodeStorageExceeded", "TooMany"];
 const DENIED: &[&str] = &[
     "AccessDenied",
@@ -49,21 +51,21 @@ const DENIED: &[&str] = &[
     "UnrecognizedClientException",
 ];
 
-/// Why a request came to nothing.
+/// A failed request.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    /// Which request: `lambda:CreateFunction`, the name of its permission.
+    /// Name of the request, which is also the name of its permission: `lambda:CreateFunction`.
     request: &'static str,
-    /// HTTP status of AWS's answer; none if nothing was heard.
+    /// HTTP status of AWS's response; none without a response.
     status: Option<u16>,
-    /// AWS's code; empty if it gave none.
+    /// AWS's error code; empty if it sent none.
     code: String,
-    words: String,
-    /// Whether an answer may carry the words.
-    are_told: bool,
+    aws_message: String,
+    /// Whether outcomes may include AWS's error message.
+    shows_aws_message: bool,
     after_ms: Option<i64>,
-    /// What to tell of one that was not answered.
-    unheard: &'static str,
+    /// Outcome code if there was no usable response.
+    no_response_code: &'static str,
 }
 
 impl Failure {
@@ -75,14 +77,14 @@ impl Failure {
         let status = raw.map(|raw| raw.status().as_u16());
         let hint = raw.and_then(|raw| raw.headers().get("retry-after")).and_then(|text| text.parse::<u32>().ok());
         let after_ms = hint.map(|seconds| i64::from(seconds) * 1000);
-        let unheard = match &error {
+        let no_response_code = match &error {
             SdkError::ConstructionFailure(_) => "bad-request",
             SdkError::TimeoutError(_) => "timeout",
             SdkError::DispatchFailure(failure) if failure.is_timeout() => "timeout",
             SdkError::DispatchFailure(_) => "unreachable",
             _ => "bad-answer",
         };
-        let (code, words) = match &error {
+        let (code, aws_message) = match &error {
             SdkError::ServiceError(service) => {
                 let meta = service.err().meta();
                 (meta.code().unwrap_or_default().to_owned(), meta.message().unwrap_or_default().to_owned())
@@ -90,7 +92,15 @@ impl Failure {
             other => (String::new(), DisplayErrorContext(other).to_string()),
         };
         let is_service = matches!(error, SdkError::ServiceError(_));
-        Failure { request, status: status.filter(|_| is_service), code, words, are_told: true, after_ms, unheard }
+        Failure {
+            request,
+            status: status.filter(|_| is_service),
+            code,
+            aws_message,
+            shows_aws_message: true,
+            after_ms,
+            no_response_code,
+        }
     }
 
     /// True if AWS answered with one of these codes.
@@ -98,22 +108,23 @@ impl Failure {
         codes.contains(&self.code.as_str())
     }
 
-    /// AWS's own words, for a reader that knows what it looks for.
-    pub(crate) fn words(&self) -> &str {
-        &self.words
+    /// Returns AWS's error message.
+    pub(crate) fn aws_message(&self) -> &str {
+        &self.aws_message
     }
 
-    /// Without AWS's words: they may repeat what was sent, and there was a secret in it.
-    pub(crate) fn without_words(self) -> Failure {
-        Failure { are_told: false, ..self }
+    /// Omits AWS's error message from outcomes: it may repeat the request, which contained a secret.
+    pub(crate) fn without_aws_message(self) -> Failure {
+        Failure { shows_aws_message: false, ..self }
     }
 
     fn message(&self) -> String {
-        let words: String = self.words.chars().take(if self.are_told { WORDS_MAX } else { 0 }).collect();
+        let aws_message: String =
+            self.aws_message.chars().take(if self.shows_aws_message { AWS_MESSAGE_MAX } else { 0 }).collect();
         let status = self.status.map(|status| format!(" {status}")).unwrap_or_default();
-        let parts = [status.trim(), self.code.as_str(), words.as_str()];
-        let told: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-        format!("{}: {}", self.request, told.join(" "))
+        let parts = [status.trim(), self.code.as_str(), aws_message.as_str()];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        format!("{}: {}", self.request, parts.join(" "))
     }
 }
 
@@ -123,18 +134,18 @@ impl From<Failure> for CallOutcome {
         let retry = |code: &str| CallOutcome::Retry { after_ms: failure.after_ms, code: code.to_owned(), message };
         let message = failure.message();
         let Some(status) = failure.status else {
-            return match failure.unheard {
+            return match failure.no_response_code {
                 "bad-request" => CallOutcome::refused("bad-request", message),
-                unheard => retry(unheard),
+                no_response_code => retry(no_response_code),
             };
         };
-        // A role that was made a moment ago is not known everywhere yet.
-        let is_new_role = failure.words.contains("cannot be assumed");
+        // A newly created role is not known everywhere at once.
+        let is_new_role = failure.aws_message.contains("cannot be assumed");
         if status == 429 || failure.code.contains("Throttl") {
             retry("throttled")
         } else if status >= 500 {
             retry("unavailable")
-        } else if failure.is(PASSING) || is_new_role {
+        } else if failure.is(TRANSIENT) || is_new_role {
             retry("conflict")
         } else if failure.is(DENIED) || (status == 403 && failure.code.is_empty()) {
             CallOutcome::refused("access-denied", message)
@@ -146,27 +157,27 @@ impl From<Failure> for CallOutcome {
     }
 }
 
-/// A result of the SDK under the name of its request.
-pub(crate) trait Told<T> {
-    fn told(self, request: &'static str) -> Result<T, Failure>;
+/// Attaches the name of the request to an SDK result.
+pub(crate) trait InRequest<T> {
+    fn in_request(self, request: &'static str) -> Result<T, Failure>;
 }
 
-impl<T, E> Told<T> for Result<T, SdkError<E, HttpResponse>>
+impl<T, E> InRequest<T> for Result<T, SdkError<E, HttpResponse>>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    fn told(self, request: &'static str) -> Result<T, Failure> {
+    fn in_request(self, request: &'static str) -> Result<T, Failure> {
         self.map_err(|error| Failure::of(request, error))
     }
 }
 
-/// What is there, or none where AWS says with one of these codes that it isn't.
-pub(crate) trait Unless<T> {
-    fn unless(self, codes: &[&str]) -> Result<Option<T>, Failure>;
+/// Turns failures with one of these codes into `None`.
+pub(crate) trait NoneIf<T> {
+    fn none_if(self, codes: &[&str]) -> Result<Option<T>, Failure>;
 }
 
-impl<T> Unless<T> for Result<T, Failure> {
-    fn unless(self, codes: &[&str]) -> Result<Option<T>, Failure> {
+impl<T> NoneIf<T> for Result<T, Failure> {
+    fn none_if(self, codes: &[&str]) -> Result<Option<T>, Failure> {
         match self {
             Ok(there) => Ok(Some(there)),
             Err(failure) if failure.is(codes) => Ok(None),
@@ -175,23 +186,23 @@ impl<T> Unless<T> for Result<T, Failure> {
     }
 }
 
-/// Something that others have under the wanted name.
+/// Refuses because somebody else's resource has the wanted name.
 pub(crate) fn name_taken(name: &str) -> CallOutcome {
-    CallOutcome::refused("name-taken", format!("`{name}` exists and is not this resource's"))
+    CallOutcome::refused("name-taken", format!("`{name}` exists and belongs to another resource"))
 }
 
-/// An answer of AWS in which something is missing that its documentation promises.
+/// Retries because AWS's response lacks a documented field.
 pub(crate) fn incomplete(request: &str, missing: &str) -> CallOutcome {
-    CallOutcome::retry("bad-answer", format!("{request}: an answer without {missing}"))
+    CallOutcome::retry("bad-answer", format!("{request}: the response lacks {missing}"))
 }
 
-/// A request that can't be written down, which the parts that a provider puts in never are.
+/// Refuses a request that the SDK can't build. The parts that providers set never cause this.
 pub(crate) fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> CallOutcome {
     CallOutcome::refused("bad-request", error.to_string())
 }
 
 pub(crate) fn settle(result: Result<CallOutcome, CallOutcome>) -> CallOutcome {
-    result.unwrap_or_else(|answer| answer)
+    result.unwrap_or_else(|outcome| outcome)
 }
 
 #[cfg(test)]
@@ -200,12 +211,20 @@ mod tests {
 
     fn failure(status: u16, code: &str) -> Failure {
         let (request, status, code) = ("lambda:X", Some(status), code.to_owned());
-        let words = "words".to_owned();
-        Failure { request, status, code, words, are_told: true, after_ms: Some(7000), unheard: "bad-answer" }
+        let aws_message = "message".to_owned();
+        Failure {
+            request,
+            status,
+            code,
+            aws_message,
+            shows_aws_message: true,
+            after_ms: Some(7000),
+            no_response_code: "bad-answer",
+        }
     }
 
     #[test]
-    fn what_passes_is_tried_again_with_the_servers_hint() {
+    fn temporary_errors_are_retried_with_the_servers_hint() {
         for (status, code, expected) in [
             (429, "", "throttled"),
             (429, "TooManyRequestsException", "throttled"),
@@ -215,40 +234,41 @@ mod tests {
             (409, "ResourceConflictException", "conflict"),
             (412, "PreconditionFailed", "conflict"),
         ] {
-            let answer = CallOutcome::from(failure(status, code));
+            let outcome = CallOutcome::from(failure(status, code));
             let is_retry =
-                matches!(&answer, CallOutcome::Retry { code, after_ms: Some(7000), .. } if code.as_str() == expected);
-            assert!(is_retry, "{status} {code}: {answer:?}");
+                matches!(&outcome, CallOutcome::Retry { code, after_ms: Some(7000), .. } if code.as_str() == expected);
+            assert!(is_retry, "{status} {code}: {outcome:?}");
         }
     }
 
     #[test]
-    fn what_never_passes_is_refused_with_a_code() {
+    fn permanent_errors_are_refused_with_a_code() {
         for (status, code, expected) in [
             (403, "AccessDenied", "access-denied"),
             (400, "TooManyBuckets", "quota-exceeded"),
             (400, "InstanceQuotaExceeded", "quota-exceeded"),
             (400, "InvalidParameterValue", "rejected"),
         ] {
-            let answer = CallOutcome::from(failure(status, code));
-            assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code.as_str() == expected), "{answer:?}");
+            let outcome = CallOutcome::from(failure(status, code));
+            assert!(matches!(&outcome, CallOutcome::Refused { code, .. } if code.as_str() == expected), "{outcome:?}");
         }
     }
 
     #[test]
-    fn silence_is_never_a_refusal() {
-        let unheard = Failure { status: None, unheard: "timeout", ..failure(0, "") };
-        assert!(matches!(CallOutcome::from(unheard), CallOutcome::Retry { code, .. } if code == "timeout"));
+    fn a_missing_response_is_never_a_refusal() {
+        let unanswered = Failure { status: None, no_response_code: "timeout", ..failure(0, "") };
+        assert!(matches!(CallOutcome::from(unanswered), CallOutcome::Retry { code, .. } if code == "timeout"));
     }
 
     #[test]
-    fn words_that_may_repeat_a_secret_are_left_out() {
-        let told = failure(400, "InvalidParameterValue").without_words().message();
-        assert_eq!(told, "lambda:X: 400 InvalidParameterValue");
-        // They still say what kind of refusal it is.
-        let words = "The role defined for the function cannot be assumed by Lambda.".to_owned();
-        let answer =
-            CallOutcome::from(Failure { words, ..failure(400, "InvalidParameterValueException") }.without_words());
-        assert!(matches!(answer, CallOutcome::Retry { code, .. } if code == "conflict"));
+    fn aws_messages_that_may_repeat_a_secret_are_left_out() {
+        let message = failure(400, "InvalidParameterValue").without_aws_message().message();
+        assert_eq!(message, "lambda:X: 400 InvalidParameterValue");
+        // The omitted message still decides which kind of failure it is.
+        let aws_message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
+        let outcome = CallOutcome::from(
+            Failure { aws_message, ..failure(400, "InvalidParameterValueException") }.without_aws_message(),
+        );
+        assert!(matches!(outcome, CallOutcome::Retry { code, .. } if code == "conflict"));
     }
 }

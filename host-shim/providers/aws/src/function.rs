@@ -1,4 +1,4 @@
-//! Functions on Lambda, each with a URL of its own.
+//! Functions on Lambda, each with its own URL.
 
 mod find;
 mod settings;
@@ -7,24 +7,24 @@ mod url;
 pub use settings::{Code, FunctionConfig, FunctionSize};
 
 use crate::aws::{Aws, OpenError};
-use crate::errors::{Failure, Told, Unless, incomplete, name_taken};
-use crate::look::later;
+use crate::errors::{Failure, InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
 use crate::payload::{adopts, has_settings, output};
+use crate::poll::poll_later;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use host_provider_api::names::{Rules, letters};
 use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
 use serde_json::{Value, json};
-use settings::{Ready, Settings};
+use settings::{CheckedConfig, Settings};
 
 const RULES: Rules = Rules { what: "function", shortest: 1, longest: 64, others: b"-_" };
-/// Before a derived name.
+/// Prefix of derived names.
 const PREFIX: &str = "sbp-";
 const ABSENT: &[&str] = &["ResourceNotFoundException"];
-/// A first look comes after this long: an update takes seconds.
-const LOOK_MS: i64 = 1000;
-/// The tag with what the code is.
+/// First poll delay: an update takes seconds.
+const POLL_MS: i64 = 1000;
+/// The tag with the id of the code.
 const CODE: &str = "code";
 
 /// The provider of functions.
@@ -32,17 +32,17 @@ const CODE: &str = "code";
 /// | effect | payload | outputs |
 /// |---|---|---|
 /// | `ensure` | `name`, `tier`, `memory_mb` (or `ram_mb`), `timeout_s`, `database`, `database_name`, `database_user`, `database_secret`, `bucket` | `arn`, `url` |
-/// | `change` | `state`: suspended is a reserved concurrency of 0; and what `ensure` takes | `arn`, `url` |
+/// | `change` | `state` (`suspended` reserves a concurrency of 0) and the members of `ensure` | `arn`, `url` |
 /// | `observe` | as `ensure`; with `adopt` and `outputs.arn` | `exists`, `state`, `outputs` |
 /// | `destroy` | as `ensure` | none |
 pub struct Functions {
     aws: Aws,
     client: Client,
-    ready: Ready,
+    checked: CheckedConfig,
 }
 
-/// A function that is there.
-struct Found {
+/// An existing function.
+struct ExistingFunction {
     name: String,
     arn: String,
     marks: Option<Marks>,
@@ -50,19 +50,23 @@ struct Found {
     is_suspended: bool,
 }
 
-/// What became of looking for a resource's function.
-enum Sought {
-    Ours(Box<Found>, Marks),
-    /// Others have the wanted name.
+/// Result of looking up a resource's function.
+enum Lookup {
+    Ours(Box<ExistingFunction>, Marks),
+    /// The wanted name belongs to another resource.
     Taken(String),
-    /// It is to be made under this name.
+    /// It does not exist and is to be created under this name.
     Absent(String),
 }
 
 impl Functions {
-    /// Functions with these settings; an error if one of them can't be.
+    /// Creates the provider with these settings.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting is invalid or the code file can't be read.
     pub fn new(aws: &Aws, config: FunctionConfig) -> Result<Functions, OpenError> {
-        Ok(Functions { aws: aws.clone(), client: Client::new(aws.sdk()), ready: config.ready()? })
+        Ok(Functions { aws: aws.clone(), client: Client::new(aws.sdk()), checked: config.checked()? })
     }
 
     async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
@@ -71,8 +75,8 @@ impl Functions {
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call).await? {
-                Sought::Ours(found, _) => self.seen(&found).await,
-                Sought::Taken(_) | Sought::Absent(_) => Ok(CallOutcome::Done(json!({"exists": false}))),
+                Lookup::Ours(found, _) => self.observed(&found).await,
+                Lookup::Taken(_) | Lookup::Absent(_) => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
             "destroy" => self.destroy(call).await,
             _ => Ok(CallOutcome::unsupported(call)),
@@ -80,22 +84,22 @@ impl Functions {
     }
 
     async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
-        let wanted = self.ready.settings(call)?;
+        let wanted = self.checked.settings(call)?;
         match self.seek(call).await? {
-            Sought::Taken(name) => Err(name_taken(&name)),
-            Sought::Ours(found, marks) => {
+            Lookup::Taken(name) => Err(name_taken(&name)),
+            Lookup::Ours(found, marks) => {
                 marks.admit(call)?;
-                self.bring(call, &found, &marks, Some(&wanted), marks.state.as_str()).await
+                self.apply(call, &found, &marks, Some(&wanted), marks.state.as_str()).await
             }
-            Sought::Absent(name) => {
-                let marks = Marks::of(call)?.with(CODE, self.ready.code_id());
+            Lookup::Absent(name) => {
+                let marks = Marks::of(call)?.with(CODE, self.checked.code_id());
                 let mut create = self.client.create_function().function_name(&name);
                 create = create.description(description(&marks.id)).set_tags(Some(marks.tags().into_iter().collect()));
-                let asked = wanted.create(create, &self.ready).send().await;
-                let made = asked.told("lambda:CreateFunction").map_err(Failure::without_words)?;
+                let response = wanted.create(create, &self.checked).send().await;
+                let made = response.in_request("lambda:CreateFunction").map_err(Failure::without_aws_message)?;
                 let arn = made.function_arn.clone();
                 if made.state != Some(State::Active) {
-                    return Ok(later(call, &name, LOOK_MS));
+                    return Ok(poll_later(call, &name, POLL_MS));
                 }
                 let arn = arn.ok_or_else(|| incomplete("lambda:CreateFunction", "an ARN"))?;
                 Ok(CallOutcome::Done(json!({"arn": arn, "url": self.open(&name).await?})))
@@ -106,25 +110,25 @@ impl Functions {
     async fn change(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let state = wanted_state(call)?;
         match self.seek(call).await? {
-            Sought::Ours(found, marks) => {
+            Lookup::Ours(found, marks) => {
                 marks.admit(call)?;
                 let wanted = match has_settings(call) {
-                    true => Some(self.ready.settings(call)?),
+                    true => Some(self.checked.settings(call)?),
                     false => None,
                 };
-                self.bring(call, &found, &marks, wanted.as_ref(), state.unwrap_or(&marks.state)).await
+                self.apply(call, &found, &marks, wanted.as_ref(), state.unwrap_or(&marks.state)).await
             }
-            Sought::Taken(name) => Err(name_taken(&name)),
-            Sought::Absent(name) => Err(CallOutcome::refused("not-found", format!("there is no function `{name}`"))),
+            Lookup::Taken(name) => Err(name_taken(&name)),
+            Lookup::Absent(name) => Err(CallOutcome::refused("not-found", format!("there is no function `{name}`"))),
         }
     }
 
-    /// Brings a function of ours to these settings and this state. The generation is marked first, so that an older call is
+    /// Applies these settings and this state to our function. The generation is marked first, so that older calls are
     /// refused from then on.
-    async fn bring(
+    async fn apply(
         &self,
         call: &Call,
-        found: &Found,
+        found: &ExistingFunction,
         marks: &Marks,
         wanted: Option<&Settings>,
         state: &str,
@@ -134,43 +138,44 @@ impl Functions {
             return Err(CallOutcome::refused("failed", format!("function `{}`: {reason}", found.name)));
         }
         if is_busy(&found.config) {
-            return Ok(later(call, &found.name, LOOK_MS));
+            return Ok(poll_later(call, &found.name, POLL_MS));
         }
         let after = Marks { state: state.to_owned(), ..marks.after(call) };
         if after != *marks {
             self.tag(&found.arn, &after).await?;
         }
         if let Some(wanted) = wanted {
-            let must_update = !wanted.are_of(&found.config, &self.ready)
+            let must_update = !wanted.are_set_on(&found.config, &self.checked)
                 || (found.config.last_update_status == Some(LastUpdateStatus::Failed) && call.token.is_none());
             if must_update {
                 let update = self.client.update_function_configuration().function_name(&found.name);
-                let asked = wanted.update(update, &self.ready).send().await;
-                let made = asked.told("lambda:UpdateFunctionConfiguration").map_err(Failure::without_words)?;
+                let response = wanted.update(update, &self.checked).send().await;
+                let made =
+                    response.in_request("lambda:UpdateFunctionConfiguration").map_err(Failure::without_aws_message)?;
                 if made.last_update_status == Some(LastUpdateStatus::InProgress) {
-                    return Ok(later(call, &found.name, LOOK_MS));
+                    return Ok(poll_later(call, &found.name, POLL_MS));
                 }
             }
-            // The code of what a person made is theirs.
-            if marks.says(CODE).is_some_and(|has| has != self.ready.code_id()) {
-                // From here on it has one or the other.
+            // An adopted function keeps its code.
+            if marks.get(CODE).is_some_and(|has| has != self.checked.code_id()) {
+                // From here on it has either the old or the new code.
                 self.tag(&found.arn, &after.clone().with(CODE, "being-updated")).await?;
                 let update = self.client.update_function_code().function_name(&found.name);
-                let made = self.ready.update_code(update).send().await.told("lambda:UpdateFunctionCode")?;
-                self.tag(&found.arn, &after.clone().with(CODE, self.ready.code_id())).await?;
+                let made = self.checked.update_code(update).send().await.in_request("lambda:UpdateFunctionCode")?;
+                self.tag(&found.arn, &after.clone().with(CODE, self.checked.code_id())).await?;
                 if made.last_update_status == Some(LastUpdateStatus::InProgress) {
-                    return Ok(later(call, &found.name, LOOK_MS));
+                    return Ok(poll_later(call, &found.name, POLL_MS));
                 }
             }
         }
         match (state, found.is_suspended) {
             (SUSPENDED, false) => {
                 let put = self.client.put_function_concurrency().function_name(&found.name);
-                put.reserved_concurrent_executions(0).send().await.told("lambda:PutFunctionConcurrency")?;
+                put.reserved_concurrent_executions(0).send().await.in_request("lambda:PutFunctionConcurrency")?;
             }
             (RUNNING, true) => {
                 let delete = self.client.delete_function_concurrency().function_name(&found.name);
-                delete.send().await.told("lambda:DeleteFunctionConcurrency")?;
+                delete.send().await.in_request("lambda:DeleteFunctionConcurrency")?;
             }
             _ => {}
         }
@@ -179,17 +184,17 @@ impl Functions {
 
     async fn tag(&self, arn: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let tags = marks.tags().into_iter().collect();
-        self.client.tag_resource().resource(arn).set_tags(Some(tags)).send().await.told("lambda:TagResource")?;
+        self.client.tag_resource().resource(arn).set_tags(Some(tags)).send().await.in_request("lambda:TagResource")?;
         Ok(())
     }
 
-    async fn seen(&self, found: &Found) -> Result<CallOutcome, CallOutcome> {
+    async fn observed(&self, found: &ExistingFunction) -> Result<CallOutcome, CallOutcome> {
         let url = self.url(&found.name).await?.map_or(Value::Null, Value::String);
         let outputs = json!({"arn": found.arn, "url": url});
         Ok(CallOutcome::Done(json!({"exists": true, "state": state_of(found), "outputs": outputs})))
     }
 
-    /// Takes in what a person made: it must be there, and nobody else's.
+    /// Adopts a function that a person created: it must exist and not belong to another resource.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let arn = output(call, "arn").ok_or_else(|| crate::payload::bad("outputs.arn", "", "the ARN of a function"))?;
         let Some(found) = self.get(arn).await? else {
@@ -197,7 +202,7 @@ impl Functions {
         };
         let marks = match &found.marks {
             Some(marks) => {
-                marks.belongs(call, &found.name)?;
+                marks.check_owner(call, &found.name)?;
                 marks.admit(call)?;
                 marks.after(call)
             }
@@ -207,17 +212,17 @@ impl Functions {
         let wanted = description(&marks.id);
         if found.config.description.as_deref() != Some(&wanted) {
             let update = self.client.update_function_configuration().function_name(&found.name);
-            update.description(wanted).send().await.told("lambda:UpdateFunctionConfiguration")?;
+            update.description(wanted).send().await.in_request("lambda:UpdateFunctionConfiguration")?;
         }
-        self.seen(&found).await
+        self.observed(&found).await
     }
 
     async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
-        if let Sought::Ours(found, marks) = self.seek(call).await? {
+        if let Lookup::Ours(found, marks) = self.seek(call).await? {
             marks.admit(call)?;
-            // The URL and its permissions go with it.
-            let asked = self.client.delete_function().function_name(&found.name).send().await;
-            asked.told("lambda:DeleteFunction").unless(ABSENT)?;
+            // Lambda deletes the URL and its permissions with it.
+            let response = self.client.delete_function().function_name(&found.name).send().await;
+            response.in_request("lambda:DeleteFunction").none_if(ABSENT)?;
         }
         Ok(CallOutcome::Done(json!({})))
     }
@@ -246,16 +251,16 @@ impl Provider for Functions {
     }
 }
 
-/// What a list shows of a function: that it is from here, and of which resource.
+/// Returns the description of a function, which identifies its resource in lists.
 fn description(id: &ResourceId) -> String {
     format!("{OWNER} {}", letters(id))
 }
 
-fn state_of(found: &Found) -> &'static str {
+fn state_of(found: &ExistingFunction) -> &'static str {
     if found.is_suspended { SUSPENDED } else { RUNNING }
 }
 
-/// True while Lambda works on it and refuses another change.
+/// Returns true while Lambda is changing the function and refuses other changes.
 fn is_busy(config: &FunctionConfiguration) -> bool {
     config.state == Some(State::Pending) || config.last_update_status == Some(LastUpdateStatus::InProgress)
 }

@@ -1,9 +1,8 @@
-//! The provider of AWS: functions on Lambda, buckets on S3 and on Backblaze B2, distributions on CloudFront, dedicated databases
-//! on RDS.
+//! AWS provider: functions on Lambda, buckets on S3 and Backblaze B2, distributions on CloudFront, databases on RDS.
 //!
-//! [`Aws`] has the credentials and the threads; it makes one provider for each kind of resource. What they make bears tags
-//! (`managed-by`, `scope`, `resource`, `resource-id`, `generation`, `state`): by them a provider knows what is its own,
-//! refuses what is others', and lists what it holds. The SDK's own retries are off, since the outbox retries.
+//! [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. Every created resource
+//! carries tags (`managed-by`, `scope`, `resource`, `resource-id`, `generation`, `state`): by them a provider
+//! recognizes and lists its own resources and refuses others. The SDK's own retries are off, since the outbox retries.
 
 mod aws;
 mod bucket;
@@ -11,9 +10,9 @@ mod cdn;
 mod database;
 mod errors;
 mod function;
-mod look;
 mod marks;
 mod payload;
+mod poll;
 
 pub use aws::{Aws, Config, Credentials, OpenError, Timeouts};
 pub use bucket::{BucketConfig, Buckets, Flavor};

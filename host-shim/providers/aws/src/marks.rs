@@ -1,11 +1,11 @@
-//! The tags that say whose a resource is, and what was asked of it last.
+//! Ownership marks: the tags that record which resource owns something in AWS, and its latest generation and state.
 
 use crate::errors::name_taken;
 use crate::payload::bad;
 use host_provider_api::{Call, CallOutcome, Held, ResourceId};
 use std::collections::BTreeMap;
 
-/// Key of the tag that everything made here bears.
+/// Key of the tag on every created resource.
 pub const MANAGED_BY: &str = "managed-by";
 /// Value of that tag.
 pub const OWNER: &str = "solobase-provisioner";
@@ -16,38 +16,38 @@ const RESOURCE_ID: &str = "resource-id";
 const GENERATION: &str = "generation";
 const STATE: &str = "state";
 
-/// Characters of a tag's value at most; all services agree on it.
+/// Maximum characters of a tag value; all services accept as many.
 const VALUE_MAX: usize = 256;
-/// What a tag's value may have beside letters and digits. `=` begins an escape, so it is one itself.
+/// Bytes of a tag value that are not escaped, besides letters and digits. `=` begins an escape, so it is escaped too.
 const PLAIN: &[u8] = b" _.:/+-@";
 
 pub(crate) const RUNNING: &str = "running";
 pub(crate) const SUSPENDED: &str = "suspended";
 
-/// What the tags of a resource say.
+/// The ownership marks of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Marks {
     pub(crate) id: ResourceId,
     pub(crate) generation: u32,
     /// [`RUNNING`] or [`SUSPENDED`].
     pub(crate) state: String,
-    /// What a kind of resource remembers beside that.
+    /// Additional tags of this resource kind.
     pub(crate) more: BTreeMap<String, String>,
 }
 
 impl Marks {
-    /// The marks that this call puts on what it makes.
+    /// Builds the marks for the resource that this call creates.
     pub(crate) fn of(call: &Call) -> Result<Marks, CallOutcome> {
         let (id, state) = (call.resource_id(), RUNNING.to_owned());
         for (field, value) in [("scope", &id.scope), ("key", &id.id), ("kind", &id.resource)] {
             if escape(value).len() > VALUE_MAX {
-                return Err(bad(field, value, "no more than a tag of 256 characters holds"));
+                return Err(bad(field, value, "at most 256 characters after escaping"));
             }
         }
         Ok(Marks { id, generation: call.generation, state, more: BTreeMap::new() })
     }
 
-    /// These marks after the call: with its generation, and what it made them say.
+    /// Returns these marks with the generation of the call.
     pub(crate) fn after(&self, call: &Call) -> Marks {
         Marks { generation: call.generation.max(self.generation), ..self.clone() }
     }
@@ -57,11 +57,11 @@ impl Marks {
         self
     }
 
-    pub(crate) fn says(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.more.get(name).map(String::as_str)
     }
 
-    /// The tags, in order.
+    /// Returns the tags, in a fixed order.
     pub(crate) fn tags(&self) -> Vec<(String, String)> {
         let generation = self.generation.to_string();
         let own = [
@@ -76,7 +76,7 @@ impl Marks {
         own.into_iter().chain(more).map(|(name, value)| (name.to_owned(), escape(value))).collect()
     }
 
-    /// What tags say; none if they are not all there, or not from here.
+    /// Parses tags; none if one is missing or the owner is not [`OWNER`].
     pub(crate) fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Option<Marks> {
         let mut all: BTreeMap<String, String> =
             tags.into_iter().map(|(name, value)| (name.to_owned(), unescape(value))).collect();
@@ -87,19 +87,22 @@ impl Marks {
         (owner == OWNER).then_some(Marks { id, generation, state, more: all })
     }
 
-    /// Refuses a call of an older generation.
+    /// Refuses a call of an older generation than the recorded one.
     pub(crate) fn admit(&self, call: &Call) -> Result<(), CallOutcome> {
         match call.generation < self.generation {
             true => Err(CallOutcome::refused(
                 "superseded",
-                format!("generation {} was asked for, and {} has been done", call.generation, self.generation),
+                format!(
+                    "the call has generation {}, but generation {} has been applied",
+                    call.generation, self.generation
+                ),
             )),
             false => Ok(()),
         }
     }
 
-    /// Refuses what is another resource's.
-    pub(crate) fn belongs(&self, call: &Call, name: &str) -> Result<(), CallOutcome> {
+    /// Refuses if the marks belong to another resource.
+    pub(crate) fn check_owner(&self, call: &Call, name: &str) -> Result<(), CallOutcome> {
         if self.id == call.resource_id() { Ok(()) } else { Err(name_taken(name)) }
     }
 
@@ -108,13 +111,13 @@ impl Marks {
     }
 }
 
-/// True if these are the same resource in two variants, `i/compute@a` and `i/compute@b`, of which one replaces the other.
+/// Returns true if both ids are variants of one resource, `i/compute@a` and `i/compute@b`; one replaces the other.
 pub(crate) fn are_variants(one: &ResourceId, other: &ResourceId) -> bool {
     let base = |id: &ResourceId| id.id.rsplit_once('@').map(|(base, _)| base.to_owned());
     one.scope == other.scope && one.resource == other.resource && base(one).is_some() && base(one) == base(other)
 }
 
-/// The state that a change asks for; none if it asks for settings only.
+/// Returns the state that a change sets; none if it changes settings only.
 pub(crate) fn wanted_state(call: &Call) -> Result<Option<&'static str>, CallOutcome> {
     match crate::payload::text(call, STATE)? {
         None => Ok(None),
@@ -136,7 +139,7 @@ fn escape(value: &str) -> String {
     out
 }
 
-/// What was escaped; what wasn't stays as it is.
+/// Reverses [`escape`]; invalid escapes stay unchanged.
 fn unescape(value: &str) -> String {
     let (mut out, mut rest) = (Vec::with_capacity(value.len()), value.as_bytes());
     while let Some((&first, after)) = rest.split_first() {
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_come_back_from_their_tags_whatever_an_id_has() {
+    fn marks_survive_a_round_trip_through_tags_with_any_id() {
         for scope in ["b/live/user:u_1", "b/live/user:=41é|,%\"", "b/test/org:a b=="] {
             let marks = Marks::of(&call(scope, "inst_1/bucket@x/ensure", 7)).expect("marks").with("settings", "ab");
             let tags = marks.tags();
@@ -177,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_of_others_are_no_marks() {
+    fn foreign_tags_are_not_parsed_as_marks() {
         let marks = Marks::of(&call("b/live/user:u", "i/bucket", 1)).expect("marks");
         let tags = marks.tags();
         for (left_out, _) in &tags {
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_older_generation_is_superseded_and_an_id_too_long_is_refused() {
+    fn an_older_generation_is_superseded_and_a_too_long_id_is_refused() {
         let marks = Marks::of(&call("s", "k", 3)).expect("marks");
         assert_eq!(marks.admit(&call("s", "k", 3)), Ok(()));
         assert!(
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn variants_of_one_resource_are_told_from_two_resources() {
+    fn variants_of_one_resource_differ_from_two_resources() {
         let of = |key: &str| call("s", key, 1).resource_id();
         assert!(are_variants(&of("i/compute@a"), &of("i/compute@b")));
         assert!(!are_variants(&of("i/compute@a"), &of("i2/compute@b")));

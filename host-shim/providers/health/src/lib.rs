@@ -1,37 +1,38 @@
-//! Watches the health of an address: `probe.watch` asks it again and again until its health changes.
+//! Health provider: `probe.watch` polls a URL until its health changes.
 //!
-//! Each look is one request. What was counted so far stands in the token, so a host that starts again goes on counting.
+//! Each poll is one request. The token stores the consecutive results, so a restarted host continues counting.
 
-mod ask;
-mod count;
+mod request;
+mod watch;
 
-pub use ask::{BODY_BYTES_MAX, Config};
+pub use request::{BODY_BYTES_MAX, Config};
 
-use ask::{Asked, Asker};
-use count::{Counted, Wish};
 use host_provider_api::{Call, CallOutcome, Provider};
+use request::{HttpProbe, ProbeResult};
 use serde_json::json;
+use watch::{Streak, WatchSettings};
 
 /// The provider of `probe.watch`.
 ///
-/// Payload: `url` (`http` or `https`), `every_s` (seconds between requests, 1 to 86 400), `fail_after` and `recover_after` (how
-/// many bad or good answers in a row change the health, 1 to 1000), `health` (what it was when the watch began: `healthy`,
-/// `unhealthy` or anything else for what nobody knows yet). CallOutcome: `{"health": "healthy"|"unhealthy"}` once it is another one.
+/// Payload: `url` (`http` or `https`), `every_s` (seconds between requests, 1 to 86 400), `fail_after` and
+/// `recover_after` (the number of consecutive bad or good results that change the health, 1 to 1000), `health` (at the
+/// start of the watch: `healthy`, `unhealthy`, or anything else for unknown). Output: `{"health":
+/// "healthy"|"unhealthy"}` when it changes.
 ///
-/// Good is an answer below 400 that comes whole in time; a redirect is good and is not followed.
+/// A complete response with a status below 400 within the timeout is good; redirects are not followed.
 pub struct Probe {
-    asker: Asker,
+    http: HttpProbe,
 }
 
 impl Probe {
-    /// A provider with these limits. The machine's certificates are read now; that there are none shows with the first `https`.
+    /// Creates a provider with these limits. Without certificates on the machine `https` requests fail.
     pub fn new(config: Config) -> Probe {
-        Probe { asker: Asker::new(config) }
+        Probe { http: HttpProbe::new(config) }
     }
 }
 
 impl Provider for Probe {
-    /// A watch lasts until the health is another one.
+    /// A watch has no deadline: it lasts until the health changes.
     fn ends(&self) -> bool {
         false
     }
@@ -40,26 +41,26 @@ impl Provider for Probe {
         if call.kind != "probe.watch" {
             return CallOutcome::unsupported(call);
         }
-        let wish = match Wish::of(&call.payload) {
-            Ok(wish) => wish,
+        let settings = match WatchSettings::of(&call.payload) {
+            Ok(settings) => settings,
             Err(error) => return CallOutcome::refused("bad-payload", error.to_string()),
         };
-        let counted = match &call.token {
-            Some(token) => match Counted::parse(token) {
-                Some(counted) => counted,
-                None => return CallOutcome::refused("bad-token", "the token is none of this provider's"),
+        let streak = match &call.token {
+            Some(token) => match Streak::parse(token) {
+                Some(streak) => streak,
+                None => return CallOutcome::refused("bad-token", "the token was not created by this provider"),
             },
-            None => Counted::begin(&wish),
+            None => Streak::begin(&settings),
         };
-        let is_good = match self.asker.ask(&wish.url) {
-            Asked::Good => true,
-            Asked::Bad => false,
-            Asked::NotAllowed(why) => return CallOutcome::refused("address-refused", why),
+        let is_good = match self.http.send(&settings.url) {
+            ProbeResult::Good => true,
+            ProbeResult::Bad => false,
+            ProbeResult::NotAllowed(why) => return CallOutcome::refused("address-refused", why),
         };
-        let counted = counted.and(is_good);
-        match counted.change(&wish) {
+        let streak = streak.and(is_good);
+        match streak.change(&settings) {
             Some(health) => CallOutcome::Done(json!({"health": health})),
-            None => CallOutcome::InProgress { after_ms: wish.every_ms, token: counted.token() },
+            None => CallOutcome::InProgress { after_ms: settings.every_ms, token: streak.token() },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A client that sends each request once, on a connection of its own.
+//! An HTTPS client that sends each request once, on a new connection.
 
 use crate::date;
 use crate::failure::CallError;
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Request as HttpRequest, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
-use ureq::{Agent, Body as Answered};
+use ureq::{Agent, Body as ResponseBody};
 
-/// What a request may take.
+/// Limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExchangeLimits {
-    /// Time from the look-up of the name to the last byte of the answer.
+    /// Time from name resolution to the last byte of the response.
     pub timeout: Duration,
-    /// Bytes of an answer's body at most; one that is larger is [`CallError::TooLarge`].
+    /// Maximum bytes of a response body; a larger one is [`CallError::TooLarge`].
     pub body_bytes_max: u64,
 }
 
@@ -23,16 +23,16 @@ impl Default for ExchangeLimits {
     }
 }
 
-/// How an endpoint is asked.
+/// HTTP method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Reads.
+    /// `GET`.
     Get,
-    /// Makes or changes.
+    /// `POST`.
     Post,
-    /// Changes some members.
+    /// `PATCH`.
     Patch,
-    /// Removes.
+    /// `DELETE`.
     Delete,
 }
 
@@ -47,54 +47,54 @@ impl Method {
     }
 }
 
-/// What is sent with a request.
+/// Body of a request.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Body {
-    /// `application/x-www-form-urlencoded`, encoded already.
+    /// `application/x-www-form-urlencoded`, already encoded.
     Form(String),
-    /// `application/json`, written already.
+    /// `application/json`, already serialized.
     Json(String),
 }
 
-/// A request. It has no `Debug`: headers and body may hold secrets.
+/// A request. It has no `Debug`, since headers and body may contain secrets.
 pub struct Request<'r> {
-    /// How it asks.
+    /// HTTP method.
     pub method: Method,
-    /// Path with its query, after the client's base: `/v1/customers?limit=1`.
+    /// Path and query after the client's base URL: `/v1/customers?limit=1`.
     pub path: &'r str,
-    /// The key or token, sent as `Authorization: Bearer …`.
+    /// Key or token, sent as `Authorization: Bearer …`.
     pub bearer: &'r str,
-    /// Other headers.
+    /// Additional headers.
     pub headers: &'r [(&'static str, &'r str)],
-    /// What is sent; none for a request that only asks.
+    /// Body, if the request has one.
     pub body: Option<Body>,
 }
 
-/// An answer of whatever status.
+/// A response with any status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
-    /// The body, of at most [`ExchangeLimits::body_bytes_max`].
+    /// The body, at most [`ExchangeLimits::body_bytes_max`] bytes.
     pub body: Vec<u8>,
-    /// `Date` of the answer in milliseconds since the epoch, if it has a right one.
+    /// The response's `Date` in milliseconds since the epoch, if it is valid.
     pub date_ms: Option<i64>,
     headers: HeaderMap,
 }
 
 impl Reply {
-    /// A header's text; none if it isn't there or is no text.
+    /// Returns a header's value; none if it is missing or not a text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// True for 200 to 299.
+    /// Returns true for 200 to 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 }
 
-/// Sends requests to one base address.
+/// Sends requests to one base URL.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
@@ -103,8 +103,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for `base`, `https://api.example.com` without a slash at the end. The machine's certificate authorities are
-    /// trusted; a redirect is an answer and is not followed, since the key would go along.
+    /// Creates a client for `base`, `https://api.example.com`. It trusts the machine's certificate authorities. A
+    /// redirect is returned and not followed, since that would pass on the key.
     pub fn new(base: &str, limits: ExchangeLimits) -> Client {
         let found = rustls_native_certs::load_native_certs();
         let roots: Vec<_> = found.certs.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
@@ -118,7 +118,7 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // A connection that the other side has closed meanwhile would fail a request of which nobody knows what became.
+            // A reused connection may be closed by the server, and the request would fail with an unknown result.
             .max_idle_connections(0)
             .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(limits.timeout))
@@ -126,7 +126,11 @@ impl Client {
         Client { agent: config.new_agent(), base: base.trim_end_matches('/').to_owned(), limits }
     }
 
-    /// Send a request once. An error says that what became of it is not known, unless it says otherwise.
+    /// Sends a request once.
+    ///
+    /// # Errors
+    ///
+    /// Fails without a response. Except for [`CallError::Unsendable`] the request may have taken effect.
     pub fn send(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         let mut built = HttpRequest::builder()
             .method(request.method.name())
@@ -144,23 +148,23 @@ impl Client {
         if let Some(kind) = kind {
             built = built.header(header::CONTENT_TYPE, kind);
         }
-        let answered = match kind {
+        let result = match kind {
             Some(_) => self.agent.run(built.body(body).map_err(|_| CallError::Unsendable)?),
             None if request.method == Method::Post => {
                 self.agent.run(built.body("").map_err(|_| CallError::Unsendable)?)
             }
             None => self.agent.run(built.body(()).map_err(|_| CallError::Unsendable)?),
         };
-        let mut answer = answered.map_err(CallError::from)?;
-        let body = read(answer.body_mut(), self.limits.body_bytes_max)?;
-        let headers = answer.headers().clone();
+        let mut response = result.map_err(CallError::from)?;
+        let body = read(response.body_mut(), self.limits.body_bytes_max)?;
+        let headers = response.headers().clone();
         let date_ms = headers.get(header::DATE).and_then(|value| value.to_str().ok()).and_then(date::read);
-        Ok(Reply { status: answer.status().as_u16(), body, date_ms, headers })
+        Ok(Reply { status: response.status().as_u16(), body, date_ms, headers })
     }
 }
 
-fn read(body: &mut Answered, bytes_max: u64) -> Result<Vec<u8>, CallError> {
-    // The reader takes a body that ends at its limit for one that goes on.
+fn read(body: &mut ResponseBody, bytes_max: u64) -> Result<Vec<u8>, CallError> {
+    // `read_to_vec` also fails for a body of exactly the limit.
     body.with_config().limit(bytes_max.saturating_add(1)).read_to_vec().map_err(|error| match error {
         ureq::Error::BodyExceedsLimit(_) => CallError::TooLarge { bytes_max },
         other => other.into(),

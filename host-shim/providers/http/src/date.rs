@@ -1,8 +1,8 @@
-//! `Date` and `Retry-After`, as HTTP writes times.
+//! Parses the HTTP times of `Date` and `Retry-After`.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// `Sun, 06 Nov 1994 08:49:37 GMT` in milliseconds since the epoch; none if it is written in any other way.
+/// Returns `Sun, 06 Nov 1994 08:49:37 GMT` in milliseconds since the epoch; none for any other format.
 pub(crate) fn read(text: &str) -> Option<i64> {
     DateTimeParser::new().parse_timestamp(text).ok().map(|time| time.as_millisecond())
 }
@@ -12,7 +12,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_read_and_anything_else_is_none() {
+    fn only_a_valid_date_is_parsed() {
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(784_111_777_000));
         for wrong in ["", "now", "1994-11-06T08:49:37Z", "Sun, 06 Nov 1994"] {
             assert_eq!(read(wrong), None, "{wrong}");

@@ -1,29 +1,29 @@
-//! Why there is no answer, and when to ask again.
+//! Errors of requests without a response, and retry hints of responses.
 
 use crate::client::Reply;
 use crate::date;
 use host_provider_api::CallOutcome;
 
-/// Longest wait that is taken from the other side: a day. A longer one is no hint any more.
+/// Longest accepted retry hint: a day. A longer one is ignored.
 const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
 
-/// Why a request has no answer. None of them names a header or a body, which may hold secrets.
+/// Reasons why a request has no response. None includes headers or bodies, which may contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// No answer in time; whether it was done is not known.
-    #[error("no answer in time; what was done is not known")]
+    /// No response in time; the request may have taken effect.
+    #[error("no response in time; the request may have taken effect")]
     TimedOut,
-    /// The connection could not be made, or ended early; whether it was done is not known.
-    #[error("the connection failed ({0}); what was done is not known")]
+    /// The connection failed or ended early; the request may have taken effect.
+    #[error("the connection failed ({0}); the request may have taken effect")]
     Connection(String),
-    /// The answer's body is larger than is taken; whether it was done is not known.
-    #[error("the answer is larger than {bytes_max} bytes; what was done is not known")]
+    /// The response body is too large; the request may have taken effect.
+    #[error("the response is larger than {bytes_max} bytes; the request may have taken effect")]
     TooLarge {
-        /// What is taken.
+        /// Accepted bytes.
         bytes_max: u64,
     },
-    /// The request can't be written: a header or the address has bytes that it may not have. Nothing was sent.
-    #[error("the request can't be written: a header or the address has a byte that it may not have")]
+    /// A header or the URL has an invalid byte. Nothing was sent.
+    #[error("the request can't be sent: a header or the URL has an invalid byte")]
     Unsendable,
 }
 
@@ -32,7 +32,7 @@ impl From<ureq::Error> for CallError {
         match error {
             ureq::Error::Timeout(_) => CallError::TimedOut,
             ureq::Error::Http(_) | ureq::Error::BadUri(_) => CallError::Unsendable,
-            // The text of an error may quote the other side; its kind is enough for an operator.
+            // The error's text may quote the server; its kind is enough for an operator.
             ureq::Error::Io(error) => CallError::Connection(error.kind().to_string()),
             ureq::Error::HostNotFound => CallError::Connection("no such host".to_owned()),
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => CallError::Connection("TLS".to_owned()),
@@ -41,7 +41,7 @@ impl From<ureq::Error> for CallError {
     }
 }
 
-/// What is not known is tried again under the same key; what can't be written never can.
+/// Unknown results are retried under the same key; invalid requests are refused.
 impl From<CallError> for CallOutcome {
     fn from(error: CallError) -> Self {
         match error {
@@ -53,7 +53,7 @@ impl From<CallError> for CallOutcome {
     }
 }
 
-/// `Retry-After` in milliseconds: of seconds, or of a time, which is held against the answer's own `Date`.
+/// Returns `Retry-After` in milliseconds: given in seconds, or as a time, relative to the response's own `Date`.
 pub fn retry_after_ms(reply: &Reply) -> Option<i64> {
     let text = reply.header("retry-after")?.trim();
     let after = match text.parse::<i64>() {

@@ -1,5 +1,5 @@
-//! One HTTPS request of a provider: it is sent once, bounded in time and size, and what goes wrong is said as an
-//! [`Answer`]. Nothing is tried again in here: that is the outbox's to do, under the same key.
+//! HTTPS requests of providers: each is sent once, bounded in time and size. Errors convert to
+//! [`host_provider_api::CallOutcome`]. Nothing is retried here: the outbox retries under the same key.
 
 mod client;
 mod date;

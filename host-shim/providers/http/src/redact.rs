@@ -1,21 +1,21 @@
-//! Keys that the other side repeats are not told any further.
+//! Removes keys from texts that a server sent.
 
 use host_provider_api::{CallOutcome, Secret, map_texts};
 use serde_json::Value;
 
-/// What stands in place of a key.
+/// Replacement of a key.
 const REDACTED: &str = "(redacted)";
 
-/// Keys that no text may hold.
+/// Removes keys from texts.
 pub struct Redacted<'k> {
-    /// The key that was used.
+    /// The key that was sent.
     pub key: &'k Secret,
-    /// What keys of the other side begin with, `sk_live_`: whatever follows in a text, also a part of a key, goes too.
+    /// Prefixes of the server's keys, `sk_live_`: the prefix and what follows it, even a part of a key, is removed.
     pub prefixes: &'k [&'static str],
 }
 
 impl Redacted<'_> {
-    /// The text without keys.
+    /// Returns the text without keys.
     pub fn text(&self, text: &str) -> String {
         let mut text = match self.key.expose() {
             "" => text.to_owned(),
@@ -25,7 +25,7 @@ impl Redacted<'_> {
             let mut from = 0;
             while let Some(at) = text[from..].find(prefix).map(|at| from + at) {
                 let rest = &text[at + prefix.len()..];
-                // Of what is shown of a key the hidden part is stars.
+                // Partly hidden keys contain stars.
                 let length =
                     rest.find(|c: char| !c.is_ascii_alphanumeric() && !"_*-".contains(c)).unwrap_or(rest.len());
                 text.replace_range(at..at + prefix.len() + length, REDACTED);
@@ -35,12 +35,12 @@ impl Redacted<'_> {
         text
     }
 
-    /// The answer without keys, wherever they stand in it.
-    pub fn answer(&self, answer: CallOutcome) -> CallOutcome {
-        answer.map_text(&|text| self.text(&text))
+    /// Returns the outcome without keys in any of its texts.
+    pub fn outcome(&self, outcome: CallOutcome) -> CallOutcome {
+        outcome.map_text(&|text| self.text(&text))
     }
 
-    /// The value without keys, names of members included.
+    /// Returns the value without keys, also in member names.
     pub fn value(&self, value: Value) -> Value {
         map_texts(value, &|text| self.text(&text))
     }
@@ -52,7 +52,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn keys_and_parts_of_keys_go_wherever_they_stand() {
+    fn keys_and_parts_of_keys_are_removed_everywhere() {
         let key = Secret::new("sk_test_abc123");
         let redacted = Redacted { key: &key, prefixes: &["sk_test_", "rk_live_"] };
         for (text, expected) in [
@@ -64,7 +64,7 @@ mod tests {
         ] {
             assert_eq!(redacted.text(text), expected);
         }
-        let answer = CallOutcome::Done(json!({"a": ["sk_test_abc123"], "sk_test_abc123": 1}));
-        assert!(!format!("{:?}", redacted.answer(answer)).contains("abc123"));
+        let outcome = CallOutcome::Done(json!({"a": ["sk_test_abc123"], "sk_test_abc123": 1}));
+        assert!(!format!("{:?}", redacted.outcome(outcome)).contains("abc123"));
     }
 }

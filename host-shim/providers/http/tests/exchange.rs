@@ -1,4 +1,4 @@
-//! One request against a server that answers as the test says.
+//! Requests against a server with scripted responses.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_millis(500), body_bytes_max: 1_000 };
 
-/// A server for one exchange: its address, and what it was sent.
+/// Starts a server for one exchange; returns its URL and a handle that yields the received request.
 fn server(answer: &str, after: Duration) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -21,7 +21,7 @@ fn server(answer: &str, after: Duration) -> (String, JoinHandle<String>) {
         let mut seen = [0; 4_096];
         let count = client.read(&mut seen).unwrap();
         thread::sleep(after);
-        // A client that has given up does not read.
+        // The client may have disconnected.
         let _ = client.write_all(answer.as_bytes());
         String::from_utf8_lossy(&seen[..count]).into_owned()
     });
@@ -42,7 +42,7 @@ fn answered(head: &str, body: &str) -> Result<Reply, CallError> {
 }
 
 #[test]
-fn a_request_says_what_it_is_and_an_answer_is_read_whole() {
+fn a_request_has_its_headers_and_a_response_is_read_whole() {
     let (url, thread) = server(
         "HTTP/1.1 201 Created\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\n\r\n{}",
         Duration::ZERO,
@@ -66,7 +66,7 @@ fn a_request_says_what_it_is_and_an_answer_is_read_whole() {
 }
 
 #[test]
-fn an_answer_that_is_late_or_large_or_cut_off_is_not_known() {
+fn a_late_large_or_truncated_response_is_an_error() {
     let (url, thread) = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", Duration::from_millis(900));
     let begun = Instant::now();
     assert_eq!(ask(&url), Err(CallError::TimedOut));
@@ -81,13 +81,13 @@ fn an_answer_that_is_late_or_large_or_cut_off_is_not_known() {
 }
 
 #[test]
-fn a_redirect_is_an_answer_and_is_not_followed() {
+fn a_redirect_is_returned_and_not_followed() {
     let reply = answered("307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/elsewhere", "").unwrap();
     assert_eq!((reply.status, reply.is_success()), (307, false));
 }
 
 #[test]
-fn what_can_not_be_written_is_not_sent() {
+fn an_invalid_request_is_not_sent() {
     let request = Request { method: Method::Get, path: "/", bearer: "a\r\nb", headers: &[], body: None };
     let answer = Client::new("http://127.0.0.1:1", LIMITS).send(&request);
     assert_eq!(answer, Err(CallError::Unsendable));
@@ -96,12 +96,12 @@ fn what_can_not_be_written_is_not_sent() {
 }
 
 #[test]
-fn a_hint_is_seconds_or_a_time() {
+fn a_retry_hint_is_seconds_or_a_time() {
     let hint = |lines: &str| retry_after_ms(&answered(&format!("429 Too Many Requests{lines}"), "").unwrap());
     assert_eq!(hint("\r\nRetry-After: 7"), Some(7_000));
     let date = "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT";
     assert_eq!(hint(&format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:50:07 GMT")), Some(30_000));
-    assert_eq!(hint(&format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:00:00 GMT")), None, "a time that is over");
+    assert_eq!(hint(&format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:00:00 GMT")), None, "a time in the past");
     for wrong in ["", "\r\nRetry-After: -1", "\r\nRetry-After: soon", "\r\nRetry-After: 9999999"] {
         assert_eq!(hint(wrong), None, "{wrong}");
     }

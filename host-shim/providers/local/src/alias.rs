@@ -1,14 +1,14 @@
-//! `cdn.*` and `domain.*`: a further name for a function.
+//! `cdn.*` and `domain.*`: additional host names of functions.
 
 use crate::error::LocalError;
 use crate::function::{self, LABEL};
-use crate::shelf::{Resource, Shelf};
+use crate::store::{Resource, ResourceStore};
 use host_provider_api::names::letters;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 
-/// The first label of the wanted host becomes a name under `localhost`.
-pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
+/// Registers the first label of the wanted host as a name under `localhost`.
+pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let host = call.text("host").or(call.text("domain")).or(call.text("name")).unwrap_or_default();
     let label = host.split('.').next().unwrap_or_default();
@@ -17,22 +17,22 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<CallOutcom
     }
     let domain = format!("{label}.localhost:{port}");
     let is_taken = |other: &Resource| other.output("domain") == Some(domain.as_str()) && other.full_id() != id;
-    if function::by_label(shelf, label)?.is_some() || shelf.all()?.iter().any(is_taken) {
-        return Ok(CallOutcome::refused("name-taken", format!("the name `{label}` is another one's")));
+    if function::by_label(store, label)?.is_some() || store.all()?.iter().any(is_taken) {
+        return Ok(CallOutcome::refused("name-taken", format!("the name `{label}` belongs to another resource")));
     }
     let outputs = json!({"id": letters(&id), "domain": domain});
-    shelf.keep(&Resource::new(call, outputs.clone()))?;
+    store.save(&Resource::new(call, outputs.clone()))?;
     Ok(CallOutcome::Done(outputs))
 }
 
-/// The function that a label of a host's name leads to: its own name, or a further one.
-pub(crate) fn resolve(shelf: &Shelf, label: &str) -> Result<Option<Resource>, LocalError> {
-    if let Some(function) = function::by_label(shelf, label)? {
+/// Returns the function of a host's label: by its own name or an alias.
+pub(crate) fn resolve(store: &ResourceStore, label: &str) -> Result<Option<Resource>, LocalError> {
+    if let Some(function) = function::by_label(store, label)? {
         return Ok(Some(function));
     }
     let is_named = |it: &Resource| it.output("domain").and_then(|domain| domain.split('.').next()) == Some(label);
-    let Some(alias) = shelf.all()?.into_iter().find(is_named) else { return Ok(None) };
+    let Some(alias) = store.all()?.into_iter().find(is_named) else { return Ok(None) };
     let origin = alias.setting("origin").and_then(|url| url.strip_prefix("http://")).unwrap_or_default();
     let name = origin.split('.').next().unwrap_or_default();
-    Ok(function::by_label(shelf, name)?.filter(|function| function.scope == alias.scope))
+    Ok(function::by_label(store, name)?.filter(|function| function.scope == alias.scope))
 }

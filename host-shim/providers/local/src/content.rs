@@ -1,4 +1,4 @@
-//! What a SQLite database has in it: its size, a hash, and the small table that functions keep things in.
+//! Contents of a SQLite database: its size, a hash, and the table in which functions store entries.
 
 use crate::error::LocalError;
 use rusqlite::types::ValueRef;
@@ -7,12 +7,12 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::time::Duration;
 
-/// How long to wait for another connection.
+/// Time to wait for another connection.
 const BUSY: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT";
 
-/// Opens a database that exists.
+/// Opens an existing database.
 pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -20,7 +20,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
     Ok(connection)
 }
 
-/// Makes a database if there is none.
+/// Creates a database if there is none.
 pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
@@ -28,7 +28,7 @@ pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// A hash over every row of every table, in order, whatever pages they are on.
+/// Returns a hash of all rows of all tables in order, independent of their pages.
 pub(crate) fn hash(connection: &Connection) -> Result<String, LocalError> {
     let mut tables = connection.prepare(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
@@ -63,7 +63,7 @@ fn part(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
     hash.update(bytes);
 }
 
-/// An error unless the database's own check finds nothing.
+/// Fails if SQLite's integrity check finds an error.
 pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), LocalError> {
     let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
     match found.as_str() {
@@ -72,25 +72,25 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), LocalErr
     }
 }
 
-/// Bytes of its pages.
+/// Returns the size of its pages in bytes.
 pub(crate) fn size(connection: &Connection) -> Result<u64, LocalError> {
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
-/// What is kept under a name.
+/// Returns the value of an entry.
 pub(crate) fn entry(connection: &Connection, name: &str) -> Result<Option<String>, LocalError> {
     let found = connection.query_row("SELECT value FROM entries WHERE name = ?", [name], |row| row.get(0));
     Ok(found.optional()?)
 }
 
-/// Keeps a value under a name.
+/// Stores an entry.
 pub(crate) fn put(connection: &Connection, name: &str, value: &str) -> Result<(), LocalError> {
     connection.execute("INSERT OR REPLACE INTO entries (name, value) VALUES (?, ?)", [name, value])?;
     Ok(())
 }
 
-/// How many are kept.
+/// Counts the entries.
 pub(crate) fn count(connection: &Connection) -> Result<u64, LocalError> {
     Ok(connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?)
 }

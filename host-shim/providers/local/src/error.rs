@@ -1,36 +1,36 @@
-//! Why the folder can't be used, and what a provider answers then.
+//! Errors of the local provider and their outcomes.
 
 use host_provider_api::CallOutcome;
 use std::path::{Path, PathBuf};
 
-/// Why something was not done.
+/// Reasons why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
-    /// A file or a folder.
+    /// A file or folder can't be used.
     #[error("{path}: {error}")]
     Io {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         error: std::io::Error,
     },
-    /// A database.
-    #[error("the database: {0}")]
+    /// A SQLite operation failed.
+    #[error("the database failed: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// What a file has in it was not written here.
-    #[error("{path} is not what was written there: {error}")]
+    /// A file has unexpected contents.
+    #[error("{path} has unexpected contents: {error}")]
     Content {
-        /// Which.
+        /// Its path.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         error: String,
     },
-    /// The port is taken.
-    #[error("nobody can listen on 127.0.0.1:{port}: {error}")]
+    /// The server can't listen on the port.
+    #[error("can't listen on 127.0.0.1:{port}: {error}")]
     Port {
-        /// Which.
+        /// The port.
         port: u16,
-        /// Why.
+        /// Cause.
         error: std::io::Error,
     },
 }
@@ -42,12 +42,12 @@ impl LocalError {
     }
 }
 
-/// A full disk or a locked file may be better at the next attempt; the path stays with the operator's logs.
+/// Retries, since a full disk or a locked file may recover. Paths are left out of the message.
 impl From<LocalError> for CallOutcome {
     fn from(error: LocalError) -> Self {
         let message = match &error {
             LocalError::Io { error, .. } => error.to_string(),
-            LocalError::Content { error, .. } => format!("a file is not what was written: {error}"),
+            LocalError::Content { error, .. } => format!("a file has unexpected contents: {error}"),
             LocalError::Sqlite(_) | LocalError::Port { .. } => error.to_string(),
         };
         CallOutcome::retry("local", message)

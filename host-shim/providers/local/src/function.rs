@@ -1,31 +1,31 @@
-//! `function.*`: a small HTTP server for one instance, found by its name.
+//! `function.*`: one small HTTP server per instance, found by its name.
 
 use crate::database;
 use crate::error::LocalError;
-use crate::shelf::{Resource, Shelf};
+use crate::store::{Resource, ResourceStore};
 use host_provider_api::names::{Rules, letters};
 use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
-/// Names of functions.
+/// Allowed names of functions.
 const NAME: Rules = Rules { what: "function", shortest: 1, longest: 63, others: b"-_" };
-/// Labels of a host's name.
+/// Allowed labels of host names.
 pub(crate) const LABEL: Rules = Rules { what: "host", shortest: 1, longest: 63, others: b"-" };
-/// What derived names begin with.
+/// Prefix of derived names.
 const PREFIX: &str = "fn-";
 
-pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
+pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let name = match NAME.name(call.text("name"), PREFIX, &id) {
         Ok(name) => name,
         Err(error) => return Ok(error.into()),
     };
-    // A host's name has no `_`.
+    // Host names can't contain `_`.
     let label = name.replace('_', "-");
-    if by_label(shelf, &label)?
+    if by_label(store, &label)?
         .is_some_and(|other| other.scope != id.scope || without_variant(&other.id) != without_variant(&id.id))
     {
-        return Ok(CallOutcome::refused("name-taken", format!("the function `{name}` is another one's")));
+        return Ok(CallOutcome::refused("name-taken", format!("the function `{name}` belongs to another resource")));
     }
     let outputs = json!({
         "arn": format!("local:function:{}", letters(&id)),
@@ -33,29 +33,29 @@ pub(crate) fn ensure(shelf: &Shelf, call: &Call, port: u16) -> Result<CallOutcom
         "label": label,
         "url": format!("http://{label}.localhost:{port}"),
     });
-    shelf.keep(&Resource::new(call, outputs.clone()))?;
+    store.save(&Resource::new(call, outputs.clone()))?;
     Ok(CallOutcome::Done(outputs))
 }
 
-/// What a call is answered that gives a function a database which is not its account's, or not with its secret.
-pub(crate) fn refused(shelf: &Shelf, call: &Call) -> Result<Option<CallOutcome>, LocalError> {
+/// Returns a refusal if the call's database belongs to another account or its secret is missing or wrong.
+pub(crate) fn refused(store: &ResourceStore, call: &Call) -> Result<Option<CallOutcome>, LocalError> {
     let Some(endpoint) = call.text("database") else { return Ok(None) };
-    Ok(database::opened(shelf, call, endpoint, call.text("database_secret"))?.err())
+    Ok(database::authorized(store, call, endpoint, call.text("database_secret"))?.err())
 }
 
-/// The id of which this one is a variant, `inst_1/compute` of `inst_1/compute@large`: a successor is made before the one that it
-/// follows goes, and both have the name.
+/// Returns the id without its variant, `inst_1/compute` for `inst_1/compute@large`: a successor is created before its
+/// predecessor is destroyed, and both have the same name.
 fn without_variant(id: &str) -> &str {
     id.split('@').next().unwrap_or(id)
 }
 
-/// The function that this label leads to; the newest of several with the same name, of which all but one are about to go.
-pub(crate) fn by_label(shelf: &Shelf, label: &str) -> Result<Option<Resource>, LocalError> {
-    let all = shelf.all()?.into_iter();
+/// Returns the function with this label; the newest, if predecessors with the same name still exist.
+pub(crate) fn by_label(store: &ResourceStore, label: &str) -> Result<Option<Resource>, LocalError> {
+    let all = store.all()?.into_iter();
     Ok(all.filter(|it| it.resource == "function" && it.output("label") == Some(label)).max_by_key(|it| it.generation))
 }
 
-/// The function's settings that are shown to who asks it.
+/// Returns the function's settings that its page shows.
 pub(crate) fn shown(function: &Resource) -> Value {
     let hidden = ["database_secret", "database"];
     let settings = function.settings.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));

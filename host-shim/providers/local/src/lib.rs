@@ -1,8 +1,8 @@
-//! Resources on this machine, so that a whole business runs on a laptop without an account at any cloud.
+//! Local provider: resources on this machine, so that a whole business runs without a cloud account.
 //!
-//! A database is a SQLite file, a bucket a folder, a function a small HTTP server for one instance, which has its own database
-//! and nobody else's. One server on 127.0.0.1 stands before all functions and finds the right one by the request's host,
-//! `http://NAME.localhost:PORT`. All of it is kept in one folder and is there again after a restart.
+//! A database is a SQLite file, a bucket a folder, a function a small HTTP server with access to its own database only.
+//! One server on 127.0.0.1 serves all functions by the request's host, `http://NAME.localhost:PORT`. Everything is
+//! stored in one folder and survives a restart.
 
 mod alias;
 mod bucket;
@@ -13,7 +13,7 @@ mod function;
 mod page;
 mod provider;
 mod server;
-mod shelf;
+mod store;
 
 pub use error::LocalError;
 pub use provider::{Local, PATTERNS};

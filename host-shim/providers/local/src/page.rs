@@ -1,4 +1,4 @@
-//! What a function shows to a browser.
+//! The HTML page of a function.
 
 use serde_json::Value;
 use std::fmt::Write;
@@ -7,7 +7,7 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;mar
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .5rem;border-bottom:1px solid #ddd}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}}";
 
-/// A page with a heading, a line and a table of texts.
+/// Renders a page with a heading, a line and a table of texts.
 pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String {
     let (title, line) = (escaped(title), escaped(line));
     let mut out = format!(
@@ -15,9 +15,9 @@ pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String
          <title>{title}</title><style>{STYLE}</style></head><body><main><h1>{title}</h1><p>{line}</p>"
     );
     if !rows.is_empty() {
-        out.push_str("<table><caption>What it was made with</caption><tbody>");
+        out.push_str("<table><caption>Settings</caption><tbody>");
         for (name, value) in rows {
-            // Writing to a text doesn't fail.
+            // Writing to a string can't fail.
             let _ = write!(out, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", escaped(name), escaped(value));
         }
         out.push_str("</tbody></table>");
@@ -26,7 +26,7 @@ pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String
     out
 }
 
-/// Rows of an object's members; texts without their quotes.
+/// Returns rows of an object's members; texts without quotes.
 pub(crate) fn rows(object: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     object.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_tenants_wrote_is_text() {
+    fn texts_of_tenants_are_escaped() {
         let shown = page("<b>", "\"&'", &[("<i>".to_owned(), "</td>".to_owned())]);
         assert!(!shown.contains("<b>") && !shown.contains("<i>") && shown.contains("&lt;/td&gt;"), "{shown}");
         assert!(shown.contains("&quot;&amp;&#39;"), "{shown}");

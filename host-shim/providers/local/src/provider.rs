@@ -1,8 +1,8 @@
-//! The provider: one call to one resource at a time.
+//! Dispatches calls, one at a time.
 
 use crate::error::LocalError;
 use crate::server::Server;
-use crate::shelf::{Resource, Shelf};
+use crate::store::{Resource, ResourceStore};
 use crate::{alias, bucket, database, function};
 use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use serde_json::json;
@@ -10,74 +10,83 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// What [`Local`] takes.
+/// Resources of [`Local`], as patterns for the registry.
 pub const PATTERNS: [&str; 5] = ["bucket", "cdn", "database", "domain", "function"];
 
-/// Resources in a folder of this machine, and the server before its functions. The server ends with it.
+/// The local provider with its folder and the server of its functions. Dropping it stops the server.
 pub struct Local {
-    shelf: Shelf,
+    store: ResourceStore,
     server: Server,
-    /// Names are looked for and taken in one step.
-    alone: Mutex<()>,
+    /// Serializes calls, so that checking and taking a name is atomic.
+    lock: Mutex<()>,
 }
 
 impl Local {
-    /// Opens the folder, or makes it, and begins to serve what is in it on 127.0.0.1. The port is the one that the folder was
-    /// served on before, since addresses of functions have it; else `port`, or a free one.
+    /// Opens or creates the folder and serves its functions on 127.0.0.1. The port is the folder's previous one, since
+    /// URLs of functions contain it; otherwise `port`, or a free one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder can't be used or the port is taken.
     pub fn open(folder: &Path, port: Option<u16>) -> Result<Local, LocalError> {
-        let shelf = Shelf::open(folder)?;
-        let server = Server::start(shelf.clone(), port)?;
-        Ok(Local { shelf, server, alone: Mutex::new(()) })
+        let store = ResourceStore::open(folder)?;
+        let server = Server::start(store.clone(), port)?;
+        Ok(Local { store, server, lock: Mutex::new(()) })
     }
 
-    /// Where it serves.
+    /// Returns the server's address.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
     fn try_call(&self, call: &Call) -> Result<CallOutcome, LocalError> {
-        let _alone = self.alone.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = self.shelf.find(&call.resource_id())?;
-        if let Some(held) = found.as_ref().filter(|held| held.generation > call.generation && call.verb() != "observe")
+        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.store.find(&call.resource_id())?;
+        if let Some(resource) =
+            found.as_ref().filter(|resource| resource.generation > call.generation && call.verb() != "observe")
         {
-            let message = format!("generation {} came before {}", held.generation, call.generation);
+            let message = format!(
+                "the call has generation {}, but generation {} has been applied",
+                call.generation, resource.generation
+            );
             return Ok(CallOutcome::refused("superseded", message));
         }
         if call.resource() == "function"
             && matches!(call.verb(), "ensure" | "change")
-            && let Some(refused) = function::refused(&self.shelf, call)?
+            && let Some(refused) = function::refused(&self.store, call)?
         {
             return Ok(refused);
         }
         match (call.verb(), found) {
-            ("observe", Some(held)) => {
-                Ok(CallOutcome::Done(json!({"exists": true, "state": held.state, "outputs": held.outputs})))
+            ("observe", Some(resource)) => {
+                Ok(CallOutcome::Done(json!({"exists": true, "state": resource.state, "outputs": resource.outputs})))
             }
             ("observe", None) if call.payload.get("adopt") == Some(&json!(true)) => {
-                Ok(CallOutcome::refused("cannot-adopt", "what others made can't be taken over on this machine"))
+                Ok(CallOutcome::refused("cannot-adopt", "resources created by others can't be adopted on this machine"))
             }
             ("observe", None) => Ok(CallOutcome::Done(json!({"exists": false}))),
-            ("ensure", Some(mut held)) => {
-                held.take(call);
-                self.shelf.keep(&held)?;
-                Ok(CallOutcome::Done(held.outputs))
+            ("ensure", Some(mut resource)) => {
+                resource.apply(call);
+                self.store.save(&resource)?;
+                Ok(CallOutcome::Done(resource.outputs))
             }
             ("ensure", None) => self.make(call),
-            ("change", Some(held)) => self.change(call, held),
+            ("change", Some(resource)) => self.change(call, resource),
             ("change", None) => Ok(CallOutcome::refused("not-found", "there is nothing to change")),
-            ("destroy", held) => {
-                let kept =
-                    held.filter(|_| call.resource() == "database").and_then(|held| database::destroy(call, &held));
-                if let Some(answer) = kept {
-                    return Ok(answer);
+            ("destroy", resource) => {
+                let refusal = resource
+                    .filter(|_| call.resource() == "database")
+                    .and_then(|resource| database::destroy(call, &resource));
+                if let Some(refusal) = refusal {
+                    return Ok(refusal);
                 }
-                self.shelf.remove(&call.resource_id())?;
+                self.store.remove(&call.resource_id())?;
                 Ok(CallOutcome::Done(json!({})))
             }
-            ("backup", _) if call.resource() == "database" => database::backup(&self.shelf, call),
-            ("restore", _) if call.resource() == "database" => database::restore(&self.shelf, call),
-            ("migrate", _) if call.resource() == "database" => database::migrate(&self.shelf, call),
-            ("seed", _) if call.resource() == "database" => database::seed(&self.shelf, call),
+            ("backup", _) if call.resource() == "database" => database::backup(&self.store, call),
+            ("restore", _) if call.resource() == "database" => database::restore(&self.store, call),
+            ("migrate", _) if call.resource() == "database" => database::migrate(&self.store, call),
+            ("seed", _) if call.resource() == "database" => database::seed(&self.store, call),
             _ => Ok(CallOutcome::unsupported(call)),
         }
     }
@@ -85,20 +94,20 @@ impl Local {
     fn make(&self, call: &Call) -> Result<CallOutcome, LocalError> {
         let port = self.server.address().port();
         match call.resource() {
-            "database" => database::ensure(&self.shelf, call),
-            "bucket" => bucket::ensure(&self.shelf, call),
-            "function" => function::ensure(&self.shelf, call, port),
-            "cdn" | "domain" => alias::ensure(&self.shelf, call, port),
+            "database" => database::ensure(&self.store, call),
+            "bucket" => bucket::ensure(&self.store, call),
+            "function" => function::ensure(&self.store, call, port),
+            "cdn" | "domain" => alias::ensure(&self.store, call, port),
             _ => Ok(CallOutcome::unsupported(call)),
         }
     }
 
-    fn change(&self, call: &Call, mut held: Resource) -> Result<CallOutcome, LocalError> {
-        held.take(call);
-        self.shelf.keep(&held)?;
-        let mut outputs = held.outputs;
+    fn change(&self, call: &Call, mut resource: Resource) -> Result<CallOutcome, LocalError> {
+        resource.apply(call);
+        self.store.save(&resource)?;
+        let mut outputs = resource.outputs;
         if let Some(members) = outputs.as_object_mut() {
-            members.insert("state".to_owned(), json!(held.state));
+            members.insert("state".to_owned(), json!(resource.state));
         }
         Ok(CallOutcome::Done(outputs))
     }
@@ -110,11 +119,11 @@ impl Provider for Local {
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        let all = self.shelf.all().map_err(|error| Unlisted { provider: "local", reason: error.to_string() })?;
-        let held = |it: Resource| {
+        let all = self.store.all().map_err(|error| Unlisted { provider: "local", reason: error.to_string() })?;
+        let to_held = |it: Resource| {
             let name = ["bucket", "name", "domain", "id"].iter().find_map(|name| it.output(name));
             Held { name: name.unwrap_or_default().to_owned(), state: it.state.clone(), id: it.full_id() }
         };
-        Ok(all.into_iter().map(held).collect())
+        Ok(all.into_iter().map(to_held).collect())
     }
 }

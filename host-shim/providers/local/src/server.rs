@@ -1,8 +1,8 @@
-//! The server before all functions: it finds the function by the request's host and answers for it.
+//! The HTTP server of all functions: finds the function by the request's host and responds for it.
 
 use crate::error::LocalError;
 use crate::page::{page, rows};
-use crate::shelf::{Resource, Shelf};
+use crate::store::{Resource, ResourceStore};
 use crate::{alias, content, database, function};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -15,20 +15,20 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-/// Bytes of a request's body at most.
+/// Maximum bytes of a request body.
 const BODY_MAX: usize = 64 * 1024;
-/// Characters of an entry's name at most.
+/// Maximum characters of an entry's name.
 const NAME_MAX: usize = 128;
 const GIB: u64 = 1 << 30;
-/// How long to wait for requests that are under way when it ends.
+/// Time to finish pending requests when the server stops.
 const STOP: Duration = Duration::from_secs(2);
-/// What the browser may do with a page: nothing but show it.
+/// Content security policy: pages may only be displayed.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-/// The file that has the port.
+/// The file that stores the port.
 const PORT: &str = "port.json";
 
-/// A server on threads of its own; it ends when it is dropped.
+/// An HTTP server on its own threads; it stops when dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -36,28 +36,28 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub fn start(shelf: Shelf, port: Option<u16>) -> Result<Server, LocalError> {
-        let file = shelf.file(PORT);
-        let before: Option<u16> = crate::shelf::read(&file)?;
+    pub fn start(store: ResourceStore, port: Option<u16>) -> Result<Server, LocalError> {
+        let file = store.file(PORT);
+        let before: Option<u16> = crate::store::read(&file)?;
         let port = before.or(port).unwrap_or(0);
         let taken = |error| LocalError::Port { port, error };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         listener.set_nonblocking(true).map_err(taken)?;
-        crate::shelf::write(&file, &address.port())?;
+        crate::store::write(&file, &address.port())?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_io().build().map_err(taken)?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = Router::new().fallback(answer).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(shelf);
+        let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(store);
         let listener = {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener).map_err(taken)?
         };
         runtime.spawn(async move {
             let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-                // A sender that is gone says the same.
+                // A dropped sender also means to stop.
                 let _ = stopped.await;
             });
-            // It ends when it is told to, or with the process.
+            // It ends after the signal, or with the process.
             let _ = serving.await;
         });
         Ok(Server { address, stop: Some(stop), runtime: Some(runtime) })
@@ -80,40 +80,52 @@ impl Drop for Server {
     }
 }
 
-async fn answer(State(shelf): State<Shelf>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn handle(
+    State(store): State<ResourceStore>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default().to_owned();
     let path = uri.path().to_owned();
-    let answered = tokio::task::spawn_blocking(move || respond(&shelf, &method, &host, &path, &body)).await;
-    answered.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
+    let result = tokio::task::spawn_blocking(move || respond(&store, &method, &host, &path, &body)).await;
+    result.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
 }
 
-/// Answers as the function that the host names.
-fn respond(shelf: &Shelf, method: &Method, host: &str, path: &str, body: &[u8]) -> Response {
+/// Responds as the function of the host.
+fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body: &[u8]) -> Response {
     let Some(label) = label(host) else {
-        return text(StatusCode::MISDIRECTED_REQUEST, "this server has functions at NAME.localhost only");
+        return text(StatusCode::MISDIRECTED_REQUEST, "this server only serves hosts NAME.localhost");
     };
-    let function = match alias::resolve(shelf, label) {
+    let function = match alias::resolve(store, label) {
         Ok(Some(function)) => function,
-        Ok(None) => return text(StatusCode::NOT_FOUND, "there is no function of this name"),
+        Ok(None) => return text(StatusCode::NOT_FOUND, "there is no function with this name"),
         Err(error) => return failed(&error),
     };
     if function.state == "suspended" {
         let shown = page("Suspended", "This instance is suspended. Its data is kept.", &[]);
         return html(StatusCode::SERVICE_UNAVAILABLE, shown);
     }
-    serve(shelf, &function, method, path, body).unwrap_or_else(|error| failed(&error))
+    serve(store, &function, method, path, body).unwrap_or_else(|error| failed(&error))
 }
 
-/// `name` of `name.localhost` and `name.localhost:PORT`; another host is none of this server's, whoever sent a browser here.
+/// Returns `name` of `name.localhost` and `name.localhost:PORT`. Rejects other hosts, against DNS rebinding.
 fn label(host: &str) -> Option<&str> {
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     host.strip_suffix(".localhost").filter(|label| !label.contains('.'))
 }
 
-fn serve(shelf: &Shelf, function: &Resource, method: &Method, path: &str, body: &[u8]) -> Result<Response, LocalError> {
+fn serve(
+    store: &ResourceStore,
+    function: &Resource,
+    method: &Method,
+    path: &str,
+    body: &[u8],
+) -> Result<Response, LocalError> {
     let name = function.output("name").unwrap_or_default();
     let database = match function.setting("database") {
-        Some(endpoint) => database::at(shelf, endpoint)?.filter(|database| database.scope == function.scope),
+        Some(endpoint) => database::at(store, endpoint)?.filter(|database| database.scope == function.scope),
         None => None,
     };
     let Some(database) = database else {
@@ -123,7 +135,7 @@ fn serve(shelf: &Shelf, function: &Resource, method: &Method, path: &str, body: 
             _ => text(StatusCode::NOT_FOUND, "not found"),
         });
     };
-    let connection = content::open(&database::file(shelf, &database.full_id()))?;
+    let connection = content::open(&database::file(store, &database.full_id()))?;
     if let Some(entry) = path.strip_prefix("/data/") {
         return entry_of(&connection, &database, method, entry, body);
     }
@@ -142,7 +154,7 @@ fn serve(shelf: &Shelf, function: &Resource, method: &Method, path: &str, body: 
     })
 }
 
-/// `GET` and `PUT` of what the instance keeps under a name in its own database.
+/// `GET` and `PUT` of an entry in the instance's own database.
 fn entry_of(
     connection: &rusqlite::Connection,
     database: &Resource,
@@ -152,13 +164,13 @@ fn entry_of(
 ) -> Result<Response, LocalError> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_name) {
-        let told = format!("expected a name of 1 to {NAME_MAX} letters, digits, - and _");
-        return Ok(text(StatusCode::BAD_REQUEST, &told));
+        let message = format!("expected a name of 1 to {NAME_MAX} letters, digits, - and _");
+        return Ok(text(StatusCode::BAD_REQUEST, &message));
     }
     match *method {
         Method::GET => Ok(match content::entry(connection, name)? {
             Some(value) => text(StatusCode::OK, &value),
-            None => text(StatusCode::NOT_FOUND, "nothing is kept under this name"),
+            None => text(StatusCode::NOT_FOUND, "there is no entry with this name"),
         }),
         Method::PUT => {
             let Ok(value) = std::str::from_utf8(body) else {
@@ -167,7 +179,7 @@ fn entry_of(
             let quota = database.settings.get("quota_gb").and_then(Value::as_u64).map(|gb| gb.saturating_mul(GIB));
             let is_full = quota.is_some_and(|quota| quota <= content::size(connection).unwrap_or(u64::MAX));
             if is_full || database.setting("writes") == Some("refused") {
-                return Ok(text(StatusCode::INSUFFICIENT_STORAGE, "the database has as much as the plan allows"));
+                return Ok(text(StatusCode::INSUFFICIENT_STORAGE, "the database has reached the plan's limit"));
             }
             content::put(connection, name, value)?;
             Ok(text(StatusCode::OK, "kept"))
@@ -177,7 +189,7 @@ fn entry_of(
 }
 
 fn failed(error: &LocalError) -> Response {
-    // The path in an error is the operator's.
+    // The error contains a path, so only the operator gets it.
     eprintln!("a local function failed: {error}");
     text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed")
 }
@@ -210,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_names_under_localhost_are_answered() {
+    fn only_names_under_localhost_are_accepted() {
         assert_eq!(label("acme.localhost:8080"), Some("acme"));
         assert_eq!(label("acme.localhost"), Some("acme"));
         for other in

@@ -1,4 +1,4 @@
-//! Where mails go, and as whom.
+//! Settings of the mail provider: sender, templates, recipients' addresses and transport.
 
 #[cfg(feature = "smtp")]
 use host_provider_api::Secret;
@@ -7,90 +7,94 @@ use std::sync::Arc;
 #[cfg(feature = "smtp")]
 use std::time::Duration;
 
-/// A setting that is none.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` is `{found}`: expected {expected}")]
 pub struct BadConfig {
-    /// Which setting.
+    /// Name of the setting.
     pub field: &'static str,
-    /// What it is.
+    /// Its value.
     pub found: String,
-    /// What it should be.
+    /// Accepted values.
     pub expected: &'static str,
 }
 
 /// Settings of the provider.
 pub struct Config {
-    /// Who sends: an address, with a name before it or none. Its domain ends every `Message-ID`.
+    /// Sender: an address, optionally with a name. Its domain is the domain of every `Message-ID`.
     pub from: String,
-    /// The folder of the templates, `NAME.txt` and `NAME.html`. Without it, or for a name that has no file, a mail is the values
-    /// line by line.
+    /// Folder of the templates, `NAME.txt` and `NAME.html`. Without it, or without a file for the template, a mail
+    /// lists its values line by line.
     pub templates: Option<PathBuf>,
-    /// Who `account` and `admin` are.
+    /// Addresses of `account` and `admin`.
     pub addresses: Arc<dyn AddressBook>,
-    /// How mails go out.
-    pub way: Way,
+    /// Transport of mails.
+    pub transport: MailTransport,
 }
 
-/// How mails go out.
-pub enum Way {
-    /// To a server.
+/// Transport of mails.
+pub enum MailTransport {
+    /// An SMTP server.
     #[cfg(feature = "smtp")]
     Smtp(Smtp),
-    /// Into this folder, each as a file `ID.eml` for its owner alone.
+    /// A folder; each mail becomes a file `ID.eml`, readable by its owner only.
     Folder(PathBuf),
 }
 
-/// A server of mails.
+/// An SMTP server.
 #[cfg(feature = "smtp")]
 pub struct Smtp {
-    /// Its name, which its certificate must bear.
+    /// Host name, which its certificate must match.
     pub host: String,
-    /// Its port: 465 for TLS from the start, 587 for TLS after a greeting.
+    /// Port: 465 for TLS from the start, 587 for STARTTLS.
     pub port: u16,
-    /// How the connection is kept from others.
+    /// Encryption of the connection.
     pub security: Security,
-    /// User and password; none for a server that takes mails from everybody who reaches it.
+    /// User and password; none for a server without login.
     pub login: Option<(String, Password)>,
-    /// How long each step may take: to connect, to write, to read an answer.
+    /// Timeout of each step: connecting, writing, reading a response.
     pub timeout: Duration,
-    /// Connections that are kept at most.
+    /// Maximum pooled connections.
     pub connections: u32,
 }
 
-/// How a connection is kept from others.
+/// Encryption of a connection.
 #[cfg(feature = "smtp")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Security {
     /// TLS from the start.
     Tls,
-    /// TLS after a greeting; a server that offers none gets no mail.
+    /// STARTTLS; a server without it gets no mail.
     StartTls,
-    /// None, to this machine only.
+    /// No encryption, for this machine only.
     PlainOnLoopback,
 }
 
-/// A password or where it is.
+/// A password or its reference.
 #[cfg(feature = "smtp")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
-    /// Itself.
+    /// The password itself.
     Plain(Secret),
-    /// A reference, `secret:env/NAME`, which is resolved at each call.
+    /// A reference, `secret:env/NAME`, resolved at each call.
     Reference(String),
 }
 
-/// Why nobody's address can be told now.
+/// A temporary failure to look up addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("addresses can't be looked up: {0}")]
-pub struct NobodyKnown(
-    /// Why, for operators; without addresses.
+pub struct AddressUnavailable(
+    /// Reason for operators, without addresses.
     pub String,
 );
 
-/// Who is behind the names that mails are addressed to.
+/// Resolves the recipients `account` and `admin` to addresses.
 pub trait AddressBook: Send + Sync {
-    /// The addresses for `account` (the owner of the account of `scope`, `business/mode/account`, or its administrators) or
-    /// `admin` (the operators). None if nobody has one; the mail is refused then. An error is tried again.
-    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, NobodyKnown>;
+    /// Returns the addresses of `account` (the owner or the administrators of the account of `scope`,
+    /// `business/mode/account`) or `admin` (the operators). Without any address the mail is refused.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the lookup is temporarily impossible; the mail is then retried.
+    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, AddressUnavailable>;
 }

@@ -1,6 +1,6 @@
-//! How a mail leaves.
+//! Delivers a mail by the configured transport.
 
-use crate::config::{BadConfig, Way};
+use crate::config::{BadConfig, MailTransport};
 #[cfg(feature = "smtp")]
 use crate::smtp::Server;
 use host_provider_api::{Call, CallOutcome};
@@ -15,15 +15,15 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
-    pub fn new(way: Way) -> Result<Delivery, BadConfig> {
-        match way {
-            Way::Folder(folder) => Ok(Delivery::Folder(folder)),
+    pub fn new(transport: MailTransport) -> Result<Delivery, BadConfig> {
+        match transport {
+            MailTransport::Folder(folder) => Ok(Delivery::Folder(folder)),
             #[cfg(feature = "smtp")]
-            Way::Smtp(smtp) => Ok(Delivery::Smtp(Box::new(Server::new(smtp)?))),
+            MailTransport::Smtp(smtp) => Ok(Delivery::Smtp(Box::new(Server::new(smtp)?))),
         }
     }
 
-    /// The mail is delivered, or the answer says why not.
+    /// Delivers the mail.
     pub fn deliver(&self, call: &Call, id: &str, mail: &Message) -> Result<(), CallOutcome> {
         #[cfg(not(feature = "smtp"))]
         let _ = call;
@@ -36,14 +36,14 @@ impl Delivery {
     }
 }
 
-/// The mail in its file. One that is there is complete and stays.
+/// Writes the mail to its file. An existing file is complete and stays.
 fn file(folder: &Path, id: &str, mail: &Message) -> io::Result<()> {
     let path = folder.join(format!("{id}.eml"));
     if path.try_exists()? {
         return Ok(());
     }
     std::fs::create_dir_all(folder)?;
-    // Two that write the same mail at once have a file each, and the last name wins.
+    // Concurrent writers of the same mail have a draft each; the last rename wins.
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
     draft.write_all(&mail.formatted())?;
     draft.as_file().sync_all()?;

@@ -1,7 +1,7 @@
-//! Sends mails, by SMTP or into a folder.
+//! Mail provider: sends mails by SMTP or writes them into a folder.
 //!
-//! A mail's `Message-ID` derives from who asked for it and under which key: the same mail that goes out twice, since an answer
-//! was lost, is seen to be one. Into a folder it goes once.
+//! A mail's `Message-ID` is derived from the effect's scope and key, so that recipients recognize a mail that was sent
+//! twice after a lost response. In a folder it is written once.
 
 mod config;
 mod deliver;
@@ -10,7 +10,7 @@ mod smtp;
 mod template;
 mod write;
 
-pub use config::{AddressBook, BadConfig, Config, NobodyKnown, Way};
+pub use config::{AddressBook, AddressUnavailable, BadConfig, Config, MailTransport};
 #[cfg(feature = "smtp")]
 pub use config::{Password, Security, Smtp};
 
@@ -22,14 +22,14 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Receivers of one mail at most.
-const RECEIVERS_MAX: usize = 50;
+/// Maximum recipients of one mail.
+const RECIPIENTS_MAX: usize = 50;
 
 /// The provider of `mail.send`.
 ///
-/// Payload: `template` (a name of a-z, 0-9 and `_`), `to` (an address; `account` or `admin` is looked up in the
-/// [`AddressBook`]), `values` (an object, what the template's places are filled with). CallOutcome: `{"message_id"}`, without angle
-/// brackets.
+/// Payload: `template` (a name of a-z, 0-9 and `_`), `to` (an address, or `account` or `admin`, resolved by the
+/// [`AddressBook`]), `values` (an object with the values of the template's placeholders). Output: `{"message_id"}`,
+/// without angle brackets.
 pub struct Mail {
     from: Mailbox,
     domain: String,
@@ -39,24 +39,28 @@ pub struct Mail {
 }
 
 impl Mail {
-    /// A provider that sends as the configuration says. Nothing is connected to yet.
+    /// Creates the provider without connecting to a server.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sender or the transport's host is invalid.
     pub fn new(config: Config) -> Result<Mail, BadConfig> {
         let from: Mailbox = config.from.parse().map_err(|_| BadConfig {
             field: "from",
             found: config.from.clone(),
-            expected: "an address, with a name before it or none: `Shop <shop@example.com>`",
+            expected: "an address, optionally with a name: `Shop <shop@example.com>`",
         })?;
         Ok(Mail {
             domain: from.email.domain().to_owned(),
             from,
             templates: config.templates,
             addresses: config.addresses,
-            delivery: Delivery::new(config.way)?,
+            delivery: Delivery::new(config.transport)?,
         })
     }
 
     fn send(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
-        let receivers = self.receivers(call)?;
+        let recipients = self.recipients(call)?;
         let template = call.text("template").unwrap_or_default();
         let nothing = Value::Null;
         let values = call.payload.get("values").unwrap_or(&nothing);
@@ -64,41 +68,38 @@ impl Mail {
             .map_err(|error| CallOutcome::refused("bad-template", error.to_string()))?;
         let id = write::id(call);
         let message_id = format!("{id}@{}", self.domain);
-        let mail = write::Mail { from: &self.from, to: &receivers, id: &id, message_id: &message_id, text: &text };
+        let mail = write::Mail { from: &self.from, to: &recipients, id: &id, message_id: &message_id, text: &text };
         let mail = mail.message().map_err(|error| CallOutcome::refused("bad-mail", error.to_string()))?;
         self.delivery.deliver(call, &id, &mail)?;
         Ok(CallOutcome::Done(json!({"message_id": message_id})))
     }
 
-    fn receivers(&self, call: &Call) -> Result<Vec<Address>, CallOutcome> {
+    fn recipients(&self, call: &Call) -> Result<Vec<Address>, CallOutcome> {
         let to = call.text("to").unwrap_or_default();
         let found = match to {
             "account" | "admin" => {
-                let told = self.addresses.addresses(&call.scope, to);
-                told.map_err(|error| CallOutcome::retry("address-unavailable", error.to_string()))?
+                let addresses = self.addresses.addresses(&call.scope, to);
+                addresses.map_err(|error| CallOutcome::retry("address-unavailable", error.to_string()))?
             }
             address => vec![address.to_owned()],
         };
         if found.is_empty() {
-            return Err(CallOutcome::refused(
-                "no-address",
-                format!("`to` is `{to}`, and nobody's address is known for it"),
-            ));
+            return Err(CallOutcome::refused("no-address", format!("`to` is `{to}`, but no address is known for it")));
         }
-        if found.len() > RECEIVERS_MAX {
-            let problem = format!("`to` is {} addresses: expected {RECEIVERS_MAX} at most", found.len());
+        if found.len() > RECIPIENTS_MAX {
+            let problem = format!("`to` is {} addresses: expected {RECIPIENTS_MAX} at most", found.len());
             return Err(CallOutcome::refused("bad-address", problem));
         }
         found.iter().map(|address| address.parse::<Address>().map_err(|_| bad_address(address))).collect()
     }
 }
 
-/// The address is not repeated, since failures are kept and addresses are personal.
+/// Refuses an address without repeating it: failures are stored, and addresses are personal data.
 fn bad_address(address: &str) -> CallOutcome {
     let length = address.chars().count();
     CallOutcome::refused(
         "bad-address",
-        format!("`to` is {length} characters that are no address: expected `name@example.com`"),
+        format!("`to` has {length} characters and is not an address: expected `name@example.com`"),
     )
 }
 

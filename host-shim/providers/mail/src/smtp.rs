@@ -1,4 +1,4 @@
-//! A mail to a server, over connections that are kept.
+//! Sends mails to an SMTP server over pooled connections.
 
 use crate::config::{BadConfig, Password, Security, Smtp};
 use host_provider_api::{Call, CallOutcome, Secret};
@@ -10,34 +10,36 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How long a connection that nobody uses is kept.
+/// Idle time after which a connection is closed.
 const IDLE: Duration = Duration::from_secs(60);
-/// Characters of what a server said that are told on, at most.
-const SAID_MAX: usize = 200;
+/// Maximum characters of a server's message in an outcome.
+const MESSAGE_CHARS_MAX: usize = 200;
 
 pub(crate) struct Server {
     smtp: Smtp,
     tls: Tls,
-    /// The connections, with the password that they were made with.
-    open: Mutex<Option<(Option<Secret>, SmtpTransport)>>,
+    /// The connection pool, with the password that it uses.
+    pool: Mutex<Option<(Option<Secret>, SmtpTransport)>>,
 }
 
 impl Server {
     pub fn new(smtp: Smtp) -> Result<Server, BadConfig> {
         let bad = |field, expected| BadConfig { field, found: smtp.host.clone(), expected };
         let parameters = || {
-            TlsParameters::new_rustls(smtp.host.clone()).map_err(|_| bad("host", "a name that a certificate can bear"))
+            TlsParameters::new_rustls(smtp.host.clone()).map_err(|_| bad("host", "a valid host name of a certificate"))
         };
         let tls = match smtp.security {
             Security::Tls => Tls::Wrapper(parameters()?),
             Security::StartTls => Tls::Required(parameters()?),
             Security::PlainOnLoopback if is_loopback(&smtp.host) => Tls::None,
-            Security::PlainOnLoopback => return Err(bad("host", "this machine, since the connection is plain")),
+            Security::PlainOnLoopback => {
+                return Err(bad("host", "this machine, since the connection is not encrypted"));
+            }
         };
-        Ok(Server { smtp, tls, open: Mutex::new(None) })
+        Ok(Server { smtp, tls, pool: Mutex::new(None) })
     }
 
-    /// The server has taken the mail, or the answer says why not.
+    /// Sends the mail.
     pub fn deliver(&self, call: &Call, mail: &Message) -> Result<(), CallOutcome> {
         let password = match &self.smtp.login {
             None => None,
@@ -48,24 +50,24 @@ impl Server {
     }
 
     fn transport(&self, password: Option<Secret>) -> SmtpTransport {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, transport)) = &*open
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, transport)) = &*pool
             && *of == password
         {
             return transport.clone();
         }
-        let pool = PoolConfig::new().max_size(self.smtp.connections.max(1)).idle_timeout(IDLE);
-        // Its other two constructors choose port and TLS themselves; both are set here.
+        let pool_config = PoolConfig::new().max_size(self.smtp.connections.max(1)).idle_timeout(IDLE);
+        // The other two constructors choose port and TLS themselves; here both are configured.
         let mut builder = SmtpTransport::builder_dangerous(&self.smtp.host)
             .port(self.smtp.port)
             .tls(self.tls.clone())
             .timeout(Some(self.smtp.timeout))
-            .pool_config(pool);
+            .pool_config(pool_config);
         if let (Some((user, _)), Some(password)) = (&self.smtp.login, &password) {
             builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
         }
         let transport = builder.build();
-        *open = Some((password, transport.clone()));
+        *pool = Some((password, transport.clone()));
         transport
     }
 }
@@ -74,17 +76,17 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// What the server refuses for good is refused; that it wants another login is the operator's to mend, and all else may pass.
+/// Refuses on permanent errors; retries others, and also login errors, since the operator can fix them.
 fn failed(error: &Error) -> CallOutcome {
     let code = error.status().map(u16::from);
-    // Servers like to repeat the address, which is personal and does not belong in a failure that is kept.
-    let said = error.to_string();
-    let said = said.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
-    let said: String = said.collect::<Vec<_>>().join(" ").chars().take(SAID_MAX).collect();
+    // Servers tend to repeat the address, which is personal data and must not be stored with the failure.
+    let message = error.to_string();
+    let message = message.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
+    let message: String = message.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect();
     match code {
-        Some(530 | 534 | 535 | 538) => CallOutcome::retry("login-refused", said),
-        Some(code) if (500..600).contains(&code) => CallOutcome::refused("mail-refused", said),
-        Some(_) => CallOutcome::retry("mail-deferred", said),
-        None => CallOutcome::retry("mail-unreachable", said),
+        Some(530 | 534 | 535 | 538) => CallOutcome::retry("login-refused", message),
+        Some(code) if (500..600).contains(&code) => CallOutcome::refused("mail-refused", message),
+        Some(_) => CallOutcome::retry("mail-deferred", message),
+        None => CallOutcome::retry("mail-unreachable", message),
     }
 }

@@ -1,22 +1,22 @@
-//! What a mail says: a template with its places filled in.
+//! Fills in the templates of mails.
 
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
-/// Bytes of a file at most, as where a business is read.
+/// Maximum bytes of a template file, the same as for a business's files.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
-/// Bytes of a filled text at most.
+/// Maximum bytes of a filled-in text.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
-/// Characters of a subject at most.
+/// Maximum characters of a subject.
 const SUBJECT_MAX: usize = 200;
-/// Bytes of a template's name at most.
+/// Maximum bytes of a template's name.
 const NAME_MAX: usize = 100;
-/// What the first line of a text begins with.
+/// Prefix of a template's first line.
 const SUBJECT: &str = "Subject: ";
 
-/// A mail's text.
+/// The text of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Text {
     pub subject: String,
@@ -24,7 +24,7 @@ pub(crate) struct Text {
     pub html: Option<String>,
 }
 
-/// Why there is none.
+/// Reasons why a template can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadTemplate {
     #[error("`template` is `{0}`: expected a name of a-z, 0-9 and _")]
@@ -67,7 +67,7 @@ pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<
     Ok(text)
 }
 
-/// The file's text; none if there is no such file.
+/// Returns the file's text; none if the file does not exist.
 fn read(path: &Path) -> Result<Option<String>, String> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
@@ -82,13 +82,13 @@ fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// The empty line after the subject belongs to neither.
+/// Fills in the body, without the empty line after the subject.
 fn body(rest: &str, values: &Map<String, Value>) -> String {
     let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
     filled(rest, values, Form::Plain)
 }
 
-/// A mail that has no template: its name in words, and what it is told.
+/// Returns the text of a mail without a template: its name as the subject, and its values.
 fn by_default(name: &str, values: &Map<String, Value>) -> Text {
     let words = name.replace('_', " ");
     let mut letters = words.trim().chars();
@@ -111,8 +111,8 @@ enum Form {
     Html,
 }
 
-/// The text with its places filled in, once: a value that looks like a place stands as it is. What is in braces and is no word,
-/// as a rule of CSS, stands for itself; a place that nothing is told of is empty.
+/// Fills in the placeholders once; values that contain placeholders are not filled in again. Braces around anything
+/// other than a word, such as CSS rules, stay; unknown placeholders become empty.
 fn filled(text: &str, values: &Map<String, Value>, form: Form) -> String {
     let is_word =
         |place: &str| !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -165,7 +165,7 @@ fn escaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What stands in a header: no control character, so that no value begins another header.
+/// Replaces control characters in header text, so that no value can begin another header.
 fn one_line(text: &str) -> String {
     let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     plain.take(SUBJECT_MAX).collect::<String>().trim().to_owned()

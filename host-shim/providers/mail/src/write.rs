@@ -1,4 +1,4 @@
-//! A mail as it goes out.
+//! Builds a mail's MIME message.
 
 use crate::template::Text;
 use host_provider_api::{Call, ResourceId, names};
@@ -6,7 +6,7 @@ use lettre::Address;
 use lettre::error::Error;
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
-/// What a mail is known by: derives from who asked for it and under which key.
+/// Returns the id of a mail, derived from the effect's scope and key.
 pub(crate) fn id(call: &Call) -> String {
     names::letters(&ResourceId { scope: call.scope.clone(), resource: "mail".to_owned(), id: call.key.clone() })
 }
@@ -33,7 +33,7 @@ impl Mail<'_> {
         match &self.text.html {
             None => mail.singlepart(plain),
             Some(html) => {
-                // Drawn by lot, it would make another mail of each repeat.
+                // A random boundary would make repeated mails differ.
                 let both = MultiPart::alternative().boundary(self.id);
                 mail.multipart(both.singlepart(plain).singlepart(SinglePart::html(html.clone())))
             }

@@ -1,7 +1,7 @@
-//! Mails to a real server and into a folder, read by another library than who wrote them.
+//! Delivery to a real SMTP server and into a folder; mails are parsed by another library.
 
 use counterparts::{Fault, FaultProxy, Protocol, Smtp as Sink};
-use host_mail::{AddressBook, Config, Mail, NobodyKnown, Password, Security, Smtp, Way};
+use host_mail::{AddressBook, AddressUnavailable, Config, Mail, MailTransport, Password, Security, Smtp};
 use host_provider_api::{Call, CallOutcome, Provider, Secret, SecretAccess, Secrets};
 use host_vault::Vault;
 use serde_json::{Value, json};
@@ -14,22 +14,27 @@ use std::time::{Duration, Instant};
 const TIMEOUT: Duration = Duration::from_millis(700);
 
 /// One account has an address, the operators have two.
-struct Book;
-impl AddressBook for Book {
-    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, NobodyKnown> {
+struct TestAddressBook;
+impl AddressBook for TestAddressBook {
+    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, AddressUnavailable> {
         match (scope, to) {
             ("shop/test/user:u", "account") => Ok(vec!["ana@example.com".to_owned()]),
-            ("shop/test/user:later", _) => Err(NobodyKnown("the directory is down".to_owned())),
+            ("shop/test/user:later", _) => Err(AddressUnavailable("the directory is down".to_owned())),
             (_, "admin") => Ok(vec!["ops@example.com".to_owned(), "night@example.com".to_owned()]),
             _ => Ok(Vec::new()),
         }
     }
 }
 
-fn provider(way: Way, templates: Option<&Path>) -> Mail {
+fn provider(transport: MailTransport, templates: Option<&Path>) -> Mail {
     let from = "Shop <shop@shop.example>".to_owned();
-    Mail::new(Config { from, templates: templates.map(Path::to_owned), addresses: Arc::new(Book), way })
-        .expect("a provider")
+    Mail::new(Config {
+        from,
+        templates: templates.map(Path::to_owned),
+        addresses: Arc::new(TestAddressBook),
+        transport,
+    })
+    .expect("a provider")
 }
 
 fn smtp(address: SocketAddr, login: Option<(String, Password)>) -> Smtp {
@@ -68,7 +73,7 @@ fn header<'v>(mail: &'v Value, name: &str) -> Vec<&'v str> {
     named.filter_map(|pair| pair[1].as_str()).collect()
 }
 
-/// Templates of a business.
+/// Creates templates of a business.
 fn templates() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let text = "Subject: Willkommen, {name}\n\nHallo {name},\nhier entlang: {url}\n";
@@ -79,10 +84,12 @@ fn templates() -> tempfile::TempDir {
 }
 
 #[test]
-fn a_mail_arrives_with_both_its_forms() {
+fn a_mail_arrives_with_text_and_html() {
     let (sink, templates) = (Sink::start(None), templates());
-    let provider = provider(Way::Smtp(smtp(sink.address(), None)), Some(templates.path()));
-    let CallOutcome::Done(told) = provider.call(&mail("mail:welcome", "zoe@example.com")) else { panic!("not sent") };
+    let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), Some(templates.path()));
+    let CallOutcome::Done(outcome) = provider.call(&mail("mail:welcome", "zoe@example.com")) else {
+        panic!("not sent")
+    };
     let mails = sink.mails();
     let [file] = mails.as_slice() else { panic!("{} mails", mails.len()) };
     let found = read(&sink, file);
@@ -90,7 +97,7 @@ fn a_mail_arrives_with_both_its_forms() {
     assert_eq!(header(&found, "From"), ["Shop <shop@shop.example>"]);
     assert_eq!(header(&found, "To"), ["zoe@example.com"]);
     assert_eq!(header(&found, "Subject"), ["Willkommen, Zoë <b>"]);
-    let message_id = told["message_id"].as_str().expect("an id");
+    let message_id = outcome["message_id"].as_str().expect("an id");
     assert_eq!(header(&found, "Message-ID"), [format!("<{message_id}>")]);
     assert!(message_id.ends_with("@shop.example") && message_id.len() == 24 + 13, "{message_id}");
     let plain = found["parts"]["text/plain"].as_str().expect("a text").replace("\r\n", "\n");
@@ -100,9 +107,9 @@ fn a_mail_arrives_with_both_its_forms() {
 }
 
 #[test]
-fn a_mail_without_a_template_is_plain_and_the_operators_all_get_theirs() {
+fn a_mail_without_a_template_is_plain_and_goes_to_all_operators() {
     let sink = Sink::start(None);
-    let provider = provider(Way::Smtp(smtp(sink.address(), None)), None);
+    let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), None);
     let payload =
         json!({"template": "step_failed", "to": "admin", "values": {"effect": "inst_1/migrate", "code": "x"}});
     assert_eq!(code(&provider.call(&Call { payload, ..mail("a", "") })), "done");
@@ -117,10 +124,10 @@ fn a_mail_without_a_template_is_plain_and_the_operators_all_get_theirs() {
 }
 
 #[test]
-fn no_value_and_no_address_begins_another_header_or_receiver() {
+fn values_and_addresses_can_not_inject_headers_or_recipients() {
     let sink = Sink::start(None);
     let templates = templates();
-    let provider = provider(Way::Smtp(smtp(sink.address(), None)), Some(templates.path()));
+    let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), Some(templates.path()));
     let payload =
         json!({"template": "welcome", "to": "zoe@example.com", "values": {"name": "Zoë\r\nBcc: all@example.com"}});
     assert_eq!(code(&provider.call(&Call { payload, ..mail("a", "") })), "done");
@@ -130,15 +137,15 @@ fn no_value_and_no_address_begins_another_header_or_receiver() {
     {
         let answer = provider.call(&mail("b", to));
         assert_eq!(code(&answer), "bad-address", "{to:?}");
-        assert!(!format!("{answer:?}").contains("a@example.com"), "an address is personal: {answer:?}");
+        assert!(!format!("{answer:?}").contains("a@example.com"), "addresses are not repeated: {answer:?}");
     }
     assert_eq!(sink.mails().len(), 1);
 }
 
 #[test]
-fn who_is_refused_is_refused_and_who_is_deferred_comes_again() {
+fn permanent_rejections_are_refused_and_temporary_ones_retried() {
     let sink = Sink::start(None);
-    let provider = provider(Way::Smtp(smtp(sink.address(), None)), None);
+    let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), None);
     let refused = provider.call(&mail("a", "ana@refused.example"));
     assert!(
         matches!(&refused, CallOutcome::Refused { code, message } if code == "mail-refused" && message.contains("550"))
@@ -156,12 +163,13 @@ fn who_is_refused_is_refused_and_who_is_deferred_comes_again() {
 }
 
 #[test]
-fn a_server_that_wants_a_password_gets_it_and_nobody_else_sees_it() {
+fn a_password_is_sent_to_the_server_and_not_revealed() {
     let vault = Arc::new(Vault::in_memory().expect("a vault"));
     let kept = vault.put("shop/test/user:u", "smtp", "hunter2-plain").expect("kept");
     let secrets: Arc<dyn Secrets> = vault;
     let sink = Sink::start(Some("hunter2-plain"));
-    let with = |password| provider(Way::Smtp(smtp(sink.address(), Some(("shop".to_owned(), password)))), None);
+    let with =
+        |password| provider(MailTransport::Smtp(smtp(sink.address(), Some(("shop".to_owned(), password)))), None);
     let call = Call { secrets: SecretAccess::new(Some(secrets)), ..mail("a", "ana@example.com") };
     assert_eq!(code(&with(Password::Reference(kept.reference)).call(&call)), "done");
     assert_eq!(code(&with(Password::Plain(Secret::new("hunter2-plain"))).call(&call)), "done");
@@ -174,31 +182,32 @@ fn a_server_that_wants_a_password_gets_it_and_nobody_else_sees_it() {
 }
 
 #[test]
-fn a_plain_connection_leaves_this_machine_never() {
+fn an_unencrypted_connection_is_limited_to_this_machine() {
     for (host, is_right) in
         [("127.0.0.1", true), ("localhost", true), ("::1", true), ("mail.example.com", false), ("10.0.0.1", false)]
     {
-        let way = Way::Smtp(Smtp { host: host.to_owned(), ..smtp(([127, 0, 0, 1], 25).into(), None) });
-        let config = Config { from: "a@b.example".to_owned(), templates: None, addresses: Arc::new(Book), way };
+        let transport = MailTransport::Smtp(Smtp { host: host.to_owned(), ..smtp(([127, 0, 0, 1], 25).into(), None) });
+        let config =
+            Config { from: "a@b.example".to_owned(), templates: None, addresses: Arc::new(TestAddressBook), transport };
         assert_eq!(Mail::new(config).is_ok(), is_right, "{host}");
     }
-    let way = Way::Folder("mails".into());
-    let config = Config { from: "nobody".to_owned(), templates: None, addresses: Arc::new(Book), way };
-    let told = Mail::new(config).err().expect("no address").to_string();
-    assert!(told.starts_with("`from` is `nobody`: expected "), "{told}");
-    // A server without TLS gets no mail by a connection that needs it.
+    let transport = MailTransport::Folder("mails".into());
+    let config = Config { from: "nobody".to_owned(), templates: None, addresses: Arc::new(TestAddressBook), transport };
+    let outcome = Mail::new(config).err().expect("no address").to_string();
+    assert!(outcome.starts_with("`from` is `nobody`: expected "), "{outcome}");
+    // A server without TLS gets no mail over a connection that requires it.
     let sink = Sink::start(None);
     let strict = Smtp { host: "localhost".to_owned(), security: Security::StartTls, ..smtp(sink.address(), None) };
-    let answer = provider(Way::Smtp(strict), None).call(&mail("a", "ana@example.com"));
+    let answer = provider(MailTransport::Smtp(strict), None).call(&mail("a", "ana@example.com"));
     assert!(matches!(&answer, CallOutcome::Retry { .. }), "{answer:?}");
     assert_eq!(sink.mails().len(), 0);
 }
 
 #[test]
-fn into_a_folder_a_mail_goes_once() {
+fn a_mail_is_written_once_into_a_folder() {
     let (folder, templates) = (tempfile::tempdir().expect("a folder"), templates());
     let mails = folder.path().join("mails");
-    let send = |call: &Call| provider(Way::Folder(mails.clone()), Some(templates.path())).call(call);
+    let send = |call: &Call| provider(MailTransport::Folder(mails.clone()), Some(templates.path())).call(call);
     let first = send(&mail("a", "ana@example.com"));
     assert_eq!(code(&first), "done");
     let files = || -> Vec<_> {
@@ -207,10 +216,10 @@ fn into_a_folder_a_mail_goes_once() {
     };
     let [file] = files().try_into().expect("one file");
     assert!(std::fs::read_to_string(&file).expect("the mail").starts_with("From: Shop <shop@shop.example>"));
-    // A mail of another second would have another date, so it is told by a mark whether it was written anew.
+    // The date of a rewritten mail might be the same, so the file is replaced by a marker to detect rewriting.
     std::fs::write(&file, "as it was").expect("marked");
-    assert_eq!(send(&mail("a", "ana@example.com")), first, "the same mail again");
-    assert_eq!(std::fs::read(&file).expect("the mail"), b"as it was", "and the same file");
+    assert_eq!(send(&mail("a", "ana@example.com")), first, "the same mail is not written again");
+    assert_eq!(std::fs::read(&file).expect("the mail"), b"as it was", "the file is unchanged");
     assert_ne!(send(&mail("b", "ana@example.com")), first);
     assert_ne!(send(&Call { scope: "shop/live/user:u".to_owned(), ..mail("a", "ana@example.com") }), first);
     assert_eq!(files().len(), 3);
@@ -221,7 +230,7 @@ fn into_a_folder_a_mail_goes_once() {
     }
 }
 
-/// How often each mail is there, by its id.
+/// Counts mails and their distinct ids.
 fn ids(sink: &Sink) -> (usize, BTreeSet<String>) {
     let mails = sink.mails();
     let ids = mails.iter().map(|mail| {
@@ -233,22 +242,22 @@ fn ids(sink: &Sink) -> (usize, BTreeSet<String>) {
 }
 
 #[test]
-fn whatever_breaks_the_mail_arrives_under_one_id() {
+fn a_mail_arrives_under_one_id_despite_faults() {
     let sink = Sink::start(None);
     let faults = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Truncate, Fault::Delay(TIMEOUT * 2)];
     let (mut struck, mut twice) = (0, 0);
-    // Greeting, hello, sender, receiver, data, the mail: the exchanges of a connection that begins.
+    // The exchanges of a new connection: greeting, hello, sender, recipient, data, the mail.
     for exchange in 0..6 {
         for fault in faults {
             let proxy = FaultProxy::start(sink.address(), Protocol::Plain);
-            let provider = provider(Way::Smtp(smtp(proxy.address(), None)), None);
+            let provider = provider(MailTransport::Smtp(smtp(proxy.address(), None)), None);
             let before = ids(&sink);
             proxy.fail_nth(exchange, fault);
             let call = mail(&format!("{exchange}/{fault:?}"), "ana@example.com");
             let begun = Instant::now();
             let first = provider.call(&call);
             assert!(begun.elapsed() < TIMEOUT * 4, "{exchange} {fault:?} took {:?}", begun.elapsed());
-            // Not every fault hurts: an answer that nobody waits for may be lost.
+            // Not every fault matters: a response that nobody waits for may be lost.
             assert!(
                 matches!(&first, CallOutcome::Done(_) | CallOutcome::Retry { .. }),
                 "{exchange} {fault:?}: {first:?}"
@@ -263,14 +272,14 @@ fn whatever_breaks_the_mail_arrives_under_one_id() {
         }
     }
     assert!(struck >= 20, "only {struck} faults struck");
-    assert!(twice > 0, "no answer was lost after a mail was taken");
+    assert!(twice > 0, "no response was lost after a mail was accepted");
 }
 
 #[test]
-fn connections_are_kept() {
+fn connections_are_reused() {
     let sink = Sink::start(None);
     let proxy = FaultProxy::start(sink.address(), Protocol::Plain);
-    let provider = provider(Way::Smtp(smtp(proxy.address(), None)), None);
+    let provider = provider(MailTransport::Smtp(smtp(proxy.address(), None)), None);
     for number in 0..3 {
         assert_eq!(code(&provider.call(&mail(&number.to_string(), "ana@example.com"))), "done");
     }

@@ -1,15 +1,15 @@
-//! Saves what a tenant has, into a file beside which stands what was verified of it.
+//! `database.backup`: dumps a tenant's database into a file, with a manifest of what was verified.
 //!
-//! A backup counts when reading the file gives the same text as the database does: both are dumped of the same snapshot, so what
-//! the tenant writes meanwhile makes no difference.
+//! A backup counts only if the restored file has the same content as the database: both are dumped from one snapshot,
+//! so concurrent writes of the tenant make no difference.
 
 use crate::config::Config;
 use crate::connect::within;
-use crate::ensure::look;
+use crate::ensure::find_complete;
 use crate::failed::Failed;
 use crate::foreign;
 use crate::names::{self, Names};
-use crate::process::{self, Plain, Way, program, run};
+use crate::process::{self, DumpHash, DumpTarget, program, run};
 use crate::servers::{Servers, not_found};
 use crate::worker;
 use host_provider_api::{Call, CallOutcome};
@@ -20,82 +20,82 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio_postgres::Client;
 
-/// Bytes of what stands beside a backup, at most.
-const BESIDE_MAX: u64 = 64 * 1024;
+/// Maximum bytes of a manifest.
+const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
 
-/// What stands beside a backup.
+/// The manifest of a backup, stored next to its file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct BackupManifest {
     pub backup_id: String,
     /// SHA-256 of the file, in hex.
     pub sha256: String,
     pub bytes: u64,
-    /// SHA-256 of what it says, in hex.
+    /// SHA-256 of the dumped content, in hex.
     pub content_sha256: String,
-    /// `business/mode/account` that it is of.
+    /// `business/mode/account` of the database.
     pub scope: String,
 }
 
-impl Kept {
+impl BackupManifest {
     fn outputs(&self) -> Value {
         json!({"backup_id": self.backup_id, "sha256": self.sha256, "bytes": self.bytes, "verified": true})
     }
 
-    /// What a restore of it answers.
-    pub fn brought_back(&self) -> Value {
+    /// Returns the outputs of a restore.
+    pub fn restore_outputs(&self) -> Value {
         json!({"backup_id": self.backup_id, "sha256": self.sha256, "verified": true})
     }
 
-    /// The file of a backup.
+    /// Returns the path of a backup's file.
     pub fn file(config: &Config, id: &str) -> PathBuf {
         config.backups.join(format!("{id}.dump"))
     }
 
-    /// The backup of this name, if it is complete.
-    pub fn find(config: &Config, id: &str) -> io::Result<Option<Kept>> {
-        let beside = config.backups.join(format!("{id}.json"));
-        match std::fs::metadata(&beside) {
+    /// Returns the manifest of a backup, if the backup is complete.
+    pub fn find(config: &Config, id: &str) -> io::Result<Option<BackupManifest>> {
+        let path = config.backups.join(format!("{id}.json"));
+        match std::fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
-            Ok(found) if found.len() > BESIDE_MAX => return Err(io::Error::other("it is too long")),
+            Ok(found) if found.len() > MANIFEST_BYTES_MAX => return Err(io::Error::other("the manifest is too long")),
             Ok(_) => {}
         }
-        Ok(Some(serde_json::from_slice(&std::fs::read(&beside)?)?))
+        Ok(Some(serde_json::from_slice(&std::fs::read(&path)?)?))
     }
 }
 
-/// What the folder of backups refuses may be mended.
-pub(crate) fn unavailable(config: &Config, error: &io::Error) -> Failed {
+/// Retries after an error of the backup folder, which an operator may repair.
+pub(crate) fn folder_unavailable(config: &Config, error: &io::Error) -> Failed {
     Failed::retry("folder-unavailable", format!("{}: {error}", config.backups.display()))
 }
 
-/// A backup that is there already.
-pub(crate) fn made(config: &Config, call: &Call) -> Result<Option<CallOutcome>, Failed> {
+/// Returns the outputs of this call's backup if it exists already.
+pub(crate) fn existing(config: &Config, call: &Call) -> Result<Option<CallOutcome>, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
-    let kept = Kept::find(config, &id).map_err(|error| unavailable(config, &error))?;
-    Ok(kept.map(|kept| CallOutcome::Done(kept.outputs())))
+    let manifest = BackupManifest::find(config, &id).map_err(|error| folder_unavailable(config, &error))?;
+    Ok(manifest.map(|manifest| CallOutcome::Done(manifest.outputs())))
 }
 
 pub(crate) fn backup(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
-    if let Some(made) = made(config, call)? {
-        return Ok(made);
+    if let Some(existing) = existing(config, call)? {
+        return Ok(existing);
     }
     let resource = call.resource_id();
     let names = Names::of(&resource)?;
     let until = Instant::now() + config.work_timeout;
     within(config.work_timeout, async {
         let servers = Servers::reach(config, call).await?;
-        let Some((number, record)) = look(&servers, call, &names).await? else {
+        let Some((number, record)) = find_complete(&servers, call, &names).await? else {
             return foreign::backup(config, call, until).await?.ok_or_else(|| not_found(call));
         };
         if record.is_restoring {
-            return Err(Failed::retry("database-busy", "a restore goes on"));
+            return Err(Failed::retry("database-busy", "a restore is in progress"));
         }
         let server = &servers.0[number];
         let keeper = server.inside(&names).await?;
-        keep(config, call, keeper, until, async |snapshot, draft| {
+        store_verified(config, call, keeper, until, async |snapshot, draft| {
             worker::with(server, call, &names, async |worker| {
-                Way::to_tenant(server, &worker).dump(config, Some(snapshot), Some(draft), until)
+                DumpTarget::to_tenant(server, &worker).dump(config, Some(snapshot), Some(draft), until)
             })
             .await
         })
@@ -103,9 +103,9 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<CallOutcome, Failed
     })
 }
 
-/// Keeps what `dump` makes of a snapshot, verified: it is told the snapshot and the file, and gives a hash of what the database
-/// says. `keeper` is a connection to the database.
-pub(crate) async fn keep(
+/// Dumps a snapshot, verifies the file and stores both. `dump` gets the name of the snapshot and the file, and returns
+/// a hash of the content. `keeper` is a connection to the database.
+pub(crate) async fn store_verified(
     config: &Config,
     call: &Call,
     keeper: Client,
@@ -113,47 +113,47 @@ pub(crate) async fn keep(
     dump: impl AsyncFnOnce(&str, &Path) -> Result<String, Failed>,
 ) -> Result<CallOutcome, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
-    let failed = |error: io::Error| unavailable(config, &error);
-    // The snapshot is there as long as this connection is, and nothing is asked by it meanwhile.
+    let failed = |error: io::Error| folder_unavailable(config, &error);
+    // The snapshot lives as long as this connection; it must run no other statement meanwhile.
     let begun = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     keeper.batch_execute(begun).await?;
     let snapshot: String = keeper.query_typed_one("SELECT pg_export_snapshot()", &[]).await?.try_get(0)?;
     only_for_owner(&config.backups).map_err(failed)?;
     let draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(&config.backups).map_err(failed)?;
-    let is_in_the_database = dump(&snapshot, draft.path()).await?;
+    let database_hash = dump(&snapshot, draft.path()).await?;
     drop(keeper);
-    let is_in_the_file = content(config, draft.path(), until).map_err(|ended| ended.retry("pg_restore"))?;
-    if is_in_the_file != is_in_the_database {
-        return Err(Failed::retry("backup-differs", "what the backup says is not what the database has"));
+    let file_hash = content(config, draft.path(), until).map_err(|failure| failure.retry("pg_restore"))?;
+    if file_hash != database_hash {
+        return Err(Failed::retry("backup-differs", "the content of the backup differs from the database"));
     }
     let (sha256, bytes) = process::file(draft.path()).map_err(failed)?;
     draft.as_file().sync_all().map_err(failed)?;
-    draft.persist(Kept::file(config, &id)).map_err(|error| failed(error.error))?;
+    draft.persist(BackupManifest::file(config, &id)).map_err(|error| failed(error.error))?;
     let scope = call.scope.clone();
-    let kept = Kept { backup_id: id, sha256, bytes, content_sha256: is_in_the_file, scope };
-    beside(config, &kept).map_err(failed)?;
-    Ok(CallOutcome::Done(kept.outputs()))
+    let manifest = BackupManifest { backup_id: id, sha256, bytes, content_sha256: file_hash, scope };
+    write_manifest(config, &manifest).map_err(failed)?;
+    Ok(CallOutcome::Done(manifest.outputs()))
 }
 
-/// A hash of what a backup says, when all of it is read; `pg_restore --list` alone reads its table of contents.
-pub(crate) fn content(config: &Config, file: &Path, until: Instant) -> Result<String, process::Ended> {
+/// Returns a hash of a backup's content. `pg_restore --list` alone would read only its table of contents.
+pub(crate) fn content(config: &Config, file: &Path, until: Instant) -> Result<String, process::ProgramFailed> {
     run(program(config, "pg_restore").arg("--list").arg(file), until, None)?;
-    let mut plain = Plain::default();
+    let mut hash = DumpHash::default();
     let mut read = program(config, "pg_restore");
     read.args(["--no-owner", "--no-privileges", "--file=-"]).arg(file);
-    run(&mut read, until, Some(&mut plain))?;
-    Ok(plain.end())
+    run(&mut read, until, Some(&mut hash))?;
+    Ok(hash.end())
 }
 
-/// What was verified, written when all is.
-fn beside(config: &Config, kept: &Kept) -> io::Result<()> {
+/// Writes the manifest, after everything is verified.
+fn write_manifest(config: &Config, manifest: &BackupManifest) -> io::Result<()> {
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(&config.backups)?;
-    draft.write_all(&serde_json::to_vec(kept)?)?;
+    draft.write_all(&serde_json::to_vec(manifest)?)?;
     draft.as_file().sync_all()?;
-    draft.persist(config.backups.join(format!("{}.json", kept.backup_id))).map(drop).map_err(|error| error.error)
+    draft.persist(config.backups.join(format!("{}.json", manifest.backup_id))).map(drop).map_err(|error| error.error)
 }
 
-/// The folder, for its owner alone; one that is there keeps its mode.
+/// Creates the folder for its owner only; an existing folder keeps its mode.
 fn only_for_owner(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

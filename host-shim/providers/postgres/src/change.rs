@@ -1,41 +1,41 @@
-//! Lets a database stand still or run, bounds it, and takes it away.
+//! `database.change` and `database.destroy`: suspends, resumes, limits and drops a database.
 
 use crate::config::Config;
 use crate::connect::within;
+use crate::desired::DesiredSettings;
 use crate::failed::Failed;
 use crate::isolate;
 use crate::names::Names;
 use crate::record::{self, Record, State};
 use crate::servers::Servers;
-use crate::wish::Wish;
 use crate::worker;
 use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::json;
 
-/// Bytes of the secret that is made only to learn its reference.
+/// Bytes of a secret that is made only to get its reference.
 const PASSWORD_BYTES: usize = 32;
 
 pub(crate) fn change(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
-    let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
+    let (id, desired) = (call.resource_id(), DesiredSettings::of(&call.payload)?);
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
-        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
+        let (servers, found) = Servers::reach_locked(config, call, &id, &names).await?;
         let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
         record.generation = i64::from(call.generation);
-        record.quota = wish.quota.unwrap_or(record.quota);
-        record.connections = wish.connections.unwrap_or(record.connections);
-        match wish.is_suspended {
+        record.quota = desired.quota.unwrap_or(record.quota);
+        record.connections = desired.connections.unwrap_or(record.connections);
+        match desired.is_suspended {
             Some(true) => record.state = State::Suspended,
             Some(false) => record.state = State::Running,
             None => {}
         }
-        if let Some(writes_refused) = wish.writes_refused {
+        if let Some(writes_refused) = desired.writes_refused {
             record.writes_refused = writes_refused;
             server.inside(&names).await?.batch_execute(&isolate::writes(&record)).await?;
         }
-        server.settle(&record).await?;
+        server.save(&record).await?;
         if record.state == State::Suspended {
             server.end_sessions(&names.role).await?;
         }
@@ -49,8 +49,8 @@ pub(crate) fn destroy(config: &Config, call: &Call) -> Result<CallOutcome, Faile
     let id = call.resource_id();
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
-        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
-        // Where there is nothing the generation is kept all the same: what was asked for before may still be on its way.
+        let (servers, found) = Servers::reach_locked(config, call, &id, &names).await?;
+        // The generation is stored even if there is no database: an older call may still arrive.
         let server = &servers.0[found.at.unwrap_or(0)];
         let gone = Record {
             generation: i64::from(call.generation),
@@ -79,7 +79,7 @@ pub(crate) fn destroy(config: &Config, call: &Call) -> Result<CallOutcome, Faile
             server.drop_all(&names).await?;
         }
         server.client.batch_execute(&[record::SCHEMA, &gone.store()].concat()).await?;
-        // Who made it before a crash knows its reference; made anew it has the same one.
+        // A crashed call may have made the secret; making it again returns the same reference.
         worker::forget(call, &id)?;
         let made = call.make_secret(&id.id, PASSWORD_BYTES)?;
         call.forget_secret(&made.reference)?;

@@ -1,4 +1,4 @@
-//! Which servers there are, and what a tenant gets of them.
+//! Settings of the provider: its servers and the limits of tenants.
 
 use host_provider_api::{Secret, Secrets};
 use std::collections::BTreeMap;
@@ -7,49 +7,49 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Connections of one tenant at most, whatever is asked for.
+/// Maximum connections of one tenant, whatever the payload requests.
 pub const CONNECTIONS_MAX: u32 = 1_000;
 
-/// A setting that is none.
+/// An invalid setting.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` is `{found}`: expected {expected}")]
 pub struct BadConfig {
-    /// Which setting.
+    /// Name of the setting.
     pub field: &'static str,
-    /// What it is.
+    /// Its value.
     pub found: String,
-    /// What it should be.
+    /// Accepted values.
     pub expected: &'static str,
 }
 
-/// A password or where it is.
+/// A password or its reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
-    /// Itself.
+    /// The password itself.
     Plain(Secret),
-    /// A reference, `secret:env/NAME`, which is resolved at each call.
+    /// A reference, `secret:env/NAME`, resolved at each call.
     Reference(String),
 }
 
-/// A server that tenants share.
+/// A server shared by tenants.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Its name or address, as tenants reach it too.
+    /// Host name or address, also for tenants.
     pub host: String,
-    /// Its port.
+    /// Port.
     pub port: u16,
-    /// A superuser: what a tenant may do is taken from PUBLIC in the system's own catalogs.
+    /// Name of a superuser: isolating tenants needs to revoke rights of PUBLIC in the system catalogs.
     pub admin_user: String,
-    /// The superuser's password.
+    /// Password of the superuser.
     pub admin_password: Password,
-    /// Databases that it takes at most.
+    /// Maximum databases.
     pub max_databases: u32,
-    /// Whether connections are by TLS, with a certificate that bears `host`. Needs the feature `tls`.
+    /// Whether to connect by TLS, with a certificate for `host`. Needs the feature `tls`.
     pub tls: bool,
 }
 
 impl ServerConfig {
-    /// What tenants are told: `host:port`.
+    /// Returns the endpoint for tenants: `host:port`.
     pub fn endpoint(&self) -> String {
         format!("{}:{}", self.host, self.port)
     }
@@ -58,40 +58,39 @@ impl ServerConfig {
 /// Settings of the provider.
 #[derive(Clone)]
 pub struct Config {
-    /// The servers. A database stays on the one that it was made on, so one that has any must not be left out. The first one
-    /// also keeps the locks that calls for one database wait at: all who share the servers name the same one first.
+    /// The servers. A database stays on its server, so a server with databases must not be removed. The first one also
+    /// holds the advisory locks: all hosts that share the servers must list the same one first.
     pub servers: Vec<ServerConfig>,
-    /// Connections of a tenant, where the payload has no `max_connections`; 1 to [`CONNECTIONS_MAX`].
+    /// Connections of a tenant if the payload has no `max_connections`; 1 to [`CONNECTIONS_MAX`].
     pub connections: u32,
-    /// A file of certificate authorities (PEM) that servers may have beside the machine's, as that of RDS.
+    /// PEM file with certificate authorities to trust in addition to the machine's, for example those of RDS.
     pub ca: Option<PathBuf>,
-    /// Where hosts are found that the machine's resolver doesn't know, or knows by an address that can't be reached from here.
-    /// Their certificates bear the host's name.
+    /// Addresses of hosts that the machine can't resolve or reach by their names. Certificates must match the names.
     pub addresses: BTreeMap<String, SocketAddr>,
-    /// The folder of `pg_dump` and `pg_restore`, of the servers' version or a newer one.
+    /// Folder of `pg_dump` and `pg_restore`, of the servers' version or a newer one.
     pub programs: PathBuf,
-    /// Where backups are kept. Whoever reads it reads what tenants have.
+    /// Folder of backups, which contain the tenants' data.
     pub backups: PathBuf,
-    /// The folder of `database.migrate`, with `NNN_name.sql`; none if there is nothing to migrate.
+    /// Folder of `database.migrate` with files `NNN_name.sql`; none to refuse migrations.
     pub migrations: Option<PathBuf>,
-    /// The folder of `database.seed`, with `name.sql`.
+    /// Folder of `database.seed` with files `name.sql`.
     pub seeds: Option<PathBuf>,
-    /// How long a call may take that is answered at once.
+    /// Timeout of a call without background work.
     pub call_timeout: Duration,
-    /// How long a backup, a restore or a step may take in the background.
+    /// Timeout of a backup, a restore or a script in the background.
     pub work_timeout: Duration,
-    /// How long a call waits for such work before it says that it goes on.
+    /// Time that a call waits for background work before it reports progress.
     pub work_wait: Duration,
-    /// Longest statement of a tenant. A tenant can set it anew for a session.
+    /// Statement timeout of tenants, which they can change for a session.
     pub statement_timeout: Duration,
-    /// How long a tenant's session may do nothing, in a transaction and outside.
+    /// Idle timeout of tenants' sessions, in and outside of transactions.
     pub idle_timeout: Duration,
-    /// Where references of administrators' passwords are resolved when no call asks, for the list of what is held.
+    /// Resolves references of administrators' passwords outside of calls, to list databases.
     pub secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl Config {
-    /// Usual settings for these servers: 20 connections a tenant, a minute for a call and an hour for a backup.
+    /// Returns default settings for these servers: 20 connections per tenant, a minute per call, an hour per backup.
     pub fn new(servers: Vec<ServerConfig>, programs: PathBuf, backups: PathBuf) -> Config {
         Config {
             servers,
@@ -114,12 +113,12 @@ impl Config {
     pub(crate) fn check(&self) -> Result<(), BadConfig> {
         let bad = |field, found: String, expected| Err(BadConfig { field, found, expected });
         if self.servers.is_empty() {
-            return bad("servers", "empty".to_owned(), "one at least");
+            return bad("servers", "empty".to_owned(), "at least one");
         }
         for (number, server) in self.servers.iter().enumerate() {
             let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-:".contains(&byte);
             if server.host.is_empty() || server.host.len() > 253 || !server.host.bytes().all(is_name) {
-                return bad("host", server.host.chars().take(80).collect(), "a name or an address");
+                return bad("host", server.host.chars().take(80).collect(), "a host name or an address");
             }
             if self.servers[..number].iter().any(|other| other.endpoint() == server.endpoint()) {
                 return bad("servers", server.endpoint(), "each server once");

@@ -1,4 +1,4 @@
-//! Connections, each for one call and none without an end.
+//! Connections to PostgreSQL, one or more per call, all with timeouts.
 
 use crate::config::{Config, Password, ServerConfig};
 use crate::failed::Failed;
@@ -9,20 +9,24 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, NoTls};
 
-/// How long a connection may take to be made.
+/// Timeout of connecting.
 const CONNECT: Duration = Duration::from_secs(10);
-/// The database that administrators meet in.
-pub(crate) const MEETING: &str = "postgres";
+/// The database for administrative connections.
+pub(crate) const ADMIN_DATABASE: &str = "postgres";
 
-/// Runs work to its end on this thread, not longer than `limit`. What goes on in the background of it ends with it.
+/// Runs work on this thread within `limit`. Its background tasks end with it.
 pub(crate) fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
     let runtime = runtime()?;
     let done = runtime.block_on(async {
-        let late =
-            |_| Failed::retry("timeout", format!("no end after {} ms; what was done is not known", limit.as_millis()));
+        let late = |_| {
+            Failed::retry(
+                "timeout",
+                format!("no result after {} ms; the work may have taken effect", limit.as_millis()),
+            )
+        };
         tokio::time::timeout(limit, work).await.map_err(late)?
     });
-    // A name that is still being looked up would be waited for.
+    // A normal drop would wait for a pending name resolution.
     runtime.shutdown_background();
     done
 }
@@ -32,7 +36,7 @@ pub(crate) fn runtime() -> Result<Runtime, Failed> {
     built.map_err(|error| Failed::retry("machine-unavailable", error.to_string()))
 }
 
-/// An administrator's connection to a database of a server.
+/// Connects to a database of a server as administrator.
 pub(crate) async fn as_admin(
     config: &Config,
     server: &ServerConfig,
@@ -40,7 +44,7 @@ pub(crate) async fn as_admin(
     database: &str,
 ) -> Result<Client, Failed> {
     let millis = config.call_timeout.as_millis();
-    // A tenant's objects must not stand in for the system's.
+    // Objects of a tenant must not shadow the system's.
     let options = format!(
         "-c search_path=pg_catalog -c statement_timeout={millis} -c lock_timeout={millis} \
          -c idle_in_transaction_session_timeout={millis}"
@@ -50,7 +54,7 @@ pub(crate) async fn as_admin(
     open(config, wanted.host(&server.host).port(server.port), server.tls).await
 }
 
-/// A connection as it is wanted, by TLS or plain.
+/// Connects with the given settings, by TLS or unencrypted.
 pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: bool) -> Result<Client, Failed> {
     let mut wanted = found(config, wanted);
     wanted.connect_timeout(CONNECT).application_name("provisioner");
@@ -59,12 +63,12 @@ pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: 
         return by_tls(config, wanted.ssl_mode(SslMode::Require)).await;
     }
     let (client, connection) = wanted.ssl_mode(SslMode::Disable).connect(NoTls).await?;
-    // How it ends shows in the client's next question.
+    // Its error shows in the client's next request.
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
 }
 
-/// With the address of a host that is known by one: its name stays, since certificates bear it.
+/// Applies a configured address of the host, which keeps its name for its certificate.
 fn found(config: &Config, wanted: &tokio_postgres::Config) -> tokio_postgres::Config {
     let [Host::Tcp(host)] = wanted.get_hosts() else { return wanted.clone() };
     let Some(address) = config.addresses.get(host) else { return wanted.clone() };
@@ -119,10 +123,10 @@ fn roots(ca: Option<&std::path::Path>) -> Result<rustls::RootCertStore, String> 
 
 #[cfg(not(feature = "tls"))]
 async fn by_tls(_: &Config, _: &tokio_postgres::Config) -> Result<Client, Failed> {
-    Err(Failed::refused("no-tls", "the server wants TLS, and this host is built without the feature `tls`"))
+    Err(Failed::refused("no-tls", "the server requires TLS, but this host is built without the feature `tls`"))
 }
 
-/// The administrator's password, now.
+/// Resolves the administrator's password.
 pub(crate) fn password(
     server: &ServerConfig,
     resolve: impl FnOnce(&str) -> Result<Secret, host_provider_api::SecretError>,

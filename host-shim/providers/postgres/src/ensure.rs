@@ -1,36 +1,36 @@
-//! Makes a database exist: first it is noted where, then the role, then the database, at last that it is complete. Whatever was
-//! done of that is found again.
+//! `database.ensure`: stores the record, creates the role and the database, then marks the record as complete. A
+//! repeated call continues where an earlier one stopped.
 
 use crate::config::Config;
 use crate::connect::within;
+use crate::desired::DesiredSettings;
 use crate::failed::Failed;
 use crate::isolate;
 use crate::names::Names;
 use crate::record::{self, Record, State};
 use crate::servers::{Server, Servers};
-use crate::wish::Wish;
 use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::types::Type;
 
-/// Bytes of randomness of a tenant's password.
+/// Random bytes of a tenant's password.
 const PASSWORD_BYTES: usize = 32;
 
 pub(crate) fn ensure(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
-    let (id, wish) = (call.resource_id(), Wish::of(&call.payload)?);
+    let (id, desired) = (call.resource_id(), DesiredSettings::of(&call.payload)?);
     let names = Names::of(&id)?;
     within(config.call_timeout, async {
-        let (servers, found) = Servers::alone(config, call, &id, &names).await?;
+        let (servers, found) = Servers::reach_locked(config, call, &id, &names).await?;
         let secret = call.make_secret(&id.id, PASSWORD_BYTES)?;
         let verifier = scram_sha_256(call.secret(&secret.reference)?.expose().as_bytes());
         let known = found.record.filter(|_| found.at.is_some());
         let mut record = Record {
             generation: i64::from(call.generation),
             secret_ref: secret.reference,
-            connections: wish.connections.unwrap_or(config.connections.cast_signed()),
-            quota: wish.quota.unwrap_or(known.as_ref().and_then(|known| known.quota)),
-            writes_refused: wish.writes_refused.unwrap_or(known.as_ref().is_some_and(|known| known.writes_refused)),
+            connections: desired.connections.unwrap_or(config.connections.cast_signed()),
+            quota: desired.quota.unwrap_or(known.as_ref().and_then(|known| known.quota)),
+            writes_refused: desired.writes_refused.unwrap_or(known.as_ref().is_some_and(|known| known.writes_refused)),
             ..known.clone().unwrap_or_else(|| Record {
                 names: names.clone(),
                 id: id.clone(),
@@ -46,17 +46,17 @@ pub(crate) fn ensure(config: &Config, call: &Call) -> Result<CallOutcome, Failed
         };
         let server = match found.at {
             Some(number) => begin_again(&servers.0[number], &record, &verifier).await?,
-            None => begin(&servers, &wish, &record, &verifier).await?,
+            None => begin(&servers, &desired, &record, &verifier).await?,
         };
         complete(server, &mut record).await?;
         Ok(CallOutcome::Done(record.outputs(&server.settings.endpoint())))
     })
 }
 
-/// Notes what is to be and makes the role of it, on the server with the most room.
+/// Stores the record and creates the role on the server with the fewest databases.
 async fn begin<'s, 'c>(
     servers: &'s Servers<'c>,
-    wish: &Wish,
+    desired: &DesiredSettings,
     record: &Record,
     verifier: &str,
 ) -> Result<&'s Server<'c>, Failed> {
@@ -64,7 +64,7 @@ async fn begin<'s, 'c>(
     let mut is_known = false;
     for (number, server) in servers.0.iter().enumerate() {
         let endpoint = server.settings.endpoint();
-        if wish.endpoint.as_ref().is_some_and(|wanted| *wanted != endpoint && *wanted != server.settings.host) {
+        if desired.endpoint.as_ref().is_some_and(|wanted| *wanted != endpoint && *wanted != server.settings.host) {
             continue;
         }
         is_known = true;
@@ -76,23 +76,23 @@ async fn begin<'s, 'c>(
     }
     if !is_known {
         let known: Vec<String> = servers.0.iter().map(|server| server.settings.endpoint()).collect();
-        let wanted: String = wish.endpoint.iter().flat_map(|wanted| wanted.chars()).take(80).collect();
+        let wanted: String = desired.endpoint.iter().flat_map(|wanted| wanted.chars()).take(80).collect();
         let problem = format!("`endpoint` is `{wanted}`: expected one of {}", known.join(", "));
         return Err(Failed::refused("unknown-server", problem));
     }
     let Some((_, number)) = with_room.into_iter().min() else {
-        return Err(Failed::retry("no-room", "every server has as many databases as it takes"));
+        return Err(Failed::retry("no-room", "every server has its maximum number of databases"));
     };
     let server = &servers.0[number];
     isolate::close(server).await?;
     server.client.batch_execute(record::SCHEMA).await?;
-    // The same that others who look for room at the same time wait at, so that none takes what another one counted on.
+    // Concurrent calls on this server wait for the lock, so that two can't take the last place.
     let most = server.settings.max_databases;
     let noted = format!(
         "BEGIN; LOCK TABLE provisioner.databases IN SHARE ROW EXCLUSIVE MODE;
          DO $$ BEGIN
            IF (SELECT count(*) FROM provisioner.databases WHERE state <> 'ended') >= {most} THEN
-             RAISE lock_not_available USING MESSAGE = 'another database took the last room';
+             RAISE lock_not_available USING MESSAGE = 'another database took the last place';
            END IF;
          END $$;
          {} {} COMMIT",
@@ -103,7 +103,7 @@ async fn begin<'s, 'c>(
     Ok(server)
 }
 
-/// The role of what was begun before, with the password that its secret has now.
+/// Updates the role of an earlier call to the current password.
 async fn begin_again<'s, 'c>(
     server: &'s Server<'c>,
     record: &Record,
@@ -115,12 +115,12 @@ async fn begin_again<'s, 'c>(
     Ok(server)
 }
 
-/// Makes the database of a role that is there, as far as it isn't, and lets the tenant in.
+/// Creates the database if it is missing, and lets the tenant in.
 async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed> {
     let names = record.names.clone();
     let (_, has_database) = server.has(&names).await?;
     if !has_database {
-        // Nobody comes in before everybody else is kept out.
+        // Connections stay closed until everybody else is excluded.
         let made = format!(
             "CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false",
             escape_identifier(&names.database)
@@ -133,16 +133,20 @@ async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed
     if record.state == State::Making {
         record.state = State::Running;
     }
-    server.settle(record).await
+    server.save(record).await
 }
 
-/// What is there of a resource, looked at without a lock.
-pub(crate) async fn look(servers: &Servers<'_>, call: &Call, names: &Names) -> Result<Option<(usize, Record)>, Failed> {
+/// Finds the resource's complete database, without a lock.
+pub(crate) async fn find_complete(
+    servers: &Servers<'_>,
+    call: &Call,
+    names: &Names,
+) -> Result<Option<(usize, Record)>, Failed> {
     Ok(servers.find(&call.resource_id(), names).await?.complete())
 }
 
-/// Bytes that a database takes on its server's disk.
+/// Returns the size of a database on disk in bytes.
 pub(crate) async fn size(server: &Server<'_>, names: &Names) -> Result<i64, Failed> {
-    let asked = "SELECT pg_database_size($1::text::name)";
-    Ok(server.client.query_typed_one(asked, &[(&names.database, Type::TEXT)]).await?.try_get(0)?)
+    let query = "SELECT pg_database_size($1::text::name)";
+    Ok(server.client.query_typed_one(query, &[(&names.database, Type::TEXT)]).await?.try_get(0)?)
 }

@@ -1,10 +1,10 @@
-//! How what goes wrong is answered.
+//! Errors of calls as outcomes.
 
 use host_provider_api::names::BadName;
 use host_provider_api::{CallOutcome, SecretError};
 use tokio_postgres::error::SqlState;
 
-/// A call that ends without being done.
+/// The outcome of a failed call.
 #[derive(Debug)]
 pub(crate) struct Failed(pub CallOutcome);
 
@@ -19,8 +19,8 @@ impl Failed {
 }
 
 impl From<CallOutcome> for Failed {
-    fn from(answer: CallOutcome) -> Failed {
-        Failed(answer)
+    fn from(outcome: CallOutcome) -> Failed {
+        Failed(outcome)
     }
 }
 
@@ -36,17 +36,17 @@ impl From<BadName> for Failed {
     }
 }
 
-/// Without an answer of the server nothing is known, so it is asked again. What it says that another attempt can't help is refused.
-/// Only the first line of what it says is told: the others name values.
+/// Retries without a response of the server, since the result is unknown. Refuses what another attempt can't change.
+/// Only the first line of the server's message is included: the others contain values.
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Failed {
-        let Some(said) = error.as_db_error() else {
+        let Some(db_error) = error.as_db_error() else {
             return Failed::retry("database-unreachable", error.to_string());
         };
-        let (state, message) = (said.code(), said.message().chars().take(200).collect::<String>());
-        let told = format!("{message} ({})", state.code());
-        // Who does the same at the same time was there first: what it made is found the next time.
-        let is_met = [
+        let (state, message) = (db_error.code(), db_error.message().chars().take(200).collect::<String>());
+        let text = format!("{message} ({})", state.code());
+        // A concurrent call did the same first: the next attempt finds its result.
+        let is_conflict = [
             SqlState::DUPLICATE_DATABASE,
             SqlState::DUPLICATE_OBJECT,
             SqlState::DUPLICATE_SCHEMA,
@@ -57,15 +57,15 @@ impl From<tokio_postgres::Error> for Failed {
             SqlState::OBJECT_IN_USE,
         ]
         .contains(state);
-        if is_met {
-            return Failed::retry("database-busy", told);
+        if is_conflict {
+            return Failed::retry("database-busy", text);
         }
         match &state.code()[..2] {
-            // A broken connection, a lack of something, another's doing, the server's own trouble.
-            "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Failed::retry("database-unavailable", told),
-            "28" => Failed::retry("login-refused", told),
-            _ if *state == SqlState::INSUFFICIENT_PRIVILEGE => Failed::refused("not-allowed", told),
-            _ => Failed::refused("database-refused", told),
+            // Connection lost, resources exhausted, intervention or concurrency, internal errors.
+            "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Failed::retry("database-unavailable", text),
+            "28" => Failed::retry("login-refused", text),
+            _ if *state == SqlState::INSUFFICIENT_PRIVILEGE => Failed::refused("not-allowed", text),
+            _ => Failed::refused("database-refused", text),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! A database that is not on our servers: reached by what a payload tells, saved and brought back.
+//! Backup and restore of databases on other servers, which the payload locates.
 
-use crate::backup::{Kept, keep};
+use crate::backup::{BackupManifest, store_verified};
 use crate::config::Config;
 use crate::connect;
+use crate::desired::bad;
 use crate::failed::Failed;
 use crate::observe::split;
-use crate::process::Way;
+use crate::process::DumpTarget;
 use crate::restore::is_filled;
-use crate::wish::bad;
 use host_provider_api::{Call, CallOutcome, Secret};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -17,58 +17,58 @@ use std::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::config::Host;
 
-/// What the hosts of Supabase's databases end with, and their user and database.
+/// Host suffix of Supabase's databases, and their user and database name.
 const SUPABASE: &str = ".supabase.co";
 const USUAL: &str = "postgres";
-/// The port that PostgreSQL has unless somebody says so.
+/// PostgreSQL's default port.
 const PORT: u16 = 5432;
 
-/// How to reach a database by what a payload tells: a secret that is its address (`postgres://user:password@host/name`), whose host
-/// must be the one that was told openly; or a password, with `user` and `name` (or `database`) beside it, each `postgres` if it
-/// isn't told and the host is Supabase's.
+/// Builds the connection settings of a database from a payload. The secret is either the database's URL
+/// (`postgres://user:password@host/name`), whose host must match the payload's endpoint, or a password, with `user` and
+/// `name` (or `database`) in the payload; on Supabase's hosts both default to `postgres`.
 pub(crate) fn foreign(
     call: &Call,
-    told: &Value,
+    payload: &Value,
     secret: &str,
     endpoint: &str,
 ) -> Result<tokio_postgres::Config, Failed> {
-    let text = |member: &str| told.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let text = |member: &str| payload.get(member).and_then(Value::as_str).filter(|text| !text.is_empty());
     let nothing = Value::Null;
-    let missing = |member: &str, expected: &str| bad(member, told.get(member).unwrap_or(&nothing), expected);
+    let missing = |member: &str, expected: &str| bad(member, payload.get(member).unwrap_or(&nothing), expected);
     let (host, port) = split(text(endpoint).ok_or_else(|| missing(endpoint, "`host` or `host:port`"))?)
         .ok_or_else(|| missing(endpoint, "`host` or `host:port`"))?;
     let plain = call.secret(text(secret).ok_or_else(|| missing(secret, "a secret's reference"))?)?;
     if plain.expose().starts_with("postgres://") || plain.expose().starts_with("postgresql://") {
-        // The parser's error would name the part that it stumbled over.
+        // The parser's error may contain a part of the secret.
         let address = tokio_postgres::Config::from_str(plain.expose())
-            .map_err(|_| Failed::refused("bad-secret", format!("`{secret}` is no address of a database")))?;
+            .map_err(|_| Failed::refused("bad-secret", format!("`{secret}` is not the URL of a database")))?;
         let is_same = matches!(address.get_hosts(), [Host::Tcp(found)] if *found == host);
         let same_port = port.is_none_or(|port| address.get_ports().first().copied().unwrap_or(PORT) == port);
         if !is_same || !same_port {
-            let problem = format!("`{secret}` is the address of another server: expected {host}");
+            let problem = format!("`{secret}` is the URL of another server: expected {host}");
             return Err(Failed::refused("bad-secret", problem));
         }
         return Ok(address);
     }
     let mut address = tokio_postgres::Config::new();
     address.host(&host).port(port.unwrap_or(PORT)).password(plain.expose());
-    // Supabase's outputs have a project's name under `name`; in a step's payload `database` is the endpoint.
+    // Supabase's outputs have the project's name as `name`; in a migration's payload `database` is the endpoint.
     let name = text("database").filter(|_| endpoint != "database").or_else(|| text("name"));
-    // Elsewhere these may be an administrator's, whose password nobody may try.
+    // On other hosts these names may be an administrator's, whose password must not be tried.
     let usual = |member: &str| match host.ends_with(SUPABASE) {
         true => Ok(USUAL),
-        false => Err(missing(member, "a name, since the secret is no address")),
+        false => Err(missing(member, "a name, since the secret is not a URL")),
     };
     address.user(text("user").map_or_else(|| usual("user"), Ok)?).dbname(name.map_or_else(|| usual("name"), Ok)?);
     Ok(address)
 }
 
-/// A connection to a database that is not on our servers: by TLS unless it is on this machine.
+/// Connects to a database on another server, by TLS unless it is on this machine.
 pub(crate) async fn open(config: &Config, wanted: tokio_postgres::Config) -> Result<tokio_postgres::Client, Failed> {
     connect::open(config, &wanted, !is_here(&wanted)).await
 }
 
-/// Whether it is on this machine.
+/// Returns true if the database is on this machine.
 fn is_here(wanted: &tokio_postgres::Config) -> bool {
     wanted.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
@@ -76,27 +76,28 @@ fn is_here(wanted: &tokio_postgres::Config) -> bool {
     })
 }
 
-/// The outputs of a database that a payload names, if it is none of ours: `database.backup` and `database.restore` have them.
+/// Returns the payload's outputs with the endpoint of a database on another server.
 fn outputs(call: &Call) -> Option<&Value> {
     call.payload.get("outputs").filter(|outputs| outputs.get("endpoint").is_some_and(Value::is_string))
 }
 
-/// A database elsewhere, reached.
-struct Reached {
+/// A connected database on another server.
+struct ForeignDatabase {
     inside: Client,
-    way: Way,
+    target: DumpTarget,
 }
 
-async fn reach(config: &Config, call: &Call, outputs: &Value) -> Result<Reached, Failed> {
+async fn reach(config: &Config, call: &Call, outputs: &Value) -> Result<ForeignDatabase, Failed> {
     let wanted = foreign(call, outputs, "secret_ref", "endpoint")?;
-    let way = way(&wanted).ok_or_else(|| bad("endpoint", outputs, "`host` or `host:port`, with a user and a name"))?;
-    Ok(Reached { inside: open(config, wanted).await?, way })
+    let target =
+        target(&wanted).ok_or_else(|| bad("endpoint", outputs, "`host` or `host:port`, with a user and a name"))?;
+    Ok(ForeignDatabase { inside: open(config, wanted).await?, target })
 }
 
-/// The same for the programs that dump and restore.
-fn way(wanted: &tokio_postgres::Config) -> Option<Way> {
+/// Returns the same target for `pg_dump` and `pg_restore`.
+fn target(wanted: &tokio_postgres::Config) -> Option<DumpTarget> {
     let [Host::Tcp(host)] = wanted.get_hosts() else { return None };
-    Some(Way {
+    Some(DumpTarget {
         host: host.clone(),
         port: wanted.get_ports().first().copied().unwrap_or(PORT),
         user: wanted.get_user()?.to_owned(),
@@ -107,39 +108,39 @@ fn way(wanted: &tokio_postgres::Config) -> Option<Way> {
     })
 }
 
-/// Saves a database elsewhere as one of ours is saved; none if the payload names none.
+/// Backs up a database on another server; none if the payload has none.
 pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Result<Option<CallOutcome>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
-    let Reached { inside, way } = reach(config, call, outputs).await?;
-    let dump = async |snapshot: &str, draft: &Path| way.dump(config, Some(snapshot), Some(draft), until);
-    keep(config, call, inside, until, dump).await.map(Some)
+    let ForeignDatabase { inside, target } = reach(config, call, outputs).await?;
+    let dump = async |snapshot: &str, draft: &Path| target.dump(config, Some(snapshot), Some(draft), until);
+    store_verified(config, call, inside, until, dump).await.map(Some)
 }
 
-/// Brings a backup back into a database elsewhere that is empty; none if the payload names none. It comes in one transaction, so
-/// what is found after a crash is either nothing or all of it.
+/// Restores a backup into an empty database on another server; none if the payload has none. It runs in one
+/// transaction, so a crash leaves nothing or all of it.
 pub(crate) async fn restore(
     config: &Config,
     call: &Call,
-    (kept, says): (&Kept, &str),
+    (manifest, content_hash): (&BackupManifest, &str),
     until: Instant,
 ) -> Result<Option<CallOutcome>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
-    let Reached { inside, way } = reach(config, call, outputs).await?;
-    let done = CallOutcome::Done(kept.brought_back());
+    let ForeignDatabase { inside, target } = reach(config, call, outputs).await?;
+    let done = CallOutcome::Done(manifest.restore_outputs());
     if is_filled(&inside).await? {
-        // The same call may come again, when it has done its work.
-        return match way.dump(config, None, None, until)? == says {
+        // A repeated call after a successful restore.
+        return match target.dump(config, None, None, until)? == content_hash {
             true => Ok(Some(done)),
-            false => Err(Failed::refused("not-empty", "the database has something in it: expected an empty one")),
+            false => Err(Failed::refused("not-empty", "the database is not empty: expected an empty one")),
         };
     }
     if !inside.query_typed_one("SELECT to_regnamespace('app') IS NOT NULL", &[]).await?.try_get::<_, bool>(0)? {
         inside.batch_execute("CREATE SCHEMA app").await?;
     }
-    way.fill(config, &Kept::file(config, &kept.backup_id), until)?;
-    if way.dump(config, None, None, until)? != says {
+    target.fill(config, &BackupManifest::file(config, &manifest.backup_id), until)?;
+    if target.dump(config, None, None, until)? != content_hash {
         inside.batch_execute("DROP SCHEMA IF EXISTS app CASCADE").await?;
-        return Err(Failed::retry("restore-differs", "what the database has is not what the backup says"));
+        return Err(Failed::retry("restore-differs", "the content of the database differs from the backup"));
     }
     Ok(Some(done))
 }

@@ -1,4 +1,4 @@
-//! What keeps tenants of one server apart.
+//! SQL that isolates the tenants of a server from each other.
 
 use crate::config::Config;
 use crate::failed::Failed;
@@ -7,11 +7,11 @@ use crate::record::Record;
 use crate::servers::Server;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
-/// The databases of a server that everybody might connect to.
+/// Lists the common databases that PUBLIC may connect to.
 const COMMON: &str = "SELECT string_agg(datname, ', ') FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) \
                       WHERE datname IN ('postgres', 'template1') AND grantee = 0";
 
-/// Closes the server's own databases to tenants, and refuses a server where that can't be had.
+/// Closes the server's common databases to tenants, and refuses a server where that fails.
 pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     let open = |row: tokio_postgres::Row| row.try_get::<_, Option<String>>(0);
     if open(server.client.query_typed_one(COMMON, &[]).await?)?.is_none() {
@@ -20,7 +20,7 @@ pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     server.client.batch_execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC").await?;
     match open(server.client.query_typed_one(COMMON, &[]).await?)? {
         None => Ok(()),
-        // Who may not take a right away is told so with a warning, which nobody reads.
+        // A REVOKE without the right to it only causes a warning.
         Some(names) => {
             let problem =
                 format!("everybody can connect to {names} of {}: expected nobody", server.settings.endpoint());
@@ -29,7 +29,7 @@ pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     }
 }
 
-/// The role of a tenant, which may nothing yet, and its password in a form that only tells whether a password is it.
+/// Returns SQL for the tenant's role, without rights yet, with a SCRAM verifier instead of the plain password.
 pub(crate) fn role(names: &Names, exists: bool, verifier: &str) -> String {
     let (role, verifier) = (escape_identifier(&names.role), escape_literal(verifier));
     let rights = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS";
@@ -39,7 +39,7 @@ pub(crate) fn role(names: &Names, exists: bool, verifier: &str) -> String {
     }
 }
 
-/// Around the database: who comes in, and how long a session may do what.
+/// Returns SQL for access to the database and the session limits of its role.
 pub(crate) fn around(names: &Names, config: &Config) -> String {
     let (role, database) = (escape_identifier(&names.role), escape_identifier(&names.database));
     let (statement, idle) = (config.statement_timeout.as_millis(), config.idle_timeout.as_millis());
@@ -54,11 +54,11 @@ pub(crate) fn around(names: &Names, config: &Config) -> String {
     )
 }
 
-/// In the database: a schema of the tenant's own and nothing else. Large objects belong to no schema and would escape backups and
-/// quotas.
+/// Returns SQL for the inside of the database: a schema of the tenant and nothing else. Large objects belong to no
+/// schema and would escape backups and quotas.
 pub(crate) fn inside(names: &Names) -> String {
     let role = escape_identifier(&names.role);
-    // A rule that only binds the tenant: what frees space stays possible.
+    // Binds only the tenant, and allows DROP, which frees space.
     let guard = format!(
         "BEGIN
            IF session_user = {} AND tg_tag NOT LIKE 'DROP %' THEN
@@ -79,8 +79,8 @@ pub(crate) fn inside(names: &Names) -> String {
     )
 }
 
-/// Takes the tenant's rights to write away, or gives them back. An owner could give them to itself again, which is a change of
-/// definitions: those are refused as well.
+/// Returns SQL that revokes or restores the tenant's rights to write. An owner could grant itself the rights again by a
+/// change of definitions, so those are refused too.
 pub(crate) fn writes(record: &Record) -> String {
     let role = escape_identifier(&record.names.role);
     let in_database = format!("ALTER ROLE {role} IN DATABASE {}", escape_identifier(&record.names.database));

@@ -1,5 +1,5 @@
-//! Work that takes longer than a call may: it goes on in a thread, and looks ask for its end. After a restart it is begun anew, and
-//! finds what was done.
+//! Background jobs: work that outlasts a call runs in a thread, and later calls poll its result. After a restart the
+//! work starts again and finds what was done.
 
 use crate::failed::Failed;
 use host_provider_api::{Call, CallOutcome};
@@ -9,24 +9,25 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Works that go on at a time.
+/// Maximum concurrent jobs.
 const JOBS_MAX: usize = 8;
-/// Milliseconds until the first look, doubled with each.
-const LOOK_MS: i64 = 1_000;
-/// Milliseconds until a look at most.
-const LOOK_MS_MAX: i64 = 60_000;
-/// What tokens begin with, before the number of looks.
+/// Milliseconds until the first poll, doubled with each.
+const POLL_MS: i64 = 1_000;
+/// Maximum milliseconds until a poll.
+const POLL_MS_MAX: i64 = 60_000;
+/// Prefix of tokens, before the number of polls.
 const TOKEN: &str = "look:";
 
 /// Scope, key, generation.
 type Id = (String, String, u32);
 
-/// What goes on. A work that a call waits at just now has no receiver here.
+/// Running jobs. The receiver is absent while a call waits for the job.
 #[derive(Default)]
 pub(crate) struct Jobs(Mutex<HashMap<Id, Option<Receiver<CallOutcome>>>>);
 
 impl Jobs {
-    /// The work's answer if it ends soon, else that it is in progress.
+    /// Runs the work, or waits for it if it already runs. Returns its outcome, or progress if it takes longer than
+    /// `wait`.
     pub fn run(
         &self,
         call: &Call,
@@ -40,23 +41,23 @@ impl Jobs {
                 Some(Some(receiver)) => receiver,
                 Some(None) => return in_progress(call),
                 None if jobs.len() >= JOBS_MAX => {
-                    return CallOutcome::retry("busy", "as much work goes on as may at a time");
+                    return CallOutcome::retry("busy", "the maximum number of background jobs is running");
                 }
                 None => {
                     let (sender, receiver) = channel();
-                    // Nobody waits for an answer that nobody asks for again.
-                    thread::spawn(move || drop(sender.send(work().unwrap_or_else(|Failed(answer)| answer))));
+                    // The receiver may be gone: then nobody polls any more.
+                    thread::spawn(move || drop(sender.send(work().unwrap_or_else(|Failed(outcome)| outcome))));
                     jobs.insert(id.clone(), None);
                     receiver
                 }
             }
         };
-        let answer = receiver.recv_timeout(wait);
+        let outcome = receiver.recv_timeout(wait);
         let mut jobs = self.jobs();
-        match answer {
-            Ok(answer) => {
+        match outcome {
+            Ok(outcome) => {
                 jobs.remove(&id);
-                answer
+                outcome
             }
             Err(RecvTimeoutError::Timeout) => {
                 jobs.insert(id, Some(receiver));
@@ -64,7 +65,7 @@ impl Jobs {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 jobs.remove(&id);
-                CallOutcome::retry("work-lost", "the work ended without an answer")
+                CallOutcome::retry("work-lost", "the work ended without a result")
             }
         }
     }
@@ -75,9 +76,9 @@ impl Jobs {
 }
 
 fn in_progress(call: &Call) -> CallOutcome {
-    let looks: u32 = call.token.as_deref().and_then(|token| token.strip_prefix(TOKEN)?.parse().ok()).unwrap_or(0);
-    let after_ms = LOOK_MS.saturating_mul(1 << looks.min(10)).min(LOOK_MS_MAX);
-    CallOutcome::InProgress { after_ms, token: format!("{TOKEN}{}", looks.saturating_add(1)) }
+    let polls: u32 = call.token.as_deref().and_then(|token| token.strip_prefix(TOKEN)?.parse().ok()).unwrap_or(0);
+    let after_ms = POLL_MS.saturating_mul(1 << polls.min(10)).min(POLL_MS_MAX);
+    CallOutcome::InProgress { after_ms, token: format!("{TOKEN}{}", polls.saturating_add(1)) }
 }
 
 #[cfg(test)]
@@ -88,7 +89,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn work_goes_on_between_looks_is_done_once_and_begins_anew_when_it_was_answered() {
+    fn work_continues_between_polls_runs_once_and_restarts_after_its_result_was_returned() {
         let (jobs, begun) = (Jobs::default(), Arc::new(AtomicUsize::new(0)));
         let call = Call { key: "k".to_owned(), ..Call::default() };
         let (end, ended) = channel::<()>();
@@ -97,7 +98,7 @@ mod tests {
             move || {
                 begun.fetch_add(1, Ordering::SeqCst);
                 if let Some(ended) = ended {
-                    ended.recv().expect("told to end");
+                    ended.recv().expect("a signal");
                 }
                 Ok(CallOutcome::Done(json!(1)))
             }
@@ -106,20 +107,20 @@ mod tests {
         let CallOutcome::InProgress { after_ms: 1_000, token } = jobs.run(&call, soon, work(Some(ended))) else {
             panic!()
         };
-        let look = Call { token: Some(token), ..call.clone() };
-        let CallOutcome::InProgress { after_ms: 2_000, .. } = jobs.run(&look, soon, work(None)) else { panic!() };
-        end.send(()).expect("heard");
+        let poll = Call { token: Some(token), ..call.clone() };
+        let CallOutcome::InProgress { after_ms: 2_000, .. } = jobs.run(&poll, soon, work(None)) else { panic!() };
+        end.send(()).expect("received");
         let later = Duration::from_secs(10);
-        assert_eq!(jobs.run(&look, later, work(None)), CallOutcome::Done(json!(1)));
+        assert_eq!(jobs.run(&poll, later, work(None)), CallOutcome::Done(json!(1)));
         assert_eq!(begun.load(Ordering::SeqCst), 1);
-        assert_eq!(jobs.run(&look, later, work(None)), CallOutcome::Done(json!(1)));
+        assert_eq!(jobs.run(&poll, later, work(None)), CallOutcome::Done(json!(1)));
         assert_eq!(begun.load(Ordering::SeqCst), 2);
     }
 
     #[test]
-    fn work_that_dies_is_tried_again() {
+    fn work_that_panics_is_retried() {
         let call = Call { key: "k".to_owned(), ..Call::default() };
-        let answer = Jobs::default().run(&call, Duration::from_secs(10), || panic!("on purpose"));
-        assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "work-lost"), "{answer:?}");
+        let outcome = Jobs::default().run(&call, Duration::from_secs(10), || panic!("on purpose"));
+        assert!(matches!(&outcome, CallOutcome::Retry { code, .. } if code == "work-lost"), "{outcome:?}");
     }
 }

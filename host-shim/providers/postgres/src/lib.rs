@@ -1,12 +1,13 @@
-//! Databases on shared PostgreSQL servers: one for each tenant, with a role of its own.
+//! Databases on shared PostgreSQL servers: one per tenant, with its own role.
 //!
-//! Where a database is and how it stands is noted on its server before anything is made, so that a call that comes again finds it.
-//! Calls for one database wait for each other, also those of other processes. What takes long goes on in the background.
+//! A record of each database is stored on its server before anything is created, so that a repeated call finds it.
+//! Calls for one database are serialized by a lock, also across processes. Long work runs in the background.
 
 mod backup;
 mod change;
 mod config;
 mod connect;
+mod desired;
 mod ensure;
 mod failed;
 mod foreign;
@@ -19,7 +20,6 @@ mod record;
 mod restore;
 mod servers;
 mod steps;
-mod wish;
 mod worker;
 
 pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
@@ -31,21 +31,21 @@ use jobs::Jobs;
 use record::State;
 use servers::Server;
 use std::sync::Arc;
-use steps::Step;
+use steps::ScriptKind;
 
-/// The name in errors.
+/// Name of the provider in errors.
 const PROVIDER: &str = "postgres";
 
 /// The provider of `database.*`.
 ///
-/// | verb | payload | answer |
+/// | verb | payload | outputs |
 /// |---|---|---|
-/// | `ensure` | `quota_gb` or `quota_mb`, `max_connections`, `writes` (`refused`, `allowed`), `endpoint` of the server it is to be on | `id`, `endpoint`, `name`, `user`, `secret_ref` |
+/// | `ensure` | `quota_gb` or `quota_mb`, `max_connections`, `writes` (`refused`, `allowed`), `endpoint` of the wanted server | `id`, `endpoint`, `name`, `user`, `secret_ref` |
 /// | `change` | the same, and `state` (`suspended`, `running`) | the same, and `state` |
-/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name` unless it is at Supabase) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
+/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name`, except at Supabase) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
 /// | `destroy` | nothing | nothing |
-/// | `backup` | nothing; of a database elsewhere `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
-/// | `restore` | `backup`, as that answered, and `outputs` in the same way | `backup_id`, `sha256`, `verified` |
+/// | `backup` | nothing; for a database on another server `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
+/// | `restore` | `backup`, the outputs of `backup`; and `outputs` as for `backup` | `backup_id`, `sha256`, `verified` |
 /// | `migrate` | `database` (an endpoint), `secret` | `version`, `migrations` |
 /// | `seed` | the same, and texts that seeds read as `current_setting('seed.NAME')` | `seeds` |
 pub struct Postgres {
@@ -54,7 +54,11 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// A provider with these servers. Nothing is connected to yet.
+    /// Creates a provider with these servers, without connecting to them.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a setting is invalid.
     pub fn new(config: Config) -> Result<Postgres, BadConfig> {
         config.check()?;
         Ok(Postgres { config: Arc::new(config), jobs: Jobs::default() })
@@ -72,7 +76,7 @@ impl Postgres {
     fn list(&self) -> Result<Vec<Held>, Failed> {
         let unknown = |reference: &str| SecretError::Unavailable {
             reference: reference.to_owned(),
-            reason: "no store of secrets was given".to_owned(),
+            reason: "no secret store is configured".to_owned(),
         };
         within(self.config.call_timeout, async {
             let mut held = Vec::new();
@@ -103,22 +107,24 @@ impl Provider for Postgres {
             "database.backup" => return self.in_background(call, backup::backup),
             "database.restore" => return self.in_background(call, restore::restore),
             "database.migrate" => {
-                return self.in_background(call, |config, call| steps::run(config, call, Step::Migrate));
+                return self.in_background(call, |config, call| steps::run(config, call, ScriptKind::Migrate));
             }
-            "database.seed" => return self.in_background(call, |config, call| steps::run(config, call, Step::Seed)),
+            "database.seed" => {
+                return self.in_background(call, |config, call| steps::run(config, call, ScriptKind::Seed));
+            }
             _ => Ok(CallOutcome::unsupported(call)),
         };
-        done.unwrap_or_else(|Failed(answer)| answer)
+        done.unwrap_or_else(|Failed(outcome)| outcome)
     }
 
-    /// Also what was begun and is not complete, as suspended.
+    /// Includes incomplete databases, as suspended.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.list().map_err(|Failed(answer)| match answer {
+        self.list().map_err(|Failed(outcome)| match outcome {
             CallOutcome::Retry { message, .. } | CallOutcome::Refused { message, .. } => {
                 Unlisted { provider: PROVIDER, reason: message }
             }
             CallOutcome::Done(_) | CallOutcome::InProgress { .. } => {
-                Unlisted { provider: PROVIDER, reason: "no list was given".to_owned() }
+                Unlisted { provider: PROVIDER, reason: "unexpected outcome of a listing".to_owned() }
             }
         })
     }

@@ -1,4 +1,4 @@
-//! What databases and roles are called: every tenant can read all these names, so they tell nothing.
+//! Names of databases, roles and backups. Every tenant can read the names on its server, so they reveal nothing.
 
 use crate::failed::Failed;
 use host_provider_api::ResourceId;
@@ -12,7 +12,7 @@ const BACKUP: Rules = Rules { what: "backup", shortest: 24, longest: 24, others:
 pub(crate) struct Names {
     pub database: String,
     pub role: String,
-    /// Of who dumps and restores.
+    /// The role that dumps and restores.
     pub worker: String,
 }
 
@@ -23,13 +23,13 @@ impl Names {
     }
 }
 
-/// What a backup is called: of this resource, asked for in this generation.
+/// Returns the name of this resource's backup of this generation.
 pub(crate) fn backup(id: &ResourceId, generation: u32) -> Result<String, Failed> {
     let of = ResourceId { resource: "backup".to_owned(), id: format!("{}#{generation}", id.id), ..id.clone() };
     Ok(BACKUP.derive("", &of)?)
 }
 
-/// Whether this can be the name of a backup, and so of its file.
+/// Returns true if this is a valid name of a backup, and therefore of its file.
 pub(crate) fn is_backup(name: &str) -> bool {
     BACKUP.check(name).is_ok()
 }

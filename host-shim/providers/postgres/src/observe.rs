@@ -1,8 +1,8 @@
-//! Looks at a database, ours or one that a person made elsewhere.
+//! `database.observe`: reports a database of our servers, or adopts one on another server.
 
 use crate::config::Config;
 use crate::connect::within;
-use crate::ensure::{look, size};
+use crate::ensure::{find_complete, size};
 use crate::failed::Failed;
 use crate::foreign::{foreign, open};
 use crate::names::Names;
@@ -11,10 +11,10 @@ use crate::servers::Servers;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
-/// How long a database that a person names may take to answer.
+/// Timeout for a database to adopt.
 const FOREIGN: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Relations that a tenant would have made; those of extensions are there from the start.
+/// Counts a user's relations, without those of extensions.
 const FILLED: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                       WHERE n.nspname IN ('public', 'app') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
                       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
@@ -26,7 +26,7 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<CallOutcome, Faile
     let names = Names::of(&call.resource_id())?;
     within(config.call_timeout, async {
         let servers = Servers::reach(config, call).await?;
-        let Some((number, record)) = look(&servers, call, &names).await? else {
+        let Some((number, record)) = find_complete(&servers, call, &names).await? else {
             return Ok(CallOutcome::Done(json!({"exists": false})));
         };
         let server = &servers.0[number];
@@ -42,7 +42,7 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<CallOutcome, Faile
     })
 }
 
-/// A database that a person made: it must be reached with what was told, and be empty.
+/// Adopts a database that a person created: it must accept the payload's credentials, and be empty.
 fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let nothing = Value::Null;
     let outputs = call.payload.get("outputs").unwrap_or(&nothing);
@@ -56,7 +56,7 @@ fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
         Ok(some) => {
             Err(Failed::refused("not-empty", format!("the database has {some} relations: expected an empty one")))
         }
-        // Who told it waits for the answer, so what can't be reached is no database. Silence says nothing.
+        // Retrying would keep the person waiting, so a failed connection is refused. Timeouts are still retried.
         Err(Failed(CallOutcome::Retry { code, message, .. }))
             if code == "database-unreachable" || code == "login-refused" =>
         {
@@ -66,7 +66,7 @@ fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     }
 }
 
-/// `host` or `host:port`.
+/// Splits `host` or `host:port`.
 pub(crate) fn split(endpoint: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match endpoint.rsplit_once(':') {
         Some((host, port)) => (host, Some(port.parse().ok()?)),

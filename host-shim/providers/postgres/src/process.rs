@@ -1,5 +1,5 @@
-//! The programs that make and read dumps. What they need to know they get by their environment, which only the same user reads;
-//! arguments everybody on the machine reads.
+//! Runs `pg_dump` and `pg_restore`. Settings are passed by environment variables, which only the same user can read;
+//! every user of the machine can read arguments.
 
 use crate::config::Config;
 use crate::failed::Failed;
@@ -13,60 +13,60 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often to look whether a program has ended.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Bytes of what a program complains of that are kept.
-const SAID_MAX: u64 = 4 * 1024;
-/// Characters of that which are told.
-const TOLD_MAX: usize = 200;
+/// Interval of checks whether a program has exited.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+/// Maximum bytes of a program's error output that are kept.
+const STDERR_BYTES_MAX: u64 = 4 * 1024;
+/// Maximum characters of it in an error message.
+const MESSAGE_CHARS_MAX: usize = 200;
 
-/// A program that did not do what it was asked.
+/// A program that failed.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    /// It was ended, since it took too long.
+pub(crate) struct ProgramFailed {
+    /// It was killed at its deadline.
     pub is_late: bool,
-    said: String,
+    stderr: String,
 }
 
-impl Ended {
-    /// What to tell of it.
-    pub fn told(&self, program: &str) -> String {
+impl ProgramFailed {
+    /// Returns an error message.
+    pub fn message(&self, program: &str) -> String {
         let why = if self.is_late { "took too long" } else { "failed" };
-        let first = self.said.lines().next().unwrap_or_default();
-        format!("{program} {why}: {}", first.chars().take(TOLD_MAX).collect::<String>())
+        let first = self.stderr.lines().next().unwrap_or_default();
+        format!("{program} {why}: {}", first.chars().take(MESSAGE_CHARS_MAX).collect::<String>())
     }
 
     pub fn retry(&self, program: &str) -> Failed {
-        Failed::retry("work-failed", self.told(program))
+        Failed::retry("work-failed", self.message(program))
     }
 }
 
-/// `pg_dump` or `pg_restore`, knowing nothing yet.
+/// Prepares `pg_dump` or `pg_restore` without a target.
 pub(crate) fn program(config: &Config, name: &str) -> Command {
     let mut command = Command::new(config.programs.join(name));
-    // A service or a password of the host's own user must not come in between.
+    // Settings in the environment of the host's own user must not interfere.
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C").current_dir("/");
     command.stdin(Stdio::null());
     command
 }
 
-/// The way to a database.
-pub(crate) struct Way {
+/// Connection settings of a database for the programs.
+pub(crate) struct DumpTarget {
     pub host: String,
     pub port: u16,
     pub user: String,
     pub password: Secret,
     pub database: String,
-    /// As whom things are done there, if not as the user.
+    /// The role to assume, if it differs from the user.
     pub role: Option<String>,
     pub tls: bool,
 }
 
-impl Way {
-    /// A tenant's database on a server of ours, with no more rights than the tenant has.
-    pub fn to_tenant(server: &Server<'_>, worker: &Worker) -> Way {
+impl DumpTarget {
+    /// A tenant's database on one of our servers, with the tenant's rights only.
+    pub fn to_tenant(server: &Server<'_>, worker: &Worker) -> DumpTarget {
         let (settings, names) = (server.settings, &worker.names);
-        Way {
+        DumpTarget {
             host: settings.host.clone(),
             port: settings.port,
             user: names.worker.clone(),
@@ -77,7 +77,7 @@ impl Way {
         }
     }
 
-    /// `pg_dump` or `pg_restore`, of what stands in the schema `app`.
+    /// Prepares `pg_dump` or `pg_restore` for the schema `app`.
     fn program(&self, config: &Config, name: &str) -> Command {
         let mut command = program(config, name);
         command
@@ -99,7 +99,8 @@ impl Way {
         command
     }
 
-    /// A hash of what the database says, of a snapshot if one is given; and a file of it if one is wanted.
+    /// Returns a hash of the database's content, from a snapshot if one is given, and also writes a dump to `file` if
+    /// one is given.
     pub fn dump(
         &self,
         config: &Config,
@@ -112,16 +113,16 @@ impl Way {
             dump.args(snapshot.map(|snapshot| format!("--snapshot={snapshot}")));
             dump
         };
-        let failed = |ended: Ended| ended.retry("pg_dump");
+        let failed = |ended: ProgramFailed| ended.retry("pg_dump");
         if let Some(file) = file {
             run(program().arg("--format=custom").arg("--file").arg(file), until, None).map_err(failed)?;
         }
-        let mut plain = Plain::default();
-        run(&mut program(), until, Some(&mut plain)).map_err(failed)?;
-        Ok(plain.end())
+        let mut hash = DumpHash::default();
+        run(&mut program(), until, Some(&mut hash)).map_err(failed)?;
+        Ok(hash.end())
     }
 
-    /// Brings what a file says into the database, all of it or nothing.
+    /// Restores a file into the database in one transaction.
     pub fn fill(&self, config: &Config, file: &Path, until: Instant) -> Result<(), Failed> {
         let mut fill = self.program(config, "pg_restore");
         fill.args(["--single-transaction", "--exit-on-error", "--dbname", &self.database]).arg(file);
@@ -129,22 +130,22 @@ impl Way {
     }
 }
 
-/// Runs a program to its end, which comes by `until`; what it prints goes into the digest.
-pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Plain>) -> Result<(), Ended> {
-    let failed = |said: String| Ended { is_late: false, said };
+/// Runs a program until its exit or the deadline `until`; hashes its output into `digest`.
+pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut DumpHash>) -> Result<(), ProgramFailed> {
+    let failed = |stderr: String| ProgramFailed { is_late: false, stderr };
     let printed = if digest.is_some() { Stdio::piped() } else { Stdio::null() };
     let child = command.stdout(printed).stderr(Stdio::piped()).spawn();
     let mut child = child.map_err(|error| failed(error.to_string()))?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     thread::scope(|scope| {
-        let said = scope.spawn(move || {
-            let mut said = Vec::new();
+        let stderr = scope.spawn(move || {
+            let mut stderr = Vec::new();
             if let Some(mut err) = err {
-                // What is left is read too, else the program would wait for a reader.
-                let _ = err.by_ref().take(SAID_MAX).read_to_end(&mut said);
+                // The rest is read too, else the program would block on a full pipe.
+                let _ = err.by_ref().take(STDERR_BYTES_MAX).read_to_end(&mut stderr);
                 let _ = std::io::copy(&mut err, &mut std::io::sink());
             }
-            String::from_utf8_lossy(&said).into_owned()
+            String::from_utf8_lossy(&stderr).into_owned()
         });
         let read = scope.spawn(move || match (out, digest) {
             (Some(out), Some(digest)) => digest.read(out),
@@ -153,9 +154,9 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Pla
         let status = loop {
             match child.try_wait() {
                 Ok(Some(status)) => break Some(status),
-                Ok(None) if Instant::now() < until => thread::sleep(LOOK_EVERY),
+                Ok(None) if Instant::now() < until => thread::sleep(POLL_INTERVAL),
                 _ => {
-                    // It may have ended by itself just now.
+                    // It may have exited just now.
                     let _ = child.kill();
                     let _ = child.wait();
                     break None;
@@ -163,31 +164,31 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Pla
             }
         };
         let read = read.join().unwrap_or_else(|_| Err(std::io::Error::other("its output can't be read")));
-        let said = said.join().unwrap_or_default();
+        let stderr = stderr.join().unwrap_or_default();
         match status {
-            None => Err(Ended { is_late: true, said }),
-            Some(status) if !status.success() => Err(failed(said)),
+            None => Err(ProgramFailed { is_late: true, stderr }),
+            Some(status) if !status.success() => Err(failed(stderr)),
             Some(_) => read.map_err(|error| failed(error.to_string())),
         }
     })
 }
 
-/// Lines that differ from one dump of the same content to the next.
-const PASSING: [&[u8]; 3] = [b"-- Dumped ", b"\\restrict ", b"\\unrestrict "];
-/// Bytes of a line that tell whether it is one of those.
+/// Prefixes of lines that differ between dumps of the same content.
+const VOLATILE: [&[u8]; 3] = [b"-- Dumped ", b"\\restrict ", b"\\unrestrict "];
+/// Bytes of a line that are enough to recognize these prefixes.
 const HEAD: usize = 12;
 
-/// A hash of what a dump in SQL says, without what differs each time.
+/// A hash of an SQL dump, without the lines that always differ.
 #[derive(Default)]
-pub(crate) struct Plain {
+pub(crate) struct DumpHash {
     hash: Sha256,
-    /// The beginning of a line of which it is not known yet.
+    /// The beginning of a line that is not classified yet.
     head: Vec<u8>,
-    /// In the middle of a line: whether it is left out.
+    /// In the middle of a line: whether the line is skipped.
     is_left_out: Option<bool>,
 }
 
-impl Plain {
+impl DumpHash {
     fn read(&mut self, mut from: impl Read) -> std::io::Result<()> {
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -211,7 +212,7 @@ impl Plain {
                 None => {
                     self.head.extend_from_slice(piece);
                     if ends || self.head.len() >= HEAD {
-                        let is_left_out = PASSING.iter().any(|passing| self.head.starts_with(passing));
+                        let is_left_out = VOLATILE.iter().any(|volatile| self.head.starts_with(volatile));
                         if !is_left_out {
                             self.hash.update(&self.head);
                         }
@@ -223,14 +224,14 @@ impl Plain {
         }
     }
 
-    /// The hash, in hex.
+    /// Returns the hash in hex.
     pub fn end(mut self) -> String {
         self.hash.update(&self.head);
         hex::encode(self.hash.finalize())
     }
 }
 
-/// SHA-256 of a file in hex, and its bytes.
+/// Returns a file's SHA-256 in hex and its size in bytes.
 pub(crate) fn file(path: &Path) -> std::io::Result<(String, u64)> {
     let mut from = std::fs::File::open(path)?;
     let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 64 * 1024]);
@@ -250,13 +251,13 @@ mod tests {
     use super::*;
 
     fn hash(pieces: &[&str]) -> String {
-        let mut plain = Plain::default();
-        pieces.iter().for_each(|piece| plain.update(piece.as_bytes()));
-        plain.end()
+        let mut digest = DumpHash::default();
+        pieces.iter().for_each(|piece| digest.update(piece.as_bytes()));
+        digest.end()
     }
 
     #[test]
-    fn what_differs_from_dump_to_dump_does_not_count_however_it_is_cut() {
+    fn volatile_lines_do_not_count_however_the_input_is_split() {
         let text = "--\n\\restrict abc\n-- Dumped from 15\nCREATE TABLE x;\n\\unrestrict abc\nend";
         let other = text.replace("abc", "xyz").replace("15", "16");
         assert_eq!(hash(&[text]), hash(&[&other]));
@@ -269,15 +270,15 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_does_not_end_is_ended_and_one_that_fails_says_why() {
+    fn a_hanging_program_is_killed_and_a_failing_one_reports_why() {
         let soon = Instant::now() + Duration::from_millis(100);
         let ended = run(Command::new("sleep").arg("30"), soon, None).expect_err("ended");
         assert!(ended.is_late && Instant::now() < soon + Duration::from_secs(5));
         let later = Instant::now() + Duration::from_secs(30);
         let failed = run(Command::new("sh").args(["-c", "echo no >&2; exit 1"]), later, None).expect_err("failed");
-        assert_eq!(failed.told("sh"), "sh failed: no");
-        let mut plain = Plain::default();
-        run(Command::new("printf").arg("a\\nb"), later, Some(&mut plain)).expect("printed");
-        assert_eq!(plain.end(), hash(&["a\nb"]));
+        assert_eq!(failed.message("sh"), "sh failed: no");
+        let mut digest = DumpHash::default();
+        run(Command::new("printf").arg("a\\nb"), later, Some(&mut digest)).expect("printed");
+        assert_eq!(digest.end(), hash(&["a\nb"]));
     }
 }

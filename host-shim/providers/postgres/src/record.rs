@@ -1,5 +1,5 @@
-//! What is known of each database: a row in the administrators' own database, where no tenant comes. Comments on databases are
-//! read by everybody, so they only say that a database is one of ours.
+//! Records of databases: rows in the administrators' database, which tenants can't access. Comments on databases are
+//! readable by everybody, so they only mark a database as ours.
 
 use crate::failed::Failed;
 use crate::names::Names;
@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-/// Makes the table. Whoever makes it at the same time is met, not harmed.
+/// Creates the table. Concurrent calls may conflict and then retry.
 pub(crate) const SCHEMA: &str = "
 CREATE SCHEMA IF NOT EXISTS provisioner;
 CREATE TABLE IF NOT EXISTS provisioner.databases (
@@ -31,14 +31,14 @@ CREATE TABLE IF NOT EXISTS provisioner.databases (
 const COLUMNS: &str = "name, scope, resource, id, generation, state, is_restoring, restored, writes_refused, quota_bytes, \
                        connections, secret_ref";
 
-/// How a database stands.
+/// State of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// It was begun.
+    /// Creation has begun.
     Making,
     Running,
     Suspended,
-    /// It is gone; only its generation is kept, so that what was asked for before does not make it anew.
+    /// Destroyed. Its generation is kept, so that older calls don't create it again.
     Ended,
 }
 
@@ -62,16 +62,16 @@ impl State {
     }
 }
 
-/// A database.
+/// The record of a database.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Record {
     pub names: Names,
     pub id: ResourceId,
     pub generation: i64,
     pub state: State,
-    /// A restore was begun and has not ended: nobody logs in.
+    /// A restore has begun and not ended: the tenant can't log in.
     pub is_restoring: bool,
-    /// SHA-256 of the backup that the last restore brought.
+    /// SHA-256 of the last restored backup.
     pub restored: Option<String>,
     pub writes_refused: bool,
     pub quota: Option<i64>,
@@ -96,7 +96,7 @@ impl Record {
         })
     }
 
-    /// The statement that keeps it.
+    /// Returns the statement that stores the record.
     pub fn store(&self) -> String {
         let text = |text: &str| escape_literal(text);
         let number = |number: Option<i64>| number.map_or_else(|| "NULL".to_owned(), |number| number.to_string());
@@ -123,13 +123,13 @@ impl Record {
         )
     }
 
-    /// The statement that marks the database as one of ours, in words that tell a tenant nothing of another one.
+    /// Returns the statement that marks the database as ours, without information about the tenant.
     pub fn mark(&self) -> String {
         let mark = json!({"by": "provisioner", "generation": self.generation}).to_string();
         format!("COMMENT ON DATABASE {} IS {};", escape_identifier(&self.names.database), escape_literal(&mark))
     }
 
-    /// Whether the role may log in.
+    /// Returns the statement that allows or forbids the role to log in.
     pub fn login(&self) -> String {
         let may = self.state == State::Running && !self.is_restoring;
         format!(
@@ -140,7 +140,7 @@ impl Record {
         )
     }
 
-    /// What `ensure` answers.
+    /// Returns the outputs of `ensure`.
     pub fn outputs(&self, endpoint: &str) -> Value {
         json!({
             "id": self.names.database,
@@ -152,30 +152,30 @@ impl Record {
     }
 }
 
-/// The record of this name on a server; none as well where there is no table yet.
+/// Returns the record with this name on a server; none also if the table does not exist.
 pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<Record>, Failed> {
-    let asked = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE name = $1");
-    select(client, &asked, &[name]).await.map(|mut found| found.pop())
+    let query = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE name = $1");
+    select(client, &query, &[name]).await.map(|mut found| found.pop())
 }
 
-/// The database whose password is under this reference.
+/// Returns the record of the database with this password reference.
 pub(crate) async fn find_by_secret(client: &Client, scope: &str, secret: &str) -> Result<Option<Record>, Failed> {
-    let asked = format!(
+    let query = format!(
         "SELECT {COLUMNS} FROM provisioner.databases WHERE scope = $1 AND secret_ref = $2 AND state <> 'ended'"
     );
-    select(client, &asked, &[scope, secret]).await.map(|mut found| found.pop())
+    select(client, &query, &[scope, secret]).await.map(|mut found| found.pop())
 }
 
-/// Everything that is there or was begun.
+/// Returns the records of all databases, complete or not.
 pub(crate) async fn all(client: &Client) -> Result<Vec<Record>, Failed> {
-    let asked = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE state <> 'ended' ORDER BY name");
-    select(client, &asked, &[]).await
+    let query = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE state <> 'ended' ORDER BY name");
+    select(client, &query, &[]).await
 }
 
-async fn select(client: &Client, asked: &str, texts: &[&str]) -> Result<Vec<Record>, Failed> {
+async fn select(client: &Client, query: &str, texts: &[&str]) -> Result<Vec<Record>, Failed> {
     let texts: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
         texts.iter().map(|text| (text as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT)).collect();
-    match client.query_typed(asked, &texts).await {
+    match client.query_typed(query, &texts).await {
         Ok(rows) => rows.iter().map(Record::of).collect(),
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
         Err(error) => Err(error.into()),

@@ -1,12 +1,12 @@
-//! Migrations and seeds: files of SQL, each run once in a transaction of its own, with the tenant's rights.
+//! `database.migrate` and `database.seed`: SQL files, each run once in its own transaction with the tenant's rights.
 
 use crate::config::Config;
 use crate::connect::{self, within};
+use crate::desired::bad;
 use crate::failed::Failed;
 use crate::foreign::{foreign, open};
 use crate::observe::split;
 use crate::record;
-use crate::wish::bad;
 use host_provider_api::{Call, CallOutcome, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use serde_json::{Value, json};
@@ -16,17 +16,17 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-/// Bytes of a file at most.
+/// Maximum bytes of a file.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Files at most.
+/// Maximum number of files.
 const FILES_MAX: usize = 10_000;
 
-/// Which files.
+/// The kind of files to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// `NNN_name.sql`. One that was run and was changed since is refused: databases would differ.
+pub(crate) enum ScriptKind {
+    /// `NNN_name.sql`. A file that was changed after it was run is refused, since databases would differ.
     Migrate,
-    /// `name.sql`. One that was changed is run again. It finds the payload's texts as settings, `current_setting('seed.NAME')`.
+    /// `name.sql`. A changed file is run again. It reads the payload's texts as `current_setting('seed.NAME')`.
     Seed,
 }
 
@@ -36,64 +36,65 @@ struct File {
     sql: String,
 }
 
-pub(crate) fn run(config: &Config, call: &Call, step: Step) -> Result<CallOutcome, Failed> {
-    let folder = match step {
-        Step::Migrate => config.migrations.as_deref(),
-        Step::Seed => config.seeds.as_deref(),
+pub(crate) fn run(config: &Config, call: &Call, kind: ScriptKind) -> Result<CallOutcome, Failed> {
+    let folder = match kind {
+        ScriptKind::Migrate => config.migrations.as_deref(),
+        ScriptKind::Seed => config.seeds.as_deref(),
     };
     let Some(folder) = folder else {
-        return Err(Failed::refused("not-configured", format!("no folder is set for `{}`", call.kind)));
+        return Err(Failed::refused("not-configured", format!("no folder is configured for `{}`", call.kind)));
     };
-    let files = read(folder, step)?;
+    let files = read(folder, kind)?;
     let secret = call.text("secret").unwrap_or_default();
     let plain = call.secret(secret)?;
     within(config.work_timeout, async {
         let client = reach(config, call, &plain).await?;
         let mut begun = format!("SET statement_timeout = {};", config.work_timeout.as_millis());
-        if let Step::Seed = step {
+        if let ScriptKind::Seed = kind {
             begun.push_str(&settings(&call.payload)?);
         }
         let has_schema = "SELECT to_regnamespace('app') IS NOT NULL";
-        // Not `IF NOT EXISTS`, which asks for the right to make one first.
+        // Not `IF NOT EXISTS`, which requires the right to create a schema even if it exists.
         if !client.query_typed_one(has_schema, &[]).await?.try_get::<_, bool>(0)? {
             begun.push_str("CREATE SCHEMA app;");
         }
-        let table = table(step);
+        let table = table(kind);
         begun.push_str(&format!(
             "SET search_path = app; CREATE TABLE IF NOT EXISTS {table} (name text PRIMARY KEY, sha256 text NOT NULL);"
         ));
         client.batch_execute(&begun).await?;
         for file in &files {
-            once(&client, step, file).await?;
+            run_once(&client, kind, file).await?;
         }
-        // The same whatever was left to do, since the same call may come again.
+        // Independent of the files that were left to run, since the call may be repeated.
         let last = files.last().map(|file| file.name.as_str());
-        Ok(CallOutcome::Done(match step {
-            Step::Migrate => json!({"version": last, "migrations": files.len()}),
-            Step::Seed => json!({"seeds": files.len()}),
+        Ok(CallOutcome::Done(match kind {
+            ScriptKind::Migrate => json!({"version": last, "migrations": files.len()}),
+            ScriptKind::Seed => json!({"seeds": files.len()}),
         }))
     })
 }
 
-fn table(step: Step) -> &'static str {
-    match step {
-        Step::Migrate => "app.schema_migrations",
-        Step::Seed => "app.seeds",
+fn table(kind: ScriptKind) -> &'static str {
+    match kind {
+        ScriptKind::Migrate => "app.schema_migrations",
+        ScriptKind::Seed => "app.seeds",
     }
 }
 
-/// The tenant's own connection: of one of our databases by the reference of its password, else by what the secret says.
+/// Connects as the tenant: to a database of ours found by its password's reference, else by the secret's contents.
 async fn reach(config: &Config, call: &Call, plain: &Secret) -> Result<Client, Failed> {
     let nothing = Value::Null;
-    let told = call.payload.get("database").unwrap_or(&nothing);
-    let wanted = told.as_str().and_then(split);
-    let (host, port) = wanted.ok_or_else(|| bad("database", told, "`host:port`, as `database.ensure` answered"))?;
+    let value = call.payload.get("database").unwrap_or(&nothing);
+    let wanted = value.as_str().and_then(split);
+    let (host, port) =
+        wanted.ok_or_else(|| bad("database", value, "`host:port`, the endpoint of `database.ensure`"))?;
     for settings in &config.servers {
         if settings.host != host || port.is_some_and(|port| port != settings.port) {
             continue;
         }
         let password = connect::password(settings, |reference| call.secret(reference))?;
-        let admin = connect::as_admin(config, settings, &password, connect::MEETING).await?;
+        let admin = connect::as_admin(config, settings, &password, connect::ADMIN_DATABASE).await?;
         let secret = call.text("secret").unwrap_or_default();
         let Some(record) = record::find_by_secret(&admin, &call.scope, secret).await? else { continue };
         let mut wanted = tokio_postgres::Config::new();
@@ -103,7 +104,7 @@ async fn reach(config: &Config, call: &Call, plain: &Secret) -> Result<Client, F
     open(config, foreign(call, &call.payload, "secret", "database")?).await
 }
 
-/// Statements that tell a seed the payload's texts: as settings they can't be taken for SQL.
+/// Returns statements that pass the payload's texts to seeds: as settings they can't be executed as SQL.
 fn settings(payload: &Value) -> Result<String, Failed> {
     let mut out = String::new();
     for (name, value) in payload.as_object().into_iter().flatten() {
@@ -117,29 +118,29 @@ fn settings(payload: &Value) -> Result<String, Failed> {
     Ok(out)
 }
 
-/// Runs a file unless it was run.
-async fn once(client: &Client, step: Step, file: &File) -> Result<(), Failed> {
-    let table = table(step);
-    let told = |error| of_file(error, &file.name);
-    // The lock makes a second one that runs the same files wait, and then find what was run.
+/// Runs a file unless it was run before.
+async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), Failed> {
+    let table = table(kind);
+    let in_file = |error| of_file(error, &file.name);
+    // A concurrent call for the same files waits for the lock and then finds them done.
     client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).await?;
-    let asked = format!("SELECT sha256 FROM {table} WHERE name = $1");
-    let known = client.query_typed_opt(&asked, &[(&file.name, Type::TEXT)]).await?;
+    let query = format!("SELECT sha256 FROM {table} WHERE name = $1");
+    let known = client.query_typed_opt(&query, &[(&file.name, Type::TEXT)]).await?;
     let known: Option<String> = known.map(|row| row.try_get(0)).transpose()?;
     match &known {
         Some(sha256) if *sha256 == file.sha256 => return Ok(client.batch_execute("ROLLBACK").await?),
-        Some(_) if step == Step::Migrate => {
-            let problem = format!("{} was run and is another one now: expected a new file", file.name);
+        Some(_) if kind == ScriptKind::Migrate => {
+            let problem = format!("{} was changed after it was run: expected a new file", file.name);
             return Err(Failed::refused("migration-changed", problem));
         }
         _ => {}
     }
     let transaction = "SELECT pg_current_xact_id()::text";
     let before: String = client.query_typed_one(transaction, &[]).await?.try_get(0)?;
-    client.batch_execute(&file.sql).await.map_err(told)?;
-    let after: String = client.query_typed_one(transaction, &[]).await.map_err(told)?.try_get(0)?;
+    client.batch_execute(&file.sql).await.map_err(in_file)?;
+    let after: String = client.query_typed_one(transaction, &[]).await.map_err(in_file)?.try_get(0)?;
     if before != after {
-        let problem = format!("{} ends its transaction: expected neither COMMIT nor ROLLBACK", file.name);
+        let problem = format!("{} ends its transaction: expected no COMMIT or ROLLBACK", file.name);
         return Err(Failed::refused("bad-step", problem));
     }
     let (name, sha256) = (escape_literal(&file.name), escape_literal(&file.sha256));
@@ -150,14 +151,14 @@ async fn once(client: &Client, step: Step, file: &File) -> Result<(), Failed> {
     Ok(client.batch_execute(&noted).await?)
 }
 
-/// What went wrong, with the file in which it did. That something is there already is the file's mistake: nobody else makes it.
+/// Adds the file's name to an error. An object that exists already is the file's mistake, not a concurrent call's.
 fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
-    if let Some(said) = error.as_db_error()
-        && ["23", "42"].contains(&&said.code().code()[..2])
-        && *said.code() != SqlState::INSUFFICIENT_PRIVILEGE
+    if let Some(db_error) = error.as_db_error()
+        && ["23", "42"].contains(&&db_error.code().code()[..2])
+        && *db_error.code() != SqlState::INSUFFICIENT_PRIVILEGE
     {
-        let message: String = said.message().chars().take(200).collect();
-        return Failed::refused("database-refused", format!("{name}: {message} ({})", said.code().code()));
+        let message: String = db_error.message().chars().take(200).collect();
+        return Failed::refused("database-refused", format!("{name}: {message} ({})", db_error.code().code()));
     }
     Failed(match Failed::from(error).0 {
         CallOutcome::Refused { code, message } => CallOutcome::Refused { code, message: format!("{name}: {message}") },
@@ -168,8 +169,8 @@ fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
     })
 }
 
-/// The files of a folder, in the order of their names.
-fn read(folder: &Path, step: Step) -> Result<Vec<File>, Failed> {
+/// Reads the files of a folder, in the order of their names.
+fn read(folder: &Path, kind: ScriptKind) -> Result<Vec<File>, Failed> {
     let unreadable = |path: &Path, error: std::io::Error| {
         Failed::retry("folder-unavailable", format!("{}: {error}", path.display()))
     };
@@ -186,14 +187,14 @@ fn read(folder: &Path, step: Step) -> Result<Vec<File>, Failed> {
     let mut files: Vec<File> = Vec::with_capacity(paths.len());
     for path in paths {
         let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !is_name(&name, step) {
-            let expected = if step == Step::Migrate { "NNN_name.sql" } else { "name.sql" };
-            let problem = format!("`{name}` is no name of a file: expected {expected} of a-z, 0-9, _ and -");
+        if !is_name(&name, kind) {
+            let expected = if kind == ScriptKind::Migrate { "NNN_name.sql" } else { "name.sql" };
+            let problem = format!("`{name}` is not a valid file name: expected {expected} of a-z, 0-9, _ and -");
             return Err(Failed::refused("bad-step", problem));
         }
         let number = |name: &str| name.split('_').next().map(str::to_owned);
-        if step == Step::Migrate && files.last().is_some_and(|last| number(&last.name) == number(&name)) {
-            return Err(Failed::refused("bad-step", format!("`{name}` has the number of the file before it")));
+        if kind == ScriptKind::Migrate && files.last().is_some_and(|last| number(&last.name) == number(&name)) {
+            return Err(Failed::refused("bad-step", format!("`{name}` has the same number as the previous file")));
         }
         let size = std::fs::metadata(&path).map_err(|error| unreadable(&path, error))?.len();
         if size > FILE_BYTES_MAX {
@@ -205,11 +206,11 @@ fn read(folder: &Path, step: Step) -> Result<Vec<File>, Failed> {
     Ok(files)
 }
 
-fn is_name(name: &str, step: Step) -> bool {
+fn is_name(name: &str, kind: ScriptKind) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
     let is_right = !name.is_empty() && name.len() <= 200 && name.bytes().all(is_plain);
     let is_numbered = name.split_once('_').is_some_and(|(number, rest)| {
         number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit()) && !rest.is_empty()
     });
-    is_right && (step == Step::Seed || is_numbered)
+    is_right && (kind == ScriptKind::Seed || is_numbered)
 }

@@ -1,7 +1,7 @@
-//! Who dumps and restores: a login for that work alone, which is a member of the tenant's role and nothing else.
+//! The worker role that dumps and restores: a temporary login that is a member of the tenant's role only.
 //!
-//! Reading a backup back runs what the tenant wrote, a check of a table for example. As long as it is the administrator's session,
-//! such a function can become the administrator again; in the worker's it can become nobody but the tenant.
+//! Restoring a backup runs the tenant's code, for example CHECK constraints. In an administrator's session that code
+//! could regain the administrator's rights; in the worker's it has the tenant's rights only.
 
 use crate::failed::Failed;
 use crate::names::Names;
@@ -10,28 +10,28 @@ use host_provider_api::{Call, MadeSecret, ResourceId, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use postgres_protocol::password::scram_sha_256;
 
-/// Bytes of randomness of its password.
+/// Random bytes of its password.
 const PASSWORD_BYTES: usize = 32;
-/// Connections that it needs at most: a dump has one.
+/// Connections that a dump needs, with a reserve.
 const CONNECTIONS: u32 = 2;
 
-/// The login, for the time of one work.
+/// The temporary login of one job.
 pub(crate) struct Worker {
     pub names: Names,
     pub password: Secret,
 }
 
-/// The secret of a worker's password, made now if need be.
+/// Returns the secret with a worker's password; makes it if needed.
 fn secret(call: &Call, id: &ResourceId) -> Result<MadeSecret, Failed> {
     Ok(call.make_secret(&format!("{}#work", id.id), PASSWORD_BYTES)?)
 }
 
-/// Forgets the password of a worker that there may have been.
+/// Forgets a worker's password, if there is one.
 pub(crate) fn forget(call: &Call, id: &ResourceId) -> Result<(), Failed> {
     Ok(call.forget_secret(&secret(call, id)?.reference)?)
 }
 
-/// Does work with a worker, who is gone afterwards. One that an earlier process left is put out first, with what it still does.
+/// Runs work with a new worker and drops it afterwards. First removes the worker of a crashed process.
 pub(crate) async fn with<T>(
     server: &Server<'_>,
     call: &Call,
@@ -50,7 +50,7 @@ pub(crate) async fn with<T>(
     );
     server.client.batch_execute(&made).await?;
     let done = work(Worker { names: names.clone(), password }).await;
-    // What went wrong before says more than what goes wrong now.
+    // The error of the work is more informative than one of the cleanup.
     let gone = match server.client.batch_execute(&format!("DROP ROLE IF EXISTS {worker}")).await {
         Ok(()) => forget(call, &id),
         Err(error) => Err(error.into()),

@@ -1,4 +1,4 @@
-//! The provider against real servers.
+//! Tests the provider against real PostgreSQL servers.
 
 mod postgres {
     mod adopt;

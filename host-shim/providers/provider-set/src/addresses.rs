@@ -1,22 +1,22 @@
-//! Who `account` and `admin` are in mails, as the settings say.
+//! Addresses of `account` and `admin` in mails, from the settings.
 
 use crate::settings::MailSettings;
-use host_mail::{AddressBook, NobodyKnown};
+use host_mail::{AddressBook, AddressUnavailable};
 
-/// The addresses of the settings. On this machine alone, where a mail is a file, everybody has an address.
-pub(crate) struct Listed {
+/// The addresses of the settings. With local delivery, where mails are files, every account has an address.
+pub(crate) struct SettingsAddressBook {
     settings: MailSettings,
     is_local: bool,
 }
 
-impl Listed {
-    pub fn new(settings: MailSettings, is_local: bool) -> Listed {
-        Listed { settings, is_local }
+impl SettingsAddressBook {
+    pub fn new(settings: MailSettings, is_local: bool) -> SettingsAddressBook {
+        SettingsAddressBook { settings, is_local }
     }
 }
 
-impl AddressBook for Listed {
-    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, NobodyKnown> {
+impl AddressBook for SettingsAddressBook {
+    fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, AddressUnavailable> {
         let account = scope.splitn(3, '/').nth(2).unwrap_or_default();
         let listed = match to {
             "admin" => Some(&self.settings.admin),
@@ -39,14 +39,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everybody_has_an_address_on_this_machine_and_only_who_is_listed_elsewhere() {
+    fn locally_everybody_has_an_address_and_elsewhere_only_listed_accounts() {
         let mut settings = MailSettings::default();
         settings.accounts.insert("user:u1".into(), vec!["u1@example.com".into()]);
-        let of = |is_local, to| Listed::new(settings.clone(), is_local).addresses("solobase/test/user:u2", to);
+        let of =
+            |is_local, to| SettingsAddressBook::new(settings.clone(), is_local).addresses("solobase/test/user:u2", to);
         assert_eq!(of(true, "account"), Ok(vec!["user.u2@localhost".to_owned()]));
         assert_eq!(of(true, "admin"), Ok(vec!["admin@localhost".to_owned()]));
         assert_eq!(of(false, "account"), Ok(Vec::new()));
-        let listed = Listed::new(settings, true).addresses("solobase/live/user:u1", "account");
+        let listed = SettingsAddressBook::new(settings, true).addresses("solobase/live/user:u1", "account");
         assert_eq!(listed, Ok(vec!["u1@example.com".to_owned()]));
     }
 }

@@ -1,7 +1,7 @@
-//! The providers of clouds and of shared servers, as the settings say.
+//! Opens the providers of clouds and shared servers with their settings.
 
 use crate::name::Name;
-use crate::open::{OpenError, World};
+use crate::open::{OpenError, ProviderBuilder};
 #[cfg(feature = "postgres")]
 use std::path::Path;
 #[cfg(any(feature = "aws", feature = "postgres", feature = "supabase"))]
@@ -13,7 +13,7 @@ fn bad(name: Name, problem: impl ToString) -> OpenError {
 }
 
 #[cfg(feature = "aws")]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn aws(&mut self) -> Result<(), OpenError> {
         use crate::settings::AwsCode;
         use host_aws::{
@@ -110,7 +110,7 @@ impl World<'_> {
                 secret_access_key: self.secret(name, key)?,
                 session_token: None,
             },
-            _ => return Err(bad(name, "expected both parts of a key, or neither for those of the machine")),
+            _ => return Err(bad(name, "expected both parts of a key, or neither to use the machine's credentials")),
         };
         Ok(host_aws::Config {
             region: region.to_owned(),
@@ -122,7 +122,7 @@ impl World<'_> {
 }
 
 #[cfg(not(feature = "aws"))]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn aws(&mut self) -> Result<(), OpenError> {
         Err(OpenError::NotBuilt(Name::Aws))
     }
@@ -133,7 +133,7 @@ impl World<'_> {
 }
 
 #[cfg(feature = "postgres")]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn postgres(&mut self, folder: &Path) -> Result<(), OpenError> {
         use host_postgres::{Config, Password, Postgres, ServerConfig};
         let name = Name::Postgres;
@@ -170,14 +170,14 @@ impl World<'_> {
 }
 
 #[cfg(not(feature = "postgres"))]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn postgres(&mut self, _: &std::path::Path) -> Result<(), OpenError> {
         Err(OpenError::NotBuilt(Name::Postgres))
     }
 }
 
 #[cfg(feature = "supabase")]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn supabase(&mut self) -> Result<(), OpenError> {
         use host_supabase::{Config, Supabase};
         let name = Name::Supabase;
@@ -191,7 +191,7 @@ impl World<'_> {
             url: settings.url.clone().unwrap_or(default.url),
             ..Config::default()
         };
-        // What is done within a database is the other's, if it is there: Supabase's API has no way to do it.
+        // Supabase's API can't work within databases; the PostgreSQL provider does that, if there is one.
         let beside_postgres = self.options.names.contains(&Name::Postgres);
         let patterns: &[&str] = if beside_postgres { &host_supabase::KINDS } else { &["database"] };
         self.limited(name, patterns, Arc::new(Supabase::new(config.clone())));
@@ -204,8 +204,8 @@ impl World<'_> {
 }
 
 #[cfg(all(feature = "postgres", feature = "supabase"))]
-impl World<'_> {
-    /// Nobody comes into the database of a project that stands still, also not for its last backup.
+impl ProviderBuilder<'_> {
+    /// Registers backups that resume suspended projects, whose databases accept no connections.
     pub(crate) fn backups_at_supabase(&mut self) {
         if let (Some(config), Some(postgres)) = (self.projects.take(), self.postgres.take()) {
             let awake = host_supabase::Awake::new(config, postgres);
@@ -215,12 +215,12 @@ impl World<'_> {
 }
 
 #[cfg(not(all(feature = "postgres", feature = "supabase")))]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn backups_at_supabase(&mut self) {}
 }
 
 #[cfg(not(feature = "supabase"))]
-impl World<'_> {
+impl ProviderBuilder<'_> {
     pub(crate) fn supabase(&mut self) -> Result<(), OpenError> {
         Err(OpenError::NotBuilt(Name::Supabase))
     }

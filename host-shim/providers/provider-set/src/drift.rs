@@ -1,33 +1,33 @@
-//! What should exist, held against what the other sides say exists.
+//! Compares recorded resources with the resources that providers report.
 
 use host_provider_api::{Held, ResourceId};
 use std::collections::BTreeMap;
 
-/// A difference between the record and the world.
+/// A difference between the records and the providers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Drift {
-    /// It exists and is in no record: it costs money and serves nobody.
+    /// It exists without a record: it costs money and serves nobody.
     Orphan(Held),
-    /// It is in the record and does not exist.
+    /// It is recorded and does not exist.
     Lost {
-        /// Which resource.
+        /// Id of the resource.
         id: ResourceId,
-        /// `running` or `suspended`, as recorded.
+        /// Recorded state, `running` or `suspended`.
         state: String,
     },
-    /// It exists in another state than the recorded one.
+    /// It exists in another state than recorded.
     Otherwise {
-        /// As the other side says.
+        /// The resource as reported by its provider.
         held: Held,
-        /// `running` or `suspended`, as recorded.
+        /// Recorded state, `running` or `suspended`.
         recorded: String,
     },
     /// It exists more than once.
     Twice(Held),
 }
 
-/// Everything that differs, in order. `recorded` is the state of each resource that has been made and not destroyed; `taken` says
-/// of which resources the other sides were asked.
+/// Returns all differences in order. `recorded` contains the state of each resource that was created and not destroyed;
+/// `taken` returns whether the providers were asked for resources of a kind.
 pub fn drift(recorded: &[(ResourceId, String)], held: &[Held], taken: impl Fn(&str) -> bool) -> Vec<Drift> {
     let recorded: BTreeMap<&ResourceId, &str> =
         recorded.iter().filter(|(id, _)| taken(&id.resource)).map(|(id, state)| (id, state.as_str())).collect();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_is_told_once_and_what_agrees_is_not() {
+    fn each_difference_is_reported_once() {
         let recorded = [
             (id("bucket", "same"), "running".to_owned()),
             (id("bucket", "lost"), "running".to_owned()),
@@ -75,14 +75,14 @@ mod tests {
             (id("database", "twice"), "running".to_owned()),
             (id("workspace", "scripted"), "running".to_owned()),
         ];
-        let world = [
+        let reported = [
             held(id("bucket", "same"), "running"),
             held(id("bucket", "orphan"), "running"),
             held(id("function", "stopped"), "suspended"),
             held(id("database", "twice"), "running"),
             held(id("database", "twice"), "running"),
         ];
-        let found = drift(&recorded, &world, |resource| resource != "workspace");
+        let found = drift(&recorded, &reported, |resource| resource != "workspace");
         let expected = [
             Drift::Orphan(held(id("bucket", "orphan"), "running")),
             Drift::Lost { id: id("bucket", "lost"), state: "running".into() },
@@ -90,6 +90,6 @@ mod tests {
             Drift::Twice(held(id("database", "twice"), "running")),
         ];
         assert_eq!(found, expected);
-        assert_eq!(drift(&recorded[..1], &world[..1], |_| true), []);
+        assert_eq!(drift(&recorded[..1], &reported[..1], |_| true), []);
     }
 }

@@ -1,4 +1,4 @@
-//! What was called when, and the chart of it.
+//! Records the timing of calls and renders it as a chart.
 
 use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use std::collections::BTreeMap;
@@ -8,70 +8,71 @@ use std::time::{Duration, Instant};
 
 /// Characters of the longest bar.
 const BAR: u128 = 40;
-/// Effects of a chart at most; those that took longest are shown.
+/// Maximum effects of a chart; the longest are shown.
 const ROWS_MAX: usize = 60;
 
-/// One effect as it was carried out: from its first call to the end of its last one.
+/// The execution of one effect, from its first call to the end of its last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// `database.ensure`.
+    /// Effect kind, for example `database.ensure`.
     pub kind: String,
     /// Key of the effect.
     pub key: String,
-    /// From the journal's begin to its first call.
+    /// Begin of its first call, since the journal's begin.
     pub from: Duration,
-    /// From the journal's begin to the end of its last call.
+    /// End of its last call, since the journal's begin.
     pub to: Duration,
-    /// Time within calls.
+    /// Total time of its calls.
     pub busy: Duration,
-    /// Calls, looks among them.
+    /// Number of calls, including polls.
     pub calls: usize,
-    /// How the last one ended: `done`, `in progress`, `retry: CODE` or `refused: CODE`.
+    /// Outcome of the last call: `done`, `in progress`, `retry: CODE` or `refused: CODE`.
     pub ended: String,
 }
 
-/// Where calls are noted; a clone is a second handle.
+/// A journal of calls; clones share it.
 #[derive(Clone)]
-pub struct Journal(Arc<Mutex<Noted>>);
+pub struct Journal(Arc<Mutex<JournalEntries>>);
 
-struct Noted {
+struct JournalEntries {
     begun: Instant,
     spans: BTreeMap<(String, String, u32), Span>,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Journal(Arc::new(Mutex::new(Noted { begun: Instant::now(), spans: BTreeMap::new() })))
+        Journal(Arc::new(Mutex::new(JournalEntries { begun: Instant::now(), spans: BTreeMap::new() })))
     }
 }
 
 impl Journal {
-    /// A provider whose calls are noted.
+    /// Wraps a provider so that its calls are recorded.
     pub fn around(&self, inner: Arc<dyn Provider>) -> Arc<dyn Provider> {
-        Arc::new(Watched { inner, journal: self.clone() })
+        Arc::new(JournaledProvider { inner, journal: self.clone() })
     }
 
-    fn noted(&self) -> MutexGuard<'_, Noted> {
+    fn entries(&self) -> MutexGuard<'_, JournalEntries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, call: &Call, begun: Instant, answer: &CallOutcome) {
-        let mut noted = self.noted();
-        let from = begun.saturating_duration_since(noted.begun);
-        let to = noted.begun.elapsed();
-        let span = noted.spans.entry((call.scope.clone(), call.key.clone(), call.generation)).or_insert_with(|| Span {
-            kind: call.kind.clone(),
-            key: call.key.clone(),
-            from,
-            to,
-            busy: Duration::ZERO,
-            calls: 0,
-            ended: String::new(),
-        });
+    fn record(&self, call: &Call, begun: Instant, outcome: &CallOutcome) {
+        let mut entries = self.entries();
+        let from = begun.saturating_duration_since(entries.begun);
+        let to = entries.begun.elapsed();
+        let span =
+            entries.spans.entry((call.scope.clone(), call.key.clone(), call.generation)).or_insert_with(|| Span {
+                kind: call.kind.clone(),
+                key: call.key.clone(),
+                from,
+                to,
+                busy: Duration::ZERO,
+                calls: 0,
+                ended: String::new(),
+            });
         span.to = to;
         span.busy += begun.elapsed();
         span.calls += 1;
-        span.ended = match answer {
+        span.ended = match outcome {
             CallOutcome::Done(_) => "done".to_owned(),
             CallOutcome::InProgress { .. } => "in progress".to_owned(),
             CallOutcome::Retry { code, .. } => format!("retry: {code}"),
@@ -79,25 +80,25 @@ impl Journal {
         };
     }
 
-    /// Every effect, in the order of the first calls.
+    /// Returns the spans of all effects, in order of their first calls.
     pub fn spans(&self) -> Vec<Span> {
-        let mut spans: Vec<Span> = self.noted().spans.values().cloned().collect();
+        let mut spans: Vec<Span> = self.entries().spans.values().cloned().collect();
         spans.sort_by(|a, b| (a.from, &a.key).cmp(&(b.from, &b.key)));
         spans
     }
 }
 
-struct Watched {
+struct JournaledProvider {
     inner: Arc<dyn Provider>,
     journal: Journal,
 }
 
-impl Provider for Watched {
+impl Provider for JournaledProvider {
     fn call(&self, call: &Call) -> CallOutcome {
         let begun = Instant::now();
-        let answer = self.inner.call(call);
-        self.journal.note(call, begun, &answer);
-        answer
+        let outcome = self.inner.call(call);
+        self.journal.record(call, begun, &outcome);
+        outcome
     }
 
     fn ends(&self) -> bool {
@@ -109,7 +110,7 @@ impl Provider for Watched {
     }
 }
 
-/// A line an effect, each with a bar from its begin to its end on one scale of time.
+/// Renders one line per effect, each with a bar from its begin to its end on a common time scale.
 pub fn chart(spans: &[Span]) -> String {
     let (Some(first), Some(last)) = (spans.iter().map(|span| span.from).min(), spans.iter().map(|span| span.to).max())
     else {
@@ -129,7 +130,7 @@ pub fn chart(spans: &[Span]) -> String {
         let spaces = |count: u128| " ".repeat(usize::try_from(count).unwrap_or_default());
         let bar = "█".repeat(usize::try_from((to - from).max(1)).unwrap_or_default());
         let after = spaces(BAR.saturating_sub(from + (to - from).max(1)) + 1);
-        // Writing to a text doesn't fail.
+        // Writing to a string can't fail.
         let _ = writeln!(
             out,
             "{:key$}  {}{bar}{after}{:>9}  {}{}",
@@ -141,7 +142,7 @@ pub fn chart(spans: &[Span]) -> String {
         );
     }
     if left_out > 0 {
-        let _ = writeln!(out, "and {left_out} shorter ones");
+        let _ = writeln!(out, "and {left_out} shorter effects");
     }
     let _ = writeln!(out, "{} effects in {}", spans.len(), millis(last.saturating_sub(first)));
     out
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_shows_what_ran_side_by_side_and_what_waited() {
+    fn a_chart_shows_parallel_and_waiting_effects() {
         let text =
             chart(&[span("a/database", 100, 300, 1), span("a/bucket", 100, 200, 1), span("a/compute", 300, 500, 3)]);
         let lines: Vec<&str> = text.lines().collect();
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_belong_to_the_effect_that_they_look_at() {
+    fn polls_count_for_their_effect() {
         let journal = Journal::default();
         let provider = journal.around(Arc::new(Twice));
         let call = Call { kind: "database.ensure".into(), key: "k".into(), ..Call::default() };

@@ -1,4 +1,4 @@
-//! Which providers act on the world, with what settings and within what limits.
+//! The configured providers: opens them, limits their calls, and compares their resources with records.
 
 mod addresses;
 mod clouds;

@@ -1,7 +1,7 @@
-//! ProviderLimits around a provider: how often, how many at once, how many of one account, and a circuit breaker.
+//! Limits around a provider: call rate, concurrency in total and per account, and a circuit breaker.
 //!
-//! A call that has to wait is parked: it is answered as in progress, which uses no attempt up, and comes again as a look. So an
-//! outage costs waiting and no attempts, and one account with a thousand effects holds up no other one.
+//! A call that must wait is parked: its outcome is in progress, which uses no attempt, and it returns as a poll. So an
+//! outage costs waiting but no attempts, and an account with a thousand effects does not block others.
 
 use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use sha2::{Digest, Sha256};
@@ -9,36 +9,36 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the token of a parked call begins with; the provider's own follows, if there is one.
+/// Prefix of a parked call's token; the provider's own token follows, if there is one.
 const PARKED: &str = "parked";
 /// The window of [`ProviderLimits::per_second`].
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a call waits that found no room, before jitter.
+/// Delay of a call without a free place, before jitter.
 const NO_ROOM: Duration = Duration::from_millis(200);
 
-/// What a provider may be asked to do.
+/// The limits of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderLimits {
-    /// Calls that begin in any second.
+    /// Maximum calls that begin within a second.
     pub per_second: usize,
-    /// Calls under way at a time.
+    /// Maximum concurrent calls.
     pub at_once: usize,
-    /// Calls under way at a time for one account.
+    /// Maximum concurrent calls per account.
     pub per_account: usize,
-    /// Failures in a row that open the circuit.
+    /// Consecutive failures that open the circuit.
     pub failures: usize,
-    /// How long it stays open; then one call is let through to try.
+    /// Time that the circuit stays open; then one trial call is allowed.
     pub pause: Duration,
 }
 
 impl Default for ProviderLimits {
-    /// 20 a second, 16 at once, 4 of one account; after 8 failures in a row a pause of 15 seconds.
+    /// 20 calls per second, 16 concurrent, 4 per account; a pause of 15 seconds after 8 consecutive failures.
     fn default() -> Self {
         ProviderLimits { per_second: 20, at_once: 16, per_account: 4, failures: 8, pause: Duration::from_secs(15) }
     }
 }
 
-/// A provider within limits.
+/// A provider with limits.
 pub struct Limited {
     inner: Arc<dyn Provider>,
     limits: ProviderLimits,
@@ -47,19 +47,19 @@ pub struct Limited {
 
 #[derive(Default)]
 struct State {
-    /// When the calls of the last second began.
+    /// Begin times of the calls of the last second.
     begun: VecDeque<Instant>,
     at_once: usize,
     by_scope: BTreeMap<String, usize>,
     failures: usize,
-    /// Until when the circuit is open.
+    /// End of the circuit's pause, while it is open.
     open_until: Option<Instant>,
-    /// True while one call tries whether the other side is well again.
+    /// True while a trial call is running.
     is_trying: bool,
 }
 
 impl Limited {
-    /// The provider, asked no more than that.
+    /// Wraps a provider in limits.
     pub fn new(inner: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
         Limited { inner, limits, state: Mutex::default() }
     }
@@ -68,7 +68,7 @@ impl Limited {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Room for one call; else how long to wait.
+    /// Admits a call, or returns how long it must wait.
     fn admit(&self, scope: &str, now: Instant) -> Result<(), Duration> {
         let mut state = self.state();
         if let Some(until) = state.open_until {
@@ -98,7 +98,7 @@ impl Limited {
         Ok(())
     }
 
-    /// A call has ended, well or with a failure of the other side.
+    /// Ends an admitted call and updates the circuit.
     fn leave(&self, scope: &str, is_well: bool, now: Instant) {
         let mut state = self.state();
         state.at_once = state.at_once.saturating_sub(1);
@@ -121,7 +121,7 @@ impl Limited {
     }
 }
 
-/// Ends a call's room also if the provider panics, which counts as a failure.
+/// Ends an admitted call when dropped, also after a panic of the provider, which counts as a failure.
 struct Room<'l> {
     limited: &'l Limited,
     scope: &'l str,
@@ -159,7 +159,7 @@ impl Provider for Limited {
     }
 }
 
-/// The provider's own token within that of a parked call.
+/// Returns the provider's own token within the token of a parked call.
 fn own_token(token: Option<&str>) -> Option<&str> {
     match token?.strip_prefix(PARKED) {
         Some("") => None,
@@ -168,7 +168,7 @@ fn own_token(token: Option<&str>) -> Option<&str> {
     }
 }
 
-/// The wait in milliseconds and up to half of it more, by the effect and its lease: those that wait together come again apart.
+/// Returns the wait in milliseconds plus up to a half, derived from the effect and its lease, to spread waiting calls.
 fn with_jitter(wait: Duration, call: &Call) -> i64 {
     let mut hash = Sha256::new();
     hash.update(call.scope.as_bytes());

@@ -1,9 +1,9 @@
-//! Names of providers, as they are asked for.
+//! Names of providers in options and settings.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A provider that can be asked for.
+/// A provider's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Name {
     /// Functions, buckets, distributions and dedicated databases of AWS.
@@ -12,24 +12,24 @@ pub enum Name {
     B2,
     /// Databases, buckets, functions and mails on this machine.
     Local,
-    /// Watches of health.
+    /// Health probes.
     Http,
     /// Databases on shared PostgreSQL servers.
     Postgres,
-    /// Mails to a server.
+    /// Mails by SMTP.
     Smtp,
-    /// What is asked of Stripe.
+    /// Stripe's API.
     Stripe,
     /// Databases at Supabase.
     Supabase,
 }
 
 impl Name {
-    /// All of them.
+    /// All providers.
     pub const ALL: [Name; 8] =
         [Name::Aws, Name::B2, Name::Http, Name::Local, Name::Postgres, Name::Smtp, Name::Stripe, Name::Supabase];
 
-    /// As it is written.
+    /// Returns the written name.
     pub fn as_str(self) -> &'static str {
         match self {
             Name::Aws => "aws",
@@ -45,7 +45,7 @@ impl Name {
 }
 
 impl Name {
-    /// The feature of the program that brings it in; `stripe` is that of the local Stripe.
+    /// Returns the cargo feature that includes the provider; `stripe` also includes the local Stripe.
     pub fn feature(self) -> &'static str {
         match self {
             Name::B2 => "aws",

@@ -1,98 +1,98 @@
-//! The providers that were asked for, opened.
+//! Opens the requested providers with their secrets, journal and limits.
 
-use crate::addresses::Listed;
+use crate::addresses::SettingsAddressBook;
 use crate::journal::Journal;
 use crate::limits::{Limited, ProviderLimits};
 use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
-use host_mail::{BadConfig, Mail, Way};
+use host_mail::{BadConfig, Mail, MailTransport};
 use host_provider_api::{Provider, Registry, Secrets};
-use host_vault::{Everywhere, KEY_VARIABLE, KeyError, Keys, Minting, Outside, Vault, VaultError};
+use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How long a step of a conversation with a server of mails may take.
+/// Timeout of each step with an SMTP server.
 #[cfg(feature = "smtp")]
 const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
-/// Connections to a server of mails that are kept.
+/// Maximum pooled connections to an SMTP server.
 #[cfg(feature = "smtp")]
 const SMTP_CONNECTIONS: u32 = 4;
-/// The file of secrets in the world's folder.
+/// File of the secrets in the providers' folder.
 const SECRETS: &str = "secrets.db";
 
-/// What is opened.
+/// Options of [`open`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The providers; a later one takes what an earlier one would take, too.
+    /// The providers; a later one takes precedence over earlier ones for the same resources.
     pub names: Vec<Name>,
-    /// The folder that keeps what `local` makes, and the secrets. None is one that goes with the process.
+    /// Folder of local resources and secrets; none for a temporary folder.
     pub folder: Option<PathBuf>,
-    /// The port on which `local` serves; none is a free one.
+    /// Port of the local server; none for a free one.
     pub port: Option<u16>,
-    /// The address of a local Stripe, which `stripe` calls with its key in place of Stripe.
+    /// A local Stripe that `stripe` calls instead of Stripe.
     pub local_stripe: Option<LocalStripe>,
-    /// How the providers are reached.
+    /// Settings of the providers.
     pub settings: Settings,
 }
 
-/// A Stripe on this machine.
+/// A local Stripe.
 #[derive(Clone, Debug)]
 pub struct LocalStripe {
-    /// `http://127.0.0.1:PORT`.
+    /// Base URL, `http://127.0.0.1:PORT`.
     pub url: String,
-    /// A key of its test account, which is worth nothing elsewhere.
+    /// A key of its test account, which is worthless elsewhere.
     pub key: String,
 }
 
-/// Why the providers can't be opened.
+/// Reasons why the providers can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The local one.
+    /// The local provider failed.
     #[error(transparent)]
     Local(#[from] LocalError),
-    /// The secrets.
+    /// The vault failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// The key of the secrets.
-    #[error("the folder keeps secrets, which are encrypted: {0}")]
+    /// The vault's key is missing or malformed.
+    #[error("the secrets in the folder are encrypted: {0}")]
     Key(#[from] KeyError),
-    /// A scratch folder.
-    #[error("no scratch folder can be made: {0}")]
+    /// The temporary folder can't be created.
+    #[error("can't create a temporary folder: {0}")]
     Scratch(std::io::Error),
-    /// A provider's settings.
+    /// A provider's settings are invalid.
     #[error("{name}: {problem}")]
     Settings {
-        /// Which provider.
+        /// Name of the provider.
         name: Name,
-        /// What is wrong, and what was expected.
+        /// The problem and what was expected.
         problem: String,
     },
-    /// The program was built without it.
+    /// The program was built without the provider.
     #[error(
         "this program was built without `{0}`: `cargo xtask build` makes one with every provider, \
          `cargo build --release --package host-shim --features {feature}` one with this provider",
         feature = .0.feature()
     )]
     NotBuilt(Name),
-    /// None was named.
+    /// No provider was requested.
     #[error("no provider is named: expected one of {}", Name::ALL.map(Name::as_str).join(", "))]
     Nothing,
 }
 
-/// Open providers. What they serve ends with this.
+/// Open providers. Dropping this stops the local server.
 pub struct Opened {
-    /// They take what they know.
+    /// The registry with all providers.
     pub registry: Registry,
-    /// What was called when.
+    /// Timing of all calls.
     pub journal: Journal,
-    /// The secrets that are kept here.
+    /// The vault with the secrets.
     pub vault: Arc<Vault>,
-    /// Where `local` serves.
+    /// Address of the local server.
     pub serves: Option<SocketAddr>,
-    /// A scratch folder, which goes with this.
+    /// The temporary folder, removed on drop.
     _scratch: Option<tempfile::TempDir>,
 }
 
@@ -102,7 +102,11 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// Opens what is asked for.
+/// Opens the requested providers.
+///
+/// # Errors
+///
+/// Fails if a provider is unknown to this build, its settings are invalid, or the secrets can't be opened.
 pub fn open(options: &Options) -> Result<Opened, OpenError> {
     if options.names.is_empty() {
         return Err(OpenError::Nothing);
@@ -113,12 +117,12 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     };
     let vault = match &options.folder {
         Some(folder) => secrets_of(folder)?,
-        // What is kept for nobody needs no key that is kept.
+        // Temporary secrets need no persistent key.
         None => Vault::in_memory()?,
     };
     let vault = Arc::new(vault);
-    let secrets: Arc<dyn Secrets> = Arc::new(Everywhere::new(vault.clone(), outside(&options.settings)));
-    let mut world = World {
+    let secrets: Arc<dyn Secrets> = Arc::new(CombinedSecrets::new(vault.clone(), machine_secrets(&options.settings)));
+    let mut builder = ProviderBuilder {
         registry: Registry::new(),
         journal: Journal::default(),
         options,
@@ -130,28 +134,32 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         #[cfg(all(feature = "postgres", feature = "supabase"))]
         projects: None,
     };
-    world.registry.set_secrets(secrets);
-    world.add(&["secret"], Arc::new(Minting), None);
+    builder.registry.set_secrets(secrets);
+    builder.add(&["secret"], Arc::new(SecretProvider), None);
     let kept = options.folder.as_deref().or(scratch.as_ref().map(tempfile::TempDir::path));
     let folder = kept.ok_or(OpenError::Nothing)?;
     for name in &options.names {
         match name {
-            Name::Aws => world.aws()?,
-            Name::B2 => world.b2()?,
-            Name::Http => world.http()?,
-            Name::Local => world.local(folder)?,
-            Name::Postgres => world.postgres(folder)?,
-            Name::Smtp => world.smtp()?,
-            Name::Stripe => world.stripe()?,
-            Name::Supabase => world.supabase()?,
+            Name::Aws => builder.aws()?,
+            Name::B2 => builder.b2()?,
+            Name::Http => builder.http()?,
+            Name::Local => builder.local(folder)?,
+            Name::Postgres => builder.postgres(folder)?,
+            Name::Smtp => builder.smtp()?,
+            Name::Stripe => builder.stripe()?,
+            Name::Supabase => builder.supabase()?,
         }
     }
-    world.backups_at_supabase();
-    let World { registry, journal, serves, .. } = world;
+    builder.backups_at_supabase();
+    let ProviderBuilder { registry, journal, serves, .. } = builder;
     Ok(Opened { registry, journal, vault, serves, _scratch: scratch })
 }
 
-/// The secrets that a world's folder keeps, which [`KEY_VARIABLE`] encrypts; the folder is made if it is not there.
+/// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]; creates the folder if needed.
+///
+/// # Errors
+///
+/// Fails if the key is missing or malformed, or the folder or the vault can't be opened.
 pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
     let error = |error| VaultError::Io { path: folder.display().to_string(), error };
     std::fs::create_dir_all(folder).map_err(error)?;
@@ -159,30 +167,30 @@ pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
     Ok(Vault::open(&folder.join(SECRETS), keys)?)
 }
 
-/// What the machine may give away: what the settings name.
-fn outside(settings: &Settings) -> Outside {
-    let named = settings.references().into_iter().filter_map(Outside::variable_of).map(str::to_owned);
-    Outside::new(named, settings.secrets_folder.clone())
+/// Returns access to the environment variables that the settings refer to, and to the secrets folder.
+fn machine_secrets(settings: &Settings) -> MachineSecrets {
+    let named = settings.references().into_iter().filter_map(MachineSecrets::variable_of).map(str::to_owned);
+    MachineSecrets::new(named, settings.secrets_folder.clone())
 }
 
-/// Providers as they are added; the features of this crate say which there are.
-pub(crate) struct World<'o> {
+/// Builder of the registry; this crate's features decide which providers it can add.
+pub(crate) struct ProviderBuilder<'o> {
     registry: Registry,
     journal: Journal,
     pub options: &'o Options,
-    /// For lists, which no call asks for.
+    /// Secrets for listings, which run outside of calls.
     #[cfg(feature = "postgres")]
     pub secrets: Arc<dyn Secrets>,
     serves: Option<SocketAddr>,
-    /// What comes into databases, within its limits.
+    /// The PostgreSQL provider within its limits.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub postgres: Option<Arc<dyn Provider>>,
-    /// How Supabase's projects are reached.
+    /// Settings to reach Supabase's projects.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub projects: Option<host_supabase::Config>,
 }
 
-impl World<'_> {
+impl ProviderBuilder<'_> {
     fn add(
         &mut self,
         patterns: &[&str],
@@ -197,35 +205,35 @@ impl World<'_> {
         within
     }
 
-    /// A provider within its limits.
+    /// Registers a provider within its limits.
     #[cfg(any(feature = "aws", feature = "http", feature = "postgres", feature = "stripe", feature = "supabase"))]
     pub fn limited(&mut self, name: Name, patterns: &[&str], provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         let limits = self.options.settings.limits_of(name.as_str());
         self.add(patterns, provider, Some(limits))
     }
 
-    /// The machine's secret behind a reference of the settings.
+    /// Resolves a reference in the settings.
     #[cfg(any(feature = "aws", feature = "supabase"))]
     pub fn secret(&self, name: Name, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
-        let found = outside(&self.options.settings).resolve("", reference);
+        let found = machine_secrets(&self.options.settings).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
 
-    /// Resources in a folder, and mails beside them.
+    /// Registers local resources and mails into a folder.
     fn local(&mut self, folder: &Path) -> Result<(), OpenError> {
         let local = Local::open(&folder.join("local"), self.options.port)?;
         self.serves = Some(local.address());
         self.add(&host_local::PATTERNS, Arc::new(local), None);
-        self.mail(Name::Local, Way::Folder(folder.join("mails")), None)
+        self.mail(Name::Local, MailTransport::Folder(folder.join("mails")), None)
     }
 
-    fn mail(&mut self, name: Name, way: Way, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
+    fn mail(&mut self, name: Name, transport: MailTransport, limits: Option<ProviderLimits>) -> Result<(), OpenError> {
         let settings = &self.options.settings.mail;
         let mail = Mail::new(host_mail::Config {
             from: settings.from.clone(),
             templates: settings.templates.clone(),
-            addresses: Arc::new(Listed::new(settings.clone(), name == Name::Local)),
-            way,
+            addresses: Arc::new(SettingsAddressBook::new(settings.clone(), name == Name::Local)),
+            transport,
         });
         let mail = mail.map_err(|error: BadConfig| OpenError::Settings { name, problem: error.to_string() })?;
         self.add(&["mail"], Arc::new(mail), limits);
@@ -255,7 +263,7 @@ impl World<'_> {
             (None, None) => None,
             _ => return Err(problem("expected `user` and `password`, or neither")),
         };
-        let way = Way::Smtp(Smtp {
+        let transport = MailTransport::Smtp(Smtp {
             host: smtp.host.clone(),
             port: smtp.port,
             security: match smtp.security {
@@ -268,7 +276,7 @@ impl World<'_> {
             connections: SMTP_CONNECTIONS,
         });
         let limits = self.options.settings.limits_of(Name::Smtp.as_str());
-        self.mail(Name::Smtp, way, Some(limits))
+        self.mail(Name::Smtp, transport, Some(limits))
     }
 
     #[cfg(not(feature = "smtp"))]
@@ -290,16 +298,16 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The account that the settings name.
+    /// Returns the configuration of the account in the settings.
     #[cfg(feature = "stripe")]
     fn stripe_account(&self) -> Result<host_stripe::Config, OpenError> {
         let settings = &self.options.settings.stripe;
-        let outside = outside(&self.options.settings);
-        let key = |reference: &str| outside.resolve("", reference).ok();
+        let machine_secrets = machine_secrets(&self.options.settings);
+        let key = |reference: &str| machine_secrets.resolve("", reference).ok();
         let (test_key, live_key) = (key(&settings.test_key), key(&settings.live_key));
         if test_key.is_none() && live_key.is_none() {
             let problem =
-                format!("there is no key: expected one behind `{}` or `{}`", settings.test_key, settings.live_key);
+                format!("there is no key: expected one at `{}` or `{}`", settings.test_key, settings.live_key);
             return Err(OpenError::Settings { name: Name::Stripe, problem });
         }
         let default = host_stripe::Config::default();

@@ -1,35 +1,39 @@
-//! Taking an orphan away, by somebody's word.
+//! Removes an orphaned resource on an operator's request.
 
 use host_provider_api::{Call, CallOutcome, Held, Registry, Reply};
 use serde_json::json;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longest wait between two looks.
-const LOOK_MAX: Duration = Duration::from_secs(60);
+/// Longest delay between two polls.
+const POLL_DELAY_MAX: Duration = Duration::from_secs(60);
 
-/// Why it is still there, or may be.
+/// Reasons why a resource was not removed, as far as known.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRemoved {
-    /// Its provider refuses.
-    #[error("its provider refuses: {code}: {message}")]
+    /// Its provider refused.
+    #[error("its provider refused: {code}: {message}")]
     Refused {
         /// The provider's code.
         code: String,
-        /// What it says.
+        /// The provider's message.
         message: String,
     },
-    /// It was not gone in time; what was begun goes on.
-    #[error("it was not gone within {} s: {last}", .after.as_secs())]
+    /// It was not removed in time; the removal continues.
+    #[error("it was not removed within {} s: {last}", .after.as_secs())]
     Late {
-        /// How long was waited.
+        /// Time waited.
         after: Duration,
-        /// What was told last.
+        /// The last status.
         last: String,
     },
 }
 
-/// Destroys what is held in the world, whatever generation it is of, and waits until it is gone.
+/// Destroys a resource of any generation and waits until it is gone.
+///
+/// # Errors
+///
+/// Fails if the provider refuses, or it is not gone within `patience`.
 pub fn remove(registry: &Registry, held: &Held, patience: Duration) -> Result<(), NotRemoved> {
     let mut call = Call {
         kind: format!("{}.destroy", held.id.resource),
@@ -51,15 +55,15 @@ pub fn remove(registry: &Registry, held: &Held, patience: Duration) -> Result<()
             }
             Reply::Answer(CallOutcome::InProgress { after_ms, token }) => {
                 call.token = Some(token);
-                (after_ms, "it goes on".to_owned())
+                (after_ms, "the removal is in progress".to_owned())
             }
             Reply::Answer(CallOutcome::Retry { after_ms, code, message }) => {
                 call.attempt += 1;
                 (after_ms.unwrap_or(1_000), format!("{code}: {message}"))
             }
-            Reply::Silence { .. } => (1_000, "no answer came".to_owned()),
+            Reply::Silence { .. } => (1_000, "no response".to_owned()),
         };
-        let wait = u64::try_from(after_ms).map_or(Duration::ZERO, Duration::from_millis).min(LOOK_MAX);
+        let wait = u64::try_from(after_ms).map_or(Duration::ZERO, Duration::from_millis).min(POLL_DELAY_MAX);
         if began.elapsed() + wait > patience {
             return Err(NotRemoved::Late { after: began.elapsed(), last });
         }

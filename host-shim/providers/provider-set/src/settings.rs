@@ -1,4 +1,4 @@
-//! The file that says how providers are reached.
+//! The settings file of the providers.
 
 use crate::limits::ProviderLimits;
 use serde::Deserialize;
@@ -7,44 +7,44 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Bytes of the file at most.
+/// Maximum bytes of the file.
 const BYTES_MAX: u64 = 256 * 1024;
 
-/// How providers are reached. Secrets stand in it by reference, `secret:env/NAME` or `secret:file/NAME`.
+/// Settings of all providers. Secrets are given by reference, `secret:env/NAME` or `secret:file/NAME`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// The folder that `secret:file/NAME` is read from.
+    /// Folder of the files of `secret:file/NAME`.
     pub secrets_folder: Option<PathBuf>,
-    /// Who mails come from and go to.
+    /// Sender and addresses of mails.
     pub mail: MailSettings,
-    /// The server of `smtp`.
+    /// Server of `smtp`.
     pub smtp: Option<SmtpSettings>,
-    /// The account of `stripe`.
+    /// Account of `stripe`.
     pub stripe: StripeSettings,
-    /// The account of `aws`.
+    /// Account of `aws`.
     pub aws: Option<AwsSettings>,
-    /// The account of `b2`.
+    /// Account of `b2`.
     pub b2: Option<B2Settings>,
-    /// The servers of `postgres`.
+    /// Servers of `postgres`.
     pub postgres: Option<PostgresSettings>,
-    /// The organization of `supabase`.
+    /// Organization of `supabase`.
     pub supabase: SupabaseSettings,
-    /// ProviderLimits by the name of the provider; [`ProviderLimits::default`] for one that is not here.
+    /// Limits by provider name; [`ProviderLimits::default`] for missing ones.
     pub limits: BTreeMap<String, LimitSettings>,
 }
 
-/// Who mails come from and go to.
+/// Sender and addresses of mails.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// Who sends, `Shop <shop@example.com>`.
+    /// Sender, `Shop <shop@example.com>`.
     pub from: String,
-    /// Where `to: admin` goes.
+    /// Addresses of `to: admin`.
     pub admin: Vec<String>,
-    /// Where `to: account` goes, by the account: `user:u1`.
+    /// Addresses of `to: account`, by account: `user:u1`.
     pub accounts: BTreeMap<String, Vec<String>>,
-    /// The folder of the templates.
+    /// Folder of the templates.
     pub templates: Option<PathBuf>,
 }
 
@@ -59,22 +59,22 @@ impl Default for MailSettings {
     }
 }
 
-/// A server of mails.
+/// An SMTP server.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SmtpSettings {
-    /// Its name.
+    /// Host name.
     pub host: String,
-    /// Its port.
+    /// Port.
     #[serde(default = "submission")]
     pub port: u16,
-    /// How the connection is kept from others.
+    /// Encryption of the connection.
     #[serde(default)]
     pub security: SmtpSecurity,
-    /// Who logs in.
+    /// User name for the login.
     #[serde(default)]
     pub user: Option<String>,
-    /// The password, by reference.
+    /// Password, by reference.
     #[serde(default)]
     pub password: Option<String>,
 }
@@ -83,28 +83,28 @@ fn submission() -> u16 {
     587
 }
 
-/// How a connection to a server of mails is kept from others.
+/// Encryption of a connection to an SMTP server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SmtpSecurity {
     /// TLS from the start.
     Tls,
-    /// TLS after a greeting.
+    /// STARTTLS.
     #[default]
     Starttls,
-    /// None, to this machine only.
+    /// No encryption, for this machine only.
     Plain,
 }
 
-/// An account at Stripe, or a local one.
+/// A Stripe account, at Stripe or in a local Stripe.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StripeSettings {
-    /// The key of test mode, by reference.
+    /// Key of test mode, by reference.
     pub test_key: String,
-    /// The key of live mode, by reference.
+    /// Key of live mode, by reference.
     pub live_key: String,
-    /// Another address than Stripe's own: that of `host-shim stripe`.
+    /// Base URL other than Stripe's: that of `host-shim stripe`.
     pub url: Option<String>,
 }
 
@@ -118,25 +118,25 @@ impl Default for StripeSettings {
     }
 }
 
-/// An account of AWS in one region.
+/// An AWS account in one region.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsSettings {
-    /// `eu-central-1`.
+    /// Region, for example `eu-central-1`.
     pub region: String,
-    /// Another address than AWS's own.
+    /// Endpoint other than AWS's.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// Id of a key; without one the machine's own way to AWS is taken.
+    /// Id of the key; without it the machine's credentials are used.
     #[serde(default)]
     pub access_key_id: Option<String>,
-    /// The key, by reference.
+    /// Key, by reference.
     #[serde(default)]
     pub secret_access_key: Option<String>,
-    /// What functions have in common; without it no function is made here.
+    /// Settings of functions; without them AWS provides no functions.
     #[serde(default)]
     pub functions: Option<AwsFunctions>,
-    /// What databases of their own have in common; without it no database is made here.
+    /// Settings of dedicated databases; without them AWS provides no databases.
     #[serde(default)]
     pub databases: Option<AwsDatabases>,
     /// ARN of the distributions' certificate, in `us-east-1`.
@@ -148,64 +148,64 @@ pub struct AwsSettings {
     /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
     #[serde(default)]
     pub price_class: Option<String>,
-    /// Number of the account whose distributions may read the buckets.
+    /// AWS account number whose distributions may read the buckets.
     #[serde(default)]
     pub cdn_account: Option<String>,
-    /// Buckets of the platform's own, whose objects are signed for every account.
+    /// Buckets of the platform, whose objects are signed for every account.
     #[serde(default)]
     pub shared_buckets: Vec<String>,
 }
 
-/// What functions on Lambda have in common.
+/// Settings of functions on Lambda.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsFunctions {
-    /// ARN of the role that they run as.
+    /// ARN of the functions' role.
     pub role_arn: String,
-    /// Their code.
+    /// Location of the code.
     pub code: AwsCode,
-    /// For example `provided.al2023`.
+    /// Lambda runtime, for example `provided.al2023`.
     pub runtime: String,
-    /// For example `bootstrap`.
+    /// Handler, for example `bootstrap`.
     pub handler: String,
-    /// Size where a payload names none.
+    /// Size if the payload has none.
     #[serde(default)]
     pub size: Option<AwsSize>,
-    /// Sizes by the payload's `tier`; if there are any, another tier is refused.
+    /// Sizes by the payload's `tier`; if there are any, other tiers are refused.
     #[serde(default)]
     pub tiers: BTreeMap<String, AwsSize>,
-    /// Variables of every function; no secrets.
+    /// Environment variables of every function; not for secrets.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Whether the database's secret becomes the variable `DATABASE_SECRET`.
+    /// Whether the variable `DATABASE_SECRET` gets the database's plain secret.
     #[serde(default)]
     pub secret_in_environment: bool,
-    /// ARN of the key that the environment is encrypted with.
+    /// ARN of the key that encrypts the environment.
     #[serde(default)]
     pub kms_key_arn: Option<String>,
-    /// Subnets that they run in.
+    /// Subnets of the functions' network.
     #[serde(default)]
     pub subnet_ids: Vec<String>,
-    /// Security groups there.
+    /// Security groups in that network.
     #[serde(default)]
     pub security_group_ids: Vec<String>,
 }
 
-/// Where the code of functions is.
+/// Location of the functions' code.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
 pub enum AwsCode {
-    /// In a bucket of the region.
+    /// An object in a bucket of the region.
     Object {
         /// Name of the bucket.
         bucket: String,
-        /// Key of the zip.
+        /// Key of the zip file.
         key: String,
-        /// Its version.
+        /// Version of the object.
         #[serde(default)]
         version: Option<String>,
     },
-    /// A zip on this machine.
+    /// A zip file on this machine.
     File(PathBuf),
 }
 
@@ -215,35 +215,35 @@ pub enum AwsCode {
 pub struct AwsSize {
     /// Memory in MB.
     pub memory_mb: i32,
-    /// The longest that it runs, in seconds.
+    /// Timeout in seconds.
     pub timeout_s: i32,
 }
 
-/// What databases of their own have in common.
+/// Settings of dedicated databases.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsDatabases {
-    /// `postgres`.
+    /// Database engine, `postgres`.
     pub engine: String,
-    /// `17`; the one that AWS prefers if there is none.
+    /// Engine version, `17`; AWS's default if none.
     #[serde(default)]
     pub engine_version: Option<String>,
     /// Name of the administrator.
     pub user: String,
-    /// `db.t4g.micro`.
+    /// Instance class, for example `db.t4g.micro`.
     pub class: String,
-    /// GB of storage where a payload has no quota, 20 at least.
+    /// GB of storage if the payload has no quota; at least 20.
     #[serde(default = "storage_gb")]
     pub storage_gb: i32,
-    /// Days that AWS's own backups are kept where a payload has none.
+    /// Days that AWS's own backups are kept if the payload has no value.
     pub keep_days: i32,
-    /// The group of subnets.
+    /// Subnet group.
     #[serde(default)]
     pub subnet_group: Option<String>,
     /// Security groups.
     #[serde(default)]
     pub security_group_ids: Vec<String>,
-    /// Whether there is a second one in another zone.
+    /// Whether each instance has a standby in another zone.
     #[serde(default)]
     pub multi_az: bool,
 }
@@ -252,81 +252,81 @@ fn storage_gb() -> i32 {
     20
 }
 
-/// An account of Backblaze B2.
+/// A Backblaze B2 account.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct B2Settings {
-    /// `us-east-005`, as it stands in the endpoint.
+    /// Region as in the endpoint, `us-east-005`.
     pub region: String,
-    /// Another address.
+    /// Endpoint other than the region's.
     #[serde(default)]
     pub endpoint: Option<String>,
     /// Id of the key.
     pub key_id: String,
-    /// The key, by reference.
+    /// Key, by reference.
     pub app_key: String,
-    /// Buckets of the platform's own, whose objects are signed for every account.
+    /// Buckets of the platform, whose objects are signed for every account.
     #[serde(default)]
     pub shared_buckets: Vec<String>,
 }
 
-/// Servers that tenants share.
+/// Shared PostgreSQL servers.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresSettings {
-    /// The servers; a database stays on the one that it was made on.
+    /// The servers; a database stays on its server.
     pub servers: Vec<PostgresServer>,
-    /// A file of certificate authorities (PEM) that servers may have beside the machine's.
+    /// PEM file with certificate authorities to trust in addition to the machine's.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// Where hosts are found that the machine's resolver doesn't know: `{db1.internal: "10.0.0.7:5432"}`.
+    /// Addresses of hosts that the machine can't resolve: `{db1.internal: "10.0.0.7:5432"}`.
     #[serde(default)]
     pub addresses: BTreeMap<String, SocketAddr>,
-    /// The folder of `pg_dump` and `pg_restore`.
+    /// Folder of `pg_dump` and `pg_restore`.
     pub programs: PathBuf,
-    /// Where backups are kept; in the world's folder if it is not said.
+    /// Folder of backups; by default in the providers' folder.
     #[serde(default)]
     pub backups: Option<PathBuf>,
-    /// The folder of `database.migrate`.
+    /// Folder of `database.migrate`.
     #[serde(default)]
     pub migrations: Option<PathBuf>,
-    /// The folder of `database.seed`.
+    /// Folder of `database.seed`.
     #[serde(default)]
     pub seeds: Option<PathBuf>,
 }
 
-/// A server that tenants share.
+/// A shared PostgreSQL server.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresServer {
-    /// Its name or address.
+    /// Host name or address.
     pub host: String,
-    /// Its port.
+    /// Port.
     pub port: u16,
-    /// A superuser.
+    /// Name of a superuser.
     pub user: String,
-    /// The superuser's password, by reference.
+    /// Password of the superuser, by reference.
     pub password: String,
-    /// Databases that it takes at most.
+    /// Maximum databases.
     pub max_databases: u32,
-    /// Whether connections are by TLS.
+    /// Whether to connect by TLS.
     #[serde(default)]
     pub tls: bool,
 }
 
-/// An organization at Supabase.
+/// A Supabase organization.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SupabaseSettings {
-    /// The access token, by reference.
+    /// Access token, by reference.
     pub token: String,
-    /// Slug of the organization where a payload names none.
+    /// Slug of the organization if the payload has none.
     pub organization: Option<String>,
-    /// Region where a payload names none.
+    /// Region if the payload has none.
     pub region: Option<String>,
-    /// Sizes by the payload's `plan`.
+    /// Machine sizes by the payload's `plan`.
     pub instance_sizes: BTreeMap<String, String>,
-    /// Another address than Supabase's own.
+    /// Base URL other than Supabase's.
     pub url: Option<String>,
 }
 
@@ -343,7 +343,7 @@ impl Default for SupabaseSettings {
 }
 
 impl Settings {
-    /// Every reference to a secret in it.
+    /// Returns all references to secrets in the settings.
     pub fn references(&self) -> Vec<&str> {
         let mut all = vec![self.stripe.test_key.as_str(), &self.stripe.live_key, &self.supabase.token];
         all.extend(self.smtp.iter().filter_map(|smtp| smtp.password.as_deref()));
@@ -354,24 +354,24 @@ impl Settings {
     }
 }
 
-/// ProviderLimits of one provider.
+/// Limits of one provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Calls that begin in any second.
+    /// Maximum calls that begin within a second.
     pub per_second: Option<usize>,
-    /// Calls under way at a time.
+    /// Maximum concurrent calls.
     pub at_once: Option<usize>,
-    /// Calls under way at a time for one account.
+    /// Maximum concurrent calls per account.
     pub per_account: Option<usize>,
-    /// Failures in a row that open the circuit.
+    /// Consecutive failures that open the circuit.
     pub failures: Option<usize>,
-    /// How long it stays open, in seconds.
+    /// Seconds that the circuit stays open.
     pub pause_s: Option<u64>,
 }
 
 impl LimitSettings {
-    /// The limits that are set, over the default ones. None of them is 0: nothing would ever be called.
+    /// Returns these limits with defaults for missing ones. The minimum is 1, since 0 would block all calls.
     pub fn limits(self) -> ProviderLimits {
         let given = |set: Option<usize>, else_: usize| set.unwrap_or(else_).max(1);
         let default = ProviderLimits::default();
@@ -385,29 +385,33 @@ impl LimitSettings {
     }
 }
 
-/// A file of settings that can't be taken.
+/// An invalid settings file.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct SettingsError {
-    /// The file.
+    /// Path of the file.
     pub path: PathBuf,
-    /// What is wrong, and what was expected.
+    /// The problem and what was expected.
     pub problem: String,
 }
 
 impl Settings {
-    /// What stands in a file.
+    /// Reads a settings file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be read, is too large, or has invalid or unknown members.
     pub fn read(path: &Path) -> Result<Settings, SettingsError> {
         let error = |problem: String| SettingsError { path: path.to_owned(), problem };
         let bytes = std::fs::metadata(path).map_err(|cause| error(cause.to_string()))?.len();
         if bytes > BYTES_MAX {
-            return Err(error(format!("it has {bytes} bytes: expected {BYTES_MAX} at most")));
+            return Err(error(format!("the file has {bytes} bytes: expected {BYTES_MAX} at most")));
         }
         let text = std::fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
         serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))
     }
 
-    /// ProviderLimits of the provider of this name.
+    /// Returns the limits of the provider with this name.
     pub fn limits_of(&self, name: &str) -> ProviderLimits {
         self.limits.get(name).copied().unwrap_or_default().limits()
     }
@@ -418,7 +422,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_setting_that_nobody_reads_is_told() {
+    fn an_unknown_setting_is_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("providers.yml");
         std::fs::write(&path, "secrets_folder: /run/secrets\nlimits: {stripe: {per_second: 3, at_once: 0}}\n")

@@ -1,8 +1,12 @@
-//! Waiting until somebody stops the program.
+//! Waits for a signal to stop the program.
 
 use std::io;
 
-/// Returns when the process is interrupted (Ctrl-C) or told to end (SIGTERM).
+/// Returns when the process is interrupted (Ctrl-C) or terminated (SIGTERM).
+///
+/// # Errors
+///
+/// Fails if the signals can't be handled.
 pub fn until_stopped() -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     runtime.block_on(stopped())

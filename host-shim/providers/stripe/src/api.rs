@@ -1,4 +1,4 @@
-//! Requests of one call: sent once each, answered with an object or with why not.
+//! Sends the requests of one call to Stripe, once each.
 
 use crate::config::{Config, Mode};
 use crate::failure::{ErrorBody, Failed};
@@ -8,21 +8,21 @@ use host_provider_api::Secret;
 use serde_json::Value;
 use stripe_client_core::{RequestBuilder, StripeMethod, VERSION};
 
-/// What keys begin with; no text that leaves the provider holds one.
+/// Prefixes of keys; texts that leave the provider are cleared of them.
 const KEY_PREFIXES: [&str; 4] = ["sk_live_", "rk_live_", "sk_test_", "rk_test_"];
 
-/// An object, and what Stripe told with it.
+/// An object with details of Stripe's response.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct ObjectResponse {
     /// The object, without keys in it.
     pub object: Value,
-    /// `Date` of the answer in milliseconds since the epoch.
+    /// The response's `Date` in milliseconds since the epoch.
     pub date_ms: Option<i64>,
-    /// `Stripe-Version` of the answer.
+    /// The response's `Stripe-Version`.
     pub api_version: String,
 }
 
-/// Stripe's API with the key of one mode, for one account.
+/// Stripe's API with the key of one mode, for the platform or a connected account.
 #[derive(Clone, Copy)]
 pub(crate) struct Api<'a> {
     pub config: &'a Config,
@@ -37,43 +37,43 @@ impl<'a> Api<'a> {
         Ok(Api { config, client, mode, key: config.key(mode)?, connected: None })
     }
 
-    /// The same for a connected account.
+    /// Sends requests on behalf of a connected account.
     pub fn on_behalf_of(self, connected: Option<&'a str>) -> Api<'a> {
         Api { connected, ..self }
     }
 
-    /// What takes keys out of texts.
+    /// Returns the redactor that removes keys from texts.
     pub fn redacted(&self) -> Redacted<'a> {
         Redacted { key: self.key, prefixes: &KEY_PREFIXES }
     }
 
-    /// A request that makes or changes something: the same marks and step are answered alike for a day at least.
+    /// Sends a creating or changing request. For a day the same marks and step get the same response.
     pub fn post(&self, request: RequestBuilder, marks: &Marks, step: &str) -> Result<Value, Failed> {
         Ok(self.send(request, Some(&marks.idempotency(step)))?.object)
     }
 
-    /// A request that removes something, for which Stripe knows no idempotency keys.
+    /// Sends a deleting request, without idempotency key: Stripe ignores it there.
     pub fn delete(&self, request: RequestBuilder) -> Result<Value, Failed> {
         Ok(self.send(request, None)?.object)
     }
 
-    /// Ask for an object or a list.
-    pub fn get(&self, path: String, query: &[(&str, &str)]) -> Result<Answered, Failed> {
+    /// Fetches an object or a list.
+    pub fn get(&self, path: String, query: &[(&str, &str)]) -> Result<ObjectResponse, Failed> {
         let request = RequestBuilder::new(StripeMethod::Get, path);
         let request = if query.is_empty() { request } else { request.query(&Query(query)) };
         self.send(request, None)
     }
 
-    /// Ask for an object that may not be there.
+    /// Fetches an object; none if it does not exist.
     pub fn find(&self, path: String) -> Result<Option<Value>, Failed> {
         match self.get(path, &[]) {
-            Ok(answered) => Ok(Some(answered.object)),
+            Ok(response) => Ok(Some(response.object)),
             Err(Failed::Error { status: 404, .. }) => Ok(None),
             Err(failed) => Err(failed),
         }
     }
 
-    fn send(&self, request: RequestBuilder, idempotency: Option<&str>) -> Result<Answered, Failed> {
+    fn send(&self, request: RequestBuilder, idempotency: Option<&str>) -> Result<ObjectResponse, Failed> {
         let path = match &request.query {
             Some(query) => format!("/v1{}?{query}", request.path),
             None => format!("/v1{}", request.path),
@@ -91,7 +91,7 @@ impl<'a> Api<'a> {
         self.read(&reply)
     }
 
-    fn read(&self, reply: &Reply) -> Result<Answered, Failed> {
+    fn read(&self, reply: &Reply) -> Result<ObjectResponse, Failed> {
         let status = reply.status;
         if status == 401 || status == 403 {
             return Err(Failed::Unauthorized { mode: self.mode, status });
@@ -104,15 +104,15 @@ impl<'a> Api<'a> {
             .filter(Value::is_object)
             .ok_or(Failed::Unreadable { status, reason: "no JSON object" })?;
         let api_version = reply.header("stripe-version").unwrap_or(VERSION.as_str()).to_owned();
-        Ok(Answered { object, date_ms: reply.date_ms, api_version })
+        Ok(ObjectResponse { object, date_ms: reply.date_ms, api_version })
     }
 
-    /// Of an answer that is no object of Stripe's the status still says whether to ask again.
+    /// Reads an error response. If the body is not Stripe's, the status still decides about a retry.
     fn error(&self, reply: &Reply) -> Failed {
-        let told = serde_json::from_slice::<ErrorBody>(&reply.body).map(|body| body.error).unwrap_or_default();
+        let error = serde_json::from_slice::<ErrorBody>(&reply.body).map(|body| body.error).unwrap_or_default();
         let status = reply.status;
-        let code = told.code.or(told.kind).unwrap_or_else(|| format!("status-{status}"));
-        let message = told.message.unwrap_or_else(|| format!("status {status} without words"));
+        let code = error.code.or(error.kind).unwrap_or_else(|| format!("status-{status}"));
+        let message = error.message.unwrap_or_else(|| format!("status {status} without a message"));
         let message = self.redacted().text(&message);
         match status {
             300..400 => Failed::Unreadable { status, reason: "a redirect" },
@@ -121,7 +121,7 @@ impl<'a> Api<'a> {
     }
 }
 
-/// Pairs of a query, of which a name may come several times.
+/// Pairs of a query; a name may occur several times.
 struct Query<'q>(&'q [(&'q str, &'q str)]);
 
 impl serde::Serialize for Query<'_> {

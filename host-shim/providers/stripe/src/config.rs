@@ -1,24 +1,24 @@
-//! What the provider is told once: keys, and what no payload says.
+//! Settings of the provider: keys, limits and defaults that no payload contains.
 
 use crate::failure::Failed;
 use host_http::ExchangeLimits;
 use host_provider_api::Secret;
 use std::time::Duration;
 
-/// Address of Stripe's API.
+/// Base URL of Stripe's API.
 const API: &str = "https://api.stripe.com";
 
-/// Whether it is about real money.
+/// Stripe's mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Real money.
+    /// Live mode: real money.
     Live,
-    /// Stripe's test mode.
+    /// Test mode.
     Test,
 }
 
 impl Mode {
-    /// The mode of a scope, `business/mode/account`.
+    /// Returns the mode of a scope, `business/mode/account`.
     pub(crate) fn of(scope: &str) -> Result<Mode, Failed> {
         match scope.split('/').nth(1) {
             Some("live") => Ok(Mode::Live),
@@ -27,7 +27,7 @@ impl Mode {
         }
     }
 
-    /// What it is called in scopes.
+    /// Returns the name of the mode in scopes.
     pub fn name(self) -> &'static str {
         match self {
             Mode::Live => "live",
@@ -43,34 +43,34 @@ impl Mode {
     }
 }
 
-/// What a connected account is: who takes care of its holder.
+/// Type of connected accounts, which decides who supports their holders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AccountType {
-    /// Stripe has the pages, the platform is liable.
+    /// Stripe hosts the pages, the platform is liable.
     #[default]
     Express,
-    /// The holder has an account at Stripe.
+    /// The holder has a full Stripe account.
     Standard,
 }
 
 /// Settings of the provider.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`; without it no `live` scope is served.
+    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`; required for `live` scopes.
     pub live_key: Option<Secret>,
-    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`; without it no `test` scope is served.
+    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`; required for `test` scopes.
     pub test_key: Option<Secret>,
-    /// Address of the API, without a slash at the end.
+    /// Base URL of the API, without a trailing slash.
     pub url: String,
-    /// What one request may take. A call makes several at most: an invoice about fifty.
+    /// Limits of one request. A call sends a few; an invoice about fifty.
     pub limits: ExchangeLimits,
-    /// What connected accounts are made as.
+    /// Type of new connected accounts.
     pub account_type: AccountType,
-    /// Country of connected accounts, `DE`; without it the platform's own.
+    /// Country of connected accounts, `DE`; by default the platform's.
     pub account_country: Option<String>,
-    /// Configuration of the customers' portal, `bpc_…`; without it the account's default.
+    /// Configuration of the customer portal, `bpc_…`; by default the account's.
     pub portal_configuration: Option<String>,
-    /// Days until an invoice of use is due, which then is sent by mail; without it the customer's card is charged.
+    /// Days until a usage invoice, which is then mailed, is due; without it the customer's card is charged.
     pub invoice_days_until_due: Option<u32>,
 }
 
@@ -80,7 +80,7 @@ impl Default for Config {
             live_key: None,
             test_key: None,
             url: API.to_owned(),
-            // An invoice with its lines and payments is far below a megabyte; a page of a hundred events may reach a few.
+            // An invoice with lines and payments is far below a megabyte; a page of a hundred events may reach a few.
             limits: ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },
             account_type: AccountType::default(),
             account_country: None,
@@ -91,7 +91,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The key of a mode, which must be one of that mode.
+    /// Returns the key of a mode; fails if the configured key is of another mode.
     pub(crate) fn key(&self, mode: Mode) -> Result<&Secret, Failed> {
         let key = match mode {
             Mode::Live => self.live_key.as_ref(),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_says_its_mode() {
+    fn a_scope_contains_its_mode() {
         assert_eq!(Mode::of("b/live/user:u"), Ok(Mode::Live));
         assert_eq!(Mode::of("b/test/user:live"), Ok(Mode::Test));
         for wrong in ["", "b", "b/Live/u", "live"] {

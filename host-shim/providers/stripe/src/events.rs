@@ -1,30 +1,34 @@
-//! Events of Stripe that may not have come by webhook.
+//! Lists Stripe's events, to find those whose webhooks were lost.
 
 use crate::api::Api;
 use crate::config::Mode;
 use crate::failure::Failed;
-use crate::look::pages;
 use crate::payload::is_id;
 use crate::provider::Stripe;
+use crate::recovery::pages;
 use serde_json::Value;
 
-/// Events that are read at most.
+/// Maximum events of a list.
 pub const EVENTS_MAX: usize = 10_000;
-/// Events on a page.
+/// Events per page.
 const PAGE: usize = 100;
 
-/// What Stripe told of.
+/// A list of Stripe's events.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Events {
-    /// The events as Stripe writes them, newest first.
+    /// The events in Stripe's JSON, newest first.
     pub events: Vec<Value>,
-    /// False if older ones were left out for being more than were asked for.
+    /// False if older events were left out because of the maximum.
     pub is_complete: bool,
 }
 
 impl Stripe {
-    /// The events since a time in seconds since the epoch, newest first, `max` at most and never more than [`EVENTS_MAX`];
-    /// those of a connected account if one is named. Stripe keeps events for thirty days.
+    /// Lists the events since a time in seconds since the epoch, newest first, at most `max` and [`EVENTS_MAX`]; the
+    /// connected account's if one is given. Stripe keeps events for thirty days.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the id or the mode's key is invalid, or a request fails.
     pub fn events_since(
         &self,
         mode: Mode,

@@ -1,77 +1,77 @@
-//! Why a call brought nothing, and what of it may be tried again.
+//! Errors of calls and their outcomes.
 
 use crate::config::Mode;
 use host_http::CallError;
 use host_provider_api::CallOutcome;
 use serde::Deserialize;
 
-/// Why a call brought nothing.
+/// Reasons why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
-    /// The scope names no mode.
-    #[error("the scope names no mode: expected `business/live/account` or `business/test/account`")]
+    /// The scope has no mode.
+    #[error("the scope has no mode: expected `business/live/account` or `business/test/account`")]
     Scope,
-    /// There is no key for a mode.
-    #[error("no key for {} mode", .0.name())]
+    /// The key of a mode is not configured.
+    #[error("the key for {} mode is not configured", .0.name())]
     NoKey(Mode),
-    /// The key that is given for a mode is one of another. It is not repeated.
-    #[error("the key for {mode} mode is none of it: expected `sk_{mode}_…` or `rk_{mode}_…`", mode = .0.name())]
+    /// The key of a mode belongs to another mode. The message omits the key.
+    #[error("the {mode} mode key has the wrong prefix: expected `sk_{mode}_…` or `rk_{mode}_…`", mode = .0.name())]
     KeyOfOtherMode(Mode),
-    /// A member of the payload is missing or wrong.
+    /// A payload member is missing or invalid.
     #[error("`{member}` of the payload: expected {expected}")]
     Payload {
-        /// Its name.
+        /// Name of the member.
         member: &'static str,
-        /// What was expected.
+        /// Expected value.
         expected: &'static str,
     },
-    /// The request was not answered.
+    /// The request got no response.
     #[error(transparent)]
     Unanswered(#[from] CallError),
-    /// Stripe answered with something else than an object.
-    #[error("the answer (status {status}) is not of the API: {reason}")]
+    /// The response does not match the API.
+    #[error("unexpected response of the API (status {status}): {reason}")]
     Unreadable {
         /// HTTP status.
         status: u16,
-        /// What is wrong with it.
+        /// What is wrong with the response.
         reason: &'static str,
     },
-    /// Stripe answered with an error.
+    /// Stripe returned an error.
     #[error("{message}")]
     Error {
         /// HTTP status.
         status: u16,
-        /// Stripe's `code`, or its `type` where it has none.
+        /// Stripe's `code`, or its `type` if there is no code.
         code: String,
-        /// Stripe's words, without keys.
+        /// Stripe's message, without keys.
         message: String,
-        /// When to ask again, in milliseconds, where Stripe says so.
+        /// Stripe's retry hint in milliseconds.
         after_ms: Option<i64>,
     },
-    /// The key is refused, or may not do this. Stripe's words hold a part of the key, so they are not repeated.
+    /// Stripe rejected the key or its permission. Stripe's message contains a part of the key, so it is omitted.
     #[error("the key for {} mode is not accepted for this (status {status})", .mode.name())]
     Unauthorized {
-        /// Whose key.
+        /// Mode of the key.
         mode: Mode,
         /// HTTP status, 401 or 403.
         status: u16,
     },
-    /// What the effect made bears a newer generation.
-    #[error("generation {newest} of it was carried out, and this is {generation}")]
+    /// The object of the effect has a newer generation.
+    #[error("the call has generation {generation}, but generation {newest} has been applied")]
     Superseded {
-        /// Of this call.
+        /// Generation of the call.
         generation: u32,
-        /// Of what there is.
+        /// Generation of the object.
         newest: u32,
     },
-    /// Something else stands under the id that is ours.
-    #[error("`{0}` is there and bears none of our marks")]
+    /// An object with our id was created by somebody else.
+    #[error("`{0}` exists, but was not created by this effect")]
     Taken(String),
-    /// What is there is not what was asked for, and can't become it.
+    /// The existing object contradicts the request.
     #[error("{0}")]
     Inconsistent(String),
-    /// No such kind of object can be asked for.
-    #[error("objects `{0}` can't be asked for")]
+    /// Objects of this type can't be fetched.
+    #[error("objects of type `{0}` can't be fetched")]
     UnknownObject(String),
 }
 
@@ -85,7 +85,7 @@ impl From<Failed> for CallOutcome {
             Failed::KeyOfOtherMode(_) => refused("wrong-mode-key"),
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::Unanswered(error) => error.into(),
-            // What was done is not known: a gateway may have answered in Stripe's place.
+            // The request may have taken effect: a gateway may have responded instead of Stripe.
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized { .. } => refused("unauthorized"),
             Failed::Superseded { .. } => refused("superseded"),
@@ -93,7 +93,7 @@ impl From<Failed> for CallOutcome {
             Failed::Inconsistent(_) => refused("inconsistent"),
             Failed::UnknownObject(_) => refused("unknown-object"),
             Failed::Error { status, code, message, after_ms } => match status {
-                // 409: another request with this key or about this object is under way; 424: somebody else failed.
+                // 409: another request with this key or about this object is in progress; 424: a dependency failed.
                 409 | 424 | 429 | 500.. => CallOutcome::Retry { after_ms, code, message },
                 _ => CallOutcome::Refused { code, message },
             },
@@ -101,13 +101,13 @@ impl From<Failed> for CallOutcome {
     }
 }
 
-/// The body of an error.
+/// The body of an error response.
 #[derive(Deserialize)]
 pub(crate) struct ErrorBody {
     pub error: ErrorObject,
 }
 
-/// Stripe's error object, as far as it is read.
+/// The used members of Stripe's error object.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ErrorObject {
@@ -122,17 +122,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_status_is_tried_again_or_not() {
-        let answer = |status| {
+    fn each_status_is_retried_or_refused() {
+        let outcome = |status| {
             let (code, message) = ("c".to_owned(), "m".to_owned());
             CallOutcome::from(Failed::Error { status, code, message, after_ms: Some(5) })
         };
         for status in [409, 424, 429, 500, 502, 503, 504] {
             let expected = CallOutcome::Retry { after_ms: Some(5), code: "c".to_owned(), message: "m".to_owned() };
-            assert_eq!(answer(status), expected, "{status}");
+            assert_eq!(outcome(status), expected, "{status}");
         }
         for status in [400, 402, 404, 405, 410] {
-            assert_eq!(answer(status), CallOutcome::refused("c", "m"), "{status}");
+            assert_eq!(outcome(status), CallOutcome::refused("c", "m"), "{status}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each kind asks of Stripe, a file a part of its API.
+//! Handlers of the effect kinds, one file per part of Stripe's API.
 
 pub mod catalog;
 pub mod checkout;
@@ -14,12 +14,12 @@ use crate::failure::Failed;
 use serde_json::{Value, json};
 use stripe_types::Currency;
 
-/// `{"id"}` of an object.
+/// Returns `{"id"}` of an object.
 fn only_id(object: &Value) -> Result<Value, Failed> {
     Ok(json!({"id": member(object, "id")?}))
 }
 
-/// A text that an object must have.
+/// Returns a required text of an object.
 fn member<'o>(object: &'o Value, name: &'static str) -> Result<&'o str, Failed> {
     let reason = match name {
         "id" => "an object without `id`",
@@ -29,10 +29,10 @@ fn member<'o>(object: &'o Value, name: &'static str) -> Result<&'o str, Failed> 
     object.get(name).and_then(Value::as_str).ok_or(Failed::Unreadable { status: 200, reason })
 }
 
-/// A currency of a payload, `usd`.
+/// Parses a currency of a payload, `usd`.
 fn currency(text: &str) -> Result<Currency, Failed> {
     let wrong = Failed::Payload { member: "currency", expected: "a currency of three lower case letters" };
     let is_right = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase());
-    // The parser knows no error: what it does not know it passes on.
+    // The parser accepts unknown texts, so the format is checked here.
     text.parse().ok().filter(|_| is_right).ok_or(wrong)
 }

@@ -1,4 +1,4 @@
-//! What makes a call known again: its idempotency key, and the metadata of what it made.
+//! Identifies calls: by idempotency keys of requests, and by ownership marks in the metadata of created objects.
 
 use crate::failure::Failed;
 use host_provider_api::Call;
@@ -6,30 +6,30 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
-/// Metadata that holds the scope of the call.
+/// Metadata name of the call's scope.
 pub const SCOPE: &str = "provisioner_scope";
-/// Metadata that holds the key of the effect.
+/// Metadata name of the effect's key.
 pub const KEY: &str = "provisioner_key";
-/// Metadata that holds the generation of the effect.
+/// Metadata name of the effect's generation.
 pub const GENERATION: &str = "provisioner_generation";
-/// Characters of a metadata value, Stripe's limit.
+/// Maximum characters of a metadata value, Stripe's limit.
 const VALUE_CHARS_MAX: usize = 500;
 
 /// The marks of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// As metadata has it.
+    /// The scope as stored in metadata.
     pub scope: String,
-    /// As metadata has it.
+    /// The key as stored in metadata.
     pub key: String,
-    /// Of the effect.
+    /// Generation of the effect.
     pub generation: u32,
     identity: String,
     idempotency: String,
 }
 
 impl Marks {
-    /// The marks of a call.
+    /// Returns the marks of a call.
     pub fn of(call: &Call) -> Marks {
         let generation = call.generation.to_string();
         Marks {
@@ -41,17 +41,17 @@ impl Marks {
         }
     }
 
-    /// Idempotency key of one request of the call. The step tells several requests of a call apart.
+    /// Returns the idempotency key of one request; `step` distinguishes the requests of a call.
     pub fn idempotency(&self, step: &str) -> String {
         format!("{}-{step}", self.idempotency)
     }
 
-    /// An id that is the effect's own, whatever its generation: where Stripe lets ids be chosen.
+    /// Returns an object id derived from the effect, the same in all generations, for objects with chosen ids.
     pub fn id(&self, prefix: &str) -> String {
         format!("{prefix}{}", &self.identity[..32])
     }
 
-    /// Metadata with the marks in it.
+    /// Adds the marks to metadata.
     pub fn on(&self, mut metadata: HashMap<String, String>) -> HashMap<String, String> {
         metadata.insert(SCOPE.to_owned(), self.scope.clone());
         metadata.insert(KEY.to_owned(), self.key.clone());
@@ -59,7 +59,11 @@ impl Marks {
         metadata
     }
 
-    /// Whether the effect made this object, in whatever generation; an error if it was a newer one.
+    /// Returns whether the effect created this object, in any generation.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the object has a newer generation.
     pub fn made(&self, object: &Value) -> Result<bool, Failed> {
         let metadata = |name: &str| object.get("metadata")?.get(name)?.as_str();
         if metadata(SCOPE) != Some(&self.scope) || metadata(KEY) != Some(&self.key) {
@@ -73,7 +77,7 @@ impl Marks {
     }
 }
 
-/// Of a text that metadata can't hold, its hash.
+/// Returns the text, or its hash if it is too long for metadata.
 fn value(text: &str) -> String {
     match text.chars().count() <= VALUE_CHARS_MAX {
         true => text.to_owned(),
@@ -83,7 +87,7 @@ fn value(text: &str) -> String {
 
 fn hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    // With its length before it, no part is read as a piece of the next one.
+    // Each part is prefixed with its length, so that different splits have different hashes.
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
@@ -101,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_the_calls_own_and_short_enough_for_stripe() {
+    fn an_idempotency_key_is_unique_per_call_and_short_enough_for_stripe() {
         let key = |scope, key: &str, generation| marks(scope, key, generation).idempotency("create");
         let one = key("b/test/user:u", "customer:pur_1", 1);
         assert_eq!(one, key("b/test/user:u", "customer:pur_1", 1));
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_is_known_again_whatever_its_generation_but_a_newer_one() {
+    fn an_object_is_recognized_in_all_generations_except_newer_ones() {
         let ours = json!({"metadata": marks("s", "k", 2).on(HashMap::new())});
         assert_eq!(marks("s", "k", 2).made(&ours), Ok(true));
         assert_eq!(marks("s", "k", 3).made(&ours), Ok(true));

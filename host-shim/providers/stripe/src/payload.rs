@@ -1,11 +1,11 @@
-//! Members of payloads, read with what is wrong about them.
+//! Reads and validates the members of payloads.
 
 use crate::failure::Failed;
 use host_provider_api::Call;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
-/// Characters of an id, Stripe's limit.
+/// Maximum characters of an id, Stripe's limit.
 const ID_CHARS_MAX: usize = 255;
 
 /// The members of a call's payload.
@@ -17,7 +17,7 @@ impl<'c> Payload<'c> {
         Payload(&call.payload)
     }
 
-    /// A member that is there and not null.
+    /// Returns a member that is present and not null.
     fn given(self, member: &str) -> Option<&'c Value> {
         self.0.get(member).filter(|value| !value.is_null())
     }
@@ -26,7 +26,7 @@ impl<'c> Payload<'c> {
         self.maybe_text(member)?.ok_or(Failed::Payload { member, expected: "a text that is not empty" })
     }
 
-    /// A text; none if it is missing, null or empty.
+    /// Returns a text; none if it is missing, null or empty.
     pub fn maybe_text(self, member: &'static str) -> Result<Option<&'c str>, Failed> {
         match self.given(member) {
             None => Ok(None),
@@ -35,7 +35,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// An id of Stripe, which may stand in a path.
+    /// Returns a Stripe id, which is safe in a request path.
     pub fn id(self, member: &'static str) -> Result<&'c str, Failed> {
         self.maybe_id(member)?.ok_or(Failed::Payload { member, expected: "an id of Stripe" })
     }
@@ -48,7 +48,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// An amount in minor units, one at least.
+    /// Returns an amount in minor units, at least 1.
     pub fn amount(self, member: &'static str) -> Result<i64, Failed> {
         self.maybe_amount(member)?.ok_or(Failed::Payload { member, expected: "minor units, 1 or more" })
     }
@@ -79,7 +79,7 @@ impl<'c> Payload<'c> {
         list.map(Vec::as_slice).ok_or(Failed::Payload { member, expected: "a list" })
     }
 
-    /// Metadata; what is null is left out, what is no text is written as JSON.
+    /// Returns metadata: null values are left out, values other than texts are serialized as JSON.
     pub fn metadata(self) -> Result<HashMap<String, String>, Failed> {
         match self.given("metadata") {
             None => Ok(HashMap::new()),
@@ -88,7 +88,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// `metadata` of a member that is an object.
+    /// Returns the `metadata` of an object member.
     pub fn metadata_of(self, member: &'static str) -> Result<Option<HashMap<String, String>>, Failed> {
         let Some(value) = self.given(member) else { return Ok(None) };
         match value.get("metadata") {
@@ -99,7 +99,7 @@ impl<'c> Payload<'c> {
     }
 }
 
-/// Whether a text may stand in a path as an id.
+/// Returns true if a text is safe in a request path as an id.
 pub(crate) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     !text.is_empty() && text.len() <= ID_CHARS_MAX && text.bytes().all(plain)
@@ -120,7 +120,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_is_wrong_is_told_by_its_member() {
+    fn an_invalid_member_is_reported_by_name() {
         let payload =
             json!({"id": "a/../b", "amount": 0, "count": -1, "flag": "yes", "text": 1, "empty": "", "no": null});
         let payload = Payload(&payload);

@@ -1,4 +1,4 @@
-//! The provider: which kind is carried out where.
+//! Dispatches calls to the handlers of their kinds.
 
 use crate::api::Api;
 use crate::config::{Config, Mode};
@@ -8,10 +8,10 @@ use host_http::Client;
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::Value;
 
-type CarryOut = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
+type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
-/// The kinds with what carries them out.
-const CARRIED_OUT: [(&str, CarryOut); 15] = [
+/// The kinds and their handlers.
+const HANDLERS: [(&str, Handler); 15] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -29,44 +29,44 @@ const CARRIED_OUT: [(&str, CarryOut); 15] = [
     ("stripe.transfer.create", connect::transfer),
 ];
 
-/// The kinds that the provider carries out.
-pub const KINDS: [&str; CARRIED_OUT.len()] = {
-    let mut kinds = [""; CARRIED_OUT.len()];
+/// The effect kinds of the provider.
+pub const KINDS: [&str; HANDLERS.len()] = {
+    let mut kinds = [""; HANDLERS.len()];
     let mut at = 0;
     while at < kinds.len() {
-        kinds[at] = CARRIED_OUT[at].0;
+        kinds[at] = HANDLERS[at].0;
         at += 1;
     }
     kinds
 };
 
-/// Carries out `stripe.*` effects. It keeps nothing between calls.
+/// Carries out `stripe.*` effects. The provider has no state of its own.
 pub struct Stripe {
     pub(crate) config: Config,
     pub(crate) client: Client,
 }
 
 impl Stripe {
-    /// A provider with these settings; keys are looked at with the first call of their mode.
+    /// Creates the provider with these settings. Keys are checked at the first call of their mode.
     pub fn new(config: Config) -> Stripe {
         let client = Client::new(&config.url, config.limits);
         Stripe { config, client }
     }
 
-    fn carry_out(&self, carry_out: CarryOut, call: &Call) -> CallOutcome {
+    fn carry_out(&self, handler: Handler, call: &Call) -> CallOutcome {
         let api = match Mode::of(&call.scope).and_then(|mode| Api::new(&self.config, &self.client, mode)) {
             Ok(api) => api,
             Err(failed) => return failed.into(),
         };
-        // Stripe repeats what it was sent: a payload may hold a key by mistake.
-        api.redacted().answer(carry_out(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
+        // Stripe's responses repeat the payload, which may contain a key by mistake.
+        api.redacted().outcome(handler(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
     }
 }
 
 impl Provider for Stripe {
     fn call(&self, call: &Call) -> CallOutcome {
-        match CARRIED_OUT.iter().find(|(kind, _)| *kind == call.kind) {
-            Some((_, carry_out)) => self.carry_out(*carry_out, call),
+        match HANDLERS.iter().find(|(kind, _)| *kind == call.kind) {
+            Some((_, handler)) => self.carry_out(*handler, call),
             None => CallOutcome::unsupported(call),
         }
     }

@@ -1,21 +1,21 @@
-//! Requests of the management API.
+//! Requests of Supabase's management API.
 
 use crate::config::Config;
 use crate::failure::Failed;
-use crate::project::{Project, Stands};
+use crate::project::{Project, ProjectState};
 use host_http::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
 use host_provider_api::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What tokens begin with; no text that leaves the provider holds one.
+/// Prefixes of tokens; texts that leave the provider are cleared of them.
 const TOKEN_PREFIXES: [&str; 2] = ["sbp_", "sba_"];
-/// Projects on a page, the most that Supabase gives.
+/// Projects per page, Supabase's maximum.
 const PAGE: usize = 100;
-/// Pages that are looked through.
+/// Maximum pages of a search.
 const PAGES_MAX: usize = 20;
 
-/// The API with a token.
+/// The management API with a token.
 pub(crate) struct Api<'a> {
     client: &'a Client,
     token: &'a Secret,
@@ -26,8 +26,8 @@ struct Page {
     projects: Vec<Project>,
 }
 
-/// What a project is made with.
-pub(crate) struct Wanted<'w> {
+/// Settings of a new project.
+pub(crate) struct NewProject<'w> {
     pub name: &'w str,
     pub organization: &'w str,
     pub region: &'w str,
@@ -41,22 +41,22 @@ impl<'a> Api<'a> {
         Ok(Api { client, token: token.ok_or(Failed::NotConfigured)? })
     }
 
-    /// What takes tokens out of texts.
+    /// Returns the redactor that removes tokens from texts.
     pub fn redacted(&self) -> Redacted<'a> {
         Redacted { key: self.token, prefixes: &TOKEN_PREFIXES }
     }
 
-    /// The oldest project of an organization that is wanted and not gone.
+    /// Returns the organization's oldest existing project that `wanted` accepts.
     pub fn find(&self, organization: &str, wanted: &dyn Fn(&Project) -> bool) -> Result<Option<Project>, Failed> {
         for page in 0..PAGES_MAX {
             let offset = page * PAGE;
-            // The search by name is not used: nowhere is said what it compares.
+            // The search by name is not used: its matching rules are undocumented.
             let path =
                 format!("/v1/organizations/{organization}/projects?offset={offset}&limit={PAGE}&sort=created_asc");
             let found: Page = self.object(Method::Get, &path, None, "a page of projects")?;
             let is_last = found.projects.len() < PAGE;
             let mut projects = found.projects.into_iter();
-            if let Some(project) = projects.find(|one| one.stands() != Stands::Gone && wanted(one)) {
+            if let Some(project) = projects.find(|one| one.state() != ProjectState::Gone && wanted(one)) {
                 return Ok(Some(project));
             }
             if is_last {
@@ -66,17 +66,17 @@ impl<'a> Api<'a> {
         Err(Failed::TooMany(PAGES_MAX * PAGE))
     }
 
-    /// A project; none if it is not there or gone.
+    /// Returns a project; none if it does not exist or is removed.
     pub fn project(&self, reference: &str) -> Result<Option<Project>, Failed> {
         let path = format!("/v1/projects/{reference}");
         match self.object::<Project>(Method::Get, &path, None, "a project") {
-            Ok(project) => Ok(Some(project).filter(|project| project.stands() != Stands::Gone)),
+            Ok(project) => Ok(Some(project).filter(|project| project.state() != ProjectState::Gone)),
             Err(Failed::Error { status: 404, .. }) => Ok(None),
             Err(failed) => Err(failed),
         }
     }
 
-    pub fn create(&self, wanted: &Wanted<'_>) -> Result<Project, Failed> {
+    pub fn create(&self, wanted: &NewProject<'_>) -> Result<Project, Failed> {
         let mut body = json!({
             "name": wanted.name, "organization_slug": wanted.organization, "db_pass": wanted.password.expose(),
             "region_selection": {"type": "specific", "code": wanted.region},
@@ -99,7 +99,7 @@ impl<'a> Api<'a> {
         self.send(Method::Post, &format!("/v1/projects/{reference}/restore"), None).map(drop)
     }
 
-    /// Removes a project; one that is not there is removed.
+    /// Deletes a project; succeeds if it does not exist.
     pub fn delete(&self, reference: &str) -> Result<(), Failed> {
         match self.send(Method::Delete, &format!("/v1/projects/{reference}"), None) {
             Ok(_) | Err(Failed::Error { status: 404, .. }) => Ok(()),
@@ -107,7 +107,7 @@ impl<'a> Api<'a> {
         }
     }
 
-    /// Tables in the database that are not Supabase's own.
+    /// Counts the tables in the database, without Supabase's own.
     pub fn tables(&self, reference: &str) -> Result<i64, Failed> {
         let query = "select count(*)::int as tables from information_schema.tables where table_schema = 'public'";
         let body = json!({"query": query, "read_only": true});
@@ -145,14 +145,14 @@ impl<'a> Api<'a> {
         let message = match told.get("message") {
             Some(Value::String(text)) => text.clone(),
             Some(other) => other.to_string(),
-            None => "no words".to_owned(),
+            None => "no message".to_owned(),
         };
         let message = self.redacted().text(&message);
         let words = message.to_lowercase();
         let is_limit = words.contains("limit") || words.contains("quota") || words.contains("exceeded");
         match reply.status {
             402 => Failed::Quota(message),
-            // There is no code to tell this by.
+            // Supabase sends no error code for this.
             400 | 403 | 422 if is_limit => Failed::Quota(message),
             status => Failed::Error { status, message, after_ms: retry_after_ms(reply) },
         }

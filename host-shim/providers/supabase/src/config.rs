@@ -1,4 +1,4 @@
-//! What the provider is told once.
+//! Settings of the provider.
 
 use host_http::ExchangeLimits;
 use host_provider_api::Secret;
@@ -11,21 +11,21 @@ const API: &str = "https://api.supabase.com";
 /// Settings of the provider.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Personal access token, `sbp_…`, or a token of an OAuth application; without it every call is refused as
+    /// Personal access token, `sbp_…`, or an OAuth application's token; without it every call is refused as
     /// `not-configured`.
     pub token: Option<Secret>,
-    /// Slug of the organization for payloads that name none.
+    /// Slug of the organization if the payload has none.
     pub organization: Option<String>,
-    /// Region for payloads that name none.
+    /// Region if the payload has none.
     pub region: String,
-    /// Size of the machine by the payload's `plan`, `micro`; without one Supabase takes the smallest. What an organization
-    /// pays for is set at the organization.
+    /// Machine size by the payload's `plan`, for example `micro`; by default Supabase's smallest. The paid plan is set
+    /// at the organization.
     pub instance_sizes: BTreeMap<String, String>,
-    /// Address of the API, without a slash at the end.
+    /// Base URL of the API, without a trailing slash.
     pub url: String,
-    /// What one request may take.
+    /// Limits of one request.
     pub limits: ExchangeLimits,
-    /// Wait before the first look at work in progress; it doubles with each look, up to sixteen times as much.
+    /// Delay before the first poll; it doubles with each poll, up to sixteen times.
     pub poll: Duration,
 }
 

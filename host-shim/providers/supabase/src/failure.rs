@@ -1,96 +1,96 @@
-//! Why a call brought nothing, and what of it may be tried again.
+//! Errors of calls and their outcomes.
 
 use host_http::CallError;
 use host_provider_api::{CallOutcome, SecretError};
 
-/// Why a call brought nothing.
+/// Reasons why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failed {
-    /// There is no token.
-    #[error("no token for the management API")]
+    /// The token is missing.
+    #[error("the token for the management API is not configured")]
     NotConfigured,
-    /// A member of the payload is missing or wrong.
+    /// A payload member is missing or invalid.
     #[error("`{member}` of the payload: expected {expected}")]
     Payload {
-        /// Its name.
+        /// Name of the member.
         member: &'static str,
-        /// What was expected.
+        /// Expected value.
         expected: &'static str,
     },
-    /// A secret can't be had.
+    /// A secret is not available.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The request was not answered.
+    /// The request got no response.
     #[error(transparent)]
     Unanswered(#[from] CallError),
-    /// The answer is not of the API.
-    #[error("the answer (status {status}) is not of the API: expected {expected}")]
+    /// The response does not match the API.
+    #[error("unexpected response of the API (status {status}): expected {expected}")]
     Unreadable {
         /// HTTP status.
         status: u16,
-        /// What was expected.
+        /// Expected content.
         expected: &'static str,
     },
-    /// The token is refused. Supabase's words may hold a part of it, so they are not repeated.
+    /// Supabase rejected the token. Its message may repeat a part of the token, so it is omitted.
     #[error("the token is not accepted (status 401)")]
     Unauthorized,
-    /// No more may be had: projects of a free plan, or what is paid for.
+    /// A limit of the organization's plan is reached.
     #[error("{0}")]
     Quota(String),
-    /// Supabase answered with an error.
+    /// Supabase returned an error.
     #[error("{message} (status {status})")]
     Error {
         /// HTTP status.
         status: u16,
-        /// Supabase's words, without tokens.
+        /// Supabase's message, without tokens.
         message: String,
-        /// When to ask again, in milliseconds, where Supabase says so.
+        /// Supabase's retry hint in milliseconds.
         after_ms: Option<i64>,
     },
-    /// A newer generation changed the project.
-    #[error("generation {newest} of it was carried out, and this is {generation}")]
+    /// A newer generation has changed the project.
+    #[error("the call has generation {generation}, but generation {newest} has been applied")]
     Superseded {
-        /// Of this call.
+        /// Generation of this call.
         generation: u32,
-        /// As the project's name says.
+        /// Generation in the project's name.
         newest: u32,
     },
-    /// The project is another resource's, or another organization's.
-    #[error("project `{0}` is not ours to take")]
+    /// The project belongs to another resource or organization.
+    #[error("project `{0}` belongs to another resource or organization")]
     Taken(String),
-    /// There is no project of ours.
-    #[error("there is no such project")]
+    /// The resource has no project.
+    #[error("the resource has no project")]
     NotFound,
-    /// A person made it, and something is in it already.
+    /// A project to adopt is not empty.
     #[error("project `{reference}` has {tables} tables: expected an empty database")]
     NotEmpty {
-        /// Which.
+        /// Id of the project.
         reference: String,
-        /// What is in it.
+        /// Number of its tables.
         tables: i64,
     },
-    /// A person made it, and it does not run.
-    #[error("project `{reference}` is {status}: expected it to run")]
+    /// A project to adopt is not running.
+    #[error("project `{reference}` is {status}: expected a running project")]
     NotRunning {
-        /// Which.
+        /// Id of the project.
         reference: String,
-        /// As Supabase calls it.
+        /// Supabase's status.
         status: String,
     },
-    /// What Supabase can't change.
+    /// Supabase can't change this setting.
     #[error("`{member}` can't be changed from `{from}` to `{to}`")]
     Unchangeable {
-        /// Of the payload.
+        /// Payload member.
         member: &'static str,
-        /// What it is.
+        /// Current value.
         from: String,
-        /// What it was to be.
+        /// Requested value.
         to: String,
     },
-    /// The project never came up, and was removed.
+    /// The project failed to initialize.
     #[error("project `{0}` never came up")]
     NeverCameUp(String),
-    /// The organization has more projects than are looked through, so that ours may be among the others.
+    /// The organization has more projects than are searched, so ours may be missing from the search.
     #[error("the organization has more than {0} projects")]
     TooMany(usize),
 }
@@ -104,7 +104,7 @@ impl From<Failed> for CallOutcome {
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::Secret(error) => error.into(),
             Failed::Unanswered(error) => error.into(),
-            // What was done is not known: a gateway may have answered in Supabase's place.
+            // The request may have taken effect: a gateway may have responded instead of Supabase.
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized => refused("unauthorized"),
             Failed::Quota(_) => refused("quota-exceeded"),

@@ -1,7 +1,7 @@
-//! Databases at Supabase, by its management API: a project each.
+//! Databases at Supabase, by its management API: one project each.
 //!
-//! A project takes no metadata, so its name says whose it is, which generation of the effect changed it last, and whether a
-//! person made it ([`Mark`]). What Supabase works on for minutes is in progress, and looked at less and less often.
+//! A project has no metadata, so its name ([`Mark`]) stores the resource, the generation that changed it last, and
+//! whether it is adopted. Work that takes minutes is reported as in progress and polled with growing delays.
 
 mod api;
 mod awake;

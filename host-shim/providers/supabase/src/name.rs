@@ -1,35 +1,35 @@
-//! What a project's name says: a project takes no other mark.
+//! Ownership marks in project names, the only place where a project can store them.
 
 use host_provider_api::{ResourceId, names};
 
-/// Characters of what people read of a name.
+/// Maximum characters of a name's readable part.
 const SHOWN_CHARS_MAX: usize = 180;
-/// What ends the name of a project that a person made and that was taken over.
+/// Suffix of an adopted project's name.
 const ADOPTED: char = 'a';
 
-/// The mark of a resource on its project: `orchestra-acme-k3jx….2` is generation 2 of the resource whose letters are `k3jx…`,
-/// and `orchestra-acme-k3jx….2a` is one that a person made.
+/// The mark of a resource in its project's name: `orchestra-acme-k3jx….2` is generation 2 of the resource with the
+/// letters `k3jx…`; `orchestra-acme-k3jx….2a` is an adopted project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
-    /// What people read: `orchestra-acme`.
+    /// Readable part: `orchestra-acme`.
     pub shown: String,
-    /// Which resource it is, [`names::letters`].
+    /// Hash of the resource's id, [`names::letters`].
     pub letters: String,
-    /// Generation of the effect that changed it last.
+    /// Latest generation that changed the project.
     pub generation: u32,
-    /// Whether a person made it.
+    /// Whether a person created the project.
     pub is_adopted: bool,
 }
 
 impl Mark {
-    /// The mark of a resource, with the name that was wished for.
+    /// Creates the mark of a resource with the requested name.
     pub fn new(wanted: Option<&str>, id: &ResourceId, generation: u32) -> Mark {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._ ".contains(c) { c } else { '-' };
         let shown: String = wanted.unwrap_or(&id.resource).chars().take(SHOWN_CHARS_MAX).map(plain).collect();
         Mark { shown, letters: names::letters(id), generation, is_adopted: false }
     }
 
-    /// The mark that a project's name bears.
+    /// Parses a project's name.
     pub fn read(name: &str) -> Option<Mark> {
         let (shown, mark) = name.rsplit_once('-')?;
         let (letters, generation) = mark.split_once('.')?;
@@ -43,13 +43,13 @@ impl Mark {
         Some(Mark { shown: shown.to_owned(), letters: letters.to_owned(), generation, is_adopted })
     }
 
-    /// The project's name.
+    /// Returns the project's name.
     pub fn name(&self) -> String {
         let end = if self.is_adopted { ADOPTED.to_string() } else { String::new() };
         format!("{}.{}{end}", self.lasting(), self.generation)
     }
 
-    /// What of the name stays as long as the project.
+    /// Returns the part of the name that never changes.
     pub fn lasting(&self) -> String {
         format!("{}-{}", self.shown, self.letters)
     }
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_was_written_is_read_as_the_same() {
+    fn a_mark_survives_a_round_trip() {
         for (wanted, is_adopted) in [(Some("orchestra-acme"), false), (None, true), (Some("a - b.c"), false)] {
             let mark = Mark { is_adopted, ..Mark::new(wanted, &id("inst_1/database"), 7) };
             assert_eq!(Mark::read(&mark.name()), Some(mark));
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_without_a_mark_is_somebody_elses() {
+    fn a_name_without_a_mark_is_not_ours() {
         let mark = Mark::new(Some("acme"), &id("inst_1/database"), 1);
         for name in ["acme", "acme-1.1", &mark.lasting(), &format!("{}.x", mark.lasting()), &mark.name()[5..], ""] {
             assert_eq!(Mark::read(name), None, "{name}");
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_has_a_bound_and_plain_letters() {
+    fn a_name_is_bounded_and_ascii() {
         let mark = Mark::new(Some(&"ü/".repeat(300)), &id("k"), u32::MAX);
         assert!(mark.name().len() < 256 && mark.name().is_ascii());
     }

@@ -1,51 +1,51 @@
-//! A project as Supabase shows it, and what its status means.
+//! A project as the API returns it, and the meaning of its status.
 
 use crate::name::Mark;
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// A project, as far as it is read: of a list or by itself.
+/// The used members of a project in a list or a single response.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Project {
-    /// Its id, 20 letters of a to z.
+    /// Id of the project, 20 letters of a to z.
     #[serde(rename = "ref", deserialize_with = "reference")]
     pub reference: String,
     pub name: String,
     #[serde(default)]
     pub region: String,
-    /// Where it is shown, which lists of one organization don't.
+    /// Slug of its organization; missing in an organization's list.
     #[serde(default)]
     pub organization_slug: Option<String>,
     pub status: String,
 }
 
-/// What a status means.
+/// The state that a status means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stands {
-    /// It runs.
+pub(crate) enum ProjectState {
+    /// Running.
     Running,
-    /// It stands still.
+    /// Suspended.
     Suspended,
-    /// On its way to one or the other, or not well.
+    /// Changing state, or unhealthy.
     Changing,
-    /// It ran or stood still, and what was asked for went wrong.
+    /// A change of state failed.
     Failed,
-    /// It was never there.
+    /// It failed to initialize.
     NeverCameUp,
-    /// It is gone.
+    /// Removed.
     Gone,
 }
 
 impl Project {
-    pub fn stands(&self) -> Stands {
+    pub fn state(&self) -> ProjectState {
         match self.status.as_str() {
-            "ACTIVE_HEALTHY" => Stands::Running,
-            "INACTIVE" => Stands::Suspended,
-            "PAUSE_FAILED" | "RESTORE_FAILED" => Stands::Failed,
-            "INIT_FAILED" => Stands::NeverCameUp,
-            "REMOVED" => Stands::Gone,
-            // COMING_UP, RESTORING, PAUSING, GOING_DOWN, RESTARTING, UPGRADING, RESIZING, ACTIVE_UNHEALTHY, UNKNOWN, and
-            // whatever Supabase comes up with.
-            _ => Stands::Changing,
+            "ACTIVE_HEALTHY" => ProjectState::Running,
+            "INACTIVE" => ProjectState::Suspended,
+            "PAUSE_FAILED" | "RESTORE_FAILED" => ProjectState::Failed,
+            "INIT_FAILED" => ProjectState::NeverCameUp,
+            "REMOVED" => ProjectState::Gone,
+            // COMING_UP, RESTORING, PAUSING, GOING_DOWN, RESTARTING, UPGRADING, RESIZING, ACTIVE_UNHEALTHY, UNKNOWN,
+            // and future statuses.
+            _ => ProjectState::Changing,
         }
     }
 
@@ -54,7 +54,7 @@ impl Project {
     }
 }
 
-/// An id, which stands in paths: anything else is no project.
+/// Reads an id, which becomes a part of request paths; rejects any other text.
 fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
     match is_reference(&text) {
@@ -63,12 +63,12 @@ fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     }
 }
 
-/// Whether a text may stand in a path as a project's id.
+/// Returns true if a text is a project id.
 pub(crate) fn is_reference(text: &str) -> bool {
     text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// The project of an endpoint: `db.REF.supabase.co:5432`, `REF.supabase.co`.
+/// Returns the project id in an endpoint: `db.REF.supabase.co:5432`, `REF.supabase.co`.
 pub(crate) fn reference_of(endpoint: &str) -> Option<&str> {
     let host = endpoint.strip_suffix(":5432").unwrap_or(endpoint);
     let reference = host.strip_suffix(".supabase.co")?;

@@ -1,4 +1,4 @@
-//! The provider: which verb is carried out where.
+//! Dispatches calls to the verbs.
 
 use crate::api::Api;
 use crate::config::Config;
@@ -7,27 +7,27 @@ use crate::verbs::{Work, change, destroy, ensure, observe};
 use host_http::Client;
 use host_provider_api::{Call, CallOutcome, Provider};
 
-/// What it carries out. What is done within a database (`database.migrate`) goes another way.
+/// Effect kinds that it carries out. Others (`database.migrate`) are another provider's.
 pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.destroy", "database.observe"];
 
-/// Databases at Supabase, a project each. It keeps nothing between calls.
+/// Databases at Supabase, one project each. The provider has no state of its own.
 ///
-/// | verb | payload | gives |
+/// | verb | payload | outputs |
 /// |---|---|---|
 /// | `observe` | `organization`; with `adopt`: `name`, `outputs` with `endpoint`, `secret_ref` | `exists`, `state`, `outputs` |
 /// | `ensure` | `name`, `organization`, `region`, `plan` | `id`, `endpoint`, `name`, `database`, `user`, `secret_ref` |
 /// | `change` | `state`, `organization`, `region` | the same and `state` |
 /// | `destroy` | `organization` | nothing |
 ///
-/// Backups, migrations and seeds are `unsupported`: the API makes backups at its own times only. [`Awake`](crate::Awake) lets
-/// another provider make them.
+/// Backups, migrations and seeds are `unsupported`: the API makes scheduled backups only. [`Awake`](crate::Awake)
+/// combines it with a provider that makes backups.
 pub struct Supabase {
     config: Config,
     client: Client,
 }
 
 impl Supabase {
-    /// A provider with these settings.
+    /// Creates the provider with these settings.
     pub fn new(config: Config) -> Supabase {
         let client = Client::new(&config.url, config.limits);
         Supabase { config, client }
@@ -37,13 +37,13 @@ impl Supabase {
         let api = Api::new(&self.config, &self.client)?;
         let redacted = api.redacted();
         let work = Work::new(api, &self.config, call)?;
-        let answer = match call.verb() {
+        let outcome = match call.verb() {
             "observe" => observe::observe(&work),
             "ensure" => ensure::ensure(&work),
             "change" => change::change(&work),
             _ => destroy::destroy(&work),
         };
-        Ok(redacted.answer(answer.unwrap_or_else(CallOutcome::from)))
+        Ok(redacted.outcome(outcome.unwrap_or_else(CallOutcome::from)))
     }
 }
 

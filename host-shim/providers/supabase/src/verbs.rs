@@ -1,4 +1,4 @@
-//! What each verb does, a file a verb, and what all of them need.
+//! The verbs, one file each, and their shared parts.
 
 pub mod change;
 pub mod destroy;
@@ -14,7 +14,7 @@ use crate::project::{Project, is_reference};
 use host_provider_api::{Call, CallOutcome, MadeSecret, SECRET_BYTES_MIN};
 use serde_json::{Value, json};
 
-/// A call with what is needed to carry it out.
+/// A call with everything that its verb needs.
 pub struct Work<'w> {
     pub(crate) api: Api<'w>,
     config: &'w Config,
@@ -37,7 +37,7 @@ impl<'w> Work<'w> {
         Ok(Work { api, config, call, organization, mark, progress })
     }
 
-    /// The project of this resource: of a look the one that is looked at, else the oldest that bears the mark.
+    /// Returns the resource's project: the one in the poll token, otherwise the oldest with the resource's mark.
     fn project(&self) -> Result<Option<Project>, Failed> {
         let is_ours = |project: &Project| project.mark().is_some_and(|mark| mark.letters == self.mark.letters);
         match &self.progress {
@@ -48,7 +48,7 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Refuses a generation that is older than what changed the project last, and notes a newer one in its name.
+    /// Refuses a call that is older than the latest change, and records a newer generation in the project's name.
     fn admit(&self, project: &Project) -> Result<(), Failed> {
         let mark = self.not_superseded(project)?;
         match mark.generation == self.call.generation {
@@ -68,12 +68,12 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// The password of the database, which is made once for the resource.
+    /// Makes the database password, once per resource.
     fn secret(&self) -> Result<MadeSecret, Failed> {
         Ok(self.call.make_secret(&format!("supabase/{}", self.mark.letters), SECRET_BYTES_MIN)?)
     }
 
-    /// What is told of a project. Of one that a person made the password is theirs.
+    /// Returns the outputs of a project. An adopted project's password belongs to its creator and is not included.
     fn outputs(&self, project: &Project) -> Result<Value, Failed> {
         let mark = project.mark().ok_or_else(|| Failed::Taken(project.reference.clone()))?;
         let mut outputs = json!({
@@ -86,14 +86,14 @@ impl<'w> Work<'w> {
         Ok(outputs)
     }
 
-    /// It takes longer: a look at this project follows.
-    fn in_progress(&self, project: &Project, has_asked: bool) -> CallOutcome {
-        let looks = self.progress.as_ref().map_or(0, |progress| progress.looks.saturating_add(1));
-        Progress { reference: project.reference.clone(), looks, has_asked }.answer(self.config.poll)
+    /// Asks for another poll of this project.
+    fn in_progress(&self, project: &Project, was_requested: bool) -> CallOutcome {
+        let polls = self.progress.as_ref().map_or(0, |progress| progress.polls.saturating_add(1));
+        Progress { reference: project.reference.clone(), polls, was_requested }.outcome(self.config.poll)
     }
 }
 
-/// A text of the payload; none if it is missing, null or empty.
+/// Returns a text of the payload; none if it is missing, null or empty.
 fn text<'c>(call: &'c Call, member: &'static str) -> Result<Option<&'c str>, Failed> {
     match call.payload.get(member) {
         None | Some(Value::Null) => Ok(None),

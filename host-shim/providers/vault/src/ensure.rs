@@ -1,21 +1,21 @@
-//! `secret.ensure`: a random secret whose reference and hash are told, and whose value is not.
+//! `secret.ensure`: makes a random secret and returns its reference and hash, but not its value.
 
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 
-/// Makes the secrets that effects ask for, in the place that the call's secrets come from.
+/// Provider of secrets, which it makes in the call's secret store.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Minting;
+pub struct SecretProvider;
 
-impl Provider for Minting {
-    /// Payload: `bytes` of randomness, 32 at least. Outputs: `ref` and `sha256`. A secret is made once for an effect's key.
+impl Provider for SecretProvider {
+    /// Payload: `bytes` of randomness, at least 32. Outputs: `ref` and `sha256`. One secret is made per effect key.
     fn call(&self, call: &Call) -> CallOutcome {
         if call.kind != "secret.ensure" {
             return CallOutcome::unsupported(call);
         }
         let bytes = call.payload.get("bytes").and_then(Value::as_u64).and_then(|bytes| usize::try_from(bytes).ok());
         let Some(bytes) = bytes else {
-            return CallOutcome::refused("bad-payload", "expected `bytes`, how much randomness a secret has");
+            return CallOutcome::refused("bad-payload", "expected `bytes`, the random bytes of the secret");
         };
         match call.make_secret(&format!("{}@{}", call.key, call.generation), bytes) {
             Ok(made) => CallOutcome::Done(json!({"ref": made.reference, "sha256": made.sha256})),
@@ -32,8 +32,8 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn a_secret_is_made_once_for_a_key_and_its_value_is_not_told() {
-        let mut registry = Registry::with_default(Arc::new(Minting));
+    fn a_secret_is_made_once_per_key_and_its_value_is_not_returned() {
+        let mut registry = Registry::with_default(Arc::new(SecretProvider));
         registry.set_secrets(Arc::new(Vault::in_memory().expect("a vault")));
         let ask = |key: &str, payload: Value| {
             let call = Call {

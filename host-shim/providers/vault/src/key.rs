@@ -1,71 +1,75 @@
-//! The keys that secrets are encrypted with.
+//! Encryption keys of the vault.
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// The environment variable that has the keys, as [`Keys::parse`] reads them.
+/// Environment variable with the keys in the format of [`Keys::parse`].
 pub const KEY_VARIABLE: &str = "HOST_SHIM_SECRETS_KEY";
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
-/// Bytes of a nonce; as many as are safe to choose at random.
+/// Bytes of a nonce; enough to choose it at random.
 pub(crate) const NONCE_BYTES: usize = 24;
-/// Digits of a key's id.
+/// Hex digits of a key's id.
 const ID_DIGITS: usize = 16;
 
-/// One key: 256 bits. It can't be printed.
+/// A 256-bit encryption key. Its debug output shows only its id.
 #[derive(Clone)]
 pub struct Key {
     id: String,
     cipher: XChaCha20Poly1305,
 }
 
-/// Text that is no key, which is not repeated.
+/// Reasons why keys can't be parsed or created. None repeats a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// There is none.
+    /// There is no key.
     #[error("there is no key: expected 64 hex digits, for example of `openssl rand -hex 32`, in {KEY_VARIABLE}")]
     Missing,
-    /// One of them is none.
-    #[error("key {number} is none: expected 64 hex digits, found {found} characters")]
+    /// A key is malformed.
+    #[error("key {number} is malformed: expected 64 hex digits, found {found} characters")]
     Malformed {
-        /// Which, from 1.
+        /// Position of the key, from 1.
         number: usize,
-        /// How many characters it has.
+        /// Number of its characters.
         found: usize,
     },
-    /// The machine gives no random bytes.
-    #[error("the machine gives no random bytes: {0}")]
+    /// The operating system has no random bytes.
+    #[error("can't get random bytes: {0}")]
     Random(String),
 }
 
 impl Key {
-    /// A key of these bytes.
+    /// Creates a key from bytes.
     pub fn new(bytes: &[u8; KEY_BYTES]) -> Key {
         let mut id = hex::encode(Sha256::digest([b"host-vault key id ".as_slice(), bytes].concat()));
         id.truncate(ID_DIGITS);
         Key { id, cipher: XChaCha20Poly1305::new(bytes.into()) }
     }
 
-    /// A new random key.
+    /// Creates a random key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
     pub fn random() -> Result<Key, KeyError> {
         let mut bytes = [0; KEY_BYTES];
         getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
         Ok(Key::new(&bytes))
     }
 
-    /// A part of its hash, which stands beside what it encrypted.
+    /// Returns the key's id, a part of its hash, which is stored with each secret that it encrypts.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// None if the text is too long to encrypt.
+    /// Encrypts a text; none if it is too long.
     pub(crate) fn seal(&self, nonce: &[u8; NONCE_BYTES], plain: &[u8], about: &[u8]) -> Option<Vec<u8>> {
         self.cipher.encrypt(XNonce::from_slice(nonce), Payload { msg: plain, aad: about }).ok()
     }
 
-    /// None if it is not what was sealed with this key, nonce and `about`.
+    /// Decrypts; none if the data was not sealed with this key, nonce and `about`.
     pub(crate) fn open(&self, nonce: &[u8; NONCE_BYTES], sealed: &[u8], about: &[u8]) -> Option<Vec<u8>> {
         self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: about }).ok()
     }
@@ -77,17 +81,21 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Keys: the first encrypts, all of them decrypt.
+/// Encryption keys: the first encrypts, all decrypt.
 #[derive(Clone, Debug)]
 pub struct Keys(Vec<Key>);
 
 impl Keys {
-    /// This key alone.
+    /// Creates a set of one key.
     pub fn one(key: Key) -> Keys {
         Keys(vec![key])
     }
 
-    /// Keys of 64 hex digits each, with commas between them: the one that encrypts first, then older ones.
+    /// Parses keys of 64 hex digits each, separated by commas: the encrypting one first, then older ones.
+    ///
+    /// # Errors
+    ///
+    /// Fails without a key or if one is malformed.
     pub fn parse(text: &str) -> Result<Keys, KeyError> {
         let mut keys = Vec::new();
         for (index, part) in text.split(',').map(str::trim).enumerate() {
@@ -102,12 +110,12 @@ impl Keys {
         Ok(Keys(keys))
     }
 
-    /// The key that encrypts.
+    /// Returns the encrypting key.
     pub(crate) fn first(&self) -> Option<&Key> {
         self.0.first()
     }
 
-    /// The key of this id.
+    /// Returns the key with this id.
     pub(crate) fn find(&self, id: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.id == id)
     }
@@ -118,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_64_hex_digits_each_and_are_never_told() {
+    fn keys_are_64_hex_digits_each_and_never_printed() {
         let (new, old) = ("11".repeat(32), "22".repeat(32));
         let keys = Keys::parse(&format!("{new}, {old}")).expect("two keys");
         assert_eq!(keys.0.len(), 2);

@@ -1,15 +1,15 @@
-//! Where plain secrets are kept.
+//! Stores of plain secrets.
 //!
-//! A [`Vault`] is a SQLite file of its own, beside the store, in which each secret is encrypted for its scope and its
-//! reference: a row that is copied to another one can't be read there. [`Outside`] are secrets that the machine gives: named
-//! variables of the environment and files of one folder. [`Everywhere`] asks both.
+//! [`Vault`] is a separate SQLite file in which each secret is encrypted for its scope and reference, so that a copied
+//! row can't be decrypted elsewhere. [`MachineSecrets`] reads environment variables
+//! and files of one folder. [`CombinedSecrets`] combines both.
 
 mod ensure;
 mod key;
-mod outside;
+mod machine;
 mod vault;
 
-pub use ensure::Minting;
+pub use ensure::SecretProvider;
 pub use key::{KEY_VARIABLE, Key, KeyError, Keys};
-pub use outside::{Everywhere, Outside};
-pub use vault::{SECRET_BYTES_MAX, Stored, Vault, VaultError};
+pub use machine::{CombinedSecrets, MachineSecrets};
+pub use vault::{SECRET_BYTES_MAX, SecretInfo, Vault, VaultError};

@@ -1,4 +1,4 @@
-//! The vault: secrets in a SQLite file, each encrypted.
+//! The vault: encrypted secrets in a SQLite file.
 
 use crate::key::{Key, Keys, NONCE_BYTES};
 use host_provider_api::names::letters;
@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What references of a vault begin with.
+/// Prefix of references to the vault.
 const PREFIX: &str = "secret:vault/";
-/// Bytes of randomness of a made secret at most, and of the text of one that was put in.
+/// Maximum bytes of a stored secret; a made secret has at most half as many random bytes.
 pub const SECRET_BYTES_MAX: usize = 16 * 1024;
-/// How long to wait for another process that writes.
+/// Time to wait for another writing process.
 const BUSY: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "
@@ -29,67 +29,67 @@ CREATE TABLE IF NOT EXISTS secrets (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Why a vault does not do what it is asked.
+/// Reasons why a vault operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// The file.
+    /// The SQLite file can't be used.
     #[error("the secrets can't be read or written: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The folder or the file's mode.
+    /// The folder or the file's mode can't be set up.
     #[error("{path}: {error}")]
     Io {
-        /// What.
+        /// Path of the folder or file.
         path: String,
-        /// Why.
+        /// Cause.
         error: std::io::Error,
     },
-    /// A secret was encrypted with a key that is not here.
+    /// A secret was encrypted with a missing key.
     #[error("`{reference}` was encrypted with key {key_id}, which is not among those given")]
     NoKey {
-        /// Which secret.
+        /// Reference of the secret.
         reference: String,
         /// Id of the key.
         key_id: String,
     },
-    /// A row was changed by somebody else.
+    /// A row was modified outside of the vault.
     #[error("`{reference}` is not what was stored")]
     Changed {
-        /// Which secret.
+        /// Reference of the secret.
         reference: String,
     },
-    /// The machine gives no random bytes.
-    #[error("the machine gives no random bytes: {0}")]
+    /// The operating system has no random bytes.
+    #[error("can't get random bytes: {0}")]
     Random(String),
-    /// A value that can't be kept; it is not repeated.
+    /// A secret's size is not allowed. The secret is not repeated.
     #[error("a secret has {found} bytes: expected {expected}")]
     Size {
-        /// How many it has.
+        /// Its bytes.
         found: usize,
-        /// How many it may have.
+        /// Accepted bytes.
         expected: String,
     },
 }
 
-/// A secret as it is listed.
+/// A secret's entry in a list, without its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// `business/mode/account` that owns it.
+pub struct SecretInfo {
+    /// `business/mode/account` of the owner.
     pub scope: String,
-    /// What names it in payloads.
+    /// Reference of the secret in payloads.
     pub reference: String,
-    /// What it was made or put in as.
+    /// Name under which it was made or stored.
     pub name: String,
-    /// Id of the key that it is encrypted with.
+    /// Id of the encryption key.
     pub key_id: String,
 }
 
-/// Secrets in one file, for several threads.
+/// A store of secrets in one SQLite file, usable from several threads.
 pub struct Vault {
     connection: Mutex<Connection>,
     keys: Keys,
 }
 
-struct Sealed {
+struct SealedSecret {
     reference: String,
     key_id: String,
     nonce: Vec<u8>,
@@ -98,13 +98,21 @@ struct Sealed {
 }
 
 impl Vault {
-    /// Open the file, or make it, for its owner alone.
+    /// Opens or creates the file, with access for its owner only.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be created or opened.
     pub fn open(path: &Path, keys: Keys) -> Result<Vault, VaultError> {
         only_for_owner(path).map_err(|error| VaultError::Io { path: path.display().to_string(), error })?;
         Vault::with(Connection::open(path)?, keys)
     }
 
-    /// A vault that is gone with the process, under a key of its own.
+    /// Creates a vault in memory with a random key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the operating system has no random bytes.
     pub fn in_memory() -> Result<Vault, VaultError> {
         let key = Key::random().map_err(|error| VaultError::Random(error.to_string()))?;
         Vault::with(Connection::open_in_memory()?, Keys::one(key))
@@ -123,7 +131,11 @@ impl Vault {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keep a value that somebody else made under a name of a scope, in place of what was there; its reference.
+    /// Stores a value under a name of a scope, replacing an existing one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the value is empty or too large, or the file can't be written.
     pub fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, VaultError> {
         if plain.is_empty() || plain.len() > SECRET_BYTES_MAX {
             return Err(VaultError::Size { found: plain.len(), expected: format!("1 to {SECRET_BYTES_MAX}") });
@@ -137,13 +149,17 @@ impl Vault {
         Ok(MadeSecret { reference: row.reference, sha256: row.sha256 })
     }
 
-    /// Encrypt everything anew with the first key; how many were not yet.
+    /// Re-encrypts all secrets with the first key; returns how many had another key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a key is missing, a row was modified, or the file can't be written.
     pub fn rotate(&self) -> Result<usize, VaultError> {
         let Some(first) = self.keys.first() else { return Ok(0) };
         let mut connection = self.connection();
-        // Nobody puts a value in between, which would be undone.
+        // An immediate transaction: a value stored concurrently would otherwise be overwritten.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let rows: Vec<(String, Sealed)> = {
+        let rows: Vec<(String, SealedSecret)> = {
             let mut all = transaction.prepare(
                 "SELECT reference, key_id, nonce, sealed, sha256, scope FROM secrets WHERE key_id <> ? ORDER BY scope, reference",
             )?;
@@ -161,23 +177,27 @@ impl Vault {
         Ok(rows.len())
     }
 
-    /// What there is, without values.
-    pub fn list(&self) -> Result<Vec<Stored>, VaultError> {
+    /// Lists the secrets without their values.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be read.
+    pub fn list(&self) -> Result<Vec<SecretInfo>, VaultError> {
         let connection = self.connection();
         let mut all = connection.prepare("SELECT scope, reference, name, key_id FROM secrets ORDER BY scope, name")?;
         let rows = all.query_map([], |row| {
-            Ok(Stored { scope: row.get(0)?, reference: row.get(1)?, name: row.get(2)?, key_id: row.get(3)? })
+            Ok(SecretInfo { scope: row.get(0)?, reference: row.get(1)?, name: row.get(2)?, key_id: row.get(3)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn seal(&self, scope: &str, reference: &str, plain: &str) -> Result<Sealed, VaultError> {
+    fn seal(&self, scope: &str, reference: &str, plain: &str) -> Result<SealedSecret, VaultError> {
         let mut nonce = [0; NONCE_BYTES];
         getrandom::fill(&mut nonce).map_err(|error| VaultError::Random(error.to_string()))?;
         let key = self.keys.first().ok_or_else(|| VaultError::Random("there is no key".to_owned()))?;
         let sealed = key.seal(&nonce, plain.as_bytes(), &about(scope, reference));
         let sealed = sealed.ok_or(VaultError::Size { found: plain.len(), expected: "less".to_owned() })?;
-        Ok(Sealed {
+        Ok(SealedSecret {
             reference: reference.to_owned(),
             key_id: key.id().to_owned(),
             nonce: nonce.to_vec(),
@@ -186,7 +206,7 @@ impl Vault {
         })
     }
 
-    fn unseal(&self, scope: &str, row: &Sealed) -> Result<String, VaultError> {
+    fn unseal(&self, scope: &str, row: &SealedSecret) -> Result<String, VaultError> {
         let reference = || row.reference.clone();
         let key = self.keys.find(&row.key_id);
         let key = key.ok_or_else(|| VaultError::NoKey { reference: reference(), key_id: row.key_id.clone() })?;
@@ -197,7 +217,7 @@ impl Vault {
             .ok_or_else(|| VaultError::Changed { reference: reference() })
     }
 
-    fn find(&self, scope: &str, reference: &str) -> Result<Option<Sealed>, VaultError> {
+    fn find(&self, scope: &str, reference: &str) -> Result<Option<SealedSecret>, VaultError> {
         let connection = self.connection();
         let mut one = connection.prepare_cached(
             "SELECT reference, key_id, nonce, sealed, sha256 FROM secrets WHERE scope = ? AND reference = ?",
@@ -214,7 +234,7 @@ impl Vault {
         let mut random = vec![0; bytes];
         getrandom::fill(&mut random).map_err(|error| VaultError::Random(error.to_string()))?;
         let row = self.seal(scope, &reference, &hex::encode(random))?;
-        // Of two that make it at once the first one's value stays.
+        // Of concurrent callers the first one's value stays.
         self.connection().execute(
             "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (scope, reference) DO NOTHING",
@@ -252,13 +272,13 @@ fn reference(scope: &str, name: &str) -> String {
     format!("{PREFIX}{}", letters(&id))
 }
 
-/// What a secret is sealed for, so that it opens in its own row only.
+/// Returns the associated data that binds a sealed secret to its row.
 fn about(scope: &str, reference: &str) -> Vec<u8> {
     format!("{}:{scope}{reference}", scope.len()).into_bytes()
 }
 
-fn sealed(row: &Row<'_>) -> rusqlite::Result<Sealed> {
-    Ok(Sealed {
+fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedSecret> {
+    Ok(SealedSecret {
         reference: row.get(0)?,
         key_id: row.get(1)?,
         nonce: row.get(2)?,

@@ -1,4 +1,4 @@
-//! What is kept in the vault's file, who reads it, and what becomes of it when keys change.
+//! Contents of the vault's file, access to secrets, and key rotation.
 
 use host_provider_api::{SecretError, Secrets};
 use host_vault::{Keys, Vault, VaultError};
@@ -20,11 +20,11 @@ fn open(path: &Path, keys: &str) -> Vault {
 }
 
 #[test]
-fn a_secret_is_made_once_and_only_its_own_account_reads_it() {
+fn a_secret_is_made_once_and_readable_by_its_account_only() {
     let folder = tempfile::tempdir().expect("a folder");
     let vault = open(&folder.path().join("secrets.db"), &key('1'));
     let made = vault.make(SCOPE, "inst_1/database", 32).expect("a secret");
-    assert_eq!(vault.make(SCOPE, "inst_1/database", 32), Ok(made.clone()), "the same name is the same secret");
+    assert_eq!(vault.make(SCOPE, "inst_1/database", 32), Ok(made.clone()), "the same name returns the same secret");
     let plain = vault.resolve(SCOPE, &made.reference).expect("its value");
     assert_eq!(plain.expose().len(), 64, "256 bits in hex");
     assert_eq!(made.sha256, hex::encode(Sha256::digest(plain.expose())));
@@ -38,11 +38,11 @@ fn a_secret_is_made_once_and_only_its_own_account_reads_it() {
 }
 
 #[test]
-fn a_secret_that_is_forgotten_is_made_anew() {
+fn a_forgotten_secret_is_replaced_by_a_new_one() {
     let vault = Vault::in_memory().expect("a vault");
     let first = vault.make(SCOPE, "a", 32).expect("a secret");
-    vault.forget("solobase/test/user:u2", &first.reference).expect("nothing of theirs");
-    assert!(vault.resolve(SCOPE, &first.reference).is_ok(), "nobody forgets another one's");
+    vault.forget("solobase/test/user:u2", &first.reference).expect("no error");
+    assert!(vault.resolve(SCOPE, &first.reference).is_ok(), "another account can't forget it");
     vault.forget(SCOPE, &first.reference).expect("forgotten");
     vault.forget(SCOPE, &first.reference).expect("forgotten already");
     assert!(vault.resolve(SCOPE, &first.reference).is_err());
@@ -50,7 +50,7 @@ fn a_secret_that_is_forgotten_is_made_anew() {
 }
 
 #[test]
-fn no_byte_of_a_value_stands_in_the_file() {
+fn the_file_contains_no_plain_values() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
     let vault = open(&path, &key('1'));
@@ -64,7 +64,7 @@ fn no_byte_of_a_value_stands_in_the_file() {
 }
 
 #[test]
-fn what_was_forgotten_is_overwritten_in_the_file() {
+fn a_forgotten_secret_is_overwritten_in_the_file() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
     let vault = open(&path, &key('1'));
@@ -72,7 +72,7 @@ fn what_was_forgotten_is_overwritten_in_the_file() {
     let file = Connection::open(&path).expect("the file");
     let sealed: Vec<u8> = file.query_row("SELECT sealed FROM secrets", [], |row| row.get(0)).expect("what is stored");
     let stands = || {
-        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("all is in the file");
+        file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).expect("a checkpoint");
         std::fs::read(&path).expect("its bytes").windows(sealed.len()).any(|window| window == sealed)
     };
     assert!(stands());
@@ -82,7 +82,7 @@ fn what_was_forgotten_is_overwritten_in_the_file() {
 
 #[cfg(unix)]
 #[test]
-fn nobody_else_reads_the_file() {
+fn the_file_is_accessible_to_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
@@ -93,7 +93,7 @@ fn nobody_else_reads_the_file() {
 }
 
 #[test]
-fn a_row_opens_in_its_own_place_only() {
+fn a_copied_row_can_not_be_decrypted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
     let vault = open(&path, &key('1'));
@@ -113,7 +113,7 @@ fn a_row_opens_in_its_own_place_only() {
 }
 
 #[test]
-fn after_a_rotation_the_old_key_is_needed_no_more() {
+fn after_a_rotation_the_old_key_is_not_needed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
     let kept = open(&path, &key('1')).put(SCOPE, "stripe", "sk_test_value").expect("kept");
@@ -133,13 +133,13 @@ fn after_a_rotation_the_old_key_is_needed_no_more() {
 }
 
 #[test]
-fn a_value_that_is_put_in_during_a_rotation_stays() {
+fn a_value_stored_during_a_rotation_stays() {
     const VALUES: u32 = 100;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("secrets.db");
     let [writer, one, other] = ["1", "2,1", "1,2"]
         .map(|keys| open(&path, &keys.split(',').map(|it| it.repeat(64)).collect::<Vec<_>>().join(",")));
-    // Enough that a rotation takes its time.
+    // Enough secrets that a rotation takes some time.
     (0..40).for_each(|number| drop(writer.put(SCOPE, &format!("other-{number}"), "value").expect("kept")));
     let both = open(&path, &format!("{},{}", key('1'), key('2')));
     let is_over = AtomicBool::new(false);
@@ -147,7 +147,7 @@ fn a_value_that_is_put_in_during_a_rotation_stays() {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 one.rotate().and_then(|_| other.rotate()).expect("rotated");
-                // A file gives no turns: without a pause nobody else comes to write.
+                // SQLite's lock is not fair: without a pause other writers starve.
                 thread::sleep(Duration::from_millis(10));
             }
         });
@@ -157,7 +157,7 @@ fn a_value_that_is_put_in_during_a_rotation_stays() {
             let found = both.resolve(SCOPE, &kept.reference).map(|it| it.expose().to_owned());
             if found != Ok(value.to_string()) {
                 is_over.store(true, Ordering::Relaxed);
-                panic!("{value} was put in, {found:?} is there");
+                panic!("{value} was stored, but {found:?} was found");
             }
         }
         is_over.store(true, Ordering::Relaxed);
@@ -165,7 +165,7 @@ fn a_value_that_is_put_in_during_a_rotation_stays() {
 }
 
 #[test]
-fn what_is_too_large_or_empty_is_not_kept() {
+fn too_large_or_empty_values_are_refused() {
     let vault = Vault::in_memory().expect("a vault");
     for value in ["", &"x".repeat(16 * 1024 + 1)] {
         let error = vault.put(SCOPE, "a", value).expect_err("not kept");

@@ -1,11 +1,11 @@
-//! An exchange of HTTP/1.1, on a connection of its own.
+//! One exchange of HTTP/1.1, on its own connection.
 
 use super::{Fault, Shared, reset};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 
-/// Bytes of a request or an answer at most.
+/// Maximum bytes of a request or a response.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(super) fn exchange(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared) -> io::Result<()> {
@@ -30,7 +30,7 @@ pub(super) fn exchange(mut client: &TcpStream, upstream: SocketAddr, shared: &Sh
     match fault {
         Some(Fault::ResetAfter) => reset(client),
         Some(Fault::Truncate) => {
-            // At least the end of the head goes through, so that the client has begun to read an answer.
+            // At least the whole head is sent, so that the client has begun to read a response.
             let head = end_of_head(&answer).unwrap_or(answer.len());
             client.write_all(&answer[..head + (answer.len() - head) / 2])?;
             client.shutdown(Shutdown::Both)?;
@@ -44,7 +44,7 @@ pub(super) fn exchange(mut client: &TcpStream, upstream: SocketAddr, shared: &Sh
     Ok(())
 }
 
-/// One whole request; none of a connection that ends without one.
+/// Reads one whole request; none if the connection ends before.
 fn message(mut from: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let (mut bytes, mut buffer, mut continued) = (Vec::new(), [0; 16 * 1024], false);
     loop {
@@ -74,12 +74,12 @@ fn message(mut from: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Where the body begins.
+/// Returns the position of the body.
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }
 
-/// The request, after which the server is to end the connection, and without what was answered here already.
+/// Changes a request so that the server closes the connection, and removes `Expect`, which the proxy has handled.
 fn closing(request: &[u8]) -> Vec<u8> {
     let head = end_of_head(request).unwrap_or(request.len());
     let mut out = Vec::with_capacity(request.len() + 32);

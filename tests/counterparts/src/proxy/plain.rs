@@ -1,4 +1,4 @@
-//! Exchanges of any protocol in which the server answers before the client goes on.
+//! Exchanges of any protocol in which the client waits for the server's response.
 
 use super::{Fault, Shared, reset};
 use std::io::{self, Read, Write};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// Passes what both say until one of them ends the connection or a fault does.
+/// Forwards data in both directions until one side or a fault ends the connection.
 pub(super) fn pass(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared) -> io::Result<()> {
     let mut server = TcpStream::connect(upstream)?;
     let next: Arc<Mutex<Option<Fault>>> = Arc::default();
@@ -58,9 +58,9 @@ pub(super) fn pass(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared
         }
         server.write_all(&buffer[..read])?;
     }
-    // It may have ended by itself.
+    // It may have closed already.
     let _ = server.shutdown(Shutdown::Both);
-    // A connection that was reset ends with an error on the other side.
+    // A reset connection makes the other thread end with an error.
     let _ = answers.join();
     Ok(())
 }

@@ -1,24 +1,24 @@
-//! As much HTTP as the double needs: one request a connection.
+//! A minimal HTTP server for the double: one request per connection.
 
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// Bytes of a request at most.
+/// Maximum bytes of a request.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
-/// A request.
+/// An HTTP request.
 pub(super) struct Request {
     pub method: String,
     pub path: String,
     query: String,
     pub authorization: String,
-    /// Null if there is none.
+    /// Null without a body.
     pub body: Value,
 }
 
 impl Request {
-    /// A parameter of the query.
+    /// Returns a query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query
             .split('&')
@@ -28,7 +28,7 @@ impl Request {
     }
 }
 
-/// Answers the request of a connection. What goes wrong with a connection is the client's to see.
+/// Serves the request of a connection. Connection errors are visible to the client.
 pub(super) fn serve(client: &TcpStream, answer: impl FnOnce(&Request) -> (u16, Value)) {
     let Some(request) = read(client) else { return };
     let (status, body) = answer(&request);

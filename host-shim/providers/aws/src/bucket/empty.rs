@@ -1,27 +1,27 @@
-//! Emptying a bucket and removing it. A large one takes several calls.
+//! Empties and deletes a bucket. A large bucket takes several calls.
 
 use super::marking::MARKER;
-use super::{ABSENT, Buckets, Flavor, LOOK_MS};
-use crate::errors::{Told, Unless, unbuilt};
-use crate::look::later;
+use super::{ABSENT, Buckets, Flavor, POLL_MS};
+use crate::errors::{InRequest, NoneIf, unbuilt};
+use crate::poll::poll_later;
 use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 
-/// Pages of objects that one call deletes: some thousand objects, well within the time of a call.
+/// Pages of objects that one call deletes: several thousand objects, well within the time of a call.
 const PAGES: usize = 10;
-/// Objects of a page where each is a request of its own.
+/// Objects per page where each needs its own request.
 const SINGLY: i32 = 100;
 const NO_VERSIONS: &[&str] = &["NotImplemented"];
 const NOT_EMPTY: &[&str] = &["BucketNotEmpty"];
 
-/// An object with the version that is meant; none where there are no versions.
+/// Key and version of an object; no version in unversioned buckets.
 type Version = (String, Option<String>);
 
 impl Buckets {
-    /// Deletes all there is in the bucket, then the bucket. What marks it goes last, so that an interrupted call finds it
-    /// again.
+    /// Deletes all objects, then the bucket. The object with the marks is deleted last, so that an interrupted call
+    /// finds the bucket again.
     pub(super) async fn destroy(&self, call: &Call, bucket: &str) -> Result<CallOutcome, CallOutcome> {
         for _ in 0..PAGES {
             let Some(page) = self.versions(bucket).await? else { return Ok(CallOutcome::Done(json!({}))) };
@@ -32,20 +32,19 @@ impl Buckets {
                 (true, true) => return self.remove(call, bucket).await,
             }
         }
-        Ok(later(call, bucket, LOOK_MS))
+        Ok(poll_later(call, bucket, POLL_MS))
     }
 
-    /// The first page of what is in the bucket: objects in all their versions, and marks of deleted ones. None if there is
-    /// no such bucket.
+    /// Returns the first page of the bucket's contents: all object versions and delete markers. None if it is absent.
     async fn versions(&self, bucket: &str) -> Result<Option<Vec<Version>>, CallOutcome> {
         let list = self.client.list_object_versions().bucket(bucket);
         let list = if self.config.flavor == Flavor::B2 { list.max_keys(SINGLY) } else { list };
-        match list.send().await.told("s3:ListBucketVersions") {
+        match list.send().await.in_request("s3:ListBucketVersions") {
             Ok(page) => Ok(Some(all(page))),
             Err(failure) if failure.is(ABSENT) => Ok(None),
             Err(failure) if failure.is(NO_VERSIONS) => {
                 let list = self.client.list_objects_v2().bucket(bucket).max_keys(SINGLY);
-                let page = list.send().await.told("s3:ListBucket").unless(ABSENT)?;
+                let page = list.send().await.in_request("s3:ListBucket").none_if(ABSENT)?;
                 Ok(page.map(|page| {
                     let keys = page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key);
                     keys.map(|key| (key, None)).collect()
@@ -57,10 +56,10 @@ impl Buckets {
 
     async fn delete(&self, bucket: &str, page: Vec<Version>) -> Result<(), CallOutcome> {
         if self.config.flavor == Flavor::B2 {
-            // Deleting several at once needs a checksum of the newer kind.
+            // Deleting several at once needs a newer checksum.
             for (key, version) in page {
                 let delete = self.client.delete_object().bucket(bucket).key(key).set_version_id(version);
-                delete.send().await.told("s3:DeleteObjectVersion").unless(ABSENT)?;
+                delete.send().await.in_request("s3:DeleteObjectVersion").none_if(ABSENT)?;
             }
             return Ok(());
         }
@@ -71,8 +70,8 @@ impl Buckets {
         let objects = objects.map_err(|error| unbuilt(&error))?;
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
         let delete = delete.map_err(|error| unbuilt(&error))?;
-        let asked = self.client.delete_objects().bucket(bucket).delete(delete).send().await;
-        let Some(done) = asked.told("s3:DeleteObjectVersion").unless(ABSENT)? else { return Ok(()) };
+        let response = self.client.delete_objects().bucket(bucket).delete(delete).send().await;
+        let Some(done) = response.in_request("s3:DeleteObjectVersion").none_if(ABSENT)? else { return Ok(()) };
         match done.errors.unwrap_or_default().first() {
             None => Ok(()),
             Some(error) => {
@@ -86,21 +85,22 @@ impl Buckets {
         }
     }
 
-    /// Removes the empty bucket; what was uploaded in part hinders that on some servers.
+    /// Deletes the empty bucket; aborts incomplete uploads, which prevent that on some servers.
     async fn remove(&self, call: &Call, bucket: &str) -> Result<CallOutcome, CallOutcome> {
-        let asked = self.client.delete_bucket().bucket(bucket).send().await.told("s3:DeleteBucket");
-        match asked {
+        let response = self.client.delete_bucket().bucket(bucket).send().await.in_request("s3:DeleteBucket");
+        match response {
             Ok(_) => Ok(CallOutcome::Done(json!({}))),
             Err(failure) if failure.is(ABSENT) => Ok(CallOutcome::Done(json!({}))),
             Err(failure) if failure.is(NOT_EMPTY) => {
                 let list = self.client.list_multipart_uploads().bucket(bucket);
-                let uploads = list.send().await.told("s3:ListBucketMultipartUploads")?.uploads.unwrap_or_default();
+                let uploads =
+                    list.send().await.in_request("s3:ListBucketMultipartUploads")?.uploads.unwrap_or_default();
                 for upload in uploads {
                     let abort = self.client.abort_multipart_upload().bucket(bucket);
                     let abort = abort.set_key(upload.key).set_upload_id(upload.upload_id);
-                    abort.send().await.told("s3:AbortMultipartUpload").unless(&["NoSuchUpload"])?;
+                    abort.send().await.in_request("s3:AbortMultipartUpload").none_if(&["NoSuchUpload"])?;
                 }
-                Ok(later(call, bucket, LOOK_MS))
+                Ok(poll_later(call, bucket, POLL_MS))
             }
             Err(failure) => Err(failure.into()),
         }

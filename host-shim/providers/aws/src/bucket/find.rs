@@ -1,45 +1,45 @@
-//! Which bucket is a resource's.
+//! Finds the bucket of a resource.
 
-use super::{Buckets, PREFIX, Sought, Whose};
-use crate::errors::Told;
+use super::{Buckets, Lookup, Ownership, PREFIX};
+use crate::errors::InRequest;
 use crate::marks::Marks;
 use crate::payload::{has_outputs, output, text};
 use host_provider_api::{Call, CallOutcome};
 
 impl Buckets {
-    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, CallOutcome> {
+    pub(super) async fn seek(&self, call: &Call) -> Result<Lookup, CallOutcome> {
         let id = call.resource_id();
         let wanted = self.rules().name(text(call, "name")?, PREFIX, &id)?;
-        let mut sought = Sought::Absent(wanted.clone());
+        let mut lookup = Lookup::Absent(wanted.clone());
         let known = output(call, "bucket").filter(|known| *known != wanted);
         for name in [Some(wanted.as_str()), known].into_iter().flatten() {
             match self.marks(name).await? {
-                Whose::Nobodys => {}
-                Whose::Marked(marks) if marks.id == id => return Ok(Sought::Ours(name.to_owned(), *marks)),
-                Whose::Unmarked if name == wanted => sought = Sought::Unmarked(wanted.clone()),
-                _ if name == wanted => sought = Sought::Taken(wanted.clone()),
+                Ownership::NoBucket => {}
+                Ownership::Marked(marks) if marks.id == id => return Ok(Lookup::Ours(name.to_owned(), *marks)),
+                Ownership::Unmarked if name == wanted => lookup = Lookup::Unmarked(wanted.clone()),
+                _ if name == wanted => lookup = Lookup::Taken(wanted.clone()),
                 _ => {}
             }
         }
-        // A first request to make it has made nothing under another name.
+        // A first `ensure` has created nothing under another name.
         if (call.verb() != "ensure" || call.generation > 1) && !has_outputs(call) {
             for (name, marks) in self.listed().await? {
                 if marks.id == id {
-                    return Ok(Sought::Ours(name, marks));
+                    return Ok(Lookup::Ours(name, marks));
                 }
             }
         }
-        Ok(sought)
+        Ok(lookup)
     }
 
-    /// All buckets of the account that bear marks.
+    /// Returns all marked buckets of the account.
     pub(super) async fn listed(&self) -> Result<Vec<(String, Marks)>, CallOutcome> {
         let (mut out, mut after) = (Vec::new(), None);
         loop {
             let list = self.client.list_buckets().set_continuation_token(after);
-            let page = list.send().await.told("s3:ListAllMyBuckets")?;
+            let page = list.send().await.in_request("s3:ListAllMyBuckets")?;
             for name in page.buckets.unwrap_or_default().into_iter().filter_map(|bucket| bucket.name) {
-                if let Whose::Marked(marks) = self.marks(&name).await? {
+                if let Ownership::Marked(marks) = self.marks(&name).await? {
                     out.push((name, *marks));
                 }
             }

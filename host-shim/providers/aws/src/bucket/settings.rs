@@ -1,7 +1,7 @@
-//! What a bucket is set to: nobody outside reads it, what is in it is encrypted, what was begun and never ended goes.
+//! Settings of a bucket: no public access, encryption, removal of incomplete uploads, CORS and write protection.
 
 use super::{BucketConfig, Buckets, Flavor};
-use crate::errors::{Told, Unless, unbuilt};
+use crate::errors::{InRequest, NoneIf, unbuilt};
 use crate::payload::{bad, fingerprint, text};
 use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, CorsConfiguration, CorsRule, ExpirationStatus,
@@ -11,22 +11,22 @@ use aws_sdk_s3::types::{
 use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
-/// The tag that says which settings a bucket has.
+/// The tag with the fingerprint of the applied settings.
 pub(super) const TAG: &str = "settings";
-/// Raised when the fixed settings below become others, so that buckets get them with their next change.
+/// Incremented when the fixed settings below change, so that each bucket gets them with its next change.
 const EDITION: u32 = 1;
-/// Days after which what was uploaded in part is thrown away.
+/// Days after which incomplete uploads are deleted.
 const ABORT_DAYS: i32 = 7;
-/// Origins in `cors` at most.
+/// Maximum origins in `cors`.
 const ORIGINS_MAX: usize = 100;
-/// Seconds for which a browser may remember what it was allowed.
+/// Seconds for which browsers cache a CORS response.
 const CORS_AGE_S: i32 = 3600;
 const NO_POLICY: &[&str] = &["NoSuchBucketPolicy"];
 const NO_CORS: &[&str] = &["NoSuchCORSConfiguration"];
 
-/// What a payload says of a bucket's settings.
+/// The settings in a payload.
 pub(super) struct Settings {
-    /// Origins whose pages may read and write with a browser.
+    /// Origins whose pages may read and write in a browser.
     origins: Vec<String>,
     refuses_writes: bool,
 }
@@ -61,8 +61,8 @@ fn is_origin(text: &str) -> bool {
 }
 
 impl Buckets {
-    /// Sets all settings; each is a write of the whole, so doing it again is doing it once.
-    pub(super) async fn settle(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
+    /// Applies all settings. Each request replaces the whole setting, so repeating it is safe.
+    pub(super) async fn apply_settings(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
         let is_aws = self.config.flavor == Flavor::Aws;
         if is_aws {
             let block = PublicAccessBlockConfiguration::builder()
@@ -72,7 +72,7 @@ impl Buckets {
                 .restrict_public_buckets(true)
                 .build();
             let put = self.client.put_public_access_block().bucket(bucket).public_access_block_configuration(block);
-            put.send().await.told("s3:PutBucketPublicAccessBlock")?;
+            put.send().await.in_request("s3:PutBucketPublicAccessBlock")?;
         }
         let by_default = ServerSideEncryptionByDefault::builder().sse_algorithm(ServerSideEncryption::Aes256).build();
         let by_default = by_default.map_err(|error| unbuilt(&error))?;
@@ -80,21 +80,21 @@ impl Buckets {
         let encryption = ServerSideEncryptionConfiguration::builder().rules(rule).build();
         let encryption = encryption.map_err(|error| unbuilt(&error))?;
         let put = self.client.put_bucket_encryption().bucket(bucket).server_side_encryption_configuration(encryption);
-        put.send().await.told("s3:PutEncryptionConfiguration")?;
-        self.settle_cors(bucket, settings).await?;
+        put.send().await.in_request("s3:PutEncryptionConfiguration")?;
+        self.apply_cors(bucket, settings).await?;
         if is_aws {
             let put = self.client.put_bucket_lifecycle_configuration().bucket(bucket);
-            let asked = put.lifecycle_configuration(lifecycle()?).send().await;
-            asked.told("s3:PutLifecycleConfiguration")?;
-            self.settle_policy(bucket, settings).await?;
+            let response = put.lifecycle_configuration(lifecycle()?).send().await;
+            response.in_request("s3:PutLifecycleConfiguration")?;
+            self.apply_policy(bucket, settings).await?;
         }
         Ok(())
     }
 
-    async fn settle_cors(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
+    async fn apply_cors(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
         if settings.origins.is_empty() {
             let delete = self.client.delete_bucket_cors().bucket(bucket);
-            delete.send().await.told("s3:PutBucketCORS").unless(NO_CORS)?;
+            delete.send().await.in_request("s3:PutBucketCORS").none_if(NO_CORS)?;
             return Ok(());
         }
         let rule = CorsRule::builder()
@@ -107,19 +107,19 @@ impl Buckets {
             .map_err(|error| unbuilt(&error))?;
         let cors = CorsConfiguration::builder().cors_rules(rule).build().map_err(|error| unbuilt(&error))?;
         let put = self.client.put_bucket_cors().bucket(bucket).cors_configuration(cors);
-        put.send().await.told("s3:PutBucketCORS")?;
+        put.send().await.in_request("s3:PutBucketCORS")?;
         Ok(())
     }
 
-    async fn settle_policy(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
+    async fn apply_policy(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
         match policy(bucket, settings.refuses_writes, self.config.cdn_account.as_deref()) {
             Some(policy) => {
                 let put = self.client.put_bucket_policy().bucket(bucket).policy(policy.to_string());
-                put.send().await.told("s3:PutBucketPolicy")?;
+                put.send().await.in_request("s3:PutBucketPolicy")?;
             }
             None => {
                 let delete = self.client.delete_bucket_policy().bucket(bucket);
-                delete.send().await.told("s3:DeleteBucketPolicy").unless(NO_POLICY)?;
+                delete.send().await.in_request("s3:DeleteBucketPolicy").none_if(NO_POLICY)?;
             }
         }
         Ok(())
@@ -138,10 +138,10 @@ fn lifecycle() -> Result<BucketLifecycleConfiguration, CallOutcome> {
     BucketLifecycleConfiguration::builder().rules(rule).build().map_err(|error| unbuilt(&error))
 }
 
-/// Who may do what with the objects, beside whom their own roles allow it; none if nothing is to be said.
+/// Builds the bucket policy, in addition to IAM roles; none if it has no statements.
 ///
-/// Distributions of an account may read. Writes are refused to everybody; objects can still be deleted, which is how an
-/// account comes back under its quota.
+/// Distributions of the account may read. Writes are refused to everybody; objects can still be deleted, so that an
+/// account can get back under its quota.
 fn policy(bucket: &str, refuses_writes: bool, cdn_account: Option<&str>) -> Option<Value> {
     let objects = format!("arn:aws:s3:::{bucket}/*");
     let mut statements = Vec::new();
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_says_no_more_than_it_must() {
+    fn a_policy_has_only_the_required_statements() {
         assert_eq!(policy("b", false, None), None);
         let full = policy("b", true, Some("123456789012")).expect("a policy");
         let statements = full["Statement"].as_array().expect("statements");
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_and_writes_are_read_or_refused() {
+    fn origins_and_writes_are_validated() {
         let read = settings(json!({"cors": ["https://a.example"], "writes": "refused"})).expect("settings");
         assert!(read.origins == ["https://a.example"] && read.refuses_writes);
         for payload in [json!({"cors": "https://a.example"}), json!({"cors": ["a.example"]}), json!({"writes": "no"})] {
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_have_another_fingerprint() {
+    fn different_settings_have_different_fingerprints() {
         let config = BucketConfig { flavor: Flavor::Aws, cdn_account: None, shared: Vec::new() };
         let print = |payload| settings(payload).expect("settings").fingerprint(&config);
         assert_eq!(print(json!({})), print(json!({"name": "x", "writes": "allowed"})));

@@ -1,18 +1,17 @@
-//! Addresses of objects that are good for a while.
+//! Presigned URLs of objects.
 
-use super::{Buckets, Whose};
+use super::{Buckets, Ownership};
 use crate::payload::{bad, needed, text, whole};
 use aws_sdk_s3::presigning::PresigningConfig;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 use std::time::Duration;
 
-/// Seconds that an address may be good for: a week at most, by the signature's own rules.
+/// Allowed lifetime of a URL in seconds; the signature version allows a week at most.
 const TTL_S: (i32, i32) = (1, 7 * 24 * 3600);
 
 impl Buckets {
-    /// Signs for an object of a bucket that is the platform's own, or this account's. Nothing tells whether the object is
-    /// there: whoever fetches it sees that.
+    /// Signs a URL for an object in a shared bucket or in one of this account. Does not check that the object exists.
     pub(super) async fn sign(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let bucket = needed(call, "bucket")?;
         let key = match text(call, "key")? {
@@ -25,7 +24,7 @@ impl Buckets {
         if !is_shared {
             self.rules().check(bucket)?;
             let is_own = match self.marks(bucket).await? {
-                Whose::Marked(marks) => marks.id.scope == call.scope,
+                Ownership::Marked(marks) => marks.id.scope == call.scope,
                 _ => false,
             };
             if !is_own {
@@ -37,7 +36,7 @@ impl Buckets {
         let signing = signing.map_err(|error| CallOutcome::refused("bad-payload", error.to_string()))?;
         let signed = self.client.get_object().bucket(bucket).key(key).presigned(signing).await;
         let signed = signed.map_err(|error| {
-            // No request was made: what fails are credentials, which may come.
+            // Signing sends no request: only credentials can fail, and they may become available.
             let reason = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
             CallOutcome::retry("no-credentials", reason.chars().take(300).collect::<String>())
         })?;

@@ -1,19 +1,19 @@
-//! Which distribution is a resource's.
+//! Finds the distribution of a resource.
 
-use super::{ABSENT, DEPLOYED, Distributions, Found, Line, comment};
-use crate::errors::{Told, Unless, incomplete, name_taken};
-use crate::look::subject;
+use super::{ABSENT, DEPLOYED, Distributions, ExistingDistribution, ListEntry, comment};
+use crate::errors::{InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::{Marks, OWNER};
 use crate::payload::{has_outputs, output};
+use crate::poll::subject;
 use aws_sdk_cloudfront::types::Distribution;
 use host_provider_api::{Call, CallOutcome};
 
 const NO_TAGS: &[&str] = &["NoSuchResource"];
 
 impl Distributions {
-    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, CallOutcome> {
-        let asked = self.client.get_distribution().id(id).send().await;
-        let Some(got) = asked.told("cloudfront:GetDistribution").unless(ABSENT)? else { return Ok(None) };
+    pub(super) async fn get(&self, id: &str) -> Result<Option<ExistingDistribution>, CallOutcome> {
+        let response = self.client.get_distribution().id(id).send().await;
+        let Some(got) = response.in_request("cloudfront:GetDistribution").none_if(ABSENT)? else { return Ok(None) };
         let missing = |what| incomplete("cloudfront:GetDistribution", what);
         let there = got.distribution.ok_or_else(|| missing("a distribution"))?;
         let etag = got.e_tag.ok_or_else(|| missing("an ETag"))?;
@@ -22,19 +22,21 @@ impl Distributions {
     }
 
     pub(super) async fn marks(&self, arn: &str) -> Result<Option<Marks>, CallOutcome> {
-        let asked = self.client.list_tags_for_resource().resource(arn).send().await;
-        let Some(got) = asked.told("cloudfront:ListTagsForResource").unless(NO_TAGS)? else { return Ok(None) };
+        let response = self.client.list_tags_for_resource().resource(arn).send().await;
+        let Some(got) = response.in_request("cloudfront:ListTagsForResource").none_if(NO_TAGS)? else {
+            return Ok(None);
+        };
         let items = got.tags.and_then(|tags| tags.items).unwrap_or_default();
         Ok(Marks::read(items.iter().map(|tag| (tag.key.as_str(), tag.value.as_deref().unwrap_or_default()))))
     }
 
-    pub(super) async fn lines(&self) -> Result<Vec<Line>, CallOutcome> {
+    pub(super) async fn lines(&self) -> Result<Vec<ListEntry>, CallOutcome> {
         let (mut lines, mut marker) = (Vec::new(), None);
         loop {
-            let asked = self.client.list_distributions().set_marker(marker).send().await;
-            let page = asked.told("cloudfront:ListDistributions")?.distribution_list;
+            let response = self.client.list_distributions().set_marker(marker).send().await;
+            let page = response.in_request("cloudfront:ListDistributions")?.distribution_list;
             let Some(page) = page else { return Ok(lines) };
-            lines.extend(page.items.unwrap_or_default().into_iter().map(|one| Line {
+            lines.extend(page.items.unwrap_or_default().into_iter().map(|one| ListEntry {
                 hosts: one.aliases.and_then(|aliases| aliases.items).unwrap_or_default(),
                 id: one.id,
                 arn: one.arn,
@@ -48,11 +50,15 @@ impl Distributions {
         }
     }
 
-    /// The distribution of the call's resource: by its token, its outputs, or the list, in which its comment names it. A host
-    /// that another distribution has is refused if it is `wanted`.
-    pub(super) async fn seek(&self, call: &Call, wanted: Option<&str>) -> Result<Option<(Found, Marks)>, CallOutcome> {
+    /// Finds the distribution of the call's resource by its token, its outputs, or the comment in the list. Refuses if
+    /// another distribution serves the host `wanted`.
+    pub(super) async fn seek(
+        &self,
+        call: &Call,
+        wanted: Option<&str>,
+    ) -> Result<Option<(ExistingDistribution, Marks)>, CallOutcome> {
         let id = call.resource_id();
-        let ours = |found: Found| {
+        let ours = |found: ExistingDistribution| {
             let marks = found.marks.clone().filter(|marks| marks.id == id);
             marks.map(|marks| (found, marks))
         };
@@ -67,7 +73,7 @@ impl Distributions {
                 return Ok(Some(found));
             }
         }
-        // What a person made and was taken in has a comment of its own.
+        // An adopted distribution keeps the comment of its creator.
         if call.verb() != "ensure" && !has_outputs(call) {
             for line in lines.iter().filter(|line| !line.comment.starts_with(OWNER)) {
                 let is_ours = self.marks(&line.arn).await?.is_some_and(|marks| marks.id == id);
@@ -83,8 +89,8 @@ impl Distributions {
     }
 }
 
-fn found(there: Distribution, etag: String, marks: Option<Marks>) -> Option<Found> {
-    Some(Found {
+fn found(there: Distribution, etag: String, marks: Option<Marks>) -> Option<ExistingDistribution> {
+    Some(ExistingDistribution {
         id: there.id,
         arn: there.arn,
         domain: there.domain_name,

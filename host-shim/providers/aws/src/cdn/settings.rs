@@ -1,4 +1,4 @@
-//! What a distribution is set to: from the configuration and the payload.
+//! Settings of a distribution, from the configuration and the payload.
 
 use crate::errors::unbuilt;
 use crate::payload::{bad, needed};
@@ -10,39 +10,39 @@ use aws_sdk_cloudfront::types::{
 use host_provider_api::names::Rules;
 use host_provider_api::{Call, CallOutcome};
 
-/// Policies that CloudFront itself has, by the ids that its documentation gives: cache for as long as the origin says, or a day;
-/// never cache; pass on all that a viewer sends but the host.
+/// Ids of CloudFront's managed policies, from its documentation: cache as the origin states, or a day; never cache;
+/// forward everything from the viewer except the host.
 const CACHE: &str = "658327ea-f89d-4fab-a63d-7e88639e58f6";
 const NO_CACHE: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
 const ALL_BUT_HOST: &str = "b689b0a8-53d0-40ab-baf2-68738e2966ac";
 
 const HOST: Rules = Rules { what: "host", shortest: 4, longest: 253, others: b"-." };
 const BUCKET: Rules = Rules { what: "bucket", shortest: 3, longest: 63, others: b"-" };
-/// A distribution has one origin, named so.
+/// Id of the only origin of a distribution.
 const ORIGIN: &str = "origin";
 
-/// What all distributions have in common.
+/// Settings that all distributions share.
 #[derive(Clone, Debug, Default)]
 pub struct CdnConfig {
-    /// ARN of the certificate, in `us-east-1`, for the payload's `host`. Without one a distribution serves its own domain only.
+    /// ARN of the certificate, in `us-east-1`, for the payload's `host`. Without it only its own domain is served.
     pub certificate_arn: Option<String>,
-    /// Id of the access control by which distributions read buckets; a bucket is read without one only if it is public.
+    /// Id of the access control by which distributions read buckets; without it only public buckets can be read.
     pub origin_access_control_id: Option<String>,
-    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`, which is the default.
+    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All` (default).
     pub price_class: Option<String>,
 }
 
-/// Where a distribution gets what it serves.
+/// Origin of a distribution.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct From {
+struct OriginAddress {
     domain: String,
     is_bucket: bool,
 }
 
-/// What one distribution is to have.
+/// Settings of one distribution.
 pub(super) struct Settings<'c> {
     host: Option<String>,
-    origin: From,
+    origin: OriginAddress,
     config: &'c CdnConfig,
 }
 
@@ -50,16 +50,16 @@ impl<'c> Settings<'c> {
     pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, CallOutcome> {
         let host = HOST.check(needed(call, "host")?)?.to_owned();
         let origin = origin(needed(call, "origin")?, region)?;
-        // CloudFront takes no host without a certificate for it.
+        // CloudFront accepts a host only with a certificate for it.
         Ok(Settings { host: config.certificate_arn.as_ref().map(|_| host), origin, config })
     }
 
-    /// The host that it serves beside its own domain.
+    /// Returns the host that it serves in addition to its own domain.
     pub(super) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// The whole configuration of a new distribution.
+    /// Builds the whole configuration of a new distribution.
     pub(super) fn build(
         &self,
         reference: &str,
@@ -81,9 +81,9 @@ impl<'c> Settings<'c> {
         config.build().map_err(|error| unbuilt(&error))
     }
 
-    /// Puts these settings into what a distribution has; the rest of it stays.
+    /// Puts these settings into an existing configuration; its other settings stay.
     pub(super) fn put_into(&self, config: &mut DistributionConfig) -> Result<(), CallOutcome> {
-        if !self.are_of(config) {
+        if !self.are_set_on(config) {
             config.origins = Some(self.origins()?);
             config.default_cache_behavior = Some(self.behaviour()?);
             config.aliases = self.aliases()?;
@@ -92,8 +92,8 @@ impl<'c> Settings<'c> {
         Ok(())
     }
 
-    /// True if a distribution has these settings already.
-    pub(super) fn are_of(&self, config: &DistributionConfig) -> bool {
+    /// Returns true if the configuration has these settings already.
+    pub(super) fn are_set_on(&self, config: &DistributionConfig) -> bool {
         let origins = config.origins.as_ref().map(|origins| origins.items.as_slice()).unwrap_or_default();
         let hosts = config.aliases.as_ref().and_then(|aliases| aliases.items.as_deref()).unwrap_or_default();
         let certificate = config.viewer_certificate.as_ref().and_then(|has| has.acm_certificate_arn.as_deref());
@@ -123,7 +123,7 @@ impl<'c> Settings<'c> {
         Origins::builder().quantity(1).items(origin).build().map_err(|error| unbuilt(&error))
     }
 
-    /// Buckets are read and cached; everything else gets each request whole.
+    /// Builds the cache behaviour: bucket reads are cached; other origins get each request unchanged.
     fn behaviour(&self) -> Result<DefaultCacheBehavior, CallOutcome> {
         let read = [Method::Get, Method::Head];
         let all =
@@ -162,18 +162,18 @@ impl<'c> Settings<'c> {
     }
 }
 
-/// The domain behind an address, a host name or a bucket's name, which has no dot.
-fn origin(text: &str, region: &str) -> Result<From, CallOutcome> {
+/// Parses an address, a host name or a bucket name, which has no dot.
+fn origin(text: &str, region: &str) -> Result<OriginAddress, CallOutcome> {
     let expected = "an address, a host name or the name of a bucket";
     let without = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = without.unwrap_or(text).split(['/', '?', '#']).next().unwrap_or_default();
     let is_bucket = without.is_none() && !host.contains('.') && host == text;
     if is_bucket {
         let bucket = BUCKET.check(text)?;
-        return Ok(From { domain: format!("{bucket}.s3.{region}.amazonaws.com"), is_bucket });
+        return Ok(OriginAddress { domain: format!("{bucket}.s3.{region}.amazonaws.com"), is_bucket });
     }
     match HOST.check(host) {
-        Ok(domain) if domain.contains('.') => Ok(From { domain: domain.to_owned(), is_bucket }),
+        Ok(domain) if domain.contains('.') => Ok(OriginAddress { domain: domain.to_owned(), is_bucket }),
         _ => Err(bad("origin", text, expected)),
     }
 }
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_is_told_from_another() {
+    fn different_settings_are_detected_and_applied() {
         let config = CdnConfig { certificate_arn: Some("arn:cert".to_owned()), ..CdnConfig::default() };
         let of = |payload| {
             let call = Call { payload, ..Call::default() };
@@ -204,13 +204,13 @@ mod tests {
         };
         let one = of(json!({"host": "a.example", "origin": "one"}));
         let there = one.build("ref", "comment", true).expect("a configuration");
-        assert!(one.are_of(&there));
+        assert!(one.are_set_on(&there));
         for other in [json!({"host": "b.example", "origin": "one"}), json!({"host": "a.example", "origin": "two"})] {
             let other = of(other);
-            assert!(!other.are_of(&there));
+            assert!(!other.are_set_on(&there));
             let mut changed = there.clone();
-            other.put_into(&mut changed).expect("settings that go in");
-            assert!(other.are_of(&changed) && changed.caller_reference == "ref" && changed.comment == "comment");
+            other.put_into(&mut changed).expect("valid settings");
+            assert!(other.are_set_on(&changed) && changed.caller_reference == "ref" && changed.comment == "comment");
         }
         let without = CdnConfig::default();
         let call = Call { payload: json!({"host": "a.example", "origin": "one"}), ..Call::default() };

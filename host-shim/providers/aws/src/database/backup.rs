@@ -1,28 +1,28 @@
-//! Backups of a database, which are snapshots, and the way back from one.
+//! Backups of a database as RDS snapshots, and restoring them.
 
-use super::{AVAILABLE, Databases, LOOK_MS, PREFIX, RULES, SECRET, outputs, secret_name, tags};
-use crate::errors::{Failure, Told, Unless, incomplete, name_taken};
-use crate::look::later;
+use super::{AVAILABLE, Databases, POLL_MS, PREFIX, RULES, SECRET, outputs, secret_name, tags};
+use crate::errors::{Failure, InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::{Marks, RUNNING};
 use crate::payload::{bad, output};
+use crate::poll::poll_later;
 use aws_sdk_rds::types::DbSnapshot;
 use host_provider_api::{Call, CallOutcome, SECRET_BYTES_MIN};
 use serde_json::json;
 
 const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
-/// The tag that says which backup an instance came from.
+/// The tag with the backup that an instance was restored from.
 const RESTORED: &str = "restored-from";
-/// The tag that says that an instance has its password, and not that of the backup.
+/// The tag that records that a restored instance has got its own password instead of the backup's.
 const PASSWORD: &str = "password";
 
 impl Databases {
-    /// Makes a snapshot; each generation of the effect has one of its own.
+    /// Creates a snapshot, one per generation of the effect.
     pub(super) async fn backup(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let marks = Marks::of(call)?;
         let name = format!("{}-{}", RULES.derive(PREFIX, &marks.id)?, call.generation);
         let snapshot = match self.snapshot(&name).await? {
             Some(snapshot) => {
-                marks_of(&snapshot).ok_or_else(|| name_taken(&name))?.belongs(call, &name)?;
+                marks_of(&snapshot).ok_or_else(|| name_taken(&name))?.check_owner(call, &name)?;
                 snapshot
             }
             None => {
@@ -31,24 +31,24 @@ impl Databases {
                 };
                 of_instance.admit(call)?;
                 if !matches!(found.status.as_str(), AVAILABLE | super::STOPPED) {
-                    return Ok(later(call, &name, LOOK_MS));
+                    return Ok(poll_later(call, &name, POLL_MS));
                 }
                 let create = self.client.create_db_snapshot().db_instance_identifier(&found.id);
                 let create = create.db_snapshot_identifier(&name).set_tags(Some(tags(&marks)));
-                let done = create.send().await.told("rds:CreateDBSnapshot")?;
+                let done = create.send().await.in_request("rds:CreateDBSnapshot")?;
                 done.db_snapshot.ok_or_else(|| incomplete("rds:CreateDBSnapshot", "a snapshot"))?
             }
         };
         match snapshot.status.as_deref() {
-            // AWS says so when all blocks are there; nobody has started a server from them.
+            // AWS reports this once all blocks are copied; no server has been started from the snapshot.
             Some(AVAILABLE) => Ok(CallOutcome::Done(json!({"backup_id": name, "verified": true}))),
             Some("failed") => Err(CallOutcome::refused("failed", format!("backup `{name}` failed"))),
-            _ => Ok(later(call, &name, LOOK_MS)),
+            _ => Ok(poll_later(call, &name, POLL_MS)),
         }
     }
 
-    /// Brings a database back to a backup. RDS makes a new instance of it, so the one that is there goes first; the new one has
-    /// its name and address, and gets its password.
+    /// Restores a database from a backup. RDS creates a new instance for it, so the existing one is deleted first; the
+    /// new one has its name and address, and gets its password.
     pub(super) async fn restore(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let (backup, wanted) = (backup_id(call)?, super::Settings::of(call, &self.config)?);
         let marks = Marks::of(call)?;
@@ -56,15 +56,15 @@ impl Databases {
         let found = self.seek(call).await?;
         if let Some((found, has)) = &found {
             has.admit(call)?;
-            let is_restored = has.says(RESTORED) == Some(backup) && has.generation == call.generation;
+            let is_restored = has.get(RESTORED) == Some(backup) && has.generation == call.generation;
             if is_restored && found.status == AVAILABLE {
                 return self.give_password(call, found, has).await;
             }
             if is_restored || found.status == "deleting" {
-                return Ok(later(call, &found.id, LOOK_MS));
+                return Ok(poll_later(call, &found.id, POLL_MS));
             }
         }
-        // Nothing goes before it is sure that there is something to come back to.
+        // Nothing is deleted before the backup is known to be usable.
         let snapshot = self.snapshot(backup).await?.filter(|snapshot| {
             let of_snapshot = marks_of(snapshot).filter(|marks| marks.id.scope == call.scope);
             of_snapshot.is_some() && snapshot.status.as_deref() == Some(AVAILABLE)
@@ -75,8 +75,8 @@ impl Databases {
         if let Some((found, _)) = found {
             let delete = self.client.delete_db_instance().db_instance_identifier(&found.id);
             let delete = delete.skip_final_snapshot(true).delete_automated_backups(true);
-            delete.send().await.told("rds:DeleteDBInstance").unless(super::ABSENT)?;
-            return Ok(later(call, &found.id, LOOK_MS));
+            delete.send().await.in_request("rds:DeleteDBInstance").none_if(super::ABSENT)?;
+            return Ok(poll_later(call, &found.id, POLL_MS));
         }
         let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
         let marks = marks.with(SECRET, &made.reference).with(RESTORED, backup);
@@ -84,35 +84,35 @@ impl Databases {
         let restore = wanted.restore(restore, &self.config).db_snapshot_identifier(backup);
         let restore = restore.set_allocated_storage(wanted.storage_over(snapshot.allocated_storage));
         let restore = restore.set_tags(Some(tags(&marks)));
-        restore.send().await.told("rds:RestoreDBInstanceFromDBSnapshot")?;
-        Ok(later(call, &name, LOOK_MS))
+        restore.send().await.in_request("rds:RestoreDBInstanceFromDBSnapshot")?;
+        Ok(poll_later(call, &name, POLL_MS))
     }
 
-    /// A restored instance has the password that it had when the backup was made.
+    /// Sets the password; a restored instance has the one from the time of the backup.
     async fn give_password(
         &self,
         call: &Call,
-        found: &super::Found,
+        found: &super::ExistingInstance,
         marks: &Marks,
     ) -> Result<CallOutcome, CallOutcome> {
-        if marks.says(PASSWORD).is_none() {
+        if marks.get(PASSWORD).is_none() {
             let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
             let modify = self.client.modify_db_instance().db_instance_identifier(&found.id).apply_immediately(true);
             let modify = modify.master_user_password(call.secret(&made.reference)?.expose());
-            modify.send().await.told("rds:ModifyDBInstance").map_err(Failure::without_words)?;
+            modify.send().await.in_request("rds:ModifyDBInstance").map_err(Failure::without_aws_message)?;
             let after = Marks { state: RUNNING.to_owned(), ..marks.clone() }.with(PASSWORD, "set");
             self.tag(&found.arn, &after).await?;
-            return Ok(later(call, &found.id, LOOK_MS));
+            return Ok(poll_later(call, &found.id, POLL_MS));
         }
         match super::settings::is_pending(&found.there) {
-            true => Ok(later(call, &found.id, LOOK_MS)),
+            true => Ok(poll_later(call, &found.id, POLL_MS)),
             false => Ok(CallOutcome::Done(outputs(found, marks)?)),
         }
     }
 
     async fn snapshot(&self, name: &str) -> Result<Option<DbSnapshot>, CallOutcome> {
-        let asked = self.client.describe_db_snapshots().db_snapshot_identifier(name).send().await;
-        let found = asked.told("rds:DescribeDBSnapshots").unless(ABSENT)?;
+        let response = self.client.describe_db_snapshots().db_snapshot_identifier(name).send().await;
+        let found = response.in_request("rds:DescribeDBSnapshots").none_if(ABSENT)?;
         Ok(found.and_then(|found| found.db_snapshots).unwrap_or_default().into_iter().next())
     }
 }
@@ -122,10 +122,11 @@ fn marks_of(snapshot: &DbSnapshot) -> Option<Marks> {
     Marks::read(tags.iter().filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref()?))))
 }
 
-/// The backup's id: of what `backup` gave, or by itself.
+/// Returns the id of the backup to restore: from the outputs of `backup`, or the id itself.
 fn backup_id(call: &Call) -> Result<&str, CallOutcome> {
     let backup = call.payload.get("backup");
     let id = backup.and_then(|backup| backup.as_str().or_else(|| backup.get("backup_id")?.as_str()));
     let id = id.or_else(|| output(call, "backup_id"));
-    id.filter(|id| RULES.check(id).is_ok()).ok_or_else(|| bad("backup", "", "what `backup` gave, with a `backup_id`"))
+    id.filter(|id| RULES.check(id).is_ok())
+        .ok_or_else(|| bad("backup", "", "the outputs of `backup`, with a `backup_id`"))
 }

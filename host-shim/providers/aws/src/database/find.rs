@@ -1,21 +1,21 @@
-//! Which database instance is a resource's.
+//! Finds the database instance of a resource.
 
-use super::{ABSENT, Databases, Found, PREFIX, RULES, read};
-use crate::errors::{Told, Unless, incomplete, name_taken};
+use super::{ABSENT, Databases, ExistingInstance, PREFIX, RULES, read};
+use crate::errors::{InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::Marks;
 use crate::payload::{has_outputs, output};
 use host_provider_api::{Call, CallOutcome};
 
 impl Databases {
-    pub(super) async fn get(&self, id: &str) -> Result<Option<Found>, CallOutcome> {
-        let asked = self.client.describe_db_instances().db_instance_identifier(id).send().await;
-        let Some(got) = asked.told("rds:DescribeDBInstances").unless(ABSENT)? else { return Ok(None) };
+    pub(super) async fn get(&self, id: &str) -> Result<Option<ExistingInstance>, CallOutcome> {
+        let response = self.client.describe_db_instances().db_instance_identifier(id).send().await;
+        let Some(got) = response.in_request("rds:DescribeDBInstances").none_if(ABSENT)? else { return Ok(None) };
         let there = got.db_instances.unwrap_or_default().into_iter().next();
         there.map(|there| read(there).ok_or_else(|| incomplete("rds:DescribeDBInstances", "an instance"))).transpose()
     }
 
-    /// The instance under the derived name, or the one that was taken in.
-    pub(super) async fn seek(&self, call: &Call) -> Result<Option<(Found, Marks)>, CallOutcome> {
+    /// Finds the instance under the derived name, or the adopted one.
+    pub(super) async fn seek(&self, call: &Call) -> Result<Option<(ExistingInstance, Marks)>, CallOutcome> {
         let id = call.resource_id();
         let name = RULES.derive(PREFIX, &id)?;
         let known = output(call, "id").filter(|known| *known != name);
@@ -37,11 +37,11 @@ impl Databases {
         Ok(None)
     }
 
-    pub(super) async fn list(&self) -> Result<Vec<Found>, CallOutcome> {
+    pub(super) async fn list(&self) -> Result<Vec<ExistingInstance>, CallOutcome> {
         let (mut out, mut marker) = (Vec::new(), None);
         loop {
-            let asked = self.client.describe_db_instances().set_marker(marker).send().await;
-            let page = asked.told("rds:DescribeDBInstances")?;
+            let response = self.client.describe_db_instances().set_marker(marker).send().await;
+            let page = response.in_request("rds:DescribeDBInstances")?;
             out.extend(page.db_instances.unwrap_or_default().into_iter().filter_map(read));
             marker = page.marker.filter(|marker| !marker.is_empty());
             if marker.is_none() {

@@ -1,4 +1,4 @@
-//! What a database instance is made with: from the configuration and the payload.
+//! Settings of a database instance, from the configuration and the payload.
 
 use crate::payload::{bad, text, whole};
 use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder as Create;
@@ -8,46 +8,46 @@ use aws_sdk_rds::types::DbInstance;
 use host_provider_api::{Call, CallOutcome};
 use std::collections::BTreeMap;
 
-/// GB of storage: what RDS has of the kind `gp3` at least and at most.
+/// Minimum and maximum GB of `gp3` storage in RDS.
 const STORAGE_GB: (i32, i32) = (20, 65_536);
-/// Days of backups; RDS keeps none with 0.
+/// Allowed days of backups; 0 keeps none.
 const KEEP_DAYS: (i32, i32) = (0, 35);
-/// Bytes of a database's name at most.
+/// Maximum bytes of a database name.
 const NAME_MAX: usize = 63;
 
-/// How large a database is.
+/// Size of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseSize {
-    /// For example `db.t4g.micro`.
+    /// Instance class, for example `db.t4g.micro`.
     pub class: String,
-    /// GB of storage where the payload has no `quota_gb`: 20 at least.
+    /// GB of storage if the payload has no `quota_gb`; at least 20.
     pub storage_gb: i32,
 }
 
-/// What all databases have in common.
+/// Settings that all databases share.
 #[derive(Clone, Debug)]
 pub struct DatabaseConfig {
-    /// `postgres`.
+    /// Database engine: `postgres`.
     pub engine: String,
-    /// For example `17`; the newest that AWS prefers if there is none.
+    /// Engine version, for example `17`; AWS's default if none.
     pub engine_version: Option<String>,
-    /// Name of the administrator of each instance. `admin`, `postgres` and `rdsadmin` are not to be had everywhere.
+    /// Name of the administrator of each instance. `admin`, `postgres` and `rdsadmin` are reserved by some engines.
     pub user: String,
-    /// Size of an instance whose payload names no tier.
+    /// Size of an instance if the payload has no tier.
     pub size: DatabaseSize,
-    /// Sizes by the payload's `tier`. If there are any, a tier that is not among them is refused.
+    /// Sizes by the payload's `tier`. If there are any, other tiers are refused.
     pub tiers: BTreeMap<String, DatabaseSize>,
-    /// Days that AWS's own backups are kept where the payload has no `backups.keep_days`, 0 to 35.
+    /// Days that AWS's own backups are kept if the payload has no `backups.keep_days`, 0 to 35.
     pub keep_days: i32,
-    /// The group of subnets that instances are in; the account's default if there is none.
+    /// Subnet group of instances; the account's default if none.
     pub subnet_group: Option<String>,
-    /// Security groups of instances; the network's default if there are none.
+    /// Security groups of instances; the network's default if none.
     pub security_group_ids: Vec<String>,
-    /// Whether each instance has a second one in another zone.
+    /// Whether each instance has a standby in another zone.
     pub multi_az: bool,
 }
 
-/// What one instance is to have.
+/// Settings of one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Settings {
     name: String,
@@ -56,9 +56,9 @@ pub(super) struct Settings {
     keep_days: i32,
 }
 
-/// What an instance is to have instead of what it has.
+/// Settings that must change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Differing {
+pub(super) struct Changes {
     class: Option<String>,
     storage_gb: Option<i32>,
     keep_days: Option<i32>,
@@ -73,7 +73,7 @@ impl Settings {
             }
             _ => &config.size,
         };
-        // RDS has no less than 20 GB; a smaller quota is the database's own to keep.
+        // RDS has a minimum of 20 GB; the database itself must enforce a smaller quota.
         let quota = whole(call, "quota_gb", 1, STORAGE_GB.1)?;
         let backups = call.payload.get("backups").cloned().unwrap_or_default();
         let backups = Call { payload: backups, ..Call::default() };
@@ -119,25 +119,25 @@ impl Settings {
             .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
     }
 
-    /// The storage if it is more than a backup has: it can't be restored into less.
+    /// Returns the storage if it exceeds the backup's: an instance can't be restored into less.
     pub(super) fn storage_over(&self, backup_gb: Option<i32>) -> Option<i32> {
         Some(self.storage_gb).filter(|wanted| backup_gb.is_some_and(|has| has < *wanted))
     }
 
-    /// What is to be changed of an instance; none if nothing is. Storage never shrinks: RDS can't.
-    pub(super) fn differing(&self, there: &DbInstance) -> Option<Differing> {
+    /// Returns the changes that the instance needs; none if nothing changes. Storage never shrinks: RDS can't do that.
+    pub(super) fn changes(&self, there: &DbInstance) -> Option<Changes> {
         let has_class = there.db_instance_class.as_deref() == Some(self.class.as_str());
-        let differing = Differing {
+        let changes = Changes {
             class: (!has_class).then(|| self.class.clone()),
             storage_gb: Some(self.storage_gb).filter(|wanted| there.allocated_storage.is_none_or(|has| has < *wanted)),
             keep_days: Some(self.keep_days).filter(|wanted| there.backup_retention_period != Some(*wanted)),
         };
-        // What was asked for already is on its way.
-        (differing != Differing::default() && !is_pending(there)).then_some(differing)
+        // Requested changes are still pending.
+        (changes != Changes::default() && !is_pending(there)).then_some(changes)
     }
 }
 
-impl Differing {
+impl Changes {
     pub(super) fn put_into(&self, modify: Modify) -> Modify {
         modify
             .apply_immediately(true)
@@ -146,15 +146,15 @@ impl Differing {
             .set_backup_retention_period(self.keep_days)
     }
 
-    /// True if the instance has it by now.
-    pub(super) fn are_of(&self, there: &DbInstance) -> bool {
+    /// Returns true if the instance has these settings.
+    pub(super) fn are_set_on(&self, there: &DbInstance) -> bool {
         self.class.as_ref().is_none_or(|class| there.db_instance_class.as_ref() == Some(class))
             && self.storage_gb.is_none_or(|storage| there.allocated_storage == Some(storage))
             && self.keep_days.is_none_or(|days| there.backup_retention_period == Some(days))
     }
 }
 
-/// True if AWS has taken a change of these settings and not finished it.
+/// Returns true if AWS has accepted a change of these settings and not finished it.
 pub(super) fn is_pending(there: &DbInstance) -> bool {
     there.pending_modified_values.as_ref().is_some_and(|pending| {
         pending.db_instance_class.is_some()
@@ -164,7 +164,7 @@ pub(super) fn is_pending(there: &DbInstance) -> bool {
     })
 }
 
-/// Name of the database in the instance: RDS wants a letter first, and none but letters, digits and `_`.
+/// Returns the name of the database in the instance: RDS requires a letter first, then letters, digits and `_`.
 fn database_name(wanted: Option<&str>) -> Result<String, CallOutcome> {
     let Some(wanted) = wanted else { return Ok("app".to_owned()) };
     let is_right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tier_says_the_class_and_a_quota_the_storage() {
+    fn a_tier_sets_the_class_and_a_quota_the_storage() {
         let plain = of(json!({})).expect("settings");
         assert_eq!((plain.class.as_str(), plain.storage_gb, plain.keep_days), ("db.t4g.micro", 20, 7));
         let large = of(json!({"tier": "large", "quota_gb": 250, "backups": {"keep_days": 14}})).expect("settings");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_databases_name_is_one_that_rds_takes() {
+    fn a_database_name_is_made_valid_for_rds() {
         let name = |wanted| of(json!({ "name": wanted })).map(|settings| settings.name);
         assert_eq!(name("my-app"), Ok("my_app".to_owned()));
         assert_eq!(name("7up"), Ok("db_7up".to_owned()));
@@ -224,11 +224,11 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_changed_and_storage_never_shrinks() {
+    fn only_differences_are_changed_and_storage_never_shrinks() {
         let there = DbInstance::builder().db_instance_class("db.t4g.micro").allocated_storage(100);
         let there = there.backup_retention_period(7).build();
-        assert_eq!(of(json!({"quota_gb": 50})).expect("settings").differing(&there), None);
-        let differing = of(json!({"quota_gb": 200})).expect("settings").differing(&there);
-        assert_eq!(differing, Some(Differing { storage_gb: Some(200), ..Differing::default() }));
+        assert_eq!(of(json!({"quota_gb": 50})).expect("settings").changes(&there), None);
+        let changes = of(json!({"quota_gb": 200})).expect("settings").changes(&there);
+        assert_eq!(changes, Some(Changes { storage_gb: Some(200), ..Changes::default() }));
     }
 }

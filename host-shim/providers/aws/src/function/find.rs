@@ -1,16 +1,16 @@
-//! Which function is a resource's.
+//! Finds the function of a resource.
 
-use super::{ABSENT, Found, Functions, PREFIX, RULES, Sought, description};
-use crate::errors::{Told, Unless, incomplete};
+use super::{ABSENT, ExistingFunction, Functions, Lookup, PREFIX, RULES, description};
+use crate::errors::{InRequest, NoneIf, incomplete};
 use crate::marks::{Marks, OWNER, SUSPENDED, are_variants};
 use crate::payload::{has_outputs, output, text};
 use host_provider_api::{Call, CallOutcome, ResourceId};
 
 impl Functions {
-    /// The function of this name or ARN.
-    pub(super) async fn get(&self, name: &str) -> Result<Option<Found>, CallOutcome> {
-        let asked = self.client.get_function().function_name(name).send().await;
-        let Some(got) = asked.told("lambda:GetFunction").unless(ABSENT)? else { return Ok(None) };
+    /// Returns the function with this name or ARN.
+    pub(super) async fn get(&self, name: &str) -> Result<Option<ExistingFunction>, CallOutcome> {
+        let response = self.client.get_function().function_name(name).send().await;
+        let Some(got) = response.in_request("lambda:GetFunction").none_if(ABSENT)? else { return Ok(None) };
         let tags = got.tags.unwrap_or_default();
         let marks = Marks::read(tags.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         let reserved = got.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
@@ -20,19 +20,19 @@ impl Functions {
         let arn = config.function_arn.clone().ok_or_else(missing)?;
         let may_be_suspended = marks.as_ref().is_some_and(|marks| marks.state == SUSPENDED);
         let reserved = match reserved {
-            // A 0 may be left out there, and is told here.
+            // `GetFunction` may omit a concurrency of 0; this request does not.
             None if may_be_suspended => {
-                let asked = self.client.get_function_concurrency().function_name(&name).send().await;
-                let found = asked.told("lambda:GetFunctionConcurrency").unless(ABSENT)?;
+                let response = self.client.get_function_concurrency().function_name(&name).send().await;
+                let found = response.in_request("lambda:GetFunctionConcurrency").none_if(ABSENT)?;
                 found.and_then(|found| found.reserved_concurrent_executions)
             }
             other => other,
         };
-        Ok(Some(Found { name, arn, marks, config, is_suspended: reserved == Some(0) }))
+        Ok(Some(ExistingFunction { name, arn, marks, config, is_suspended: reserved == Some(0) }))
     }
 
-    /// The wanted name comes first. Two variants of a resource want the same one, so the second has the derived one.
-    pub(super) async fn seek(&self, call: &Call) -> Result<Sought, CallOutcome> {
+    /// Finds the function, first by the wanted name. Of variants with one name the second gets the derived one.
+    pub(super) async fn seek(&self, call: &Call) -> Result<Lookup, CallOutcome> {
         let id = call.resource_id();
         let derived = RULES.derive(PREFIX, &id)?;
         let mut names = Vec::new();
@@ -46,31 +46,31 @@ impl Functions {
                 None if names.contains(&name) => free = free.or(Some(name)),
                 None => {}
                 Some(found) => match found.marks.clone() {
-                    Some(marks) if marks.id == id => return Ok(Sought::Ours(Box::new(found), marks)),
+                    Some(marks) if marks.id == id => return Ok(Lookup::Ours(Box::new(found), marks)),
                     Some(marks) if are_variants(&marks.id, &id) => {}
                     _ => taken = taken.or(Some(name)),
                 },
             }
         }
-        // A first request to make it has made nothing under another name.
+        // A first `ensure` has created nothing under another name.
         if (call.verb() != "ensure" || call.generation > 1)
             && !has_outputs(call)
             && let Some((found, marks)) = self.listed(&id).await?
         {
-            return Ok(Sought::Ours(Box::new(found), marks));
+            return Ok(Lookup::Ours(Box::new(found), marks));
         }
         match (taken, free) {
-            (Some(taken), _) => Ok(Sought::Taken(taken)),
-            (None, Some(free)) => Ok(Sought::Absent(free)),
-            (None, None) => Ok(Sought::Taken(names.swap_remove(0))),
+            (Some(taken), _) => Ok(Lookup::Taken(taken)),
+            (None, Some(free)) => Ok(Lookup::Absent(free)),
+            (None, None) => Ok(Lookup::Taken(names.swap_remove(0))),
         }
     }
 
-    /// The function that a list has of this resource.
-    pub(super) async fn listed(&self, id: &ResourceId) -> Result<Option<(Found, Marks)>, CallOutcome> {
+    /// Finds the resource's function in the list of all functions.
+    pub(super) async fn listed(&self, id: &ResourceId) -> Result<Option<(ExistingFunction, Marks)>, CallOutcome> {
         let wanted = description(id);
-        for (name, told) in self.names().await? {
-            if told != wanted {
+        for (name, description) in self.names().await? {
+            if description != wanted {
                 continue;
             }
             if let Some(found) = self.get(&name).await?
@@ -82,17 +82,17 @@ impl Functions {
         Ok(None)
     }
 
-    /// Names and descriptions of all functions of the account that were made or taken in here, by their descriptions.
+    /// Returns names and descriptions of all functions with a description of this provider.
     pub(super) async fn names(&self) -> Result<Vec<(String, String)>, CallOutcome> {
         let (mut names, mut marker) = (Vec::new(), None);
         loop {
-            let asked = self.client.list_functions().set_marker(marker).send().await;
-            let page = asked.told("lambda:ListFunctions")?;
+            let response = self.client.list_functions().set_marker(marker).send().await;
+            let page = response.in_request("lambda:ListFunctions")?;
             for one in page.functions.unwrap_or_default() {
-                if let (Some(name), Some(told)) = (one.function_name, one.description)
-                    && told.starts_with(OWNER)
+                if let (Some(name), Some(description)) = (one.function_name, one.description)
+                    && description.starts_with(OWNER)
                 {
-                    names.push((name, told));
+                    names.push((name, description));
                 }
             }
             marker = page.next_marker.filter(|marker| !marker.is_empty());

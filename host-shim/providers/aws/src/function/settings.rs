@@ -1,4 +1,4 @@
-//! What a function is made with: from the configuration and the payload.
+//! Settings of a function, from the configuration and the payload.
 
 use crate::aws::OpenError;
 use crate::payload::{bad, text, whole};
@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
-/// Bytes of a code file at most: what Lambda takes in a request.
+/// Maximum bytes of a code file: Lambda's limit for a request.
 const CODE_MAX: u64 = 50 * 1024 * 1024;
 const MEMORY_MB: (i32, i32) = (128, 10_240);
 const TIMEOUT_S: (i32, i32) = (1, 900);
 
-/// Members of a payload that the function finds in its environment.
+/// Payload members that become environment variables of the function.
 const ENVIRONMENT: [(&str, &str); 4] = [
     ("bucket", "BUCKET"),
     ("database", "DATABASE"),
@@ -26,28 +26,28 @@ const ENVIRONMENT: [(&str, &str); 4] = [
     ("database_user", "DATABASE_USER"),
 ];
 
-/// Where the code of all functions is, as a zip file.
+/// Location of the code of all functions, as a zip file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
-    /// In a bucket of the same region.
+    /// An object in a bucket of the same region.
     Object {
         /// Name of the bucket.
         bucket: String,
-        /// Key of the object. Another key or version is other code, and functions get it with their next change.
+        /// Key of the object. Functions get the code of a new key or version with their next change.
         key: String,
-        /// Version of the object, where the bucket has versions.
+        /// Version of the object in a versioned bucket.
         version: Option<String>,
     },
-    /// In a file of this machine, of 50 MiB at most; it is read once.
+    /// A file on this machine, 50 MiB at most, which is read once.
     File(PathBuf),
 }
 
-/// How large a function is.
+/// Size of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionSize {
-    /// Memory in MB, 128 to 10240; the share of a processor grows with it.
+    /// Memory in MB, 128 to 10240; the processor share grows with it.
     pub memory_mb: i32,
-    /// Seconds that a request may take, 1 to 900.
+    /// Timeout of a request in seconds, 1 to 900.
     pub timeout_s: i32,
 }
 
@@ -58,38 +58,38 @@ impl Default for FunctionSize {
     }
 }
 
-/// What all functions have in common.
+/// Settings that all functions share.
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
-    /// ARN of the role that functions run as.
+    /// ARN of the functions' role.
     pub role_arn: String,
-    /// Their code.
+    /// Location of the code.
     pub code: Code,
-    /// For example `provided.al2023`.
+    /// Lambda runtime, for example `provided.al2023`.
     pub runtime: String,
-    /// For example `bootstrap`.
+    /// Handler, for example `bootstrap`.
     pub handler: String,
-    /// Size of a function whose payload names neither a tier nor numbers.
+    /// Size of a function if the payload has neither a tier nor numbers.
     pub size: FunctionSize,
-    /// Sizes by the payload's `tier`. If there are any, a tier that is not among them is refused.
+    /// Sizes by the payload's `tier`. If there are any, other tiers are refused.
     pub tiers: BTreeMap<String, FunctionSize>,
-    /// Variables of every function; no secrets.
+    /// Environment variables of every function; not for secrets.
     pub environment: BTreeMap<String, String>,
-    /// Whether the plain value behind the payload's `database_secret` becomes the variable `DATABASE_SECRET`. Lambda keeps it
-    /// encrypted, and shows it to whoever may read the function's configuration. If not, the variable `DATABASE_SECRET_REF`
-    /// has the reference, and the function needs another way to the value.
+    /// Whether the variable `DATABASE_SECRET` gets the plain value of the payload's `database_secret`. Lambda encrypts
+    /// it, and shows it to everybody who may read the function's configuration. Otherwise the variable
+    /// `DATABASE_SECRET_REF` gets the reference, and the function must resolve it by other means.
     pub secret_in_environment: bool,
-    /// ARN of the key that the environment is encrypted with; Lambda's own if there is none.
+    /// ARN of the key that encrypts the environment; Lambda's own if none.
     pub kms_key_arn: Option<String>,
-    /// Subnets of the network that functions run in; none for Lambda's own.
+    /// Subnets of the functions' network; empty for Lambda's own network.
     pub subnet_ids: Vec<String>,
     /// Security groups in that network.
     pub security_group_ids: Vec<String>,
 }
 
 impl FunctionConfig {
-    /// Checks the settings and reads the code.
-    pub(super) fn ready(self) -> Result<Ready, OpenError> {
+    /// Validates the settings and reads the code.
+    pub(super) fn checked(self) -> Result<CheckedConfig, OpenError> {
         let setting = |field, found: &dyn ToString, expected| {
             Err(OpenError::Setting { field, found: found.to_string(), expected })
         };
@@ -113,32 +113,32 @@ impl FunctionConfig {
                 let failed = |error| OpenError::Code { path: path.display().to_string(), error };
                 let size = fs::metadata(path).map_err(failed)?.len();
                 if size > CODE_MAX {
-                    return setting("code", &format!("a file of {size} bytes"), "one of 52428800 bytes at most");
+                    return setting("code", &format!("a file of {size} bytes"), "at most 52428800 bytes");
                 }
                 let zip = fs::read(path).map_err(failed)?;
                 let id = format!("file-{}", hex::encode(Sha256::digest(&zip)));
                 (Some(Blob::new(zip)), id)
             }
         };
-        Ok(Ready { config: self, zip, code_id })
+        Ok(CheckedConfig { config: self, zip, code_id })
     }
 }
 
-/// A configuration that was checked.
-pub(super) struct Ready {
+/// A validated configuration with the code.
+pub(super) struct CheckedConfig {
     config: FunctionConfig,
     zip: Option<Blob>,
     code_id: String,
 }
 
-/// What one function is to have. Its environment may have a secret, so it can't be printed.
+/// Settings of one function. Not `Debug`, since its environment may contain a secret.
 pub(super) struct Settings {
     size: FunctionSize,
     environment: HashMap<String, String>,
 }
 
-impl Ready {
-    /// What names the code: other code, another name.
+impl CheckedConfig {
+    /// Returns the id of the code, which differs for different code.
     pub(super) fn code_id(&self) -> &str {
         &self.code_id
     }
@@ -205,22 +205,22 @@ impl Ready {
 }
 
 impl Settings {
-    pub(super) fn create(&self, create: Create, ready: &Ready) -> Create {
-        let config = &ready.config;
+    pub(super) fn create(&self, create: Create, checked: &CheckedConfig) -> Create {
+        let config = &checked.config;
         create
             .role(&config.role_arn)
             .runtime(Runtime::from(config.runtime.as_str()))
             .handler(&config.handler)
-            .code(ready.code())
+            .code(checked.code())
             .memory_size(self.size.memory_mb)
             .timeout(self.size.timeout_s)
             .environment(self.variables())
             .set_kms_key_arn(config.kms_key_arn.clone())
-            .set_vpc_config(ready.network())
+            .set_vpc_config(checked.network())
     }
 
-    pub(super) fn update(&self, update: Update, ready: &Ready) -> Update {
-        let config = &ready.config;
+    pub(super) fn update(&self, update: Update, checked: &CheckedConfig) -> Update {
+        let config = &checked.config;
         update
             .role(&config.role_arn)
             .runtime(Runtime::from(config.runtime.as_str()))
@@ -229,15 +229,15 @@ impl Settings {
             .timeout(self.size.timeout_s)
             .environment(self.variables())
             .set_kms_key_arn(config.kms_key_arn.clone())
-            .set_vpc_config(ready.network())
+            .set_vpc_config(checked.network())
     }
 
     fn variables(&self) -> Environment {
         Environment::builder().set_variables(Some(self.environment.clone())).build()
     }
 
-    /// True if the function has these settings already.
-    pub(super) fn are_of(&self, there: &FunctionConfiguration, ready: &Ready) -> bool {
+    /// Returns true if the function has these settings already.
+    pub(super) fn are_set_on(&self, there: &FunctionConfiguration, checked: &CheckedConfig) -> bool {
         let environment = there.environment.as_ref().and_then(|environment| environment.variables.clone());
         let network = there.vpc_config.as_ref();
         let subnets = network.and_then(|network| network.subnet_ids.clone()).unwrap_or_default();
@@ -250,11 +250,11 @@ impl Settings {
         there.memory_size == Some(self.size.memory_mb)
             && there.timeout == Some(self.size.timeout_s)
             && environment.unwrap_or_default() == self.environment
-            && there.role.as_deref() == Some(ready.config.role_arn.as_str())
-            && there.handler.as_deref() == Some(ready.config.handler.as_str())
-            && there.runtime.as_ref().is_some_and(|runtime| runtime.as_str() == ready.config.runtime)
-            && are_alike(subnets, ready.config.subnet_ids.clone())
-            && are_alike(groups, ready.config.security_group_ids.clone())
+            && there.role.as_deref() == Some(checked.config.role_arn.as_str())
+            && there.handler.as_deref() == Some(checked.config.handler.as_str())
+            && there.runtime.as_ref().is_some_and(|runtime| runtime.as_str() == checked.config.runtime)
+            && are_alike(subnets, checked.config.subnet_ids.clone())
+            && are_alike(groups, checked.config.security_group_ids.clone())
     }
 }
 
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn ready() -> Ready {
+    fn checked() -> CheckedConfig {
         let small = FunctionSize { memory_mb: 256, timeout_s: 10 };
         let large = FunctionSize { memory_mb: 2048, timeout_s: 60 };
         let config = FunctionConfig {
@@ -279,16 +279,16 @@ mod tests {
             subnet_ids: Vec::new(),
             security_group_ids: Vec::new(),
         };
-        config.ready().expect("settings that can be")
+        config.checked().expect("valid settings")
     }
 
     fn size(payload: Value) -> Result<(i32, i32), CallOutcome> {
         let call = Call { payload, ..Call::default() };
-        ready().size(&call).map(|size| (size.memory_mb, size.timeout_s))
+        checked().size(&call).map(|size| (size.memory_mb, size.timeout_s))
     }
 
     #[test]
-    fn a_tier_says_the_size_and_numbers_win_over_it() {
+    fn a_tier_sets_the_size_and_numbers_override_it() {
         assert_eq!(size(json!({})), Ok((512, 30)));
         assert_eq!(size(json!({"tier": "large"})), Ok((2048, 60)));
         assert_eq!(size(json!({"tier": "large", "memory_mb": 1024})), Ok((1024, 60)));
@@ -296,33 +296,33 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_lambda_does_not_have_is_refused_before_it_is_asked() {
+    fn a_size_that_lambda_does_not_support_is_refused_without_a_request() {
         for payload in [json!({"tier": "huge"}), json!({"memory_mb": 64}), json!({"timeout_s": 901})] {
             assert!(matches!(size(payload), Err(CallOutcome::Refused { code, .. }) if code == "bad-payload"));
         }
-        let mut config = ready().config;
+        let mut config = checked().config;
         config.tiers.insert("none".to_owned(), FunctionSize { memory_mb: 1, timeout_s: 1 });
-        let error = config.ready().err().expect("a size that can't be").to_string();
+        let error = config.checked().err().expect("an invalid size").to_string();
         assert_eq!(error, "`memory_mb` is `1`: expected 128 to 10240");
     }
 
     #[test]
-    fn a_secret_stays_a_reference_unless_the_settings_say_otherwise() {
+    fn a_secret_stays_a_reference_unless_configured_otherwise() {
         let payload = json!({"database_secret": "secret:vault/x", "database": "host:5432", "bucket": "b"});
         let call = Call { payload, ..Call::default() };
-        let environment = ready().environment(&call).expect("an environment");
+        let environment = checked().environment(&call).expect("an environment");
         assert_eq!(environment.get("DATABASE_SECRET_REF").map(String::as_str), Some("secret:vault/x"));
         assert_eq!(environment.get("DATABASE").map(String::as_str), Some("host:5432"));
-        let mut plain = ready();
+        let mut plain = checked();
         plain.config.secret_in_environment = true;
         let unknown = plain.environment(&call);
         assert!(matches!(unknown, Err(CallOutcome::Refused { code, .. }) if code == "secret-unknown"));
     }
 
     #[test]
-    fn code_in_another_object_is_other_code() {
-        let mut other = ready().config;
+    fn a_different_object_has_a_different_code_id() {
+        let mut other = checked().config;
         other.code = Code::Object { bucket: "code".to_owned(), key: "b.zip".to_owned(), version: None };
-        assert_ne!(other.ready().expect("settings that can be").code_id(), ready().code_id());
+        assert_ne!(other.checked().expect("valid settings").code_id(), checked().code_id());
     }
 }

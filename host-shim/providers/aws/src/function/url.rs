@@ -1,36 +1,37 @@
-//! The URL of a function, and who may call it.
+//! The public URL of a function and its permissions.
 
 use super::{ABSENT, Functions};
-use crate::errors::{Told, Unless};
+use crate::errors::{InRequest, NoneIf};
 use aws_sdk_lambda::types::FunctionUrlAuthType;
 use host_provider_api::CallOutcome;
 use serde_json::Value;
 
-/// Statements of the function's policy that let everybody call its URL: Lambda asks for both.
+/// Ids of the policy statements that let everybody call the URL; Lambda requires both.
 const MAY_CALL: &str = "public-url";
 const MAY_INVOKE: &str = "public-url-invoke";
 const CONFLICT: &[&str] = &["ResourceConflictException"];
 
 impl Functions {
-    /// The function's URL; none if it has none.
+    /// Returns the function's URL, if it has one.
     pub(super) async fn url(&self, name: &str) -> Result<Option<String>, CallOutcome> {
-        let asked = self.client.get_function_url_config().function_name(name).send().await;
-        let found = asked.told("lambda:GetFunctionUrlConfig").unless(ABSENT)?;
+        let response = self.client.get_function_url_config().function_name(name).send().await;
+        let found = response.in_request("lambda:GetFunctionUrlConfig").none_if(ABSENT)?;
         Ok(found.map(|found| found.function_url))
     }
 
-    /// Sees that the function has a URL that everybody may call; the URL.
+    /// Ensures that the function has a public URL, and returns it.
     pub(super) async fn open(&self, name: &str) -> Result<String, CallOutcome> {
         let url = match self.url(name).await? {
             Some(url) => url,
             None => {
                 let create = self.client.create_function_url_config().function_name(name);
-                let asked = create.auth_type(FunctionUrlAuthType::None).send().await;
-                asked.told("lambda:CreateFunctionUrlConfig")?.function_url
+                let response = create.auth_type(FunctionUrlAuthType::None).send().await;
+                response.in_request("lambda:CreateFunctionUrlConfig")?.function_url
             }
         };
-        let asked = self.client.get_policy().function_name(name).send().await;
-        let policy = asked.told("lambda:GetPolicy").unless(ABSENT)?.and_then(|found| found.policy).unwrap_or_default();
+        let response = self.client.get_policy().function_name(name).send().await;
+        let policy =
+            response.in_request("lambda:GetPolicy").none_if(ABSENT)?.and_then(|found| found.policy).unwrap_or_default();
         for (statement, action) in [(MAY_CALL, "lambda:InvokeFunctionUrl"), (MAY_INVOKE, "lambda:InvokeFunction")] {
             if has_statement(&policy, statement) {
                 continue;
@@ -41,14 +42,14 @@ impl Functions {
                 MAY_CALL => add.function_url_auth_type(FunctionUrlAuthType::None),
                 _ => add.invoked_via_function_url(true),
             };
-            // Another call of the same effect may have added it meanwhile.
-            add.send().await.told("lambda:AddPermission").unless(CONFLICT)?;
+            // A concurrent call of the same effect may have added it.
+            add.send().await.in_request("lambda:AddPermission").none_if(CONFLICT)?;
         }
         Ok(url)
     }
 }
 
-/// True if a policy, as JSON, has a statement of this id.
+/// Returns true if a policy in JSON has a statement with this id.
 fn has_statement(policy: &str, id: &str) -> bool {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy.get("Statement").and_then(Value::as_array);
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_statement_is_found_by_its_id_alone() {
+    fn a_statement_is_found_by_its_id() {
         let policy = r#"{"Version": "2012-10-17", "Statement": [{"Sid": "public-url", "Effect": "Allow"}]}"#;
         assert!(has_statement(policy, MAY_CALL));
         assert!(!has_statement(policy, MAY_INVOKE));

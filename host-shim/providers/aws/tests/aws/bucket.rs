@@ -1,7 +1,7 @@
 //! Buckets on S3.
 
-use crate::house::{House, buckets, call, done, held, other, refused, state, states};
 use crate::raw::get;
+use crate::support::{TestEnv, buckets, call, done, held, other, refused, state, states};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use counterparts::Fault;
@@ -10,9 +10,9 @@ use host_provider_api::{CallOutcome, Provider, conformance};
 use serde_json::json;
 
 #[test]
-fn it_keeps_what_every_provider_must() {
-    let house = House::alone();
-    for (aws, flavor) in [(house.aws(), Flavor::Aws), (house.b2(), Flavor::B2)] {
+fn buckets_conform_on_both_flavors() {
+    let env = TestEnv::isolated();
+    for (aws, flavor) in [(env.aws(), Flavor::Aws), (env.b2(), Flavor::B2)] {
         let provider = buckets(&aws, flavor);
         assert_eq!(conformance::check(&provider, "bucket", &json!({})), Ok(()), "{flavor:?}");
         assert_eq!(conformance::check(&provider, "bucket", &json!({"name": "conforming"})), Ok(()), "{flavor:?}");
@@ -20,34 +20,34 @@ fn it_keeps_what_every_provider_must() {
 }
 
 #[test]
-fn it_is_private_encrypted_and_forgets_what_was_begun() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
+fn a_bucket_is_private_encrypted_and_drops_incomplete_uploads() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
     let payload = json!({"name": "private-files", "cors": ["https://app.example"]});
     let ensure = call("bucket.ensure", "private", "i_1/bucket", 1, payload);
     let outputs = done(&provider, &ensure);
     assert_eq!(outputs, json!({"id": "private-files", "bucket": "private-files"}));
-    let s3 = house.s3();
-    let block = house.ask(s3.get_public_access_block().bucket("private-files").send()).expect("a block");
+    let s3 = env.s3();
+    let block = env.block_on(s3.get_public_access_block().bucket("private-files").send()).expect("a block");
     let block = block.public_access_block_configuration.expect("a block");
     let all =
         [block.block_public_acls, block.block_public_policy, block.ignore_public_acls, block.restrict_public_buckets];
     assert_eq!(all, [Some(true); 4]);
-    let encryption = house.ask(s3.get_bucket_encryption().bucket("private-files").send()).expect("an encryption");
+    let encryption = env.block_on(s3.get_bucket_encryption().bucket("private-files").send()).expect("an encryption");
     assert_eq!(encryption.server_side_encryption_configuration.expect("an encryption").rules.len(), 1);
-    let lifecycle = house.ask(s3.get_bucket_lifecycle_configuration().bucket("private-files").send());
+    let lifecycle = env.block_on(s3.get_bucket_lifecycle_configuration().bucket("private-files").send());
     let rules = lifecycle.expect("a lifecycle").rules.expect("rules");
     let days = rules[0].abort_incomplete_multipart_upload.as_ref().and_then(|abort| abort.days_after_initiation);
     assert_eq!(days, Some(7));
-    let cors = || house.ask(s3.get_bucket_cors().bucket("private-files").send()).map_err(drop);
+    let cors = || env.block_on(s3.get_bucket_cors().bucket("private-files").send()).map_err(drop);
     assert_eq!(cors().expect("a rule").cors_rules.expect("rules")[0].allowed_origins, ["https://app.example"]);
 
-    // Another wish in place, and the old one is gone.
+    // A change in place removes the old settings.
     let mut change = other(&ensure, "change", 2);
     change.payload = json!({"name": "private-files", "writes": "refused"});
     assert_eq!(done(&provider, &change), outputs);
     assert!(cors().is_err(), "no rule is left");
-    let policy = || house.ask(s3.get_bucket_policy().bucket("private-files").send()).map_err(drop);
+    let policy = || env.block_on(s3.get_bucket_policy().bucket("private-files").send()).map_err(drop);
     assert!(policy().expect("a policy").policy.expect("a policy").contains("writes-refused"));
     change.payload["writes"] = json!("allowed");
     done(&provider, &change);
@@ -55,38 +55,38 @@ fn it_is_private_encrypted_and_forgets_what_was_begun() {
 }
 
 #[test]
-fn settings_that_were_half_written_are_written_again_also_for_the_wish_before() {
-    let house = House::open();
-    let provider = buckets(&house.through(), Flavor::Aws);
+fn half_written_settings_are_written_again_also_to_return_to_the_old_ones() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.via_proxy(), Flavor::Aws);
     let ensure = call("bucket.ensure", "half", "i_1/bucket", 1, json!({"name": "half-files"}));
     done(&provider, &ensure);
     let mut change = other(&ensure, "change", 2);
     change.payload = json!({"name": "half-files", "cors": ["https://app.example"], "writes": "refused"});
-    house.proxy.fail_with("?policy HTTP", Fault::Status(500, None));
-    let CallOutcome::Retry { code, .. } = provider.call(&change) else { panic!("the policy is not written") };
-    assert_eq!((code.as_str(), house.proxy.struck()), ("unavailable", 1));
+    env.proxy.fail_with("?policy HTTP", Fault::Status(500, None));
+    let CallOutcome::Retry { code, .. } = provider.call(&change) else { panic!("expected the policy to fail") };
+    assert_eq!((code.as_str(), env.proxy.struck()), ("unavailable", 1));
     let before = other(&ensure, "change", 3);
     done(&provider, &before);
-    let cors = house.ask(house.s3().get_bucket_cors().bucket("half-files").send());
-    assert!(cors.is_err(), "the rule of the wish that was given up is gone");
+    let cors = env.block_on(env.s3().get_bucket_cors().bucket("half-files").send());
+    assert!(cors.is_err(), "the rule of the abandoned settings is gone");
 }
 
 #[test]
-fn a_call_that_comes_again_writes_nothing() {
-    let house = House::open();
-    let provider = buckets(&house.through(), Flavor::Aws);
+fn a_repeated_call_writes_nothing() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.via_proxy(), Flavor::Aws);
     let ensure = call("bucket.ensure", "again", "i_1/bucket", 1, json!({"name": "again-files"}));
     done(&provider, &ensure);
-    house.proxy.clear();
+    env.proxy.clear();
     done(&provider, &ensure);
-    let seen = house.proxy.seen();
+    let seen = env.proxy.seen();
     assert!(seen.len() == 1 && seen[0].starts_with("GET "), "{seen:?}");
 }
 
 #[test]
-fn a_state_is_noted_and_changes_nothing_else() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
+fn a_state_is_recorded_and_changes_nothing_else() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
     let ensure = call("bucket.ensure", "noted", "i_1/bucket", 1, json!({"name": "noted-files"}));
     let outputs = done(&provider, &ensure);
     done(&provider, &state(&ensure, 2, "suspended"));
@@ -96,69 +96,69 @@ fn a_state_is_noted_and_changes_nothing_else() {
 }
 
 #[test]
-fn everything_in_it_goes_with_all_its_versions() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
+fn destroy_deletes_all_objects_and_versions() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
     let ensure = call("bucket.ensure", "full", "i_1/bucket", 1, json!({"name": "full-files"}));
     done(&provider, &ensure);
-    let s3 = house.s3();
+    let s3 = env.s3();
     let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
     let put = s3.put_bucket_versioning().bucket("full-files").versioning_configuration(versioning);
-    house.ask(put.send()).expect("versions");
-    house.ask(async {
-        // More than a page of a list has.
+    env.block_on(put.send()).expect("versions");
+    env.block_on(async {
+        // More than one page of a list.
         for number in 0..1050 {
             let put = s3.put_object().bucket("full-files").key(format!("file-{}", number % 600));
             put.body(ByteStream::from_static(b"x")).send().await.expect("an object");
         }
         for number in 0..5 {
             let delete = s3.delete_object().bucket("full-files").key(format!("file-{number}"));
-            delete.send().await.expect("a mark of a deleted object");
+            delete.send().await.expect("a delete marker");
         }
         let begin = s3.create_multipart_upload().bucket("full-files").key("large");
-        begin.send().await.expect("an upload that nobody ends");
+        begin.send().await.expect("an incomplete upload");
     });
     let destroy = other(&ensure, "destroy", 2);
     assert_eq!(done(&provider, &destroy), json!({}));
     assert_eq!(held(&provider, "full"), []);
-    assert!(house.ask(s3.head_bucket().bucket("full-files").send()).is_err(), "the bucket is gone");
+    assert!(env.block_on(s3.head_bucket().bucket("full-files").send()).is_err(), "the bucket is gone");
     assert_eq!(done(&provider, &destroy), json!({}), "also when nothing is left");
 }
 
 #[test]
-fn a_name_that_others_have_is_refused_and_left_alone() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
+fn a_name_of_another_resource_is_refused_and_left_alone() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
     let of = |account: &str, name: &str| call("bucket.ensure", account, "i_1/bucket", 1, json!({ "name": name }));
     let outputs = done(&provider, &of("owner", "contested-files"));
     assert_eq!(refused(&provider, &of("rival", "contested-files")), "name-taken");
     assert_eq!(done(&provider, &other(&of("rival", "contested-files"), "destroy", 2)), json!({}));
     assert_eq!(done(&provider, &of("owner", "contested-files")), outputs);
-    let s3 = house.s3();
+    let s3 = env.s3();
     let location = aws_sdk_s3::types::BucketLocationConstraint::EuCentral1;
     let there = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(location).build();
     let create = s3.create_bucket().bucket("persons-files").create_bucket_configuration(there);
-    house.ask(create.send()).expect("a bucket that a person makes");
+    env.block_on(create.send()).expect("a bucket created by a person");
     assert_eq!(refused(&provider, &of("rival", "persons-files")), "name-taken");
     assert_eq!(done(&provider, &other(&of("rival", "persons-files"), "destroy", 2)), json!({}));
-    assert!(house.ask(s3.head_bucket().bucket("persons-files").send()).is_ok(), "it is still there");
+    assert!(env.block_on(s3.head_bucket().bucket("persons-files").send()).is_ok(), "it is still there");
     for name in ["UPPER", "a", "under_score", "-files"] {
         assert_eq!(refused(&provider, &of("rival", name)), "bad-name", "{name}");
     }
 }
 
 #[test]
-fn what_a_person_made_is_taken_in_if_it_is_empty() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
-    let s3 = house.s3();
+fn a_bucket_created_by_a_person_is_adopted_if_it_is_empty() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
+    let s3 = env.s3();
     for name in ["handmade-empty", "handmade-full"] {
         let location = aws_sdk_s3::types::BucketLocationConstraint::EuCentral1;
         let there = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(location).build();
-        house.ask(s3.create_bucket().bucket(name).create_bucket_configuration(there).send()).expect("a bucket");
+        env.block_on(s3.create_bucket().bucket(name).create_bucket_configuration(there).send()).expect("a bucket");
     }
     let put = s3.put_object().bucket("handmade-full").key("a").body(ByteStream::from_static(b"x"));
-    house.ask(put.send()).expect("an object");
+    env.block_on(put.send()).expect("an object");
     let adopt = |name: &str| {
         let payload = json!({"name": "wanted-files", "adopt": true, "outputs": {"bucket": name}});
         call("bucket.observe", "taking", "i_1/bucket", 1, payload)
@@ -173,8 +173,8 @@ fn what_a_person_made_is_taken_in_if_it_is_empty() {
 
 #[test]
 fn an_older_generation_is_superseded() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
     let ensure = call("bucket.ensure", "older", "i_1/bucket", 5, json!({}));
     done(&provider, &ensure);
     for verb in ["ensure", "change", "destroy"] {
@@ -183,13 +183,13 @@ fn an_older_generation_is_superseded() {
 }
 
 #[test]
-fn an_object_is_signed_for_whose_it_is_and_really_fetched() {
-    let house = House::open();
-    let provider = buckets(&house.aws(), Flavor::Aws);
+fn an_object_is_signed_for_its_account_and_can_be_fetched() {
+    let env = TestEnv::shared();
+    let provider = buckets(&env.aws(), Flavor::Aws);
     done(&provider, &call("bucket.ensure", "signing", "i_1/bucket", 1, json!({"name": "signed-files"})));
-    let s3 = house.s3();
+    let s3 = env.s3();
     let put = s3.put_object().bucket("signed-files").key("a b/é.txt").body(ByteStream::from_static(b"in it"));
-    house.ask(put.send()).expect("an object");
+    env.block_on(put.send()).expect("an object");
     let sign = |account: &str, bucket: &str, ttl_s: i64| {
         let payload =
             json!({"bucket": bucket, "key": "a b/é.txt", "ttl_s": ttl_s, "expires_at": "2026-01-01T00:15:00Z"});

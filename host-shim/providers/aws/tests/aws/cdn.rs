@@ -1,32 +1,32 @@
-//! Distributions on CloudFront. moto takes any `If-Match`, deletes what is enabled and is deployed at once; a front that does
-//! none of this stands before it where that matters.
+//! Distributions on CloudFront. moto accepts any `If-Match`, deletes enabled distributions and deploys at once; tests
+//! that depend on CloudFront's real behaviour use a rule proxy.
 
-use crate::front::{Front, answer, body_of, with_body};
-use crate::house::{CERTIFICATE, HOST, House, aws, call, distributions, done, held, other, refused, state, states};
+use crate::rule_proxy::{RuleProxy, answer, body_of, with_body};
+use crate::support::{CERTIFICATE, HOST, TestEnv, aws, call, distributions, done, held, other, refused, state, states};
 use aws_sdk_cloudfront::Client;
 use host_provider_api::{CallOutcome, Provider, conformance};
 use serde_json::json;
 use std::collections::BTreeMap;
 
 #[test]
-fn it_keeps_what_every_provider_must() {
-    let house = House::open();
-    let provider = distributions(&house.aws());
+fn distributions_conform() {
+    let env = TestEnv::shared();
+    let provider = distributions(&env.aws());
     let payload = json!({"host": "conforming.sites.example", "origin": "https://one.origin.example"});
     assert_eq!(conformance::check(&provider, "cdn", &payload), Ok(()));
 }
 
 #[test]
-fn it_serves_the_host_from_the_origin_with_the_certificate() {
-    let house = House::open();
-    let provider = distributions(&house.aws());
+fn a_distribution_serves_the_host_from_the_origin_with_the_certificate() {
+    let env = TestEnv::shared();
+    let provider = distributions(&env.aws());
     let payload = json!({"host": HOST, "origin": "https://one.origin.example/"});
     let ensure = call("cdn.ensure", "served", "i_1/cdn", 1, payload);
     let outputs = done(&provider, &ensure);
-    let client = Client::new(&house.sdk());
+    let client = Client::new(&env.sdk());
     let there = || {
         let id = outputs["id"].as_str().expect("an id");
-        let got = house.ask(client.get_distribution().id(id).send()).expect("a distribution");
+        let got = env.block_on(client.get_distribution().id(id).send()).expect("a distribution");
         got.distribution.expect("a distribution")
     };
     let config = there().distribution_config.expect("a configuration");
@@ -50,9 +50,9 @@ fn it_serves_the_host_from_the_origin_with_the_certificate() {
 }
 
 #[test]
-fn a_host_that_others_serve_is_refused() {
-    let house = House::open();
-    let provider = distributions(&house.aws());
+fn a_host_of_another_distribution_is_refused() {
+    let env = TestEnv::shared();
+    let provider = distributions(&env.aws());
     let payload = json!({"host": "contested.sites.example", "origin": "https://one.origin.example"});
     let first = call("cdn.ensure", "owner", "i_1/cdn", 1, payload.clone());
     let outputs = done(&provider, &first);
@@ -66,13 +66,13 @@ fn a_host_that_others_serve_is_refused() {
     assert_eq!(done(&provider, &first), outputs);
 }
 
-/// CloudFront as it is: an ETag with each change, deployed only after some looks, deleted only when it is disabled.
-fn strict(house: &House) -> Front {
-    /// Version, looks until it is deployed, enabled.
+/// Makes moto behave like CloudFront: an ETag per change, deployment after some polls, deletion only of disabled ones.
+fn strict(env: &TestEnv) -> RuleProxy {
+    /// Version, polls until deployment, enabled.
     type Known = (u32, u32, bool);
     let mut known: BTreeMap<String, Known> = BTreeMap::new();
     let is_enabled = |body: &[u8]| String::from_utf8_lossy(body).contains("<Enabled>true</Enabled>");
-    Front::start(house.address(), move |request, behind| {
+    RuleProxy::start(env.address(), move |request, forward| {
         let mut parts = request.line.split(' ');
         let (method, path) = (parts.next()?, parts.next()?);
         let rest = path.strip_prefix("/2020-05-31/distribution")?;
@@ -82,25 +82,25 @@ fn strict(house: &House) -> Front {
                 format!("<ErrorResponse><Error><Code>{code}</Code><Message>{code}</Message></Error></ErrorResponse>");
             Some(answer(status, "Content-Type: text/xml\r\n", &body))
         };
-        let told = |answer: String, (version, looks, _): Known| {
-            let status = if looks == 0 { "Deployed" } else { "InProgress" };
+        let respond = |answer: String, (version, polls, _): Known| {
+            let status = if polls == 0 { "Deployed" } else { "InProgress" };
             let body = body_of(&answer).replace("<Status>Deployed</Status>", &format!("<Status>{status}</Status>"));
-            let kept: Vec<&str> =
+            let lines: Vec<&str> =
                 answer.lines().filter(|line| !line.to_ascii_lowercase().starts_with("etag:")).collect();
-            let tagged = kept.join("\r\n").replacen("\r\n", &format!("\r\nETag: E{version}\r\n"), 1);
+            let tagged = lines.join("\r\n").replacen("\r\n", &format!("\r\nETag: E{version}\r\n"), 1);
             Some(with_body(&tagged, &body))
         };
         match (method, id.as_str()) {
             ("POST", "") => {
-                let answer = behind();
+                let answer = forward();
                 let made = body_of(&answer).split("<Id>").nth(1)?.split('<').next()?.to_owned();
                 known.insert(made, (1, 3, is_enabled(&request.body)));
-                told(answer, (1, 3, true))
+                respond(answer, (1, 3, true))
             }
             ("GET", id) if known.contains_key(id) => {
                 let this = known.get_mut(id)?;
                 this.1 = this.1.saturating_sub(1);
-                told(behind(), *this)
+                respond(forward(), *this)
             }
             ("PUT" | "DELETE", id) if known.contains_key(id) => {
                 let this = known.get_mut(id)?;
@@ -111,7 +111,7 @@ fn strict(house: &House) -> Front {
                     return if this.2 || this.1 > 0 { refuse(409, "DistributionNotDisabled") } else { None };
                 }
                 *this = (this.0 + 1, 3, is_enabled(&request.body));
-                told(behind(), *this)
+                respond(forward(), *this)
             }
             _ => None,
         }
@@ -119,24 +119,24 @@ fn strict(house: &House) -> Front {
 }
 
 #[test]
-fn it_waits_until_it_is_everywhere_and_names_the_newest_version_of_what_it_changes() {
-    let house = House::open();
-    let front = strict(&house);
-    let provider = distributions(&aws(&front.url(), ("test", "test")));
+fn calls_wait_for_deployment_and_changes_name_the_newest_etag() {
+    let env = TestEnv::shared();
+    let rule_proxy = strict(&env);
+    let provider = distributions(&aws(&rule_proxy.url(), ("test", "test")));
     let payload = json!({"host": "strict.sites.example", "origin": "https://one.origin.example"});
     let ensure = call("cdn.ensure", "strict", "i_1/cdn", 1, payload);
     let CallOutcome::InProgress { after_ms: first, token } = provider.call(&ensure) else {
-        panic!("it takes its time")
+        panic!("expected progress")
     };
     let seen = done(&provider, &other(&ensure, "observe", 1));
     assert!(seen["outputs"]["domain"].is_string(), "its domain is known before it is deployed: {seen}");
     let look = host_provider_api::Call { token: Some(token), ..ensure.clone() };
-    let CallOutcome::InProgress { after_ms: second, .. } = provider.call(&look) else { panic!("it takes its time") };
-    assert!(second > first, "each look comes later than the one before");
+    let CallOutcome::InProgress { after_ms: second, .. } = provider.call(&look) else { panic!("expected progress") };
+    assert!(second > first, "each poll is delayed longer");
     let outputs = done(&provider, &ensure);
     assert_eq!(seen["outputs"], outputs);
 
-    // Two changes one after the other: the second must name what the first left.
+    // Two changes in a row: the second must name the ETag of the first.
     for (generation, origin) in [(2, "https://two.origin.example"), (3, "https://three.origin.example")] {
         let mut change = other(&ensure, "change", generation);
         change.payload["origin"] = json!(origin);
@@ -147,23 +147,23 @@ fn it_waits_until_it_is_everywhere_and_names_the_newest_version_of_what_it_chang
 }
 
 #[test]
-fn what_is_enabled_is_disabled_before_it_is_deleted() {
-    let house = House::open();
-    let provider = distributions(&house.through());
+fn an_enabled_distribution_is_disabled_before_it_is_deleted() {
+    let env = TestEnv::shared();
+    let provider = distributions(&env.via_proxy());
     let payload = json!({"host": "ordered.sites.example", "origin": "https://one.origin.example"});
     let ensure = call("cdn.ensure", "ordered", "i_1/cdn", 1, payload);
     done(&provider, &ensure);
-    house.proxy.clear();
+    env.proxy.clear();
     done(&provider, &other(&ensure, "destroy", 2));
-    let seen = house.proxy.seen();
+    let seen = env.proxy.seen();
     let at = |method: &str| seen.iter().position(|line| line.starts_with(method));
     assert!(at("PUT ").is_some() && at("PUT ") < at("DELETE "), "{seen:?}");
 }
 
 #[test]
-fn a_removal_that_is_given_up_half_way_leaves_nothing_disabled() {
-    let house = House::open();
-    let provider = distributions(&house.aws());
+fn an_abandoned_removal_leaves_nothing_disabled() {
+    let env = TestEnv::shared();
+    let provider = distributions(&env.aws());
     let payload = json!({"host": "kept.sites.example", "origin": "https://one.origin.example"});
     let ensure = call("cdn.ensure", "kept", "i_1/cdn", 1, payload);
     let outputs = done(&provider, &ensure);
@@ -177,18 +177,18 @@ fn a_removal_that_is_given_up_half_way_leaves_nothing_disabled() {
 
 #[test]
 fn a_list_is_read_over_all_its_pages() {
-    let house = House::alone();
-    let provider = distributions(&house.through());
-    let client = Client::new(&house.sdk());
+    let env = TestEnv::isolated();
+    let provider = distributions(&env.via_proxy());
+    let client = Client::new(&env.sdk());
     let ensure =
         call("cdn.ensure", "first", "i_1/cdn", 1, json!({"host": HOST, "origin": "https://one.origin.example"}));
     let outputs = done(&provider, &ensure);
     let id = outputs["id"].as_str().expect("an id");
-    let got = house.ask(client.get_distribution().id(id).send()).expect("a distribution");
+    let got = env.block_on(client.get_distribution().id(id).send()).expect("a distribution");
     let mut config = got.distribution.and_then(|there| there.distribution_config).expect("a configuration");
     config.aliases = None;
-    // Others' are many, and come before and after in the list.
-    house.ask(async {
+    // Many other distributions come before and after in the list.
+    env.block_on(async {
         for number in 0..110 {
             config.caller_reference = format!("persons-{number}");
             config.comment = "a person's".to_owned();
@@ -203,9 +203,9 @@ fn a_list_is_read_over_all_its_pages() {
         json!({"host": "last.sites.example", "origin": "https://one.origin.example"}),
     );
     let made = done(&provider, &last);
-    house.proxy.clear();
+    env.proxy.clear();
     assert_eq!(done(&provider, &last), made, "it is found on the second page");
-    let pages = house
+    let pages = env
         .proxy
         .seen()
         .iter()

@@ -1,7 +1,7 @@
-//! Each request of making and removing a resource goes wrong in each way, and the same call again ends well.
+//! Injects each fault into each request of creating and deleting a resource; repeating the call must succeed.
 
-use crate::house::{
-    House, REQUEST, WithSecrets, buckets, call, databases, distributions, done_in_the_end, held, other,
+use crate::support::{
+    REQUEST, TestEnv, WithSecrets, buckets, call, databases, distributions, done_in_the_end, held, other,
 };
 use counterparts::{Fault, FaultProxy};
 use host_aws::Flavor;
@@ -9,7 +9,7 @@ use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
 use std::time::Duration;
 
-/// Seconds in the hint of a server that is asked too much.
+/// Seconds in the `Retry-After` header of a throttling response.
 const HINT_S: u32 = 7;
 
 const FAULTS: [Fault; 9] = [
@@ -24,7 +24,7 @@ const FAULTS: [Fault; 9] = [
     Fault::Truncate,
 ];
 
-/// Makes and removes `ensure` once for each fault at each request; `direct` sees what the server holds.
+/// Creates and deletes the resource of `ensure` once per fault and request; `direct` inspects the server.
 fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider, ensure: &Call) {
     let account = ensure.scope.rsplit(':').next().expect("a scope has an account").to_owned();
     let of = |round: usize| Call { key: format!("i_{round}/thing/ensure"), ..ensure.clone() };
@@ -48,13 +48,13 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
             assert_eq!(proxy.struck(), 1, "{fault:?} at {number} of {:?}", proxy.seen());
             if let Fault::Status(429, hint) = fault {
                 let expected = hint.map(|seconds| i64::from(seconds) * 1000);
-                let is_told = |answer: &CallOutcome| matches!(answer, CallOutcome::Retry { after_ms, code, .. } if *after_ms == expected && code == "throttled");
-                assert!(before.iter().any(is_told), "{number}: {before:?}");
+                let is_expected = |answer: &CallOutcome| matches!(answer, CallOutcome::Retry { after_ms, code, .. } if *after_ms == expected && code == "throttled");
+                assert!(before.iter().any(is_expected), "{number}: {before:?}");
             }
         }
         proxy.seen()
     };
-    // A machine that does something else may need an attempt more; the shortest is what it takes.
+    // A busy machine may need extra attempts; the shortest run has the necessary requests.
     let plays = (0..3).map(|_| play(0, None));
     let seen = plays.min_by_key(Vec::len).expect("some plays");
     assert!(seen.len() >= 4, "{seen:?}");
@@ -69,27 +69,27 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
 
 #[test]
 fn a_function() {
-    let house = House::alone();
-    let direct = WithSecrets::new(house.functions(&house.aws()));
-    let through = direct.also(house.functions(&house.hurried()));
+    let env = TestEnv::isolated();
+    let direct = WithSecrets::new(env.functions(&env.aws()));
+    let through = direct.also(env.functions(&env.with_short_timeouts()));
     let ensure = call("function.ensure", "faults", "i", 1, json!({"tier": "small", "database": "host:5432"}));
-    every_fault(&house.proxy, &through, &direct, &ensure);
+    every_fault(&env.proxy, &through, &direct, &ensure);
 }
 
 #[test]
 fn a_bucket() {
-    let house = House::alone();
-    let (direct, through) = (buckets(&house.aws(), Flavor::Aws), buckets(&house.hurried(), Flavor::Aws));
+    let env = TestEnv::isolated();
+    let (direct, through) = (buckets(&env.aws(), Flavor::Aws), buckets(&env.with_short_timeouts(), Flavor::Aws));
     let payload = json!({"cors": ["https://app.example"], "writes": "refused"});
-    every_fault(&house.proxy, &through, &direct, &call("bucket.ensure", "faults", "i", 1, payload));
+    every_fault(&env.proxy, &through, &direct, &call("bucket.ensure", "faults", "i", 1, payload));
 }
 
 #[test]
 fn a_bucket_of_b2_under_a_wanted_name() {
-    let house = House::alone();
-    let (direct, through) = (buckets(&house.b2(), Flavor::B2), buckets(&house.b2_hurried(), Flavor::B2));
+    let env = TestEnv::isolated();
+    let (direct, through) = (buckets(&env.b2(), Flavor::B2), buckets(&env.b2_with_short_timeouts(), Flavor::B2));
     every_fault(
-        &house.proxy,
+        &env.proxy,
         &through,
         &direct,
         &call("bucket.ensure", "faults", "i", 1, json!({"name": "wanted-files"})),
@@ -98,17 +98,17 @@ fn a_bucket_of_b2_under_a_wanted_name() {
 
 #[test]
 fn a_distribution() {
-    let house = House::alone();
-    let (direct, through) = (distributions(&house.aws()), distributions(&house.hurried()));
+    let env = TestEnv::isolated();
+    let (direct, through) = (distributions(&env.aws()), distributions(&env.with_short_timeouts()));
     let payload = json!({"host": "faults.sites.example", "origin": "https://one.origin.example/"});
-    every_fault(&house.proxy, &through, &direct, &call("cdn.ensure", "faults", "i", 1, payload));
+    every_fault(&env.proxy, &through, &direct, &call("cdn.ensure", "faults", "i", 1, payload));
 }
 
 #[test]
 fn a_database() {
-    let house = House::alone();
-    let direct = WithSecrets::new(databases(&house.aws()));
-    let through = direct.also(databases(&house.hurried()));
-    every_fault(&house.proxy, &through, &direct, &call("database.ensure", "faults", "i", 1, json!({"name": "app"})));
-    assert_eq!(direct.kept.len(), 0, "the passwords of databases that are gone are forgotten");
+    let env = TestEnv::isolated();
+    let direct = WithSecrets::new(databases(&env.aws()));
+    let through = direct.also(databases(&env.with_short_timeouts()));
+    every_fault(&env.proxy, &through, &direct, &call("database.ensure", "faults", "i", 1, json!({"name": "app"})));
+    assert_eq!(direct.secrets.len(), 0, "the passwords of databases that are gone are forgotten");
 }

@@ -1,11 +1,11 @@
-//! The provider of AWS against moto, a second S3, and what stands between them and breaks things.
+//! Tests the AWS provider against moto, with proxies that inject faults, and against a second S3 server.
 
 mod bucket;
 mod cdn;
 mod database;
 mod faults;
-mod front;
 mod function;
-mod house;
 mod raw;
+mod rule_proxy;
 mod second_server;
+mod support;

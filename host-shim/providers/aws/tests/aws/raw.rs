@@ -1,13 +1,13 @@
-//! HTTP without a client: what the SDK is not asked for in these tests.
+//! HTTP requests without the SDK.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Status and body of an answer.
-pub type Answered = (u16, String);
+/// Status and body of a response.
+pub type Response = (u16, String);
 
-fn send(address: SocketAddr, request: &str) -> Answered {
+fn send(address: SocketAddr, request: &str) -> Response {
     let mut stream = TcpStream::connect(address).expect("a server that listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a socket takes its options");
     stream.write_all(request.as_bytes()).expect("a request that is taken");
@@ -19,14 +19,14 @@ fn send(address: SocketAddr, request: &str) -> Answered {
 }
 
 /// Fetches `http://127.0.0.1:PORT/…`.
-pub fn get(url: &str) -> Answered {
+pub fn get(url: &str) -> Response {
     let rest = url.strip_prefix("http://").expect("a plain address");
     let (host, path) = rest.split_once('/').expect("an address with a path");
     let address = host.parse().expect("an address of this machine");
     send(address, &format!("GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"))
 }
 
-/// Makes a role that functions may run as; its ARN.
+/// Creates a role for functions and returns its ARN.
 pub fn make_role(address: SocketAddr, name: &str) -> String {
     let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
     let body = format!("Action=CreateRole&Version=2010-05-08&RoleName={name}&AssumeRolePolicyDocument={policy}");
@@ -38,7 +38,7 @@ pub fn make_role(address: SocketAddr, name: &str) -> String {
         body.len()
     );
     let (status, answer) = send(address, &request);
-    // Another test of this server may have made it.
+    // Another test on this server may have created it.
     assert!(status == 200 || answer.contains("EntityAlreadyExists"), "{answer}");
     format!("arn:aws:iam::123456789012:role/{name}")
 }

@@ -1,20 +1,20 @@
-//! Buckets on a server that knows object calls alone, as another maker's S3.
+//! Buckets on a server that supports only object requests, like another vendor's S3.
 
-use crate::house::{aws, buckets, call};
 use crate::raw::get;
+use crate::support::{aws, buckets, call};
 use counterparts::S3rver;
 use host_aws::Flavor;
 use host_provider_api::{CallOutcome, Provider};
 use serde_json::json;
 
 #[test]
-fn an_address_is_signed_as_another_server_reads_it() {
+fn a_signed_url_is_accepted_by_another_server() {
     let server = S3rver::start();
     let aws = aws(&server.url(), server.key());
     let key = aws_sdk_s3::config::Credentials::new(server.key().0, server.key().1, None, None, "test");
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
-        .region(aws_sdk_s3::config::Region::new(crate::house::REGION))
+        .region(aws_sdk_s3::config::Region::new(crate::support::REGION))
         .credentials_provider(key)
         .endpoint_url(server.url())
         .force_path_style(true);
@@ -28,19 +28,19 @@ fn an_address_is_signed_as_another_server_reads_it() {
     let provider = buckets(&aws, Flavor::B2);
     let payload = json!({"bucket": "platform-images", "object": "image", "ttl_s": 60});
     let CallOutcome::Done(signed) = provider.call(&call("object.sign", "reader", "redeem:tok_1", 1, payload)) else {
-        panic!("it is signed");
+        panic!("expected a signed URL");
     };
     let url = signed["url"].as_str().expect("an address");
     assert_eq!(get(url), (200, "layers".to_owned()));
-    let (status, told) = get(&url.replace("Credential=S3RVER", "Credential=NOBODY"));
-    assert!(status == 403 && told.contains("InvalidAccessKeyId"), "{status} {told}");
+    let (status, body) = get(&url.replace("Credential=S3RVER", "Credential=NOBODY"));
+    assert!(status == 403 && body.contains("InvalidAccessKeyId"), "{status} {body}");
 }
 
 #[test]
-fn a_server_that_lacks_a_call_is_told_as_it_is() {
+fn an_unsupported_request_is_reported() {
     let server = S3rver::start();
     let provider = buckets(&aws(&server.url(), server.key()), Flavor::B2);
     let made = provider.call(&call("bucket.ensure", "lacking", "i_1/bucket", 1, json!({"name": "wanted-files"})));
-    let told = format!("{made:?}");
-    assert!(told.contains("s3:PutEncryptionConfiguration"), "which request it lacks: {told}");
+    let outcome = format!("{made:?}");
+    assert!(outcome.contains("s3:PutEncryptionConfiguration"), "the missing request is named: {outcome}");
 }

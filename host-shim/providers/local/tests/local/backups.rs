@@ -1,4 +1,4 @@
-//! Backups outlive their database, and bring the same bytes back.
+//! Backups outlive their database, and restore the same bytes.
 
 use crate::Machine;
 use host_provider_api::CallOutcome;
@@ -30,7 +30,7 @@ fn hash(path: &PathBuf) -> String {
 }
 
 #[test]
-fn an_archive_brings_the_same_bytes_back() {
+fn a_backup_restores_the_same_bytes() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     for number in 0..200 {
@@ -38,16 +38,16 @@ fn an_archive_brings_the_same_bytes_back() {
     }
     let backup = done(verb(&machine, "backup", 1, json!({})));
     assert_eq!(backup["verified"], true);
-    assert_eq!(done(verb(&machine, "backup", 1, json!({}))), backup, "the same call is the same backup");
+    assert_eq!(done(verb(&machine, "backup", 1, json!({}))), backup, "a repeated call returns the same backup");
     let kept = files(&machine, ".sqlite");
     assert_eq!((kept.len(), json!(hash(&kept[0]))), (1, backup["sha256"].clone()));
     done(verb(&machine, "destroy", 2, json!({})));
-    assert_eq!(machine.http("GET", &acme, "/", "").0, 200, "a function without its database still answers");
+    assert_eq!(machine.http("GET", &acme, "/", "").0, 200, "a function without its database still responds");
 
     let machine = machine.restarted();
     done(verb(&machine, "ensure", 3, json!({"name": "acme"})));
     assert_eq!(machine.http("GET", &acme, "/data/note-199", "").0, 404);
-    // What a killed process left beside the file is of the rows that go.
+    // SQLite's side files of a killed process belong to the replaced database.
     let places = fs::read_dir(machine.folder().join("resources")).expect("the resources");
     let database = places.map(|it| it.expect("a place").path().join("database.sqlite")).find(|path| path.exists());
     let rests =
@@ -61,7 +61,7 @@ fn an_archive_brings_the_same_bytes_back() {
 }
 
 #[test]
-fn a_backup_with_one_byte_changed_is_refused_and_nothing_is_lost() {
+fn a_backup_with_one_changed_byte_is_refused_and_nothing_is_lost() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     machine.http("PUT", &acme, "/data/note", "of the backup");
@@ -78,7 +78,7 @@ fn a_backup_with_one_byte_changed_is_refused_and_nothing_is_lost() {
 }
 
 #[test]
-fn nobody_restores_another_ones_backup() {
+fn another_accounts_backup_can_not_be_restored() {
     let machine = Machine::new();
     machine.instance("u1", "acme");
     let backup = done(verb(&machine, "backup", 1, json!({})));

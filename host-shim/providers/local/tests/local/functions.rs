@@ -1,4 +1,4 @@
-//! Functions behind the server, and what resources keep.
+//! Functions behind the server, and the resources they use.
 
 use crate::Machine;
 use host_provider_api::{CallOutcome, conformance};
@@ -12,7 +12,7 @@ fn refusal(answer: &CallOutcome) -> &str {
 }
 
 #[test]
-fn every_resource_keeps_what_all_providers_promise() {
+fn every_resource_conforms() {
     let machine = Machine::new();
     for (resource, payload) in [
         ("bucket", json!({"name": "solobase-acme"})),
@@ -27,7 +27,7 @@ fn every_resource_keeps_what_all_providers_promise() {
 }
 
 #[test]
-fn a_database_is_made_once_and_keeps_its_secret() {
+fn a_database_is_created_once_and_keeps_its_secret() {
     let machine = Machine::new();
     let ensure = || machine.done("u1", "inst_a/database/ensure", "database.ensure", 1, json!({"name": "a"}));
     let made = ensure();
@@ -46,7 +46,7 @@ fn a_database_is_made_once_and_keeps_its_secret() {
 }
 
 #[test]
-fn an_instance_is_a_page_a_health_and_its_own_database() {
+fn an_instance_has_a_page_a_health_endpoint_and_its_own_database() {
     let machine = Machine::new();
     let (acme, other) = (machine.instance("u1", "acme"), machine.instance("u2", "other"));
     let (status, page) = machine.http("GET", &acme, "/", "");
@@ -56,17 +56,17 @@ fn an_instance_is_a_page_a_health_and_its_own_database() {
     assert!(status == 200 && health.contains(r#""status":"ok""#), "{status} {health}");
     assert_eq!(machine.http("PUT", &acme, "/data/note", "of acme").0, 200);
     assert_eq!(machine.http("GET", &acme, "/data/note", ""), (200, "of acme".to_owned()));
-    assert_eq!(machine.http("GET", &other, "/data/note", "").0, 404, "it has a database of its own");
+    assert_eq!(machine.http("GET", &other, "/data/note", "").0, 404, "it has its own database");
     let odd = machine.instance("u3", "inst_odd");
     assert!(odd.starts_with("inst-odd.localhost:") && machine.http("GET", &odd, "/health", "").0 == 200, "{odd}");
     assert_eq!(machine.http("GET", "nobody.localhost", "/", "").0, 404);
-    assert_eq!(machine.http("GET", "acme.example", "/", "").0, 421, "a host that is none of ours");
+    assert_eq!(machine.http("GET", "acme.example", "/", "").0, 421, "a foreign host");
     assert_eq!(machine.http("PUT", &acme, "/data/..%2f", "x").0, 400);
     assert_eq!(machine.http("PUT", &acme, "/data/large", &"x".repeat(65 * 1024)).0, 413);
 }
 
 #[test]
-fn nobody_gets_a_function_over_another_ones_database_or_name() {
+fn a_function_can_not_use_another_accounts_database_or_name() {
     let machine = Machine::new();
     machine.instance("u1", "acme");
     let database = machine.done("u1", "inst_acme/database/ensure", "database.ensure", 1, json!({}));
@@ -85,7 +85,7 @@ fn nobody_gets_a_function_over_another_ones_database_or_name() {
     assert_eq!(ensure("u2", unfitting), "wrong-secret");
     assert_eq!(ensure("u2", json!({"name": "acme"})), "name-taken");
     assert_eq!(ensure("u2", json!({"name": "Acme!"})), "bad-name");
-    // Their instance has the same id as ours, in an account of its own.
+    // Their instance has the same id as ours, but in another account.
     let same_id = machine.call("u2", "inst_acme/compute/ensure", "function.ensure", 1, json!({"name": "acme"}));
     assert_eq!(refusal(&same_id), "name-taken");
     let bucket = |user: &str| {
@@ -96,7 +96,7 @@ fn nobody_gets_a_function_over_another_ones_database_or_name() {
 }
 
 #[test]
-fn a_function_that_runs_is_given_no_other_ones_database() {
+fn a_running_function_can_not_be_given_another_accounts_database() {
     let machine = Machine::new();
     let (acme, other) = (machine.instance("u1", "acme"), machine.instance("u2", "other"));
     machine.http("PUT", &acme, "/data/note", "of acme");
@@ -107,7 +107,7 @@ fn a_function_that_runs_is_given_no_other_ones_database() {
         let answer = machine.call("u2", &key, &format!("function.{verb}"), 2, payload.clone());
         assert_eq!(refusal(&answer), "no-database", "{verb}");
     }
-    // Nor does the server open one that stands in a function's record.
+    // The server does not open such a database even if a function's record contains it.
     let records = std::fs::read_dir(machine.folder().join("resources")).expect("the resources");
     let mut changed = 0;
     for path in records.map(|record| record.expect("a folder").path().join("resource.json")) {
@@ -123,7 +123,7 @@ fn a_function_that_runs_is_given_no_other_ones_database() {
 }
 
 #[test]
-fn a_suspended_function_says_so_and_goes_on_with_its_data() {
+fn a_suspended_function_reports_it_and_resumes_with_its_data() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     machine.http("PUT", &acme, "/data/note", "canary");
@@ -138,7 +138,7 @@ fn a_suspended_function_says_so_and_goes_on_with_its_data() {
 }
 
 #[test]
-fn what_a_plan_does_not_allow_is_not_written() {
+fn writes_beyond_the_plan_are_refused() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     let change = |generation, writes: &str| {
@@ -159,7 +159,7 @@ fn what_a_plan_does_not_allow_is_not_written() {
 }
 
 #[test]
-fn a_further_name_leads_to_the_same_function() {
+fn an_alias_leads_to_the_same_function() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "solobase-acme");
     let payload = json!({"host": "acme.solobase.cloud", "origin": format!("http://{acme}")});
@@ -167,7 +167,7 @@ fn a_further_name_leads_to_the_same_function() {
     let domain = made["domain"].as_str().expect("a domain");
     assert!(domain.starts_with("acme.localhost:"), "{domain}");
     assert!(machine.http("GET", domain, "/", "").1.contains("<h1>solobase-acme</h1>"));
-    // Another account's name leads nowhere, whatever it says that it is for.
+    // An alias of another account does not lead to the function.
     let payload = json!({"host": "shop.example", "origin": format!("http://{acme}")});
     let made = machine.done("u2", "inst_shop/cdn/ensure", "cdn.ensure", 1, payload);
     let domain = made["domain"].as_str().expect("a domain");
@@ -176,7 +176,7 @@ fn a_further_name_leads_to_the_same_function() {
 }
 
 #[test]
-fn all_of_it_is_there_again_after_a_restart() {
+fn everything_survives_a_restart() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     machine.http("PUT", &acme, "/data/note", "kept");
@@ -187,7 +187,7 @@ fn all_of_it_is_there_again_after_a_restart() {
 }
 
 #[test]
-fn a_database_is_seeded_with_what_the_step_says() {
+fn a_database_is_seeded_with_the_payload() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     let database = machine.done("u1", "inst_acme/database/ensure", "database.ensure", 1, json!({}));

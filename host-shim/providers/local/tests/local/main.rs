@@ -1,4 +1,4 @@
-//! What `--providers local` makes, as a browser and as the next call see it.
+//! Resources of `--providers local`, as browsers and later calls see them.
 
 mod backups;
 mod functions;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A machine: the provider over a folder, and a vault that outlives it.
+/// A machine: the provider with a folder, and a vault that survives restarts.
 struct Machine {
     local: Arc<Local>,
     registry: Registry,
@@ -35,7 +35,7 @@ impl Machine {
         Machine { local, registry, vault, folder }
     }
 
-    /// The same folder after the process has ended.
+    /// Restarts the provider on the same folder.
     fn restarted(self) -> Machine {
         let Machine { local, registry, vault, folder } = self;
         drop((local, registry));
@@ -50,7 +50,7 @@ impl Machine {
         self.registry.secret_access()
     }
 
-    /// A call for the account of `user`, with the key `INSTANCE/NAME/VERB`.
+    /// Calls for the account of `user`, with the key `INSTANCE/NAME/VERB`.
     fn call(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> CallOutcome {
         let call = Call {
             kind: kind.to_owned(),
@@ -69,7 +69,7 @@ impl Machine {
         }
     }
 
-    /// The outputs of a call that must succeed.
+    /// Returns the outputs of a call that must succeed.
     fn done(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> Value {
         match self.call(user, key, kind, generation, payload) {
             CallOutcome::Done(outputs) => outputs,
@@ -77,7 +77,7 @@ impl Machine {
         }
     }
 
-    /// Status and body of a request to a host's name.
+    /// Sends a request to a host name; returns status and body.
     fn http(&self, method: &str, host: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.local.address()).expect("the server listens");
         let length = body.len();
@@ -92,7 +92,7 @@ impl Machine {
         (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
-    /// An account's database and function, as Solobase's saga makes them; the host's name of the function.
+    /// Creates an account's database and function, as Solobase's saga does; returns the function's host.
     fn instance(&self, user: &str, name: &str) -> String {
         let database = self.done(
             user,

@@ -1,10 +1,10 @@
-//! A database that a person made elsewhere.
+//! Adoption of a database that a person created on another server.
 
 use super::support::{SCOPE, Stage, call, done, is_refused};
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 
-/// A server with an empty database that a person made, and its address.
+/// Creates a database by hand on a server; returns its endpoint and URL.
 fn made_by_hand(stage: &Stage) -> (String, String) {
     let mut admin = stage.admin();
     admin.batch_execute("CREATE ROLE ana LOGIN PASSWORD 'anas-own-password'").expect("a role");
@@ -19,7 +19,7 @@ fn adopt(endpoint: &str, secret: &str) -> Call {
 }
 
 #[test]
-fn an_empty_one_that_can_be_reached_is_taken_and_migrated() {
+fn a_reachable_empty_database_is_adopted_and_migrated() {
     let (stage, ours) = (Stage::with(1), Stage::with(1));
     let (endpoint, address) = made_by_hand(&stage);
     let migrations = ours.folder.path().join("migrations");
@@ -35,7 +35,7 @@ fn an_empty_one_that_can_be_reached_is_taken_and_migrated() {
     stage.admin_of(0, "project").batch_execute("SELECT * FROM app.a").expect("migrated");
     let filled = provider.call(&adopt(&endpoint, &secret));
     assert!(is_refused(&filled, "not-empty"), "{filled:?}");
-    // What a person made, a person takes away.
+    // Destroy leaves an adopted database to its creator.
     assert_eq!(
         done(&provider, &call("database.destroy", "inst_1/database", 2, json!({"outputs": outputs}))),
         json!({})
@@ -44,13 +44,13 @@ fn an_empty_one_that_can_be_reached_is_taken_and_migrated() {
 }
 
 #[test]
-fn a_password_needs_the_names_beside_it() {
+fn a_password_needs_a_user_and_a_name() {
     let stage = Stage::with(1);
     let (endpoint, _) = made_by_hand(&stage);
     let provider = stage.provider();
     let secret = stage.vault.put(SCOPE, "by hand", "anas-own-password").expect("kept").reference;
     assert!(is_refused(&provider.call(&adopt(&endpoint, &secret)), "bad-payload"));
-    // Nobody tries an administrator's password, right or wrong, under whatever name of the server.
+    // An administrator's password is not tried under any name of the server.
     let own = stage.vault.put(SCOPE, "the server's", stage.servers[0].password()).expect("kept").reference;
     for endpoint in [&endpoint, &endpoint.replace("127.0.0.1", "localhost")] {
         assert!(is_refused(&provider.call(&adopt(endpoint, &own)), "bad-payload"));
@@ -61,12 +61,12 @@ fn a_password_needs_the_names_beside_it() {
 }
 
 #[test]
-fn one_that_can_not_be_reached_as_was_told_is_refused_without_its_password() {
+fn an_unreachable_database_is_refused_without_revealing_its_password() {
     let stage = Stage::with(1);
     let (endpoint, address) = made_by_hand(&stage);
     let provider = stage.provider();
     let keep = |name: &str, plain: &str| stage.vault.put(SCOPE, name, plain).expect("kept").reference;
-    let told = |endpoint: &str, secret: &str| -> CallOutcome { provider.call(&adopt(endpoint, secret)) };
+    let outcome = |endpoint: &str, secret: &str| -> CallOutcome { provider.call(&adopt(endpoint, secret)) };
     let nobody = keep("nobody", "postgres://ana:anas-own-password@127.0.0.1:1/project");
     for (endpoint, secret, expected) in [
         (endpoint.as_str(), keep("wrong", &address.replace("anas-own", "another")), "unreachable"),
@@ -77,7 +77,7 @@ fn one_that_can_not_be_reached_as_was_told_is_refused_without_its_password() {
         ("127.0.0.1/x", keep("path", &address), "bad-payload"),
         (endpoint.as_str(), "secret:vault/none".to_owned(), "secret-unknown"),
     ] {
-        let answer = told(endpoint, &secret);
+        let answer = outcome(endpoint, &secret);
         assert!(is_refused(&answer, expected), "{endpoint} {secret}: {answer:?}");
         let shown = format!("{answer:?}");
         assert!(!shown.contains("own-password") && !shown.contains("another-password"), "{shown}");

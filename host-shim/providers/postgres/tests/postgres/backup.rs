@@ -1,4 +1,4 @@
-//! What was saved comes back, byte for byte, or not at all.
+//! Backups and restores are complete and unchanged, or fail.
 
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::{Client, NoTls};
@@ -6,7 +6,7 @@ use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A table with every kind of text that is in the way of who reads dumps line by line.
+/// Content that could confuse a line-based parser of dumps.
 const CONTENT: &str = r"
     CREATE TABLE notes (id serial PRIMARY KEY, line text NOT NULL, data jsonb, bytes bytea);
     INSERT INTO notes (line, data, bytes)
@@ -17,10 +17,10 @@ const CONTENT: &str = r"
     CREATE FUNCTION twice(n int) RETURNS int LANGUAGE sql AS 'SELECT n * 2';
 ";
 
-/// A hash of all rows in order, and what else there is.
+/// Returns a hash of all rows in order and of the other objects.
 fn hash(client: &mut Client) -> String {
-    let asked = "SELECT md5(string_agg(n::text, '|' ORDER BY id)) || (SELECT count(*) FROM long_notes) || twice(21) FROM notes n";
-    client.query_one(asked, &[]).expect("the rows").get(0)
+    let query = "SELECT md5(string_agg(n::text, '|' ORDER BY id)) || (SELECT count(*) FROM long_notes) || twice(21) FROM notes n";
+    client.query_one(query, &[]).expect("the rows").get(0)
 }
 
 fn backup(generation: u32) -> Call {
@@ -32,14 +32,14 @@ fn restore(generation: u32, backup: &Value) -> Call {
 }
 
 #[test]
-fn what_was_saved_comes_back() {
+fn a_backup_is_restored() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let first = ensure(&provider, "inst_1/database", 1);
     let mut tenant = stage.tenant(&first);
     tenant.batch_execute(CONTENT).expect("written");
     let before = hash(&mut tenant);
-    // Also what stands still is saved.
+    // A suspended database is backed up too.
     done(&provider, &call("database.change", "inst_1/database", 2, json!({"state": "suspended"})));
     let saved = done(&provider, &backup(3));
     assert_eq!(saved["verified"], json!(true));
@@ -50,27 +50,29 @@ fn what_was_saved_comes_back() {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).expect("a file").permissions().mode() & 0o777, 0o600, "{path:?}");
     }
-    assert_eq!(done(&provider, &backup(3)), saved, "the same call is the same backup");
+    assert_eq!(done(&provider, &backup(3)), saved, "a repeated call returns the same backup");
     assert_ne!(done(&provider, &backup(4))["backup_id"], saved["backup_id"]);
     done(&provider, &call("database.destroy", "inst_1/database", 5, json!({})));
-    assert_eq!(done(&stage.provider(), &backup(3)), saved, "also when what it is of is gone");
+    assert_eq!(done(&stage.provider(), &backup(3)), saved, "also after the database is destroyed");
 
     let second = ensure(&provider, "inst_1/database", 6);
-    let told = done(&provider, &restore(7, &saved));
-    assert_eq!(told, json!({"backup_id": saved["backup_id"], "sha256": saved["sha256"], "verified": true}));
+    let outcome = done(&provider, &restore(7, &saved));
+    assert_eq!(outcome, json!({"backup_id": saved["backup_id"], "sha256": saved["sha256"], "verified": true}));
     let mut tenant = stage.tenant(&second);
     assert_eq!(hash(&mut tenant), before, "the same bytes");
-    tenant.batch_execute("INSERT INTO notes (line) VALUES ('after')").expect("its own, and the next number is free");
+    tenant
+        .batch_execute("INSERT INTO notes (line) VALUES ('after')")
+        .expect("the tenant's own table with a free next id");
     let after = hash(&mut tenant);
-    assert_eq!(done(&stage.provider(), &restore(7, &saved)), told, "the same call again does nothing");
-    assert_eq!(hash(&mut tenant), after, "and takes nothing away");
+    assert_eq!(done(&stage.provider(), &restore(7, &saved)), outcome, "a repeated call does nothing");
+    assert_eq!(hash(&mut tenant), after, "a repeated call deletes nothing");
     let again = provider.call(&restore(8, &saved));
     assert!(is_refused(&again, "not-empty"), "{again:?}");
     assert!(is_refused(&provider.call(&restore(5, &saved)), "superseded"));
 }
 
 #[test]
-fn a_backup_that_is_not_what_was_made_is_refused() {
+fn a_changed_backup_is_refused() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
@@ -91,20 +93,24 @@ fn a_backup_that_is_not_what_was_made_is_refused() {
     assert!(is_refused(&provider.call(&restore(5, &saved)), "backup-changed"), "half of it");
     std::fs::write(&file, &good).expect("as it was");
     let other_hash = json!({"backup_id": saved["backup_id"], "sha256": "0".repeat(64)});
-    assert!(is_refused(&provider.call(&restore(5, &other_hash)), "backup-changed"), "another one was meant");
+    assert!(is_refused(&provider.call(&restore(5, &other_hash)), "backup-changed"), "another hash is requested");
     let elsewhere = json!({"backup_id": "../../../../etc/passwd", "sha256": saved["sha256"]});
     assert!(is_refused(&provider.call(&restore(5, &elsewhere)), "bad-payload"));
     let unknown = json!({"backup_id": "a".repeat(24), "sha256": saved["sha256"]});
     assert!(is_refused(&provider.call(&restore(5, &unknown)), "backup-unknown"));
     let others = Call { scope: "shop/test/user:u2".to_owned(), ..restore(5, &saved) };
-    assert!(is_refused(&provider.call(&others), "backup-unknown"), "it is another account's");
+    assert!(is_refused(&provider.call(&others), "backup-unknown"), "another account's backup");
     let tables = "SELECT count(*) FROM pg_class WHERE relnamespace = 'app'::regnamespace";
-    assert_eq!(stage.tenant(&anew).query_one(tables, &[]).expect("counted").get::<_, i64>(0), 0, "nothing came in");
+    assert_eq!(
+        stage.tenant(&anew).query_one(tables, &[]).expect("counted").get::<_, i64>(0),
+        0,
+        "nothing was restored"
+    );
     done(&provider, &restore(5, &saved));
 }
 
 #[test]
-fn a_restore_that_broke_off_is_begun_anew_and_nobody_is_let_in_meanwhile() {
+fn an_interrupted_restore_restarts_and_nobody_can_log_in_meanwhile() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
@@ -115,21 +121,27 @@ fn a_restore_that_broke_off_is_begun_anew_and_nobody_is_let_in_meanwhile() {
     done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
     let outputs = ensure(&provider, "inst_1/database", 4);
     let name = outputs["name"].as_str().expect("a name");
-    // The host died after it had noted what it begins, with more or less of it done.
-    stage.tenant(&outputs).batch_execute("CREATE TABLE half (n int)").expect("what the restore brought by then");
-    stage.admin().batch_execute("UPDATE provisioner.databases SET is_restoring = true, generation = 5").expect("noted");
+    // The host crashed after storing the begin of a restore, with a part of it done.
+    stage.tenant(&outputs).batch_execute("CREATE TABLE half (n int)").expect("a part of the restore");
+    stage
+        .admin()
+        .batch_execute("UPDATE provisioner.databases SET is_restoring = true, generation = 5")
+        .expect("stored");
     let there = ensure(&provider, "inst_1/database", 5);
     assert_eq!(there, outputs);
-    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000", "nobody comes in");
-    assert_eq!(code(&provider.call(&backup(6))), "database-busy", "what is half there is not saved");
+    assert_eq!(state(stage.tenant_config(&outputs).connect(NoTls)), "28000", "nobody can log in");
+    assert_eq!(code(&provider.call(&backup(6))), "database-busy", "a half-restored database is not backed up");
     done(&provider, &restore(5, &saved));
     assert_eq!(hash(&mut stage.tenant(&outputs)), before);
     let half = "SELECT to_regclass('app.half') IS NULL";
-    assert!(stage.admin_of(0, name).query_one(half, &[]).expect("asked").get::<_, bool>(0), "the half is gone");
+    assert!(
+        stage.admin_of(0, name).query_one(half, &[]).expect("a row").get::<_, bool>(0),
+        "the half-restored table is gone"
+    );
 }
 
 #[test]
-fn what_a_tenant_wrote_into_a_table_runs_with_its_own_rights_when_it_is_restored() {
+fn a_tenants_code_runs_with_its_own_rights_during_a_restore() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
@@ -148,13 +160,17 @@ fn what_a_tenant_wrote_into_a_table_runs_with_its_own_rights_when_it_is_restored
     done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
     ensure(&provider, "inst_1/database", 4);
     done(&provider, &restore(5, &saved));
-    let asked = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = $1), (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'w\\_%')";
-    let row = stage.admin().query_one(asked, &[&role]).expect("asked");
-    assert_eq!((row.get::<_, bool>(0), row.get::<_, i64>(1)), (false, 0), "no superuser, and who restored is gone");
-    assert_eq!(stage.vault.list().expect("the secrets").len(), 1, "and so is the password");
+    let query = "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = $1), (SELECT count(*) FROM pg_roles WHERE rolname LIKE 'w\\_%')";
+    let row = stage.admin().query_one(query, &[&role]).expect("a row");
+    assert_eq!(
+        (row.get::<_, bool>(0), row.get::<_, i64>(1)),
+        (false, 0),
+        "no superuser, and the worker role is dropped"
+    );
+    assert_eq!(stage.vault.list().expect("the secrets").len(), 1, "its password is forgotten");
 }
 
-/// A folder of programs of which one does something else on the way.
+/// Creates a folder of programs, one of which runs other commands first.
 #[cfg(unix)]
 fn programs(stage: &Stage, name: &str, instead: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;
@@ -173,7 +189,7 @@ fn programs(stage: &Stage, name: &str, instead: &str) -> std::path::PathBuf {
 
 #[cfg(unix)]
 #[test]
-fn a_backup_or_a_restore_that_leaves_something_out_does_not_count() {
+fn an_incomplete_backup_or_restore_fails() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
@@ -190,13 +206,13 @@ fn a_backup_or_a_restore_that_leaves_something_out_does_not_count() {
     let folder = programs(&stage, "pg_restore", r#"case "$*" in *--single-transaction*) exit 0;; esac"#);
     let answer = stage.provider_with(|config| config.programs = folder).call(&restore(5, &saved));
     assert_eq!(code(&answer), "restore-differs", "{answer:?}");
-    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000", "nobody is let in until it is right");
+    assert_eq!(state(stage.tenant_config(&outputs).connect(NoTls)), "28000", "nobody can log in until it is complete");
     done(&provider, &restore(5, &saved));
     hash(&mut stage.tenant(&outputs));
 }
 
 #[test]
-fn what_takes_long_is_in_progress_and_looked_at_more_and_more_seldom() {
+fn long_work_is_in_progress_with_growing_poll_delays() {
     let stage = Stage::with(1);
     let provider = stage.provider_with(|config| config.work_wait = Duration::from_millis(1));
     let outputs = ensure(&provider, "inst_1/database", 1);
@@ -214,7 +230,7 @@ fn what_takes_long_is_in_progress_and_looked_at_more_and_more_seldom() {
 }
 
 #[test]
-fn a_database_elsewhere_is_saved_and_comes_back() {
+fn a_database_on_another_server_is_backed_up_and_restored() {
     let (elsewhere, ours) = (Stage::with(1), Stage::with(1));
     let provider = ours.provider();
     let mut admin = elsewhere.admin();
@@ -235,12 +251,12 @@ fn a_database_elsewhere_is_saved_and_comes_back() {
     assert_eq!((&saved["verified"], done(&provider, &backup)), (&json!(true), saved.clone()));
     let restore =
         |outputs: &Value| call("database.restore", "inst_1/database", 2, json!({"outputs": outputs, "backup": saved}));
-    let told = done(&provider, &restore(&second));
-    assert_eq!(told["verified"], json!(true));
+    let outcome = done(&provider, &restore(&second));
+    assert_eq!(outcome["verified"], json!(true));
     let mut inside = elsewhere.admin_of(0, "second");
     inside.batch_execute("SET search_path = app").expect("a schema");
     assert_eq!(hash(&mut inside), before, "the same bytes");
-    assert_eq!(done(&provider, &restore(&second)), told, "the same call again does nothing");
+    assert_eq!(done(&provider, &restore(&second)), outcome, "a repeated call does nothing");
     inside.batch_execute("INSERT INTO notes (line) VALUES ('after')").expect("written");
     let again = provider.call(&restore(&second));
     assert!(is_refused(&again, "not-empty"), "{again:?}");

@@ -1,13 +1,13 @@
-//! What a tenant that wants out may do: nothing.
+//! Attempts of a tenant to escape its database; all must fail.
 
 use super::support::{Stage, ensure, state};
 use ::postgres::NoTls;
 
-/// Refused for want of a right.
+/// SQLSTATE of insufficient privilege.
 const NO_RIGHT: &str = "42501";
 
 #[test]
-fn of_all_attempts_none_is_let_through() {
+fn all_escape_attempts_are_refused() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let (mine, theirs) = (ensure(&provider, "inst_a/database", 1), ensure(&provider, "inst_b/database", 1));
@@ -72,34 +72,34 @@ fn of_all_attempts_none_is_let_through() {
         assert_eq!(state(tenant.batch_execute(sql)), *expected, "{what}: {sql}");
     }
     for elsewhere in [database.as_str(), "postgres", "template1", "template0"] {
-        let answer = state(stage.way(&mine).dbname(elsewhere).connect(NoTls));
+        let answer = state(stage.tenant_config(&mine).dbname(elsewhere).connect(NoTls));
         let expected = if elsewhere == "template0" { "55000" } else { NO_RIGHT };
         assert_eq!(answer, expected, "connect to {elsewhere}");
     }
-    assert_eq!(state(stage.way(&mine).user(&role).connect(NoTls)), "28P01", "log in as the other one");
+    assert_eq!(state(stage.tenant_config(&mine).user(&role).connect(NoTls)), "28P01", "log in as the other one");
     let _two_more = [stage.tenant(&mine), stage.tenant(&mine)];
-    assert_eq!(state(stage.way(&mine).connect(NoTls)), "53300", "a fourth connection of three");
+    assert_eq!(state(stage.tenant_config(&mine).connect(NoTls)), "53300", "a fourth connection of three");
     other.batch_execute("SELECT s FROM secrets").expect("the other one was not disturbed");
-    stage.tenant(&theirs).batch_execute("SELECT 1").expect("and comes in still");
+    stage.tenant(&theirs).batch_execute("SELECT 1").expect("the other tenant can still log in");
 }
 
 #[test]
-fn what_every_tenant_can_read_tells_nothing_of_another_one() {
+fn public_catalogs_reveal_nothing_about_other_tenants() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let (mine, theirs) = (ensure(&provider, "inst_mine/database", 1), ensure(&provider, "inst_theirs/database", 1));
     let mut other = stage.tenant(&theirs);
-    other.batch_execute("SELECT 'what the other one asks'").expect("asked");
+    other.batch_execute("SELECT 'what the other one asks'").expect("a row");
     let mut tenant = stage.tenant(&mine);
     let mut seen = String::new();
-    for asked in [
+    for query in [
         "SELECT datname::text FROM pg_database",
         "SELECT rolname::text FROM pg_roles",
         "SELECT description FROM pg_shdescription",
         "SELECT concat_ws(' ', setrole::regrole, setconfig) FROM pg_db_role_setting",
         "SELECT concat_ws(' ', usename, application_name, client_addr, query) FROM pg_stat_activity WHERE pid <> pg_backend_pid()",
     ] {
-        for row in tenant.query(asked, &[]).expect("everybody reads it") {
+        for row in tenant.query(query, &[]).expect("everybody reads it") {
             seen.push_str(row.get::<_, Option<&str>>(0).unwrap_or_default());
             seen.push('\n');
         }
@@ -109,6 +109,6 @@ fn what_every_tenant_can_read_tells_nothing_of_another_one() {
         "{seen}"
     );
     for word in ["inst_", "user:", "u1", "shop", "what the other one asks", "SCRAM", "127.0.0.1", "theirs"] {
-        assert!(!seen.contains(word), "`{word}` is told: {seen}");
+        assert!(!seen.contains(word), "`{word}` is revealed: {seen}");
     }
 }

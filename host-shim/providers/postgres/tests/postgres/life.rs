@@ -1,4 +1,4 @@
-//! A database from its making to its end.
+//! The life of a database from creation to destruction.
 
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::NoTls;
@@ -7,18 +7,18 @@ use host_provider_api::{CallOutcome, Provider, Secrets, conformance};
 use serde_json::json;
 
 #[test]
-fn it_keeps_what_every_provider_must() {
+fn postgres_conforms() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     assert_eq!(conformance::check(&provider, "database", &json!({"quota_gb": 1, "name": "acme"})), Ok(()));
     assert_eq!(provider.held(), Ok(Vec::new()), "nothing is left");
     let left = "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'r\\_%'";
     assert_eq!(stage.admin().query_one(left, &[]).expect("counted").get::<_, i64>(0), 0);
-    assert!(stage.vault.list().expect("the secrets").is_empty(), "and no secret");
+    assert!(stage.vault.list().expect("the secrets").is_empty(), "no secret is left");
 }
 
 #[test]
-fn a_tenant_gets_a_database_that_it_can_use() {
+fn a_tenant_gets_a_usable_database() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
@@ -43,7 +43,7 @@ fn a_tenant_gets_a_database_that_it_can_use() {
 }
 
 #[test]
-fn a_database_over_its_quota_is_told_as_such() {
+fn a_database_over_its_quota_is_reported() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     done(&provider, &call("database.ensure", "inst_1/database", 1, json!({"quota_mb": 1})));
@@ -55,37 +55,37 @@ fn a_database_over_its_quota_is_told_as_such() {
 }
 
 #[test]
-fn who_is_suspended_is_put_out_and_stays_out() {
+fn a_suspended_tenant_is_disconnected_and_can_not_log_in() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
     let mut tenant = stage.tenant(&outputs);
-    tenant.batch_execute("CREATE TABLE t (n int)").expect("it writes");
+    tenant.batch_execute("CREATE TABLE t (n int)").expect("the tenant writes");
     let suspend = call("database.change", "inst_1/database", 2, json!({"state": "suspended"}));
     assert_eq!(done(&provider, &suspend)["state"], json!("suspended"));
     assert!(tenant.batch_execute("SELECT 1").is_err(), "its session has ended");
-    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000", "it may not log in");
-    assert_eq!(ensure(&provider, "inst_1/database", 2), outputs, "what is there is found, and still suspended");
-    assert_eq!(state(stage.way(&outputs).connect(NoTls)), "28000");
+    assert_eq!(state(stage.tenant_config(&outputs).connect(NoTls)), "28000", "the login is refused");
+    assert_eq!(ensure(&provider, "inst_1/database", 2), outputs, "the database is found and still suspended");
+    assert_eq!(state(stage.tenant_config(&outputs).connect(NoTls)), "28000");
     assert_eq!(provider.held().expect("a list")[0].state, "suspended");
     done(&provider, &call("database.change", "inst_1/database", 3, json!({"state": "running"})));
-    stage.tenant(&outputs).batch_execute("SELECT * FROM app.t").expect("all is there");
+    stage.tenant(&outputs).batch_execute("SELECT * FROM app.t").expect("the data is still there");
 }
 
 #[test]
-fn writes_that_are_refused_stay_refused_whatever_the_tenant_does() {
+fn refused_writes_can_not_be_circumvented() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let outputs = ensure(&provider, "inst_1/database", 1);
     let role = outputs["user"].as_str().expect("a user");
     let mut tenant = stage.tenant(&outputs);
     let begun = "CREATE TABLE t (n int); INSERT INTO t SELECT generate_series(1, 100); CREATE TABLE u (n int)";
-    tenant.batch_execute(begun).expect("it writes");
+    tenant.batch_execute(begun).expect("the tenant writes");
     done(&provider, &call("database.change", "inst_1/database", 2, json!({"writes": "refused"})));
     let mut later = stage.tenant(&outputs);
-    assert_eq!(state(later.batch_execute("INSERT INTO t VALUES (1)")), "25006", "a new session only reads");
+    assert_eq!(state(later.batch_execute("INSERT INTO t VALUES (1)")), "25006", "a new session is read-only");
     for client in [&mut tenant, &mut later] {
-        client.batch_execute("SET default_transaction_read_only = off").expect("a session sets what it likes");
+        client.batch_execute("SET default_transaction_read_only = off").expect("a session may change this setting");
         for write in [
             "INSERT INTO t VALUES (1)".to_owned(),
             "UPDATE t SET n = 0".to_owned(),
@@ -101,16 +101,16 @@ fn writes_that_are_refused_stay_refused_whatever_the_tenant_does() {
             assert_eq!(state(client.batch_execute(&write)), "42501", "{write}");
         }
     }
-    later.batch_execute("DELETE FROM t WHERE n > 50; DROP TABLE u").expect("what frees space is possible");
-    assert_eq!(ensure(&provider, "inst_1/database", 2), outputs, "and is refused still");
+    later.batch_execute("DELETE FROM t WHERE n > 50; DROP TABLE u").expect("freeing space is allowed");
+    assert_eq!(ensure(&provider, "inst_1/database", 2), outputs, "writes are still refused");
     assert_eq!(state(stage.tenant(&outputs).batch_execute("INSERT INTO t VALUES (1)")), "25006");
     done(&provider, &call("database.change", "inst_1/database", 3, json!({"writes": "allowed"})));
     let again = "INSERT INTO t VALUES (1); UPDATE t SET n = 2; CREATE TABLE v (n int)";
-    stage.tenant(&outputs).batch_execute(again).expect("it writes again");
+    stage.tenant(&outputs).batch_execute(again).expect("the tenant writes again");
 }
 
 #[test]
-fn what_was_asked_for_before_the_end_makes_nothing_after_it() {
+fn a_late_older_call_does_not_recreate_a_destroyed_database() {
     let stage = Stage::with(1);
     let provider = stage.provider();
     let first = ensure(&provider, "inst_1/database", 1);
@@ -120,44 +120,44 @@ fn what_was_asked_for_before_the_end_makes_nothing_after_it() {
     assert_eq!(provider.held(), Ok(Vec::new()));
     done(&provider, &call("database.destroy", "inst_2/database", 5, json!({})));
     let late = provider.call(&call("database.ensure", "inst_2/database", 4, json!({})));
-    assert!(is_refused(&late, "superseded"), "it was destroyed before it was made: {late:?}");
+    assert!(is_refused(&late, "superseded"), "destroyed before it was created: {late:?}");
     let anew = ensure(&provider, "inst_1/database", 3);
     assert_eq!(anew["name"], first["name"]);
-    stage.tenant(&anew).batch_execute("CREATE TABLE t (n int)").expect("an empty one, with a password of its own");
+    stage.tenant(&anew).batch_execute("CREATE TABLE t (n int)").expect("an empty database with its own password");
     let nothing = provider.call(&call("database.change", "inst_3/database", 1, json!({"state": "suspended"})));
     assert!(is_refused(&nothing, "not-found"), "{nothing:?}");
 }
 
 #[test]
-fn of_two_servers_the_emptier_one_is_taken_and_found_again() {
+fn the_server_with_fewest_databases_is_chosen_and_found_again() {
     let stage = Stage::with(2);
     let provider = stage.provider_with(|config| config.servers[0].max_databases = 2);
     let port = |server: usize| json!(format!("127.0.0.1:{}", stage.servers[server].port()));
     let at = |id: &str| ensure(&provider, id, 1)["endpoint"].clone();
     assert_eq!((at("a/database"), at("b/database"), at("c/database")), (port(0), port(1), port(0)));
-    // The first one is full now, so the second one takes all that comes.
+    // The first server is full now, so the second one gets all new databases.
     assert_eq!((at("d/database"), at("e/database")), (port(1), port(1)));
     assert_eq!((at("a/database"), at("b/database"), at("c/database")), (port(0), port(1), port(0)), "each is found");
     done(&provider, &call("database.destroy", "a/database", 2, json!({})));
-    assert_eq!(at("f/database"), port(0), "where one went is room again");
+    assert_eq!(at("f/database"), port(0), "a destroyed database frees its place");
     let wanted =
         |endpoint: &str| provider.call(&call("database.ensure", "g/database", 1, json!({"endpoint": endpoint})));
     let nowhere = wanted("db.example.com");
     assert!(is_refused(&nowhere, "unknown-server"), "{nowhere:?}");
-    assert_eq!(code(&wanted(port(0).as_str().expect("an endpoint"))), "no-room", "it is full");
+    assert_eq!(code(&wanted(port(0).as_str().expect("an endpoint"))), "no-room", "the server is full");
     assert_eq!(provider.held().expect("a list").len(), 5);
-    // As long as one of them is silent nobody knows what it has.
+    // An unreachable server might have the database.
     let deaf = stage.provider_with(|config| config.servers[1].port = 1);
     assert_eq!(code(&deaf.call(&call("database.ensure", "h/database", 1, json!({})))), "database-unreachable");
 }
 
 #[test]
-fn calls_at_the_same_time_make_one_database_and_fill_no_server_beyond_its_bound() {
+fn concurrent_calls_create_one_database_and_respect_the_servers_maximum() {
     let stage = Stage::with(2);
     let at_once = |ids: &[&str], most: u32| -> Vec<CallOutcome> {
         std::thread::scope(|scope| {
             let each = |id: &str| {
-                // Each comes from a process of its own.
+                // Each call has its own provider, like another process.
                 let provider = stage.provider_with(|config| {
                     config.servers.iter_mut().for_each(|server| server.max_databases = most);
                 });
@@ -179,7 +179,7 @@ fn calls_at_the_same_time_make_one_database_and_fill_no_server_beyond_its_bound(
     );
     let held = stage.provider().held().expect("a list").len();
     assert_eq!(held, made + 1);
-    // Who met others at the door comes again, until all rooms are taken.
+    // Calls that met a conflict are repeated until all places are taken.
     for id in ["b/database", "c/database", "d/database", "e/database", "f/database", "g/database"] {
         at_once(&[id], 2);
     }
@@ -187,7 +187,7 @@ fn calls_at_the_same_time_make_one_database_and_fill_no_server_beyond_its_bound(
 }
 
 #[test]
-fn what_somebody_else_made_under_the_name_is_left_alone() {
+fn a_foreign_database_under_the_name_is_left_alone() {
     let (stage, elsewhere) = (Stage::with(1), Stage::with(1));
     let name = ensure(&elsewhere.provider(), "inst_1/database", 1)["name"].as_str().expect("a name").to_owned();
     stage.admin().batch_execute(&format!("CREATE DATABASE {name}")).expect("somebody else's");
@@ -201,7 +201,7 @@ fn what_somebody_else_made_under_the_name_is_left_alone() {
 }
 
 #[test]
-fn the_plain_password_is_in_no_statement() {
+fn no_statement_contains_a_plain_password() {
     let stage = Stage::with(1);
     stage.admin().batch_execute("ALTER SYSTEM SET log_statement = 'all'").expect("set");
     stage.admin().batch_execute("SELECT pg_reload_conf()").expect("read");
@@ -221,21 +221,21 @@ fn the_plain_password_is_in_no_statement() {
 }
 
 #[test]
-fn settings_that_can_not_be_are_told_with_what_was_expected() {
+fn invalid_settings_are_reported_with_the_expected_values() {
     let stage = Stage::with(1);
-    let told = |change: fn(&mut Config)| {
+    let error = |change: fn(&mut Config)| {
         let mut config = stage.config();
         change(&mut config);
         Postgres::new(config).err().expect("refused").to_string()
     };
-    assert_eq!(told(|config| config.servers.clear()), "`servers` is `empty`: expected one at least");
-    assert_eq!(told(|config| config.connections = 0), "`connections` is `0`: expected 1 to 1000");
-    assert!(told(|config| config.servers[0].host = "a b".to_owned()).starts_with("`host` is `a b`"));
-    assert!(told(|config| config.servers.push(config.servers[0].clone())).starts_with("`servers` is `127.0.0.1:"));
+    assert_eq!(error(|config| config.servers.clear()), "`servers` is `empty`: expected at least one");
+    assert_eq!(error(|config| config.connections = 0), "`connections` is `0`: expected 1 to 1000");
+    assert!(error(|config| config.servers[0].host = "a b".to_owned()).starts_with("`host` is `a b`"));
+    assert!(error(|config| config.servers.push(config.servers[0].clone())).starts_with("`servers` is `127.0.0.1:"));
     let wrong = stage.provider_with(|config| {
         config.servers[0].admin_password = Password::Reference("secret:vault/none".to_owned());
     });
     let answer = wrong.call(&call("database.ensure", "inst_1/database", 1, json!({})));
     assert!(is_refused(&answer, "secret-unknown"), "{answer:?}");
-    assert!(wrong.held().is_err(), "a list that nobody can ask for is no empty one");
+    assert!(wrong.held().is_err(), "an unavailable list is an error, not an empty list");
 }

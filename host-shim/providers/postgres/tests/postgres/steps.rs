@@ -31,7 +31,7 @@ fn step(kind: &str, outputs: &Value) -> Call {
 }
 
 #[test]
-fn files_are_run_in_order_once_each_with_the_tenants_rights() {
+fn files_run_once_in_order_with_the_tenants_rights() {
     let stage = Stage::with(1);
     let files = files(&stage);
     let (migrations, seeds) = (files.migrations.clone(), files.seeds.clone());
@@ -45,31 +45,31 @@ fn files_are_run_in_order_once_each_with_the_tenants_rights() {
                 INSERT INTO members SELECT id, current_setting('seed.admin') FROM bands;";
     write(&files.seeds, "first.sql", seed);
     let outputs = ensure(&provider, "inst_1/database", 1);
-    let told = done(&provider, &step("database.migrate", &outputs));
-    assert_eq!(told, json!({"version": "002_members", "migrations": 2}));
-    assert_eq!(done(&provider, &step("database.migrate", &outputs)), told);
+    let outcome = done(&provider, &step("database.migrate", &outputs));
+    assert_eq!(outcome, json!({"version": "002_members", "migrations": 2}));
+    assert_eq!(done(&provider, &step("database.migrate", &outputs)), outcome);
     assert_eq!(done(&provider, &step("database.seed", &outputs)), json!({"seeds": 1}));
     assert_eq!(done(&provider, &step("database.seed", &outputs)), json!({"seeds": 1}));
     let mut tenant = stage.tenant(&outputs);
     let rows = tenant.query("SELECT name, mail FROM bands JOIN members ON band = id", &[]).expect("the seeds");
     let [row] = rows.as_slice() else { panic!("{} rows: a seed was run twice", rows.len()) };
     assert_eq!((row.get(0), row.get(1)), ("o'ne; DROP TABLE members", "ana@example.com"));
-    tenant.batch_execute("ALTER TABLE bands ADD COLUMN since date").expect("what a migration makes is the tenant's");
+    tenant.batch_execute("ALTER TABLE bands ADD COLUMN since date").expect("a migration's tables belong to the tenant");
 
     write(&files.migrations, "003_rooms.sql", "CREATE TABLE rooms (id int);");
-    let told = done(&provider, &step("database.migrate", &outputs));
-    assert_eq!(told, json!({"version": "003_rooms", "migrations": 3}));
+    let outcome = done(&provider, &step("database.migrate", &outputs));
+    assert_eq!(outcome, json!({"version": "003_rooms", "migrations": 3}));
     write(&files.seeds, "first.sql", "INSERT INTO bands (name) VALUES ('two');");
     done(&provider, &step("database.seed", &outputs));
     let count = "SELECT count(*) FROM bands";
-    assert_eq!(tenant.query_one(count, &[]).expect("counted").get::<_, i64>(0), 2, "a seed that changed is run again");
+    assert_eq!(tenant.query_one(count, &[]).expect("counted").get::<_, i64>(0), 2, "a changed seed runs again");
     write(&files.migrations, "001_bands.sql", "CREATE TABLE bands (id bigserial);");
     let changed = provider.call(&step("database.migrate", &outputs));
     assert!(is_refused(&changed, "migration-changed"), "{changed:?}");
 }
 
 #[test]
-fn a_migration_that_fails_leaves_nothing_and_those_before_it_stay() {
+fn a_failed_migration_leaves_nothing_and_earlier_ones_stay() {
     let stage = Stage::with(1);
     let files = files(&stage);
     let migrations = files.migrations.clone();
@@ -82,7 +82,7 @@ fn a_migration_that_fails_leaves_nothing_and_those_before_it_stay() {
     let CallOutcome::Refused { code, message } = &failed else { panic!("{failed:?}") };
     assert!(code == "database-refused" && message.starts_with("002_b: "), "{failed:?}");
     let mut tenant = stage.tenant(&outputs);
-    let there = tenant.query_one("SELECT to_regclass('a') IS NOT NULL, to_regclass('b') IS NULL", &[]).expect("asked");
+    let there = tenant.query_one("SELECT to_regclass('a') IS NOT NULL, to_regclass('b') IS NULL", &[]).expect("a row");
     assert_eq!((there.get(0), there.get(1)), (true, true));
     write(&files.migrations, "002_b.sql", "CREATE TABLE b (n int);");
     assert_eq!(done(&provider, &migrate)["version"], json!("002_b"));
@@ -102,7 +102,7 @@ fn a_migration_that_fails_leaves_nothing_and_those_before_it_stay() {
 }
 
 #[test]
-fn a_step_needs_its_files_and_a_database_that_is_the_accounts_own() {
+fn scripts_need_a_configured_folder_and_the_accounts_own_database() {
     let stage = Stage::with(1);
     let files = files(&stage);
     let bare = stage.provider();
@@ -112,7 +112,7 @@ fn a_step_needs_its_files_and_a_database_that_is_the_accounts_own() {
     let provider = stage.provider_with(move |config| config.migrations = Some(migrations));
     let others = Call { scope: "shop/test/user:u2".to_owned(), ..step("database.migrate", &outputs) };
     assert!(is_refused(&provider.call(&others), "secret-unknown"));
-    // A secret of one's own does not open what it is not of.
+    // An account's own secret does not open another database.
     let kept = stage.vault.put(SCOPE, "mine", "some password").expect("kept");
     let foreign = json!({"endpoint": outputs["endpoint"], "secret_ref": kept.reference});
     assert!(is_refused(&provider.call(&step("database.migrate", &foreign)), "bad-payload"));

@@ -1,4 +1,4 @@
-//! Servers with a provider of them, and who asks.
+//! Test support: servers, a provider with secrets, and calls.
 
 use ::postgres::{Client, NoTls};
 use counterparts::Postgres as Real;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 pub const SCOPE: &str = "shop/test/user:u1";
 
-/// Some servers, a store of secrets and a folder.
+/// Servers, a secret store and a folder.
 pub struct Stage {
     pub servers: Vec<Real>,
     pub vault: Arc<Vault>,
@@ -47,7 +47,7 @@ impl Stage {
         config
     }
 
-    /// A provider with other settings than the usual ones; its calls find their secrets.
+    /// Creates a provider with changed settings; its calls get access to secrets.
     pub fn provider_with(&self, change: impl FnOnce(&mut Config)) -> WithSecrets {
         let mut config = self.config();
         change(&mut config);
@@ -58,20 +58,20 @@ impl Stage {
         self.provider_with(|_| ())
     }
 
-    /// The administrator, in this database of a server.
+    /// Connects to a database of a server as administrator.
     pub fn admin_of(&self, server: usize, database: &str) -> Client {
         let server = &self.servers[server];
         let mut config = Client::configure();
         config.host("127.0.0.1").port(server.port()).user("postgres").password(server.password()).dbname(database);
-        config.connect(NoTls).expect("the administrator comes in")
+        config.connect(NoTls).expect("the administrator logs in")
     }
 
     pub fn admin(&self) -> Client {
         self.admin_of(0, "postgres")
     }
 
-    /// How a tenant is told to connect.
-    pub fn way(&self, outputs: &Value) -> ::postgres::Config {
+    /// Returns the tenant's connection settings.
+    pub fn tenant_config(&self, outputs: &Value) -> ::postgres::Config {
         let text = |member: &str| outputs[member].as_str().unwrap_or_else(|| panic!("no {member}: {outputs}"));
         let (host, port) = text("endpoint").rsplit_once(':').expect("host:port");
         let password = self.vault.resolve(SCOPE, text("secret_ref")).expect("the tenant's password");
@@ -82,11 +82,11 @@ impl Stage {
     }
 
     pub fn tenant(&self, outputs: &Value) -> Client {
-        self.way(outputs).connect(NoTls).expect("the tenant comes in")
+        self.tenant_config(outputs).connect(NoTls).expect("the tenant logs in")
     }
 }
 
-/// A provider whose calls find their secrets, as the registry sees to it.
+/// A provider whose calls get access to secrets, as in the registry.
 pub struct WithSecrets {
     provider: Postgres,
     vault: Arc<Vault>,
@@ -103,7 +103,7 @@ impl Provider for WithSecrets {
     }
 }
 
-/// A call for a database, `inst_1/database`, as an instance asks.
+/// Builds a call for a database, `inst_1/database`.
 pub fn call(kind: &str, id: &str, generation: u32, payload: Value) -> Call {
     let verb = kind.rsplit_once('.').expect("a verb").1;
     Call {
@@ -118,7 +118,7 @@ pub fn call(kind: &str, id: &str, generation: u32, payload: Value) -> Call {
     }
 }
 
-/// The outputs of a call that succeeds; what is in progress is looked at until it isn't.
+/// Polls a call until it is done and returns its outputs.
 pub fn done(provider: &dyn Provider, call: &Call) -> Value {
     let mut call = call.clone();
     for _ in 0..100 {
@@ -138,7 +138,7 @@ pub fn ensure(provider: &dyn Provider, id: &str, generation: u32) -> Value {
     done(provider, &call("database.ensure", id, generation, json!({})))
 }
 
-/// The code of an answer that is no success.
+/// Returns the code of an outcome.
 pub fn code(answer: &CallOutcome) -> &str {
     match answer {
         CallOutcome::Refused { code, .. } | CallOutcome::Retry { code, .. } => code,
@@ -151,8 +151,8 @@ pub fn is_refused(answer: &CallOutcome, expected: &str) -> bool {
     matches!(answer, CallOutcome::Refused { code, .. } if code == expected)
 }
 
-/// SQLSTATE of what must fail.
+/// Returns the SQLSTATE of a failed statement.
 pub fn state<T>(result: Result<T, ::postgres::Error>) -> String {
-    let error = result.err().expect("it is refused");
+    let error = result.err().expect("expected an error");
     error.code().map(|state| state.code().to_owned()).unwrap_or_else(|| panic!("no answer of the server: {error}"))
 }

@@ -1,50 +1,51 @@
-//! Products and their prices.
+//! Creates products and prices.
 
 use super::{currency, only_id};
 use crate::api::Api;
 use crate::failure::Failed;
-use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
+use crate::recovery;
 use host_provider_api::Call;
 use serde_json::Value;
 use stripe_client_core::StripeRequest;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::CreateProduct;
 
-/// Stripe's code for an id that is used already.
+/// Stripe's error code for an id that exists.
 const EXISTS: &str = "resource_already_exists";
 
-/// `stripe.product.create`: `name`, `description`, `product` (our id, as metadata); gives `id`, which is chosen by us: so
-/// there can't be two, however late a call comes again.
+/// `stripe.product.create`: takes `name`, `description`, `product` (our id, stored as metadata); returns `id`. The id
+/// is derived from the effect, so repeated calls can't create a second product.
 pub(crate) fn product(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = marks.id("prod_");
-    let mut request = CreateProduct::new(payload.text("name")?).id(id.clone()).metadata(marks.on(names(payload)?));
+    let mut request =
+        CreateProduct::new(payload.text("name")?).id(id.clone()).metadata(marks.on(metadata_with_product(payload)?));
     if let Some(description) = payload.maybe_text("description")? {
         request = request.description(description);
     }
     let path = format!("/products/{id}");
-    if look::may_be_done(call)
+    if recovery::may_be_done(call)
         && let Some(made) = api.find(path.clone())?
     {
-        return ours(&marks, &made);
+        return id_if_ours(&marks, &made);
     }
     match api.post(request.build(), &marks, "product") {
-        Err(Failed::Error { code, .. }) if code == EXISTS => ours(&marks, &api.get(path, &[])?.object),
+        Err(Failed::Error { code, .. }) if code == EXISTS => id_if_ours(&marks, &api.get(path, &[])?.object),
         made => only_id(&made?),
     }
 }
 
-fn ours(marks: &Marks, found: &Value) -> Result<Value, Failed> {
+fn id_if_ours(marks: &Marks, found: &Value) -> Result<Value, Failed> {
     match marks.made(found)? {
         true => only_id(found),
         false => Err(Failed::Taken(marks.id("prod_"))),
     }
 }
 
-/// `stripe.price.create`: `stripe_product_id`, `unit_amount`, `currency`, `interval`, `interval_count`, `product` (our id, as
-/// metadata); gives `id`. Without an interval it is paid once.
+/// `stripe.price.create`: takes `stripe_product_id`, `unit_amount`, `currency`, `interval`, `interval_count`, `product`
+/// (our id, stored as metadata); returns `id`. Without an interval the price is for a single payment.
 pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let product = payload.text("stripe_product_id")?;
@@ -53,22 +54,22 @@ pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let mut request = CreatePrice::new(currency(payload.text("currency")?)?)
         .product(product)
         .unit_amount(amount)
-        .metadata(marks.on(names(payload)?));
+        .metadata(marks.on(metadata_with_product(payload)?));
     if let Some(interval) = payload.maybe_text("interval")? {
         let mut recurring = CreatePriceRecurring::new(unit(interval)?);
         recurring.interval_count = payload.maybe_count("interval_count")?;
         request = request.recurring(recurring);
     }
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, &marks, "/prices", &[("product", product)])?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, "/prices", &[("product", product)])?
     {
         return only_id(&made);
     }
     only_id(&api.post(request.build(), &marks, "price")?)
 }
 
-/// Metadata of the payload, with our own id of the product.
-fn names(payload: Payload<'_>) -> Result<std::collections::HashMap<String, String>, Failed> {
+/// Returns the payload's metadata with our product id.
+fn metadata_with_product(payload: Payload<'_>) -> Result<std::collections::HashMap<String, String>, Failed> {
     let mut metadata = payload.metadata()?;
     if let Some(product) = payload.maybe_text("product")? {
         metadata.insert("product".to_owned(), product.to_owned());

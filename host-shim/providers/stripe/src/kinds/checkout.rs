@@ -1,11 +1,11 @@
-//! Checkout sessions: the page that somebody pays on.
+//! Creates and expires checkout sessions, Stripe's payment pages.
 
 use super::member;
 use crate::api::Api;
 use crate::failure::Failed;
-use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
+use crate::recovery;
 use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_checkout::CheckoutSessionMode;
@@ -15,8 +15,9 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::StripeRequest;
 
-/// `stripe.checkout.create`: `mode`, `price`, `quantity`, `client_reference_id`, `customer`, `success_url`, `cancel_url`,
-/// `metadata`, and `metadata` in `subscription_data` or `payment_intent_data`; gives `session_id`, `url`.
+/// `stripe.checkout.create`: takes `mode`, `price`, `quantity`, `client_reference_id`, `customer`, `success_url`,
+/// `cancel_url`, `metadata`, and `metadata` in `subscription_data` or `payment_intent_data`; returns `session_id`,
+/// `url`.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mode = match payload.text("mode")? {
@@ -53,21 +54,21 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         request = request.payment_intent_data(data);
     }
     let filter: Vec<_> = customer.map(|customer| ("customer", customer)).into_iter().collect();
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, &marks, "/checkout/sessions", &filter)?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, "/checkout/sessions", &filter)?
     {
         return session(&made);
     }
     session(&api.post(request.build(), &marks, "checkout")?)
 }
 
-/// A session that was paid or has expired has no page any more.
+/// Returns the outputs; the URL of a paid or expired session is null.
 fn session(object: &Value) -> Result<Value, Failed> {
     Ok(json!({"session_id": member(object, "id")?, "url": object.get("url")}))
 }
 
-/// `stripe.checkout.expire`: `session_id`; gives `session_id`, `status`. One that has expired already is expired; one that
-/// was paid is refused.
+/// `stripe.checkout.expire`: takes `session_id`; returns `session_id`, `status`. An expired session succeeds; a paid
+/// one is refused.
 pub(crate) fn expire(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let id = Payload::of(call).id("session_id")?;
     let object = api.get(format!("/checkout/sessions/{id}"), &[])?.object;

@@ -1,12 +1,12 @@
-//! Connected accounts: those who are paid to.
+//! Creates connected accounts, which receive payouts, and transfers to them.
 
 use super::{currency, member, only_id};
 use crate::api::Api;
 use crate::config::AccountType;
 use crate::failure::Failed;
-use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
+use crate::recovery;
 use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_client_core::StripeRequest;
@@ -16,7 +16,7 @@ use stripe_connect::account::{
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::transfer::CreateTransfer;
 
-/// `stripe.account.create`: `metadata`; gives `id`. It asks for transfers, by which shares are paid.
+/// `stripe.account.create`: takes `metadata`; returns `id`. Requests the transfers capability, to pay shares.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mut transfers = CreateAccountCapabilitiesTransfers::new();
@@ -32,16 +32,16 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(country) = &api.config.account_country {
         request = request.country(country.clone());
     }
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, &marks, "/accounts", &[])?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, "/accounts", &[])?
     {
         return only_id(&made);
     }
     only_id(&api.post(request.build(), &marks, "account")?)
 }
 
-/// `stripe.account.link`: `account`, `return_url`, `refresh_url`; gives `url`. A link lives for minutes, so none is looked
-/// for.
+/// `stripe.account.link`: takes `account`, `return_url`, `refresh_url`; returns `url`. A link lives for minutes, so an
+/// earlier one is not reused.
 pub(crate) fn link(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let request = CreateAccountLink::new(payload.id("account")?, CreateAccountLinkType::AccountOnboarding)
@@ -51,7 +51,7 @@ pub(crate) fn link(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     Ok(json!({"url": member(&made, "url")?}))
 }
 
-/// `stripe.transfer.create`: `destination`, `amount_minor`, `currency`, `transfer_group`; gives `id`.
+/// `stripe.transfer.create`: takes `destination`, `amount_minor`, `currency`, `transfer_group`; returns `id`.
 pub(crate) fn transfer(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let (destination, group) = (payload.id("destination")?, payload.text("transfer_group")?);
@@ -60,8 +60,8 @@ pub(crate) fn transfer(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         .transfer_group(group)
         .metadata(marks.on(payload.metadata()?));
     let filter = [("destination", destination), ("transfer_group", group)];
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, &marks, "/transfers", &filter)?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, "/transfers", &filter)?
     {
         return only_id(&made);
     }

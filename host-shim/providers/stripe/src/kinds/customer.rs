@@ -1,11 +1,11 @@
-//! Customers, the page that they manage themselves on, and credit on their balance.
+//! Creates customers, portal sessions and credits on customer balances.
 
 use super::{currency, member, only_id};
 use crate::api::Api;
 use crate::failure::Failed;
-use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
+use crate::recovery;
 use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_billing::billing_portal_session::CreateBillingPortalSession;
@@ -13,7 +13,7 @@ use stripe_client_core::StripeRequest;
 use stripe_core::customer::CreateCustomer;
 use stripe_core::customer_balance_transaction::CreateCustomerCustomerBalanceTransaction;
 
-/// `stripe.customer.create`: `metadata`, `email`, `name`; gives `id`.
+/// `stripe.customer.create`: takes `metadata`, `email`, `name`; returns `id`.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mut request = CreateCustomer::new().metadata(marks.on(payload.metadata()?));
@@ -23,15 +23,16 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(name) = payload.maybe_text("name")? {
         request = request.name(name);
     }
-    if look::may_be_done(call)
-        && let Some(made) = look::by_search(api, &marks, "/customers")?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::by_search(api, &marks, "/customers")?
     {
         return only_id(&made);
     }
     only_id(&api.post(request.build(), &marks, "customer")?)
 }
 
-/// `stripe.portal.create`: `customer`, `return_url`; gives `id`, `url`. A page lives for minutes, so none is looked for.
+/// `stripe.portal.create`: takes `customer`, `return_url`; returns `id`, `url`. A session lives for minutes, so an
+/// earlier one is not reused.
 pub(crate) fn portal(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let request = CreateBillingPortalSession::new().customer(payload.id("customer")?);
@@ -43,8 +44,8 @@ pub(crate) fn portal(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     Ok(json!({"id": member(&made, "id")?, "url": member(&made, "url")?}))
 }
 
-/// `stripe.credit.create`: `customer`, `amount_minor`, `currency`, `reason`, `instance`; gives `id`. The customer owes that
-/// much less on the next invoice.
+/// `stripe.credit.create`: takes `customer`, `amount_minor`, `currency`, `reason`, `instance`; returns `id`. The credit
+/// reduces the customer's next invoice.
 pub(crate) fn credit(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let (customer, amount) = (payload.id("customer")?, payload.amount("amount_minor")?);
@@ -52,7 +53,7 @@ pub(crate) fn credit(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(instance) = payload.maybe_text("instance")? {
         metadata.insert("instance".to_owned(), instance.to_owned());
     }
-    // What the customer is owed is a balance below zero.
+    // A negative balance is a credit of the customer.
     let request =
         CreateCustomerCustomerBalanceTransaction::new(customer, -amount, currency(payload.text("currency")?)?);
     let mut request = request.metadata(marks.on(metadata));
@@ -60,8 +61,8 @@ pub(crate) fn credit(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         request = request.description(reason);
     }
     let path = format!("/customers/{customer}/balance_transactions");
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, &marks, &path, &[])?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, &path, &[])?
     {
         return only_id(&made);
     }

@@ -1,12 +1,12 @@
-//! The invoice of a month's use: a draft, its lines, and then its end as a draft, each of which may have been done already.
+//! Creates the invoice of a month's usage: draft, lines, finalization. An earlier attempt may have done any step.
 
-use super::lines::{Line, Uses, lines};
+use super::lines::{Line, UsageCharges, lines};
 use super::{currency, member};
 use crate::api::Api;
 use crate::failure::Failed;
-use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
+use crate::recovery;
 use host_provider_api::Call;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,46 +15,47 @@ use stripe_billing::invoice::{CreateInvoice, CreateInvoicePendingInvoiceItemsBeh
 use stripe_billing::invoice_item::{CreateInvoiceItem, Period};
 use stripe_client_core::StripeRequest;
 
-/// Metadata of a line: its number, from 0.
+/// Metadata name of a line's number, from 0.
 const LINE: &str = "provisioner_line";
-/// Pages of lines that are looked through; an invoice has less than two.
+/// Maximum pages of lines; an invoice has less than two.
 const PAGES_MAX: usize = 3;
 
-/// `stripe.invoice.create`: `customer`, `month`, `currency`, `lines`, `total_minor`, `period_start`, `period_end`,
-/// `cost_micros`, `credits_micros`, `carried_micros`; gives `id`. Stripe finalizes nothing by itself until all lines are on it.
+/// `stripe.invoice.create`: takes `customer`, `month`, `currency`, `lines`, `total_minor`, `period_start`,
+/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`; returns `id`. Stripe does not finalize the draft
+/// before all lines are on it.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let (customer, month) = (payload.id("customer")?, payload.text("month")?);
     let total_minor = payload.amount("total_minor")?;
-    let uses = Uses {
+    let charges = UsageCharges {
         lines: payload.list("lines")?,
         cost_micros: payload.maybe_int("cost_micros")?,
         credits_micros: payload.maybe_int("credits_micros")?.unwrap_or(0),
         carried_micros: payload.maybe_int("carried_micros")?.unwrap_or(0),
     };
-    let (lines, period) = (lines(&uses, month, total_minor)?, period(payload)?);
+    let (lines, period) = (lines(&charges, month, total_minor)?, period(payload)?);
     let draft = draft(api, call, &marks, customer, month)?;
     let id = member(&draft, "id")?;
     if draft.get("status").and_then(Value::as_str) == Some("draft") {
-        let there = lines_of(api, customer, id)?;
+        let existing = amounts_by_line(api, customer, id)?;
         for (number, line) in lines.iter().enumerate() {
-            if !there.contains_key(&Some(number)) {
-                add(api, payload, &marks, &AddTo { customer, invoice: id, period, number, line })?;
+            if !existing.contains_key(&Some(number)) {
+                add(api, payload, &marks, &NewLine { customer, invoice: id, period, number, line })?;
             }
         }
-        let there = lines_of(api, customer, id)?;
-        if there.values().sum::<i64>() != total_minor {
-            return Err(Failed::Inconsistent(format!("the lines of `{id}` come to something else than {total_minor}")));
+        let existing = amounts_by_line(api, customer, id)?;
+        if existing.values().sum::<i64>() != total_minor {
+            return Err(Failed::Inconsistent(format!("the lines of `{id}` don't add up to {total_minor}")));
         }
         api.post(FinalizeInvoiceInvoice::new(id).auto_advance(true).build(), &marks, "finalize")?;
     }
     Ok(json!({"id": id}))
 }
 
-/// The invoice as it is now, which this call or one before it made.
+/// Returns the current state of the invoice, which this or an earlier attempt created.
 fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str) -> Result<Value, Failed> {
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, marks, "/invoices", &[("customer", customer)])?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, marks, "/invoices", &[("customer", customer)])?
     {
         return Ok(made);
     }
@@ -66,7 +67,7 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
         .currency(currency(payload.text("currency")?)?)
         .description(format!("Use in {month}"))
         .auto_advance(false)
-        // What is pending belongs to the next invoice of a subscription.
+        // Pending items belong to the next invoice of a subscription.
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .metadata(marks.on(metadata));
     let request = match api.config.invoice_days_until_due {
@@ -74,15 +75,15 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
         None => request.collection_method(InvoiceCollectionMethod::ChargeAutomatically),
     };
     let made = api.post(request.build(), marks, "invoice")?;
-    // What a key brings back is how it was when it was made.
+    // A repeated idempotency key returns the object's state at its creation, so it is fetched again.
     Ok(api.get(format!("/invoices/{}", member(&made, "id")?), &[])?.object)
 }
 
-/// What is on an invoice, by the number of the line; a line without number is none of ours.
-fn lines_of(api: &Api<'_>, customer: &str, invoice: &str) -> Result<BTreeMap<Option<usize>, i64>, Failed> {
+/// Returns the amounts on an invoice by line number; lines without a number are not ours.
+fn amounts_by_line(api: &Api<'_>, customer: &str, invoice: &str) -> Result<BTreeMap<Option<usize>, i64>, Failed> {
     let mut out = BTreeMap::new();
     let filter = [("customer", customer), ("invoice", invoice)];
-    look::pages(api, "/invoiceitems", &filter, PAGES_MAX, &mut |item| {
+    recovery::pages(api, "/invoiceitems", &filter, PAGES_MAX, &mut |item| {
         let number = item.pointer(&format!("/metadata/{LINE}")).and_then(Value::as_str);
         let amount = item.get("amount").and_then(Value::as_i64).unwrap_or(0);
         *out.entry(number.and_then(|number| number.parse().ok())).or_insert(0) += amount;
@@ -91,8 +92,8 @@ fn lines_of(api: &Api<'_>, customer: &str, invoice: &str) -> Result<BTreeMap<Opt
     Ok(out)
 }
 
-/// A line that is to be put on an invoice.
-struct AddTo<'l> {
+/// A line to add to an invoice.
+struct NewLine<'l> {
     customer: &'l str,
     invoice: &'l str,
     period: Option<Period>,
@@ -100,24 +101,24 @@ struct AddTo<'l> {
     line: &'l Line,
 }
 
-fn add(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, to: &AddTo<'_>) -> Result<(), Failed> {
+fn add(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, new: &NewLine<'_>) -> Result<(), Failed> {
     let mut metadata = marks.on(std::collections::HashMap::new());
-    metadata.insert(LINE.to_owned(), to.number.to_string());
+    metadata.insert(LINE.to_owned(), new.number.to_string());
     let mut request = CreateInvoiceItem::new()
-        .customer(to.customer)
-        .invoice(to.invoice)
+        .customer(new.customer)
+        .invoice(new.invoice)
         .currency(currency(payload.text("currency")?)?)
-        .amount(to.line.amount_minor)
-        .description(to.line.description.as_str())
+        .amount(new.line.amount_minor)
+        .description(new.line.description.as_str())
         .discountable(false)
         .metadata(metadata);
-    if let Some(period) = to.period {
+    if let Some(period) = new.period {
         request = request.period(period);
     }
-    api.post(request.build(), marks, &format!("line-{}", to.number)).map(drop)
+    api.post(request.build(), marks, &format!("line-{}", new.number)).map(drop)
 }
 
-/// The month, in seconds, if both ends are there.
+/// Returns the month in seconds, if the payload has both ends.
 fn period(payload: Payload<'_>) -> Result<Option<Period>, Failed> {
     let second = |member: &'static str| match payload.maybe_text(member)? {
         None => Ok(None),

@@ -1,54 +1,54 @@
-//! Lines of an invoice of use: millionths shared out in minor units, so that the lines come to the total exactly.
+//! Lines of a usage invoice: distributes millionths to minor units so that the lines add up to the total exactly.
 
 use crate::failure::Failed;
 use serde_json::{Map, Value};
 
-/// Lines at most; what is more is one line. An invoice item is a request, and a customer reads no more either.
+/// Maximum lines; the rest is summed in one line. Each line is a request, and customers don't read more.
 pub(crate) const LINES_MAX: usize = 50;
-/// Characters of a line's description.
+/// Maximum characters of a line's description.
 const DESCRIPTION_CHARS_MAX: usize = 250;
 
-/// A line.
+/// An invoice line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Line {
-    /// What the customer reads.
+    /// Text for the customer.
     pub description: String,
-    /// Minor units; less than nothing for what credits pay.
+    /// Minor units; negative for credits.
     pub amount_minor: i64,
 }
 
-/// What an invoice's lines come from, in millionths of the currency's unit.
-pub(crate) struct Uses<'p> {
-    /// `{meter, attributes, quantity, cost_micros}` each.
+/// The charges of an invoice, in millionths of the currency's unit.
+pub(crate) struct UsageCharges<'p> {
+    /// Objects with `meter`, `attributes`, `quantity`, `cost_micros`.
     pub lines: &'p [Value],
-    /// What all use of the month costs.
+    /// Cost of the whole month's usage.
     pub cost_micros: Option<i64>,
-    /// What credits pay, below zero.
+    /// Amount paid by credits, negative.
     pub credits_micros: i64,
-    /// What months before left over.
+    /// Amount carried over from earlier months.
     pub carried_micros: i64,
 }
 
-/// The lines, which come to `total_minor`; those of nothing are left out.
-pub(crate) fn lines(uses: &Uses<'_>, month: &str, total_minor: i64) -> Result<Vec<Line>, Failed> {
+/// Returns the lines, which add up to `total_minor`; zero lines are left out.
+pub(crate) fn lines(charges: &UsageCharges<'_>, month: &str, total_minor: i64) -> Result<Vec<Line>, Failed> {
     let mut micros: Vec<(String, i64)> = Vec::new();
-    for (number, line) in uses.lines.iter().enumerate() {
+    for (number, line) in charges.lines.iter().enumerate() {
         let cost = line.get("cost_micros").and_then(Value::as_i64);
         let cost = cost.ok_or(Failed::Payload { member: "lines", expected: "`cost_micros` in each" })?;
-        match number < LINES_MAX - 1 || uses.lines.len() <= LINES_MAX {
+        match number < LINES_MAX - 1 || charges.lines.len() <= LINES_MAX {
             true => micros.push((description(line), cost)),
             false => add(&mut micros, "Other use", cost),
         }
     }
     let listed: i64 = micros.iter().map(|(_, cost)| *cost).fold(0, i64::saturating_add);
-    add(&mut micros, "Other use", uses.cost_micros.unwrap_or(listed).saturating_sub(listed));
-    add(&mut micros, "Carried over from before", uses.carried_micros);
-    add(&mut micros, "Paid by credits", uses.credits_micros);
+    add(&mut micros, "Other use", charges.cost_micros.unwrap_or(listed).saturating_sub(listed));
+    add(&mut micros, "Carried over from before", charges.carried_micros);
+    add(&mut micros, "Paid by credits", charges.credits_micros);
     let whole: i128 = micros.iter().map(|(_, micros)| i128::from(*micros)).sum();
     if whole <= 0 {
         return Ok(vec![Line { description: format!("Use in {month}"), amount_minor: total_minor }]);
     }
-    // Each line is the difference of two rounded sums, so that the last sum is the total.
+    // Each line is the difference of two rounded cumulative sums, so the last sum is the total.
     let (mut sum, mut before, mut out) = (0_i128, 0_i128, Vec::new());
     for (description, micros) in micros {
         sum += i128::from(micros);
@@ -63,7 +63,7 @@ pub(crate) fn lines(uses: &Uses<'_>, month: &str, total_minor: i64) -> Result<Ve
     Ok(out)
 }
 
-/// To the last line if it is of the same name.
+/// Adds to the last line if it has the same name, otherwise appends a line.
 fn add(micros: &mut Vec<(String, i64)>, name: &str, more: i64) {
     match micros.last_mut() {
         Some((last, sum)) if last == name => *sum = sum.saturating_add(more),
@@ -72,7 +72,7 @@ fn add(micros: &mut Vec<(String, i64)>, name: &str, more: i64) {
     }
 }
 
-/// `tokens (model: large): 250000`.
+/// Returns a description like `tokens (model: large): 250000`.
 fn description(line: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let none = Map::new();
@@ -94,39 +94,39 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    fn uses(lines: &[Value], credits_micros: i64, carried_micros: i64) -> Uses<'_> {
-        Uses { lines, cost_micros: None, credits_micros, carried_micros }
+    fn charges(lines: &[Value], credits_micros: i64, carried_micros: i64) -> UsageCharges<'_> {
+        UsageCharges { lines, cost_micros: None, credits_micros, carried_micros }
     }
 
     #[test]
-    fn credits_are_a_line_below_zero() {
+    fn credits_are_a_negative_line() {
         let of =
             [json!({"meter": "tokens", "attributes": {"model": "large"}, "quantity": 9, "cost_micros": 12_000_000})];
-        let found = lines(&uses(&of, -5_000_000, 0), "2026-01", 700).expect("lines");
+        let found = lines(&charges(&of, -5_000_000, 0), "2026-01", 700).expect("lines");
         let expected = [("tokens (model: large): 9", 1200), ("Paid by credits", -500)]
             .map(|(description, amount_minor)| Line { description: description.to_owned(), amount_minor });
         assert_eq!(found, expected);
     }
 
     #[test]
-    fn what_no_line_says_is_a_line_all_the_same() {
-        let found = lines(&uses(&[], 0, 0), "2026-01", 700).expect("lines");
+    fn amounts_without_lines_get_a_line() {
+        let found = lines(&charges(&[], 0, 0), "2026-01", 700).expect("lines");
         assert_eq!(found, [Line { description: "Use in 2026-01".to_owned(), amount_minor: 700 }]);
         let of = [json!({"meter": "a", "cost_micros": 1_000_000})];
-        let more = Uses { cost_micros: Some(3_000_000), ..uses(&of, 0, 0) };
+        let more = UsageCharges { cost_micros: Some(3_000_000), ..charges(&of, 0, 0) };
         let found = lines(&more, "2026-01", 300).expect("lines");
         assert_eq!(found.iter().map(|line| line.amount_minor).collect::<Vec<_>>(), [100, 200]);
-        assert!(lines(&uses(&[json!({"meter": "a"})], 0, 0), "2026-01", 1).is_err());
+        assert!(lines(&charges(&[json!({"meter": "a"})], 0, 0), "2026-01", 1).is_err());
     }
 
     proptest! {
         #[test]
-        fn lines_come_to_the_total_and_are_no_more_than_can_be_read(
+        fn lines_add_up_to_the_total_and_are_bounded(
             costs in prop::collection::vec(0i64..1_000_000_000_000, 0..200),
             credits in -1_000_000_000i64..=0, carried in 0i64..1_000_000, total in 1i64..1_000_000_000,
         ) {
             let of: Vec<Value> = costs.iter().map(|cost| json!({"meter": "m", "cost_micros": cost})).collect();
-            let found = lines(&uses(&of, credits, carried), "2026-01", total).expect("lines");
+            let found = lines(&charges(&of, credits, carried), "2026-01", total).expect("lines");
             prop_assert_eq!(found.iter().map(|line| line.amount_minor).sum::<i64>(), total);
             prop_assert!(found.len() <= LINES_MAX + 2);
         }

@@ -1,27 +1,27 @@
-//! Refunds: of a payment, of what an invoice was paid by, or of what a subscription was paid by last.
+//! Refunds a payment, an invoice's payment or a subscription's newest payment.
 
 use super::only_id;
 use crate::api::Api;
 use crate::failure::Failed;
-use crate::look;
 use crate::marks::Marks;
 use crate::payload::Payload;
+use crate::recovery;
 use host_provider_api::Call;
 use serde_json::Value;
 use stripe_client_core::StripeRequest;
 use stripe_core::refund::{CreateRefund, CreateRefundReason};
 
-/// Paid invoices of a subscription among which the newest of a currency is looked for.
+/// Number of paid invoices of a subscription that are searched for the newest in a currency.
 const INVOICES: &str = "20";
 
-/// What is given back.
+/// The payment to refund.
 enum Payment {
     Intent(String),
     Charge(String),
 }
 
-/// `stripe.refund.create`: one of `payment_intent`, `charge`, `invoice`, `subscription` (with `currency`); `amount_minor`, else
-/// all that is left; `reason`, `metadata`; gives `id`.
+/// `stripe.refund.create`: takes one of `payment_intent`, `charge`, `invoice`, `subscription` (with `currency`);
+/// `amount_minor`, by default all that is left; `reason`, `metadata`; returns `id`.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mut metadata = payload.metadata()?;
@@ -30,7 +30,7 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         "duplicate" => request = request.reason(CreateRefundReason::Duplicate),
         "fraudulent" => request = request.reason(CreateRefundReason::Fraudulent),
         "requested_by_customer" => request = request.reason(CreateRefundReason::RequestedByCustomer),
-        // Stripe knows these three; another one is kept beside.
+        // Stripe accepts only these three; another reason is stored as metadata.
         other => drop(metadata.insert("reason".to_owned(), other.to_owned())),
     }
     if let Some(amount) = payload.maybe_amount("amount_minor")? {
@@ -46,8 +46,8 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         Payment::Intent(id) => request.payment_intent(id.as_str()),
         Payment::Charge(id) => request.charge(id.as_str()),
     };
-    if look::may_be_done(call)
-        && let Some(made) = look::in_list(api, &marks, "/refunds", &[(name, id)])?
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, "/refunds", &[(name, id)])?
     {
         return only_id(&made);
     }
@@ -65,11 +65,11 @@ fn payment(api: &Api<'_>, payload: Payload<'_>) -> Result<Payment, Failed> {
         return payment_of(api, invoice);
     }
     let Some(subscription) = payload.maybe_id("subscription")? else {
-        let expected = "an id, or `charge`, `invoice` or `subscription` in its place";
+        let expected = "an id, or `charge`, `invoice` or `subscription` instead";
         return Err(Failed::Payload { member: "payment_intent", expected });
     };
     let currency = payload.text("currency")?;
-    // Without an amount all of the newest payment would go back, whatever it was for.
+    // Without an amount the newest payment would be refunded completely, whatever it was for.
     payload.amount("amount_minor")?;
     let filter = [("subscription", subscription), ("status", "paid"), ("limit", INVOICES)];
     let invoices = api.get("/invoices".to_owned(), &filter)?.object;
@@ -79,16 +79,16 @@ fn payment(api: &Api<'_>, payload: Payload<'_>) -> Result<Payment, Failed> {
     };
     let newest = invoices.get("data").and_then(Value::as_array).and_then(|all| all.iter().find(paid));
     let id = newest.and_then(|invoice| invoice.get("id")).and_then(Value::as_str);
-    let nothing = || Failed::Inconsistent(format!("no invoice of `{subscription}` was paid in {currency}"));
+    let nothing = || Failed::Inconsistent(format!("`{subscription}` has no paid invoice in {currency}"));
     payment_of(api, id.ok_or_else(nothing)?)
 }
 
-/// What an invoice was paid by: the newest of its payments.
+/// Returns the newest payment of an invoice.
 fn payment_of(api: &Api<'_>, invoice: &str) -> Result<Payment, Failed> {
     let filter = [("invoice", invoice), ("status", "paid"), ("limit", "1")];
     let payments = api.get("/invoice_payments".to_owned(), &filter)?.object;
     let payment = payments.pointer("/data/0/payment");
     let text = |name: &str| payment?.get(name)?.as_str().map(str::to_owned);
     let found = text("payment_intent").map(Payment::Intent).or_else(|| text("charge").map(Payment::Charge));
-    found.ok_or_else(|| Failed::Inconsistent(format!("`{invoice}` was not paid by a payment of Stripe's")))
+    found.ok_or_else(|| Failed::Inconsistent(format!("`{invoice}` was not paid through Stripe")))
 }

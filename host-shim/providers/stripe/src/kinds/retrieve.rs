@@ -1,4 +1,4 @@
-//! `stripe.retrieve`: an object as it is now.
+//! `stripe.retrieve`: fetches the current state of an object.
 
 use crate::api::Api;
 use crate::failure::Failed;
@@ -7,7 +7,7 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where an object is asked for by its id, and what of it is left out unless it is asked for.
+/// Object types, their paths, and members to expand that Stripe omits by default.
 const OBJECTS: [(&str, &str, Option<&str>); 24] = [
     ("account", "accounts", None),
     ("balance_transaction", "balance_transactions", None),
@@ -35,7 +35,7 @@ const OBJECTS: [(&str, &str, Option<&str>); 24] = [
     ("transfer", "transfers", None),
 ];
 
-/// `object`, `id`, `connected_account`; gives `date_ms`, `api_version`, `object`.
+/// Takes `object`, `id`, `connected_account`; returns `date_ms`, `api_version`, `object`.
 pub(crate) fn retrieve(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let (object, id) = (payload.text("object")?, payload.id("id")?);
@@ -43,15 +43,15 @@ pub(crate) fn retrieve(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (_, path, expand) = known.ok_or_else(|| Failed::UnknownObject(object.to_owned()))?;
     let query: Vec<_> = expand.map(|name| ("expand[]", name)).into_iter().collect();
     let api = api.on_behalf_of(payload.maybe_id("connected_account")?);
-    let answered = api.get(format!("/{path}/{id}"), &query)?;
+    let response = api.get(format!("/{path}/{id}"), &query)?;
     Ok(json!({
-        "date_ms": answered.date_ms.unwrap_or_else(now_ms),
-        "api_version": answered.api_version,
-        "object": answered.object,
+        "date_ms": response.date_ms.unwrap_or_else(now_ms),
+        "api_version": response.api_version,
+        "object": response.object,
     }))
 }
 
-/// For an answer without `Date`, which Stripe's all have.
+/// Fallback for a response without `Date`; all of Stripe's have one.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -1,5 +1,5 @@
-//! Subscriptions: another price now or from the next period on, and their end. What is asked for is held against what is,
-//! so that a call that comes again changes nothing.
+//! Changes and cancels subscriptions, now or at the end of the period. Compares the request with the current state, so
+//! that a repeated call changes nothing.
 
 use super::member;
 use crate::api::Api;
@@ -21,8 +21,8 @@ use stripe_billing::subscription_schedule::{
 };
 use stripe_client_core::StripeRequest;
 
-/// `stripe.subscription.cancel`: `subscription`, `at_period_end`, `prorate`, `cancel_at_ms`; gives `id`, `status`. One that has
-/// ended already is cancelled.
+/// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `prorate`, `cancel_at_ms`; returns `id`,
+/// `status`. Succeeds for an ended subscription.
 pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
@@ -32,22 +32,22 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let at_s = payload.maybe_int("cancel_at_ms")?.map(|ms| ms.div_euclid(1_000));
     let now = current(api, id)?;
     if has_ended(&now) {
-        return state(&now);
+        return outputs(&now);
     }
     if !at_period_end {
         let mut request = CancelSubscription::new(id);
         if prorate {
-            // What is not used comes back as balance with an invoice, else it waits for one that never comes.
+            // Only an invoice turns the unused part into balance, and no later one will come.
             request = request.prorate(true).invoice_now(true);
         }
-        return state(&api.delete(request.build())?);
+        return outputs(&api.delete(request.build())?);
     }
-    let is_so = match at_s {
+    let is_done = match at_s {
         Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
         None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
     };
-    if is_so {
-        return state(&now);
+    if is_done {
+        return outputs(&now);
     }
     release(api, &marks, &now)?;
     let mut request = UpdateSubscription::new(id);
@@ -58,14 +58,14 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if prorate && at_s.is_some() {
         request = request.proration_behavior(UpdateSubscriptionProrationBehavior::CreateProrations);
     }
-    state(&api.post(request.build(), &marks, "cancel")?)
+    outputs(&api.post(request.build(), &marks, "cancel")?)
 }
 
-/// `stripe.subscription.update`: `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
-/// `period_end_ms`), `proration_behavior`; gives `id`, `status`.
+/// `stripe.subscription.update`: takes `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
+/// `period_end_ms`), `proration_behavior`; returns `id`, `status`.
 pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
-    let change = Change {
+    let change = ItemChange {
         subscription: payload.id("subscription")?,
         item: payload.id("item")?,
         price: payload.text("price")?,
@@ -82,8 +82,8 @@ pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     }
 }
 
-/// What is asked for.
-struct Change<'p> {
+/// A requested change of an item.
+struct ItemChange<'p> {
     subscription: &'p str,
     item: &'p str,
     price: &'p str,
@@ -95,7 +95,7 @@ fn update_now(
     payload: Payload<'_>,
     marks: &Marks,
     now: &Value,
-    change: &Change<'_>,
+    change: &ItemChange<'_>,
 ) -> Result<Value, Failed> {
     let behavior = match payload.maybe_text("proration_behavior")? {
         None | Some("create_prorations") => UpdateSubscriptionProrationBehavior::CreateProrations,
@@ -106,14 +106,15 @@ fn update_now(
             return Err(Failed::Payload { member: "proration_behavior", expected });
         }
     };
-    // What was to change at the period's end is taken back by what changes now.
+    // An immediate change cancels a scheduled one.
     let released = release(api, marks, now)?;
-    let held = items(now)?.into_iter().find(|item| item.id == change.item);
-    let held = held.ok_or_else(|| Failed::Inconsistent(format!("`{}` is no item of it", change.item)))?;
-    if held.price == change.price && change.quantity.is_none_or(|quantity| held.quantity == Some(quantity)) {
+    let existing = items(now)?.into_iter().find(|item| item.id == change.item);
+    let existing = existing
+        .ok_or_else(|| Failed::Inconsistent(format!("`{}` is not an item of the subscription", change.item)))?;
+    if existing.price == change.price && change.quantity.is_none_or(|quantity| existing.quantity == Some(quantity)) {
         return match released {
-            true => state(&current(api, change.subscription)?),
-            false => state(now),
+            true => outputs(&current(api, change.subscription)?),
+            false => outputs(now),
         };
     }
     let mut item = UpdateSubscriptionItems::new();
@@ -121,24 +122,24 @@ fn update_now(
     item.price = Some(change.price.to_owned());
     item.quantity = change.quantity;
     let request = UpdateSubscription::new(change.subscription).items(vec![item]).proration_behavior(behavior);
-    state(&api.post(request.build(), marks, "update")?)
+    outputs(&api.post(request.build(), marks, "update")?)
 }
 
-/// By a schedule: its first phase is what is until the period's end, its second what was asked for; then it lets go.
+/// Uses a schedule: its first phase is the current state until the period's end, its second the change.
 fn update_later(
     api: &Api<'_>,
     payload: Payload<'_>,
     marks: &Marks,
     now: &Value,
-    change: &Change<'_>,
+    change: &ItemChange<'_>,
 ) -> Result<Value, Failed> {
     let missing = Failed::Payload { member: "period_end_ms", expected: "milliseconds since the epoch" };
     let end_s = payload.maybe_int("period_end_ms")?.ok_or(missing)?.div_euclid(1_000);
-    let held = items(now)?;
-    if held.iter().all(|item| item.id != change.item) {
-        return Err(Failed::Inconsistent(format!("`{}` is no item of it", change.item)));
+    let existing = items(now)?;
+    if existing.iter().all(|item| item.id != change.item) {
+        return Err(Failed::Inconsistent(format!("`{}` is not an item of the subscription", change.item)));
     }
-    let schedule = match scheduled(now) {
+    let schedule = match schedule_id(now) {
         Some(id) => api.get(format!("/subscription_schedules/{id}"), &[])?.object,
         None => {
             let request = CreateSubscriptionSchedule::new().from_subscription(change.subscription);
@@ -146,19 +147,19 @@ fn update_later(
         }
     };
     if marks.made(&schedule)? {
-        return state(now);
+        return outputs(now);
     }
     let start = schedule.pointer("/current_phase/start_date").and_then(Value::as_i64);
     let start_s = start.ok_or(Failed::Unreadable { status: 200, reason: "a schedule without a current phase" })?;
     let phase_items = |changed: bool| -> Vec<_> {
-        let item = |held: &Item<'_>| {
-            let is_it = changed && held.id == change.item;
+        let item = |existing: &Item<'_>| {
+            let is_it = changed && existing.id == change.item;
             let mut item = UpdateSubscriptionSchedulePhasesItems::new();
-            item.price = Some(if is_it { change.price } else { held.price }.to_owned());
-            item.quantity = change.quantity.filter(|_| is_it).or(held.quantity);
+            item.price = Some(if is_it { change.price } else { existing.price }.to_owned());
+            item.quantity = change.quantity.filter(|_| is_it).or(existing.quantity);
             item
         };
-        held.iter().map(item).collect()
+        existing.iter().map(item).collect()
     };
     let mut until = UpdateSubscriptionSchedulePhases::new(phase_items(false));
     until.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start_s));
@@ -171,7 +172,7 @@ fn update_later(
         .proration_behavior(UpdateSubscriptionScheduleProrationBehavior::None)
         .metadata(marks.on(std::collections::HashMap::new()));
     api.post(request.build(), marks, "phases")?;
-    state(now)
+    outputs(now)
 }
 
 fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
@@ -182,18 +183,18 @@ fn has_ended(subscription: &Value) -> bool {
     matches!(subscription.get("status").and_then(Value::as_str), Some("canceled" | "incomplete_expired"))
 }
 
-fn state(subscription: &Value) -> Result<Value, Failed> {
+fn outputs(subscription: &Value) -> Result<Value, Failed> {
     Ok(json!({"id": member(subscription, "id")?, "status": subscription.get("status")}))
 }
 
-/// The schedule that a subscription is bound to.
-fn scheduled(subscription: &Value) -> Option<&str> {
+/// Returns the id of a subscription's schedule.
+fn schedule_id(subscription: &Value) -> Option<&str> {
     subscription.get("schedule").and_then(Value::as_str).filter(|id| is_id(id))
 }
 
-/// Lets a subscription go from its schedule, which else refuses changes; true if there was one.
+/// Releases a subscription from its schedule, which otherwise prevents changes; returns whether there was one.
 fn release(api: &Api<'_>, marks: &Marks, subscription: &Value) -> Result<bool, Failed> {
-    let Some(schedule) = scheduled(subscription) else { return Ok(false) };
+    let Some(schedule) = schedule_id(subscription) else { return Ok(false) };
     api.post(ReleaseSubscriptionSchedule::new(schedule).build(), marks, "release")?;
     Ok(true)
 }

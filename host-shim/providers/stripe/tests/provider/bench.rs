@@ -1,4 +1,4 @@
-//! A local Stripe, a proxy before it, and a provider that talks to it through the proxy.
+//! Test support: a local Stripe, a fault proxy before it, and a provider that uses the proxy.
 
 use counterparts::{FaultProxy, Protocol};
 use host_http::ExchangeLimits;
@@ -10,11 +10,11 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// The key, of which no answer may hold any part.
+/// The key; no answer may contain any part of it.
 pub const KEY: &str = "sk_test_51NobodyMayReadThis";
-/// What a request may take; a fault that delays takes longer.
+/// Request timeout; delaying faults take longer.
 pub const TIMEOUT: Duration = Duration::from_millis(700);
-/// Longer than that.
+/// A delay longer than the timeout.
 pub const TOO_LATE: Duration = Duration::from_millis(1_200);
 
 pub struct Bench {
@@ -39,22 +39,22 @@ impl Bench {
         Bench { stripe, proxy, server, _runtime: runtime }
     }
 
-    /// Calls the local Stripe beside the provider.
-    pub fn own(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+    /// Sends a request directly to the local Stripe.
+    pub fn direct(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
         let response = self.server.handle(&own_request(method, path, form));
         assert_eq!(response.status, 200, "{method} {path}: {}", response.body);
         json_of(&response)
     }
 
-    /// The id of what the local Stripe makes.
+    /// Creates an object in the local Stripe and returns its id.
     pub fn make(&self, path: &str, form: &[(&str, &str)]) -> String {
-        text(&self.own("POST", path, form), "id")
+        text(&self.direct("POST", path, form), "id")
     }
 
     pub fn call(&self, call: &Call) -> CallOutcome {
         let answer = self.stripe.call(call);
         let shown = format!("{answer:?}");
-        assert!(!shown.contains("sk_test_") && !shown.contains("NobodyMayReadThis"), "a key is told: {shown}");
+        assert!(!shown.contains("sk_test_") && !shown.contains("NobodyMayReadThis"), "a key leaked: {shown}");
         answer
     }
 
@@ -66,12 +66,12 @@ impl Bench {
         }
     }
 
-    /// What of a list bears the marks of a call.
+    /// Returns the call's objects in a list.
     pub fn made(&self, path: &str, filter: &[(&str, &str)], call: &Call) -> Vec<Value> {
         let mut form = vec![("limit", "100")];
         form.extend_from_slice(filter);
-        let list = self.own("GET", path, &form);
-        assert_eq!(list["has_more"], false, "a test looks at one page");
+        let list = self.direct("GET", path, &form);
+        assert_eq!(list["has_more"], false, "the list must fit on one page");
         let is_of = |object: &&Value| {
             let metadata = &object["metadata"];
             metadata["provisioner_scope"] == call.scope.as_str() && metadata["provisioner_key"] == call.key.as_str()
@@ -93,7 +93,7 @@ pub fn call(kind: &str, payload: Value) -> Call {
     }
 }
 
-/// The call as a host makes it that was killed before it had kept the answer.
+/// The call of a host that was killed before it stored the outcome.
 pub fn after_a_crash(call: &Call) -> Call {
     Call { lease: call.lease + 1, ..call.clone() }
 }

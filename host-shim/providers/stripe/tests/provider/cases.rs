@@ -1,4 +1,4 @@
-//! Each kind with a payload as the extension writes it, and where what it makes can be counted.
+//! All creating or changing kinds with payloads as the extension writes them.
 
 use crate::bench::{Bench, text};
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 /// Path and filter of a list.
 pub type Listed = (String, Vec<(&'static str, String)>);
 
-/// A kind that makes or changes something.
+/// A kind that creates or changes something.
 pub struct Case {
     pub kind: &'static str,
-    /// Makes what must be there before, and the payload.
+    /// Creates the prerequisites and returns the payload.
     pub payload: fn(&Bench) -> Value,
-    /// Where what was made is listed, for a payload.
+    /// Returns the list with the created object, for a payload.
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
@@ -92,7 +92,7 @@ pub fn price(bench: &Bench, amount: &str, interval: Option<&str>) -> String {
     bench.make("/v1/prices", &form)
 }
 
-/// A payment that succeeded, by id.
+/// Creates a succeeded payment and returns its id.
 pub fn payment(bench: &Bench, amount: i64) -> String {
     let (customer, amount) = (customer(bench), amount.to_string());
     let form = [
@@ -106,21 +106,21 @@ pub fn payment(bench: &Bench, amount: i64) -> String {
     bench.make("/v1/payment_intents", &form)
 }
 
-/// A customer with a subscription that is paid for.
+/// Creates a customer with a paid subscription.
 pub fn subscription(bench: &Bench, amount: &str, interval: &str) -> Value {
     let customer = bench.make(
         "/v1/customers",
         &[("payment_method", "pm_card_visa"), ("invoice_settings[default_payment_method]", "pm_card_visa")],
     );
     let price = price(bench, amount, Some(interval));
-    let made = bench.own("POST", "/v1/subscriptions", &[("customer", &customer), ("items[0][price]", &price)]);
+    let made = bench.direct("POST", "/v1/subscriptions", &[("customer", &customer), ("items[0][price]", &price)]);
     assert_eq!(made["status"], "active");
     made
 }
 
 pub fn account(bench: &Bench) -> String {
     let id = bench.make("/v1/accounts", &[("type", "express"), ("capabilities[transfers][requested]", "true")]);
-    bench.own("POST", &format!("/_sandbox/accounts/{id}/onboard"), &[]);
+    bench.direct("POST", &format!("/_sandbox/accounts/{id}/onboard"), &[]);
     id
 }
 
@@ -167,10 +167,10 @@ fn cancel(bench: &Bench) -> Value {
 }
 
 fn update_later(bench: &Bench) -> Value {
-    let held = subscription(bench, "2000", "month");
-    let item = &held["items"]["data"][0];
+    let sub = subscription(bench, "2000", "month");
+    let item = &sub["items"]["data"][0];
     let end_ms = item["current_period_end"].as_i64().unwrap() * 1_000;
-    json!({"subscription": held["id"], "item": item["id"], "price": price(bench, "500", Some("month")),
+    json!({"subscription": sub["id"], "item": item["id"], "price": price(bench, "500", Some("month")),
         "at": "period_end", "period_end_ms": end_ms, "proration_behavior": "none"})
 }
 

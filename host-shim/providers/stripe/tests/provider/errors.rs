@@ -1,4 +1,4 @@
-//! What Stripe refuses, and what it can't say now.
+//! Refusals and temporary errors of Stripe.
 
 use crate::bench::{Bench, KEY, call, config};
 use counterparts::Fault;
@@ -19,7 +19,7 @@ fn refused(answer: &CallOutcome) -> (&str, &str) {
 }
 
 #[test]
-fn what_stripe_refuses_is_refused_with_its_code_and_words() {
+fn a_refusal_of_stripe_has_its_code_and_message() {
     let bench = Bench::start();
     let missing =
         json!({"mode": "payment", "price": "price_missing", "quantity": 1, "success_url": "https://shop.example"});
@@ -32,7 +32,7 @@ fn what_stripe_refuses_is_refused_with_its_code_and_words() {
 }
 
 #[test]
-fn each_status_is_refused_or_tried_again() {
+fn each_status_is_refused_or_retried() {
     let bench = Bench::start();
     let mut number = 0;
     let mut ask = |fault: Fault| {
@@ -58,14 +58,14 @@ fn each_status_is_refused_or_tried_again() {
 }
 
 #[test]
-fn nobody_there_is_tried_again() {
+fn an_unreachable_server_is_retried() {
     let stripe = Stripe::new(config(format!("http://127.0.0.1:{}", counterparts::free_port())));
     let answer = stripe.call(&customer());
     assert!(matches!(&answer, CallOutcome::Retry { code, .. } if code == "connection"), "{answer:?}");
 }
 
 #[test]
-fn an_answer_that_is_too_large_is_not_read() {
+fn a_too_large_response_is_not_read() {
     let bench = Bench::start();
     let limits = ExchangeLimits { body_bytes_max: 100, ..config(String::new()).limits };
     let stripe = Stripe::new(Config { limits, ..config(bench.proxy.url()) });
@@ -74,7 +74,7 @@ fn an_answer_that_is_too_large_is_not_read() {
 }
 
 #[test]
-fn an_account_that_is_not_ours_is_unauthorized_and_no_key_is_told() {
+fn a_foreign_account_is_unauthorized_without_revealing_the_key() {
     let bench = Bench::start();
     let payload = json!({"object": "customer", "id": "cus_1", "connected_account": "acct_other"});
     let answer = bench.call(&call("stripe.retrieve", payload));
@@ -91,15 +91,15 @@ fn a_key_of_the_other_mode_is_refused_before_anything_is_sent() {
     };
     let live = Call { scope: "shop/live/user:ada".to_owned(), ..customer() };
     let provider = swapped(KEY, "sk_live_1");
-    for asked in [customer(), live.clone()] {
-        let answer = provider.call(&asked);
+    for request in [customer(), live.clone()] {
+        let answer = provider.call(&request);
         let (code, message) = refused(&answer);
         assert_eq!(code, "wrong-mode-key");
         assert!(!message.contains(KEY) && !message.contains("sk_live_1"), "{message}");
     }
     let none = Stripe::new(Config { test_key: None, ..config(url.clone()) });
-    for asked in [customer(), live] {
-        assert_eq!(refused(&none.call(&asked)).0, "no-key");
+    for request in [customer(), live] {
+        assert_eq!(refused(&none.call(&request)).0, "no-key");
     }
     let nowhere = Call { scope: "shop/user:ada".to_owned(), ..customer() };
     assert_eq!(refused(&none.call(&nowhere)).0, "bad-scope");
@@ -107,9 +107,9 @@ fn a_key_of_the_other_mode_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn a_key_that_stripe_repeats_is_told_nobody() {
+fn a_key_repeated_by_stripe_is_not_reported() {
     let bench = Bench::start();
-    // `Bench::call` looks for the key in every answer; these three bring it back.
+    // `Bench::call` searches every answer for the key; the responses to these three requests contain it.
     let answer = bench.call(&call("stripe.retrieve", json!({"object": "customer", "id": KEY})));
     assert!(refused(&answer).1.contains("No such customer: '(redacted)'"), "{answer:?}");
     let named = bench.make("/v1/customers", &[("name", KEY), ("metadata[note]", &format!("it is {KEY}."))]);
@@ -124,7 +124,7 @@ fn a_key_that_stripe_repeats_is_told_nobody() {
 }
 
 #[test]
-fn a_payload_that_is_wrong_is_refused_by_its_member_before_anything_is_sent() {
+fn an_invalid_payload_is_refused_by_member_before_anything_is_sent() {
     let bench = Bench::start();
     for (kind, payload, member) in [
         ("stripe.account.link", json!({"account": "acct_1/../x"}), "account"),

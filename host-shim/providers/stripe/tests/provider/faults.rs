@@ -1,4 +1,4 @@
-//! Each exchange of each kind goes wrong in each way; the same call again ends well, with one object.
+//! Injects each fault into each exchange of each kind; repeating the call must succeed, with one object.
 
 use crate::bench::{Bench, TOO_LATE, after_a_crash, call, text};
 use crate::cases::{CASES, Case};
@@ -18,11 +18,11 @@ const FAULTS: [Fault; 8] = [
 
 fn check(case: &Case, of: usize, exchange: usize, fault: Fault, bench: &Bench) {
     let shown = format!("{}, exchange {exchange} of {of}, {fault:?}", case.kind);
-    let mut asked = call(case.kind, (case.payload)(bench));
-    asked.key = shown.clone();
+    let mut request = call(case.kind, (case.payload)(bench));
+    request.key = shown.clone();
     bench.proxy.clear();
     bench.proxy.fail_nth(exchange, fault);
-    let broken = bench.call(&asked);
+    let broken = bench.call(&request);
     assert_eq!(bench.proxy.struck(), 1, "{shown}");
     match (&broken, fault) {
         (CallOutcome::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
@@ -30,13 +30,13 @@ fn check(case: &Case, of: usize, exchange: usize, fault: Fault, bench: &Bench) {
         _ => panic!("{shown}: {broken:?}"),
     }
     bench.proxy.clear();
-    let first = bench.done(&asked);
-    for again in [after_a_crash(&asked), Call { attempt: 2, lease: 3, ..asked.clone() }] {
+    let first = bench.done(&request);
+    for again in [after_a_crash(&request), Call { attempt: 2, lease: 3, ..request.clone() }] {
         assert_eq!(bench.done(&again), first, "{shown}");
     }
-    if let Some((path, filter)) = (case.listed)(&asked.payload) {
+    if let Some((path, filter)) = (case.listed)(&request.payload) {
         let filter: Vec<_> = filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let made = bench.made(&path, &filter, &asked);
+        let made = bench.made(&path, &filter, &request);
         assert_eq!(made.len(), 1, "{shown}: {made:?}");
         if case.kind == "stripe.invoice.create" {
             let lines = made[0]["lines"]["data"].as_array().unwrap().len();
@@ -45,12 +45,12 @@ fn check(case: &Case, of: usize, exchange: usize, fault: Fault, bench: &Bench) {
     }
 }
 
-/// Number of exchanges of a call that nothing goes wrong with.
+/// Counts the exchanges of a call without faults.
 fn exchanges(case: &Case, bench: &Bench) -> usize {
     bench.proxy.clear();
-    let mut asked = call(case.kind, (case.payload)(bench));
-    asked.key = "first".to_owned();
-    bench.done(&asked);
+    let mut request = call(case.kind, (case.payload)(bench));
+    request.key = "first".to_owned();
+    bench.done(&request);
     bench.proxy.seen().len()
 }
 
@@ -58,7 +58,7 @@ fn every_fault(kinds: &[&str]) {
     for case in CASES.iter().filter(|case| kinds.contains(&case.kind)) {
         let of = exchanges(case, &Bench::start());
         for exchange in 0..of {
-            // A server each, so that no list grows beyond a page.
+            // Each exchange gets its own server, so that lists fit on one page.
             let bench = Bench::start();
             for fault in FAULTS {
                 check(case, of, exchange, fault, &bench);
@@ -96,22 +96,22 @@ fn subscriptions() {
 }
 
 #[test]
-fn what_was_done_without_an_answer_is_found_a_day_later() {
+fn an_object_of_a_lost_response_is_found_a_day_later() {
     for case in CASES.iter().filter(|case| (case.listed)(&(case.payload)(&Bench::start())).is_some()) {
         let bench = Bench::start();
         let of = exchanges(case, &bench);
         for exchange in 0..of {
-            let mut asked = call(case.kind, (case.payload)(&bench));
-            asked.key = format!("{} {exchange}", case.kind);
+            let mut request = call(case.kind, (case.payload)(&bench));
+            request.key = format!("{} {exchange}", case.kind);
             bench.proxy.clear();
             bench.proxy.fail_nth(exchange, Fault::ResetAfter);
-            assert!(matches!(bench.call(&asked), CallOutcome::Retry { .. }), "{}", asked.key);
-            bench.own("POST", "/_sandbox/clock", &[("advance_by", "90000")]);
-            bench.done(&after_a_crash(&asked));
-            let (path, filter) = (case.listed)(&asked.payload).unwrap();
+            assert!(matches!(bench.call(&request), CallOutcome::Retry { .. }), "{}", request.key);
+            bench.direct("POST", "/_sandbox/clock", &[("advance_by", "90000")]);
+            bench.done(&after_a_crash(&request));
+            let (path, filter) = (case.listed)(&request.payload).unwrap();
             let filter: Vec<_> = filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let made = bench.made(&path, &filter, &asked);
-            assert_eq!(made.len(), 1, "{}: {made:?}", asked.key);
+            let made = bench.made(&path, &filter, &request);
+            assert_eq!(made.len(), 1, "{}: {made:?}", request.key);
             if case.kind == "stripe.invoice.create" {
                 assert_eq!((made[0]["total"].as_i64(), text(&made[0], "status") != "draft"), (Some(700), true));
             }

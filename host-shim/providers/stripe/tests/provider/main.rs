@@ -1,12 +1,12 @@
-//! The provider against the local Stripe, with a proxy between that breaks exchanges.
+//! Tests the provider against the local Stripe, with a proxy that injects faults.
 
 #![allow(clippy::unwrap_used)]
 
-mod again;
 mod bench;
 mod cases;
+mod created_objects;
 mod errors;
 mod faults;
 mod reads;
+mod repeated_calls;
 mod subscriptions;
-mod what_is_made;

@@ -1,4 +1,4 @@
-//! `database.destroy`: no project, and no password of one.
+//! `database.destroy`: deletes the project and its password.
 
 use super::Work;
 use crate::failure::Failed;
@@ -12,9 +12,9 @@ pub(crate) fn destroy(work: &Work<'_>) -> Result<CallOutcome, Failed> {
         return Ok(CallOutcome::Done(json!({})));
     };
     work.not_superseded(&project)?;
-    if !work.progress.as_ref().is_some_and(|progress| progress.waits()) {
+    if !work.progress.as_ref().is_some_and(|progress| progress.is_pending()) {
         work.api.delete(&project.reference)?;
     }
-    // It is done when it is gone.
+    // Done only when the project no longer exists.
     Ok(work.in_progress(&project, true))
 }

@@ -1,21 +1,21 @@
-//! `database.ensure`: a project that runs.
+//! `database.ensure`: creates a project and waits until it runs.
 
-use super::change::{Wish, bring};
+use super::change::{DesiredState, converge};
 use super::{Work, text};
-use crate::api::Wanted;
+use crate::api::NewProject;
 use crate::failure::Failed;
-use crate::project::Stands;
+use crate::project::ProjectState;
 use host_provider_api::CallOutcome;
 
 pub(crate) fn ensure(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     if let Some(project) = work.project()? {
         work.admit(&project)?;
-        if project.stands() == Stands::NeverCameUp {
-            // It never ran, so nothing is in it; the next attempt makes another one.
+        if project.state() == ProjectState::NeverCameUp {
+            // It never ran and is empty; the next attempt creates another one.
             work.api.delete(&project.reference)?;
             return Err(Failed::NeverCameUp(project.reference));
         }
-        return Ok(match bring(work, &project, Wish::Running)? {
+        return Ok(match converge(work, &project, DesiredState::Running)? {
             None => CallOutcome::Done(work.outputs(&project)?),
             Some(in_progress) => in_progress,
         });
@@ -23,7 +23,7 @@ pub(crate) fn ensure(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let plan = text(work.call, "plan")?;
     let secret = work.secret()?;
     let password = work.call.secret(&secret.reference)?;
-    let wanted = Wanted {
+    let wanted = NewProject {
         name: &work.mark.name(),
         organization: work.organization,
         region: text(work.call, "region")?.unwrap_or(&work.config.region),

@@ -1,10 +1,10 @@
-//! `database.observe`: what there is; with `adopt` what a person made, which is ours from then on.
+//! `database.observe`: reports the project; with `adopt` takes over a project that a person created.
 
 use super::Work;
-use super::change::state;
+use super::change::observed_state;
 use crate::failure::Failed;
 use crate::name::Mark;
-use crate::project::{Project, Stands, reference_of};
+use crate::project::{Project, ProjectState, reference_of};
 use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 
@@ -17,10 +17,10 @@ pub(crate) fn observe(work: &Work<'_>) -> Result<CallOutcome, Failed> {
 
 fn look(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let Some(project) = work.project()? else { return Ok(CallOutcome::Done(json!({"exists": false}))) };
-    match project.stands() {
-        // What it is can't be said before it is one or the other.
-        Stands::Changing => Ok(work.in_progress(&project, false)),
-        Stands::NeverCameUp => Err(not_running(&project)),
+    match project.state() {
+        // The state is unknown until the change ends.
+        ProjectState::Changing => Ok(work.in_progress(&project, false)),
+        ProjectState::NeverCameUp => Err(not_running(&project)),
         _ => Ok(seen(&project, &work.outputs(&project)?)),
     }
 }
@@ -32,9 +32,9 @@ fn adopt(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let reference = endpoint.ok_or(Failed::Payload { member: "outputs", expected: "`endpoint` db.REF.supabase.co" })?;
     let secret = member("secret_ref");
     let secret = secret.ok_or(Failed::Payload { member: "outputs", expected: "`secret_ref`" })?;
-    // Whether there is one: it is the person's, and not looked into.
+    // Checks only that the secret exists; its value is the person's.
     work.call.secret(secret)?;
-    // A project of which this token may know nothing is as good as none.
+    // A project that this token may not read counts as absent.
     let project = match work.api.project(reference) {
         Ok(project) => project.ok_or(Failed::NotFound)?,
         Err(Failed::Error { status: 403, .. }) => return Err(Failed::NotFound),
@@ -48,9 +48,9 @@ fn adopt(work: &Work<'_>) -> Result<CallOutcome, Failed> {
         Some(mark) if mark.letters == work.mark.letters => project,
         Some(_) => return Err(taken()),
         None => {
-            match project.stands() {
-                Stands::Running => {}
-                Stands::Changing => return Ok(work.in_progress(&project, false)),
+            match project.state() {
+                ProjectState::Running => {}
+                ProjectState::Changing => return Ok(work.in_progress(&project, false)),
                 _ => return Err(not_running(&project)),
             }
             let tables = work.api.tables(reference)?;
@@ -68,7 +68,7 @@ fn adopt(work: &Work<'_>) -> Result<CallOutcome, Failed> {
 }
 
 fn seen(project: &Project, outputs: &Value) -> CallOutcome {
-    CallOutcome::Done(json!({"exists": true, "state": state(project), "outputs": outputs}))
+    CallOutcome::Done(json!({"exists": true, "state": observed_state(project), "outputs": outputs}))
 }
 
 fn not_running(project: &Project) -> Failed {

@@ -1,4 +1,4 @@
-//! What a person made in place of the machine.
+//! Adoption of projects that a person created.
 
 use crate::bench::{Bench, ORGANIZATION, call, change, ensure, inputs, with};
 use counterparts::Project;
@@ -24,7 +24,7 @@ fn by_hand(bench: &Bench) -> String {
 }
 
 #[test]
-fn it_is_ours_from_then_on_and_its_password_stays_the_persons() {
+fn an_adopted_project_is_ours_but_its_password_is_not() {
     let bench = Bench::start();
     let secret = by_hand(&bench);
     let seen = bench.done(&adopt(1, REFERENCE, &secret));
@@ -34,7 +34,7 @@ fn it_is_ours_from_then_on_and_its_password_stays_the_persons() {
     let mark = Mark::read(&bench.only().name).expect("a mark");
     assert_eq!((mark.shown.as_str(), mark.is_adopted, mark.generation), ("orchestra-acme", true, 1));
     assert_eq!(bench.done(&adopt(1, REFERENCE, &secret)), seen);
-    // Others of its calls find it, and say nothing of a password that they don't know.
+    // Other calls find it, and omit the password that they don't know.
     let changed = bench.done(&change(2, "suspended"));
     assert_eq!((&changed["id"], changed.get("secret_ref")), (&json!(REFERENCE), None));
     bench.done(&change(3, "running"));
@@ -44,7 +44,7 @@ fn it_is_ours_from_then_on_and_its_password_stays_the_persons() {
 }
 
 #[test]
-fn once_it_is_ours_there_may_be_something_in_it() {
+fn an_adopted_project_may_have_tables_later() {
     let bench = Bench::start();
     let secret = by_hand(&bench);
     let seen = bench.done(&adopt(1, REFERENCE, &secret));
@@ -53,7 +53,7 @@ fn once_it_is_ours_there_may_be_something_in_it() {
 }
 
 #[test]
-fn what_is_not_empty_or_does_not_run_or_is_not_there_is_refused() {
+fn a_full_stopped_or_absent_project_is_not_adopted() {
     let bench = Bench::start();
     let secret = by_hand(&bench);
     bench.double.change(REFERENCE, |project| project.tables = 1);
@@ -69,7 +69,7 @@ fn what_is_not_empty_or_does_not_run_or_is_not_there_is_refused() {
 }
 
 #[test]
-fn what_is_another_resources_or_another_organizations_is_not_taken_over() {
+fn a_project_of_another_resource_or_organization_is_not_adopted() {
     let bench = Bench::start();
     let secret = secret(&bench);
     let other = bench.done(&Call { key: "orch_other/database/ensure".to_owned(), ..ensure() });
@@ -79,7 +79,7 @@ fn what_is_another_resources_or_another_organizations_is_not_taken_over() {
 }
 
 #[test]
-fn what_only_has_the_wished_name_is_somebody_elses() {
+fn a_project_with_only_the_requested_name_is_not_ours() {
     let bench = Bench::start();
     bench.double.put(Project::ready(REFERENCE, ORGANIZATION, "orchestra-acme"));
     assert_eq!(bench.done(&call("observe", 1, inputs())), json!({"exists": false}));

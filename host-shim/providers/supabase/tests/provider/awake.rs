@@ -1,4 +1,4 @@
-//! Backups of projects that stand still.
+//! Backups of suspended projects.
 
 use crate::bench::{Bench, call, change, config, ensure};
 use counterparts::Project;
@@ -7,15 +7,15 @@ use host_supabase::Awake;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
-/// Comes into a project's database, if it runs, and works there for two looks.
-struct Inside {
+/// A backup provider that needs a running project and two polls.
+struct BackupProvider {
     bench: Arc<Bench>,
     ends: Mutex<CallOutcome>,
-    /// How the project stood at each call, and the call's token.
+    /// The project's status at each call, and the call's token.
     seen: Mutex<Vec<(String, Option<String>)>>,
 }
 
-impl Provider for Inside {
+impl Provider for BackupProvider {
     fn call(&self, call: &Call) -> CallOutcome {
         let status = self.bench.double.projects().first().map(|project| project.status.clone()).unwrap_or_default();
         self.seen.lock().unwrap().push((status, call.token.clone()));
@@ -23,17 +23,17 @@ impl Provider for Inside {
             None => CallOutcome::InProgress { after_ms: 1, token: "look:1".to_owned() },
             Some("look:1") => CallOutcome::InProgress { after_ms: 1, token: "look:2".to_owned() },
             Some("look:2") => self.ends.lock().unwrap().clone(),
-            other => panic!("a token that is none of its own: {other:?}"),
+            other => panic!("a foreign token: {other:?}"),
         }
     }
 }
 
-/// Looks at one work at most: fewer than those after which the API is asked once more for what has not come.
-const LOOKS_MAX: usize = 16;
+/// Maximum polls of one call: fewer than until the API request is repeated.
+const POLLS_MAX: usize = 16;
 
-struct Site {
+struct TestSite {
     bench: Arc<Bench>,
-    inside: Arc<Inside>,
+    backups: Arc<BackupProvider>,
     registry: Registry,
 }
 
@@ -41,51 +41,50 @@ fn done() -> CallOutcome {
     CallOutcome::Done(json!({"backup_id": "b 1", "verified": true}))
 }
 
-impl Site {
-    /// A project of `orch_acme/database` that runs, and what makes its backups.
-    fn start() -> (Site, Value) {
+impl TestSite {
+    /// Starts a running project of `orch_acme/database` and its backup provider.
+    fn start() -> (TestSite, Value) {
         let bench = Arc::new(Bench::start());
         let outputs = bench.done(&ensure());
-        bench.double.set_looks(2);
-        let inside = Arc::new(Inside { bench: bench.clone(), ends: Mutex::new(done()), seen: Mutex::new(Vec::new()) });
-        let awake = Awake::new(config(bench.proxy.url()), inside.clone());
-        (Site { bench, inside, registry: Registry::with_default(Arc::new(awake)) }, outputs)
+        bench.double.set_polls(2);
+        let backups =
+            Arc::new(BackupProvider { bench: bench.clone(), ends: Mutex::new(done()), seen: Mutex::new(Vec::new()) });
+        let awake = Awake::new(config(bench.proxy.url()), backups.clone());
+        (TestSite { bench, backups, registry: Registry::with_default(Arc::new(awake)) }, outputs)
     }
 
-    fn step(&self, call: &Call) -> CallOutcome {
-        let Reply::Answer(answer) = self.registry.call(call) else {
-            panic!("a provider that is no simulation answers")
-        };
-        assert!(!format!("{answer:?}").contains("sbp_"), "a token is told");
+    fn call(&self, call: &Call) -> CallOutcome {
+        let Reply::Answer(answer) = self.registry.call(call) else { panic!("expected an answer") };
+        assert!(!format!("{answer:?}").contains("sbp_"), "a token leaked");
         answer
     }
 
-    /// The answer in the end.
+    /// Polls until the outcome is final.
     fn ask(&self, call: &Call) -> CallOutcome {
-        let mut answer = self.step(call);
-        for _ in 0..LOOKS_MAX {
+        let mut answer = self.call(call);
+        for _ in 0..POLLS_MAX {
             let CallOutcome::InProgress { token, .. } = answer else { return answer };
-            answer = self.step(&Call { token: Some(token), ..call.clone() });
+            answer = self.call(&Call { token: Some(token), ..call.clone() });
         }
-        panic!("too many looks")
+        panic!("too many polls")
     }
 
-    /// The look that follows when somebody has come into the database so many times.
+    /// Polls until the backup provider was called `times` times, and returns the next poll.
     fn begun(&self, call: &Call, times: usize) -> Call {
         let mut look = call.clone();
-        for _ in 0..LOOKS_MAX {
-            let CallOutcome::InProgress { token, .. } = self.step(&look) else { panic!("it ended") };
+        for _ in 0..POLLS_MAX {
+            let CallOutcome::InProgress { token, .. } = self.call(&look) else { panic!("expected progress") };
             look = Call { token: Some(token), ..look };
             if self.seen().len() >= times {
                 return look;
             }
         }
-        panic!("too many looks")
+        panic!("too many polls")
     }
 
-    /// How the project stood whenever somebody came into its database.
+    /// Returns the project's status at each call of the backup provider.
     fn seen(&self) -> Vec<String> {
-        self.inside.seen.lock().unwrap().iter().map(|(status, _)| status.clone()).collect()
+        self.backups.seen.lock().unwrap().iter().map(|(status, _)| status.clone()).collect()
     }
 
     fn status(&self) -> String {
@@ -98,19 +97,19 @@ fn backup(outputs: &Value) -> Call {
 }
 
 #[test]
-fn a_project_that_runs_is_left_alone() {
-    let (site, outputs) = Site::start();
+fn a_running_project_is_left_alone() {
+    let (site, outputs) = TestSite::start();
     assert_eq!(site.ask(&backup(&outputs)), done());
     assert_eq!(site.seen(), ["ACTIVE_HEALTHY"; 3]);
     assert_eq!(site.status(), "ACTIVE_HEALTHY");
 }
 
 #[test]
-fn one_that_stands_still_is_taken_up_for_its_backup_and_stands_still_again() {
+fn a_suspended_project_is_resumed_for_its_backup_and_suspended_again() {
     for end in [done(), CallOutcome::refused("no-room", "the disk is full"), CallOutcome::retry("busy", "later")] {
-        let (site, outputs) = Site::start();
+        let (site, outputs) = TestSite::start();
         site.bench.done(&change(2, "suspended"));
-        *site.inside.ends.lock().unwrap() = end.clone();
+        *site.backups.ends.lock().unwrap() = end.clone();
         assert_eq!(site.ask(&backup(&outputs)), end);
         assert_eq!(site.seen(), ["ACTIVE_HEALTHY"; 3], "{end:?}");
         assert_eq!(site.status(), "INACTIVE", "{end:?}");
@@ -118,16 +117,16 @@ fn one_that_stands_still_is_taken_up_for_its_backup_and_stands_still_again() {
 }
 
 #[test]
-fn one_that_is_being_paused_is_waited_for() {
-    let (site, outputs) = Site::start();
-    let CallOutcome::InProgress { .. } = site.bench.call(&change(2, "suspended")) else { panic!("it takes looks") };
+fn a_pausing_project_is_waited_for() {
+    let (site, outputs) = TestSite::start();
+    let CallOutcome::InProgress { .. } = site.bench.call(&change(2, "suspended")) else { panic!("expected progress") };
     assert_eq!(site.ask(&backup(&outputs)), done());
     assert_eq!((site.seen(), site.status().as_str()), (vec!["ACTIVE_HEALTHY".to_owned(); 3], "INACTIVE"));
 }
 
 #[test]
-fn what_a_newer_call_has_taken_up_is_not_paused() {
-    let (site, outputs) = Site::start();
+fn a_project_resumed_by_a_newer_call_is_not_paused() {
+    let (site, outputs) = TestSite::start();
     site.bench.done(&change(2, "suspended"));
     let begun = site.begun(&backup(&outputs), 1);
     site.bench.done(&change(3, "running"));
@@ -136,8 +135,8 @@ fn what_a_newer_call_has_taken_up_is_not_paused() {
 }
 
 #[test]
-fn a_pause_that_fails_is_asked_for_again_and_the_backup_is_not_made_twice() {
-    let (site, outputs) = Site::start();
+fn a_failed_pause_is_repeated_without_a_second_backup() {
+    let (site, outputs) = TestSite::start();
     site.bench.done(&change(2, "suspended"));
     let begun = site.begun(&backup(&outputs), 2);
     site.bench.double.refuse_next_pause(500);
@@ -146,8 +145,8 @@ fn a_pause_that_fails_is_asked_for_again_and_the_backup_is_not_made_twice() {
 }
 
 #[test]
-fn a_pause_that_is_refused_takes_no_backup_back() {
-    let (site, outputs) = Site::start();
+fn a_refused_pause_keeps_the_backup() {
+    let (site, outputs) = TestSite::start();
     site.bench.done(&change(2, "suspended"));
     let begun = site.begun(&backup(&outputs), 2);
     site.bench.double.refuse_next_pause(403);
@@ -156,12 +155,12 @@ fn a_pause_that_is_refused_takes_no_backup_back() {
 }
 
 #[test]
-fn another_ones_project_is_not_taken_up() {
-    let (site, outputs) = Site::start();
+fn another_resources_project_is_not_resumed() {
+    let (site, outputs) = TestSite::start();
     site.bench.done(&change(2, "suspended"));
     let other = Call { key: "orch_other/database/backup".to_owned(), ..backup(&outputs) };
     assert_eq!(site.ask(&other), done());
-    assert_eq!(site.seen(), ["INACTIVE"; 3], "whether it can come in is the other provider's affair");
+    assert_eq!(site.seen(), ["INACTIVE"; 3], "the backup provider decides whether it can connect");
     let elsewhere = json!({"endpoint": "db.example.com:5432"});
     assert_eq!(site.ask(&backup(&elsewhere)), done());
     let nowhere = json!({"endpoint": "db.zzzzzzzzzzzzzzzzzzzz.supabase.co:5432"});
@@ -170,8 +169,8 @@ fn another_ones_project_is_not_taken_up() {
 }
 
 #[test]
-fn a_project_that_never_came_up_has_no_backup() {
-    let (site, outputs) = Site::start();
+fn a_project_that_failed_to_initialize_has_no_backup() {
+    let (site, outputs) = TestSite::start();
     let reference = site.bench.only().reference;
     site.bench.double.change(&reference, |project: &mut Project| project.status = "INIT_FAILED".to_owned());
     let answer = site.ask(&backup(&outputs));

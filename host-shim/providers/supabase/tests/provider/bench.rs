@@ -1,4 +1,4 @@
-//! A double of the management API, a proxy before it, and a provider with a vault that talks to it through the proxy.
+//! Test support: a double of the management API, a fault proxy before it, and a provider with a vault.
 
 use counterparts::{FaultProxy, Project, Protocol, Supabase as Double};
 use host_http::ExchangeLimits;
@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The token, of which no answer may hold any part.
+/// The token; no answer may contain any part of it.
 pub const TOKEN: &str = "sbp_nobodymayreadthis";
 pub const ORGANIZATION: &str = "org-1";
-/// What a request may take; a fault that delays takes longer.
+/// Request timeout; delaying faults take longer.
 const TIMEOUT: Duration = Duration::from_millis(400);
-/// Longer than that.
+/// A delay longer than the timeout.
 pub const TOO_LATE: Duration = Duration::from_millis(800);
-/// Looks at one work at most.
-const LOOKS_MAX: usize = 60;
+/// Maximum polls of one call.
+const POLLS_MAX: usize = 60;
 
 pub struct Bench {
     pub double: Double,
@@ -51,32 +51,30 @@ impl Bench {
         Bench { double, proxy, vault, registry }
     }
 
-    /// One call.
+    /// Makes one call, and checks that no token or password leaks.
     pub fn call(&self, call: &Call) -> CallOutcome {
         let call = Call { secrets: self.registry.secret_access(), ..call.clone() };
-        let Reply::Answer(answer) = self.registry.call(&call) else {
-            panic!("a provider that is no simulation answers")
-        };
+        let Reply::Answer(answer) = self.registry.call(&call) else { panic!("expected an answer") };
         let shown = format!("{answer:?}");
-        assert!(!shown.contains("nobodymayreadthis") && !shown.contains("sbp_"), "a token is told: {shown}");
+        assert!(!shown.contains("nobodymayreadthis") && !shown.contains("sbp_"), "a token leaked: {shown}");
         let passwords = self.double.projects().into_iter().map(|project| project.password);
         for password in passwords.filter(|password| password != Project::PASSWORD) {
-            assert!(!shown.contains(&password), "a password is told: {shown}");
+            assert!(!shown.contains(&password), "a password leaked: {shown}");
         }
         answer
     }
 
-    /// The answer in the end: what is in progress is looked at until it isn't.
+    /// Calls and polls until the outcome is final.
     pub fn ask(&self, call: &Call) -> CallOutcome {
         let mut answer = self.call(call);
-        for _ in 0..LOOKS_MAX {
+        for _ in 0..POLLS_MAX {
             let CallOutcome::InProgress { token, .. } = answer else { return answer };
             answer = self.call(&Call { token: Some(token), ..call.clone() });
         }
-        panic!("{} takes too many looks", call.kind)
+        panic!("{} takes too many polls", call.kind)
     }
 
-    /// The outputs of a call that must succeed in the end.
+    /// Returns the outputs of a call that must finally succeed.
     pub fn done(&self, call: &Call) -> Value {
         match self.ask(call) {
             CallOutcome::Done(outputs) => outputs,
@@ -84,7 +82,7 @@ impl Bench {
         }
     }
 
-    /// The code that a call is refused with in the end.
+    /// Returns the code of a call that must finally be refused.
     pub fn refused(&self, call: &Call) -> String {
         match self.ask(call) {
             CallOutcome::Refused { code, .. } => code,
@@ -92,7 +90,7 @@ impl Bench {
         }
     }
 
-    /// The project that there is.
+    /// Returns the only project.
     pub fn only(&self) -> Project {
         let mut projects = self.double.projects();
         assert_eq!(projects.len(), 1, "{projects:?}");
@@ -100,7 +98,7 @@ impl Bench {
     }
 }
 
-/// A provider for the check that all must pass: its calls come without a way to secrets.
+/// A provider whose calls get access to a vault, for the conformance check.
 pub struct WithVault(pub Supabase, pub Arc<Vault>);
 
 impl Provider for WithVault {
@@ -109,7 +107,7 @@ impl Provider for WithVault {
     }
 }
 
-/// What the extension asks a database with.
+/// A payload as the extension sends it.
 pub fn inputs() -> Value {
     json!({"name": "orchestra-acme", "region": "eu-west-2", "plan": "pro", "organization": ORGANIZATION,
         "backups": {"every_hours": 24, "keep_days": 30}})

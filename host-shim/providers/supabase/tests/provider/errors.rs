@@ -1,4 +1,4 @@
-//! What the API refuses, and what it can't say now.
+//! Refusals and temporary errors of the API.
 
 use crate::bench::{Bench, call, change, ensure, inputs, with};
 use counterparts::{Fault, Project};
@@ -7,14 +7,14 @@ use host_supabase::Config;
 use serde_json::json;
 
 #[test]
-fn no_token_is_for_people_to_make_up_for() {
+fn a_missing_token_is_refused_without_a_request() {
     let bench = Bench::with(|config| Config { token: None, ..config });
     assert_eq!(bench.refused(&ensure()), "not-configured");
     assert!(bench.proxy.seen().is_empty());
 }
 
 #[test]
-fn no_more_projects_is_told_as_what_it_is_and_made_up_for_later() {
+fn a_project_limit_is_refused_until_it_is_raised() {
     let bench = Bench::start();
     bench.double.set_most(0);
     assert_eq!(bench.refused(&ensure()), "quota-exceeded");
@@ -24,11 +24,11 @@ fn no_more_projects_is_told_as_what_it_is_and_made_up_for_later() {
     bench.done(&change(2, "suspended"));
     let other = Call { key: "orch_other/database/ensure".to_owned(), ..ensure() };
     bench.done(&other);
-    assert_eq!(bench.refused(&change(3, "running")), "quota-exceeded", "what is paused does not count until it runs");
+    assert_eq!(bench.refused(&change(3, "running")), "quota-exceeded", "a paused project does not count until it runs");
 }
 
 #[test]
-fn each_status_is_refused_or_tried_again() {
+fn each_status_is_refused_or_retried() {
     let bench = Bench::start();
     let ask = |fault: Fault| {
         bench.proxy.clear();
@@ -51,7 +51,7 @@ fn each_status_is_refused_or_tried_again() {
 }
 
 #[test]
-fn a_list_that_is_too_large_is_not_read() {
+fn a_too_large_list_is_not_read() {
     let bench = Bench::start();
     bench.double.put(Project::ready("zzzzzzzzzzzzzzzzzzzz", crate::bench::ORGANIZATION, &"x".repeat(200_000)));
     let answer = bench.call(&ensure());
@@ -59,8 +59,8 @@ fn a_list_that_is_too_large_is_not_read() {
 }
 
 #[test]
-fn what_the_api_repeats_of_the_token_is_told_nobody() {
-    // `Bench::call` looks for tokens in every answer; the double repeats the header that it refuses.
+fn a_token_repeated_by_the_api_is_not_reported() {
+    // `Bench::call` searches every answer for tokens; the double repeats the header that it refuses.
     let bench =
         Bench::with(|config| Config { token: Some(host_provider_api::Secret::new("sbp_another_token")), ..config });
     let CallOutcome::Refused { code, message } = bench.call(&ensure()) else { panic!("refused") };
@@ -69,7 +69,7 @@ fn what_the_api_repeats_of_the_token_is_told_nobody() {
 }
 
 #[test]
-fn an_organization_that_is_not_ours_or_none_is_refused() {
+fn a_foreign_or_missing_organization_is_refused() {
     let bench = Bench::with(|config| Config { organization: None, ..config });
     assert_eq!(bench.refused(&call("ensure", 1, json!({"name": "acme"}))), "bad-payload");
     for (organization, code) in [("org-2", "status-403"), ("a/../b", "bad-payload")] {
@@ -79,7 +79,7 @@ fn an_organization_that_is_not_ours_or_none_is_refused() {
 }
 
 #[test]
-fn what_the_api_does_not_offer_is_unsupported() {
+fn verbs_that_the_api_lacks_are_unsupported() {
     let bench = Bench::start();
     for verb in ["backup", "restore", "migrate", "seed"] {
         assert_eq!(bench.refused(&call(verb, 1, inputs())), "unsupported");

@@ -1,4 +1,4 @@
-//! Each exchange of each verb goes wrong in each way; the same call again ends well, with one project.
+//! Injects each fault into each exchange of each verb; repeating the call must succeed, with one project.
 
 use crate::bench::{Bench, ORGANIZATION, TOO_LATE, call, change, ensure, inputs, with};
 use counterparts::{Fault, Project};
@@ -18,7 +18,7 @@ const FAULTS: [Fault; 8] = [
 
 const REFERENCE: &str = "byhandbyhandbyhandby";
 
-/// A verb: what is there before, its call, and what is there after.
+/// A verb: prepares the state and returns the call, and checks the result.
 struct Case {
     name: &'static str,
     before: fn(&Bench) -> Call,
@@ -85,35 +85,35 @@ const CASES: [Case; 6] = [
     },
 ];
 
-/// A server on which every work takes a look more than none.
+/// Prepares a case on a server where all work takes one poll.
 fn prepared(case: &Case) -> (Bench, Call) {
     let bench = Bench::start();
-    bench.double.set_looks(1);
-    let asked = (case.before)(&bench);
+    bench.double.set_polls(1);
+    let case_call = (case.before)(&bench);
     bench.proxy.clear();
-    (bench, asked)
+    (bench, case_call)
 }
 
 #[test]
-fn each_exchange_of_each_verb_in_each_way() {
+fn each_verb_recovers_from_each_fault_at_each_exchange() {
     for case in &CASES {
-        let (bench, asked) = prepared(case);
-        bench.done(&asked);
+        let (bench, case_call) = prepared(case);
+        bench.done(&case_call);
         let of = bench.proxy.seen().len();
         for exchange in 0..of {
             for fault in FAULTS {
                 let shown = format!("{}, exchange {exchange} of {of}, {fault:?}", case.name);
-                let (bench, asked) = prepared(case);
+                let (bench, case_call) = prepared(case);
                 bench.proxy.fail_nth(exchange, fault);
-                let broken = bench.ask(&asked);
+                let broken = bench.ask(&case_call);
                 assert_eq!(bench.proxy.struck(), 1, "{shown}");
                 match (&broken, fault) {
                     (CallOutcome::Retry { after_ms: Some(3_000), .. }, Fault::Status(429, Some(3))) => {}
                     (CallOutcome::Retry { after_ms: None, .. }, other) if other != Fault::Status(429, Some(3)) => {}
                     _ => panic!("{shown}: {broken:?}"),
                 }
-                // A look's token is forgotten with the attempt.
-                let again = Call { attempt: 2, lease: 2, ..asked.clone() };
+                // A new attempt has no poll token.
+                let again = Call { attempt: 2, lease: 2, ..case_call.clone() };
                 let outputs = bench.done(&again);
                 (case.after)(&bench, &outputs);
                 assert_eq!(bench.done(&Call { lease: 3, ..again }), outputs, "{shown}");

@@ -1,4 +1,4 @@
-//! A database from its making to its end.
+//! The life of a database from creation to deletion.
 
 use crate::bench::{Bench, ORGANIZATION, TOKEN, WithVault, call, change, config, ensure, inputs, with};
 use counterparts::{Project, Supabase as Double};
@@ -10,35 +10,35 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[test]
-fn it_keeps_what_every_provider_must() {
-    for looks in [0, 3] {
+fn supabase_conforms() {
+    for polls in [0, 3] {
         let double = Double::start(TOKEN, ORGANIZATION);
-        double.set_looks(looks);
+        double.set_polls(polls);
         let provider = Supabase::new(config(format!("http://{}", double.address())));
         let provider = WithVault(provider, Arc::new(Vault::in_memory().unwrap()));
         assert_eq!(conformance::check(&provider, "database", &json!({"name": "acme"})), Ok(()));
-        assert_eq!(conformance::check(&provider, "database", &json!({})), Ok(()), "a name is not needed");
+        assert_eq!(conformance::check(&provider, "database", &json!({})), Ok(()), "the name is optional");
         assert!(double.projects().is_empty());
     }
 }
 
 #[test]
-fn a_project_is_made_as_asked_and_told_when_it_runs() {
+fn a_project_has_the_settings_of_the_payload_and_is_done_when_it_runs() {
     let bench = Bench::with(|config| {
         let instance_sizes = BTreeMap::from([("pro".to_owned(), "small".to_owned())]);
         host_supabase::Config { instance_sizes, ..config }
     });
-    bench.double.set_looks(3);
+    bench.double.set_polls(3);
     let mut answer = bench.call(&ensure());
-    let mut looks = 0;
+    let mut polls = 0;
     while let CallOutcome::InProgress { token, after_ms } = answer {
-        assert_eq!(after_ms, 1 << looks.min(4), "looks grow rare");
+        assert_eq!(after_ms, 1 << polls.min(4), "delays grow");
         assert!(!token.contains(&bench.only().password));
-        looks += 1;
+        polls += 1;
         answer = bench.call(&Call { token: Some(token), ..ensure() });
     }
     let CallOutcome::Done(outputs) = answer else { panic!("{answer:?}") };
-    assert_eq!(looks, 4);
+    assert_eq!(polls, 4);
     let made = bench.only();
     assert_eq!((made.region.as_str(), made.organization.as_str()), ("eu-west-2", ORGANIZATION));
     let mark = Mark::read(&made.name).expect("a name with a mark");
@@ -56,26 +56,26 @@ fn a_project_is_made_as_asked_and_told_when_it_runs() {
 }
 
 #[test]
-fn a_region_is_taken_from_the_settings_if_none_is_asked_for() {
+fn the_default_region_is_the_configured_one() {
     let bench = Bench::start();
     bench.done(&call("ensure", 1, json!({"name": "acme"})));
     assert_eq!(bench.only().region, "eu-central-1");
 }
 
 #[test]
-fn the_same_call_again_finds_it_and_another_key_makes_another() {
+fn a_repeated_call_finds_the_project_and_another_key_creates_another() {
     let bench = Bench::start();
     let first = bench.done(&ensure());
     assert_eq!(bench.done(&ensure()), first);
     assert_eq!(bench.done(&Call { lease: 2, attempt: 2, ..ensure() }), first);
     bench.only();
     let other = Call { key: "orch_other/database/ensure".to_owned(), ..ensure() };
-    assert_ne!(bench.done(&other)["id"], first["id"], "the same name is wished for by two");
+    assert_ne!(bench.done(&other)["id"], first["id"], "two resources request the same name");
     assert_eq!(bench.double.projects().len(), 2);
 }
 
 #[test]
-fn it_is_found_behind_a_page_of_others() {
+fn a_project_is_found_behind_a_page_of_others() {
     let bench = Bench::start();
     for number in 0..230_u32 {
         let letters: String = format!("{number:020}").bytes().map(|byte| char::from(byte - b'0' + b'k')).collect();
@@ -87,7 +87,7 @@ fn it_is_found_behind_a_page_of_others() {
 }
 
 #[test]
-fn of_two_the_older_one_counts() {
+fn the_oldest_of_two_projects_is_used() {
     let bench = Bench::start();
     let first = bench.done(&ensure());
     bench.double.put(Project::ready("zzzzzzzzzzzzzzzzzzzz", ORGANIZATION, &bench.only().name));
@@ -95,26 +95,26 @@ fn of_two_the_older_one_counts() {
 }
 
 #[test]
-fn it_stands_still_and_runs_again_and_nothing_is_asked_twice() {
+fn a_project_is_suspended_and_resumed_with_one_request_each() {
     let bench = Bench::start();
-    bench.double.set_looks(2);
+    bench.double.set_polls(2);
     let made = bench.done(&ensure());
     for (generation, state, status) in [(2, "suspended", "INACTIVE"), (3, "running", "ACTIVE_HEALTHY")] {
         bench.proxy.clear();
         let outputs = bench.done(&change(generation, state));
         assert_eq!(outputs, with(made.clone(), json!({"state": state})));
         assert_eq!(bench.only().status, status);
-        let asked = |verb: &str| bench.proxy.seen().iter().filter(|line| line.contains(verb)).count();
-        assert_eq!(asked("/pause ") + asked("/restore "), 1);
+        let requests = |verb: &str| bench.proxy.seen().iter().filter(|line| line.contains(verb)).count();
+        assert_eq!(requests("/pause ") + requests("/restore "), 1);
         assert_eq!(bench.done(&change(generation, state)), outputs);
-        assert_eq!(asked("/pause ") + asked("/restore "), 1);
+        assert_eq!(requests("/pause ") + requests("/restore "), 1);
         let seen = bench.done(&call("observe", generation, inputs()));
         assert_eq!((&seen["state"], &seen["outputs"]), (&json!(state), &made));
     }
 }
 
 #[test]
-fn what_fell_asleep_by_itself_is_woken_by_ensure() {
+fn ensure_resumes_a_project_that_supabase_paused() {
     let bench = Bench::start();
     let made = bench.done(&ensure());
     bench.double.change(made["id"].as_str().unwrap(), |project| project.status = "INACTIVE".to_owned());
@@ -123,11 +123,11 @@ fn what_fell_asleep_by_itself_is_woken_by_ensure() {
 }
 
 #[test]
-fn an_older_generation_is_superseded_also_by_another_process() {
+fn an_older_generation_is_superseded_across_processes() {
     let bench = Bench::start();
     bench.done(&ensure());
     bench.done(&change(4, "suspended"));
-    // The project's own name says which generation it was.
+    // The generation is in the project's name.
     assert_eq!(Mark::read(&bench.only().name).unwrap().generation, 4);
     for old in [change(3, "running"), ensure(), call("destroy", 2, inputs())] {
         assert_eq!(bench.refused(&old), "superseded");
@@ -136,7 +136,7 @@ fn an_older_generation_is_superseded_also_by_another_process() {
 }
 
 #[test]
-fn it_goes_with_its_password_and_has_gone_once() {
+fn destroy_deletes_the_project_and_its_password_and_is_repeatable() {
     let bench = Bench::start();
     let made = bench.done(&ensure());
     assert_eq!(bench.done(&call("destroy", 2, inputs())), json!({}));
@@ -149,7 +149,7 @@ fn it_goes_with_its_password_and_has_gone_once() {
 }
 
 #[test]
-fn a_project_that_never_comes_up_is_removed_and_made_anew() {
+fn a_project_that_fails_to_initialize_is_replaced() {
     let bench = Bench::start();
     bench.double.fail_next();
     let answer = bench.ask(&ensure());
@@ -160,17 +160,17 @@ fn a_project_that_never_comes_up_is_removed_and_made_anew() {
 }
 
 #[test]
-fn an_observation_of_what_is_coming_up_waits_for_it() {
+fn an_observation_of_a_starting_project_waits_for_it() {
     let bench = Bench::start();
-    bench.double.set_looks(5);
+    bench.double.set_polls(5);
     assert!(matches!(bench.call(&ensure()), CallOutcome::InProgress { .. }));
     let seen = bench.done(&call("observe", 2, inputs()));
     assert_eq!((&seen["exists"], &seen["state"]), (&json!(true), &json!("running")));
-    assert_eq!(Mark::read(&bench.only().name).unwrap().generation, 1, "a look changes nothing");
+    assert_eq!(Mark::read(&bench.only().name).unwrap().generation, 1, "an observation changes nothing");
 }
 
 #[test]
-fn a_region_can_not_be_changed_and_a_plan_is_nothing_of_the_projects() {
+fn a_region_is_unchangeable_and_a_plan_change_has_no_effect() {
     let bench = Bench::start();
     let made = bench.done(&ensure());
     let moved = with(inputs(), json!({"region": "us-east-1", "state": "running"}));
@@ -182,7 +182,7 @@ fn a_region_can_not_be_changed_and_a_plan_is_nothing_of_the_projects() {
 }
 
 #[test]
-fn the_token_is_its_own_for_each_provider() {
+fn each_provider_has_its_own_token() {
     let bench = Bench::with(|config| host_supabase::Config { token: Some(Secret::new("sbp_wrong")), ..config });
     assert_eq!(bench.refused(&ensure()), "unauthorized");
     assert!(bench.double.projects().is_empty());

@@ -1,4 +1,4 @@
-//! The provider against a double of the management API, with a proxy between that breaks exchanges.
+//! Tests the provider against a double of the management API, with a proxy that injects faults.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Each kind makes what it says, read back from the local Stripe.
+//! Each kind creates the requested object, as read back from the local Stripe.
 
 use crate::bench::{Bench, call, text};
 use crate::cases::{CASES, Case, checkout, invoice, payment, subscription};
@@ -9,7 +9,7 @@ fn case(kind: &str) -> &'static Case {
     CASES.iter().find(|case| case.kind == kind).unwrap()
 }
 
-/// Carries a kind's case out: the payload, and what was made, if it can be listed.
+/// Carries out a kind's case; returns the payload, the outputs, and the created object if it can be listed.
 fn carried_out(bench: &Bench, kind: &str) -> (Value, Value, Option<Value>) {
     let case = case(kind);
     let payload = (case.payload)(bench);
@@ -31,7 +31,7 @@ fn every_kind_is_tested() {
 }
 
 #[test]
-fn a_customer_has_what_a_registration_tells() {
+fn a_customer_has_the_data_of_the_registration() {
     let bench = Bench::start();
     let (_, outputs, made) = carried_out(&bench, "stripe.customer.create");
     let made = made.unwrap();
@@ -44,12 +44,12 @@ fn a_customer_has_what_a_registration_tells() {
     let mut nameless = call("stripe.customer.create", json!({"metadata": {"organization_id": "o"}}));
     nameless.key = "account-customer:2".to_owned();
     let id = text(&bench.done(&nameless), "id");
-    let made = bench.own("GET", &format!("/v1/customers/{id}"), &[]);
+    let made = bench.direct("GET", &format!("/v1/customers/{id}"), &[]);
     assert_eq!((&made["email"], &made["metadata"]["organization_id"]), (&Value::Null, &json!("o")));
 }
 
 #[test]
-fn a_portal_page_is_the_customers() {
+fn a_portal_session_is_created() {
     let bench = Bench::start();
     let (payload, outputs, _) = carried_out(&bench, "stripe.portal.create");
     assert!(
@@ -59,19 +59,19 @@ fn a_portal_page_is_the_customers() {
 }
 
 #[test]
-fn a_credit_is_what_the_customer_owes_less() {
+fn a_credit_reduces_the_customers_balance() {
     let bench = Bench::start();
     let (payload, outputs, made) = carried_out(&bench, "stripe.credit.create");
     let made = made.unwrap();
     assert_eq!(outputs, json!({"id": made["id"]}));
     assert_eq!((&made["amount"], &made["description"]), (&json!(-48), &json!("days lost")));
     assert_eq!(made["metadata"]["instance"], "inst_1");
-    let customer = bench.own("GET", &format!("/v1/customers/{}", text(&payload, "customer")), &[]);
+    let customer = bench.direct("GET", &format!("/v1/customers/{}", text(&payload, "customer")), &[]);
     assert_eq!(customer["balance"], -48);
 }
 
 #[test]
-fn a_product_and_its_price_are_what_the_catalog_says() {
+fn a_product_and_its_price_match_the_catalog() {
     let bench = Bench::start();
     let (_, outputs, made) = carried_out(&bench, "stripe.product.create");
     assert_eq!((&outputs["id"], &made.unwrap()["name"]), (&outputs["id"], &json!("Mini")));
@@ -85,44 +85,47 @@ fn a_product_and_its_price_are_what_the_catalog_says() {
     once.key = "sync:price:once".to_owned();
     once.payload["interval"] = Value::Null;
     let id = text(&bench.done(&once), "id");
-    assert_eq!(bench.own("GET", &format!("/v1/prices/{id}"), &[])["recurring"], Value::Null);
+    assert_eq!(bench.direct("GET", &format!("/v1/prices/{id}"), &[])["recurring"], Value::Null);
 }
 
 #[test]
-fn a_checkout_is_of_the_customer_and_says_whose_it_is() {
+fn a_checkout_has_the_customer_and_its_metadata() {
     let bench = Bench::start();
     for mode in ["payment", "subscription"] {
-        let mut asked = call("stripe.checkout.create", checkout(&bench, mode));
-        asked.key = format!("checkout:{mode}");
-        let outputs = bench.done(&asked);
-        let made = bench.own("GET", &format!("/v1/checkout/sessions/{}", text(&outputs, "session_id")), &[]);
+        let mut request = call("stripe.checkout.create", checkout(&bench, mode));
+        request.key = format!("checkout:{mode}");
+        let outputs = bench.done(&request);
+        let made = bench.direct("GET", &format!("/v1/checkout/sessions/{}", text(&outputs, "session_id")), &[]);
         assert_eq!((&made["mode"], &made["url"]), (&json!(mode), &outputs["url"]));
-        assert_eq!((&made["client_reference_id"], &made["customer"]), (&json!("pur_1"), &asked.payload["customer"]));
+        assert_eq!((&made["client_reference_id"], &made["customer"]), (&json!("pur_1"), &request.payload["customer"]));
         assert_eq!((&made["success_url"], &made["amount_total"]), (&json!("https://shop.example/ok"), &json!(1000)));
         assert_eq!(made["metadata"]["user_id"], "ada");
-        // What it makes in turn says whose it is, too.
+        // The objects that the checkout creates have the metadata too.
         let session = text(&outputs, "session_id");
-        bench.own("POST", &format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", "pm_card_visa")]);
-        let made = bench.own("GET", &format!("/v1/checkout/sessions/{session}"), &[]);
+        bench.direct("POST", &format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", "pm_card_visa")]);
+        let made = bench.direct("GET", &format!("/v1/checkout/sessions/{session}"), &[]);
         let (path, member) = match mode {
             "payment" => ("payment_intents", "payment_intent"),
             _ => ("subscriptions", "subscription"),
         };
-        let begun = bench.own("GET", &format!("/v1/{path}/{}", text(&made, member)), &[]);
+        let begun = bench.direct("GET", &format!("/v1/{path}/{}", text(&made, member)), &[]);
         assert_eq!(begun["metadata"]["purchase_id"], "pur_1", "{mode}");
     }
 }
 
 #[test]
-fn a_checkout_expires_and_has_expired_once() {
+fn a_checkout_expires() {
     let bench = Bench::start();
     let (payload, outputs, _) = carried_out(&bench, "stripe.checkout.expire");
     let path = format!("/v1/checkout/sessions/{}", text(&payload, "session_id"));
-    assert_eq!((&outputs["status"], &bench.own("GET", &path, &[])["status"]), (&json!("expired"), &json!("expired")));
+    assert_eq!(
+        (&outputs["status"], &bench.direct("GET", &path, &[])["status"]),
+        (&json!("expired"), &json!("expired"))
+    );
 }
 
 #[test]
-fn a_connected_account_can_be_linked_to_and_paid_to() {
+fn a_connected_account_can_be_onboarded_and_paid() {
     let bench = Bench::start();
     let (_, outputs, made) = carried_out(&bench, "stripe.account.create");
     let made = made.unwrap();
@@ -139,7 +142,7 @@ fn a_connected_account_can_be_linked_to_and_paid_to() {
 }
 
 #[test]
-fn an_invoice_of_use_has_its_lines_and_comes_to_the_total() {
+fn a_usage_invoice_has_its_lines_and_total() {
     let bench = Bench::start();
     let (payload, outputs, made) = carried_out(&bench, "stripe.invoice.create");
     let made = made.unwrap();
@@ -158,17 +161,17 @@ fn an_invoice_of_use_has_its_lines_and_comes_to_the_total() {
 }
 
 #[test]
-fn what_is_pending_for_the_customer_is_not_on_an_invoice_of_use() {
+fn a_usage_invoice_excludes_pending_items() {
     let bench = Bench::start();
     let payload = invoice(&bench);
     let customer = text(&payload, "customer");
     bench.make("/v1/invoiceitems", &[("customer", &customer), ("amount", "999"), ("currency", "usd")]);
     let id = text(&bench.done(&call("stripe.invoice.create", payload)), "id");
-    assert_eq!(bench.own("GET", &format!("/v1/invoices/{id}"), &[])["total"], 700);
+    assert_eq!(bench.direct("GET", &format!("/v1/invoices/{id}"), &[])["total"], 700);
 }
 
 #[test]
-fn a_part_of_a_payment_is_given_back() {
+fn a_payment_is_partly_refunded() {
     let bench = Bench::start();
     let (payload, outputs, made) = carried_out(&bench, "stripe.refund.create");
     let made = made.unwrap();
@@ -179,29 +182,29 @@ fn a_part_of_a_payment_is_given_back() {
 }
 
 #[test]
-fn all_of_a_payment_is_given_back_without_an_amount_and_a_reason_of_ones_own_is_kept() {
+fn without_an_amount_a_payment_is_fully_refunded_and_a_custom_reason_is_kept() {
     let bench = Bench::start();
     let intent = payment(&bench, 2000);
     let outputs = bench.done(&call("stripe.refund.create", json!({"payment_intent": intent, "reason": "a storm"})));
-    let made = bench.own("GET", &format!("/v1/refunds/{}", text(&outputs, "id")), &[]);
+    let made = bench.direct("GET", &format!("/v1/refunds/{}", text(&outputs, "id")), &[]);
     assert_eq!((&made["amount"], &made["reason"]), (&json!(2000), &Value::Null));
     assert_eq!(made["metadata"]["reason"], "a storm");
 }
 
 #[test]
-fn an_invoices_and_a_subscriptions_payment_is_given_back() {
+fn payments_of_an_invoice_and_a_subscription_are_refunded() {
     let bench = Bench::start();
-    let held = subscription(&bench, "12000", "year");
+    let sub = subscription(&bench, "12000", "year");
     let refund = |key: &str, payload: Value| {
-        let mut asked = call("stripe.refund.create", payload);
-        asked.key = key.to_owned();
-        text(&bench.done(&asked), "id")
+        let mut request = call("stripe.refund.create", payload);
+        request.key = key.to_owned();
+        text(&bench.done(&request), "id")
     };
     let rest =
-        json!({"subscription": held["id"], "amount_minor": 4000, "currency": "usd", "reason": "requested_by_customer"});
+        json!({"subscription": sub["id"], "amount_minor": 4000, "currency": "usd", "reason": "requested_by_customer"});
     let first = refund("give-back-rest:1", rest);
-    let second = refund("give-back-invoice:1", json!({"invoice": held["latest_invoice"], "reason": "duplicate"}));
-    let of = |id: &str| bench.own("GET", &format!("/v1/refunds/{id}"), &[]);
+    let second = refund("give-back-invoice:1", json!({"invoice": sub["latest_invoice"], "reason": "duplicate"}));
+    let of = |id: &str| bench.direct("GET", &format!("/v1/refunds/{id}"), &[]);
     assert_eq!((&of(&first)["amount"], &of(&second)["amount"]), (&json!(4000), &json!(8000)));
     assert_eq!(of(&first)["payment_intent"], of(&second)["payment_intent"]);
 }

@@ -1,5 +1,5 @@
-//! Looking for what a call may have made before, so that nothing is made twice once Stripe has forgotten its idempotency
-//! key: after a day.
+//! Finds objects that an earlier attempt of a call created, so that nothing is created twice after Stripe has forgotten
+//! the idempotency key (a day).
 
 use crate::api::Api;
 use crate::failure::Failed;
@@ -7,17 +7,17 @@ use crate::marks::{KEY, Marks, SCOPE};
 use host_provider_api::Call;
 use serde_json::Value;
 
-/// Objects on a page, Stripe's limit.
+/// Objects per page, Stripe's limit.
 pub(crate) const PAGE: &str = "100";
-/// Pages that are looked through, newest first.
+/// Maximum pages of a search, newest first.
 const PAGES_MAX: usize = 10;
 
-/// Whether the call may have been carried out before, in an attempt or generation whose end is not known.
+/// Returns true if an earlier attempt or generation of the call may have taken effect.
 pub(crate) fn may_be_done(call: &Call) -> bool {
     call.attempt > 1 || call.lease > 1 || call.generation > 1
 }
 
-/// The object that the call made, among the newest thousand of a list.
+/// Finds the call's object among the newest thousand of a list.
 pub(crate) fn in_list(
     api: &Api<'_>,
     marks: &Marks,
@@ -34,14 +34,14 @@ pub(crate) fn in_list(
     Ok(found)
 }
 
-/// The object that the call made, by Stripe's search. Search knows an object a minute after it was made, so it is for what
-/// an idempotency key no longer holds.
+/// Finds the call's object by Stripe's search. Search indexes an object about a minute after its creation, so it
+/// complements the idempotency key.
 pub(crate) fn by_search(api: &Api<'_>, marks: &Marks, path: &str) -> Result<Option<Value>, Failed> {
     let query =
         format!("metadata['{KEY}']:'{}' AND metadata['{SCOPE}']:'{}'", quoted(&marks.key), quoted(&marks.scope));
     let found = api.get(format!("{path}/search"), &[("query", &query), ("limit", PAGE)])?.object;
     for object in data(&found)? {
-        // What search finds is compared once more: it knows no case of letters.
+        // Search ignores case, so its results are compared again.
         if marks.made(object)? {
             return Ok(Some(object.clone()));
         }
@@ -53,7 +53,8 @@ fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
-/// Visit a list's objects, newest first, until the visitor has enough, at most so many pages; false if more are left.
+/// Visits a list's objects, newest first, until the visitor returns false, up to `pages_max` pages. Returns false if
+/// more objects are left.
 pub(crate) fn pages(
     api: &Api<'_>,
     path: &str,
@@ -93,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quote_ends_no_query() {
+    fn quotes_in_queries_are_escaped() {
         assert_eq!(quoted(r"a'b\c"), r"a\'b\\c");
     }
 }

@@ -1,4 +1,4 @@
-//! Secrets that the machine gives, and all places of secrets as one.
+//! Secrets from the machine's environment and files, and their combination with a vault.
 
 use crate::vault::{SECRET_BYTES_MAX, Vault};
 use host_provider_api::{MadeSecret, Secret, SecretError, Secrets};
@@ -7,31 +7,31 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// What references to variables of the environment begin with.
+/// Prefix of references to environment variables.
 const ENVIRONMENT: &str = "secret:env/";
-/// What references to files begin with.
+/// Prefix of references to files.
 const FILE: &str = "secret:file/";
 
-/// Variables of the environment and files of one folder, of which an operator names those that may be read. A payload can't name
-/// another one, so no tenant reads the host's own environment.
+/// Environment variables and files of one folder that an operator has allowed. Payloads can't refer to others, so
+/// tenants can't read the host's own environment.
 #[derive(Clone, Debug, Default)]
-pub struct Outside {
+pub struct MachineSecrets {
     variables: BTreeSet<String>,
     folder: Option<PathBuf>,
 }
 
-impl Outside {
-    /// Only these variables, and the files of this folder.
-    pub fn new(variables: impl IntoIterator<Item = String>, folder: Option<PathBuf>) -> Outside {
-        Outside { variables: variables.into_iter().collect(), folder }
+impl MachineSecrets {
+    /// Allows only these variables and the files of this folder.
+    pub fn new(variables: impl IntoIterator<Item = String>, folder: Option<PathBuf>) -> MachineSecrets {
+        MachineSecrets { variables: variables.into_iter().collect(), folder }
     }
 
-    /// The variable that a reference names; none for a reference of another kind.
+    /// Returns the variable of a reference; none for a reference of another kind.
     pub fn variable_of(reference: &str) -> Option<&str> {
         reference.strip_prefix(ENVIRONMENT)
     }
 
-    /// The value behind a reference to a variable or a file; none for a reference of another kind.
+    /// Resolves a reference to a variable or a file; none for a reference of another kind.
     fn find(&self, reference: &str) -> Option<Result<Secret, SecretError>> {
         let unknown = || SecretError::Unknown(reference.to_owned());
         if let Some(name) = reference.strip_prefix(ENVIRONMENT) {
@@ -45,14 +45,14 @@ impl Outside {
     }
 }
 
-/// The machine's secrets alone, which are the host's own in every scope. None is made there.
-impl Secrets for Outside {
+/// The machine's secrets belong to the host, whatever the scope. They can't be made, and are never forgotten.
+impl Secrets for MachineSecrets {
     fn resolve(&self, _: &str, reference: &str) -> Result<Secret, SecretError> {
         self.find(reference).unwrap_or_else(|| Err(SecretError::Unknown(reference.to_owned())))
     }
 
     fn make(&self, _: &str, name: &str, _: usize) -> Result<MadeSecret, SecretError> {
-        let reason = "the machine's secrets are not made here".to_owned();
+        let reason = "secrets can't be made in the environment or in files".to_owned();
         Err(SecretError::Unavailable { reference: name.to_owned(), reason })
     }
 
@@ -61,7 +61,7 @@ impl Secrets for Outside {
     }
 }
 
-/// The text of a file without its last end of line.
+/// Returns the text of a file without trailing line ends.
 fn read(path: PathBuf, reference: &str) -> Result<Secret, SecretError> {
     let unavailable = |reason: String| SecretError::Unavailable { reference: reference.to_owned(), reason };
     let file = match std::fs::File::open(path) {
@@ -75,27 +75,27 @@ fn read(path: PathBuf, reference: &str) -> Result<Secret, SecretError> {
     let read = file.take(SECRET_BYTES_MAX as u64 + 1).read_to_string(&mut text);
     read.map_err(|error| unavailable(error.to_string()))?;
     if text.len() > SECRET_BYTES_MAX {
-        return Err(unavailable(format!("it has more than {SECRET_BYTES_MAX} bytes")));
+        return Err(unavailable(format!("the file has more than {SECRET_BYTES_MAX} bytes")));
     }
     Ok(Secret::new(text.trim_end_matches(['\r', '\n'])))
 }
 
-/// A vault, and what the machine gives beside it.
-pub struct Everywhere {
+/// A vault combined with the machine's secrets.
+pub struct CombinedSecrets {
     vault: Arc<Vault>,
-    outside: Outside,
+    machine: MachineSecrets,
 }
 
-impl Everywhere {
-    /// Both.
-    pub fn new(vault: Arc<Vault>, outside: Outside) -> Everywhere {
-        Everywhere { vault, outside }
+impl CombinedSecrets {
+    /// Combines a vault with the machine's secrets.
+    pub fn new(vault: Arc<Vault>, machine: MachineSecrets) -> CombinedSecrets {
+        CombinedSecrets { vault, machine }
     }
 }
 
-impl Secrets for Everywhere {
+impl Secrets for CombinedSecrets {
     fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
-        self.outside.find(reference).unwrap_or_else(|| self.vault.resolve(scope, reference))
+        self.machine.find(reference).unwrap_or_else(|| self.vault.resolve(scope, reference))
     }
 
     fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError> {
@@ -112,26 +112,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_an_operator_named_is_read_of_the_machine() {
+    fn only_allowed_variables_and_files_are_read() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("stripe_key"), "sk_test_of_a_file\n").expect("a file");
         std::fs::write(folder.path().with_extension("outside"), "not here").expect("a file");
-        // PATH is set wherever tests run.
-        let outside = Outside::new(["PATH".to_owned()], Some(folder.path().to_owned()));
-        let get = |reference: &str| outside.find(reference).expect("one of the machine's");
+        // PATH is set in every test environment.
+        let machine = MachineSecrets::new(["PATH".to_owned()], Some(folder.path().to_owned()));
+        let get = |reference: &str| machine.find(reference).expect("a reference of the machine");
         assert!(get("secret:env/PATH").is_ok());
         assert_eq!(get("secret:env/HOME"), Err(SecretError::Unknown("secret:env/HOME".to_owned())));
         assert_eq!(get("secret:file/stripe_key").expect("the file").expose(), "sk_test_of_a_file");
         for name in ["../etc/passwd", "..", "", "a/b", "absent"] {
             assert!(matches!(get(&format!("{FILE}{name}")), Err(SecretError::Unknown(_))), "{name}");
         }
-        assert!(outside.find("secret:vault/x").is_none());
+        assert!(machine.find("secret:vault/x").is_none());
     }
 
     #[test]
-    fn a_vault_and_the_machine_are_asked_as_one() {
+    fn a_vault_and_the_machine_are_combined() {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
-        let all = Everywhere::new(vault, Outside::new(["PATH".to_owned()], None));
+        let all = CombinedSecrets::new(vault, MachineSecrets::new(["PATH".to_owned()], None));
         let made = all.make("b/test/user:u", "inst_1/database", 32).expect("a secret");
         assert!(all.resolve("b/test/user:u", &made.reference).is_ok());
         assert!(all.resolve("b/test/user:u", "secret:env/PATH").is_ok());

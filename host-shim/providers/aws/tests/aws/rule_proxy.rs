@@ -1,56 +1,56 @@
-//! A server before the server, for what moto lets pass and AWS does not.
+//! A proxy before moto whose rule answers or changes requests, to imitate AWS where moto is too lenient.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// One request.
+/// An HTTP request.
 pub struct Request {
     /// `PUT /path HTTP/1.1`.
     pub line: String,
-    /// The lines of its head, in lower case.
+    /// Header lines in lower case.
     pub head: Vec<String>,
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// The value of a header, in lower case.
+    /// Returns the value of a header, in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 
-/// What asks the server behind.
-pub type Behind<'a> = &'a dyn Fn() -> String;
+/// Forwards the request to the server and returns its response.
+pub type Forward<'a> = &'a dyn Fn() -> String;
 
-/// A server that asks its rule first, and the server behind if the rule has no answer.
-pub struct Front(SocketAddr);
+/// A proxy that asks its rule for a response and forwards the request if there is none.
+pub struct RuleProxy(SocketAddr);
 
-impl Front {
-    /// Requests come to the rule one after the other. It may ask the server behind itself, and change what that says.
+impl RuleProxy {
+    /// Starts the proxy. It calls the rule for one request at a time; the rule may forward it and edit the response.
     pub fn start(
-        behind: SocketAddr,
-        rule: impl FnMut(&Request, Behind<'_>) -> Option<String> + Send + 'static,
-    ) -> Front {
+        server: SocketAddr,
+        rule: impl FnMut(&Request, Forward<'_>) -> Option<String> + Send + 'static,
+    ) -> RuleProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let rule = Arc::new(Mutex::new(rule));
-        // It ends with the test's process: a listener has no way to be interrupted.
+        // The thread ends with the test process: accepting connections can't be interrupted.
         thread::spawn(move || {
             for mut client in listener.incoming().flatten() {
                 let rule = rule.clone();
                 thread::spawn(move || {
                     let Some((request, bytes)) = read(&mut client) else { return };
-                    let ask = || pass(behind, &bytes);
+                    let ask = || pass(server, &bytes);
                     let mut rule = rule.lock().unwrap_or_else(PoisonError::into_inner);
                     let answer = rule(&request, &ask).unwrap_or_else(ask);
-                    // A client that has gone has no need of it.
+                    // The client may have disconnected.
                     let _ = client.write_all(answer.as_bytes());
                 });
             }
         });
-        Front(address)
+        RuleProxy(address)
     }
 
     pub fn url(&self) -> String {
@@ -58,12 +58,12 @@ impl Front {
     }
 }
 
-/// An answer of this status, with these lines in its head.
+/// Builds a response with this status and these header lines.
 pub fn answer(status: u16, head: &str, body: &str) -> String {
     format!("HTTP/1.1 {status} Rule\r\n{head}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
-/// An answer with its body replaced.
+/// Replaces the body of a response.
 pub fn with_body(answer: &str, body: &str) -> String {
     let head = answer.split_once("\r\n\r\n").map_or(answer, |(head, _)| head);
     let kept: Vec<&str> =
@@ -95,9 +95,9 @@ fn read(client: &mut TcpStream) -> Option<(Request, Vec<u8>)> {
     }
 }
 
-/// What the server behind says to the same request.
-fn pass(behind: SocketAddr, request: &[u8]) -> String {
-    let mut server = TcpStream::connect(behind).expect("a server that listens");
+/// Forwards the request and returns the server's response.
+fn pass(address: SocketAddr, request: &[u8]) -> String {
+    let mut server = TcpStream::connect(address).expect("a server that listens");
     let end = request.windows(4).position(|window| window == b"\r\n\r\n").expect("a whole request");
     let head = String::from_utf8_lossy(&request[..end]).into_owned();
     let kept: Vec<&str> = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")).collect();

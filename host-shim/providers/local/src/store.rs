@@ -1,4 +1,4 @@
-//! The folder in which each resource has a folder of its own, named by a hash of its whole id.
+//! The folder of all resources: each has its own folder, named by a hash of its whole id.
 
 use crate::error::LocalError;
 use host_provider_api::names::letters;
@@ -9,10 +9,10 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The file that says what a resource is; a folder without it is none.
+/// The record file of a resource; a folder without it does not count.
 const RECORD: &str = "resource.json";
 
-/// A resource that exists.
+/// The record of an existing resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Resource {
     pub scope: String,
@@ -20,16 +20,16 @@ pub(crate) struct Resource {
     pub id: String,
     /// `running` or `suspended`.
     pub state: String,
-    /// Generation of the last call that made or changed it.
+    /// Generation of the latest `ensure` or `change`.
     pub generation: u32,
-    /// What `ensure` answered.
+    /// The outputs of `ensure`.
     pub outputs: Value,
-    /// What `ensure` and `change` asked for, the last one of each name.
+    /// The payload members of all `ensure` and `change` calls; the latest value of each.
     pub settings: Map<String, Value>,
 }
 
 impl Resource {
-    /// One that runs, as a call asks for it.
+    /// Creates a running resource from a call.
     pub fn new(call: &Call, outputs: Value) -> Resource {
         let ResourceId { scope, resource, id } = call.resource_id();
         let mut made = Resource {
@@ -41,71 +41,71 @@ impl Resource {
             outputs,
             settings: Map::new(),
         };
-        made.take(call);
+        made.apply(call);
         made
     }
 
-    /// Takes over what a call asks for.
-    pub fn take(&mut self, call: &Call) {
+    /// Applies a call's generation, state and settings.
+    pub fn apply(&mut self, call: &Call) {
         self.generation = call.generation;
         if let Some(state) = call.text("state") {
             self.state = state.to_owned();
         }
-        let asked = call.payload.as_object().into_iter().flatten().filter(|(name, _)| *name != "state");
-        self.settings.extend(asked.map(|(name, value)| (name.clone(), value.clone())));
+        let requested = call.payload.as_object().into_iter().flatten().filter(|(name, _)| *name != "state");
+        self.settings.extend(requested.map(|(name, value)| (name.clone(), value.clone())));
     }
 
     pub fn full_id(&self) -> ResourceId {
         ResourceId { scope: self.scope.clone(), resource: self.resource.clone(), id: self.id.clone() }
     }
 
-    /// A text among the outputs.
+    /// Returns a text of the outputs.
     pub fn output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).and_then(Value::as_str)
     }
 
-    /// A text among the settings.
+    /// Returns a text of the settings.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).and_then(Value::as_str)
     }
 }
 
-/// All resources of one folder.
+/// The folder with all resources.
 #[derive(Clone, Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct ResourceStore {
     folder: PathBuf,
 }
 
-impl Shelf {
-    /// The folder, made if need be, for its owner alone.
-    pub fn open(folder: &Path) -> Result<Shelf, LocalError> {
+impl ResourceStore {
+    /// Opens or creates the folder, with access for its owner only.
+    pub fn open(folder: &Path) -> Result<ResourceStore, LocalError> {
         for part in [folder.to_owned(), folder.join("resources"), folder.join("backups")] {
             fs::create_dir_all(&part).map_err(LocalError::io(&part))?;
         }
         only_for_owner(folder)?;
-        Ok(Shelf { folder: folder.to_owned() })
+        Ok(ResourceStore { folder: folder.to_owned() })
     }
 
-    /// A file of the folder itself.
+    /// Returns the path of a file in the folder itself.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
-    /// The folder of backups, which outlive their databases.
+    /// Returns the folder of backups, which outlive their databases.
     pub fn backups(&self) -> PathBuf {
         self.folder.join("backups")
     }
 
-    /// The folder of a resource, whether or not there is one.
-    pub fn place(&self, id: &ResourceId) -> PathBuf {
+    /// Returns the folder of a resource, whether or not it exists.
+    pub fn folder_of(&self, id: &ResourceId) -> PathBuf {
         self.folder.join("resources").join(letters(id))
     }
 
     pub fn find(&self, id: &ResourceId) -> Result<Option<Resource>, LocalError> {
-        read(&self.place(id).join(RECORD))
+        read(&self.folder_of(id).join(RECORD))
     }
 
-    /// The resource of this short name, which is the last part of its folder.
+    /// Returns the resource with this short name, the last part of its folder.
     pub fn by_letters(&self, letters: &str) -> Result<Option<Resource>, LocalError> {
         let is_name =
             !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -115,7 +115,7 @@ impl Shelf {
         }
     }
 
-    /// Every resource.
+    /// Returns all resources.
     pub fn all(&self) -> Result<Vec<Resource>, LocalError> {
         let folder = self.folder.join("resources");
         let mut found = Vec::new();
@@ -126,20 +126,20 @@ impl Shelf {
         Ok(found)
     }
 
-    /// Keeps a resource: its record is there whole or not at all.
-    pub fn keep(&self, resource: &Resource) -> Result<(), LocalError> {
-        let place = self.place(&resource.full_id());
-        fs::create_dir_all(&place).map_err(LocalError::io(&place))?;
-        write(&place.join(RECORD), resource)
+    /// Stores a resource's record atomically.
+    pub fn save(&self, resource: &Resource) -> Result<(), LocalError> {
+        let folder = self.folder_of(&resource.full_id());
+        fs::create_dir_all(&folder).map_err(LocalError::io(&folder))?;
+        write(&folder.join(RECORD), resource)
     }
 
-    /// The record goes first: what is left of a folder without one is nobody's.
+    /// Removes a resource. The record is removed first: a folder without one does not count.
     pub fn remove(&self, id: &ResourceId) -> Result<(), LocalError> {
-        let place = self.place(id);
-        for gone in [fs::remove_file(place.join(RECORD)), fs::remove_dir_all(&place)] {
+        let folder = self.folder_of(id);
+        for gone in [fs::remove_file(folder.join(RECORD)), fs::remove_dir_all(&folder)] {
             match gone {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(LocalError::Io { path: place, error });
+                    return Err(LocalError::Io { path: folder, error });
                 }
                 _ => {}
             }
@@ -148,7 +148,7 @@ impl Shelf {
     }
 }
 
-/// What stands in a file, if there is one.
+/// Reads a JSON file, if it exists.
 pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, LocalError> {
     match fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes)
@@ -159,7 +159,7 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T
     }
 }
 
-/// Writes a file whole: after a crash there is the old one or the new one.
+/// Writes a file atomically: after a crash it has the old or the new contents.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
     let new = path.with_extension("new");
     let text = serde_json::to_vec_pretty(value)

@@ -1,4 +1,4 @@
-//! What every test here needs: a server, an account on it, secrets, and calls that are looked at until they end.
+//! Test support: a server with a fault proxy, an account on it, secrets, and calls that are polled until they end.
 
 use crate::raw::make_role;
 use counterparts::{FaultProxy, Moto, Protocol};
@@ -25,15 +25,15 @@ const FIRST_REGION: &str = "us-east-1";
 pub const HOST: &str = "app.sites.example";
 pub const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/one";
 
-/// Most looks at one call, and most attempts at one that is to be retried.
-const LOOKS_MAX: usize = 50;
+/// Maximum polls of one call, and maximum attempts of a retried call.
+const POLLS_MAX: usize = 50;
 const ATTEMPTS_MAX: usize = 5;
-/// What a request may take where there is no time to lose; a fault that delays takes longer.
+/// Request timeout in tests that wait for timeouts; delaying faults take longer.
 pub const REQUEST: Duration = Duration::from_millis(1000);
 
 static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
 
-/// The moto that tests share; it ends with the last that uses it.
+/// Returns the moto server that tests share; it stops with the last user.
 pub fn moto() -> Arc<Moto> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
@@ -43,67 +43,67 @@ pub fn moto() -> Arc<Moto> {
     })
 }
 
-/// A server with a proxy before it.
-pub struct House {
+/// A moto server with a fault proxy before it.
+pub struct TestEnv {
     moto: Arc<Moto>,
     pub proxy: FaultProxy,
     runtime: Runtime,
     zip: NamedTempFile,
 }
 
-impl House {
-    /// On the server that tests share.
-    pub fn open() -> House {
-        House::on(moto())
+impl TestEnv {
+    /// Uses the shared server.
+    pub fn shared() -> TestEnv {
+        TestEnv::on(moto())
     }
 
-    /// On a server of its own: where a list's length matters.
-    pub fn alone() -> House {
-        House::on(Arc::new(Moto::start()))
+    /// Starts a server of its own, for tests that count lists.
+    pub fn isolated() -> TestEnv {
+        TestEnv::on(Arc::new(Moto::start()))
     }
 
-    fn on(moto: Arc<Moto>) -> House {
+    fn on(moto: Arc<Moto>) -> TestEnv {
         let proxy = FaultProxy::start(moto.server().address(), Protocol::Http);
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let mut zip = NamedTempFile::new().expect("a file");
         // An empty zip file: nobody runs it.
         zip.write_all(b"PK\x05\x06\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0").expect("a file that is written");
-        House { moto, proxy, runtime: runtime.expect("a runtime"), zip }
+        TestEnv { moto, proxy, runtime: runtime.expect("a runtime"), zip }
     }
 
     pub fn address(&self) -> SocketAddr {
         self.moto.server().address()
     }
 
-    /// The account, asked at the server itself.
+    /// Connects directly to the server.
     pub fn aws(&self) -> Aws {
         aws(&self.moto.url(), ("test", "test"))
     }
 
-    /// The account, asked through the proxy.
-    pub fn through(&self) -> Aws {
+    /// Connects through the proxy.
+    pub fn via_proxy(&self) -> Aws {
         aws(&self.proxy.url(), ("test", "test"))
     }
 
-    /// The account, asked through the proxy, and with no time to lose.
-    pub fn hurried(&self) -> Aws {
+    /// Connects through the proxy with short timeouts.
+    pub fn with_short_timeouts(&self) -> Aws {
         let timeouts = Timeouts { connect: REQUEST, read: REQUEST, operation: REQUEST, ..Timeouts::default() };
         account(&self.proxy.url(), ("test", "test"), REGION, timeouts)
     }
 
-    /// As B2 is asked, which wants no region when a bucket is made; moto wants one but in its first region.
+    /// Connects as to B2, without a location constraint; moto requires one except in its first region.
     pub fn b2(&self) -> Aws {
         account(&self.moto.url(), ("test", "test"), FIRST_REGION, Timeouts::default())
     }
 
-    /// That through the proxy, and with no time to lose.
-    pub fn b2_hurried(&self) -> Aws {
+    /// Like [`b2`](Self::b2), through the proxy with short timeouts.
+    pub fn b2_with_short_timeouts(&self) -> Aws {
         let timeouts = Timeouts { connect: REQUEST, read: REQUEST, operation: REQUEST, ..Timeouts::default() };
         account(&self.proxy.url(), ("test", "test"), FIRST_REGION, timeouts)
     }
 
     pub fn functions(&self, aws: &Aws) -> Functions {
-        Functions::new(aws, self.function_config()).expect("settings that can be")
+        Functions::new(aws, self.function_config()).expect("valid settings")
     }
 
     pub fn function_config(&self) -> FunctionConfig {
@@ -123,19 +123,19 @@ impl House {
         }
     }
 
-    /// What the server says itself.
-    pub fn ask<T>(&self, asked: impl Future<Output = T>) -> T {
-        self.runtime.block_on(asked)
+    /// Runs a direct SDK request.
+    pub fn block_on<T>(&self, result: impl Future<Output = T>) -> T {
+        self.runtime.block_on(result)
     }
 
-    /// How the SDK reaches the server, for what the provider does not ask.
+    /// Returns an SDK configuration for direct requests.
     pub fn sdk(&self) -> aws_config::SdkConfig {
         let key = aws_sdk_s3::config::Credentials::new("test", "test", None, None, "test");
         let loader = aws_config::defaults(aws_config::BehaviorVersion::latest())
             .region(aws_sdk_s3::config::Region::new(REGION))
             .credentials_provider(key)
             .endpoint_url(self.moto.url());
-        self.ask(loader.load())
+        self.block_on(loader.load())
     }
 
     pub fn s3(&self) -> aws_sdk_s3::Client {
@@ -155,7 +155,7 @@ fn account(url: &str, key: (&str, &str), region: &str, timeouts: Timeouts) -> Aw
         credentials: Credentials::Static { access_key_id, secret_access_key, session_token: None },
         timeouts,
     };
-    Aws::open(&config).expect("settings that can be")
+    Aws::open(&config).expect("valid settings")
 }
 
 pub fn buckets(aws: &Aws, flavor: Flavor) -> Buckets {
@@ -183,7 +183,7 @@ pub fn databases(aws: &Aws) -> Databases {
     Databases::new(aws, config)
 }
 
-/// A call of this account (the last part of its scope), about this id.
+/// Builds a call for an account (the last part of its scope) and a resource id.
 pub fn call(kind: &str, account: &str, id: &str, generation: u32, payload: Value) -> Call {
     let verb = kind.rsplit('.').next().unwrap_or_default();
     let (kind, scope, key) = (kind.to_owned(), scope(account), format!("{id}/{verb}"));
@@ -196,15 +196,15 @@ pub fn scope(account: &str) -> String {
 
 /// Secrets in memory.
 #[derive(Default)]
-pub struct Kept(Mutex<BTreeMap<(String, String), String>>);
+pub struct MemorySecrets(Mutex<BTreeMap<(String, String), String>>);
 
-impl Kept {
+impl MemorySecrets {
     pub fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 }
 
-impl Secrets for Kept {
+impl Secrets for MemorySecrets {
     fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = kept.get(&(scope.to_owned(), reference.to_owned()));
@@ -226,26 +226,26 @@ impl Secrets for Kept {
     }
 }
 
-/// A provider that is called with secrets, as the registry does it.
+/// A provider whose calls get access to secrets, as in the registry.
 pub struct WithSecrets<P> {
     pub provider: P,
-    pub kept: Arc<Kept>,
+    pub secrets: Arc<MemorySecrets>,
 }
 
 impl<P: Provider> WithSecrets<P> {
     pub fn new(provider: P) -> Self {
-        WithSecrets { provider, kept: Arc::default() }
+        WithSecrets { provider, secrets: Arc::default() }
     }
 
-    /// The same secrets for another way to the same account.
+    /// Shares the secrets with another provider of the same account.
     pub fn also(&self, provider: P) -> Self {
-        WithSecrets { provider, kept: self.kept.clone() }
+        WithSecrets { provider, secrets: self.secrets.clone() }
     }
 }
 
 impl<P: Provider> Provider for WithSecrets<P> {
     fn call(&self, call: &Call) -> CallOutcome {
-        let secrets = SecretAccess::new(Some(self.kept.clone()));
+        let secrets = SecretAccess::new(Some(self.secrets.clone()));
         self.provider.call(&Call { secrets, ..call.clone() })
     }
 
@@ -254,17 +254,17 @@ impl<P: Provider> Provider for WithSecrets<P> {
     }
 }
 
-/// The answer in the end: what is in progress is looked at until it isn't.
+/// Calls and polls until the outcome is final.
 pub fn answer(provider: &dyn Provider, call: &Call) -> CallOutcome {
     let mut answer = provider.call(call);
-    for _ in 0..LOOKS_MAX {
+    for _ in 0..POLLS_MAX {
         let CallOutcome::InProgress { token, .. } = answer else { return answer };
         answer = provider.call(&Call { token: Some(token), ..call.clone() });
     }
-    panic!("in progress after {LOOKS_MAX} looks: {answer:?}")
+    panic!("in progress after {POLLS_MAX} polls: {answer:?}")
 }
 
-/// The outputs of a call that must succeed at its first attempt.
+/// Returns the outputs of a call that must succeed at its first attempt.
 pub fn done(provider: &dyn Provider, call: &Call) -> Value {
     match answer(provider, call) {
         CallOutcome::Done(outputs) => outputs,
@@ -272,7 +272,7 @@ pub fn done(provider: &dyn Provider, call: &Call) -> Value {
     }
 }
 
-/// The code of a call that must be refused.
+/// Returns the code of a call that must be refused.
 pub fn refused(provider: &dyn Provider, call: &Call) -> String {
     match answer(provider, call) {
         CallOutcome::Refused { code, .. } => code,
@@ -280,7 +280,7 @@ pub fn refused(provider: &dyn Provider, call: &Call) -> String {
     }
 }
 
-/// The outputs of a call that succeeds in the end, and the answers before.
+/// Returns the outputs of a call that finally succeeds, and the outcomes of the attempts before.
 pub fn done_in_the_end(provider: &dyn Provider, call: &Call) -> (Value, Vec<CallOutcome>) {
     let mut before = Vec::new();
     for attempt in 1..=ATTEMPTS_MAX as u32 {
@@ -293,14 +293,14 @@ pub fn done_in_the_end(provider: &dyn Provider, call: &Call) -> (Value, Vec<Call
     panic!("{} of {}: {before:?}", call.kind, call.key)
 }
 
-/// What the server holds of an account.
+/// Lists the resources of an account.
 pub fn held(provider: &dyn Provider, account: &str) -> Vec<Held> {
     let mut held = provider.held().expect("a list");
     held.retain(|held| held.id.scope == scope(account));
     held
 }
 
-/// Names and states of what the server holds of an account.
+/// Lists ids and states of the resources of an account.
 pub fn states(provider: &dyn Provider, account: &str) -> Vec<(String, String)> {
     held(provider, account).into_iter().map(|held| (held.id.id, held.state)).collect()
 }
@@ -314,7 +314,7 @@ pub fn state(call: &Call, generation: u32, state: &str) -> Call {
     Call { kind, key, generation, payload, ..call.clone() }
 }
 
-/// The same resource asked for something else.
+/// Builds a call with another verb for the same resource.
 pub fn other(call: &Call, verb: &str, generation: u32) -> Call {
     let (resource, _) = call.kind.rsplit_once('.').expect("a kind has a verb");
     let (id, _) = call.key.rsplit_once('/').expect("a key has a verb");

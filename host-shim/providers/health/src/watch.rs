@@ -1,27 +1,27 @@
-//! What is asked for, and what was counted of it.
+//! Parses a watch's payload, and counts consecutive results in its token.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Seconds between requests at most: a day.
+/// Maximum seconds between requests: a day.
 const EVERY_MAX: u64 = 86_400;
-/// Answers in a row at most.
+/// Maximum of `fail_after` and `recover_after`.
 const IN_A_ROW_MAX: u64 = 1_000;
-/// Bytes of an address at most.
+/// Maximum bytes of a URL.
 const URL_BYTES_MAX: usize = 2_048;
 
-/// A payload that can't be watched by.
+/// An invalid payload member.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{member}` is {found}: expected {expected}")]
-pub(crate) struct BadWish {
+pub(crate) struct BadPayload {
     member: &'static str,
     found: String,
     expected: String,
 }
 
-/// A payload that was read.
+/// The settings of a watch, from its payload.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Wish {
+pub(crate) struct WatchSettings {
     pub url: String,
     pub every_ms: i64,
     fail_after: u64,
@@ -37,14 +37,14 @@ enum Health {
     Unhealthy,
 }
 
-impl Wish {
-    pub fn of(payload: &Value) -> Result<Wish, BadWish> {
+impl WatchSettings {
+    pub fn of(payload: &Value) -> Result<WatchSettings, BadPayload> {
         let url = payload.get("url").and_then(Value::as_str).unwrap_or_default();
         let is_http = ["http://", "https://"].iter().any(|scheme| url.starts_with(scheme));
         if !is_http || url.len() > URL_BYTES_MAX {
             let found = payload.get("url").map_or_else(|| "missing".to_owned(), shown);
-            let expected = format!("an address that begins with http:// or https://, {URL_BYTES_MAX} bytes at most");
-            return Err(BadWish { member: "url", found, expected });
+            let expected = format!("a URL that begins with http:// or https://, at most {URL_BYTES_MAX} bytes");
+            return Err(BadPayload { member: "url", found, expected });
         }
         let every_s = number(payload, "every_s", EVERY_MAX)?;
         let health = match payload.get("health").and_then(Value::as_str) {
@@ -52,7 +52,7 @@ impl Wish {
             Some("unhealthy") => Health::Unhealthy,
             _ => Health::Unknown,
         };
-        Ok(Wish {
+        Ok(WatchSettings {
             url: url.to_owned(),
             every_ms: i64::try_from(every_s * 1_000).unwrap_or(i64::MAX),
             fail_after: number(payload, "fail_after", IN_A_ROW_MAX)?,
@@ -62,9 +62,9 @@ impl Wish {
     }
 }
 
-fn number(payload: &Value, member: &'static str, most: u64) -> Result<u64, BadWish> {
+fn number(payload: &Value, member: &'static str, most: u64) -> Result<u64, BadPayload> {
     let found = payload.get(member);
-    found.and_then(Value::as_u64).filter(|number| (1..=most).contains(number)).ok_or_else(|| BadWish {
+    found.and_then(Value::as_u64).filter(|number| (1..=most).contains(number)).ok_or_else(|| BadPayload {
         member,
         found: found.map_or_else(|| "missing".to_owned(), shown),
         expected: format!("a whole number from 1 to {most}"),
@@ -75,20 +75,20 @@ fn shown(value: &Value) -> String {
     value.to_string().chars().take(80).collect()
 }
 
-/// Answers in a row, of the one kind or of the other.
+/// The number of consecutive good or bad results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Counted {
+pub(crate) struct Streak {
     health: Health,
     good: u64,
     bad: u64,
 }
 
-impl Counted {
-    pub fn begin(wish: &Wish) -> Counted {
-        Counted { health: wish.health, good: 0, bad: 0 }
+impl Streak {
+    pub fn begin(settings: &WatchSettings) -> Streak {
+        Streak { health: settings.health, good: 0, bad: 0 }
     }
 
-    pub fn parse(token: &str) -> Option<Counted> {
+    pub fn parse(token: &str) -> Option<Streak> {
         serde_json::from_str(token).ok()
     }
 
@@ -96,20 +96,20 @@ impl Counted {
         serde_json::to_string(self).expect("numbers and a word are JSON")
     }
 
-    /// With one answer more. A count that can change nothing any more stays where it is.
-    pub fn and(self, is_good: bool) -> Counted {
+    /// Counts one more result, up to the maximum that matters.
+    pub fn and(self, is_good: bool) -> Streak {
         match is_good {
-            true => Counted { good: (self.good + 1).min(IN_A_ROW_MAX), bad: 0, ..self },
-            false => Counted { bad: (self.bad + 1).min(IN_A_ROW_MAX), good: 0, ..self },
+            true => Streak { good: (self.good + 1).min(IN_A_ROW_MAX), bad: 0, ..self },
+            false => Streak { bad: (self.bad + 1).min(IN_A_ROW_MAX), good: 0, ..self },
         }
     }
 
-    /// The health if it is another one now.
-    pub fn change(&self, wish: &Wish) -> Option<&'static str> {
-        if self.good >= wish.recover_after && self.health != Health::Healthy {
+    /// Returns the new health if it has changed.
+    pub fn change(&self, settings: &WatchSettings) -> Option<&'static str> {
+        if self.good >= settings.recover_after && self.health != Health::Healthy {
             return Some("healthy");
         }
-        (self.bad >= wish.fail_after && self.health != Health::Unhealthy).then_some("unhealthy")
+        (self.bad >= settings.fail_after && self.health != Health::Unhealthy).then_some("unhealthy")
     }
 }
 
@@ -118,19 +118,19 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn wish(health: &str) -> Wish {
+    fn settings(health: &str) -> WatchSettings {
         let payload = json!({"url": "http://a", "every_s": 60, "fail_after": 3, "recover_after": 2, "health": health});
-        Wish::of(&payload).expect("a wish")
+        WatchSettings::of(&payload).expect("settings")
     }
 
-    /// After which answer the health changes, and to what.
+    /// Returns after which result the health changes, and to what.
     fn play(health: &str, answers: &str) -> Option<(usize, &'static str)> {
-        let wish = wish(health);
-        let mut counted = Counted::begin(&wish);
+        let settings = settings(health);
+        let mut streak = Streak::begin(&settings);
         for (number, answer) in answers.chars().enumerate() {
-            // Each answer may be counted by another process.
-            counted = Counted::parse(&counted.token()).expect("its own token").and(answer == '+');
-            if let Some(health) = counted.change(&wish) {
+            // Each result may be counted by another process.
+            streak = Streak::parse(&streak.token()).expect("its own token").and(answer == '+');
+            if let Some(health) = streak.change(&settings) {
                 return Some((number + 1, health));
             }
         }
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn health_changes_after_as_many_answers_in_a_row_as_were_asked_for() {
+    fn health_changes_after_the_configured_number_of_consecutive_results() {
         assert_eq!(play("healthy", "++--+---"), Some((8, "unhealthy")));
         assert_eq!(play("healthy", "+--+--+--+"), None);
         assert_eq!(play("unhealthy", "---+-++"), Some((7, "healthy")));
@@ -146,15 +146,15 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_yet_becomes_the_one_or_the_other() {
+    fn unknown_health_becomes_healthy_or_unhealthy() {
         assert_eq!(play("unknown", "++"), Some((2, "healthy")));
         assert_eq!(play("unknown", "+---"), Some((4, "unhealthy")));
     }
 
     #[test]
-    fn a_payload_is_refused_with_the_member_that_is_wrong() {
+    fn an_invalid_payload_is_refused_by_member() {
         let good = json!({"url": "https://a.example/health", "every_s": 300, "fail_after": 3, "recover_after": 1});
-        assert_eq!(Wish::of(&good).expect("a wish").every_ms, 300_000);
+        assert_eq!(WatchSettings::of(&good).expect("settings").every_ms, 300_000);
         for (member, value) in [
             ("url", json!("ftp://a.example")),
             ("url", json!("file:///etc/passwd")),
@@ -166,9 +166,9 @@ mod tests {
         ] {
             let mut payload = good.clone();
             payload[member] = value;
-            let told = Wish::of(&payload).expect_err("refused").to_string();
-            assert!(told.starts_with(&format!("`{member}` is ")), "{told}");
-            assert!(told.len() < 300, "{told}");
+            let error = WatchSettings::of(&payload).expect_err("refused").to_string();
+            assert!(error.starts_with(&format!("`{member}` is ")), "{error}");
+            assert!(error.len() < 300, "{error}");
         }
     }
 }

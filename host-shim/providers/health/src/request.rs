@@ -1,4 +1,4 @@
-//! One request, to an address that may be asked.
+//! Sends one probe request, except to forbidden addresses.
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,41 +10,41 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-/// Bytes that are read of an answer; what is longer is left.
+/// Maximum bytes that are read of a response body; the rest is ignored.
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;
-/// Bytes of an answer's headers at most.
+/// Maximum bytes of a response's headers.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
-/// Where one provider of machines has its metadata in IPv6.
+/// IPv6 address of AWS's instance metadata.
 const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
 
 /// Limits of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// How long all of a request may take, name and body included.
+    /// Timeout of a whole request, including name resolution and body.
     pub timeout: Duration,
 }
 
 impl Default for Config {
-    /// Ten seconds.
+    /// A timeout of ten seconds.
     fn default() -> Self {
         Config { timeout: Duration::from_secs(10) }
     }
 }
 
-/// What came of a request.
-pub(crate) enum Asked {
+/// Result of a request.
+pub(crate) enum ProbeResult {
     Good,
     Bad,
-    /// Nothing was asked, since nobody may be asked there; why, for operators.
+    /// The address is forbidden or invalid, so no request was sent; with the reason for operators.
     NotAllowed(String),
 }
 
-pub(crate) struct Asker {
+pub(crate) struct HttpProbe {
     agent: Agent,
 }
 
-impl Asker {
-    pub fn new(config: Config) -> Asker {
+impl HttpProbe {
+    pub fn new(config: Config) -> HttpProbe {
         let found = rustls_native_certs::load_native_certs().certs;
         let roots = found.iter().map(|found| Certificate::from_der(found).to_owned());
         let tls = TlsConfig::builder()
@@ -56,51 +56,53 @@ impl Asker {
             .max_redirects(0)
             .http_status_as_error(false)
             .max_response_header_size(HEADER_BYTES_MAX)
-            // Through a proxy the address that is asked would be the proxy's to choose.
+            // A proxy would choose the address itself.
             .proxy(None)
-            // A connection that is kept would answer for a server that takes no new ones.
+            // A reused connection would hide that the server accepts no new ones.
             .max_idle_connections(0)
             .user_agent("health-probe")
             .tls_config(tls.build());
-        Asker { agent: Agent::with_parts(agent.build(), DefaultConnector::default(), OutsideOnly::default()) }
+        HttpProbe { agent: Agent::with_parts(agent.build(), DefaultConnector::default(), GuardedResolver::default()) }
     }
 
-    pub fn ask(&self, url: &str) -> Asked {
-        let answer = match self.agent.get(url).call() {
-            Ok(answer) => answer,
-            Err(ureq::Error::Other(error)) if error.is::<Inside>() => return Asked::NotAllowed(error.to_string()),
-            Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
-                return Asked::NotAllowed("`url` is no address".to_owned());
+    pub fn send(&self, url: &str) -> ProbeResult {
+        let response = match self.agent.get(url).call() {
+            Ok(response) => response,
+            Err(ureq::Error::Other(error)) if error.is::<LinkLocalAddress>() => {
+                return ProbeResult::NotAllowed(error.to_string());
             }
-            Err(_) => return Asked::Bad,
+            Err(ureq::Error::BadUri(_) | ureq::Error::Http(_)) => {
+                return ProbeResult::NotAllowed("`url` is not a valid URL".to_owned());
+            }
+            Err(_) => return ProbeResult::Bad,
         };
-        let is_good = answer.status().as_u16() < 400;
-        let mut body = answer.into_body().into_reader().take(BODY_BYTES_MAX);
-        // What breaks off or stands still in the middle is no answer.
+        let is_good = response.status().as_u16() < 400;
+        let mut body = response.into_body().into_reader().take(BODY_BYTES_MAX);
+        // An incomplete body counts as a failed request.
         match std::io::copy(&mut body, &mut std::io::sink()) {
-            Ok(_) if is_good => Asked::Good,
-            _ => Asked::Bad,
+            Ok(_) if is_good => ProbeResult::Good,
+            _ => ProbeResult::Bad,
         }
     }
 }
 
-/// An address of the machine's own link, where cloud providers have credentials.
+/// A link-local address, where cloud providers serve credentials.
 #[derive(Debug, thiserror::Error)]
-#[error("the address {0} is of the machine's own link: expected one that others reach")]
-struct Inside(IpAddr);
+#[error("the address {0} is link-local: expected an address that is reachable from other machines")]
+struct LinkLocalAddress(IpAddr);
 
-/// Finds addresses as usual and refuses those of the machine's own link, by whatever name they came.
+/// Resolves names as usual, but rejects link-local and other forbidden addresses.
 #[derive(Debug, Default)]
-struct OutsideOnly(DefaultResolver);
+struct GuardedResolver(DefaultResolver);
 
-impl Resolver for OutsideOnly {
+impl Resolver for GuardedResolver {
     fn resolve(
         &self,
         uri: &Uri,
         config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // Names under `localhost` are this machine, also where its resolver does not know them (RFC 6761).
+        // Names under `localhost` mean this machine, even if its resolver does not know them (RFC 6761).
         if uri.host().is_some_and(|host| host.ends_with(".localhost")) {
             let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
             let mut found = self.0.empty();
@@ -108,22 +110,22 @@ impl Resolver for OutsideOnly {
             return Ok(found);
         }
         let found = self.0.resolve(uri, config, timeout)?;
-        match found.iter().map(|address| address.ip()).find(|address| is_inside(*address)) {
-            Some(address) => Err(ureq::Error::Other(Box::new(Inside(address)))),
+        match found.iter().map(|address| address.ip()).find(|address| is_forbidden(*address)) {
+            Some(address) => Err(ureq::Error::Other(Box::new(LinkLocalAddress(address)))),
             None => Ok(found),
         }
     }
 }
 
-fn is_inside(address: IpAddr) -> bool {
+fn is_forbidden(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_link_local() || address.is_unspecified() || address.is_broadcast(),
         IpAddr::V6(address) => {
-            // An IPv4 address may come dressed as one of IPv6, in either of two ways.
+            // An IPv6 address can embed an IPv4 address in two formats.
             let within = address.to_ipv4_mapped().or_else(|| address.to_ipv4().filter(|_| !address.is_loopback()));
             address.is_unicast_link_local()
                 || address == METADATA_V6
-                || within.is_some_and(|address| is_inside(IpAddr::V4(address)))
+                || within.is_some_and(|address| is_forbidden(IpAddr::V4(address)))
         }
     }
 }
@@ -133,8 +135,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_of_the_own_link_are_inside_however_they_are_written() {
-        for inside in [
+    fn link_local_addresses_are_forbidden_in_every_notation() {
+        for forbidden in [
             "169.254.169.254",
             "169.254.0.1",
             "::ffff:169.254.169.254",
@@ -143,10 +145,10 @@ mod tests {
             "fd00:ec2::254",
             "0.0.0.0",
         ] {
-            assert!(is_inside(inside.parse().expect("an address")), "{inside}");
+            assert!(is_forbidden(forbidden.parse().expect("an address")), "{forbidden}");
         }
-        for outside in ["127.0.0.1", "10.0.0.1", "93.184.216.34", "::1", "2606:2800:220:1::1", "169.253.255.255"] {
-            assert!(!is_inside(outside.parse().expect("an address")), "{outside}");
+        for allowed in ["127.0.0.1", "10.0.0.1", "93.184.216.34", "::1", "2606:2800:220:1::1", "169.253.255.255"] {
+            assert!(!is_forbidden(allowed.parse().expect("an address")), "{allowed}");
         }
     }
 }

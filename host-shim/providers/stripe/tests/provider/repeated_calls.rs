@@ -1,0 +1,118 @@
+//! Repeated calls create nothing twice: at once, after a crash, a day later, and in another generation.
+
+use crate::bench::{Bench, after_a_crash, call};
+use crate::cases::CASES;
+use host_provider_api::{Call, CallOutcome};
+use serde_json::Value;
+
+/// Longer than Stripe keeps idempotency keys.
+const TWO_DAYS_S: &str = "172800";
+
+/// Counts the call's objects in the case's list.
+fn made(bench: &Bench, case: &crate::cases::Case, call: &Call) -> Option<usize> {
+    let (path, filter) = (case.listed)(&call.payload)?;
+    let filter: Vec<_> = filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Some(bench.made(&path, &filter, call).len())
+}
+
+/// Removes outputs that change over time.
+fn lasting(outputs: &Value) -> Value {
+    let mut outputs = outputs.clone();
+    if outputs.get("session_id").is_some() {
+        // The URL of an expired session is null.
+        outputs["url"] = Value::Null;
+    }
+    outputs
+}
+
+#[test]
+fn a_repeated_call_returns_the_same_and_creates_nothing() {
+    for case in &CASES {
+        let bench = Bench::start();
+        let request = call(case.kind, (case.payload)(&bench));
+        let first = bench.done(&request);
+        assert_eq!(bench.done(&request), first, "{}", case.kind);
+        assert_eq!(bench.done(&after_a_crash(&request)), first, "{}", case.kind);
+        assert!(matches!(made(&bench, case, &request), None | Some(1)), "{}", case.kind);
+    }
+}
+
+#[test]
+fn a_repeated_call_creates_nothing_after_stripe_has_forgotten_the_key() {
+    // Account links and portal sessions live for minutes, so new ones are created.
+    let lasts = |kind: &str| !matches!(kind, "stripe.account.link" | "stripe.portal.create");
+    for case in CASES.iter().filter(|case| lasts(case.kind)) {
+        let bench = Bench::start();
+        let request = call(case.kind, (case.payload)(&bench));
+        let first = bench.done(&request);
+        bench.direct("POST", "/_sandbox/clock", &[("advance_by", TWO_DAYS_S)]);
+        assert_eq!(lasting(&bench.done(&after_a_crash(&request))), lasting(&first), "{}", case.kind);
+        assert!(matches!(made(&bench, case, &request), None | Some(1)), "{}", case.kind);
+    }
+}
+
+#[test]
+fn another_key_creates_another_object() {
+    for case in CASES.iter().filter(|case| case.kind.ends_with(".create") && case.kind != "stripe.portal.create") {
+        let bench = Bench::start();
+        let request = call(case.kind, (case.payload)(&bench));
+        let mut other = request.clone();
+        other.key = format!("{}:2", case.kind);
+        assert_ne!(bench.done(&request), bench.done(&other), "{}", case.kind);
+        assert_eq!(made(&bench, case, &other), Some(1), "{}", case.kind);
+    }
+}
+
+#[test]
+fn a_newer_generation_reuses_an_older_ones_object() {
+    for kind in ["stripe.product.create", "stripe.price.create", "stripe.customer.create"] {
+        let case = CASES.iter().find(|case| case.kind == kind).unwrap();
+        let bench = Bench::start();
+        let request = call(kind, (case.payload)(&bench));
+        let first = bench.done(&request);
+        let newer = Call { generation: 2, ..request.clone() };
+        assert_eq!(bench.done(&newer), first, "{kind}");
+        assert_eq!(made(&bench, case, &request), Some(1), "{kind}");
+    }
+}
+
+#[test]
+fn a_newer_generation_succeeds_after_an_older_one_was_refused() {
+    let bench = Bench::start();
+    let request = call(
+        "stripe.price.create",
+        serde_json::json!({
+            "stripe_product_id": "prod_missing", "unit_amount": 500, "currency": "usd",
+        }),
+    );
+    assert!(matches!(bench.call(&request), CallOutcome::Refused { .. }));
+    bench.make("/v1/products", &[("name", "Mini"), ("id", "prod_missing")]);
+    assert!(matches!(bench.call(&request), CallOutcome::Refused { .. }), "Stripe repeats its response for a key");
+    bench.done(&Call { generation: 2, ..request });
+}
+
+#[test]
+fn an_older_generation_is_superseded() {
+    for kind in ["stripe.product.create", "stripe.price.create", "stripe.customer.create"] {
+        let case = CASES.iter().find(|case| case.kind == kind).unwrap();
+        let bench = Bench::start();
+        let request = call(kind, (case.payload)(&bench));
+        bench.done(&Call { generation: 2, ..request.clone() });
+        let answer = bench.call(&after_a_crash(&request));
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "superseded"), "{kind}: {answer:?}");
+    }
+}
+
+#[test]
+fn a_foreign_object_with_our_id_is_refused() {
+    let bench = Bench::start();
+    let case = CASES.iter().find(|case| case.kind == "stripe.product.create").unwrap();
+    let request = call(case.kind, (case.payload)(&bench));
+    let id = bench.done(&request)["id"].as_str().unwrap().to_owned();
+    let bench = Bench::start();
+    bench.make("/v1/products", &[("name", "Theirs"), ("id", &id)]);
+    for request in [request.clone(), after_a_crash(&request)] {
+        let answer = bench.call(&request);
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "name-taken"), "{answer:?}");
+    }
+}
