@@ -1,4 +1,4 @@
-//! Failures: makes each provider call fail in each mode, alone or (pairs) together with a second call that follows,
+//! Failures: makes each provider call fail in each way, alone or (pairs) together with a second call that follows,
 //! including the calls that undo. Transient failures must leave the standing of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
