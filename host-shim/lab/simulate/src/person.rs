@@ -1,4 +1,4 @@
-//! One customer of the simulation: what they do by chance, and what of it the host is told when.
+//! One customer of the simulation: chooses moves at random, and delivers the resulting events to the host, some late.
 
 use crate::catalog::Catalog;
 use crate::moves::Move;
@@ -12,53 +12,53 @@ use host_replay::shuffle::Random;
 use std::collections::BTreeMap;
 
 const DAY_S: i64 = 86_400;
-/// Times of a day at which customers do something.
+/// Hours of a day at which customers act.
 pub(crate) const HOURS: [i64; 3] = [5, 11, 17];
-/// The longest that Stripe's event is late, in days: within what mails are sent after.
+/// Maximum delay of an event of Stripe, in days; shorter than the delay of mails.
 const LATE_DAYS: usize = 2;
-/// Half of the customers are there from the beginning, the others come within so many days.
+/// Half of the customers start on the first day, the others within this many days.
 const COMING_DAYS: usize = 90;
 
-/// What the host is told together: events in any order, then commands in theirs.
+/// Bodies delivered together: events in any order, then commands in order.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub events: Vec<Told>,
     pub commands: Vec<Told>,
 }
 
-/// A customer.
+/// A customer of the simulation.
 pub(crate) struct Person<'c> {
     pub traders: Traders<'c>,
     random: Random,
-    /// The API version that all is told in.
+    /// API version of all bodies.
     pub version: &'static str,
-    /// The day of the first purchase.
+    /// Day of the first purchase.
     born: i64,
-    /// What the catalog gives an occasion for, with its rate.
+    /// Kinds of moves that the catalog allows, with their rates.
     rates: Vec<(Deed, usize)>,
-    /// Events that are still to come, with the second from which on they may.
+    /// Delayed events, with the second of their delivery.
     withheld: Vec<(i64, Told)>,
-    /// Nothing that depends on what the host knows is asked for before, in seconds.
+    /// Second before which no move depends on the host's knowledge.
     asks_from_s: i64,
-    /// When something happens at Stripe next, in seconds; none if nothing is due in the time of the simulation.
+    /// Second of the next due action at Stripe; None if nothing is due until the end.
     next_due_s: Option<i64>,
     end_s: i64,
-    /// Something happened since the oracle judged last.
+    /// True if something happened since the last check.
     pub is_active: bool,
-    /// The day since which the host has had something to do for the account whenever the oracle was to judge.
+    /// First day of consecutive checks at which the host had unfinished effects.
     pub at_work_since: Option<i64>,
-    /// A difference was found: nothing more is done or judged.
+    /// True after a difference; the customer is no longer played or checked.
     pub is_wrong: bool,
-    /// The shares of sales at the last judgement.
+    /// Shares of sales at the last check.
     pub shares: BTreeMap<String, Share>,
 }
 
 impl<'c> Person<'c> {
-    /// Number `index` of the business, whose days depend on it and the seed alone.
+    /// Creates customer number `index`; its days depend only on the number and the seed.
     pub(crate) fn new(catalog: &'c Catalog, seed: u64, index: usize, end_s: i64) -> Result<Self, SandboxError> {
         let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (index as u64 + 1));
         let first = Move { kind: Deed::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
-        // No name begins another one: ids of commands are a name and a number.
+        // No name is a prefix of another one: command ids are a name and a number.
         let mut traders = Traders::new(catalog, &format!("c{index:06}"), Some(&first))?;
         let version = VERSIONS[random.below(VERSIONS.len())];
         traders.at = traders.at.moved_by_others(version);
@@ -82,7 +82,7 @@ impl<'c> Person<'c> {
         })
     }
 
-    /// What they do on a day, by number of the hour.
+    /// The moves of a day, with the index of their hour.
     pub(crate) fn moves_of(&mut self, day: i64) -> Vec<(usize, Move<Deed>)> {
         if day < self.born || self.is_wrong {
             return Vec::new();
@@ -98,32 +98,32 @@ impl<'c> Person<'c> {
             (self.random.below(HOURS.len()), Move { kind, pick, flags, pause: 0 })
         };
         let mut moves: Vec<(usize, Move<Deed>)> = deeds.into_iter().map(&mut made).collect();
-        // Of what is paid in the second in which a plan ends nobody says whether the plan still allowed it, nor whether an
-        // instance may be deleted that a payment of that second brings back.
+        // A payment or deletion in the same second as the end of a plan has no defined result, so moves that end
+        // something are alone in their hour.
         let ends = |it: &(usize, Move<Deed>)| matches!(it.1.kind, Deed::End | Deed::GiveUp | Deed::Delete);
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
         moves
     }
 
-    /// Whether anything is to be told by then without a move.
+    /// True if something is due by then without a move.
     pub(crate) fn has_due(&self, now_s: i64) -> bool {
         let is_due = |at: i64| at <= now_s;
         self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
     }
 
-    /// Whether the oracle judges at the end of the day: something happened, or what Stripe says is not all that counts.
+    /// True if the account is checked at the end of the day: something happened, or a grace period is running.
     pub(crate) fn is_to_be_judged(&self) -> bool {
         self.is_active || self.traders.oracle.is_past_due()
     }
 
-    /// Whether Stripe has told more than the host has heard.
+    /// True if events are delayed.
     pub(crate) fn is_withheld(&self) -> bool {
         !self.withheld.is_empty()
     }
 
-    /// Whether a move can be foretold now. While something is withheld, only what happens at Stripe is: our side would
-    /// judge by less than the oracle knows.
+    /// True if the oracle can predict a move now. While events are delayed, it can only predict moves at Stripe, since
+    /// the host knows less than the oracle.
     pub(crate) fn may(&self, deed: Deed, now_s: i64) -> bool {
         let is_at_stripe = matches!(
             deed,
@@ -139,7 +139,7 @@ impl<'c> Person<'c> {
         is_at_stripe || self.withheld.is_empty() && now_s >= self.asks_from_s
     }
 
-    /// Time passes until a second; what is told by then.
+    /// Advances time to a second. Returns the bodies to deliver.
     pub(crate) fn pass(&mut self, now_s: i64, catalog: &Catalog) -> Vec<Batch> {
         self.traders.at.stripe.advance_to(now_s);
         let mut late = Batch::default();
@@ -157,13 +157,13 @@ impl<'c> Person<'c> {
         out
     }
 
-    /// One move; what is told of it goes behind what is told already.
+    /// Plays one move and appends its bodies.
     pub(crate) fn act(&mut self, each: &Move<Deed>, now_s: i64, out: &mut Vec<Batch>) {
         self.traders.act(each);
         self.tell(now_s, out);
     }
 
-    /// What happened is told; some of it later.
+    /// Collects the bodies of what happened, delaying some events.
     fn tell(&mut self, now_s: i64, out: &mut Vec<Batch>) {
         self.traders.close();
         self.next_due_s = self.traders.at.stripe.next_due_s(self.end_s);

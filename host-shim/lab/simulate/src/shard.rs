@@ -1,9 +1,8 @@
-//! Some customers of one host, day after day.
+//! The customers of one host, day after day.
 //!
-//! Three times a day customers do something, and what has happened at their Stripes by then is told to the host, in any order;
-//! at the end of the day everything is told, and the oracle judges every account to which something happened, and each
-//! of the others once a week. Not judged is an account of which an event is still to come, until it has come, or for
-//! which the host still has something to do: it is judged on the first day on which it hasn't.
+//! Three times a day customers act, and the host receives what happened at their Stripes, in any order. At the end of
+//! the day everything due is delivered, and every account with activity is checked, all others once a week. An account
+//! with delayed events or unfinished effects is checked on the first day without them.
 
 use crate::catalog::Catalog;
 use crate::house::House;
@@ -26,45 +25,45 @@ use std::ops::Range;
 
 const HOUR_S: i64 = 3_600;
 const DAY_S: i64 = 24 * HOUR_S;
-/// Days after which an account is judged of which nothing was heard.
+/// Days between checks of an account without activity.
 const WEEK: i64 = 7;
-/// Times in a row that answers of Stripe may be waited for at the end of a day.
+/// Maximum number of waits for answers of Stripe at the end of a day.
 const LOOKS_MAX: usize = 4;
-/// Days after which whatever a provider was asked for must have ended: attempts are over within hours.
+/// Days after which effects must have finished; their attempts end within hours.
 const AT_WORK_DAYS: i64 = 3;
-/// Status of what was made and is no more.
+/// Statuses of instances that are gone.
 const GONE: [&str; 2] = ["terminated", "deleted"];
 
-/// What all customers have told before the host carries anything out, by the customer.
+/// Bodies of all customers that are delivered before effects run, with the index of the customer.
 #[derive(Default)]
 struct Round {
     events: Vec<(usize, Told)>,
     commands: Vec<(usize, Vec<Told>)>,
 }
 
-/// Some customers of one host.
+/// The customers of one host.
 pub(crate) struct Shard<'c> {
     catalog: &'c Catalog,
     house: House,
     provider: Moody,
     folk: Vec<Person<'c>>,
-    /// Whose account it is, by its name.
+    /// Index of the customer by account.
     index: BTreeMap<String, usize>,
-    /// Number of the first of them in the business.
+    /// Number of the first customer.
     first: usize,
     random: Random,
     day: i64,
     now_s: i64,
     counts: Counts,
     found: Vec<Found>,
-    /// A difference between accounts was found.
+    /// True after a difference across accounts.
     is_wrong: bool,
-    /// The customer whose days are written down, with them.
+    /// The recorded customer with the record.
     record: Option<(usize, Record)>,
 }
 
 impl<'c> Shard<'c> {
-    /// The customers of these numbers. `recorded` is the one whose days are written down.
+    /// Creates the customers with these numbers. `recorded` is the number of the customer to record.
     pub(crate) fn new(
         catalog: &'c Catalog,
         options: &Options,
@@ -99,7 +98,7 @@ impl<'c> Shard<'c> {
         })
     }
 
-    /// One day: three times at which customers do something, and its end.
+    /// Runs one day.
     pub(crate) fn day(&mut self) -> Result<(), SimulateError> {
         let begins_s = START_MS / 1_000 + self.day * DAY_S;
         let mut moves: Vec<_> = self.folk.iter_mut().map(|person| person.moves_of(self.day)).collect();
@@ -115,7 +114,7 @@ impl<'c> Shard<'c> {
                 }
                 let mut batches = person.pass(now_s, self.catalog);
                 for each in of_hour {
-                    // What people do by hand waits for what machines do before it.
+                    // A manual step waits for the effects before it.
                     let account = &person.traders.at.account;
                     let is_early = each.kind == Deed::ByHand && self.house.at_work(account)?.is_some();
                     if !is_early && person.may(each.kind, now_s) {
@@ -134,12 +133,12 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// After the last day: every account is judged.
+    /// Checks every account after the last day.
     pub(crate) fn last(&mut self) -> Result<(), SimulateError> {
         self.end(START_MS / 1_000 + self.day * DAY_S, true)
     }
 
-    /// The end of the day: everything that may be told is told, then the oracle judges.
+    /// Ends the day: delivers everything due, then checks accounts.
     fn end(&mut self, at_s: i64, is_for_all: bool) -> Result<(), SimulateError> {
         let mut now_s = at_s;
         for _ in 0..LOOKS_MAX {
@@ -162,8 +161,8 @@ impl<'c> Shard<'c> {
         self.judge()
     }
 
-    /// The host is told what has happened by now, in rounds: in each the events of all customers in any order, some of them
-    /// twice, then commands. It may crash meanwhile.
+    /// Delivers bodies in rounds: in each, the events of all customers in any order, some twice, then commands. The
+    /// host may crash meanwhile.
     fn tell(&mut self, now_s: i64, told: Vec<(usize, Vec<Batch>)>) -> Result<(), SimulateError> {
         self.now_s = now_s;
         let crashes = self.house.crashes();
@@ -217,7 +216,7 @@ impl<'c> Shard<'c> {
         self.house.accept(body)
     }
 
-    /// Answers what the host asks Stripe for; false if it asks for nothing.
+    /// Answers the calls of the host to Stripe. Returns false if there were none.
     fn answer(&mut self) -> bool {
         let asked = self.provider.take_asked();
         for call in &asked {
@@ -226,7 +225,7 @@ impl<'c> Shard<'c> {
             let now_s = self.house.clock() / 1_000;
             let found = self.index.get(account).and_then(|at| {
                 let person = &mut self.folk[*at];
-                // The answer is of its own time; what happens by then is told at the next time.
+                // The answer shows the current time; events until then are delivered at the next time.
                 person.traders.at.stripe.advance_to(now_s);
                 let object = person.traders.at.stripe.retrieve(id, person.version)?;
                 Some(json!({"date_ms": now_s * 1_000, "api_version": person.version, "object": object}))
@@ -236,7 +235,7 @@ impl<'c> Shard<'c> {
         !asked.is_empty()
     }
 
-    /// Looks at what the host reported: what must have come of commands, and what must not come of anything.
+    /// Checks the reports of the host against the expected verdicts.
     fn note(&mut self) {
         for report in self.house.take_reports() {
             self.counts.decisions += 1;
@@ -261,7 +260,7 @@ impl<'c> Shard<'c> {
             return Some(Difference::new(what(), "taken", found()));
         }
         if name == "duplicate" && report.alert {
-            return Some(Difference::new(what(), "an id that was not there, or the same event", found()));
+            return Some(Difference::new(what(), "a new id, or the same event", found()));
         }
         if report.later || name == "duplicate" {
             return None;
@@ -283,7 +282,7 @@ impl<'c> Shard<'c> {
         self.found.push(Found { day: self.day, clock, account, customer, difference });
     }
 
-    /// The oracle judges every account to which something happened, then what accounts have of each other.
+    /// Checks every account with activity, then the ledgers across accounts.
     fn judge(&mut self) -> Result<(), SimulateError> {
         let mut is_open = false;
         for at in 0..self.folk.len() {
@@ -314,7 +313,7 @@ impl<'c> Shard<'c> {
             if is_sure {
                 self.judge_shares(&ledgers);
             }
-            // What is owed is what creators have, so that each account's share says theirs.
+            // Debts equal claims, so the shares of accounts determine those of creators.
             ledgers.hold()
         });
         if let Err(difference) = held {
@@ -323,10 +322,10 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// Who owes creators something else than a share of what was bought.
+    /// Checks the shares that accounts owe to creators.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
         let nothing = BTreeMap::new();
-        // Also of an account that has no ledger at all something may be expected.
+        // An account without a ledger may have expectations too.
         let mut accounts = ledgers.accounts();
         accounts.extend(self.index.keys().map(String::as_str));
         let judged = accounts.into_iter().filter_map(|account| {
@@ -357,18 +356,18 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// What was found, and what was counted.
+    /// Returns the counts and the differences.
     pub(crate) fn end_of_all(self) -> (Counts, Vec<Found>) {
         let (crashes, faults) = (self.house.crashes(), self.provider.faults());
         (Counts { crashes, faults, ..self.counts }, self.found)
     }
 
-    /// Whether a difference was found with a customer.
+    /// True if a difference of a customer was found.
     pub(crate) fn has_found(&self, customer: usize) -> bool {
         self.found.iter().any(|found| found.customer == Some(customer))
     }
 
-    /// The days of the customer whose days were written down, as a scenario of the business in a folder.
+    /// The recorded customer as a scenario of the business in `folder`.
     pub(crate) fn scenario(&mut self, found: &Found, folder: &str) -> Option<Value> {
         let (at, mut record) = self.record.take()?;
         let traders = &self.folk[at].traders;

@@ -1,53 +1,54 @@
-//! Moves of the people around one account of any business, as far as its catalog gives an occasion for them.
+//! The kinds of moves around an account of any business, and which of them a catalog allows.
 
 use crate::catalog::Catalog;
 
-/// What may happen.
+/// A kind of move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
-    /// A purchase by our command, a checkout made elsewhere, or a subscription made by hand; paid, failed or on trial.
+    /// A purchase by our command, a checkout made elsewhere, or a subscription without checkout; paid, failed or on
+    /// trial.
     Buy,
     /// The next period begins; paid or failed.
     Renew,
-    /// Another attempt at an open invoice.
+    /// Another attempt to pay an open invoice.
     Retry,
-    /// No more attempts, after weeks: unpaid, or cancelled.
+    /// The end of attempts, after weeks: unpaid, or cancelled.
     GiveUp,
-    /// The first payment never came.
+    /// The first payment expires.
     Expire,
-    /// Another plan of the family, paid at once.
+    /// A change to another plan of the family, paid at once.
     ChangePlan,
-    /// To be cancelled at the end of the period, by our command or at Stripe's.
+    /// A cancellation at the end of the period, by our command or at Stripe.
     CancelAtEnd,
-    /// Not to be cancelled after all.
+    /// The withdrawal of a cancellation.
     Undo,
-    /// The end of a subscription: of its period, or at once.
+    /// The end of a subscription, with its period or at once.
     End,
-    /// Money goes back, in part or all that is left.
+    /// A refund, of a part or of the rest.
     Refund,
-    /// A dispute is won or lost.
+    /// The decision of a dispute: won or lost.
     Decide,
-    /// The command that makes one of what accounts have.
+    /// The command that creates an instance.
     Make,
-    /// The command that deletes one.
+    /// The command that deletes an instance.
     Delete,
-    /// What people do by hand is done.
+    /// The completion of a manual step.
     ByHand,
-    /// Something is used that costs something.
+    /// Usage of a meter with a price.
     Use,
-    /// A use of something that is counted.
+    /// Usage of a counted entitlement.
     Count,
-    /// A token is asked for.
+    /// The issue of a token.
     Issue,
-    /// A token is shown.
+    /// The redemption of a token.
     Redeem,
-    /// A token is taken back.
+    /// The revocation of a token.
     Revoke,
-    /// A fact of the business's own.
+    /// A fact of the business.
     Tell,
-    /// A campaign is made and sent.
+    /// A campaign is created and sent.
     Campaign,
-    /// The last event's fact once more, as an event of another id.
+    /// The last event again, under another id.
     Twin,
     /// Time passes.
     Wait,
@@ -68,7 +69,7 @@ const ALWAYS: [(u32, Deed); 12] = [
     (3, Deed::Wait),
 ];
 
-/// The kinds of moves for which a catalog gives an occasion, with their weights.
+/// Returns the kinds of moves that a catalog allows, with their weights.
 pub fn occasions(catalog: &Catalog) -> Vec<(u32, Deed)> {
     let families = catalog.wares.iter().filter(|ware| ware.family.is_some()).count();
     let has_tokens = !catalog.tokens.is_empty();

@@ -1,4 +1,4 @@
-//! What people do around one account of any business, and what must come of it: moves in, a story and its oracle out.
+//! Plays moves around one account of any business: produces the story and, with the oracle, its expectations.
 
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
@@ -14,26 +14,27 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_MS: i64 = 3_600_000;
-/// How late use is told of that isn't told at once, in milliseconds: within its month as well as when that is closed.
+/// Delays of late usage reports, in milliseconds: within the month, and after it is closed.
 const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 40 * 24 * HOUR_MS];
-/// A card whose payment the bank takes back.
+/// A card whose payment is disputed.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
 
-/// A story of any business, with what must come of it.
+/// A story with its expectations.
 #[derive(Clone, Debug)]
 pub struct Tale {
-    /// What happens.
+    /// The story.
     pub story: Story,
-    /// What must hold, after the part of that number.
+    /// Expectations by the index of the segment after which they hold.
     pub checks: BTreeMap<usize, Expected>,
-    /// What commands must come to, by their ids. One that isn't here may come to anything.
+    /// Expected results by command id; a command without an entry may have any result.
     pub verdicts: BTreeMap<String, Verdict>,
 }
 
-/// A tale of an account with that name.
+/// Plays moves around a new account and returns the story with its expectations.
 ///
 /// # Errors
-/// The local Stripe refuses what the catalog sells.
+///
+/// If the local Stripe refuses the offers of the catalog.
 pub fn tale(catalog: &Catalog, name: &str, moves: &[Move<Deed>]) -> Result<Tale, SandboxError> {
     let mut traders = Traders::new(catalog, name, moves.first())?;
     traders.checks = Some(BTreeMap::new());
@@ -51,31 +52,31 @@ pub fn tale(catalog: &Catalog, name: &str, moves: &[Move<Deed>]) -> Result<Tale,
     Ok(Tale { story, checks: checks.unwrap_or_default(), verdicts })
 }
 
-/// The people around one account, with the oracle beside them.
+/// Plays moves around one account and updates its oracle.
 pub struct Traders<'c> {
     catalog: &'c Catalog,
-    /// The customer, and what was told of them.
+    /// The customer with the story so far.
     pub at: Customer,
-    /// What must come of it.
+    /// The oracle of the account.
     pub oracle: Oracle,
-    /// Purchases of ours that nobody paid yet, with their wares and how many of them.
+    /// Open purchases: id, ware and quantity.
     open: Vec<(String, usize, i64)>,
-    /// Wares of purchases of ours that nobody will pay.
+    /// Wares of purchases that will not be paid.
     left_open: BTreeSet<usize>,
-    /// How many of what accounts have were made: a number that no later one has.
+    /// Number of created instances; no later instance has this number.
     made: usize,
-    /// What must hold after each segment; none where nobody asks for it.
+    /// Expectations by segment; None if they are not collected.
     checks: Option<BTreeMap<usize, Expected>>,
-    /// What commands must come to, by their ids.
+    /// Expected results by command id.
     pub verdicts: BTreeMap<String, Verdict>,
 }
 
 impl<'c> Traders<'c> {
-    /// Those around an account of that name, of whom nothing is known. The flags of the first move say what it is and
-    /// what the endpoint hears.
+    /// Creates a new account. The flags of the first move determine its kind and the event types of the endpoint.
     ///
     /// # Errors
-    /// The local Stripe refuses what the catalog sells.
+    ///
+    /// If the local Stripe refuses the offers of the catalog.
     pub fn new(catalog: &'c Catalog, name: &str, first: Option<&Move<Deed>>) -> Result<Self, SandboxError> {
         let sells_to = |owner: &str| catalog.wares.iter().any(|ware| ware.sold_to.as_deref() == Some(owner));
         let is_organization = match (sells_to("user"), sells_to("organization")) {
@@ -87,7 +88,7 @@ impl<'c> Traders<'c> {
             false => (Account::User(name.to_owned()), "user"),
         };
         let offers: Vec<Offer> = catalog.wares.iter().map(|ware| ware.offer.clone()).collect();
-        // Who is a customer already is made none before a checkout.
+        // With `customer.created` the host knows the Stripe customer, and does not create one before a checkout.
         let also = [
             "customer.created",
             "charge.dispute.created",
@@ -110,7 +111,7 @@ impl<'c> Traders<'c> {
         })
     }
 
-    /// Time passes; what has happened arrives, and must have come to something.
+    /// Ends the segment, advances the clock, and ends the segment of what happened meanwhile.
     fn pause(&mut self, seconds: i64) {
         self.close();
         if seconds > 0 {
@@ -119,7 +120,7 @@ impl<'c> Traders<'c> {
         }
     }
 
-    /// What has happened arrives.
+    /// Ends the segment and updates the oracle.
     pub fn close(&mut self) {
         self.at.end_segment();
         self.oracle.follow(self.catalog, &self.at.stripe);
@@ -128,20 +129,20 @@ impl<'c> Traders<'c> {
         }
     }
 
-    /// What must hold now.
+    /// The expectations now.
     pub fn expects(&self) -> Expected {
         self.oracle.expects(self.catalog, &self.at.stripe)
     }
 
     fn play(&mut self, each: &Move<Deed>) {
-        // What is done with tokens is not days apart: they live for hours.
+        // Moves of tokens are not days apart, since tokens live for hours.
         let is_of_tokens = matches!(each.kind, Deed::Issue | Deed::Redeem | Deed::Revoke);
         let pause = if is_of_tokens { each.pause % 3 } else { each.pause };
         self.pause(Move { pause, ..*each }.pause_s());
         self.act(each);
     }
 
-    /// One move, at once.
+    /// Plays one move without a pause.
     pub fn act(&mut self, each: &Move<Deed>) {
         match each.kind {
             Deed::Buy => self.buy(each),
@@ -174,7 +175,7 @@ impl<'c> Traders<'c> {
         self.verdicts.insert(command, verdict);
     }
 
-    // What they buy.
+    // Purchases.
 
     /// The wares that the account can buy.
     fn choice(&self) -> Vec<usize> {
@@ -191,7 +192,7 @@ impl<'c> Traders<'c> {
     fn buy(&mut self, each: &Move<Deed>) {
         let choice = self.choice();
         let Some(ware) = each.of(choice.len()).map(|index| choice[index]) else { return };
-        // What is open is paid before anything else is asked for.
+        // An open purchase is paid before a new one starts.
         if let Some((purchase, ware, quantity)) = self.open.pop() {
             if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.at.stripe, ware) {
                 self.pay(each, ware, quantity, &purchase);
@@ -205,10 +206,10 @@ impl<'c> Traders<'c> {
         }
         let wanted = self.catalog.wares[ware].clone();
         let recurs = wanted.offer.interval.is_some();
-        // What a plan must allow is only asked for by our command.
+        // Only our command checks the condition on plans.
         let is_sold = self.is_sold(ware);
         let ours = !recurs || !is_sold || each.flag(3);
-        // Who asks again for what is open is given the checkout that there is.
+        // A repeated purchase of an open ware returns the existing checkout.
         if ours && self.left_open.contains(&ware) {
             return;
         }
@@ -250,7 +251,7 @@ impl<'c> Traders<'c> {
         self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
     }
 
-    /// Whether it begins with a trial.
+    /// True if it begins with a trial.
     fn is_tried(&self, each: &Move<Deed>, ware: usize) -> bool {
         let wanted = &self.catalog.wares[ware];
         wanted.offer.interval.is_some() && wanted.share.is_none() && each.flag(0) && each.flag(1)
@@ -287,7 +288,7 @@ impl<'c> Traders<'c> {
         self.at.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
     }
 
-    /// Of what a bank has taken back nothing is given back.
+    /// Refunds a charge without a dispute.
     fn refund(&mut self, each: &Move<Deed>) {
         let disputes = self.at.stripe.all("dispute");
         let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
@@ -315,7 +316,7 @@ impl<'c> Traders<'c> {
         self.at.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
     }
 
-    // What they have made.
+    // Instances.
 
     fn make(&mut self, each: &Move<Deed>) {
         let Some(made) = each.of(self.catalog.made.len()) else { return };
@@ -364,15 +365,15 @@ impl<'c> Traders<'c> {
         self.must(command, Verdict::Applied);
     }
 
-    // What they use.
+    // Usage.
 
-    /// How late it is told of, in milliseconds; none if at once.
+    /// Delay of a usage report, in milliseconds; None for an immediate one.
     fn late_ms(each: &Move<Deed>) -> Option<i64> {
         let which = usize::from(each.flags >> 4) % LATE_MS.len();
         (each.flag(2) && each.flag(3)).then(|| LATE_MS[which])
     }
 
-    /// A measurement is told.
+    /// Sends a measurement.
     fn measure(&mut self, one: Value) {
         let account = self.at.account.to_string();
         let told =
@@ -416,11 +417,11 @@ impl<'c> Traders<'c> {
         self.must(command, verdict);
     }
 
-    // What they prove with tokens.
+    // Tokens.
 
     fn issue(&mut self, each: &Move<Deed>) {
         let Some(kind) = each.of(self.catalog.tokens.len()) else { return };
-        // Now and then many at once.
+        // Sometimes more than the limit at once.
         let times = if each.flags & 7 == 0 { self.catalog.tokens[kind].live + 1 } else { 1 };
         for _ in 0..times {
             let payload = json!({"product": self.catalog.tokens[kind].product});
@@ -455,7 +456,7 @@ impl<'c> Traders<'c> {
         self.must(command, verdict);
     }
 
-    // What they tell.
+    // Facts and campaigns.
 
     fn tell(&mut self, each: &Move<Deed>) {
         let Some((fact, fields)) = each.of(self.catalog.facts.len()).map(|index| &self.catalog.facts[index]) else {
@@ -484,7 +485,7 @@ impl<'c> Traders<'c> {
             (0, Some((fact, _)), _) => (json!({"event": fact}), self.oracle.was_told(fact)),
             (1, _, _) => (json!({"status": "active"}), has(&|sub| sub.text("status") == "active")),
             (2, _, _) => (json!({"status": "canceled"}), has(&|sub| sub.text("status") == "canceled")),
-            // Whoever has bought anything is known.
+            // The audience contains everybody who has bought something.
             _ => (json!({}), !subscriptions.is_empty() || !self.oracle.bought.is_empty()),
         };
         let operator = json!({"kind": "admin", "id": "operator"});
