@@ -1,5 +1,4 @@
-//! What people do at Solobase's side and at Stripe's, and what comes of it: moves in, a story out, with what must hold after
-//! each of its parts.
+//! Plays moves of customers of Solobase and at Stripe: returns the story with its expectations.
 
 use crate::books::Books;
 use crate::catalog::Catalog;
@@ -28,13 +27,13 @@ fn plans() -> [Offer; 3] {
     ]
 }
 
-/// The product of a plan, by number.
+/// The product of a plan, by index.
 fn product(plan: usize) -> String {
     let plans = plans();
     plans[plan % plans.len()].product.clone()
 }
 
-/// What the catalog of Solobase says of these plans, by their numbers.
+/// The catalog of Solobase with these plans as wares, in the same order.
 fn catalog() -> &'static Catalog {
     static CATALOG: OnceLock<Catalog> = OnceLock::new();
     CATALOG.get_or_init(|| {
@@ -53,7 +52,7 @@ pub fn story(name: &str, moves: &[Move]) -> Story {
     tale(name, moves).story
 }
 
-/// A story of the account `user:NAME`, with what must come of it.
+/// A story of the account `user:NAME`, with its expectations.
 pub fn tale(name: &str, moves: &[Move]) -> Tale {
     let mut people = People::new(name, moves.first());
     for each in moves {
@@ -68,14 +67,14 @@ pub fn tale(name: &str, moves: &[Move]) -> Tale {
 
 struct People {
     at: Customer,
-    /// A purchase of ours that nobody paid yet, and the number of its plan.
+    /// Open purchase, with the index of its plan.
     ordered: Option<(String, usize)>,
     instances: Vec<String>,
-    /// Of these, those that a payment makes: when depends on when it is heard of.
+    /// Instances created by a payment; the time depends on when the event arrives.
     made_by_payment: BTreeSet<String>,
-    /// What must come of it.
+    /// The oracle of the account.
     oracle: Oracle,
-    /// What must hold after each segment.
+    /// Expectations by segment.
     checks: BTreeMap<usize, Expected>,
     verdicts: BTreeMap<String, Verdict>,
 }
@@ -95,7 +94,7 @@ impl People {
         }
     }
 
-    /// What has happened arrives, and must have come to something.
+    /// Ends the segment and records the expectations.
     fn close(&mut self) {
         self.at.end_segment();
         self.oracle.follow(catalog(), &self.at.stripe);
@@ -126,7 +125,7 @@ impl People {
         }
     }
 
-    // What people do at our side.
+    // Our side.
 
     fn order(&mut self, each: &Move) {
         if self.ordered.is_some() || self.at.stripe.all("subscription").iter().any(|sub| lives(sub)) {
@@ -151,7 +150,7 @@ impl People {
         subdomain
     }
 
-    /// An instance that the oracle must know of; what becomes of an unsure one depends on times.
+    /// Adds an instance to the oracle; the state of an unsure one depends on timing.
     fn has_made(&mut self, subdomain: &str, is_unsure: bool) {
         let made = catalog().made.iter().position(|made| made.name == "instance").expect("Solobase makes instances");
         let (id, confirm) = (format!("inst_{subdomain}"), subdomain.to_owned());
@@ -163,7 +162,7 @@ impl People {
     }
 
     fn make(&mut self, each: &Move) {
-        // Now and then a name that is in use.
+        // Sometimes a name that is in use.
         let again = each.flags & 7 == 0 && !self.instances.is_empty();
         let subdomain = if again { self.instances[0].clone() } else { self.new_subdomain() };
         let payload = json!({"product_type": "instance", "name": "Site", "metadata": {"subdomain": subdomain}});
@@ -171,7 +170,7 @@ impl People {
         let room = self.oracle.has_room(catalog(), &self.at.stripe, kind);
         let command = self.at.command("product.create", payload);
         if again {
-            // Whether the name is free again depends on times.
+            // Whether the name is free again depends on timing.
             match self.known(&subdomain) {
                 Some(own) => (own.deleted, own.is_unsure) = (false, true),
                 None => self.has_made(&subdomain, true),
@@ -205,14 +204,14 @@ impl People {
         }
     }
 
-    // What they do at Stripe.
+    // At Stripe.
 
     fn buy(&mut self, each: &Move) {
         if self.at.stripe.all("subscription").iter().filter(|sub| lives(sub)).count() >= 2 {
             return;
         }
         let (trial, declined) = (each.flag(0) && each.flag(1), !each.flag(0) && each.flag(1) && each.flag(2));
-        // Who is declined at once stays with the open checkout, which a second order of the same plan finds again.
+        // A declined customer keeps the open checkout, and a second order of the same plan returns it.
         let ordered = if declined { None } else { self.ordered.take() };
         let (purchase, plan) = match ordered {
             Some((purchase, plan)) => (Some(purchase), plan),
@@ -224,7 +223,7 @@ impl People {
             (false, false) => GOOD_CARD,
         };
         if !declined && (purchase.is_some() || each.flag(3)) {
-            // Sessions that others make don't always hand their metadata on to the subscription.
+            // Checkouts made elsewhere don't always copy their metadata to the subscription.
             let hands_on = purchase.is_some() || each.flag(4);
             let purchase = purchase.as_deref();
             self.at.check_out(&Checkout { ware: plan, quantity: 1, recurs: true, card, trial, hands_on, purchase });

@@ -1,4 +1,4 @@
-//! Moves of the people around one account of any business, which proptest makes up and shrinks.
+//! Moves around one account of any business, generated and shrunk by proptest.
 
 use crate::catalog::Catalog;
 use crate::moves::{Move, one_of};

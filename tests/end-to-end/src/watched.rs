@@ -1,4 +1,4 @@
-//! What an extension asks of its host: a runner that watches each event that it decides.
+//! A runner that records the host calls of the extension for each event.
 
 use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
@@ -9,25 +9,25 @@ use host_wasm_runner::around::Around;
 use host_wasm_runner::runner::SharedImports;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What was asked for one event.
+/// The host calls for one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// Id of the event.
     pub event_id: String,
-    /// Names of the imports that were called, in order.
+    /// Names of the called imports, in order.
     pub calls: Vec<&'static str>,
-    /// Keys of the rows that each `open` and each `more` gave. A list that was asked for in falling order is turned.
+    /// Keys of the rows returned by each `open` and `more`; descending lists are reversed.
     pub lists: Vec<Vec<RowKey>>,
     /// Fuel of the call; 0 natively.
     pub fuel: u64,
 }
 
-/// What was asked for all events that were decided, in order.
+/// The host calls of all events, in order.
 #[derive(Clone, Default)]
 pub struct Watch(Arc<Mutex<Vec<Asked>>>);
 
 impl Watch {
-    /// Runners whose events are watched.
+    /// Wraps runners so that their host calls are recorded.
     pub fn over(&self, runners: Runners) -> Runners {
         let watch = self.clone();
         Runners::new(runners.name().to_owned(), move || {
@@ -45,18 +45,18 @@ impl Watch {
         })
     }
 
-    /// What was asked so far.
+    /// The calls so far.
     pub fn asked(&self) -> Vec<Asked> {
         locked(&self.0).clone()
     }
 }
 
-/// What a panic of another thread left is as good as any: that test has failed already.
+/// Ignores poisoning: after a panic of another thread the test fails anyway.
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The host's imports, with notes of what was called.
+/// The imports of the host, recording calls.
 struct Spy {
     inner: SharedImports,
     asked: Asked,

@@ -1,4 +1,4 @@
-//! Stripe scenarios that need more than a scenario file: faults of the host, many orders, shapes without base bodies.
+//! Stripe scenarios that need more than a scenario file: host faults, many orders, shapes without base bodies.
 
 #[path = "stripe/crash.rs"]
 mod crash;

@@ -12,10 +12,10 @@ use proptest::test_runner::TestRunner;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Properties 3 and 7: whenever a story is stopped, an account may use what is paid for and no more, and the money is
-/// where Stripe says it is.
+/// Properties 3 and 7: at every point of a story, an account's entitlements are those it paid for, and cash equals
+/// Stripe's books.
 #[test]
-fn every_business_does_what_was_paid_for() {
+fn entitlements_and_cash_of_every_business_equal_payments() {
     for kind in HostKind::each() {
         let count = if kind == HostKind::Quick { 24 } else { 2 };
         of_every_business(file!(), count, 14, |catalog, moves, version, _| {
@@ -26,16 +26,16 @@ fn every_business_does_what_was_paid_for() {
     }
 }
 
-/// The flags that say whether use is told of late, and how late.
+/// The flags for late usage reports and their delay.
 const LATE: u16 = 0b11_1100;
 
-/// Somebody buys a ware and uses all that is measured, in three months; some of it is told of late.
+/// Buys a ware and uses all meters for three months, with some late reports.
 fn use_of(ware: usize) -> Vec<Move<Deed>> {
     let a_move = |kind, pick, flags, pause| Move { kind, pick, flags, pause };
     let mut moves = vec![a_move(Deed::Buy, ware as u8, 0b1000, 0)];
     for pause in [1, 5, 5] {
         for pick in 0..3 {
-            // Little at first, which credits pay, then more than they do.
+            // Little at first, covered by credits, then more than they cover.
             let many = if pause == 1 { 40 } else { 60_000 };
             moves.push(a_move(Deed::Use, pick, many + u16::from(pick), 1));
             moves.push(a_move(Deed::Count, pick, 0, 0));
@@ -51,11 +51,12 @@ fn use_of(ware: usize) -> Vec<Move<Deed>> {
     moves
 }
 
-/// Use is counted once, within what is allowed, paid by credits as far as they go, and the rest of a month is invoiced.
+/// Given usage over three months, each use is counted once and within its allowance, credits pay first, and the rest of
+/// each month is invoiced.
 #[test]
-fn use_is_counted_paid_by_credits_and_invoiced() {
+fn usage_is_counted_paid_by_credits_and_invoiced() {
     for kind in HostKind::each() {
-        let mut seen: BTreeSet<String> = BTreeSet::new();
+        let mut occurred: BTreeSet<String> = BTreeSet::new();
         for name in &businesses() {
             let catalog = catalog(name);
             if catalog.rates.is_empty() && catalog.monthly.is_empty() {
@@ -70,20 +71,20 @@ fn use_is_counted_paid_by_credits_and_invoiced() {
                     judge_end(&mut world, &tale)
                 });
                 told("use", &tale.story, law).unwrap_or_else(|broken| panic!("{name}, ware {ware}: {broken}"));
-                seen.extend(world.reports.iter().map(|report| format!("{} {}", report.kind, report.result.name())));
+                occurred.extend(world.reports.iter().map(|report| format!("{} {}", report.kind, report.result.name())));
             }
         }
         for what in
             ["usage applied", "usage.consume applied", "usage.consume rejected", "stripe.invoice.create applied"]
         {
-            assert!(seen.contains(what), "no story has `{what}`: {seen:#?}");
+            assert!(occurred.contains(what), "no story has `{what}`: {occurred:#?}");
         }
     }
 }
 
-/// Resources that are made at the second attempt, late, or without a word change nothing of what anybody may use or owes.
+/// Given a provider that refuses once, loses answers or answers late, entitlements and balances are unaffected.
 #[test]
-fn a_provider_that_fails_costs_nobody_anything() {
+fn provider_failures_do_not_change_entitlements_or_balances() {
     of_every_business(file!(), 6, 10, |catalog, moves, version, seed| {
         let tale = tale(catalog, "A", moves);
         let mut world = world(&catalog.name);
@@ -94,22 +95,22 @@ fn a_provider_that_fails_costs_nobody_anything() {
             1 => vec![ScriptedAnswer::Lost, done()],
             _ => vec![ScriptedAnswer::Late { after_ms: 7_200_000, then: Box::new(done()) }],
         };
-        // Keys of resources and steps have their instance before a slash.
+        // Keys of resources and steps begin with the instance and a slash.
         world.scripted().script("*/*", answers);
         told("failures", &tale.story, holds(&tale, &tale.story.told_in(VERSIONS[version]), &mut world, false))
     });
 }
 
-/// Over some stories of a business everything comes to pass for which its catalog gives an occasion.
+/// The generated stories of a business reach every outcome that its catalog allows.
 #[test]
-fn stories_of_every_business_are_full_of_life() {
+fn stories_of_every_business_reach_all_outcomes() {
     let mut all: BTreeMap<String, usize> = BTreeMap::new();
     for name in &businesses() {
         let catalog = catalog(name);
         let mut runner = TestRunner::deterministic();
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for index in 0..60 {
-            let moves = deeds(&catalog, 14).new_tree(&mut runner).expect("moves can always be made").current();
+            let moves = deeds(&catalog, 14).new_tree(&mut runner).expect("moves").current();
             let tale = tale(&catalog, "A", &moves);
             let mut world = world(name);
             play::whole(&mut world, &tale.story.told_in(VERSIONS[index % 2]));

@@ -11,7 +11,7 @@ use end_to_end::world::{Setup, World};
 use host_store::testing::{Moment, Then};
 use proptest::prelude::*;
 
-/// The uninterrupted run, which is as the oracle says, and how often it wrote.
+/// The uninterrupted run, checked with the oracle, and its number of writes.
 fn uninterrupted(setup: &Setup, tale: &Tale, parts: &[Part]) -> Result<(World, u64), String> {
     let mut world = World::start(setup.clone());
     world.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
@@ -21,14 +21,14 @@ fn uninterrupted(setup: &Setup, tale: &Tale, parts: &[Part]) -> Result<(World, u
     Ok((world, writes))
 }
 
-/// The host is killed at a write, started again on what it left, and everything that had no answer is sent again.
+/// Kills the host at a write, restarts it, and repeats everything without an answer.
 fn killed(setup: &Setup, parts: &[Part], write: u64, moment: Moment) -> World {
     let mut world = World::start(setup.clone());
     world.faults().fail_at(write, moment, Then::Dead);
     for part in parts {
         world.insist(|world| play::part(world, part));
     }
-    assert!(world.faults().struck(), "there is a write {write}");
+    assert!(world.faults().struck(), "write {write} exists");
     world
 }
 
@@ -37,18 +37,18 @@ fn survives(setup: &Setup, parts: &[Part], expected: &World, write: u64, moment:
     let what = format!("killed {moment:?} write {write}");
     same_state(expected, &found, &what)?;
     if expected.scripted().inventory() != found.scripted().inventory() {
-        return Err(format!("{what}: other resources exist"));
+        return Err(format!("{what}: the resources differ"));
     }
     Ok(())
 }
 
-/// Property 4: a kill anywhere, then redelivery.
+/// Property 4: a kill at any write, then redelivery.
 // covers: S21
 #[test]
 fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     let kills = proptest::collection::vec((any::<proptest::sample::Index>(), any::<bool>()), 8);
-    let told_so = (moves(7), 0..2usize, kills);
-    on_each_kind(file!(), Counts { quick: 10, shipped: 2 }, told_so, |setup, (moves, version, kills)| {
+    let cases = (moves(7), 0..2usize, kills);
+    on_each_kind(file!(), Counts { quick: 10, shipped: 2 }, cases, |setup, (moves, version, kills)| {
         let tale = tale("A", &moves);
         let parts = tale.story.told_in(VERSIONS[version]);
         let law = uninterrupted(setup, &tale, &parts).and_then(|(expected, writes)| {
@@ -62,8 +62,8 @@ fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     });
 }
 
-/// Property 4 at every boundary of one story: bought, provisioned, cancelled, archived. In memory and over a file; as it is
-/// shipped at some of them.
+/// Property 4 at every write of one story: bought, provisioned, cancelled, archived; in memory and on a file, and at
+/// some writes as shipped.
 #[test]
 fn a_kill_at_every_write_ends_as_the_uninterrupted_run() {
     let tale = tale("A", &[Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)]);
