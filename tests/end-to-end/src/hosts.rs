@@ -1,6 +1,6 @@
 //! The hosts that stories are played on: how the extension runs, and where rows are stored.
 
-use crate::kept::Keeping;
+use crate::kept::Storage;
 use crate::world::{Setup, root};
 use component_builder::PROVISIONER;
 use host_replay::runners::Runners;
@@ -40,7 +40,7 @@ impl HostKind {
     pub fn setup(self) -> Setup {
         match self {
             HostKind::Quick => Setup::default(),
-            HostKind::Shipped => Setup { keeping: Keeping::Sqlite, ..in_wasm(Mode::Reused) },
+            HostKind::Shipped => Setup { storage: Storage::Sqlite, ..in_wasm(Mode::Reused) },
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::judge::Ledgers;
 use crate::oracle::{Expected, Verdict};
 use crate::play;
 use crate::story::Part;
-use crate::traders::Tale;
+use crate::traders::CheckedStory;
 use crate::world::World;
 use extension_contract::Account;
 use host_provider_api::scripted::ScriptedAnswer;
@@ -26,8 +26,8 @@ pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Resul
     let now = world.clock();
     let ledgers = Ledgers::of(world.store());
     let law = ledgers.and_then(|ledgers| {
-        ledgers.hold()?;
-        ledgers.have_shares(&expected.shares)?;
+        ledgers.check_sums()?;
+        ledgers.check_earned_shares(&expected.shares)?;
         crate::judge::judge(world.processor_mut(), &done, account, now, expected)
     });
     law.map_err(|difference| difference.to_string())
@@ -38,14 +38,14 @@ pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Resul
 /// # Errors
 ///
 /// The first difference.
-pub fn judge_end(world: &mut World, tale: &Tale) -> Result<(), String> {
-    let account = tale.story.account.parse().expect("an account");
-    let (_, end) = tale.checks.last_key_value().expect("expectations at the end");
+pub fn judge_end(world: &mut World, checked: &CheckedStory) -> Result<(), String> {
+    let account = checked.story.account.parse().expect("an account");
+    let (_, end) = checked.checks.last_key_value().expect("expectations at the end");
     judge(world, &account, end)
 }
 
 /// Checks that commands have their expected results, nothing failed, and no event of Stripe was rejected.
-fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
+fn verdicts(world: &World, checked: &CheckedStory) -> Result<(), String> {
     for report in &world.reports {
         let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
         if name == "failed" {
@@ -54,7 +54,8 @@ fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
         if report.source == "stripe" && name == "rejected" {
             return Err(format!("{} {} is rejected: {reason}", report.kind, report.event_id));
         }
-        let Some(verdict) = tale.verdicts.get(&report.event_id).filter(|_| !report.later && name != "duplicate") else {
+        let Some(verdict) = checked.verdicts.get(&report.event_id).filter(|_| !report.later && name != "duplicate")
+        else {
             continue;
         };
         let expected = if *verdict == Verdict::Applied { "applied" } else { "rejected" };
@@ -71,12 +72,12 @@ fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
 /// # Errors
 ///
 /// The first difference, with the part and its time.
-pub fn holds(tale: &Tale, parts: &[Part], world: &mut World, is_prompt: bool) -> Result<(), String> {
-    let account: Account = tale.story.account.parse().expect("an account");
+pub fn holds(checked: &CheckedStory, parts: &[Part], world: &mut World, is_prompt: bool) -> Result<(), String> {
+    let account: Account = checked.story.account.parse().expect("an account");
     for (index, part) in parts.iter().enumerate() {
         play::part(world, part).expect("the store has no fault");
-        verdicts(world, tale)?;
-        let Some(expected) = tale.checks.get(&index) else { continue };
+        verdicts(world, checked)?;
+        let Some(expected) = checked.checks.get(&index) else { continue };
         let at = host::time::text(part.clock);
         let expected = match is_prompt {
             true => expected.clone(),

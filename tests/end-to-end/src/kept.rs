@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 /// Where rows are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keeping {
+pub enum Storage {
     /// In memory.
     #[default]
     Memory,
@@ -15,19 +15,19 @@ pub enum Keeping {
 }
 
 /// The files of a store: none in memory, else a folder that is removed at the end.
-pub struct Kept {
+pub struct StoreFiles {
     folder: Option<TempDir>,
     /// Number of kills; each one continues with a copy of the files.
     kills: usize,
 }
 
-impl Kept {
+impl StoreFiles {
     /// Opens an empty store.
-    pub fn open(keeping: Keeping) -> (Self, Box<dyn Store>) {
-        match keeping {
-            Keeping::Memory => (Kept { folder: None, kills: 0 }, Box::new(MemoryStore::new())),
-            Keeping::Sqlite => {
-                let kept = Kept { folder: Some(tempfile::tempdir().expect("a folder")), kills: 0 };
+    pub fn open(storage: Storage) -> (Self, Box<dyn Store>) {
+        match storage {
+            Storage::Memory => (StoreFiles { folder: None, kills: 0 }, Box::new(MemoryStore::new())),
+            Storage::Sqlite => {
+                let kept = StoreFiles { folder: Some(tempfile::tempdir().expect("a folder")), kills: 0 };
                 let store = opened(kept.file("").expect("a file"));
                 (kept, store)
             }
@@ -37,7 +37,7 @@ impl Kept {
     /// Opens the files as a process killed now would leave them; None in memory. Copies the files while the store is
     /// open, since closing it would be an orderly end.
     pub fn after_kill(&mut self) -> Option<Box<dyn Store>> {
-        let log = |files: &Kept| files.file("-wal");
+        let log = |files: &StoreFiles| files.file("-wal");
         let (rows_before, log_before) = (self.file("")?, log(self)?);
         self.kills += 1;
         std::fs::copy(rows_before, self.file("")?).expect("the rows can be copied");
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn a_kill_keeps_committed_groups_and_drops_an_open_one() {
-        let (mut kept, mut store) = Kept::open(Keeping::Sqlite);
+        let (mut kept, mut store) = StoreFiles::open(Storage::Sqlite);
         let accept = |store: &mut dyn Store, id| {
             store.begin().expect("a group");
             store.apply(&samples::accepted(samples::new_event(id))).expect("an event");
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn memory_has_no_files() {
-        let (mut kept, _) = Kept::open(Keeping::Memory);
+        let (mut kept, _) = StoreFiles::open(Storage::Memory);
         assert!(kept.after_kill().is_none());
     }
 }

@@ -13,10 +13,10 @@ pub mod kept;
 pub mod moves;
 pub mod people;
 pub mod play;
+pub mod recorder;
 pub mod story;
 pub mod trade;
 pub mod traders;
-pub mod watched;
 pub mod world;
 
 pub use host_simulate::{books, catalog, done, judge, oracle, sandbox};

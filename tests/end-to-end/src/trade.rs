@@ -6,9 +6,10 @@ pub use host_simulate::trade::*;
 use proptest::prelude::*;
 
 /// Moves that begin with a purchase.
-pub fn deeds(catalog: &Catalog, most: usize) -> impl Strategy<Value = Vec<Move<Deed>>> + use<> {
-    let first = (any::<u8>(), any::<u16>()).prop_map(|(pick, flags)| Move { kind: Deed::Buy, pick, flags, pause: 0 });
-    (first, proptest::collection::vec(one_of(&occasions(catalog)), 1..most)).prop_map(|(first, rest)| {
+pub fn business_moves(catalog: &Catalog, most: usize) -> impl Strategy<Value = Vec<Move<MoveKind>>> + use<> {
+    let first =
+        (any::<u8>(), any::<u16>()).prop_map(|(pick, flags)| Move { kind: MoveKind::Buy, pick, flags, pause: 0 });
+    (first, proptest::collection::vec(one_of(&possible_moves(catalog)), 1..most)).prop_map(|(first, rest)| {
         let mut all = vec![first];
         all.extend(rest);
         all

@@ -1,6 +1,6 @@
 //! A host under test: an outbox over a store that can fail, with the scripted provider.
 
-use crate::kept::{Keeping, Kept};
+use crate::kept::{Storage, StoreFiles};
 use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
 use host::outbox::{Outbox, OutboxError};
 use host::processor::{Business, Processor, Report};
@@ -80,12 +80,12 @@ pub struct Setup {
     /// Configuration that overrides that of the business.
     pub config: Vec<(String, String)>,
     /// Where its rows are stored.
-    pub keeping: Keeping,
+    pub storage: Storage,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { runners: host_native::runners(), business: solobase(), config: Vec::new(), keeping: Keeping::Memory }
+        Setup { runners: host_native::runners(), business: solobase(), config: Vec::new(), storage: Storage::Memory }
     }
 }
 
@@ -94,7 +94,7 @@ pub struct World {
     setup: Setup,
     outbox: Option<Outbox>,
     faults: Faults,
-    kept: Kept,
+    kept: StoreFiles,
     scripted: Scripted,
     clock: Timestamp,
     /// Reports of all events, in order.
@@ -113,7 +113,7 @@ impl World {
     }
 
     fn empty(setup: Setup, scripted: Scripted) -> World {
-        let (kept, store) = Kept::open(setup.keeping);
+        let (kept, store) = StoreFiles::open(setup.storage);
         let faults = Faults::new(store);
         let store = faults.open();
         let mut world = World { setup, outbox: None, faults, kept, scripted, clock: START_MS, reports: Vec::new() };

@@ -32,7 +32,7 @@ fn stories() -> Vec<Vec<Part>> {
     let mut runner = TestRunner::deterministic();
     let story_in = |index: usize| {
         let moves = moves(9).new_tree(&mut runner).expect("moves").current();
-        story("A", &moves).told_in(VERSIONS[index % 2])
+        story("A", &moves).parts_in(VERSIONS[index % 2])
     };
     (0..count).map(story_in).collect()
 }
@@ -80,7 +80,7 @@ fn order_and_repetition_do_not_change_the_state_of_the_component() {
 #[test]
 fn the_component_survives_kills() {
     let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)];
-    let parts = story("A", &moves).told_in(VERSIONS[1]);
+    let parts = story("A", &moves).parts_in(VERSIONS[1]);
     let mut expected = World::start(in_wasm(Mode::Fresh));
     expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
     play::whole(&mut expected, &parts);

@@ -47,7 +47,7 @@ struct Buyer {
 fn buyer(kind: HostKind, scripted: &Scripted) -> Buyer {
     let bought = Move::plain(Kind::Buy, 0, 0);
     let ended = Move::plain(Kind::End, 0, 0);
-    let mut parts = story("A", &[bought, ended]).told_in(VERSIONS[1]);
+    let mut parts = story("A", &[bought, ended]).parts_in(VERSIONS[1]);
     let setup = Setup { config: vec![("cdn_zone_id".to_owned(), "zone".to_owned())], ..kind.setup() };
     let mut world = World::start_with(setup, scripted.clone());
     let rest = parts.split_off(parts.len() - 1);

@@ -8,7 +8,7 @@ mod failing;
 mod orders;
 #[path = "stripe/shapes.rs"]
 mod shapes;
+#[path = "stripe/story_bytes.rs"]
+mod story_bytes;
 #[path = "stripe/timers.rs"]
 mod timers;
-#[path = "stripe/told.rs"]
-mod told;

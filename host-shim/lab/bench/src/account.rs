@@ -76,8 +76,8 @@ fn past_events(setting: &Setting, past: usize) -> Result<f64> {
 /// Microseconds of an event that does not affect the instances of its account.
 fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
     let mut host = host(setting)?;
-    tell(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
-    tell(&mut host, vec![subscription("created", "sub_1", 0)])?;
+    deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
+    deliver(&mut host, vec![subscription("created", "sub_1", 0)])?;
     let creations = (0..count).map(|number| {
         let name = format!("app-{number}");
         let body = json!({"product_type": "instance", "name": name, "metadata": {"subdomain": name}});
@@ -85,7 +85,7 @@ fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
     });
     let creations: Vec<Value> = creations.collect();
     for some in creations.chunks(BATCH) {
-        tell(&mut host, some.to_vec())?;
+        deliver(&mut host, some.to_vec())?;
     }
     updates(&mut host)
 }
@@ -93,10 +93,10 @@ fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
 /// Microseconds of an event of one of many active subscriptions.
 fn subscriptions_of(setting: &Setting, count: usize) -> Result<f64> {
     let mut host = host(setting)?;
-    tell(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
+    deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
     let created: Vec<Value> = (1..=count).map(|number| subscription("created", &format!("sub_{number}"), 0)).collect();
     for some in created.chunks(BATCH) {
-        tell(&mut host, some.to_vec())?;
+        deliver(&mut host, some.to_vec())?;
     }
     updates(&mut host)
 }
@@ -106,7 +106,7 @@ fn updates(host: &mut Rig) -> Result<f64> {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         let events = (0..EVENTS).map(|n| subscription("updated", "sub_1", 1 + round * EVENTS + n)).collect();
-        times.push(tell(host, events)?);
+        times.push(deliver(host, events)?);
     }
     Ok(median(&mut times))
 }
@@ -116,7 +116,7 @@ fn host(setting: &Setting) -> Result<Rig> {
 }
 
 /// Accepts events as a group and carries out their effects. Returns microseconds per event, without decoding.
-fn tell(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
+fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
     let clock = host.clock();
     let decode = |event: &Value| host_intake::raw::read(event.to_string().into_bytes(), BUSINESS, clock);
     let decoded = events.iter().map(decode).collect::<Result<Vec<_>, _>>()?;

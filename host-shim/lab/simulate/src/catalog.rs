@@ -61,7 +61,7 @@ pub struct UnpaidPlan {
 
 /// A type of instances.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct InstanceType {
     /// Its name.
     pub name: String,
     /// Prefix of ids.
@@ -82,7 +82,7 @@ pub struct Made {
     pub by_hand: Vec<(String, Vec<(String, String)>)>,
 }
 
-impl Made {
+impl InstanceType {
     /// Returns the id and the metadata of the instance with this number.
     pub fn metadata(&self, whose: &str, number: usize) -> (String, Value) {
         let name = format!("{}-{}-{number}", self.prefix.replace('_', "-"), whose.to_lowercase());
@@ -134,7 +134,7 @@ pub struct Catalog {
     /// Default plans.
     pub defaults: Vec<UnpaidPlan>,
     /// Types of instances.
-    pub made: Vec<Made>,
+    pub instance_types: Vec<InstanceType>,
     /// Meters with prices.
     pub rates: Vec<Rate>,
     /// Entitlements counted per calendar month.
@@ -189,8 +189,8 @@ fn number(value: &Value, kind: &Value, name: &str) -> i64 {
 }
 
 /// The amount of a clause for a product: a number, a boolean, `unlimited`, or a reference to a field.
-fn amount(said: &Value, product: &Value, kind: &Value) -> i64 {
-    match said {
+fn amount(clause: &Value, product: &Value, kind: &Value) -> i64 {
+    match clause {
         Value::String(word) if word == "unlimited" => UNLIMITED,
         Value::String(word) => {
             let name = word.trim_start_matches("{instance.").trim_start_matches("{product.").trim_end_matches('}');
@@ -214,8 +214,9 @@ fn filled(template: &str, product: &Value, kind: &Value) -> String {
 }
 
 fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
-    let of = |(key, said): (&String, &Value)| {
-        let (how_much, condition) = if said.is_object() { (&said["amount"], text(&said["if"])) } else { (said, None) };
+    let of = |(key, clause): (&String, &Value)| {
+        let (how_much, condition) =
+            if clause.is_object() { (&clause["amount"], text(&clause["if"])) } else { (clause, None) };
         Grant { key: filled(key, product, kind), amount: amount(how_much, product, kind), condition }
     };
     members(&kind["grants"]).map(of).collect()
@@ -224,7 +225,7 @@ fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
 /// The prices of a product: interval, amount and id.
 fn prices(product: &Value) -> Vec<(Option<String>, i64, Option<String>)> {
     let interval = |word: &str| (word != "once").then(|| word.to_owned());
-    let id = |said: &Value| text(said).or_else(|| text(&said["test"]));
+    let id = |clause: &Value| text(clause).or_else(|| text(&clause["test"]));
     if let Some(amount) = product["price"].as_i64() {
         let known = text(&product["stripe_price_id"]).or_else(|| text(&product["metadata"]["stripe_price_id"]));
         return vec![(text(&product["billing_interval"]), amount, known)];
@@ -246,7 +247,7 @@ fn span_ms(written: &str) -> i64 {
 }
 
 /// Reads an instance type; None if values for its required fields can't be made up.
-fn made(kind: &Value) -> Option<Made> {
+fn instance_type(kind: &Value) -> Option<InstanceType> {
     let given = |field: &Value| {
         let name = text(&field["name"])?;
         let (type_, format) = (field["type"].as_str()?, field["format"].as_str());
@@ -269,12 +270,14 @@ fn made(kind: &Value) -> Option<Made> {
         let asks = asks.filter_map(|ask| Some((text(&ask["name"])?, text(&ask["type"])?)));
         Some((text(&step["name"])?, asks.collect()))
     };
-    Some(Made {
+    Some(InstanceType {
         name: text(&kind["name"])?,
         prefix: text(&kind["id_prefix"])?,
         id_by: text(&kind["id_by"])?,
         family: text(&kind["plan"]["family"]),
-        consumes: members(&kind["consumes"]).map(|(key, said)| (key.clone(), amount(said, &as_given, kind))).collect(),
+        consumes: members(&kind["consumes"])
+            .map(|(key, clause)| (key.clone(), amount(clause, &as_given, kind)))
+            .collect(),
         fields,
         runs: list(&kind["provisions"]).next().is_some(),
         idles: !kind["lifecycle"]["idle"].is_null(),
@@ -348,14 +351,14 @@ impl Catalog {
             }
         }
         let own = types.values().filter(|kind| kind["catalog"] != true);
-        out.made = own.filter_map(|kind| made(kind)).collect();
-        out.rates = members(&document["rates"]).map(|(meter, said)| rate(meter, said)).collect();
-        let counters = members(&document["entitlements"]).filter(|(_, said)| said["kind"] == "counter");
+        out.instance_types = own.filter_map(|kind| instance_type(kind)).collect();
+        out.rates = members(&document["rates"]).map(|(meter, clause)| rate(meter, clause)).collect();
+        let counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
         let monthly =
-            counters.filter(|(_, said)| said["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
+            counters.filter(|(_, clause)| clause["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
         out.monthly = monthly.map(|(key, _)| key.clone()).collect();
-        let fact = |(name, said): (&String, &Value)| {
-            (name.clone(), list(&said["fields"]).filter_map(|field| text(&field["name"])).collect())
+        let fact = |(name, clause): (&String, &Value)| {
+            (name.clone(), list(&clause["fields"]).filter_map(|field| text(&field["name"])).collect())
         };
         let follows = |rule: &Value| {
             let then = rule["mail"].as_str().map(|mail| format!("mail:{mail}")).or_else(|| text(&rule["run"]));
@@ -375,13 +378,13 @@ impl Catalog {
     }
 }
 
-fn rate(meter: &str, said: &Value) -> Rate {
-    let by_invoice = list(&said["pay"]).any(|pays| pays == "invoice");
-    let micros = members(&said["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
+fn rate(meter: &str, clause: &Value) -> Rate {
+    let by_invoice = list(&clause["pay"]).any(|pays| pays == "invoice");
+    let micros = members(&clause["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
     Rate {
         meter: meter.to_owned(),
-        by: text(&said["by"]).unwrap_or_default(),
+        by: text(&clause["by"]).unwrap_or_default(),
         micros: micros.collect(),
-        invoiced_from: by_invoice.then(|| said["invoice"]["min"].as_i64().unwrap_or(0)),
+        invoiced_from: by_invoice.then(|| clause["invoice"]["min"].as_i64().unwrap_or(0)),
     }
 }

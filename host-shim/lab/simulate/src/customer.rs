@@ -4,7 +4,7 @@
 
 use crate::moves::Move;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
-use crate::story::{Segment, Told, VERSIONS};
+use crate::story::{Incoming, Segment, VERSIONS};
 use extension_contract::Account;
 use host_provider_api::scripted::short_hash;
 use local_stripe::object::Object;
@@ -82,9 +82,9 @@ pub struct Customer {
     /// True if the clock is moved from outside; then moves do not wait.
     is_moved: bool,
     /// Commands of the current segment.
-    open: Vec<Told>,
+    open: Vec<Incoming>,
     /// The last event.
-    last: Option<Told>,
+    last: Option<Incoming>,
     /// Number of taken segments.
     taken: usize,
     /// Segments that were not taken yet.
@@ -109,8 +109,8 @@ impl Customer {
         };
         let more = MORE.iter().filter(|(bit, _)| first.is_some_and(|first| first.flag(*bit)));
         let more = more.flat_map(|(_, kinds)| kinds.iter().copied()).filter(|kind| !also.contains(kind));
-        let heard: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
-        let mut stripe = Stripe::selling(&name, &heard, offers)?;
+        let event_types: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
+        let mut stripe = Stripe::selling(&name, &event_types, offers)?;
         let owner = format!("metadata[{}]", owner_key(&account));
         let form = [
             ("email", "customer@example.com"),
@@ -188,14 +188,14 @@ impl Customer {
     /// Sends a command of an actor. Returns its id.
     pub fn command_by(&mut self, actor: &Value, kind: &str, payload: Value) -> String {
         let account = self.account.to_string();
-        self.say(json!({"command": kind, "account": account, "actor": actor, "payload": payload}))
+        self.send(json!({"command": kind, "account": account, "actor": actor, "payload": payload}))
     }
 
     /// Sends a body that is no event of Stripe, with a new id. Returns the id.
-    pub fn say(&mut self, mut body: Value) -> String {
+    pub fn send(&mut self, mut body: Value) -> String {
         let id = self.next_id();
         (body["id"], body["timestamp"]) = (json!(id), json!(self.stripe.now_s()));
-        self.open.push(Told::of(&id, &self.versions, |_| body.to_string()));
+        self.open.push(Incoming::of(&id, &self.versions, |_| body.to_string()));
         id
     }
 
@@ -205,14 +205,14 @@ impl Customer {
         let mut new: Vec<Segment> = Vec::new();
         for event in self.stripe.take_events() {
             let clock = event.created_s * 1_000;
-            let told = Told::of(&event.id, &self.versions, |version| self.stripe.tell(&event, version));
-            self.last = Some(told.clone());
+            let incoming = Incoming::of(&event.id, &self.versions, |version| self.stripe.event_body(&event, version));
+            self.last = Some(incoming.clone());
             match new.last_mut().filter(|last| clock - last.clock <= TOGETHER_MS) {
                 Some(last) => {
                     last.clock = clock;
-                    last.events.push(told);
+                    last.events.push(incoming);
                 }
-                None => new.push(Segment { clock, events: vec![told], commands: Vec::new() }),
+                None => new.push(Segment { clock, events: vec![incoming], commands: Vec::new() }),
             }
         }
         let commands = std::mem::take(&mut self.open);

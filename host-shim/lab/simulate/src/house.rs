@@ -1,6 +1,6 @@
 //! The host under simulation: one business on a store in memory that sometimes fails at a write (a crash).
 
-use crate::provider::Moody;
+use crate::provider::FlakyProvider;
 use crate::simulate::SimulateError;
 use extension_contract::{Account, Timestamp};
 use host::clock::Clock;
@@ -20,10 +20,10 @@ const STARTS_MAX: usize = 100;
 const WATCHES: [&str; 1] = ["probe.watch"];
 
 /// A host that is restarted after each crash.
-pub(crate) struct House {
+pub(crate) struct CrashingHost {
     setup: Setup,
     runners: Runners,
-    provider: Moody,
+    provider: FlakyProvider,
     faults: Faults,
     /// None only during a restart.
     host: Option<Host>,
@@ -32,21 +32,22 @@ pub(crate) struct House {
     reports: Vec<Report>,
 }
 
-impl House {
+impl CrashingHost {
     /// Starts a host with its catalog loaded and synced.
     pub(crate) fn start(
         setup: Setup,
         runners: Runners,
-        provider: Moody,
+        provider: FlakyProvider,
         clock: Timestamp,
     ) -> Result<Self, SimulateError> {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         let store = faults.open();
-        let mut house = House { setup, runners, provider, faults, host: None, clock, crashes: 0, reports: Vec::new() };
-        house.boot(store).map_err(ReplayError::from)?;
-        house.settle()?;
-        house.reports.clear();
-        Ok(house)
+        let mut system =
+            CrashingHost { setup, runners, provider, faults, host: None, clock, crashes: 0, reports: Vec::new() };
+        system.boot(store).map_err(ReplayError::from)?;
+        system.settle()?;
+        system.reports.clear();
+        Ok(system)
     }
 
     fn boot(&mut self, store: Box<dyn Store>) -> Result<(), StartError> {
@@ -110,7 +111,7 @@ impl House {
         self.faults.clear();
     }
 
-    /// Accepts a raw event or command. Its effects wait for [`House::settle`].
+    /// Accepts a raw event or command. Its effects wait for [`CrashingHost::settle`].
     pub(crate) fn accept(&mut self, body: &str) -> Result<(), SimulateError> {
         let (business, clock) = (self.setup.business().name.clone(), self.clock);
         let bad = |error: &dyn ToString| ReplayError::Host(format!("the intake refuses {body}: {}", error.to_string()));

@@ -71,7 +71,7 @@ impl Ledgers {
     /// # Errors
     ///
     /// The first violation.
-    pub fn hold(&self) -> Result<(), Difference> {
+    pub fn check_sums(&self) -> Result<(), Difference> {
         let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         for ((account, _, unit), amount) in &self.0 {
             *sums.entry((account, unit)).or_default() += amount;
@@ -100,7 +100,7 @@ impl Ledgers {
     /// # Errors
     ///
     /// The first violation.
-    pub fn owes_shares(&self, account: &str, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
+    pub fn check_owed_shares(&self, account: &str, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
         let mut owed: BTreeMap<&str, i64> = shares.keys().map(|creator| (creator.as_str(), 0)).collect();
         for ((of, ledger, _), amount) in &self.0 {
             if let Some(creator) = ledger.strip_prefix("due:").filter(|to| of == account && *to != "sales") {
@@ -127,7 +127,7 @@ impl Ledgers {
     /// # Errors
     ///
     /// The first violation.
-    pub fn have_shares(&self, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
+    pub fn check_earned_shares(&self, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
         for (creator, (least, most)) in shares {
             let of_creator = self.0.iter().filter(|((of, ledger, _), _)| of == creator && ledger == "due:sales");
             let share: i64 = of_creator.map(|(_, amount)| amount).sum();
@@ -148,7 +148,7 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
 }
 
 /// Maximum number of equal mails: one; for reminders one per day of their schedule; for tasks of operators any.
-fn most(template: &str, expected: &Expected) -> usize {
+fn max_mails(template: &str, expected: &Expected) -> usize {
     match template {
         "payment_failed" => expected.reminders.0,
         "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
@@ -158,9 +158,9 @@ fn most(template: &str, expected: &Expected) -> usize {
 }
 
 /// Checks the effects: each notice once, each reaction once per fact, and the monthly invoices.
-fn followed(done: &Done, expected: &Expected) -> Result<(), Difference> {
-    if let Some((mail, times)) = done.mails().find(|(mail, times)| *times > most(&mail.template, expected)) {
-        let may = most(&mail.template, expected);
+fn check_effects(done: &Done, expected: &Expected) -> Result<(), Difference> {
+    if let Some((mail, times)) = done.mails().find(|(mail, times)| *times > max_mails(&mail.template, expected)) {
+        let may = max_mails(&mail.template, expected);
         return Err(Difference::new(format!("the mail {}", mail.words), format!("{may} at most"), times.to_string()));
     }
     same("invoices of usage", &expected.invoices, &done.invoices)?;
@@ -220,7 +220,7 @@ pub fn judge(
             return Err(Difference::new(format!("{id} (not paid)"), "not running", "running"));
         }
     }
-    followed(done, expected)?;
+    check_effects(done, expected)?;
     if expected.tokens.is_empty() {
         return Ok(());
     }

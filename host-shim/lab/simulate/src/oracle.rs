@@ -2,7 +2,7 @@
 //!
 //! Written from the requirements. Shares no code with the extension that it checks.
 
-use crate::catalog::{Catalog, Grant, Made, UNLIMITED};
+use crate::catalog::{Catalog, Grant, InstanceType, UNLIMITED};
 use crate::customer::lives;
 use crate::paid::ware_in_force;
 use crate::sandbox::Stripe;
@@ -45,7 +45,7 @@ pub struct Instance {
     /// Its id.
     pub id: String,
     /// Index of its type.
-    pub made: usize,
+    pub instance_type: usize,
     /// Text that confirms its deletion.
     pub confirm: String,
     /// True if it was deleted.
@@ -137,7 +137,7 @@ pub struct Oracle {
     /// Facts that follow from Stripe's events, with the id of their object.
     happened: BTreeSet<(&'static str, String)>,
     /// Counts of facts of the business.
-    told: BTreeMap<String, usize>,
+    own_facts: BTreeMap<String, usize>,
     /// Expected mails to the account by campaign name.
     campaigns: BTreeMap<String, usize>,
     /// Counted usage by entitlement and month.
@@ -185,7 +185,7 @@ impl Oracle {
     }
 
     /// Reads new events of Stripe.
-    pub fn look(&mut self, stripe: &Stripe) {
+    pub fn read_events(&mut self, stripe: &Stripe) {
         for event in stripe.history(self.seen) {
             self.seen += 1;
             let fact = match (event.kind.as_str(), event.object.text("status")) {
@@ -303,22 +303,22 @@ impl Oracle {
     }
 
     /// Whether another instance may be created; None if that depends on timing.
-    pub fn has_room(&self, catalog: &Catalog, stripe: &Stripe, made: &Made) -> Option<bool> {
-        if made.family.as_ref().is_some_and(|family| !self.has_plan(catalog, stripe, family)) {
+    pub fn has_room(&self, catalog: &Catalog, stripe: &Stripe, instance_type: &InstanceType) -> Option<bool> {
+        if instance_type.family.as_ref().is_some_and(|family| !self.has_plan(catalog, stripe, family)) {
             return Some(false);
         }
-        if !made.consumes.is_empty() && self.instances.iter().any(|own| own.is_unsure || own.deleted) {
+        if !instance_type.consumes.is_empty() && self.instances.iter().any(|own| own.is_unsure || own.deleted) {
             return None;
         }
         let allowed = self.entitlements(catalog, stripe);
-        Some(made.consumes.iter().all(|(key, amount)| {
+        Some(instance_type.consumes.iter().all(|(key, amount)| {
             let allowed = allowed.get(key).copied().unwrap_or(0);
             allowed == UNLIMITED || self.in_use(catalog, key) + amount <= allowed
         }))
     }
 
     fn in_use(&self, catalog: &Catalog, key: &str) -> i64 {
-        let of = |own: &Instance| &catalog.made[own.made].consumes;
+        let of = |own: &Instance| &catalog.instance_types[own.instance_type].consumes;
         let used = self.instances.iter().filter(|own| !own.deleted).flat_map(of);
         used.filter(|(consumed, _)| consumed == key).map(|(_, amount)| amount).sum()
     }
@@ -337,7 +337,7 @@ impl Oracle {
 
     /// Records usage that costs `micros` at `at_ms`. It belongs to the month of that time, or to the current one if
     /// that month is closed (M10).
-    pub fn used(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
+    pub fn record_usage(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
         let left = self.net_credits(catalog, stripe).max(0);
         let covered = left.min(micros);
         self.covered_micros += covered;
@@ -362,13 +362,13 @@ impl Oracle {
     }
 
     /// Records a fact of the business.
-    pub fn tell(&mut self, fact: &str) {
-        *self.told.entry(fact.to_owned()).or_default() += 1;
+    pub fn record_fact(&mut self, fact: &str) {
+        *self.own_facts.entry(fact.to_owned()).or_default() += 1;
     }
 
     /// True if a fact of the business was recorded.
-    pub fn was_told(&self, fact: &str) -> bool {
-        self.told.contains_key(fact)
+    pub fn has_fact(&self, fact: &str) -> bool {
+        self.own_facts.contains_key(fact)
     }
 
     /// Records a campaign; `is_for` if the account is in its audience.
@@ -400,7 +400,7 @@ impl Oracle {
                     .facts
                     .iter()
                     .any(|(known, _)| known == own)
-                    .then(|| self.told.get(own).copied().unwrap_or(0)),
+                    .then(|| self.own_facts.get(own).copied().unwrap_or(0)),
             };
             // A reaction to a fact that is not counted here is not checked.
             match (count, out.get(then)) {
@@ -424,7 +424,7 @@ impl Oracle {
     }
 
     /// Counts measured usage at `at_ms`. It has already happened, so no limit refuses it.
-    pub fn was_counted(&mut self, key: &str, amount: i64, at_ms: i64) {
+    pub fn record_counted_usage(&mut self, key: &str, amount: i64, at_ms: i64) {
         *self.counted.entry((key.to_owned(), month(at_ms))).or_default() += amount;
     }
 
@@ -460,28 +460,29 @@ impl Oracle {
     }
 
     /// Applies the consequences of time and payments to tokens and instances.
-    pub fn follow(&mut self, catalog: &Catalog, stripe: &Stripe) {
-        self.look(stripe);
+    pub fn update(&mut self, catalog: &Catalog, stripe: &Stripe) {
+        self.read_events(stripe);
         let now_ms = stripe.now_s() * 1_000;
         let allowed = self.entitlements(catalog, stripe);
         for token in &mut self.tokens {
             token.revoked |=
                 Self::is_live(catalog, token, now_ms) && !allowed.contains_key(&catalog.tokens[token.kind].entitlement);
         }
-        let is_over = catalog.made.iter().flat_map(|made| &made.consumes).any(|(key, _)| {
-            let allowed = allowed.get(key).copied().unwrap_or(0);
-            allowed != UNLIMITED && self.in_use(catalog, key) > allowed
-        });
+        let is_over =
+            catalog.instance_types.iter().flat_map(|instance_type| &instance_type.consumes).any(|(key, _)| {
+                let allowed = allowed.get(key).copied().unwrap_or(0);
+                allowed != UNLIMITED && self.in_use(catalog, key) > allowed
+            });
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         for own in &mut self.instances {
-            let made = &catalog.made[own.made];
-            own.is_unsure |= is_over || made.family.as_ref().is_some_and(|family| !plans.contains_key(family));
+            let instance_type = &catalog.instance_types[own.instance_type];
+            own.is_unsure |= is_over || instance_type.family.as_ref().is_some_and(|family| !plans.contains_key(family));
         }
     }
 
     /// Marks instances and tokens as unsure after a late event: the host decided about them before it knew all of
     /// Stripe's events.
-    pub fn heard_late(&mut self) {
+    pub fn mark_unsure(&mut self) {
         self.instances.iter_mut().for_each(|own| own.is_unsure = true);
         self.tokens.iter_mut().for_each(|token| token.is_unsure = true);
     }
@@ -545,15 +546,15 @@ impl Oracle {
         let net = self.net_credits(catalog, stripe);
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         let stands = |own: &&Instance| {
-            let made = &catalog.made[own.made];
-            made.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
+            let instance_type = &catalog.instance_types[own.instance_type];
+            instance_type.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
         };
         let runs = |own: &&Instance| {
             stands(own)
                 && !own.is_unsure
                 && own.by_hand.is_empty()
-                && catalog.made[own.made].runs
-                && !catalog.made[own.made].idles
+                && catalog.instance_types[own.instance_type].runs
+                && !catalog.instance_types[own.instance_type].idles
         };
         let status = |token: &Token| match (token.revoked, Self::is_live(catalog, token, now_ms)) {
             (true, _) => "revoked",

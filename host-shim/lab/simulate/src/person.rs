@@ -5,9 +5,9 @@ use crate::moves::Move;
 use crate::oracle::Share;
 use crate::rates::{DAYS, LATE, RATES};
 use crate::sandbox::SandboxError;
-use crate::story::{Told, VERSIONS};
-use crate::trade::{Deed, occasions};
-use crate::traders::Traders;
+use crate::story::{Incoming, VERSIONS};
+use crate::trade::{MoveKind, possible_moves};
+use crate::traders::AccountDriver;
 use host_replay::shuffle::Random;
 use std::collections::BTreeMap;
 
@@ -22,22 +22,22 @@ const COMING_DAYS: usize = 90;
 /// Bodies delivered together: events in any order, then commands in order.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub events: Vec<Told>,
-    pub commands: Vec<Told>,
+    pub events: Vec<Incoming>,
+    pub commands: Vec<Incoming>,
 }
 
 /// A customer of the simulation.
 pub(crate) struct Person<'c> {
-    pub traders: Traders<'c>,
+    pub driver: AccountDriver<'c>,
     random: Random,
     /// API version of all bodies.
     pub version: &'static str,
     /// Day of the first purchase.
     born: i64,
     /// Kinds of moves that the catalog allows, with their rates.
-    rates: Vec<(Deed, usize)>,
+    rates: Vec<(MoveKind, usize)>,
     /// Delayed events, with the second of their delivery.
-    withheld: Vec<(i64, Told)>,
+    withheld: Vec<(i64, Incoming)>,
     /// Second before which no move depends on the host's knowledge.
     asks_from_s: i64,
     /// Second of the next due action at Stripe; None if nothing is due until the end.
@@ -57,16 +57,17 @@ impl<'c> Person<'c> {
     /// Creates customer number `index`; its days depend only on the number and the seed.
     pub(crate) fn new(catalog: &'c Catalog, seed: u64, index: usize, end_s: i64) -> Result<Self, SandboxError> {
         let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (index as u64 + 1));
-        let first = Move { kind: Deed::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
+        let first = Move { kind: MoveKind::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
         // No name is a prefix of another one: command ids are a name and a number.
-        let mut traders = Traders::new(catalog, &format!("c{index:06}"), Some(&first))?;
+        let mut driver = AccountDriver::new(catalog, &format!("c{index:06}"), Some(&first))?;
         let version = VERSIONS[random.below(VERSIONS.len())];
-        traders.at = traders.at.moved_by_others(version);
+        driver.customer = driver.customer.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
-        let known = occasions(catalog);
-        let rates = RATES.into_iter().filter(|(deed, _)| known.iter().any(|(_, kind)| kind == deed)).collect();
+        let known = possible_moves(catalog);
+        let rates =
+            RATES.into_iter().filter(|(move_kind, _)| known.iter().any(|(_, kind)| kind == move_kind)).collect();
         Ok(Person {
-            traders,
+            driver,
             random,
             version,
             born,
@@ -83,24 +84,25 @@ impl<'c> Person<'c> {
     }
 
     /// The moves of a day, with the index of their hour.
-    pub(crate) fn moves_of(&mut self, day: i64) -> Vec<(usize, Move<Deed>)> {
+    pub(crate) fn moves_of(&mut self, day: i64) -> Vec<(usize, Move<MoveKind>)> {
         if day < self.born || self.is_wrong {
             return Vec::new();
         }
-        let mut deeds = if day == self.born { vec![Deed::Buy] } else { Vec::new() };
-        for (deed, rate) in &self.rates {
+        let mut kinds = if day == self.born { vec![MoveKind::Buy] } else { Vec::new() };
+        for (move_kind, rate) in &self.rates {
             if self.random.below(DAYS) < *rate {
-                deeds.push(*deed);
+                kinds.push(*move_kind);
             }
         }
         let mut made = |kind| {
             let (pick, flags) = (self.random.below(1 << 8) as u8, self.random.below(1 << 16) as u16);
             (self.random.below(HOURS.len()), Move { kind, pick, flags, pause: 0 })
         };
-        let mut moves: Vec<(usize, Move<Deed>)> = deeds.into_iter().map(&mut made).collect();
+        let mut moves: Vec<(usize, Move<MoveKind>)> = kinds.into_iter().map(&mut made).collect();
         // A payment or deletion in the same second as the end of a plan has no defined result, so moves that end
         // something are alone in their hour.
-        let ends = |it: &(usize, Move<Deed>)| matches!(it.1.kind, Deed::End | Deed::GiveUp | Deed::Delete);
+        let ends =
+            |it: &(usize, Move<MoveKind>)| matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete);
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
         moves
@@ -114,7 +116,7 @@ impl<'c> Person<'c> {
 
     /// True if the account is checked at the end of the day: something happened, or a grace period is running.
     pub(crate) fn is_to_be_judged(&self) -> bool {
-        self.is_active || self.traders.oracle.is_past_due()
+        self.is_active || self.driver.oracle.is_past_due()
     }
 
     /// True if events are delayed.
@@ -124,57 +126,57 @@ impl<'c> Person<'c> {
 
     /// True if the oracle can predict a move now. While events are delayed, it can only predict moves at Stripe, since
     /// the host knows less than the oracle.
-    pub(crate) fn may(&self, deed: Deed, now_s: i64) -> bool {
+    pub(crate) fn may(&self, move_kind: MoveKind, now_s: i64) -> bool {
         let is_at_stripe = matches!(
-            deed,
-            Deed::Renew
-                | Deed::Retry
-                | Deed::GiveUp
-                | Deed::ChangePlan
-                | Deed::Undo
-                | Deed::End
-                | Deed::Refund
-                | Deed::Decide
+            move_kind,
+            MoveKind::Renew
+                | MoveKind::Retry
+                | MoveKind::GiveUp
+                | MoveKind::ChangePlan
+                | MoveKind::Undo
+                | MoveKind::End
+                | MoveKind::Refund
+                | MoveKind::Decide
         );
         is_at_stripe || self.withheld.is_empty() && now_s >= self.asks_from_s
     }
 
     /// Advances time to a second. Returns the bodies to deliver.
     pub(crate) fn pass(&mut self, now_s: i64, catalog: &Catalog) -> Vec<Batch> {
-        self.traders.at.stripe.advance_to(now_s);
+        self.driver.customer.stripe.advance_to(now_s);
         let mut late = Batch::default();
         let (due, waiting) = std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| *at <= now_s);
         self.withheld = waiting;
-        let due: Vec<(i64, Told)> = due;
+        let due: Vec<(i64, Incoming)> = due;
         if !due.is_empty() {
-            self.traders.oracle.heard_late();
+            self.driver.oracle.mark_unsure();
             let longest_ms = catalog.tokens.iter().map(|kind| kind.ttl_ms).max().unwrap_or(0);
             self.asks_from_s = now_s + longest_ms / 1_000;
         }
-        late.events.extend(due.into_iter().map(|(_, told)| told));
+        late.events.extend(due.into_iter().map(|(_, incoming)| incoming));
         let mut out = vec![late];
-        self.tell(now_s, &mut out);
+        self.collect(now_s, &mut out);
         out
     }
 
     /// Plays one move and appends its bodies.
-    pub(crate) fn act(&mut self, each: &Move<Deed>, now_s: i64, out: &mut Vec<Batch>) {
-        self.traders.act(each);
-        self.tell(now_s, out);
+    pub(crate) fn act(&mut self, each: &Move<MoveKind>, now_s: i64, out: &mut Vec<Batch>) {
+        self.driver.act(each);
+        self.collect(now_s, out);
     }
 
     /// Collects the bodies of what happened, delaying some events.
-    fn tell(&mut self, now_s: i64, out: &mut Vec<Batch>) {
-        self.traders.close();
-        self.next_due_s = self.traders.at.stripe.next_due_s(self.end_s);
-        for segment in self.traders.at.take_segments() {
+    fn collect(&mut self, now_s: i64, out: &mut Vec<Batch>) {
+        self.driver.close();
+        self.next_due_s = self.driver.customer.stripe.next_due_s(self.end_s);
+        for segment in self.driver.customer.take_segments() {
             let mut events = Vec::with_capacity(segment.events.len());
-            for told in segment.events {
+            for incoming in segment.events {
                 if self.random.below(1_000) < LATE {
                     let days = 1 + self.random.below(LATE_DAYS) as i64;
-                    self.withheld.push((now_s + days * DAY_S, told));
+                    self.withheld.push((now_s + days * DAY_S, incoming));
                 } else {
-                    events.push(told);
+                    events.push(incoming);
                 }
             }
             self.is_active |= !events.is_empty() || !segment.commands.is_empty();

@@ -30,7 +30,7 @@ type Effect = (String, String, u32);
 
 /// The failing provider. Clones share one state.
 #[derive(Clone)]
-pub(crate) struct Moody(Arc<Mutex<State>>);
+pub(crate) struct FlakyProvider(Arc<Mutex<State>>);
 
 struct State {
     scripted: Scripted,
@@ -47,10 +47,10 @@ struct State {
     log: Option<(String, Vec<(String, Value)>)>,
 }
 
-impl Moody {
-    /// Creates a provider that never fails until [`Moody::wake`], and records the answers of `log`, a scope.
+impl FlakyProvider {
+    /// Creates a provider that never fails until [`FlakyProvider::wake`], and records the answers of `log`, a scope.
     pub(crate) fn new(seed: u64, log: Option<String>) -> Self {
-        Moody(Arc::new(Mutex::new(State {
+        FlakyProvider(Arc::new(Mutex::new(State {
             scripted: Scripted::new(),
             seed,
             is_calm: true,
@@ -201,7 +201,7 @@ enum Mishap {
     Late { minutes: i64 },
 }
 
-impl Simulation for Moody {
+impl Simulation for FlakyProvider {
     fn play(&self, call: &Call) -> Reply {
         self.state().play(call)
     }
@@ -214,7 +214,7 @@ impl Simulation for Moody {
     fn remember(&self, _: &Call, _: &Value) {}
 }
 
-impl Provider for Moody {
+impl Provider for FlakyProvider {
     fn call(&self, call: &Call) -> CallOutcome {
         match self.play(call) {
             Reply::Answer(answer) => answer,

@@ -23,7 +23,7 @@ impl Record {
     }
 
     /// Records a delivered body.
-    pub(crate) fn told(&mut self, body: &str) {
+    pub(crate) fn deliver(&mut self, body: &str) {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         self.steps.push(json!({"raw": body}));
     }

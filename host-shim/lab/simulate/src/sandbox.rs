@@ -55,10 +55,10 @@ pub enum SandboxError {
         message: String,
     },
     /// It does not know an event type.
-    #[error("the local Stripe refuses an endpoint for the event types {heard:?}: {message}")]
+    #[error("the local Stripe refuses an endpoint for the event types {event_types:?}: {message}")]
     Endpoint {
         /// The event types.
-        heard: Vec<String>,
+        event_types: Vec<String>,
         /// Message of the refusal.
         message: String,
     },
@@ -76,12 +76,12 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// Starts a local Stripe with offers and an endpoint for the event types `heard`. `name` makes its ids unique.
+    /// Starts a local Stripe with offers and an endpoint for these event types. `name` makes its ids unique.
     ///
     /// # Errors
     ///
     /// If the local Stripe refuses an offer or an event type.
-    pub fn selling(name: &str, heard: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
+    pub fn selling(name: &str, event_types: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
         let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
         let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
         let (prices, names) = (Vec::new(), BTreeMap::new());
@@ -105,10 +105,10 @@ impl Stripe {
             made.prices.push(price);
         }
         let mut endpoint = vec![("url", "http://127.0.0.1:9/")];
-        endpoint.extend(heard.iter().map(|kind| ("enabled_events[]", *kind)));
-        let heard = || heard.iter().map(|kind| (*kind).to_owned()).collect();
+        endpoint.extend(event_types.iter().map(|kind| ("enabled_events[]", *kind)));
+        let event_types = || event_types.iter().map(|kind| (*kind).to_owned()).collect();
         let made_endpoint = made.try_send("POST", "/v1/webhook_endpoints", &endpoint);
-        made_endpoint.map_err(|message| SandboxError::Endpoint { heard: heard(), message })?;
+        made_endpoint.map_err(|message| SandboxError::Endpoint { event_types: event_types(), message })?;
         Ok(made)
     }
 
@@ -201,14 +201,14 @@ impl Stripe {
     pub fn take_events(&mut self) -> Vec<Arc<Event>> {
         let state = self.sandbox.state();
         let (first, end) = (self.taken, state.event_count());
-        let heard = (first..end).filter_map(|at| state.event(at)).filter(|event| event.pending_webhooks > 0).collect();
+        let events = (first..end).filter_map(|at| state.event(at)).filter(|event| event.pending_webhooks > 0).collect();
         self.taken = end;
         self.sandbox.set_delivered(end).expect("a sandbox in memory");
-        heard
+        events
     }
 
     /// The JSON of an event in an API version.
-    pub fn tell(&self, event: &Event, version: &str) -> String {
+    pub fn event_body(&self, event: &Event, version: &str) -> String {
         let version = version.parse().expect("a version of the local Stripe");
         self.renamed(event.render(&version).to_string())
     }

@@ -177,8 +177,8 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
         return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });
     }
     // `Catalog::read` needs a catalog that a host has accepted.
-    let provider = crate::provider::Moody::new(options.seed, None);
-    crate::house::House::start(setup.clone(), options.runners.clone(), provider, crate::sandbox::START_MS)?;
+    let provider = crate::provider::FlakyProvider::new(options.seed, None);
+    crate::house::CrashingHost::start(setup.clone(), options.runners.clone(), provider, crate::sandbox::START_MS)?;
     let catalog = Catalog::read(&business.name, &business.catalog);
     if catalog.wares.is_empty() {
         return Err(SimulateError::NothingOnSale { business: named() });

@@ -17,29 +17,29 @@ pub struct Segment {
     /// Time of arrival, in milliseconds since the epoch.
     pub clock: Timestamp,
     /// Provider events, in order of creation.
-    pub events: Vec<Told>,
+    pub events: Vec<Incoming>,
     /// Commands.
-    pub commands: Vec<Told>,
+    pub commands: Vec<Incoming>,
 }
 
 /// An event or command with its body in several API versions.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Incoming {
     /// Its id.
     pub id: String,
     /// API versions with JSON bodies.
     bodies: Vec<(&'static str, String)>,
 }
 
-impl Told {
+impl Incoming {
     /// Creates the bodies of these versions with `body`.
     pub fn of(id: &str, versions: &[&'static str], body: impl Fn(&str) -> String) -> Self {
-        Told { id: id.to_owned(), bodies: versions.iter().map(|version| (*version, body(version))).collect() }
+        Incoming { id: id.to_owned(), bodies: versions.iter().map(|version| (*version, body(version))).collect() }
     }
 
     /// A copy under another id.
     pub fn under(&self, id: String) -> Self {
-        let mut other = Told { id, bodies: self.bodies.clone() };
+        let mut other = Incoming { id, bodies: self.bodies.clone() };
         for (_, text) in &mut other.bodies {
             let mut body = parsed(text);
             body["id"] = json!(other.id);
@@ -50,8 +50,8 @@ impl Told {
 
     /// The JSON body of a version, or of the first version if it has none of this one.
     pub fn in_version(&self, version: &str) -> &str {
-        let told = self.bodies.iter().find(|(known, _)| *known == version).or(self.bodies.first());
-        told.map_or("{}", |(_, text)| text)
+        let incoming = self.bodies.iter().find(|(known, _)| *known == version).or(self.bodies.first());
+        incoming.map_or("{}", |(_, text)| text)
     }
 }
 
@@ -98,8 +98,8 @@ impl Story {
         let mut steps = Vec::new();
         for segment in &self.segments {
             steps.push(json!({"until": host::time::text(segment.clock)}));
-            let told = segment.events.iter().chain(&segment.commands);
-            steps.extend(told.map(|told| json!({"raw": parsed(told.in_version(version))})));
+            let incoming = segment.events.iter().chain(&segment.commands);
+            steps.extend(incoming.map(|incoming| json!({"raw": parsed(incoming.in_version(version))})));
         }
         json!({
             "name": name,
@@ -110,13 +110,13 @@ impl Story {
     }
 
     /// The segments of the story in an API version.
-    pub fn told_in(&self, version: &str) -> Vec<Part> {
-        let deliveries = |told: &[Told]| {
-            let delivery = |told: &Told| {
-                let bytes = told.in_version(version).as_bytes().to_vec();
-                Delivery { id: told.id.clone(), bytes }
+    pub fn parts_in(&self, version: &str) -> Vec<Part> {
+        let deliveries = |incoming: &[Incoming]| {
+            let delivery = |incoming: &Incoming| {
+                let bytes = incoming.in_version(version).as_bytes().to_vec();
+                Delivery { id: incoming.id.clone(), bytes }
             };
-            told.iter().map(delivery).collect()
+            incoming.iter().map(delivery).collect()
         };
         let parts = self.segments.iter().map(|segment| Part {
             clock: segment.clock,

@@ -4,7 +4,7 @@ use crate::catalog::Catalog;
 
 /// A kind of move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
+pub enum MoveKind {
     /// A purchase by our command, a checkout made elsewhere, or a subscription without checkout; paid, failed or on
     /// trial.
     Buy,
@@ -54,38 +54,38 @@ pub enum Deed {
     Wait,
 }
 
-const ALWAYS: [(u32, Deed); 12] = [
-    (10, Deed::Buy),
-    (6, Deed::Renew),
-    (3, Deed::Retry),
-    (2, Deed::GiveUp),
-    (1, Deed::Expire),
-    (3, Deed::CancelAtEnd),
-    (1, Deed::Undo),
-    (4, Deed::End),
-    (5, Deed::Refund),
-    (3, Deed::Decide),
-    (2, Deed::Twin),
-    (3, Deed::Wait),
+const ALWAYS: [(u32, MoveKind); 12] = [
+    (10, MoveKind::Buy),
+    (6, MoveKind::Renew),
+    (3, MoveKind::Retry),
+    (2, MoveKind::GiveUp),
+    (1, MoveKind::Expire),
+    (3, MoveKind::CancelAtEnd),
+    (1, MoveKind::Undo),
+    (4, MoveKind::End),
+    (5, MoveKind::Refund),
+    (3, MoveKind::Decide),
+    (2, MoveKind::Twin),
+    (3, MoveKind::Wait),
 ];
 
 /// Returns the kinds of moves that a catalog allows, with their weights.
-pub fn occasions(catalog: &Catalog) -> Vec<(u32, Deed)> {
+pub fn possible_moves(catalog: &Catalog) -> Vec<(u32, MoveKind)> {
     let families = catalog.wares.iter().filter(|ware| ware.family.is_some()).count();
     let has_tokens = !catalog.tokens.is_empty();
     let sometimes = [
-        (families > 1, 3, Deed::ChangePlan),
-        (!catalog.made.is_empty(), 6, Deed::Make),
-        (!catalog.made.is_empty(), 5, Deed::Delete),
-        (catalog.made.iter().any(|made| !made.by_hand.is_empty()), 6, Deed::ByHand),
-        (!catalog.rates.is_empty(), 10, Deed::Use),
-        (!catalog.monthly.is_empty(), 4, Deed::Count),
-        (has_tokens, 12, Deed::Issue),
-        (has_tokens, 14, Deed::Redeem),
-        (has_tokens, 3, Deed::Revoke),
-        (!catalog.facts.is_empty(), 4, Deed::Tell),
-        (catalog.campaign.is_some(), 4, Deed::Campaign),
+        (families > 1, 3, MoveKind::ChangePlan),
+        (!catalog.instance_types.is_empty(), 6, MoveKind::Make),
+        (!catalog.instance_types.is_empty(), 5, MoveKind::Delete),
+        (catalog.instance_types.iter().any(|instance_type| !instance_type.by_hand.is_empty()), 6, MoveKind::ByHand),
+        (!catalog.rates.is_empty(), 10, MoveKind::Use),
+        (!catalog.monthly.is_empty(), 4, MoveKind::Count),
+        (has_tokens, 12, MoveKind::Issue),
+        (has_tokens, 14, MoveKind::Redeem),
+        (has_tokens, 3, MoveKind::Revoke),
+        (!catalog.facts.is_empty(), 4, MoveKind::Tell),
+        (catalog.campaign.is_some(), 4, MoveKind::Campaign),
     ];
-    let sometimes = sometimes.into_iter().filter(|(may, ..)| *may).map(|(_, weight, deed)| (weight, deed));
+    let sometimes = sometimes.into_iter().filter(|(may, ..)| *may).map(|(_, weight, move_kind)| (weight, move_kind));
     ALWAYS.into_iter().chain(sometimes).collect()
 }

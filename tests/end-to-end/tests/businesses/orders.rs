@@ -1,9 +1,9 @@
-use super::support::{again, of_every_business, played, same_state, shuffled, told, world};
+use super::support::{again, of_every_business, played, report_failure, same_state, shuffled, world};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::judged::judge_end;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story, VERSIONS};
-use end_to_end::traders::tale;
+use end_to_end::traders::checked_story;
 use host::processor::{Business, Processor, replay_log};
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
@@ -19,9 +19,9 @@ fn ids(parts: &[Part]) -> String {
 #[test]
 fn any_order_ends_in_the_same_state() {
     of_every_business(file!(), 6, 9, |catalog, moves, version, seed| {
-        let tale = tale(catalog, "A", moves);
-        let story = &tale.story;
-        let parts = story.told_in(VERSIONS[version]);
+        let checked = checked_story(catalog, "A", moves);
+        let story = &checked.story;
+        let parts = story.parts_in(VERSIONS[version]);
         let expected = played(&story.business, &parts);
         let mut random = Random::new(seed);
         let law = (0..3).try_for_each(|turn| {
@@ -29,9 +29,9 @@ fn any_order_ends_in_the_same_state() {
             let what = format!("turn {turn}, in the order {}", ids(&other));
             let mut found = played(&story.business, &other);
             same_state(&expected, &found, &what)?;
-            judge_end(&mut found, &tale).map_err(|problem| format!("{what}: {problem}"))
+            judge_end(&mut found, &checked).map_err(|problem| format!("{what}: {problem}"))
         });
-        told("permutation", story, law)
+        report_failure("permutation", story, law)
     });
 }
 
@@ -62,8 +62,8 @@ fn repeated(story: &Story, parts: &[Part], seed: u64) -> Result<(), String> {
 #[test]
 fn a_repeated_event_changes_nothing() {
     of_every_business(file!(), 5, 9, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        told("duplication", &story, repeated(&story, &story.told_in(VERSIONS[version]), seed))
+        let story = checked_story(catalog, "A", moves).story;
+        report_failure("duplication", &story, repeated(&story, &story.parts_in(VERSIONS[version]), seed))
     });
 }
 
@@ -71,8 +71,8 @@ fn a_repeated_event_changes_nothing() {
 #[test]
 fn events_without_changes_have_no_effects() {
     of_every_business(file!(), 6, 9, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        let parts = shuffled(&story.told_in(VERSIONS[version]), &mut Random::new(seed));
+        let story = checked_story(catalog, "A", moves).story;
+        let parts = shuffled(&story.parts_in(VERSIONS[version]), &mut Random::new(seed));
         let world = played(&story.business, &parts);
         let quiet = |name: &str| matches!(name, "stale" | "ignored" | "duplicate");
         let loud = world.reports.iter().find(|report| quiet(report.result.name()) && !report.effects.is_empty());
@@ -82,7 +82,7 @@ fn events_without_changes_have_no_effects() {
             }
             None => Ok(()),
         };
-        told("quiet", &story, law)
+        report_failure("quiet", &story, law)
     });
 }
 
@@ -90,8 +90,8 @@ fn events_without_changes_have_no_effects() {
 #[test]
 fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     of_every_business(file!(), 4, 7, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        let parts = story.told_in(VERSIONS[version]);
+        let story = checked_story(catalog, "A", moves).story;
+        let parts = story.parts_in(VERSIONS[version]);
         let mut expected = world(&story.business);
         expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
         play::whole(&mut expected, &parts);
@@ -109,7 +109,7 @@ fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
                 let same = expected.scripted().inventory() == found.scripted().inventory();
                 if same { Ok(()) } else { Err(format!("{what}: the resources differ")) }
             });
-            told("crash", &story, law)?;
+            report_failure("crash", &story, law)?;
         }
         Ok(())
     });
@@ -128,8 +128,8 @@ fn without_timers(mut document: Value) -> Value {
 #[test]
 fn the_log_replays_to_the_same_decisions() {
     of_every_business(file!(), 6, 10, |catalog, moves, version, _| {
-        let story = tale(catalog, "A", moves).story;
-        let world = played(&story.business, &story.told_in(VERSIONS[version]));
+        let story = checked_story(catalog, "A", moves).story;
+        let world = played(&story.business, &story.parts_in(VERSIONS[version]));
         let runner = end_to_end::world::Setup::default().runners.make().expect("a runner");
         let of = world.processor().business();
         let config = end_to_end::world::business_named(&story.business).config.clone();
@@ -144,7 +144,7 @@ fn the_log_replays_to_the_same_decisions() {
             (None, Some(difference)) => Err(format!("the log replays to a different state: {difference}")),
             (None, None) => Ok(()),
         };
-        told("log", &story, law)
+        report_failure("log", &story, law)
     });
 }
 
@@ -163,9 +163,9 @@ fn two_interleaved_accounts_end_as_each_alone() {
         // The other account makes the same moves with different flags.
         let turned: Vec<_> =
             moves.iter().map(|each| end_to_end::moves::Move { flags: each.flags.rotate_left(3), ..*each }).collect();
-        let (a, b) = (tale(catalog, "A", moves).story, tale(catalog, "B", &turned).story);
+        let (a, b) = (checked_story(catalog, "A", moves).story, checked_story(catalog, "B", &turned).story);
         let version = VERSIONS[version];
-        let (left, right) = (a.told_in(version), b.told_in(version));
+        let (left, right) = (a.parts_in(version), b.parts_in(version));
         let mut random = Random::new(seed);
         let mut clock = 0;
         let (mut alone, mut together) = ((Vec::new(), Vec::new()), Vec::new());
@@ -189,7 +189,7 @@ fn two_interleaved_accounts_end_as_each_alone() {
                 Some(difference) => Err(format!("{} differs from the run alone: {difference}", story.account)),
                 None => Ok(()),
             };
-            told("interleaving", story, law)?;
+            report_failure("interleaving", story, law)?;
         }
         Ok(())
     });

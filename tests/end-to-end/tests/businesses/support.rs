@@ -6,7 +6,7 @@ use end_to_end::hosts::HostKind;
 use end_to_end::moves::Move;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story};
-use end_to_end::trade::{Deed, deeds};
+use end_to_end::trade::{MoveKind, business_moves};
 use end_to_end::world::{Setup, World, business_named, root};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ pub fn of_every_business(
     file: &'static str,
     default: u32,
     most: usize,
-    law: impl Fn(&Catalog, &[Move<Deed>], usize, u64) -> Result<(), TestCaseError>,
+    law: impl Fn(&Catalog, &[Move<MoveKind>], usize, u64) -> Result<(), TestCaseError>,
 ) {
     let only = std::env::var("BUSINESS").ok();
     let mut broken = Vec::new();
@@ -59,7 +59,7 @@ pub fn of_every_business(
             Some(_) => TestRunner::new(config),
             None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
         };
-        let stories = (deeds(&catalog, most), 0..2usize, any::<u64>());
+        let stories = (business_moves(&catalog, most), 0..2usize, any::<u64>());
         let run = runner.run(&stories, |(moves, version, seed)| law(&catalog, &moves, version, seed));
         broken.extend(run.err().map(|problem| format!("{name}: {problem}")));
     }
@@ -67,7 +67,7 @@ pub fn of_every_business(
 }
 
 /// Reports a broken law, and writes its story to a file.
-pub fn told(property: &str, story: &Story, law: Result<(), String>) -> Result<(), TestCaseError> {
+pub fn report_failure(property: &str, story: &Story, law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
         let files = end_to_end::story::write(story, &format!("{}-{property}", story.business));
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();

@@ -1,7 +1,7 @@
-use super::support::{of_every_business, shuffled, told, world};
+use super::support::{of_every_business, report_failure, shuffled, world};
 use end_to_end::play;
 use end_to_end::story::{Part, Story, VERSIONS};
-use end_to_end::traders::tale;
+use end_to_end::traders::checked_story;
 use extension_contract::{Account, SubscriptionStatus};
 use host::read;
 use host_replay::shuffle::Random;
@@ -35,8 +35,8 @@ fn stays_ended(story: &Story, parts: &[Part]) -> Result<(), String> {
 #[test]
 fn an_ended_subscription_stays_ended() {
     of_every_business(file!(), 6, 10, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        let parts = shuffled(&story.told_in(VERSIONS[version]), &mut Random::new(seed));
-        told("terminality", &story, stays_ended(&story, &parts))
+        let story = checked_story(catalog, "A", moves).story;
+        let parts = shuffled(&story.parts_in(VERSIONS[version]), &mut Random::new(seed));
+        report_failure("terminality", &story, stays_ended(&story, &parts))
     });
 }

@@ -4,7 +4,7 @@
 use crate::orchestra::{AtSupabase, TOKEN, by_hand};
 use crate::site::{AWS_KEY, SMTP_PASSWORD, Site};
 use counterparts::Project;
-use end_to_end::acting::{failures, played_with, told};
+use end_to_end::acting::{failures, load_stories, played_with};
 use end_to_end::world::root;
 use host_provider_api::Secrets;
 use host_provider_set::{Opened, chart};
@@ -127,5 +127,5 @@ fn of_customer(name: &str, customer: usize, folder: &Path) -> Story {
     let text = text.replace("myapp", &format!("myapp{customer}")).replace("u1", &format!("c{customer}"));
     let file = folder.join("story.yml");
     std::fs::write(&file, text).expect("written");
-    told(file, None).remove(0)
+    load_stories(file, None).remove(0)
 }

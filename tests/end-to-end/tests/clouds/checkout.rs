@@ -4,7 +4,7 @@
 
 use crate::site::{Site, address};
 use counterparts::{chromium, succeeds};
-use end_to_end::acting::{failures, played, told};
+use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_provider_set::{Name, Options, Span, chart, open};
@@ -23,7 +23,7 @@ use std::time::Duration;
 const PAGE: Duration = Duration::from_secs(60);
 
 fn story() -> Story {
-    told(root().join("examples/checkout-to-the-end.yml"), None).remove(0)
+    load_stories(root().join("examples/checkout-to-the-end.yml"), None).remove(0)
 }
 
 fn through_the_component() -> Runners {

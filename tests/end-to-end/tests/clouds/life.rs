@@ -2,7 +2,7 @@
 //! compared with the scenario.
 
 use crate::site::Site;
-use end_to_end::acting::{failures, played, told};
+use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_replay::runners::Runners;
@@ -15,7 +15,7 @@ fn the_component_runs_a_whole_instance_life_on_moto_and_postgresql() {
     let site = Site::start();
     let (world, opened) = site.world();
     let component = Runners::loaded("component", component().clone(), false);
-    let story = told(root().join("fixtures").join(LIFE), None).remove(0);
+    let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
     assert_eq!(failures(&played(&story, &world, &component)), [""; 0]);
     assert_eq!(site.is_empty(&opened), [""; 0]);
     let spans = opened.journal.spans();

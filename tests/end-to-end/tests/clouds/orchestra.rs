@@ -4,7 +4,7 @@
 
 use crate::site::address;
 use counterparts::{Postgres, Project, Supabase};
-use end_to_end::acting::{failures, played, told};
+use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_provider_set::{Name, Opened, Options, Settings, chart, open};
@@ -70,7 +70,7 @@ fn stripe() -> Arc<LocalStripe> {
 }
 
 fn story(name: &str) -> Story {
-    told(root().join("examples").join(name), None).remove(0)
+    load_stories(root().join("examples").join(name), None).remove(0)
 }
 
 fn through_the_component(story: &Story, world: &World) -> CaseReport {
@@ -190,5 +190,5 @@ pub fn by_hand(site: &AtSupabase, opened: &Opened, password: &str) -> Story {
     let file = site.folder.0.path().join("by-hand.yml");
     let text = std::fs::read_to_string(&story.scenario.file).expect("the story").replace("SECRET", &made.reference);
     std::fs::write(&file, text).expect("written");
-    told(file, Some("orchestra")).remove(0)
+    load_stories(file, Some("orchestra")).remove(0)
 }

@@ -1,6 +1,6 @@
 //! A saga that is bought, created and deleted during failures.
 
-use end_to_end::acting::told;
+use end_to_end::acting::load_stories;
 use end_to_end::world::root;
 use host_replay::library::Story;
 use tempfile::TempDir;
@@ -28,5 +28,5 @@ pub fn saga(folder: &TempDir, customer: usize) -> Story {
     let file = folder.path().join("saga.yml");
     let text = include_str!("saga.yml").replace("u1", &format!("c{customer}"));
     std::fs::write(&file, text).expect("the scenario");
-    told(file, Some(&folder.path().display().to_string())).remove(0)
+    load_stories(file, Some(&folder.path().display().to_string())).remove(0)
 }

@@ -5,8 +5,8 @@ use end_to_end::hosts::{component, in_wasm};
 use end_to_end::moves::{Kind, Move};
 use end_to_end::people::story;
 use end_to_end::play;
+use end_to_end::recorder::{CallRecorder, RecordedCalls};
 use end_to_end::story::VERSIONS;
-use end_to_end::watched::{Asked, Watch};
 use end_to_end::world::{START_MS, Setup, World, root, solobase};
 use extension_contract::{
     Account, Imports, Listing, Opened, PAGE_ROWS_MAX, Placement, Row, RowKey, RowKind, Selection, StoredRow,
@@ -42,36 +42,36 @@ fn body(kind: &str, step: i64, prices: [&str; 2]) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-fn watched(setup: Setup) -> (World, Watch) {
-    let watch = Watch::default();
-    let runners: Runners = watch.over(setup.runners);
-    (World::start(Setup { runners, ..setup }), watch)
+fn recording(setup: Setup) -> (World, CallRecorder) {
+    let recorder = CallRecorder::default();
+    let runners: Runners = recorder.over(setup.runners);
+    (World::start(Setup { runners, ..setup }), recorder)
 }
 
 /// The host calls of the last applied `customer.subscription.updated`.
-fn last_update(world: &World, watch: &Watch) -> Asked {
+fn last_update(world: &World, recorder: &CallRecorder) -> RecordedCalls {
     let update = world.reports.iter().rfind(|report| report.kind == "customer.subscription.updated");
     let report = update.expect("the subscription changed");
     assert_eq!(report.result.name(), "applied");
-    let asked = watch.asked().into_iter().rfind(|asked| asked.event_id == report.event_id);
-    asked.expect("recorded calls")
+    let record = recorder.recorded().into_iter().rfind(|record| record.event_id == report.event_id);
+    record.expect("recorded calls")
 }
 
 /// Given an account with a subscription, when its plan changes.
-fn on_the_simplest_account(setup: Setup) -> Asked {
-    let (mut world, watch) = watched(setup);
+fn on_the_simplest_account(setup: Setup) -> RecordedCalls {
+    let (mut world, recorder) = recording(setup);
     let [hobby, professional] = ["price_xyz789", "price_professional_monthly"];
     for bytes in [body("created", 0, [hobby, hobby]), body("updated", 1, [hobby, professional])] {
         world.deliver(&bytes).expect("the store has no fault");
     }
-    last_update(&world, &watch)
+    last_update(&world, &recorder)
 }
 
 /// Given an account with a plan and an instance paid in a checkout, when its plan changes.
-fn with_an_instance(setup: Setup) -> Asked {
-    let (mut world, watch) = watched(setup);
+fn with_an_instance(setup: Setup) -> RecordedCalls {
+    let (mut world, recorder) = recording(setup);
     let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::ChangePlan, 1, 1)];
-    let parts = story("A", &moves).told_in(VERSIONS[1]);
+    let parts = story("A", &moves).parts_in(VERSIONS[1]);
     let (change, bought) = parts.split_last().expect("a story has parts");
     play::whole(&mut world, bought);
     let scope = world.processor().scope(Account::User("A".to_owned()));
@@ -79,18 +79,18 @@ fn with_an_instance(setup: Setup) -> Asked {
     let [instance] = &products[..] else { panic!("one instance: {products:?}") };
     assert!(instance.values.metadata.contains(r#""status":"running""#), "{}", instance.values.metadata);
     play::part(&mut world, change).expect("the store has no fault");
-    last_update(&world, &watch)
+    last_update(&world, &recorder)
 }
 
-fn assert_at_most(most: usize, name: &str, play: impl Fn(Setup) -> Asked) {
-    let asked = play(Setup::default());
-    println!("{name}: {} host calls, at most {most}: {}", asked.calls.len(), asked.calls.join(" "));
+fn assert_at_most(most: usize, name: &str, play: impl Fn(Setup) -> RecordedCalls) {
+    let record = play(Setup::default());
+    println!("{name}: {} host calls, at most {most}: {}", record.calls.len(), record.calls.join(" "));
     assert_eq!(
-        asked.calls,
+        record.calls,
         play(in_wasm(Mode::Reused)).calls,
         "{name}: the component makes the same calls as the library"
     );
-    assert!(asked.calls.len() <= most, "{name}: {} host calls, {:?}", asked.calls.len(), asked.calls);
+    assert!(record.calls.len() <= most, "{name}: {} host calls, {:?}", record.calls.len(), record.calls);
 }
 
 #[test]
@@ -103,9 +103,9 @@ fn an_update_of_a_subscription_makes_few_host_calls() {
 fn fresh_and_reused_instances_take_the_same_fuel() {
     for (index, parts) in stories().iter().enumerate() {
         let fuel = |mode| {
-            let (mut world, watch) = watched(in_wasm(mode));
+            let (mut world, recorder) = recording(in_wasm(mode));
             play::whole(&mut world, parts);
-            watch.asked().into_iter().map(|asked| (asked.event_id, asked.fuel)).collect::<Vec<_>>()
+            recorder.recorded().into_iter().map(|record| (record.event_id, record.fuel)).collect::<Vec<_>>()
         };
         let (fresh, reused) = (fuel(Mode::Fresh), fuel(Mode::Reused));
         assert!(fresh.iter().all(|(_, fuel)| *fuel > 0));
@@ -124,11 +124,11 @@ fn rise<T: Ord>(keys: &[T]) -> bool {
 fn the_component_receives_rows_in_byte_order() {
     let mut longest = 0;
     for (index, parts) in stories().iter().enumerate() {
-        let (mut world, watch) = watched(in_wasm(Mode::Reused));
+        let (mut world, recorder) = recording(in_wasm(Mode::Reused));
         play::whole(&mut world, parts);
-        for asked in watch.asked() {
-            for keys in &asked.lists {
-                assert!(rise(keys), "story {index}, {}: {keys:?}", asked.event_id);
+        for record in recorder.recorded() {
+            for keys in &record.lists {
+                assert!(rise(keys), "story {index}, {}: {keys:?}", record.event_id);
                 longest = longest.max(keys.len());
             }
         }

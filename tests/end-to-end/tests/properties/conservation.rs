@@ -1,9 +1,9 @@
-use super::support::{cash_is_there, judged, moved, told};
+use super::support::{cash_is_there, judged, moved, report_failure};
 use end_to_end::books::Books;
 use end_to_end::hosts::{Counts, on_each_kind};
-use end_to_end::kept::Kept;
+use end_to_end::kept::StoreFiles;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::story::VERSIONS;
 use end_to_end::world::{Setup, World, solobase};
 use host::processor::{Business, Processor, replay_log};
@@ -72,7 +72,7 @@ fn the_inbox_reproduces_the_ledger(
 ) -> Result<(), String> {
     let runner = setup.runners.make().expect("a runner");
     let business = Business { config: solobase().config.clone(), ..world.processor().business().clone() };
-    let (_kept, store) = Kept::open(setup.keeping);
+    let (_kept, store) = StoreFiles::open(setup.storage);
     let mut fresh = Processor::new(store, runner, business).expect("the same configuration");
     let differences = replay_log(world.store(), &mut fresh).expect("the store has no fault");
     if !differences.is_empty() {
@@ -92,9 +92,9 @@ fn the_inbox_reproduces_the_ledger(
 #[test]
 fn no_money_is_created_or_lost() {
     on_each_kind(file!(), Counts { quick: 24, shipped: 4 }, (moves(9), 0..2usize), |setup, (moves, version)| {
-        let tale = tale("A", &moves);
-        let story = &tale.story;
-        let law = judged(setup, &tale, &story.told_in(VERSIONS[version])).and_then(|world| {
+        let checked = checked_story("A", &moves);
+        let story = &checked.story;
+        let law = judged(setup, &checked, &story.parts_in(VERSIONS[version])).and_then(|world| {
             let document = world.document();
             let entries = ledger(&document);
             balances(&entries)?;
@@ -103,7 +103,7 @@ fn no_money_is_created_or_lost() {
             facts_name_events(&world, &entries)?;
             the_inbox_reproduces_the_ledger(setup, &world, &entries)
         });
-        told("conservation", &[story], law)?;
+        report_failure("conservation", &[story], law)?;
         Ok(())
     });
 }

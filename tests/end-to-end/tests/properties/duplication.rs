@@ -1,9 +1,9 @@
-use super::support::{cases, told};
+use super::support::{cases, report_failure};
 use end_to_end::judged::judge_end;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::story::{Delivery, VERSIONS};
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
@@ -39,8 +39,8 @@ fn twin(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     }
 }
 
-fn repeated(tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
-    let parts = tale.story.told_in(version);
+fn repeated(checked: &CheckedStory, version: &str, seed: u64) -> Result<(), String> {
+    let parts = checked.story.parts_in(version);
     let mut world = World::start(Setup::default());
     let mut random = Random::new(seed);
     let mut past: Vec<&Delivery> = Vec::new();
@@ -64,7 +64,7 @@ fn repeated(tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
     for delivery in past {
         again(&mut world, delivery)?;
     }
-    judge_end(&mut world, tale)
+    judge_end(&mut world, checked)
 }
 
 proptest! {
@@ -74,20 +74,20 @@ proptest! {
     // covers: S17
     #[test]
     fn a_repeated_event_is_a_duplicate_and_changes_nothing(moves in moves(7), version in 0..2usize, seed: u64) {
-        let tale = tale("A", &moves);
-        told("duplication", &[&tale.story], repeated(&tale, VERSIONS[version], seed))?;
+        let checked = checked_story("A", &moves);
+        report_failure("duplication", &[&checked.story], repeated(&checked, VERSIONS[version], seed))?;
     }
 
     /// Given two events with the same content, it is applied once. The end is checked with the oracle.
     // covers: S19
     #[test]
     fn the_same_content_under_another_event_id_changes_nothing(moves in moves(7), version in 0..2usize) {
-        let tale = tale("A", &moves);
-        let parts = tale.story.told_in(VERSIONS[version]);
+        let checked = checked_story("A", &moves);
+        let parts = checked.story.parts_in(VERSIONS[version]);
         let mut world = super::support::played(&Setup::default(), &parts);
         for event in parts.iter().flat_map(|part| &part.events) {
-            told("twins", &[&tale.story], twin(&mut world, event))?;
+            report_failure("twins", &[&checked.story], twin(&mut world, event))?;
         }
-        told("twins", &[&tale.story], judge_end(&mut world, &tale))?;
+        report_failure("twins", &[&checked.story], judge_end(&mut world, &checked))?;
     }
 }

@@ -1,4 +1,4 @@
-use super::support::{cash_is_there, told};
+use super::support::{cash_is_there, report_failure};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::hosts::{Counts, on_each_kind};
 use end_to_end::moves::moves;
@@ -51,7 +51,7 @@ fn two_interleaved_accounts_end_as_each_alone() {
     let cases = (moves(6), moves(6), (0..2usize, 0..2usize), any::<u64>());
     on_each_kind(file!(), Counts { quick: 16, shipped: 3 }, cases, |setup, (of_a, of_b, versions, seed)| {
         let (a, b) = (story("A", &of_a), story("B", &of_b));
-        let (parts_a, parts_b) = on_one_clock(&a.told_in(VERSIONS[versions.0]), &b.told_in(VERSIONS[versions.1]));
+        let (parts_a, parts_b) = on_one_clock(&a.parts_in(VERSIONS[versions.0]), &b.parts_in(VERSIONS[versions.1]));
         let together = interleaved(setup, &parts_a, &parts_b, seed).document();
         for (story, parts) in [(&a, &parts_a), (&b, &parts_b)] {
             let alone = super::support::played(setup, parts).document();
@@ -60,7 +60,7 @@ fn two_interleaved_accounts_end_as_each_alone() {
                 Some(difference) => Err(format!("{account} differs from the run alone: {difference}")),
                 None => cash_is_there(&together, account, &story.books),
             };
-            told("interleaving", &[&a, &b], law)?;
+            report_failure("interleaving", &[&a, &b], law)?;
         }
         Ok(())
     });

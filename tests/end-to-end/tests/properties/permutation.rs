@@ -1,10 +1,10 @@
-use super::support::{cases, judged, played, same_state, told};
+use super::support::{cases, judged, played, report_failure, same_state};
 use end_to_end::judged::judge_end;
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
@@ -58,9 +58,9 @@ fn lasting_effects(world: &World) -> BTreeSet<String> {
 }
 
 /// Checks that a part ends the same in these orders as in its own order, which is checked with the oracle.
-fn in_orders(tale: &Tale, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
+fn in_orders(checked: &CheckedStory, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
     let setup = Setup::default();
-    let expected = judged(&setup, tale, &parts[..=focus])?;
+    let expected = judged(&setup, checked, &parts[..=focus])?;
     for order in orders {
         let mut part = parts[focus].clone();
         part.events = order.iter().map(|index| parts[focus].events[*index].clone()).collect();
@@ -88,19 +88,19 @@ proptest! {
     /// Property 1, all orders of the largest part with up to four events.
     #[test]
     fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
-        let tale = tale("A", &moves);
-        let parts = tale.story.told_in(VERSIONS[version]);
+        let checked = checked_story("A", &moves);
+        let parts = checked.story.parts_in(VERSIONS[version]);
         if let Some(focus) = largest(&parts, 4) {
             let orders = orders(parts[focus].events.len());
-            told("permutation-all", &[&tale.story], in_orders(&tale, &parts, focus, orders))?;
+            report_failure("permutation-all", &[&checked.story], in_orders(&checked, &parts, focus, orders))?;
         }
     }
 
     /// Property 1, sampled: all parts of a story shuffled, of any size. Each part is checked with the oracle.
     #[test]
     fn any_order_of_all_parts_ends_in_the_same_state(moves in moves(8), version in 0..2usize, seed: u64) {
-        let tale = tale("A", &moves);
-        let parts = tale.story.told_in(VERSIONS[version]);
+        let checked = checked_story("A", &moves);
+        let parts = checked.story.parts_in(VERSIONS[version]);
         let expected = played(&Setup::default(), &parts);
         let mut random = Random::new(seed);
         for turn in 0..6 {
@@ -108,10 +108,10 @@ proptest! {
             shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
             let ids: Vec<&str> = shuffled.iter().flat_map(|p| &p.events).map(|event| event.id.as_str()).collect();
             let what = format!("turn {turn} of seed {seed}, in the order {}", ids.join(" "));
-            let law = judged(&Setup::default(), &tale, &shuffled)
+            let law = judged(&Setup::default(), &checked, &shuffled)
                 .map_err(|problem| format!("{what}: {problem}"))
                 .and_then(|found| same_state(&expected, &found, &what));
-            told("permutation", &[&tale.story], law)?;
+            report_failure("permutation", &[&checked.story], law)?;
         }
     }
 }
@@ -140,20 +140,22 @@ fn any_order_between_two_commands_ends_in_the_same_state() {
     let mut broken = Vec::new();
     for index in 0..STORIES {
         let moves = moves(8).new_tree(&mut runner).expect("moves").current();
-        let tale = tale("A", &moves);
-        let story = &tale.story;
-        let parts = between_commands(&story.told_in(VERSIONS[index % 2]));
+        let checked = checked_story("A", &moves);
+        let story = &checked.story;
+        let parts = between_commands(&story.parts_in(VERSIONS[index % 2]));
         let setup = Setup::default();
         let mut expected = played(&setup, &parts);
-        let law = judge_end(&mut expected, &tale);
-        broken.extend(told(&format!("permutation-across-{index}"), &[story], law).err().map(|law| law.to_string()));
+        let law = judge_end(&mut expected, &checked);
+        broken.extend(
+            report_failure(&format!("permutation-across-{index}"), &[story], law).err().map(|law| law.to_string()),
+        );
         let differing = (0..6).find_map(|turn| {
             let mut shuffled = parts.clone();
             shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
             let ids: Vec<&str> = shuffled.iter().flat_map(|part| &part.events).map(|event| event.id.as_str()).collect();
             let what = format!("story {index}, turn {turn}, in the order {}", ids.join(" "));
             let law = same_state(&expected, &played(&setup, &shuffled), &what);
-            told(&format!("permutation-across-{index}"), &[story], law).err().map(|broken| broken.to_string())
+            report_failure(&format!("permutation-across-{index}"), &[story], law).err().map(|broken| broken.to_string())
         });
         broken.extend(differing);
     }
@@ -180,12 +182,12 @@ fn all_orders_of_six_events_end_in_the_same_state() {
         vec![a_move(Kind::Buy, 0), a_move(Kind::Renew, 0b1_1000_0000)],
     ];
     for moves in stories {
-        let tale = tale("A", &moves);
+        let checked = checked_story("A", &moves);
         for version in VERSIONS {
-            let parts = tale.story.told_in(version);
+            let parts = checked.story.parts_in(version);
             let focus = largest(&parts, EXHAUSTIVE_MAX).expect("a part of up to six events");
             let orders = orders(parts[focus].events.len());
-            in_orders(&tale, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+            in_orders(&checked, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
         }
     }
 }
@@ -193,11 +195,11 @@ fn all_orders_of_six_events_end_in_the_same_state() {
 /// Property 1 for more than six events: some orders.
 #[test]
 fn many_orders_of_a_large_purchase_end_in_the_same_state() {
-    let tale = tale("A", &[a_move(Kind::Order, 0b111_1010_0001), a_move(Kind::Buy, 0)]);
+    let checked = checked_story("A", &[a_move(Kind::Order, 0b111_1010_0001), a_move(Kind::Buy, 0)]);
     for version in VERSIONS {
-        let parts = tale.story.told_in(version);
+        let parts = checked.story.parts_in(version);
         let focus = parts.iter().position(|part| part.events.len() > EXHAUSTIVE_MAX).expect("a part of seven or more");
         let orders = some_orders(parts[focus].events.len(), 1);
-        in_orders(&tale, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+        in_orders(&checked, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::support::{judged, played};
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::{story, tale};
+use end_to_end::people::{checked_story, story};
 use end_to_end::story::VERSIONS;
 use end_to_end::world::Setup;
 use host_replay::line::{Line, StreamLine, Summary};
@@ -19,8 +19,8 @@ fn stories_are_valid_and_reach_all_outcomes() {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for index in 0..60 {
         let moves = moves(9).new_tree(&mut runner).expect("moves").current();
-        let tale = tale("A", &moves);
-        let world = judged(&Setup::default(), &tale, &tale.story.told_in(VERSIONS[index % 2]));
+        let checked = checked_story("A", &moves);
+        let world = judged(&Setup::default(), &checked, &checked.story.parts_in(VERSIONS[index % 2]));
         let world = world.unwrap_or_else(|broken| panic!("story {index}: {broken}\n{moves:#?}"));
         for row in world.store().inbox_after(0, 100_000).expect("a readable inbox") {
             let outcome = row.outcome.as_ref().map_or("none", |outcome| outcome.name());
@@ -87,7 +87,7 @@ fn a_written_story_can_be_replayed() {
     let a_move = |kind| Move::plain(kind, 1, 2);
     let story = story("A", &[a_move(Kind::Order), a_move(Kind::Buy), a_move(Kind::Renew), a_move(Kind::End)]);
     for (version, file) in VERSIONS.iter().zip(end_to_end::story::write(&story, "written")) {
-        let parts = story.told_in(version);
+        let parts = story.parts_in(version);
         let world = played(&Setup::default(), &parts);
         let inputs = parts.iter().flat_map(|part| part.events.iter().chain(&part.commands));
         let first = |id: &str| world.reports.iter().find(|report| report.event_id == id).map(|r| r.result.name());

@@ -5,7 +5,7 @@ use end_to_end::compare::{difference, of_account};
 use end_to_end::judged::holds;
 use end_to_end::play;
 use end_to_end::story::{Part, Story};
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use proptest::prelude::TestCaseError;
 use proptest::test_runner::Config;
@@ -18,7 +18,7 @@ pub fn cases(default: u32) -> Config {
 
 /// Reports a broken law, and writes its stories to files. Shrinking ends with the smallest failing story, so the files
 /// contain that one at the end.
-pub fn told(property: &str, stories: &[&Story], law: Result<(), String>) -> Result<(), TestCaseError> {
+pub fn report_failure(property: &str, stories: &[&Story], law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
         let files = stories.iter().flat_map(|story| {
             let name = match stories {
@@ -40,9 +40,9 @@ pub fn played(setup: &Setup, parts: &[Part]) -> World {
 }
 
 /// Plays parts of a story on a new host, and checks each with the oracle.
-pub fn judged(setup: &Setup, tale: &Tale, parts: &[Part]) -> Result<World, String> {
+pub fn judged(setup: &Setup, checked: &CheckedStory, parts: &[Part]) -> Result<World, String> {
     let mut world = World::start(setup.clone());
-    holds(tale, parts, &mut world, true)?;
+    holds(checked, parts, &mut world, true)?;
     Ok(world)
 }
 

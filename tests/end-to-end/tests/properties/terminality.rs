@@ -1,11 +1,11 @@
-use super::support::told;
+use super::support::report_failure;
 use end_to_end::hosts::{Counts, on_each_kind};
 use end_to_end::judged::judge;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::play;
 use end_to_end::story::VERSIONS;
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use extension_contract::{Account, SubscriptionStatus};
 use host::read;
@@ -18,12 +18,12 @@ fn is_final(status: SubscriptionStatus) -> bool {
 }
 
 /// Checks that ended subscriptions stay ended, and that an account grants nothing after all of them ended.
-fn stays_ended(setup: &Setup, tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
-    let account: &Account = &tale.story.account.parse().expect("an account");
+fn stays_ended(setup: &Setup, checked: &CheckedStory, version: &str, seed: u64) -> Result<(), String> {
+    let account: &Account = &checked.story.account.parse().expect("an account");
     let mut world = World::start(setup.clone());
     let mut random = Random::new(seed);
     let mut ended: BTreeSet<String> = BTreeSet::new();
-    for (index, mut part) in tale.story.told_in(version).into_iter().enumerate() {
+    for (index, mut part) in checked.story.parts_in(version).into_iter().enumerate() {
         random.shuffle(&mut part.events);
         play::part(&mut world, &part).expect("the store has no fault");
         let scope = world.processor().scope(account.clone());
@@ -38,7 +38,7 @@ fn stays_ended(setup: &Setup, tale: &Tale, version: &str, seed: u64) -> Result<(
                 return Err(format!("all subscriptions ended, but {} of {} is granted", granted.allowed, granted.key));
             }
         }
-        if let Some(expected) = tale.checks.get(&index) {
+        if let Some(expected) = checked.checks.get(&index) {
             judge(&mut world, account, expected).map_err(|problem| format!("part {index}: {problem}"))?;
         }
     }
@@ -51,8 +51,8 @@ fn stays_ended(setup: &Setup, tale: &Tale, version: &str, seed: u64) -> Result<(
 fn an_ended_subscription_stays_ended() {
     let cases = (moves(9), 0..2usize, any::<u64>());
     on_each_kind(file!(), Counts { quick: 24, shipped: 4 }, cases, |setup, (moves, version, seed)| {
-        let tale = tale("A", &moves);
-        told("terminality", &[&tale.story], stays_ended(setup, &tale, VERSIONS[version], seed))?;
+        let checked = checked_story("A", &moves);
+        report_failure("terminality", &[&checked.story], stays_ended(setup, &checked, VERSIONS[version], seed))?;
         Ok(())
     });
 }

@@ -1,8 +1,8 @@
-use super::support::{cases, judged, told};
+use super::support::{cases, judged, report_failure};
 use end_to_end::books::Books;
 use end_to_end::compare::difference;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::story::VERSIONS;
 use end_to_end::world::Setup;
 use proptest::prelude::*;
@@ -29,15 +29,15 @@ proptest! {
     // covers: S79
     #[test]
     fn a_story_in_another_api_version_ends_in_the_same_state(moves in moves(8)) {
-        let tale = tale("A", &moves);
-        let story = &tale.story;
+        let checked = checked_story("A", &moves);
+        let story = &checked.story;
         let end = |version| {
-            let world = judged(&Setup::default(), &tale, &story.told_in(version))?;
+            let world = judged(&Setup::default(), &checked, &story.parts_in(version))?;
             Ok(in_both_versions(world.document(), &story.books))
         };
         let law = VERSIONS.map(end).into_iter().collect::<Result<Vec<Value>, String>>().and_then(|ends| {
             difference(&ends[0], &ends[1]).map_or(Ok(()), |other| Err(format!("the versions differ: {other}")))
         });
-        told("versions", &[story], law)?;
+        report_failure("versions", &[story], law)?;
     }
 }

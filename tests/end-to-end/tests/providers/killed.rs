@@ -1,7 +1,7 @@
 //! Kills a host at any write of a saga and restarts it: at the end the resources equal the record.
 
 use crate::machine;
-use end_to_end::acting::{failures, found_in, killed_at, kills, played, told};
+use end_to_end::acting::{failures, found_in, killed_at, kills, load_stories, played};
 use end_to_end::world::root;
 
 /// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
@@ -11,7 +11,7 @@ const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-termi
 
 #[test]
 fn an_instance_life_with_a_kill_at_any_write_ends_the_same() {
-    let story = told(root().join("fixtures").join(LIFE), None).remove(0);
+    let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
     let kills = kills(&story, WRITES);
     let found = found_in(&kills, |(at, kill)| {
         let story = killed_at(&story, *at, *kill);

@@ -2,7 +2,7 @@
 //! effects and inventory, the last from the provider's own list.
 
 use crate::machine;
-use end_to_end::acting::{failures, found_in, played, told};
+use end_to_end::acting::{failures, found_in, load_stories, played};
 use end_to_end::world::root;
 use host_replay::library::Story;
 use host_scenario::model::Action;
@@ -24,7 +24,7 @@ fn is_scripted(story: &Story) -> bool {
 
 #[test]
 fn the_scenarios_of_all_businesses_hold_on_this_machine() {
-    let mut stories = told(root().join("fixtures"), None);
+    let mut stories = load_stories(root().join("fixtures"), None);
     stories.retain(|story| !is_scripted(story));
     let made = AtomicUsize::new(0);
     let found = found_in(&stories, |story| {

@@ -1,6 +1,6 @@
 //! A kill at each write of the store, and the retry of Stripe.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
@@ -38,7 +38,7 @@ fn world() -> World {
 // covers: S21
 #[test]
 fn a_kill_at_each_write_and_stripes_retry_end_as_the_uninterrupted_run() {
-    let events = told::events(STORY);
+    let events = story_bytes::events(STORY);
     let deliver = |world: &mut World| {
         let mut crashes = 0;
         for event in &events {

@@ -1,6 +1,6 @@
 //! A component that traps.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use host::processor::ATTEMPTS_MAX;
 use host_replay::runners::Runners;
@@ -33,7 +33,7 @@ const OTHER_ACCOUNT: &str = "  - {stripe: customer.subscription.created, id: evt
      set: {id: sub_2, customer: cus_B, metadata: {user_id: B}}}\n";
 
 fn deliver(world: &mut World, step: &str) -> (&'static str, bool) {
-    let event = told::events(step).remove(0);
+    let event = story_bytes::events(step).remove(0);
     let report = world.deliver(&event).expect("the store has no fault").remove(0);
     (report.result.name(), report.alert)
 }

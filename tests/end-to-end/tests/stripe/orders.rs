@@ -1,6 +1,6 @@
 //! The events of one scenario in many orders.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::compare::difference;
 use end_to_end::world::solobase;
 use host_replay::play::{CaseReport, Order, PlayOptions, play_all};
@@ -28,8 +28,8 @@ fn necessary(report: &CaseReport) -> Vec<&str> {
 /// Plays a scenario in `orders` orders; each must end with the state and effects of the written one, in both API
 /// versions.
 fn assert_same(name: &str, orders: u64) {
-    let scenario = told::scenario(name);
-    let cases = told::cases(&scenario);
+    let scenario = story_bytes::scenario(name);
+    let cases = story_bytes::cases(&scenario);
     let written = play(&scenario, &cases, None);
     assert_eq!(written.len(), 2, "two API versions");
     for seed in 1..=orders {

@@ -1,6 +1,6 @@
 //! One story in shapes without base bodies: that of 2018 and that of the last version train of 2025.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use serde_json::{Map, Value, json};
 
@@ -8,7 +8,7 @@ const STORY: &str = "s79-start-and-renewal.yml";
 
 /// Plays the events of the story, each changed by `reshape`.
 fn played(version: &str, reshape: fn(&mut Value)) -> World {
-    let case = told::cases(&told::scenario(STORY)).into_iter().find(|case| case.version == version);
+    let case = story_bytes::cases(&story_bytes::scenario(STORY)).into_iter().find(|case| case.version == version);
     let case = case.expect("a case of this version");
     let mut world = World::start(Setup::default());
     for (prepared, clock) in case.deliveries.iter().zip(&case.clocks) {

@@ -1,6 +1,6 @@
 //! A timer that fires too late.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use extension_contract::{Account, Actor, Delivery, Event, Payload};
 
@@ -19,7 +19,7 @@ const STORY: &str = "
 #[test]
 fn a_grace_timer_after_the_payment_changes_nothing() {
     let mut world = World::start(Setup::default());
-    for event in told::events(STORY) {
+    for event in story_bytes::events(STORY) {
         world.deliver(&event).expect("the store has no fault");
         world.settle().expect("the store has no fault");
     }
