@@ -1,13 +1,7 @@
-//! Properties of all stories (`stripe-scenarios.md` part 3), over generated stories of Solobase.
-//!
-//! Runs are compared with each other and with an oracle that shares no code with the extension: entitlements, money,
-//! subscriptions and instances after each part or at the end; for two interleaved accounts (5) the money only, since
-//! each uses the other's clock. Properties 3, 4, 5, 7 and 8 also run, with fewer cases, as the component on a SQLite
-//! file.
-//!
-//! A failing case stores its seed in `properties/*.regressions` and its story in `target/failed-stories`, as a scenario
-//! for
-//! `host-shim replay`.
+//! Properties of all stories (`stripe-scenarios.md` part 3) over generated stories of Solobase, checked by comparing
+//! runs and with an oracle that shares no code with the extension. Properties 3, 4, 5, 7 and 8 also run, with fewer
+//! cases, as the component on a SQLite file. A failing case stores its seed in `properties/*.regressions` and its story
+//! in `target/failed-stories`, as a scenario for `host-shim replay`.
 
 mod properties {
     mod conservation;

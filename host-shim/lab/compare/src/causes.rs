@@ -1,7 +1,7 @@
 //! Groups differences by cause, and separates those that only follow from an earlier difference.
 
 use crate::allow::{Allowed, Field};
-use crate::difference::{Difference, of_states, of_turns, only_one};
+use crate::difference::{Difference, of_runs, of_states, only_one};
 use crate::fuel::Fuel;
 use crate::moment::{AccountState, EventRun, Moment};
 use crate::place::EventPlace;
@@ -128,7 +128,7 @@ impl<'a> Grouper<'a> {
             let found = match (before, after) {
                 (Some(before), Some(after)) => {
                     self.fuel.add(&turn.kind, before.fuel, after.fuel);
-                    of_turns(before, after)
+                    of_runs(before, after)
                 }
                 _ => vec![only_one(*before)],
             };

@@ -22,7 +22,7 @@ pub struct Difference {
 }
 
 /// Returns the differences of two runs of one event, except their fuel.
-pub fn of_turns(old: &EventRun, new: &EventRun) -> Vec<Difference> {
+pub fn of_runs(old: &EventRun, new: &EventRun) -> Vec<Difference> {
     [outcome(old, new), reply(old, new), effects(old, new)].into_iter().flatten().collect()
 }
 

@@ -1,3 +1,5 @@
+//! Stories of every business, checked with the oracle after each part.
+
 use super::support::{again, businesses, catalog, of_every_business, report_failure, world, world_on};
 use end_to_end::hosts::HostKind;
 use end_to_end::judged::{holds, judge_end};

@@ -1,3 +1,5 @@
+//! Stories of every business in other orders, with repetitions, kills and other accounts.
+
 use super::support::{again, of_every_business, played, report_failure, same_state, shuffled, world};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::judged::judge_end;

@@ -1,3 +1,5 @@
+//! Small simulations of every business, and their reports.
+
 use super::support::businesses;
 use end_to_end::world::{Setup, business_named};
 use extension_contract::Event;

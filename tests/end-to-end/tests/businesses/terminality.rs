@@ -1,3 +1,5 @@
+//! Ended subscriptions of every business stay ended.
+
 use super::support::{of_every_business, report_failure, shuffled, world};
 use end_to_end::play;
 use end_to_end::story::{Part, Story, VERSIONS};

@@ -1,3 +1,5 @@
+//! Stories of every business in different API versions end in the same state.
+
 use super::support::{of_every_business, played, report_failure, settled};
 use end_to_end::books::Books;
 use end_to_end::compare::difference;

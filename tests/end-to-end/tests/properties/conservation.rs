@@ -1,3 +1,5 @@
+//! The ledger balances, refunds are covered, and the inbox reproduces the ledger.
+
 use super::support::{cash_is_there, judged, moved, report_failure};
 use end_to_end::books::Books;
 use end_to_end::hosts::{Counts, on_each_kind};

@@ -1,3 +1,5 @@
+//! A kill at a write and redelivery end as the uninterrupted run.
+
 use super::support::{judged, report_failure, same_state};
 use end_to_end::hosts::{Counts, HostKind, on_each_kind};
 use end_to_end::judged::judge_end;

@@ -1,3 +1,5 @@
+//! A repeated event is a duplicate and changes nothing.
+
 use super::support::{cases, report_failure};
 use end_to_end::judged::judge_end;
 use end_to_end::moves::moves;

@@ -1,3 +1,5 @@
+//! Two interleaved accounts end as each alone.
+
 use super::support::{cash_is_there, report_failure};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::hosts::{Counts, on_each_kind};

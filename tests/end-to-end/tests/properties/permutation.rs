@@ -1,3 +1,5 @@
+//! Provider events between two commands end in the same state in any order.
+
 use super::support::{cases, judged, played, report_failure, same_state};
 use end_to_end::judged::judge_end;
 use end_to_end::moves::{Kind, Move, moves};

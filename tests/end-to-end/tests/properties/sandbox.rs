@@ -1,3 +1,5 @@
+//! The extension has the same entitlements, cash and subscriptions as the local Stripe.
+
 use super::support::{judged, report_failure};
 use end_to_end::hosts::{Counts, on_each_kind};
 use end_to_end::moves::moves;

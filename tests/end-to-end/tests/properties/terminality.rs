@@ -1,3 +1,5 @@
+//! An ended subscription stays ended and grants nothing.
+
 use super::support::report_failure;
 use end_to_end::hosts::{Counts, on_each_kind};
 use end_to_end::judged::judge;

@@ -1,3 +1,5 @@
+//! A story in different API versions ends in the same state.
+
 use super::support::{cases, judged, report_failure};
 use end_to_end::books::Books;
 use end_to_end::compare::difference;
