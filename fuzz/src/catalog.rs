@@ -1,4 +1,4 @@
-//! A business of anybody: a host starts with it, or says what is wrong.
+//! Fuzzes a business: a host starts with it, or reports what is wrong with it.
 //!
 //! The input is `catalog.yml`, and after [`NEXT`] `business.yml`.
 
@@ -7,12 +7,12 @@ use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
 use std::fs;
 
-/// What stands between the two files.
+/// Separator between the two files.
 const NEXT: &str = "\n===\n";
 /// 2026-01-01T00:00:00Z.
 const CLOCK_MS: i64 = 1_767_225_600_000;
 
-/// One business.
+/// Starts a host with one business.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (catalog, business) = text.split_once(NEXT).unwrap_or((text, ""));
@@ -33,7 +33,7 @@ pub fn run(bytes: &[u8]) {
         })
     });
     match started {
-        Ok(host) => drop(host.state().expect("a host that has started has a state")),
-        Err(error) => assert!(error.is_bad_input(), "a catalog is right or wrong, and breaks nothing: {error}"),
+        Ok(host) => drop(host.state().expect("a started host has a state")),
+        Err(error) => assert!(error.is_bad_input(), "an invalid catalog must be reported as bad input: {error}"),
     }
 }

@@ -1,4 +1,5 @@
-//! Decisions of a hostile component: each is kept whole or costs its own event only, and both stores say the same.
+//! Fuzzes decisions of a hostile component: each is stored completely or fails its own event only, alike on both
+//! stores.
 
 use super::decisions::Bytes;
 use extension_contract::{
@@ -14,12 +15,12 @@ use host_wasm_runner::wasm::check_decision;
 use std::sync::{Arc, LazyLock, Mutex};
 
 const NOW: Timestamp = 1_767_225_600_000;
-/// Events of one story.
+/// Maximum number of events per input.
 const EVENTS_MAX: usize = 8;
-/// The kind of an event after which a good decision is returned.
+/// Kind of an event that gets a valid decision.
 const GOOD: &str = "behave";
 
-/// A store file with its tables and no rows: making them takes longer than all the rest.
+/// A store file with tables and no rows; creating the tables takes longer than everything else.
 static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host.db");
@@ -27,10 +28,10 @@ static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     std::fs::read(&path).expect("the file")
 });
 
-/// Returns what it is told to, whatever it is asked.
-struct Told(Arc<Mutex<Decision>>);
+/// An extension that returns a given decision for every event.
+struct FixedDecision(Arc<Mutex<Decision>>);
 
-impl Extension for Told {
+impl Extension for FixedDecision {
     fn declare(&self) -> Declarations {
         let effect = EffectDecl {
             kind: "mail.send".to_owned(),
@@ -60,7 +61,7 @@ impl Extension for Told {
             return Ok(Decision::of(Outcome::Applied));
         };
         if event.kind != GOOD {
-            return Ok(self.0.lock().expect("nobody panics with it").clone());
+            return Ok(self.0.lock().expect("an intact lock").clone());
         }
         let key = RowKey::Record(RecordKey { collection: "notes".to_owned(), id: "good".to_owned() });
         let stored = host.load(std::slice::from_ref(&key))?.pop().flatten();
@@ -101,16 +102,16 @@ impl Extension for Told {
     }
 }
 
-fn processor(store: Box<dyn Store>, told: &Arc<Mutex<Decision>>) -> Processor {
-    let native = NativeRunner::new(Box::new(Told(Arc::clone(told))));
-    // A component's decision is held to its limits where it crosses.
+fn processor(store: Box<dyn Store>, decision: &Arc<Mutex<Decision>>) -> Processor {
+    let native = NativeRunner::new(Box::new(FixedDecision(Arc::clone(decision))));
+    // The limits of a component's decision are checked at the boundary.
     let bounded = Around::new(Box::new(native), |inner, imports, event| {
         let (decision, used) = inner.handle(imports, event)?;
         check_decision(&decision)?;
         Ok((decision, used))
     });
     let business = Business { name: "acme".to_owned(), ..Business::default() };
-    Processor::new(store, Box::new(bounded), business).expect("nothing is configured")
+    Processor::new(store, Box::new(bounded), business).expect("an empty configuration")
 }
 
 fn event(number: usize, kind: &str, account: Account) -> Event {
@@ -131,7 +132,7 @@ fn event(number: usize, kind: &str, account: Account) -> Event {
 }
 
 fn accept(processor: &mut Processor, event: Event) -> Report {
-    let mut reports = processor.accept(event, Vec::new()).expect("a decision breaks no store");
+    let mut reports = processor.accept(event, Vec::new()).expect("a decision must not break the store");
     assert!(!reports.is_empty(), "an event is reported");
     reports.remove(0)
 }
@@ -140,32 +141,32 @@ fn state(processor: &Processor) -> String {
     state_document(&[processor.store()], &NotState::default()).expect("a store can be read").to_string()
 }
 
-/// Some decisions, one an event.
+/// Runs some decisions, one per event.
 pub fn run(bytes: &[u8]) {
-    let told = Arc::new(Mutex::new(Decision::of(Outcome::Applied)));
+    let decision = Arc::new(Mutex::new(Decision::of(Outcome::Applied)));
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host.db");
     std::fs::write(&path, &*EMPTY).expect("written");
     let sqlite = SqliteStore::open_with(&path, Synchronous::Normal).expect("the file opens");
-    let mut in_memory = processor(Box::new(MemoryStore::new()), &told);
-    let mut in_sqlite = processor(Box::new(sqlite), &told);
+    let mut in_memory = processor(Box::new(MemoryStore::new()), &decision);
+    let mut in_sqlite = processor(Box::new(sqlite), &decision);
     let mut bytes = Bytes(bytes);
     for number in 0..EVENTS_MAX {
         if bytes.0.is_empty() {
             break;
         }
         let account = if number % 3 == 2 { Account::Platform } else { Account::User(format!("u{}", number % 2)) };
-        *told.lock().expect("nobody panics with it") = bytes.decision();
+        *decision.lock().expect("an intact lock") = bytes.decision();
         let before = state(&in_memory);
         let first = accept(&mut in_memory, event(number, "do", account.clone()));
         let second = accept(&mut in_sqlite, event(number, "do", account.clone()));
-        assert_eq!(first, second, "both stores say the same");
-        assert_eq!(state(&in_memory), state(&in_sqlite), "and have the same");
+        assert_eq!(first, second, "both stores report the same");
+        assert_eq!(state(&in_memory), state(&in_sqlite), "both stores have the same state");
         if first.result.outcome().is_none() {
-            assert_eq!(state(&in_memory), before, "nothing is kept of what failed");
+            assert_eq!(state(&in_memory), before, "a failed event must not change the state");
         }
         let good = accept(&mut in_memory, event(number, GOOD, account.clone()));
-        assert_eq!(good.result.name(), "applied", "the next one goes through: {:?}", good.result);
+        assert_eq!(good.result.name(), "applied", "the next event must be applied: {:?}", good.result);
         let also = accept(&mut in_sqlite, event(number, GOOD, account));
         assert_eq!(good, also);
     }

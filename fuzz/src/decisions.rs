@@ -1,14 +1,14 @@
-//! A decision that a component may return: anything that the contract's types can hold.
+//! Builds a decision from bytes: anything that the types of the contract can hold.
 
 use extension_contract::{
     Account, Change, ClaimChange, Decision, DeferReason, Effect, IgnoreReason, Money, Outcome, Price, ProductValues,
     PurchaseStatus, PurchaseValues, RecordKey, Reference, Refusal, Reply, RetryPolicy, RowKey, Write,
 };
 
-/// Reads values from bytes; at the end there are zeros.
+/// Reads values from bytes, and zeros after their end.
 pub struct Bytes<'b>(pub &'b [u8]);
 
-/// Texts that mean something to a host, and some that don't.
+/// Texts with and without a meaning to a host.
 const TEXTS: [&str; 16] = [
     "",
     "a",
@@ -39,7 +39,7 @@ impl Bytes<'_> {
         self.byte() % 2 == 1
     }
 
-    /// True if there is a choice `0..of`, spread evenly.
+    /// Returns a number in `0..of`.
     fn pick(&mut self, of: u8) -> u8 {
         self.byte() % of
     }
@@ -64,7 +64,7 @@ impl Bytes<'_> {
                 self.0 = rest;
                 String::from_utf8_lossy(text).into_owned()
             }
-            // Just within and beyond what a key may have.
+            // Around the maximum length of a key.
             long => "k".repeat(usize::from(long) + 8),
         }
     }
@@ -192,7 +192,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// One decision.
+    /// Reads one decision.
     pub fn decision(&mut self) -> Decision {
         Decision {
             outcome: self.outcome(),

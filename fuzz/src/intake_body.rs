@@ -1,4 +1,4 @@
-//! A body of anybody, rightly signed: it gets an answer at every endpoint, and as a line of a file.
+//! Fuzzes a correctly signed body: it gets an answer at every endpoint, and as a line of a file.
 
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request, Taken};
@@ -28,7 +28,7 @@ static ENDPOINTS: LazyLock<Endpoints> = LazyLock::new(|| {
     Endpoints { business: "acme".to_owned(), stripe: Some(stripe), webhooks }
 });
 
-/// One body.
+/// Delivers one body.
 pub fn run(body: &[u8]) {
     let stripe = sign(SECRET, NOW_S, body);
     answered("stripe", &[("stripe-signature".to_owned(), stripe)], body);
@@ -36,7 +36,7 @@ pub fn run(body: &[u8]) {
         answered(&webhook.name, &webhook.scheme.sign(key, "msg_1", NOW_S * 1000, body), body);
     }
     if let Ok(decoded) = raw::read(body.to_vec(), "acme", NOW_S * 1000) {
-        assert!(!decoded.event.id.is_empty(), "an event has an id, else it can't be kept once");
+        assert!(!decoded.event.id.is_empty(), "an event must have an id for deduplication");
     }
 }
 
@@ -48,9 +48,11 @@ fn answered(endpoint: &str, headers: &[(String, String)], body: &[u8]) {
     match answer.taken {
         Taken::Event(decoded, _) => {
             assert_eq!(answer.status, 200);
-            assert!(!decoded.event.id.is_empty(), "an event has an id, else it can't be kept once");
+            assert!(!decoded.event.id.is_empty(), "an event must have an id for deduplication");
         }
         Taken::Quarantined(_) => assert_eq!(answer.status, 400),
-        Taken::Nothing(counted) => assert!(["too-large", "ignored"].contains(&counted), "it was signed: {counted}"),
+        Taken::Nothing(counted) => {
+            assert!(["too-large", "ignored"].contains(&counted), "unexpected for a signed body: {counted}")
+        }
     }
 }

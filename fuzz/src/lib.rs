@@ -1,7 +1,7 @@
-//! The bodies of the targets: what is done with bytes that nobody vouches for, and what must hold whatever they are.
+//! The fuzz targets: functions that process arbitrary bytes and assert what must always hold.
 //!
-//! `fuzz_targets` gives them to libFuzzer; the ordinary tests run the corpus through the same functions
-//! (`tests/tests/properties/corpus.rs`), which name these files and no part of this crate.
+//! `fuzz_targets` passes them to libFuzzer. The ordinary tests run the corpus through the same functions
+//! (`tests/end-to-end/tests/properties/corpus.rs`), including these files by path.
 
 pub mod intake_body;
 pub mod signature_header;

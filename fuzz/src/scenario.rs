@@ -1,4 +1,4 @@
-//! A scenario of anybody: it is read and its events are built, or it is said what is wrong.
+//! Fuzzes a scenario: it is parsed and its events are built, or the problem is reported.
 
 use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
@@ -6,9 +6,9 @@ use host_scenario::shapes::Shapes;
 use std::path::Path;
 use std::sync::LazyLock;
 
-static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::built_in().expect("the program's own shapes can be read"));
+static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::built_in().expect("readable built-in shapes"));
 
-/// One scenario's file.
+/// Parses one scenario file.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let prepared = Scenario::parse(Path::new("story.yml"), text).and_then(|scenario| prepare(&scenario, &SHAPES));

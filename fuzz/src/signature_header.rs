@@ -1,4 +1,4 @@
-//! A signature header of anybody: it proves nothing, unless the one signature that is right stands in it.
+//! Fuzzes a signature header: it proves nothing unless it contains the correct signature.
 
 use host_intake::headers::Headers;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 const NOW_S: i64 = 1_767_225_600;
 const SECRET: &str = "whsec_fuzz";
 const BODY: &[u8] = b"{}";
-/// Stands in a header for the right signature, so that what is around it is tried as well.
+/// Placeholder for the correct signature, so that text around it is tried too.
 const RIGHT: &[u8] = b"RIGHT";
 
 static SECRETS: LazyLock<EndpointSecrets> = LazyLock::new(|| {
@@ -19,21 +19,21 @@ static SECRETS: LazyLock<EndpointSecrets> = LazyLock::new(|| {
     EndpointSecrets::new(vec![config], TOLERANCE_S_DEFAULT).expect("the secret is usable")
 });
 
-/// One header, held to Stripe's scheme and to Standard Webhooks.
+/// Checks one header with the scheme of Stripe and with Standard Webhooks.
 pub fn run(header: &[u8]) {
     let right = signature(SECRET, NOW_S, BODY);
     let filled = fill(header, &right);
     if SECRETS.verify([filled.as_slice()], BODY, NOW_S * 1000).is_ok() {
         let text = String::from_utf8_lossy(&filled);
-        assert!(text.contains(&right), "only who knows the secret makes the signature: {text}");
-        assert!(text.contains(&NOW_S.to_string()), "it is of the time that is signed: {text}");
+        assert!(text.contains(&right), "accepted without the correct signature: {text}");
+        assert!(text.contains(&NOW_S.to_string()), "accepted without the signed time: {text}");
     }
 
     let webhook = Webhook { name: "other".to_owned(), scheme: Scheme::Standard, id: None, facts: Vec::new() };
     let key = Key::of_bytes(SECRET.as_bytes());
     let signed = webhook.scheme.sign(&key, "msg_1", NOW_S * 1000, BODY);
-    let (name, value) = signed.iter().find(|(name, _)| name.ends_with("signature")).expect("it is signed");
-    let right = value.strip_prefix("v1,").expect("the version stands in front");
+    let (name, value) = signed.iter().find(|(name, _)| name.ends_with("signature")).expect("a signature header");
+    let right = value.strip_prefix("v1,").expect("a version prefix");
     let filled = fill(header, right);
     let headers: Vec<(&str, &[u8])> = signed
         .iter()
@@ -41,7 +41,7 @@ pub fn run(header: &[u8]) {
         .collect();
     if receive(&webhook, &key, "acme", Headers(&headers), BODY.to_vec(), NOW_S * 1000).is_ok() {
         let text = String::from_utf8_lossy(&filled);
-        assert!(text.contains(right), "only who knows the secret makes the signature: {text}");
+        assert!(text.contains(right), "accepted without the correct signature: {text}");
     }
 }
 

@@ -1,6 +1,6 @@
-//! A store file of which bytes are other ones: it opens or is refused, and reading and writing it give an answer or an error.
+//! Fuzzes a damaged store file: it opens or is refused, and reads and writes return a result or an error.
 //!
-//! Each five bytes of the input put one byte at a place of the file; what is left over cuts it.
+//! Each five bytes of the input set one byte of the file; the remainder truncates it.
 
 use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
@@ -19,7 +19,7 @@ static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let path = folder.path().join("host.db");
     let mut store = SqliteStore::open(&path).expect("a new file opens");
     for (n, account) in ["platform", "user:A", "user:B"].into_iter().enumerate() {
-        for changes in told(n, &samples::scope(account)) {
+        for changes in changes_of(n, &samples::scope(account)) {
             store.apply(&changes).expect("applied");
         }
     }
@@ -27,8 +27,8 @@ static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     std::fs::read(&path).expect("the file")
 });
 
-/// What an account has: an event that is done with all that it changed, and one of each kind that waits.
-fn told(n: usize, scope: &Scope) -> Vec<Changes> {
+/// The changes of an account: a finished event with all kinds of changes, and one event per waiting state.
+fn changes_of(n: usize, scope: &Scope) -> Vec<Changes> {
     let account = &scope.account;
     let event = |id: &str| {
         let mut new = samples::new_event(&format!("evt_{id}_{n}"));
@@ -70,7 +70,7 @@ fn told(n: usize, scope: &Scope) -> Vec<Changes> {
     [changes].into_iter().chain(waits).collect()
 }
 
-/// The file with other bytes in it.
+/// The file with patches applied.
 fn damaged(patches: &[u8]) -> Vec<u8> {
     let mut bytes = FILE.clone();
     let mut chunks = patches.chunks_exact(5);
@@ -84,7 +84,7 @@ fn damaged(patches: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// One damaged file.
+/// Uses one damaged file.
 pub fn run(patches: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host.db");
@@ -111,9 +111,10 @@ fn use_all(path: &Path) {
     let _ = store.next_due(&partition, 0);
     let _ = store.claims_each(None, &mut |_, _| {});
     let _ = store.catalog_find(&partition, &CatalogQuery::All, None, PAGE);
-    // A group that fails leaves the store to be used.
+    // After a failed group the store must remain usable.
     let _ = store.begin();
-    for changes in told(9, &samples::scope("user:C")).into_iter().chain(told(1, &samples::scope("user:A"))) {
+    for changes in changes_of(9, &samples::scope("user:C")).into_iter().chain(changes_of(1, &samples::scope("user:A")))
+    {
         let _ = store.apply(&changes);
     }
     if store.commit().is_err() {

@@ -1,4 +1,4 @@
-//! Scenarios played with providers that do something in the world.
+//! Plays scenarios with providers that act on real or local systems.
 
 use crate::world::root;
 use host_replay::library::{Sources, Story, stories};
@@ -12,33 +12,34 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Stories that are played at a time.
+/// Number of stories played at a time.
 const THREADS: usize = 2;
 
-/// The scenarios of a file or a folder, of this business or of those of their folders.
-pub fn told(path: PathBuf, business: Option<&str>) -> Vec<Story> {
+/// Loads the scenarios of a file or a folder, for `business` or the business of their folder.
+pub fn load_stories(path: PathBuf, business: Option<&str>) -> Vec<Story> {
     let sources = Sources { business: business.map(str::to_owned), fixtures: Some(root().join("fixtures")) };
-    stories(&[path], sources, &host_native::runners()).expect("scenarios that can be read")
+    stories(&[path], sources, &host_native::runners()).expect("readable scenarios")
 }
 
-/// A story in its first version.
+/// Plays a story in its first API version.
 pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
     played_with(story, &PlayOptions { world: Some(world.clone()), ..PlayOptions::new(runners.clone()) })
 }
 
-/// The same, as these options say.
+/// Plays a story in its first API version with these options.
 pub fn played_with(story: &Story, options: &PlayOptions) -> CaseReport {
     let case = story.cases.first().expect("a story has a version");
     let played = play(&story.scenario, case, &story.business, options);
     played.unwrap_or_else(|error| panic!("{}: {error}", story.scenario.file.display()))
 }
 
-/// What did not hold, a line each.
+/// The failures of a report, one line each.
 pub fn failures(report: &CaseReport) -> Vec<String> {
     report.failures.iter().map(|it| format!("{}:{}: {}", it.file.display(), it.line, it.title)).collect()
 }
 
-/// A kill before and one after each of so many writes, at each step that does something; of writes that do not come there is none.
+/// Kills before and after each of `writes` writes, at each step that is no check. A kill at a write that does not occur
+/// has no effect.
 pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
     let steps = story.scenario.steps.iter().enumerate();
     let acting = steps.filter(|(_, step)| !matches!(step.action, Action::Check(_)));
@@ -46,8 +47,8 @@ pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
     acting.flat_map(|(at, _)| (1..=writes).flat_map(moments).map(move |kill| (at, kill))).collect()
 }
 
-/// A story whose host is killed at a step. What was in before the kill is a duplicate when it is told again, so that nothing is
-/// expected of the step itself.
+/// A story whose host is killed at a step. The repeated event can be a duplicate, so the step itself has no
+/// expectations.
 pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
     let mut story = story.clone();
     let step = &mut Arc::make_mut(&mut story.scenario).steps[at];
@@ -55,7 +56,7 @@ pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
     story
 }
 
-/// What `find` finds in each of these, some of them at a time.
+/// Runs `find` on each item, on several threads, and collects the results.
 pub fn found_in<T: Sync>(all: &[T], find: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
     let next = AtomicUsize::new(0);
     let look = || {
@@ -67,6 +68,6 @@ pub fn found_in<T: Sync>(all: &[T], find: impl Fn(&T) -> Vec<String> + Sync) -> 
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(look)).collect();
-        threads.into_iter().flat_map(|it| it.join().expect("a thread that looks")).collect()
+        threads.into_iter().flat_map(|it| it.join().expect("a finished thread")).collect()
     })
 }

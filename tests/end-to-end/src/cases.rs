@@ -1,21 +1,22 @@
-//! How many stories a property tells, and where those that break it are kept.
+//! The number of generated cases of a property, and where failing seeds are stored.
 
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 
-/// The stories of a run that asks for no others: a test that fails there fails because of a change.
+/// Fixed seed, so that a failing test fails because of a change.
 const SEED: u64 = 1;
 
-/// `default` cases, the same in every run, or as many others as `PROPTEST_CASES` says; a broken one is made smaller in so
-/// many steps at most.
+/// Returns a configuration with `default` fixed cases, or with `PROPTEST_CASES` random ones. Shrinks a failing case in
+/// at most
+/// `shrink_steps` steps.
 pub fn cases(default: u32, shrink_steps: u32) -> Config {
     let given = std::env::var("PROPTEST_CASES").is_ok();
-    let told = Config::default();
-    let seed = if given { told.rng_seed } else { RngSeed::Fixed(SEED) };
+    let env = Config::default();
+    let seed = if given { env.rng_seed } else { RngSeed::Fixed(SEED) };
     Config {
-        cases: if given { told.cases } else { default },
+        cases: if given { env.cases } else { default },
         rng_seed: seed,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         max_shrink_iters: shrink_steps,
-        ..told
+        ..env
     }
 }

@@ -1,10 +1,10 @@
-//! What is compared, and how a difference is told.
+//! Comparable forms of states and reports, and the first difference between two.
 
 use extension_contract::Reply;
 use host::processor::Report;
 use serde_json::{Value, json};
 
-/// The first difference between two JSON values, as a path and both sides; none if they are equal.
+/// The first difference between two JSON values as path and both values; None if they are equal.
 pub fn difference(left: &Value, right: &Value) -> Option<String> {
     find(left, right, String::new())
 }
@@ -27,7 +27,7 @@ fn find(left: &Value, right: &Value, path: String) -> Option<String> {
     }
 }
 
-/// The part of a state document that belongs to one account: its rows and its claims.
+/// The part of a state document that belongs to one account: rows and claims.
 pub fn of_account(document: &Value, account: &str) -> Value {
     let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
     let rows: Vec<Value> = list("accounts").into_iter().filter(|rows| rows["account"] == account).collect();
@@ -35,7 +35,7 @@ pub fn of_account(document: &Value, account: &str) -> Value {
     json!({"rows": rows, "claims": claims})
 }
 
-/// What a report says, as JSON, without what depends on how the extension is run.
+/// A report as JSON, without members that depend on how the extension runs.
 pub fn report(report: &Report) -> Value {
     let reply = match &report.reply {
         None => Value::Null,

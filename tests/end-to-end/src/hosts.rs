@@ -1,6 +1,6 @@
-//! What a story is played on: how the extension runs, and where its rows are.
+//! The hosts that stories are played on: how the extension runs, and where rows are stored.
 
-use crate::kept::Keeping;
+use crate::kept::Storage;
 use crate::world::{Setup, root};
 use component_builder::PROVISIONER;
 use host_replay::runners::Runners;
@@ -10,28 +10,28 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::sync::OnceLock;
 
-/// The component as it is now. It is built and compiled once; what is compiled is kept in the target folder, since that takes
-/// a debug build most of a minute and several test programs need it.
+/// The current component, built and compiled once. The compiled code is cached in the target folder, since compiling
+/// takes most of a minute in a debug build and several test programs need it.
 pub fn component() -> &'static LoadedComponent {
     static COMPONENT: OnceLock<LoadedComponent> = OnceLock::new();
     COMPONENT.get_or_init(|| {
-        let bytes = component_builder::build(PROVISIONER).expect("the component can be built");
+        let bytes = component_builder::build(PROVISIONER).expect("a built component");
         let cache = ComponentCache::open(&root().join("target/compiled-components")).ok();
-        LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref()).expect("the component can be loaded")
+        LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
     })
 }
 
-/// A way to run the extension, with a place for its rows.
+/// A kind of host: how the extension runs, and where rows are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {
-    /// The library over a store in memory: as quick as can be.
+    /// The library on a store in memory: the fastest.
     Quick,
-    /// What is shipped: the component over a file of SQLite.
+    /// The component on a SQLite file: as shipped.
     Shipped,
 }
 
 impl HostKind {
-    /// Each of them, told in what a test prints.
+    /// Both kinds; prints each kind.
     pub fn each() -> impl Iterator<Item = HostKind> {
         [HostKind::Quick, HostKind::Shipped].into_iter().inspect(|kind| println!("on the host {kind:?}"))
     }
@@ -40,34 +40,35 @@ impl HostKind {
     pub fn setup(self) -> Setup {
         match self {
             HostKind::Quick => Setup::default(),
-            HostKind::Shipped => Setup { keeping: Keeping::Sqlite, ..in_wasm(Mode::Reused) },
+            HostKind::Shipped => Setup { storage: Storage::Sqlite, ..in_wasm(Mode::Reused) },
         }
     }
 }
 
-/// The component over a store in memory.
+/// The component on a store in memory.
 pub fn in_wasm(mode: Mode) -> Setup {
     Setup { runners: Runners::new("component", move || Ok(Box::new(component().runner(mode)))), ..Setup::default() }
 }
 
-/// How many stories are told on each kind of host.
+/// Number of stories per kind of host.
 #[derive(Clone, Copy, Debug)]
 pub struct Counts {
-    /// On [`HostKind::Quick`], others in every run.
+    /// Stories on [`HostKind::Quick`].
     pub quick: u32,
-    /// On [`HostKind::Shipped`], which takes several times as long: the same ones in every run.
+    /// Stories on [`HostKind::Shipped`], which takes several times as long.
     pub shipped: u32,
 }
 
-/// Holds a law over what is `told` on each kind of host, in so many cases each, or as many as `PROPTEST_CASES` says. `file`
-/// is that of the test, beside which seeds of those that break it are kept.
+/// Checks a law for generated values on each kind of host, with `counts` or `PROPTEST_CASES` cases. `file` is the file
+/// of the test; seeds of failing cases are stored next to it.
 ///
 /// # Panics
-/// The law is broken: with the kind of host and the smallest case.
+///
+/// If the law is broken, with the kind of host and the smallest case.
 pub fn on_each_kind<S: Strategy>(
     file: &'static str,
     counts: Counts,
-    told: S,
+    values: S,
     law: impl Fn(&Setup, S::Value) -> Result<(), TestCaseError>,
 ) {
     for kind in HostKind::each() {
@@ -81,7 +82,7 @@ pub fn on_each_kind<S: Strategy>(
             false => TestRunner::new(config),
         };
         let setup = kind.setup();
-        if let Err(broken) = runner.run(&told, |case| law(&setup, case)) {
+        if let Err(broken) = runner.run(&values, |case| law(&setup, case)) {
             panic!("on the host {kind:?}: {broken}");
         }
     }

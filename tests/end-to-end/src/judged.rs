@@ -1,20 +1,21 @@
-//! What came of a story, held against what must come of it by the oracle.
+//! Compares a played story with the expectations of the oracle.
 
 use crate::done::Done;
 use crate::judge::Ledgers;
 use crate::oracle::{Expected, Verdict};
 use crate::play;
 use crate::story::Part;
-use crate::traders::Tale;
+use crate::traders::CheckedStory;
 use crate::world::World;
 use extension_contract::Account;
 use host_provider_api::scripted::ScriptedAnswer;
 use std::collections::BTreeSet;
 
-/// All of an account, and of what accounts have of each other, that must hold at one moment.
+/// Checks one account and the ledgers across accounts.
 ///
 /// # Errors
-/// The first thing that is otherwise, with what it is and should be.
+///
+/// The first difference, with expected and actual value.
 pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Result<(), String> {
     let mut done = Done::default();
     for entry in world.scripted().journal() {
@@ -25,25 +26,26 @@ pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Resul
     let now = world.clock();
     let ledgers = Ledgers::of(world.store());
     let law = ledgers.and_then(|ledgers| {
-        ledgers.hold()?;
-        ledgers.have_shares(&expected.shares)?;
+        ledgers.check_sums()?;
+        ledgers.check_earned_shares(&expected.shares)?;
         crate::judge::judge(world.processor_mut(), &done, account, now, expected)
     });
     law.map_err(|difference| difference.to_string())
 }
 
-/// What must hold at the end of a tale.
+/// Checks the end of a story.
 ///
 /// # Errors
-/// The first thing that is otherwise.
-pub fn judge_end(world: &mut World, tale: &Tale) -> Result<(), String> {
-    let account = tale.story.account.parse().expect("an account");
-    let (_, end) = tale.checks.last_key_value().expect("a tale is held to something at its end");
+///
+/// The first difference.
+pub fn judge_end(world: &mut World, checked: &CheckedStory) -> Result<(), String> {
+    let account = checked.story.account.parse().expect("an account");
+    let (_, end) = checked.checks.last_key_value().expect("expectations at the end");
     judge(world, &account, end)
 }
 
-/// What commands came to is what they must come to, nothing failed, and nothing that Stripe told was rejected.
-fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
+/// Checks that commands have their expected results, nothing failed, and no event of Stripe was rejected.
+fn verdicts(world: &World, checked: &CheckedStory) -> Result<(), String> {
     for report in &world.reports {
         let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
         if name == "failed" {
@@ -52,7 +54,8 @@ fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
         if report.source == "stripe" && name == "rejected" {
             return Err(format!("{} {} is rejected: {reason}", report.kind, report.event_id));
         }
-        let Some(verdict) = tale.verdicts.get(&report.event_id).filter(|_| !report.later && name != "duplicate") else {
+        let Some(verdict) = checked.verdicts.get(&report.event_id).filter(|_| !report.later && name != "duplicate")
+        else {
             continue;
         };
         let expected = if *verdict == Verdict::Applied { "applied" } else { "rejected" };
@@ -63,17 +66,18 @@ fn verdicts(world: &World, tale: &Tale) -> Result<(), String> {
     Ok(())
 }
 
-/// Plays a tale, told in these parts, and holds it to all that must be after each of them. `is_prompt` says that the provider
-/// carries out at once what is asked for.
+/// Plays a story in these parts, and checks it after each part. `is_prompt` is true if the provider carries out effects
+/// at once.
 ///
 /// # Errors
-/// The first thing that is otherwise, with the part and its time.
-pub fn holds(tale: &Tale, parts: &[Part], world: &mut World, is_prompt: bool) -> Result<(), String> {
-    let account: Account = tale.story.account.parse().expect("an account");
+///
+/// The first difference, with the part and its time.
+pub fn holds(checked: &CheckedStory, parts: &[Part], world: &mut World, is_prompt: bool) -> Result<(), String> {
+    let account: Account = checked.story.account.parse().expect("an account");
     for (index, part) in parts.iter().enumerate() {
         play::part(world, part).expect("the store has no fault");
-        verdicts(world, tale)?;
-        let Some(expected) = tale.checks.get(&index) else { continue };
+        verdicts(world, checked)?;
+        let Some(expected) = checked.checks.get(&index) else { continue };
         let at = host::time::text(part.clock);
         let expected = match is_prompt {
             true => expected.clone(),

@@ -1,43 +1,43 @@
-//! Where the rows of a host under test are, and what a kill leaves of them.
+//! The store of a host under test, and its files after a kill.
 
 use host_store::{MemoryStore, SqliteStore, Store, Synchronous};
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-/// Where rows are.
+/// Where rows are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Keeping {
+pub enum Storage {
     /// In memory.
     #[default]
     Memory,
-    /// In a file of SQLite.
+    /// In a SQLite file.
     Sqlite,
 }
 
-/// What a store has beside itself: nothing in memory, else the folder of its files, removed at the end.
-pub struct Kept {
+/// The files of a store: none in memory, else a folder that is removed at the end.
+pub struct StoreFiles {
     folder: Option<TempDir>,
-    /// Kills so far: each goes on with files of its own.
+    /// Number of kills; each one continues with a copy of the files.
     kills: usize,
 }
 
-impl Kept {
-    /// An empty store.
-    pub fn open(keeping: Keeping) -> (Self, Box<dyn Store>) {
-        match keeping {
-            Keeping::Memory => (Kept { folder: None, kills: 0 }, Box::new(MemoryStore::new())),
-            Keeping::Sqlite => {
-                let kept = Kept { folder: Some(tempfile::tempdir().expect("a folder can be made")), kills: 0 };
-                let store = opened(kept.file("").expect("it has a folder"));
+impl StoreFiles {
+    /// Opens an empty store.
+    pub fn open(storage: Storage) -> (Self, Box<dyn Store>) {
+        match storage {
+            Storage::Memory => (StoreFiles { folder: None, kills: 0 }, Box::new(MemoryStore::new())),
+            Storage::Sqlite => {
+                let kept = StoreFiles { folder: Some(tempfile::tempdir().expect("a folder")), kills: 0 };
+                let store = opened(kept.file("").expect("a file"));
                 (kept, store)
             }
         }
     }
 
-    /// The files as a process that is killed now leaves them, opened; none in memory. The store that has them open may have
-    /// written half a group, and closing it would be an orderly end, so they are copied while it is open.
+    /// Opens the files as a process killed now would leave them; None in memory. Copies the files while the store is
+    /// open, since closing it would be an orderly end.
     pub fn after_kill(&mut self) -> Option<Box<dyn Store>> {
-        let log = |files: &Kept| files.file("-wal");
+        let log = |files: &StoreFiles| files.file("-wal");
         let (rows_before, log_before) = (self.file("")?, log(self)?);
         self.kills += 1;
         std::fs::copy(rows_before, self.file("")?).expect("the rows can be copied");
@@ -47,13 +47,13 @@ impl Kept {
         self.file("").map(opened)
     }
 
-    /// The file of the rows, or one that SQLite keeps beside it.
+    /// The database file, or its companion with a suffix such as `-wal`.
     fn file(&self, suffix: &str) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.path().join(format!("{}.db{suffix}", self.kills)))
     }
 }
 
-/// What is killed is a process, so a commit need not wait for the disk.
+/// Opens a file. The kill is that of a process, so a commit need not wait for the disk.
 fn opened(file: PathBuf) -> Box<dyn Store> {
     Box::new(SqliteStore::open_with(file, Synchronous::Normal).expect("the file can be opened"))
 }
@@ -64,8 +64,8 @@ mod tests {
     use host_store::testing::samples;
 
     #[test]
-    fn a_kill_leaves_what_was_committed_and_nothing_of_an_open_group() {
-        let (mut kept, mut store) = Kept::open(Keeping::Sqlite);
+    fn a_kill_keeps_committed_groups_and_drops_an_open_one() {
+        let (mut kept, mut store) = StoreFiles::open(Storage::Sqlite);
         let accept = |store: &mut dyn Store, id| {
             store.begin().expect("a group");
             store.apply(&samples::accepted(samples::new_event(id))).expect("an event");
@@ -73,7 +73,7 @@ mod tests {
         accept(&mut *store, "evt_1");
         store.commit().expect("committed");
         accept(&mut *store, "evt_2");
-        let after = kept.after_kill().expect("it has files");
+        let after = kept.after_kill().expect("files");
         let ids = |store: &dyn Store| -> Vec<String> {
             store.inbox_after(0, 10).expect("rows").into_iter().map(|row| row.event.id).collect()
         };
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn memory_has_no_files() {
-        let (mut kept, _) = Kept::open(Keeping::Memory);
+        let (mut kept, _) = StoreFiles::open(Storage::Memory);
         assert!(kept.after_kill().is_none());
     }
 }

@@ -1,43 +1,43 @@
-//! Moves of the people around one account, which proptest makes up and shrinks.
+//! Moves around one account of Solobase, generated and shrunk by proptest.
 
 use host_simulate::moves::PAUSES;
 use proptest::prelude::*;
 
-/// One thing that happens, with what it depends on.
+/// A move with its parameters.
 pub type Move<K = Kind> = host_simulate::moves::Move<K>;
 
-/// What may happen.
+/// A kind of move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Our own command `purchase.create`, perhaps with an instance that waits for it.
     Order,
-    /// A checkout, or a subscription made by hand; paid, failed or on trial.
+    /// A checkout, or a subscription without checkout; paid, failed or on trial.
     Buy,
     /// The next period begins; paid or failed.
     Renew,
-    /// Another attempt at an open invoice.
+    /// Another attempt to pay an open invoice.
     Retry,
-    /// No more attempts, after weeks: unpaid, or cancelled.
+    /// The end of attempts, after weeks: unpaid, or cancelled.
     GiveUp,
-    /// The first payment never came.
+    /// The first payment expires.
     Expire,
-    /// Another plan, paid at once or failed.
+    /// A change to another plan, paid at once or failed.
     ChangePlan,
-    /// To be cancelled at the end of the period, by our command or at Stripe's.
+    /// A cancellation at the end of the period, by our command or at Stripe.
     CancelAtEnd,
-    /// Not to be cancelled after all.
+    /// The withdrawal of a cancellation.
     Undo,
-    /// The end of a subscription: of its period, or at once.
+    /// The end of a subscription, with its period or at once.
     End,
-    /// Money goes back, in part or all that is left.
+    /// A refund, of a part or of the rest.
     Refund,
-    /// The command that makes an instance.
+    /// The command that creates an instance.
     Make,
-    /// The command that deletes one.
+    /// The command that deletes an instance.
     Delete,
-    /// The command that tries one again.
+    /// The command that retries an instance.
     TryAgain,
-    /// The last event's fact once more, as an event of another id.
+    /// The last event again, under another id.
     Twin,
     /// Time passes.
     Wait,

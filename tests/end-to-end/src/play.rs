@@ -4,8 +4,12 @@ use crate::story::{Delivery, Part};
 use crate::world::World;
 use extension_contract::StoreError;
 
-/// Plays a part: time passes, the provider's events come in, then what they asked for is done, then each command with
-/// what it asks for.
+/// Plays a part: advances the clock, delivers provider events, runs their effects, then runs each command with its
+/// effects.
+///
+/// # Errors
+///
+/// If the store fails.
 pub fn part(world: &mut World, part: &Part) -> Result<(), StoreError> {
     world.advance_to(part.clock)?;
     for event in &part.events {
@@ -15,7 +19,11 @@ pub fn part(world: &mut World, part: &Part) -> Result<(), StoreError> {
     commands(world, &part.commands)
 }
 
-/// Plays commands one by one, each with what it asks for.
+/// Plays commands one by one, each with its effects.
+///
+/// # Errors
+///
+/// If the store fails.
 pub fn commands(world: &mut World, commands: &[Delivery]) -> Result<(), StoreError> {
     for command in commands {
         world.deliver(&command.bytes)?;
@@ -24,7 +32,7 @@ pub fn commands(world: &mut World, commands: &[Delivery]) -> Result<(), StoreErr
     Ok(())
 }
 
-/// Plays all of a story on a host whose store does not fail.
+/// Plays a whole story on a host whose store does not fail.
 pub fn whole(world: &mut World, parts: &[Part]) {
     for each in parts {
         part(world, each).expect("the store has no fault");

@@ -1,4 +1,4 @@
-//! Moves of the people around one account of any business, which proptest makes up and shrinks.
+//! Moves around one account of any business, generated and shrunk by proptest.
 
 use crate::catalog::Catalog;
 use crate::moves::{Move, one_of};
@@ -6,9 +6,10 @@ pub use host_simulate::trade::*;
 use proptest::prelude::*;
 
 /// Moves that begin with a purchase.
-pub fn deeds(catalog: &Catalog, most: usize) -> impl Strategy<Value = Vec<Move<Deed>>> + use<> {
-    let first = (any::<u8>(), any::<u16>()).prop_map(|(pick, flags)| Move { kind: Deed::Buy, pick, flags, pause: 0 });
-    (first, proptest::collection::vec(one_of(&occasions(catalog)), 1..most)).prop_map(|(first, rest)| {
+pub fn business_moves(catalog: &Catalog, most: usize) -> impl Strategy<Value = Vec<Move<MoveKind>>> + use<> {
+    let first =
+        (any::<u8>(), any::<u16>()).prop_map(|(pick, flags)| Move { kind: MoveKind::Buy, pick, flags, pause: 0 });
+    (first, proptest::collection::vec(one_of(&possible_moves(catalog)), 1..most)).prop_map(|(first, rest)| {
         let mut all = vec![first];
         all.extend(rest);
         all

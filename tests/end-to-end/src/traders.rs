@@ -1,11 +1,11 @@
-//! Stories of any business, with what must come of them.
+//! Stories of any business, with their expectations.
 
 use crate::catalog::Catalog;
 use crate::moves::Move;
-use crate::trade::Deed;
-pub use host_simulate::traders::Tale;
+use crate::trade::MoveKind;
+pub use host_simulate::traders::CheckedStory;
 
-/// A tale of an account with that name.
-pub fn tale(catalog: &Catalog, name: &str, moves: &[Move<Deed>]) -> Tale {
-    host_simulate::traders::tale(catalog, name, moves).expect("the local Stripe sells what the fixtures sell")
+/// Plays moves around a new account and returns the story with its expectations.
+pub fn checked_story(catalog: &Catalog, name: &str, moves: &[Move<MoveKind>]) -> CheckedStory {
+    host_simulate::traders::checked_story(catalog, name, moves).expect("the local Stripe sells what the fixtures sell")
 }

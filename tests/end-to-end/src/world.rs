@@ -1,6 +1,6 @@
-//! A host under test: an outbox over a store that may fail, with the scripted provider.
+//! A host under test: an outbox over a store that can fail, with the scripted provider.
 
-use crate::kept::{Keeping, Kept};
+use crate::kept::{Storage, StoreFiles};
 use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
 use host::outbox::{Outbox, OutboxError};
 use host::processor::{Business, Processor, Report};
@@ -26,11 +26,11 @@ pub fn root() -> PathBuf {
 /// The fixtures, read once.
 pub fn fixtures() -> &'static Fixtures {
     static FIXTURES: OnceLock<Fixtures> = OnceLock::new();
-    FIXTURES.get_or_init(|| Fixtures::load(&root().join("fixtures")).expect("the project's own fixtures can be read"))
+    FIXTURES.get_or_init(|| Fixtures::load(&root().join("fixtures")).expect("readable fixtures"))
 }
 
 fn business(name: &str) -> BusinessFolder {
-    BusinessFolder::load(&root().join("fixtures").join(name)).expect("the project's own business can be read")
+    BusinessFolder::load(&root().join("fixtures").join(name)).expect("a readable business")
 }
 
 /// A business of the fixtures by its folder's name, read once.
@@ -70,50 +70,50 @@ pub fn saas_plugins() -> &'static BusinessFolder {
     BUSINESS.get_or_init(|| business("saas-plugins"))
 }
 
-/// What a world is made with.
+/// The setup of a [`World`].
 #[derive(Clone)]
 pub struct Setup {
     /// The extension.
     pub runners: Runners,
     /// The business.
     pub business: &'static BusinessFolder,
-    /// Configuration over that of the business.
+    /// Configuration that overrides that of the business.
     pub config: Vec<(String, String)>,
-    /// Where its rows are.
-    pub keeping: Keeping,
+    /// Where its rows are stored.
+    pub storage: Storage,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { runners: host_native::runners(), business: solobase(), config: Vec::new(), keeping: Keeping::Memory }
+        Setup { runners: host_native::runners(), business: solobase(), config: Vec::new(), storage: Storage::Memory }
     }
 }
 
-/// A host with a business's catalog. A store that fails kills it; [`World::reopen`] starts it again.
+/// A host with the catalog of a business. A failing store kills it; [`World::reopen`] restarts it.
 pub struct World {
     setup: Setup,
     outbox: Option<Outbox>,
     faults: Faults,
-    kept: Kept,
+    kept: StoreFiles,
     scripted: Scripted,
     clock: Timestamp,
-    /// What every event led to, in order.
+    /// Reports of all events, in order.
     pub reports: Vec<Report>,
 }
 
 impl World {
-    /// A host at [`START_MS`], its catalog loaded and synced.
+    /// Starts a host at [`START_MS`], with its catalog loaded and synced.
     pub fn start(setup: Setup) -> World {
         World::start_with(setup, Scripted::new())
     }
 
-    /// A host at [`START_MS`] whose business has no catalog.
+    /// Starts a host at [`START_MS`] without a catalog.
     pub fn without_catalog(setup: Setup) -> World {
         World::empty(setup, Scripted::new())
     }
 
     fn empty(setup: Setup, scripted: Scripted) -> World {
-        let (kept, store) = Kept::open(setup.keeping);
+        let (kept, store) = StoreFiles::open(setup.storage);
         let faults = Faults::new(store);
         let store = faults.open();
         let mut world = World { setup, outbox: None, faults, kept, scripted, clock: START_MS, reports: Vec::new() };
@@ -121,7 +121,7 @@ impl World {
         world
     }
 
-    /// A host at [`START_MS`] with the catalog and a provider that has been told what to answer.
+    /// Starts a host at [`START_MS`] with the catalog and a provider with scripted answers.
     pub fn start_with(setup: Setup, scripted: Scripted) -> World {
         let mut world = World::empty(setup, scripted);
         world.accept(catalog_load(world.setup.business)).expect("the store has no fault yet");
@@ -131,7 +131,7 @@ impl World {
     }
 
     fn boot(&mut self, store: Box<dyn Store>) {
-        let runner = self.setup.runners.make().expect("a runner can be made");
+        let runner = self.setup.runners.make().expect("a runner");
         let mut config = self.setup.business.config.clone();
         config.extend(self.setup.config.iter().cloned());
         let manifest = host_scenario::manifest::of(&runner.declarations().name).expect("the project's own manifest");
@@ -148,8 +148,12 @@ impl World {
         self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));
     }
 
-    /// Like a new start after a kill: what was not committed is gone, what was running runs again with
-    /// [`World::settle`]. Rows in a file are read from what the kill left on the disk.
+    /// Restarts after a kill: uncommitted changes are lost, running effects run again with [`World::settle`]. Rows in a
+    /// file are read from the files that the kill left.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         self.clock = self.clock.max(self.outbox().clock());
         self.outbox = None;
@@ -163,7 +167,11 @@ impl World {
         self.keep(recovered.map(|()| Vec::new()))
     }
 
-    /// Takes an event in. Its effects wait for [`World::settle`].
+    /// Accepts an event. Its effects wait for [`World::settle`].
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
     pub fn accept(&mut self, mut event: Event) -> Result<Vec<Report>, StoreError> {
         event.received_at = self.clock;
         let reports = self.outbox_mut().accept(event, Vec::new());
@@ -172,23 +180,34 @@ impl World {
         Ok(self.reports[first..].to_vec())
     }
 
-    /// Takes a raw event or command in.
+    /// Accepts a raw event or command.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
     pub fn deliver(&mut self, bytes: &[u8]) -> Result<Vec<Report>, StoreError> {
         let Decoded { event, refusal, .. } =
-            host_intake::raw::read(bytes.to_vec(), &self.setup.business.name, self.clock)
-                .expect("stories are made of events");
-        assert_eq!(refusal, None, "stories are made of well-formed events");
+            host_intake::raw::read(bytes.to_vec(), &self.setup.business.name, self.clock).expect("a readable event");
+        assert_eq!(refusal, None, "a well-formed event");
         self.accept(event)
     }
 
-    /// Runs everything that is due now.
+    /// Runs all due effects.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
     pub fn settle(&mut self) -> Result<(), StoreError> {
         let now = self.clock;
         let ran = self.outbox_mut().run_until_quiet(now);
         self.keep(ran)
     }
 
-    /// Lets time pass, and everything happen that is due on the way. A time that has passed does nothing.
+    /// Advances the clock and runs what becomes due. Does nothing if `until` has passed.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
     pub fn advance_to(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if until > self.clock {
             let ran = self.outbox_mut().advance_to(until);
@@ -209,8 +228,8 @@ impl World {
         }
     }
 
-    /// Does something until it is through: after a crash the host is started again and it is done again, as a provider
-    /// or a caller would. Returns how often it crashed.
+    /// Repeats `body` until it succeeds: after a crash, restarts the host and tries again, as a provider or a caller
+    /// would. Returns the number of crashes.
     pub fn insist(&mut self, mut body: impl FnMut(&mut World) -> Result<(), StoreError>) -> usize {
         let mut crashes = 0;
         while body(self).is_err() {
@@ -223,7 +242,7 @@ impl World {
         crashes
     }
 
-    /// Where the store fails.
+    /// The faults of the store.
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -243,7 +262,7 @@ impl World {
         self.outbox().processor()
     }
 
-    /// The processor, for questions.
+    /// The processor, for queries.
     pub fn processor_mut(&mut self) -> &mut Processor {
         self.outbox_mut().processor_mut()
     }
@@ -255,27 +274,26 @@ impl World {
 
     /// The hash of the state.
     pub fn state(&self) -> String {
-        host_store::state_hash(&[self.store()], self.processor().declared().not_state()).expect("the state can be read")
+        host_store::state_hash(&[self.store()], self.processor().declared().not_state()).expect("a readable state")
     }
 
     /// The state itself.
     pub fn document(&self) -> Value {
-        host_store::state_document(&[self.store()], self.processor().declared().not_state())
-            .expect("the state can be read")
+        host_store::state_document(&[self.store()], self.processor().declared().not_state()).expect("a readable state")
     }
 
-    /// What an account may use now.
+    /// The entitlements of an account now.
     pub fn entitlements(&mut self, account: &Account) -> Vec<Entitlement> {
         let question = Question { account: account.clone(), actor: Actor::system(), at: self.clock };
-        self.processor_mut().ask_entitlements(&question).expect("an account may be asked about itself")
+        self.processor_mut().ask_entitlements(&question).expect("entitlements")
     }
 
     fn outbox(&self) -> &Outbox {
-        self.outbox.as_ref().expect("a host that runs has an outbox")
+        self.outbox.as_ref().expect("a running host")
     }
 
     fn outbox_mut(&mut self) -> &mut Outbox {
-        self.outbox.as_mut().expect("a host that runs has an outbox")
+        self.outbox.as_mut().expect("a running host")
     }
 }
 

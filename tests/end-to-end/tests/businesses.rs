@@ -1,8 +1,8 @@
-//! What must hold for every story of every business: `stripe-scenarios.md` part 3, judged by an oracle that reads the
+//! Properties of all stories of all businesses (`stripe-scenarios.md` part 3), checked with an oracle that reads the
 //! catalogs itself and shares no code with the extension.
 //!
-//! A failing case prints its seed in `regressions` and leaves its story in `target/failed-stories`, as a scenario that
-//! `host-shim replay` plays.
+//! A failing case stores its seed in `regressions` and its story in `target/failed-stories`, as a scenario for
+//! `host-shim replay`.
 
 mod businesses {
     mod oracle;

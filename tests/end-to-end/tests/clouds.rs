@@ -1,5 +1,5 @@
-//! Scenarios on real servers: functions, buckets and distributions on moto, databases on PostgreSQL, mails to a server of mails,
-//! with a proxy between that breaks exchanges. Needs the feature `providers`; `cargo xtask test providers` runs it.
+//! Scenarios on real servers: functions, buckets and distributions on moto, databases on PostgreSQL, mails to an SMTP
+//! server, with a proxy that breaks exchanges. Needs the feature `providers`; `cargo xtask test providers` runs it.
 
 #[path = "clouds/canaries.rs"]
 mod canaries;

@@ -1,4 +1,4 @@
-//! The built component against the library: the same stories, byte for byte.
+//! Compares the built component with the library: the same stories must give the same bytes.
 
 #[path = "component/calls.rs"]
 mod calls;
@@ -26,19 +26,19 @@ fn played(setup: Setup, parts: &[Part]) -> World {
     world
 }
 
-/// Some stories, the same ones in every run: `PROPTEST_CASES` many, else six.
+/// Fixed stories: `PROPTEST_CASES`, or six.
 fn stories() -> Vec<Vec<Part>> {
     let count = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
     let mut runner = TestRunner::deterministic();
-    let tell = |index: usize| {
-        let moves = moves(9).new_tree(&mut runner).expect("moves can always be made").current();
-        story("A", &moves).told_in(VERSIONS[index % 2])
+    let story_in = |index: usize| {
+        let moves = moves(9).new_tree(&mut runner).expect("moves").current();
+        story("A", &moves).parts_in(VERSIONS[index % 2])
     };
-    (0..count).map(tell).collect()
+    (0..count).map(story_in).collect()
 }
 
 #[test]
-fn native_reused_and_fresh_runs_say_the_same() {
+fn native_reused_and_fresh_runs_give_the_same_reports_and_state() {
     for (index, parts) in stories().iter().enumerate() {
         let native = played(Setup::default(), parts);
         let expected: Vec<Value> = native.reports.iter().map(report).collect();
@@ -59,9 +59,9 @@ fn native_reused_and_fresh_runs_say_the_same() {
     }
 }
 
-/// Properties 1 and 2 through the component.
+/// Properties 1 and 2 with the component.
 #[test]
-fn the_component_does_not_care_about_order_and_repetition() {
+fn order_and_repetition_do_not_change_the_state_of_the_component() {
     let mut random = Random::new(1);
     for (index, parts) in stories().iter().take(4).enumerate() {
         let expected = played(in_wasm(Mode::Reused), parts);
@@ -76,11 +76,11 @@ fn the_component_does_not_care_about_order_and_repetition() {
     }
 }
 
-/// Property 4 through the component, at some writes.
+/// Property 4 with the component, at some writes.
 #[test]
 fn the_component_survives_kills() {
     let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)];
-    let parts = story("A", &moves).told_in(VERSIONS[1]);
+    let parts = story("A", &moves).parts_in(VERSIONS[1]);
     let mut expected = World::start(in_wasm(Mode::Fresh));
     expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
     play::whole(&mut expected, &parts);
@@ -95,10 +95,10 @@ fn the_component_survives_kills() {
     }
 }
 
-/// Instances of one account, three resources each: more than the fuel of one event drives.
+/// Instances of one account, with three resources each: more than the fuel of one event can update.
 const INSTANCES: usize = 200;
 
-/// One view of the subscription to a plan without a limit that matters.
+/// A snapshot of a subscription to a plan with a large limit.
 fn subscription(kind: &str, id: &str, status: &str, created_s: i64) -> Value {
     let item = json!({"id": "si_1", "price": {"id": "price_large"}, "quantity": 1,
         "current_period_start": created_s, "current_period_end": created_s + 31 * 86_400});
@@ -117,7 +117,7 @@ fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Val
 
 #[test]
 fn an_account_with_many_instances_can_be_cancelled() {
-    // The library makes the instances, since that takes the component long; from the reopening on it is the component.
+    // The library creates the instances, since the component is slow at it; after the reopening the component runs.
     let made = Arc::new(AtomicBool::new(false));
     let is_made = made.clone();
     let runners = Runners::new("the library, then the component", move || match is_made.load(Ordering::Relaxed) {
@@ -125,7 +125,7 @@ fn an_account_with_many_instances_can_be_cancelled() {
         false => host_native::runners().make(),
     });
     let mut world = World::start(Setup { runners, ..Setup::default() });
-    let tell = |world: &mut World, event: &Value| {
+    let send = |world: &mut World, event: &Value| {
         let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
         world.settle().expect("the store has no fault");
         reports[0].result.name()
@@ -135,19 +135,19 @@ fn an_account_with_many_instances_can_be_cancelled() {
         "max_instances": 1000, "storage_gb": 2, "database_gb": 1, "api_requests_monthly": 1_000_000,
         "compute_tier": "lambda", "database_tier": "shared"}});
     let catalog = json!({"product_types": [], "products": [large]});
-    assert_eq!(tell(&mut world, &command("catalog.load", "load", "platform", "admin", catalog)), "applied");
-    assert_eq!(tell(&mut world, &subscription("created", "evt_1", "active", 1_767_225_600)), "applied");
+    assert_eq!(send(&mut world, &command("catalog.load", "load", "platform", "admin", catalog)), "applied");
+    assert_eq!(send(&mut world, &subscription("created", "evt_1", "active", 1_767_225_600)), "applied");
     for number in 0..INSTANCES {
         let name = format!("app-{number}");
         let body = json!({"product_type": "instance", "name": name, "metadata": {"subdomain": name}});
-        assert_eq!(tell(&mut world, &command("product.create", &name, "user:A", "user", body)), "applied");
+        assert_eq!(send(&mut world, &command("product.create", &name, "user:A", "user", body)), "applied");
     }
     made.store(true, Ordering::Relaxed);
     world.reopen().expect("the store has no fault");
-    let ended = tell(&mut world, &subscription("deleted", "evt_2", "canceled", 1_767_312_000));
-    assert_eq!(ended, "applied", "the account can be cancelled");
+    let ended = send(&mut world, &subscription("deleted", "evt_2", "canceled", 1_767_312_000));
+    assert_eq!(ended, "applied", "the subscription can be cancelled");
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let products = host::read::products(world.store(), &scope).expect("rows can be read");
+    let products = host::read::products(world.store(), &scope).expect("readable rows");
     let suspended = products.iter().filter(|row| row.values.metadata.contains(r#""status":"suspended""#)).count();
-    assert_eq!(suspended, INSTANCES, "timers go on with what one decision leaves over");
+    assert_eq!(suspended, INSTANCES, "timers continue the work of one decision");
 }

@@ -1,5 +1,5 @@
-//! Every scenario of the fixtures holds with the library, as it does with the component: what a mutant of the library that
-//! no other test catches has to come past (`.cargo/mutants.toml`).
+//! Every scenario of the fixtures holds with the library. A mutant of the library that no other test catches must be
+//! caught here (`.cargo/mutants.toml`).
 
 use end_to_end::world::root;
 use host_replay::play::CaseReport;
@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// How the secrets begin that these businesses have, each with the least number of letters and digits that follow.
+/// Prefixes of secrets, with the minimum number of letters and digits that follow.
 const SECRETS: [(&str, usize); 9] = [
     ("sk_live_", 8),
     ("sk_test_", 8),
@@ -51,7 +51,7 @@ fn without_secrets(folder: &Path) -> usize {
 
 // covers: SOL-46
 #[test]
-fn no_file_of_the_fixtures_has_a_secret_in_it() {
+fn no_file_of_the_fixtures_contains_a_secret() {
     for (begin, least) in SECRETS {
         let long = format!("key: {begin}{}\n", "a".repeat(least));
         assert_eq!(secret(&long), Some(long[5..].trim_end()), "{begin}");
@@ -65,18 +65,18 @@ fn no_file_of_the_fixtures_has_a_secret_in_it() {
 fn every_scenario_of_the_fixtures_holds_with_the_library() {
     let fixtures = root().join("fixtures");
     let options = ReplayOptions { fixtures: Some(fixtures.clone()), ..ReplayOptions::new(host_native::runners()) };
-    let finished = replay(&[fixtures], &mut io::empty(), &options, &mut Silent).expect("the fixtures are right");
-    let told: Vec<String> = failures(&finished.cases)
+    let finished = replay(&[fixtures], &mut io::empty(), &options, &mut Silent).expect("valid fixtures");
+    let failed: Vec<String> = failures(&finished.cases)
         .iter()
-        .map(|told| format!("{}: {}: {}", told.failure.file.display(), told.heading(), told.failure.title))
+        .map(|it| format!("{}: {}: {}", it.failure.file.display(), it.heading(), it.failure.title))
         .collect();
-    assert_eq!(told, [""; 0]);
+    assert_eq!(failed, [""; 0]);
     assert!(finished.cases.len() > 900, "{} cases", finished.cases.len());
     compare_states(&states(&finished.cases));
 }
 
-/// The state hash of each case, one line for each scenario: its path below `fixtures`, then each distinct hash with its API
-/// versions. Both versions of a scenario usually reach the same state.
+/// The state hash of each case, one line for each scenario: its path below `fixtures`, then each distinct hash with its
+/// API versions. Both versions of a scenario usually reach the same state.
 fn states(cases: &[CaseReport]) -> String {
     let fixtures = root().join("fixtures");
     let mut scenarios: BTreeMap<String, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
@@ -96,8 +96,8 @@ fn states(cases: &[CaseReport]) -> String {
     text
 }
 
-/// Compares with `fixtures/states.txt`. A change that must not affect decisions leaves that file as it is; any other change
-/// updates it with `UPDATE_GOLDEN=1` and shows the difference in its commit.
+/// Compares with `fixtures/states.txt`. A change that must not affect decisions leaves that file as it is; any other
+/// change updates it with `UPDATE_GOLDEN=1` and shows the difference in its commit.
 fn compare_states(actual: &str) {
     let file = root().join("fixtures/states.txt");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {

@@ -1,4 +1,4 @@
-//! Orchestra database provisioning as data: the queue that operators work through, and whom commands are for.
+//! Provisioning of Orchestra databases as data: the task queue of operators, and the tenant of each command.
 
 mod orchestra {
     mod queue;

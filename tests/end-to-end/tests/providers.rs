@@ -1,4 +1,4 @@
-//! Scenarios with providers that do something in the world, and what is left there after a crash.
+//! Scenarios with providers on this machine, and the resources that remain after a crash.
 
 #[path = "providers/killed.rs"]
 mod killed;
@@ -9,10 +9,10 @@ use host_provider_set::{Name, Opened, Options, open};
 use host_replay::world::World;
 use std::time::Duration;
 
-/// How long a step may wait for a provider: none of this machine works for longer.
+/// Timeout of a step; no provider on this machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What this machine makes, in a folder that goes with it.
+/// Opens the providers of this machine in a temporary folder.
 fn machine() -> (World, Opened) {
     let opened = open(&Options { names: vec![Name::Local], ..Options::default() }).expect("a scratch folder");
     (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)

@@ -1,4 +1,4 @@
-//! What was released goes on running: each folder of `tests/released` is a version of the contract with a component that was
+//! Released components keep running: each folder of `tests/released` contains a version of the contract, a component
 //! built against it, and a business that it runs.
 
 use component_builder::PROVISIONER;
@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 /// The released versions, oldest first.
 fn versions() -> Vec<String> {
-    let entries = fs::read_dir(root().join("tests/released")).expect("the folder of what was released");
+    let entries = fs::read_dir(root().join("tests/released")).expect("the released versions");
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     let mut versions: Vec<String> = names.collect();
     versions.sort();
@@ -32,7 +32,7 @@ fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The version of a contract's package.
+/// The version in the package name of a contract.
 fn version_of(wit: &str) -> &str {
     let package = wit.lines().find_map(|line| line.strip_prefix("package solobase:products@")?.strip_suffix(';'));
     package.expect("a package with a version")
@@ -45,7 +45,7 @@ fn released(version: &str) -> Runners {
 }
 
 fn loaded(name: &str, bytes: &[u8]) -> Runners {
-    let component = LoadedComponent::load(bytes, CallLimits::default(), None).expect("it can be loaded");
+    let component = LoadedComponent::load(bytes, CallLimits::default(), None).expect("a loaded component");
     Runners::loaded(name, component, false)
 }
 
@@ -58,23 +58,23 @@ fn the_contract_of_a_released_version_never_changes() {
         if version_of(&now) == version {
             assert!(
                 now == released,
-                "wit/products.wit says {version}, which is released: a change needs another version"
+                "wit/products.wit has version {version}, which is released: a change needs a new version"
             );
         }
     }
 }
 
 #[test]
-fn a_component_of_a_released_version_goes_on_running() {
+fn a_released_component_still_runs_its_business() {
     for version in versions() {
         let options = ReplayOptions::new(released(&version));
         let business = folder(&version).join("podcasts");
-        let finished = replay(&[business], &mut io::empty(), &options, &mut Silent).expect("its business is right");
-        let told: Vec<String> = failures(&finished.cases)
+        let finished = replay(&[business], &mut io::empty(), &options, &mut Silent).expect("a valid business");
+        let failed: Vec<String> = failures(&finished.cases)
             .iter()
-            .map(|told| format!("{}: {}: {}", told.failure.file.display(), told.heading(), told.failure.title))
+            .map(|it| format!("{}: {}: {}", it.failure.file.display(), it.heading(), it.failure.title))
             .collect();
-        assert_eq!(told, [""; 0], "{version}");
+        assert_eq!(failed, [""; 0], "{version}");
         assert!(finished.cases.len() >= 10, "{version}: {} cases", finished.cases.len());
         let state = text(&format!("tests/released/{version}/state.txt"));
         assert_eq!(finished.summary.state, state.trim(), "{version}");
@@ -82,22 +82,22 @@ fn a_component_of_a_released_version_goes_on_running() {
 }
 
 #[test]
-fn the_built_component_decides_over_a_released_business_what_the_released_one_does() {
-    let built = loaded("built", &component_builder::build(PROVISIONER).expect("the component can be built"));
+fn the_built_component_decides_a_released_business_as_the_released_one() {
+    let built = loaded("built", &component_builder::build(PROVISIONER).expect("a built component"));
     for version in versions() {
         let options = Options::new(released(&version), built.clone());
         let inputs = [folder(&version).join("podcasts")];
         let mut library = Library::new(Sources::default(), options.old.clone(), &inputs).expect("fixtures");
-        let found = paths::compare(&mut library, &inputs, &options, &mut |_| {}).expect("both play it");
-        let mut told = Vec::new();
-        human(&mut told, &found, &options, false).expect("written");
-        assert!(!found.differs(&options), "{version}: {}", String::from_utf8_lossy(&told));
+        let found = paths::compare(&mut library, &inputs, &options, &mut |_| {}).expect("a comparison");
+        let mut text = Vec::new();
+        human(&mut text, &found, &options, false).expect("written");
+        assert!(!found.differs(&options), "{version}: {}", String::from_utf8_lossy(&text));
         assert!(found.cases >= 10 && found.fuel.total().runs > 20, "{version}: {:?}", found.fuel.total());
     }
 }
 
 #[test]
-fn a_budget_holds_what_a_component_uses() {
+fn a_budget_limits_the_use_of_a_component() {
     for version in versions() {
         let business = tempfile::tempdir().expect("a folder");
         let of_released = folder(&version).join("podcasts");
@@ -107,20 +107,20 @@ fn a_budget_holds_what_a_component_uses() {
             let text = fs::read_to_string(of_released.join("scenarios/plan.yml")).expect("a scenario");
             fs::write(&file, text.replace("\nevents:", &format!("\nbudget: {budget}\nevents:"))).expect("written");
             let options = ReplayOptions { bless, ..ReplayOptions::new(released(&version)) };
-            replay(std::slice::from_ref(&file), &mut io::empty(), &options, &mut Silent).expect("it can be played")
+            replay(std::slice::from_ref(&file), &mut io::empty(), &options, &mut Silent).expect("a played scenario")
         };
         assert!(played("{fuel: 100_000_000, memory: 64MiB, host_calls: 1_000}", false).held());
         let small = played("{fuel: 1_000, memory: 64KiB, host_calls: 0}", false);
-        let told: Vec<&str> = small.cases[0].failures.iter().map(|failure| failure.title.as_str()).collect();
+        let titles: Vec<&str> = small.cases[0].failures.iter().map(|failure| failure.title.as_str()).collect();
         for resource in ["fuel", "memory", "host_calls"] {
             let of = format!("evt_1.budget.{resource}: used ");
-            assert!(told.iter().any(|title| title.starts_with(&of)), "{resource}: {told:?}");
+            assert!(titles.iter().any(|title| title.starts_with(&of)), "{resource}: {titles:?}");
         }
         let raised = played("{fuel: 1_000, memory: 64KiB, host_calls: 0}", true).raised;
         assert_eq!(raised.len(), 3, "{raised:?}");
         let text = fs::read_to_string(&file).expect("the scenario");
         let options = ReplayOptions::new(released(&version));
         let again = replay(std::slice::from_ref(&file), &mut io::empty(), &options, &mut Silent).expect("played");
-        assert!(again.held(), "what was raised holds: {text}");
+        assert!(again.held(), "the raised budget holds: {text}");
     }
 }

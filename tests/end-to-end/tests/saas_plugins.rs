@@ -1,4 +1,4 @@
-//! The plugin business as data: what tokens are good for, and for whom.
+//! The plugin business as data: validity and ownership of tokens, and erasure.
 
 mod saas_plugins {
     mod erasure;

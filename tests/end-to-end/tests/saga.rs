@@ -1,6 +1,6 @@
-//! Provisioning under faults: every step and every undo fails, is repeated, comes late, is cut by a crash.
+//! Provisioning under faults: every step and every undo fails, is repeated, is late, or is interrupted by a crash.
 //!
-//! What exists at the provider must in the end be what our record says exists.
+//! At the end the resources of the provider must equal our record.
 
 use end_to_end::compare::difference;
 use end_to_end::hosts::HostKind;
@@ -16,12 +16,12 @@ use host_store::testing::{Moment, Then};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The steps that make an instance, in the order in which they may begin.
+/// The steps of an instance, in the order in which they can begin.
 const STEPS: [&str; 4] = ["database", "bucket", "compute@lambda", "cdn"];
 const INSTANCE: &str = "inst_acme";
 const HOUR_MS: i64 = 3_600_000;
 
-/// The ways in which a step can fail for good, with the code that the record must name.
+/// The ways in which a step can fail finally, with the expected code in the record.
 fn failures() -> [(&'static str, ScriptedAnswer, &'static str); 3] {
     [
         ("final", ScriptedAnswer::failed("quota-exceeded", "no more of it"), "quota-exceeded"),
@@ -38,7 +38,7 @@ fn key(step: &str, verb: &str) -> String {
     format!("{INSTANCE}/{step}/{verb}")
 }
 
-/// A buyer of the plan Hobby, on a host with a CDN, and what else is told.
+/// A customer with the plan Hobby on a host with a CDN, and the rest of the story.
 struct Buyer {
     world: World,
     rest: Vec<Part>,
@@ -47,7 +47,7 @@ struct Buyer {
 fn buyer(kind: HostKind, scripted: &Scripted) -> Buyer {
     let bought = Move::plain(Kind::Buy, 0, 0);
     let ended = Move::plain(Kind::End, 0, 0);
-    let mut parts = story("A", &[bought, ended]).told_in(VERSIONS[1]);
+    let mut parts = story("A", &[bought, ended]).parts_in(VERSIONS[1]);
     let setup = Setup { config: vec![("cdn_zone_id".to_owned(), "zone".to_owned())], ..kind.setup() };
     let mut world = World::start_with(setup, scripted.clone());
     let rest = parts.split_off(parts.len() - 1);
@@ -84,8 +84,7 @@ fn wait(world: &mut World, ms: i64) {
 
 fn metadata(world: &World) -> Value {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let row =
-        read::product(world.store(), &scope, INSTANCE).expect("rows can be read").expect("the instance has a row");
+    let row = read::product(world.store(), &scope, INSTANCE).expect("readable rows").expect("the instance has a row");
     serde_json::from_str(&row.values.metadata).expect("metadata is JSON")
 }
 
@@ -93,16 +92,16 @@ fn status(world: &World) -> String {
     metadata(world)["status"].as_str().unwrap_or_default().to_owned()
 }
 
-/// What our record says of each resource.
+/// The recorded resources.
 fn resources(world: &World) -> Map<String, Value> {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
-    let row = read::record(world.store(), &scope, "instances", INSTANCE).expect("records can be read");
+    let row = read::record(world.store(), &scope, "instances", INSTANCE).expect("readable records");
     let row = row.expect("the instance has a saga");
     let saga: Value = serde_json::from_str(&row.value).expect("a record is JSON");
     saga["resources"].as_object().cloned().unwrap_or_default()
 }
 
-/// What our record says exists, or may exist: everything that is not absent or left out.
+/// The resources that exist or may exist according to our record: all that are not absent or skipped.
 fn recorded(world: &World) -> BTreeSet<String> {
     let exists = resources(world)
         .into_iter()
@@ -110,7 +109,7 @@ fn recorded(world: &World) -> BTreeSet<String> {
     exists.map(|(name, _)| format!("{INSTANCE}/{name}")).collect()
 }
 
-/// What exists at the provider.
+/// The resources that exist at the provider.
 fn existing(world: &World) -> BTreeSet<String> {
     world.scripted().inventory().into_iter().map(|resource| resource.id.id).collect()
 }
@@ -119,10 +118,10 @@ fn of(steps: &[&str]) -> BTreeSet<String> {
     steps.iter().map(|step| format!("{INSTANCE}/{step}")).collect()
 }
 
-/// The record tells what exists, and that is these.
+/// Asserts that exactly the resources of these steps exist and are recorded.
 fn assert_exists(world: &World, steps: &[&str], what: &str) {
-    assert_eq!(existing(world), of(steps), "{what}: what exists");
-    assert_eq!(recorded(world), of(steps), "{what}: what is recorded");
+    assert_eq!(existing(world), of(steps), "{what}: existing");
+    assert_eq!(recorded(world), of(steps), "{what}: recorded");
 }
 
 fn assert_failed(world: &World, step: &str, code: &str, what: &str) {
@@ -134,7 +133,7 @@ fn assert_failed(world: &World, step: &str, code: &str, what: &str) {
 
 // covers: S131
 #[test]
-fn a_step_that_fails_is_named_and_everything_is_undone() {
+fn a_failed_step_is_named_and_all_steps_are_undone() {
     for kind in HostKind::each() {
         for step in STEPS {
             for (class, answer, code) in failures() {
@@ -149,7 +148,7 @@ fn a_step_that_fails_is_named_and_everything_is_undone() {
 
                 scripted.script(key(step, "ensure"), vec![ScriptedAnswer::Ok(Value::Null)]);
                 retry(&mut world, "retry");
-                assert_eq!(status(&world), "running", "{what}, then it is tried again");
+                assert_eq!(status(&world), "running", "{what}, after a retry");
                 assert_exists(&world, &STEPS, &what);
             }
         }
@@ -158,14 +157,14 @@ fn a_step_that_fails_is_named_and_everything_is_undone() {
 
 // covers: S131
 #[test]
-fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() {
+fn a_transient_failure_or_a_lost_answer_is_retried_until_it_succeeds() {
     for kind in HostKind::each() {
-        let ways = [
+        let answers = [
             ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() },
             ScriptedAnswer::Lost,
         ];
         for step in STEPS {
-            for answer in ways.clone() {
+            for answer in answers.clone() {
                 let what = format!("{step} first answers {answer:?}");
                 let scripted = Scripted::new();
                 scripted.script(key(step, "ensure"), vec![answer.clone(), answer, ScriptedAnswer::Ok(Value::Null)]);
@@ -181,11 +180,11 @@ fn a_step_that_fails_passingly_or_loses_its_answer_is_tried_until_it_succeeds() 
 }
 
 #[test]
-fn an_undo_that_fails_is_recorded_and_done_before_the_next_attempt() {
+fn a_failed_undo_is_recorded_and_repeated_before_the_next_attempt() {
     for kind in HostKind::each() {
         for step in &STEPS[..3] {
             for (class, answer, _) in failures() {
-                // What was destroyed without an answer is gone, whatever we know.
+                // A resource destroyed with a lost answer is gone, although the record does not show it.
                 let lost = answer == ScriptedAnswer::Lost;
                 let what = format!("cdn fails, and so does the undo of {step}, {class}");
                 let scripted = Scripted::new();
@@ -205,21 +204,21 @@ fn an_undo_that_fails_is_recorded_and_done_before_the_next_attempt() {
                 }
                 retry(&mut world, "retry");
                 wait(&mut world, HOUR_MS);
-                assert_eq!(status(&world), "running", "{what}, then it is tried again");
+                assert_eq!(status(&world), "running", "{what}, after a retry");
                 assert_exists(&world, &STEPS, &what);
             }
         }
     }
 }
 
-/// Results of the instance's effects that have come since an event of the inbox.
+/// Results of the instance's effects after an event of the inbox.
 fn results(world: &World, after: u64) -> Vec<Event> {
-    let rows = world.store().inbox_after(after, 100_000).expect("the inbox can be read");
+    let rows = world.store().inbox_after(after, 100_000).expect("a readable inbox");
     let events = rows.into_iter().map(|row| row.event);
     events.filter(|e| e.source == "effects" && e.id.contains(INSTANCE) && !e.id.ends_with("/again")).collect()
 }
 
-/// Results once more: byte for byte, which changes nothing, or as other events, which nothing may fail at.
+/// Repeats results: under the same ids they must be duplicates without changes, under other ids they must not fail.
 fn repeat(world: &mut World, results: Vec<Event>, as_others: bool, what: &str) {
     let before = world.document();
     for event in results {
@@ -233,7 +232,7 @@ fn repeat(world: &mut World, results: Vec<Event>, as_others: bool, what: &str) {
     }
 }
 
-/// Each answer comes at its own time, so that there is time to repeat results in between.
+/// Plays with one answer per second, and calls `each_second` in between.
 fn one_by_one(kind: HostKind, failing: Option<&str>, mut each_second: impl FnMut(&mut World, &str)) -> World {
     let scripted = Scripted::new();
     let late = |then: ScriptedAnswer| vec![ScriptedAnswer::Late { after_ms: 1_000, then: Box::new(then) }];
@@ -254,7 +253,7 @@ fn one_by_one(kind: HostKind, failing: Option<&str>, mut each_second: impl FnMut
 }
 
 #[test]
-fn a_result_that_comes_twice_changes_nothing() {
+fn a_repeated_result_changes_nothing() {
     for kind in HostKind::each() {
         for (failing, end) in [(None, "running"), (Some("cdn"), "error"), (Some("compute@lambda"), "error")] {
             let left: &[&str] = if failing.is_none() { &STEPS } else { &[] };
@@ -269,7 +268,7 @@ fn a_result_that_comes_twice_changes_nothing() {
                     seen = world.reports.iter().map(|report| report.seq).max().unwrap_or(0);
                     repeat(world, results, as_others, what);
                 });
-                let what = format!("{failing:?} fails, results come again as other events: {as_others}");
+                let what = format!("{failing:?} fails, results repeated under other ids: {as_others}");
                 assert_eq!(difference(&once.document(), &twice.document()), None, "{what}");
                 assert_exists(&twice, left, &what);
             }
@@ -277,7 +276,8 @@ fn a_result_that_comes_twice_changes_nothing() {
     }
 }
 
-/// An instance whose database was made and undone again, since its bucket was refused, with the result of making it.
+/// Given an instance whose database was created and undone because its bucket was refused; with the result of the
+/// creation.
 fn database_undone(kind: HostKind) -> (World, Vec<Event>) {
     let scripted = Scripted::new();
     scripted.script(key("database", "ensure"), vec![ScriptedAnswer::Ok(Value::Null), ScriptedAnswer::Never]);
@@ -296,7 +296,7 @@ fn database_undone(kind: HostKind) -> (World, Vec<Event>) {
 }
 
 #[test]
-fn an_answer_of_the_first_attempt_is_not_taken_for_that_of_the_second() {
+fn an_answer_of_the_first_attempt_does_not_complete_the_second() {
     for kind in HostKind::each() {
         let (mut world, made) = database_undone(kind);
         retry(&mut world, "again");
@@ -308,7 +308,7 @@ fn an_answer_of_the_first_attempt_is_not_taken_for_that_of_the_second() {
 }
 
 #[test]
-fn a_success_that_is_told_after_its_step_was_undone_is_undone_again() {
+fn a_late_success_of_an_undone_step_is_undone_again() {
     for kind in HostKind::each() {
         let (mut world, made) = database_undone(kind);
         let before = world.scripted().journal().len();
@@ -323,14 +323,14 @@ fn a_success_that_is_told_after_its_step_was_undone_is_undone_again() {
 
 // covers: S132
 #[test]
-fn what_is_given_up_in_the_middle_of_any_step_is_freed_however_late_it_comes() {
+fn a_resource_of_an_abandoned_instance_is_destroyed_even_if_it_is_late() {
     for kind in HostKind::each() {
         for step in STEPS {
             for (how, late) in
                 [("succeeds", ScriptedAnswer::Ok(Value::Null)), ("fails", ScriptedAnswer::failed("refused", "no"))]
             {
                 for by_owner in [true, false] {
-                    let what = format!("{step} {how} late, given up by its owner: {by_owner}");
+                    let what = format!("{step} {how} late, deleted by its owner: {by_owner}");
                     let scripted = Scripted::new();
                     scripted.script(
                         key(step, "ensure"),
@@ -357,8 +357,8 @@ fn what_is_given_up_in_the_middle_of_any_step_is_freed_however_late_it_comes() {
     }
 }
 
-/// The run that nothing interrupts, and one for every write at which the host can be killed; for every fifth as it is shipped,
-/// which with three writes a group is each of them in its turn.
+/// Plays `body` without a kill, and with a kill at every write (as shipped at every fifth, which covers each of the
+/// three writes of a group). All runs must end the same. Returns the run without a kill.
 fn at_every_write(
     kind: HostKind,
     scripts: &[(String, ScriptedAnswer)],
@@ -392,17 +392,17 @@ fn at_every_write(
 
 // covers: S21
 #[test]
-fn a_crash_at_any_boundary_of_making_ends_as_without_it() {
+fn a_crash_at_any_write_of_a_creation_ends_as_without_it() {
     for kind in HostKind::each() {
-        let world = at_every_write(kind, &[], create, "all goes well");
+        let world = at_every_write(kind, &[], create, "no failure");
         assert_eq!(status(&world), "running");
-        assert_exists(&world, &STEPS, "all goes well");
+        assert_exists(&world, &STEPS, "no failure");
     }
 }
 
 // covers: S21, S131
 #[test]
-fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
+fn a_crash_at_any_write_of_an_undo_ends_as_without_it() {
     for kind in HostKind::each() {
         for step in ["compute@lambda", "cdn"] {
             let refused = (key(step, "ensure"), ScriptedAnswer::failed("quota-exceeded", "no more of it"));
@@ -415,7 +415,7 @@ fn a_crash_at_any_boundary_of_undoing_ends_as_without_it() {
 
 // covers: S21
 #[test]
-fn a_crash_at_any_boundary_of_deleting_ends_as_without_it() {
+fn a_crash_at_any_write_of_a_deletion_ends_as_without_it() {
     for kind in HostKind::each() {
         let world = at_every_write(
             kind,
@@ -424,9 +424,9 @@ fn a_crash_at_any_boundary_of_deleting_ends_as_without_it() {
                 create(world)?;
                 delete(world)
             },
-            "made and deleted",
+            "created and deleted",
         );
         assert_eq!(status(&world), "terminated");
-        assert_exists(&world, &[], "made and deleted");
+        assert_exists(&world, &[], "created and deleted");
     }
 }

@@ -1,4 +1,4 @@
-//! Our validation of product metadata against a standard JSON Schema validator and the schemas that we export.
+//! Compares our validation of product metadata with a standard JSON Schema validator on the exported schemas.
 
 use end_to_end::world::{START_MS, Setup, World, solobase, tesslate, twobot};
 use extension_contract::{ActorKind, Candidate, Problem, ProductValues, Refusal};
@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 
-/// The product types of a catalog, with the fields that their clauses bring.
+/// The product types of a catalog, including fields added by clauses.
 fn types_of(business: &BusinessFolder) -> Vec<TypeDecl> {
     let entries = business.catalog["product_types"].as_array().cloned().unwrap_or_default();
     let read = |entry: Value| serde_json::from_value::<TypeDecl>(entry).expect("a product type").complete();
@@ -23,8 +23,8 @@ fn validator(schema: &Value) -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(schema).expect("a valid schema")
 }
 
-/// Values for a field in stored form: that text is kept in lower case and null means absent is how they are taken in,
-/// not what they may be. Whole numbers have one form, without a fraction.
+/// Values for a field in stored form (the intake lowers texts and removes nulls, the schema does not). Whole numbers
+/// have no fraction.
 fn value_of(field: &Field) -> BoxedStrategy<Value> {
     let mut good: Vec<Value> = field.options.iter().chain(&field.reserved).map(|text| json!(text)).collect();
     let (min, max) = (field.min.unwrap_or(-2), field.max.unwrap_or(1_000));
@@ -61,7 +61,7 @@ fn value_of(field: &Field) -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// A value that fits, so that whole objects are valid often enough.
+/// A valid value, so that whole objects are often valid.
 fn fitting(field: &Field) -> Value {
     match field.field_type {
         FieldType::Enum => {
@@ -86,7 +86,7 @@ fn metadata_of(decl: &TypeDecl) -> impl Strategy<Value = Map<String, Value>> + u
         .iter()
         .map(|field| {
             let name = field.name.clone();
-            // 0 to 1 absent, 2 anything, else what fits.
+            // 0: absent, 1 and 2: any value, else a valid one.
             (0..14u8, Just(fitting(field)), value_of(field)).prop_map(move |(which, fits, any)| match which {
                 0 => None,
                 1 | 2 => Some((name.clone(), any)),
@@ -98,7 +98,7 @@ fn metadata_of(decl: &TypeDecl) -> impl Strategy<Value = Map<String, Value>> + u
     (fields, stranger).prop_map(|(fields, stranger)| fields.into_iter().chain([stranger]).flatten().collect())
 }
 
-/// Whether `schemas.validate` takes it.
+/// The result of `schemas.validate`.
 fn takes(world: &mut World, decl: &TypeDecl, metadata: &Map<String, Value>) -> Result<(), String> {
     let proposed = ProductValues {
         product_type: decl.name.clone(),
@@ -110,7 +110,7 @@ fn takes(world: &mut World, decl: &TypeDecl, metadata: &Map<String, Value>) -> R
         filters: Vec::new(),
         metadata: Value::Object(metadata.clone()).to_string(),
     };
-    // A service may set every field; who may set what is no part of the schema.
+    // A service may set every field; permissions are no part of the schema.
     let candidate = Candidate { by: ActorKind::Service, current: None, proposed };
     match world.processor_mut().validate(&candidate, START_MS) {
         Ok(_) => Ok(()),
@@ -137,16 +137,16 @@ fn agree(world: &mut World, types: &[TypeDecl]) {
         counted.unwrap_or_else(|broken| panic!("{broken}"));
         let mut runner = TestRunner::deterministic();
         for _ in 0..200 {
-            let metadata = metadata_of(decl).new_tree(&mut runner).expect("values can be made").current();
+            let metadata = metadata_of(decl).new_tree(&mut runner).expect("values").current();
             *if takes(world, decl, &metadata).is_ok() { &mut taken } else { &mut refused } += 1;
         }
-        assert!(taken > 10 && refused > 10, "{}: {taken} taken and {refused} refused say little", decl.name);
+        assert!(taken > 10 && refused > 10, "{}: too few values: {taken} accepted and {refused} refused", decl.name);
     }
 }
 
 // covers: SOL-02
 #[test]
-fn types_of_catalogs_mean_what_their_schemas_say() {
+fn validation_agrees_with_the_exported_schemas() {
     for business in [solobase(), twobot(), tesslate()] {
         let mut world = World::start(Setup { business, ..Setup::default() });
         let types = types_of(business);

@@ -1,4 +1,4 @@
-//! Stripe scenarios that need more than a scenario file: faults of the host, many orders, shapes without base bodies.
+//! Stripe scenarios that need more than a scenario file: host faults, many orders, shapes without base bodies.
 
 #[path = "stripe/crash.rs"]
 mod crash;
@@ -8,7 +8,7 @@ mod failing;
 mod orders;
 #[path = "stripe/shapes.rs"]
 mod shapes;
+#[path = "stripe/story_bytes.rs"]
+mod story_bytes;
 #[path = "stripe/timers.rs"]
 mod timers;
-#[path = "stripe/told.rs"]
-mod told;

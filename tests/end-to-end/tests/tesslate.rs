@@ -1,4 +1,4 @@
-//! Tesslate Studio as data: its credits and shared sales under random operations, its invoices and listings.
+//! Tesslate Studio as data: credits and shared sales under random operations, invoices and listings.
 
 mod tesslate {
     mod credits;

@@ -1,4 +1,4 @@
-//! 2Bot as data: its figures as the requirements list them, and who may what in its organizations.
+//! 2Bot as data: the figures of the requirements, and permissions in organizations.
 
 mod twobot {
     mod figures;

@@ -1,4 +1,4 @@
-//! Several callers at once, through a host's writer over SQLite, with the extension and providers beside it.
+//! Concurrent callers through the writer of a host on SQLite, with the extension and providers.
 
 mod writer {
     mod load;

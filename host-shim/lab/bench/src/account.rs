@@ -1,4 +1,4 @@
-//! Whether an event costs more where an account has a long past, many instances, or many live rows of other kinds.
+//! The cost of an event in accounts with a long past, many instances, or many live subscriptions.
 
 use crate::corpus;
 use crate::setting::{BATCH, BUSINESS, Extension, START_MS, Setting, all_applied, median, micros_each};
@@ -9,16 +9,16 @@ use host_store::MemoryStore;
 use serde_json::{Value, json};
 use std::time::Instant;
 
-/// Events that are measured in a round.
+/// Measured events per round.
 const EVENTS: usize = 200;
-/// Rounds of each; the median counts.
+/// Rounds per measurement; the median counts.
 const ROUNDS: usize = 15;
-/// Most that an event may cost beside one in a small account.
+/// Maximum ratio of the cost of an event to that in a small account.
 const MOST: f64 = 1.5;
-/// The same for live rows of other kinds, which all stand in the answer of `open`.
+/// The same for live rows of other kinds, which the host returns from `open`.
 const MOST_LIVE: f64 = 2.0;
 
-/// Measure all three.
+/// Measures all three.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let events: &[usize] = setting.pick(&[10, 1_000, 100_000], &[10, 1_000, 10_000]);
     let instances: &[usize] = setting.pick(&[1, 100, 5_000], &[1, 100, 1_000]);
@@ -42,8 +42,8 @@ fn compare(
     Ok(())
 }
 
-/// Microseconds of an event in accounts with so many changes of plan behind them. With few past events there are more
-/// accounts, since the measured events lengthen the past: 10 becomes 25, 1 000 becomes 1 300.
+/// Microseconds of an event in accounts with `past` changes of plan. With few past events there are more accounts,
+/// since the measured events lengthen the past: 10 becomes 25, 1 000 becomes 1 300.
 fn past_events(setting: &Setting, past: usize) -> Result<f64> {
     let accounts = (EVENTS * 50 / past).clamp(1, EVENTS);
     let each = EVENTS / accounts;
@@ -61,7 +61,7 @@ fn past_events(setting: &Setting, past: usize) -> Result<f64> {
         let events = events.collect::<Result<Vec<_>>>()?;
         let mut reports = Vec::with_capacity(events.len());
         let begun = Instant::now();
-        // One by one: a group of one account's events costs more, whatever their past.
+        // One by one: a group of events of one account costs more, with any past.
         processor.begin_group()?;
         for event in events {
             reports.extend(processor.accept(event, Vec::new())?);
@@ -73,11 +73,11 @@ fn past_events(setting: &Setting, past: usize) -> Result<f64> {
     Ok(median(&mut times))
 }
 
-/// Microseconds of an event that changes nothing for the instances of its account.
+/// Microseconds of an event that does not affect the instances of its account.
 fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
     let mut host = host(setting)?;
-    tell(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
-    tell(&mut host, vec![subscription("created", "sub_1", 0)])?;
+    deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
+    deliver(&mut host, vec![subscription("created", "sub_1", 0)])?;
     let creations = (0..count).map(|number| {
         let name = format!("app-{number}");
         let body = json!({"product_type": "instance", "name": name, "metadata": {"subdomain": name}});
@@ -85,28 +85,28 @@ fn instances_of(setting: &Setting, count: usize) -> Result<f64> {
     });
     let creations: Vec<Value> = creations.collect();
     for some in creations.chunks(BATCH) {
-        tell(&mut host, some.to_vec())?;
+        deliver(&mut host, some.to_vec())?;
     }
     updates(&mut host)
 }
 
-/// Microseconds of an event of one subscription beside others that are in force.
+/// Microseconds of an event of one of many active subscriptions.
 fn subscriptions_of(setting: &Setting, count: usize) -> Result<f64> {
     let mut host = host(setting)?;
-    tell(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
+    deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
     let created: Vec<Value> = (1..=count).map(|number| subscription("created", &format!("sub_{number}"), 0)).collect();
     for some in created.chunks(BATCH) {
-        tell(&mut host, some.to_vec())?;
+        deliver(&mut host, some.to_vec())?;
     }
     updates(&mut host)
 }
 
-/// Microseconds of a view of the first subscription.
+/// Microseconds of a snapshot of the first subscription.
 fn updates(host: &mut Rig) -> Result<f64> {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         let events = (0..EVENTS).map(|n| subscription("updated", "sub_1", 1 + round * EVENTS + n)).collect();
-        times.push(tell(host, events)?);
+        times.push(deliver(host, events)?);
     }
     Ok(median(&mut times))
 }
@@ -115,8 +115,8 @@ fn host(setting: &Setting) -> Result<Rig> {
     setting.host(setting.runners(Extension::Reused), Box::new(MemoryStore::new()))
 }
 
-/// Take events in as a group, and carry out what they ask for; microseconds each without decoding.
-fn tell(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
+/// Accepts events as a group and carries out their effects. Returns microseconds per event, without decoding.
+fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
     let clock = host.clock();
     let decode = |event: &Value| host_intake::raw::read(event.to_string().into_bytes(), BUSINESS, clock);
     let decoded = events.iter().map(decode).collect::<Result<Vec<_>, _>>()?;
@@ -135,7 +135,7 @@ fn tell(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
     Ok(micros_each(time, count))
 }
 
-/// A catalog with a plan that allows as many instances as are measured.
+/// A catalog with a plan that allows all measured instances.
 fn large_plan() -> Value {
     let metadata = json!({"plan_tier": "large", "max_instances": 1_000_000, "storage_gb": 2, "database_gb": 1,
         "api_requests_monthly": 1_000_000, "compute_tier": "lambda", "database_tier": "shared"});
@@ -148,7 +148,7 @@ fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Val
         "actor": {"kind": by, "id": "A"}, "payload": payload})
 }
 
-/// One view of a subscription to that plan: of a period that begins `step` seconds after the start.
+/// A snapshot of a subscription to that plan, with a period that begins `step` seconds after the start.
 fn subscription(kind: &str, id: &str, step: usize) -> Value {
     let created = START_MS / 1000 + step as i64;
     let item = json!({"id": "si_1", "price": {"id": "price_large"}, "quantity": 1,

@@ -1,17 +1,17 @@
-//! Events of many customers: a full body of `customer.subscription.updated` as Stripe indents it, about 8 kB.
+//! Events of many customers: a full body of `customer.subscription.updated`, indented as by Stripe, about 8 kB.
 
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
 use extension_contract::Event;
 use host::processor::Processor;
 
-/// The body, with places for ids, time and prices.
+/// The body, with placeholders for ids, time and prices.
 const BODY: &str = include_str!("../bodies/subscription_updated.json");
 const PRICES: [&str; 2] = ["price_xyz789", "price_professional_monthly"];
 
-/// The body of a customer's event: the subscription goes to another plan and back, so that each one is applied.
+/// The body of an event of a customer. The plan alternates, so that each event is applied.
 fn body(customer: usize, step: usize) -> String {
-    // As long as Stripe's ids are.
+    // As long as ids of Stripe.
     let number = format!("{customer:020}");
     BODY.trim_end()
         .replace("@E@", &format!("{step:04}{number}"))
@@ -35,7 +35,7 @@ pub fn updated(customer: usize, step: usize) -> Result<Event> {
     decode(body(customer, step).into_bytes(), step)
 }
 
-/// The event that begins a customer's subscription, without whitespace: it only prepares the account.
+/// The event that starts a customer's subscription, without whitespace; it only prepares the account.
 fn created(customer: usize) -> Result<Event> {
     let mut event: serde_json::Value = serde_json::from_str(&body(customer, 0))?;
     event["type"] = "customer.subscription.created".into();
@@ -45,7 +45,7 @@ fn created(customer: usize) -> Result<Event> {
     decode(event.to_string().into_bytes(), 0)
 }
 
-/// Give customers a live subscription each.
+/// Gives each customer a live subscription.
 pub fn subscribe(processor: &mut Processor, customers: std::ops::Range<usize>) -> Result<()> {
     let all: Vec<usize> = customers.collect();
     for some in all.chunks(BATCH) {
@@ -58,7 +58,7 @@ pub fn subscribe(processor: &mut Processor, customers: std::ops::Range<usize>) -
     Ok(())
 }
 
-/// Take events in, group by group.
+/// Accepts events, group by group.
 pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Result<()> {
     let mut reports = Vec::with_capacity(events.len());
     let mut events = events.into_iter().peekable();

@@ -1,4 +1,5 @@
-//! Durable events a second, beside a bare program that writes the same rows in the same batches to the same disk.
+//! Durable events per second, compared with a bare program that writes the same rows in the same batches to the same
+//! disk.
 
 use crate::corpus;
 use crate::setting::{BATCH, Extension, Setting, median, scratch};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Rows that each event writes: which of a table's rows they are, and how.
+/// Rows that each event writes: table, condition of the rows, and how they are written.
 const TABLES: [(&str, &str, Written); 5] = [
     ("events", "kind = 'customer.subscription.updated'", Written::Inserted),
     ("inbox", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
@@ -21,17 +22,17 @@ const TABLES: [(&str, &str, Written); 5] = [
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Written {
-    /// Every event inserts one.
+    /// Each event inserts a row.
     Inserted,
-    /// Each customer has one, and all of it but its key is written anew.
+    /// Each event replaces all columns of its customer's row except the key.
     Replaced,
-    /// Each customer has one, and this column of it is.
+    /// Each event updates this column of its customer's row.
     Raised(&'static str),
 }
 
 type Row = Vec<Value>;
 
-/// Measure both, in turn.
+/// Measures host and bare program in turn.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let customers = setting.pick(1000, 500);
     let rounds = setting.pick(20, 6);
@@ -50,7 +51,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Events a second of the host; those of the bare program go to `bare`.
+/// Events per second of the host; pushes those of the bare program to `bare`.
 fn run(
     setting: &Setting,
     extension: Extension,
@@ -78,7 +79,7 @@ fn run(
     Ok(events as f64 / time.as_secs_f64())
 }
 
-/// Write what the host has written, from the same beginning, with plain statements.
+/// Writes the rows of the host with plain statements, starting from the same file.
 fn write_bare(from: &Path, to: &Path, events: usize) -> Result<Duration> {
     let (source, target) = (Connection::open(from)?, Connection::open(to)?);
     target.set_prepared_statement_cache_capacity(16);
@@ -111,7 +112,7 @@ fn write_bare(from: &Path, to: &Path, events: usize) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// A table's rows, and the statement that writes one.
+/// The rows of a table, and the statement that writes one.
 fn read(source: &Connection, table: &str, rows: &str, written: Written) -> Result<(String, Vec<Row>)> {
     let mut select = source.prepare(&format!("SELECT * FROM {table} WHERE {rows}"))?;
     let columns = select.column_count();

@@ -1,4 +1,4 @@
-//! One webhook event in memory, placed and handled, and where its time goes.
+//! The time of one webhook event in memory, and its parts.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each};
@@ -12,24 +12,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Customers, one event each a round.
+/// Customers, with one event each per round.
 const CUSTOMERS: usize = 500;
 
-/// Nanoseconds and fuel that calls took since they were last read.
+/// Nanoseconds and fuel of calls since the last read.
 #[derive(Default)]
 struct Spent {
     handle: AtomicU64,
     fuel: AtomicU64,
 }
 
-/// What an event takes, in microseconds each.
+/// Cost of an event: microseconds in total and in `handle`, and fuel.
 pub struct Parts {
     total: f64,
     handle: f64,
     fuel: f64,
 }
 
-/// Measure the unit and each kind of extension against it.
+/// Measures the unit, and each way to run the extension relative to it.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let bytes = corpus::body_bytes();
     let unit = unit::micros(setting.rounds())?;
@@ -50,7 +50,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Let each of many customers' events be decided, round by round.
+/// Measures the events of many customers, round by round.
 pub fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
     let spent = Arc::new(Spent::default());
     let (inner, shared) = (setting.runners(extension), spent.clone());

@@ -1,4 +1,4 @@
-//! What the figures depend on: the machine.
+//! The machine that the figures depend on.
 
 use crate::setting::{median, scratch};
 use anyhow::Result;
@@ -12,18 +12,18 @@ use std::time::Instant;
 pub struct Facts {
     /// Cores that this process may use.
     pub cores: usize,
-    /// The processor's name, where the system tells it.
+    /// Name of the processor, if the system reports it.
     pub cpu: String,
-    /// The kernel's release.
+    /// Release of the kernel.
     pub kernel: String,
-    /// Microseconds to write 4 KiB to the disk and wait for it, the median.
+    /// Median microseconds of a synchronous write of 4 KiB.
     pub disk_sync_us: f64,
     /// Other work on the machine: runnable threads over the last minute.
     pub load: f64,
 }
 
 impl Facts {
-    /// Look at the machine and its disk.
+    /// Reads the facts of the machine and its disk.
     pub fn gather(disk: &Path) -> Result<Facts> {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let cpu = text("/proc/cpuinfo");

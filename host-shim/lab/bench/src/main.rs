@@ -1,5 +1,6 @@
-//! Measures the host and the extension against the numbers of the design: one table, all ratios from one run on one
-//! machine. `cargo xtask bench` builds what it needs and starts it.
+//! Measures the host and the extension against the targets of the design: one table, all ratios from one run on one
+//! machine.
+//! `cargo xtask bench` builds what it needs and starts it.
 
 mod account;
 mod corpus;
@@ -25,7 +26,7 @@ use table::Table;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Measure the host and the extension, and print what was measured beside what is to be reached.
+/// Measure the host and the extension, and print the measurements with their targets.
 #[derive(Parser)]
 #[command(name = "host-bench")]
 struct Options {
@@ -35,23 +36,24 @@ struct Options {
     /// The folder of fixtures, with `solobase` in it.
     #[arg(long, value_name = "DIR", default_value = "fixtures")]
     fixtures: PathBuf,
-    /// Where database files are written, so which disk is measured; they are removed again.
+    /// Folder for temporary database files; determines which disk is measured.
     #[arg(long, value_name = "DIR", default_value = "target")]
     disk: PathBuf,
-    /// Fewer events and rounds: a minute instead of several, and noisier.
+    /// Fewer events and rounds: takes a minute, with noisier results.
     #[arg(long)]
     quick: bool,
-    /// How to report.
+    /// Format of the report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
     /// Measure these only.
     #[arg(long = "only", value_enum, value_name = "WHAT")]
     only: Vec<What>,
-    /// Measure nothing: show in which functions the component's time goes by, and draw it as a flamegraph. Of `event`, or
-    /// of what `--only` names (`event` or `story`). The component should have names: `cargo xtask bench` builds it so.
+    /// Instead of measuring, list the functions in which the component spends its time, and draw a flamegraph, of
+    /// `event` or the `--only` measurement (`event` or `story`). The component needs function names: `cargo xtask
+    /// bench` builds it so.
     #[arg(long, value_name = "SVG", num_args = 0..=1, default_missing_value = "target/profile.svg")]
     profile: Option<PathBuf>,
-    /// Do one thing in this process and say how it went: for measurements that need a process of their own.
+    /// Run one probe in this process: for measurements that need a separate process.
     #[arg(long, value_enum, hide = true)]
     probe: Option<probe::Probe>,
 }
@@ -64,28 +66,28 @@ enum Format {
     Json,
 }
 
-/// What can be measured.
+/// A measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum What {
     /// One webhook event, in parts.
     Event,
-    /// The component beside the library on a story.
+    /// The component compared with the library on a story.
     Story,
-    /// Events a second on disk, beside a bare program.
+    /// Events per second on disk, compared with a bare program.
     Durable,
-    /// From nothing to the first event.
+    /// Time from process start to the first event.
     Start,
-    /// The component's size.
+    /// Size of the component.
     Size,
     /// Memory of the host after a long log.
     Memory,
     /// Cost of an event with few and many accounts.
     Scale,
-    /// Cost of an event in accounts with a short and a long past, with few and many instances.
+    /// Cost of an event in accounts with a short and a long past, and with few and many instances.
     Account,
-    /// Events a second of `replay`.
+    /// Events per second of `replay`.
     Replay,
-    /// What the host adds to the time of a saga's providers.
+    /// Time that the host adds to the providers of a saga.
     Saga,
 }
 
@@ -99,7 +101,7 @@ fn main() -> Result<()> {
         let what = match options.only.as_slice() {
             [] => What::Event,
             [what] => *what,
-            _ => bail!("`--profile` is of one thing, expected one `--only`"),
+            _ => bail!("`--profile` takes one measurement; expected at most one `--only`"),
         };
         return profile::run(&setting, what, file);
     }

@@ -1,4 +1,4 @@
-//! Measurements that need a process of their own: how long a start takes, and how much memory stays.
+//! Measurements that need a separate process: start time and resident memory.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, scratch};
@@ -9,10 +9,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-/// What the process of its own does.
+/// The task of the separate process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Probe {
-    /// Start a host, handle one event, say so.
+    /// Start a host, handle one event and print `ready`.
     Start,
     /// Handle events with the library, for a profiler that counts instructions.
     Native,
@@ -23,7 +23,7 @@ pub enum Probe {
 /// Customers of the memory probe.
 const CUSTOMERS: usize = 1000;
 
-/// Be that process.
+/// Runs the task in this process.
 pub fn run(probe: Probe, setting: &Setting) -> Result<()> {
     let quick = setting.quick;
     match probe {
@@ -66,12 +66,12 @@ fn events(quick: bool) -> usize {
 
 /// This process's resident memory in KiB.
 fn resident_kib() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("this system does not tell memory in use")?;
+    let status = std::fs::read_to_string("/proc/self/status").context("this system does not report memory in use")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc/self/status")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// Start such a process; the time until its first line, and the line.
+/// Starts a probe process. Returns the milliseconds until its first line, and the line.
 fn spawn(setting: &Setting, probe: &str) -> Result<(f64, String)> {
     let begun = Instant::now();
     let mut child = Command::new(std::env::current_exe()?)
@@ -96,7 +96,7 @@ fn spawn(setting: &Setting, probe: &str) -> Result<(f64, String)> {
     Ok((time, line.trim().to_owned()))
 }
 
-/// From the start of a process to its first event.
+/// Measures the time from the start of a process to its first event.
 pub fn start(setting: &Setting, table: &mut Table) -> Result<()> {
     let mut times = (0..setting.rounds()).map(|_| Ok(spawn(setting, "start")?.0)).collect::<Result<Vec<f64>>>()?;
     let note = "process started, catalog read and loaded, component from the cache";
@@ -104,7 +104,7 @@ pub fn start(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Memory of a host at rest after a long log.
+/// Measures the memory of an idle host after a long log.
 pub fn memory(setting: &Setting, table: &mut Table) -> Result<()> {
     let (_, line) = spawn(setting, "memory")?;
     let kib: f64 = line.parse()?;

@@ -1,4 +1,4 @@
-//! Where the component's time goes: a flamegraph of its functions, and the same as a short list.
+//! Profiles the component: a flamegraph and a list of its functions.
 
 use crate::What;
 use crate::event;
@@ -12,12 +12,12 @@ use std::path::Path;
 
 /// Customers of the story.
 const CUSTOMERS: usize = 1000;
-/// Functions on the list.
+/// Number of listed functions.
 const LISTED: usize = 40;
-/// Fewer looks than this say nothing.
+/// Minimum number of samples.
 const SAMPLES_MIN: u64 = 200;
 
-/// Run what is measured with reused instances of the component, look at its stack meanwhile, and draw it.
+/// Runs a measurement with reused instances of the component, samples the stack, and draws a flamegraph.
 pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
     let (setting, samples) = setting.sampled()?;
     eprintln!("profiling: {what:?} ({})", setting.component.display());
@@ -33,7 +33,7 @@ pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
     }
     let stacks = samples.stacks();
     let seen: u64 = stacks.values().sum();
-    ensure!(seen >= SAMPLES_MIN, "the stack was seen {seen} times, expected {SAMPLES_MIN}: leave `--quick` out");
+    ensure!(seen >= SAMPLES_MIN, "{seen} stack samples, expected at least {SAMPLES_MIN}: run without `--quick`");
     let stacks = readable(stacks);
     let out = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
     draw(&stacks, "The component, by samples of its stack", "samples", out)
@@ -43,7 +43,7 @@ pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The functions in which most of the time went by: with what they call, and alone.
+/// The functions with the most samples: including calls, and alone.
 fn list(stacks: &Stacks, seen: u64) -> String {
     let share = |times: u64| 100.0 * times as f64 / seen as f64;
     let mut out = format!("{seen} samples\n  with calls   alone\n");

@@ -1,4 +1,4 @@
-//! Events a second of `host-shim replay --format json` on raw events in memory, on one core.
+//! Events per second of `host-shim replay --format json` on raw events in memory, on one core.
 
 use crate::setting::{BUSINESS, Extension, Setting, median, scratch};
 use crate::story::Story;
@@ -10,7 +10,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Measure a stream of stories: the whole command, from the file to the lines.
+/// Measures the whole command on a stream of stories, from the file to the output.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let folder = scratch(&setting.disk)?;
     let log = folder.path().join("log.jsonl");
@@ -30,7 +30,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Write the stories as JSON lines; number and bytes.
+/// Writes the stories as JSON lines. Returns the number of events and bytes.
 fn write_log(setting: &Setting, log: &Path) -> Result<(usize, usize)> {
     let mut out = BufWriter::new(std::fs::File::create(log)?);
     let (mut events, mut bytes) = (0, 0);
@@ -47,7 +47,7 @@ fn write_log(setting: &Setting, log: &Path) -> Result<(usize, usize)> {
     Ok((events, bytes))
 }
 
-/// Seconds of one replay.
+/// Duration of one replay in seconds.
 fn run(setting: &Setting, extension: Extension, log: &Path, events: usize) -> Result<f64> {
     let options = ReplayOptions {
         business: Some(BUSINESS.to_owned()),

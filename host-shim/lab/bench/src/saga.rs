@@ -1,4 +1,4 @@
-//! Sagas whose providers take their time: what the host adds to that, alone and with a hundred at once.
+//! The time that the host adds to slow providers of a saga, alone and with a hundred sagas at once.
 
 use crate::setting::{BUSINESS, Extension, Setting, all_applied, median};
 use crate::story::Story;
@@ -12,16 +12,16 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What each call takes.
+/// Duration of each call.
 const CALL: Duration = Duration::from_millis(20);
-/// Steps of the story before the instance is made.
+/// Steps of the story before the instance is created.
 const BEFORE: usize = 3;
-/// Calls one after the other in the longest branch: database, function, mail.
+/// Sequential calls in the longest branch: database, function, mail.
 const LONGEST: u32 = 3;
-/// Sagas at once.
+/// Number of concurrent sagas.
 const MANY: usize = 100;
 
-/// A provider that answers late, and notes when it was called.
+/// A provider that answers late and records the times of its calls.
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<Vec<(Instant, Instant)>>>);
 
@@ -39,7 +39,7 @@ impl Provider for Slow {
 }
 
 impl Slow {
-    /// How long at least one call was under way, and how many calls there were.
+    /// The time during which at least one call ran, and the number of calls.
     fn busy(&self) -> (Duration, usize) {
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         spans.sort_unstable();
@@ -53,7 +53,7 @@ impl Slow {
     }
 }
 
-/// Measure one saga, then many at once.
+/// Measures one saga, then many at once.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let story = Story::load(&setting.fixtures)?;
     let mut own = Vec::new();
@@ -71,7 +71,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// The time in which so many sagas end, and what their provider did.
+/// The time of `customers` concurrent sagas, with busy time and calls of their provider.
 fn sagas(setting: &Setting, story: &Story, customers: usize) -> Result<(Duration, (Duration, usize))> {
     let slow = Slow::default();
     let mut registry = Registry::new();

@@ -1,4 +1,4 @@
-//! Whether an event costs more where there are many accounts.
+//! The cost of an event with few and many accounts.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each, scratch};
@@ -8,10 +8,10 @@ use host_replay::rig::Rig;
 use host_store::{MemoryStore, SqliteStore, Store};
 use std::time::Instant;
 
-/// Customers of a round; they are spread over all accounts.
+/// Events per round, spread over all accounts.
 const EVENTS: usize = 1000;
 
-/// Measure both stores.
+/// Measures both stores.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let many = setting.pick(100_000, 10_000);
     let folder = scratch(&setting.disk)?;

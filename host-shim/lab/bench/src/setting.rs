@@ -1,4 +1,4 @@
-//! What all measurements share: the loaded component, the business, hosts on fresh stores.
+//! Shared by all measurements: the loaded component, the business, and hosts on empty stores.
 
 use anyhow::{Context, Result, ensure};
 use host::processor::Report;
@@ -20,21 +20,21 @@ pub const BUSINESS: &str = "solobase";
 /// Start of all clocks: 2026-01-01, milliseconds since the epoch.
 pub const START_MS: i64 = 1_767_225_600_000;
 
-/// What all measurements share.
+/// The shared state of all measurements.
 pub struct Setting {
-    /// The component's file.
+    /// Path of the component.
     pub component: PathBuf,
     /// Folder of fixtures.
     pub fixtures: PathBuf,
-    /// Folder on the disk that is measured.
+    /// Folder on the measured disk.
     pub disk: PathBuf,
-    /// Fewer rounds and events.
+    /// True for fewer rounds and events.
     pub quick: bool,
     loaded: LoadedComponent,
     business: BusinessFolder,
 }
 
-/// Which extension runs, and how.
+/// How the extension runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extension {
     /// The library.
@@ -46,7 +46,7 @@ pub enum Extension {
 }
 
 impl Setting {
-    /// Load component and business.
+    /// Loads component and business.
     pub fn load(component: &Path, fixtures: &Path, disk: &Path, quick: bool) -> Result<Setting> {
         let (bytes, cache) = (read(component)?, cache()?);
         Ok(Setting {
@@ -59,7 +59,7 @@ impl Setting {
         })
     }
 
-    /// The same with a component whose stack is looked at while it runs.
+    /// A copy with a component whose stack is sampled.
     pub fn sampled(&self) -> Result<(Setting, Arc<Samples>)> {
         let (bytes, cache) = (read(&self.component)?, cache()?);
         let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())?;
@@ -68,7 +68,7 @@ impl Setting {
         Ok((Setting { component, fixtures, disk, quick: self.quick, loaded, business }, samples))
     }
 
-    /// One number in a full run, another in a quick one.
+    /// Returns `full` in a full run, `quick` in a quick one.
     pub fn pick<T>(&self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
@@ -89,12 +89,12 @@ impl Setting {
         Runners::new("component", move || Ok(Box::new(loaded.runner(mode))))
     }
 
-    /// A host with the catalog in `store`, whose catalog has reached the provider.
+    /// Starts a host on `store`, with the catalog loaded and synced.
     pub fn host(&self, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
         self.host_in(None, runners, store)
     }
 
-    /// The same with providers that act.
+    /// Starts a host with real providers.
     pub fn host_in(&self, world: Option<World>, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
         let setup = RigSetup {
             business: self.business.clone(),
@@ -120,7 +120,7 @@ fn cache() -> Result<Option<ComponentCache>> {
     Ok(ComponentCache::default_folder().map(|folder| ComponentCache::open(&folder)).transpose()?)
 }
 
-/// Make sure that events were applied: what is refused is quick, and says nothing.
+/// Fails unless all events were applied: refused events are fast and would distort the figures.
 pub fn all_applied<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Result<()> {
     for report in reports {
         ensure!(
@@ -135,7 +135,7 @@ pub fn all_applied<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Result<
     Ok(())
 }
 
-/// The median; 0 of nothing.
+/// The median, or 0 without values.
 pub fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {
@@ -145,12 +145,12 @@ pub fn median(values: &mut [f64]) -> f64 {
     }
 }
 
-/// Microseconds for each of `events`.
+/// Microseconds per event.
 pub fn micros_each(time: Duration, events: usize) -> f64 {
     time.as_secs_f64() * 1e6 / events as f64
 }
 
-/// A folder that is removed at the end, on the disk that is measured.
+/// A temporary folder on the measured disk.
 pub fn scratch(disk: &Path) -> Result<tempfile::TempDir> {
     let made = tempfile::Builder::new().prefix("bench-").tempdir_in(disk);
     made.with_context(|| format!("cannot make a folder in {}", disk.display()))

@@ -1,4 +1,4 @@
-//! A story of many customers, played through the whole host: the component beside the library.
+//! A story of many customers, played through the whole host with the component and with the library.
 
 use crate::setting::{BATCH, BUSINESS, Extension, Setting, all_applied, median};
 use crate::table::Table;
@@ -12,16 +12,16 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const STORY: &str = include_str!("../story.yml");
-/// API version of its bodies.
+/// API version of the bodies.
 const VERSION: &str = "2025-03-31.basil";
 
-/// The story in the shape of one API version.
+/// The story in one API version.
 pub struct Story {
     case: Case,
 }
 
 impl Story {
-    /// Build the events.
+    /// Builds the events.
     pub fn load(fixtures: &Path) -> Result<Story> {
         let scenario = Scenario::parse(Path::new("story.yml"), STORY)?;
         let cases = prepare(&scenario, &Shapes::load(&fixtures.join("stripe"))?)?;
@@ -29,7 +29,7 @@ impl Story {
         Ok(Story { case: case.with_context(|| format!("the story has no version {VERSION}"))? })
     }
 
-    /// What happens, step by step: the clock and each customer's body.
+    /// The steps: the clock, and the body of each customer.
     pub fn steps(&self, customers: usize) -> impl Iterator<Item = (i64, Vec<Vec<u8>>)> {
         self.case.deliveries.iter().flatten().map(move |delivery| {
             let text = String::from_utf8_lossy(&delivery.bytes);
@@ -39,7 +39,7 @@ impl Story {
     }
 }
 
-/// Measure the ratio, round by round in turn, so that what disturbs one disturbs the other.
+/// Measures the ratio in alternating rounds, so that a disturbance affects both.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let story = Story::load(&setting.fixtures)?;
     let customers = setting.pick(200, 50);
@@ -61,7 +61,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Play the story; its time without decoding, and the events that ran, results of effects included.
+/// Plays the story. Returns its time without decoding, and the number of events including results of effects.
 pub fn play(setting: &Setting, extension: Extension, story: &Story, customers: usize) -> Result<(Duration, usize)> {
     let mut host = setting.host(setting.runners(extension), Box::new(MemoryStore::new()))?;
     host.set_fire_timers(true);

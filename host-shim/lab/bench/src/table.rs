@@ -1,4 +1,4 @@
-//! What was measured beside what is to be reached.
+//! The table of measurements and targets.
 
 use crate::facts::Facts;
 use comfy_table::{ContentArrangement, presets};
@@ -10,7 +10,7 @@ struct Row {
     what: String,
     measured: f64,
     unit: String,
-    /// `<= 30`, none where nothing is to be reached.
+    /// The target, such as `<= 30`.
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -18,7 +18,7 @@ struct Row {
     note: String,
 }
 
-/// All of them.
+/// All measurements.
 #[derive(Serialize)]
 pub struct Table {
     machine: Facts,
@@ -27,23 +27,23 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty one.
+    /// Creates an empty table.
     pub fn new(machine: Facts) -> Table {
         let left_out = ["signed webhooks over HTTP beside stripe-sync-engine and dj-stripe: there is no server yet"];
         Table { machine, rows: Vec::new(), left_out }
     }
 
-    /// A figure that is to stay small.
+    /// Adds a figure with an upper limit.
     pub fn at_most(&mut self, what: &str, measured: f64, limit: f64, unit: &str, note: &str) {
         self.add(what, measured, unit, Some(format!("<= {limit}")), Some(measured <= limit), note);
     }
 
-    /// A figure that is to be large.
+    /// Adds a figure with a lower limit.
     pub fn at_least(&mut self, what: &str, measured: f64, limit: f64, unit: &str, note: &str) {
         self.add(what, measured, unit, Some(format!(">= {limit}")), Some(measured >= limit), note);
     }
 
-    /// A figure to compare with.
+    /// Adds a figure without a target.
     pub fn plain(&mut self, what: &str, measured: f64, unit: &str, note: &str) {
         self.add(what, measured, unit, None, None, note);
     }
@@ -61,7 +61,7 @@ impl Table {
         self.rows.push(Row { what, measured, unit, target, reached, note });
     }
 
-    /// For people.
+    /// The table for people.
     pub fn human(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
@@ -87,7 +87,7 @@ impl Table {
         )
     }
 
-    /// For programs.
+    /// The table as JSON.
     pub fn json(&self) -> serde_json::Result<String> {
         serde_json::to_string(self)
     }

@@ -1,4 +1,4 @@
-//! The unit of an event's time: how long serde_json takes, natively, to read the same body into a struct that borrows.
+//! The unit of event times: the time in which serde_json natively reads the same body into a borrowing struct.
 
 use crate::corpus;
 use crate::setting::{median, micros_each};
@@ -9,10 +9,10 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Readings a round.
+/// Readings per round.
 const READINGS: usize = 2_000;
 
-/// What a webhook says of a subscription, as far as anybody decides by it.
+/// The part of a webhook on a subscription that decisions depend on.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]
@@ -48,9 +48,9 @@ struct Item<'a> {
     id: Cow<'a, str>,
 }
 
-/// Microseconds of one reading: the median of some rounds.
+/// Median microseconds of one reading.
 pub fn micros(rounds: usize) -> Result<f64> {
-    let Payload::Provider(bytes) = corpus::updated(0, 1)?.payload else { bail!("the event bears no body") };
+    let Payload::Provider(bytes) = corpus::updated(0, 1)?.payload else { bail!("the event has no body") };
     let mut times = Vec::with_capacity(rounds);
     // The first round warms up.
     for round in 0..=rounds {

@@ -1,22 +1,22 @@
-//! Differences that are expected: `effects`, or `effects:invoice.paid`.
+//! Allowed differences, as given on the command line: `effects`, or `effects:invoice.paid`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// In what two runs of an event may differ.
+/// A part of the result of an event that can differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
-    /// Outcome, its reason, and the account that it is placed in; whether it ran at all.
+    /// Outcome, its reason, the account of the event, and whether the event ran at all.
     Outcome,
-    /// What the caller gets.
+    /// Reply to the caller.
     Reply,
-    /// What it newly asks for: kind, key and payload.
+    /// New effects: kind, key and payload.
     Effects,
-    /// Sums of the ledger, by currency and account of the ledger.
+    /// Sums of the ledger by currency and ledger account.
     Money,
     /// Rows, claims and open timers of the account.
     State,
-    /// Fuel.
+    /// Fuel of the call.
     Fuel,
 }
 
@@ -36,17 +36,17 @@ impl fmt::Display for Field {
     }
 }
 
-/// A difference that is allowed.
+/// An allowed difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowed {
-    /// In what.
+    /// The field that may differ.
     pub field: Field,
-    /// Of which kind of events; none is all.
+    /// Kind of the events; None allows all kinds.
     pub kind: Option<String>,
 }
 
 impl Allowed {
-    /// Whether it allows a difference.
+    /// True if it allows a difference of `field` in an event of `kind`.
     pub fn allows(&self, field: Field, kind: &str) -> bool {
         self.field == field && self.kind.as_deref().is_none_or(|allowed| allowed == kind)
     }
@@ -65,9 +65,7 @@ impl FromStr for Allowed {
             Some(field) if kind.as_deref() != Some("") => Ok(Allowed { field, kind }),
             _ => {
                 let names = FIELDS.map(|(_, name)| name).join(", ");
-                Err(format!(
-                    "expected one of {names}, or one of them with a kind of event, such as effects:invoice.paid"
-                ))
+                Err(format!("expected one of {names}, optionally with a kind of event, such as effects:invoice.paid"))
             }
         }
     }

@@ -1,57 +1,57 @@
-//! Differences counted by their cause, and those that follow from an earlier one.
+//! Groups differences by cause, and separates those that only follow from an earlier difference.
 
 use crate::allow::{Allowed, Field};
-use crate::difference::{Difference, of_held, of_turns, only_one};
+use crate::difference::{Difference, of_runs, of_states, only_one};
 use crate::fuel::Fuel;
-use crate::moment::{Held, Moment, Turn};
+use crate::moment::{AccountState, EventRun, Moment};
 use crate::place::EventPlace;
 use host_replay::diff::between;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// The kind of event that stands for the catalog at the start of a case.
+/// The kind under which differences of the catalog at the start of a case are reported.
 const CATALOG: &str = "catalog.load";
 
-/// What differences have in common.
+/// The key by which differences are grouped.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     /// Kind of the event.
     pub kind: String,
-    /// In what it differs.
+    /// The field that differs.
     pub field: Field,
-    /// Old and new in short, without ids, times and amounts.
+    /// Short form of old and new value, without ids, times and amounts.
     pub form: String,
 }
 
-/// Differences of one cause.
+/// Differences with one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// What they have in common.
+    /// The common key.
     pub key: Key,
     /// Whether they are allowed.
     pub allowed: bool,
-    /// How many there are.
+    /// Number of differences.
     pub count: u64,
-    /// Events of the same accounts that differ later on, because of these.
+    /// Number of later differing events of the same accounts.
     pub follows: u64,
-    /// The first of them.
+    /// The first difference.
     pub first: Example,
 }
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// Where the event is.
+    /// Place of the event.
     pub place: EventPlace,
-    /// Its id.
+    /// Id of the event.
     pub event: String,
-    /// Its account.
+    /// Account of the event.
     pub account: Option<String>,
-    /// Old and new as a unified diff.
+    /// Unified diff from old to new.
     pub diff: String,
 }
 
-/// Counts differences while moments come in.
+/// Compares moments one by one and counts their differences by cause.
 pub struct Grouper<'a> {
     allow: &'a [Allowed],
     causes: Vec<Cause>,
@@ -61,19 +61,19 @@ pub struct Grouper<'a> {
     case: Case,
 }
 
-/// What is known of the case that is being compared.
+/// State of the case that is being compared.
 #[derive(Default)]
 struct Case {
-    /// The cause because of which an account is another since.
+    /// The cause since which an account differs.
     roots: HashMap<Option<String>, usize>,
     last_root: Option<usize>,
-    /// All that an account differs in since its last moment.
+    /// All differences of an account after its last moment.
     known: HashMap<String, Value>,
     first: Option<(usize, Key, Option<String>)>,
 }
 
-/// Of whom a difference is told.
-struct Of<'a> {
+/// The event and account of a difference.
+struct Subject<'a> {
     place: &'a EventPlace,
     step: usize,
     kind: &'a str,
@@ -82,28 +82,28 @@ struct Of<'a> {
 }
 
 impl<'a> Grouper<'a> {
-    /// Nothing counted yet.
+    /// Creates an empty grouper.
     pub fn new(allow: &'a [Allowed]) -> Self {
         let (causes, index) = (Vec::new(), HashMap::new());
         Grouper { allow, causes, index, fuel: Fuel::default(), runs: 0, case: Case::default() }
     }
 
-    /// Another case begins, in which nothing follows from what differed before.
+    /// Begins a new case; its differences do not follow from those of earlier cases.
     pub fn begin_case(&mut self) {
         self.case = Case::default();
     }
 
-    /// The first difference of the case that is not allowed: its step, its cause and its account.
+    /// The first difference of the case that is not allowed: step, cause and account.
     pub fn first_of_case(&self) -> Option<&(usize, Key, Option<String>)> {
         self.case.first.as_ref()
     }
 
-    /// What was counted: the causes, the fuel, and the runs that were held against each other.
+    /// Returns the causes, the fuel and the number of compared runs.
     pub fn into_parts(self) -> (Vec<Cause>, Fuel, u64) {
         (self.causes, self.fuel, self.runs)
     }
 
-    /// NEW does not begin with a business that OLD begins with.
+    /// Counts that NEW refuses a business that OLD takes.
     pub fn refused(&mut self, place: &EventPlace, why: &str) {
         let difference = Difference {
             field: Field::Outcome,
@@ -112,13 +112,13 @@ impl<'a> Grouper<'a> {
             new: format!("refused: {why}"),
             lasts: true,
         };
-        let of = Of { place, step: 0, kind: CATALOG, event: CATALOG, account: None };
-        self.tell(&of, vec![difference], true, &mut HashSet::new());
+        let of = Subject { place, step: 0, kind: CATALOG, event: CATALOG, account: None };
+        self.count_or_follow(&of, vec![difference], true, &mut HashSet::new());
     }
 
-    /// Holds what a step led to on both sides against each other.
-    pub fn hold(&mut self, place: &EventPlace, step: usize, old: &Moment, new: &Moment) {
-        // Accounts that are another since this very step, and the turn by which each is.
+    /// Compares the moments of a step on both sides.
+    pub fn compare_moments(&mut self, place: &EventPlace, step: usize, old: &Moment, new: &Moment) {
+        // Accounts that differ since this step, and the event by which each does.
         let mut since_now: HashSet<Option<String>> = HashSet::new();
         let mut differing: HashMap<Option<String>, (&str, &str)> = HashMap::new();
         let pairs = pairs(&old.turns, &new.turns);
@@ -128,7 +128,7 @@ impl<'a> Grouper<'a> {
             let found = match (before, after) {
                 (Some(before), Some(after)) => {
                     self.fuel.add(&turn.kind, before.fuel, after.fuel);
-                    of_turns(before, after)
+                    of_runs(before, after)
                 }
                 _ => vec![only_one(*before)],
             };
@@ -137,36 +137,43 @@ impl<'a> Grouper<'a> {
             }
             let account = turn.account.clone();
             differing.entry(account.clone()).or_insert((&turn.kind, &turn.event));
-            let of = Of { place, step, kind: &turn.kind, event: &turn.event, account };
+            let of = Subject { place, step, kind: &turn.kind, event: &turn.event, account };
             let ran_once = before.is_none() || after.is_none();
-            self.tell(&of, found, !ran_once, &mut since_now);
+            self.count_or_follow(&of, found, !ran_once, &mut since_now);
         }
-        let nothing = Held::default();
+        let nothing = AccountState::default();
         let accounts: BTreeSet<&String> = old.held.keys().chain(new.held.keys()).collect();
         for name in accounts {
             let [before, after] = [old, new].map(|moment| moment.held.get(name).unwrap_or(&nothing));
-            let (found, known) = of_held(before, after);
+            let (found, known) = of_states(before, after);
             let last = self.case.known.insert(name.clone(), known.clone());
             if found.is_empty() || last.as_ref() == Some(&known) {
                 continue;
             }
             let account = Some(name.clone());
-            let own = |turn: &&Turn| turn.account == account;
+            let own = |turn: &&EventRun| turn.account == account;
             let turn = pairs.iter().filter_map(|(before, after)| after.or(*before)).find(own);
             let by_turn = turn.map(|turn| (turn.kind.as_str(), turn.event.as_str()));
             let (kind, event) = differing.get(&account).copied().or(by_turn).unwrap_or((CATALOG, CATALOG));
             let same_event = since_now.contains(&account);
-            let of = Of { place, step, kind, event, account };
+            let of = Subject { place, step, kind, event, account };
             match same_event {
                 true => self.count_all(&of, found),
-                false => self.tell(&of, found, true, &mut since_now),
+                false => self.count_or_follow(&of, found, true, &mut since_now),
             }
         }
     }
 
-    /// Tells differences of one event, unless they follow from an earlier one. What is not allowed follows from nothing that is
-    /// allowed, unless it can't differ `by_itself`: an event of the host's own that ran on one side only.
-    fn tell(&mut self, of: &Of<'_>, found: Vec<Difference>, by_itself: bool, since_now: &mut HashSet<Option<String>>) {
+    /// Counts differences of one event, either as causes or as following from an earlier cause. A difference that is
+    /// not allowed does not follow from an allowed cause, unless it can't differ `by_itself` (an event of the host that
+    /// ran on one side only).
+    fn count_or_follow(
+        &mut self,
+        of: &Subject<'_>,
+        found: Vec<Difference>,
+        by_itself: bool,
+        since_now: &mut HashSet<Option<String>>,
+    ) {
         let of_account = self.case.roots.get(&of.account).copied();
         let root = of_account.or(if by_itself { None } else { self.case.last_root });
         if let Some(root) = root {
@@ -180,7 +187,7 @@ impl<'a> Grouper<'a> {
         self.count_all(of, found);
     }
 
-    fn count_all(&mut self, of: &Of<'_>, found: Vec<Difference>) {
+    fn count_all(&mut self, of: &Subject<'_>, found: Vec<Difference>) {
         for difference in found {
             let lasts = difference.lasts;
             let cause = self.count(of, difference);
@@ -192,7 +199,7 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    fn count(&mut self, of: &Of<'_>, difference: Difference) -> usize {
+    fn count(&mut self, of: &Subject<'_>, difference: Difference) -> usize {
         let Difference { field, form, old, new, lasts: _ } = difference;
         let key = Key { kind: of.kind.to_owned(), field, form };
         let allowed = self.allows(field, of.kind);
@@ -219,9 +226,9 @@ impl<'a> Grouper<'a> {
     }
 }
 
-/// Turns of the same event, in OLD's order, then those that are only in NEW.
-pub(crate) fn pairs<'m>(old: &'m [Turn], new: &'m [Turn]) -> Vec<(Option<&'m Turn>, Option<&'m Turn>)> {
-    let mut left: Vec<&Turn> = new.iter().collect();
+/// Pairs the runs of the same event, in OLD's order, then those only in NEW.
+pub(crate) fn pairs<'m>(old: &'m [EventRun], new: &'m [EventRun]) -> Vec<(Option<&'m EventRun>, Option<&'m EventRun>)> {
+    let mut left: Vec<&EventRun> = new.iter().collect();
     let mut found = Vec::with_capacity(old.len().max(new.len()));
     for turn in old {
         let same = left.iter().position(|other| other.event == turn.event);

@@ -1,6 +1,6 @@
-//! The smallest difference as a scenario that holds with OLD and fails with NEW.
+//! Cuts the smallest differing case to a scenario that holds with OLD and fails with NEW.
 
-mod said;
+mod expectations;
 
 use crate::causes::Grouper;
 use crate::paths::{both, moments};
@@ -14,37 +14,38 @@ use host_scenario::model::write::{ScenarioText, Unwritable};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step, Versions};
 use std::path::Path;
 
-/// Why there is no such scenario.
+/// Reason why no scenario can be written.
 #[derive(Debug, thiserror::Error)]
 pub enum CutError {
-    /// Nothing could be played.
+    /// A story could not be played.
     #[error(transparent)]
     Replay(#[from] ReplayError),
     /// The story can't be written as a file.
     #[error("the difference can't be written as a scenario: {0}")]
     Unwritable(#[from] Unwritable),
-    /// No case that differs is a story by itself.
-    #[error("no difference can be told as a scenario: {0}")]
+    /// No differing case can be written as a scenario.
+    #[error("no difference can be written as a scenario: {0}")]
     NotAlone(&'static str),
 }
 
 /// A scenario that shows a difference.
 #[derive(Clone, Debug)]
 pub struct Cut {
-    /// The file's text.
+    /// Text of the file.
     pub text: String,
-    /// Steps that it has.
+    /// Number of its steps.
     pub steps: usize,
-    /// Steps that the case had from which it was cut.
+    /// Number of steps of the original case.
     pub steps_before: usize,
 }
 
-/// The smallest of the cases that differ, cut to what its difference needs, with what OLD comes to as its expectations. `file`
-/// is where it is to be written; none is returned if nothing differs that is not allowed.
+/// Returns the smallest differing case, cut to the steps that its difference needs, with the results of OLD as
+/// expectations.
+/// `file` is the path it will be written to. Returns None if all differences are allowed.
 ///
 /// # Errors
 ///
-/// Says why no case can be told so: its events alone don't differ, or what differs is nothing that a scenario asserts.
+/// If the events of the case alone don't differ, or a scenario can't assert the difference.
 pub fn smallest(
     library: &mut Library<'_>,
     comparison: &Comparison,
@@ -53,7 +54,7 @@ pub fn smallest(
 ) -> Result<Option<Cut>, CutError> {
     let Some(story) = comparison.stories.iter().min_by_key(|story| story.step) else {
         return match comparison.causes.iter().any(|cause| !cause.allowed) {
-            true => Err(CutError::NotAlone("only scenarios, and accounts of a log, can be")),
+            true => Err(CutError::NotAlone("only scenarios and accounts of a log can")),
             false => Ok(None),
         };
     };
@@ -77,7 +78,7 @@ struct Cutter<'c, 'l> {
 }
 
 impl Cutter<'_, '_> {
-    /// The story up to its difference, with nothing expected of it.
+    /// The story up to its difference, without expectations.
     fn bare(&mut self) -> Scenario {
         let mut scenario = self.story.scenario.clone();
         scenario.steps.truncate(self.story.step + 1);
@@ -96,7 +97,7 @@ impl Cutter<'_, '_> {
         scenario
     }
 
-    /// Leaves out whatever the difference does not need; true if something was.
+    /// Removes everything that the difference does not need. Returns true if something was removed.
     fn shorten(&mut self, scenario: &mut Scenario) -> Result<bool, CutError> {
         let mut changed = false;
         for at in (0..scenario.steps.len()).rev() {
@@ -130,8 +131,7 @@ impl Cutter<'_, '_> {
         Ok(true)
     }
 
-    /// Whether the scenario, as it reads once it is written, still shows the difference. One that says something that does
-    /// not hold together any more does not.
+    /// True if the scenario still shows the difference after it is written and parsed. An invalid scenario does not.
     fn differs(&mut self, scenario: &Scenario) -> Result<bool, CutError> {
         let Some((scenario, cases)) = self.read(scenario)? else { return Ok(false) };
         let mut grouper = Grouper::new(&self.options.allow);
@@ -146,42 +146,42 @@ impl Cutter<'_, '_> {
         Ok(causes.iter().any(|cause| cause.key == self.story.cause))
     }
 
-    /// The scenario as it reads, with its cases in the version of the story.
+    /// The scenario after writing and parsing, with its cases in the version of the story.
     fn read(&mut self, scenario: &Scenario) -> Result<Option<(Scenario, Vec<host_scenario::prepare::Case>)>, CutError> {
         let text = ScenarioText::of(scenario).text()?;
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(None) };
         let Ok(mut cases) = self.library.cases(&scenario) else { return Ok(None) };
-        // Without an event of Stripe's left it is played in the newest version alone.
+        // A scenario without Stripe events has a case in the newest version only.
         if let Some(only) = cases.iter().find(|case| Some(&case.version) == self.story.version.as_ref()).cloned() {
             cases = vec![only];
         }
         Ok(if cases.is_empty() { None } else { Some((scenario, cases)) })
     }
 
-    /// The scenario with what OLD comes to, where NEW comes to something else.
+    /// Adds the results of OLD as expectations where NEW differs.
     fn with_expectations(&mut self, scenario: Scenario) -> Result<Scenario, CutError> {
         let Some((read, cases)) = self.read(&scenario)? else {
-            return Err(CutError::NotAlone("it can't be read again"));
+            return Err(CutError::NotAlone("the written scenario can't be parsed"));
         };
-        let Some(case) = cases.first() else { return Err(CutError::NotAlone("it is played in no version")) };
+        let Some(case) = cases.first() else { return Err(CutError::NotAlone("it has no case in any API version")) };
         let business = &self.story.business;
         let old = moments(&read, case, business, &self.options.old)?;
         let new = moments(&read, case, business, &self.options.new)?;
         let mut scenario = scenario;
         for ((step, old), (_, new)) in old.iter().zip(&new) {
-            said::expect(&mut scenario, *step, old, new);
+            expectations::expect(&mut scenario, *step, old, new);
         }
-        // What the steps say is enough where it is they that differ.
+        // Expectations of steps are enough if the difference is in steps.
         if !self.proves(&mut scenario, &case.version)? {
-            said::expect_end(&mut scenario, &old, &new);
+            expectations::expect_end(&mut scenario, &old, &new);
             if !self.proves(&mut scenario, &case.version)? {
-                return Err(CutError::NotAlone("what differs is nothing that a scenario asserts"));
+                return Err(CutError::NotAlone("a scenario can't assert the difference"));
             }
         }
         Ok(scenario)
     }
 
-    /// Whether it holds with OLD and fails with NEW, if need be in this API version alone, which it then says.
+    /// True if it holds with OLD and fails with NEW. If needed, restricts the scenario to this API version.
     fn proves(&mut self, scenario: &mut Scenario, version: &str) -> Result<bool, CutError> {
         if self.is_proof(scenario)? {
             return Ok(true);
@@ -196,7 +196,7 @@ impl Cutter<'_, '_> {
         Ok(proves)
     }
 
-    /// Whether it holds with OLD and fails with NEW.
+    /// True if it holds with OLD and fails with NEW.
     fn is_proof(&mut self, scenario: &Scenario) -> Result<bool, CutError> {
         let text = ScenarioText::of(scenario).text()?;
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(false) };
@@ -214,7 +214,7 @@ fn patterns(answers: &[Answers]) -> Vec<String> {
     answers.iter().map(|answers| answers.pattern.clone()).collect()
 }
 
-/// The business of whose folder a file that may not be there yet is.
+/// The folder of the business that contains a file; the file may not exist yet.
 fn business_of_file(file: &Path) -> Option<std::path::PathBuf> {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     business_above(&parent.canonicalize().ok()?.join("x"))

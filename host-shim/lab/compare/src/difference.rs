@@ -1,43 +1,43 @@
-//! What two runs of an event differ in, and two states of an account.
+//! Computes the differences of two runs of an event, and of two states of an account.
 
 use crate::allow::Field;
 use crate::form::{Change, changes, name, together, word};
-use crate::moment::{Held, LEDGER, Turn};
+use crate::moment::{AccountState, EventRun, LEDGER};
 use host_replay::diff::pretty;
 use serde_json::{Map, Value, json};
 
 /// A difference in one field.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
-    /// In what.
+    /// The field.
     pub field: Field,
-    /// Its short form.
+    /// Short form of the difference.
     pub form: String,
-    /// As it is with OLD, over several lines.
+    /// Value with OLD, over several lines.
     pub old: String,
-    /// As it is with NEW.
+    /// Value with NEW.
     pub new: String,
-    /// True if what follows may come of it: the account is another, or was asked for something else.
+    /// True if later differences can follow from it: state, effects or account differ.
     pub lasts: bool,
 }
 
-/// What two runs of the same event differ in, but for their fuel.
-pub fn of_turns(old: &Turn, new: &Turn) -> Vec<Difference> {
+/// Returns the differences of two runs of one event, except their fuel.
+pub fn of_runs(old: &EventRun, new: &EventRun) -> Vec<Difference> {
     [outcome(old, new), reply(old, new), effects(old, new)].into_iter().flatten().collect()
 }
 
-/// An event ran on one side only.
-pub fn only_one(old: Option<&Turn>) -> Difference {
+/// Returns the difference that an event ran on one side only.
+pub fn only_one(old: Option<&EventRun>) -> Difference {
     let [ran, not] = ["ran", "did not run"].map(str::to_owned);
     let (old, new) = if old.is_some() { (ran, not) } else { (not, ran) };
     Difference { field: Field::Outcome, form: format!("{old} -> {new}"), old, new, lasts: true }
 }
 
-fn outcome(old: &Turn, new: &Turn) -> Option<Difference> {
+fn outcome(old: &EventRun, new: &EventRun) -> Option<Difference> {
     if (&old.outcome, &old.reason, &old.account) == (&new.outcome, &new.reason, &new.account) {
         return None;
     }
-    let text = |turn: &Turn, in_short: bool| {
+    let text = |turn: &EventRun, in_short: bool| {
         let reason = turn.reason.as_ref().map(|reason| if in_short { word(reason) } else { reason.clone() });
         match reason {
             Some(reason) => format!("{}({reason})", turn.outcome),
@@ -47,10 +47,10 @@ fn outcome(old: &Turn, new: &Turn) -> Option<Difference> {
     let (short_old, short_new) = (text(old, true), text(new, true));
     let form = match (old.account == new.account, short_old == short_new) {
         (true, _) => format!("{short_old} -> {short_new}"),
-        (false, true) => format!("{short_old}: in another account"),
-        (false, false) => format!("{short_old} -> {short_new}, in another account"),
+        (false, true) => format!("{short_old}: the account differs"),
+        (false, false) => format!("{short_old} -> {short_new}, the account differs"),
     };
-    let whole = |turn: &Turn| match &turn.account {
+    let whole = |turn: &EventRun| match &turn.account {
         Some(account) => format!("{} in {account}", text(turn, false)),
         None => text(turn, false),
     };
@@ -58,17 +58,17 @@ fn outcome(old: &Turn, new: &Turn) -> Option<Difference> {
     Some(Difference { field: Field::Outcome, form, old: whole(old), new: whole(new), lasts })
 }
 
-fn reply(old: &Turn, new: &Turn) -> Option<Difference> {
+fn reply(old: &EventRun, new: &EventRun) -> Option<Difference> {
     if old.reply == new.reply {
         return None;
     }
     let forms = changes(old.reply.as_ref(), new.reply.as_ref());
     let form = together(forms.iter().map(Change::short).collect());
-    let text = |turn: &Turn| turn.reply.as_ref().map(pretty).unwrap_or_default();
+    let text = |turn: &EventRun| turn.reply.as_ref().map(pretty).unwrap_or_default();
     Some(Difference { field: Field::Reply, form, old: text(old), new: text(new), lasts: false })
 }
 
-fn effects(old: &Turn, new: &Turn) -> Option<Difference> {
+fn effects(old: &EventRun, new: &EventRun) -> Option<Difference> {
     if old.effects == new.effects {
         return None;
     }
@@ -95,7 +95,7 @@ fn effects(old: &Turn, new: &Turn) -> Option<Difference> {
     }
     forms.extend(left.iter().map(|effect| format!("+ {}", kind(effect))));
     after.extend(left.into_iter().cloned());
-    let form = if forms.is_empty() { "in another order".to_owned() } else { together(forms) };
+    let form = if forms.is_empty() { "the order differs".to_owned() } else { together(forms) };
     if before.is_empty() && after.is_empty() {
         (before, after) = (old.effects.clone(), new.effects.clone());
     }
@@ -103,15 +103,15 @@ fn effects(old: &Turn, new: &Turn) -> Option<Difference> {
     Some(Difference { field: Field::Effects, form, old, new, lasts: true })
 }
 
-/// What an account differs in, with all that it differs in as a value, by which the same difference is known again.
-pub(crate) fn of_held(old: &Held, new: &Held) -> (Vec<Difference>, Value) {
+/// The differences of an account, and all of them as one value that identifies an unchanged difference later.
+pub(crate) fn of_states(old: &AccountState, new: &AccountState) -> (Vec<Difference>, Value) {
     let mut found = Vec::new();
     let money = changes(Some(&old.money), Some(&new.money));
     if !money.is_empty() {
         found.push(difference(Field::Money, &money));
     }
     let mut rows = changes(Some(&old.state), Some(&new.state));
-    // What the ledger's entries differ in is told as money, where the sums differ.
+    // If the sums of the ledger differ, its entries are not reported as rows too.
     if !money.is_empty() {
         rows.retain(|change| change.path.first().is_none_or(|section| section != LEDGER));
     }
@@ -125,7 +125,7 @@ pub(crate) fn of_held(old: &Held, new: &Held) -> (Vec<Difference>, Value) {
 fn difference(field: Field, changes: &[Change]) -> Difference {
     let short = |change: &Change| {
         let mut change = change.clone();
-        // Of a row the section and what is in it; of a sum the currency and the account, without whose account it is.
+        // Drops the id of a row, and the owner's id of a ledger account.
         if let (Field::State, Some(id)) = (field, change.path.get_mut(1)) {
             *id = "*".to_owned();
         }

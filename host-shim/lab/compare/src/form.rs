@@ -1,10 +1,10 @@
-//! The short form of a change: what it is of, without ids, times and amounts.
+//! The short form of a change: paths and shapes of values, without ids, times and amounts.
 
 use serde_json::Value;
 
-/// Longest word that a short form keeps.
+/// Maximum length of a word in a short form.
 const WORD_MAX: usize = 32;
-/// Most changes that a short form names.
+/// Maximum number of changes that a short form lists.
 const CHANGES_MAX: usize = 4;
 
 /// A value that differs.
@@ -16,7 +16,7 @@ pub(crate) struct Change {
     pub new: Option<Value>,
 }
 
-/// Where two values differ, as deep as it goes.
+/// The innermost differences of two values.
 pub(crate) fn changes(old: Option<&Value>, new: Option<&Value>) -> Vec<Change> {
     let mut found = Vec::new();
     collect(&mut Vec::new(), old, new, &mut found);
@@ -73,7 +73,7 @@ pub(crate) fn together(mut forms: Vec<String>) -> String {
     text
 }
 
-/// A member's name; `*` for what looks like an id, a key or an index.
+/// A member's name, or `*` if it looks like an id, a key or an index.
 pub(crate) fn name(part: &str) -> String {
     let is_name = part.len() <= WORD_MAX
         && part.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -93,7 +93,7 @@ fn shape(value: Option<&Value>) -> String {
     }
 }
 
-/// A text in short: a word as it is, and of a longer text its words without those that look like ids, times or amounts.
+/// A text shortened, with words that look like ids, times or amounts replaced by `*`.
 pub(crate) fn word(text: &str) -> String {
     if host::time::parse(text).is_some() {
         return "time".to_owned();

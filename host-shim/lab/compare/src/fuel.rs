@@ -1,35 +1,35 @@
-//! What two components use for the same events.
+//! Compares the fuel that two components use for the same events.
 
 use crate::Options;
 use crate::allow::Field;
 use std::collections::BTreeMap;
 
-/// Fuel by kind of event. Runs natively, or of which the host decided by itself, are not in it.
+/// Fuel by kind of event, without native runs and events that the host decided itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fuel {
-    /// By kind of event.
+    /// Fuel by kind of event.
     pub kinds: BTreeMap<String, Spent>,
 }
 
 /// Fuel of some runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Runs on both sides.
+    /// Number of runs, the same on both sides.
     pub runs: u64,
-    /// With OLD.
+    /// Fuel of OLD.
     pub old: u64,
-    /// With NEW.
+    /// Fuel of NEW.
     pub new: u64,
 }
 
 impl Spent {
-    /// What NEW uses more (or less), in tenths of a percent.
+    /// Additional fuel of NEW in tenths of a percent; negative if NEW uses less.
     pub fn more_permille(&self) -> i64 {
         let (old, new) = (i128::from(self.old.max(1)), i128::from(self.new));
         i64::try_from((new - i128::from(self.old)) * 1000 / old).unwrap_or(i64::MAX)
     }
 
-    /// The same in words: `+5.3 %`.
+    /// The additional fuel as text: `+5.3 %`.
     pub fn more(&self) -> String {
         let permille = self.more_permille();
         let sign = if permille < 0 { '-' } else { '+' };
@@ -37,7 +37,7 @@ impl Spent {
         format!("{sign}{}.{} %", permille / 10, permille % 10)
     }
 
-    /// True if NEW uses more by more than so many percent.
+    /// True if NEW uses over `percent` more fuel than OLD.
     fn is_beyond(&self, percent: u32) -> bool {
         u128::from(self.new) * 100 > u128::from(self.old) * (100 + u128::from(percent))
     }
@@ -55,7 +55,7 @@ impl Fuel {
         spent.new += new;
     }
 
-    /// All kinds together.
+    /// The sum over all kinds.
     pub fn total(&self) -> Spent {
         self.kinds.values().fold(Spent::default(), |sum, spent| Spent {
             runs: sum.runs + spent.runs,
@@ -64,7 +64,7 @@ impl Fuel {
         })
     }
 
-    /// Kinds that use more than `--fuel-within` and `--allow` say; `all` stands for all of them together.
+    /// Kinds beyond the limits of `--fuel-within` and `--allow`; `all` is the sum over all kinds.
     pub fn beyond(&self, options: &Options) -> Vec<String> {
         let Some(percent) = options.fuel_within else { return Vec::new() };
         let allowed = |kind: &str| options.allow.iter().any(|allowed| allowed.allows(Field::Fuel, kind));

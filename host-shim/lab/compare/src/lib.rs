@@ -1,7 +1,8 @@
-//! A recorded log, scenarios or raw streams through two components: what differs, grouped by cause.
+//! Runs a recorded log, scenarios or raw streams through two components (OLD and NEW) and groups the differences by
+//! cause.
 //!
-//! Both sides get the same events in the same order. A [`Moment`](moment::Moment) is what one of them led to on one side; two
-//! moments give [differences](difference), which a [`Grouper`](causes::Grouper) counts by their cause.
+//! Both sides get the same events in the same order. A [`Moment`](moment::Moment) holds the results of one event on one
+//! side; two moments give [differences](difference), which a [`Grouper`](causes::Grouper) counts by cause.
 
 pub mod allow;
 pub mod causes;
@@ -26,87 +27,87 @@ use host_scenario::model::Scenario;
 /// How two components are compared.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What is there.
+    /// The current component.
     pub old: Runners,
-    /// What is to take its place.
+    /// The component that is to replace it.
     pub new: Runners,
-    /// Differences that are counted and fail nothing.
+    /// Differences that do not fail the comparison.
     pub allow: Vec<Allowed>,
-    /// API versions that scenarios are played in; empty is all.
+    /// API versions in which scenarios are played; empty for all.
     pub only: Vec<String>,
-    /// How much more fuel NEW may use, in percent, in all and for each kind of event; none is any.
+    /// Additional fuel that NEW may use, in percent, in total and per kind of event; None for any.
     pub fuel_within: Option<u32>,
 }
 
 impl Options {
-    /// Everything in all versions, nothing allowed but fuel.
+    /// Compares all versions, and allows only differences of fuel.
     pub fn new(old: Runners, new: Runners) -> Options {
         Options { old, new, allow: Vec::new(), only: Vec::new(), fuel_within: None }
     }
 }
 
-/// What two components differ in.
+/// The result of a comparison.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// Name of what is there.
+    /// Name of OLD.
     pub old: String,
-    /// Name of what is to take its place.
+    /// Name of NEW.
     pub new: String,
-    /// Scenarios in an API version, raw streams, and logs of a business in a mode.
+    /// Number of cases: scenarios per API version, raw streams, and logs per business and mode.
     pub cases: u64,
-    /// Runs of events that were held against each other.
+    /// Number of compared runs of events.
     pub runs: u64,
-    /// Differences by their cause, in the order in which they were found.
+    /// Differences by cause, in the order in which they were found.
     pub causes: Vec<Cause>,
-    /// What the runs used.
+    /// Fuel of the runs.
     pub fuel: Fuel,
-    /// Whether OLD comes to what a log says; none where no log was compared.
+    /// Comparison of OLD with the recorded log; None without a log.
     pub record: Option<Record>,
-    /// The cases that differ in something that is not allowed, as scenarios that [`cut`] makes smaller.
+    /// The cases with differences that are not allowed, as scenarios for [`cut`].
     pub stories: Vec<Story>,
 }
 
-/// Whether OLD comes to what was recorded.
+/// Comparison of the results of OLD with a recorded log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// Events that were held against the record.
+    /// Number of compared events.
     pub events: u64,
-    /// Those among them that came out otherwise.
+    /// Number of events with a different result.
     pub differing: u64,
-    /// The first of these, in words.
+    /// Description of the first one.
     pub first: Option<String>,
 }
 
-/// A case that differs, as a scenario, with the first cause that is not allowed.
+/// A differing case as a scenario, with its first cause that is not allowed.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The case.
     pub scenario: Scenario,
-    /// The API version in which it differs; none where it has none.
+    /// The API version in which it differs; None for a case of a log.
     pub version: Option<String>,
     /// The business.
     pub business: std::sync::Arc<host_scenario::business::BusinessFolder>,
     /// The step after which it differs, from 0.
     pub step: usize,
-    /// What the difference is known by.
+    /// Key of the difference.
     pub cause: causes::Key,
 }
 
 impl Comparison {
-    /// True if something differs that is not allowed.
+    /// True if there is a difference that is not allowed.
     pub fn differs(&self, options: &Options) -> bool {
         self.causes.iter().any(|cause| !cause.allowed) || !self.fuel.beyond(options).is_empty()
     }
 }
 
-/// Is told how far a comparison is: how much there is at first, then what was done since.
+/// Receives the progress of a comparison: first the amount of work, then what was done.
 pub type Progress<'p> = dyn FnMut(Step) + 'p;
 
-/// What was done.
+/// A step of the progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// So much is to be done.
+    /// Total amount of work.
     Of(u64),
-    /// So much of it was done.
+    /// Work done since the last report.
     Done(u64),
 }

@@ -1,4 +1,4 @@
-//! Two hosts that get the same events one by one.
+//! Feeds the same events one by one to two hosts and compares the results.
 
 use crate::causes::Grouper;
 use crate::moment::Moment;
@@ -12,7 +12,7 @@ use host_wasm_runner::around::Around;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What takes events in.
+/// A host or a processor that takes events.
 pub(crate) trait Engine {
     fn processor(&self) -> &Processor;
 }
@@ -29,17 +29,17 @@ impl Engine for Processor {
     }
 }
 
-/// Decisions since they were last looked at; none of a call that failed.
+/// Decisions since the last [`Side::take_decisions`]; None for a call that failed.
 type Decisions = Arc<Mutex<Vec<Option<Decision>>>>;
 
-/// One of the two.
+/// One of the two hosts, with its recorded decisions.
 pub(crate) struct Side<E> {
     pub engine: E,
     decisions: Decisions,
 }
 
 impl<E: Engine> Side<E> {
-    /// A side whose decisions are watched; `start` is given the runners that do so.
+    /// Starts a side; `start` receives runners that record the decisions.
     pub fn new(runners: &Runners, start: impl FnOnce(Runners) -> Result<E, ReplayError>) -> Result<Self, ReplayError> {
         let decisions = Decisions::default();
         let (inner, notes) = (runners.clone(), decisions.clone());
@@ -54,20 +54,20 @@ impl<E: Engine> Side<E> {
         });
         let engine = start(watched)?;
         let side = Side { engine, decisions };
-        side.decided();
+        side.take_decisions();
         Ok(side)
     }
 
-    fn decided(&self) -> Vec<Option<Decision>> {
+    fn take_decisions(&self) -> Vec<Option<Decision>> {
         std::mem::take(&mut self.decisions.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Both of them.
+/// Both sides.
 pub(crate) struct Lockstep<E> {
     pub old: Side<E>,
     pub new: Side<E>,
-    /// Accounts of which something was decided otherwise: what others hold is the same, since the same was decided of them.
+    /// Accounts with different decisions. All others have the same state on both sides.
     apart: BTreeSet<Account>,
 }
 
@@ -76,7 +76,7 @@ impl<E: Engine> Lockstep<E> {
         Lockstep { old, new, apart: BTreeSet::new() }
     }
 
-    /// Gives both the same event and holds what it led to against each other. The reports are OLD's, then NEW's.
+    /// Feeds the same event to both sides and compares the results. Returns the reports of OLD and of NEW.
     pub fn step(
         &mut self,
         place: &EventPlace,
@@ -86,14 +86,14 @@ impl<E: Engine> Lockstep<E> {
     ) -> Result<[Vec<Report>; 2], ReplayError> {
         let reports = [feed(&mut self.old.engine)?, feed(&mut self.new.engine)?];
         let touched: BTreeSet<Account> = reports.iter().flatten().filter_map(|report| report.account.clone()).collect();
-        if self.old.decided() != self.new.decided() {
+        if self.old.take_decisions() != self.new.take_decisions() {
             self.apart.extend(touched.iter().cloned());
         }
         let accounts: Vec<&Account> = touched.intersection(&self.apart).collect();
         let moment =
             |side: &Side<E>, reports: &[Report]| Moment::of(side.engine.processor(), reports, accounts.iter().copied());
         let (old, new) = (moment(&self.old, &reports[0])?, moment(&self.new, &reports[1])?);
-        grouper.hold(place, number, &old, &new);
+        grouper.compare_moments(place, number, &old, &new);
         Ok(reports)
     }
 }

@@ -1,6 +1,6 @@
-//! A recorded log through both components: the events that a store has, in their order, into two processors without rows.
+//! Feeds the events of a recorded log, in their order, to two processors with empty stores.
 //!
-//! No effect is carried out; that one was carried out, and what came of it, is taken from the log.
+//! Carries out no effect: the log has the effects that were carried out and their results.
 
 use crate::causes::Grouper;
 use crate::lockstep::{Engine, Lockstep, Side};
@@ -17,25 +17,25 @@ use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Scop
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-/// Rows of the log that are read at once.
+/// Number of log rows per page.
 const PAGE: usize = 500;
 
-/// A business in a mode, on both sides.
+/// A business in one mode, on both sides.
 struct Log {
     business: Arc<BusinessFolder>,
     lockstep: Lockstep<Processor>,
-    /// Numbers of the same event in the log and in OLD's inbox.
+    /// Pairs of inbox numbers of the same event: in the log, and with OLD.
     recorded: Vec<(u64, u64)>,
-    /// Accounts that were erased: nothing can be decided by what they said.
+    /// Erased accounts: the log lacks the payloads of their events.
     erased: HashSet<Account>,
 }
 
-/// Compares by a recorded log. The business of its events is looked for as that of an input: by name among the fixtures, or
-/// as the library was told.
+/// Compares two components with a recorded log. The business is found by its name in the fixtures, or as configured in
+/// the library.
 ///
 /// # Errors
 ///
-/// A store that fails, a business that is not found, or whose configuration one of the components does not declare.
+/// If the store fails, a business is not found, or a component does not declare its configuration.
 pub fn compare(
     library: &mut Library<'_>,
     recording: &dyn Store,
@@ -70,12 +70,12 @@ pub fn compare(
     }
     if logs.is_empty() {
         return Err(ReplayError::Usage(
-            "the store has no event; expected a log that a host or a replay has kept".to_owned(),
+            "the store has no event; expected the store of a host or of `replay --store`".to_owned(),
         ));
     }
     let mut record = Record::default();
     for log in logs.values() {
-        log.hold_against_record(recording, &mut record)?;
+        log.compare_with_record(recording, &mut record)?;
     }
     let mut stories = Vec::new();
     if let Some(((name, livemode), seq, cause, Some(account))) = first
@@ -110,7 +110,7 @@ impl Log {
             self.erased.extend(row.event.account);
             return Ok(());
         }
-        // The intake refused it before any component was asked.
+        // The intake refused it before any component ran.
         if is_refused_by_intake(&row) {
             return Ok(());
         }
@@ -122,20 +122,20 @@ impl Log {
         let number = usize::try_from(seq).unwrap_or(usize::MAX);
         let (event, raw) = (event, row.raw);
         let reports = self.lockstep.step(&place, number, grouper, |processor| {
-            ended(processor, &event)?;
+            mark_ended(processor, &event)?;
             Ok(processor.accept(event.clone(), raw.clone())?)
         })?;
         if let Some(report) = reports[0].first() {
             self.recorded.push((seq, report.seq));
         }
         for (side, reports) in [&mut self.lockstep.old, &mut self.lockstep.new].into_iter().zip(&reports) {
-            begun(recording, &mut side.engine, reports)?;
+            mark_begun(recording, &mut side.engine, reports)?;
         }
         Ok(())
     }
 
-    /// What OLD came to against what was recorded, once all is in.
-    fn hold_against_record(&self, recording: &dyn Store, record: &mut Record) -> Result<(), ReplayError> {
+    /// Compares the results of OLD with the recorded ones, after the last event.
+    fn compare_with_record(&self, recording: &dyn Store, record: &mut Record) -> Result<(), ReplayError> {
         let store = self.lockstep.old.engine.processor().store();
         for (recorded, replayed) in &self.recorded {
             let (Some(recorded), Some(replayed)) = (recording.inbox(*recorded)?, store.inbox(*replayed)?) else {
@@ -156,8 +156,8 @@ impl Log {
     }
 }
 
-/// What was newly asked for and has begun, as the log says, can't be called off any more.
-fn begun(recording: &dyn Store, processor: &mut Processor, reports: &[Report]) -> Result<(), ReplayError> {
+/// Marks new effects as running if the log shows that they began, so that they can't be cancelled.
+fn mark_begun(recording: &dyn Store, processor: &mut Processor, reports: &[Report]) -> Result<(), ReplayError> {
     for report in reports {
         let Some(account) = &report.account else { continue };
         let scope = processor.scope(account.clone());
@@ -165,15 +165,15 @@ fn begun(recording: &dyn Store, processor: &mut Processor, reports: &[Report]) -
             let generations = recording.effect(&scope, &asked.key)?;
             let known = generations.iter().find(|row| row.effect.generation == asked.generation);
             if known.is_some_and(|row| row.attempts > 0) {
-                stands(processor, &scope, &asked.key, asked.generation, EffectState::Running)?;
+                set_effect_state(processor, &scope, &asked.key, asked.generation, EffectState::Running)?;
             }
         }
     }
     Ok(())
 }
 
-/// The effect that an event is the end of has ended.
-fn ended(processor: &mut Processor, event: &Event) -> Result<(), ReplayError> {
+/// Marks the effect that an event reports about as finished.
+fn mark_ended(processor: &mut Processor, event: &Event) -> Result<(), ReplayError> {
     let (account, key, generation) = match &event.payload {
         Payload::EffectResult(report) => (event.account.as_ref(), &report.key, report.generation),
         Payload::Timer(delivery) | Payload::Message(delivery) => {
@@ -183,10 +183,10 @@ fn ended(processor: &mut Processor, event: &Event) -> Result<(), ReplayError> {
     };
     let Some(account) = account else { return Ok(()) };
     let scope = processor.scope(account.clone());
-    stands(processor, &scope, key, generation, EffectState::Finished)
+    set_effect_state(processor, &scope, key, generation, EffectState::Finished)
 }
 
-fn stands(
+fn set_effect_state(
     processor: &mut Processor,
     scope: &Scope,
     key: &str,

@@ -1,4 +1,4 @@
-//! What one event led to on one side.
+//! The results of one event on one side.
 
 use extension_contract::Account;
 use host::processor::{Processor, Report};
@@ -9,57 +9,61 @@ use host_scenario::error::ReplayError;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Section of the rows that the ledger's sums are of.
+/// Section with the rows of the ledger.
 pub(crate) const LEDGER: &str = "records/ledger";
 
-/// What an event led to: the runs that followed from it, and what their accounts hold afterwards.
+/// The results of an event: the runs that followed from it, and the state of their accounts afterwards.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moment {
-    /// Runs of events, in their order.
-    pub turns: Vec<Turn>,
-    /// What accounts hold.
-    pub held: BTreeMap<String, Held>,
+    /// Runs of events, in order.
+    pub turns: Vec<EventRun>,
+    /// State by account.
+    pub held: BTreeMap<String, AccountState>,
 }
 
 /// One run of one event.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Turn {
+pub struct EventRun {
     /// Id of the event.
     pub event: String,
-    /// Its kind.
+    /// Kind of the event.
     pub kind: String,
-    /// The account that it was placed in.
+    /// Account of the event.
     pub account: Option<String>,
-    /// Outcome without its reason, or `failed`.
+    /// Outcome without reason, or `failed`.
     pub outcome: String,
-    /// Its reason.
+    /// Reason of the outcome.
     pub reason: Option<String>,
-    /// What the caller gets.
+    /// Reply to the caller.
     pub reply: Option<Value>,
-    /// What it newly asked for: `{kind, key, payload}`.
+    /// New effects: `{kind, key, payload}`.
     pub effects: Vec<Value>,
-    /// Fuel of its call; 0 natively, and where the host decided by itself.
+    /// Fuel of the call; 0 for native runs and for events that the host decided itself.
     pub fuel: u64,
 }
 
-/// What an account holds.
+/// State of an account.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Held {
+pub struct AccountState {
     /// Rows by section and id.
     pub state: Value,
-    /// Sums of the ledger in minor units, by currency and account of the ledger.
+    /// Sums of the ledger in minor units, by currency and ledger account.
     pub money: Value,
 }
 
-impl Default for Held {
+impl Default for AccountState {
     fn default() -> Self {
-        Held { state: json!({}), money: json!({}) }
+        AccountState { state: json!({}), money: json!({}) }
     }
 }
 
-impl Turn {
-    /// A run, with the payloads of what it asked for.
-    pub fn of(processor: &Processor, report: &Report) -> Result<Turn, ReplayError> {
+impl EventRun {
+    /// Reads a run, with the payloads of its effects.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn of(processor: &Processor, report: &Report) -> Result<EventRun, ReplayError> {
         let mut effects = Vec::with_capacity(report.effects.len());
         if let Some(account) = &report.account {
             let scope = processor.scope(account.clone());
@@ -70,7 +74,7 @@ impl Turn {
                 effects.push(json!({"kind": asked.kind, "key": asked.key, "payload": payload}));
             }
         }
-        Ok(Turn {
+        Ok(EventRun {
             event: report.event_id.clone(),
             kind: report.kind.clone(),
             account: report.account.as_ref().map(Account::to_string),
@@ -83,27 +87,35 @@ impl Turn {
     }
 }
 
-impl Held {
-    /// What an account holds now.
-    pub fn of(processor: &Processor, account: &Account) -> Result<Held, ReplayError> {
+impl AccountState {
+    /// Reads the state of an account.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
+    pub fn of(processor: &Processor, account: &Account) -> Result<AccountState, ReplayError> {
         let rows = account_rows(processor, account)?;
         let money = rows.sections.get(LEDGER).map(ledger_sums).unwrap_or_default();
         let sections = rows.sections.into_iter().filter(|(_, rows)| !rows.is_empty());
         let state: Map<String, Value> =
             sections.map(|(section, rows)| (section, Value::Object(rows.into_iter().collect()))).collect();
-        Ok(Held { state: Value::Object(state), money: json!(money) })
+        Ok(AccountState { state: Value::Object(state), money: json!(money) })
     }
 }
 
 impl Moment {
-    /// What these runs led to, with what these accounts hold.
+    /// Collects runs and the state of the given accounts.
+    ///
+    /// # Errors
+    ///
+    /// If the store fails.
     pub fn of<'a>(
         processor: &Processor,
         reports: &[Report],
         accounts: impl IntoIterator<Item = &'a Account>,
     ) -> Result<Moment, ReplayError> {
-        let turns = reports.iter().map(|report| Turn::of(processor, report)).collect::<Result<_, _>>()?;
-        let held = accounts.into_iter().map(|account| Ok((account.to_string(), Held::of(processor, account)?)));
+        let turns = reports.iter().map(|report| EventRun::of(processor, report)).collect::<Result<_, _>>()?;
+        let held = accounts.into_iter().map(|account| Ok((account.to_string(), AccountState::of(processor, account)?)));
         Ok(Moment { turns, held: held.collect::<Result<_, ReplayError>>()? })
     }
 }

@@ -1,4 +1,4 @@
-//! Scenarios and raw streams through both components.
+//! Runs scenarios and raw streams through two components.
 
 use crate::causes::Grouper;
 use crate::lockstep::{Lockstep, Side};
@@ -18,11 +18,11 @@ use host_scenario::prepare::Case;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// Compares by everything that `paths` name. Files are checked whole before the first event is applied.
+/// Compares two components with all inputs in `paths`. All files are checked before the first event is applied.
 ///
 /// # Errors
 ///
-/// What is wrong with a path or a file, or a business that OLD does not take. That NEW does not take it is a difference.
+/// If a path or a file is invalid, or OLD refuses a business. (If NEW refuses it, that is a difference.)
 pub fn compare(
     library: &mut Library<'_>,
     paths: &[PathBuf],
@@ -31,7 +31,9 @@ pub fn compare(
 ) -> Result<Comparison, ReplayError> {
     let inputs = collect(paths)?;
     if inputs.contains(&Input::Stdin) {
-        return Err(ReplayError::Usage("standard input can be read once; compare needs files or --store".to_owned()));
+        return Err(ReplayError::Usage(
+            "standard input can be read once only; compare needs files or --store".to_owned(),
+        ));
     }
     let mut ready = Vec::with_capacity(inputs.len());
     for input in &inputs {
@@ -49,7 +51,7 @@ pub fn compare(
     if work == 0 {
         let only = options.only.join(", ");
         return Err(ReplayError::Usage(format!(
-            "nothing is played in API version {only}; expected one that scenarios have"
+            "nothing is played in API version {only}; expected a version of the scenarios"
         )));
     }
     progress(Step::Of(work));
@@ -81,7 +83,7 @@ pub fn compare(
     Ok(Comparison { old, new, cases: work, runs, causes, fuel, record: None, stories })
 }
 
-/// One case through both components.
+/// Runs one case through both components.
 pub(crate) fn both(
     scenario: &Scenario,
     case: &Case,
@@ -103,12 +105,12 @@ pub(crate) fn both(
         }
     };
     for ((step, old), (_, new)) in old.iter().zip(&new) {
-        grouper.hold(&place(*step), *step, old, new);
+        grouper.compare_moments(&place(*step), *step, old, new);
     }
     Ok(())
 }
 
-/// What each step of a case leads to.
+/// The moment after each step of a case.
 pub(crate) fn moments(
     scenario: &Scenario,
     case: &Case,
@@ -116,7 +118,7 @@ pub(crate) fn moments(
     runners: &Runners,
 ) -> Result<Vec<(usize, Moment)>, ReplayError> {
     let options = PlayOptions::new(runners.clone());
-    // The catalog is brought in before the first step, and is looked at once.
+    // The catalog is loaded before the first step, so its account is compared at that step.
     let mut accounts = BTreeSet::from([Account::Platform]);
     let mut found = Vec::with_capacity(scenario.steps.len());
     play_watched(scenario, case, business, &options, &mut |stepped| {
@@ -131,7 +133,7 @@ pub(crate) fn moments(
     Ok(found)
 }
 
-/// A stream through both components, as a replay of raw events: effects succeed, and no timer fires.
+/// Runs a raw stream through both components. As in a replay, effects succeed and no timer fires.
 fn stream(
     source: &str,
     raw: &RawInput,

@@ -1,10 +1,10 @@
-//! Where an event that is compared stands.
+//! The place of a compared event: in a scenario, a raw stream or a log.
 
 use host_scenario::error::Place;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where an event stands: what was compared says.
+/// The place of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventPlace {
     /// A step of a scenario.
@@ -26,7 +26,7 @@ pub enum EventPlace {
 }
 
 impl EventPlace {
-    /// File and line, 0 for the file as a whole; none of a log, which is no file that people look into.
+    /// File and line (0 for the whole file); None for an event of a log.
     pub fn file(&self) -> Option<(&Path, usize)> {
         match self {
             EventPlace::Step { place, .. } => Some((&place.file, place.line)),

@@ -1,4 +1,4 @@
-//! What a log says of one account, as a scenario.
+//! Writes the log of one account as a scenario.
 
 use crate::Story;
 use crate::causes::Key;
@@ -14,11 +14,11 @@ use host_store::{InboxRow, Partition, Store};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Rows of the log that are read at once.
+/// Number of log rows per page.
 const PAGE: usize = 500;
 
-/// The events of an account up to a number of the log, with what the providers answered. None if one of them can't be said by
-/// a scenario.
+/// The events of an account up to an inbox number of the log, with the answers of the providers. None if a scenario
+/// can't express one of the events.
 pub(crate) fn of_account(
     recording: &dyn Store,
     partition: &Partition,
@@ -100,7 +100,7 @@ fn given(clock: Timestamp, livemode: bool, account: &Account, answers: Vec<Answe
     }
 }
 
-/// An event from outside as a step; none of one whose bytes are not known any more.
+/// An external event as a step; None if its bytes are not stored.
 fn action(row: &InboxRow, account: &Account) -> Option<Action> {
     let event = &row.event;
     let (id, by, of) = (event.id.clone(), event.actor.clone(), Some(account.clone()));

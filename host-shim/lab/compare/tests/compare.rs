@@ -1,4 +1,4 @@
-//! Two components held against each other: by scenarios, by a raw stream and by a log.
+//! Compares two components: by scenarios, by a raw stream and by a log.
 
 mod compare {
     mod cut;
@@ -8,7 +8,7 @@ mod compare {
     mod same;
     mod standing;
     mod support;
-    #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
+    #[allow(clippy::unwrap_used, reason = "the lint is off in the crate that owns the file, too")]
     #[path = "../../../../core/host/tests/processor/toy.rs"]
     mod toy;
 }

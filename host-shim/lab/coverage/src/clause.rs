@@ -1,45 +1,45 @@
-//! What a catalog says, part by part, and when each part counts as touched.
+//! The clauses of a catalog: its parts, each with the condition under which it counts as reached.
 
+use crate::account_state::AccountState;
 use crate::clauses;
-use crate::seen::Seen;
 use host::business::BusinessFolder;
 use host_scenario::error::Place;
 use serde_json::Value;
 
-/// When a clause is touched.
-type Test = Box<dyn Fn(&Seen) -> bool>;
+/// The condition under which a clause counts as reached.
+type Test = Box<dyn Fn(&AccountState) -> bool>;
 
-/// A part of a catalog.
+/// A part of a catalog that scenarios can reach.
 pub(crate) struct Clause {
-    /// What it is, as it is told: `instance provisions/compute`.
+    /// Name in reports: `instance provisions/compute`.
     pub name: String,
     /// JSON Pointer in the catalog.
     pub pointer: String,
-    /// When it counts as touched, in words.
+    /// Description of the condition.
     pub touched: &'static str,
     test: Test,
 }
 
 impl Clause {
-    /// A clause at a pointer; `touched` says in words what `test` looks for.
+    /// Creates a clause; `touched` describes the condition that `test` checks.
     pub fn new(
         name: impl Into<String>,
         pointer: impl Into<String>,
         touched: &'static str,
-        test: impl Fn(&Seen) -> bool + 'static,
+        test: impl Fn(&AccountState) -> bool + 'static,
     ) -> Clause {
         Clause { name: name.into(), pointer: pointer.into(), touched, test: Box::new(test) }
     }
 
-    /// Whether it is, by what an account has at a moment.
-    pub fn is_touched(&self, seen: &Seen) -> bool {
-        (self.test)(seen)
+    /// True if the state of an account meets the condition.
+    pub fn is_touched(&self, state: &AccountState) -> bool {
+        (self.test)(state)
     }
 
-    /// Where it stands in the files of its business.
+    /// File and line of the clause.
     pub fn place(&self, business: &BusinessFolder) -> Place {
         match self.pointer.rsplit_once('/') {
-            // The line of an entry is that of its key.
+            // The line of an entry is the line of its key.
             Some((parent, key)) => {
                 let key = key.replace("~1", "/").replace("~0", "~");
                 let entries = business.lines.at(parent).ok().and_then(|lined| lined.entries());
@@ -51,8 +51,8 @@ impl Clause {
     }
 }
 
-/// All clauses of a catalog that can be touched. Left out is what has nothing of its own to be seen by: the policies of
-/// `business`, `config`, `retry`, fields of the catalog's own products, and names such as `id_prefix`.
+/// All clauses of a catalog whose use is observable. Leaves out the policies of `business`, `config`, `retry`, fields
+/// of catalog products, and names such as `id_prefix`.
 pub(crate) fn clauses_of(business: &BusinessFolder) -> Vec<Clause> {
     let mut found = clauses::of_types(&business.catalog);
     found.extend(clauses::of_products(&business.catalog));
@@ -60,7 +60,7 @@ pub(crate) fn clauses_of(business: &BusinessFolder) -> Vec<Clause> {
     found
 }
 
-/// The entries of a mapping of a document: their keys, pointers and values.
+/// Keys, pointers and values of a mapping.
 pub(crate) fn entries<'v>(value: &'v Value, pointer: &str) -> Vec<(String, String, &'v Value)> {
     let entries = value.as_object().into_iter().flatten();
     let entry = |(key, value): (&String, &'v Value)| {
@@ -69,13 +69,13 @@ pub(crate) fn entries<'v>(value: &'v Value, pointer: &str) -> Vec<(String, Strin
     entries.map(entry).collect()
 }
 
-/// The values of a list of a document, with their pointers.
+/// Pointers and values of a list.
 pub(crate) fn values<'v>(value: &'v Value, pointer: &str) -> Vec<(String, &'v Value)> {
     let list = value.as_array().into_iter().flatten().enumerate();
     list.map(|(index, value)| (format!("{pointer}/{index}"), value)).collect()
 }
 
-/// A text of a document; empty where there is none.
+/// A string value, or an empty string.
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

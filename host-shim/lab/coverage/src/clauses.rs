@@ -1,4 +1,4 @@
-//! The clauses of the catalog language, by where they stand.
+//! The clauses of the catalog language, by section of the catalog.
 
 mod business;
 mod instances;

@@ -1,9 +1,9 @@
-//! Scenarios played, and what they reach added up.
+//! Plays scenarios and adds up what they reach.
 
+use crate::account_state::{AccountState, CatalogProducts};
 use crate::clause::{Clause, clauses_of};
 use crate::coverage::{Clauses, Coverage, Item, OUTCOMES, REFUSALS, Section};
 use crate::reached::Reached;
-use crate::seen::{Seen, Sold};
 use extension_contract::{Account, Declarations, Payload, Stored};
 use host::business::BusinessFolder;
 use host_replay::line::{Line, StreamLine, Summary};
@@ -18,22 +18,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 
-/// Name of the extension whose catalog language this crate reads: the `name` in `manifest.yml`, which a test compares.
+/// Name of the extension whose catalog language this crate knows: the `name` in `manifest.yml` (a test compares them).
 const KNOWN_EXTENSION: &str = "instance-provisioner";
 
-/// What is played.
+/// The options of [`cover`].
 #[derive(Clone, Debug)]
 pub struct CoverOptions {
-    /// Name or folder of the business; none is that of the input's folder.
+    /// Name or folder of the business; None for the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    /// Folder of the fixtures; None searches above the inputs, the working folder and the program.
     pub fixtures: Option<PathBuf>,
     /// The extension.
     pub runners: Runners,
 }
 
-/// Plays everything that `paths` name and adds up what it reaches. Streams of raw events count for event kinds, outcomes,
-/// refusals and effects; ids and clauses are shown by scenarios. `progress` is told the number of inputs, then 0 after each.
+/// Plays all inputs in `paths` and adds up what they reach. Streams of raw events count for event kinds, outcomes,
+/// refusals and effects; only scenarios count for ids and clauses. `progress` receives the number of inputs, then 0
+/// after each.
+///
+/// # Errors
+///
+/// If an input can't be read or played.
 pub fn cover(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -48,65 +53,65 @@ pub fn cover(
         ..ReplayOptions::new(options.runners.clone())
     };
     let known = KNOWN_EXTENSION.to_owned();
-    let mut collecting = Collecting::new(declarations.name == known, progress);
-    let finished = replay(paths, stdin, &of_replay, &mut collecting)?;
+    let mut collector = Collector::new(declarations.name == known, progress);
+    let finished = replay(paths, stdin, &of_replay, &mut collector)?;
     if let Some(bad) = finished.bad() {
         return Err(bad.clone().into());
     }
-    Ok(collecting.coverage(&finished, &declarations, known))
+    Ok(collector.coverage(&finished, &declarations, known))
 }
 
-/// A business that scenarios were played of.
+/// A business with played scenarios.
 struct Business {
     folder: BusinessFolder,
     clauses: Vec<Clause>,
-    /// In how many scenarios each of its clauses was touched.
+    /// Number of scenarios that reach each clause.
     touched: Vec<u64>,
 }
 
-/// What the scenario that is being played reaches.
+/// What the scenario being played reaches.
 #[derive(Default)]
-struct Playing {
+struct CurrentScenario {
     business: PathBuf,
     touched: BTreeSet<usize>,
     effects: BTreeSet<String>,
-    sold: Sold,
-    /// Of what the host had when it was looked at last; nothing has happened if it is the same.
+    sold: CatalogProducts,
+    /// The [`signature`] of the host at the last look; if unchanged, nothing happened since.
     last: (usize, u64, u64),
 }
 
-/// Listens to a replay.
-struct Collecting<'p> {
-    /// Whether the catalogs are in the language that is known.
+/// Collects coverage from a replay.
+struct Collector<'p> {
+    /// True if the catalogs are in the known language.
     knows_catalogs: bool,
     progress: &'p mut dyn FnMut(usize),
     businesses: BTreeMap<PathBuf, Business>,
-    playing: Playing,
+    playing: CurrentScenario,
     reached: Reached,
-    /// Lines of the stream of raw events that is being replayed.
+    /// Lines of the raw stream being replayed.
     lines: Vec<Line>,
-    /// Ids with how many scenarios show them, and the first place that names each.
+    /// Covered ids: number of scenarios that hold, and the first place that names the id.
     ids: BTreeMap<String, (u64, Place)>,
     held: usize,
     known: usize,
     not_held: Vec<String>,
-    /// A scenario is being played.
+    /// True while a scenario is played.
     is_scenario: bool,
-    /// The input that ended last was one.
+    /// True if the last finished input was a scenario.
     was_scenario: bool,
-    /// There are several inputs, each of which ends by itself.
+    /// True if there are several inputs, which each report their end.
     several: bool,
-    /// What each stream of raw events reached.
+    /// What each raw stream reached.
     streams: Vec<Reached>,
 }
 
-impl<'p> Collecting<'p> {
+impl<'p> Collector<'p> {
     fn new(knows_catalogs: bool, progress: &'p mut dyn FnMut(usize)) -> Self {
-        Collecting {
+        Collector {
             knows_catalogs,
             progress,
             businesses: BTreeMap::new(),
-            playing: Playing::default(),
+            playing: CurrentScenario::default(),
             reached: Reached::default(),
             lines: Vec::new(),
             ids: BTreeMap::new(),
@@ -120,18 +125,19 @@ impl<'p> Collecting<'p> {
         }
     }
 
-    /// Look at what every account has, unless nothing happened since.
+    /// Checks the clauses against every account, unless nothing changed since the last look.
     fn look_at_accounts(&mut self, host: &mut Rig) -> Result<(), ReplayError> {
         let now = signature(host)?;
         if std::mem::replace(&mut self.playing.last, now) == now {
             return Ok(());
         }
         let Some(business) = self.businesses.get(&self.playing.business) else { return Ok(()) };
-        self.playing.sold = Sold::read(host.processor())?;
+        self.playing.sold = CatalogProducts::read(host.processor())?;
         for account in accounts(host)? {
-            let seen = Seen::look(host, &account, &self.playing.sold)?;
+            let state = AccountState::look(host, &account, &self.playing.sold)?;
             let clauses = business.clauses.iter().enumerate();
-            let touched = clauses.filter(|(at, clause)| !self.playing.touched.contains(at) && clause.is_touched(&seen));
+            let touched =
+                clauses.filter(|(at, clause)| !self.playing.touched.contains(at) && clause.is_touched(&state));
             let touched: Vec<usize> = touched.map(|(at, _)| at).collect();
             self.playing.touched.extend(touched);
         }
@@ -139,7 +145,7 @@ impl<'p> Collecting<'p> {
     }
 
     fn coverage(mut self, finished: &Finished, declarations: &Declarations, known: String) -> Coverage {
-        // A stream counts if each of its events had an outcome.
+        // A stream counts if each of its events has an outcome.
         for (raw, reached) in finished.raw.iter().zip(std::mem::take(&mut self.streams)) {
             if raw.failed > 0 {
                 self.not_held.push(raw.source.clone());
@@ -181,7 +187,7 @@ impl<'p> Collecting<'p> {
             let clauses = business.clauses.iter().zip(&business.touched);
             let mut clauses: Vec<_> =
                 clauses.map(|(clause, touched)| (clause.place(&business.folder), clause, *touched)).collect();
-            // Of a line the order is that of the language.
+            // The sort is stable: clauses on one line keep the order of the language.
             clauses.sort_by(|(a, ..), (b, ..)| (&a.file, a.line).cmp(&(&b.file, b.line)));
             let items = clauses.into_iter().map(|(place, clause, touched)| Item {
                 place: Some(place.to_string()),
@@ -195,13 +201,13 @@ impl<'p> Collecting<'p> {
     }
 }
 
-impl Sink for Collecting<'_> {
+impl Sink for Collector<'_> {
     fn begin(&mut self, inputs: usize) {
         (self.progress)(inputs);
     }
 
     fn line(&mut self, line: &Line) -> std::io::Result<()> {
-        // Those of a scenario come again with its reports, of each version.
+        // Lines of a scenario come again with the reports of its cases.
         if !self.is_scenario {
             self.lines.push(line.clone());
         }
@@ -221,7 +227,7 @@ impl Sink for Collecting<'_> {
                 self.businesses.insert(folder.folder.clone(), business);
             }
         }
-        // What the load of the catalog asked for is told by no line.
+        // No line reports the effects of loading the catalog.
         self.playing.effects.extend(ended_effects(host)?);
         if self.knows_catalogs { self.look_at_accounts(host) } else { Ok(()) }
     }
@@ -238,9 +244,9 @@ impl Sink for Collecting<'_> {
             self.held += 1;
             let mut reached = Reached::default();
             reports.iter().for_each(|report| reached.add(Reached::of(&report.lines)));
-            let untold = playing.effects.iter().filter(|kind| reached.effect(kind) == 0);
-            let untold: Vec<&String> = untold.collect();
-            untold.into_iter().for_each(|kind| reached.add_effect(kind));
+            let unreported = playing.effects.iter().filter(|kind| reached.effect(kind) == 0);
+            let unreported: Vec<&String> = unreported.collect();
+            unreported.into_iter().for_each(|kind| reached.add_effect(kind));
             self.reached.add(reached);
             if let Some(business) = self.businesses.get_mut(&playing.business) {
                 playing.touched.iter().for_each(|at| business.touched[*at] += 1);
@@ -262,7 +268,7 @@ impl Sink for Collecting<'_> {
     }
 
     fn end(&mut self, _: &Summary) -> std::io::Result<()> {
-        // The end of an only input is told as that of all.
+        // The end of a single input is reported as the end of all.
         if !self.several && !self.was_scenario {
             self.end_stream();
         }
@@ -270,14 +276,14 @@ impl Sink for Collecting<'_> {
     }
 }
 
-impl Collecting<'_> {
+impl Collector<'_> {
     fn end_stream(&mut self) {
         self.streams.push(Reached::of(&std::mem::take(&mut self.lines)));
         (self.progress)(0);
     }
 }
 
-/// Something that changes with whatever happens: events, effects, revisions.
+/// A value that changes with every event, effect and revision.
 fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
     let store = host.store();
     let mut revisions = 0;
@@ -288,13 +294,13 @@ fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
     Ok((host.asked().count(), revisions, events))
 }
 
-/// Accounts of the business and mode, the platform among them.
+/// Accounts of the business and mode, including the platform.
 fn accounts(host: &Rig) -> Stored<Vec<Account>> {
     let scopes = host.store().scopes()?.into_iter();
     Ok(scopes.filter(|s| s.partition() == *host.processor().partition()).map(|s| s.account).collect())
 }
 
-/// Kinds of effects whose end is in the inbox.
+/// Kinds of effects with a result in the inbox.
 fn ended_effects(host: &Rig) -> Stored<BTreeSet<String>> {
     let rows = inbox(host)?.into_iter();
     let ended = rows.filter(|row| matches!(row.event.payload, Payload::EffectResult(_)));

@@ -1,11 +1,11 @@
-//! What was reached of what there is.
+//! The result: what can be reached, and what of it was reached.
 
 use std::collections::BTreeMap;
 
 /// The outcomes of the contract.
 pub const OUTCOMES: [&str; 6] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected"];
 
-/// The codes of the contract's refusals.
+/// The refusal codes of the contract.
 pub(crate) const REFUSALS: [&str; 18] = [
     "already-owned",
     "amount-mismatch",
@@ -27,64 +27,64 @@ pub(crate) const REFUSALS: [&str; 18] = [
     "wrong-shape",
 ];
 
-/// Something that can be reached.
+/// An item that scenarios can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     /// Its name within its section.
     pub name: String,
-    /// How often it was: scenarios for ids and clauses, events for the rest.
+    /// Number of scenarios (ids and clauses) or events (all others) that reach it.
     pub reached: u64,
-    /// Where it stands, as `FILE:LINE`, if it stands in a file.
+    /// Place in a file, as `FILE:LINE`.
     pub place: Option<String>,
-    /// When it counts as reached, where its name doesn't say.
+    /// Condition under which it counts as reached, for clauses.
     pub when: Option<&'static str>,
 }
 
-/// Things of one kind.
+/// Items of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Its name: `ids`, `event kinds`, `outcomes`, `refusals`, `effects`, `catalog of BUSINESS`.
+    /// Name: `ids`, `event kinds`, `outcomes`, `refusals`, `effects`, `catalog of BUSINESS`.
     pub name: String,
-    /// What there is, in order.
+    /// The items, in order.
     pub items: Vec<Item>,
 }
 
 impl Section {
-    /// How many things were reached.
+    /// Number of reached items.
     pub fn reached(&self) -> usize {
         self.items.iter().filter(|item| item.reached > 0).count()
     }
 
-    /// What was not reached.
+    /// Items that were not reached.
     pub fn holes(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| item.reached == 0)
     }
 
-    /// Whether at least so many per cent were reached; nothing that there isn't is missing.
+    /// True if at least `percent` of the items were reached. An empty section is complete.
     pub fn reaches(&self, percent: u32) -> bool {
         self.reached() as u128 * 100 >= self.items.len() as u128 * u128::from(percent)
     }
 }
 
-/// An event kind with what came of its events.
+/// An event kind with the outcomes of its events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindRow {
-    /// The kind; of the end of an effect its kind and ` (result)`.
+    /// The kind; for results of effects, the kind of the effect and ` (result)`.
     pub kind: String,
-    /// Whether extension or business declare it; the host itself makes the others, or they came and are nobody's.
+    /// True if the extension or the business declares it; others come from the host or are unknown.
     pub declared: bool,
     /// Events by outcome, in the order of [`OUTCOMES`].
     pub outcomes: [u64; 6],
-    /// Events by code of the refusal.
+    /// Events by refusal code.
     pub refusals: BTreeMap<String, u64>,
 }
 
-/// Whether clauses of catalogs were looked at.
+/// Whether clauses of catalogs were measured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clauses {
-    /// They were: a section for each business that has scenarios.
+    /// Measured: one section per business with scenarios.
     Measured,
-    /// They were not, since this extension has a catalog language of its own.
+    /// Not measured: the extension has another catalog language.
     Unknown {
         /// The extension.
         extension: String,
@@ -93,30 +93,30 @@ pub enum Clauses {
     },
 }
 
-/// The whole of it.
+/// The coverage of a set of inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    /// Scenarios that held in every version, and streams whose events all had an outcome.
+    /// Number of scenarios that held in every version, and of streams whose events all instance an outcome.
     pub held: usize,
-    /// Files of the others: what they reach counts for nothing.
+    /// Files of all other inputs; they do not count.
     pub not_held: Vec<String>,
-    /// Those among them that are no surprise: their scenarios say so.
+    /// Number of those that are marked `known_to_fail`.
     pub known: usize,
-    /// The table of event kinds: what is declared, then what else came.
+    /// The table of event kinds: declared ones, then others that occurred.
     pub kinds: Vec<KindRow>,
-    /// What there is, and what of it was reached.
+    /// The sections.
     pub sections: Vec<Section>,
-    /// Whether there are sections of catalogs.
+    /// Whether catalogs have sections.
     pub clauses: Clauses,
 }
 
 impl Coverage {
-    /// Sections that reach less than so many per cent.
+    /// Sections below `percent`.
     pub fn below(&self, percent: u32) -> Vec<&Section> {
         self.sections.iter().filter(|section| !section.reaches(percent)).collect()
     }
 
-    /// The program's exit code: 1 if something did not hold that isn't known to, or a section is below `percent`.
+    /// The exit code: 1 if an input unexpectedly did not hold, or a section is below `percent`.
     pub fn exit_code(&self, percent: u32) -> u8 {
         u8::from(self.not_held.len() > self.known || !self.below(percent).is_empty())
     }
@@ -142,11 +142,11 @@ mod tests {
         let two_of_three = section(&[0, 5, 1]);
         assert_eq!((two_of_three.reached(), two_of_three.holes().count()), (2, 1));
         assert!(two_of_three.reaches(66) && !two_of_three.reaches(67));
-        assert!(section(&[]).reaches(100), "nothing is missing of nothing");
+        assert!(section(&[]).reaches(100), "an empty section is complete");
     }
 
     #[test]
-    fn the_codes_are_those_of_the_contract() {
+    fn the_refusal_codes_equal_those_of_the_contract() {
         let text = String::new;
         let money = || Money { amount_minor: 0, currency: text() };
         let all = [
@@ -169,7 +169,7 @@ mod tests {
             Refusal::Forbidden(text()),
             Refusal::NotFound(text()),
         ];
-        // A case that the contract gets must be listed above, and so among the codes.
+        // This match fails to compile until a new refusal of the contract is listed above.
         for refusal in &all {
             match refusal {
                 Refusal::Malformed(_) | Refusal::WrongShape(_) | Refusal::Invalid(_) | Refusal::UnknownStatus(_) => {}
@@ -186,12 +186,12 @@ mod tests {
     }
 
     #[test]
-    fn the_outcomes_are_those_of_the_contract() {
-        let view = Snapshot { at: 0, rank: SnapshotRank::Created, event_id: String::new() };
+    fn the_outcomes_equal_those_of_the_contract() {
+        let snapshot = Snapshot { at: 0, rank: SnapshotRank::Created, event_id: String::new() };
         let all = [
             Outcome::Applied,
             Outcome::Duplicate(String::new()),
-            Outcome::Stale(view),
+            Outcome::Stale(snapshot),
             Outcome::Ignored(IgnoreReason::NoChange),
             Outcome::Deferred(DeferReason::Fact(String::new())),
             Outcome::Rejected(Refusal::Unclaimed),

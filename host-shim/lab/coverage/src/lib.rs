@@ -1,16 +1,16 @@
-//! Which decisions of an extension a set of scenarios reaches, and by name which it doesn't: ids, event kinds with their
-//! outcomes and refusals, effect kinds, and the clauses of a catalog.
+//! Measures which decisions of an extension a set of scenarios reaches: ids, event kinds with their outcomes and
+//! refusals, effect kinds, and the clauses of a catalog. Lists the ones not reached by name.
 //!
-//! *Only a scenario that held in every version counts. What there is to be reached is what the extension, the contract and the
-//! business declare; the clauses of a catalog are known for the extension alone that the catalog language belongs to.*
+//! Only a scenario that holds in every version counts. The items come from the declarations of the extension, the
+//! contract and the business; clauses are known only for the extension that owns the catalog language.
 
+mod account_state;
 mod clause;
 mod clauses;
 mod cover;
 mod coverage;
 mod reached;
 mod report;
-mod seen;
 mod template;
 
 pub use cover::{CoverOptions, cover};

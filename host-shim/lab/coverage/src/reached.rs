@@ -1,4 +1,4 @@
-//! What lines of a replay tell: which event kinds came to which outcomes, and what was asked for.
+//! Counts event kinds, outcomes and effects from the lines of a replay.
 
 use crate::coverage::{KindRow, OUTCOMES};
 use host_replay::line::{InputLine, Line};
@@ -13,10 +13,10 @@ pub(crate) struct Reached {
 }
 
 impl Reached {
-    /// What the lines of one story tell.
+    /// Counts the lines of one story.
     pub fn of<'l>(lines: impl IntoIterator<Item = &'l Line>) -> Reached {
         let mut reached = Reached::default();
-        // A later run names its event alone.
+        // The line of a later run has no kind.
         let mut kinds: BTreeMap<&str, String> = BTreeMap::new();
         for line in lines {
             match line {
@@ -59,12 +59,12 @@ impl Reached {
         }
     }
 
-    /// An effect was asked for that no line tells of.
+    /// Counts an effect that no line reports.
     pub fn add_effect(&mut self, kind: &str) {
         *self.effects.entry(kind.to_owned()).or_default() += 1;
     }
 
-    /// Add another story's.
+    /// Adds the counts of another story.
     pub fn add(&mut self, other: Reached) {
         for (kind, (outcomes, refusals)) in other.kinds {
             let known = self.kinds.entry(kind).or_default();
@@ -74,28 +74,28 @@ impl Reached {
         other.effects.into_iter().for_each(|(kind, more)| *self.effects.entry(kind).or_default() += more);
     }
 
-    /// Events of an outcome.
+    /// Number of events with an outcome.
     pub fn outcome(&self, outcome: &str) -> u64 {
         let at = OUTCOMES.iter().position(|known| *known == outcome);
         at.map_or(0, |at| self.kinds.values().map(|(outcomes, _)| outcomes[at]).sum())
     }
 
-    /// Events that were refused with a code.
+    /// Number of events refused with a code.
     pub fn refusal(&self, code: &str) -> u64 {
         self.kinds.values().filter_map(|(_, refusals)| refusals.get(code)).sum()
     }
 
-    /// Events of a kind, whatever came of them.
+    /// Number of events of a kind.
     pub fn kind(&self, kind: &str) -> u64 {
         self.kinds.get(kind).map_or(0, |(outcomes, _)| outcomes.iter().sum())
     }
 
-    /// How often effects of a kind were asked for.
+    /// Number of requested effects of a kind.
     pub fn effect(&self, kind: &str) -> u64 {
         self.effects.get(kind).copied().unwrap_or_default()
     }
 
-    /// The table: declared kinds, then the others that came.
+    /// The table: declared kinds, then the others that occurred.
     pub fn rows(&self, declared: &BTreeSet<String>) -> Vec<KindRow> {
         let row = |kind: &String| {
             let (outcomes, refusals) = self.kinds.get(kind).cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Coverage as people and programs read it.
+//! The report of a coverage: human and JSON lines.
 
 mod human;
 mod json;

@@ -1,9 +1,9 @@
-//! Texts of a catalog with places such as `{product.id}`, held against what came of them.
+//! Checks whether a text can be the result of a catalog template with placeholders such as `{product.id}`.
 
 use host_intake::webhook::split_place;
 
-/// Whether a text may have come of a template: the parts between its places stand in it, in their order.
-pub(crate) fn came_of(text: &str, template: &str) -> bool {
+/// True if `text` contains the parts of the template between its placeholders, in order.
+pub(crate) fn matches_template(text: &str, template: &str) -> bool {
     let mut parts = literals(template).into_iter();
     let Some(first) = parts.next() else { return text.is_empty() };
     let Some(mut rest) = text.strip_prefix(first) else { return false };
@@ -23,7 +23,7 @@ pub(crate) fn came_of(text: &str, template: &str) -> bool {
     true
 }
 
-/// What stands before, between and behind the places.
+/// The parts before, between and after the placeholders.
 fn literals(template: &str) -> Vec<&str> {
     let mut found = Vec::new();
     let mut rest = template;
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_may_be_anything_and_the_rest_is_as_it_stands() {
+    fn placeholders_match_any_text_and_the_rest_must_be_equal() {
         for (text, template) in [
             ("agent:a1", "agent:{product.id}"),
             ("shows", "shows"),
@@ -49,12 +49,12 @@ mod tests {
             ("anything", "{a}"),
             ("open{", "open{"),
         ] {
-            assert!(came_of(text, template), "{text} {template}");
+            assert!(matches_template(text, template), "{text} {template}");
         }
         for (text, template) in
             [("agents", "agent:{product.id}"), ("shows2", "shows"), ("x", "{a}y"), ("a-b", "{x}-{y}-{z}"), ("", "a")]
         {
-            assert!(!came_of(text, template), "{text} {template}");
+            assert!(!matches_template(text, template), "{text} {template}");
         }
     }
 }

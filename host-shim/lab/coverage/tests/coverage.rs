@@ -1,4 +1,4 @@
-//! What a set of scenarios reaches, and what it is known not to.
+//! Measures coverage of small folders of scenarios and of the fixtures.
 
 #[path = "coverage/catalogs.rs"]
 mod catalogs;

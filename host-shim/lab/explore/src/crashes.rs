@@ -1,5 +1,5 @@
-//! Crashes: the host is killed before and after every write, and again within the start that follows. Whoever was not answered
-//! tells it again; the end is that of the written story.
+//! Crashes: kills the host before and after every write of an act, and again at every write of the restart that
+//! follows. A caller that got no answer sends its event again. The end must equal that of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -32,7 +32,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// Plays the story with a kill in one of its acts; false if the exploration ends.
+/// Plays the story with a kill in one of its acts. Returns false if the exploration is to stop.
 fn killed(explorer: &mut Explorer<'_>, written: &Written, at: usize, kill: Kill) -> Result<bool, ReplayError> {
     let laws = Laws { state: true, effects: true, expected: true, ..Laws::default() };
     let mut plan = written.plan.clone();
@@ -47,13 +47,13 @@ fn killed(explorer: &mut Explorer<'_>, written: &Written, at: usize, kill: Kill)
         if let Some(breach) = written.end.judge(&mut explorer.stage, laws)? {
             let side = if kill.moment == Moment::Before { "before" } else { "after" };
             let scenario = &explorer.stage.tale.scenario;
-            let told = words(scenario, plan.acts[at].step);
+            let act = words(scenario, plan.acts[at].step);
             let again =
                 kill.again.map(|write| format!(", and again before write {write} of the start")).unwrap_or_default();
-            let variant = format!("killed {side} write {} of {told}{again}", kill.write);
+            let variant = format!("killed {side} write {} of {act}{again}", kill.write);
             let reference = written.plan.clone();
-            explorer.found(VariantKind::Crashes, variant, Broken { breach, plan, reference }, laws)?;
+            explorer.record_breach(VariantKind::Crashes, variant, Broken { breach, plan, reference }, laws)?;
         }
     }
-    Ok(explorer.judged(VariantKind::Crashes, 1, runs))
+    Ok(explorer.count_variants(VariantKind::Crashes, 1, runs))
 }

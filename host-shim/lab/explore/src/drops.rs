@@ -1,12 +1,12 @@
-//! Drops: each event of a provider is lost, and found by a reconciliation at the end. Where everybody else's acts came out the
-//! same meanwhile, the standing is the same at last.
+//! Drops: loses each provider event in turn and delivers it at the end, as a reconciliation would.
+//! If all other acts had the same outcomes, the final standing must be the same.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, Plan, words};
 use host_scenario::error::ReplayError;
 
-/// How long time goes on after the end, in milliseconds, so that what the late event asks for comes to its end: a day.
+/// Time that passes after the end so that the effects of the late event finish: one day, in milliseconds.
 const REST_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
@@ -29,11 +29,11 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
         let same_acts = explorer.stage.watched().outcomes == rested.end.mark().watched().outcomes;
         let laws = Laws { standing: same_acts, ..Laws::default() };
         if let Some(breach) = rested.end.judge(&mut explorer.stage, laws)? {
-            let variant = format!("{} is lost, and comes at the end", words(&scenario, act.step));
+            let variant = format!("{} is lost and arrives at the end", words(&scenario, act.step));
             let reference = reference.clone();
-            explorer.found(VariantKind::Drops, variant, Broken { breach, plan, reference }, laws)?;
+            explorer.record_breach(VariantKind::Drops, variant, Broken { breach, plan, reference }, laws)?;
         }
-        if !explorer.judged(VariantKind::Drops, 1, 1) {
+        if !explorer.count_variants(VariantKind::Drops, 1, 1) {
             return Ok(());
         }
     }

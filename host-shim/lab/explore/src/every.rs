@@ -1,4 +1,4 @@
-//! Many stories, on several threads.
+//! Explores many stories on several threads.
 
 use crate::explorer::{ExploreLimits, Explored, Watch, explore};
 use crate::tale::Tale;
@@ -6,7 +6,12 @@ use host_scenario::error::ReplayError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Explores stories, `jobs` at a time; what came of each, in their order. What was not begun when the watch ended it has none.
+/// Explores stories, `jobs` at a time. Returns one result per story in the given order, None for those not begun when
+/// `watch` stopped the exploration.
+///
+/// # Errors
+///
+/// If a story can't be played as it is written.
 pub fn explore_every(
     tales: &[Tale],
     limits: &ExploreLimits,
@@ -22,7 +27,7 @@ pub fn explore_every(
                     let at = next.fetch_add(1, Ordering::Relaxed);
                     let Some(tale) = tales.get(at).filter(|_| watch.goes_on(0)) else { break };
                     let explored = explore(tale, limits, watch);
-                    // A list of results stays good whatever another thread did.
+                    // A panic of another thread leaves the list of results valid.
                     results.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(explored);
                 }
             });

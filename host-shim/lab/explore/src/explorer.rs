@@ -1,4 +1,4 @@
-//! One story, its written run, and what its variants showed.
+//! Explores one story: plays it as written, plays its variants, counts them and collects findings.
 
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::{Act, Plan};
@@ -10,28 +10,28 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// A way in which a run differs from the story as it is written.
+/// The kind of a variant: how its run differs from the written story.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VariantKind {
-    /// Nothing differs.
+    /// No difference.
     Written,
-    /// Events of providers come in another order.
+    /// Provider events arrive in another order.
     Orders,
-    /// An event comes again.
+    /// An event is delivered again.
     Repeats,
-    /// An event is lost and comes at the end.
+    /// A provider event is lost and arrives at the end.
     Drops,
-    /// A call of a provider fails, or its answer is lost or late.
+    /// A provider call fails, or its answer is lost or late.
     Failures,
-    /// Two calls do.
+    /// Two provider calls fail.
     Pairs,
     /// The host is killed at a write.
     Crashes,
 }
 
 impl VariantKind {
-    /// All that a caller may ask for, in the order in which they are played.
+    /// All kinds that a caller can select, in the order in which they are played.
     pub const ALL: [VariantKind; 6] = [
         VariantKind::Orders,
         VariantKind::Repeats,
@@ -56,53 +56,53 @@ impl fmt::Display for VariantKind {
     }
 }
 
-/// How many variants there were.
+/// Numbers of variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Variants that were judged, each by itself or together with others that came to the same point.
+    /// Judged variants, alone or together with others that reached the same point.
     pub variants: u64,
-    /// Runs that were carried to an end of their own.
+    /// Runs that were played to their end.
     pub runs: u64,
     /// Variants that broke a law.
     pub broken: u64,
 }
 
-/// A law that a variant broke, in its shortest form.
+/// A broken law with the shortest story that breaks it.
 #[derive(Clone, Debug)]
 pub struct Finding {
-    /// Which kind of variant.
+    /// Kind of the variant.
     pub kind: VariantKind,
-    /// The law, and how it broke.
+    /// The broken law and the difference.
     pub breach: Breach,
-    /// The variant, in words.
+    /// Description of the variant.
     pub variant: String,
     /// The shortest story that breaks the same law.
     pub plan: Plan,
-    /// The story that it is held to.
+    /// The story that it is compared with.
     pub reference: Plan,
 }
 
 impl Finding {
-    /// The step of the story at which it breaks: where the host is killed, else the last one that it takes. None if it takes
-    /// no step.
+    /// The number of the step at which the story breaks: the step with the kill, else the last step. None without
+    /// steps.
     pub fn step(&self) -> Option<usize> {
         let acts = &self.plan.acts;
         acts.iter().find(|act| act.kill.is_some()).or(acts.last()).map(|act| act.step)
     }
 }
 
-/// What is explored, and how far.
+/// Which variants are explored, and how many.
 #[derive(Clone, Debug)]
 pub struct ExploreLimits {
-    /// Which kinds.
+    /// Kinds of variants to play.
     pub kinds: Vec<VariantKind>,
-    /// Where sampled orders begin.
+    /// Seed of the sampled orders.
     pub seed: u64,
-    /// Orders that are sampled where there are too many to try all.
+    /// Number of sampled orders of a segment with too many events to try all.
     pub samples: usize,
-    /// Events of which all orders are tried.
+    /// Largest number of events of a segment for which all orders are tried.
     pub all_orders_of: usize,
-    /// Findings of a kind and a law that are kept.
+    /// Maximum number of findings kept per kind and law.
     pub findings: usize,
 }
 
@@ -113,13 +113,13 @@ impl Default for ExploreLimits {
     }
 }
 
-/// Who is told how far it is, and says when to stop.
+/// Receives progress and decides when to stop.
 pub trait Watch: Sync {
-    /// So many variants more were judged; false ends the exploration.
+    /// Receives the number of newly judged variants; returning false stops the exploration.
     fn goes_on(&self, variants: u64) -> bool;
 }
 
-/// Goes on to the end.
+/// A [`Watch`] that never stops.
 pub struct ToTheEnd;
 
 impl Watch for ToTheEnd {
@@ -128,25 +128,25 @@ impl Watch for ToTheEnd {
     }
 }
 
-/// What came of one story.
+/// The result of exploring one story.
 #[derive(Clone, Debug)]
 pub struct Explored {
     /// Name and API version.
     pub name: String,
     /// Counts by kind.
     pub counts: BTreeMap<VariantKind, Counts>,
-    /// Decisions that were made.
+    /// Number of decisions.
     pub decisions: u64,
-    /// What broke.
+    /// The laws that broke.
     pub findings: Vec<Finding>,
-    /// True if it was ended before all variants were played.
+    /// True if the exploration stopped before all variants were played.
     pub ended_early: bool,
 }
 
-/// The story as it is written: a point before each act, and the end.
+/// The run of a plan: a mark before each act, and the end.
 pub(crate) struct Written {
     pub plan: Plan,
-    /// Before each act, and after the last one.
+    /// One mark before each act and one after the last.
     pub marks: Vec<Mark>,
     pub end: Reference,
 }
@@ -163,6 +163,10 @@ pub(crate) struct Explorer<'e> {
 }
 
 /// Plays the variants of a story.
+///
+/// # Errors
+///
+/// If the story can't be played as it is written, or a variant can't be played.
 pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result<Explored, ReplayError> {
     let stage = Stage::start(tale)?;
     let start = stage.mark()?;
@@ -190,7 +194,7 @@ pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result
 }
 
 impl Explorer<'_> {
-    /// Plays a plan from the beginning and keeps its points.
+    /// Plays a plan from the beginning and marks the point before each act.
     pub fn written(&mut self, plan: Plan) -> Result<Written, ReplayError> {
         self.stage.go_to(&self.start)?;
         let mut marks = Vec::with_capacity(plan.acts.len() + 1);
@@ -204,18 +208,18 @@ impl Explorer<'_> {
         Ok(Written { plan, marks, end })
     }
 
-    /// Goes back to before an act of the written story, or to its end before the rest.
+    /// Goes back to the point before an act of the written story (or, after the last act, before the rest).
     pub fn before(&mut self, written: &Written, act: usize) -> Result<(), ReplayError> {
         self.stage.go_to(&written.marks[act])
     }
 
-    /// Plays acts from where the stage stands. A run that can't go on is a finding by its error.
+    /// Plays acts from the current point of the stage.
     pub fn play(&mut self, acts: &[Act]) -> Result<(), ReplayError> {
         acts.iter().try_for_each(|act| self.stage.act(act))
     }
 
-    /// So many variants were judged, by so many runs; false where the exploration is to end.
-    pub fn judged(&mut self, kind: VariantKind, variants: u64, runs: u64) -> bool {
+    /// Counts judged variants and their runs. Returns false if the exploration is to stop.
+    pub fn count_variants(&mut self, kind: VariantKind, variants: u64, runs: u64) -> bool {
         let counts = self.counts.entry(kind).or_default();
         counts.variants += variants;
         counts.runs += runs;
@@ -223,13 +227,19 @@ impl Explorer<'_> {
         !self.stopped
     }
 
-    /// True once the exploration is to end.
+    /// True once the exploration is to stop.
     pub fn is_over(&self) -> bool {
         self.stopped
     }
 
-    /// A variant broke a law: it is kept in its shortest form, unless there are enough of its kind.
-    pub fn found(&mut self, kind: VariantKind, variant: String, case: Broken, laws: Laws) -> Result<(), ReplayError> {
+    /// Records a breach, shrunk to its shortest story, unless enough of its kind and law are recorded.
+    pub fn record_breach(
+        &mut self,
+        kind: VariantKind,
+        variant: String,
+        case: Broken,
+        laws: Laws,
+    ) -> Result<(), ReplayError> {
         let Broken { breach, plan, reference } = case;
         self.counts.entry(kind).or_default().broken += 1;
         let alike = |finding: &&Finding| finding.kind == kind && finding.breach.law == breach.law;

@@ -1,4 +1,4 @@
-//! A finding as a scenario that fails until it is mended.
+//! Writes a finding as a scenario that fails until the fault is fixed.
 
 use crate::explorer::Finding;
 use crate::law::Law;
@@ -13,8 +13,12 @@ use host_scenario::model::{Action, Answers, At, Expectations, SECTIONS, Scenario
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The text of a scenario with the shortest story of a finding, which expects what the law says. `again` is the line that finds it
-/// anew.
+/// Returns the text of a scenario with the shortest story of a finding; it expects what the law requires. `again` is
+/// the command that reproduces the finding.
+///
+/// # Errors
+///
+/// If the scenario language can't express the story.
 pub fn failing_scenario(tale: &Tale, finding: &Finding, again: &str) -> Result<String, ReplayError> {
     let mut scenario = (*tale.scenario).clone();
     scenario.name = format!("{}, {}: {}", tale.scenario.name, finding.kind, finding.breach.law);
@@ -33,10 +37,11 @@ pub fn failing_scenario(tale: &Tale, finding: &Finding, again: &str) -> Result<S
         .comment(&format!("{}: {}", finding.breach.law, finding.breach.what))
         .comment(&format!("Variant: {}", finding.variant))
         .comment(&format!("Found by: {again}"));
-    text.text().map_err(|error: Unwritable| ReplayError::Usage(format!("no scenario can say this: {error}")))
+    text.text()
+        .map_err(|error: Unwritable| ReplayError::Usage(format!("a scenario can't express this finding: {error}")))
 }
 
-/// The steps of a plan, each at its own time. What a story expects of its steps is of its own order.
+/// The steps of a plan, each at its own time. Expectations of steps are left out: they hold for the written order only.
 fn steps(tale: &Tale, plan: &Plan) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut clock = tale.scenario.given.clock;
@@ -55,14 +60,14 @@ fn steps(tale: &Tale, plan: &Plan) -> Vec<Step> {
             steps.push(Step { kill: None, only: Vec::new(), ..until });
         }
         if let (Action::Stripe(stripe), Some(delivery)) = (&mut step.action, &tale.case.deliveries[act.step]) {
-            // The time of an event is told after the one before it, which may be another now.
+            // An event's time may be written relative to the event before it, and that may be another event now.
             stripe.at = At::Time(created(&delivery.bytes).unwrap_or(act.clock));
         }
         let known = step.action.event_id().map(str::to_owned);
-        let came = steps.iter().any(|before| before.action.event_id() == known.as_deref());
+        let already_delivered = steps.iter().any(|before| before.action.event_id() == known.as_deref());
         match (&step.action, known) {
             (Action::Same(_) | Action::Redrive(_), _) | (_, None) => steps.push(step),
-            (_, Some(id)) if came => steps.push(Step { action: Action::Same(id), ..step }),
+            (_, Some(id)) if already_delivered => steps.push(Step { action: Action::Same(id), ..step }),
             (_, Some(_)) => steps.push(step),
         }
     }
@@ -72,13 +77,13 @@ fn steps(tale: &Tale, plan: &Plan) -> Vec<Step> {
     steps
 }
 
-/// When Stripe made an event, milliseconds since the epoch.
+/// The creation time of a Stripe event, in milliseconds since the epoch.
 fn created(bytes: &[u8]) -> Option<i64> {
     let body: Value = serde_json::from_slice(bytes).ok()?;
     body["created"].as_i64()?.checked_mul(1000)
 }
 
-/// The answers of a plan's faults, and of those that were given what is asked for still.
+/// Puts the answers of a plan's faults before the given answers, and removes the given answers that they replace.
 fn answers(scenario: &mut Scenario, plan: &Plan) {
     let mut of_faults: Vec<Answers> = Vec::new();
     for fault in &plan.faults {
@@ -92,7 +97,7 @@ fn answers(scenario: &mut Scenario, plan: &Plan) {
         }
         list[fault.call] = fault.answer.clone();
     }
-    // What follows a fault is as if it had not been.
+    // Calls after the last fault are answered normally.
     of_faults.iter_mut().for_each(|answers| answers.list.push(ScriptedAnswer::Ok(Value::Null)));
     scenario.given.answers.retain(|given| of_faults.iter().all(|fault| fault.pattern != given.pattern));
     scenario.given.answers.splice(0..0, of_faults);
@@ -109,7 +114,7 @@ fn expected(finding: &Finding) -> Expectations {
                         of_account.filter_map(|(name, should, is)| section(Some(&account), &name, &should, &is)),
                     );
                 }
-                // What no account holds alone: names, and what providers have.
+                // Not an account: claims and inventory.
                 Err(_) => sections.extend(section(None, &account, &should, &is)),
             }
         }
@@ -117,22 +122,22 @@ fn expected(finding: &Finding) -> Expectations {
     Expectations { sections, snapshot: None }
 }
 
-/// A section of the state, `records/COLLECTION` among them.
+/// An expectation of a section of the state; `records/COLLECTION` is a section too.
 fn section(account: Option<&Account>, name: &str, should: &Value, is: &Value) -> Option<SectionExpectation> {
     let (name, collection) = match name.split_once('/') {
         Some((name, collection)) => (name, Some(collection)),
         None => (name, None),
     };
     let section = SECTIONS.iter().find(|section| **section == name)?;
-    let telling = Matcher::telling(should, is);
+    let matcher = Matcher::telling(should, is);
     let matcher = match collection {
-        Some(collection) => Matcher::member(collection, telling),
-        None => telling,
+        Some(collection) => Matcher::member(collection, matcher),
+        None => matcher,
     };
     Some(SectionExpectation { account: account.cloned(), section, matcher })
 }
 
-/// Members that differ, with both values.
+/// The members that differ, with both values.
 fn pairs(should: &Value, is: &Value) -> Vec<(String, Value, Value)> {
     let none = Map::new();
     let (one, two) = (should.as_object().unwrap_or(&none), is.as_object().unwrap_or(&none));

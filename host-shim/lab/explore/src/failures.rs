@@ -1,5 +1,5 @@
-//! Failures: each call of a provider goes wrong in each way, by itself or with a second one of those that follow, what is undone
-//! included. What passes leaves the standing as it would have been.
+//! Failures: makes each provider call fail in each way, alone or (pairs) together with a second call that follows,
+//! including the calls that undo. Transient failures must leave the standing of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -10,20 +10,20 @@ use host_provider_api::scripted::{Entry, ScriptedAnswer};
 use host_scenario::error::ReplayError;
 use serde_json::Value;
 
-/// How long time goes on after the end, in milliseconds, so that retries and what follows from them come to their end: three days.
+/// Time that passes after the end so that retries and their effects finish: three days, in milliseconds.
 const REST_MS: i64 = 3 * 24 * 3_600_000;
-/// How late a late answer is, in milliseconds: an hour.
+/// Delay of a late answer: one hour, in milliseconds.
 const LATE_MS: i64 = 3_600_000;
-/// Answers in a row that are lost for good: more than any list of retries is long.
+/// Number of lost answers that exceeds every retry schedule.
 const LOST_FOR_GOOD: usize = 12;
 
-/// A way in which a call goes wrong.
-struct Way {
+/// How a call fails.
+struct FailureMode {
     name: &'static str,
     answer: fn() -> ScriptedAnswer,
-    /// True if trying again brings it about.
+    /// True if a retry succeeds.
     passes: bool,
-    /// Calls in a row that go wrong so.
+    /// Number of consecutive calls that fail.
     calls: usize,
 }
 
@@ -39,41 +39,51 @@ fn late(then: ScriptedAnswer) -> ScriptedAnswer {
     ScriptedAnswer::Late { after_ms: LATE_MS, then: Box::new(then) }
 }
 
-const WAYS: [Way; 6] = [
-    Way { name: "fails once", answer: throttled, passes: true, calls: 1 },
-    Way { name: "is refused", answer: refused, passes: false, calls: 1 },
-    Way { name: "is done, its answer lost", answer: || ScriptedAnswer::Lost, passes: true, calls: 1 },
-    Way { name: "is done, every answer lost", answer: || ScriptedAnswer::Lost, passes: false, calls: LOST_FOR_GOOD },
-    Way { name: "is answered an hour late", answer: || late(ScriptedAnswer::Ok(Value::Null)), passes: true, calls: 1 },
-    Way { name: "is refused an hour late", answer: || late(refused()), passes: false, calls: 1 },
+const FAILURE_MODES: [FailureMode; 6] = [
+    FailureMode { name: "fails once", answer: throttled, passes: true, calls: 1 },
+    FailureMode { name: "is refused", answer: refused, passes: false, calls: 1 },
+    FailureMode { name: "succeeds, its answer is lost", answer: || ScriptedAnswer::Lost, passes: true, calls: 1 },
+    FailureMode {
+        name: "succeeds, every answer is lost",
+        answer: || ScriptedAnswer::Lost,
+        passes: false,
+        calls: LOST_FOR_GOOD,
+    },
+    FailureMode {
+        name: "is answered one hour late",
+        answer: || late(ScriptedAnswer::Ok(Value::Null)),
+        passes: true,
+        calls: 1,
+    },
+    FailureMode { name: "is refused one hour late", answer: || late(refused()), passes: false, calls: 1 },
 ];
 
-/// A call of the provider: in which act it was made, for which key, the how manieth for it.
-struct Made {
+/// A provider call of a run: its act, the effect's key, and the number of the call for that key, from 0.
+struct ProviderCall {
     act: usize,
     key: String,
     call: usize,
-    /// False where an answer that is late comes after the deadline.
+    /// False if a late answer would arrive after the deadline.
     waits: bool,
 }
 
-impl Made {
-    /// True where trying again, or waiting, brings it about.
-    fn passes(&self, way: &Way) -> bool {
-        way.passes && (self.waits || !matches!((way.answer)(), ScriptedAnswer::Late { .. }))
+impl ProviderCall {
+    /// True if a retry or waiting succeeds.
+    fn passes(&self, mode: &FailureMode) -> bool {
+        mode.passes && (self.waits || !matches!((mode.answer)(), ScriptedAnswer::Late { .. }))
     }
 }
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written, pairs: bool) -> Result<(), ReplayError> {
     let plan = Plan { rest_ms: REST_MS, ..written.plan.clone() };
     let rested = explorer.written(plan)?;
-    let made = calls_of(explorer, &rested)?;
-    for call in &made {
-        for way in &WAYS {
-            let faults = faults(call, way);
+    let calls = calls_of(explorer, &rested)?;
+    for call in &calls {
+        for mode in &FAILURE_MODES {
+            let faults = faults(call, mode);
             let goes_on = match pairs {
-                false => one(explorer, &rested, call, faults, way)?,
-                true => two(explorer, &rested, call, &faults, way)?,
+                false => single_failure(explorer, &rested, call, faults, mode)?,
+                true => failure_pairs(explorer, &rested, call, &faults, mode)?,
             };
             if !goes_on {
                 return Ok(());
@@ -83,25 +93,26 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written, pairs: boo
     Ok(())
 }
 
-fn faults(call: &Made, way: &Way) -> Vec<Fault> {
-    let fault = |nth| Fault { key: call.key.clone(), call: call.call + nth, name: way.name, answer: (way.answer)() };
-    (0..way.calls).map(fault).collect()
+fn faults(call: &ProviderCall, mode: &FailureMode) -> Vec<Fault> {
+    let fault = |nth| Fault { key: call.key.clone(), call: call.call + nth, name: mode.name, answer: (mode.answer)() };
+    (0..mode.calls).map(fault).collect()
 }
 
-/// The calls of a run that succeeded, in order: what the story has fail fails in its own way. Those of the time after its last act
-/// are made in an act behind it.
-fn calls_of(explorer: &mut Explorer<'_>, run: &Written) -> Result<Vec<Made>, ReplayError> {
+/// The calls of a run that succeeded, in order. (Calls that the story itself lets fail are left out.) Calls after the
+/// last act have the number behind the last act.
+fn calls_of(explorer: &mut Explorer<'_>, run: &Written) -> Result<Vec<ProviderCall>, ReplayError> {
     explorer.stage.go_to(run.end.mark())?;
     let journal = explorer.stage.host().scripted().journal();
-    Ok((0..journal.len()).filter_map(|number| made(&journal, number, &run.marks, 0)).collect())
+    Ok((0..journal.len()).filter_map(|number| provider_call(&journal, number, &run.marks, 0)).collect())
 }
 
-/// A call of a journal that succeeded. The marks are those before the acts from one on, and that behind the last one.
-fn made(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option<Made> {
+/// Entry `number` of a journal if that call succeeded. `marks` are those before the acts from `from` on, and the last
+/// one.
+fn provider_call(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option<ProviderCall> {
     let Entry { call: Call { key, generation, deadline, .. }, answer: ScriptedAnswer::Ok(_) } = &journal[number] else {
         return None;
     };
-    // What was done before a crash, or without being heard, is found again and not refused.
+    // A repeated call of a finished operation (after a crash or a lost answer) finds the result and can't be refused.
     let is_again = |before: &Entry| {
         let same = before.call.key == *key && before.call.generation == *generation;
         same && !matches!(before.answer, ScriptedAnswer::Retryable { .. } | ScriptedAnswer::Final { .. })
@@ -111,7 +122,7 @@ fn made(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option
     }
     let at = marks.iter().rposition(|mark| mark.calls() <= number)?;
     let late = marks[at].clock().saturating_add(2 * LATE_MS);
-    Some(Made {
+    Some(ProviderCall {
         act: from + at,
         key: key.clone(),
         call: journal[..number].iter().filter(|before| before.call.key == *key).count(),
@@ -119,27 +130,27 @@ fn made(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option
     })
 }
 
-fn one(
+fn single_failure(
     explorer: &mut Explorer<'_>,
     rested: &Written,
-    call: &Made,
+    call: &ProviderCall,
     faults: Vec<Fault>,
-    way: &Way,
+    mode: &FailureMode,
 ) -> Result<bool, ReplayError> {
     explorer.before(rested, call.act)?;
     faults.iter().for_each(|fault| explorer.stage.fault(fault));
     explorer.play(&rested.plan.acts[call.act..])?;
     explorer.stage.rest(rested.plan.rest_ms)?;
-    judge(explorer, rested, faults, call.passes(way), VariantKind::Failures)
+    judge(explorer, rested, faults, call.passes(mode), VariantKind::Failures)
 }
 
-/// Every second call that goes wrong once the first one has.
-fn two(
+/// Lets each call after the failed first one fail as well.
+fn failure_pairs(
     explorer: &mut Explorer<'_>,
     rested: &Written,
-    first: &Made,
+    first: &ProviderCall,
     faults_of_first: &[Fault],
-    way: &Way,
+    mode: &FailureMode,
 ) -> Result<bool, ReplayError> {
     let plan = Plan { faults: faults_of_first.to_vec(), ..rested.plan.clone() };
     explorer.before(rested, first.act)?;
@@ -154,19 +165,19 @@ fn two(
     explorer.stage.rest(plan.rest_ms)?;
     let journal = explorer.stage.host().scripted().journal();
     for number in at_first..journal.len() {
-        let Some(second) = made(&journal, number, &marks, first.act) else { continue };
-        // What of the first one's own calls goes wrong anyway is no second fault.
+        let Some(second) = provider_call(&journal, number, &marks, first.act) else { continue };
+        // The first failure's own calls are no second failure.
         if faults_of_first.iter().any(|fault| fault.key == second.key && fault.call == second.call) {
             continue;
         }
-        for other in &WAYS {
+        for other in &FAILURE_MODES {
             let more = faults(&second, other);
             explorer.stage.go_to(&marks[second.act - first.act])?;
             more.iter().for_each(|fault| explorer.stage.fault(fault));
             explorer.play(&plan.acts[second.act..])?;
             explorer.stage.rest(plan.rest_ms)?;
             let both = [faults_of_first, &more].concat();
-            if !judge(explorer, rested, both, first.passes(way) && second.passes(other), VariantKind::Pairs)? {
+            if !judge(explorer, rested, both, first.passes(mode) && second.passes(other), VariantKind::Pairs)? {
                 return Ok(false);
             }
         }
@@ -181,15 +192,16 @@ fn judge(
     passes: bool,
     kind: VariantKind,
 ) -> Result<bool, ReplayError> {
-    // Who gave a command while something was late may have been told otherwise.
+    // A command sent during the delay may rightly have had another outcome.
     let same_acts = explorer.stage.watched().outcomes == rested.end.mark().watched().outcomes;
     let laws = Laws { standing: passes && same_acts, names: true, ..Laws::default() };
     if let Some(breach) = rested.end.judge(&mut explorer.stage, laws)? {
-        let mut told: Vec<String> = faults.iter().map(|fault| format!("{} {}", fault.key, fault.name)).collect();
-        told.dedup();
+        let mut descriptions: Vec<String> =
+            faults.iter().map(|fault| format!("{} {}", fault.key, fault.name)).collect();
+        descriptions.dedup();
         let plan = Plan { faults, ..rested.plan.clone() };
         let reference = rested.plan.clone();
-        explorer.found(kind, told.join(", and "), Broken { breach, plan, reference }, laws)?;
+        explorer.record_breach(kind, descriptions.join(", and "), Broken { breach, plan, reference }, laws)?;
     }
-    Ok(explorer.judged(kind, 1, 1))
+    Ok(explorer.count_variants(kind, 1, 1))
 }

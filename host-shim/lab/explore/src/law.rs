@@ -1,4 +1,4 @@
-//! The laws that every variant of a story is held to, and what of them broke.
+//! The laws that every variant of a story must keep, and the comparison of a run with the written run.
 
 use crate::stage::{Mark, Stage, accounts};
 use extension_contract::Account;
@@ -12,29 +12,29 @@ use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What must hold of a run.
+/// A law: a condition that every run must meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Law {
     /// Every event ends with an outcome.
     Outcome,
-    /// Who gave a command is answered.
+    /// Every command is answered.
     Answered,
-    /// The state is that of the story as it is written.
+    /// The state equals that of the written story.
     SameState,
-    /// What accounts may use and what they have, mostly also which names they hold, is that of the story as it is written.
+    /// The standing (entitlements, balances and, for most variants, claims) equals that of the written story.
     SameStanding,
-    /// The same effects are asked for, under the same keys.
+    /// The same effects are requested under the same keys.
     SameEffects,
-    /// Nothing is brought about twice under two keys.
+    /// No effect succeeds twice under two keys.
     AskedOnce,
-    /// What providers have made is what our record says.
+    /// The providers' inventory equals the recorded inventory.
     Inventory,
     /// Every ledger sums to zero.
     Balanced,
-    /// No balance that is above zero in the written story is below zero.
+    /// No balance that is positive in the written story becomes negative.
     NotNegative,
-    /// What the scenario expects at its end.
+    /// The final expectations of the scenario hold.
     Expected,
 }
 
@@ -45,42 +45,42 @@ impl fmt::Display for Law {
             Law::Answered => "every command is answered",
             Law::SameState => "the state is the same",
             Law::SameStanding => "entitlements, balances and names are the same",
-            Law::SameEffects => "the same effects are asked for",
-            Law::AskedOnce => "nothing is brought about twice under two keys",
-            Law::Inventory => "what providers have is what our record says",
+            Law::SameEffects => "the same effects are requested",
+            Law::AskedOnce => "no effect is carried out twice under two keys",
+            Law::Inventory => "the inventory of providers equals our record",
             Law::Balanced => "every ledger sums to zero",
             Law::NotNegative => "no balance falls below zero",
-            Law::Expected => "what the scenario expects holds",
+            Law::Expected => "the expectations of the scenario hold",
         })
     }
 }
 
-/// A law that a run broke.
+/// A broken law.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Breach {
-    /// Which.
+    /// The law.
     pub law: Law,
-    /// How, in a line.
+    /// The difference, in one line.
     pub what: String,
-    /// What was to be and what is, where both are values.
+    /// Expected and actual value, if the law compares values.
     pub values: Option<(Value, Value)>,
 }
 
 impl Breach {
-    /// A breach that its line says all of.
+    /// Creates a breach without values.
     pub fn new(law: Law, what: impl Into<String>) -> Breach {
         Breach { law, what: what.into(), values: None }
     }
 }
 
-/// Which laws compare a run with its reference; the others always hold.
+/// Selects the laws that compare a run with its reference; the other laws always apply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Laws {
     /// [`Law::SameState`].
     pub state: bool,
-    /// [`Law::SameStanding`], but for names: which of them an instance holds depends on whether it ever ran.
+    /// [`Law::SameStanding`] without claims: which names an instance holds depends on whether it ever ran.
     pub standing: bool,
-    /// The names as well.
+    /// Whether [`Law::SameStanding`] includes claims.
     pub names: bool,
     /// [`Law::SameEffects`].
     pub effects: bool,
@@ -88,23 +88,27 @@ pub struct Laws {
     pub expected: bool,
 }
 
-/// What is asked for, whatever the key: account, and kind with payload.
+/// An effect without its key: account, and kind with payload.
 type Group = (String, String);
 
-/// The run that others are held to.
+/// A finished run that other runs are compared with.
 pub struct Reference {
     mark: Mark,
     standing: Value,
     asked: BTreeSet<(Account, String)>,
     groups: BTreeMap<Group, BTreeSet<String>>,
-    /// Balances above zero, by account and name.
+    /// Balances above zero.
     positive: BTreeSet<String>,
     stray: BTreeSet<String>,
-    holds: bool,
+    expectations_hold: bool,
 }
 
 impl Reference {
-    /// The run that has come to where the stage stands.
+    /// Takes the run that the stage has finished as the reference.
+    ///
+    /// # Errors
+    ///
+    /// If the store or the extension fails.
     pub fn here(stage: &mut Stage<'_>) -> Result<Reference, ReplayError> {
         let (scenario, case) = (stage.tale.scenario.clone(), stage.tale.case.clone());
         let mark = stage.mark()?;
@@ -115,19 +119,23 @@ impl Reference {
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
             stray: stray(host)?.into_keys().collect(),
-            holds: play::at_the_end(host, &scenario, &case)?.is_empty(),
+            expectations_hold: play::at_the_end(host, &scenario, &case)?.is_empty(),
             mark,
         };
         stage.go_to(&reference.mark)?;
         Ok(reference)
     }
 
-    /// The point that it has come to.
+    /// The end of the run.
     pub fn mark(&self) -> &Mark {
         &self.mark
     }
 
-    /// The first law that the run of the stage breaks, which has come to its end.
+    /// Returns the first law that the finished run of the stage breaks.
+    ///
+    /// # Errors
+    ///
+    /// If the store or the extension fails.
     pub fn judge(&self, stage: &mut Stage<'_>, laws: Laws) -> Result<Option<Breach>, ReplayError> {
         let watched = stage.watched();
         if let Some((event, why)) = watched.failed.iter().find(|(id, _)| !self.mark.watched().failed.contains_key(*id))
@@ -150,7 +158,7 @@ impl Reference {
         if let Some((what, resource)) = stray(stage.host())?.into_iter().find(|(what, _)| !self.stray.contains(what)) {
             return Ok(Some(Breach { values: Some(resource), ..Breach::new(Law::Inventory, what) }));
         }
-        // What follows from the state is the same where that is.
+        // An equal state has an equal standing.
         if !is_same && let Some(breach) = self.of_money(stage.host())? {
             return Ok(Some(breach));
         }
@@ -167,7 +175,7 @@ impl Reference {
                 return Ok(Some(Breach { law: Law::SameStanding, what, values }));
             }
         }
-        if laws.expected && self.holds {
+        if laws.expected && self.expectations_hold {
             let (scenario, case) = (stage.tale.scenario.clone(), &stage.tale.case);
             if let Some(failure) = play::at_the_end(stage.host(), &scenario, case)?.into_iter().next() {
                 return Ok(Some(Breach::new(Law::Expected, failure.title)));
@@ -181,7 +189,7 @@ impl Reference {
         stage.go_to(&self.mark)?;
         let expected = state::snapshot(stage.host().processor())?;
         stage.go_to(now)?;
-        let what = first_difference(&expected, &found).unwrap_or_else(|| "the catalog is another".to_owned());
+        let what = first_difference(&expected, &found).unwrap_or_else(|| "the catalog differs".to_owned());
         Ok(Breach { law: Law::SameState, what, values: Some((expected, found)) })
     }
 
@@ -201,10 +209,10 @@ impl Reference {
             let less = self.asked.difference(&found).next();
             return Ok(match (more, less) {
                 (Some((account, key)), _) => {
-                    Some(breach(format!("{account} asked for {key} as well"), json!({}), values(account, key)))
+                    Some(breach(format!("{account} also requested {key}"), json!({}), values(account, key)))
                 }
                 (_, Some((account, key))) => {
-                    Some(breach(format!("{account} did not ask for {key}"), values(account, key), json!({})))
+                    Some(breach(format!("{account} did not request {key}"), values(account, key), json!({})))
                 }
                 (None, None) => None,
             });
@@ -212,7 +220,7 @@ impl Reference {
         let often = |group: &Group| self.groups.get(group).map_or(1, BTreeSet::len);
         let twice = groups(host)?.into_iter().find(|(group, keys)| keys.len() > often(group));
         Ok(twice.map(|((account, effect), keys)| {
-            let what = format!("{account} asked {} times, under as many keys, for {effect}", keys.len());
+            let what = format!("{account} requested the same effect under {} keys: {effect}", keys.len());
             let too_many: Map<String, Value> = keys.iter().skip(1).map(|key| (key.clone(), json!({}))).collect();
             let values = Some((json!({}), json!({account: {"effects": too_many}})));
             Breach { law: Law::AskedOnce, what, values }
@@ -226,7 +234,7 @@ impl Reference {
                 return Ok(Some(Breach::new(Law::Balanced, what)));
             }
         }
-        // Whether more or less than nothing is much is the extension's affair: one that is above zero never falls below.
+        // Only the extension knows whether a negative balance is allowed; a positive one must not become negative.
         let negative = |(balance, amount): &(String, i64)| *amount < 0 && self.positive.contains(balance);
         let Some((balance, amount)) = balances(host)?.into_iter().find(negative) else { return Ok(None) };
         let values = Some((self.standing.clone(), standing(host)?));
@@ -234,7 +242,11 @@ impl Reference {
     }
 }
 
-/// What every account may use and has, and which names are held: what the world sees of a state.
+/// Returns the standing: entitlements and balances of every account, and all claims.
+///
+/// # Errors
+///
+/// If the store or the extension fails.
 pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
     let mut found = Map::new();
     let at = host.clock();
@@ -268,7 +280,7 @@ fn put(into: &mut Map<String, Value>, name: &str, rows: Map<String, Value>) {
     }
 }
 
-/// Every effect that was asked for, by account and key.
+/// Every requested effect, by account and key.
 fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
     let mut found = BTreeSet::new();
     for scope in host.store().scopes()? {
@@ -279,19 +291,19 @@ fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
     Ok(found)
 }
 
-/// Verbs of effects that only look: asking twice makes nothing twice.
-const LOOKING: [&str; 3] = ["observe", "retrieve", "list"];
+/// Verbs of effects that only read; repeating them does no harm.
+const READ_ONLY_VERBS: [&str; 3] = ["observe", "retrieve", "list"];
 
-/// The keys under which the same was brought about. A timer asks for nothing, and what happens twice may be told twice.
+/// The keys under which the same effect succeeded. Timers are left out, and notices, which may be sent twice.
 fn groups(host: &Rig) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
     let done = host.succeeded()?;
     let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
     for scope in host.store().scopes()? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             let kind = &row.effect.kind;
-            let looks = kind.rsplit('.').next().is_some_and(|verb| LOOKING.contains(&verb));
+            let reads_only = kind.rsplit('.').next().is_some_and(|verb| READ_ONLY_VERBS.contains(&verb));
             let succeeded = done.contains(&(row.scope.name(), row.effect.key.clone()));
-            if *kind != TIMER && !looks && !view::is_notice(kind) && succeeded {
+            if *kind != TIMER && !reads_only && !view::is_notice(kind) && succeeded {
                 let effect = format!("{} {}", row.effect.kind, row.effect.payload);
                 keys.entry((scope.account.to_string(), effect)).or_default().insert(row.effect.key);
             }
@@ -316,8 +328,8 @@ fn balances(host: &mut Rig) -> Result<BTreeMap<String, i64>, ReplayError> {
     Ok(found)
 }
 
-/// Resources that a provider has and our record doesn't, or the other way round, or that stand otherwise: with what our record
-/// says and what there is. What an open effect is about is not settled, and of what no answer ever came nobody knows.
+/// Differences between the recorded inventory and that of the provider: a description with the recorded and the actual
+/// state. Leaves out resources of open effects and of effects that never got an answer.
 fn stray(host: &Rig) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
     let open = host.store().effects_open(host.processor().partition(), None)?;
     let silent = host.silent()?;
@@ -340,9 +352,9 @@ fn stray(host: &Rig) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
         let (should, is) = (recorded.get(id), there.get(id));
         let name = format!("{} of {}", id.0, id.1);
         let what = match (should, is) {
-            (None, Some(_)) => format!("{name} exists and our record does not know of it"),
+            (None, Some(_)) => format!("{name} exists and is not in our record"),
             (Some(_), None) => format!("{name} is in our record and does not exist"),
-            (Some(should), Some(is)) if should != is => format!("{name} is {is}, our record says {should}"),
+            (Some(should), Some(is)) if should != is => format!("{name} is {is}, in our record it is {should}"),
             _ => continue,
         };
         let state = |state: Option<&String>| match state {
@@ -354,7 +366,7 @@ fn stray(host: &Rig) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
     Ok(found)
 }
 
-/// Where two values first differ, as a path with both.
+/// Returns the first difference of two values: its path and both values.
 pub fn first_difference(expected: &Value, found: &Value) -> Option<String> {
     fn walk(path: &str, expected: &Value, found: &Value) -> Option<String> {
         match (expected, found) {
@@ -365,7 +377,7 @@ pub fn first_difference(expected: &Value, found: &Value) -> Option<String> {
                     match (one.get(name), two.get(name)) {
                         (Some(one), Some(two)) => walk(&path, one, two),
                         (Some(one), None) => Some(format!("{path}: {} is missing", short(one))),
-                        (None, Some(two)) => Some(format!("{path}: {} should not be", short(two))),
+                        (None, Some(two)) => Some(format!("{path}: unexpected {}", short(two))),
                         (None, None) => None,
                     }
                 })
@@ -377,7 +389,7 @@ pub fn first_difference(expected: &Value, found: &Value) -> Option<String> {
     walk("", expected, found)
 }
 
-/// A value in a few characters.
+/// The JSON text of a value, cut at 80 characters.
 fn short(value: &Value) -> String {
     const MAX: usize = 80;
     let text = value.to_string();

@@ -1,9 +1,8 @@
-//! Plays the variants of a story and says which law broke.
+//! Plays variants of a scenario and reports which law broke.
 //!
-//! A scenario is a story in one order, with one set of answers. Its variants are told by a [`Plan`](plan::Plan): the same steps in
-//! another order, with repetitions, losses, faults and kills. Each is held to the [laws](law::Law), most of them against the
-//! story as it is written. Variants begin at a point that the written story has passed, which a store in memory keeps at the
-//! cost of a few pointers.
+//! A variant is a [`Plan`](plan::Plan): the same steps in another order, with repeats, losses, failures and kills. The
+//! [laws](law::Law) mostly compare it with the story as written. A variant starts at a point that the written run has
+//! passed; a store in memory saves such points at the cost of a few pointers.
 
 mod crashes;
 mod drops;

@@ -1,10 +1,9 @@
-//! Orders: events of providers between two acts of somebody's, in every order.
+//! Orders: delivers the provider events between two other acts in every order.
 //!
-//! The events come together, at the latest time of theirs. Their effects are held back until the last one is in: then every
-//! order ends in one state. Where effects run in between, every order ends in one standing.
-//!
-//! Two orders that have brought the same events and came to the same point go on alike from there, so what is behind it is
-//! played once. All orders of six events are 720; where each set of them comes to one point, 192 deliveries show them all.
+//! All events arrive at the time of the latest one. With effects held back until the last event, every order must end
+//! in one state; with effects carried out in between, in one standing. Two orders that delivered the same events and
+//! reached the same point continue alike, so the rest is played once: 720 orders of six events take as few as 192
+//! deliveries.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::{Breach, Laws, Reference};
@@ -15,7 +14,7 @@ use host_scenario::error::ReplayError;
 use host_scenario::model::Action;
 use std::collections::HashMap;
 
-/// Points of one segment that are kept; beyond them orders are played without.
+/// Maximum number of points of a segment that are reused.
 const POINTS_MAX: usize = 4096;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
@@ -39,7 +38,7 @@ struct Orders<'o, 'e> {
     segment: &'o Segment,
     held: bool,
     points: Vec<Node>,
-    /// Points with the same events brought, by the set of these.
+    /// Points by the set of delivered events.
     by_set: HashMap<u128, Vec<usize>>,
     next: HashMap<(usize, usize), usize>,
     end: Option<Reference>,
@@ -47,9 +46,9 @@ struct Orders<'o, 'e> {
 
 struct Node {
     mark: Mark,
-    /// An order that led here, as places in the segment.
+    /// One order that leads here, as indexes of the events of the segment.
     order: Vec<usize>,
-    /// Orders that led here.
+    /// Number of orders that lead here.
     orders: u64,
 }
 
@@ -88,7 +87,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         }
     }
 
-    /// Every order: from each point each event that has not come.
+    /// Plays every order: from each point, each event that has not arrived.
     fn all(&mut self) -> Result<(), ReplayError> {
         let count = self.segment.events.len();
         self.points.iter_mut().for_each(|node| node.orders = 0);
@@ -119,7 +118,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(())
     }
 
-    /// Orders that a seed makes.
+    /// Plays orders sampled with the seed.
     fn some(&mut self) -> Result<(), ReplayError> {
         let count = self.segment.events.len();
         let mut random = Random::new(self.explorer.limits.seed);
@@ -142,10 +141,10 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(())
     }
 
-    /// Of an event that comes in several forms, the first one counts, so that they keep their order.
+    /// False if an earlier delivery of the same event is missing: deliveries of one event keep their order.
     fn may_come(&self, from: usize, event: usize) -> bool {
-        let came = &self.points[from].order;
-        (0..event).all(|before| self.id(before) != self.id(event) || came.contains(&before))
+        let arrived = &self.points[from].order;
+        (0..event).all(|before| self.id(before) != self.id(event) || arrived.contains(&before))
     }
 
     fn id(&self, place: usize) -> Option<&'e str> {
@@ -157,7 +156,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         order.iter().try_fold(0, |from, event| self.step(from, *event))
     }
 
-    /// The point that an event leads to.
+    /// Delivers an event and returns the point that it leads to.
     fn step(&mut self, from: usize, event: usize) -> Result<usize, ReplayError> {
         if let Some(known) = self.next.get(&(from, event)) {
             return Ok(*known);
@@ -194,7 +193,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(to)
     }
 
-    /// Holds a point with all events in to the written order; false if the exploration ends.
+    /// Compares a point after all events with the written order. Returns false if the exploration is to stop.
     fn judge(&mut self, point: usize, orders: u64) -> Result<bool, ReplayError> {
         let laws = Laws { state: self.held, standing: !self.held, ..Laws::default() };
         let Some(end) = &self.end else { return Ok(true) };
@@ -202,26 +201,26 @@ impl<'o, 'e> Orders<'o, 'e> {
         stage.go_to(&self.points[point].mark)?;
         stage.settle()?;
         if let Some(breach) = end.judge(stage, laws)? {
-            self.found(point, breach, laws)?;
+            self.record_breach(point, breach, laws)?;
         }
-        Ok(self.explorer.judged(VariantKind::Orders, orders, 1))
+        Ok(self.explorer.count_variants(VariantKind::Orders, orders, 1))
     }
 
-    fn found(&mut self, point: usize, breach: Breach, laws: Laws) -> Result<(), ReplayError> {
+    fn record_breach(&mut self, point: usize, breach: Breach, laws: Laws) -> Result<(), ReplayError> {
         let order = self.points[point].order.clone();
         let written: Vec<usize> = (0..order.len()).collect();
-        let told: Vec<String> = order.iter().map(|place| self.words(*place)).collect();
+        let events: Vec<String> = order.iter().map(|place| self.words(*place)).collect();
         let how = if self.held { "effects held back" } else { "effects carried out in between" };
-        let variant = format!("in the order {} ({how})", told.join(", "));
+        let variant = format!("in the order {} ({how})", events.join(", "));
         let (plan, reference) = (self.plan(&order), self.plan(&written));
-        self.explorer.found(VariantKind::Orders, variant, Broken { breach, plan, reference }, laws)
+        self.explorer.record_breach(VariantKind::Orders, variant, Broken { breach, plan, reference }, laws)
     }
 
     fn words(&self, place: usize) -> String {
         words(&self.explorer.stage.tale.scenario, self.written.plan.acts[self.segment.events[place]].step)
     }
 
-    /// The story up to the end of the segment, its events in an order.
+    /// The story up to the end of the segment, with its events in `order`.
     fn plan(&self, order: &[usize]) -> Plan {
         let scenario = &self.explorer.stage.tale.scenario;
         let acts = &self.written.plan.acts;

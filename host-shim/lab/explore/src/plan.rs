@@ -1,56 +1,56 @@
-//! What is played: steps of a story in an order, and what goes wrong meanwhile.
+//! What a run plays: the steps of a story in some order, with the faults on the way.
 
 use extension_contract::Timestamp;
 use host_provider_api::scripted::ScriptedAnswer;
 use host_scenario::model::{Action, Kill, Scenario};
 use host_scenario::prepare::Case;
 
-/// A way to play a story.
+/// A plan of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
-    /// What happens, in order.
+    /// The acts, in order.
     pub acts: Vec<Act>,
-    /// Calls of the provider that are answered otherwise.
+    /// Provider calls with a changed answer.
     pub faults: Vec<Fault>,
-    /// How long time goes on after the last act, in milliseconds.
+    /// Time that passes after the last act, in milliseconds.
     pub rest_ms: i64,
 }
 
-/// One step of the story, at a time.
+/// One step of the story at a time.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Act {
     /// Number of the step in the scenario.
     pub step: usize,
-    /// The clock goes forward to this time before it, milliseconds since the epoch.
+    /// Time to which the clock advances before the step, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Its effects wait for the next act that is not held.
+    /// If true, its effects wait for the next act that is not held.
     pub held: bool,
-    /// The host is killed while it runs.
+    /// Where the host is killed during the step.
     pub kill: Option<Kill>,
 }
 
-/// A call of the provider that is answered otherwise.
+/// A provider call with a changed answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     /// The effect's key.
     pub key: String,
-    /// Which call for this key, from 0.
+    /// Number of the call for this key, from 0.
     pub call: usize,
-    /// What goes wrong, in a word.
+    /// Short description of the failure.
     pub name: &'static str,
     /// The answer.
     pub answer: ScriptedAnswer,
 }
 
 impl Act {
-    /// A step at a time, with nothing wrong.
+    /// Creates an act without hold and kill.
     pub fn at(step: usize, clock: Timestamp) -> Act {
         Act { step, clock, held: false, kill: None }
     }
 }
 
 impl Plan {
-    /// The story as it is written, without its checks.
+    /// The story as written, without its checks.
     pub fn written(scenario: &Scenario, case: &Case) -> Plan {
         let happens = |step: &usize| case.happens[*step] && !matches!(scenario.steps[*step].action, Action::Check(_));
         let acts = (0..scenario.steps.len()).filter(happens).map(|step| Act::at(step, case.clocks[step])).collect();
@@ -58,21 +58,21 @@ impl Plan {
     }
 }
 
-/// Some acts between two of somebody's: events of providers, and the clock going forward.
+/// Consecutive acts that are provider events or advance the clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
     /// Number of its first act.
     pub from: usize,
-    /// Number of the first act behind it.
+    /// Number of the first act after it.
     pub to: usize,
-    /// The acts that are events of providers.
+    /// Numbers of the acts that are provider events.
     pub events: Vec<usize>,
-    /// The latest time of them.
+    /// Time of the last event, in milliseconds since the epoch.
     pub clock: Timestamp,
 }
 
-/// The segments with at least two events of providers; with `across`, those that the clock goes forward in, else the parts of
-/// them within which it stands.
+/// Returns the segments with at least two provider events: with `across` those in which the clock advances, else those
+/// at one time.
 pub fn segments(scenario: &Scenario, plan: &Plan, across: bool) -> Vec<Segment> {
     let action = |act: usize| &scenario.steps[plan.acts[act].step].action;
     let is_time = |act: usize| matches!(action(act), Action::Advance(_) | Action::Until(_));
@@ -93,7 +93,7 @@ pub fn segments(scenario: &Scenario, plan: &Plan, across: bool) -> Vec<Segment> 
     found
 }
 
-/// How an act is told to people: the event's type and id, or what the step does.
+/// A description of a step: the event's type and id, or the action.
 pub fn words(scenario: &Scenario, step: usize) -> String {
     match &scenario.steps[step].action {
         Action::Stripe(event) => format!("{} {}", event.kind, event.id),
@@ -105,10 +105,10 @@ pub fn words(scenario: &Scenario, step: usize) -> String {
         Action::Raw(raw) => raw.id.clone(),
         Action::Same(id) => format!("{id} again"),
         Action::Redrive(id) => format!("redrive {id}"),
-        Action::Advance(_) | Action::Until(_) => "time".to_owned(),
-        Action::Answers(_) => "other answers".to_owned(),
+        Action::Advance(_) | Action::Until(_) => "advance the clock".to_owned(),
+        Action::Answers(_) => "change the answers".to_owned(),
         Action::Restart => "restart".to_owned(),
-        Action::Claims(_) => "claims of others".to_owned(),
+        Action::Claims(_) => "claims of other accounts".to_owned(),
         Action::Timers(_) => "timers".to_owned(),
         Action::AtStripe(call) => format!("{} {}", call.method, call.path),
         Action::Check(_) => "check".to_owned(),

@@ -1,4 +1,4 @@
-//! Repeats: each event comes once more, at once and at the end. Nothing follows from it.
+//! Repeats: delivers each event once more, at once and at the end. The repetition must change nothing.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -18,7 +18,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
             let again = Act::at(act.step, clock);
             explorer.before(written, again_at)?;
             explorer.stage.act(&again)?;
-            // What nothing follows from need not be played to the end.
+            // If the repetition changed nothing, the rest need not be played.
             let same = same_course(explorer, written, again_at)?;
             let mut runs = 0;
             if !same {
@@ -32,10 +32,10 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
                     let place = if again_at == last { "at the end" } else { "at once" };
                     let variant = format!("{} once more {place}", words(&scenario, act.step));
                     let reference = written.plan.clone();
-                    explorer.found(VariantKind::Repeats, variant, Broken { breach, plan, reference }, laws)?;
+                    explorer.record_breach(VariantKind::Repeats, variant, Broken { breach, plan, reference }, laws)?;
                 }
             }
-            if !explorer.judged(VariantKind::Repeats, 1, runs) {
+            if !explorer.count_variants(VariantKind::Repeats, 1, runs) {
                 return Ok(());
             }
         }
@@ -43,7 +43,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// True if the stage stands where the written story stood before an act, for all that is to come.
+/// True if the stage is equivalent to the written run before an act, so that the rest runs alike.
 pub(crate) fn same_course(explorer: &mut Explorer<'_>, written: &Written, act: usize) -> Result<bool, ReplayError> {
     let mark = explorer.stage.mark()?;
     let before = &written.marks[act];

@@ -1,4 +1,4 @@
-//! What an exploration found, for people and programs.
+//! The report of an exploration: human, JSON lines, GitHub annotations, JUnit.
 
 use crate::explorer::{Counts, Explored, Finding, VariantKind};
 use host_replay::report::github::{annotation, notice};
@@ -10,20 +10,20 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A finding, where its shortest story is written, and the line that finds it again.
+/// A finding with the file of its shortest story and the command that reproduces it.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// What broke.
+    /// The finding.
     pub finding: Finding,
-    /// The command.
+    /// Command that reproduces it.
     pub again: String,
-    /// The scenario that fails.
+    /// File of the failing scenario.
     pub file: PathBuf,
-    /// Line of the explored story at which it breaks, from 1; 0 where it breaks without any step.
+    /// Line of the explored story at which it breaks, from 1; 0 if it breaks without any step.
     pub line: usize,
 }
 
-struct Of {
+struct StoryReport {
     file: PathBuf,
     explored: Explored,
     found: Vec<Found>,
@@ -33,20 +33,20 @@ struct Of {
 pub struct Report {
     took: Duration,
     seed: u64,
-    stories: Vec<Of>,
-    /// Stories that were not begun.
+    stories: Vec<StoryReport>,
+    /// Number of stories that were not begun.
     pub left_out: usize,
 }
 
 impl Report {
-    /// An empty one, of an exploration that took so long.
+    /// Creates an empty report of an exploration.
     pub fn new(took: Duration, seed: u64) -> Report {
         Report { took, seed, stories: Vec::new(), left_out: 0 }
     }
 
-    /// Adds what came of a story.
+    /// Adds the result of a story.
     pub fn add(&mut self, file: &Path, explored: Explored, found: Vec<Found>) {
-        self.stories.push(Of { file: file.to_owned(), explored, found });
+        self.stories.push(StoryReport { file: file.to_owned(), explored, found });
     }
 
     /// True if a law broke.
@@ -74,7 +74,7 @@ impl Report {
         self.stories.iter().filter(|story| story.explored.ended_early).count()
     }
 
-    /// A table of counts, then what broke.
+    /// The findings, then a table of counts.
     pub fn human(&self) -> String {
         let mut out = String::new();
         for found in self.stories.iter().flat_map(|story| &story.found) {
@@ -109,7 +109,7 @@ impl Report {
         out
     }
 
-    /// A line a finding, then one with the counts.
+    /// JSON lines: one per finding, then one with the counts.
     pub fn json(&self) -> String {
         let mut out = String::new();
         for story in &self.stories {
@@ -133,7 +133,7 @@ impl Report {
         out
     }
 
-    /// Annotations for GitHub Actions: an error a finding, at the step at which the story breaks, and a notice with the counts.
+    /// GitHub annotations: an error per finding at the step where the story breaks, and a notice with the counts.
     pub fn github(&self) -> String {
         let mut out = String::new();
         for story in &self.stories {
@@ -160,14 +160,18 @@ impl Report {
         out
     }
 
-    /// A test case for each story and kind.
+    /// JUnit XML with a test case per story and kind.
+    ///
+    /// # Errors
+    ///
+    /// If the report can't be written as XML.
     pub fn junit(&self) -> Result<String, String> {
         let mut report = quick_junit::Report::new("host-shim explore");
         let mut suite = TestSuite::new("explore");
         for story in &self.stories {
             for (kind, counts) in &story.explored.counts {
                 let broken = story.found.iter().filter(|found| found.finding.kind == *kind);
-                let told: Vec<String> = broken
+                let findings: Vec<String> = broken
                     .map(|found| {
                         format!("{}: {}\n{}", found.finding.breach.law, found.finding.breach.what, found.again)
                     })
@@ -177,7 +181,7 @@ impl Report {
                     _ => {
                         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
                         status.set_message(format!("{} of {} variants broke a law", counts.broken, counts.variants));
-                        status.set_description(printable(&told.join("\n")));
+                        status.set_description(printable(&findings.join("\n")));
                         status
                     }
                 };

@@ -1,12 +1,12 @@
-//! The shortest story that breaks a law.
+//! Shrinks a plan to the shortest one that breaks the same law.
 
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::Plan;
 use crate::stage::{Mark, Stage};
 use host_scenario::error::ReplayError;
 
-/// Leaves out steps, of a variant and of what it is held to, as long as the same law breaks, until none can be left out.
-/// What does not break it when it is played from the beginning stays as it is.
+/// Removes steps from a variant and its reference as long as the same law breaks. A variant that does not break the law
+/// when it is played from the beginning stays unchanged.
 pub(crate) fn shrink(
     stage: &mut Stage<'_>,
     start: &Mark,
@@ -17,7 +17,7 @@ pub(crate) fn shrink(
     let mut steps: Vec<usize> = plan.acts.iter().map(|act| act.step).collect();
     steps.sort_unstable();
     steps.dedup();
-    // From the end, since what comes late depends on what was before, seldom the other way round.
+    // From the end, since late steps depend on early ones.
     loop {
         let before = plan.acts.len();
         for step in steps.clone().into_iter().rev() {
@@ -37,16 +37,16 @@ pub(crate) fn shrink(
     }
 }
 
-/// The law that a plan breaks against another one, both played from the beginning; none as well where one of them can't be
+/// The law that a plan breaks compared with `reference`, both played from the beginning. None if one of them can't be
 /// played.
 fn breaks(stage: &mut Stage<'_>, start: &Mark, reference: &Plan, plan: &Plan, laws: Laws) -> Option<Breach> {
     let mut run = || -> Result<Option<Breach>, ReplayError> {
         stage.go_to(start)?;
         stage.play(reference)?;
-        let held_to = Reference::here(stage)?;
+        let expected = Reference::here(stage)?;
         stage.go_to(start)?;
         stage.play(plan)?;
-        held_to.judge(stage, laws)
+        expected.judge(stage, laws)
     };
     run().ok().flatten()
 }

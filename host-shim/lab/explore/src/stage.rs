@@ -1,4 +1,4 @@
-//! Plays acts on a host that can go back to any point it has marked.
+//! Plays acts on a host that can return to any marked point.
 
 use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
@@ -15,18 +15,18 @@ use host_store::{MemoryStore, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What is noted of a run beside its store.
+/// Observations of a run that its store does not hold.
 #[derive(Clone, Debug, Default)]
 pub struct Watched {
-    /// Who waited and was answered.
+    /// Ids of the waiting requests that were answered.
     pub answered: BTreeSet<String>,
-    /// Events that ended without an outcome, and why.
+    /// Ids of events that ended without an outcome, with the reason.
     pub failed: BTreeMap<String, String>,
-    /// First outcomes of the story's own events that no provider sends.
+    /// First outcomes of the story's own events, except those of providers.
     pub outcomes: BTreeMap<String, String>,
 }
 
-/// A point to go back to.
+/// A point to return to.
 pub struct Mark {
     point: Point,
     watched: Arc<Watched>,
@@ -34,39 +34,43 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The rows as they were.
+    /// The rows at that point.
     pub fn store(&self) -> &MemoryStore {
         self.point.store()
     }
 
-    /// What was noted by then.
+    /// The observations up to that point.
     pub fn watched(&self) -> &Watched {
         &self.watched
     }
 
-    /// Calls of the provider by then.
+    /// Number of provider calls up to that point.
     pub fn calls(&self) -> usize {
         self.point.calls()
     }
 
-    /// The clock, milliseconds since the epoch.
+    /// The clock, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.clock
     }
 }
 
-/// A host that plays a story in one way after the other.
+/// A host that plays variants of a story one after the other.
 pub struct Stage<'t> {
     /// The story.
     pub tale: &'t Tale,
     host: Rig,
-    /// The events of the steps, read once; none of a step that is read when it is delivered.
+    /// The decoded events of the steps; None for a step that is decoded at delivery.
     decoded: Vec<Option<Decoded>>,
     notes: Notes,
 }
 
 impl<'t> Stage<'t> {
-    /// A host with what is given, before the first step.
+    /// Starts a host with the scenario's given state, before the first step.
+    ///
+    /// # Errors
+    ///
+    /// If the host can't start or an event of the story can't be decoded.
     pub fn start(tale: &'t Tale) -> Result<Self, ReplayError> {
         let given = &tale.scenario.given;
         let mut host = Rig::start(RigSetup {
@@ -94,39 +98,51 @@ impl<'t> Stage<'t> {
         Ok(Stage { tale, host, decoded, notes: Notes::default() })
     }
 
-    /// The host as it stands now.
+    /// The host.
     pub fn host(&mut self) -> &mut Rig {
         &mut self.host
     }
 
-    /// What was noted until now.
+    /// The observations of the run.
     pub fn watched(&self) -> &Watched {
         &self.notes.watched
     }
 
-    /// Decisions that were made, on whatever way.
+    /// Number of decisions in all runs.
     pub fn decisions(&self) -> u64 {
         self.notes.decisions
     }
 
-    /// The point of now.
+    /// Marks the current point.
+    ///
+    /// # Errors
+    ///
+    /// If the store can't be saved.
     pub fn mark(&self) -> Result<Mark, ReplayError> {
         Ok(Mark { point: self.host.save()?, watched: self.notes.watched.clone(), clock: self.host.clock() })
     }
 
-    /// Goes back to a point.
+    /// Returns to a marked point.
+    ///
+    /// # Errors
+    ///
+    /// If the host can't start from it.
     pub fn go_to(&mut self, mark: &Mark) -> Result<(), ReplayError> {
         self.host.go_to(&mark.point)?;
         self.notes.watched = mark.watched.clone();
         Ok(())
     }
 
-    /// From here on, these calls are answered otherwise.
+    /// Changes the answer of a provider call from here on.
     pub fn fault(&mut self, fault: &Fault) {
         self.host.scripted().fault(fault.key.clone(), fault.call, fault.answer.clone());
     }
 
-    /// Plays a plan from where it stands to its end.
+    /// Plays a plan from the current point to its end.
+    ///
+    /// # Errors
+    ///
+    /// If an act can't be played.
     pub fn play(&mut self, plan: &Plan) -> Result<(), ReplayError> {
         plan.faults.iter().for_each(|fault| self.fault(fault));
         plan.acts.iter().try_for_each(|act| self.act(act))?;
@@ -134,7 +150,11 @@ impl<'t> Stage<'t> {
         self.rest(plan.rest_ms)
     }
 
-    /// Lets time go on.
+    /// Advances the clock by `rest_ms`.
+    ///
+    /// # Errors
+    ///
+    /// If the host fails.
     pub fn rest(&mut self, rest_ms: i64) -> Result<(), ReplayError> {
         match rest_ms {
             0 => Ok(()),
@@ -142,7 +162,11 @@ impl<'t> Stage<'t> {
         }
     }
 
-    /// Lets it be at least a time.
+    /// Advances the clock to at least `clock`.
+    ///
+    /// # Errors
+    ///
+    /// If the host fails.
     pub fn time(&mut self, clock: Timestamp) -> Result<(), ReplayError> {
         if self.host.clock() < clock {
             let reports = self.host.advance_to(clock)?;
@@ -151,7 +175,11 @@ impl<'t> Stage<'t> {
         Ok(())
     }
 
-    /// Runs all effects that are due.
+    /// Runs all due effects.
+    ///
+    /// # Errors
+    ///
+    /// If the host fails.
     pub fn settle(&mut self) -> Result<(), ReplayError> {
         let reports = self.host.settle()?;
         self.notes.note(&reports);
@@ -159,6 +187,10 @@ impl<'t> Stage<'t> {
     }
 
     /// Plays one act.
+    ///
+    /// # Errors
+    ///
+    /// If the step can't be played.
     pub fn act(&mut self, act: &Act) -> Result<(), ReplayError> {
         let Some(kill) = act.kill else { return self.play_act(act) };
         let (tale, decoded) = (self.tale, std::mem::take(&mut self.decoded));
@@ -169,7 +201,11 @@ impl<'t> Stage<'t> {
         Ok(())
     }
 
-    /// Writes that an act makes, from where the host stands; it goes there again.
+    /// Returns the number of writes of an act, and goes back to the current point.
+    ///
+    /// # Errors
+    ///
+    /// If the act can't be played.
     pub fn writes_of(&mut self, act: &Act) -> Result<u64, ReplayError> {
         let mark = self.mark()?;
         let faults = self.host.with_faults()?;
@@ -181,7 +217,11 @@ impl<'t> Stage<'t> {
         Ok(writes)
     }
 
-    /// Writes of the start after a kill.
+    /// Returns the number of writes of the restart after a kill, and goes back to the current point.
+    ///
+    /// # Errors
+    ///
+    /// If the host can't restart.
     pub fn writes_of_start(&mut self, act: &Act) -> Result<u64, ReplayError> {
         let Some(kill) = act.kill else { return Ok(0) };
         let mark = self.mark()?;
@@ -202,7 +242,7 @@ impl<'t> Stage<'t> {
     }
 }
 
-/// What is noted of a run beside its store, and of all runs how much was decided.
+/// The observations of the current run, and the number of decisions of all runs.
 #[derive(Debug, Default)]
 struct Notes {
     watched: Arc<Watched>,
@@ -235,7 +275,7 @@ fn play_act(
     act: &Act,
     notes: &mut Notes,
 ) -> Result<(), ReplayError> {
-    // A host that was killed at that time has what is due then still before it.
+    // A host that was killed at this time has not run what is due now.
     if host.clock() < act.clock || (act.kill.is_some() && host.clock() == act.clock) {
         notes.note(&host.advance_to(act.clock)?);
     }
@@ -288,7 +328,11 @@ fn deliver(
     Ok(())
 }
 
-/// The accounts that have rows, but for the catalog's.
+/// Returns the accounts with rows, without the catalog's.
+///
+/// # Errors
+///
+/// If the store fails.
 pub fn accounts(host: &Rig) -> Result<Vec<Account>, ReplayError> {
     let partition = host.processor().partition();
     let scopes = host.store().scopes()?.into_iter().filter(|scope| scope.partition() == *partition);
@@ -302,7 +346,7 @@ fn outcome_text(report: &Report) -> String {
     }
 }
 
-/// The number in the inbox of the event of an id.
+/// The inbox number of an event.
 fn seq_of(store: &dyn Store, id: &str) -> Result<Option<u64>, ReplayError> {
     const PAGE: usize = 500;
     let mut after = 0;

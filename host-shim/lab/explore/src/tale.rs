@@ -1,4 +1,4 @@
-//! A story to be explored: a scenario in one API version, with its business and the extension that runs it.
+//! The input of an exploration: a scenario in one API version, its business and the extension that runs it.
 
 use host_replay::runners::Runners;
 use host_scenario::business::BusinessFolder;
@@ -6,7 +6,7 @@ use host_scenario::model::Scenario;
 use host_scenario::prepare::Case;
 use std::sync::Arc;
 
-/// A story.
+/// A story to explore.
 #[derive(Clone, Debug)]
 pub struct Tale {
     /// The scenario.

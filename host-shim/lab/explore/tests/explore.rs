@@ -1,4 +1,4 @@
-//! Variants of stories, of the extension as it is and of ones that have a fault.
+//! Explores the extension as it is, and extensions with a fault.
 
 mod explore {
     mod annotations;
@@ -6,7 +6,7 @@ mod explore {
     mod fixtures;
     mod second;
     mod support;
-    #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
+    #[allow(clippy::unwrap_used, reason = "the lint is off in the crate that owns the file, too")]
     #[path = "../../../../core/host/tests/processor/toy.rs"]
     mod toy;
     mod whole;

@@ -1,4 +1,4 @@
-//! What one component uses more or less than another one for the same inputs.
+//! The difference in fuel between two components for the same inputs.
 
 use crate::measured::Measured;
 use crate::meter::Spent;
@@ -6,7 +6,7 @@ use crate::stacks::Function;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The whole of it.
+/// The differences between an old and a new component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// Event kinds, the greatest difference of fuel first.
@@ -15,39 +15,39 @@ pub struct Difference {
     pub functions: Vec<FunctionDifference>,
 }
 
-/// An event kind in both components; one that never ran used nothing.
+/// An event kind in both components; zero where it did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindDifference {
     /// The kind.
     pub kind: String,
-    /// What it used in the old one.
+    /// Fuel and calls in the old component.
     pub old: Spent,
-    /// What it uses in the new one.
+    /// Fuel and calls in the new component.
     pub new: Spent,
 }
 
-/// A function in both components, by estimated fuel; one that is not there weighs nothing.
+/// A function in both components, with estimated fuel; zero where it is absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionDifference {
-    /// Its name.
+    /// Demangled name.
     pub name: String,
-    /// With all that it calls, in the old one and in the new one.
+    /// Fuel including calls, in the old and in the new component.
     pub within: (u64, u64),
-    /// Alone, in the old one and in the new one.
+    /// Fuel without calls, in the old and in the new component.
     pub alone: (u64, u64),
 }
 
-/// How much more the second one is than the first one; negative where it is less.
+/// Returns new minus old.
 pub fn more((old, new): (u64, u64)) -> i128 {
     i128::from(new) - i128::from(old)
 }
 
-/// The second one as a multiple of the first one; none where there was nothing.
+/// Returns new divided by old; None if old is 0.
 pub fn ratio((old, new): (u64, u64)) -> Option<f64> {
     (old > 0).then(|| new as f64 / old as f64)
 }
 
-/// Hold `new` against `old`: all event kinds, and the functions of those that `only` names.
+/// Compares `new` with `old`: all event kinds, and the functions of the kinds in `only`.
 pub(crate) fn difference(old: &Measured, new: &Measured, only: &[String]) -> Difference {
     let names: BTreeSet<&String> = old.kinds.keys().chain(new.kinds.keys()).collect();
     let of = |measured: &Measured, kind: &String| measured.kinds.get(kind).copied().unwrap_or_default();
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_greatest_difference_comes_first_whichever_way_it_goes() {
+    fn the_greatest_absolute_difference_comes_first() {
         let old = measured(&[("a", 100), ("b", 900), ("gone", 10)], &[("a;f", 1), ("b;f;g", 3)]);
         let new = measured(&[("a", 160), ("b", 400), ("new", 5)], &[("a;f", 1), ("b;f;g", 1), ("b;h", 1)]);
         let found = difference(&old, &new, &[]);
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn of_functions_that_did_as_much_alone_the_one_whose_calls_differ_comes_first() {
+    fn equal_differences_alone_are_ordered_by_the_difference_with_calls() {
         let seen = [("k;z;y", 1), ("j;a", 1)];
         let (old, new) = (measured(&[("k", 100), ("j", 50)], &seen), measured(&[("k", 300), ("j", 50)], &seen));
         let names = |only: &[&str]| {
@@ -109,11 +109,11 @@ mod tests {
             functions.into_iter().map(|function| function.name).collect::<Vec<_>>()
         };
         assert_eq!(names(&[]), ["y", "z", "a"]);
-        assert_eq!(names(&["j"]), ["a"], "of the event kinds that are asked for");
+        assert_eq!(names(&["j"]), ["a"], "functions of the selected event kinds");
     }
 
     #[test]
-    fn nothing_before_has_no_ratio() {
+    fn a_ratio_to_zero_is_none() {
         assert_eq!((ratio((0, 5)), ratio((10, 5)), more((10, 5))), (None, Some(0.5), -5));
     }
 }

@@ -1,11 +1,15 @@
-//! Stacks as a picture.
+//! Draws stacks as a flamegraph.
 
 use crate::stacks::Stacks;
 use std::io::{self, Write};
 
-/// Draw stacks as a flamegraph (SVG). `unit` is what they weigh in: `samples` or `fuel`.
+/// Draws stacks as a flamegraph (SVG). `unit` is the unit of their weights: `samples` or `fuel`.
+///
+/// # Errors
+///
+/// If no stack has a weight, or writing to `out` fails.
 pub fn draw(stacks: &Stacks, title: &str, unit: &str, out: impl Write) -> io::Result<()> {
-    // Semicolons part the frames of a line.
+    // Semicolons separate the frames of a line.
     let line = |(stack, weight): (&Vec<String>, &u64)| {
         format!("{} {weight}", stack.join("\n").replace(';', ",").replace('\n', ";"))
     };
@@ -21,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_picture_has_the_functions_and_their_weights() {
+    fn a_flamegraph_contains_functions_and_weights() {
         let stacks = Stacks::from([
             (vec!["kind".to_owned(), "one".to_owned(), "a; b".to_owned()], 30),
             (vec!["kind".to_owned(), "one".to_owned()], 10),
@@ -32,7 +36,7 @@ mod tests {
         assert!(text.contains("<title>one (40 fuel, 100.00%)</title>"), "{text}");
         assert!(
             text.contains("<title>a, b (30 fuel, 75.00%)</title>"),
-            "a semicolon in a name parts no frames: {text}"
+            "a semicolon in a name separates no frames: {text}"
         );
         assert!(text.contains("Title"));
     }

@@ -1,7 +1,7 @@
-//! Where a component's time and fuel go while scenarios or recorded events are played: by event kind, which is exact, and by
-//! function, which is estimated from looks at its stack. Alone, or beside another component.
+//! Measures the fuel of a component while scenarios or recorded events are played: by event kind (exact) and by
+//! function (estimated from samples of the stack), alone or compared with another component.
 //!
-//! *It knows the contract and no extension: what it tells apart are event kinds and the names that the compiler gave.*
+//! Depends on the contract only, not on an extension: it knows event kinds and the function names in the component.
 
 pub mod difference;
 pub mod flamegraph;

@@ -1,32 +1,32 @@
-//! What was measured of one component.
+//! The measurements of one component.
 
 use crate::meter::{START, Spent};
 use crate::stacks::{Function, Stacks, functions, readable};
 use host_scenario::error::ReplayError;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The frame in which an event kind's fuel stands whose stack was never looked at.
+/// The frame for the fuel of an event kind without samples.
 pub const NOT_SEEN: &str = "(not seen)";
 
-/// What was measured of one component, for one round of the inputs.
+/// The measurements of one component, per round of the inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// Its file.
+    /// Path of the component.
     pub file: String,
     /// SHA-256 of its bytes, hex.
     pub hash: String,
-    /// Whether it tells the names of its functions.
+    /// True if the component contains function names.
     pub named: bool,
-    /// How often its stack was seen, in all rounds.
+    /// Number of stack samples in all rounds.
     pub samples: u64,
-    /// What each event kind used.
+    /// Fuel and calls by event kind.
     pub kinds: BTreeMap<String, Spent>,
-    /// Stacks by fuel, each below its event kind: the fuel of the kind, shared out by how often each of its stacks was seen.
+    /// Stacks with fuel, each below its event kind: the fuel of a kind, divided by the samples of its stacks.
     pub stacks: Stacks,
 }
 
 impl Measured {
-    /// Of what `rounds` rounds used and how often each stack was seen in them.
+    /// Computes the measurements from the totals and the samples of `rounds` rounds.
     pub(crate) fn new(
         (file, hash, named): (String, String, bool),
         rounds: u32,
@@ -46,19 +46,20 @@ impl Measured {
         Measured { file, hash, named, samples, kinds, stacks }
     }
 
-    /// The stacks of these event kinds; of none, those of all but the host's start, with which each scenario begins.
+    /// The stacks of the kinds in `only`; if it is empty, of all kinds except [`START`], with which each scenario
+    /// begins.
     pub fn stacks_of(&self, only: &[String]) -> Stacks {
         let is_meant = |kind: &String| if only.is_empty() { kind != START } else { only.contains(kind) };
         let of_meant = self.stacks.iter().filter(|(stack, _)| stack.first().is_some_and(is_meant));
         of_meant.map(|(stack, fuel)| (stack.clone(), *fuel)).collect()
     }
 
-    /// The functions of these event kinds, as [`Measured::stacks_of`] takes them, by fuel.
+    /// The functions of the kinds in `only` (see [`Measured::stacks_of`]), by fuel.
     pub fn functions(&self, only: &[String]) -> Vec<Function> {
         functions(&self.stacks_of(only), 1)
     }
 
-    /// Every name of an event kind must be one that ran.
+    /// Fails if a kind in `only` never ran.
     pub(crate) fn check(&self, only: &[String]) -> Result<(), ReplayError> {
         let Some(unknown) = only.iter().find(|kind| !self.kinds.contains_key(*kind)) else { return Ok(()) };
         let known: BTreeSet<&str> = self.kinds.keys().map(String::as_str).collect();
@@ -67,7 +68,7 @@ impl Measured {
     }
 }
 
-/// Share the fuel of each kind out among its stacks.
+/// Divides the fuel of each kind among its stacks.
 fn weighed(kinds: &BTreeMap<String, Spent>, seen: Stacks) -> Stacks {
     let mut of_kind: BTreeMap<String, u64> = BTreeMap::new();
     for (stack, times) in &seen {
@@ -78,7 +79,7 @@ fn weighed(kinds: &BTreeMap<String, Spent>, seen: Stacks) -> Stacks {
         let Some(kind) = stack.first() else { continue };
         let (fuel, all) = (kinds.get(kind).map_or(0, |spent| spent.fuel), of_kind[kind]);
         let share = u128::from(fuel) * u128::from(times) / u128::from(all.max(1));
-        // A part of a `u64` is one.
+        // A share of a `u64` fits in a `u64`.
         out.insert(stack, u64::try_from(share).unwrap_or(u64::MAX));
     }
     for (kind, spent) in kinds.iter().filter(|(kind, spent)| spent.fuel > 0 && !of_kind.contains_key(*kind)) {
@@ -101,9 +102,9 @@ mod tests {
     }
 
     #[test]
-    fn the_fuel_of_a_kind_is_shared_out_by_its_samples() {
+    fn the_fuel_of_a_kind_is_divided_by_its_samples() {
         let found = measured();
-        assert_eq!(found.kinds["paid"], Spent { calls: 2, fuel: 1_000, failed: 0 }, "of one round");
+        assert_eq!(found.kinds["paid"], Spent { calls: 2, fuel: 1_000, failed: 0 }, "per round");
         let functions = found.functions(&[]);
         let short: Vec<_> = functions.iter().map(|f| (f.name.as_str(), f.within, f.alone)).collect();
         assert_eq!(short, [("a", 1_000, 250), ("b", 750, 750), (NOT_SEEN, 300, 300)], "without the host's start");
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_have_the_names_that_people_gave_them() {
+    fn function_names_are_demangled() {
         let kinds = [("paid".to_owned(), Spent { calls: 1, fuel: 300, failed: 0 })];
         let stack = |name: &str| vec!["paid".to_owned(), name.to_owned()];
         let seen = [
@@ -128,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn kinds_can_be_chosen_and_one_that_never_ran_is_told() {
+    fn kinds_can_be_selected_and_an_unknown_kind_fails() {
         let found = measured();
         let start = found.functions(&[START.to_owned()]);
         assert_eq!((start.len(), start[0].within), (1, 40_000));
         assert!(found.check(&["paid".to_owned()]).is_ok());
-        let told = found.check(&["piad".to_owned()]).expect_err("unknown").to_string();
-        assert_eq!(told, "no event of kind `piad` ran; expected one of made, paid, the host's start");
+        let message = found.check(&["piad".to_owned()]).expect_err("unknown").to_string();
+        assert_eq!(message, "no event of kind `piad` ran; expected one of made, paid, the host's start");
     }
 }

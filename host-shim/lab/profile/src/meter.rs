@@ -1,4 +1,4 @@
-//! A runner around a component's, that notes what each call used and under which heading its stack is looked at.
+//! A runner around the runner of a component that counts the fuel of each call and labels its stack samples.
 
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Payload, Problem,
@@ -10,23 +10,23 @@ use host_wasm_runner::wasm::Samples;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Heading of the load of a folder's catalog by a host that starts.
+/// Heading of loading a catalog at the start of a host.
 pub const START: &str = "the host's start";
-/// Heading of questions, which scenarios ask where they expect entitlements or balances.
+/// Heading of queries, which scenarios make to check entitlements or balances.
 pub const QUESTIONS: &str = "questions";
 
-/// What the calls of one heading used.
+/// The calls of one heading and their fuel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Calls that answered.
+    /// Number of successful calls.
     pub calls: u64,
-    /// Fuel of these.
+    /// Fuel of the successful calls.
     pub fuel: u64,
-    /// Calls that ended in an error, of which nobody knows the fuel.
+    /// Number of failed calls, whose fuel is unknown.
     pub failed: u64,
 }
 
-/// What the calls of all runners used that were made with it.
+/// Counts the calls of all runners created with it.
 #[derive(Clone)]
 pub(crate) struct Meter {
     samples: Arc<Samples>,
@@ -44,17 +44,17 @@ impl Meter {
         Meter { samples, state: Arc::default() }
     }
 
-    /// From here on calls count, or count for nothing: inputs are checked before they are played.
+    /// Starts or stops counting; inputs are checked before they are played, and that must not count.
     pub fn measure(&self, measuring: bool) {
         self.state().measuring = measuring;
     }
 
-    /// A runner whose calls count.
+    /// Wraps a runner so that its calls are counted.
     pub fn around(&self, inner: Box<dyn Runner>) -> Metered {
         Metered { inner, meter: self.clone() }
     }
 
-    /// What was used, and the stacks that were seen, by heading.
+    /// The counts and the stack samples, by heading.
     pub fn read(&self) -> (BTreeMap<String, Spent>, BTreeMap<Vec<String>, u64>) {
         let mut stacks = self.samples.stacks();
         stacks.retain(|stack, _| stack.first().is_some_and(|heading| !heading.is_empty()));
@@ -63,7 +63,7 @@ impl Meter {
 
     fn call<T>(&self, heading: &str, call: impl FnOnce() -> Ran<T>) -> Ran<T> {
         let measuring = self.state().measuring;
-        // What doesn't count is seen under no name, and left out in the end.
+        // Samples of uncounted calls have an empty heading, which `read` leaves out.
         self.samples.set_heading(Some(if measuring { heading.to_owned() } else { String::new() }));
         let ran = call();
         self.samples.set_heading(Some(String::new()));
@@ -86,7 +86,7 @@ impl Meter {
     }
 }
 
-/// Under which heading an event is: its kind, and for the end of an effect that it is one.
+/// The heading of an event: its kind, with a suffix for results of effects.
 fn heading(event: &Event) -> String {
     match &event.payload {
         _ if is_load_at_start(event) => START.to_owned(),
@@ -95,7 +95,7 @@ fn heading(event: &Event) -> String {
     }
 }
 
-/// See the module.
+/// A runner whose calls are counted.
 pub(crate) struct Metered {
     inner: Box<dyn Runner>,
     meter: Meter,
@@ -158,7 +158,7 @@ mod tests {
     use host_wasm_runner::runner::{RunError, Used};
 
     #[test]
-    fn what_calls_use_adds_up_by_heading_and_only_while_it_is_measured() {
+    fn fuel_adds_up_by_heading_while_measuring() {
         let meter = Meter::new(Arc::default());
         let call = |heading: &str, fuel: u64| {
             assert!(meter.call(heading, || Ok(((), Used { fuel, ..Used::default() }))).is_ok());

@@ -1,4 +1,4 @@
-//! A profile as people and programs read it.
+//! The report of a profile: human and JSON lines.
 
 mod human;
 mod json;

@@ -1,4 +1,4 @@
-//! Inputs played again and again through components whose stacks are looked at meanwhile.
+//! Plays the inputs repeatedly through components while their stacks are sampled.
 
 use crate::difference::{Difference, difference};
 use crate::measured::Measured;
@@ -18,68 +18,72 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often the inputs are played.
+/// The number of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounds {
-    /// So often.
+    /// A fixed number.
     Times(u32),
-    /// Again and again until so much time is over, at least once.
+    /// As many as fit into a time, at least one.
     For(Duration),
 }
 
-/// What is profiled, and by what.
+/// The options of [`profile`].
 #[derive(Clone, Debug)]
 pub struct ProfileOptions {
-    /// The component's file.
+    /// Path of the component.
     pub component: PathBuf,
-    /// Another component, an older one, that plays the same.
+    /// Path of an older component to compare with.
     pub against: Option<PathBuf>,
-    /// Name or folder of the business; none is that of the input's folder.
+    /// Name or folder of the business; None for the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    /// Folder of the fixtures; None searches above the inputs, the working folder and the program.
     pub fixtures: Option<PathBuf>,
-    /// How often.
+    /// Number of rounds.
     pub rounds: Rounds,
-    /// Event kinds whose functions are told; none is all but the host's start.
+    /// Event kinds whose functions are reported; empty for all except [`START`](crate::START).
     pub only: Vec<String>,
 }
 
-/// What came of it.
+/// The result of a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
-    /// The component.
+    /// Measurements of the component.
     pub component: Measured,
-    /// The one that it is held against.
+    /// Measurements of the older component.
     pub against: Option<Measured>,
-    /// Rounds that were played.
+    /// Number of played rounds.
     pub rounds: u32,
-    /// Inputs of a round.
+    /// Number of inputs per round.
     pub inputs: usize,
-    /// Cases and streams that did not hold: what they used is counted all the same.
+    /// Cases and streams that did not hold; their fuel is counted too.
     pub not_held: Vec<String>,
-    /// Event kinds whose functions are told.
+    /// Event kinds whose functions are reported.
     pub only: Vec<String>,
 }
 
 impl Profile {
-    /// What each event kind of the component used in a round.
+    /// Fuel and calls of the component by event kind, per round.
     pub fn kinds(&self) -> &BTreeMap<String, Spent> {
         &self.component.kinds
     }
 
-    /// What the component uses more or less than the other one; none without another one.
+    /// The differences from the older component; None without one.
     pub fn difference(&self) -> Option<Difference> {
         self.against.as_ref().map(|old| difference(old, &self.component, &self.only))
     }
 
-    /// The program's exit code: 0 everything held, 1 something did not.
+    /// The exit code: 0 if all inputs held, else 1.
     pub fn exit_code(&self) -> u8 {
         u8::from(!self.not_held.is_empty())
     }
 }
 
-/// Plays everything that `paths` name and says where the component's fuel goes. `progress` is told the number of inputs at the
-/// beginning of a round, then 0 after each of them.
+/// Plays all inputs in `paths` and measures the fuel of the component. `progress` receives the number of inputs at the
+/// start of each round, then 0 after each input.
+///
+/// # Errors
+///
+/// If a component or an input can't be read, or a kind in `options.only` never ran.
 pub fn profile(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -96,7 +100,7 @@ pub fn profile(
     }
     let (began, mut rounds, mut inputs) = (Instant::now(), 0, 0);
     let mut not_held = Vec::new();
-    // In turn, so that what disturbs one disturbs the other.
+    // The components take turns, so that a disturbance affects both.
     loop {
         for side in &sides {
             let mut sink = Counting { meter: &side.meter, progress, inputs: 0 };
@@ -147,7 +151,7 @@ fn what_failed(finished: &Finished) -> impl Iterator<Item = String> {
     cases.chain(raw.map(|raw| raw.source.clone()))
 }
 
-/// One component that is measured.
+/// A component with its meter.
 struct Side {
     file: String,
     hash: String,
@@ -160,7 +164,7 @@ impl Side {
     fn load(file: &Path) -> Result<Side, ReplayError> {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
         let wrong = |error: String| ReplayError::Usage(format!("{}: {error}", file.display()));
-        // Without a place for compiled code it is compiled anew, which only takes longer.
+        // Without a cache folder the component is compiled again, which only takes longer.
         let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
         let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())
             .map_err(|error| wrong(error.to_string()))?;
@@ -173,7 +177,7 @@ impl Side {
         Ok(Side { file: name, hash, named, runners, meter })
     }
 
-    /// What did not hold, and with which component where there are two.
+    /// An input that did not hold, with the component if there are two.
     fn blame(&self, what: &str, sides: usize) -> String {
         if sides > 1 { format!("{what} with {}", self.file) } else { what.to_owned() }
     }
@@ -184,7 +188,7 @@ impl Side {
     }
 }
 
-/// Measures from the first event on, and tells how far a round is.
+/// Starts the meter at the first event of a round, and reports progress.
 struct Counting<'a> {
     meter: &'a Meter,
     progress: &'a mut dyn FnMut(usize),

@@ -1,23 +1,22 @@
-//! Stacks with what each weighs, and the functions in them.
+//! Weighted stacks and the functions in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Stacks, outermost function first, with what each weighs: samples, or fuel.
+/// Stacks, outermost function first, with their weight: samples or fuel.
 pub type Stacks = BTreeMap<Vec<String>, u64>;
 
-/// What a function weighs.
+/// A function with its weight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
-    /// Its name, as people read it.
+    /// Demangled name.
     pub name: String,
-    /// With all that it calls.
+    /// Weight including calls.
     pub within: u64,
-    /// Alone.
+    /// Weight without calls.
     pub alone: u64,
 }
 
-/// The same stacks with the functions' names as people write them, without the compiler's hashes: stacks that differ in
-/// these alone become one.
+/// Returns the stacks with demangled names without hashes, and adds up stacks that become equal.
 pub fn readable(stacks: Stacks) -> Stacks {
     let mut out = Stacks::new();
     for (stack, weight) in stacks {
@@ -27,7 +26,7 @@ pub fn readable(stacks: Stacks) -> Stacks {
     out
 }
 
-/// The functions of stacks, the heaviest first. The first `headings` frames of each stack are no functions.
+/// Returns the functions of stacks, heaviest first, ignoring the first `headings` frames of each stack.
 pub fn functions(stacks: &Stacks, headings: usize) -> Vec<Function> {
     let (mut within, mut alone): (BTreeMap<&str, u64>, BTreeMap<&str, u64>) = Default::default();
     for (stack, weight) in stacks {
@@ -59,15 +58,15 @@ mod tests {
     }
 
     #[test]
-    fn a_function_weighs_what_it_calls_and_what_it_does_alone() {
+    fn a_function_is_weighed_with_and_without_calls() {
         let found = functions(&stacks(&[("k;a;b", 3), ("k;a", 2), ("j;b;a;b", 5)]), 1);
         let short: Vec<_> = found.iter().map(|f| (f.name.as_str(), f.within, f.alone)).collect();
-        assert_eq!(short, [("a", 10, 2), ("b", 8, 8)], "b calls itself through a, and counts once");
+        assert_eq!(short, [("a", 10, 2), ("b", 8, 8)], "b calls itself through a and counts once");
         assert_eq!(functions(&stacks(&[("k", 4)]), 1), [], "a heading alone is no function");
     }
 
     #[test]
-    fn names_lose_their_hashes_and_stacks_that_were_apart_add_up() {
+    fn stacks_that_differ_in_hashes_add_up() {
         let found = readable(stacks(&[("_ZN3one3two17h0123456789abcdefE", 1), ("_ZN3one3two17hfedcba9876543210E", 2)]));
         assert_eq!(found, stacks(&[("one::two", 3)]));
     }

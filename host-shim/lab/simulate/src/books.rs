@@ -1,29 +1,29 @@
-//! What Stripe itself has on its books at the end of a story: an oracle that shares no code with what is judged.
+//! Stripe's own books at the end of a story: an oracle that shares no code with the extension.
 
 use crate::sandbox::Stripe;
 use crate::story::VERSIONS;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The end of a story as Stripe has it.
+/// The state of Stripe at the end of a story.
 #[derive(Clone, Debug, Default)]
 pub struct Books {
-    /// Status of each subscription, by its id.
+    /// Status by subscription id.
     pub statuses: BTreeMap<String, String>,
-    /// Invoice that each refund gives back of, by the refund's id.
+    /// Refunded invoice by refund id.
     pub refunds: BTreeMap<String, String>,
-    /// Ids of the invoices that are paid.
+    /// Ids of paid invoices.
     pub paid: BTreeSet<String>,
-    /// What came in by charges and did not go back, in minor units.
+    /// Charges minus refunds, in minor units.
     pub takings: i64,
 }
 
 impl Books {
-    /// The books of a local Stripe.
+    /// Reads the books of a local Stripe.
     pub fn of(stripe: &Stripe) -> Self {
         let subscriptions = stripe.all("subscription");
         let statuses = subscriptions.iter().map(|sub| (sub.id().to_owned(), sub.text("status").to_owned()));
         let refunds = stripe.all("refund").into_iter().map(|refund| {
-            // The oldest version has the charge's invoice in the charge.
+            // The oldest API version shows the invoice in the charge.
             let charge = stripe.shown(refund.text("charge"), VERSIONS[0]);
             (refund.id().to_owned(), charge["invoice"].as_str().unwrap_or_default().to_owned())
         });

@@ -1,89 +1,89 @@
-//! What a business's catalog says, read by the tests themselves: what is on sale, what it gives, what is made.
+//! A business's catalog as the oracle reads it: prices, grants, instance types, meters, tokens and facts.
 //!
-//! It shares no code with the extension, which is judged by what stands here. A new business needs no code, as long as
-//! its catalog uses the clauses that are read.
+//! Shares no code with the extension, which is checked against it. A new business needs no code here if its catalog
+//! uses the clauses that are read.
 
 use crate::sandbox::{Offer, synced_price};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// No bound.
+/// An amount without limit.
 pub const UNLIMITED: i64 = -1;
 
-/// So much of an entitlement.
+/// A grant of an entitlement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// The entitlement.
+    /// Key of the entitlement.
     pub key: String,
-    /// How much; [`UNLIMITED`] has no bound.
+    /// Amount, or [`UNLIMITED`].
     pub amount: i64,
-    /// What a plan must grant for it.
+    /// Entitlement that a plan must grant for it.
     pub condition: Option<String>,
 }
 
-/// A price on sale, with what its product gives.
+/// A price on sale with the grants of its product.
 #[derive(Clone, Debug)]
 pub struct Ware {
     /// Product, price and amount.
     pub offer: Offer,
-    /// The family of plans that it is one of.
+    /// Family of the plan.
     pub family: Option<String>,
-    /// Where it stands in its family.
+    /// Rank in its family.
     pub rank: i64,
-    /// `user` or `organization`; none is both.
+    /// `user` or `organization`; None for both.
     pub sold_to: Option<String>,
-    /// What an account has one of.
+    /// Item of which an account can have only one.
     pub item: Option<String>,
-    /// What a plan must grant before it is sold.
+    /// Entitlement that a plan must grant before it is sold.
     pub condition: Option<String>,
-    /// It gives something only beside a plan.
+    /// True if its grants apply only together with a plan.
     pub requires_plan: bool,
-    /// How many can be bought at once.
+    /// Maximum quantity of one purchase.
     pub most: i64,
-    /// What one gives.
+    /// Grants of one unit.
     pub grants: Vec<Grant>,
-    /// Credits that its payment leaves behind, in minor units.
+    /// Credits granted by its payment, in minor units.
     pub credit: i64,
-    /// Who has a share of it, and how many basis points.
+    /// Creator with a share of the price, and the share in basis points.
     pub share: Option<(String, i64)>,
 }
 
-/// The plan that is in force where nobody pays for one.
+/// A default plan, in force without payment.
 #[derive(Clone, Debug)]
 pub struct UnpaidPlan {
     /// Its family.
     pub family: String,
-    /// For `user` or `organization`; none is both.
+    /// `user` or `organization`; None for both.
     pub sold_to: Option<String>,
-    /// What it gives.
+    /// Its grants.
     pub grants: Vec<Grant>,
 }
 
-/// A type of what accounts have made.
+/// A type of instances.
 #[derive(Clone, Debug)]
-pub struct Made {
+pub struct InstanceType {
     /// Its name.
     pub name: String,
-    /// What ids begin with.
+    /// Prefix of ids.
     pub prefix: String,
-    /// The field that ids end with.
+    /// Field that forms the rest of the id.
     pub id_by: String,
-    /// The family of the plan that pays for it.
+    /// Family of the plan that pays for it.
     pub family: Option<String>,
-    /// What one uses up.
+    /// Entitlements consumed by one instance, with amounts.
     pub consumes: Vec<(String, i64)>,
-    /// The fields that must be given, with what is given.
+    /// Required fields, with the kind of value and the value.
     fields: Vec<(String, String, Value)>,
-    /// Whether something is made for it.
+    /// True if it has provisions.
     pub runs: bool,
-    /// It is archived when nobody uses it.
+    /// True if idle instances are archived.
     pub idles: bool,
-    /// Steps that people do, with what is asked of them.
+    /// Manual steps, with their requested outputs (name and type).
     pub by_hand: Vec<(String, Vec<(String, String)>)>,
 }
 
-impl Made {
-    /// Metadata of the so-manieth one, with the id that it will have.
+impl InstanceType {
+    /// Returns the id and the metadata of the instance with this number.
     pub fn metadata(&self, whose: &str, number: usize) -> (String, Value) {
         let name = format!("{}-{}-{number}", self.prefix.replace('_', "-"), whose.to_lowercase());
         let mut out = json!({});
@@ -98,58 +98,58 @@ impl Made {
     }
 }
 
-/// A meter that costs something.
+/// A meter with a price.
 #[derive(Clone, Debug)]
 pub struct Rate {
-    /// The meter.
+    /// Name of the meter.
     pub meter: String,
-    /// The attribute that tells the price.
+    /// Attribute that determines the price.
     pub by: String,
-    /// Values of it, with millionths of the currency's unit for one.
+    /// Values of the attribute, with the price per unit in millionths of the currency unit.
     pub micros: Vec<(String, i64)>,
-    /// What credits don't cover is invoiced, from so many minor units on; none is never.
+    /// Minimum amount in minor units from which uncovered usage is invoiced; None for never.
     pub invoiced_from: Option<i64>,
 }
 
 /// A kind of tokens.
 #[derive(Clone, Debug)]
 pub struct TokenKind {
-    /// The product that they are for.
+    /// Product of the tokens.
     pub product: String,
-    /// What they stand on.
+    /// Entitlement that they require.
     pub entitlement: String,
-    /// How long they are good, in milliseconds.
+    /// Lifetime in milliseconds.
     pub ttl_ms: i64,
-    /// How many at a time.
+    /// Maximum number of live tokens.
     pub live: usize,
 }
 
-/// A catalog.
+/// A catalog of a business.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    /// The business.
+    /// Name of the business.
     pub name: String,
-    /// What is on sale and costs something.
+    /// Prices above zero.
     pub wares: Vec<Ware>,
-    /// Plans that nobody pays for.
+    /// Default plans.
     pub defaults: Vec<UnpaidPlan>,
-    /// What accounts have made.
-    pub made: Vec<Made>,
-    /// Meters that cost something.
+    /// Types of instances.
+    pub instance_types: Vec<InstanceType>,
+    /// Meters with prices.
     pub rates: Vec<Rate>,
-    /// Entitlements that are counted by the calendar's month.
+    /// Entitlements counted per calendar month.
     pub monthly: Vec<String>,
-    /// Tokens.
+    /// Kinds of tokens.
     pub tokens: Vec<TokenKind>,
-    /// Facts of the business's own, with their fields.
+    /// Facts of the business, with their fields.
     pub facts: Vec<(String, Vec<String>)>,
-    /// What follows from facts: the fact, and `mail:TEMPLATE` or what is run.
+    /// Reactions to facts: the fact, and `mail:TEMPLATE` or the operation to run.
     pub follows: Vec<(String, String)>,
-    /// A template for campaigns; none where there are none.
+    /// Template for campaigns, if the business has campaigns.
     pub campaign: Option<String>,
-    /// On how many days a failed payment is told of, and an end that is near.
+    /// Number of reminders of a failed payment, and of a coming end.
     pub reminders: (usize, usize),
-    /// Milliseconds of service after a failed payment.
+    /// Grace period after a failed payment, in milliseconds.
     pub grace_ms: i64,
 }
 
@@ -167,13 +167,13 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// A field of a product: in its metadata, beside it, or by default.
+/// A field of a product: from its metadata, its members, or the default.
 fn field<'v>(product: &'v Value, kind: &'v Value, name: &str) -> &'v Value {
     let default = || list(&kind["fields"]).find(|field| field["name"] == name).map_or(&Value::Null, |f| &f["default"]);
     [&product["metadata"][name], &product[name]].into_iter().find(|value| !value.is_null()).unwrap_or_else(default)
 }
 
-/// A number, as its field's type reads it.
+/// A number, read according to the type of its field.
 fn number(value: &Value, kind: &Value, name: &str) -> i64 {
     let is_milli = list(&kind["fields"]).any(|field| field["name"] == name && field["type"] == "milli");
     match value {
@@ -188,9 +188,9 @@ fn number(value: &Value, kind: &Value, name: &str) -> i64 {
     }
 }
 
-/// What a clause says of a product: a number, a truth value, `unlimited`, or a field.
-fn amount(said: &Value, product: &Value, kind: &Value) -> i64 {
-    match said {
+/// The amount of a clause for a product: a number, a boolean, `unlimited`, or a reference to a field.
+fn amount(clause: &Value, product: &Value, kind: &Value) -> i64 {
+    match clause {
         Value::String(word) if word == "unlimited" => UNLIMITED,
         Value::String(word) => {
             let name = word.trim_start_matches("{instance.").trim_start_matches("{product.").trim_end_matches('}');
@@ -201,11 +201,11 @@ fn amount(said: &Value, product: &Value, kind: &Value) -> i64 {
     }
 }
 
-/// A template with the places of a product.
+/// A template with its placeholders replaced by fields of a product.
 fn filled(template: &str, product: &Value, kind: &Value) -> String {
     let mut out = template.replace("{product.id}", product["id"].as_str().unwrap_or_default());
     while let Some((before, rest)) = out.split_once("{product.") {
-        let (name, after) = rest.split_once('}').expect("a place ends");
+        let (name, after) = rest.split_once('}').expect("a closed placeholder");
         let value = field(product, kind, name);
         let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         out = format!("{before}{shown}{after}");
@@ -214,17 +214,18 @@ fn filled(template: &str, product: &Value, kind: &Value) -> String {
 }
 
 fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
-    let of = |(key, said): (&String, &Value)| {
-        let (how_much, condition) = if said.is_object() { (&said["amount"], text(&said["if"])) } else { (said, None) };
+    let of = |(key, clause): (&String, &Value)| {
+        let (how_much, condition) =
+            if clause.is_object() { (&clause["amount"], text(&clause["if"])) } else { (clause, None) };
         Grant { key: filled(key, product, kind), amount: amount(how_much, product, kind), condition }
     };
     members(&kind["grants"]).map(of).collect()
 }
 
-/// The prices of a product: interval, amount, id.
+/// The prices of a product: interval, amount and id.
 fn prices(product: &Value) -> Vec<(Option<String>, i64, Option<String>)> {
     let interval = |word: &str| (word != "once").then(|| word.to_owned());
-    let id = |said: &Value| text(said).or_else(|| text(&said["test"]));
+    let id = |clause: &Value| text(clause).or_else(|| text(&clause["test"]));
     if let Some(amount) = product["price"].as_i64() {
         let known = text(&product["stripe_price_id"]).or_else(|| text(&product["metadata"]["stripe_price_id"]));
         return vec![(text(&product["billing_interval"]), amount, known)];
@@ -245,8 +246,8 @@ fn span_ms(written: &str) -> i64 {
     count.parse::<i64>().expect("a span") * unit_ms
 }
 
-/// A type of what accounts have made, as far as one can be made up.
-fn made(kind: &Value) -> Option<Made> {
+/// Reads an instance type; None if values for its required fields can't be made up.
+fn instance_type(kind: &Value) -> Option<InstanceType> {
     let given = |field: &Value| {
         let name = text(&field["name"])?;
         let (type_, format) = (field["type"].as_str()?, field["format"].as_str());
@@ -264,17 +265,19 @@ fn made(kind: &Value) -> Option<Made> {
     let fields: Vec<_> = required.map(given).collect::<Option<_>>()?;
     let as_given = json!({"metadata": fields.iter().map(|(name, _, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>()});
     let by_hand = |step: &Value| {
-        // What the configuration has no key for, a person does.
+        // A step with a condition is manual here, since no configuration enables it.
         let asks = (!step["or_manual"].is_null() && !step["if"].is_null()).then(|| list(&step["or_manual"]["asks"]))?;
         let asks = asks.filter_map(|ask| Some((text(&ask["name"])?, text(&ask["type"])?)));
         Some((text(&step["name"])?, asks.collect()))
     };
-    Some(Made {
+    Some(InstanceType {
         name: text(&kind["name"])?,
         prefix: text(&kind["id_prefix"])?,
         id_by: text(&kind["id_by"])?,
         family: text(&kind["plan"]["family"]),
-        consumes: members(&kind["consumes"]).map(|(key, said)| (key.clone(), amount(said, &as_given, kind))).collect(),
+        consumes: members(&kind["consumes"])
+            .map(|(key, clause)| (key.clone(), amount(clause, &as_given, kind)))
+            .collect(),
         fields,
         runs: list(&kind["provisions"]).next().is_some(),
         idles: !kind["lifecycle"]["idle"].is_null(),
@@ -310,7 +313,7 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
 }
 
 impl Catalog {
-    /// Reads a catalog as its business wrote it.
+    /// Reads the catalog document of a business.
     pub fn read(name: &str, document: &Value) -> Self {
         let types: BTreeMap<String, &Value> =
             list(&document["product_types"]).filter_map(|kind| Some((text(&kind["name"])?, kind))).collect();
@@ -348,14 +351,14 @@ impl Catalog {
             }
         }
         let own = types.values().filter(|kind| kind["catalog"] != true);
-        out.made = own.filter_map(|kind| made(kind)).collect();
-        out.rates = members(&document["rates"]).map(|(meter, said)| rate(meter, said)).collect();
-        let counters = members(&document["entitlements"]).filter(|(_, said)| said["kind"] == "counter");
+        out.instance_types = own.filter_map(|kind| instance_type(kind)).collect();
+        out.rates = members(&document["rates"]).map(|(meter, clause)| rate(meter, clause)).collect();
+        let counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
         let monthly =
-            counters.filter(|(_, said)| said["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
+            counters.filter(|(_, clause)| clause["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
         out.monthly = monthly.map(|(key, _)| key.clone()).collect();
-        let fact = |(name, said): (&String, &Value)| {
-            (name.clone(), list(&said["fields"]).filter_map(|field| text(&field["name"])).collect())
+        let fact = |(name, clause): (&String, &Value)| {
+            (name.clone(), list(&clause["fields"]).filter_map(|field| text(&field["name"])).collect())
         };
         let follows = |rule: &Value| {
             let then = rule["mail"].as_str().map(|mail| format!("mail:{mail}")).or_else(|| text(&rule["run"]));
@@ -369,19 +372,19 @@ impl Catalog {
         out
     }
 
-    /// The ware with a price.
+    /// Returns the index of the ware with a price.
     pub fn ware(&self, price: &str) -> Option<usize> {
         self.wares.iter().position(|ware| ware.offer.price == price)
     }
 }
 
-fn rate(meter: &str, said: &Value) -> Rate {
-    let by_invoice = list(&said["pay"]).any(|pays| pays == "invoice");
-    let micros = members(&said["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
+fn rate(meter: &str, clause: &Value) -> Rate {
+    let by_invoice = list(&clause["pay"]).any(|pays| pays == "invoice");
+    let micros = members(&clause["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
     Rate {
         meter: meter.to_owned(),
-        by: text(&said["by"]).unwrap_or_default(),
+        by: text(&clause["by"]).unwrap_or_default(),
         micros: micros.collect(),
-        invoiced_from: by_invoice.then(|| said["invoice"]["min"].as_i64().unwrap_or(0)),
+        invoiced_from: by_invoice.then(|| clause["invoice"]["min"].as_i64().unwrap_or(0)),
     }
 }

@@ -1,11 +1,10 @@
-//! What one customer does at Stripe, and the story that comes of it, whatever the business sells.
+//! What one customer does at a local Stripe, for any business, and the resulting story.
 //!
-//! Stripe is the local Stripe. A move that makes no sense where it comes is left out, as is one that Stripe refuses, so
-//! that any list of moves is a story.
+//! A move that does not apply, or that Stripe refuses, is skipped, so any list of moves is a valid story.
 
 use crate::moves::Move;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
-use crate::story::{Segment, Told, VERSIONS};
+use crate::story::{Incoming, Segment, VERSIONS};
 use extension_contract::Account;
 use host_provider_api::scripted::short_hash;
 use local_stripe::object::Object;
@@ -13,12 +12,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const DAY_S: i64 = 86_400;
-/// Events further apart than this are told in parts of their own, in seconds: an invoice is open for an hour before it
-/// is paid.
+/// Events further apart than this many seconds form separate segments: an invoice is open for an hour before it is
+/// paid.
 const TOGETHER_S: i64 = 2 * 3_600;
 const TOGETHER_MS: i64 = TOGETHER_S * 1_000;
 
-/// The types of events that every endpoint needs.
+/// Event types that every endpoint needs.
 const NEEDED: [&str; 16] = [
     "charge.failed",
     "charge.refunded",
@@ -38,7 +37,7 @@ const NEEDED: [&str; 16] = [
     "refund.failed",
 ];
 
-/// Types that tell what others tell as well, and the flag of the first move by which the endpoint hears of them.
+/// Redundant event types, with the flag of the first move that enables them at the endpoint.
 const MORE: [(u32, &[&str]); 5] = [
     (5, &["customer.created", "customer.updated"]),
     (7, &["invoice.created", "customer.subscription.trial_will_end"]),
@@ -47,56 +46,57 @@ const MORE: [(u32, &[&str]); 5] = [
     (10, &["invoice.payment_succeeded", "charge.updated", "checkout.session.expired"]),
 ];
 
-/// What is paid in a checkout.
+/// A checkout that is paid.
 pub struct Checkout<'c> {
-    /// Number of the ware.
+    /// Index of the ware.
     pub ware: usize,
-    /// How many.
+    /// Quantity.
     pub quantity: i64,
-    /// Whether it is a subscription.
+    /// True for a subscription.
     pub recurs: bool,
-    /// Stripe's name of the card.
+    /// Stripe's id of the card.
     pub card: &'c str,
-    /// Whether it begins with 14 days of trial.
+    /// True if it begins with a trial of 14 days.
     pub trial: bool,
-    /// Whether the session's metadata are those of the subscription as well.
+    /// True if the metadata of the session is copied to the subscription.
     pub hands_on: bool,
-    /// Our purchase; none of a checkout that others make.
+    /// Id of our purchase; None for a checkout made elsewhere.
     pub purchase: Option<&'c str>,
 }
 
-/// A customer, and what has been told of them.
+/// A customer with the story so far.
 pub struct Customer {
-    /// Whose customer it is.
+    /// Account of the customer.
     pub account: Account,
-    /// Who acts for the account.
+    /// Name of the actor of the account.
     pub name: String,
     /// The local Stripe of this customer.
     pub stripe: Stripe,
-    /// Its id at Stripe.
+    /// Id of the customer at Stripe.
     pub id: String,
-    /// The card that subscriptions of the customer are charged with.
+    /// Card that subscriptions are charged to.
     card: &'static str,
     commands: usize,
-    /// The API versions that it all is told in.
+    /// API versions of the bodies.
     versions: Vec<&'static str>,
-    /// Whether others move the clock: then nothing that is done here waits.
+    /// True if the clock is moved from outside; then moves do not wait.
     is_moved: bool,
-    /// Commands of the open segment.
-    open: Vec<Told>,
-    /// The event that was told last.
-    last: Option<Told>,
-    /// Segments that were taken.
+    /// Commands of the current segment.
+    open: Vec<Incoming>,
+    /// The last event.
+    last: Option<Incoming>,
+    /// Number of taken segments.
     taken: usize,
-    /// What was told, and not taken.
+    /// Segments that were not taken yet.
     pub segments: Vec<Segment>,
 }
 
 impl Customer {
-    /// A customer of what is on sale. The flags of the first move say of what the endpoint hears, beside what it needs.
+    /// Creates a customer. The flags of the first move select the additional event types of the endpoint.
     ///
     /// # Errors
-    /// The local Stripe refuses what is on sale, or a type of events.
+    ///
+    /// If the local Stripe refuses an offer or an event type.
     pub fn new<K>(
         account: Account,
         offers: &[Offer],
@@ -109,8 +109,8 @@ impl Customer {
         };
         let more = MORE.iter().filter(|(bit, _)| first.is_some_and(|first| first.flag(*bit)));
         let more = more.flat_map(|(_, kinds)| kinds.iter().copied()).filter(|kind| !also.contains(kind));
-        let heard: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
-        let mut stripe = Stripe::selling(&name, &heard, offers)?;
+        let event_types: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
+        let mut stripe = Stripe::selling(&name, &event_types, offers)?;
         let owner = format!("metadata[{}]", owner_key(&account));
         let form = [
             ("email", "customer@example.com"),
@@ -136,42 +136,42 @@ impl Customer {
         })
     }
 
-    /// From now on others move the clock, and it all is told in one API version.
+    /// Lets the caller move the clock, and uses one API version.
     pub fn moved_by_others(mut self, version: &'static str) -> Self {
         (self.is_moved, self.versions) = (true, vec![version]);
         self
     }
 
-    /// Lets time pass, unless others move the clock.
+    /// Advances the clock, unless it is moved from outside.
     fn wait(&mut self, seconds: i64) {
         if !self.is_moved {
             self.stripe.wait(seconds);
         }
     }
 
-    /// How many segments were told: a number that no later one has.
+    /// Number of segments so far; no later segment has this number.
     pub fn number(&self) -> usize {
         self.taken + self.segments.len()
     }
 
-    /// Takes the segments that were told.
+    /// Takes the segments that were not taken yet.
     pub fn take_segments(&mut self) -> Vec<Segment> {
         self.taken += self.segments.len();
         std::mem::take(&mut self.segments)
     }
 
-    /// Where the metadata of an object says whose it is.
+    /// Metadata key with the owner of an object.
     pub fn owner_key(&self) -> &'static str {
         owner_key(&self.account)
     }
 
-    /// The next number of what people ask for.
+    /// The next id of a command.
     fn next_id(&mut self) -> String {
         self.commands += 1;
         format!("cmd_{}{}", self.name, self.commands)
     }
 
-    /// Who acts for the account.
+    /// The actor of the account.
     fn actor(&self) -> Value {
         match &self.account {
             Account::Organization(_) => json!({"kind": "user", "id": self.name, "roles": ["owner"]}),
@@ -179,40 +179,40 @@ impl Customer {
         }
     }
 
-    /// A command of the account's owner.
+    /// Sends a command of the account's owner. Returns its id.
     pub fn command(&mut self, kind: &str, payload: Value) -> String {
         let actor = self.actor();
         self.command_by(&actor, kind, payload)
     }
 
-    /// A command of somebody.
+    /// Sends a command of an actor. Returns its id.
     pub fn command_by(&mut self, actor: &Value, kind: &str, payload: Value) -> String {
         let account = self.account.to_string();
-        self.say(json!({"command": kind, "account": account, "actor": actor, "payload": payload}))
+        self.send(json!({"command": kind, "account": account, "actor": actor, "payload": payload}))
     }
 
-    /// Something that comes in beside Stripe's events, with an id of its own.
-    pub fn say(&mut self, mut body: Value) -> String {
+    /// Sends a body that is no event of Stripe, with a new id. Returns the id.
+    pub fn send(&mut self, mut body: Value) -> String {
         let id = self.next_id();
         (body["id"], body["timestamp"]) = (json!(id), json!(self.stripe.now_s()));
-        self.open.push(Told::of(&id, &self.versions, |_| body.to_string()));
+        self.open.push(Incoming::of(&id, &self.versions, |_| body.to_string()));
         id
     }
 
-    /// All that has happened arrives, and then what was commanded.
+    /// Ends the segment: all events since the last one arrive, then the commands.
     pub fn end_segment(&mut self) {
         let now = self.stripe.now_s() * 1_000;
         let mut new: Vec<Segment> = Vec::new();
         for event in self.stripe.take_events() {
             let clock = event.created_s * 1_000;
-            let told = Told::of(&event.id, &self.versions, |version| self.stripe.tell(&event, version));
-            self.last = Some(told.clone());
+            let incoming = Incoming::of(&event.id, &self.versions, |version| self.stripe.event_body(&event, version));
+            self.last = Some(incoming.clone());
             match new.last_mut().filter(|last| clock - last.clock <= TOGETHER_MS) {
                 Some(last) => {
                     last.clock = clock;
-                    last.events.push(told);
+                    last.events.push(incoming);
                 }
-                None => new.push(Segment { clock, events: vec![told], commands: Vec::new() }),
+                None => new.push(Segment { clock, events: vec![incoming], commands: Vec::new() }),
             }
         }
         let commands = std::mem::take(&mut self.open);
@@ -223,14 +223,14 @@ impl Customer {
         self.segments.append(&mut new);
     }
 
-    /// One of the subscriptions that fit, the oldest being the first.
+    /// Picks one of the subscriptions that fit, ordered by age.
     pub fn pick<K>(&self, each: &Move<K>, fits: impl Fn(&Object) -> bool) -> Option<Object> {
         let mut fitting: Vec<_> = self.stripe.all("subscription").into_iter().filter(|sub| fits(sub)).collect();
         fitting.reverse();
         Some(Object::clone(&fitting[each.of(fitting.len())?]))
     }
 
-    /// A subscription that somebody makes by hand.
+    /// Creates a subscription without a checkout.
     pub fn subscribe(&mut self, plan: usize, card: &'static str, trial: bool) {
         self.use_card(card);
         let (customer, price, name) = (self.id.clone(), self.stripe.price(plan), self.name.clone());
@@ -242,7 +242,7 @@ impl Customer {
         self.stripe.post("/v1/subscriptions", &form);
     }
 
-    /// A checkout that is paid on its page.
+    /// Creates a checkout and pays it.
     pub fn check_out(&mut self, wanted: &Checkout<'_>) {
         let (customer, price, name) = (self.id.clone(), self.stripe.price(wanted.ware), self.name.clone());
         let key = self.owner_key();
@@ -275,12 +275,12 @@ impl Customer {
         let typed = self.stripe.post("/v1/payment_methods", &[("type", "card"), ("card[token]", &token)]);
         self.stripe.post(&format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", &typed)]);
         if let Some(purchase) = wanted.purchase {
-            // The session that our provider was asked for: its id derives from the key of that effect.
+            // Our provider derives the session's id from the key of the effect.
             self.stripe.rename(&session, format!("cs_{}", short_hash(&format!("checkout:{purchase}"))));
         }
     }
 
-    /// From now on the customer is charged with that card.
+    /// Charges the customer with this card from now on.
     pub fn use_card(&mut self, card: &'static str) {
         if self.card == card {
             return;
@@ -297,14 +297,14 @@ impl Customer {
         }
     }
 
-    /// Time until the next period begins; by the flags the card pays or fails.
+    /// Waits for the next period; the flags decide whether the card pays.
     pub fn renew<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, goes_on) else { return };
         self.use_card(if pays(each) { GOOD_CARD } else { BAD_CARD });
         self.wait(period_end_s(&subscription) - self.stripe.now_s() + TOGETHER_S);
     }
 
-    /// Another attempt at an open invoice.
+    /// Attempts to pay an open invoice again.
     pub fn retry<K>(&mut self, each: &Move<K>) {
         let fits = |sub: &Object| matches!(sub.text("status"), "past_due" | "incomplete" | "unpaid");
         let Some(subscription) = self.pick(each, fits) else { return };
@@ -313,7 +313,7 @@ impl Customer {
         self.stripe.post(&format!("/v1/invoices/{}/pay", subscription.text("latest_invoice")), &[]);
     }
 
-    /// No more attempts: unpaid, cancelled, or written off.
+    /// Ends the attempts: unpaid, cancelled, or written off.
     pub fn give_up<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| sub.text("status") == "past_due") else { return };
         if each.flag(0) && each.flag(1) {
@@ -328,14 +328,14 @@ impl Customer {
         self.wait(20 * DAY_S);
     }
 
-    /// Time until a first payment that never came is given up.
+    /// Waits until an unpaid first payment expires.
     pub fn expire(&mut self) {
         if self.stripe.all("subscription").iter().any(|sub| sub.text("status") == "incomplete") {
             self.wait(DAY_S);
         }
     }
 
-    /// To be cancelled at the end of the period.
+    /// Cancels a subscription at the end of its period.
     pub fn cancel_at_end<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, goes_on) else { return };
         if !each.flag(0) {
@@ -345,13 +345,13 @@ impl Customer {
         self.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &[("cancel_at_period_end", "true")]);
     }
 
-    /// Not to be cancelled after all.
+    /// Withdraws a cancellation.
     pub fn undo<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| lives(sub) && sub.is("cancel_at_period_end")) else { return };
         self.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &[("cancel_at_period_end", "false")]);
     }
 
-    /// The end: of the period where that is asked for, else at once.
+    /// Ends a subscription: at the end of the period if it is cancelled then, else at once.
     pub fn end<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| lives(sub) && sub.text("status") != "incomplete") else {
             return;
@@ -362,7 +362,7 @@ impl Customer {
         }
     }
 
-    /// Money goes back.
+    /// Refunds a charge, in part or completely.
     pub fn refund<K>(&mut self, each: &Move<K>) {
         let left = |charge: &Object| charge.int("amount") - charge.int("amount_refunded");
         let all = self.stripe.all("charge");
@@ -373,7 +373,7 @@ impl Customer {
         self.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
     }
 
-    /// The last event's fact once more, as an event of another id.
+    /// Repeats the last event under another id.
     pub fn twin(&mut self) {
         if let Some(twin) = self.last.as_ref().map(|event| event.under(format!("{}_twin{}", event.id, self.number()))) {
             let clock = self.stripe.now_s() * 1_000;
@@ -390,29 +390,29 @@ fn owner_key(account: &Account) -> &'static str {
     }
 }
 
-/// Our id of what a command makes: the command's id, hashed.
+/// Our id of an object created by a command: a hash of the command's id.
 pub fn id_after(prefix: &str, command: &str) -> String {
     let digest = Sha256::digest(command.as_bytes());
     let hash: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{prefix}_{hash}")
 }
 
-/// Whether a subscription has not ended.
+/// True if a subscription has not ended.
 pub fn lives(subscription: &Object) -> bool {
     !matches!(subscription.text("status"), "canceled" | "incomplete_expired")
 }
 
-/// It will be renewed.
+/// True if a subscription will renew.
 pub fn goes_on(subscription: &Object) -> bool {
     matches!(subscription.text("status"), "active" | "trialing") && !subscription.is("cancel_at_period_end")
 }
 
-/// Whether the card of a move pays.
+/// True if the card of a move pays.
 pub fn pays<K>(each: &Move<K>) -> bool {
     each.flag(0) || each.flag(1)
 }
 
-/// When the period ends, in seconds since the epoch.
+/// End of the period, in seconds since the epoch.
 pub fn period_end_s(subscription: &Object) -> i64 {
     subscription.list_at("items").first().and_then(|item| item["current_period_end"].as_i64()).unwrap_or_default()
 }

@@ -1,30 +1,30 @@
-//! What providers did for an account, as far as it must follow from what happened.
+//! Effects that providers carried out for an account, as far as the oracle expects them.
 
 use host_provider_api::Call;
 use std::collections::BTreeMap;
 
-/// A mail.
+/// A sent mail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mail {
     /// Its template.
     pub template: String,
-    /// To whom, and what stands in it: the payload as JSON.
+    /// Scope and payload (JSON) of the mail.
     pub words: String,
 }
 
-/// What was done, each effect once.
+/// Counts of effects, each effect once.
 #[derive(Clone, Debug, Default)]
 pub struct Done {
     mails: BTreeMap<Mail, usize>,
-    /// By `mail:TEMPLATE`, or kind of effect.
+    /// Counts by `mail:TEMPLATE` or kind of effect.
     times: BTreeMap<String, usize>,
     campaigns: BTreeMap<String, usize>,
-    /// What months of use were invoiced for, in minor units, in their order.
+    /// Invoiced amounts of usage by month, in minor units, in order.
     pub invoices: Vec<i64>,
 }
 
 impl Done {
-    /// A call was carried out.
+    /// Counts a call that was carried out.
     pub fn note(&mut self, call: &Call) {
         match call.kind.as_str() {
             "mail.send" => {
@@ -43,17 +43,17 @@ impl Done {
         }
     }
 
-    /// Mails with how often each was sent.
+    /// Mails with their counts.
     pub fn mails(&self) -> impl Iterator<Item = (&Mail, usize)> {
         self.mails.iter().map(|(mail, times)| (mail, *times))
     }
 
-    /// How often something was done: `mail:TEMPLATE`, or a kind of effect.
+    /// Count of `mail:TEMPLATE` or of a kind of effect.
     pub fn times(&self, what: &str) -> usize {
         self.times.get(what).copied().unwrap_or(0)
     }
 
-    /// How many mails a campaign sent.
+    /// Number of mails of a campaign.
     pub fn of_campaign(&self, name: &str) -> usize {
         self.campaigns.get(name).copied().unwrap_or(0)
     }

@@ -1,6 +1,6 @@
-//! The host under simulation: one business over a store in memory that dies at a write now and then.
+//! The host under simulation: one business on a store in memory that sometimes fails at a write (a crash).
 
-use crate::provider::Moody;
+use crate::provider::FlakyProvider;
 use crate::simulate::SimulateError;
 use extension_contract::{Account, Timestamp};
 use host::clock::Clock;
@@ -14,39 +14,40 @@ use host_store::testing::{Faults, Moment, Then};
 use host_store::{EffectRow, EffectState, MemoryStore, Store};
 use std::sync::Arc;
 
-/// Starts in a row that may fail before the simulation gives up.
+/// Maximum number of failed starts in a row.
 const STARTS_MAX: usize = 100;
-/// Kinds of effects that have no end.
+/// Kinds of effects that never end.
 const WATCHES: [&str; 1] = ["probe.watch"];
 
-/// A host, started anew after each crash.
-pub(crate) struct House {
+/// A host that is restarted after each crash.
+pub(crate) struct CrashingHost {
     setup: Setup,
     runners: Runners,
-    provider: Moody,
+    provider: FlakyProvider,
     faults: Faults,
-    /// None only while it is started again.
+    /// None only during a restart.
     host: Option<Host>,
     clock: Timestamp,
     crashes: u64,
     reports: Vec<Report>,
 }
 
-impl House {
-    /// A host at a time, its catalog loaded and synced.
+impl CrashingHost {
+    /// Starts a host with its catalog loaded and synced.
     pub(crate) fn start(
         setup: Setup,
         runners: Runners,
-        provider: Moody,
+        provider: FlakyProvider,
         clock: Timestamp,
     ) -> Result<Self, SimulateError> {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         let store = faults.open();
-        let mut house = House { setup, runners, provider, faults, host: None, clock, crashes: 0, reports: Vec::new() };
-        house.boot(store).map_err(ReplayError::from)?;
-        house.settle()?;
-        house.reports.clear();
-        Ok(house)
+        let mut system =
+            CrashingHost { setup, runners, provider, faults, host: None, clock, crashes: 0, reports: Vec::new() };
+        system.boot(store).map_err(ReplayError::from)?;
+        system.settle()?;
+        system.reports.clear();
+        Ok(system)
     }
 
     fn boot(&mut self, store: Box<dyn Store>) -> Result<(), StartError> {
@@ -61,7 +62,7 @@ impl House {
         Ok(())
     }
 
-    /// What is not in the store is forgotten; what was running is recovered.
+    /// Restarts on the store: running effects are recovered, everything outside of the store is lost.
     fn reopen(&mut self) -> Result<(), StartError> {
         if let Some(host) = self.host.take() {
             self.clock = self.clock.max(host.outbox().clock());
@@ -70,7 +71,7 @@ impl House {
         self.boot(store)
     }
 
-    /// Does something until it is through: a write at which the store dies is a crash, and it is done again on a new host.
+    /// Repeats `body` until it succeeds: if the store fails at a write, restarts the host and tries again.
     fn insist(
         &mut self,
         mut body: impl FnMut(&mut Host) -> Result<Vec<Report>, OutboxError>,
@@ -87,7 +88,7 @@ impl House {
         }
     }
 
-    /// The host ends and is started again on what its store has.
+    /// Crashes the host and restarts it on its store.
     pub(crate) fn crash(&mut self) -> Result<(), SimulateError> {
         self.crashes += 1;
         for _ in 0..STARTS_MAX {
@@ -100,17 +101,17 @@ impl House {
         Err(ReplayError::Host(format!("the host does not start again after {STARTS_MAX} attempts")).into())
     }
 
-    /// The store dies at a write to come.
+    /// Lets the store fail at a coming write.
     pub(crate) fn die_at(&self, write: u64, is_done: bool) {
         self.faults.fail_at(write, if is_done { Moment::After } else { Moment::Before }, Then::Dead);
     }
 
-    /// The store dies no more.
+    /// Stops failing the store.
     pub(crate) fn live(&self) {
         self.faults.clear();
     }
 
-    /// Takes a raw event or command in. Its effects wait for [`House::settle`].
+    /// Accepts a raw event or command. Its effects wait for [`CrashingHost::settle`].
     pub(crate) fn accept(&mut self, body: &str) -> Result<(), SimulateError> {
         let (business, clock) = (self.setup.business().name.clone(), self.clock);
         let bad = |error: &dyn ToString| ReplayError::Host(format!("the intake refuses {body}: {}", error.to_string()));
@@ -127,13 +128,13 @@ impl House {
         })
     }
 
-    /// Runs everything that is due now.
+    /// Runs all due effects.
     pub(crate) fn settle(&mut self) -> Result<(), SimulateError> {
         let now = self.clock;
         self.insist(|host| host.outbox_mut().run_until_quiet(now))
     }
 
-    /// Lets time pass, and everything happen that is due on the way. A time that has passed does nothing.
+    /// Advances the clock and runs what becomes due. Does nothing if `until` has passed.
     pub(crate) fn advance_to(&mut self, until: Timestamp) -> Result<(), SimulateError> {
         if until > self.clock {
             self.insist(|host| {
@@ -146,8 +147,8 @@ impl House {
         Ok(())
     }
 
-    /// What was asked for an account and is not done: kind and key of an effect that is due or was begun. What is meant for
-    /// a time to come, as a timer or a reminder, is not at work.
+    /// Kind and key of an unfinished effect of an account that is due or has begun. Effects for a later time, such as
+    /// timers, do not count.
     pub(crate) fn at_work(&self, account: &Account) -> Result<Option<String>, SimulateError> {
         let processor = self.processor();
         let open = processor.store().effects_open(processor.partition(), Some(account)).map_err(ReplayError::from)?;
@@ -158,12 +159,12 @@ impl House {
         Ok(open.iter().find(is_at_work).map(|row| format!("{} {}", row.effect.kind, row.effect.key)))
     }
 
-    /// Takes what the host told since the last time.
+    /// Takes the reports since the last call.
     pub(crate) fn take_reports(&mut self) -> Vec<Report> {
         std::mem::take(&mut self.reports)
     }
 
-    /// How often it crashed.
+    /// Number of crashes.
     pub(crate) fn crashes(&self) -> u64 {
         self.crashes
     }
@@ -175,15 +176,15 @@ impl House {
 
     /// The processor.
     pub(crate) fn processor(&self) -> &Processor {
-        self.host.as_ref().expect("a host that was started runs").processor()
+        self.host.as_ref().expect("a started host").processor()
     }
 
-    /// The processor, for questions.
+    /// The processor, for queries.
     pub(crate) fn processor_mut(&mut self) -> &mut Processor {
         self.host_mut().processor_mut()
     }
 
     fn host_mut(&mut self) -> &mut Host {
-        self.host.as_mut().expect("a host that was started runs")
+        self.host.as_mut().expect("a started host")
     }
 }

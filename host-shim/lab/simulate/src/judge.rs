@@ -1,4 +1,4 @@
-//! Holds what a host has against what the oracle says.
+//! Compares the state of a host with the expectations of the oracle.
 
 use crate::done::Done;
 use crate::oracle::{Expected, Share};
@@ -10,24 +10,24 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// Something that is not as it should be.
+/// A difference from the expectation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Of what.
+    /// The checked property.
     pub what: String,
-    /// What it should be.
+    /// Expected value.
     pub should_be: String,
-    /// What it is.
+    /// Actual value.
     pub is: String,
 }
 
 impl Difference {
-    /// One of something.
+    /// Creates a difference.
     pub fn new(what: impl Into<String>, should_be: impl Into<String>, is: impl Into<String>) -> Self {
         Difference { what: what.into(), should_be: should_be.into(), is: is.into() }
     }
 
-    /// The host could not be asked.
+    /// The difference if the host can't be read.
     fn unreadable(error: impl fmt::Display) -> Self {
         Difference::new("what the host has", "an answer", error.to_string())
     }
@@ -39,15 +39,16 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What every account's ledger has, by account of the business, account of the ledger and unit.
+/// The ledgers of all accounts: amounts by account, ledger account and unit.
 #[derive(Clone, Debug, Default)]
 pub struct Ledgers(BTreeMap<(String, String, String), i64>);
 
 impl Ledgers {
-    /// Those of all accounts of a store.
+    /// Reads the ledgers of all accounts in a store.
     ///
     /// # Errors
-    /// The store can't be read.
+    ///
+    /// If the store can't be read.
     pub fn of(store: &dyn Store) -> Result<Self, Difference> {
         let mut out = BTreeMap::new();
         for scope in store.scopes().map_err(Difference::unreadable)? {
@@ -65,11 +66,12 @@ impl Ledgers {
         Ok(Ledgers(out))
     }
 
-    /// Sums to zero in each account and unit, and what one owes another is what the other is owed.
+    /// Checks that each ledger sums to zero per unit, and that debts equal claims between accounts.
     ///
     /// # Errors
-    /// The first account of which that isn't so.
-    pub fn hold(&self) -> Result<(), Difference> {
+    ///
+    /// The first violation.
+    pub fn check_sums(&self) -> Result<(), Difference> {
         let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         for ((account, _, unit), amount) in &self.0 {
             *sums.entry((account, unit)).or_default() += amount;
@@ -87,17 +89,18 @@ impl Ledgers {
         }
         match owed.into_iter().find(|(_, (ours, theirs))| ours + theirs != 0) {
             Some((creator, (ours, theirs))) => {
-                Err(Difference::new(format!("what {creator} is owed"), ours.to_string(), (-theirs).to_string()))
+                Err(Difference::new(format!("debt to {creator}"), ours.to_string(), (-theirs).to_string()))
             }
             None => Ok(()),
         }
     }
 
-    /// An account owes each creator a share of what it bought within its bounds, in minor units; others nothing.
+    /// Checks that an account owes each creator a share within the bounds (minor units), and others nothing.
     ///
     /// # Errors
-    /// The first creator whom it owes another one.
-    pub fn owes_shares(&self, account: &str, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
+    ///
+    /// The first violation.
+    pub fn check_owed_shares(&self, account: &str, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
         let mut owed: BTreeMap<&str, i64> = shares.keys().map(|creator| (creator.as_str(), 0)).collect();
         for ((of, ledger, _), amount) in &self.0 {
             if let Some(creator) = ledger.strip_prefix("due:").filter(|to| of == account && *to != "sales") {
@@ -107,28 +110,29 @@ impl Ledgers {
         for (creator, share) in owed {
             let (least, most) = shares.get(creator).copied().unwrap_or_default();
             if share < least || share > most {
-                let what = format!("what {creator} has of what {account} bought");
+                let what = format!("share of {creator} in purchases of {account}");
                 return Err(Difference::new(what, format!("{least} to {most}"), share.to_string()));
             }
         }
         Ok(())
     }
 
-    /// The accounts that have any.
+    /// The accounts with a ledger.
     pub fn accounts(&self) -> BTreeSet<&str> {
         self.0.keys().map(|(account, ..)| account.as_str()).collect()
     }
 
-    /// Each creator has a share within its bounds, in minor units.
+    /// Checks that each creator has shares within the bounds, in minor units.
     ///
     /// # Errors
-    /// The first creator who hasn't.
-    pub fn have_shares(&self, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
+    ///
+    /// The first violation.
+    pub fn check_earned_shares(&self, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
         for (creator, (least, most)) in shares {
             let of_creator = self.0.iter().filter(|((of, ledger, _), _)| of == creator && ledger == "due:sales");
             let share: i64 = of_creator.map(|(_, amount)| amount).sum();
             if share < *least || share > *most {
-                let what = format!("what {creator} has of the sales");
+                let what = format!("share of {creator} in sales");
                 return Err(Difference::new(what, format!("{least} to {most}"), share.to_string()));
             }
         }
@@ -143,8 +147,8 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
     Err(Difference::new(what, format!("{expected:?}"), format!("{found:?}")))
 }
 
-/// How often the same words may be told: once, but reminders on each of their days, and what people are to look after each time.
-fn most(template: &str, expected: &Expected) -> usize {
+/// Maximum number of equal mails: one; for reminders one per day of their schedule; for tasks of operators any.
+fn max_mails(template: &str, expected: &Expected) -> usize {
     match template {
         "payment_failed" => expected.reminders.0,
         "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
@@ -153,13 +157,13 @@ fn most(template: &str, expected: &Expected) -> usize {
     }
 }
 
-/// What providers did: each notice once, what follows from a fact once for each, and the months' invoices.
-fn followed(done: &Done, expected: &Expected) -> Result<(), Difference> {
-    if let Some((mail, times)) = done.mails().find(|(mail, times)| *times > most(&mail.template, expected)) {
-        let may = most(&mail.template, expected);
+/// Checks the effects: each notice once, each reaction once per fact, and the monthly invoices.
+fn check_effects(done: &Done, expected: &Expected) -> Result<(), Difference> {
+    if let Some((mail, times)) = done.mails().find(|(mail, times)| *times > max_mails(&mail.template, expected)) {
+        let may = max_mails(&mail.template, expected);
         return Err(Difference::new(format!("the mail {}", mail.words), format!("{may} at most"), times.to_string()));
     }
-    same("invoices of use", &expected.invoices, &done.invoices)?;
+    same("invoices of usage", &expected.invoices, &done.invoices)?;
     for (then, times) in &expected.followed {
         same(then, times, &done.times(then))?;
     }
@@ -169,10 +173,11 @@ fn followed(done: &Done, expected: &Expected) -> Result<(), Difference> {
     Ok(())
 }
 
-/// All of one account that must hold at one moment, in milliseconds since the epoch: what may be used, money, credits,
-/// subscriptions, what runs, tokens, and what providers did for it. Ledgers of several accounts are [`Ledgers`]'.
+/// Checks one account at `now` (milliseconds since the epoch): entitlements, cash, credits, subscriptions, instances,
+/// tokens and effects. [`Ledgers`] checks sums across accounts.
 ///
 /// # Errors
+///
 /// The first difference.
 pub fn judge(
     processor: &mut Processor,
@@ -187,13 +192,13 @@ pub fn judge(
     same("entitlements", &expected.entitlements, &allowed)?;
     for (key, used) in &expected.counted {
         let counted = found.iter().find(|one| one.key == *key).map_or(0, |one| one.used);
-        same(&format!("use of {key}"), used, &counted)?;
+        same(&format!("usage of {key}"), used, &counted)?;
     }
     let balances = processor.ask_balances(&question).map_err(Difference::unreadable)?;
     let of = |ledger: &str| balances.iter().find(|balance| balance.ledger == ledger);
     same("cash", &expected.cash, &of("cash:stripe").map_or(0, |balance| balance.available))?;
     let credits = of("credits_left").map_or((0, 0), |balance: &Balance| (balance.available, -balance.pending));
-    same("credits that are left and owed", &expected.credits, &credits)?;
+    same("credits left and owed", &expected.credits, &credits)?;
     let scope = processor.scope(account.clone());
     let store = processor.store();
     if !expected.subscriptions.is_empty() {
@@ -209,13 +214,13 @@ pub fn judge(
         let statuses = statuses(store, &scope)?;
         let status = |id: &String| statuses.get(id).map_or("none", String::as_str);
         for id in &expected.running {
-            same(&format!("{id}, which is paid for"), &"running", &status(id))?;
+            same(&format!("{id} (paid)"), &"running", &status(id))?;
         }
         if let Some(id) = expected.idle.iter().find(|id| status(id) == "running") {
-            return Err(Difference::new(format!("{id}, which nobody pays for"), "not running", "running"));
+            return Err(Difference::new(format!("{id} (not paid)"), "not running", "running"));
         }
     }
-    followed(done, expected)?;
+    check_effects(done, expected)?;
     if expected.tokens.is_empty() {
         return Ok(());
     }
@@ -229,10 +234,11 @@ pub fn judge(
     Ok(())
 }
 
-/// The status of each product of an account, by id: `deleted` where it is, `none` where it has no status.
+/// Reads the status of each instance of an account by id: `deleted` if it is deleted, `none` without a status.
 ///
 /// # Errors
-/// The store can't be read.
+///
+/// If the store can't be read.
 pub fn statuses(store: &dyn Store, scope: &Scope) -> Result<BTreeMap<String, String>, Difference> {
     let rows = read::products(store, scope).map_err(Difference::unreadable)?;
     let status = |row: &Product| {

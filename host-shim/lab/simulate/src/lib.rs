@@ -1,10 +1,9 @@
-//! A whole business over many days: customers who live by chance on local Stripes, a host that is told of it late, twice,
-//! in another order, over providers that fail and through crashes, and an oracle that says each day what must have come of it.
+//! Simulates a whole business over many days: customers act at random on local Stripes; the host receives their events
+//! late, twice and out of order, over failing providers and through crashes; an oracle checks every account each day.
 //!
-//! [`catalog`] is what a business's catalog says, read by this crate itself; [`trade`] what may happen around an account,
-//! [`traders`] those who make it happen at [`customer`]s of a [`sandbox`], with the [`oracle`] beside them; [`judge`] holds a
-//! host to what the oracle says. The end-to-end tests tell stories of single accounts with these; [`simulate`] lets
-//! many live side by side. None of it shares code with the extension that is judged.
+//! [`catalog`] reads a business's catalog; [`traders`] play the moves of [`trade`] at a [`customer`] of a [`sandbox`]
+//! and feed the [`oracle`]; [`judge`] compares a host with it; [`simulate`] runs many customers. Shares no code with
+//! the extension.
 
 pub mod books;
 pub mod catalog;

@@ -1,39 +1,39 @@
-//! Moves of the people around one account: what happens, with what it depends on.
+//! A move: one thing that happens around an account, with its parameters.
 
 const DAY_S: i64 = 86_400;
 /// Pauses between moves, in seconds.
 pub const PAUSES: [i64; 6] = [60, 3_600, DAY_S, 4 * DAY_S, 9 * DAY_S, 33 * DAY_S];
 
-/// One thing that happens, with what it depends on.
+/// A move with its parameters.
 #[derive(Clone, Copy, Debug)]
 pub struct Move<K> {
-    /// What.
+    /// Kind of the move.
     pub kind: K,
-    /// Which of several, and how much.
+    /// Selects one of several objects, and amounts.
     pub pick: u8,
-    /// Ways in which it can happen.
+    /// Flags for variations of the move.
     pub flags: u16,
-    /// Which pause comes before it.
+    /// Index of the pause before it.
     pub pause: u8,
 }
 
 impl<K> Move<K> {
-    /// A move that depends on nothing else, after the pause of that number.
+    /// Creates a move with flags and a pause only.
     pub fn plain(kind: K, flags: u16, pause: u8) -> Self {
         Move { kind, pick: 0, flags, pause }
     }
 
-    /// One of the ways in which it can happen.
+    /// Returns one of the flags.
     pub fn flag(&self, bit: u32) -> bool {
         self.flags >> bit & 1 == 1
     }
 
-    /// Seconds that pass before it.
+    /// Pause before the move, in seconds.
     pub fn pause_s(&self) -> i64 {
         PAUSES[usize::from(self.pause) % PAUSES.len()]
     }
 
-    /// Which of so many; none of none.
+    /// Index selected among `count` objects; None if `count` is 0.
     pub fn of(&self, count: usize) -> Option<usize> {
         usize::from(self.pick).checked_rem(count)
     }

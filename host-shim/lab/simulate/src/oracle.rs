@@ -1,7 +1,8 @@
-//! What must come out of a story, worked out from the catalog, from the local Stripe's own objects and from what people
-//! did. It is written from the requirements and shares no code with the extension, which it judges.
+//! The expected results of a story, computed from the catalog, the objects of the local Stripe and the moves.
+//!
+//! Written from the requirements. Shares no code with the extension that it checks.
 
-use crate::catalog::{Catalog, Grant, Made, UNLIMITED};
+use crate::catalog::{Catalog, Grant, InstanceType, UNLIMITED};
 use crate::customer::lives;
 use crate::paid::ware_in_force;
 use crate::sandbox::Stripe;
@@ -11,47 +12,47 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Millionths of a dollar in a cent.
+/// Micro-dollars per cent.
 const CENT: i64 = 10_000;
 
-/// What a command or a fact must come to.
+/// The expected result of a command or a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is done.
+    /// Applied.
     Applied,
-    /// It is refused, and changes nothing.
+    /// Refused without changes.
     Refused,
 }
 
-/// Something that was paid once.
+/// A one-time purchase that was paid.
 #[derive(Clone, Debug)]
 pub struct Bought {
-    /// Our id of the purchase.
+    /// Our purchase id.
     pub purchase: String,
-    /// Number of the ware.
+    /// Index of the ware.
     pub ware: usize,
-    /// How many.
+    /// Quantity.
     pub quantity: i64,
-    /// Stripe's charge.
+    /// Id of Stripe's charge.
     pub charge: String,
-    /// When, in seconds.
+    /// Time of payment, in seconds since the epoch.
     pub at_s: i64,
 }
 
-/// Something that an account has made.
+/// An instance of an account.
 #[derive(Clone, Debug)]
 pub struct Instance {
     /// Its id.
     pub id: String,
-    /// Number of its type.
-    pub made: usize,
-    /// What must be typed to delete it.
+    /// Index of its type.
+    pub instance_type: usize,
+    /// Text that confirms its deletion.
     pub confirm: String,
-    /// Somebody deleted it.
+    /// True if it was deleted.
     pub deleted: bool,
-    /// Steps that people have to do.
+    /// Open manual steps.
     pub by_hand: Vec<String>,
-    /// Its plan was not in force all the time, or more was in use than allowed: what becomes of it depends on times.
+    /// True if its state depends on timing: its plan was interrupted, or more was in use than allowed.
     pub is_unsure: bool,
 }
 
@@ -60,53 +61,53 @@ pub struct Instance {
 pub struct Token {
     /// Its id.
     pub id: String,
-    /// Number of its kind.
+    /// Index of its kind.
     pub kind: usize,
-    /// When it was made, in milliseconds.
+    /// Time of issue, in milliseconds since the epoch.
     pub issued_at: i64,
-    /// It was taken back, or what it stands on ended.
+    /// True if it was revoked, or its entitlement ended.
     pub revoked: bool,
-    /// How often it was shown in time.
+    /// Number of successful redemptions.
     pub redeemed: i64,
-    /// Something was heard of late while it was live: whether it was taken back depends on when.
+    /// True if a late event arrived while it was live, so that its revocation depends on timing.
     pub is_unsure: bool,
 }
 
-/// A share of one sale: the least and the most that it can be, in minor units.
+/// A share of sales: minimum and maximum in minor units.
 pub type Share = (i64, i64);
 
-/// What must hold at one moment.
+/// The expectations at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// What the account may use, where it may use any.
+    /// Allowed amounts by entitlement, without zeros.
     pub entitlements: BTreeMap<String, i64>,
-    /// What Stripe holds for us, in minor units.
+    /// Cash at Stripe, in minor units.
     pub cash: i64,
-    /// Credits that are left and those that are owed, in millionths.
+    /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
-    /// What creators have earned together, by creator.
+    /// Shares by creator.
     pub shares: BTreeMap<String, Share>,
-    /// What runs, by id.
+    /// Ids of instances that must run.
     pub running: BTreeSet<String>,
-    /// What must not run.
+    /// Ids of instances that must not run.
     pub idle: BTreeSet<String>,
-    /// Tokens by id: `issued`, `expired` or `revoked`, and how often they were redeemed.
+    /// Tokens by id: `issued`, `expired` or `revoked`, and number of redemptions.
     pub tokens: BTreeMap<String, (&'static str, i64)>,
-    /// Use of what is counted by the calendar's month.
+    /// Usage of entitlements counted per calendar month.
     pub counted: BTreeMap<String, i64>,
-    /// What months of use were invoiced for, in minor units, in their order.
+    /// Invoiced amounts of usage by month, in minor units, in order.
     pub invoices: Vec<i64>,
-    /// How often something followed from facts: `mail:TEMPLATE`, or what is run.
+    /// Number of reactions to facts, by `mail:TEMPLATE` or operation.
     pub followed: BTreeMap<String, usize>,
-    /// How often failed payments are told of at most, and an end that is near.
+    /// Maximum number of reminders of failed payments, and of a coming end.
     pub reminders: (usize, usize),
-    /// How many mails of each campaign went to the account, by the campaign's name.
+    /// Number of mails to the account by campaign name.
     pub campaigns: BTreeMap<String, usize>,
-    /// Status of each subscription at Stripe, by its id.
+    /// Status at Stripe by subscription id.
     pub subscriptions: BTreeMap<String, String>,
 }
 
-/// Something that may grant.
+/// A source of grants.
 struct Source {
     ware: usize,
     quantity: i64,
@@ -114,41 +115,41 @@ struct Source {
     id: String,
 }
 
-/// What is known of an account beside what Stripe knows.
+/// The oracle of one account: everything that the objects of Stripe do not show.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     /// `user` or `organization`.
     pub owner: String,
-    /// What was paid once.
+    /// Paid one-time purchases.
     pub bought: Vec<Bought>,
-    /// What was made.
+    /// Created instances.
     pub instances: Vec<Instance>,
-    /// Tokens.
+    /// Issued tokens.
     pub tokens: Vec<Token>,
-    /// Since when subscriptions are past due, in milliseconds.
+    /// Start of past-due states by subscription, in milliseconds since the epoch.
     past_due: BTreeMap<String, i64>,
-    /// Events of Stripe that were looked at.
+    /// Number of events of Stripe that were read.
     seen: u64,
-    /// What credits paid of all use, in millionths.
+    /// Usage paid by credits, in millionths.
     covered_micros: i64,
-    /// What they did not pay, by month.
+    /// Usage not covered by credits, by month, in millionths.
     open_micros: BTreeMap<String, i64>,
-    /// Facts that follow from Stripe's events, with what they are of.
+    /// Facts that follow from Stripe's events, with the id of their object.
     happened: BTreeSet<(&'static str, String)>,
-    /// How often facts of the business's own were told.
-    told: BTreeMap<String, usize>,
-    /// How many mails of each campaign the account must have, by its name.
+    /// Counts of facts of the business.
+    own_facts: BTreeMap<String, usize>,
+    /// Expected mails to the account by campaign name.
     campaigns: BTreeMap<String, usize>,
-    /// Uses by entitlement and month.
+    /// Counted usage by entitlement and month.
     counted: BTreeMap<(String, String), i64>,
 }
 
-/// The month of a time.
+/// The month (`YYYY-MM`) of a time.
 fn month(now_ms: i64) -> String {
     host::time::text(now_ms)[..7].to_owned()
 }
 
-/// When a month is invoiced: a day after its end.
+/// Time at which a month is invoiced: one day after its end.
 fn closes_at(month: &str) -> i64 {
     let (year, number) = month.split_once('-').expect("a month");
     let (year, number): (i64, i64) = (year.parse().expect("a year"), number.parse().expect("a month"));
@@ -156,7 +157,7 @@ fn closes_at(month: &str) -> i64 {
     host::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
 }
 
-/// What the bank took of a charge and did not give back.
+/// Amount of a charge that disputes took and did not return, in minor units.
 pub fn disputed(stripe: &Stripe, charge: &str) -> i64 {
     let disputes = stripe.all("dispute");
     let taken = disputes.iter().filter(|dispute| {
@@ -167,7 +168,7 @@ pub fn disputed(stripe: &Stripe, charge: &str) -> i64 {
     taken.map(|dispute| dispute.int("amount")).sum()
 }
 
-/// What is left of a charge, of all that it brought.
+/// Remaining and original amount of a charge.
 fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
     let amount = charge.int("amount");
     ((amount - charge.int("amount_refunded") - disputed(stripe, charge.id())).max(0), amount)
@@ -178,13 +179,13 @@ fn add(held: i64, amount: i64, times: i64) -> i64 {
 }
 
 impl Oracle {
-    /// One of a `user` or an `organization` of whom nothing is known.
+    /// Creates the oracle of a `user` or an `organization` without history.
     pub fn new(owner: &str) -> Self {
         Oracle { owner: owner.to_owned(), ..Oracle::default() }
     }
 
-    /// Looks at what happened at Stripe since the last time.
-    pub fn look(&mut self, stripe: &Stripe) {
+    /// Reads new events of Stripe.
+    pub fn read_events(&mut self, stripe: &Stripe) {
         for event in stripe.history(self.seen) {
             self.seen += 1;
             let fact = match (event.kind.as_str(), event.object.text("status")) {
@@ -207,7 +208,7 @@ impl Oracle {
         }
     }
 
-    /// Whether a subscription entitles to something now.
+    /// True if a subscription grants something now.
     fn entitles(&self, catalog: &Catalog, subscription: &Object, now_ms: i64) -> bool {
         match subscription.text("status") {
             "active" | "trialing" => true,
@@ -235,13 +236,13 @@ impl Oracle {
         out
     }
 
-    /// Whether something is left of what was paid once.
+    /// True if a one-time purchase is not completely refunded or disputed.
     fn is_kept(&self, stripe: &Stripe, bought: &Bought) -> bool {
         let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
         charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
     }
 
-    /// Of each family the plan in force, by what it grants and how often.
+    /// The plan in force of each family: its grants and their multiplier.
     fn plans(&self, catalog: &Catalog, sources: &[Source]) -> BTreeMap<String, (Vec<Grant>, i64)> {
         let mut best: BTreeMap<&str, &Source> = BTreeMap::new();
         let order = |source: &Source| (catalog.wares[source.ware].rank, Reverse((source.since_s, source.id.clone())));
@@ -265,7 +266,7 @@ impl Oracle {
         out
     }
 
-    /// What the account may use now.
+    /// The entitlements now, without zeros.
     pub fn entitlements(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, i64> {
         let sources = self.sources(catalog, stripe);
         let plans = self.plans(catalog, &sources);
@@ -290,39 +291,39 @@ impl Oracle {
         out
     }
 
-    /// Whether a plan of a family is in force.
+    /// True if a plan of a family is in force.
     fn has_plan(&self, catalog: &Catalog, stripe: &Stripe, family: &str) -> bool {
         self.plans(catalog, &self.sources(catalog, stripe)).contains_key(family)
     }
 
-    /// Whether a plan grants something.
+    /// True if a plan in force grants an entitlement.
     pub fn is_granted_by_plan(&self, catalog: &Catalog, stripe: &Stripe, key: &str) -> bool {
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         plans.values().flat_map(|(grants, _)| grants).any(|grant| grant.key == key && grant.amount != 0)
     }
 
-    /// Whether another one may be made; none where that depends on times.
-    pub fn has_room(&self, catalog: &Catalog, stripe: &Stripe, made: &Made) -> Option<bool> {
-        if made.family.as_ref().is_some_and(|family| !self.has_plan(catalog, stripe, family)) {
+    /// Whether another instance may be created; None if that depends on timing.
+    pub fn has_room(&self, catalog: &Catalog, stripe: &Stripe, instance_type: &InstanceType) -> Option<bool> {
+        if instance_type.family.as_ref().is_some_and(|family| !self.has_plan(catalog, stripe, family)) {
             return Some(false);
         }
-        if !made.consumes.is_empty() && self.instances.iter().any(|own| own.is_unsure || own.deleted) {
+        if !instance_type.consumes.is_empty() && self.instances.iter().any(|own| own.is_unsure || own.deleted) {
             return None;
         }
         let allowed = self.entitlements(catalog, stripe);
-        Some(made.consumes.iter().all(|(key, amount)| {
+        Some(instance_type.consumes.iter().all(|(key, amount)| {
             let allowed = allowed.get(key).copied().unwrap_or(0);
             allowed == UNLIMITED || self.in_use(catalog, key) + amount <= allowed
         }))
     }
 
     fn in_use(&self, catalog: &Catalog, key: &str) -> i64 {
-        let of = |own: &Instance| &catalog.made[own.made].consumes;
+        let of = |own: &Instance| &catalog.instance_types[own.instance_type].consumes;
         let used = self.instances.iter().filter(|own| !own.deleted).flat_map(of);
         used.filter(|(consumed, _)| consumed == key).map(|(_, amount)| amount).sum()
     }
 
-    /// Given, less what came back, less what use they paid for, in millionths.
+    /// Granted credits minus refunds minus usage that they paid, in millionths.
     fn net_credits(&self, catalog: &Catalog, stripe: &Stripe) -> i64 {
         let charges = stripe.all("charge");
         let held = self.bought.iter().map(|bought| {
@@ -334,9 +335,9 @@ impl Oracle {
         held.sum::<i64>() - self.covered_micros
     }
 
-    /// Something was used at a time, in milliseconds, that costs so much. It is of the month of that time, or of this one if
-    /// that is closed (M10).
-    pub fn used(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
+    /// Records usage that costs `micros` at `at_ms`. It belongs to the month of that time, or to the current one if
+    /// that month is closed (M10).
+    pub fn record_usage(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
         let left = self.net_credits(catalog, stripe).max(0);
         let covered = left.min(micros);
         self.covered_micros += covered;
@@ -345,7 +346,7 @@ impl Oracle {
         *self.open_micros.entry(of).or_default() += micros - covered;
     }
 
-    /// What was invoiced by now: a day after each month, what was open in it with what was too little before.
+    /// The invoices so far: a day after each month its open amount, with amounts carried over that were too small.
     fn invoices(&self, catalog: &Catalog, now_ms: i64) -> Vec<i64> {
         let Some(least) = catalog.rates.iter().filter_map(|rate| rate.invoiced_from).min() else { return Vec::new() };
         let (mut carried, mut out) = (0, Vec::new());
@@ -360,23 +361,23 @@ impl Oracle {
         out
     }
 
-    /// A fact of the business's own was told.
-    pub fn tell(&mut self, fact: &str) {
-        *self.told.entry(fact.to_owned()).or_default() += 1;
+    /// Records a fact of the business.
+    pub fn record_fact(&mut self, fact: &str) {
+        *self.own_facts.entry(fact.to_owned()).or_default() += 1;
     }
 
-    /// Whether a fact of the business's own was ever told.
-    pub fn was_told(&self, fact: &str) -> bool {
-        self.told.contains_key(fact)
+    /// True if a fact of the business was recorded.
+    pub fn has_fact(&self, fact: &str) -> bool {
+        self.own_facts.contains_key(fact)
     }
 
-    /// A campaign of that name goes to those with a subscription of that status, a product, or all.
+    /// Records a campaign; `is_for` if the account is in its audience.
     pub fn campaign(&mut self, name: String, is_for: bool) {
         self.campaigns.insert(name, usize::from(is_for));
     }
 
-    /// Invoices of which a payment failed, or that wait for one: each is told of on days of its own, the next period's as soon as
-    /// it begins while the one before is past due.
+    /// Number of invoices with a failed or open payment: each has its own reminders, and the next period's invoice can
+    /// open while the one before is past due.
     fn unpaid(&self, stripe: &Stripe) -> usize {
         let is_open = |invoice: &&Arc<Object>| matches!(invoice.text("status"), "draft" | "open");
         let has_failed = |invoice: &&Arc<Object>| {
@@ -385,7 +386,7 @@ impl Oracle {
         stripe.all("invoice").iter().filter(has_failed).count()
     }
 
-    /// How often something followed from facts.
+    /// The expected number of reactions to facts.
     fn followed(&self, catalog: &Catalog) -> BTreeMap<String, usize> {
         let mut out: BTreeMap<String, usize> = BTreeMap::new();
         for (fact, then) in &catalog.follows {
@@ -399,9 +400,9 @@ impl Oracle {
                     .facts
                     .iter()
                     .any(|(known, _)| known == own)
-                    .then(|| self.told.get(own).copied().unwrap_or(0)),
+                    .then(|| self.own_facts.get(own).copied().unwrap_or(0)),
             };
-            // What follows from a fact that isn't counted here isn't counted at all.
+            // A reaction to a fact that is not counted here is not checked.
             match (count, out.get(then)) {
                 (Some(count), _) => *out.entry(then.clone()).or_default() += count,
                 (None, _) => _ = out.insert(then.clone(), usize::MAX / 2),
@@ -411,7 +412,7 @@ impl Oracle {
         out
     }
 
-    /// A use of what is counted: whether there is room, and if so it is counted.
+    /// Counts usage of an entitlement if the allowance covers it.
     pub fn count(&mut self, catalog: &Catalog, stripe: &Stripe, key: &str, amount: i64) -> Verdict {
         let allowed = self.entitlements(catalog, stripe).get(key).copied().unwrap_or(0);
         let used = self.counted.entry((key.to_owned(), month(stripe.now_s() * 1_000))).or_default();
@@ -422,8 +423,8 @@ impl Oracle {
         Verdict::Applied
     }
 
-    /// So much of what is counted was used at a time, in milliseconds: that has happened, so no limit refuses it.
-    pub fn was_counted(&mut self, key: &str, amount: i64, at_ms: i64) {
+    /// Counts measured usage at `at_ms`. It has already happened, so no limit refuses it.
+    pub fn record_counted_usage(&mut self, key: &str, amount: i64, at_ms: i64) {
         *self.counted.entry((key.to_owned(), month(at_ms))).or_default() += amount;
     }
 
@@ -431,7 +432,7 @@ impl Oracle {
         !token.revoked && now_ms < token.issued_at + catalog.tokens[token.kind].ttl_ms
     }
 
-    /// A token of a kind is asked for.
+    /// Issues a token of a kind, if allowed.
     pub fn issue(&mut self, catalog: &Catalog, stripe: &Stripe, kind: usize, id: String) -> Verdict {
         let now_ms = stripe.now_s() * 1_000;
         let live =
@@ -444,63 +445,64 @@ impl Oracle {
         Verdict::Applied
     }
 
-    /// A token is shown.
+    /// Redeems a token.
     pub fn redeem(&mut self, catalog: &Catalog, stripe: &Stripe, number: usize) -> Verdict {
         let is_live = Self::is_live(catalog, &self.tokens[number], stripe.now_s() * 1_000);
         self.tokens[number].redeemed += i64::from(is_live);
         if is_live { Verdict::Applied } else { Verdict::Refused }
     }
 
-    /// A token is taken back.
+    /// Revokes a token.
     pub fn revoke(&mut self, catalog: &Catalog, stripe: &Stripe, number: usize) -> Verdict {
         let is_live = Self::is_live(catalog, &self.tokens[number], stripe.now_s() * 1_000);
         self.tokens[number].revoked |= is_live;
         if is_live { Verdict::Applied } else { Verdict::Refused }
     }
 
-    /// What time and payments do to what people have.
-    pub fn follow(&mut self, catalog: &Catalog, stripe: &Stripe) {
-        self.look(stripe);
+    /// Applies the consequences of time and payments to tokens and instances.
+    pub fn update(&mut self, catalog: &Catalog, stripe: &Stripe) {
+        self.read_events(stripe);
         let now_ms = stripe.now_s() * 1_000;
         let allowed = self.entitlements(catalog, stripe);
         for token in &mut self.tokens {
             token.revoked |=
                 Self::is_live(catalog, token, now_ms) && !allowed.contains_key(&catalog.tokens[token.kind].entitlement);
         }
-        let is_over = catalog.made.iter().flat_map(|made| &made.consumes).any(|(key, _)| {
-            let allowed = allowed.get(key).copied().unwrap_or(0);
-            allowed != UNLIMITED && self.in_use(catalog, key) > allowed
-        });
+        let is_over =
+            catalog.instance_types.iter().flat_map(|instance_type| &instance_type.consumes).any(|(key, _)| {
+                let allowed = allowed.get(key).copied().unwrap_or(0);
+                allowed != UNLIMITED && self.in_use(catalog, key) > allowed
+            });
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         for own in &mut self.instances {
-            let made = &catalog.made[own.made];
-            own.is_unsure |= is_over || made.family.as_ref().is_some_and(|family| !plans.contains_key(family));
+            let instance_type = &catalog.instance_types[own.instance_type];
+            own.is_unsure |= is_over || instance_type.family.as_ref().is_some_and(|family| !plans.contains_key(family));
         }
     }
 
-    /// Something was heard of late: what stands and is live was judged by less than Stripe knew, so what becomes of it
-    /// depends on when.
-    pub fn heard_late(&mut self) {
+    /// Marks instances and tokens as unsure after a late event: the host decided about them before it knew all of
+    /// Stripe's events.
+    pub fn mark_unsure(&mut self) {
         self.instances.iter_mut().for_each(|own| own.is_unsure = true);
         self.tokens.iter_mut().for_each(|token| token.is_unsure = true);
     }
 
-    /// Whether something that was made is deleted, or depends on times.
+    /// True if an instance is deleted or unsure.
     pub fn has_unsure(&self) -> bool {
         self.instances.iter().any(|own| own.deleted || own.is_unsure)
     }
 
-    /// What is gone for good counts no more: of what is deleted or depends on times.
+    /// Drops deleted and unsure instances that are gone.
     pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         self.instances.retain(|own| !((own.deleted || own.is_unsure) && is_gone(&own.id)));
     }
 
-    /// Whether a failed payment is open, of which the grace ends without a word of Stripe's.
+    /// True if a subscription is past due; its grace period ends without an event of Stripe.
     pub fn is_past_due(&self) -> bool {
         !self.past_due.is_empty()
     }
 
-    /// The share of each creator, of what was paid once and of each paid invoice.
+    /// The shares of creators in one-time purchases and paid invoices.
     fn shares(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, Share> {
         let charges = stripe.all("charge");
         let mut out: BTreeMap<String, Share> = BTreeMap::new();
@@ -514,7 +516,7 @@ impl Oracle {
             let (least, most) = match left {
                 0 => (0, 0),
                 left if left == gross => (whole, whole),
-                // What came back is rounded too.
+                // The refunded part is rounded too.
                 _ => ((part - 1).max(0), (part + 1).min(whole)),
             };
             let held = out.entry(creator.clone()).or_default();
@@ -537,22 +539,22 @@ impl Oracle {
         out
     }
 
-    /// What must hold now.
+    /// The expectations now.
     pub fn expects(&self, catalog: &Catalog, stripe: &Stripe) -> Expected {
         let now_ms = stripe.now_s() * 1_000;
         let charges = stripe.all("charge");
         let net = self.net_credits(catalog, stripe);
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         let stands = |own: &&Instance| {
-            let made = &catalog.made[own.made];
-            made.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
+            let instance_type = &catalog.instance_types[own.instance_type];
+            instance_type.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
         };
         let runs = |own: &&Instance| {
             stands(own)
                 && !own.is_unsure
                 && own.by_hand.is_empty()
-                && catalog.made[own.made].runs
-                && !catalog.made[own.made].idles
+                && catalog.instance_types[own.instance_type].runs
+                && !catalog.instance_types[own.instance_type].idles
         };
         let status = |token: &Token| match (token.revoked, Self::is_live(catalog, token, now_ms)) {
             (true, _) => "revoked",
@@ -584,7 +586,7 @@ impl Oracle {
         }
     }
 
-    /// Whether a ware may be bought without another purchase coming in its way.
+    /// True if no other purchase conflicts with buying a ware.
     pub fn is_free(&self, catalog: &Catalog, stripe: &Stripe, ware: usize) -> bool {
         let wanted = &catalog.wares[ware];
         let clashes = |other: usize| {

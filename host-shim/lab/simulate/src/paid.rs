@@ -1,11 +1,11 @@
-//! Which plan of a subscription is paid for, by its invoices at the local Stripe.
+//! Determines which plan of a subscription is paid, from its invoices at the local Stripe.
 
 use crate::catalog::Catalog;
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
 use serde_json::Value;
 
-/// The wares that an invoice charges, by their numbers. What it gives back for is none of them.
+/// Indexes of the wares that an invoice charges, without credited ones.
 fn charged<'s>(stripe: &'s Stripe, invoice: &'s Object) -> impl Iterator<Item = usize> + use<'s> {
     let charges = |line: &&Value| line["amount"].as_i64().unwrap_or(0) >= 0;
     let lines = invoice.list_at("lines").iter().filter(charges);
@@ -15,8 +15,8 @@ fn charged<'s>(stripe: &'s Stripe, invoice: &'s Object) -> impl Iterator<Item = 
     })
 }
 
-/// The ware of an item that is paid for: the one on it, unless the invoice of its beginning or of the change to it is not paid,
-/// or the subscription is past due; then the one of its family that was paid last, if that is a lower one (S53).
+/// The paid ware of an item: the ware on the item, unless the invoice of the start or change is unpaid, or the
+/// subscription is past due; then the ware of its family that was paid last, if that has a lower rank (S53).
 pub(crate) fn ware_in_force(catalog: &Catalog, stripe: &Stripe, subscription: &Object, on_item: usize) -> usize {
     let wares = &catalog.wares;
     if wares[on_item].family.is_none() {

@@ -1,5 +1,6 @@
-//! A provider that fails by chance: it is busy for a while, its answer is lost, or comes late. What it makes and answers in the
-//! end is the scripted provider's; a `stripe.retrieve` is answered with what the customer's own Stripe has.
+//! A provider that fails at random: it refuses for a while, loses its answer, or answers late.
+//!
+//! The scripted provider determines results; `stripe.retrieve` returns the object of the customer's own Stripe.
 
 use crate::done::Done;
 use host_provider_api::scripted::Scripted;
@@ -9,47 +10,47 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Of a thousand first and second attempts so many are refused for now; the third one is not, since mails have three.
+/// Refused attempts per thousand first and second attempts. The third one succeeds, since mails have three.
 const REFUSED: usize = 40;
-/// So many are carried out, and nobody hears of it.
+/// Attempts per thousand that are carried out with a lost answer.
 const LOST: usize = 20;
-/// So many are answered later.
+/// Attempts per thousand that are answered late.
 const LATE: usize = 20;
-/// The longest that an answer takes, in minutes.
+/// Maximum delay of an answer, in minutes.
 const LATE_MINUTES: usize = 120;
-/// Attempts that may fail.
+/// Number of attempts that may fail.
 const ATTEMPTS: u32 = 2;
-/// Milliseconds until a `stripe.retrieve` is asked for again: by then its answer is there.
+/// Milliseconds until a `stripe.retrieve` is polled again; its answer is there by then.
 pub(crate) const LOOK_MS: i64 = 60_000;
-/// Kinds that don't fail: the customers of the simulation use at once what comes of them.
+/// Kinds that never fail, because customers use their results at once.
 const SURE: [&str; 3] = ["probe.watch", "secret.ensure", "stripe.checkout.create"];
 
-/// Which effect: scope, key, generation.
+/// Identity of an effect: scope, key, generation.
 type Effect = (String, String, u32);
 
-/// The provider. A clone is a second handle on the same one.
+/// The failing provider. Clones share one state.
 #[derive(Clone)]
-pub(crate) struct Moody(Arc<Mutex<State>>);
+pub(crate) struct FlakyProvider(Arc<Mutex<State>>);
 
 struct State {
     scripted: Scripted,
     seed: u64,
-    /// Nothing fails.
+    /// True while nothing fails.
     is_calm: bool,
     faults: u64,
-    /// What waits for its answer, in the order in which it was asked for.
+    /// Calls without an answer, in order.
     asked: Vec<Call>,
     answers: BTreeMap<Effect, Value>,
     done: BTreeMap<String, Done>,
     noted: BTreeSet<Effect>,
-    /// The account whose answers are kept, as a scope's name, and those answers: key, and how a scenario writes it.
+    /// Scope whose answers are recorded, and the answers: key, and the answer in scenario syntax.
     log: Option<(String, Vec<(String, Value)>)>,
 }
 
-impl Moody {
-    /// One that does nothing wrong until [`Moody::wake`]; it keeps the answers of a scope if one is named.
+impl FlakyProvider {
+    /// Creates a provider that never fails until [`FlakyProvider::wake`], and records the answers of `log`, a scope.
     pub(crate) fn new(seed: u64, log: Option<String>) -> Self {
-        Moody(Arc::new(Mutex::new(State {
+        FlakyProvider(Arc::new(Mutex::new(State {
             scripted: Scripted::new(),
             seed,
             is_calm: true,
@@ -62,32 +63,32 @@ impl Moody {
         })))
     }
 
-    /// From now on it fails by chance.
+    /// Starts failing at random.
     pub(crate) fn wake(&self) {
         self.state().is_calm = false;
     }
 
-    /// How often it failed.
+    /// Number of failures.
     pub(crate) fn faults(&self) -> u64 {
         self.state().faults
     }
 
-    /// What it did for a scope.
+    /// Effects carried out for a scope.
     pub(crate) fn done(&self, scope: &str) -> Done {
         self.state().done.get(scope).cloned().unwrap_or_default()
     }
 
-    /// Takes what is asked of Stripe and has no answer yet.
+    /// Takes the calls to Stripe without an answer.
     pub(crate) fn take_asked(&self) -> Vec<Call> {
         std::mem::take(&mut self.state().asked)
     }
 
-    /// The answer to what was asked of Stripe; null if there is no such object.
+    /// Sets the answer to a call to Stripe; null if the object does not exist.
     pub(crate) fn answer(&self, call: &Call, answer: Value) {
         self.state().answers.insert(effect(call), answer);
     }
 
-    /// The answers that were kept, by key.
+    /// The recorded answers by key.
     pub(crate) fn log(&self) -> BTreeMap<String, Vec<Value>> {
         let state = self.state();
         let mut out: BTreeMap<String, Vec<Value>> = BTreeMap::new();
@@ -98,7 +99,7 @@ impl Moody {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic of another thread ends the simulation; what is left is plain data.
+        // A panic of another thread ends the simulation anyway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -132,7 +133,7 @@ impl State {
         reply.into()
     }
 
-    /// What goes wrong with an attempt, which is the same whenever it is made.
+    /// The failure of an attempt; the same for each repetition of the attempt.
     fn mishap(&self, call: &Call) -> Option<Mishap> {
         let is_sure = self.is_calm || SURE.contains(&call.kind.as_str()) || call.attempt > ATTEMPTS;
         if is_sure || call.token.is_some() {
@@ -200,20 +201,20 @@ enum Mishap {
     Late { minutes: i64 },
 }
 
-impl Simulation for Moody {
+impl Simulation for FlakyProvider {
     fn play(&self, call: &Call) -> Reply {
         self.state().play(call)
     }
 
     fn is_new(&self) -> bool {
-        // It outlives every crash of its host and forgets nothing.
+        // It outlives crashes of its host.
         false
     }
 
     fn remember(&self, _: &Call, _: &Value) {}
 }
 
-impl Provider for Moody {
+impl Provider for FlakyProvider {
     fn call(&self, call: &Call) -> CallOutcome {
         match self.play(call) {
             Reply::Answer(answer) => answer,

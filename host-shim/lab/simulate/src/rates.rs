@@ -1,56 +1,56 @@
-//! How often what happens, of ten thousand days of a customer. What there is no occasion for does not happen, so most rates
-//! are those among customers who could.
+//! Rates of moves per ten thousand customer days. A move without an occasion is skipped, so most rates are for
+//! customers who have one.
 
-use crate::trade::Deed;
+use crate::trade::MoveKind;
 
-/// What a rate is of: days of a customer.
+/// Customer days that a rate refers to.
 pub const DAYS: usize = 10_000;
 
-/// A move with how often it is made.
-pub const RATES: [(Deed, usize); 21] = [
-    // Something is bought that the customer hasn't: every other week, by subscription until all families are taken.
-    (Deed::Buy, 800),
-    // Another card: one of four can be charged no more. The next renewal fails, and those after it.
-    (Deed::Renew, 150),
-    // An open invoice is tried again with a good card or the old one, within a few days.
-    (Deed::Retry, 1_500),
-    // Nobody tries again: unpaid, cancelled or written off.
-    (Deed::GiveUp, 300),
-    // Up or down within a family.
-    (Deed::ChangePlan, 150),
-    // One of a hundred and twenty days ends in a cancellation; some of these are thought over, and a few end at once.
-    (Deed::CancelAtEnd, 80),
-    (Deed::Undo, 600),
-    (Deed::End, 30),
-    // Money goes back, a part of it or all.
-    (Deed::Refund, 80),
-    // A dispute is answered within a fortnight.
-    (Deed::Decide, 700),
-    // What customers have made, and what people do for it.
-    (Deed::Make, 500),
-    (Deed::Delete, 150),
-    (Deed::ByHand, 2_000),
-    // What they use.
-    (Deed::Use, 1_500),
-    (Deed::Count, 1_000),
-    (Deed::Issue, 800),
-    (Deed::Redeem, 800),
-    (Deed::Revoke, 60),
-    // What they tell.
-    (Deed::Tell, 200),
-    // The last event's fact once more, under another id.
-    (Deed::Twin, 100),
-    // A first payment that never comes: only time ends it.
-    (Deed::Expire, 0),
-    // Left out: `Deed::Campaign`, which is sent to every account at once and counted at the platform, so that no account
-    // alone can be held to it; the stories of the end-to-end tests have it.
+/// Kinds of moves with their rates.
+pub const RATES: [(MoveKind, usize); 21] = [
+    // Buys something new: every other week, by subscription until all families are taken.
+    (MoveKind::Buy, 800),
+    // Changes the card: one of four can't be charged, so the next renewals fail.
+    (MoveKind::Renew, 150),
+    // Pays an open invoice with a good card or the old one, within a few days.
+    (MoveKind::Retry, 1_500),
+    // Stops paying: unpaid, cancelled or written off.
+    (MoveKind::GiveUp, 300),
+    // Changes the plan within a family.
+    (MoveKind::ChangePlan, 150),
+    // Cancels on one of 120 days; some withdraw the cancellation, and a few end at once.
+    (MoveKind::CancelAtEnd, 80),
+    (MoveKind::Undo, 600),
+    (MoveKind::End, 30),
+    // Gets a refund, in part or completely.
+    (MoveKind::Refund, 80),
+    // Disputes are decided within two weeks.
+    (MoveKind::Decide, 700),
+    // Creates and deletes instances; operators do manual steps.
+    (MoveKind::Make, 500),
+    (MoveKind::Delete, 150),
+    (MoveKind::ByHand, 2_000),
+    // Uses meters, entitlements and tokens.
+    (MoveKind::Use, 1_500),
+    (MoveKind::Count, 1_000),
+    (MoveKind::Issue, 800),
+    (MoveKind::Redeem, 800),
+    (MoveKind::Revoke, 60),
+    // Sends facts of the business.
+    (MoveKind::Tell, 200),
+    // Repeats the last event under another id.
+    (MoveKind::Twin, 100),
+    // First payments expire with time only.
+    (MoveKind::Expire, 0),
+    // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The
+    // end-to-end stories include it.
 ];
 
-/// Of a thousand events of Stripe so many come a day or two late, after others.
+/// Late events (one or two days) per thousand events of Stripe.
 pub const LATE: usize = 3;
-/// Of a thousand events of Stripe so many come twice.
+/// Repeated events per thousand events of Stripe.
 pub const TWICE: usize = 30;
-/// Of a hundred times at which the host is told something so many have a crash.
+/// Crashes per hundred deliveries.
 pub const CRASHES: usize = 25;
-/// The crash is at one of so many writes to come; where there are fewer, none.
+/// A crash happens at one of the next writes, up to this number; if there are fewer writes, there is no crash.
 pub const WRITES: usize = 60;

@@ -1,4 +1,4 @@
-//! The days of one customer as the host was told of them, written down as a scenario.
+//! Records what one customer's host received, as a scenario.
 
 use crate::oracle::Expected;
 use extension_contract::Timestamp;
@@ -6,7 +6,7 @@ use host::time;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// What the host was told of a customer, in order.
+/// The recorded steps of a customer, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Record {
     steps: Vec<Value>,
@@ -14,7 +14,7 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    /// The clock goes on, if it does.
+    /// Records that the clock advanced.
     pub(crate) fn until(&mut self, clock: Timestamp) {
         if clock > self.clock {
             self.clock = clock;
@@ -22,18 +22,18 @@ impl Record {
         }
     }
 
-    /// A body that was delivered.
-    pub(crate) fn told(&mut self, body: &str) {
+    /// Records a delivered body.
+    pub(crate) fn deliver(&mut self, body: &str) {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         self.steps.push(json!({"raw": body}));
     }
 
-    /// The host was started anew.
+    /// Records a restart of the host.
     pub(crate) fn restarted(&mut self) {
         self.steps.push(json!({"restart": true}));
     }
 
-    /// The scenario: it fails as long as the account is not as the oracle expects.
+    /// Returns the scenario; it fails as long as the account differs from the oracle.
     pub(crate) fn scenario(
         self,
         name: &str,
@@ -41,7 +41,7 @@ impl Record {
         answers: BTreeMap<String, Vec<Value>>,
         expected: &Expected,
     ) -> Value {
-        // What always succeeds needs no answer.
+        // Calls that always succeed need no scripted answer.
         let answers: BTreeMap<String, Vec<Value>> =
             answers.into_iter().filter(|(_, list)| list.iter().any(|answer| answer != "ok")).collect();
         json!({
@@ -54,7 +54,7 @@ impl Record {
     }
 }
 
-/// What of the oracle's word a scenario can say.
+/// The expectations of the oracle that a scenario can express.
 fn expect(expected: &Expected) -> Value {
     let mut out = Map::new();
     if !expected.entitlements.is_empty() {

@@ -1,4 +1,4 @@
-//! What a simulation tells: for people, or as JSON lines, which are a contract.
+//! The report of a simulation: human, or JSON lines, whose format is a contract.
 
 use crate::simulate::{Found, Options, Simulated};
 use host::time;
@@ -6,8 +6,8 @@ use host_replay::report::printable;
 use serde_json::json;
 use std::io::{self, Write};
 
-/// The arguments that simulate the same again up to a difference's day; `extension` is the option that says which extension
-/// ran.
+/// The command that repeats the simulation up to the day of a difference; `extension` is the option that selects the
+/// extension.
 fn again(options: &Options, extension: &str, found: &Found) -> String {
     let Options { business, customers, seed, .. } = options;
     let folder = business.folder.display();
@@ -16,10 +16,11 @@ fn again(options: &Options, extension: &str, found: &Found) -> String {
     format!("host-shim simulate {folder} --customers {customers} --seed {seed}{only} --days {days}{extension}")
 }
 
-/// For people.
+/// Writes the report for people.
 ///
 /// # Errors
-/// It can't be written.
+///
+/// If writing to `out` fails.
 pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
     for found in &simulated.found {
         let Found { day, clock, account, difference, .. } = found;
@@ -34,15 +35,15 @@ pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, ext
     }
     let counts = &simulated.counts;
     let cut = if simulated.is_cut { ", ended early" } else { "" };
-    writeln!(out, "{}: {} customers, {} days of theirs{cut}", options.business.name, counts.customers, counts.days)?;
+    writeln!(out, "{}: {} customers, {} customer days{cut}", options.business.name, counts.customers, counts.days)?;
     let lines = [
-        ("moves", counts.moves, "what customers did"),
-        ("events", counts.events, "what the host was told"),
-        ("repeated", counts.repeated, "of these, events that came twice"),
-        ("decisions", counts.decisions, "events, results, timers and messages that the host decided"),
-        ("faults", counts.faults, "calls of providers that failed, were lost or came late"),
-        ("crashes", counts.crashes, "hosts that died at a write and were started again"),
-        ("judged", counts.judged, "times that an account was held to the oracle"),
+        ("moves", counts.moves, "moves of customers"),
+        ("events", counts.events, "bodies delivered to the host"),
+        ("repeated", counts.repeated, "of these, repeated events"),
+        ("decisions", counts.decisions, "decided events, results, timers and messages"),
+        ("faults", counts.faults, "provider calls that failed, were lost or late"),
+        ("crashes", counts.crashes, "crashes at a write, with a restart"),
+        ("judged", counts.judged, "checks of an account against the oracle"),
         ("differences", simulated.found.len() as u64, ""),
         ("seed", options.seed, ""),
     ];
@@ -52,10 +53,11 @@ pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, ext
     Ok(())
 }
 
-/// A line a difference, then the summary.
+/// Writes one line per difference, then the summary.
 ///
 /// # Errors
-/// It can't be written.
+///
+/// If writing to `out` fails.
 pub fn json(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
     for found in &simulated.found {
         let Found { day, clock, account, difference, .. } = found;

@@ -1,4 +1,4 @@
-//! A local Stripe that sells what a catalog has, and what it tells an endpoint.
+//! A local Stripe that sells the offers of a catalog and delivers events to an endpoint.
 
 use extension_contract::Timestamp;
 use host_provider_api::scripted::short_hash;
@@ -11,35 +11,35 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The clock at which every story begins: 2026-01-01T00:00:00Z in milliseconds since the epoch.
+/// Start of every story: 2026-01-01T00:00:00Z, in milliseconds since the epoch.
 pub const START_MS: Timestamp = 1_767_225_600_000;
 
 /// A card that pays.
 pub const GOOD_CARD: &str = "pm_card_visa";
-/// A card that can be kept but not charged.
+/// A card that can be saved but not charged.
 pub const BAD_CARD: &str = "pm_card_chargeCustomerFail";
-/// A card that pays, and whose refunds fail.
+/// A card that pays, but whose refunds fail.
 pub const NO_REFUND_CARD: &str = "pm_card_refundFail";
 
-/// What is on sale.
+/// A price on sale.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// The product of the catalog.
+    /// Product of the catalog.
     pub product: String,
-    /// The catalog's name of its price.
+    /// Id of the price in the catalog.
     pub price: String,
-    /// Minor units.
+    /// Amount in minor units.
     pub amount: i64,
-    /// `month` or `year`; none is paid once.
+    /// `month` or `year`; None for one-time prices.
     pub interval: Option<String>,
 }
 
-/// The name of a price without an id in the catalog: the sync makes one, and the provider derives it from the effect's key.
+/// The id of a price that has none in the catalog: the sync creates it, with an id derived from the effect's key.
 pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
     format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}usd:{interval}")))
 }
 
-/// Why the local Stripe can't sell what a catalog has.
+/// An error of setting up a local Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxError {
     /// It refuses an offer.
@@ -47,19 +47,19 @@ pub enum SandboxError {
     Offer {
         /// The product of the catalog.
         product: String,
-        /// Minor units.
+        /// Amount in minor units.
         amount: i64,
-        /// `once`, `month` or another.
+        /// `once`, `month` or another interval.
         interval: String,
-        /// What it says.
+        /// Message of the refusal.
         message: String,
     },
-    /// It knows a type of events not.
-    #[error("the local Stripe refuses an endpoint that hears {heard:?}: {message}")]
+    /// It does not know an event type.
+    #[error("the local Stripe refuses an endpoint for the event types {event_types:?}: {message}")]
     Endpoint {
-        /// The types.
-        heard: Vec<String>,
-        /// What it says.
+        /// The event types.
+        event_types: Vec<String>,
+        /// Message of the refusal.
         message: String,
     },
 }
@@ -67,27 +67,27 @@ pub enum SandboxError {
 /// The local Stripe of one account, from [`START_MS`] on.
 pub struct Stripe {
     sandbox: Sandbox,
-    /// Ids of the plans' prices.
+    /// Stripe ids of the prices, in the order of the offers.
     prices: Vec<String>,
-    /// What it calls an object, and what our catalog and our provider do.
+    /// Our ids by the ids of the local Stripe.
     names: BTreeMap<String, String>,
-    /// Events that were taken already.
+    /// Number of taken events.
     taken: u64,
 }
 
 impl Stripe {
-    /// One with what is on sale, and with an endpoint that hears of some types of events. `name` makes its ids others
-    /// than those of another.
+    /// Starts a local Stripe with offers and an endpoint for these event types. `name` makes its ids unique.
     ///
     /// # Errors
-    /// The local Stripe refuses an offer or a type of events.
-    pub fn selling(name: &str, heard: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
+    ///
+    /// If the local Stripe refuses an offer or an event type.
+    pub fn selling(name: &str, event_types: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
         let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
         let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
         let (prices, names) = (Vec::new(), BTreeMap::new());
         let mut made = Self { sandbox: Sandbox::new(settings), prices, names, taken: 0 };
         for offer in offers {
-            // One product may have several prices; the second time it is there already.
+            // A product with several prices exists from the second one on.
             made.post("/v1/products", &[("id", &offer.product), ("name", &offer.product)]);
             let amount = offer.amount.to_string();
             let mut form =
@@ -105,19 +105,19 @@ impl Stripe {
             made.prices.push(price);
         }
         let mut endpoint = vec![("url", "http://127.0.0.1:9/")];
-        endpoint.extend(heard.iter().map(|kind| ("enabled_events[]", *kind)));
-        let heard = || heard.iter().map(|kind| (*kind).to_owned()).collect();
+        endpoint.extend(event_types.iter().map(|kind| ("enabled_events[]", *kind)));
+        let event_types = || event_types.iter().map(|kind| (*kind).to_owned()).collect();
         let made_endpoint = made.try_send("POST", "/v1/webhook_endpoints", &endpoint);
-        made_endpoint.map_err(|message| SandboxError::Endpoint { heard: heard(), message })?;
+        made_endpoint.map_err(|message| SandboxError::Endpoint { event_types: event_types(), message })?;
         Ok(made)
     }
 
-    /// Makes a call, and gives the id of what it made or changed; an empty one if it was refused.
+    /// Sends a POST. Returns the id of the object, or an empty string if it was refused.
     pub fn post(&mut self, path: &str, form: &[(&str, &str)]) -> String {
         self.send("POST", path, form)
     }
 
-    /// Deletes, in the same way.
+    /// Sends a DELETE. Returns the id of the object, or an empty string if it was refused.
     pub fn delete(&mut self, path: &str) -> String {
         self.send("DELETE", path, &[])
     }
@@ -128,7 +128,7 @@ impl Stripe {
         json_of(&response)["id"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The id of what a call made, or what the refusal says.
+    /// Sends a request. Returns the id of the object, or the message of the refusal.
     fn try_send(&mut self, method: &str, path: &str, form: &[(&str, &str)]) -> Result<String, String> {
         let response = self.sandbox.handle(&own_request(method, path, form));
         let body = json_of(&response);
@@ -136,84 +136,84 @@ impl Stripe {
         text(&body["id"]).ok_or_else(|| text(&body["error"]["message"]).unwrap_or_default())
     }
 
-    /// Lets seconds pass, and everything happen that is due.
+    /// Advances the clock by `seconds` and runs what becomes due.
     pub fn wait(&mut self, seconds: i64) {
         if seconds > 0 {
             self.advance_to(self.now_s() + seconds);
         }
     }
 
-    /// Lets time pass until a second, and everything happen that is due. A time that has passed does nothing.
+    /// Advances the clock to a second and runs what becomes due. Does nothing if it has passed.
     pub fn advance_to(&mut self, until_s: i64) {
         if until_s > self.now_s() {
-            self.sandbox.tick(until_s).expect("a sandbox in memory keeps everything");
+            self.sandbox.tick(until_s).expect("a sandbox in memory");
         }
     }
 
-    /// When something happens by itself next, until a second.
+    /// The second of the next due action, if it is before `until_s`.
     pub fn next_due_s(&self, until_s: i64) -> Option<i64> {
         self.sandbox.state().next_due("", until_s).map(|(due_s, _)| due_s)
     }
 
-    /// Its clock in seconds since the epoch.
+    /// The clock, in seconds since the epoch.
     pub fn now_s(&self) -> i64 {
         self.sandbox.state().clock_s()
     }
 
-    /// All objects of a kind, the newest first.
+    /// All objects of a kind, newest first.
     pub fn all(&self, kind: &str) -> Vec<Arc<Object>> {
         self.sandbox.state().newest(kind, None).collect()
     }
 
-    /// An object as an API version shows it.
+    /// An object in the shape of an API version.
     pub fn shown(&self, id: &str, version: &str) -> Value {
         let version = version.parse().expect("a version of the local Stripe");
         shapes::render(&self.sandbox.state().copy(id).value(), &version)
     }
 
-    /// The price of a plan, by number.
+    /// The Stripe id of a price, by index.
     pub fn price(&self, plan: usize) -> String {
         self.prices[plan % self.prices.len()].clone()
     }
 
-    /// Whether a price is one of those on sale.
+    /// True if a price is on sale.
     pub fn sells(&self, price: &str) -> bool {
         self.prices.iter().any(|id| id == price)
     }
 
-    /// The number of the plan with that price.
+    /// The index of a price; 0 if unknown.
     pub fn plan(&self, price: &str) -> usize {
         self.prices.iter().position(|id| id == price).unwrap_or_default()
     }
 
-    /// In what it tells, an object has another id: the one that our side knows it by.
+    /// Replaces the id of an object in everything that leaves the sandbox by the id that our side uses.
     pub fn rename(&mut self, id: &str, known_as: String) {
         self.names.insert(id.to_owned(), known_as);
     }
 
-    /// Every event so far, whether anybody hears of it or not, from a number on.
+    /// All events from a number on, also those without an endpoint.
     pub fn history(&self, from: u64) -> impl Iterator<Item = Arc<Event>> {
         let state = self.sandbox.state();
         (from..state.event_count()).filter_map(|at| state.event(at))
     }
 
-    /// What the endpoint hears since the last call, in Stripe's order.
+    /// Takes the events for the endpoint since the last call, in Stripe's order.
     pub fn take_events(&mut self) -> Vec<Arc<Event>> {
         let state = self.sandbox.state();
         let (first, end) = (self.taken, state.event_count());
-        let heard = (first..end).filter_map(|at| state.event(at)).filter(|event| event.pending_webhooks > 0).collect();
+        let events = (first..end).filter_map(|at| state.event(at)).filter(|event| event.pending_webhooks > 0).collect();
         self.taken = end;
-        self.sandbox.set_delivered(end).expect("a sandbox in memory keeps everything");
-        heard
+        self.sandbox.set_delivered(end).expect("a sandbox in memory");
+        events
     }
 
-    /// An event as an endpoint of an API version gets it, as JSON.
-    pub fn tell(&self, event: &Event, version: &str) -> String {
+    /// The JSON of an event in an API version.
+    pub fn event_body(&self, event: &Event, version: &str) -> String {
         let version = version.parse().expect("a version of the local Stripe");
         self.renamed(event.render(&version).to_string())
     }
 
-    /// An object as an API version shows it, under the ids that our side knows; none of an id that isn't there.
+    /// An object in an API version, with our ids; None if it does not exist.
     pub fn retrieve(&self, id: &str, version: &str) -> Option<Value> {
         let named = self.names.iter().find(|(_, ours)| *ours == id).map_or(id, |(theirs, _)| theirs);
         self.sandbox.state().find(named)?;

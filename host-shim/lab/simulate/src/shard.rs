@@ -1,22 +1,21 @@
-//! Some customers of one host, day after day.
+//! The customers of one host, day after day.
 //!
-//! Three times a day customers do something, and what has happened at their Stripes by then is told to the host, in any order;
-//! at the end of the day everything is told, and the oracle judges every account to which something happened, and each
-//! of the others once a week. Not judged is an account of which an event is still to come, until it has come, or for
-//! which the host still has something to do: it is judged on the first day on which it hasn't.
+//! Three times a day customers act, and the host receives what happened at their Stripes, in any order. At the end of
+//! the day everything due is delivered, and every account with activity is checked, all others once a week. An account
+//! with delayed events or unfinished effects is checked on the first day without them.
 
 use crate::catalog::Catalog;
-use crate::house::House;
+use crate::house::CrashingHost;
 use crate::judge::{Difference, Ledgers, judge, statuses};
 use crate::oracle::Verdict;
 use crate::person::{Batch, HOURS, Person};
-use crate::provider::{LOOK_MS, Moody};
+use crate::provider::{FlakyProvider, LOOK_MS};
 use crate::rates::{CRASHES, TWICE, WRITES};
 use crate::record::Record;
 use crate::sandbox::START_MS;
 use crate::simulate::{Counts, Found, Options, SimulateError};
-use crate::story::Told;
-use crate::trade::Deed;
+use crate::story::Incoming;
+use crate::trade::MoveKind;
 use extension_contract::Account;
 use host::processor::Report;
 use host_replay::shuffle::Random;
@@ -26,45 +25,45 @@ use std::ops::Range;
 
 const HOUR_S: i64 = 3_600;
 const DAY_S: i64 = 24 * HOUR_S;
-/// Days after which an account is judged of which nothing was heard.
+/// Days between checks of an account without activity.
 const WEEK: i64 = 7;
-/// Times in a row that answers of Stripe may be waited for at the end of a day.
+/// Maximum number of waits for answers of Stripe at the end of a day.
 const LOOKS_MAX: usize = 4;
-/// Days after which whatever a provider was asked for must have ended: attempts are over within hours.
+/// Days after which effects must have finished; their attempts end within hours.
 const AT_WORK_DAYS: i64 = 3;
-/// Status of what was made and is no more.
+/// Statuses of instances that are gone.
 const GONE: [&str; 2] = ["terminated", "deleted"];
 
-/// What all customers have told before the host carries anything out, by the customer.
+/// Bodies of all customers that are delivered before effects run, with the index of the customer.
 #[derive(Default)]
 struct Round {
-    events: Vec<(usize, Told)>,
-    commands: Vec<(usize, Vec<Told>)>,
+    events: Vec<(usize, Incoming)>,
+    commands: Vec<(usize, Vec<Incoming>)>,
 }
 
-/// Some customers of one host.
+/// The customers of one host.
 pub(crate) struct Shard<'c> {
     catalog: &'c Catalog,
-    house: House,
-    provider: Moody,
-    folk: Vec<Person<'c>>,
-    /// Whose account it is, by its name.
+    system: CrashingHost,
+    provider: FlakyProvider,
+    people: Vec<Person<'c>>,
+    /// Index of the customer by account.
     index: BTreeMap<String, usize>,
-    /// Number of the first of them in the business.
+    /// Number of the first customer.
     first: usize,
     random: Random,
     day: i64,
     now_s: i64,
     counts: Counts,
     found: Vec<Found>,
-    /// A difference between accounts was found.
+    /// True after a difference across accounts.
     is_wrong: bool,
-    /// The customer whose days are written down, with them.
+    /// The recorded customer with the record.
     record: Option<(usize, Record)>,
 }
 
 impl<'c> Shard<'c> {
-    /// The customers of these numbers. `recorded` is the one whose days are written down.
+    /// Creates the customers with these numbers. `recorded` is the number of the customer to record.
     pub(crate) fn new(
         catalog: &'c Catalog,
         options: &Options,
@@ -74,19 +73,20 @@ impl<'c> Shard<'c> {
     ) -> Result<Self, SimulateError> {
         let end_s = START_MS / 1_000 + (i64::from(options.days) + 1) * DAY_S;
         let of = |index| Person::new(catalog, options.seed, index, end_s);
-        let folk = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
-        let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.traders.at.account);
-        let log = recorded.and_then(|index| folk.get(index - numbers.start)).map(scope);
-        let provider = Moody::new(options.seed, log);
-        let house = House::start(setup.clone(), options.runners.clone(), provider.clone(), START_MS)?;
+        let people = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
+        let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.driver.customer.account);
+        let log = recorded.and_then(|index| people.get(index - numbers.start)).map(scope);
+        let provider = FlakyProvider::new(options.seed, log);
+        let system = CrashingHost::start(setup.clone(), options.runners.clone(), provider.clone(), START_MS)?;
         provider.wake();
-        let index = folk.iter().enumerate().map(|(at, person)| (person.traders.at.account.to_string(), at)).collect();
+        let index =
+            people.iter().enumerate().map(|(at, person)| (person.driver.customer.account.to_string(), at)).collect();
         let random = Random::new(options.seed.rotate_left(32) ^ numbers.start as u64);
         Ok(Shard {
             catalog,
-            house,
+            system,
             provider,
-            folk,
+            people,
             index,
             first: numbers.start,
             random,
@@ -99,61 +99,61 @@ impl<'c> Shard<'c> {
         })
     }
 
-    /// One day: three times at which customers do something, and its end.
+    /// Runs one day.
     pub(crate) fn day(&mut self) -> Result<(), SimulateError> {
         let begins_s = START_MS / 1_000 + self.day * DAY_S;
-        let mut moves: Vec<_> = self.folk.iter_mut().map(|person| person.moves_of(self.day)).collect();
+        let mut moves: Vec<_> = self.people.iter_mut().map(|person| person.moves_of(self.day)).collect();
         for (hour, from) in HOURS.iter().enumerate() {
             let now_s = begins_s + from * HOUR_S + self.random.below(4 * HOUR_S as usize) as i64;
-            self.house.advance_to(now_s * 1_000)?;
-            let mut told = Vec::with_capacity(self.folk.len());
+            self.system.advance_to(now_s * 1_000)?;
+            let mut incoming = Vec::with_capacity(self.people.len());
             for (at, moves) in moves.iter_mut().enumerate() {
                 let of_hour = moves.iter().filter(|(when, _)| *when == hour).map(|(_, each)| *each).collect::<Vec<_>>();
-                let person = &mut self.folk[at];
+                let person = &mut self.people[at];
                 if of_hour.is_empty() && !person.has_due(now_s) {
                     continue;
                 }
                 let mut batches = person.pass(now_s, self.catalog);
                 for each in of_hour {
-                    // What people do by hand waits for what machines do before it.
-                    let account = &person.traders.at.account;
-                    let is_early = each.kind == Deed::ByHand && self.house.at_work(account)?.is_some();
+                    // A manual step waits for the effects before it.
+                    let account = &person.driver.customer.account;
+                    let is_early = each.kind == MoveKind::ByHand && self.system.at_work(account)?.is_some();
                     if !is_early && person.may(each.kind, now_s) {
                         person.act(&each, now_s, &mut batches);
                         self.counts.moves += 1;
                     }
                 }
-                told.push((at, batches));
+                incoming.push((at, batches));
             }
-            self.tell(now_s, told)?;
+            self.deliver(now_s, incoming)?;
             self.answer();
         }
         self.end(begins_s + DAY_S - 600, false)?;
         self.day += 1;
-        self.counts.days += self.folk.len() as u64;
+        self.counts.days += self.people.len() as u64;
         Ok(())
     }
 
-    /// After the last day: every account is judged.
+    /// Checks every account after the last day.
     pub(crate) fn last(&mut self) -> Result<(), SimulateError> {
         self.end(START_MS / 1_000 + self.day * DAY_S, true)
     }
 
-    /// The end of the day: everything that may be told is told, then the oracle judges.
+    /// Ends the day: delivers everything due, then checks accounts.
     fn end(&mut self, at_s: i64, is_for_all: bool) -> Result<(), SimulateError> {
         let mut now_s = at_s;
         for _ in 0..LOOKS_MAX {
-            self.house.advance_to(now_s * 1_000)?;
+            self.system.advance_to(now_s * 1_000)?;
             self.note();
             let is_turn = |at: usize| (self.day + at as i64) % WEEK == 0;
-            let mut told = Vec::new();
-            for (at, person) in self.folk.iter_mut().enumerate() {
+            let mut incoming = Vec::new();
+            for (at, person) in self.people.iter_mut().enumerate() {
                 if is_for_all || is_turn(at) || person.has_due(now_s) || person.is_to_be_judged() {
                     person.is_active = true;
-                    told.push((at, person.pass(now_s, self.catalog)));
+                    incoming.push((at, person.pass(now_s, self.catalog)));
                 }
             }
-            self.tell(now_s, told)?;
+            self.deliver(now_s, incoming)?;
             if !self.answer() {
                 break;
             }
@@ -162,17 +162,17 @@ impl<'c> Shard<'c> {
         self.judge()
     }
 
-    /// The host is told what has happened by now, in rounds: in each the events of all customers in any order, some of them
-    /// twice, then commands. It may crash meanwhile.
-    fn tell(&mut self, now_s: i64, told: Vec<(usize, Vec<Batch>)>) -> Result<(), SimulateError> {
+    /// Delivers bodies in rounds: in each, the events of all customers in any order, some twice, then commands. The
+    /// host may crash meanwhile.
+    fn deliver(&mut self, now_s: i64, incoming: Vec<(usize, Vec<Batch>)>) -> Result<(), SimulateError> {
         self.now_s = now_s;
-        let crashes = self.house.crashes();
+        let crashes = self.system.crashes();
         if self.random.below(100) < CRASHES {
             let write = self.random.below(WRITES) as u64 + 1;
-            self.house.die_at(write, self.random.below(2) == 0);
+            self.system.die_at(write, self.random.below(2) == 0);
         }
         let mut rounds: Vec<Round> = Vec::new();
-        for (at, batches) in told {
+        for (at, batches) in incoming {
             for (round, batch) in batches.into_iter().enumerate() {
                 if rounds.len() <= round {
                     rounds.push(Round::default());
@@ -194,12 +194,12 @@ impl<'c> Shard<'c> {
             self.random.shuffle(&mut events);
             self.random.shuffle(&mut commands);
             events.iter().try_for_each(|(at, event)| self.accept(*at, event))?;
-            self.house.settle()?;
+            self.system.settle()?;
             commands.iter().try_for_each(|(at, all)| all.iter().try_for_each(|command| self.accept(*at, command)))?;
-            self.house.settle()?;
+            self.system.settle()?;
         }
-        self.house.live();
-        if let Some((_, record)) = self.record.as_mut().filter(|_| self.house.crashes() > crashes) {
+        self.system.live();
+        if let Some((_, record)) = self.record.as_mut().filter(|_| self.system.crashes() > crashes) {
             record.until(now_s * 1_000);
             record.restarted();
         }
@@ -207,28 +207,28 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    fn accept(&mut self, at: usize, told: &Told) -> Result<(), SimulateError> {
-        let body = told.in_version(self.folk[at].version);
+    fn accept(&mut self, at: usize, incoming: &Incoming) -> Result<(), SimulateError> {
+        let body = incoming.in_version(self.people[at].version);
         self.counts.events += 1;
         if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at) {
             record.until(self.now_s * 1_000);
-            record.told(body);
+            record.deliver(body);
         }
-        self.house.accept(body)
+        self.system.accept(body)
     }
 
-    /// Answers what the host asks Stripe for; false if it asks for nothing.
+    /// Answers the calls of the host to Stripe. Returns false if there were none.
     fn answer(&mut self) -> bool {
         let asked = self.provider.take_asked();
         for call in &asked {
             let account = call.scope.splitn(3, '/').nth(2).unwrap_or_default();
             let id = call.text("id").unwrap_or_default();
-            let now_s = self.house.clock() / 1_000;
+            let now_s = self.system.clock() / 1_000;
             let found = self.index.get(account).and_then(|at| {
-                let person = &mut self.folk[*at];
-                // The answer is of its own time; what happens by then is told at the next time.
-                person.traders.at.stripe.advance_to(now_s);
-                let object = person.traders.at.stripe.retrieve(id, person.version)?;
+                let person = &mut self.people[*at];
+                // The answer shows the current time; events until then are delivered at the next time.
+                person.driver.customer.stripe.advance_to(now_s);
+                let object = person.driver.customer.stripe.retrieve(id, person.version)?;
                 Some(json!({"date_ms": now_s * 1_000, "api_version": person.version, "object": object}))
             });
             self.provider.answer(call, found.unwrap_or(Value::Null));
@@ -236,13 +236,13 @@ impl<'c> Shard<'c> {
         !asked.is_empty()
     }
 
-    /// Looks at what the host reported: what must have come of commands, and what must not come of anything.
+    /// Checks the reports of the host against the expected verdicts.
     fn note(&mut self) {
-        for report in self.house.take_reports() {
+        for report in self.system.take_reports() {
             self.counts.decisions += 1;
             let at = report.account.as_ref().and_then(|account| self.index.get(&account.to_string())).copied();
             if let Some(at) = at {
-                self.folk[at].is_active |= report.result.name() != "duplicate";
+                self.people[at].is_active |= report.result.name() != "duplicate";
             }
             if let Some(difference) = self.wrong_of(at, &report) {
                 self.differs(at, difference);
@@ -261,41 +261,41 @@ impl<'c> Shard<'c> {
             return Some(Difference::new(what(), "taken", found()));
         }
         if name == "duplicate" && report.alert {
-            return Some(Difference::new(what(), "an id that was not there, or the same event", found()));
+            return Some(Difference::new(what(), "a new id, or the same event", found()));
         }
         if report.later || name == "duplicate" {
             return None;
         }
-        let verdict = self.folk[at?].traders.verdicts.remove(&report.event_id)?;
+        let verdict = self.people[at?].driver.verdicts.remove(&report.event_id)?;
         let expected = if verdict == Verdict::Applied { "applied" } else { "rejected" };
         (name != expected).then(|| Difference::new(what(), expected, found()))
     }
 
     fn differs(&mut self, at: Option<usize>, difference: Difference) {
         let account = match at {
-            Some(at) if std::mem::replace(&mut self.folk[at].is_wrong, true) => return,
+            Some(at) if std::mem::replace(&mut self.people[at].is_wrong, true) => return,
             None if std::mem::replace(&mut self.is_wrong, true) => return,
-            Some(at) => self.folk[at].traders.at.account.to_string(),
+            Some(at) => self.people[at].driver.customer.account.to_string(),
             None => "all accounts".to_owned(),
         };
         let customer = at.map(|at| at + self.first);
-        let clock = self.house.clock();
+        let clock = self.system.clock();
         self.found.push(Found { day: self.day, clock, account, customer, difference });
     }
 
-    /// The oracle judges every account to which something happened, then what accounts have of each other.
+    /// Checks every account with activity, then the ledgers across accounts.
     fn judge(&mut self) -> Result<(), SimulateError> {
         let mut is_open = false;
-        for at in 0..self.folk.len() {
-            let person = &mut self.folk[at];
+        for at in 0..self.people.len() {
+            let person = &mut self.people[at];
             if person.is_withheld() {
                 is_open = true;
             }
             if person.is_withheld() || !person.is_active || person.is_wrong {
                 continue;
             }
-            let account = person.traders.at.account.clone();
-            if let Some(effect) = self.house.at_work(&account)? {
+            let account = person.driver.customer.account.clone();
+            if let Some(effect) = self.system.at_work(&account)? {
                 is_open = true;
                 if self.day - *person.at_work_since.get_or_insert(self.day) >= AT_WORK_DAYS {
                     let should_be = format!("done within {AT_WORK_DAYS} days");
@@ -308,14 +308,14 @@ impl<'c> Shard<'c> {
                 self.differs(Some(at), difference);
             }
         }
-        let is_sure = !is_open && !self.is_wrong && !self.folk.iter().any(|person| person.is_wrong);
-        let ledgers = Ledgers::of(self.house.processor().store());
+        let is_sure = !is_open && !self.is_wrong && !self.people.iter().any(|person| person.is_wrong);
+        let ledgers = Ledgers::of(self.system.processor().store());
         let held = ledgers.and_then(|ledgers| {
             if is_sure {
                 self.judge_shares(&ledgers);
             }
-            // What is owed is what creators have, so that each account's share says theirs.
-            ledgers.hold()
+            // Debts equal claims, so the shares of accounts determine those of creators.
+            ledgers.check_sums()
         });
         if let Err(difference) = held {
             self.differs(None, difference);
@@ -323,16 +323,16 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// Who owes creators something else than a share of what was bought.
+    /// Checks the shares that accounts owe to creators.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
         let nothing = BTreeMap::new();
-        // Also of an account that has no ledger at all something may be expected.
+        // An account without a ledger may have expectations too.
         let mut accounts = ledgers.accounts();
         accounts.extend(self.index.keys().map(String::as_str));
         let judged = accounts.into_iter().filter_map(|account| {
             let at = self.index.get(account).copied();
-            let shares = at.map_or(&nothing, |at| &self.folk[at].shares);
-            Some((at, ledgers.owes_shares(account, shares).err()?))
+            let shares = at.map_or(&nothing, |at| &self.people[at].shares);
+            Some((at, ledgers.check_owed_shares(account, shares).err()?))
         });
         for (at, difference) in judged.collect::<Vec<_>>() {
             self.differs(at, difference);
@@ -341,41 +341,41 @@ impl<'c> Shard<'c> {
 
     fn judge_one(&mut self, at: usize, account: &Account) -> Result<(), Difference> {
         self.counts.judged += 1;
-        let person = &mut self.folk[at];
+        let person = &mut self.people[at];
         person.is_active = false;
-        let expected = person.traders.expects();
-        let processor = self.house.processor_mut();
+        let expected = person.driver.expects();
+        let processor = self.system.processor_mut();
         let scope = processor.scope(account.clone());
-        let (now, done) = (person.traders.at.stripe.now_s() * 1_000, self.provider.done(&scope.name()));
+        let (now, done) = (person.driver.customer.stripe.now_s() * 1_000, self.provider.done(&scope.name()));
         judge(processor, &done, account, now, &expected)?;
-        if person.traders.oracle.has_unsure() {
+        if person.driver.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;
             let is_gone = |id: &str| statuses.get(id).is_none_or(|status| GONE.contains(&status.as_str()));
-            person.traders.oracle.forget(is_gone);
+            person.driver.oracle.forget(is_gone);
         }
         person.shares = expected.shares;
         Ok(())
     }
 
-    /// What was found, and what was counted.
+    /// Returns the counts and the differences.
     pub(crate) fn end_of_all(self) -> (Counts, Vec<Found>) {
-        let (crashes, faults) = (self.house.crashes(), self.provider.faults());
+        let (crashes, faults) = (self.system.crashes(), self.provider.faults());
         (Counts { crashes, faults, ..self.counts }, self.found)
     }
 
-    /// Whether a difference was found with a customer.
+    /// True if a difference of a customer was found.
     pub(crate) fn has_found(&self, customer: usize) -> bool {
         self.found.iter().any(|found| found.customer == Some(customer))
     }
 
-    /// The days of the customer whose days were written down, as a scenario of the business in a folder.
+    /// The recorded customer as a scenario of the business in `folder`.
     pub(crate) fn scenario(&mut self, found: &Found, folder: &str) -> Option<Value> {
         let (at, mut record) = self.record.take()?;
-        let traders = &self.folk[at].traders;
-        record.until(traders.at.stripe.now_s() * 1_000);
+        let driver = &self.people[at].driver;
+        record.until(driver.customer.stripe.now_s() * 1_000);
         let account = found.account.as_str();
         let name = format!("{} on day {}: {}", account, found.day, found.difference.what);
-        let of = (folder, account, self.folk[at].version);
-        Some(record.scenario(&name, of, self.provider.log(), &traders.expects()))
+        let of = (folder, account, self.people[at].version);
+        Some(record.scenario(&name, of, self.provider.log(), &driver.expects()))
     }
 }

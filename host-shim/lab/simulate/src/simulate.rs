@@ -1,4 +1,4 @@
-//! All customers of a business, in shards that share nothing, each on a host of its own.
+//! Runs all customers of a business, in independent shards with a host each, on several threads.
 
 use crate::catalog::Catalog;
 use crate::judge::Difference;
@@ -16,52 +16,52 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Customers of one host. A year of them takes some hundred megabytes with all that was told, and shards are what threads
-/// share; a customer is always in the same company, so that a seed tells the same days whatever `jobs` is.
+/// Customers of one host. A year of them takes some hundred megabytes. Threads share out the shards; a customer is
+/// always in the same shard, so that a seed gives the same days for any `jobs`.
 pub const SHARD: usize = 50;
-/// Differences after which a simulation ends.
+/// Number of differences that ends a simulation.
 pub const FOUND_MAX: usize = 20;
 
-/// What is simulated.
+/// The options of a simulation.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The business.
     pub business: BusinessFolder,
     /// The extension.
     pub runners: Runners,
-    /// Customers, at least 1.
+    /// Number of customers, at least 1.
     pub customers: usize,
-    /// Only the customers of the host that has the one with this number, whose days are the same as among all.
+    /// Simulates only the shard of the customer with this number; its days are the same as in a full run.
     pub only: Option<usize>,
-    /// Days, at least 1.
+    /// Number of days, at least 1.
     pub days: u32,
-    /// The seed: the same one tells the same days again.
+    /// The seed: the same seed gives the same days.
     pub seed: u64,
-    /// Threads, at least 1.
+    /// Number of threads, at least 1.
     pub jobs: usize,
-    /// Time after which no further day begins.
+    /// Time after which no new day begins.
     pub budget: Option<Duration>,
-    /// Where the days of customers with a difference are written.
+    /// Folder for scenarios of customers with a difference.
     pub write: Option<PathBuf>,
 }
 
-/// Why a simulation could not be carried through.
+/// An error of a simulation.
 #[derive(Debug, thiserror::Error)]
 pub enum SimulateError {
-    /// The business or the extension is wrong, or the host could not go on.
+    /// The business or the extension is invalid, or the host failed.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// The local Stripe can't sell what the business sells.
+    /// The local Stripe refuses the offers of the business.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
-    /// The catalog has nothing that anybody could pay for.
-    #[error("{business}: the catalog sells nothing that costs something; a simulation is of paying customers")]
+    /// The catalog has no price above zero.
+    #[error("{business}: the catalog has no price above zero; a simulation needs paying customers")]
     NothingOnSale {
         /// The business.
         business: String,
     },
-    /// The catalog is in a currency that the customers of the simulation don't have.
-    #[error("{business}: the catalog is in `{currency}`; expected `usd`, which the simulation's customers pay in")]
+    /// The catalog has a currency that the simulation does not support.
+    #[error("{business}: the currency of the catalog is `{currency}`; expected `usd`, the currency of the simulation")]
     Currency {
         /// The business.
         business: String,
@@ -71,15 +71,15 @@ pub enum SimulateError {
     /// A scenario could not be written.
     #[error("{path}: {cause}", path = path.display())]
     Write {
-        /// Where.
+        /// Path of the file.
         path: PathBuf,
-        /// The system's reason.
+        /// Error of the system.
         cause: std::io::Error,
     },
 }
 
 impl SimulateError {
-    /// True where the caller gave something wrong: exit code 2.
+    /// True for an error of the caller: exit code 2.
     pub fn is_bad_input(&self) -> bool {
         match self {
             SimulateError::Replay(error) => error.is_bad_input(),
@@ -87,7 +87,7 @@ impl SimulateError {
         }
     }
 
-    /// What it tells, each mistake by itself.
+    /// The messages, one per mistake.
     pub fn messages(&self) -> Vec<String> {
         match self {
             SimulateError::Replay(error) => error.messages(),
@@ -96,26 +96,26 @@ impl SimulateError {
     }
 }
 
-/// What was simulated.
+/// Counts of a simulation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Customers.
+    /// Number of customers.
     pub customers: u64,
-    /// Days of customers.
+    /// Number of customer days.
     pub days: u64,
-    /// What customers did.
+    /// Number of moves.
     pub moves: u64,
-    /// What the host was told: events of Stripe, commands, facts, use; repeated ones too.
+    /// Number of bodies delivered to the host: events of Stripe, commands, facts, usage; repeated ones too.
     pub events: u64,
-    /// Events of Stripe that were told twice.
+    /// Number of repeated events of Stripe.
     pub repeated: u64,
-    /// What the host decided: what it was told, results of effects, timers and messages.
+    /// Number of decisions: delivered bodies, results of effects, timers and messages.
     pub decisions: u64,
-    /// Calls of providers that failed, were lost or came late.
+    /// Number of provider calls that failed, were lost or late.
     pub faults: u64,
-    /// Crashes of hosts.
+    /// Number of crashes.
     pub crashes: u64,
-    /// How often an account was held to the oracle.
+    /// Number of checks of an account against the oracle.
     pub judged: u64,
 }
 
@@ -133,38 +133,39 @@ impl AddAssign for Counts {
     }
 }
 
-/// A difference between what is and what should be.
+/// A difference with its place and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The day, from 0.
     pub day: i64,
-    /// The clock, milliseconds since the epoch.
+    /// The clock, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Whose account, or `all accounts`.
+    /// The account, or `all accounts`.
     pub account: String,
-    /// Number of the customer, if it is the account of one.
+    /// Number of the customer, if it is one account.
     pub customer: Option<usize>,
-    /// What differs.
+    /// The difference.
     pub difference: Difference,
 }
 
-/// What came of a simulation.
+/// The result of a simulation.
 #[derive(Clone, Debug, Default)]
 pub struct Simulated {
-    /// What was simulated.
+    /// The counts.
     pub counts: Counts,
     /// Differences, in order of time and account.
     pub found: Vec<Found>,
-    /// Scenarios that were written.
+    /// Paths of written scenarios.
     pub written: Vec<PathBuf>,
-    /// The budget or the number of differences ended it before its last day.
+    /// True if the budget or the number of differences ended it early.
     pub is_cut: bool,
 }
 
-/// Simulates a business. `progress` is told days of customers as they pass.
+/// Simulates a business. `progress` receives the number of passed customer days.
 ///
 /// # Errors
-/// The business can't be simulated, or the host could not go on. Differences are no errors.
+///
+/// If the business can't be simulated, or the host fails. Differences are no errors.
 pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Simulated, SimulateError> {
     let business = &options.business;
     let named = || business.name.clone();
@@ -175,9 +176,9 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     if let Some(currency) = business.catalog["business"]["currency"].as_str().filter(|currency| *currency != "usd") {
         return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });
     }
-    // A catalog that a host has taken is one that can be read.
-    let provider = crate::provider::Moody::new(options.seed, None);
-    crate::house::House::start(setup.clone(), options.runners.clone(), provider, crate::sandbox::START_MS)?;
+    // `Catalog::read` needs a catalog that a host has accepted.
+    let provider = crate::provider::FlakyProvider::new(options.seed, None);
+    crate::house::CrashingHost::start(setup.clone(), options.runners.clone(), provider, crate::sandbox::START_MS)?;
     let catalog = Catalog::read(&business.name, &business.catalog);
     if catalog.wares.is_empty() {
         return Err(SimulateError::NothingOnSale { business: named() });
@@ -206,7 +207,7 @@ struct Run<'o> {
     options: &'o Options,
     setup: host::Setup,
     catalog: Catalog,
-    /// The shard that nobody has taken yet.
+    /// The next shard.
     next: AtomicUsize,
     found: AtomicUsize,
     began: Instant,
@@ -220,7 +221,7 @@ impl Run<'_> {
         is_late || self.found.load(Ordering::Relaxed) >= FOUND_MAX
     }
 
-    /// One thread: a shard after the other, until none is left.
+    /// Runs shards on one thread until none is left.
     fn work(&self) {
         loop {
             let begin = self.next.fetch_add(1, Ordering::Relaxed) * SHARD;
@@ -273,7 +274,7 @@ impl Run<'_> {
         Ok(Simulated { counts, found, written, is_cut })
     }
 
-    /// Lets the days of each customer with a difference pass again and writes them down.
+    /// Simulates each customer with a difference again, and writes a scenario.
     fn write(
         &self,
         folder: &std::path::Path,

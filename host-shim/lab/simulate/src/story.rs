@@ -1,6 +1,6 @@
-//! A story: what Stripe and people did to one account, in segments.
+//! A story: the events of Stripe and the commands of one account, in segments.
 //!
-//! Within a segment provider events may come in any order; the commands after them are decided in theirs.
+//! Within a segment provider events may arrive in any order; the commands after them keep their order.
 
 use crate::books::Books;
 use extension_contract::Timestamp;
@@ -8,38 +8,38 @@ use serde_json::{Value, json};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The API versions that stories are told in.
+/// The API versions of stories.
 pub const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 
-/// A part of a story between two points at which commands may be decided.
+/// A part of a story: events in any order, then commands.
 #[derive(Clone, Debug, Default)]
 pub struct Segment {
-    /// The clock at which all of it arrives, milliseconds since the epoch.
+    /// Time of arrival, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Provider events, in the order in which they were made.
-    pub events: Vec<Told>,
+    /// Provider events, in order of creation.
+    pub events: Vec<Incoming>,
     /// Commands.
-    pub commands: Vec<Told>,
+    pub commands: Vec<Incoming>,
 }
 
-/// An event or command, with its body in each version that it is told in.
+/// An event or command with its body in several API versions.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Incoming {
     /// Its id.
     pub id: String,
-    /// Versions with bodies, the JSON as text.
+    /// API versions with JSON bodies.
     bodies: Vec<(&'static str, String)>,
 }
 
-impl Told {
-    /// What `body` makes of it in each of these versions.
+impl Incoming {
+    /// Creates the bodies of these versions with `body`.
     pub fn of(id: &str, versions: &[&'static str], body: impl Fn(&str) -> String) -> Self {
-        Told { id: id.to_owned(), bodies: versions.iter().map(|version| (*version, body(version))).collect() }
+        Incoming { id: id.to_owned(), bodies: versions.iter().map(|version| (*version, body(version))).collect() }
     }
 
-    /// The same under another id.
+    /// A copy under another id.
     pub fn under(&self, id: String) -> Self {
-        let mut other = Told { id, bodies: self.bodies.clone() };
+        let mut other = Incoming { id, bodies: self.bodies.clone() };
         for (_, text) in &mut other.bodies {
             let mut body = parsed(text);
             body["id"] = json!(other.id);
@@ -48,43 +48,43 @@ impl Told {
         other
     }
 
-    /// Its JSON in a version: that of the first one, if it isn't told in this one.
+    /// The JSON body of a version, or of the first version if it has none of this one.
     pub fn in_version(&self, version: &str) -> &str {
-        let told = self.bodies.iter().find(|(known, _)| *known == version).or(self.bodies.first());
-        told.map_or("{}", |(_, text)| text)
+        let incoming = self.bodies.iter().find(|(known, _)| *known == version).or(self.bodies.first());
+        incoming.map_or("{}", |(_, text)| text)
     }
 }
 
 fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).expect("it was made of a JSON value")
+    serde_json::from_str(text).expect("a JSON value")
 }
 
-/// A story.
+/// A story of one account.
 #[derive(Clone, Debug)]
 pub struct Story {
-    /// The business, by its folder's name.
+    /// Folder name of the business.
     pub business: String,
     /// The account, `user:…`.
     pub account: String,
-    /// Its parts, with rising clocks.
+    /// Segments, with ascending clocks.
     pub segments: Vec<Segment>,
-    /// What Stripe says of its end.
+    /// The books of Stripe at the end.
     pub books: Books,
 }
 
-/// An event or command as it is delivered.
+/// An event or command in one API version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// Its id.
     pub id: String,
-    /// Its body.
+    /// JSON body.
     pub bytes: Vec<u8>,
 }
 
 /// A segment in one API version.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
-    /// The clock at which all of it arrives, milliseconds since the epoch.
+    /// Time of arrival, in milliseconds since the epoch.
     pub clock: Timestamp,
     /// Provider events.
     pub events: Vec<Delivery>,
@@ -93,14 +93,13 @@ pub struct Part {
 }
 
 impl Story {
-    /// The story in an API version as a scenario document; JSON is YAML, so it can be written into a scenario file as it
-    /// is.
+    /// The story in an API version as a scenario document. JSON is YAML, so it can be written to a scenario file.
     fn scenario(&self, name: &str, version: &str) -> Value {
         let mut steps = Vec::new();
         for segment in &self.segments {
             steps.push(json!({"until": host::time::text(segment.clock)}));
-            let told = segment.events.iter().chain(&segment.commands);
-            steps.extend(told.map(|told| json!({"raw": parsed(told.in_version(version))})));
+            let incoming = segment.events.iter().chain(&segment.commands);
+            steps.extend(incoming.map(|incoming| json!({"raw": parsed(incoming.in_version(version))})));
         }
         json!({
             "name": name,
@@ -110,14 +109,14 @@ impl Story {
         })
     }
 
-    /// The bodies of the story in an API version.
-    pub fn told_in(&self, version: &str) -> Vec<Part> {
-        let deliveries = |told: &[Told]| {
-            let delivery = |told: &Told| {
-                let bytes = told.in_version(version).as_bytes().to_vec();
-                Delivery { id: told.id.clone(), bytes }
+    /// The segments of the story in an API version.
+    pub fn parts_in(&self, version: &str) -> Vec<Part> {
+        let deliveries = |incoming: &[Incoming]| {
+            let delivery = |incoming: &Incoming| {
+                let bytes = incoming.in_version(version).as_bytes().to_vec();
+                Delivery { id: incoming.id.clone(), bytes }
             };
-            told.iter().map(delivery).collect()
+            incoming.iter().map(delivery).collect()
         };
         let parts = self.segments.iter().map(|segment| Part {
             clock: segment.clock,
@@ -127,11 +126,12 @@ impl Story {
         parts.collect()
     }
 
-    /// Writes the story into a folder, which is made, as scenarios that `host-shim replay` plays, one for each API
-    /// version. Returns the files.
+    /// Writes the story as scenarios for `host-shim replay`, one per API version, and creates the folder. Returns the
+    /// files.
     ///
     /// # Errors
-    /// The folder or a file can't be written.
+    ///
+    /// If the folder or a file can't be written.
     pub fn write(&self, folder: &Path, property: &str) -> io::Result<Vec<PathBuf>> {
         std::fs::create_dir_all(folder)?;
         let write = |version: &&str| {

@@ -1,90 +1,91 @@
-//! Moves of the people around one account of any business, as far as its catalog gives an occasion for them.
+//! The kinds of moves around an account of any business, and which of them a catalog allows.
 
 use crate::catalog::Catalog;
 
-/// What may happen.
+/// A kind of move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Deed {
-    /// A purchase by our command, a checkout made elsewhere, or a subscription made by hand; paid, failed or on trial.
+pub enum MoveKind {
+    /// A purchase by our command, a checkout made elsewhere, or a subscription without checkout; paid, failed or on
+    /// trial.
     Buy,
     /// The next period begins; paid or failed.
     Renew,
-    /// Another attempt at an open invoice.
+    /// Another attempt to pay an open invoice.
     Retry,
-    /// No more attempts, after weeks: unpaid, or cancelled.
+    /// The end of attempts, after weeks: unpaid, or cancelled.
     GiveUp,
-    /// The first payment never came.
+    /// The first payment expires.
     Expire,
-    /// Another plan of the family, paid at once.
+    /// A change to another plan of the family, paid at once.
     ChangePlan,
-    /// To be cancelled at the end of the period, by our command or at Stripe's.
+    /// A cancellation at the end of the period, by our command or at Stripe.
     CancelAtEnd,
-    /// Not to be cancelled after all.
+    /// The withdrawal of a cancellation.
     Undo,
-    /// The end of a subscription: of its period, or at once.
+    /// The end of a subscription, with its period or at once.
     End,
-    /// Money goes back, in part or all that is left.
+    /// A refund, of a part or of the rest.
     Refund,
-    /// A dispute is won or lost.
+    /// The decision of a dispute: won or lost.
     Decide,
-    /// The command that makes one of what accounts have.
+    /// The command that creates an instance.
     Make,
-    /// The command that deletes one.
+    /// The command that deletes an instance.
     Delete,
-    /// What people do by hand is done.
+    /// The completion of a manual step.
     ByHand,
-    /// Something is used that costs something.
+    /// Usage of a meter with a price.
     Use,
-    /// A use of something that is counted.
+    /// Usage of a counted entitlement.
     Count,
-    /// A token is asked for.
+    /// The issue of a token.
     Issue,
-    /// A token is shown.
+    /// The redemption of a token.
     Redeem,
-    /// A token is taken back.
+    /// The revocation of a token.
     Revoke,
-    /// A fact of the business's own.
+    /// A fact of the business.
     Tell,
-    /// A campaign is made and sent.
+    /// A campaign is created and sent.
     Campaign,
-    /// The last event's fact once more, as an event of another id.
+    /// The last event again, under another id.
     Twin,
     /// Time passes.
     Wait,
 }
 
-const ALWAYS: [(u32, Deed); 12] = [
-    (10, Deed::Buy),
-    (6, Deed::Renew),
-    (3, Deed::Retry),
-    (2, Deed::GiveUp),
-    (1, Deed::Expire),
-    (3, Deed::CancelAtEnd),
-    (1, Deed::Undo),
-    (4, Deed::End),
-    (5, Deed::Refund),
-    (3, Deed::Decide),
-    (2, Deed::Twin),
-    (3, Deed::Wait),
+const ALWAYS: [(u32, MoveKind); 12] = [
+    (10, MoveKind::Buy),
+    (6, MoveKind::Renew),
+    (3, MoveKind::Retry),
+    (2, MoveKind::GiveUp),
+    (1, MoveKind::Expire),
+    (3, MoveKind::CancelAtEnd),
+    (1, MoveKind::Undo),
+    (4, MoveKind::End),
+    (5, MoveKind::Refund),
+    (3, MoveKind::Decide),
+    (2, MoveKind::Twin),
+    (3, MoveKind::Wait),
 ];
 
-/// The kinds of moves for which a catalog gives an occasion, with their weights.
-pub fn occasions(catalog: &Catalog) -> Vec<(u32, Deed)> {
+/// Returns the kinds of moves that a catalog allows, with their weights.
+pub fn possible_moves(catalog: &Catalog) -> Vec<(u32, MoveKind)> {
     let families = catalog.wares.iter().filter(|ware| ware.family.is_some()).count();
     let has_tokens = !catalog.tokens.is_empty();
     let sometimes = [
-        (families > 1, 3, Deed::ChangePlan),
-        (!catalog.made.is_empty(), 6, Deed::Make),
-        (!catalog.made.is_empty(), 5, Deed::Delete),
-        (catalog.made.iter().any(|made| !made.by_hand.is_empty()), 6, Deed::ByHand),
-        (!catalog.rates.is_empty(), 10, Deed::Use),
-        (!catalog.monthly.is_empty(), 4, Deed::Count),
-        (has_tokens, 12, Deed::Issue),
-        (has_tokens, 14, Deed::Redeem),
-        (has_tokens, 3, Deed::Revoke),
-        (!catalog.facts.is_empty(), 4, Deed::Tell),
-        (catalog.campaign.is_some(), 4, Deed::Campaign),
+        (families > 1, 3, MoveKind::ChangePlan),
+        (!catalog.instance_types.is_empty(), 6, MoveKind::Make),
+        (!catalog.instance_types.is_empty(), 5, MoveKind::Delete),
+        (catalog.instance_types.iter().any(|instance_type| !instance_type.by_hand.is_empty()), 6, MoveKind::ByHand),
+        (!catalog.rates.is_empty(), 10, MoveKind::Use),
+        (!catalog.monthly.is_empty(), 4, MoveKind::Count),
+        (has_tokens, 12, MoveKind::Issue),
+        (has_tokens, 14, MoveKind::Redeem),
+        (has_tokens, 3, MoveKind::Revoke),
+        (!catalog.facts.is_empty(), 4, MoveKind::Tell),
+        (catalog.campaign.is_some(), 4, MoveKind::Campaign),
     ];
-    let sometimes = sometimes.into_iter().filter(|(may, ..)| *may).map(|(_, weight, deed)| (weight, deed));
+    let sometimes = sometimes.into_iter().filter(|(may, ..)| *may).map(|(_, weight, move_kind)| (weight, move_kind));
     ALWAYS.into_iter().chain(sometimes).collect()
 }

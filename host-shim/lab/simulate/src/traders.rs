@@ -1,4 +1,4 @@
-//! What people do around one account of any business, and what must come of it: moves in, a story and its oracle out.
+//! Plays moves around one account of any business: produces the story and, with the oracle, its expectations.
 
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
@@ -7,76 +7,77 @@ use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
 use crate::story::Story;
-use crate::trade::Deed;
+use crate::trade::MoveKind;
 use extension_contract::Account;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_MS: i64 = 3_600_000;
-/// How late use is told of that isn't told at once, in milliseconds: within its month as well as when that is closed.
+/// Delays of late usage reports, in milliseconds: within the month, and after it is closed.
 const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 40 * 24 * HOUR_MS];
-/// A card whose payment the bank takes back.
+/// A card whose payment is disputed.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
 
-/// A story of any business, with what must come of it.
+/// A story with its expectations.
 #[derive(Clone, Debug)]
-pub struct Tale {
-    /// What happens.
+pub struct CheckedStory {
+    /// The story.
     pub story: Story,
-    /// What must hold, after the part of that number.
+    /// Expectations by the index of the segment after which they hold.
     pub checks: BTreeMap<usize, Expected>,
-    /// What commands must come to, by their ids. One that isn't here may come to anything.
+    /// Expected results by command id; a command without an entry may have any result.
     pub verdicts: BTreeMap<String, Verdict>,
 }
 
-/// A tale of an account with that name.
+/// Plays moves around a new account and returns the story with its expectations.
 ///
 /// # Errors
-/// The local Stripe refuses what the catalog sells.
-pub fn tale(catalog: &Catalog, name: &str, moves: &[Move<Deed>]) -> Result<Tale, SandboxError> {
-    let mut traders = Traders::new(catalog, name, moves.first())?;
-    traders.checks = Some(BTreeMap::new());
+///
+/// If the local Stripe refuses the offers of the catalog.
+pub fn checked_story(catalog: &Catalog, name: &str, moves: &[Move<MoveKind>]) -> Result<CheckedStory, SandboxError> {
+    let mut driver = AccountDriver::new(catalog, name, moves.first())?;
+    driver.checks = Some(BTreeMap::new());
     for each in moves {
-        traders.play(each);
+        driver.play(each);
     }
-    traders.pause(0);
-    let Traders { at, checks, verdicts, .. } = traders;
+    driver.pause(0);
+    let AccountDriver { customer, checks, verdicts, .. } = driver;
     let story = Story {
         business: catalog.name.clone(),
-        account: at.account.to_string(),
-        books: Books::of(&at.stripe),
-        segments: at.segments,
+        account: customer.account.to_string(),
+        books: Books::of(&customer.stripe),
+        segments: customer.segments,
     };
-    Ok(Tale { story, checks: checks.unwrap_or_default(), verdicts })
+    Ok(CheckedStory { story, checks: checks.unwrap_or_default(), verdicts })
 }
 
-/// The people around one account, with the oracle beside them.
-pub struct Traders<'c> {
+/// Plays moves around one account and updates its oracle.
+pub struct AccountDriver<'c> {
     catalog: &'c Catalog,
-    /// The customer, and what was told of them.
-    pub at: Customer,
-    /// What must come of it.
+    /// The customer with the story so far.
+    pub customer: Customer,
+    /// The oracle of the account.
     pub oracle: Oracle,
-    /// Purchases of ours that nobody paid yet, with their wares and how many of them.
+    /// Open purchases: id, ware and quantity.
     open: Vec<(String, usize, i64)>,
-    /// Wares of purchases of ours that nobody will pay.
+    /// Wares of purchases that will not be paid.
     left_open: BTreeSet<usize>,
-    /// How many of what accounts have were made: a number that no later one has.
-    made: usize,
-    /// What must hold after each segment; none where nobody asks for it.
+    /// Number of created instances; no later instance has this number.
+    created: usize,
+    /// Expectations by segment; None if they are not collected.
     checks: Option<BTreeMap<usize, Expected>>,
-    /// What commands must come to, by their ids.
+    /// Expected results by command id.
     pub verdicts: BTreeMap<String, Verdict>,
 }
 
-impl<'c> Traders<'c> {
-    /// Those around an account of that name, of whom nothing is known. The flags of the first move say what it is and
-    /// what the endpoint hears.
+impl<'c> AccountDriver<'c> {
+    /// Creates a new account. The flags of the first move determine its kind and the event types of the endpoint.
     ///
     /// # Errors
-    /// The local Stripe refuses what the catalog sells.
-    pub fn new(catalog: &'c Catalog, name: &str, first: Option<&Move<Deed>>) -> Result<Self, SandboxError> {
+    ///
+    /// If the local Stripe refuses the offers of the catalog.
+    pub fn new(catalog: &'c Catalog, name: &str, first: Option<&Move<MoveKind>>) -> Result<Self, SandboxError> {
         let sells_to = |owner: &str| catalog.wares.iter().any(|ware| ware.sold_to.as_deref() == Some(owner));
         let is_organization = match (sells_to("user"), sells_to("organization")) {
             (true, true) => first.is_some_and(|first| first.flag(15)),
@@ -87,7 +88,7 @@ impl<'c> Traders<'c> {
             false => (Account::User(name.to_owned()), "user"),
         };
         let offers: Vec<Offer> = catalog.wares.iter().map(|ware| ware.offer.clone()).collect();
-        // Who is a customer already is made none before a checkout.
+        // With `customer.created` the host knows the Stripe customer, and does not create one before a checkout.
         let also = [
             "customer.created",
             "charge.dispute.created",
@@ -96,77 +97,77 @@ impl<'c> Traders<'c> {
             "charge.dispute.funds_withdrawn",
             "charge.dispute.funds_reinstated",
         ];
-        let at = Customer::new(account, &offers, first, &also)?;
+        let customer = Customer::new(account, &offers, first, &also)?;
         let oracle = Oracle::new(owner);
-        Ok(Traders {
+        Ok(AccountDriver {
             catalog,
-            at,
+            customer,
             oracle,
             open: Vec::new(),
             left_open: BTreeSet::new(),
-            made: 0,
+            created: 0,
             checks: None,
             verdicts: BTreeMap::new(),
         })
     }
 
-    /// Time passes; what has happened arrives, and must have come to something.
+    /// Ends the segment, advances the clock, and ends the segment of what happened meanwhile.
     fn pause(&mut self, seconds: i64) {
         self.close();
         if seconds > 0 {
-            self.at.stripe.wait(seconds);
+            self.customer.stripe.wait(seconds);
             self.close();
         }
     }
 
-    /// What has happened arrives.
+    /// Ends the segment and updates the oracle.
     pub fn close(&mut self) {
-        self.at.end_segment();
-        self.oracle.follow(self.catalog, &self.at.stripe);
+        self.customer.end_segment();
+        self.oracle.update(self.catalog, &self.customer.stripe);
         if let Some(checks) = &mut self.checks {
-            checks.insert(self.at.segments.len() - 1, self.oracle.expects(self.catalog, &self.at.stripe));
+            checks.insert(self.customer.segments.len() - 1, self.oracle.expects(self.catalog, &self.customer.stripe));
         }
     }
 
-    /// What must hold now.
+    /// The expectations now.
     pub fn expects(&self) -> Expected {
-        self.oracle.expects(self.catalog, &self.at.stripe)
+        self.oracle.expects(self.catalog, &self.customer.stripe)
     }
 
-    fn play(&mut self, each: &Move<Deed>) {
-        // What is done with tokens is not days apart: they live for hours.
-        let is_of_tokens = matches!(each.kind, Deed::Issue | Deed::Redeem | Deed::Revoke);
+    fn play(&mut self, each: &Move<MoveKind>) {
+        // Moves of tokens are not days apart, since tokens live for hours.
+        let is_of_tokens = matches!(each.kind, MoveKind::Issue | MoveKind::Redeem | MoveKind::Revoke);
         let pause = if is_of_tokens { each.pause % 3 } else { each.pause };
         self.pause(Move { pause, ..*each }.pause_s());
         self.act(each);
     }
 
-    /// One move, at once.
-    pub fn act(&mut self, each: &Move<Deed>) {
+    /// Plays one move without a pause.
+    pub fn act(&mut self, each: &Move<MoveKind>) {
         match each.kind {
-            Deed::Buy => self.buy(each),
-            Deed::Renew => self.at.renew(each),
-            Deed::Retry => self.at.retry(each),
-            Deed::GiveUp => self.at.give_up(each),
-            Deed::Expire => self.at.expire(),
-            Deed::ChangePlan => self.change_plan(each),
-            Deed::CancelAtEnd => self.at.cancel_at_end(each),
-            Deed::Undo => self.at.undo(each),
-            Deed::End => self.at.end(each),
-            Deed::Refund => self.refund(each),
-            Deed::Decide => self.decide(each),
-            Deed::Make => self.make(each),
-            Deed::Delete => self.delete(each),
-            Deed::ByHand => self.by_hand(each),
-            Deed::Use => self.consume(each),
-            Deed::Count => self.count(each),
-            Deed::Issue => self.issue(each),
-            Deed::Redeem => self.redeem(each),
-            Deed::Revoke => self.revoke(each),
-            Deed::Tell => self.tell(each),
-            Deed::Campaign => self.campaign(each),
-            Deed::Twin => self.at.twin(),
-            Deed::Wait => {}
+            MoveKind::Buy => self.buy(each),
+            MoveKind::Renew => self.customer.renew(each),
+            MoveKind::Retry => self.customer.retry(each),
+            MoveKind::GiveUp => self.customer.give_up(each),
+            MoveKind::Expire => self.customer.expire(),
+            MoveKind::ChangePlan => self.change_plan(each),
+            MoveKind::CancelAtEnd => self.customer.cancel_at_end(each),
+            MoveKind::Undo => self.customer.undo(each),
+            MoveKind::End => self.customer.end(each),
+            MoveKind::Refund => self.refund(each),
+            MoveKind::Decide => self.decide(each),
+            MoveKind::Make => self.make(each),
+            MoveKind::Delete => self.delete(each),
+            MoveKind::ByHand => self.by_hand(each),
+            MoveKind::Use => self.consume(each),
+            MoveKind::Count => self.count(each),
+            MoveKind::Issue => self.issue(each),
+            MoveKind::Redeem => self.redeem(each),
+            MoveKind::Revoke => self.revoke(each),
+            MoveKind::Tell => self.send_fact(each),
+            MoveKind::Campaign => self.campaign(each),
+            MoveKind::Twin => self.customer.twin(),
+            MoveKind::Wait => {}
         }
     }
 
@@ -174,7 +175,7 @@ impl<'c> Traders<'c> {
         self.verdicts.insert(command, verdict);
     }
 
-    // What they buy.
+    // Purchases.
 
     /// The wares that the account can buy.
     fn choice(&self) -> Vec<usize> {
@@ -185,38 +186,38 @@ impl<'c> Traders<'c> {
 
     fn is_sold(&self, ware: usize) -> bool {
         let condition = self.catalog.wares[ware].condition.as_ref();
-        condition.is_none_or(|key| self.oracle.is_granted_by_plan(self.catalog, &self.at.stripe, key))
+        condition.is_none_or(|key| self.oracle.is_granted_by_plan(self.catalog, &self.customer.stripe, key))
     }
 
-    fn buy(&mut self, each: &Move<Deed>) {
+    fn buy(&mut self, each: &Move<MoveKind>) {
         let choice = self.choice();
         let Some(ware) = each.of(choice.len()).map(|index| choice[index]) else { return };
-        // What is open is paid before anything else is asked for.
+        // An open purchase is paid before a new one starts.
         if let Some((purchase, ware, quantity)) = self.open.pop() {
-            if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.at.stripe, ware) {
+            if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.customer.stripe, ware) {
                 self.pay(each, ware, quantity, &purchase);
             } else {
                 self.left_open.insert(ware);
             }
             return;
         }
-        if !self.oracle.is_free(self.catalog, &self.at.stripe, ware) {
+        if !self.oracle.is_free(self.catalog, &self.customer.stripe, ware) {
             return;
         }
         let wanted = self.catalog.wares[ware].clone();
         let recurs = wanted.offer.interval.is_some();
-        // What a plan must allow is only asked for by our command.
+        // Only our command checks the condition on plans.
         let is_sold = self.is_sold(ware);
         let ours = !recurs || !is_sold || each.flag(3);
-        // Who asks again for what is open is given the checkout that there is.
+        // A repeated purchase of an open ware returns the existing checkout.
         if ours && self.left_open.contains(&ware) {
             return;
         }
         if !ours {
             let (declined, trial) = (each.flag(1) && each.flag(2), self.is_tried(each, ware));
             match (declined, each.flag(4)) {
-                (true, _) => self.at.subscribe(ware, BAD_CARD, trial),
-                (false, true) => self.at.subscribe(ware, GOOD_CARD, trial),
+                (true, _) => self.customer.subscribe(ware, BAD_CARD, trial),
+                (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial),
                 (false, false) => self.check_out(each, ware, 1, None),
             }
             return;
@@ -227,7 +228,7 @@ impl<'c> Traders<'c> {
         if wanted.most > 1 {
             payload["quantity"] = json!(quantity);
         }
-        let command = self.at.command("purchase.create", payload);
+        let command = self.customer.command("purchase.create", payload);
         let purchase = id_after("pur", &command);
         self.must(command, if is_sold { Verdict::Applied } else { Verdict::Refused });
         match (is_sold, each.flag(5) && each.flag(6)) {
@@ -240,23 +241,25 @@ impl<'c> Traders<'c> {
         }
     }
 
-    fn pay(&mut self, each: &Move<Deed>, ware: usize, quantity: i64, purchase: &str) {
+    fn pay(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: &str) {
         self.check_out(each, ware, quantity, Some(purchase));
         if self.catalog.wares[ware].offer.interval.is_some() {
             return;
         }
-        let Some(charge) = self.at.stripe.all("charge").first().map(|charge| charge.id().to_owned()) else { return };
-        let (purchase, at_s) = (purchase.to_owned(), self.at.stripe.now_s());
+        let Some(charge) = self.customer.stripe.all("charge").first().map(|charge| charge.id().to_owned()) else {
+            return;
+        };
+        let (purchase, at_s) = (purchase.to_owned(), self.customer.stripe.now_s());
         self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
     }
 
-    /// Whether it begins with a trial.
-    fn is_tried(&self, each: &Move<Deed>, ware: usize) -> bool {
+    /// True if it begins with a trial.
+    fn is_tried(&self, each: &Move<MoveKind>, ware: usize) -> bool {
         let wanted = &self.catalog.wares[ware];
         wanted.offer.interval.is_some() && wanted.share.is_none() && each.flag(0) && each.flag(1)
     }
 
-    fn check_out(&mut self, each: &Move<Deed>, ware: usize, quantity: i64, purchase: Option<&str>) {
+    fn check_out(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: Option<&str>) {
         let trial = self.is_tried(each, ware);
         let recurs = self.catalog.wares[ware].offer.interval.is_some();
         let card = match (each.flag(11), each.flag(12)) {
@@ -265,15 +268,15 @@ impl<'c> Traders<'c> {
             _ => GOOD_CARD,
         };
         let hands_on = purchase.is_some() || each.flag(14);
-        self.at.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase });
+        self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase });
     }
 
-    fn change_plan(&mut self, each: &Move<Deed>) {
+    fn change_plan(&mut self, each: &Move<MoveKind>) {
         let is_active = |sub: &local_stripe::object::Object| sub.text("status") == "active";
-        let Some(subscription) = self.at.pick(each, is_active) else { return };
+        let Some(subscription) = self.customer.pick(each, is_active) else { return };
         let Some(item) = subscription.list_at("items").first() else { return };
         let (id, price) = (item["id"].as_str().unwrap_or_default(), item["price"]["id"].as_str().unwrap_or_default());
-        let held = self.at.stripe.plan(price);
+        let held = self.customer.stripe.plan(price);
         let choice = self.choice();
         let wares = &self.catalog.wares;
         let is_other = |other: &usize| {
@@ -281,29 +284,29 @@ impl<'c> Traders<'c> {
         };
         let others: Vec<usize> = choice.into_iter().filter(is_other).collect();
         let Some(other) = usize::from(each.flags >> 4).checked_rem(others.len()) else { return };
-        let other = self.at.stripe.price(others[other]);
-        self.at.use_card(GOOD_CARD);
+        let other = self.customer.stripe.price(others[other]);
+        self.customer.use_card(GOOD_CARD);
         let form = [("items[0][id]", id), ("items[0][price]", &other), ("proration_behavior", "always_invoice")];
-        self.at.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
+        self.customer.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
     }
 
-    /// Of what a bank has taken back nothing is given back.
-    fn refund(&mut self, each: &Move<Deed>) {
-        let disputes = self.at.stripe.all("dispute");
+    /// Refunds a charge without a dispute.
+    fn refund(&mut self, each: &Move<MoveKind>) {
+        let disputes = self.customer.stripe.all("dispute");
         let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
         let left = |charge: &local_stripe::object::Object| charge.int("amount") - charge.int("amount_refunded");
-        let all = self.at.stripe.all("charge");
+        let all = self.customer.stripe.all("charge");
         let fitting: Vec<_> =
             all.iter().filter(|charge| charge.is("paid") && left(charge) > 0 && !is_disputed(charge.id())).collect();
         let Some(index) = each.of(fitting.len()) else { return };
         let charge = fitting[index];
         let amount = if each.flag(0) { left(charge) } else { (left(charge) / 3).max(1) };
-        self.at.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
+        self.customer.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
     }
 
-    fn decide(&mut self, each: &Move<Deed>) {
+    fn decide(&mut self, each: &Move<MoveKind>) {
         let open: Vec<_> = self
-            .at
+            .customer
             .stripe
             .all("dispute")
             .into_iter()
@@ -312,45 +315,52 @@ impl<'c> Traders<'c> {
         let Some(index) = each.of(open.len()) else { return };
         let evidence = if each.flag(0) { "winning_evidence" } else { "losing_evidence" };
         let form = [("evidence[uncategorized_text]", evidence), ("submit", "true")];
-        self.at.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
+        self.customer.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
     }
 
-    // What they have made.
+    // Instances.
 
-    fn make(&mut self, each: &Move<Deed>) {
-        let Some(made) = each.of(self.catalog.made.len()) else { return };
-        let kind = &self.catalog.made[made];
-        let (id, metadata) = kind.metadata(&self.at.name, self.made);
+    fn make(&mut self, each: &Move<MoveKind>) {
+        let Some(instance_type) = each.of(self.catalog.instance_types.len()) else { return };
+        let kind = &self.catalog.instance_types[instance_type];
+        let (id, metadata) = kind.metadata(&self.customer.name, self.created);
         let name = metadata[&kind.id_by].as_str().unwrap_or_default().to_owned();
-        let room = self.oracle.has_room(self.catalog, &self.at.stripe, kind);
+        let room = self.oracle.has_room(self.catalog, &self.customer.stripe, kind);
         let payload = json!({"product_type": kind.name, "name": name, "metadata": metadata});
-        let command = self.at.command("product.create", payload);
+        let command = self.customer.command("product.create", payload);
         if let Some(room) = room {
             self.must(command, if room { Verdict::Applied } else { Verdict::Refused });
         }
         if room != Some(false) {
             let by_hand = kind.by_hand.iter().map(|(step, _)| step.clone()).collect();
             let is_unsure = room.is_none();
-            self.made += 1;
-            self.oracle.instances.push(Instance { id, made, confirm: name, deleted: false, by_hand, is_unsure });
+            self.created += 1;
+            self.oracle.instances.push(Instance {
+                id,
+                instance_type,
+                confirm: name,
+                deleted: false,
+                by_hand,
+                is_unsure,
+            });
         }
     }
 
-    fn delete(&mut self, each: &Move<Deed>) {
+    fn delete(&mut self, each: &Move<MoveKind>) {
         let Some(index) = each.of(self.oracle.instances.len()) else { return };
         let own = &mut self.oracle.instances[index];
         own.deleted = true;
         let payload = json!({"id": own.id, "confirm": own.confirm});
-        self.at.command("instance.delete", payload);
+        self.customer.command("instance.delete", payload);
     }
 
-    fn by_hand(&mut self, each: &Move<Deed>) {
+    fn by_hand(&mut self, each: &Move<MoveKind>) {
         let waiting = |own: &&Instance| !own.by_hand.is_empty() && !own.deleted && !own.is_unsure;
         let count = self.oracle.instances.iter().filter(waiting).count();
         let Some(index) = each.of(count) else { return };
         let Some(own) = self.oracle.instances.iter_mut().filter(|own| waiting(&&**own)).nth(index) else { return };
         let step = own.by_hand.remove(0);
-        let asks = self.catalog.made[own.made].by_hand.iter().find(|(name, _)| *name == step);
+        let asks = self.catalog.instance_types[own.instance_type].by_hand.iter().find(|(name, _)| *name == step);
         let outputs: serde_json::Map<String, Value> = asks
             .into_iter()
             .flat_map(|(_, asks)| asks)
@@ -360,137 +370,139 @@ impl<'c> Traders<'c> {
             })
             .collect();
         let payload = json!({"id": own.id, "step": step, "outputs": outputs});
-        let command = self.at.command_by(&json!({"kind": "admin", "id": "operator"}), "step.complete", payload);
+        let command = self.customer.command_by(&json!({"kind": "admin", "id": "operator"}), "step.complete", payload);
         self.must(command, Verdict::Applied);
     }
 
-    // What they use.
+    // Usage.
 
-    /// How late it is told of, in milliseconds; none if at once.
-    fn late_ms(each: &Move<Deed>) -> Option<i64> {
+    /// Delay of a usage report, in milliseconds; None for an immediate one.
+    fn late_ms(each: &Move<MoveKind>) -> Option<i64> {
         let which = usize::from(each.flags >> 4) % LATE_MS.len();
         (each.flag(2) && each.flag(3)).then(|| LATE_MS[which])
     }
 
-    /// A measurement is told.
+    /// Sends a measurement.
     fn measure(&mut self, one: Value) {
-        let account = self.at.account.to_string();
-        let told =
-            self.at.say(json!({"account": account, "actor": {"kind": "service", "id": "meter"}, "usage": [one]}));
-        self.must(told, Verdict::Applied);
+        let account = self.customer.account.to_string();
+        let incoming = self
+            .customer
+            .send(json!({"account": account, "actor": {"kind": "service", "id": "meter"}, "usage": [one]}));
+        self.must(incoming, Verdict::Applied);
     }
 
-    fn consume(&mut self, each: &Move<Deed>) {
+    fn consume(&mut self, each: &Move<MoveKind>) {
         let Some(rate) = each.of(self.catalog.rates.len()).map(|index| &self.catalog.rates[index]) else { return };
         let Some((value, micros)) = usize::from(each.flags).checked_rem(rate.micros.len()).map(|at| &rate.micros[at])
         else {
             return;
         };
         let quantity = i64::from(each.flags) * 7;
-        let (by, now_ms) = (rate.by.clone(), self.at.stripe.now_s() * 1_000);
+        let (by, now_ms) = (rate.by.clone(), self.customer.stripe.now_s() * 1_000);
         let at_ms = now_ms - Self::late_ms(each).unwrap_or(0);
-        let number = self.at.number();
+        let number = self.customer.number();
         self.measure(json!({
-            "id": format!("use_{}{number}", self.at.name), "meter": rate.meter, "quantity": quantity,
+            "id": format!("use_{}{number}", self.customer.name), "meter": rate.meter, "quantity": quantity,
             "at": host::time::text(at_ms), "attributes": {by: value},
         }));
-        self.oracle.used(self.catalog, &self.at.stripe, quantity * micros, at_ms);
+        self.oracle.record_usage(self.catalog, &self.customer.stripe, quantity * micros, at_ms);
     }
 
-    fn count(&mut self, each: &Move<Deed>) {
+    fn count(&mut self, each: &Move<MoveKind>) {
         let Some(key) = each.of(self.catalog.monthly.len()).map(|index| self.catalog.monthly[index].clone()) else {
             return;
         };
         let amount = i64::from(each.flags) + 1;
-        let id = format!("count_{}{}", self.at.name, self.at.number());
+        let id = format!("count_{}{}", self.customer.name, self.customer.number());
         if let Some(late_ms) = Self::late_ms(each) {
-            let at_ms = self.at.stripe.now_s() * 1_000 - late_ms;
+            let at_ms = self.customer.stripe.now_s() * 1_000 - late_ms;
             let at = host::time::text(at_ms);
             self.measure(json!({"id": id, "meter": key, "quantity": amount, "at": at}));
-            self.oracle.was_counted(&key, amount, at_ms);
+            self.oracle.record_counted_usage(&key, amount, at_ms);
             return;
         }
         let payload = json!({"key": key, "amount": amount, "id": id});
-        let command = self.at.command("usage.consume", payload);
-        let verdict = self.oracle.count(self.catalog, &self.at.stripe, &key, amount);
+        let command = self.customer.command("usage.consume", payload);
+        let verdict = self.oracle.count(self.catalog, &self.customer.stripe, &key, amount);
         self.must(command, verdict);
     }
 
-    // What they prove with tokens.
+    // Tokens.
 
-    fn issue(&mut self, each: &Move<Deed>) {
+    fn issue(&mut self, each: &Move<MoveKind>) {
         let Some(kind) = each.of(self.catalog.tokens.len()) else { return };
-        // Now and then many at once.
+        // Sometimes more than the limit at once.
         let times = if each.flags & 7 == 0 { self.catalog.tokens[kind].live + 1 } else { 1 };
         for _ in 0..times {
             let payload = json!({"product": self.catalog.tokens[kind].product});
-            let command = self.at.command("token.issue", payload);
-            let verdict = self.oracle.issue(self.catalog, &self.at.stripe, kind, id_after("tok", &command));
+            let command = self.customer.command("token.issue", payload);
+            let verdict = self.oracle.issue(self.catalog, &self.customer.stripe, kind, id_after("tok", &command));
             self.must(command, verdict);
         }
     }
 
     /// One of the last few tokens.
-    fn token(&self, each: &Move<Deed>) -> Option<usize> {
+    fn token(&self, each: &Move<MoveKind>) -> Option<usize> {
         let count = self.oracle.tokens.len();
         each.of(count.min(4)).map(|back| count - 1 - back)
     }
 
-    fn redeem(&mut self, each: &Move<Deed>) {
+    fn redeem(&mut self, each: &Move<MoveKind>) {
         let Some(number) = self.token(each) else { return };
         let id = self.oracle.tokens[number].id.clone();
         let sha256: String =
             Sha256::digest(format!("token:{id}").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let host = json!({"kind": "service", "id": "host"});
-        let command = self.at.command_by(&host, "token.redeem", json!({"id": id, "sha256": sha256}));
-        let verdict = self.oracle.redeem(self.catalog, &self.at.stripe, number);
+        let command = self.customer.command_by(&host, "token.redeem", json!({"id": id, "sha256": sha256}));
+        let verdict = self.oracle.redeem(self.catalog, &self.customer.stripe, number);
         self.must(command, verdict);
     }
 
-    fn revoke(&mut self, each: &Move<Deed>) {
+    fn revoke(&mut self, each: &Move<MoveKind>) {
         let Some(number) = self.token(each) else { return };
         let payload = json!({"id": self.oracle.tokens[number].id});
-        let command = self.at.command("token.revoke", payload);
-        let verdict = self.oracle.revoke(self.catalog, &self.at.stripe, number);
+        let command = self.customer.command("token.revoke", payload);
+        let verdict = self.oracle.revoke(self.catalog, &self.customer.stripe, number);
         self.must(command, verdict);
     }
 
-    // What they tell.
+    // Facts and campaigns.
 
-    fn tell(&mut self, each: &Move<Deed>) {
+    fn send_fact(&mut self, each: &Move<MoveKind>) {
         let Some((fact, fields)) = each.of(self.catalog.facts.len()).map(|index| &self.catalog.facts[index]) else {
             return;
         };
-        let number = self.at.number();
+        let number = self.customer.number();
         let value = |field: &String| {
-            let told = if field.contains("email") { format!("{number}@example.com") } else { self.at.name.clone() };
-            (field.clone(), json!(told))
+            let incoming =
+                if field.contains("email") { format!("{number}@example.com") } else { self.customer.name.clone() };
+            (field.clone(), json!(incoming))
         };
         let data: serde_json::Map<String, Value> = fields.iter().map(value).collect();
-        let account = self.at.account.to_string();
-        let told = self.at.say(json!({
+        let account = self.customer.account.to_string();
+        let incoming = self.customer.send(json!({
             "event": fact, "account": account, "actor": {"kind": "service", "id": "site"}, "data": data,
         }));
-        self.oracle.tell(fact);
-        self.must(told, Verdict::Applied);
+        self.oracle.record_fact(fact);
+        self.must(incoming, Verdict::Applied);
     }
 
-    fn campaign(&mut self, each: &Move<Deed>) {
+    fn campaign(&mut self, each: &Move<MoveKind>) {
         let Some(template) = self.catalog.campaign.clone() else { return };
-        let subscriptions = self.at.stripe.all("subscription");
+        let subscriptions = self.customer.stripe.all("subscription");
         let has = |fits: &dyn Fn(&local_stripe::object::Object) -> bool| subscriptions.iter().any(|sub| fits(sub));
         let ware = each.of(self.catalog.wares.len()).map(|index| &self.catalog.wares[index]);
         let (audience, is_for) = match (each.flags & 3, self.catalog.facts.first(), ware) {
-            (0, Some((fact, _)), _) => (json!({"event": fact}), self.oracle.was_told(fact)),
+            (0, Some((fact, _)), _) => (json!({"event": fact}), self.oracle.has_fact(fact)),
             (1, _, _) => (json!({"status": "active"}), has(&|sub| sub.text("status") == "active")),
             (2, _, _) => (json!({"status": "canceled"}), has(&|sub| sub.text("status") == "canceled")),
-            // Whoever has bought anything is known.
+            // The audience contains everybody who has bought something.
             _ => (json!({}), !subscriptions.is_empty() || !self.oracle.bought.is_empty()),
         };
         let operator = json!({"kind": "admin", "id": "operator"});
-        let name = format!("Number {}", self.at.number());
+        let name = format!("Number {}", self.customer.number());
         let mut command = |kind: &str, payload: Value| {
-            self.at.say(json!({"command": kind, "account": "platform", "actor": operator, "payload": payload}))
+            self.customer.send(json!({"command": kind, "account": "platform", "actor": operator, "payload": payload}))
         };
         let draft = command("campaign.create", json!({"name": name, "template": template, "audience": audience}));
         let sent = command("campaign.send", json!({"id": id_after("cmp", &draft)}));

@@ -1,4 +1,4 @@
-//! What differs between two contracts, and what each difference means to a component of the old one.
+//! The differences between two contracts, and what each means for a component of the old contract.
 
 use crate::world::{Contract, Names, Shape, Signature};
 use std::collections::BTreeMap;
@@ -6,37 +6,37 @@ use std::collections::BTreeMap;
 /// A difference between two contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Which function or type, `interface.name`.
+    /// The function or type, as `interface.name`.
     pub place: String,
-    /// What was removed, added or changed.
+    /// Description of the change.
     pub what: String,
-    /// What it means to a component that was built against the old contract.
+    /// Consequence for a component built against the old contract.
     pub means: &'static str,
     /// True if such a component can't run on a host of the new contract.
     pub breaks: bool,
 }
 
-/// Which side of the world something is on.
+/// A side of the world.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
-    /// The host has it, and a component may call it.
+    /// Provided by the host; a component may call it.
     Import,
-    /// A component has it, and the host calls it.
+    /// Provided by a component; the host calls it.
     Export,
 }
 
-const NOT_THERE: &str = "a component that uses it finds nothing there and is not loaded";
-const NOT_CALLED: &str = "a component has it in vain: no host calls it any more";
-const NOT_USED: &str = "a component of before does not know of it and does without";
-const NOT_BUILT: &str = "a host calls it, and a component of before has not got it: it is not loaded";
-const OTHER_TYPE: &str = "a component of before has the other type built in and is not loaded";
+const NOT_THERE: &str = "a component that uses it is not loaded, because the import is missing";
+const NOT_CALLED: &str = "the host no longer calls it";
+const NOT_USED: &str = "an older component does not use it";
+const NOT_BUILT: &str = "an older component does not export it and is not loaded";
+const OTHER_TYPE: &str = "an older component is built with the old type and is not loaded";
 
-/// Every difference, imports first.
+/// Returns all differences, imports first.
 pub(crate) fn changes(old: &Contract, new: &Contract) -> Vec<Change> {
     let mut changes = Vec::new();
     of_side(Side::Import, &old.imports(), &new.imports(), &mut changes);
     of_side(Side::Export, &old.exports(), &new.exports(), &mut changes);
-    // A type that both sides use is one difference.
+    // A type on both sides counts once.
     changes.dedup();
     changes
 }
@@ -80,7 +80,7 @@ fn signature(before: &Signature, after: &Signature) -> String {
     format!("the function was `{}`, is `{}`", text(before), text(after))
 }
 
-/// What differs between two types of one name.
+/// The differences between two types of one name.
 fn shape(before: &Shape, after: &Shape) -> Vec<String> {
     let ((was, part), (is, other)) = (before.words(), after.words());
     if part != other {
@@ -97,7 +97,7 @@ fn shape(before: &Shape, after: &Shape) -> Vec<String> {
             (Some(now), _) => {
                 found.push(format!("{part} `{name}` was of type `{}`, is of `{}`", or_none(ty), or_none(now)));
             }
-            // At its place stands one of the same type that was not there before.
+            // A new part of the same type at the same position.
             (None, Some((other, of))) if of == ty && !known.contains_key(other.as_str()) => {
                 renamed.push(other.as_str());
                 found.push(format!("{part} `{name}` was renamed to `{other}`"));
@@ -112,7 +112,7 @@ fn shape(before: &Shape, after: &Shape) -> Vec<String> {
     }
     let order = |parts: &[(String, String)]| parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     if found.is_empty() && order(old) != order(new) {
-        found.push(format!("the {part}s stand in another order: {}", order(new).join(", ")));
+        found.push(format!("the order of the {part}s changed: {}", order(new).join(", ")));
     }
     found
 }

@@ -1,16 +1,16 @@
-//! Whether it fits, and which version the new contract needs.
+//! Decides whether a component of one contract fits another, and which version the new contract needs.
 
 use crate::changes::{Change, changes};
 use crate::world::{Contract, lines};
 use semver::Version;
 use wit_parser::{PackageName, Resolve};
 
-/// How two contracts fit.
+/// The result of comparing two contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fit {
-    /// What differs.
+    /// The differences.
     pub changes: Vec<Change>,
-    /// What `wit-component` holds against it, where no difference that was found says it.
+    /// An incompatibility that only `wit-component` reports.
     pub objection: Option<String>,
     /// Version of the old contract.
     pub old: Option<Version>,
@@ -19,13 +19,13 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// True if a component that was built against the old contract runs on a host of the new one.
+    /// True if a component built against the old contract runs on a host of the new one.
     pub fn fits(&self) -> bool {
         self.objection.is_none() && !self.changes.iter().any(|change| change.breaks)
     }
 
-    /// The lowest version that the new contract may have after the old one: a change that breaks raises the first number that
-    /// is not 0, one that adds raises the next one after it.
+    /// The lowest allowed version of the new contract: a breaking change raises the first nonzero number, an addition
+    /// the number after it.
     pub fn needs(&self) -> Option<Version> {
         let old = self.old.as_ref()?;
         let (major, minor, patch) = (old.major, old.minor, old.patch);
@@ -44,7 +44,7 @@ impl Fit {
     }
 }
 
-/// Whether what was built against one contract fits another one.
+/// Compares two contracts.
 pub fn fit(old: &Contract, new: &Contract) -> Fit {
     let changes = changes(old, new);
     let breaks = changes.iter().any(|change| change.breaks);
@@ -52,7 +52,8 @@ pub fn fit(old: &Contract, new: &Contract) -> Fit {
     Fit { changes, objection, old: old.version.clone(), new: new.version.clone() }
 }
 
-/// What `wit-component` says against it. It judges two worlds of one package, or a component by a world of its own version.
+/// The objection of `wit-component`, which compares two worlds of one package, or a component with a world of its
+/// version.
 fn objection(old: &Contract, new: &Contract) -> Option<String> {
     match &old.component {
         Some(bytes) if old.version == new.version && new.component.is_none() => {
@@ -68,7 +69,7 @@ fn objection(old: &Contract, new: &Contract) -> Option<String> {
     }
 }
 
-/// The old contract under a version that no other one has, so that the two are not taken for one.
+/// The old contract under a version of its own, so that merging keeps the two apart.
 fn apart(old: &Contract) -> Resolve {
     let mut resolve = old.resolve.clone();
     let version = Version { pre: semver::Prerelease::new("old").unwrap_or_default(), ..Version::new(0, 0, 0) };

@@ -1,28 +1,30 @@
-//! What keeps a component from running on this host, and what to do about it.
+//! Lists the reasons why a component can't run on this host, with remedies.
 
 use crate::changes::changes;
 use crate::world::Contract;
 
-/// The contract that this host speaks.
+/// The contract of this host.
 const CONTRACT: &str = include_str!("../../../../wit/products.wit");
-/// Its package, as it stands before the names of interfaces.
+/// The package prefix of its interfaces.
 const PACKAGE: &str = "solobase:products/";
-/// What the interfaces of operating systems begin with.
+/// Prefix of system interfaces.
 const SYSTEM: &str = "wasi:";
 
-/// Something that is wrong with a component, and what to do.
+/// A problem of a component and its remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advice {
-    /// What is wrong.
+    /// The problem.
     pub problem: String,
-    /// What helps.
+    /// The remedy.
     pub remedy: String,
 }
 
-/// What keeps a component from running on this host; nothing if its imports and exports are those of the contract.
+/// Returns the problems that keep a component from running on this host; none if its imports and exports fit the
+/// contract.
 ///
 /// # Errors
-/// Why it is no component.
+///
+/// If the bytes are not a component.
 pub fn advice(component: &[u8]) -> Result<Vec<Advice>, String> {
     let component = Contract::of_component(component.to_vec())?;
     let host = Contract::of_text("wit/products.wit", CONTRACT)?;
@@ -33,17 +35,17 @@ pub fn advice(component: &[u8]) -> Result<Vec<Advice>, String> {
     for name in imports.interfaces.keys().filter(|name| !offered.interfaces.contains_key(*name)) {
         let remedy = match () {
             () if name.starts_with(SYSTEM) => {
-                "an extension has no system: build it for wasm32-unknown-unknown, and look for what uses files, clocks, environment or random numbers"
+                "an extension has no system interfaces: build it for wasm32-unknown-unknown, and remove uses of files, clocks, environment and random numbers"
             }
-            () if name.starts_with(PACKAGE) => "build it anew against wit/products.wit of this host",
-            () => "leave it out: this host gives an extension its contract and nothing else",
+            () if name.starts_with(PACKAGE) => "rebuild it against wit/products.wit of this host",
+            () => "remove it: this host provides only the interfaces of its contract",
         };
-        add(format!("it imports `{name}`, which this host has not"), remedy);
+        add(format!("it imports `{name}`, which this host does not provide"), remedy);
     }
     for name in host.exports().interfaces.keys().filter(|name| !exports.interfaces.contains_key(*name)) {
         add(
             format!("it does not export `{name}`"),
-            "implement the world `extension` of wit/products.wit, all of its interfaces, and build it anew",
+            "implement all interfaces of the world `extension` of wit/products.wit, and rebuild it",
         );
     }
     let others = imports.interfaces.iter().chain(&exports.interfaces);
@@ -55,8 +57,8 @@ pub fn advice(component: &[u8]) -> Result<Vec<Advice>, String> {
     versions.dedup();
     if let (false, Some(own)) = (versions.is_empty(), &host.version) {
         add(
-            format!("it speaks version {} of the contract, this host version {own}", versions.join(", ")),
-            "build it anew against wit/products.wit of this host, or run it on a host of its version",
+            format!("it uses version {} of the contract, this host uses version {own}", versions.join(", ")),
+            "rebuild it against wit/products.wit of this host, or run it on a host with its version",
         );
     }
     let is_known = |place: &str| {
@@ -65,8 +67,8 @@ pub fn advice(component: &[u8]) -> Result<Vec<Advice>, String> {
     };
     for change in changes(&component, &host).into_iter().filter(|change| change.breaks && is_known(&change.place)) {
         add(
-            format!("`{}`: between it and this host, {}", change.place, change.what),
-            "build it anew against wit/products.wit of this host",
+            format!("`{}` differs from this host: {}", change.place, change.what),
+            "rebuild it against wit/products.wit of this host",
         );
     }
     Ok(found)

@@ -1,7 +1,7 @@
-//! Whether what was built against one contract still fits another one, in words that a person can act on.
+//! Checks whether a component built against one contract fits another contract, and explains each difference.
 //!
-//! A contract is a WIT file, a folder of such, or a component, which has within it the part that it uses. What differs is
-//! found by comparing the two worlds name by name; `wit-component`'s own check has the last word on whether it fits.
+//! A contract is a WIT file, a folder of WIT files, or a component, which contains the part that it uses. The two
+//! worlds are compared name by name; `wit-component`'s own check decides in the end.
 
 mod changes;
 mod fit;

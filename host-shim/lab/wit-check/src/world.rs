@@ -1,4 +1,4 @@
-//! A contract as names: interfaces, their functions and their types.
+//! A contract as names: interfaces with their functions and types.
 
 use semver::Version;
 use std::collections::BTreeMap;
@@ -6,41 +6,41 @@ use std::path::{Path, PathBuf};
 use wit_component::DecodedWasm;
 use wit_parser::{Function, InterfaceId, Resolve, Type, TypeDef, TypeDefKind, WorldId, WorldItem, WorldKey};
 
-/// Why a contract can't be read.
+/// An error in reading a contract.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// The file can't be read.
     #[error("{}: {cause}", path.display())]
     File {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// The system's reason.
+        /// Error of the system.
         cause: std::io::Error,
     },
-    /// It is no contract.
+    /// The file is not a contract.
     #[error("{}: {reason}; expected a .wit file, a folder with one, or a component", path.display())]
     Wrong {
-        /// Which file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
 }
 
-/// A contract, read.
+/// A parsed contract.
 pub struct Contract {
-    /// Version of its package: of a component, of the package that most of its interfaces are of.
+    /// Version of its package; for a component, the version of most of its interfaces.
     pub version: Option<Version>,
-    /// The bytes, of a component.
+    /// The bytes, if it is a component.
     pub(crate) component: Option<Vec<u8>>,
     pub(crate) resolve: Resolve,
     pub(crate) world: WorldId,
 }
 
-/// What a side of a world has, by name: of interfaces without their version.
+/// The names on one side of a world, without versions.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Names {
-    /// Functions as `interface.function`, with their types.
+    /// Functions as `interface.function`, with their signatures.
     pub functions: BTreeMap<String, Signature>,
     /// Types as `interface.type`.
     pub types: BTreeMap<String, Shape>,
@@ -48,7 +48,7 @@ pub(crate) struct Names {
     pub interfaces: BTreeMap<String, Option<Version>>,
 }
 
-/// A function's types.
+/// The types of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Signature {
     /// Names and types of the arguments.
@@ -57,12 +57,12 @@ pub(crate) struct Signature {
     pub result: Option<String>,
 }
 
-/// What a type consists of.
+/// The structure of a type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// Fields with their types.
     Record(Vec<(String, String)>),
-    /// Cases with what they hold; those of an enum hold nothing.
+    /// Cases with their payload types; cases of an enum have none.
     Cases(Vec<(String, String)>),
     /// Flags.
     Flags(Vec<(String, String)>),
@@ -71,7 +71,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// What it is, and what its parts are called.
+    /// The word for the type and the word for its parts.
     pub fn words(&self) -> (&'static str, &'static str) {
         match self {
             Shape::Record(_) => ("a record", "field"),
@@ -94,7 +94,8 @@ impl Contract {
     /// Reads a WIT file or folder, or a component.
     ///
     /// # Errors
-    /// [`Unreadable`], with the file and what was expected.
+    ///
+    /// [`Unreadable`], with the path and what was expected.
     pub fn read(path: &Path) -> Result<Contract, Unreadable> {
         let wrong = |reason: String| Unreadable::Wrong { path: path.to_owned(), reason };
         let file = |cause| Unreadable::File { path: path.to_owned(), cause };
@@ -103,7 +104,7 @@ impl Contract {
             if bytes.starts_with(b"\0asm") {
                 return Contract::of_component(bytes).map_err(wrong);
             }
-            let text = String::from_utf8(bytes).map_err(|_| wrong("it is no text".to_owned()))?;
+            let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8 text".to_owned()))?;
             return Contract::of_text(&path.display().to_string(), &text).map_err(wrong);
         }
         let mut resolve = Resolve::default();
@@ -112,10 +113,11 @@ impl Contract {
         Ok(Contract::of(resolve, world, None))
     }
 
-    /// The contract of a WIT text.
+    /// Parses a WIT text.
     ///
     /// # Errors
-    /// What is wrong with it.
+    ///
+    /// If the text is not valid WIT or has no single world.
     pub fn of_text(name: &str, text: &str) -> Result<Contract, String> {
         let mut resolve = Resolve::default();
         let package = resolve.push_str(name, text).map_err(|error| lines(&error))?;
@@ -123,10 +125,11 @@ impl Contract {
         Ok(Contract::of(resolve, world, None))
     }
 
-    /// What a component imports and exports.
+    /// Reads the imports and exports of a component.
     ///
     /// # Errors
-    /// Why it is no component.
+    ///
+    /// If the bytes are not a component.
     pub fn of_component(bytes: Vec<u8>) -> Result<Contract, String> {
         match wit_component::decode(&bytes).map_err(|error| lines(&error))? {
             DecodedWasm::Component(resolve, world) => Ok(Contract::of(resolve, world, Some(bytes))),
@@ -149,7 +152,7 @@ impl Contract {
         contract
     }
 
-    /// Versions that its interfaces name, with how many name each.
+    /// The versions of its interfaces, with the number of interfaces.
     fn versions(&self) -> BTreeMap<Version, usize> {
         let mut versions = BTreeMap::new();
         for names in [self.imports(), self.exports()] {
@@ -160,12 +163,12 @@ impl Contract {
         versions
     }
 
-    /// What a component may call.
+    /// The imports of the world.
     pub(crate) fn imports(&self) -> Names {
         self.names(self.resolve.worlds[self.world].imports.iter())
     }
 
-    /// What a component must have.
+    /// The exports of the world.
     pub(crate) fn exports(&self) -> Names {
         self.names(self.resolve.worlds[self.world].exports.iter())
     }
@@ -183,7 +186,7 @@ impl Contract {
         names
     }
 
-    /// The name of an item, of an interface without its version, and that.
+    /// The name of an item, and the version if it is an interface.
     fn name_of(&self, key: &WorldKey) -> (String, Option<Version>) {
         let name = self.resolve.name_world_key(key);
         match name.split_once('@') {
@@ -203,7 +206,7 @@ impl Contract {
         }
     }
 
-    /// A type that has a name of its own to the other side; another name for a type is nothing but that.
+    /// Adds a named type; aliases are left out.
     fn add_type(&self, name: &str, found: &TypeDef, names: &mut Names) {
         let shape = match &found.kind {
             TypeDefKind::Record(record) => {
@@ -230,7 +233,7 @@ impl Contract {
         Signature { params: params.collect(), result: function.result.as_ref().map(|ty| self.text(ty)) }
     }
 
-    /// A type as WIT writes it; other names for a type are that type.
+    /// A type in WIT syntax, with aliases resolved.
     fn text(&self, ty: &Type) -> String {
         let Type::Id(id) = ty else { return format!("{ty:?}").to_lowercase() };
         let found = &self.resolve.types[*id];

@@ -1,4 +1,4 @@
-//! Whether a contract fits another one, and what is told of it.
+//! Compares contracts and checks the reported changes, versions and advice.
 
 use host_wit_check::{Contract, Fit, advice, fit};
 use std::path::{Path, PathBuf};
@@ -25,13 +25,13 @@ fn contract(text: &str) -> Contract {
     Contract::of_text("x.wit", text).unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
-/// The old contract against itself with one text in place of another.
+/// Compares [`OLD`] with [`OLD`] after replacing `from` with `to`.
 fn with(from: &str, to: &str) -> Fit {
     assert!(OLD.contains(from), "{from}");
     fit(&contract(OLD), &contract(&OLD.replace(from, to)))
 }
 
-fn told(fit: &Fit) -> Vec<String> {
+fn change_lines(fit: &Fit) -> Vec<String> {
     fit.changes.iter().map(|change| format!("{}: {}", change.place, change.what)).collect()
 }
 
@@ -40,63 +40,63 @@ fn needs(fit: &Fit) -> String {
 }
 
 #[test]
-fn the_same_contract_fits_and_needs_no_other_version() {
+fn an_equal_contract_fits_and_needs_no_new_version() {
     let same = with("money", "money");
-    assert_eq!((told(&same), same.fits(), needs(&same).as_str()), (Vec::new(), true, "0.2.0"));
+    assert_eq!((change_lines(&same), same.fits(), needs(&same).as_str()), (Vec::new(), true, "0.2.0"));
     assert_eq!(same.objection, None);
 }
 
 #[test]
-fn a_function_of_the_host_that_is_removed_breaks_and_one_that_is_added_does_not() {
+fn removing_an_import_breaks_and_adding_one_does_not() {
     let removed = with("    more: func() -> list<money>;\n", "");
-    assert_eq!(told(&removed), ["a:b/store.more: the function was removed"]);
+    assert_eq!(change_lines(&removed), ["a:b/store.more: the function was removed"]);
     assert!(removed.changes[0].breaks && removed.objection.is_none());
     assert_eq!((removed.fits(), needs(&removed).as_str(), removed.is_version_right()), (false, "0.3.0", false));
     let added = with("    more: func", "    all: func() -> u32;\n    more: func");
-    assert_eq!(told(&added), ["a:b/store.all: the function was added"]);
+    assert_eq!(change_lines(&added), ["a:b/store.all: the function was added"]);
     assert_eq!((added.fits(), needs(&added).as_str()), (true, "0.2.1"));
 }
 
 #[test]
-fn a_function_of_the_component_that_is_added_breaks_and_one_that_is_removed_does_not() {
+fn adding_an_export_breaks_and_removing_one_does_not() {
     let added = with("    handle: func", "    also: func() -> u32;\n    handle: func");
-    assert_eq!(told(&added), ["a:b/events.also: the function was added"]);
+    assert_eq!(change_lines(&added), ["a:b/events.also: the function was added"]);
     assert!(!added.fits());
     let two = OLD.replace("    handle: func", "    also: func() -> u32;\n    handle: func");
     let removed = fit(&contract(&two), &contract(OLD));
-    assert_eq!(told(&removed), ["a:b/events.also: the function was removed"]);
+    assert_eq!(change_lines(&removed), ["a:b/events.also: the function was removed"]);
     assert!(removed.fits());
 }
 
 #[test]
-fn a_field_or_case_of_another_type_or_name_breaks() {
+fn changing_a_field_or_case_breaks() {
     for (from, to, what) in [
         ("amount: s64", "amount: u64", "field `amount` was of type `s64`, is of `u64`"),
         ("refused(string)", "refused", "case `refused` was of type `string`, is of `nothing`"),
         ("{ day, week }", "{ day, weeks }", "case `week` was renamed to `weeks`"),
         ("{ day, week }", "{ day, week, year }", "case `year` was added"),
         ("{ day, week }", "{ day }", "case `week` was removed"),
-        ("{ day, week }", "{ week, day }", "the cases stand in another order: week, day"),
+        ("{ day, week }", "{ week, day }", "the order of the cases changed: week, day"),
         ("amount: s64, currency: string", "amount: s64", "field `currency` was removed"),
     ] {
         let changed = with(from, to);
-        let all = told(&changed);
-        assert!(all.iter().any(|told| told.ends_with(what)), "{what}: {all:?}");
+        let all = change_lines(&changed);
+        assert!(all.iter().any(|line| line.ends_with(what)), "{what}: {all:?}");
         assert!(!changed.fits(), "{what}");
         assert_eq!(needs(&changed), "0.3.0");
     }
 }
 
 #[test]
-fn other_arguments_or_another_result_break() {
+fn changing_a_signature_breaks() {
     let changed = with("load: func(id: string)", "load: func(id: string, live: bool)");
     let what = "the function was `(id: string) -> option<money>`, is `(id: string, live: bool) -> option<money>`";
-    assert_eq!(told(&changed), [format!("a:b/store.load: {what}")]);
+    assert_eq!(change_lines(&changed), [format!("a:b/store.load: {what}")]);
     assert!(!changed.fits());
 }
 
 #[test]
-fn a_version_that_is_too_low_is_told() {
+fn a_breaking_change_needs_a_higher_version() {
     let raised = OLD.replace("0.2.0", "0.3.0").replace("amount: s64", "amount: u64");
     let right = fit(&contract(OLD), &contract(&raised));
     assert!(!right.fits() && right.is_version_right());
@@ -127,31 +127,31 @@ fn the_released_contract_and_its_component_fit_the_contract_of_this_host() {
 }
 
 #[test]
-fn what_is_no_contract_is_told_with_its_file() {
+fn an_unreadable_contract_is_reported_with_its_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("x.wit");
     std::fs::write(&file, "package a:b; interface {").expect("written");
-    let told = Contract::read(&file).err().expect("no contract").to_string();
-    assert!(told.contains("x.wit") && told.contains("expected a .wit file"), "{told}");
-    let told = Contract::read(&folder.path().join("none.wit")).err().expect("no file").to_string();
-    assert!(told.contains("none.wit"), "{told}");
+    let message = Contract::read(&file).err().expect("no contract").to_string();
+    assert!(message.contains("x.wit") && message.contains("expected a .wit file"), "{message}");
+    let message = Contract::read(&folder.path().join("none.wit")).err().expect("no file").to_string();
+    assert!(message.contains("none.wit"), "{message}");
 }
 
-/// What is told of a component in the text format.
-fn told_of(component: &str) -> Vec<(String, String)> {
+/// The advice for a component in the text format.
+fn advice_for(component: &str) -> Vec<(String, String)> {
     let bytes = wat::parse_str(component).expect("a component");
     advice(&bytes).expect("a component").into_iter().map(|advice| (advice.problem, advice.remedy)).collect()
 }
 
 #[test]
-fn what_keeps_a_component_from_running_is_told_with_what_to_do() {
-    let system = told_of(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#);
+fn each_problem_of_a_component_has_a_remedy() {
+    let system = advice_for(r#"(component (import "wasi:cli/environment@0.2.0" (instance)))"#);
     let (problem, remedy) = &system[0];
-    assert_eq!(problem, "it imports `wasi:cli/environment`, which this host has not");
+    assert_eq!(problem, "it imports `wasi:cli/environment`, which this host does not provide");
     assert!(remedy.contains("wasm32-unknown-unknown"), "{remedy}");
     let exports: Vec<&String> = system.iter().map(|(problem, _)| problem).filter(|it| it.contains("export")).collect();
     assert_eq!(exports.len(), 4, "{exports:?}");
-    let older = told_of(r#"(component (import "solobase:products/log@0.1.0" (instance)))"#);
-    let version = "it speaks version 0.1.0 of the contract, this host version 0.2.0";
+    let older = advice_for(r#"(component (import "solobase:products/log@0.1.0" (instance)))"#);
+    let version = "it uses version 0.1.0 of the contract, this host uses version 0.2.0";
     assert!(older.iter().any(|(problem, _)| problem == version), "{older:?}");
 }

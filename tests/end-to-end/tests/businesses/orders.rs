@@ -1,9 +1,11 @@
-use super::support::{again, of_every_business, played, same_state, shuffled, told, world};
+//! Stories of every business in other orders, with repetitions, kills and other accounts.
+
+use super::support::{again, of_every_business, played, report_failure, same_state, shuffled, world};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::judged::judge_end;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story, VERSIONS};
-use end_to_end::traders::tale;
+use end_to_end::traders::checked_story;
 use host::processor::{Business, Processor, replay_log};
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
@@ -15,13 +17,13 @@ fn ids(parts: &[Part]) -> String {
     ids.join(" ")
 }
 
-/// Property 1: permutation. The end is also the oracle's.
+/// Property 1: permutation. The end is also checked with the oracle.
 #[test]
 fn any_order_ends_in_the_same_state() {
     of_every_business(file!(), 6, 9, |catalog, moves, version, seed| {
-        let tale = tale(catalog, "A", moves);
-        let story = &tale.story;
-        let parts = story.told_in(VERSIONS[version]);
+        let checked = checked_story(catalog, "A", moves);
+        let story = &checked.story;
+        let parts = story.parts_in(VERSIONS[version]);
         let expected = played(&story.business, &parts);
         let mut random = Random::new(seed);
         let law = (0..3).try_for_each(|turn| {
@@ -29,9 +31,9 @@ fn any_order_ends_in_the_same_state() {
             let what = format!("turn {turn}, in the order {}", ids(&other));
             let mut found = played(&story.business, &other);
             same_state(&expected, &found, &what)?;
-            judge_end(&mut found, &tale).map_err(|problem| format!("{what}: {problem}"))
+            judge_end(&mut found, &checked).map_err(|problem| format!("{what}: {problem}"))
         });
-        told("permutation", story, law)
+        report_failure("permutation", story, law)
     });
 }
 
@@ -58,40 +60,40 @@ fn repeated(story: &Story, parts: &[Part], seed: u64) -> Result<(), String> {
     past.into_iter().try_for_each(|delivery| again(&mut world, delivery))
 }
 
-/// Properties 2 and 10: any event again, anywhere, is a duplicate that changes nothing and asks for nothing.
+/// Properties 2 and 10: a repeated event, at any point, is a duplicate without changes and effects.
 #[test]
-fn an_event_again_changes_nothing() {
+fn a_repeated_event_changes_nothing() {
     of_every_business(file!(), 5, 9, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        told("duplication", &story, repeated(&story, &story.told_in(VERSIONS[version]), seed))
+        let story = checked_story(catalog, "A", moves).story;
+        report_failure("duplication", &story, repeated(&story, &story.parts_in(VERSIONS[version]), seed))
     });
 }
 
-/// Property 10: what is stale, ignored or a duplicate causes no effect.
+/// Property 10: stale, ignored and duplicate events have no effects.
 #[test]
-fn what_changes_nothing_asks_for_nothing() {
+fn events_without_changes_have_no_effects() {
     of_every_business(file!(), 6, 9, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        let parts = shuffled(&story.told_in(VERSIONS[version]), &mut Random::new(seed));
+        let story = checked_story(catalog, "A", moves).story;
+        let parts = shuffled(&story.parts_in(VERSIONS[version]), &mut Random::new(seed));
         let world = played(&story.business, &parts);
         let quiet = |name: &str| matches!(name, "stale" | "ignored" | "duplicate");
         let loud = world.reports.iter().find(|report| quiet(report.result.name()) && !report.effects.is_empty());
         let law = match loud {
             Some(report) => {
-                Err(format!("{} is {}, and asks for {:?}", report.event_id, report.result.name(), report.effects))
+                Err(format!("{} is {}, and has effects {:?}", report.event_id, report.result.name(), report.effects))
             }
             None => Ok(()),
         };
-        told("quiet", &story, law)
+        report_failure("quiet", &story, law)
     });
 }
 
-/// Property 4: a kill at some writes, then redelivery, ends as the uninterrupted run.
+/// Property 4: a kill at some writes and redelivery end as the uninterrupted run.
 #[test]
 fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     of_every_business(file!(), 4, 7, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        let parts = story.told_in(VERSIONS[version]);
+        let story = checked_story(catalog, "A", moves).story;
+        let parts = story.parts_in(VERSIONS[version]);
         let mut expected = world(&story.business);
         expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
         play::whole(&mut expected, &parts);
@@ -107,15 +109,15 @@ fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
             let what = format!("killed {moment:?} write {write}");
             let law = same_state(&expected, &found, &what).and_then(|()| {
                 let same = expected.scripted().inventory() == found.scripted().inventory();
-                if same { Ok(()) } else { Err(format!("{what}: other resources exist")) }
+                if same { Ok(()) } else { Err(format!("{what}: the resources differ")) }
             });
-            told("crash", &story, law)?;
+            report_failure("crash", &story, law)?;
         }
         Ok(())
     });
 }
 
-/// The rows of all accounts: where nothing is carried out, a timer stays open when its time is over.
+/// The rows of all accounts without timers: a host that carries out no effects leaves due timers open.
 fn without_timers(mut document: Value) -> Value {
     let mut accounts = document["accounts"].take();
     for own in accounts.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -124,13 +126,13 @@ fn without_timers(mut document: Value) -> Value {
     accounts
 }
 
-/// Property 7: the inbox, fed to a fresh host that carries nothing out, gives the same decisions.
+/// Property 7: a new host without effects makes the same decisions from the inbox.
 #[test]
 fn the_log_replays_to_the_same_decisions() {
     of_every_business(file!(), 6, 10, |catalog, moves, version, _| {
-        let story = tale(catalog, "A", moves).story;
-        let world = played(&story.business, &story.told_in(VERSIONS[version]));
-        let runner = end_to_end::world::Setup::default().runners.make().expect("the library can be run");
+        let story = checked_story(catalog, "A", moves).story;
+        let world = played(&story.business, &story.parts_in(VERSIONS[version]));
+        let runner = end_to_end::world::Setup::default().runners.make().expect("a runner");
         let of = world.processor().business();
         let config = end_to_end::world::business_named(&story.business).config.clone();
         let business = Business { config, ..of.clone() };
@@ -138,17 +140,17 @@ fn the_log_replays_to_the_same_decisions() {
         let differences = replay_log(world.store(), &mut fresh).expect("the store has no fault");
         let not_state = world.processor().declared().not_state();
         let stores: [&dyn Store; 1] = [fresh.store()];
-        let again = host_store::state_document(&stores, not_state).expect("the state can be read");
+        let again = host_store::state_document(&stores, not_state).expect("a readable state");
         let law = match (differences.first(), difference(&without_timers(world.document()), &without_timers(again))) {
-            (Some(first), _) => Err(format!("the log replays otherwise: {first:?}")),
-            (None, Some(difference)) => Err(format!("the log replays to another state: {difference}")),
+            (Some(first), _) => Err(format!("the log replays differently: {first:?}")),
+            (None, Some(difference)) => Err(format!("the log replays to a different state: {difference}")),
             (None, None) => Ok(()),
         };
-        told("log", &story, law)
+        report_failure("log", &story, law)
     });
 }
 
-/// Both lists in one, each in its own order.
+/// Merges two lists at random, keeping the order of each.
 fn merged(left: &[Delivery], right: &[Delivery], random: &mut Random) -> Vec<Delivery> {
     let mut turns: Vec<bool> = left.iter().map(|_| true).chain(right.iter().map(|_| false)).collect();
     random.shuffle(&mut turns);
@@ -156,16 +158,16 @@ fn merged(left: &[Delivery], right: &[Delivery], random: &mut Random) -> Vec<Del
     turns.into_iter().filter_map(|turn| if turn { left.next() } else { right.next() }).cloned().collect()
 }
 
-/// Properties 5 and 11: two accounts side by side end as each alone.
+/// Properties 5 and 11: two interleaved accounts end as each alone.
 #[test]
-fn two_accounts_side_by_side_end_as_each_alone() {
+fn two_interleaved_accounts_end_as_each_alone() {
     of_every_business(file!(), 5, 8, |catalog, moves, version, seed| {
-        // What one does, the other does in another order of ways.
+        // The other account makes the same moves with different flags.
         let turned: Vec<_> =
             moves.iter().map(|each| end_to_end::moves::Move { flags: each.flags.rotate_left(3), ..*each }).collect();
-        let (a, b) = (tale(catalog, "A", moves).story, tale(catalog, "B", &turned).story);
+        let (a, b) = (checked_story(catalog, "A", moves).story, checked_story(catalog, "B", &turned).story);
         let version = VERSIONS[version];
-        let (left, right) = (a.told_in(version), b.told_in(version));
+        let (left, right) = (a.parts_in(version), b.parts_in(version));
         let mut random = Random::new(seed);
         let mut clock = 0;
         let (mut alone, mut together) = ((Vec::new(), Vec::new()), Vec::new());
@@ -186,10 +188,10 @@ fn two_accounts_side_by_side_end_as_each_alone() {
             let alone = played(&a.business, parts).document();
             let of = |document| of_account(document, &story.account);
             let law = match difference(&of(&alone), &of(&both)) {
-                Some(difference) => Err(format!("{} is not as it is alone: {difference}", story.account)),
+                Some(difference) => Err(format!("{} differs from the run alone: {difference}", story.account)),
                 None => Ok(()),
             };
-            told("interleaving", story, law)?;
+            report_failure("interleaving", story, law)?;
         }
         Ok(())
     });

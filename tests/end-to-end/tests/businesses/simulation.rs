@@ -1,3 +1,5 @@
+//! Small simulations of every business, and their reports.
+
 use super::support::businesses;
 use end_to_end::world::{Setup, business_named};
 use extension_contract::Event;
@@ -8,7 +10,7 @@ use host_simulate::simulate::{Options, SimulateError, Simulated, simulate};
 use host_wasm_runner::around::Around;
 use serde_json::{Value, json};
 
-/// A small share of a simulation: customers of one business for two months.
+/// A small simulation: 20 customers of one business for two months.
 fn share(business: &str, seed: u64, jobs: usize) -> Options {
     Options {
         business: business_named(business).clone(),
@@ -24,12 +26,12 @@ fn share(business: &str, seed: u64, jobs: usize) -> Options {
 }
 
 fn simulated(options: &Options) -> Simulated {
-    simulate(options, &|_| ()).expect("the fixtures' businesses can be simulated")
+    simulate(options, &|_| ()).expect("a simulation")
 }
 
-/// Customers of every business live side by side, over faults and crashes, and each day all is as the oracle says.
+/// Given faults and crashes, the accounts of all customers equal the oracle on each day.
 #[test]
-fn each_day_of_a_business_is_as_the_oracle_says() {
+fn every_simulated_day_equals_the_oracle() {
     for business in businesses() {
         let Simulated { counts, found, is_cut, .. } = simulated(&share(&business, 1, 2));
         assert_eq!(found, [], "{business}");
@@ -39,45 +41,45 @@ fn each_day_of_a_business_is_as_the_oracle_says() {
     }
 }
 
-/// A seed tells the same days again, however many threads there are.
+/// The same seed gives the same days with any number of threads.
 #[test]
-fn a_seed_tells_the_same_days_again() {
+fn a_seed_repeats_the_same_days() {
     let [one, again, other] =
         [(7, 1), (7, 2), (8, 1)].map(|(seed, jobs)| simulated(&share("solobase", seed, jobs)).counts);
     assert_eq!(one, again);
     assert_ne!(one, other);
 }
 
-/// An extension that never hears of money that goes back.
-fn deaf_to_refunds() -> Runners {
+/// An extension that does not receive events of refunds.
+fn ignoring_refunds() -> Runners {
     let inner = Setup::default().runners;
     Runners::new("deaf", move || {
         Ok(Box::new(Around::new(inner.make()?, |inner, imports, event| {
-            let tells_of_refunds = event.kind.contains("refund");
-            let kind = if tells_of_refunds { "no.such".to_owned() } else { event.kind.clone() };
+            let is_refund = event.kind.contains("refund");
+            let kind = if is_refund { "no.such".to_owned() } else { event.kind.clone() };
             inner.handle(imports, &Event { kind, ..event.clone() })
         })))
     })
 }
 
-/// A refund that isn't booked is found, and told with what is, what should be, and the line that runs it again; the days of the
-/// customer are written down as a scenario that fails with that extension.
+/// Given an extension that does not book refunds, the simulation reports the difference with expected and actual value
+/// and the command that repeats it, and writes a scenario that fails with that extension.
 #[test]
-fn a_refund_that_is_not_booked_is_found_and_written_down() {
+fn an_unbooked_refund_is_reported_and_written_as_a_scenario() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = Some(folder.path().join("broken"));
-    let options = Options { runners: deaf_to_refunds(), customers: 8, days: 120, write, ..share("solobase", 1, 2) };
+    let options = Options { runners: ignoring_refunds(), customers: 8, days: 120, write, ..share("solobase", 1, 2) };
     let simulated = simulated(&options);
     let cash = simulated.found.iter().find(|found| found.difference.what == "cash").expect("a difference of cash");
     let [should_be, is] =
         [&cash.difference.should_be, &cash.difference.is].map(|minor| minor.parse::<i64>().expect("minor units"));
     assert!(is > should_be, "{cash:?}");
     let mut out = Vec::new();
-    report::json(&mut out, &simulated, &options, " --native").expect("a list takes everything");
+    report::json(&mut out, &simulated, &options, " --native").expect("written");
     let lines: Vec<Value> =
         String::from_utf8(out).expect("UTF-8").lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let told = lines.iter().find(|line| line["difference"]["account"] == cash.account.as_str()).expect("its line");
-    let again = told["difference"]["again"].as_str().expect("a line to run");
+    let line = lines.iter().find(|line| line["difference"]["account"] == cash.account.as_str()).expect("its line");
+    let again = line["difference"]["again"].as_str().expect("a command");
     let (only, days) = (cash.customer.expect("the account of a customer"), cash.day + 1);
     assert!(again.ends_with(&format!("--customers 8 --seed 1 --only {only} --days {days} --native")), "{again}");
     let summary = &lines.last().expect("a summary")["summary"];
@@ -89,17 +91,17 @@ fn a_refund_that_is_not_booked_is_found_and_written_down() {
         let options = ReplayOptions::new(runners);
         replay(std::slice::from_ref(path), &mut std::io::empty(), &options, &mut Silent).expect("a scenario")
     };
-    assert!(!plays(deaf_to_refunds()).held());
+    assert!(!plays(ignoring_refunds()).held());
     let right = plays(Setup::default().runners);
     assert!(right.held(), "{:?}", right.cases);
 }
 
-/// What can't be simulated is bad input, told by its name and by what is expected.
+/// An unsupported currency is bad input; the message names it and the expected one.
 #[test]
-fn a_currency_that_customers_do_not_have_is_refused() {
+fn an_unsupported_currency_is_refused() {
     let mut options = share("solobase", 1, 1);
     options.business.catalog["business"]["currency"] = json!("eur");
-    let error = simulate(&options, &|_| ()).expect_err("no customer pays in euros");
+    let error = simulate(&options, &|_| ()).expect_err("an unsupported currency");
     assert!(matches!(&error, SimulateError::Currency { currency, .. } if currency == "eur"), "{error}");
     assert!(error.is_bad_input() && error.to_string().contains("expected `usd`"), "{error}");
 }

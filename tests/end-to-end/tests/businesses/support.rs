@@ -1,4 +1,4 @@
-//! What the properties share.
+//! Shared by the properties of all businesses.
 
 use end_to_end::catalog::Catalog;
 use end_to_end::compare::difference;
@@ -6,7 +6,7 @@ use end_to_end::hosts::HostKind;
 use end_to_end::moves::Move;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story};
-use end_to_end::trade::{Deed, deeds};
+use end_to_end::trade::{MoveKind, business_moves};
 use end_to_end::world::{Setup, World, business_named, root};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
@@ -16,58 +16,58 @@ use std::collections::BTreeMap;
 
 /// The businesses: all folders of the fixtures that have a catalog.
 pub fn businesses() -> Vec<String> {
-    let folders = std::fs::read_dir(root().join("fixtures")).expect("the project's own fixtures can be read");
-    let folders = folders.map(|entry| entry.expect("the project's own fixtures can be read"));
+    let folders = std::fs::read_dir(root().join("fixtures")).expect("readable fixtures");
+    let folders = folders.map(|entry| entry.expect("readable fixtures"));
     let named = folders.filter(|folder| folder.path().join("catalog.yml").is_file());
     let mut names: Vec<String> = named.map(|folder| folder.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
 
-/// The catalog of a business, as it stands in its folder.
+/// The catalog of a business.
 pub fn catalog(name: &str) -> Catalog {
     Catalog::read(name, &business_named(name).catalog)
 }
 
-/// A host of a business.
+/// Starts a host of a business.
 pub fn world(business: &str) -> World {
     world_on(HostKind::Quick, business)
 }
 
-/// A host of that kind of a business.
+/// Starts a host of a kind for a business.
 pub fn world_on(kind: HostKind, business: &str) -> World {
     World::start(Setup { business: business_named(business), ..kind.setup() })
 }
 
-/// Tells so many stories of up to so many moves of each business, the same ones in every run; or as many others as
-/// `PROPTEST_CASES` says. Each is in one of the API versions. Seeds of those that break the law are kept beside the file.
-/// `BUSINESS` names the only one.
+/// Checks a law with `default` fixed stories (or `PROPTEST_CASES` random ones) of up to `most` moves for each business,
+/// each in one of the API versions. Seeds of failing stories are stored next to `file`. The environment variable
+/// `BUSINESS` selects one business.
 pub fn of_every_business(
     file: &'static str,
     default: u32,
     most: usize,
-    law: impl Fn(&Catalog, &[Move<Deed>], usize, u64) -> Result<(), TestCaseError>,
+    law: impl Fn(&Catalog, &[Move<MoveKind>], usize, u64) -> Result<(), TestCaseError>,
 ) {
     let only = std::env::var("BUSINESS").ok();
     let mut broken = Vec::new();
     for name in businesses().iter().filter(|name| only.as_ref().is_none_or(|only| only == *name)) {
         let catalog = catalog(name);
-        // Making a broken story smaller can be switched off by proptest's own variable.
+        // proptest's own variable can switch off shrinking.
         let steps = std::env::var("PROPTEST_MAX_SHRINK_ITERS").ok().and_then(|steps| steps.parse().ok());
         let config = Config { source_file: Some(file), ..end_to_end::cases::cases(default, steps.unwrap_or(300)) };
         let mut runner = match std::env::var_os("PROPTEST_CASES") {
             Some(_) => TestRunner::new(config),
             None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
         };
-        let told = (deeds(&catalog, most), 0..2usize, any::<u64>());
-        let run = runner.run(&told, |(moves, version, seed)| law(&catalog, &moves, version, seed));
+        let stories = (business_moves(&catalog, most), 0..2usize, any::<u64>());
+        let run = runner.run(&stories, |(moves, version, seed)| law(&catalog, &moves, version, seed));
         broken.extend(run.err().map(|problem| format!("{name}: {problem}")));
     }
     assert!(broken.is_empty(), "{}", broken.join("\n\n"));
 }
 
-/// A broken law is told with its story, which is written down.
-pub fn told(property: &str, story: &Story, law: Result<(), String>) -> Result<(), TestCaseError> {
+/// Reports a broken law, and writes its story to a file.
+pub fn report_failure(property: &str, story: &Story, law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
         let files = end_to_end::story::write(story, &format!("{}-{property}", story.business));
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
@@ -75,14 +75,14 @@ pub fn told(property: &str, story: &Story, law: Result<(), String>) -> Result<()
     })
 }
 
-/// A host on which these parts were played.
+/// Plays parts on a new host.
 pub fn played(business: &str, parts: &[Part]) -> World {
     let mut world = world(business);
     play::whole(&mut world, parts);
     world
 }
 
-/// Two hosts are in one state.
+/// Checks that two hosts have the same state.
 pub fn same_state(expected: &World, found: &World, what: &str) -> Result<(), String> {
     if let Some(report) = found.reports.iter().find(|report| report.result.name() == "failed") {
         return Err(format!("{what}: {} failed: {}", report.event_id, report.result.reason().unwrap_or_default()));
@@ -93,9 +93,8 @@ pub fn same_state(expected: &World, found: &World, what: &str) -> Result<(), Str
     }
 }
 
-/// A state without what depends on whether a refund that failed, or a dispute, was seen before what it is of or after: the
-/// members that count what was told and booked on the way, and what other accounts were told of a sale. The sums of all
-/// of it are the oracle's.
+/// A state without members that depend on the order of a failed refund or a dispute and its payment: counters of
+/// messages and bookings, and rows of other accounts about a sale. The oracle checks their sums.
 pub fn settled(mut document: Value) -> Value {
     let is_other = |own: &Value| own["records"]["earnings"].is_array() || own["records"]["earned"].is_array();
     if let Some(accounts) = document["accounts"].as_array_mut() {
@@ -106,7 +105,7 @@ pub fn settled(mut document: Value) -> Value {
         if let Some(entries) = records.get_mut("ledger") {
             *entries = sums(entries);
         }
-        // A balance that came to nothing is as good as none.
+        // A balance of zero equals no balance.
         let is_nothing = |value: &Value| value.as_object().is_some_and(|of| of.values().all(|sum| sum == 0));
         for row in records.get_mut("account").and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(members) = row.get_mut("value").and_then(Value::as_object_mut) {
@@ -126,8 +125,8 @@ pub fn settled(mut document: Value) -> Value {
     document
 }
 
-/// A ledger's sums by what they are of, account and currency: what is booked step by step, and taken back, is numbered in
-/// the order in which it was seen.
+/// The sums of a ledger by object, account and currency. Partial bookings and reversals are numbered in order of
+/// arrival, so the number is left out.
 fn sums(entries: &Value) -> Value {
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for entry in entries.as_array().into_iter().flatten() {
@@ -143,7 +142,7 @@ fn sums(entries: &Value) -> Value {
     json!(sums)
 }
 
-/// An event again: it is a duplicate, nothing else runs, nothing changes.
+/// Repeats an event and checks that it is a duplicate without changes and effects.
 pub fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     let before = world.state();
     let reports = world.deliver(&delivery.bytes).expect("the store has no fault");
@@ -157,7 +156,7 @@ pub fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     Ok(())
 }
 
-/// The parts with their provider's events in another order.
+/// The parts with provider events shuffled.
 pub fn shuffled(parts: &[Part], random: &mut Random) -> Vec<Part> {
     let mut parts = parts.to_vec();
     parts.iter_mut().for_each(|part| random.shuffle(&mut part.events));

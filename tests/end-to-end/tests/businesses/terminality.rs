@@ -1,7 +1,9 @@
-use super::support::{of_every_business, shuffled, told, world};
+//! Ended subscriptions of every business stay ended.
+
+use super::support::{of_every_business, report_failure, shuffled, world};
 use end_to_end::play;
 use end_to_end::story::{Part, Story, VERSIONS};
-use end_to_end::traders::tale;
+use end_to_end::traders::checked_story;
 use extension_contract::{Account, SubscriptionStatus};
 use host::read;
 use host_replay::shuffle::Random;
@@ -11,7 +13,7 @@ fn is_final(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
 }
 
-/// What has ended stays ended, in every order, and in the end has what Stripe says.
+/// Checks that ended subscriptions stay ended in any order, and that the same subscriptions ended as at Stripe.
 fn stays_ended(story: &Story, parts: &[Part]) -> Result<(), String> {
     let account: Account = story.account.parse().expect("an account");
     let mut world = world(&story.business);
@@ -19,7 +21,7 @@ fn stays_ended(story: &Story, parts: &[Part]) -> Result<(), String> {
     let mut ended: BTreeSet<String> = BTreeSet::new();
     for part in parts {
         play::part(&mut world, part).expect("the store has no fault");
-        let rows = read::subscriptions(world.store(), &scope).expect("rows can be read");
+        let rows = read::subscriptions(world.store(), &scope).expect("readable rows");
         if let Some(row) = rows.iter().find(|row| ended.contains(&row.id) && !is_final(row.values.status)) {
             return Err(format!("{} had ended and is {:?}", row.id, row.values.status));
         }
@@ -33,10 +35,10 @@ fn stays_ended(story: &Story, parts: &[Part]) -> Result<(), String> {
 
 /// Property 8: terminality.
 #[test]
-fn nothing_leaves_the_end_of_a_subscription() {
+fn an_ended_subscription_stays_ended() {
     of_every_business(file!(), 6, 10, |catalog, moves, version, seed| {
-        let story = tale(catalog, "A", moves).story;
-        let parts = shuffled(&story.told_in(VERSIONS[version]), &mut Random::new(seed));
-        told("terminality", &story, stays_ended(&story, &parts))
+        let story = checked_story(catalog, "A", moves).story;
+        let parts = shuffled(&story.parts_in(VERSIONS[version]), &mut Random::new(seed));
+        report_failure("terminality", &story, stays_ended(&story, &parts))
     });
 }

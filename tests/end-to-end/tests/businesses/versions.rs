@@ -1,13 +1,15 @@
-use super::support::{of_every_business, played, settled, told};
+//! Stories of every business in different API versions end in the same state.
+
+use super::support::{of_every_business, played, report_failure, settled};
 use end_to_end::books::Books;
 use end_to_end::compare::difference;
 use end_to_end::story::VERSIONS;
-use end_to_end::traders::tale;
+use end_to_end::traders::checked_story;
 use serde_json::Value;
 
-/// The state without what one version tells and the other doesn't: since basil a payment names the invoice that it is
-/// meant for only once it is paid.
-fn told_by_both(document: Value, books: &Books) -> Value {
+/// The state without members that only one version contains: since basil a payment names its invoice only after it is
+/// paid.
+fn in_both_versions(document: Value, books: &Books) -> Value {
     let mut document = settled(document);
     for rows in document["accounts"].as_array_mut().into_iter().flatten() {
         let payments = rows.pointer_mut("/records/payments").and_then(Value::as_array_mut);
@@ -24,10 +26,11 @@ fn told_by_both(document: Value, books: &Books) -> Value {
 #[test]
 fn a_story_in_another_api_version_ends_in_the_same_state() {
     of_every_business(file!(), 6, 10, |catalog, moves, _, _| {
-        let story = tale(catalog, "A", moves).story;
-        let end = |version| told_by_both(played(&story.business, &story.told_in(version)).document(), &story.books);
+        let story = checked_story(catalog, "A", moves).story;
+        let end =
+            |version| in_both_versions(played(&story.business, &story.parts_in(version)).document(), &story.books);
         let [old, new] = VERSIONS.map(end);
         let law = difference(&old, &new).map_or(Ok(()), |difference| Err(format!("the versions differ: {difference}")));
-        told("versions", &story, law)
+        report_failure("versions", &story, law)
     });
 }

@@ -1,10 +1,10 @@
-//! Secrets are planted wherever the host has some, used in whole stories, and looked for in everything that it leaves: its store, its
-//! reports, what it tells of its providers, the mails that went out, the servers' logs.
+//! Plants secrets in all places of the host, plays whole stories, and searches for the secrets in everything that
+//! remains: store, reports, debug output of providers, sent mails and server logs.
 
 use crate::orchestra::{AtSupabase, TOKEN, by_hand};
 use crate::site::{AWS_KEY, SMTP_PASSWORD, Site};
 use counterparts::Project;
-use end_to_end::acting::{failures, played_with, told};
+use end_to_end::acting::{failures, load_stories, played_with};
 use end_to_end::world::root;
 use host_provider_api::Secrets;
 use host_provider_set::{Opened, chart};
@@ -17,22 +17,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Customers whose instances run side by side.
+/// Number of customers with concurrent instances.
 const CUSTOMERS: usize = 12;
-/// A password that is not the database's, and how long it is tried.
+/// A wrong database password, and how long it is tried.
 const WRONG: &str = "the-wrong-password-of-who-made-it";
 const SHORT: Duration = Duration::from_secs(5);
 
-/// What a story left, by where it was left.
+/// The bytes that a story left, by place.
 struct Left(Vec<(String, Vec<u8>)>);
 
 impl Left {
-    /// What the host keeps and tells of a story.
+    /// Everything that the host stores and reports about a story.
     fn of(report: &CaseReport, world: &World, opened: &Opened, store: &Path) -> Left {
         let spans = opened.journal.spans();
         let held = opened.registry.held().map_err(|error| error.to_string());
-        let told = format!("{report:#?}\n{world:?}\n{opened:?}\n{spans:#?}\n{}\n{held:?}", chart(&spans));
-        let mut left = Left(vec![("what is told".to_owned(), told.into_bytes())]);
+        let reports = format!("{report:#?}\n{world:?}\n{opened:?}\n{spans:#?}\n{}\n{held:?}", chart(&spans));
+        let mut left = Left(vec![("the reports".to_owned(), reports.into_bytes())]);
         for entry in std::fs::read_dir(store).expect("the folder of the store") {
             let path = entry.expect("a file").path();
             left.0.push((path.display().to_string(), std::fs::read(&path).expect("a file of the store")));
@@ -44,23 +44,23 @@ impl Left {
         self.0.extend(logs.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())));
     }
 
-    /// Where a text is.
+    /// The places that contain a text.
     fn find(&self, text: &str) -> Vec<&str> {
         let has = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
         self.0.iter().filter(|(_, bytes)| has(bytes)).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// None of these is anywhere; what is there is found.
+    /// Asserts that no place contains a secret, and that `known` is found, so the search works.
     fn assert_without(&self, canaries: &[String], known: &str) {
-        assert!(self.find(known).len() > 1, "`{known}` is in the store and in the report, and is not found");
+        assert!(self.find(known).len() > 1, "`{known}` must be found in the store and in the report");
         for canary in canaries {
-            assert!(canary.len() >= 12, "`{canary}` is too short to be looked for");
+            assert!(canary.len() >= 12, "`{canary}` is too short to search for");
             assert_eq!(self.find(canary), [""; 0], "`{canary}`");
         }
     }
 }
 
-/// What the host made, and what was given it, in its own store of secrets.
+/// The created and given secrets in the vault of the host.
 fn kept(opened: &Opened) -> Vec<String> {
     let all = opened.vault.list().expect("a list");
     let plain = |scope: &str, reference: &str| opened.vault.resolve(scope, reference).expect("a secret");
@@ -78,11 +78,11 @@ fn play(story: &Story, world: &World, store: &Path) -> CaseReport {
 }
 
 #[test]
-fn no_secret_is_left_anywhere() {
+fn no_secret_remains_anywhere() {
     let given = [AWS_KEY, SMTP_PASSWORD, TEST_KEY].map(str::to_owned);
     let mut planted = given.len() + 1;
 
-    // Bought and made by some customers, and left running: their secrets are still there. Another one comes to its end.
+    // Given customers with running instances, whose secrets still exist, and one whose instance was destroyed.
     let (site, other) = (Site::start(), Site::start());
     for customer in 0..=CUSTOMERS {
         let (site, name) = if customer == 0 { (&other, "checkout-to-the-end.yml") } else { (&site, "checkout.yml") };
@@ -92,7 +92,7 @@ fn no_secret_is_left_anywhere() {
         let report = play(&of_customer(name, customer, store.path()), &world, store.path());
         assert_eq!(failures(&report), [""; 0]);
         let mut canaries = kept(&opened);
-        assert_eq!(canaries.is_empty(), customer == 0, "a database has a password as long as it is there");
+        assert_eq!(canaries.is_empty(), customer == 0, "a database has a password while it exists");
         planted += canaries.len();
         canaries.extend(given.clone());
         canaries.push(site.database_password().to_owned());
@@ -101,7 +101,7 @@ fn no_secret_is_left_anywhere() {
         left.assert_without(&canaries, &format!("inst_myapp{customer}"));
     }
 
-    // Made by hand at Supabase: the operator's secret, the token, the project's password.
+    // Given a project made manually at Supabase: the operator's secret, the token, the project's password.
     for password in [Project::PASSWORD, WRONG] {
         let site = AtSupabase::start();
         let (world, opened) = site.open();
@@ -117,15 +117,15 @@ fn no_secret_is_left_anywhere() {
         let left = Left::of(&report, &world, &opened, store.path());
         left.assert_without(&canaries, "orch_philharmonic");
     }
-    println!("{planted} secrets were planted, and none found");
+    println!("planted {planted} secrets, found none");
     assert!(planted >= 20, "{planted} secrets were planted");
 }
 
-/// A story of the examples, of this customer and with an instance of its own.
+/// A story of the examples for this customer and its own instance.
 fn of_customer(name: &str, customer: usize, folder: &Path) -> Story {
     let text = std::fs::read_to_string(root().join("examples").join(name)).expect("the story");
     let text = text.replace("myapp", &format!("myapp{customer}")).replace("u1", &format!("c{customer}"));
     let file = folder.join("story.yml");
     std::fs::write(&file, text).expect("written");
-    told(file, None).remove(0)
+    load_stories(file, None).remove(0)
 }

@@ -1,9 +1,10 @@
-//! A plan is bought at a checkout of the local Stripe, which says so in signed webhooks; an instance is made, suspended, archived,
-//! restored and destroyed, and after each step the other sides have what the scenario says. `cargo xtask live` shows it.
+//! A plan is bought at a checkout of the local Stripe, which sends signed webhooks; an instance is created, suspended,
+//! archived, restored and destroyed. After each step the servers have the state that the scenario expects. `cargo xtask
+//! live` shows it.
 
 use crate::site::{Site, address};
 use counterparts::{chromium, succeeds};
-use end_to_end::acting::{failures, played, told};
+use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_provider_set::{Name, Options, Span, chart, open};
@@ -18,11 +19,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a browser may take for a page.
+/// Timeout of a browser for a page.
 const PAGE: Duration = Duration::from_secs(60);
 
 fn story() -> Story {
-    told(root().join("examples/checkout-to-the-end.yml"), None).remove(0)
+    load_stories(root().join("examples/checkout-to-the-end.yml"), None).remove(0)
 }
 
 fn through_the_component() -> Runners {
@@ -33,12 +34,16 @@ fn stripe() -> Arc<LocalStripe> {
     Arc::new(LocalStripe::start().expect("a local Stripe"))
 }
 
-/// It was bought twice and paid twice, and what Stripe said came as events.
+/// Asserts two purchases and payments, received as events of Stripe.
 fn assert_bought(report: &CaseReport, spans: &[Span]) {
     let is = |line: &&Line, kind: &str| matches!(line, Line::Input(input) if input.kind == kind);
-    let told = |kind: &str| report.lines.iter().filter(|line| is(line, kind)).count();
-    assert_eq!(told("checkout.session.completed"), 2, "{:?}", report.lines);
-    assert!(told("invoice.payment_failed") > 0 && told("customer.subscription.deleted") == 1, "{:?}", report.lines);
+    let received = |kind: &str| report.lines.iter().filter(|line| is(line, kind)).count();
+    assert_eq!(received("checkout.session.completed"), 2, "{:?}", report.lines);
+    assert!(
+        received("invoice.payment_failed") > 0 && received("customer.subscription.deleted") == 1,
+        "{:?}",
+        report.lines
+    );
     let called = |kind: &str| spans.iter().filter(|span| span.kind == kind).count();
     assert_eq!((called("stripe.checkout.create"), called("database.ensure"), called("database.restore")), (2, 2, 1));
     assert!(spans.iter().all(|span| span.ended == "done"), "{spans:?}");
@@ -86,7 +91,7 @@ fn a_signed_checkout_leads_to_an_instance_on_this_machine_that_a_browser_opens()
     assert_eq!(shown.len(), words.len());
 }
 
-/// What a browser shows.
+/// The page that a browser shows.
 fn page(url: &str) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut browser = Command::new(chromium());

@@ -1,5 +1,5 @@
-//! One exchange of a saga goes wrong, each in turn and in each way: in the end the servers have what the record says, and nothing
-//! after the instance is gone.
+//! Breaks one exchange of a saga, each in turn and in each way: at the end the servers equal the record, and nothing
+//! remains of the deleted instance.
 
 use crate::saga::{folder, saga};
 use crate::site::Site;
@@ -7,7 +7,7 @@ use counterparts::{Fault, FaultProxy};
 use end_to_end::acting::{failures, played};
 use std::time::Duration;
 
-/// The ways in which an exchange breaks; what is refused for a while is answered with a hint that is shorter than the policy.
+/// The faults of an exchange; the hint of the 429 is shorter than the retry delays of the policy.
 const FAULTS: [Fault; 6] = [
     Fault::ResetBefore,
     Fault::ResetAfter,
@@ -17,7 +17,7 @@ const FAULTS: [Fault; 6] = [
     Fault::Truncate,
 ];
 
-/// Breaks every so many-th of all exchanges in all ways, or all of them with `EXCHANGES=all`.
+/// Breaks every `every`-th combination of exchange and fault, or all with `EXCHANGES=all`.
 fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
     let every = if std::env::var("EXCHANGES").is_ok_and(|which| which == "all") { 1 } else { every };
     let folder = folder();
@@ -41,14 +41,14 @@ fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
 }
 
 #[test]
-fn a_saga_over_a_cloud_that_breaks_leaves_nothing_behind() {
+fn a_saga_over_a_failing_cloud_leaves_nothing_behind() {
     let site = Site::start();
     let broken = each_exchange(&site, &site.aws, 5);
     assert!(broken > 10, "{broken} exchanges were broken");
 }
 
 #[test]
-fn a_saga_over_databases_that_break_leaves_nothing_behind() {
+fn a_saga_over_failing_databases_leaves_nothing_behind() {
     let site = Site::start();
     let broken = each_exchange(&site, &site.databases, 29);
     assert!(broken > 10, "{broken} exchanges were broken");

@@ -1,12 +1,12 @@
-//! A host over real servers that is killed at a write of a saga, before or after it, and started again: in the end nothing is left.
+//! Kills a host with real servers before or after a write of a saga, and restarts it: at the end nothing remains.
 
 use crate::saga::{folder, saga};
 use crate::site::Site;
 use end_to_end::acting::{failures, killed_at, kills, played};
 
-/// Writes of one step at most; a kill at one that does not come changes nothing.
+/// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
 const WRITES: u64 = 14;
-/// Of all kills every so many-th is played, so that each step and each moment has its share.
+/// Plays every third kill, so that each step and each moment is covered.
 const EVERY: usize = 3;
 
 #[test]

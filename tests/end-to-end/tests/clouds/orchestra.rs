@@ -1,9 +1,10 @@
-//! Orchestra on real servers: a database on a shared PostgreSQL; a project at a double of Supabase, whose database is a PostgreSQL
-//! that speaks TLS under its host's name; and one that an operator made there, since Supabase had no more.
+//! Orchestra on real servers: a database on a shared PostgreSQL; a project at a test double of Supabase, whose database
+//! is a PostgreSQL with TLS under its host's name; and a project that an operator made there, since the quota was
+//! reached.
 
 use crate::site::address;
 use counterparts::{Postgres, Project, Supabase};
-use end_to_end::acting::{failures, played, told};
+use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_provider_set::{Name, Opened, Options, Settings, chart, open};
@@ -18,21 +19,21 @@ use tempfile::TempDir;
 
 pub const TOKEN: &str = "sbp_nobodymayreadthis";
 const ORGANIZATION: &str = "org-1";
-/// The projects that the double makes, and one that somebody makes there.
+/// The projects that the double creates, and one created manually.
 const FIRST: &str = "aaaaaaaaaaaaaaaaaaab";
 const SECOND: &str = "aaaaaaaaaaaaaaaaaaac";
 const BY_HAND: &str = "byhandbyhandbyhandby";
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// What an orchestra's database is filled with.
+/// Migration and seed of an orchestra's database.
 const MIGRATION: &str =
     "CREATE TABLE members (name text PRIMARY KEY); CREATE TABLE orchestras (subdomain text, admin text);";
 const SEED: &str = "INSERT INTO orchestras VALUES (current_setting('seed.orchestra'), current_setting('seed.admin'));";
-/// What is in it then.
+/// Query of the seeded row, and its result.
 const FILLED: &str = "SELECT subdomain, admin FROM app.orchestras";
 const PHILHARMONIC: &str = "philharmonic|office@philharmonic.example\n";
 
-/// Files of migrations and seeds, and of settings.
+/// A folder with migrations, seeds and settings.
 struct Folder(TempDir);
 
 impl Folder {
@@ -50,15 +51,15 @@ impl Folder {
         std::fs::write(self.0.path().join(name), plain).expect("a secret");
     }
 
-    /// What is opened by settings that have these parts; `FOLDER` in them is this folder.
+    /// Opens providers with these parts of settings; `FOLDER` in them stands for this folder.
     fn open(&self, names: &[Name], stripe: &Arc<LocalStripe>, parts: &str) -> (World, Opened) {
         let text = format!("secrets_folder: FOLDER\n{parts}").replace("FOLDER", &self.0.path().display().to_string());
         let file = self.0.path().join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
-        let settings = Settings::read(&file).expect("settings that can be read");
+        let settings = Settings::read(&file).expect("readable settings");
         let names = [names, &[Name::Stripe]].concat();
         let options = Options { names, settings, local_stripe: Some(address(stripe)), ..Options::default() };
-        let opened = open(&options).expect("the servers are there");
+        let opened = open(&options).expect("running servers");
         let world = World::new(opened.registry.clone()).with_patience(PATIENCE).with_stripe(stripe.clone());
         (world, opened)
     }
@@ -69,7 +70,7 @@ fn stripe() -> Arc<LocalStripe> {
 }
 
 fn story(name: &str) -> Story {
-    told(root().join("examples").join(name), None).remove(0)
+    load_stories(root().join("examples").join(name), None).remove(0)
 }
 
 fn through_the_component(story: &Story, world: &World) -> CaseReport {
@@ -77,7 +78,7 @@ fn through_the_component(story: &Story, world: &World) -> CaseReport {
 }
 
 #[test]
-fn an_orchestra_on_a_shared_postgresql_to_its_end() {
+fn an_orchestra_on_a_shared_postgresql_runs_to_its_end() {
     let (postgres, folder, stripe) = (Postgres::start(), Folder::make(), stripe());
     folder.secret("postgres", postgres.password());
     let parts = format!(
@@ -99,11 +100,11 @@ fn an_orchestra_on_a_shared_postgresql_to_its_end() {
     println!("{}", chart(&opened.journal.spans()));
 }
 
-/// A double of Supabase whose projects' database is a PostgreSQL under their hosts' names, and what opens it.
+/// A test double of Supabase; the database of its projects is a PostgreSQL under their host names.
 pub struct AtSupabase {
     double: Supabase,
     postgres: Arc<Postgres>,
-    /// What shared databases would be on; nothing is made there.
+    /// A shared server, on which nothing is created.
     shared: Postgres,
     folder: Folder,
     stripe: Arc<LocalStripe>,
@@ -152,7 +153,7 @@ postgres:
 }
 
 #[test]
-fn an_orchestra_at_supabase_to_its_end() {
+fn an_orchestra_at_supabase_runs_to_its_end() {
     let site = AtSupabase::start();
     let (world, opened) = site.open();
     let report = through_the_component(&story("orchestra-at-supabase.yml"), &world);
@@ -168,7 +169,7 @@ fn an_orchestra_at_supabase_to_its_end() {
 }
 
 #[test]
-fn an_orchestra_whose_database_an_operator_made() {
+fn an_orchestra_with_a_database_made_by_an_operator() {
     let site = AtSupabase::start();
     let (world, opened) = site.open();
     let story = by_hand(&site, &opened, Project::PASSWORD);
@@ -179,15 +180,15 @@ fn an_orchestra_whose_database_an_operator_made() {
     println!("{}", chart(&opened.journal.spans()));
 }
 
-/// The story of an operator who makes the project at Supabase by hand, and tells this password of it.
+/// The story of an operator who creates the project at Supabase manually and enters this password.
 pub fn by_hand(site: &AtSupabase, opened: &Opened, password: &str) -> Story {
     site.double.set_most(0);
     site.double.put(Project::ready(BY_HAND, ORGANIZATION, "Philharmonic, by hand"));
-    // It is kept where only the orchestra's account finds it.
+    // Stored in the scope of the orchestra's account.
     let made = opened.vault.put("orchestra/test/user:o1", "philharmonic", password).expect("kept");
     let story = story("orchestra-by-hand.yml");
     let file = site.folder.0.path().join("by-hand.yml");
     let text = std::fs::read_to_string(&story.scenario.file).expect("the story").replace("SECRET", &made.reference);
     std::fs::write(&file, text).expect("written");
-    told(file, Some("orchestra")).remove(0)
+    load_stories(file, Some("orchestra")).remove(0)
 }

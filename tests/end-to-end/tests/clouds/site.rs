@@ -1,4 +1,4 @@
-//! The servers of a test, and a world that is made of them.
+//! The servers of a test, and the providers on them.
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_provider_set::{Name, Opened, Options, Settings, open};
@@ -10,15 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// How long a step may wait: the policies of effects begin with five seconds.
+/// Timeout of a step: retry policies of effects begin with five seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Keys that nobody but who they are for may read.
+/// Secrets that must not appear anywhere.
 pub const AWS_KEY: &str = "aws-key-nobody-reads";
 pub const SMTP_PASSWORD: &str = "smtp-password-nobody-reads";
-/// The smallest zip: one that has nothing in it.
+/// An empty zip file.
 const EMPTY_ZIP: [u8; 22] = [0x50, 0x4b, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-/// A cloud, a server of databases and one of mails, each behind a proxy.
+/// A cloud and a database server, each behind a fault proxy, and a mail server.
 pub struct Site {
     pub aws: FaultProxy,
     pub databases: FaultProxy,
@@ -48,12 +48,12 @@ impl Site {
         }
     }
 
-    /// What `--providers aws,postgres,smtp` opens with a file of settings that names these servers.
+    /// Opens `--providers aws,postgres,smtp` with settings for these servers.
     pub fn world(&self) -> (World, Opened) {
         self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
     }
 
-    /// The same with a Stripe beside the host.
+    /// The same with a local Stripe.
     pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (World, Opened) {
         let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
         let (world, opened) = self.open(names, Some(address(stripe)));
@@ -90,13 +90,12 @@ postgres:
         );
         let file = folder.join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
-        let settings = Settings::read(&file).expect("settings that can be read");
-        let opened =
-            open(&Options { names, local_stripe, settings, ..Options::default() }).expect("the servers are there");
+        let settings = Settings::read(&file).expect("readable settings");
+        let opened = open(&Options { names, local_stripe, settings, ..Options::default() }).expect("running servers");
         (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
     }
 
-    /// Nothing is left of what was made, by the servers' own words.
+    /// The resources that still exist on the servers, after removing all faults; empty if nothing remains.
     pub fn is_empty(&self, opened: &Opened) -> Vec<String> {
         self.aws.clear();
         self.databases.clear();
@@ -104,30 +103,30 @@ postgres:
         held.into_iter().map(|it| format!("{} {}", it.id, it.state)).collect()
     }
 
-    /// The servers' own logs, and the mails that were taken.
+    /// The logs of the servers, and the received mails.
     pub fn logs(&self) -> Vec<(&'static str, String)> {
         let mails = self.mails.mails().into_iter().map(|mail| std::fs::read(mail).expect("a mail"));
         let mails: Vec<String> = mails.map(|mail| String::from_utf8_lossy(&mail).into_owned()).collect();
         vec![("PostgreSQL's log", self.postgres.log()), ("the mails", mails.concat())]
     }
 
-    /// The administrator's password of the server of databases.
+    /// The administrator's password of the database server.
     pub fn database_password(&self) -> &'static str {
         self.postgres.password()
     }
 
-    /// The cloud, where something is looked up directly.
+    /// The cloud, for direct queries.
     pub fn moto(&self) -> &Moto {
         &self.moto
     }
 }
 
-/// Where the provider finds a local Stripe.
+/// URL and key of a local Stripe.
 pub fn address(stripe: &LocalStripe) -> host_provider_set::LocalStripe {
     host_provider_set::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
 }
 
-/// The role that functions run as; moto wants it to be there.
+/// Creates the role of functions, which moto requires.
 fn make_role(address: SocketAddr) {
     let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
     let body = format!("Action=CreateRole&Version=2010-05-08&RoleName=functions&AssumeRolePolicyDocument={policy}");

@@ -1,12 +1,12 @@
-//! What an event costs at the boundary: host calls and fuel, and the order in which rows come.
+//! The cost of an event at the component boundary: host calls, fuel, and the order of rows.
 
 use crate::stories;
 use end_to_end::hosts::{component, in_wasm};
 use end_to_end::moves::{Kind, Move};
 use end_to_end::people::story;
 use end_to_end::play;
+use end_to_end::recorder::{CallRecorder, RecordedCalls};
 use end_to_end::story::VERSIONS;
-use end_to_end::watched::{Asked, Watch};
 use end_to_end::world::{START_MS, Setup, World, root, solobase};
 use extension_contract::{
     Account, Imports, Listing, Opened, PAGE_ROWS_MAX, Placement, Row, RowKey, RowKind, Selection, StoredRow,
@@ -18,15 +18,16 @@ use host_store::{Changes, Declared, MemoryStore, Partition, RowWrite, SqliteStor
 use host_wasm_runner::wasm::Mode;
 use std::sync::Arc;
 
-/// Most host calls of an applied `customer.subscription.updated` on the simplest account (design.md, "Numbers to reach").
+/// Maximum host calls of an applied `customer.subscription.updated` on the simplest account (design.md, "Numbers to
+/// reach").
 const CALLS_SIMPLEST: usize = 3;
-/// Most host calls of one on an account with a running instance that came from a checkout.
+/// The same on an account with a running instance from a checkout.
 const CALLS_WITH_INSTANCE: usize = 4;
 
-/// The body of the measurements, which brings its account to the other plan; of the kind `created` it begins there.
+/// The body of the benchmarks, which changes the plan of its account; `created` starts the subscription.
 fn body(kind: &str, step: i64, prices: [&str; 2]) -> Vec<u8> {
     let file = root().join("host-shim/lab/bench/bodies/subscription_updated.json");
-    let text = std::fs::read_to_string(file).expect("the body can be read");
+    let text = std::fs::read_to_string(file).expect("the body");
     let text = text
         .replace("@E@", &format!("{step:04}"))
         .replace("@N@", "1")
@@ -34,58 +35,62 @@ fn body(kind: &str, step: i64, prices: [&str; 2]) -> Vec<u8> {
         .replace("@PRICE@", prices[1])
         .replace("@PRICE_BEFORE@", prices[0])
         .replace("customer.subscription.updated", &format!("customer.subscription.{kind}"));
-    let mut event: serde_json::Value = serde_json::from_str(&text).expect("the body is JSON");
+    let mut event: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     if let Some(data) = event["data"].as_object_mut().filter(|_| kind == "created") {
         data.remove("previous_attributes");
     }
     event.to_string().into_bytes()
 }
 
-fn watched(setup: Setup) -> (World, Watch) {
-    let watch = Watch::default();
-    let runners: Runners = watch.over(setup.runners);
-    (World::start(Setup { runners, ..setup }), watch)
+fn recording(setup: Setup) -> (World, CallRecorder) {
+    let recorder = CallRecorder::default();
+    let runners: Runners = recorder.over(setup.runners);
+    (World::start(Setup { runners, ..setup }), recorder)
 }
 
-/// What the last applied `customer.subscription.updated` asked.
-fn last_update(world: &World, watch: &Watch) -> Asked {
+/// The host calls of the last applied `customer.subscription.updated`.
+fn last_update(world: &World, recorder: &CallRecorder) -> RecordedCalls {
     let update = world.reports.iter().rfind(|report| report.kind == "customer.subscription.updated");
     let report = update.expect("the subscription changed");
     assert_eq!(report.result.name(), "applied");
-    let asked = watch.asked().into_iter().rfind(|asked| asked.event_id == report.event_id);
-    asked.expect("an event that was applied was handled")
+    let record = recorder.recorded().into_iter().rfind(|record| record.event_id == report.event_id);
+    record.expect("recorded calls")
 }
 
-/// An account with a subscription to a plan goes to another plan.
-fn on_the_simplest_account(setup: Setup) -> Asked {
-    let (mut world, watch) = watched(setup);
+/// Given an account with a subscription, when its plan changes.
+fn on_the_simplest_account(setup: Setup) -> RecordedCalls {
+    let (mut world, recorder) = recording(setup);
     let [hobby, professional] = ["price_xyz789", "price_professional_monthly"];
     for bytes in [body("created", 0, [hobby, hobby]), body("updated", 1, [hobby, professional])] {
         world.deliver(&bytes).expect("the store has no fault");
     }
-    last_update(&world, &watch)
+    last_update(&world, &recorder)
 }
 
-/// An account that ordered a plan with an instance, paid in a checkout, goes to another plan.
-fn with_an_instance(setup: Setup) -> Asked {
-    let (mut world, watch) = watched(setup);
+/// Given an account with a plan and an instance paid in a checkout, when its plan changes.
+fn with_an_instance(setup: Setup) -> RecordedCalls {
+    let (mut world, recorder) = recording(setup);
     let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::ChangePlan, 1, 1)];
-    let parts = story("A", &moves).told_in(VERSIONS[1]);
+    let parts = story("A", &moves).parts_in(VERSIONS[1]);
     let (change, bought) = parts.split_last().expect("a story has parts");
     play::whole(&mut world, bought);
     let scope = world.processor().scope(Account::User("A".to_owned()));
-    let products = host::read::products(world.store(), &scope).expect("rows can be read");
+    let products = host::read::products(world.store(), &scope).expect("readable rows");
     let [instance] = &products[..] else { panic!("one instance: {products:?}") };
     assert!(instance.values.metadata.contains(r#""status":"running""#), "{}", instance.values.metadata);
     play::part(&mut world, change).expect("the store has no fault");
-    last_update(&world, &watch)
+    last_update(&world, &recorder)
 }
 
-fn assert_at_most(most: usize, name: &str, play: impl Fn(Setup) -> Asked) {
-    let asked = play(Setup::default());
-    println!("{name}: {} host calls, at most {most}: {}", asked.calls.len(), asked.calls.join(" "));
-    assert_eq!(asked.calls, play(in_wasm(Mode::Reused)).calls, "{name}: the component asks what the library asks");
-    assert!(asked.calls.len() <= most, "{name}: {} host calls, {:?}", asked.calls.len(), asked.calls);
+fn assert_at_most(most: usize, name: &str, play: impl Fn(Setup) -> RecordedCalls) {
+    let record = play(Setup::default());
+    println!("{name}: {} host calls, at most {most}: {}", record.calls.len(), record.calls.join(" "));
+    assert_eq!(
+        record.calls,
+        play(in_wasm(Mode::Reused)).calls,
+        "{name}: the component makes the same calls as the library"
+    );
+    assert!(record.calls.len() <= most, "{name}: {} host calls, {:?}", record.calls.len(), record.calls);
 }
 
 #[test]
@@ -98,9 +103,9 @@ fn an_update_of_a_subscription_makes_few_host_calls() {
 fn fresh_and_reused_instances_take_the_same_fuel() {
     for (index, parts) in stories().iter().enumerate() {
         let fuel = |mode| {
-            let (mut world, watch) = watched(in_wasm(mode));
+            let (mut world, recorder) = recording(in_wasm(mode));
             play::whole(&mut world, parts);
-            watch.asked().into_iter().map(|asked| (asked.event_id, asked.fuel)).collect::<Vec<_>>()
+            recorder.recorded().into_iter().map(|record| (record.event_id, record.fuel)).collect::<Vec<_>>()
         };
         let (fresh, reused) = (fuel(Mode::Fresh), fuel(Mode::Reused));
         assert!(fresh.iter().all(|(_, fuel)| *fuel > 0));
@@ -116,14 +121,14 @@ fn rise<T: Ord>(keys: &[T]) -> bool {
 }
 
 #[test]
-fn what_the_component_is_given_comes_in_byte_order() {
+fn the_component_receives_rows_in_byte_order() {
     let mut longest = 0;
     for (index, parts) in stories().iter().enumerate() {
-        let (mut world, watch) = watched(in_wasm(Mode::Reused));
+        let (mut world, recorder) = recording(in_wasm(Mode::Reused));
         play::whole(&mut world, parts);
-        for asked in watch.asked() {
-            for keys in &asked.lists {
-                assert!(rise(keys), "story {index}, {}: {keys:?}", asked.event_id);
+        for record in recorder.recorded() {
+            for keys in &record.lists {
+                assert!(rise(keys), "story {index}, {}: {keys:?}", record.event_id);
                 longest = longest.max(keys.len());
             }
         }
@@ -131,10 +136,10 @@ fn what_the_component_is_given_comes_in_byte_order() {
     assert!(longest > 1, "a list of one row has any order");
 }
 
-/// Ids whose byte order is neither that of letters nor that in which they are written.
+/// Ids whose byte order differs from alphabetical order and from their order here.
 const IDS: [&str; 6] = ["b", "é", "a", "B", "a-1", "ab"];
 
-/// An account with a row of every id in two kinds and two collections.
+/// A store with rows of all ids in two kinds and two collections of an account.
 fn filled(mut store: Box<dyn Store>, partition: &Partition, account: &Account) -> Box<dyn Store> {
     let scope = partition.scope(account.clone());
     let rows = IDS.iter().flat_map(|id| {
@@ -146,7 +151,7 @@ fn filled(mut store: Box<dyn Store>, partition: &Partition, account: &Account) -
         ]
     });
     let rows: Vec<RowWrite> = rows.map(samples::write).collect();
-    store.apply(&Changes { rows, ..samples::changes(&scope, "evt_1") }).expect("rows can be written");
+    store.apply(&Changes { rows, ..samples::changes(&scope, "evt_1") }).expect("written rows");
     store
 }
 
@@ -155,7 +160,7 @@ fn keys(rows: Vec<StoredRow>) -> Vec<RowKey> {
 }
 
 #[test]
-fn rows_of_open_and_more_come_in_byte_order_from_each_store() {
+fn open_and_more_return_rows_in_byte_order_from_each_store() {
     let sqlite = SqliteStore::open_in_memory().expect("a database in memory");
     let stores: [(&str, Box<dyn Store>); 2] =
         [("in memory", Box::new(MemoryStore::new())), ("SQLite", Box::new(sqlite))];
@@ -180,7 +185,7 @@ fn rows_of_open_and_more_come_in_byte_order_from_each_store() {
         for kind in [RowKind::Product, RowKind::Subscription, RowKind::Record("notes".to_owned())] {
             for descending in [false, true] {
                 let listing = Listing { kind: kind.clone(), prefix: String::new(), descending, after: None };
-                let rows = snapshot.more(&Selection::Listed(listing), PAGE_ROWS_MAX).expect("rows can be read");
+                let rows = snapshot.more(&Selection::Listed(listing), PAGE_ROWS_MAX).expect("readable rows");
                 let mut listed = keys(rows);
                 if descending {
                     listed.reverse();

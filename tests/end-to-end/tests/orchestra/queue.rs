@@ -1,4 +1,4 @@
-//! What waits for people is listed with what is asked, since when and until when, and is gone from the list when it is done.
+//! Tasks that wait for operators are listed with their steps and due times, until they are done.
 
 use end_to_end::world::{START_MS, Setup, World, orchestra};
 use extension_contract::{Account, Actor, ActorKind, Page, Question};
@@ -36,18 +36,18 @@ fn command(world: &mut World, id: &str, kind: &str, by: &str, payload: &Value) {
     deliver(world, &event, "applied");
 }
 
-/// The open tasks of the account, those with a status if one is named.
+/// The open tasks of the account, filtered by status.
 fn tasks(world: &mut World, filter: Option<&str>) -> Vec<Value> {
     let actor = Actor { kind: ActorKind::Admin, subject: "dora".to_owned(), roles: Vec::new() };
     let question = Question { account: Account::User("A".to_owned()), actor, at: START_MS };
     let page = Page { after: None, limit: 10 };
-    let listed = world.processor_mut().ask_list(&question, "tasks", filter, &page).expect("an operator may look");
+    let listed = world.processor_mut().ask_list(&question, "tasks", filter, &page).expect("tasks");
     listed.iter().map(|entry| serde_json::from_str(&entry.value).expect("JSON")).collect()
 }
 
 // covers: ORC-34
 #[test]
-fn operators_see_what_waits_for_them_until_it_is_done() {
+fn operators_see_waiting_tasks_until_they_are_done() {
     let mut world = World::start(Setup { business: orchestra(), ..Setup::default() });
     subscribe(&mut world);
     let product = json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "a@b.example"}});
@@ -67,7 +67,7 @@ fn operators_see_what_waits_for_them_until_it_is_done() {
     assert_eq!((tasks(&mut world, Some("waiting")).len(), tasks(&mut world, Some("overdue")).len()), (0, 1));
 
     let outputs = json!({"endpoint": "db.philharmonic.example", "secret_ref": "secret:philharmonic"});
-    let told = json!({"id": ORCHESTRA, "step": "database", "outputs": outputs});
-    command(&mut world, "cmd_3", "step.complete", "admin", &told);
+    let completion = json!({"id": ORCHESTRA, "step": "database", "outputs": outputs});
+    command(&mut world, "cmd_3", "step.complete", "admin", &completion);
     assert_eq!(tasks(&mut world, None), [json!(null); 0]);
 }

@@ -1,5 +1,5 @@
-//! Each command to a database, and to whatever else keeps an orchestra's data, is for one orchestra of one account: its key, its
-//! order and all that it says name that one and no other (requirements 4.3).
+//! Each command on the data of an orchestra concerns exactly one orchestra of one account: key, ordering key and
+//! payload name no other one (requirements 4.3).
 
 use end_to_end::world::{fixtures, orchestra, root};
 use extension_contract::Account;
@@ -12,10 +12,10 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What data effects are of, by the first part of their kind; all others tell somebody something.
+/// Kinds of effects on data, by prefix; all others are notices.
 const OF_DATA: [&str; 2] = ["database.", "orchestra_config."];
 
-/// An orchestra: whose it is, and the names that it goes by.
+/// An orchestra: its account and its names.
 struct Tenant {
     account: String,
     names: BTreeSet<String>,
@@ -31,7 +31,7 @@ fn tenants(report: &CaseReport) -> BTreeMap<String, Tenant> {
             let names = resources.chain([&metadata["subdomain"]]).filter_map(Value::as_str).map(str::to_owned);
             let names = names.chain([id.clone()]).collect();
             let other = found.insert(id.clone(), Tenant { account: account.clone(), names });
-            assert!(other.is_none(), "{id} is of two accounts in {}", report.file.display());
+            assert!(other.is_none(), "{id} belongs to two accounts in {}", report.file.display());
         }
     }
     found
@@ -47,34 +47,34 @@ fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     }
 }
 
-/// Whether a text has a name as a word of its own.
+/// True if a text contains a name as a whole word.
 fn names(text: &str, name: &str) -> bool {
     let is_edge = |letter: Option<char>| letter.is_none_or(|letter| !letter.is_ascii_alphanumeric());
     text.match_indices(name)
         .any(|(at, _)| is_edge(text[..at].chars().next_back()) && is_edge(text[at + name.len()..].chars().next()))
 }
 
-/// The orchestra that an effect is for; fails unless it is exactly one, of the account that asked.
+/// The orchestra of an effect; fails unless it is exactly one, of the requesting account.
 fn only_tenant<'t>(row: &EffectRow, tenants: &'t BTreeMap<String, Tenant>, file: &Path) -> &'t str {
     let effect = &row.effect;
-    let told = format!("{} `{}` in {}", effect.kind, effect.key, file.display());
+    let effect_name = format!("{} `{}` in {}", effect.kind, effect.key, file.display());
     let own = effect.key.split('/').next().unwrap_or_default();
-    let (own, tenant) = tenants.get_key_value(own).unwrap_or_else(|| panic!("{told} is for no orchestra"));
-    assert_eq!(row.scope.account.to_string(), tenant.account, "who asked: {told}");
+    let (own, tenant) = tenants.get_key_value(own).unwrap_or_else(|| panic!("{effect_name} concerns no orchestra"));
+    assert_eq!(row.scope.account.to_string(), tenant.account, "account of {effect_name}");
     let ordered = effect.ordering_key.as_deref().unwrap_or_default();
-    assert_eq!(ordered.split('/').next(), Some(own.as_str()), "order `{ordered}` of {told}");
+    assert_eq!(ordered.split('/').next(), Some(own.as_str()), "ordering key `{ordered}` of {effect_name}");
     let payload: Value = serde_json::from_str(&effect.payload).expect("a payload is JSON");
-    let mut said = vec![effect.key.as_str(), ordered];
-    texts(&payload, &mut said);
+    let mut parts = vec![effect.key.as_str(), ordered];
+    texts(&payload, &mut parts);
     for (_, other) in tenants.iter().filter(|(id, _)| *id != own) {
         for name in other.names.difference(&tenant.names) {
-            let by = said.iter().find(|text| names(text, name));
-            assert_eq!(by, None, "{told} names `{name}` of another orchestra");
+            let by = parts.iter().find(|text| names(text, name));
+            assert_eq!(by, None, "{effect_name} names `{name}` of another orchestra");
         }
     }
     for member in ["orchestra", "subdomain"] {
         if let Some(name) = payload[member].as_str() {
-            assert!(tenant.names.contains(name), "`{member}` of {told} is `{name}`");
+            assert!(tenant.names.contains(name), "`{member}` of {effect_name} is `{name}`");
         }
     }
     own
@@ -91,7 +91,7 @@ fn scenarios() -> Vec<PathBuf> {
 
 // covers: ORC-48
 #[test]
-fn every_data_command_is_for_exactly_one_orchestra() {
+fn every_data_command_concerns_exactly_one_orchestra() {
     let partition = Partition { business: orchestra().name.clone(), livemode: false };
     let (mut kinds, mut crowded, mut commands) = (BTreeMap::<String, usize>::new(), 0, 0);
     for file in scenarios() {
@@ -100,9 +100,9 @@ fn every_data_command_is_for_exactly_one_orchestra() {
             let folder = tempfile::tempdir().expect("a folder");
             let store = StoreKind::Sqlite(folder.path().join("rows.db"));
             let options = PlayOptions { store, ..PlayOptions::new(host_native::runners()) };
-            let report = play(&scenario, &case, orchestra(), &options).expect("it plays");
+            let report = play(&scenario, &case, orchestra(), &options).expect("a played case");
             assert!(report.held(), "{}: {:?}", file.display(), report.failures);
-            let store = SqliteStore::open(folder.path().join("rows.db")).expect("the rows are there");
+            let store = SqliteStore::open(folder.path().join("rows.db")).expect("the rows");
             let (tenants, mut served) = (tenants(&report), BTreeSet::new());
             for asked in &report.effects {
                 let (account, key) = asked.split_once(' ').expect("account and key");
@@ -118,7 +118,7 @@ fn every_data_command_is_for_exactly_one_orchestra() {
             crowded += usize::from(served.len() > 1);
         }
     }
-    // It would hold of nothing as well: all verbs are there, and hosts that serve several orchestras at once.
+    // The check is not vacuous: all verbs occur, and some hosts serve several orchestras.
     let verbs: Vec<&str> = kinds.keys().map(String::as_str).collect();
     let all = [
         "database.backup",

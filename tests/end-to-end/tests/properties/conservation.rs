@@ -1,9 +1,11 @@
-use super::support::{cash_is_there, judged, moved, told};
+//! The ledger balances, refunds are covered, and the inbox reproduces the ledger.
+
+use super::support::{cash_is_there, judged, moved, report_failure};
 use end_to_end::books::Books;
 use end_to_end::hosts::{Counts, on_each_kind};
-use end_to_end::kept::Kept;
+use end_to_end::kept::StoreFiles;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::story::VERSIONS;
 use end_to_end::world::{Setup, World, solobase};
 use host::processor::{Business, Processor, replay_log};
@@ -36,7 +38,7 @@ fn balances(entries: &BTreeMap<(String, String), Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Of no payment more goes back than came in.
+/// Checks that refunds of a payment do not exceed the payment.
 fn refunds_are_covered(entries: &BTreeMap<(String, String), Value>, books: &Books) -> Result<(), String> {
     let mut left: BTreeMap<&str, i64> = BTreeMap::new();
     for ((_, fact), entry) in entries {
@@ -45,18 +47,18 @@ fn refunds_are_covered(entries: &BTreeMap<(String, String), Value>, books: &Book
         *left.entry(payment).or_default() += moved(entry, "cash:stripe");
     }
     match left.into_iter().find(|(_, left)| *left < 0) {
-        Some((payment, left)) => Err(format!("payment {payment} gave back {} more than it brought", -left)),
+        Some((payment, left)) => Err(format!("payment {payment} has {} more refunds than payments", -left)),
         None => Ok(()),
     }
 }
 
-/// Each entry's fact names an event that came in.
+/// Checks that the fact of each entry names an event of the inbox.
 fn facts_name_events(world: &World, entries: &BTreeMap<(String, String), Value>) -> Result<(), String> {
-    let rows = world.store().inbox_after(0, 100_000).expect("the inbox can be read");
+    let rows = world.store().inbox_after(0, 100_000).expect("a readable inbox");
     let ids: BTreeSet<String> = rows.into_iter().map(|row| row.event.id).collect();
     for (account, fact) in entries.keys() {
         let scope = world.processor().scope(account.parse().expect("an account"));
-        match world.store().fact(&scope, fact).expect("facts can be read") {
+        match world.store().fact(&scope, fact).expect("readable facts") {
             Some(event) if ids.contains(&event) => {}
             other => return Err(format!("{fact} names {other:?}, which is no event of the inbox")),
         }
@@ -64,46 +66,46 @@ fn facts_name_events(world: &World, entries: &BTreeMap<(String, String), Value>)
     Ok(())
 }
 
-/// The inbox, fed to a fresh host that carries nothing out, gives the same outcomes and the same ledger.
-fn the_inbox_tells_all(
+/// Checks that a new host without effects reaches the same outcomes and ledger from the inbox.
+fn the_inbox_reproduces_the_ledger(
     setup: &Setup,
     world: &World,
     entries: &BTreeMap<(String, String), Value>,
 ) -> Result<(), String> {
-    let runner = setup.runners.make().expect("a runner can be made");
+    let runner = setup.runners.make().expect("a runner");
     let business = Business { config: solobase().config.clone(), ..world.processor().business().clone() };
-    let (_kept, store) = Kept::open(setup.keeping);
+    let (_kept, store) = StoreFiles::open(setup.storage);
     let mut fresh = Processor::new(store, runner, business).expect("the same configuration");
     let differences = replay_log(world.store(), &mut fresh).expect("the store has no fault");
     if !differences.is_empty() {
-        return Err(format!("the log replays otherwise: {differences:#?}"));
+        return Err(format!("the log replays differently: {differences:#?}"));
     }
     let store: &dyn Store = fresh.store();
     let document =
-        host_store::state_document(&[store], world.processor().declared().not_state()).expect("the state can be read");
+        host_store::state_document(&[store], world.processor().declared().not_state()).expect("a readable state");
     if ledger(&document) != *entries {
-        return Err("the log replays to another ledger".to_owned());
+        return Err("the log replays to a different ledger".to_owned());
     }
     Ok(())
 }
 
-/// Property 7: conservation. The money is also the oracle's: what was paid, less what went back.
+/// Property 7: conservation. Cash also equals the oracle: payments minus refunds.
 // covers: S97
 #[test]
-fn no_money_is_made_or_lost() {
+fn no_money_is_created_or_lost() {
     on_each_kind(file!(), Counts { quick: 24, shipped: 4 }, (moves(9), 0..2usize), |setup, (moves, version)| {
-        let tale = tale("A", &moves);
-        let story = &tale.story;
-        let law = judged(setup, &tale, &story.told_in(VERSIONS[version])).and_then(|world| {
+        let checked = checked_story("A", &moves);
+        let story = &checked.story;
+        let law = judged(setup, &checked, &story.parts_in(VERSIONS[version])).and_then(|world| {
             let document = world.document();
             let entries = ledger(&document);
             balances(&entries)?;
             refunds_are_covered(&entries, &story.books)?;
             cash_is_there(&document, &story.account, &story.books)?;
             facts_name_events(&world, &entries)?;
-            the_inbox_tells_all(setup, &world, &entries)
+            the_inbox_reproduces_the_ledger(setup, &world, &entries)
         });
-        told("conservation", &[story], law)?;
+        report_failure("conservation", &[story], law)?;
         Ok(())
     });
 }

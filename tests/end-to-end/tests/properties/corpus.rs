@@ -1,5 +1,5 @@
-//! The corpus of the fuzz targets, run through their bodies: what once was found stays found, and each body still fits the
-//! code that it is of. The fuzzing itself is `cargo fuzz` (`docs/fuzzing.md`).
+//! Runs the corpus of the fuzz targets through their functions, so that fixed faults stay fixed and the targets
+//! compile. The fuzzing itself is `cargo fuzz` (`docs/fuzzing.md`).
 
 #[path = "../../../../fuzz/src/catalog.rs"]
 mod catalog;
@@ -19,7 +19,7 @@ mod store_file;
 use std::fs;
 use std::path::Path;
 
-/// The body of a target.
+/// The function of a target.
 type Body = fn(&[u8]);
 
 const TARGETS: [(&str, Body); 6] = [
@@ -30,10 +30,10 @@ const TARGETS: [(&str, Body); 6] = [
     ("signature_header", signature_header::run),
     ("store_file", store_file::run),
 ];
-/// Files that a corpus has at least.
+/// Minimum number of files of a corpus.
 const FILES_MIN: usize = 3;
 
-/// Names in a folder of `fuzz`, in order; what a run of the fuzzer adds has the hash of its content as its name.
+/// Sorted names in a folder of `fuzz`, without files added by the fuzzer, which are named by hash.
 fn names(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder);
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
@@ -45,12 +45,12 @@ fn names(folder: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_target_holds_for_its_corpus() {
+fn each_target_passes_its_corpus() {
     for (target, body) in TARGETS {
         let corpus = names(&format!("corpus/{target}"));
-        assert!(corpus.len() >= FILES_MIN, "{target} begins with {corpus:?}");
+        assert!(corpus.len() >= FILES_MIN, "{target} has only {corpus:?}");
         for name in corpus {
-            // The name of what a panic is about: the test's output has it.
+            // Shows which file a panic is about.
             println!("{target}: {name}");
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target).join(name);
             body(&fs::read(file).expect("read"));
@@ -59,7 +59,7 @@ fn each_target_holds_for_its_corpus() {
 }
 
 #[test]
-fn no_target_is_left_out() {
+fn every_target_is_listed() {
     let targets = TARGETS.map(|(target, _)| target.to_owned());
     assert_eq!(names("corpus"), targets);
     assert_eq!(names("fuzz_targets"), targets.map(|target| format!("{target}.rs")));

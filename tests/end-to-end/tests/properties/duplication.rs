@@ -1,14 +1,16 @@
-use super::support::{cases, told};
+//! A repeated event is a duplicate and changes nothing.
+
+use super::support::{cases, report_failure};
 use end_to_end::judged::judge_end;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::story::{Delivery, VERSIONS};
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
 
-/// An event again: it is a duplicate, nothing else runs, nothing changes.
+/// Repeats an event and checks that it is a duplicate without changes and effects.
 fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     let before = world.state();
     let reports = world.deliver(&delivery.bytes).expect("the store has no fault");
@@ -22,7 +24,7 @@ fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     Ok(())
 }
 
-/// The fact of an event again, as an event of another id: nothing but time may have changed anything.
+/// Repeats the content of an event under another id, and checks that nothing changes.
 fn twin(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     let text = std::str::from_utf8(&delivery.bytes).expect("bodies are text");
     let other = text.replace(&format!("\"{}\"", delivery.id), &format!("\"{}_twin\"", delivery.id));
@@ -31,16 +33,16 @@ fn twin(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     let (name, effects) = (reports[0].result.name(), &reports[0].effects);
     if !matches!(name, "duplicate" | "stale" | "ignored") || !effects.is_empty() {
         let reason = reports[0].result.reason();
-        return Err(format!("the fact of {} again is {name} {reason:?}, with effects {effects:?}", delivery.id));
+        return Err(format!("the content of {} again is {name} {reason:?}, with effects {effects:?}", delivery.id));
     }
     match end_to_end::compare::difference(&before.1, &world.document()) {
-        Some(difference) => Err(format!("the fact of {} again changes {difference}", delivery.id)),
+        Some(difference) => Err(format!("the content of {} again changes {difference}", delivery.id)),
         None => Ok(()),
     }
 }
 
-fn repeated(tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
-    let parts = tale.story.told_in(version);
+fn repeated(checked: &CheckedStory, version: &str, seed: u64) -> Result<(), String> {
+    let parts = checked.story.parts_in(version);
     let mut world = World::start(Setup::default());
     let mut random = Random::new(seed);
     let mut past: Vec<&Delivery> = Vec::new();
@@ -64,30 +66,30 @@ fn repeated(tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
     for delivery in past {
         again(&mut world, delivery)?;
     }
-    judge_end(&mut world, tale)
+    judge_end(&mut world, checked)
 }
 
 proptest! {
     #![proptest_config(cases(16))]
 
-    /// Properties 2 and 10: any event again, anywhere. The end is the oracle's.
+    /// Properties 2 and 10: a repeated event at any point. The end is checked with the oracle.
     // covers: S17
     #[test]
-    fn an_event_again_is_a_duplicate_and_changes_nothing(moves in moves(7), version in 0..2usize, seed: u64) {
-        let tale = tale("A", &moves);
-        told("duplication", &[&tale.story], repeated(&tale, VERSIONS[version], seed))?;
+    fn a_repeated_event_is_a_duplicate_and_changes_nothing(moves in moves(7), version in 0..2usize, seed: u64) {
+        let checked = checked_story("A", &moves);
+        report_failure("duplication", &[&checked.story], repeated(&checked, VERSIONS[version], seed))?;
     }
 
-    /// One fact told by two events happens once. The end is the oracle's.
+    /// Given two events with the same content, it is applied once. The end is checked with the oracle.
     // covers: S19
     #[test]
-    fn a_fact_again_under_another_event_changes_nothing(moves in moves(7), version in 0..2usize) {
-        let tale = tale("A", &moves);
-        let parts = tale.story.told_in(VERSIONS[version]);
+    fn the_same_content_under_another_event_id_changes_nothing(moves in moves(7), version in 0..2usize) {
+        let checked = checked_story("A", &moves);
+        let parts = checked.story.parts_in(VERSIONS[version]);
         let mut world = super::support::played(&Setup::default(), &parts);
         for event in parts.iter().flat_map(|part| &part.events) {
-            told("twins", &[&tale.story], twin(&mut world, event))?;
+            report_failure("twins", &[&checked.story], twin(&mut world, event))?;
         }
-        told("twins", &[&tale.story], judge_end(&mut world, &tale))?;
+        report_failure("twins", &[&checked.story], judge_end(&mut world, &checked))?;
     }
 }

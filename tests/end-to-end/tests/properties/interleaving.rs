@@ -1,4 +1,6 @@
-use super::support::{cash_is_there, told};
+//! Two interleaved accounts end as each alone.
+
+use super::support::{cash_is_there, report_failure};
 use end_to_end::compare::{difference, of_account};
 use end_to_end::hosts::{Counts, on_each_kind};
 use end_to_end::moves::moves;
@@ -8,7 +10,7 @@ use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
 
-/// Two streams on one clock: part by part, the later of the two times.
+/// Puts two streams on one clock: each part at the later of the two times.
 fn on_one_clock(left: &[Part], right: &[Part]) -> (Vec<Part>, Vec<Part>) {
     let count = left.len().max(right.len());
     let mut clock = 0;
@@ -23,7 +25,7 @@ fn on_one_clock(left: &[Part], right: &[Part]) -> (Vec<Part>, Vec<Part>) {
     both
 }
 
-/// Both lists in one, each in its own order.
+/// Merges two lists at random, keeping the order of each.
 fn merged(left: &[Delivery], right: &[Delivery], random: &mut Random) -> Vec<Delivery> {
     let mut turns: Vec<bool> = left.iter().map(|_| true).chain(right.iter().map(|_| false)).collect();
     random.shuffle(&mut turns);
@@ -45,22 +47,22 @@ fn interleaved(setup: &Setup, left: &[Part], right: &[Part], seed: u64) -> World
     world
 }
 
-/// Property 5: two accounts' streams merged in any way. The cash of each is what Stripe has of it.
+/// Property 5: the streams of two accounts merged at random. The cash of each equals Stripe's books.
 #[test]
-fn two_accounts_side_by_side_end_as_each_alone() {
-    let told_so = (moves(6), moves(6), (0..2usize, 0..2usize), any::<u64>());
-    on_each_kind(file!(), Counts { quick: 16, shipped: 3 }, told_so, |setup, (of_a, of_b, versions, seed)| {
+fn two_interleaved_accounts_end_as_each_alone() {
+    let cases = (moves(6), moves(6), (0..2usize, 0..2usize), any::<u64>());
+    on_each_kind(file!(), Counts { quick: 16, shipped: 3 }, cases, |setup, (of_a, of_b, versions, seed)| {
         let (a, b) = (story("A", &of_a), story("B", &of_b));
-        let (parts_a, parts_b) = on_one_clock(&a.told_in(VERSIONS[versions.0]), &b.told_in(VERSIONS[versions.1]));
+        let (parts_a, parts_b) = on_one_clock(&a.parts_in(VERSIONS[versions.0]), &b.parts_in(VERSIONS[versions.1]));
         let together = interleaved(setup, &parts_a, &parts_b, seed).document();
         for (story, parts) in [(&a, &parts_a), (&b, &parts_b)] {
             let alone = super::support::played(setup, parts).document();
             let account = story.account.as_str();
             let law = match difference(&of_account(&alone, account), &of_account(&together, account)) {
-                Some(difference) => Err(format!("{account} is not as it is alone: {difference}")),
+                Some(difference) => Err(format!("{account} differs from the run alone: {difference}")),
                 None => cash_is_there(&together, account, &story.books),
             };
-            told("interleaving", &[&a, &b], law)?;
+            report_failure("interleaving", &[&a, &b], law)?;
         }
         Ok(())
     });

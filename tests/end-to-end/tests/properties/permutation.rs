@@ -1,10 +1,12 @@
-use super::support::{cases, judged, played, same_state, told};
+//! Provider events between two commands end in the same state in any order.
+
+use super::support::{cases, judged, played, report_failure, same_state};
 use end_to_end::judged::judge_end;
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
@@ -12,14 +14,14 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeSet;
 
-/// Parts of up to this many events are played in every order, larger ones in some.
+/// Maximum number of events of a part that is played in every order.
 const EXHAUSTIVE_MAX: usize = 6;
-/// Orders in which a larger part is played.
+/// Number of orders in which a larger part is played.
 const SAMPLES: usize = 60;
-/// Stories whose events are put into orders that cross their moves.
+/// Number of stories whose events are shuffled across moves.
 const STORIES: usize = 60;
 
-/// Every order of a few things, as lists of indexes.
+/// All orders of `count` items, as lists of indexes.
 fn orders(count: usize) -> Vec<Vec<usize>> {
     let mut all = vec![Vec::new()];
     for next in 0..count {
@@ -47,7 +49,7 @@ fn some_orders(count: usize, seed: u64) -> Vec<Vec<usize>> {
     (0..SAMPLES).map(shuffled).collect()
 }
 
-/// Effects that no order makes unnecessary: what is asked of Stripe, and receipts.
+/// Effects that are needed in every order: those of Stripe, and receipts.
 fn lasting_effects(world: &World) -> BTreeSet<String> {
     let effects = world.reports.iter().flat_map(|report| &report.effects);
     let lasting = effects.filter(|effect| {
@@ -57,10 +59,10 @@ fn lasting_effects(world: &World) -> BTreeSet<String> {
     lasting.map(|effect| effect.key.clone()).collect()
 }
 
-/// A part in these orders ends as in its own, which is as the oracle says.
-fn in_orders(tale: &Tale, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
+/// Checks that a part ends the same in these orders as in its own order, which is checked with the oracle.
+fn in_orders(checked: &CheckedStory, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
     let setup = Setup::default();
-    let expected = judged(&setup, tale, &parts[..=focus])?;
+    let expected = judged(&setup, checked, &parts[..=focus])?;
     for order in orders {
         let mut part = parts[focus].clone();
         part.events = order.iter().map(|index| parts[focus].events[*index].clone()).collect();
@@ -76,7 +78,7 @@ fn in_orders(tale: &Tale, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>)
     Ok(())
 }
 
-/// The part with the most events, of those that can be played in every order.
+/// The part with the most events, up to `at_most`.
 fn largest(parts: &[Part], at_most: usize) -> Option<usize> {
     let fitting = parts.iter().enumerate().filter(|(_, part)| (2..=at_most).contains(&part.events.len()));
     fitting.max_by_key(|(_, part)| part.events.len()).map(|(index, _)| index)
@@ -85,22 +87,22 @@ fn largest(parts: &[Part], at_most: usize) -> Option<usize> {
 proptest! {
     #![proptest_config(cases(12))]
 
-    /// Property 1, in every order: of the largest part of up to four events.
+    /// Property 1, all orders of the largest part with up to four events.
     #[test]
     fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
-        let tale = tale("A", &moves);
-        let parts = tale.story.told_in(VERSIONS[version]);
+        let checked = checked_story("A", &moves);
+        let parts = checked.story.parts_in(VERSIONS[version]);
         if let Some(focus) = largest(&parts, 4) {
             let orders = orders(parts[focus].events.len());
-            told("permutation-all", &[&tale.story], in_orders(&tale, &parts, focus, orders))?;
+            report_failure("permutation-all", &[&checked.story], in_orders(&checked, &parts, focus, orders))?;
         }
     }
 
-    /// Property 1, sampled: all parts of a story shuffled, whatever their size. After each part all is as the oracle says.
+    /// Property 1, sampled: all parts of a story shuffled, of any size. Each part is checked with the oracle.
     #[test]
     fn any_order_of_all_parts_ends_in_the_same_state(moves in moves(8), version in 0..2usize, seed: u64) {
-        let tale = tale("A", &moves);
-        let parts = tale.story.told_in(VERSIONS[version]);
+        let checked = checked_story("A", &moves);
+        let parts = checked.story.parts_in(VERSIONS[version]);
         let expected = played(&Setup::default(), &parts);
         let mut random = Random::new(seed);
         for turn in 0..6 {
@@ -108,16 +110,16 @@ proptest! {
             shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
             let ids: Vec<&str> = shuffled.iter().flat_map(|p| &p.events).map(|event| event.id.as_str()).collect();
             let what = format!("turn {turn} of seed {seed}, in the order {}", ids.join(" "));
-            let law = judged(&Setup::default(), &tale, &shuffled)
+            let law = judged(&Setup::default(), &checked, &shuffled)
                 .map_err(|problem| format!("{what}: {problem}"))
                 .and_then(|found| same_state(&expected, &found, &what));
-            told("permutation", &[&tale.story], law)?;
+            report_failure("permutation", &[&checked.story], law)?;
         }
     }
 }
 
-/// All provider events between two commands as one part, at the newest of their times: what is told late of one move
-/// may come after what is told of the next.
+/// Joins the provider events between two commands to one part, at the latest time: a late event of one move can arrive
+/// after an event of the next move.
 fn between_commands(parts: &[Part]) -> Vec<Part> {
     let mut merged: Vec<Part> = Vec::new();
     for part in parts {
@@ -133,33 +135,35 @@ fn between_commands(parts: &[Part]) -> Vec<Part> {
     merged
 }
 
-/// Property 1, across moves: the same stories in every run, each in some orders. The end is the oracle's.
+/// Property 1, across moves: fixed stories in some orders. The end is checked with the oracle.
 #[test]
 fn any_order_between_two_commands_ends_in_the_same_state() {
     let (mut runner, mut random) = (TestRunner::deterministic(), Random::new(1));
     let mut broken = Vec::new();
     for index in 0..STORIES {
-        let moves = moves(8).new_tree(&mut runner).expect("moves can always be made").current();
-        let tale = tale("A", &moves);
-        let story = &tale.story;
-        let parts = between_commands(&story.told_in(VERSIONS[index % 2]));
+        let moves = moves(8).new_tree(&mut runner).expect("moves").current();
+        let checked = checked_story("A", &moves);
+        let story = &checked.story;
+        let parts = between_commands(&story.parts_in(VERSIONS[index % 2]));
         let setup = Setup::default();
         let mut expected = played(&setup, &parts);
-        let law = judge_end(&mut expected, &tale);
-        broken.extend(told(&format!("permutation-across-{index}"), &[story], law).err().map(|law| law.to_string()));
-        let otherwise = (0..6).find_map(|turn| {
+        let law = judge_end(&mut expected, &checked);
+        broken.extend(
+            report_failure(&format!("permutation-across-{index}"), &[story], law).err().map(|law| law.to_string()),
+        );
+        let differing = (0..6).find_map(|turn| {
             let mut shuffled = parts.clone();
             shuffled.iter_mut().for_each(|part| random.shuffle(&mut part.events));
             let ids: Vec<&str> = shuffled.iter().flat_map(|part| &part.events).map(|event| event.id.as_str()).collect();
             let what = format!("story {index}, turn {turn}, in the order {}", ids.join(" "));
             let law = same_state(&expected, &played(&setup, &shuffled), &what);
-            told(&format!("permutation-across-{index}"), &[story], law).err().map(|broken| broken.to_string())
+            report_failure(&format!("permutation-across-{index}"), &[story], law).err().map(|broken| broken.to_string())
         });
-        broken.extend(otherwise);
+        broken.extend(differing);
     }
     assert!(
         broken.is_empty(),
-        "{} of {STORIES} stories end otherwise in another order:\n{}",
+        "{} of {STORIES} stories end differently in another order:\n{}",
         broken.len(),
         broken.join("\n")
     );
@@ -169,35 +173,35 @@ fn a_move(kind: Kind, flags: u16) -> Move {
     Move::plain(kind, flags, 2)
 }
 
-/// Property 1 for whole purchases, renewals and refunds: all 720 orders of six events.
+/// Property 1 for purchases and renewals: all 720 orders of six events.
 // covers: S97
 #[test]
 fn all_orders_of_six_events_end_in_the_same_state() {
     let stories = [
-        // subscription, charge, invoice, subscription, session of our own purchase with an instance
+        // Subscription, charge, invoice, subscription, session of our own purchase with an instance.
         vec![a_move(Kind::Order, 1), a_move(Kind::Buy, 0)],
-        // a purchase made elsewhere, and a renewal that fails
+        // A purchase made elsewhere, and a failed renewal.
         vec![a_move(Kind::Buy, 0), a_move(Kind::Renew, 0b1_1000_0000)],
     ];
     for moves in stories {
-        let tale = tale("A", &moves);
+        let checked = checked_story("A", &moves);
         for version in VERSIONS {
-            let parts = tale.story.told_in(version);
+            let parts = checked.story.parts_in(version);
             let focus = largest(&parts, EXHAUSTIVE_MAX).expect("a part of up to six events");
             let orders = orders(parts[focus].events.len());
-            in_orders(&tale, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+            in_orders(&checked, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
         }
     }
 }
 
-/// Property 1 beyond six events: some orders.
+/// Property 1 for more than six events: some orders.
 #[test]
 fn many_orders_of_a_large_purchase_end_in_the_same_state() {
-    let tale = tale("A", &[a_move(Kind::Order, 0b111_1010_0001), a_move(Kind::Buy, 0)]);
+    let checked = checked_story("A", &[a_move(Kind::Order, 0b111_1010_0001), a_move(Kind::Buy, 0)]);
     for version in VERSIONS {
-        let parts = tale.story.told_in(version);
+        let parts = checked.story.parts_in(version);
         let focus = parts.iter().position(|part| part.events.len() > EXHAUSTIVE_MAX).expect("a part of seven or more");
         let orders = some_orders(parts[focus].events.len(), 1);
-        in_orders(&tale, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
+        in_orders(&checked, &parts, focus, orders).unwrap_or_else(|broken| panic!("{version}: {broken}"));
     }
 }

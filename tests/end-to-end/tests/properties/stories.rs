@@ -1,8 +1,8 @@
-//! The stories themselves: that they say something.
+//! Checks the generated stories themselves: they are valid and reach many outcomes.
 
 use super::support::{judged, played};
 use end_to_end::moves::{Kind, Move, moves};
-use end_to_end::people::{story, tale};
+use end_to_end::people::{checked_story, story};
 use end_to_end::story::VERSIONS;
 use end_to_end::world::Setup;
 use host_replay::line::{Line, StreamLine, Summary};
@@ -11,23 +11,23 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
 
-/// Told in order and in time, a story is understood: nothing fails, nothing waits at the end, no provider's event is
-/// rejected, and all is as the oracle says. Over some stories everything that can happen to an account does.
+/// Given stories in order and on time, nothing fails, nothing waits at the end, no provider event is rejected, and the
+/// oracle agrees. Together the stories reach all outcomes.
 #[test]
-fn stories_are_understood_and_full_of_life() {
+fn stories_are_valid_and_reach_all_outcomes() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for index in 0..60 {
-        let moves = moves(9).new_tree(&mut runner).expect("moves can always be made").current();
-        let tale = tale("A", &moves);
-        let world = judged(&Setup::default(), &tale, &tale.story.told_in(VERSIONS[index % 2]));
+        let moves = moves(9).new_tree(&mut runner).expect("moves").current();
+        let checked = checked_story("A", &moves);
+        let world = judged(&Setup::default(), &checked, &checked.story.parts_in(VERSIONS[index % 2]));
         let world = world.unwrap_or_else(|broken| panic!("story {index}: {broken}\n{moves:#?}"));
-        for row in world.store().inbox_after(0, 100_000).expect("the inbox can be read") {
+        for row in world.store().inbox_after(0, 100_000).expect("a readable inbox") {
             let outcome = row.outcome.as_ref().map_or("none", |outcome| outcome.name());
-            let told =
+            let row_text =
                 || format!("{} {} is {:?} {:?}\n{moves:#?}", row.event.id, row.event.kind, row.state, row.outcome);
-            assert!(matches!(row.state, host_store::InboxState::Done), "{}", told());
-            assert!(row.event.source != "stripe" || outcome != "rejected", "{}", told());
+            assert!(matches!(row.state, host_store::InboxState::Done), "{}", row_text());
+            assert!(row.event.source != "stripe" || outcome != "rejected", "{}", row_text());
             *seen.entry(format!("{} {outcome}", row.event.kind)).or_default() += 1;
         }
         let document = world.document();
@@ -81,23 +81,23 @@ impl Sink for Outcomes {
     }
 }
 
-/// A story that is written down for a person plays in `host-shim replay` as it was played here.
+/// A written story has the same outcomes in `host-shim replay` as here.
 #[test]
-fn a_story_that_is_written_down_can_be_replayed() {
+fn a_written_story_can_be_replayed() {
     let a_move = |kind| Move::plain(kind, 1, 2);
     let story = story("A", &[a_move(Kind::Order), a_move(Kind::Buy), a_move(Kind::Renew), a_move(Kind::End)]);
     for (version, file) in VERSIONS.iter().zip(end_to_end::story::write(&story, "written")) {
-        let parts = story.told_in(version);
+        let parts = story.parts_in(version);
         let world = played(&Setup::default(), &parts);
-        let told = parts.iter().flat_map(|part| part.events.iter().chain(&part.commands));
+        let inputs = parts.iter().flat_map(|part| part.events.iter().chain(&part.commands));
         let first = |id: &str| world.reports.iter().find(|report| report.event_id == id).map(|r| r.result.name());
         let expected: Vec<(String, String)> =
-            told.map(|told| (told.id.clone(), first(&told.id).expect("it was delivered").to_owned())).collect();
+            inputs.map(|input| (input.id.clone(), first(&input.id).expect("a report").to_owned())).collect();
         assert!(expected.len() > 10, "{expected:?}");
         let options =
             ReplayOptions { business: Some("solobase".to_owned()), ..ReplayOptions::new(host_native::runners()) };
         let mut found = Outcomes::default();
-        let finished = replay(&[file], &mut std::io::empty(), &options, &mut found).expect("it can be read");
+        let finished = replay(&[file], &mut std::io::empty(), &options, &mut found).expect("a readable story");
         assert!(finished.held(), "{version}: {:?}", finished.cases);
         assert_eq!(found.0, expected, "{version}");
     }

@@ -1,24 +1,24 @@
-//! What the properties share.
+//! Shared by the properties.
 
 use end_to_end::books::Books;
 use end_to_end::compare::{difference, of_account};
 use end_to_end::judged::holds;
 use end_to_end::play;
 use end_to_end::story::{Part, Story};
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use proptest::prelude::TestCaseError;
 use proptest::test_runner::Config;
 use serde_json::Value;
 
-/// `default` cases, or as many others as `PROPTEST_CASES` says.
+/// `default` cases, or `PROPTEST_CASES`.
 pub fn cases(default: u32) -> Config {
     end_to_end::cases::cases(default, 500)
 }
 
-/// A broken law is told with its stories, which are written down. Shrinking ends with the smallest one that fails, so
-/// that is what the files hold at the end.
-pub fn told(property: &str, stories: &[&Story], law: Result<(), String>) -> Result<(), TestCaseError> {
+/// Reports a broken law, and writes its stories to files. Shrinking ends with the smallest failing story, so the files
+/// contain that one at the end.
+pub fn report_failure(property: &str, stories: &[&Story], law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
         let files = stories.iter().flat_map(|story| {
             let name = match stories {
@@ -32,27 +32,27 @@ pub fn told(property: &str, stories: &[&Story], law: Result<(), String>) -> Resu
     })
 }
 
-/// A host on which these parts were played.
+/// Plays parts on a new host.
 pub fn played(setup: &Setup, parts: &[Part]) -> World {
     let mut world = World::start(setup.clone());
     play::whole(&mut world, parts);
     world
 }
 
-/// A host on which these parts of a tale were played, and which had after each of them what the oracle says.
-pub fn judged(setup: &Setup, tale: &Tale, parts: &[Part]) -> Result<World, String> {
+/// Plays parts of a story on a new host, and checks each with the oracle.
+pub fn judged(setup: &Setup, checked: &CheckedStory, parts: &[Part]) -> Result<World, String> {
     let mut world = World::start(setup.clone());
-    holds(tale, parts, &mut world, true)?;
+    holds(checked, parts, &mut world, true)?;
     Ok(world)
 }
 
-/// What an entry of the ledger moves into one of its accounts, in minor units.
+/// The amount that a ledger entry moves into an account of the ledger, in minor units.
 pub fn moved(entry: &Value, into: &str) -> i64 {
     let postings = entry["postings"].as_array().into_iter().flatten();
     postings.filter(|posting| posting["account"] == into).filter_map(|p| p["amount_minor"].as_i64()).sum()
 }
 
-/// What the ledger of an account says that Stripe holds for us is what Stripe says.
+/// Checks that the cash in the ledger of an account equals Stripe's books.
 pub fn cash_is_there(document: &Value, account: &str, books: &Books) -> Result<(), String> {
     let own = of_account(document, account);
     let entries = own.pointer("/rows/0/records/ledger").and_then(Value::as_array).into_iter().flatten();
@@ -63,7 +63,7 @@ pub fn cash_is_there(document: &Value, account: &str, books: &Books) -> Result<(
     }
 }
 
-/// Two hosts are in one state.
+/// Checks that two hosts have the same state.
 pub fn same_state(expected: &World, found: &World, what: &str) -> Result<(), String> {
     if let Some(report) = found.reports.iter().find(|report| report.result.name() == "failed") {
         return Err(format!("{what}: {} failed: {}", report.event_id, report.result.reason().unwrap_or_default()));
@@ -72,5 +72,5 @@ pub fn same_state(expected: &World, found: &World, what: &str) -> Result<(), Str
         return Ok(());
     }
     let difference = difference(&expected.document(), &found.document());
-    Err(format!("{what}: {}", difference.unwrap_or_else(|| "another hash of the same document".to_owned())))
+    Err(format!("{what}: {}", difference.unwrap_or_else(|| "the hashes differ for the same document".to_owned())))
 }

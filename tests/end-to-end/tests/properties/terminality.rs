@@ -1,11 +1,13 @@
-use super::support::told;
+//! An ended subscription stays ended and grants nothing.
+
+use super::support::report_failure;
 use end_to_end::hosts::{Counts, on_each_kind};
 use end_to_end::judged::judge;
 use end_to_end::moves::moves;
-use end_to_end::people::tale;
+use end_to_end::people::checked_story;
 use end_to_end::play;
 use end_to_end::story::VERSIONS;
-use end_to_end::traders::Tale;
+use end_to_end::traders::CheckedStory;
 use end_to_end::world::{Setup, World};
 use extension_contract::{Account, SubscriptionStatus};
 use host::read;
@@ -17,17 +19,17 @@ fn is_final(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
 }
 
-/// What has ended stays ended, and where everything has ended nothing is granted.
-fn stays_ended(setup: &Setup, tale: &Tale, version: &str, seed: u64) -> Result<(), String> {
-    let account: &Account = &tale.story.account.parse().expect("an account");
+/// Checks that ended subscriptions stay ended, and that an account grants nothing after all of them ended.
+fn stays_ended(setup: &Setup, checked: &CheckedStory, version: &str, seed: u64) -> Result<(), String> {
+    let account: &Account = &checked.story.account.parse().expect("an account");
     let mut world = World::start(setup.clone());
     let mut random = Random::new(seed);
     let mut ended: BTreeSet<String> = BTreeSet::new();
-    for (index, mut part) in tale.story.told_in(version).into_iter().enumerate() {
+    for (index, mut part) in checked.story.parts_in(version).into_iter().enumerate() {
         random.shuffle(&mut part.events);
         play::part(&mut world, &part).expect("the store has no fault");
         let scope = world.processor().scope(account.clone());
-        let rows = read::subscriptions(world.store(), &scope).expect("rows can be read");
+        let rows = read::subscriptions(world.store(), &scope).expect("readable rows");
         if let Some(row) = rows.iter().find(|row| ended.contains(&row.id) && !is_final(row.values.status)) {
             return Err(format!("{} had ended and is {:?}", row.id, row.values.status));
         }
@@ -35,24 +37,24 @@ fn stays_ended(setup: &Setup, tale: &Tale, version: &str, seed: u64) -> Result<(
         if !rows.is_empty() && rows.iter().all(|row| is_final(row.values.status)) {
             let granted = world.entitlements(account).into_iter().find(|entitlement| entitlement.allowed != 0);
             if let Some(granted) = granted {
-                return Err(format!("everything has ended, and {} of {} is granted", granted.allowed, granted.key));
+                return Err(format!("all subscriptions ended, but {} of {} is granted", granted.allowed, granted.key));
             }
         }
-        if let Some(expected) = tale.checks.get(&index) {
+        if let Some(expected) = checked.checks.get(&index) {
             judge(&mut world, account, expected).map_err(|problem| format!("part {index}: {problem}"))?;
         }
     }
     Ok(())
 }
 
-/// Property 8: terminality. In whatever order a part comes, after it all is as the oracle says.
+/// Property 8: terminality. Given parts in any order, each is checked with the oracle.
 // covers: S31
 #[test]
-fn nothing_leaves_the_end_of_a_subscription() {
-    let told_so = (moves(9), 0..2usize, any::<u64>());
-    on_each_kind(file!(), Counts { quick: 24, shipped: 4 }, told_so, |setup, (moves, version, seed)| {
-        let tale = tale("A", &moves);
-        told("terminality", &[&tale.story], stays_ended(setup, &tale, VERSIONS[version], seed))?;
+fn an_ended_subscription_stays_ended() {
+    let cases = (moves(9), 0..2usize, any::<u64>());
+    on_each_kind(file!(), Counts { quick: 24, shipped: 4 }, cases, |setup, (moves, version, seed)| {
+        let checked = checked_story("A", &moves);
+        report_failure("terminality", &[&checked.story], stays_ended(setup, &checked, VERSIONS[version], seed))?;
         Ok(())
     });
 }

@@ -1,17 +1,17 @@
-//! A host that is killed at any write of a saga, and started again: in the end the world has what the record says.
+//! Kills a host at any write of a saga and restarts it: at the end the resources equal the record.
 
 use crate::machine;
-use end_to_end::acting::{failures, found_in, killed_at, kills, played, told};
+use end_to_end::acting::{failures, found_in, killed_at, kills, load_stories, played};
 use end_to_end::world::root;
 
-/// Writes of one step at most; a kill at one that does not come changes nothing.
+/// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
 const WRITES: u64 = 14;
-/// Made, suspended, archived, restored, archived again, destroyed: with the inventory after each.
+/// Created, suspended, archived, restored, archived again, destroyed; with the inventory after each step.
 const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-terminate.yml";
 
 #[test]
-fn a_life_with_a_kill_at_any_write_ends_alike() {
-    let story = told(root().join("fixtures").join(LIFE), None).remove(0);
+fn an_instance_life_with_a_kill_at_any_write_ends_the_same() {
+    let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
     let kills = kills(&story, WRITES);
     let found = found_in(&kills, |(at, kill)| {
         let story = killed_at(&story, *at, *kill);
@@ -19,7 +19,7 @@ fn a_life_with_a_kill_at_any_write_ends_alike() {
         let mut found = failures(&played(&story, &world, &host_native::runners()));
         let held = opened.registry.held().expect("a list");
         if !held.is_empty() {
-            found.push(format!("left {held:?}"));
+            found.push(format!("remaining: {held:?}"));
         }
         found.into_iter().map(|it| format!("step {at}, {kill:?}: {it}")).collect()
     });

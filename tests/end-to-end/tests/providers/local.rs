@@ -1,18 +1,18 @@
-//! Every scenario whose providers answer nothing in particular holds on this machine as it does with the scripted provider: the
-//! same statuses, effects and inventory, the last by the provider's own list.
+//! Every scenario without scripted answers holds on this machine as with the scripted provider: the same statuses,
+//! effects and inventory, the last from the provider's own list.
 
 use crate::machine;
-use end_to_end::acting::{failures, found_in, played, told};
+use end_to_end::acting::{failures, found_in, load_stories, played};
 use end_to_end::world::root;
 use host_replay::library::Story;
 use host_scenario::model::Action;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What a scenario says that is of the scripted provider alone: what it was asked with, what it made up, what people made, and
-/// when an answer comes.
+/// Words of scenarios that depend on the scripted provider: its settings and outputs, manual steps, and the time of
+/// answers.
 const OF_SCRIPTED: [&str; 6] = ["settings:", "outputs:", "step.complete", "token.redeem", "restart", "hold:"];
 
-/// True for a scenario that says how providers answer, or looks at what only the scripted one shows.
+/// True for a scenario with scripted answers, or with expectations that only the scripted provider meets.
 fn is_scripted(story: &Story) -> bool {
     let answers = |action: &Action| matches!(action, Action::Answers(_));
     let text = std::fs::read_to_string(&story.scenario.file).expect("a scenario");
@@ -24,7 +24,7 @@ fn is_scripted(story: &Story) -> bool {
 
 #[test]
 fn the_scenarios_of_all_businesses_hold_on_this_machine() {
-    let mut stories = told(root().join("fixtures"), None);
+    let mut stories = load_stories(root().join("fixtures"), None);
     stories.retain(|story| !is_scripted(story));
     let made = AtomicUsize::new(0);
     let found = found_in(&stories, |story| {

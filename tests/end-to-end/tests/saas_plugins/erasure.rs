@@ -1,11 +1,11 @@
-//! What is personal goes however much of it there is, a page at a time, and nothing else does.
+//! Erasure removes all personal data, page by page, and nothing else.
 
 use super::tokens::{command, subscribed};
 use end_to_end::world::{START_MS, World};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;
-/// More than two pages of a hundred.
+/// Number of requests: more than two pages of a hundred.
 const ASKED: usize = 230;
 
 fn records(world: &World, collection: &str) -> Vec<Value> {
@@ -15,7 +15,7 @@ fn records(world: &World, collection: &str) -> Vec<Value> {
     own["records"][collection].as_array().cloned().unwrap_or_default()
 }
 
-/// Lines of the audit trail, and those that tell from where somebody asked.
+/// Number of lines of the audit trail, and of lines with an IP address.
 fn lines(world: &World) -> (usize, usize) {
     let lines = records(world, "access_log");
     (lines.len(), lines.iter().filter(|line| line["value"].get("ip").is_some()).count())
@@ -23,7 +23,7 @@ fn lines(world: &World) -> (usize, usize) {
 
 //
 #[test]
-fn the_audit_trail_keeps_who_and_what_and_loses_from_where() {
+fn the_audit_trail_keeps_actor_and_action_and_loses_ip_addresses() {
     let mut world = subscribed();
     for number in 0..ASKED {
         let id = format!("issue_{number}");
@@ -35,7 +35,7 @@ fn the_audit_trail_keeps_who_and_what_and_loses_from_where() {
     let before = records(&world, "access_log");
     assert_eq!(command(&mut world, "close", "account.close", "host", "user:A", json!({})), "applied");
     world.advance_to(START_MS + 30 * DAY_MS - 1).expect("the store has no fault");
-    assert_eq!(lines(&world), (ASKED, ASKED), "not before its time");
+    assert_eq!(lines(&world), (ASKED, ASKED), "not before the deadline");
     world.advance_to(START_MS + 30 * DAY_MS).expect("the store has no fault");
     assert_eq!(lines(&world), (ASKED, 0));
     for (before, after) in before.iter().zip(records(&world, "access_log")) {
@@ -43,6 +43,6 @@ fn the_audit_trail_keeps_who_and_what_and_loses_from_where() {
         expected.as_object_mut().expect("a line").remove("ip");
         assert_eq!(after["value"], expected);
     }
-    let closed = records(&world, "account").into_iter().find(|row| row["id"] == "closed").expect("it is closed");
+    let closed = records(&world, "account").into_iter().find(|row| row["id"] == "closed").expect("the closing record");
     assert_eq!(closed["value"]["erased"], "all");
 }

@@ -1,5 +1,5 @@
-//! Random lives of tokens beside a model of ten lines, which shares no code with what it judges: what is paid, when each token
-//! was issued, and whether it was taken back.
+//! Random lives of tokens, compared with a small model that shares no code with the extension: the paid subscription,
+//! the time of issue and the revocation of each token.
 
 use super::tokens::{EDITOR, command, subscribed, subscription, tokens};
 use end_to_end::world::{START_MS, World};
@@ -14,7 +14,7 @@ const LIVE_MAX: usize = 10;
 enum Step {
     Wait(i64),
     Issue,
-    /// The so-manieth token, counted around.
+    /// The token with this number, modulo their count.
     Redeem(usize),
     Revoke(usize),
     End,
@@ -32,7 +32,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What is known of one token.
+/// The model of one token.
 struct Token {
     id: String,
     issued_at: i64,
@@ -42,7 +42,7 @@ struct Token {
 
 #[derive(Default)]
 struct Model {
-    /// The subscription that is paid.
+    /// Number of the paid subscription.
     paid: Option<usize>,
     subscriptions: usize,
     tokens: Vec<Token>,
@@ -53,7 +53,7 @@ impl Model {
         !token.revoked && now < token.issued_at + DAY_MS
     }
 
-    /// What a step must come to.
+    /// Returns the expected result of a step, and updates the model.
     fn expects(&mut self, step: &Step, now: i64) -> String {
         let live = self.tokens.iter().filter(|token| Model::is_live(token, now)).count();
         let picked = |number: usize, count: usize| (count > 0).then(|| number % count);
@@ -89,7 +89,7 @@ impl Model {
     }
 }
 
-/// Do a step in the world; none if there is nothing to do.
+/// Plays a step on the host; None if there is nothing to do.
 fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Option<String> {
     let id = format!("step_{number}");
     let token = |number: &usize, model: &Model| {
@@ -115,7 +115,7 @@ fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Opt
         }
         Step::End => {
             let paid = model.paid.take()?;
-            // Stripe's clock has seconds: an end of the second in which it began is the end.
+            // Stripe's clock has seconds: an end in the second of the start still is the end.
             subscription(world, &format!("life_{number}"), &format!("sub_{paid}"), "deleted", "canceled");
             Some("applied".to_owned())
         }
@@ -139,7 +139,7 @@ fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Opt
 
 // covers: PLG-45
 #[test]
-fn a_token_is_good_exactly_while_the_model_says_so() {
+fn a_token_is_valid_exactly_while_the_model_is() {
     let lives = prop::collection::vec(step(), 1..60);
     let mut runner = TestRunner::new(Config { cases: 96, failure_persistence: None, ..Config::default() });
     let run = runner.run(&lives, |steps| {
@@ -151,9 +151,16 @@ fn a_token_is_good_exactly_while_the_model_says_so() {
                 continue;
             }
             let expected = model.expects(step, now);
-            let Some(told) = play(&mut world, &mut model, number, step) else { continue };
-            prop_assert!(told.starts_with(&expected), "step {} {:?}: {}, expected {}", number, step, told, expected);
-            if matches!(step, Step::Issue) && told == "applied" {
+            let Some(result) = play(&mut world, &mut model, number, step) else { continue };
+            prop_assert!(
+                result.starts_with(&expected),
+                "step {} {:?}: {}, expected {}",
+                number,
+                step,
+                result,
+                expected
+            );
+            if matches!(step, Step::Issue) && result == "applied" {
                 let known = tokens(&world).into_iter().map(|(id, _)| id);
                 let new = known.filter(|id| model.tokens.iter().all(|token| token.id != *id)).collect::<Vec<_>>();
                 prop_assert_eq!(new.len(), 1);

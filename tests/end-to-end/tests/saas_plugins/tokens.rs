@@ -1,4 +1,4 @@
-//! A token is good for its owner, its product and its day, and for nothing else, whatever is shown in its place.
+//! A token is valid for its owner, its product and one day only, and can not be replaced by anything similar.
 
 use end_to_end::world::{START_MS, Setup, World, saas_plugins};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 pub(super) const EDITOR: &str = "prod_sample_editor";
 
-/// A world in which A pays for the editor, and B for nothing.
+/// Starts a host on which A pays for the editor, and B for nothing.
 pub(super) fn subscribed() -> World {
     let mut world = World::start(Setup { business: saas_plugins(), ..Setup::default() });
     subscription(&mut world, "evt_1", "sub_1", "created", "active");
@@ -31,13 +31,13 @@ pub(super) fn subscription(world: &mut World, id: &str, subscription: &str, verb
         "id": id, "object": "event", "type": format!("customer.subscription.{verb}"), "created": now, "livemode": false,
         "api_version": "2025-03-31.basil", "data": {"object": object},
     });
-    assert_eq!(told(world, &event), "applied");
+    assert_eq!(deliver(world, &event), "applied");
 }
 
-/// What comes of an event: its outcome, with the reason where it is refused.
-fn told(world: &mut World, event: &Value) -> String {
+/// Delivers an event. Returns its outcome, or the reason if it is refused.
+fn deliver(world: &mut World, event: &Value) -> String {
     let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
-    let report = reports.first().expect("it is decided");
+    let report = reports.first().expect("a report");
     let (name, reason) = (report.result.name().to_owned(), report.result.reason());
     world.settle().expect("the store has no fault");
     match name.as_str() {
@@ -46,17 +46,17 @@ fn told(world: &mut World, event: &Value) -> String {
     }
 }
 
-/// A command of somebody in an account.
+/// Sends a command of an actor in an account.
 pub(super) fn command(world: &mut World, id: &str, kind: &str, who: &str, account: &str, payload: Value) -> String {
     let actor = if who == "host" { json!({"kind": "service", "id": who}) } else { json!({"kind": "user", "id": who}) };
-    told(world, &json!({"id": id, "command": kind, "account": account, "actor": actor, "payload": payload}))
+    deliver(world, &json!({"id": id, "command": kind, "account": account, "actor": actor, "payload": payload}))
 }
 
 fn issue(world: &mut World, product: &str) -> String {
     command(world, "issue", "token.issue", "A", "user:A", json!({"product": product}))
 }
 
-/// The tokens of A, by their ids.
+/// The tokens of A, with their ids.
 pub(super) fn tokens(world: &World) -> Vec<(String, Value)> {
     let document = world.document();
     let accounts = document["accounts"].as_array().expect("accounts");
@@ -65,7 +65,7 @@ pub(super) fn tokens(world: &World) -> Vec<(String, Value)> {
     tokens.map(|token| (token["id"].as_str().expect("an id").to_owned(), token["value"].clone())).collect()
 }
 
-/// The only token of A: its id, and the hash that is kept of it.
+/// The only token of A: id and stored hash.
 fn token(world: &World) -> (String, String) {
     let (id, row) = tokens(world).pop().expect("a token");
     (id, row["sha256"].as_str().expect("its hash").to_owned())
@@ -78,7 +78,7 @@ fn redeem(world: &mut World, id: &str, account: &str, sha256: &str) -> String {
 
 // covers: PLG-41
 #[test]
-fn a_token_is_good_until_its_day_is_over() {
+fn a_token_is_valid_for_one_day() {
     for (after_ms, expected) in [
         (0, "applied"),
         (1, "applied"),
@@ -99,7 +99,7 @@ fn a_token_is_good_until_its_day_is_over() {
 
 // covers: PLG-44
 #[test]
-fn only_who_may_have_a_product_gets_a_token_for_it() {
+fn only_an_entitled_owner_gets_a_token_for_a_product() {
     for (product, who, account, expected) in [
         (EDITOR, "A", "user:A", "applied"),
         ("prod_sample_monitor", "A", "user:A", "requirement-unmet(product_not_included)"),
@@ -116,13 +116,13 @@ fn only_who_may_have_a_product_gets_a_token_for_it() {
         ("business", "A", "user:A", "invalid(/product"),
     ] {
         let mut world = subscribed();
-        let told = command(&mut world, "issue", "token.issue", who, account, json!({"product": product}));
-        assert!(told.starts_with(expected), "{product} by {who} in {account}: {told}");
+        let result = command(&mut world, "issue", "token.issue", who, account, json!({"product": product}));
+        assert!(result.starts_with(expected), "{product} by {who} in {account}: {result}");
     }
 }
 
 #[test]
-fn what_is_no_hash_of_the_token_opens_nothing() {
+fn a_wrong_hash_does_not_redeem_a_token() {
     let mut world = subscribed();
     assert_eq!(issue(&mut world, EDITOR), "applied");
     let (id, hash) = token(&world);
@@ -146,14 +146,14 @@ fn what_is_no_hash_of_the_token_opens_nothing() {
     .enumerate()
     {
         let payload = json!({"id": token, "sha256": given});
-        let told = command(&mut world, &format!("r{case}"), "token.redeem", "host", "user:A", payload);
-        assert!(told.starts_with(expected), "{token} with {given}: {told}");
+        let result = command(&mut world, &format!("r{case}"), "token.redeem", "host", "user:A", payload);
+        assert!(result.starts_with(expected), "{token} with {given}: {result}");
     }
-    assert!(redeem(&mut world, "other", "user:B", &hash).starts_with("not-found("), "it is A's");
+    assert!(redeem(&mut world, "other", "user:B", &hash).starts_with("not-found("), "the token belongs to A");
 }
 
 #[test]
-fn what_is_said_again_happens_once_and_what_is_taken_back_stays_so() {
+fn repeated_commands_apply_once_and_a_revoked_token_stays_revoked() {
     let mut world = subscribed();
     assert_eq!(issue(&mut world, EDITOR), "applied");
     assert_eq!(issue(&mut world, EDITOR), "duplicate", "the same command");
@@ -170,5 +170,5 @@ fn what_is_said_again_happens_once_and_what_is_taken_back_stays_so() {
     assert_eq!(revoke(&mut world, "late"), "bad-transition(token revoked)");
     let (_, row) = &tokens(&world)[0];
     assert_eq!((&row["status"], &row["redeemed"]), (&json!("revoked"), &json!(2)));
-    assert!(!world.document().to_string().contains("secret:"), "the state has no token, nor where it is");
+    assert!(!world.document().to_string().contains("secret:"), "the state contains no token and no reference to it");
 }

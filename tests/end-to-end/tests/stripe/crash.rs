@@ -1,6 +1,6 @@
-//! A kill at each boundary of the store, and Stripe's retry.
+//! A kill at each write of the store, and the retry of Stripe.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::testing::{Moment, Then};
@@ -16,7 +16,7 @@ const STORY: &str = "
   - {stripe: checkout.session.completed}
 ";
 
-/// What the provider was asked to do: the same key never with other parameters. To look after a crash does nothing.
+/// The distinct calls of the provider, without `observe`, which only reads after a crash.
 fn asked(world: &World) -> BTreeSet<String> {
     let calls = world.scripted().journal().into_iter().map(|entry| entry.call);
     let calls = calls.filter(|call| call.verb() != "observe");
@@ -28,7 +28,7 @@ fn resources(world: &World) -> Vec<Value> {
     found.into_iter().map(|resource| json!([resource.id.id, resource.state, resource.outputs])).collect()
 }
 
-/// A host whose provider makes the session that the story completes.
+/// Starts a host whose provider creates the session that the story completes.
 fn world() -> World {
     let scripted = Scripted::new();
     scripted.script("checkout:*", vec![ScriptedAnswer::Ok(json!({"session_id": "cs_1"}))]);
@@ -37,8 +37,8 @@ fn world() -> World {
 
 // covers: S21
 #[test]
-fn a_kill_at_each_boundary_and_stripes_retry_end_as_the_uninterrupted_run() {
-    let events = told::events(STORY);
+fn a_kill_at_each_write_and_stripes_retry_end_as_the_uninterrupted_run() {
+    let events = story_bytes::events(STORY);
     let deliver = |world: &mut World| {
         let mut crashes = 0;
         for event in &events {
@@ -53,7 +53,7 @@ fn a_kill_at_each_boundary_and_stripes_retry_end_as_the_uninterrupted_run() {
     calm.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
     assert_eq!(deliver(&mut calm), 0);
     let writes = calm.faults().writes();
-    assert_eq!(resources(&calm).len(), 3, "the story makes a whole instance");
+    assert_eq!(resources(&calm).len(), 3, "the story creates a whole instance");
     for write in 1..=writes {
         for moment in [Moment::Before, Moment::After] {
             let mut world = world();

@@ -1,22 +1,22 @@
 //! The events of one scenario in many orders.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::compare::difference;
 use end_to_end::world::solobase;
 use host_replay::play::{CaseReport, Order, PlayOptions, play_all};
 use host_scenario::model::Scenario;
 use host_scenario::prepare::Case;
 
-/// Timers and questions that another order makes unnecessary.
+/// Prefixes of timers and retrievals that another order makes unnecessary.
 const UNNECESSARY: [&str; 2] = ["grace:", "retrieve:"];
 
 fn play(scenario: &Scenario, cases: &[Case], seed: Option<u64>) -> Vec<CaseReport> {
     let (runners, order) = (host_native::runners(), Order::Together(seed));
     let options = PlayOptions { order, ..PlayOptions::new(runners) };
-    play_all(scenario, cases, solobase(), &options).expect("it can be played")
+    play_all(scenario, cases, solobase(), &options).expect("played cases")
 }
 
-/// Keys of what was asked for, with the account before them.
+/// Accounts and keys of the requested effects, without unnecessary ones.
 fn necessary(report: &CaseReport) -> Vec<&str> {
     let needed = |key: &&str| {
         let key = key.split_once(' ').map_or(*key, |(_, key)| key);
@@ -25,11 +25,11 @@ fn necessary(report: &CaseReport) -> Vec<&str> {
     report.effects.iter().map(String::as_str).filter(needed).collect()
 }
 
-/// Plays a scenario in so many orders; each must end in the state of the written one and ask for the same, in both API
+/// Plays a scenario in `orders` orders; each must end with the state and effects of the written one, in both API
 /// versions.
 fn assert_same(name: &str, orders: u64) {
-    let scenario = told::scenario(name);
-    let cases = told::cases(&scenario);
+    let scenario = story_bytes::scenario(name);
+    let cases = story_bytes::cases(&scenario);
     let written = play(&scenario, &cases, None);
     assert_eq!(written.len(), 2, "two API versions");
     for seed in 1..=orders {
@@ -62,7 +62,7 @@ fn partial_refunds_add_up_in_every_order() {
 
 // covers: S41, S52, S53
 #[test]
-fn what_is_paid_decides_in_every_order() {
+fn payment_decides_the_plan_in_every_order() {
     for name in [
         "s41-paid-but-incomplete.yml",
         "s52-upgrade-paid.yml",

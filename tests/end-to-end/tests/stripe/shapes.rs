@@ -1,6 +1,6 @@
-//! One story in shapes that have no base bodies of their own: that of 2018 and that of 2025's last train.
+//! One story in shapes without base bodies: that of 2018 and that of the last version train of 2025.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use serde_json::{Map, Value, json};
 
@@ -8,15 +8,15 @@ const STORY: &str = "s79-start-and-renewal.yml";
 
 /// Plays the events of the story, each changed by `reshape`.
 fn played(version: &str, reshape: fn(&mut Value)) -> World {
-    let case = told::cases(&told::scenario(STORY)).into_iter().find(|case| case.version == version);
-    let case = case.expect("the story is told in this version");
+    let case = story_bytes::cases(&story_bytes::scenario(STORY)).into_iter().find(|case| case.version == version);
+    let case = case.expect("a case of this version");
     let mut world = World::start(Setup::default());
     for (prepared, clock) in case.deliveries.iter().zip(&case.clocks) {
         world.advance_to(*clock).expect("the store has no fault");
         let Some(prepared) = prepared else { continue };
         let mut event: Value = serde_json::from_slice(&prepared.bytes).expect("JSON");
         if event.get("data").is_some_and(|data| data.get("object").is_some()) {
-            // The story's account is known by a claim; here metadata says the same.
+            // The story knows the account by a claim; here metadata names it.
             if event["data"]["object"]["object"] == "subscription" {
                 event["data"]["object"]["metadata"]["user_id"] = json!("A");
             }
@@ -35,7 +35,8 @@ fn effects(world: &World) -> Vec<String> {
     found
 }
 
-/// Before 2019 there were plans and no prices, and a subscription had its only plan and quantity on top as well.
+/// Before 2019 there were plans instead of prices, and a subscription repeated its only plan and quantity at the top
+/// level.
 fn as_in_2018(event: &mut Value) {
     event["api_version"] = json!("2018-11-08");
     for place in ["/data/object/items/data", "/data/object/lines/data"] {
@@ -54,7 +55,7 @@ fn as_in_2018(event: &mut Value) {
     }
 }
 
-/// 2025-09-30.clover bills flexibly; everything else is as in basil, and fields come that nobody knows yet.
+/// 2025-09-30.clover bills flexibly, is otherwise like basil, and here has an unknown field.
 fn as_in_clover(event: &mut Value) {
     event["api_version"] = json!("2025-09-30.clover");
     let object = &mut event["data"]["object"];
@@ -70,7 +71,7 @@ fn as_in_clover(event: &mut Value) {
 #[test]
 fn one_story_in_four_shapes_ends_in_one_state_with_the_same_effects() {
     let old = played("2020-08-27", |_| ());
-    assert!(effects(&old).iter().any(|key| key == "mail:receipt:account:in_2"), "the story is played to its end");
+    assert!(effects(&old).iter().any(|key| key == "mail:receipt:account:in_2"), "a story played to its end");
     for (name, other) in [
         ("basil", played("2025-03-31.basil", |_| ())),
         ("2018", played("2020-08-27", as_in_2018)),

@@ -1,6 +1,6 @@
-//! A timer that comes too late.
+//! A timer that fires too late.
 
-use crate::told;
+use crate::story_bytes;
 use end_to_end::world::{Setup, World};
 use extension_contract::{Account, Actor, Delivery, Event, Payload};
 
@@ -17,16 +17,16 @@ const STORY: &str = "
 
 // covers: S49
 #[test]
-fn the_end_of_a_grace_that_a_payment_ended_changes_nothing() {
+fn a_grace_timer_after_the_payment_changes_nothing() {
     let mut world = World::start(Setup::default());
-    for event in told::events(STORY) {
+    for event in story_bytes::events(STORY) {
         world.deliver(&event).expect("the store has no fault");
         world.settle().expect("the store has no fault");
     }
     let due = 1_770_512_400_000;
     world.advance_to(due).expect("the store has no fault");
     let state = world.state();
-    // It was on its way when the payment came.
+    // When the timer was already on its way at the time of the payment.
     let account = Account::User("A".to_owned());
     let reports = world.accept(Event {
         id: "timer:late".to_owned(),

@@ -1,6 +1,5 @@
-//! Packs are bought, used, refunded and disputed at random. What must be left is one subtraction: all that was given,
-//! less all that was used, less all that came back; what is missing is owed. The ledger sums to zero, and no money is there
-//! that nobody paid.
+//! Packs are bought, used, refunded and disputed at random. The remaining credits must equal grants minus usage minus
+//! refunds; a negative amount is owed. The ledger sums to zero, and cash equals payments.
 
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World, tesslate};
@@ -8,9 +7,9 @@ use extension_contract::{Account, Actor, ActorKind, Balance, Event, Payload, Que
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Millionths of a dollar in a cent.
+/// Micro-dollars per cent.
 const CENT: i64 = 10_000;
-/// Packs by the cents that they cost and give.
+/// Packs, with the cents that they cost and grant.
 const PACKS: [(&str, i64); 3] = [("pack_small", 500), ("pack_medium", 1_000), ("pack_large", 5_000)];
 /// Operations of one story.
 const STEPS: usize = 40;
@@ -18,12 +17,12 @@ const STEPS: usize = 40;
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Buy(usize),
-    /// Tokens, and whether of the large model.
+    /// Number of tokens, and true for the large model.
     Use(i64, bool),
-    /// Of which purchase, and how many cents of it at most.
+    /// Number of the purchase, and maximum cents.
     Refund(usize, i64),
     Dispute(usize),
-    /// The dispute of a purchase is decided: won, or lost.
+    /// Number of the purchase, and true if its dispute is won.
     Decide(usize, bool),
 }
 
@@ -37,12 +36,12 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A purchase as whoever paid for it sees it, in cents.
+/// A purchase as its buyer sees it, in cents.
 #[derive(Clone, Debug, Default)]
 struct Paid {
     cents: i64,
     refunded: i64,
-    /// Open or lost; won disputes are none.
+    /// True for an open or lost dispute.
     disputed: bool,
     decided: bool,
 }
@@ -58,13 +57,13 @@ struct Story {
 impl Story {
     fn new() -> Self {
         let mut world = World::start(Setup { business: tesslate(), ..Setup::default() });
-        // Somebody who is a customer already, so that a checkout asks for no other.
+        // A known Stripe customer, so that a checkout does not create one.
         let customer = json!({"id": "cus_A", "object": "customer", "metadata": {"user_id": "A"}});
         deliver(&mut world, 0, "customer.created", &customer);
         Story { world, events: 1, paid: Vec::new(), used_micros: 0, covered_micros: 0 }
     }
 
-    fn told(&mut self, kind: &str, object: &Value) {
+    fn stripe_event(&mut self, kind: &str, object: &Value) {
         deliver(&mut self.world, self.events, kind, object);
         self.events += 1;
     }
@@ -100,7 +99,7 @@ impl Story {
                 let before = purchases(&self.world);
                 self.accept("purchase.create", ActorKind::User, payload);
                 let purchase = purchases(&self.world).into_iter().find(|id| !before.contains(id)).expect("a purchase");
-                self.told(
+                self.stripe_event(
                     "checkout.session.completed",
                     &json!({
                         "id": format!("cs_{number}"), "object": "checkout.session", "mode": "payment", "currency": "usd",
@@ -137,18 +136,18 @@ impl Story {
                     "id": format!("re_{}", self.events), "object": "refund", "amount": cents, "currency": "usd",
                     "payment_intent": format!("pi_{number}"), "status": "succeeded",
                 });
-                self.told("refund.created", &refund);
+                self.stripe_event("refund.created", &refund);
             }
             Step::Dispute(of) => {
                 let Some(number) = of.checked_rem(self.paid.len()) else { return };
                 let paid = &mut self.paid[number];
-                // A bank takes what is left of a payment.
+                // A dispute takes the rest of a payment.
                 if paid.disputed || paid.decided || paid.refunded > 0 {
                     return;
                 }
                 paid.disputed = true;
                 let dispute = dispute(number, paid.cents, "needs_response");
-                self.told("charge.dispute.funds_withdrawn", &dispute);
+                self.stripe_event("charge.dispute.funds_withdrawn", &dispute);
             }
             Step::Decide(of, won) => {
                 let Some(number) = of.checked_rem(self.paid.len()) else { return };
@@ -162,12 +161,12 @@ impl Story {
                     false => ("charge.dispute.closed", "lost"),
                 };
                 let dispute = dispute(number, paid.cents, status);
-                self.told(kind, &dispute);
+                self.stripe_event(kind, &dispute);
             }
         }
     }
 
-    /// Given, less used from it, less what came back.
+    /// Granted credits minus covered usage minus refunds, in millionths.
     fn net_micros(&self) -> i64 {
         let held = |paid: &Paid| if paid.disputed { 0 } else { paid.cents - paid.refunded };
         self.paid.iter().map(held).sum::<i64>() * CENT - self.covered_micros
@@ -187,9 +186,9 @@ impl Story {
         let in_ledger: Vec<&Balance> = balances.iter().filter(|balance| balance.unit == "usd").collect();
         prop_assert_eq!(in_ledger.iter().map(|balance| balance.available).sum::<i64>(), 0, "the ledger sums to zero");
         let cash: i64 = self.paid.iter().map(|paid| if paid.disputed { 0 } else { paid.cents - paid.refunded }).sum();
-        prop_assert_eq!(of("cash:stripe").map_or(0, |balance| balance.available), cash, "the money that is there");
+        prop_assert_eq!(of("cash:stripe").map_or(0, |balance| balance.available), cash, "cash");
         let credits = of("credits").map_or(0, |balance| -balance.available);
-        // Each lot that is left counts a part of a cent as one.
+        // Each remaining lot rounds a part of a cent up.
         let lots = i64::try_from(self.paid.len()).expect("few");
         prop_assert!(credits * CENT >= left && credits * CENT <= left + lots * CENT, "{} for {}", credits, left);
         Ok(())
@@ -223,7 +222,7 @@ proptest! {
 
     // covers: TES-62
     #[test]
-    fn credits_are_what_was_paid_less_what_was_used_and_came_back(
+    fn credits_equal_payments_minus_usage_and_refunds(
         steps in proptest::collection::vec(step(), STEPS)
     ) {
         let mut story = Story::new();

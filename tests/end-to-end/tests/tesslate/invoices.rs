@@ -1,6 +1,6 @@
-//! A year of use of three people, whose months are invoiced. The invoices stand in a file, byte for byte
-//! (`UPDATE_GOLDEN=1` rewrites it), and are the same however the measurements arrive and however often the host dies;
-//! what they and the summaries of use come to is counted once more here, from the measurements alone.
+//! A year of usage of three people with monthly invoices. The invoices equal a golden file byte for byte
+//! (`UPDATE_GOLDEN=1` rewrites it), for any arrival order of measurements and any number of host restarts. Invoices and
+//! usage summaries are also computed here, from the measurements alone.
 
 use end_to_end::world::{START_MS, Setup, World, tesslate};
 use extension_contract::{Account, Actor, Event, Payload, Question, Timestamp, Usage, UsageTotal};
@@ -11,14 +11,14 @@ use std::path::Path;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// Days of the months of 2026, in which the story plays.
+/// Days of the months of 2026, the year of the story.
 const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-/// Whose use it is, and how much of it a number stands for: one often has too little for an invoice.
+/// People with the scale of their usage; one often has too little for an invoice.
 const PEOPLE: [(&str, i64); 3] = [("A", 90), ("B", 400), ("C", 3)];
-/// Cents of credits that one of them has from the beginning.
+/// A person with initial credits, in cents.
 const CREDITS: (&str, i64) = ("B", 5_000);
 
-/// A measurement, with whose it is and what it costs in millionths.
+/// A measurement with its person and its cost in millionths.
 #[derive(Clone, Debug)]
 struct Measured {
     who: &'static str,
@@ -26,7 +26,7 @@ struct Measured {
     micros: i64,
 }
 
-/// The measurements of a month, in order of time: the same in every run.
+/// The fixed measurements of a month, in order of time.
 fn measurements(month: usize) -> Vec<Measured> {
     let start = START_MS + DAYS[..month].iter().sum::<i64>() * DAY_MS;
     let mut seed = 7 + i64::try_from(month).expect("small");
@@ -56,14 +56,14 @@ fn measurements(month: usize) -> Vec<Measured> {
     all
 }
 
-/// How measurements arrive.
+/// The arrival of measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
-    /// Each when it is made.
+enum Arrival {
+    /// Each at its time.
     Alone,
-    /// Those of a month together at its end, the last one first.
+    /// All of a month together at its end, in reverse order.
     Together,
-    /// Each three times, and the host is killed after each.
+    /// Each three times, with a kill of the host after each.
     Killed,
 }
 
@@ -72,7 +72,7 @@ fn scope(who: &str) -> Scope {
     partition.scope(Account::User(who.to_owned()))
 }
 
-fn told(world: &mut World, who: &str, id: String, batch: Vec<Usage>) {
+fn measure(world: &mut World, who: &str, id: String, batch: Vec<Usage>) {
     let event = Event {
         id,
         source: "api".to_owned(),
@@ -101,7 +101,7 @@ fn deliver(world: &mut World, kind: &str, object: &Value) {
     assert_eq!(reports[0].result.name(), "applied", "{kind}: {:?}", reports[0].result.reason());
 }
 
-/// A session that was made elsewhere brings the credits.
+/// Starts a host with customers; a paid session grants the credits.
 fn beginning() -> World {
     let mut world = World::start(Setup { business: tesslate(), ..Setup::default() });
     for (who, _) in PEOPLE {
@@ -126,28 +126,28 @@ fn beginning() -> World {
     world
 }
 
-fn play(way: Way) -> World {
+fn play(arrival: Arrival) -> World {
     let mut world = beginning();
     let mut end = START_MS;
     for (month, days) in DAYS.into_iter().enumerate() {
         end += days * DAY_MS;
         let mut all = measurements(month);
-        match way {
-            Way::Together => {
+        match arrival {
+            Arrival::Together => {
                 world.advance_to(end - 1).expect("the store has no fault");
                 all.reverse();
                 for (who, _) in PEOPLE {
                     let own = all.iter().filter(|measured| measured.who == who).map(|m| m.usage.clone());
-                    told(&mut world, who, format!("batch-{who}-{month}"), own.collect());
+                    measure(&mut world, who, format!("batch-{who}-{month}"), own.collect());
                 }
             }
-            Way::Alone | Way::Killed => {
+            Arrival::Alone | Arrival::Killed => {
                 for measured in all {
                     world.advance_to(measured.usage.at).expect("the store has no fault");
-                    for again in 0..if way == Way::Killed { 3 } else { 1 } {
+                    for again in 0..if arrival == Arrival::Killed { 3 } else { 1 } {
                         let id = format!("{}-{again}", measured.usage.id);
-                        told(&mut world, measured.who, id, vec![measured.usage.clone()]);
-                        if way == Way::Killed {
+                        measure(&mut world, measured.who, id, vec![measured.usage.clone()]);
+                        if arrival == Arrival::Killed {
                             world.reopen().expect("the store has no fault");
                         }
                     }
@@ -160,7 +160,7 @@ fn play(way: Way) -> World {
     world
 }
 
-/// Who is invoiced what for which month.
+/// The invoices by person and month.
 fn invoices(world: &World) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for (who, _) in PEOPLE {
@@ -168,7 +168,7 @@ fn invoices(world: &World) -> BTreeMap<String, Value> {
             let key = format!("usage-invoice:2026-{month:02}");
             for row in world.store().effect(&scope(who), &key).expect("the store has no fault") {
                 let payload: Value = serde_json::from_str(&row.effect.payload).expect("JSON");
-                assert!(found.insert(format!("{who}/2026-{month:02}"), payload).is_none(), "{who} pays {key} twice");
+                assert!(found.insert(format!("{who}/2026-{month:02}"), payload).is_none(), "{who} has {key} twice");
             }
         }
     }
@@ -177,8 +177,8 @@ fn invoices(world: &World) -> BTreeMap<String, Value> {
 
 // covers: TES-68, TES-61
 #[test]
-fn a_years_invoices_are_the_same_bytes_however_they_come_about() {
-    let made = invoices(&play(Way::Alone));
+fn the_invoices_of_a_year_are_the_same_bytes_for_any_arrival() {
+    let made = invoices(&play(Arrival::Alone));
     assert!(made.len() >= 20, "{} invoices", made.len());
     let text = serde_json::to_string_pretty(&made).expect("JSON") + "\n";
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tesslate/invoices.json");
@@ -187,10 +187,10 @@ fn a_years_invoices_are_the_same_bytes_however_they_come_about() {
     }
     let golden = std::fs::read_to_string(&file).unwrap_or_default();
     assert_eq!(text, golden, "{} differs; UPDATE_GOLDEN=1 rewrites it", file.display());
-    for way in [Way::Together, Way::Killed] {
-        assert_eq!(invoices(&play(way)), made, "{way:?}");
+    for arrival in [Arrival::Together, Arrival::Killed] {
+        assert_eq!(invoices(&play(arrival)), made, "{arrival:?}");
     }
-    // What nobody has paid of a month is invoiced, rounded up, or goes to the next one below half a dollar.
+    // Unpaid usage of a month is invoiced, rounded up, or carried over below half a dollar.
     let mut counted = 0;
     for (who, _) in PEOPLE {
         let mut credits = if who == CREDITS.0 { CREDITS.1 * 10_000 } else { 0 };
@@ -208,8 +208,8 @@ fn a_years_invoices_are_the_same_bytes_however_they_come_about() {
                 continue;
             };
             let of = |member: &str| invoice[member].as_i64().expect("a number");
-            let told = (of("cost_micros"), of("credits_micros"), of("carried_micros"), of("total_minor"));
-            assert_eq!(told, (used, -paid, carried, cents), "{who} in month {month}");
+            let found = (of("cost_micros"), of("credits_micros"), of("carried_micros"), of("total_minor"));
+            assert_eq!(found, (used, -paid, carried, cents), "{who} in month {month}");
             let lines = invoice["lines"].as_array().expect("lines");
             assert_eq!(lines.iter().map(|line| line["cost_micros"].as_i64().expect("a number")).sum::<i64>(), used);
             assert_eq!(invoice["customer"], format!("cus_{who}"));
@@ -222,8 +222,8 @@ fn a_years_invoices_are_the_same_bytes_however_they_come_about() {
 
 // covers: TES-69
 #[test]
-fn use_is_summed_by_model_by_agent_and_by_day() {
-    let mut world = play(Way::Alone);
+fn usage_is_summed_by_model_by_agent_and_by_day() {
+    let mut world = play(Arrival::Alone);
     let all: Vec<Measured> = (0..12).flat_map(measurements).collect();
     for (who, _) in PEOPLE {
         let account = Account::User(who.to_owned());
@@ -231,18 +231,18 @@ fn use_is_summed_by_model_by_agent_and_by_day() {
         // The whole year, a month, ten days, one day, and a day of another year.
         for (first, last) in [(0, 365), (31, 59), (40, 50), (45, 46), (-2, -1)] {
             let (start, end) = (START_MS + first * DAY_MS, START_MS + last * DAY_MS);
-            let told = world.processor_mut().ask_usage(&question, start, end).expect("an answer");
+            let answer = world.processor_mut().ask_usage(&question, start, end).expect("an answer");
             let own: Vec<&Measured> =
                 all.iter().filter(|m| m.who == who && (start..end).contains(&m.usage.at)).collect();
             let by = |name: &str, value: &str| -> (Vec<&UsageTotal>, Vec<&&Measured>) {
                 let has = |list: &[(String, String)]| list.iter().any(|(key, text)| key == name && text == value);
                 (
-                    told.iter().filter(|total| has(&total.attributes)).collect(),
+                    answer.iter().filter(|total| has(&total.attributes)).collect(),
                     own.iter().filter(|measured| has(&measured.usage.attributes)).collect(),
                 )
             };
             for (totals, measured) in [
-                (told.iter().collect(), own.iter().collect()),
+                (answer.iter().collect(), own.iter().collect()),
                 by("model", "large"),
                 by("model", "small"),
                 by("agent", "agent_quill"),
@@ -253,13 +253,13 @@ fn use_is_summed_by_model_by_agent_and_by_day() {
                 assert_eq!(sum(|total| total.quantity), measured.iter().map(|m| m.usage.quantity).sum::<i64>());
                 assert_eq!(sum(|total| total.cost_micros), measured.iter().map(|m| m.micros).sum::<i64>());
             }
-            // Credits are used up in the order of time.
+            // Credits are used in order of time.
             let covered = |until: Timestamp| {
                 let used = all.iter().filter(|m| m.who == who && m.usage.at < until).map(|m| m.micros).sum::<i64>();
                 used.min(if who == CREDITS.0 { CREDITS.1 * 10_000 } else { 0 })
             };
-            let told = told.iter().map(|total| total.covered_micros).sum::<i64>();
-            assert_eq!(told, covered(end) - covered(start), "{who} {first}");
+            let reported = answer.iter().map(|total| total.covered_micros).sum::<i64>();
+            assert_eq!(reported, covered(end) - covered(start), "{who} {first}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Two creators ask for one name before either of them is answered.
+//! Two creators request one name before either is answered.
 
 use super::support::rows;
 use end_to_end::world::{Setup, World, tesslate};
@@ -20,7 +20,7 @@ fn listing(world: &World, who: &str) -> Value {
 
 // covers: TES-57
 #[test]
-fn who_asks_for_a_name_first_has_it_and_the_other_is_told() {
+fn the_first_request_for_a_name_wins_and_the_other_is_refused() {
     let mut world = World::start(Setup { business: tesslate(), ..Setup::default() });
     for who in ["zoe", "eve"] {
         list(&mut world, who);

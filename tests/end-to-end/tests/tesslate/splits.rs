@@ -1,6 +1,5 @@
-//! Shared sales are made, taxed, given back and disputed at random, in currencies with no, two and three decimals. What each
-//! side has is held against what the clause says of a sale, in whole numbers; nothing is made or lost on the way from
-//! buyer to creator.
+//! Shared sales are made, taxed, refunded and disputed at random, in currencies with no, two and three decimals. The
+//! shares are compared with the split clause in whole numbers; no money is created or lost between buyer and creator.
 
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World};
@@ -13,13 +12,13 @@ use std::sync::OnceLock;
 
 /// Currencies with no, two and three decimals.
 const CURRENCIES: [&str; 3] = ["jpy", "usd", "kwd"];
-/// Basis points and amounts of what is sold.
+/// Share in basis points and amount of each product.
 const SOLD: [(i64, i64); 7] =
     [(9_000, 1_999), (9_000, 1), (9_000, 999), (3_333, 100_001), (1, 9_999), (10_000, 77), (0, 500)];
 /// Operations of one story.
 const STEPS: usize = 30;
 
-/// A business that sells at these shares and amounts, in a currency.
+/// A business that sells these products in a currency.
 fn business(currency: usize) -> &'static BusinessFolder {
     static BUSINESSES: [OnceLock<BusinessFolder>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
     BUSINESSES[currency].get_or_init(|| {
@@ -46,20 +45,20 @@ fn business(currency: usize) -> &'static BusinessFolder {
         let path = folder.path().join("market");
         std::fs::create_dir(&path).expect("a folder");
         std::fs::write(path.join("catalog.yml"), catalog.to_string()).expect("written");
-        BusinessFolder::load(&path).expect("the business can be read")
+        BusinessFolder::load(&path).expect("a readable business")
     })
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// What, and per cent of tax on it.
+    /// Index of the product, and tax in percent.
     Buy(usize, i64),
-    /// Of which sale, and how much of it at most.
+    /// Number of the sale, and maximum amount.
     Refund(usize, i64),
     Dispute(usize),
-    /// Whether it is won.
+    /// Number of the sale, and true if its dispute is won.
     Decide(usize, bool),
-    /// An event that was delivered before comes again.
+    /// Number of a delivered event to repeat.
     Again(usize),
 }
 
@@ -73,7 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A sale as whoever paid sees it, in minor units.
+/// A sale as its buyer sees it, in minor units.
 #[derive(Clone, Debug, Default)]
 struct Paid {
     purchase: String,
@@ -90,15 +89,15 @@ impl Paid {
         if self.disputed { self.total } else { self.refunded }
     }
 
-    /// Whether a share is what the clause says, to the unit: of what was sold the rounded-down part, of what came back no
-    /// more than its part, all of it for all.
+    /// True if a share equals the clause to the unit: the part of the sale rounded down, reduced in proportion to
+    /// refunds, and zero after a full refund.
     fn is_share(&self, share: i64) -> bool {
         let (bp, net) = (i128::from(SOLD[self.sold].0), i128::from(self.total - self.tax));
         let (back, total, share) = (i128::from(self.back()), i128::from(self.total), i128::from(share));
         if back == total {
             return share == 0;
         }
-        // Rounded down for the sale; and twice for what is taken off it: what of the net came back, and its share.
+        // Rounded down once for the sale, and twice for the reduction: the refunded net, and its share.
         let exact = net * bp * (total - back);
         let scale = 10_000 * total;
         let whole = back == 0 && share * 10_000 <= net * bp && (share + 1) * 10_000 > net * bp;
@@ -120,7 +119,7 @@ impl Story {
         Story { world, currency: CURRENCIES[currency], delivered: Vec::new(), paid: Vec::new() }
     }
 
-    fn told(&mut self, kind: &str, object: &Value) {
+    fn stripe_event(&mut self, kind: &str, object: &Value) {
         let number = self.delivered.len();
         let created = START_MS / 1_000 + i64::try_from(number).expect("few");
         let event = json!({
@@ -156,7 +155,7 @@ impl Story {
         let purchase = rows.into_keys().find(|id| !known.contains(&id)).expect("a purchase");
         let net = SOLD[sold].1;
         let tax = net * percent / 100;
-        self.told(
+        self.stripe_event(
             "checkout.session.completed",
             &json!({
                 "id": format!("cs_{number}"), "object": "checkout.session", "mode": "payment", "status": "complete",
@@ -184,7 +183,7 @@ impl Story {
                     "id": format!("re_{}", self.delivered.len()), "object": "refund", "amount": part,
                     "currency": self.currency, "payment_intent": format!("pi_{number}"), "status": "succeeded",
                 });
-                self.told("refund.created", &refund);
+                self.stripe_event("refund.created", &refund);
             }
             Step::Dispute(of) => {
                 let Some(number) = of.checked_rem(self.paid.len()) else { return };
@@ -221,7 +220,7 @@ impl Story {
             "id": format!("dp_{number}"), "object": "dispute", "amount": amount, "currency": self.currency,
             "status": status, "payment_intent": format!("pi_{number}"), "charge": format!("ch_{number}"),
         });
-        self.told(kind, &dispute);
+        self.stripe_event(kind, &dispute);
     }
 
     fn check(&mut self) -> Result<(), TestCaseError> {
@@ -229,29 +228,29 @@ impl Story {
         let document = self.world.document();
         let mut buyer = ledger(&document, "user:A", self.currency);
         let cash: i64 = self.paid.iter().map(|paid| paid.total - paid.back()).sum();
-        prop_assert_eq!(buyer.remove("cash:stripe").unwrap_or(0), cash, "the money that is there");
+        prop_assert_eq!(buyer.remove("cash:stripe").unwrap_or(0), cash, "cash");
         for creator in ["user:c0", "user:c1"] {
             let own = ledger(&document, creator, self.currency);
             let (due, earned) = (own.get("due:sales").unwrap_or(&0), own.get("earnings").unwrap_or(&0));
-            prop_assert_eq!(due + earned, 0, "{} has what it is owed", creator);
+            prop_assert_eq!(due + earned, 0, "earnings of {} equal its claims", creator);
             let owed = buyer.get(&format!("due:{creator}")).copied().unwrap_or(0);
-            prop_assert_eq!(owed + due, 0, "what {} is owed is what the buyer's side owes", creator);
+            prop_assert_eq!(owed + due, 0, "claims of {} equal the buyer's debt", creator);
             let earnings = rows(&document, creator, "earnings");
             let of_sales: i64 = earnings.values().map(|row| row["share_minor"].as_i64().expect("an amount")).sum();
             prop_assert_eq!(*due, of_sales, "the sum of {}'s sales", creator);
-            // The sums of each product are those of its sales, all of which are still held.
+            // The sums of each product equal its sales, all of which are pending.
             let earned = rows(&document, creator, "earned");
             for product in (0..SOLD.len()).map(|sold| format!("prod_{sold}")) {
                 let own = earnings.values().filter(|row| row["product"] == *product);
                 let own: Vec<&Value> = own.collect();
                 let sum = |member: &str| own.iter().map(|row| row[member].as_i64().expect("an amount")).sum::<i64>();
-                let told = earned.get(&product).map(|row| &row[self.currency]["once"]);
-                let of = |member: &str| told.map_or(0, |sums| sums[member].as_i64().expect("an amount"));
+                let sums = earned.get(&product).map(|row| &row[self.currency]["once"]);
+                let of = |member: &str| sums.map_or(0, |sums| sums[member].as_i64().expect("an amount"));
                 prop_assert_eq!(of("sales"), i64::try_from(own.len()).expect("few"), "sales of {}", product);
                 for member in ["gross_minor", "back_minor", "share_minor"] {
                     prop_assert_eq!(of(member), sum(member), "{} of {}", member, product);
                 }
-                prop_assert_eq!(of("pending_minor"), sum("share_minor"), "held of {}", product);
+                prop_assert_eq!(of("pending_minor"), sum("share_minor"), "pending of {}", product);
             }
             for paid in self.paid.iter().filter(|paid| format!("user:c{}", paid.sold % 2) == creator) {
                 let share =
@@ -277,7 +276,7 @@ proptest! {
 
     // covers: TES-66, TES-70, S119, S120
     #[test]
-    fn of_every_sale_each_side_has_its_part_to_the_unit(
+    fn every_sale_is_split_exactly_between_seller_and_creator(
         currency in 0..CURRENCIES.len(),
         steps in proptest::collection::vec(step(), STEPS),
     ) {

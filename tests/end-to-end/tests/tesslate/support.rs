@@ -1,10 +1,10 @@
-//! What the random stories share: how many there are, and the rows that a story left behind.
+//! Shared by the random stories: the number of cases, and the rows of an account.
 
 use proptest::test_runner::Config;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// So many cases, or as many as `PROPTEST_CASES` says.
+/// `most` cases, or `PROPTEST_CASES`.
 pub fn cases(most: u32) -> Config {
     end_to_end::cases::cases(most, 200)
 }

@@ -1,4 +1,4 @@
-//! The catalog of 2Bot has the figures of requirements 2.1 to 2.3, and they keep the rules that go with them.
+//! The catalog of 2Bot has the figures of requirements 2.1 to 2.3, and they follow the rules given there.
 
 use end_to_end::world::twobot;
 use serde_json::Value;
@@ -53,21 +53,21 @@ fn tier<'p>(product: &'p Value, name: &str) -> (&'p str, i64, i64, i64, i64) {
 
 // covers: BOT-01, BOT-02
 #[test]
-fn the_add_ons_are_those_of_the_table() {
+fn the_add_ons_equal_the_table() {
     let found: Vec<_> = products("workspace_addon").into_iter().map(|product| tier(product, "tier")).collect();
     assert_eq!(found, ADD_ONS);
     for (product, (name, ram, cores, storage, _)) in products("workspace_addon").into_iter().zip(ADD_ONS) {
         assert_eq!(product["id"], format!("workspace_addon_{}", name.to_lowercase()));
         assert_eq!(product["name"], format!("Workspace {name}"));
         let cores = if cores % 1_000 == 0 { format!("{}", cores / 1_000) } else { "0.5".to_owned() };
-        let told = format!("{} GB RAM, {cores} CPU, {} GB storage", ram / 1_024, storage / 1_024);
-        assert_eq!(product["description"], told.as_str());
+        let description = format!("{} GB RAM, {cores} CPU, {} GB storage", ram / 1_024, storage / 1_024);
+        assert_eq!(product["description"], description.as_str());
     }
 }
 
 // covers: BOT-01, BOT-03
 #[test]
-fn the_boosters_are_those_of_the_table() {
+fn the_boosters_equal_the_table() {
     let found: Vec<_> = products("org_pool_booster").into_iter().map(|p| tier(p, "booster_tier")).collect();
     assert_eq!(found, BOOSTERS);
     for (product, (name, ..)) in products("org_pool_booster").into_iter().zip(BOOSTERS) {
@@ -109,10 +109,10 @@ fn a_year_costs_ten_months() {
 
 // covers: BOT-06
 #[test]
-fn the_plans_of_organizations_are_those_of_the_table() {
+fn the_plans_of_organizations_equal_the_table() {
     let plans = products("organization_plan");
     for (name, pool, ram_gb, cores, storage_gb, executions, cents) in PLANS {
-        let plan = plans.iter().find(|plan| plan["metadata"]["plan"] == name).expect("every plan is there");
+        let plan = plans.iter().find(|plan| plan["metadata"]["plan"] == name).expect("a plan");
         let metadata = &plan["metadata"];
         let number = |key: &str| metadata[key].as_i64().unwrap_or(0);
         let found_cores = if metadata["cpu_cores"].is_null() { 0 } else { thousandths(&metadata["cpu_cores"]) };
@@ -121,15 +121,16 @@ fn the_plans_of_organizations_are_those_of_the_table() {
         assert_eq!(metadata["pool_tier"], pool);
         assert_eq!(metadata["executions"].as_i64().unwrap_or(-1), executions, "{name}");
         assert_eq!(plan["prices"]["month"]["amount"].as_i64().unwrap_or(0), cents, "{name}");
-        assert_eq!(metadata["boosters"] == false, name == "ORG_FREE", "only the free plan buys no boosters");
+        assert_eq!(metadata["boosters"] == false, name == "ORG_FREE", "only the free plan has no boosters");
     }
-    let enterprise = plans.iter().find(|plan| plan["metadata"]["plan"] == "ORG_ENTERPRISE").expect("it is there");
+    let enterprise =
+        plans.iter().find(|plan| plan["metadata"]["plan"] == "ORG_ENTERPRISE").expect("the enterprise plan");
     assert_eq!((&enterprise["metadata"]["purchasable"], &enterprise["prices"]), (&Value::Bool(false), &Value::Null));
 }
 
 // covers: BOT-07, BOT-45
 #[test]
-fn every_price_has_an_id_of_its_own_in_either_mode() {
+fn every_price_has_a_unique_id_in_each_mode() {
     let all = twobot().catalog["products"].as_array().expect("a list of products");
     let prices = all.iter().filter_map(|product| product["prices"].as_object()).flat_map(|prices| prices.values());
     let ids: Vec<&str> =

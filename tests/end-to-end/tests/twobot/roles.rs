@@ -1,11 +1,11 @@
-//! Every command and question, by every kind of actor and role, in one's own account, another one, an organization, the
-//! platform's and none. What is allowed is written down here as a table, beside `business.yml`.
+//! Every command and query by every kind of actor and role, in the own account, another account, an organization and
+//! the platform. The expected permissions are a table here, independent of `business.yml`.
 
 use end_to_end::world::{START_MS, Setup, World, twobot};
 use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 use host::processor::{AskError, Report};
 
-/// Commands, and who of an organization's members may give each; nobody gives one that belongs to the platform.
+/// Commands, and the roles of an organization that may send each; no role may send those of the platform.
 const COMMANDS: [(&str, &[&str]); 32] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
@@ -38,11 +38,11 @@ const COMMANDS: [(&str, &[&str]); 32] = [
     ("usage.admit", &["owner"]),
     ("usage.consume", &["owner", "member"]),
     ("usage.invoice", &[]),
-    // The last one: what comes after it is refused for that.
+    // Last, because later commands of a closed account are refused.
     ("account.close", &[]),
 ];
-/// Questions, and who of the members may ask each: where the business lists nobody, whoever has a role.
-const QUESTIONS: [(&str, &[&str]); 4] =
+/// Queries, and the roles that may make each; any role if the business lists none.
+const QUERIES: [(&str, &[&str]); 4] =
     [("entitlements", &ROLES), ("usage", &ROLES), ("balances", &["owner", "billing"]), ("list", &ROLES)];
 const ROLES: [&str; 6] = ["owner", "member", "billing", "viewer", "guest", "stranger"];
 
@@ -51,7 +51,7 @@ fn user(subject: &str, roles: &[&str]) -> Actor {
     Actor { kind: ActorKind::User, subject: subject.to_owned(), roles }
 }
 
-/// Whoever may be behind an event: a person without a role, with each of them, and the others.
+/// All actors: users with each role, without a role and with two roles, and the other kinds.
 fn actors() -> Vec<Actor> {
     let people = ROLES.iter().map(|role| user("A", &[role]));
     let others = [ActorKind::Admin, ActorKind::Service, ActorKind::System];
@@ -64,7 +64,7 @@ fn accounts() -> [Account; 4] {
     [own, other, Account::Organization("O".to_owned()), Account::Platform]
 }
 
-/// What the table says.
+/// True if the table allows it.
 fn is_allowed(actor: &Actor, account: &Account, roles: &[&str]) -> bool {
     match (actor.kind, account) {
         (ActorKind::User, Account::User(id)) => id == "A",
@@ -87,7 +87,7 @@ fn command(kind: &str, actor: &Actor, account: &Account, number: usize) -> Event
         actor: actor.clone(),
         reply_to: None,
         provider: None,
-        // Nothing that could be done: whether it was judged is what counts.
+        // Not executable: only the permission counts.
         payload: Payload::Command(r#"{"id": "nothing", "unknown_member": 1}"#.to_owned()),
     }
 }
@@ -97,7 +97,7 @@ fn is_forbidden(report: &Report) -> bool {
 }
 
 #[test]
-fn a_command_is_judged_by_who_gives_it_and_where() {
+fn a_command_is_permitted_by_actor_role_and_account() {
     let mut world = World::start(Setup { business: twobot(), ..Setup::default() });
     let mut cells = 0;
     for (kind, roles) in COMMANDS {
@@ -106,7 +106,7 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
                 cells += 1;
                 let reports = world.accept(command(kind, &actor, &account, cells)).expect("the store has no fault");
                 let report = reports.first().expect("each command is decided");
-                // Who is let through is refused for what was asked, or for where.
+                // A permitted command is refused for its payload or its account.
                 let is_catalogs = kind == "catalog.load" || kind.starts_with("campaign.");
                 let is_operators =
                     ["account.close", "instance.suspend", "step.abandon", "step.assign", "usage.invoice"]
@@ -117,9 +117,9 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
                 let what = format!("{kind} by {actor:?} in {account:?}: {:?}", report.result.reason());
                 assert_eq!(is_forbidden(report), expected, "{what}");
                 assert_ne!(report.result.name(), "failed", "{what}");
-                // What is asked for of the account itself needs no more than the command.
+                // Commands on the account itself need no payload.
                 let needs_more = !is_catalogs && !kind.starts_with("account.") && !kind.starts_with("mail.");
-                assert!(!needs_more || report.result.name() != "applied", "nothing was asked for: {what}");
+                assert!(!needs_more || report.result.name() != "applied", "applied without a valid payload: {what}");
             }
         }
     }
@@ -127,9 +127,9 @@ fn a_command_is_judged_by_who_gives_it_and_where() {
 }
 
 #[test]
-fn a_question_is_judged_by_who_asks_it_and_about_whom() {
+fn a_query_is_permitted_by_actor_role_and_account() {
     let mut world = World::start(Setup { business: twobot(), ..Setup::default() });
-    for (name, roles) in QUESTIONS {
+    for (name, roles) in QUERIES {
         for actor in actors() {
             for account in accounts() {
                 let question = Question { account: account.clone(), actor: actor.clone(), at: START_MS };
@@ -140,7 +140,7 @@ fn a_question_is_judged_by_who_asks_it_and_about_whom() {
                     "balances" => processor.ask_balances(&question).map(drop),
                     _ => processor.ask_list(&question, "purchases", None, &Page { after: None, limit: 10 }).map(drop),
                 };
-                // What the platform sells is everybody's.
+                // Everybody may query the platform.
                 let is_open = account == Account::Platform && actor.kind == ActorKind::User;
                 let expected = is_open || is_allowed(&actor, &account, roles);
                 let is_refused = matches!(answer, Err(AskError::Problem(Problem::Refused(Refusal::Forbidden(_)))));

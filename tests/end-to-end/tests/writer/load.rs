@@ -1,4 +1,4 @@
-//! A hundred accounts that all make an instance at once.
+//! A hundred accounts that create an instance at once.
 
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, solobase};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 const ACCOUNTS: usize = 100;
-/// Callers at a time.
+/// Number of concurrent callers.
 const CALLERS: usize = 10;
 
 fn create(account: usize) -> Vec<u8> {
@@ -23,7 +23,7 @@ fn create(account: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Pays for a plan and makes an instance, as one customer does.
+/// Pays for a plan and creates an instance, as one customer.
 fn buy_and_create(serving: &Serving, account: usize) {
     let paid = format!(
         "name: x\nevents:\n  - {{stripe: customer.subscription.created, id: evt_{account}, set: {{id: sub_{account}, \
@@ -38,7 +38,7 @@ fn buy_and_create(serving: &Serving, account: usize) {
 
 // covers: SOL-62
 #[test]
-fn a_hundred_instances_at_once_all_run_and_nothing_is_made_twice() {
+fn a_hundred_concurrent_instances_run_and_no_effect_is_carried_out_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Box::new(SqliteStore::open(folder.path().join("state.db")).expect("a store"));
     let scripted = Scripted::new();
@@ -74,7 +74,7 @@ fn a_hundred_instances_at_once_all_run_and_nothing_is_made_twice() {
             *kinds.entry(key.replace(&format!("app{account}"), "")).or_default() += 1;
         }
     }
-    // Every account's saga is the same one, whole.
+    // Every account has the same complete saga.
     assert!(kinds.len() > 3 && kinds.values().all(|count| *count == ACCOUNTS), "{kinds:?}");
     let running = scripted.inventory().into_iter().filter(|resource| resource.id.id.contains("inst_app")).count();
     assert_eq!(running % ACCOUNTS, 0, "{running} resources");

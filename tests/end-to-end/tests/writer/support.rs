@@ -1,4 +1,4 @@
-//! A host with its writer, providers that answer on a thread of their own, and Stripe's endpoint.
+//! A host with its writer, providers on a separate thread, and the endpoint of Stripe.
 
 use end_to_end::world::{START_MS, fixtures};
 use host::business::BusinessFolder;
@@ -22,23 +22,23 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a test waits for what must come.
+/// Timeout of a test.
 const WAIT: Duration = Duration::from_secs(15);
-/// Signs what these tests send.
+/// Secret that signs the deliveries of these tests.
 const SECRET: &str = "whsec_test_of_the_writer";
 
-/// Hands calls to the thread that carries them out.
-struct Hands(Sender<Vec<Call>>);
+/// Passes calls to the thread that carries them out.
+struct CallQueue(Sender<Vec<Call>>);
 
-impl Listener for Hands {
+impl Listener for CallQueue {
     fn calls(&mut self, calls: Vec<Call>) {
-        // A host that is being stopped carries nothing out any more.
+        // A stopping host carries out no more calls.
         let _ = self.0.send(calls);
     }
     fn failed(&mut self, _: &OutboxError) {}
 }
 
-/// A host that serves.
+/// A serving host.
 pub struct Serving {
     writer: Writer,
     pub endpoints: Endpoints,
@@ -53,7 +53,7 @@ impl Serving {
         let (host, _) =
             Host::start(&setup, store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host that starts");
         let (hands, to_do) = channel();
-        let writer = Writer::spawn(host, Box::new(Hands(hands)), WriterLimits::default()).expect("a thread");
+        let writer = Writer::spawn(host, Box::new(CallQueue(hands)), WriterLimits::default()).expect("a thread");
         let (jobs, calls) = (writer.jobs().clone(), Arc::new(Mutex::new(Vec::new())));
         let log = calls.clone();
         thread::spawn(move || {
@@ -61,7 +61,7 @@ impl Serving {
                 for call in calls {
                     log.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
                     let reply = registry.call(&call);
-                    // A writer that has ended takes nothing any more.
+                    // A stopped writer accepts nothing.
                     let _ = jobs.finish(call, reply);
                 }
             }
@@ -76,17 +76,17 @@ impl Serving {
         self.writer.jobs()
     }
 
-    /// A delivery of Stripe, as a server would hand it over.
+    /// Delivers a signed body to the endpoint of Stripe.
     pub fn stripe(&self, body: &[u8]) -> Delivered {
         self.stripe_signed(Some(&self.signature(body)), body)
     }
 
-    /// What Stripe signs a body with.
+    /// The signature header of Stripe for a body.
     pub fn signature(&self, body: &[u8]) -> String {
         sign(SECRET, START_MS / 1000, body)
     }
 
-    /// A delivery to Stripe's endpoint with another signature, or none.
+    /// Delivers a body to the endpoint of Stripe with this signature, or without one.
     pub fn stripe_signed(&self, signature: Option<&str>, body: &[u8]) -> Delivered {
         let headers: Vec<(&str, &[u8])> =
             signature.iter().map(|signature| ("stripe-signature", signature.as_bytes())).collect();
@@ -102,13 +102,13 @@ impl Serving {
             let going_on = self.jobs().look(|processor| {
                 let (store, partition) = (processor.store(), processor.partition());
                 let mut rows = store.effects_running(partition).expect("read");
-                // A probe watches for as long as there is something to watch.
+                // A probe never ends.
                 rows.retain(|row| row.effect.kind != "probe.watch");
                 rows.extend(store.effects_due(partition, START_MS, true, 1).expect("read"));
                 rows.first().map(|row| format!("{} {} {:?}", row.effect.kind, row.effect.key, row.state))
             });
             let Some(going_on) = going_on.expect("a writer that runs") else { return };
-            assert!(began.elapsed() < WAIT, "{going_on} goes on for {WAIT:?}");
+            assert!(began.elapsed() < WAIT, "{going_on} is still running after {WAIT:?}");
             thread::sleep(Duration::from_millis(2));
         }
     }

@@ -1,4 +1,4 @@
-//! Webhooks that come while the store is down, and eight at the same moment.
+//! Webhooks while the store fails, and eight at the same moment.
 
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, saas_plugins};
@@ -26,9 +26,9 @@ fn answered(delivered: &Delivered) -> (u16, &'static str) {
     (delivered.status, delivered.reports.first().map_or("nothing", |report| report.result.name()))
 }
 
-/// The inbox's rows.
+/// The rows of the inbox.
 fn rows(serving: &Serving) -> Vec<InboxRow> {
-    serving.jobs().look(|processor| processor.inbox_after(0, 100).expect("read")).expect("it runs")
+    serving.jobs().look(|processor| processor.inbox_after(0, 100).expect("read")).expect("a running writer")
 }
 
 fn is_there(serving: &Serving) -> bool {
@@ -37,9 +37,9 @@ fn is_there(serving: &Serving) -> bool {
 
 // covers: S16
 #[test]
-fn what_the_store_does_not_take_is_answered_503_and_its_retry_is_applied() {
+fn a_failed_write_is_answered_503_and_the_retry_is_applied() {
     let body = subscribed();
-    // Begin, event, commit; what comes after them takes nothing back of what is acknowledged.
+    // Begin, event, commit; a later failure does not undo an acknowledged event.
     for (write, is_kept) in [(1, false), (2, false), (3, false), (4, true)] {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         let serving = Serving::start(saas_plugins(), faults.open(), &Scripted::new());
@@ -60,7 +60,7 @@ fn what_the_store_does_not_take_is_answered_503_and_its_retry_is_applied() {
 }
 
 #[test]
-fn an_answer_that_is_lost_after_the_commit_is_a_repetition_when_it_is_sent_again() {
+fn a_retry_after_a_lost_answer_is_a_duplicate() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let serving = Serving::start(saas_plugins(), faults.open(), &Scripted::new());
     serving.settle();
@@ -69,7 +69,7 @@ fn an_answer_that_is_lost_after_the_commit_is_a_repetition_when_it_is_sent_again
     faults.fail_reads(false);
     assert_eq!(answered(&serving.stripe(&subscribed())), (200, "applied"));
     serving.settle();
-    // Begin, event, commit: the commit is done, and nobody hears of it.
+    // Begin, event, commit: the commit succeeds, but its answer is lost.
     faults.fail_at(3, Moment::After, Then::Alive);
     let other = bodies(&SUBSCRIBED.replace("created,", "updated, id: evt_2,")).remove(0);
     assert_eq!(answered(&serving.stripe(&other)), (503, "nothing"));
@@ -80,7 +80,7 @@ fn an_answer_that_is_lost_after_the_commit_is_a_repetition_when_it_is_sent_again
 
 // covers: PLG-30
 #[test]
-fn of_what_stripe_did_not_sign_nothing_is_kept_but_a_word_for_a_counter() {
+fn an_unsigned_body_is_only_counted() {
     let serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
     serving.settle();
     let kept = || (rows(&serving).len(), serving.called());
@@ -105,14 +105,14 @@ fn of_what_stripe_did_not_sign_nothing_is_kept_but_a_word_for_a_counter() {
 
 // covers: S01, S10
 #[test]
-fn what_is_signed_is_kept_as_it_came_and_sent_again_asks_for_nothing() {
+fn a_signed_body_is_stored_unchanged_and_its_repetition_has_no_effects() {
     let serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
     serving.settle();
     let (body, before) = (subscribed(), rows(&serving).len());
     let signature = serving.signature(&body);
     let first = serving.stripe_signed(Some(&signature), &body);
     assert_eq!(answered(&first), (200, "applied"));
-    assert!(first.reports.iter().any(|report| !report.effects.is_empty()), "there is something to ask for twice");
+    assert!(first.reports.iter().any(|report| !report.effects.is_empty()), "the event has effects");
     serving.settle();
     let kept = rows(&serving);
     let payloads: Vec<_> =
@@ -129,7 +129,7 @@ fn what_is_signed_is_kept_as_it_came_and_sent_again_asks_for_nothing() {
 
 // covers: S04
 #[test]
-fn while_a_secret_is_rolled_events_signed_with_the_old_and_the_new_one_are_applied() {
+fn during_a_rotation_events_signed_with_the_old_or_the_new_secret_are_applied() {
     let (old, new) = ("whsec_old", "whsec_new");
     let secret = |secret: &str| SecretConfig {
         name: secret.trim_start_matches("whsec_").to_owned(),
@@ -163,7 +163,7 @@ fn while_a_secret_is_rolled_events_signed_with_the_old_and_the_new_one_are_appli
 
 // covers: S12
 #[test]
-fn what_is_signed_and_no_json_is_answered_400_and_kept_aside() {
+fn a_signed_body_that_is_no_json_is_answered_400_and_quarantined() {
     let serving = Serving::start(saas_plugins(), Box::new(MemoryStore::new()), &Scripted::new());
     serving.settle();
     let before = (rows(&serving), serving.called());
@@ -172,9 +172,9 @@ fn what_is_signed_and_no_json_is_answered_400_and_kept_aside() {
     {
         let refused = serving.stripe(body);
         assert_eq!(answered(&refused), (400, "nothing"), "{}", body.escape_ascii());
-        let aside = refused.quarantined.expect("its bytes are kept");
+        let aside = refused.quarantined.expect("quarantined bytes");
         assert_eq!((&*aside.bytes, aside.sha256.len()), (body, 64), "{}", body.escape_ascii());
-        // Of what nobody signed not even the bytes are kept.
+        // The bytes of an unsigned body are not stored.
         let unsigned = serving.stripe_signed(Some("t=1,v1=00"), body);
         assert!(unsigned.status == 400 && unsigned.quarantined.is_none(), "{}", body.escape_ascii());
     }
@@ -185,7 +185,7 @@ fn what_is_signed_and_no_json_is_answered_400_and_kept_aside() {
 
 // covers: S18
 #[test]
-fn of_the_same_event_eight_times_at_the_same_moment_one_is_applied() {
+fn eight_concurrent_deliveries_of_one_event_are_applied_once() {
     const TIMES: usize = 8;
     let body = subscribed();
     for hosts in [1, 2] {
@@ -223,14 +223,14 @@ fn of_the_same_event_eight_times_at_the_same_moment_one_is_applied() {
                 .map(|effect| effect.key.as_str())
                 .collect();
             assert!(!asked.is_empty());
-            assert_eq!(asked.len(), asked.iter().collect::<BTreeSet<_>>().len(), "{hosts} hosts asked {asked:?}");
+            assert_eq!(asked.len(), asked.iter().collect::<BTreeSet<_>>().len(), "{hosts} hosts requested {asked:?}");
             let mut called: Vec<String> = serving.iter().flat_map(Serving::called).collect();
             before.iter().for_each(|call| called.retain(|other| other != call));
-            // Two hosts may call for one effect, under its one key.
+            // Two hosts may call a provider for the same effect, under the same key.
             let once: BTreeSet<&String> = called.iter().collect();
             assert!(!once.is_empty() && (hosts > 1 || once.len() == called.len()), "{hosts} hosts called {called:?}");
             let of_account = |call: &&&String| asked.iter().any(|key| call.contains(&format!(" {key}@")));
-            assert!(once.iter().all(|call| of_account(&call)), "{once:?} beside {asked:?}");
+            assert!(once.iter().all(|call| of_account(&call)), "{once:?}, requested {asked:?}");
             serving.into_iter().for_each(|serving| drop(serving.stop()));
         }
     }

@@ -1,10 +1,10 @@
-//! Annotations for GitHub Actions: an error a cause that is not allowed, at its first event, and a notice with the counts.
+//! GitHub annotations: an error per cause that is not allowed, at its first event, and a notice with the counts.
 
 use super::human::{heading, verdict};
 use crate::{Comparison, Options};
 use host_replay::report::github::{annotation, notice};
 
-/// The annotations of a comparison, a line each. What only a log has stands at no file.
+/// Returns the annotations, one per line. A difference in a log has no file.
 pub fn github(comparison: &Comparison, options: &Options) -> String {
     let mut out = String::new();
     for cause in comparison.causes.iter().filter(|cause| !cause.allowed) {

@@ -1,4 +1,4 @@
-//! For people.
+//! The report for people.
 
 use crate::causes::Cause;
 use crate::fuel::Spent;
@@ -6,26 +6,23 @@ use crate::{Comparison, Options};
 use host_replay::report::printable;
 use std::io::{self, Write};
 
-/// Most lines of a cause's first difference that are shown.
+/// Maximum number of shown lines of a cause's first difference.
 const DIFF_LINES_MAX: usize = 40;
 
-/// Writes the report; with `colour` for a terminal.
+/// Writes the report, with terminal colours if `colour`.
 ///
 /// # Errors
 ///
-/// Those of `out`.
+/// If writing to `out` fails.
 pub fn human(out: &mut dyn Write, comparison: &Comparison, options: &Options, colour: bool) -> io::Result<()> {
     let paint = |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     writeln!(out, "OLD {}\nNEW {}", printable(&comparison.old), printable(&comparison.new))?;
     if let Some(record) = &comparison.record {
         let text = match (&record.first, record.differing) {
             (Some(first), differing) => {
-                format!(
-                    "OLD does not come to what the log says in {differing} of {} events; the first: {first}",
-                    record.events
-                )
+                format!("OLD differs from the log in {differing} of {} events; the first: {first}", record.events)
             }
-            (None, _) => format!("OLD comes to what the log says in all {} events", record.events),
+            (None, _) => format!("OLD equals the log in all {} events", record.events),
         };
         writeln!(out, "{}", printable(&text))?;
     }
@@ -69,7 +66,7 @@ pub(super) fn heading(cause: &Cause) -> String {
 fn fuel(out: &mut dyn Write, comparison: &Comparison, options: &Options) -> io::Result<()> {
     let total = comparison.fuel.total();
     if total.runs == 0 {
-        return writeln!(out, "\nfuel: none on one side, which runs natively");
+        return writeln!(out, "\nfuel: not compared, at least one side runs natively");
     }
     let beyond = comparison.fuel.beyond(options);
     let line = |kind: &str, spent: &Spent| {
@@ -85,15 +82,15 @@ fn fuel(out: &mut dyn Write, comparison: &Comparison, options: &Options) -> io::
 
 /// The comparison in one line.
 pub(super) fn verdict(comparison: &Comparison) -> String {
-    let (allowed, told): (Vec<&Cause>, Vec<&Cause>) = comparison.causes.iter().partition(|cause| cause.allowed);
+    let (allowed, failing): (Vec<&Cause>, Vec<&Cause>) = comparison.causes.iter().partition(|cause| cause.allowed);
     let sum = |causes: &[&Cause]| causes.iter().map(|cause| cause.count + cause.follows).sum::<u64>();
-    let differences = match (told.len(), allowed.len()) {
+    let differences = match (failing.len(), allowed.len()) {
         (0, 0) => "no difference".to_owned(),
-        (told_causes, 0) => format!("{} differences of {told_causes} causes", sum(&told)),
+        (failing_causes, 0) => format!("{} differences of {failing_causes} causes", sum(&failing)),
         (0, allowed_causes) => format!("{} differences of {allowed_causes} causes, all of them allowed", sum(&allowed)),
-        (told_causes, allowed_causes) => format!(
-            "{} differences of {told_causes} causes, and {} of {allowed_causes} that are allowed",
-            sum(&told),
+        (failing_causes, allowed_causes) => format!(
+            "{} differences of {failing_causes} causes, and {} of {allowed_causes} allowed causes",
+            sum(&failing),
             sum(&allowed)
         ),
     };

@@ -1,4 +1,4 @@
-//! JSON lines: one a cause, one a kind of event whose fuel was compared, then a summary. A contract.
+//! JSON lines: one per cause, one per kind of event with compared fuel, then a summary. The format is a contract.
 
 use crate::{Comparison, Options};
 use serde_json::json;
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 ///
-/// Those of `out`.
+/// If writing to `out` fails.
 pub fn json(out: &mut dyn Write, comparison: &Comparison, options: &Options) -> io::Result<()> {
     for cause in &comparison.causes {
         writeln!(out, "{}", json!({"cause": cause.json()}))?;

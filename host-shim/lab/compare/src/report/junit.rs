@@ -1,13 +1,13 @@
-//! JUnit XML: one suite with one case a cause, and one for the fuel.
+//! JUnit XML: one suite with a case per cause, and one case for the fuel.
 
 use crate::{Comparison, Options};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-/// The report.
+/// Returns the report as XML.
 ///
 /// # Errors
 ///
-/// A text that no XML can have.
+/// If a text can't be written as XML.
 pub fn junit(comparison: &Comparison, options: &Options) -> Result<String, String> {
     let mut suite = TestSuite::new(format!("{} -> {}", comparison.old, comparison.new));
     for cause in &comparison.causes {

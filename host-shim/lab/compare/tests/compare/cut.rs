@@ -1,4 +1,4 @@
-//! The smallest difference is a scenario that holds with OLD and fails with NEW.
+//! The smallest difference as a scenario that holds with OLD and fails with NEW.
 
 use super::support::{by_paths, changed, fixtures, options, podcasts, sources};
 use extension_contract::{Decision, Outcome, Payload, Refusal};
@@ -16,17 +16,18 @@ fn cut(comparison: &Comparison, options: &Options, file: &Path) -> Result<Option
     smallest(&mut library, comparison, options, file)
 }
 
-/// Whether a scenario holds with a component.
+/// True if a scenario holds with a component.
 fn holds(file: &Path, runners: &Runners) -> bool {
     let options = ReplayOptions { fixtures: Some(fixtures()), ..ReplayOptions::new(runners.clone()) };
-    let finished = replay(&[file.to_owned()], &mut std::io::empty(), &options, &mut Silent).expect("it can be played");
+    let finished =
+        replay(&[file.to_owned()], &mut std::io::empty(), &options, &mut Silent).expect("a playable scenario");
     finished.held()
 }
 
 fn proves(comparison: &Comparison, options: &Options) -> Scenario {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("differs.yml");
-    let cut = cut(comparison, options, &file).expect("it can be told").expect("something differs");
+    let cut = cut(comparison, options, &file).expect("a scenario").expect("a difference");
     fs::write(&file, &cut.text).expect("written");
     assert!(holds(&file, &options.old), "with OLD:\n{}", cut.text);
     assert!(!holds(&file, &options.new), "with NEW:\n{}", cut.text);
@@ -34,8 +35,8 @@ fn proves(comparison: &Comparison, options: &Options) -> Scenario {
 }
 
 #[test]
-fn a_refusal_needs_nothing_but_what_it_is_refused_after() {
-    // The second show is refused although the add-on was bought; the plan that comes later has nothing to do with it.
+fn steps_that_the_difference_does_not_need_are_cut() {
+    // Given a component that refuses the second show although the add-on was bought. The later plan does not matter.
     let new = changed(|event, decision| {
         let is_second = matches!(&event.payload, Payload::Command(text) if text.contains("second-show"));
         if event.kind == "instance.create" && is_second && decision.outcome == Outcome::Applied {
@@ -45,18 +46,18 @@ fn a_refusal_needs_nothing_but_what_it_is_refused_after() {
     let options = options(new, &[]);
     let found = by_paths(&[podcasts("add-on.yml")], &options);
     let scenario = proves(&found, &options);
-    // One show is free, so that the second one by itself is the first.
+    // One show is free, so the second show alone is allowed.
     let kinds: Vec<&str> = scenario.steps.iter().filter_map(|step| step.action.event_id()).collect();
     assert_eq!(kinds, ["cmd_3"], "nothing else is needed");
     assert!(scenario.given.claims.is_empty() && scenario.covers.is_empty());
     let step = &scenario.steps[0];
     assert_eq!(step.outcome.as_ref().map(|outcome| outcome.outcome.as_str()), Some("applied"));
-    assert!(step.effects.is_some(), "what OLD asked for");
+    assert!(step.effects.is_some(), "the effects of OLD");
 }
 
 #[test]
-fn a_step_that_the_difference_needs_stays() {
-    // A mail is left out, which there is only at the second thousand.
+fn a_step_that_the_difference_needs_is_kept() {
+    // Given a component that drops the mail sent when the limit is reached.
     let new = changed(|event, decision| {
         if event.kind == "usage.consume" {
             decision.effects.retain(|effect| !effect.payload.contains("\"percent\":100"));
@@ -66,11 +67,11 @@ fn a_step_that_the_difference_needs_stays() {
     let found = by_paths(&[podcasts("metered-limit.yml")], &options);
     let scenario = proves(&found, &options);
     let commands = scenario.steps.iter().filter(|step| matches!(step.action, Action::Command(_))).count();
-    assert_eq!((scenario.steps.len(), commands), (2, 2), "both uses, since neither reaches the limit alone");
+    assert_eq!((scenario.steps.len(), commands), (2, 2), "both uses: neither reaches the limit alone");
 }
 
 #[test]
-fn a_row_of_what_an_effect_led_to_is_expected_at_the_end() {
+fn an_effect_requested_by_an_effect_result_is_expected_at_the_end() {
     let new = changed(|event, decision| {
         if matches!(event.payload, Payload::EffectResult(_)) {
             decision.effects.retain(|effect| !effect.kind.starts_with("cdn."));
@@ -83,7 +84,7 @@ fn a_row_of_what_an_effect_led_to_is_expected_at_the_end() {
 }
 
 #[test]
-fn nothing_is_written_where_nothing_differs() {
+fn no_scenario_is_cut_without_a_difference() {
     let options = options(host_native::runners(), &[]);
     let found = by_paths(&[podcasts("plan.yml")], &options);
     assert!(cut(&found, &options, Path::new("x.yml")).expect("no error").is_none());

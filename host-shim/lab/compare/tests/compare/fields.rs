@@ -1,12 +1,12 @@
-//! A component that decides otherwise is told with what it decides otherwise.
+//! Differences of each field, and their reports.
 
-use super::support::{by_paths, changed, options, podcasts, rewrite, told, with_fuel};
+use super::support::{by_paths, cause_lines, changed, options, podcasts, rewrite, with_fuel};
 use extension_contract::{Decision, IgnoreReason, Outcome, Refusal, Reply};
 use host_compare::report::{github, human, json, junit};
 use host_replay::runners::Runners;
 use serde_json::{Value, json};
 
-/// Refuses every second show, whatever is allowed.
+/// A component that refuses each instance named Second.
 fn refuses() -> Runners {
     changed(|event, decision| {
         let is_second = matches!(&event.payload, extension_contract::Payload::Command(text) if text.contains("Second"));
@@ -17,55 +17,58 @@ fn refuses() -> Runners {
 }
 
 #[test]
-fn another_outcome_is_told_and_what_comes_of_it_follows() {
+fn a_different_outcome_is_reported_once_and_later_differences_follow() {
     let options = options(refuses(), &[]);
     let found = by_paths(&[podcasts("add-on.yml")], &options);
-    let told = told(&found);
-    assert!(told[0].starts_with("outcome of instance.create: applied -> rejected("), "{told:?}");
+    let causes = cause_lines(&found);
+    assert!(causes[0].starts_with("outcome of instance.create: applied -> rejected("), "{causes:?}");
     let kinds: Vec<&str> = found.causes.iter().map(|cause| cause.key.kind.as_str()).collect();
-    assert!(kinds.iter().all(|kind| *kind == "instance.create"), "what follows is not told by itself: {told:?}");
+    assert!(
+        kinds.iter().all(|kind| *kind == "instance.create"),
+        "later differences have no cause of their own: {causes:?}"
+    );
     assert!(found.causes[0].follows > 0, "{:?}", found.causes[0]);
     let first = &found.causes[0].first;
     assert!(first.place.to_string().contains("add-on.yml:8 ("), "{}", first.place);
     assert_eq!(first.account.as_deref(), Some("user:ana"));
     assert!(first.diff.contains("-applied in user:ana") && first.diff.contains("+rejected("), "{}", first.diff);
     assert!(found.differs(&options));
-    // In each API version the same one.
+    // The same difference in each API version.
     assert_eq!(found.causes[0].count, found.cases);
 }
 
 #[test]
-fn another_payload_of_an_effect_is_told_by_its_path() {
+fn a_different_payload_of_an_effect_is_reported_by_its_path() {
     let new = changed(|_, decision| {
         for effect in decision.effects.iter_mut().filter(|effect| effect.kind == "mail.send") {
             effect.payload = effect.payload.replace("\"percent\":80", "\"percent\":81");
         }
     });
     let found = by_paths(&[podcasts("metered-limit.yml")], &options(new, &[]));
-    assert_eq!(told(&found), ["effects of usage.consume: mail.send values.percent: # -> #"]);
+    assert_eq!(cause_lines(&found), ["effects of usage.consume: mail.send values.percent: # -> #"]);
     let diff = &found.causes[0].first.diff;
     assert!(diff.contains("-        \"percent\": 80") && diff.contains("+        \"percent\": 81"), "{diff}");
 }
 
 #[test]
-fn an_effect_that_is_not_asked_for_is_told_and_its_result_follows() {
+fn a_missing_effect_is_reported_and_its_result_follows() {
     let new = changed(|event, decision| {
         if event.kind == "instance.create" {
             decision.effects.retain(|effect| effect.kind != "bucket.ensure");
         }
     });
     let found = by_paths(&[podcasts("show.yml")], &options(new, &[]));
-    let told = told(&found);
-    assert_eq!(told[0], "effects of instance.create: - bucket.ensure");
+    let causes = cause_lines(&found);
+    assert_eq!(causes[0], "effects of instance.create: - bucket.ensure");
     assert!(
-        told.len() == 2 && told[1].starts_with("state of instance.create: "),
-        "and what comes of it at once: {told:?}"
+        causes.len() == 2 && causes[1].starts_with("state of instance.create: "),
+        "and the state right after it: {causes:?}"
     );
-    assert!(found.causes[0].follows >= 1, "its result did not come: {:?}", found.causes[0]);
+    assert!(found.causes[0].follows >= 1, "its missing result follows: {:?}", found.causes[0]);
 }
 
 #[test]
-fn another_amount_in_the_ledger_is_money() {
+fn a_different_amount_in_the_ledger_is_money() {
     let new = changed(|_, decision| {
         rewrite(decision, "ledger", |entry| {
             for posting in entry["postings"].as_array_mut().into_iter().flatten() {
@@ -74,34 +77,33 @@ fn another_amount_in_the_ledger_is_money() {
         });
     });
     let found = by_paths(&[podcasts("shared-sale.yml")], &options(new, &[]));
-    let told = told(&found);
+    let causes = cause_lines(&found);
     let money: Vec<&String> =
-        told.iter().filter(|told| told.starts_with("money of checkout.session.completed")).collect();
-    assert_eq!(money.len(), 1, "{told:?}");
-    assert!(money[0].contains("usd.revenue: # -> #"), "{told:?}");
-    assert!(!told.iter().any(|told| told.contains("records/ledger")), "the same is not told as rows: {told:?}");
+        causes.iter().filter(|cause| cause.starts_with("money of checkout.session.completed")).collect();
+    assert_eq!(money.len(), 1, "{causes:?}");
+    assert!(money[0].contains("usd.revenue: # -> #"), "{causes:?}");
+    assert!(!causes.iter().any(|cause| cause.contains("records/ledger")), "not reported as rows too: {causes:?}");
 }
 
 #[test]
-fn another_reply_is_told_and_nothing_follows_from_it() {
+fn a_different_reply_is_reported_and_nothing_follows() {
     let new = changed(|event, decision| {
         if event.kind == "usage.consume" && decision.outcome == Outcome::Applied {
             decision.reply = Some(Reply::Answer("{\"so\": true}".to_owned()));
         }
     });
     let found = by_paths(&[podcasts("metered-limit.yml")], &options(new, &[]));
-    assert!(told(&found).iter().all(|told| told.starts_with("reply of usage.consume")), "{:?}", told(&found));
-    let counted: u64 = found.causes.iter().map(|cause| cause.count).sum();
-    assert_eq!(
-        (counted, found.causes[0].follows),
-        (3, 0),
-        "each of the three that are applied, once: {:?}",
-        found.causes
+    assert!(
+        cause_lines(&found).iter().all(|cause| cause.starts_with("reply of usage.consume")),
+        "{:?}",
+        cause_lines(&found)
     );
+    let counted: u64 = found.causes.iter().map(|cause| cause.count).sum();
+    assert_eq!((counted, found.causes[0].follows), (3, 0), "one per applied event: {:?}", found.causes);
 }
 
 #[test]
-fn another_row_is_state() {
+fn a_different_row_is_state() {
     let new = changed(|_, decision| {
         for change in &mut decision.changes {
             if let extension_contract::Write::Subscription(values) = &mut change.write {
@@ -110,12 +112,12 @@ fn another_row_is_state() {
         }
     });
     let found = by_paths(&[podcasts("plan.yml")], &options(new, &[]));
-    let told = told(&found);
-    assert!(told.iter().any(|told| told.starts_with("state of customer.subscription.created")), "{told:?}");
+    let causes = cause_lines(&found);
+    assert!(causes.iter().any(|cause| cause.starts_with("state of customer.subscription.created")), "{causes:?}");
 }
 
 #[test]
-fn what_is_allowed_is_counted_and_fails_nothing() {
+fn allowed_differences_are_counted_and_do_not_fail() {
     let ignores = || {
         changed(|event, decision| {
             if event.kind == "instance.create" {
@@ -131,8 +133,8 @@ fn what_is_allowed_is_counted_and_fails_nothing() {
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let allowed = options(ignores(), &all);
     let found = by_paths(&path, &allowed);
-    assert!(!found.differs(&allowed) && found.causes.iter().all(|cause| cause.allowed), "{:?}", told(&found));
-    assert_eq!(found.causes.len(), differing.causes.len(), "they are counted all the same");
+    assert!(!found.differs(&allowed) && found.causes.iter().all(|cause| cause.allowed), "{:?}", cause_lines(&found));
+    assert_eq!(found.causes.len(), differing.causes.len(), "allowed causes are counted");
     let some = options(ignores(), &all[1..]);
     assert!(by_paths(&path, &some).differs(&some), "{} is not allowed", all[0]);
     let of_others = options(ignores(), &["outcome:usage.consume", "reply", "effects", "state", "money"]);
@@ -142,7 +144,7 @@ fn what_is_allowed_is_counted_and_fails_nothing() {
 }
 
 #[test]
-fn more_fuel_fails_only_beyond_what_is_said() {
+fn more_fuel_fails_only_beyond_the_limit() {
     let path = [podcasts("plan.yml")];
     let of = |percent: Option<u32>, allow: &[&str]| {
         let options = host_compare::Options {
@@ -155,7 +157,7 @@ fn more_fuel_fails_only_beyond_what_is_said() {
         assert_eq!(found.fuel.total().more(), "+20.0 %");
         found.differs(&options)
     };
-    assert!(!of(None, &[]), "told, and no failure");
+    assert!(!of(None, &[]), "reported, and no failure");
     assert!(of(Some(19), &[]));
     assert!(!of(Some(20), &[]));
     assert!(!of(Some(19), &["fuel"]), "allowed for every kind");
@@ -163,7 +165,7 @@ fn more_fuel_fails_only_beyond_what_is_said() {
 }
 
 #[test]
-fn reports_say_the_cause_the_count_and_the_first() {
+fn reports_contain_cause_count_and_first_example() {
     let options = options(refuses(), &["state"]);
     let found = by_paths(&[podcasts("add-on.yml")], &options);
     let mut text = Vec::new();
@@ -192,14 +194,14 @@ fn reports_say_the_cause_the_count_and_the_first() {
 }
 
 #[test]
-fn annotations_stand_at_the_step_that_comes_out_otherwise() {
+fn annotations_are_at_the_differing_step() {
     let allowed = options(refuses(), &["state"]);
     let path = podcasts("add-on.yml");
     let found = by_paths(std::slice::from_ref(&path), &allowed);
     let text = github(&found, &allowed);
     let lines: Vec<&str> = text.lines().collect();
-    let told = found.causes.iter().filter(|cause| !cause.allowed).count();
-    assert_eq!(lines.len(), told + 1, "one for each cause that is not allowed, and the counts: {text}");
+    let failing = found.causes.iter().filter(|cause| !cause.allowed).count();
+    assert_eq!(lines.len(), failing + 1, "one per cause that is not allowed, and the counts: {text}");
     let begin = format!(
         "::error file={},line=8,title=outcome of instance.create::outcome of instance.create ×{}: applied -> rejected(",
         path.display(),
@@ -208,14 +210,14 @@ fn annotations_stand_at_the_step_that_comes_out_otherwise() {
     assert!(lines[0].starts_with(&begin), "{text}");
     assert!(lines[0].contains("%0Acmd_3 of user:ana, ") && lines[0].contains("%0A-applied in user:ana%0A+rejected("));
     let end = "::notice title=compare::native -> changed: ";
-    assert!(lines[told].starts_with(end) && lines[told].contains(" differences of "), "{text}");
+    assert!(lines[failing].starts_with(end) && lines[failing].contains(" differences of "), "{text}");
     let all_allowed = options(refuses(), &["outcome", "reply", "effects", "money", "state"]);
     let text = github(&by_paths(&[path], &all_allowed), &all_allowed);
     assert!(text.starts_with(end) && text.contains("all of them allowed"), "{text}");
 }
 
 #[test]
-fn too_much_fuel_is_an_annotation_of_no_file() {
+fn too_much_fuel_is_an_annotation_without_file() {
     let path = [podcasts("plan.yml")];
     let old = with_fuel("old", 1_000);
     let text = |percent| {

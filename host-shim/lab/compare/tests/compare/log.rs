@@ -1,6 +1,6 @@
-//! A log with effects, timers and messages through two components.
+//! Compares by a log with effects, timers and messages.
 
-use super::support::{self, changed, fixtures, options, sources, told};
+use super::support::{self, cause_lines, changed, fixtures, options, sources};
 use extension_contract::Payload;
 use host_compare::cut::smallest;
 use host_compare::{Comparison, Options};
@@ -10,8 +10,8 @@ use host_store::Store;
 use std::fs;
 use std::path::Path;
 
-/// A show, a theme whose price is shared with another account, use of downloads, and three months.
-const STORY: &str = r#"name: a log with all that it may have
+/// A show, a theme whose price is shared with another account, downloads, and three months.
+const STORY: &str = r#"name: a log with effects, timers and messages
 given: {account: user:ana}
 events:
   - {command: instance.create, payload: {name: First, metadata: {label: first-show}}, expect: applied}
@@ -25,8 +25,8 @@ events:
   - {command: instance.create, payload: {name: Second, metadata: {label: second-show}}, expect: applied}
 "#;
 
-/// A show that is deleted while its bucket is being made.
-const MEANWHILE: &str = r#"name: what has begun can't be called off
+/// A show that is deleted while its bucket is being created.
+const MEANWHILE: &str = r#"name: an effect that began can't be cancelled
 given: {account: user:ana, answers: {show_first-show/episodes/ensure: {late: 2h}}}
 events:
   - {command: instance.create, payload: {name: First, metadata: {label: first-show}}, expect: applied}
@@ -34,7 +34,7 @@ events:
   - advance: 1d
 "#;
 
-/// The log of the story, as a host has kept it.
+/// The log that a host writes for the story.
 fn recorded(folder: &Path) -> Box<dyn Store> {
     log_of(STORY, folder)
 }
@@ -48,7 +48,7 @@ fn by_log(store: &dyn Store, options: &Options) -> Comparison {
 }
 
 #[test]
-fn the_log_has_what_a_log_may_have() {
+fn the_log_has_effect_results_timers_and_messages() {
     let folder = tempfile::tempdir().expect("a folder");
     let rows = recorded(folder.path()).inbox_after(0, 500).expect("rows");
     let count = |is: fn(&Payload) -> bool| rows.iter().filter(|row| is(&row.event.payload)).count();
@@ -58,7 +58,7 @@ fn the_log_has_what_a_log_may_have() {
 }
 
 #[test]
-fn the_same_component_differs_in_nothing_and_comes_to_what_was_recorded() {
+fn the_same_component_equals_itself_and_the_record() {
     let folder = tempfile::tempdir().expect("a folder");
     let found = by_log(&*recorded(folder.path()), &options(host_native::runners(), &[]));
     assert_eq!(found.causes, []);
@@ -68,14 +68,14 @@ fn the_same_component_differs_in_nothing_and_comes_to_what_was_recorded() {
 }
 
 #[test]
-fn a_log_in_which_an_effect_was_running_is_come_to_as_well() {
+fn a_log_with_a_running_effect_is_reproduced() {
     let folder = tempfile::tempdir().expect("a folder");
     let found = by_log(&*log_of(MEANWHILE, folder.path()), &options(host_native::runners(), &[]));
     assert_eq!(found.record.map(|record| (record.differing, record.first)), Some((0, None)));
 }
 
 #[test]
-fn another_decision_is_told_by_its_number_and_written_as_a_scenario() {
+fn a_different_decision_is_reported_by_inbox_number_and_cut_to_a_scenario() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = recorded(folder.path());
     let new = changed(|event, decision| {
@@ -87,25 +87,25 @@ fn another_decision_is_told_by_its_number_and_written_as_a_scenario() {
     });
     let options = options(new, &[]);
     let found = by_log(&*store, &options);
-    let told = told(&found);
-    assert!(told.iter().all(|told| told.contains("of customer.subscription.created: ")), "{told:?}");
-    assert!(told.iter().any(|told| told.starts_with("state of")), "{told:?}");
+    let lines = cause_lines(&found);
+    assert!(lines.iter().all(|line| line.contains("of customer.subscription.created: ")), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with("state of")), "{lines:?}");
     assert!(found.causes.iter().any(|cause| cause.follows > 0), "the second show is refused later: {:?}", found.causes);
     assert!(found.causes[0].first.place.to_string().ends_with(" of the log"), "{}", found.causes[0].first.place);
     let file = folder.path().join("differs.yml");
     let mut library = Library::new(sources(), options.old.clone(), &[]).expect("the fixtures");
-    let cut = smallest(&mut library, &found, &options, &file).expect("it can be told").expect("it differs");
+    let cut = smallest(&mut library, &found, &options, &file).expect("a scenario").expect("a difference");
     fs::write(&file, &cut.text).expect("written");
     for (runners, holds) in [(&options.old, true), (&options.new, false)] {
         let replayed = ReplayOptions { fixtures: Some(fixtures()), ..ReplayOptions::new(runners.clone()) };
         let finished = replay(std::slice::from_ref(&file), &mut std::io::empty(), &replayed, &mut Silent);
-        assert_eq!(finished.expect("it can be played").held(), holds, "{}", cut.text);
+        assert_eq!(finished.expect("a playable scenario").held(), holds, "{}", cut.text);
     }
     assert!(cut.steps < cut.steps_before, "{} of {}", cut.steps, cut.steps_before);
 }
 
 #[test]
-fn a_log_that_old_does_not_come_to_is_told_once() {
+fn a_log_that_old_does_not_reproduce_is_reported_separately() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = recorded(folder.path());
     let other = || {
@@ -118,7 +118,7 @@ fn a_log_that_old_does_not_come_to_is_told_once() {
     };
     let options = Options { old: other(), ..options(other(), &[]) };
     let found = by_log(&*store, &options);
-    assert_eq!(found.causes, [], "both decide alike");
+    assert_eq!(found.causes, [], "equal decisions");
     let record = found.record.expect("a record");
-    assert!(record.differing > 0 && record.first.is_some_and(|first| first.contains("effects")), "it is no difference");
+    assert!(record.differing > 0 && record.first.is_some_and(|first| first.contains("effects")), "reported as record");
 }

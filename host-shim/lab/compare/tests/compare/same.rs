@@ -1,22 +1,22 @@
-//! The same component on both sides differs in nothing.
+//! The same component on both sides has no differences.
 
 use super::support::{by_paths, fixtures, options};
 use host_replay::runners::Runners;
 use std::fs;
 
 #[test]
-fn the_library_and_itself_differ_in_nothing_over_whole_businesses() {
+fn a_component_equals_itself_over_whole_businesses() {
     let folders = ["podcasts", "orchestra", "families-and-add-ons"].map(|name| fixtures().join(name));
     let options = options(host_native::runners(), &[]);
     let found = by_paths(&folders, &options);
     assert_eq!(found.causes, []);
     assert!(!found.differs(&options));
     assert!(found.cases > 60 && found.runs > 400, "{} runs of {} cases", found.runs, found.cases);
-    assert_eq!(found.fuel.total().runs, 0, "natively nothing has fuel");
+    assert_eq!(found.fuel.total().runs, 0, "native runs have no fuel");
 }
 
 #[test]
-fn only_names_the_versions_that_are_played() {
+fn only_selects_the_played_api_versions() {
     let mut options = options(host_native::runners(), &[]);
     let folder = [fixtures().join("podcasts")];
     let all = by_paths(&folder, &options).cases;
@@ -26,7 +26,7 @@ fn only_names_the_versions_that_are_played() {
 }
 
 #[test]
-fn a_raw_stream_goes_through_both() {
+fn a_raw_stream_runs_through_both_components() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("log.jsonl");
     let command = |id: &str, label: &str| {
@@ -43,16 +43,16 @@ fn a_raw_stream_goes_through_both() {
             host_replay::library::Sources { business: Some("podcasts".to_owned()), fixtures: Some(fixtures()) };
         let mut library =
             host_replay::library::Library::new(sources, options.old.clone(), &paths).expect("the fixtures");
-        host_compare::paths::compare(&mut library, &paths, &options, &mut |_| {}).expect("both take it")
+        host_compare::paths::compare(&mut library, &paths, &options, &mut |_| {}).expect("a comparison")
     };
     let same = by(host_native::runners());
     assert_eq!((&same.causes[..], same.cases), (&[][..], 1));
-    assert!(same.runs > 3, "{} runs: the effects' results, too", same.runs);
+    assert!(same.runs > 3, "{} runs, with results of effects", same.runs);
     let other = by(super::support::changed(|event, decision| {
         if event.kind == "instance.create" {
             decision.effects.retain(|effect| effect.kind != "bucket.ensure");
         }
     }));
-    assert_eq!(super::support::told(&other)[0], "effects of instance.create: - bucket.ensure");
+    assert_eq!(super::support::cause_lines(&other)[0], "effects of instance.create: - bucket.ensure");
     assert!(other.causes[0].first.place.to_string().ends_with("log.jsonl, event 1"), "{}", other.causes[0].first.place);
 }

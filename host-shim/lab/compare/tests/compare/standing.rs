@@ -1,9 +1,9 @@
-//! What a log says of effects and accounts: which have begun, which have ended, and who was erased.
+//! State that a comparison takes from the log: effects that began or ended, and erased accounts.
 //!
-//! The extension is told by the host what has begun. Here it asks for a mail each time that it is told so, by which another
-//! standing shows in what OLD comes to.
+//! The toy extension sends a mail for each effect that the host reports as begun, so a wrong state of an effect shows
+//! in the effects of OLD.
 
-use super::support::{by_log, changed_of, log_of, told};
+use super::support::{by_log, cause_lines, changed_of, log_of};
 use super::toy::ToyRunner;
 use extension_contract::{Effect, RowKey};
 use host_compare::{Comparison, Options};
@@ -11,11 +11,11 @@ use host_replay::library::Sources;
 use host_replay::runners::Runners;
 use std::fs;
 
-/// An hour after a story begins, in milliseconds since 1970.
+/// One hour after the start of a story, in milliseconds since 1970.
 const AN_HOUR: &str = "1767229200000";
 
-/// The toy, with a mail for each effect that it is told has begun.
-fn told_what_has_begun() -> Runners {
+/// The toy, with a mail for each effect that the host reports as begun.
+fn mailing_begun_effects() -> Runners {
     let toy = Runners::new("toy", || Ok(Box::new(ToyRunner::new(1))));
     changed_of(toy, |event, decision| {
         let has_begun = |key: &RowKey| match key {
@@ -43,31 +43,31 @@ fn mail(key: String) -> Effect {
     }
 }
 
-/// What comes of a story's log with the same component on both sides, or with a changed one as the new one.
+/// Compares by the log of a story, with `new` as the new component.
 fn compared(events: &str, new: Runners, allow: &[&str]) -> Comparison {
     let folder = tempfile::tempdir().expect("a folder");
     let business = folder.path().join("toys");
     fs::create_dir(&business).expect("made");
     fs::write(business.join("catalog.yml"), "{}\n").expect("written");
     let story = format!("name: x\ngiven: {{account: user:a}}\nevents:{events}").replace("AN_HOUR", AN_HOUR);
-    let store = log_of(&story, &business, told_what_has_begun(), folder.path());
+    let store = log_of(&story, &business, mailing_begun_effects(), folder.path());
     let allow = allow.iter().map(|text| text.parse().expect("a field")).collect();
-    let options = Options { allow, ..Options::new(told_what_has_begun(), new) };
+    let options = Options { allow, ..Options::new(mailing_begun_effects(), new) };
     let sources = Sources { business: Some(business.display().to_string()), fixtures: None };
     by_log(&*store, sources, &options)
 }
 
-/// Both sides come to what was recorded, of so many events.
-fn comes_to_what_was_recorded(events: &str, count: u64) {
-    let found = compared(events, told_what_has_begun(), &[]);
+/// Asserts that both sides reproduce the record of `count` events.
+fn assert_reproduces_the_record(events: &str, count: u64) {
+    let found = compared(events, mailing_begun_effects(), &[]);
     assert_eq!(found.causes, []);
     let record = found.record.expect("a record");
     assert_eq!((record.events, record.differing, record.first), (count, 0, None));
 }
 
 #[test]
-fn an_effect_that_never_began_can_be_called_off() {
-    comes_to_what_was_recorded(
+fn an_effect_that_never_began_can_be_cancelled() {
+    assert_reproduces_the_record(
         "
   - {command: do, payload: {ask: [{kind: mail.send, key: m, not_before: AN_HOUR}]}, expect: applied, effects: [{kind: mail.send}]}
   - {command: do, payload: {begun: [m], cancel: [m]}, expect: applied, effects: []}
@@ -79,22 +79,22 @@ fn an_effect_that_never_began_can_be_called_off() {
 }
 
 #[test]
-fn what_is_asked_for_anew_has_not_begun_although_it_once_began_and_ended() {
-    comes_to_what_was_recorded(
+fn a_new_generation_has_not_begun_although_the_first_one_ended() {
+    assert_reproduces_the_record(
         "
   - {command: do, payload: {ask: [{kind: mail.send, key: m}]}, expect: applied}
   - {command: do, payload: {begun: [m]}, expect: applied, effects: [{kind: mail.send}]}
   - {command: do, payload: {ask: [{kind: mail.send, key: m, generation: 2, not_before: AN_HOUR}]}, expect: applied}
   - {command: do, payload: {begun: [m], cancel: [m]}, expect: applied, effects: []}
 ",
-        // The catalog, four commands, and the ends of the mail and of the one that tells of it.
+        // The catalog, four commands, and the results of the mail and of the mail about it.
         7,
     );
 }
 
 #[test]
-fn a_timer_that_fired_and_a_message_that_came_have_ended() {
-    comes_to_what_was_recorded(
+fn a_fired_timer_and_a_delivered_message_have_ended() {
+    assert_reproduces_the_record(
         "
   - {command: do, payload: {ask: [{kind: timer.at, key: t, not_before: AN_HOUR}, {kind: account.send, key: s, to: 'user:b'}]}, expect: applied}
   - {command: do, payload: {begun: [t]}, expect: applied, effects: []}
@@ -102,68 +102,68 @@ fn a_timer_that_fired_and_a_message_that_came_have_ended() {
   - {command: do, payload: {begun: [t]}, expect: applied, effects: [{kind: mail.send}]}
   - {command: do, payload: {begun: [s]}, expect: applied, effects: [{kind: mail.send}]}
 ",
-        // The catalog, four commands, the timer, the message, and the ends of two mails.
+        // The catalog, four commands, the timer, the message, and the results of two mails.
         9,
     );
 }
 
 #[test]
-fn a_timer_that_fired_is_no_open_one_that_new_could_call_off() {
+fn new_can_not_cancel_a_fired_timer() {
     let story = "
   - {command: do, payload: {ask: [{kind: timer.at, key: t, not_before: AN_HOUR}]}, expect: applied}
   - {advance: 2h}
   - {command: do, id: late, payload: {}, expect: applied}
 ";
-    let calls_it_off = |event: &'static str| {
-        changed_of(told_what_has_begun(), move |of, decision| {
+    let cancels = |event: &'static str| {
+        changed_of(mailing_begun_effects(), move |of, decision| {
             if of.id == event {
                 decision.cancel.push("t".to_owned());
             }
         })
     };
-    assert_eq!(compared(story, calls_it_off("late"), &[]).causes, [], "it is too late");
+    assert_eq!(compared(story, cancels("late"), &[]).causes, [], "too late to cancel");
     let in_time = story.replace("  - {adv", "  - {command: do, id: soon, payload: {}, expect: applied}\n  - {adv");
-    assert_eq!(told(&compared(&in_time, calls_it_off("soon"), &[])), ["state of do: - timers"]);
+    assert_eq!(cause_lines(&compared(&in_time, cancels("soon"), &[])), ["state of do: - timers"]);
 }
 
 #[test]
-fn what_new_called_off_has_not_begun_there_although_it_ended_in_the_log() {
+fn an_effect_that_new_cancelled_has_not_begun_although_it_ended_in_the_log() {
     let story = "
   - {command: do, payload: {ask: [{kind: timer.at, key: t, not_before: AN_HOUR}]}, expect: applied}
   - {command: do, id: soon, payload: {}, expect: applied}
   - {advance: 2h}
   - {command: do, payload: {begun: [t]}, expect: applied, effects: [{kind: mail.send}]}
 ";
-    let new = changed_of(told_what_has_begun(), |event, decision| {
+    let new = changed_of(mailing_begun_effects(), |event, decision| {
         if event.id == "soon" {
             decision.cancel.push("t".to_owned());
         }
     });
     let found = compared(story, new, &["state"]);
-    assert!(told(&found).contains(&"effects of do: - mail.send".to_owned()), "{:?}", told(&found));
+    assert!(cause_lines(&found).contains(&"effects of do: - mail.send".to_owned()), "{:?}", cause_lines(&found));
 }
 
 #[test]
-fn what_new_did_not_ask_for_anew_ends_nothing_of_what_it_asked_for_before() {
+fn a_generation_that_new_did_not_request_does_not_end_the_one_before() {
     let story = "
   - {command: do, payload: {ask: [{kind: timer.at, key: t, not_before: AN_HOUR}]}, expect: applied}
   - {command: do, id: again, payload: {ask: [{kind: timer.at, key: t, generation: 2, not_before: AN_HOUR}]}, expect: applied}
   - {advance: 2h}
   - {command: do, payload: {begun: [t]}, expect: applied, effects: [{kind: mail.send}]}
 ";
-    let new = changed_of(told_what_has_begun(), |event, decision| {
+    let new = changed_of(mailing_begun_effects(), |event, decision| {
         if event.id == "again" {
             decision.effects.clear();
         }
     });
     let found = compared(story, new, &[]);
-    assert_eq!(told(&found)[0], "effects of do: - timer.at");
-    assert!(found.causes[0].follows > 0, "it is told that nothing has begun: {:?}", found.causes);
+    assert_eq!(cause_lines(&found)[0], "effects of do: - timer.at");
+    assert!(found.causes[0].follows > 0, "no effect has begun there: {:?}", found.causes);
 }
 
 #[test]
-fn what_an_erased_account_did_later_is_not_held_against_the_record() {
-    comes_to_what_was_recorded(
+fn later_events_of_an_erased_account_are_not_compared_with_the_record() {
+    assert_reproduces_the_record(
         "
   - {command: do, account: user:b, payload: {note: [f]}, expect: applied}
   - {command: do, account: user:b, payload: {ask: [{kind: account.erase, key: e}]}, expect: applied}

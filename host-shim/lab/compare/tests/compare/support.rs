@@ -1,4 +1,4 @@
-//! Components that decide otherwise, and comparisons of them.
+//! Components with changed decisions, and comparisons of them.
 
 use extension_contract::{Decision, Event, RowKey, Write};
 use host_compare::allow::Allowed;
@@ -26,12 +26,12 @@ pub fn podcasts(name: &str) -> PathBuf {
     fixtures().join("podcasts/scenarios").join(name)
 }
 
-/// The library, whose decisions are changed.
+/// Our extension with its decisions changed by `change`.
 pub fn changed(change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
     changed_of(host_native::runners(), change)
 }
 
-/// An extension whose decisions are changed.
+/// An extension with its decisions changed by `change`.
 pub fn changed_of(runners: Runners, change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
     let change = Arc::new(change);
     Runners::new("changed", move || {
@@ -44,7 +44,7 @@ pub fn changed_of(runners: Runners, change: impl Fn(&Event, &mut Decision) + Sen
     })
 }
 
-/// The library as if it had used so much fuel for each event.
+/// Our extension, reporting `fuel` for each event.
 pub fn with_fuel(name: &str, fuel: u64) -> Runners {
     Runners::new(name, move || {
         Ok(Box::new(Around::new(host_native::runners().make()?, move |inner, imports, event| {
@@ -78,10 +78,10 @@ pub fn options(new: Runners, allow: &[&str]) -> Options {
 
 pub fn by_paths(paths: &[PathBuf], options: &Options) -> Comparison {
     let mut library = Library::new(sources(), options.old.clone(), paths).expect("the fixtures");
-    paths::compare(&mut library, paths, options, &mut |_| {}).expect("both play them")
+    paths::compare(&mut library, paths, options, &mut |_| {}).expect("a comparison")
 }
 
-/// The log of a story of the business in a folder, as a host keeps it that has `folder` for its store.
+/// The log that a host writes to `folder` for a story of a business.
 pub fn log_of(story: &str, business: &Path, runners: Runners, folder: &Path) -> Box<dyn Store> {
     let scenario = Scenario::parse(&business.join("x.yml"), story).expect("a scenario");
     let shapes = Fixtures::load(&fixtures()).expect("fixtures").shapes;
@@ -94,14 +94,14 @@ pub fn log_of(story: &str, business: &Path, runners: Runners, folder: &Path) -> 
     open(&store).expect("the store")
 }
 
-/// Both components by a log, of a business that these sources have.
+/// Compares by the log of a business of the given sources.
 pub fn by_log(store: &dyn Store, sources: Sources, options: &Options) -> Comparison {
     let mut library = Library::new(sources, options.old.clone(), &[]).expect("the fixtures");
     log::compare(&mut library, store, options, &mut |_| {}).expect("a comparison")
 }
 
 /// Each cause as `field of kind: form`.
-pub fn told(comparison: &Comparison) -> Vec<String> {
+pub fn cause_lines(comparison: &Comparison) -> Vec<String> {
     let text = |cause: &Cause| format!("{} of {}: {}", cause.key.field, cause.key.kind, cause.key.form);
     comparison.causes.iter().map(text).collect()
 }

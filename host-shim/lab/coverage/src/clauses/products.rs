@@ -1,22 +1,22 @@
-//! `products`: what is on sale.
+//! Clauses of `products`.
 
 use crate::clause::{Clause, text, values};
 use serde_json::Value;
 
 /// The products of a catalog that have an id.
 pub(crate) fn of_products(catalog: &Value) -> Vec<Clause> {
-    let how = "an account buys the product or subscribes to it, is allowed something by it, or has something that it pays for";
+    let how = "an account buys the product, subscribes to it, has a grant of it, or has an instance that it pays for";
     let mut found = Vec::new();
     for (at, product) in values(&catalog["products"], "/products") {
         let id = text(&product["id"]);
         if id.is_empty() {
             continue;
         }
-        found.push(Clause::new(format!("product {id}"), at, how, move |seen| {
-            seen.bought.iter().any(|bought| bought.product_id == id)
-                || seen.subscribed.iter().any(|(product, _)| *product == id)
-                || seen.entitlements.iter().any(|entitlement| seen.granted_by(entitlement).any(|by| by == id))
-                || seen.had.iter().any(|had| had.metadata.values().any(|value| value == id.as_str()))
+        found.push(Clause::new(format!("product {id}"), at, how, move |state| {
+            state.purchases.iter().any(|bought| bought.product_id == id)
+                || state.subscribed.iter().any(|(product, _)| *product == id)
+                || state.entitlements.iter().any(|entitlement| state.granted_by(entitlement).any(|by| by == id))
+                || state.instances.iter().any(|instance| instance.metadata.values().any(|value| value == id.as_str()))
         }));
     }
     found

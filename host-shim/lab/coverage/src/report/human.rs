@@ -1,23 +1,27 @@
-//! Coverage for people: a table, the counts, and what is missing, by name.
+//! The report for people: a table, what was not reached, and the counts.
 
 use crate::coverage::{Clauses, Coverage, Item, KindRow, OUTCOMES, Section};
 use host_replay::report::printable;
 use std::io::{self, Write};
 
-/// Width of a line of names.
+/// Maximum width of a line of names.
 const WIDTH: usize = 120;
 
-/// Write it. `min` is the least share of each section in per cent.
+/// Writes the report. `min` is the required share of each section in percent.
+///
+/// # Errors
+///
+/// If writing to `out` fails.
 pub fn human(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<()> {
     table(&coverage.kinds, out)?;
     for section in &coverage.sections {
         holes(section, out)?;
     }
     if !coverage.not_held.is_empty() {
-        writeln!(out, "\ndid not hold, so that what they reach counts for nothing; `host-shim replay` says why:")?;
+        writeln!(out, "\ndid not hold, so they do not count; `host-shim replay` shows why:")?;
         coverage.not_held.iter().try_for_each(|what| writeln!(out, "  {}", printable(what)))?;
         if coverage.known > 0 {
-            writeln!(out, "  {} of these are known to fail, as their scenarios say", coverage.known)?;
+            writeln!(out, "  {} of these are marked known_to_fail", coverage.known)?;
         }
     }
     writeln!(out)?;
@@ -31,7 +35,7 @@ pub fn human(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<(
     if let Clauses::Unknown { extension, known } = &coverage.clauses {
         writeln!(
             out,
-            "catalog: not measured; the extension is `{}`, and the clauses of catalogs are known in the language of `{known}` alone",
+            "catalog: not measured; the extension is `{}`, but only the catalog language of `{known}` is known",
             printable(extension)
         )?;
     }
@@ -40,7 +44,7 @@ pub fn human(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<(
     out.flush()
 }
 
-/// Event kinds by outcome; what was not reached is a dot.
+/// Event kinds by outcome, with a dot for zero.
 fn table(kinds: &[KindRow], out: &mut dyn Write) -> io::Result<()> {
     let shown: Vec<&KindRow> = kinds.iter().filter(|row| row.outcomes.iter().any(|count| *count > 0)).collect();
     let width = shown.iter().map(|row| row.kind.chars().count()).max().unwrap_or_default().max("event kind".len());
@@ -61,7 +65,7 @@ fn table(kinds: &[KindRow], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// The names of what is missing, with their places where they have some.
+/// Names, and places if known, of the items that were not reached.
 fn holes(section: &Section, out: &mut dyn Write) -> io::Result<()> {
     let missing: Vec<&Item> = section.holes().collect();
     if missing.is_empty() {
@@ -83,7 +87,7 @@ fn holes(section: &Section, out: &mut dyn Write) -> io::Result<()> {
     }
     for item in missing {
         let place = item.place.as_deref().unwrap_or_default();
-        let when = item.when.map_or_else(String::new, |when| format!("; it is when {when}"));
+        let when = item.when.map_or_else(String::new, |when| format!("; reached when {when}"));
         writeln!(out, "  {}: {}{when}", printable(place), printable(&item.name))?;
     }
     Ok(())

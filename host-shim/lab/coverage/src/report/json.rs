@@ -1,4 +1,4 @@
-//! Coverage as JSON lines: a line an event kind, a line an item, then a summary. The fields and their order are a contract.
+//! JSON lines: one per event kind, one per item, then a summary. The fields and their order are a contract.
 
 use crate::coverage::{Clauses, Coverage, OUTCOMES};
 use serde::Serialize;
@@ -55,7 +55,11 @@ struct SectionLine<'a> {
     below: bool,
 }
 
-/// Write it. `min` is the least share of each section in per cent.
+/// Writes the report. `min` is the required share of each section in percent.
+///
+/// # Errors
+///
+/// If writing to `out` fails.
 pub fn json(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<()> {
     for row in &coverage.kinds {
         let outcomes = OUTCOMES.into_iter().zip(row.outcomes).collect();

@@ -1,9 +1,9 @@
-//! The clauses of a catalog: which of them some case touches.
+//! The clauses of a catalog, and which scenarios reach them.
 
-use crate::support::{covered, fixture, holes, lines, podcasts, reached, section, told, write};
+use crate::support::{covered, fixture, holes, lines, podcasts, reached, report, section, write};
 
 #[test]
-fn a_clause_that_no_case_touches_is_a_hole_and_one_more_case_fills_it() {
+fn a_clause_is_a_hole_until_a_scenario_reaches_it() {
     let found = covered(podcasts(&["plan"]).path());
     let missing = holes(&found, "catalog");
     for hole in ["type show", "type credit_pack", "rate transcription", "show provisions/feed", "credit_pack on_paid"] {
@@ -26,15 +26,15 @@ fn a_clause_that_no_case_touches_is_a_hole_and_one_more_case_fills_it() {
         assert_eq!(reached(&more, "catalog", touched), 1, "{touched}: by one scenario");
     }
     let missing = holes(&more, "catalog");
-    assert!(missing.contains(&"rate transcription/de"), "nothing was said in German: {missing:?}");
+    assert!(missing.contains(&"rate transcription/de"), "no measurement in German: {missing:?}");
     assert!(missing.contains(&"theme split") && missing.contains(&"extra_show grants/shows"), "{missing:?}");
 }
 
 #[test]
-fn a_hole_has_its_place_and_says_when_it_is_none() {
+fn a_hole_has_a_place_and_a_condition() {
     let found = covered(podcasts(&["plan"]).path());
     let catalog = std::fs::read_to_string(fixture("podcasts/catalog.yml")).expect("read");
-    let line = |part: &str| 1 + catalog.lines().position(|line| line.contains(part)).expect("it is there");
+    let line = |part: &str| 1 + catalog.lines().position(|line| line.contains(part)).expect("a line");
     let place = |name: &str| {
         let item = section(&found, "catalog").iter().find(|item| item.name == name).expect("an item");
         item.place.clone().expect("a place").rsplit(':').next().map(str::to_owned)
@@ -43,9 +43,9 @@ fn a_hole_has_its_place_and_says_when_it_is_none() {
     assert_eq!(place("rate transcription/de"), Some(line("micros: {en").to_string()));
     assert_eq!(place("show provisions/feed"), Some(line("- name: feed").to_string()));
     assert_eq!(place("product prod_credits"), Some(line("{id: prod_credits").to_string()));
-    let text = told(&found, 0);
+    let text = report(&found, 0);
     assert!(
-        text.contains(": show provisions/feed; it is when an effect of the resource or step is asked for"),
+        text.contains(": show provisions/feed; reached when an effect of the resource or step is requested"),
         "{text}"
     );
     let item = lines(&found, 0).into_iter().find(|line| line["item"]["name"] == "type show").expect("its line");
@@ -57,9 +57,8 @@ fn section_name(found: &host_coverage::Coverage) -> String {
     section.expect("a section").name.clone()
 }
 
-/// Shares, themes, alerts: what the other scenarios of the business touch.
 #[test]
-fn all_scenarios_of_a_business_leave_what_is_known_to_be_left() {
+fn all_scenarios_of_the_podcasts_leave_only_known_holes() {
     let found = covered(&fixture("podcasts"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in ["theme split", "theme buy", "theme grants/theme:{product.id}", "entitlement downloads/alerts"] {
@@ -72,16 +71,16 @@ fn all_scenarios_of_a_business_leave_what_is_known_to_be_left() {
 }
 
 #[test]
-fn what_is_only_begun_or_refused_touches_nothing() {
+fn unpaid_purchases_and_refused_usage_reach_nothing() {
     let folder = podcasts(&[]);
-    let story = "name: a sale that nobody pays for, and use that is refused\ngiven: {account: user:ana}\nevents:\n\
+    let story = "name: an unpaid purchase, and refused usage\ngiven: {account: user:ana}\nevents:\n\
          \x20 - {command: purchase.create, payload: {product_id: prod_credits}, expect: applied}\n\
          \x20 - {usage: {meter: transcription, quantity: 1, language: fr}, expect: rejected, unchanged: true}\n\
          expect: {entitlements: {shows: 1}}\n";
     write(&folder, "begun.yml", story);
     let found = covered(folder.path());
     assert_eq!(found.not_held, [] as [String; 0]);
-    assert_eq!(reached(&found, "catalog", "type credit_pack"), 1, "it is begun");
+    assert_eq!(reached(&found, "catalog", "type credit_pack"), 1, "started");
     let missing = holes(&found, "catalog");
     for hole in ["credit_pack on_paid", "credit_pack refund", "rate transcription"] {
         assert!(missing.contains(&hole), "{hole}: {missing:?}");
@@ -89,7 +88,7 @@ fn what_is_only_begun_or_refused_touches_nothing() {
 }
 
 #[test]
-fn what_a_business_has_beside_products_is_a_clause_too() {
+fn facts_reactions_templates_and_campaigns_are_clauses() {
     let found = covered(&fixture("saas-plugins"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in [
@@ -108,7 +107,7 @@ fn what_a_business_has_beside_products_is_a_clause_too() {
 }
 
 #[test]
-fn what_is_made_by_hand_waits_or_ends_is_a_clause_too() {
+fn manual_steps_waits_and_ends_are_clauses() {
     let found = covered(&fixture("orchestra"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in [
@@ -127,7 +126,7 @@ fn what_is_made_by_hand_waits_or_ends_is_a_clause_too() {
 }
 
 #[test]
-fn what_another_step_timer_meter_or_status_shows_touches_nothing() {
+fn another_step_timer_meter_or_status_does_not_reach_a_clause() {
     let from = fixture("orchestra");
     for (story, holed) in [
         ("automatic", &["views/phase/error", "views/phase/provisioning", "views/database_status/terminated"][..]),

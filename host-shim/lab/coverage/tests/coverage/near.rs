@@ -1,11 +1,11 @@
-//! What is near to touching a clause, and touches none.
+//! Events that come close to reaching a clause and do not reach it.
 
 use crate::support::{covered, holes, podcasts, reached, write};
 use host_coverage::Coverage;
 use std::fs;
 
-/// What one scenario of the podcasts reaches, whose catalog says some things otherwise.
-fn told_otherwise(catalog: &[(&str, &str)], files: &[(&str, &str)], story: &str) -> Coverage {
+/// Covers one scenario of the podcasts with replacements in the catalog.
+fn covered_with_changes(catalog: &[(&str, &str)], files: &[(&str, &str)], story: &str) -> Coverage {
     let folder = podcasts(&[]);
     let mut text = fs::read_to_string(folder.path().join("catalog.yml")).expect("read");
     for (from, to) in catalog {
@@ -23,19 +23,19 @@ fn told_otherwise(catalog: &[(&str, &str)], files: &[(&str, &str)], story: &str)
     found
 }
 
-fn are_touched(found: &Coverage, clauses: &[&str]) {
+fn assert_reached(found: &Coverage, clauses: &[&str]) {
     clauses.iter().for_each(|clause| assert_eq!(reached(found, "catalog", clause), 1, "{clause}"));
 }
 
-fn are_holes(found: &Coverage, clauses: &[&str]) {
+fn assert_holes(found: &Coverage, clauses: &[&str]) {
     let missing = holes(found, "catalog");
     clauses.iter().for_each(|clause| assert!(missing.contains(clause), "{clause}: {missing:?}"));
 }
 
 #[test]
-fn what_was_paid_and_given_back_at_once_was_paid() {
+fn a_payment_refunded_at_once_counts_as_paid() {
     let story = r#"
-name: a refund that comes before what it is of
+name: a refund that arrives before its payment
 given: {account: "user:ana", answers: {"checkout:*": {ok: {session_id: cs_1}}}}
 events:
   - {command: purchase.create, id: buy, payload: {product_type: credit_pack, item: 1000}, expect: applied}
@@ -44,17 +44,17 @@ events:
   - {stripe: checkout.session.completed, set: {id: cs_1, mode: payment, subscription: null, payment_intent: pi_1, payment_status: paid, metadata: {purchase_id: pur_e8197b20f8e71e42}, amount_subtotal: 1000, amount_total: 1000}, expect: applied}
 expect: {purchases: {pur_e8197b20f8e71e42: {status: refunded}}}
 "#;
-    are_touched(&told_otherwise(&[], &[], story), &["credit_pack on_paid", "credit_pack refund"]);
+    assert_reached(&covered_with_changes(&[], &[], story), &["credit_pack on_paid", "credit_pack refund"]);
 }
 
 #[test]
-fn an_entitlement_to_nothing_a_field_without_a_value_and_what_uses_nothing_touch_nothing() {
+fn zero_allowances_empty_fields_and_unused_entitlements_are_not_reached() {
     let catalog = [
         ("{slug: free, shows: 1,", "{slug: free, shows: 0,"),
         ("unique: true, immutable: true}", "unique: true, immutable: true}\n      - {name: note, type: string}"),
     ];
     let story = r#"
-name: a show that nothing allows, in an account that uses something else
+name: a show without an allowance, in an account that uses another entitlement
 given: {account: "user:ana"}
 events:
   - {product: created, data: {id: show_one, product_type: show, name: One, user_id: ana, metadata: {label: one, status: provisioning, note: null}}, expect: rejected}
@@ -63,13 +63,13 @@ expect:
   entitlements: {shows: {allowed: 0, used: 0}, downloads: {used: 5}}
   products: {show_one: {metadata: {label: one, note: null}}}
 "#;
-    let found = told_otherwise(&catalog, &[], story);
-    are_touched(&found, &["type show", "show fields/label", "plan grants/downloads", "entitlement downloads"]);
-    are_holes(&found, &["show fields/note", "show consumes/shows", "plan grants/shows", "entitlement shows"]);
+    let found = covered_with_changes(&catalog, &[], story);
+    assert_reached(&found, &["type show", "show fields/label", "plan grants/downloads", "entitlement downloads"]);
+    assert_holes(&found, &["show fields/note", "show consumes/shows", "plan grants/shows", "entitlement shows"]);
 }
 
 #[test]
-fn a_template_is_touched_by_its_own_mails_alone() {
+fn a_template_is_reached_only_by_its_own_mails() {
     let catalog = [
         ("origin: \"{episodes.bucket}\"}", "origin: \"{episodes.bucket}\", template: bye}"),
         (
@@ -84,36 +84,36 @@ fn a_template_is_touched_by_its_own_mails_alone() {
         ("templates/bye.txt", "Subject: Bye\n\nIt is over.\n"),
     ];
     let story = r#"
-name: a mail, and a resource that is made with the name of another one
+name: a mail, and a resource with the name of another template
 given: {account: "user:ana"}
 events:
   - {event: show.liked, data: {email: ana@example.com}, expect: applied, effects: [{kind: mail.send, payload: {template: hello}}]}
   - {command: instance.create, payload: {name: First, metadata: {label: first-show}}, expect: applied}
 expect: {effects: {show_first-show/feed/ensure: {kind: cdn.ensure, payload: {template: bye}}}}
 "#;
-    let found = told_otherwise(&catalog, &files, story);
-    are_touched(&found, &["template hello", "on show.liked: mail hello"]);
-    are_holes(&found, &["template bye", "on subscription.canceled: mail bye", "on payment.succeeded: mail hello"]);
+    let found = covered_with_changes(&catalog, &files, story);
+    assert_reached(&found, &["template hello", "on show.liked: mail hello"]);
+    assert_holes(&found, &["template bye", "on subscription.canceled: mail bye", "on payment.succeeded: mail hello"]);
 }
 
 #[test]
-fn roles_are_touched_by_members_of_organizations_alone() {
+fn roles_are_reached_only_by_members_of_organizations() {
     let files =
         [("business.yml", "may: {instance.create: [owner], purchase.create: [owner], usage.consume: [member]}\n")];
     let story = r#"
-name: an operator in an organization, somebody in an account of their own, and a member
+name: an operator in an organization, a user in a personal account, and a member
 given: {account: "organization:o"}
 events:
   - {command: instance.create, by: admin, payload: {name: First, metadata: {label: first-show}}, expect: applied}
   - {command: purchase.create, account: "user:ana", by: {kind: user, subject: ana}, payload: {product_type: credit_pack, item: 1000}, expect: applied}
   - {command: usage.consume, by: {kind: user, subject: m, roles: [member]}, payload: {key: downloads}, expect: applied}
 "#;
-    let found = told_otherwise(&[], &files, story);
-    are_touched(&found, &["may usage.consume"]);
-    are_holes(&found, &["may instance.create", "may purchase.create"]);
+    let found = covered_with_changes(&[], &files, story);
+    assert_reached(&found, &["may usage.consume"]);
+    assert_holes(&found, &["may instance.create", "may purchase.create"]);
 }
 
-/// Shows with a feed that may have a flavor, and with a review after which a fee is taken; reels are reviewed, too.
+/// Shows with a feed that may have a flavor, and a review before a fee; reels have a review too.
 const REVIEWED: &str = r#"
 business: {currency: usd, success_url: "https://x.example/paid", cancel_url: "https://x.example/plans", origins: ["https://x.example"]}
 product_types:
@@ -137,12 +137,12 @@ product_types:
 "#;
 
 #[test]
-fn of_what_a_product_is_made_of_each_has_its_own_entry() {
+fn each_provision_of_an_instance_is_a_clause_of_its_own() {
     let folder = tempfile::tempdir().expect("a folder");
     write(&folder, "catalog.yml", REVIEWED);
     write(&folder, "business.yml", "resources: {review: [ask]}\n");
     let story = r#"
-name: a show without a flavor waits for a person, and a reel does not
+name: a show without a flavor waits for an operator, and a reel does not
 given: {account: "user:ana", answers: {show_first/review/run: final conflict}}
 events:
   - {command: instance.create, payload: {product_type: show, name: First, metadata: {label: first}}, expect: applied, effects: {contains: [{kind: cdn.ensure, key: show_first/feed/ensure}]}}
@@ -154,12 +154,12 @@ expect:
     write(&folder, "story.yml", story);
     let found = covered(folder.path());
     assert_eq!(found.not_held, [] as [String; 0]);
-    are_touched(&found, &["show provisions/feed", "show provisions/review/or_manual", "reel provisions/review"]);
+    assert_reached(&found, &["show provisions/feed", "show provisions/review/or_manual", "reel provisions/review"]);
     let near = ["show provisions/feed/variant", "show provisions/fee", "reel provisions/review/or_manual"];
-    are_holes(&found, &near);
+    assert_holes(&found, &near);
     let flavored = story.replace("{label: first}", "{label: first, flavor: plain}");
     write(&folder, "story.yml", &flavored.replace("show_first/feed/ensure", "show_first/feed@plain/ensure"));
     let found = covered(folder.path());
     assert_eq!(found.not_held, [] as [String; 0]);
-    are_touched(&found, &["show provisions/feed", "show provisions/feed/variant"]);
+    assert_reached(&found, &["show provisions/feed", "show provisions/feed/variant"]);
 }

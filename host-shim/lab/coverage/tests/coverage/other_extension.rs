@@ -1,17 +1,17 @@
-//! An extension with a catalog language of its own: all but the clauses of its catalogs is told.
+//! An extension with its own catalog language: everything except the clauses of its catalog is measured.
 
 #[path = "../../../../core/host/tests/processor/toy.rs"]
 #[allow(clippy::unwrap_used)]
 mod toy;
 
-use crate::support::{covered_by, holes, lines, reached, told, write};
+use crate::support::{covered_by, holes, lines, reached, report, write};
 use host_coverage::Clauses;
 use host_replay::runners::Runners;
 use toy::ToyRunner;
 
-/// Given a command with a mail that follows, and one that is refused.
+/// Given a command that sends a mail, and a refused command.
 const STORY: &str = r#"
-name: a thing is done, and another one is refused
+name: an applied command and a refused one
 covers: [T-1]
 given: {account: "user:u1"}
 events:
@@ -20,15 +20,15 @@ events:
 "#;
 
 #[test]
-fn kinds_outcomes_effects_and_ids_are_told_and_clauses_are_said_to_be_unknown() {
+fn another_extension_is_measured_except_for_its_catalog() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Nothing that the toy reads, and nothing that the known language has.
+    // Empty: the toy reads no catalog.
     write(&folder, "catalog.yml", "{}\n");
     write(&folder, "story.yml", STORY);
     let found = covered_by(folder.path(), Runners::new("toy", || Ok(Box::new(ToyRunner::new(1)))));
     assert_eq!((found.held, found.not_held.as_slice()), (1, [].as_slice()));
     assert_eq!(reached(&found, "ids", "T-1"), 1);
-    assert_eq!(holes(&found, "event kinds"), ["thing.happened"], "its manifest declares it");
+    assert_eq!(holes(&found, "event kinds"), ["thing.happened"], "declared by its manifest");
     let row = found.kinds.iter().find(|row| row.kind == "do").expect("its row");
     assert!(!row.declared && row.outcomes[0] > 0 && row.refusals.contains_key("forbidden"), "{row:?}");
     assert!(found.kinds.iter().any(|row| row.kind == "mail.send (result)" && row.outcomes[0] > 0));
@@ -38,7 +38,7 @@ fn kinds_outcomes_effects_and_ids_are_told_and_clauses_are_said_to_be_unknown() 
     let expected = Clauses::Unknown { extension: "toy".to_owned(), known: "instance-provisioner".to_owned() };
     assert_eq!(found.clauses, expected);
     assert!(found.sections.iter().all(|section| !section.name.starts_with("catalog")));
-    let text = told(&found, 0);
+    let text = report(&found, 0);
     assert!(text.contains("catalog: not measured; the extension is `toy`"), "{text}");
     assert!(text.contains("(not declared)"), "{text}");
     let summary = lines(&found, 0).pop().expect("a summary");

@@ -1,4 +1,4 @@
-//! Folders of scenarios, and what is said of them.
+//! Folders of scenarios, and their coverage.
 
 use host_coverage::{CoverOptions, Coverage, Item, cover, human, json};
 use host_replay::runners::Runners;
@@ -11,7 +11,7 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
 }
 
-/// The catalog and some scenarios of `fixtures/podcasts`, in a folder of their own.
+/// A new folder with the catalog and some scenarios of `fixtures/podcasts`.
 pub fn podcasts(scenarios: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let from = fixture("podcasts");
@@ -27,7 +27,7 @@ pub fn write(folder: &tempfile::TempDir, name: &str, text: &str) {
     fs::write(folder.path().join(name), text).expect("written");
 }
 
-/// What the library reaches with a folder's scenarios.
+/// The coverage of a folder with our extension.
 pub fn covered(folder: &Path) -> Coverage {
     covered_by(folder, host_native::runners())
 }
@@ -36,8 +36,8 @@ pub fn covered_by(folder: &Path, runners: Runners) -> Coverage {
     let options = CoverOptions { business: None, fixtures: None, runners };
     let mut steps = 0;
     let found = cover(&[folder.to_owned()], &mut std::io::empty(), &options, &mut |_| steps += 1);
-    let found = found.expect("it can be played");
-    assert!(steps > 1, "progress is told");
+    let found = found.expect("playable scenarios");
+    assert!(steps > 1, "progress is reported");
     found
 }
 
@@ -47,19 +47,19 @@ pub fn section<'c>(coverage: &'c Coverage, begins: &str) -> &'c [Item] {
     &found.unwrap_or_else(|| panic!("no section {begins}")).items
 }
 
-/// How often something of a section was reached.
+/// How often an item of a section was reached.
 pub fn reached(coverage: &Coverage, of: &str, name: &str) -> u64 {
     let found = section(coverage, of).iter().find(|item| item.name == name);
     found.unwrap_or_else(|| panic!("no `{name}` in {of}")).reached
 }
 
-/// Names of what was not reached in a section.
+/// Names of the items of a section that were not reached.
 pub fn holes<'c>(coverage: &'c Coverage, of: &str) -> Vec<&'c str> {
     let missing = section(coverage, of).iter().filter(|item| item.reached == 0);
     missing.map(|item| item.name.as_str()).collect()
 }
 
-pub fn told(coverage: &Coverage, min: u32) -> String {
+pub fn report(coverage: &Coverage, min: u32) -> String {
     let mut out = Vec::new();
     human(coverage, min, &mut out).expect("written");
     String::from_utf8(out).expect("UTF-8")

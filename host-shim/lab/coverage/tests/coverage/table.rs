@@ -1,10 +1,10 @@
 //! Event kinds, outcomes, refusals, effects and ids.
 
-use crate::support::{covered, holes, lines, podcasts, reached, told, write};
+use crate::support::{covered, holes, lines, podcasts, reached, report, write};
 
-/// A scenario of a refusal, with an id that no other one names.
+/// A scenario with a refusal, covering an id of its own.
 const REFUSED: &str = r#"
-name: a name is had once
+name: a second show exceeds the quota
 covers: [S01]
 given: {account: "user:ana"}
 events:
@@ -14,7 +14,7 @@ events:
 "#;
 
 #[test]
-fn what_came_is_counted_and_what_did_not_is_named() {
+fn reached_items_are_counted_and_holes_are_named() {
     let folder = podcasts(&[]);
     write(&folder, "refused.yml", REFUSED);
     let found = covered(folder.path());
@@ -23,13 +23,13 @@ fn what_came_is_counted_and_what_did_not_is_named() {
     assert_eq!((row.declared, row.outcomes), (true, [1, 1, 0, 0, 0, 1]));
     assert_eq!(row.refusals, [("quota-exceeded".to_owned(), 1)].into());
     assert_eq!(reached(&found, "event kinds", "instance.create"), 3);
-    assert!(holes(&found, "event kinds").contains(&"invoice.paid"), "declared, and it never came");
+    assert!(holes(&found, "event kinds").contains(&"invoice.paid"), "declared and never received");
     assert_eq!(holes(&found, "outcomes"), ["stale", "deferred"]);
     let refusals = holes(&found, "refusals");
     assert!(refusals.contains(&"name-taken") && !refusals.contains(&"quota-exceeded"), "{refusals:?}");
     assert!(reached(&found, "effects", "bucket.ensure") > 0);
     assert!(holes(&found, "effects").contains(&"stripe.refund.create"));
-    let text = told(&found, 0);
+    let text = report(&found, 0);
     assert!(text.contains("name-taken") && text.contains("invoice.paid,"), "holes are named: {text}");
     let line = text.lines().find(|line| line.starts_with("instance.create ")).expect("its line");
     let cells: Vec<&str> = line.split_whitespace().collect();
@@ -37,24 +37,24 @@ fn what_came_is_counted_and_what_did_not_is_named() {
 }
 
 #[test]
-fn a_case_that_fails_counts_for_nothing() {
+fn a_failing_scenario_does_not_count() {
     let folder = podcasts(&["plan"]);
     write(&folder, "refused.yml", &REFUSED.replace("expect: rejected", "expect: applied"));
     let found = covered(folder.path());
     assert_eq!((found.held, found.not_held.len(), found.exit_code(0)), (1, 1, 1));
     assert_eq!(reached(&found, "event kinds", "instance.create"), 0);
-    assert_eq!(holes(&found, "ids"), ["S01"], "named by a scenario that doesn't show it");
+    assert_eq!(holes(&found, "ids"), ["S01"], "covered only by a failing scenario");
     assert_eq!((reached(&found, "refusals", "quota-exceeded"), reached(&found, "effects", "bucket.ensure")), (0, 0));
     assert_eq!(reached(&found, "catalog", "type show"), 0);
-    assert!(reached(&found, "event kinds", "customer.subscription.created") > 0, "by the other one");
-    let text = told(&found, 0);
-    assert!(text.contains("counts for nothing") && text.contains("refused.yml:3: S01"), "{text}");
+    assert!(reached(&found, "event kinds", "customer.subscription.created") > 0, "reached by the other scenario");
+    let text = report(&found, 0);
+    assert!(text.contains("so they do not count") && text.contains("refused.yml:3: S01"), "{text}");
     let summary = &lines(&found, 0).pop().expect("a summary")["summary"];
     assert!(summary["not_held"][0].as_str().is_some_and(|file| file.ends_with("refused.yml")), "{summary}");
 }
 
 #[test]
-fn a_case_that_is_known_to_fail_counts_for_nothing_and_is_no_failure() {
+fn a_scenario_known_to_fail_neither_counts_nor_fails() {
     let folder = podcasts(&[]);
     let known = REFUSED
         .replace("expect: rejected", "expect: applied")
@@ -62,18 +62,18 @@ fn a_case_that_is_known_to_fail_counts_for_nothing_and_is_no_failure() {
     write(&folder, "known.yml", &known);
     let found = covered(folder.path());
     assert_eq!((found.held, found.not_held.len(), found.known, found.exit_code(0)), (0, 1, 1, 0));
-    assert!(told(&found, 0).contains("1 of these are known to fail"));
+    assert!(report(&found, 0).contains("1 of these are marked known_to_fail"));
     assert_eq!(reached(&found, "event kinds", "instance.create"), 0);
 }
 
 #[test]
-fn a_section_below_the_least_share_fails() {
+fn a_section_below_the_required_share_fails() {
     let folder = podcasts(&["plan"]);
     let found = covered(folder.path());
-    assert_eq!((found.exit_code(0), found.exit_code(1)), (0, 1), "no refusal at all was reached");
+    assert_eq!((found.exit_code(0), found.exit_code(1)), (0, 1), "no refusal was reached");
     let below: Vec<&str> = found.below(90).into_iter().map(|section| section.name.as_str()).collect();
-    assert!(below.contains(&"refusals") && !below.contains(&"ids"), "{below:?}: no id is named, so none is missing");
-    assert!(told(&found, 90).contains("below 90 %"));
+    assert!(below.contains(&"refusals") && !below.contains(&"ids"), "{below:?}: no id is named");
+    assert!(report(&found, 90).contains("below 90 %"));
     let summary = lines(&found, 90).pop().expect("a summary");
     let sections = summary["summary"]["sections"].as_array().expect("sections");
     assert!(sections.iter().any(|section| section["name"] == "refusals" && section["below"] == true), "{summary}");
@@ -89,11 +89,11 @@ fn a_stream_of_raw_events_counts_if_each_event_has_an_outcome() {
     std::fs::copy(crate::support::fixture("podcasts/scenarios/plan.yml"), folder.path().join("plan.yml"))
         .expect("copied");
     let both = covered(folder.path());
-    assert_eq!((both.held, reached(&both, "event kinds", "usage.consume")), (2, 1), "beside a scenario as well");
+    assert_eq!((both.held, reached(&both, "event kinds", "usage.consume")), (2, 1), "next to a scenario");
 }
 
 #[test]
-fn what_the_load_of_a_catalog_asks_for_counts() {
+fn effects_of_loading_a_catalog_count() {
     let folder = podcasts(&["plan"]);
     assert_eq!(reached(&covered(folder.path()), "effects", "stripe.price.create"), 0, "all prices have ids");
     let catalog = std::fs::read_to_string(folder.path().join("catalog.yml")).expect("read");

@@ -1,4 +1,4 @@
-//! What broke, as annotations of GitHub Actions.
+//! Findings as annotations of GitHub Actions.
 
 use super::support::{changed, explored, fixture, tale};
 use host_explore::plan::Act;
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 #[test]
-fn an_annotation_stands_at_the_step_at_which_the_story_breaks() {
-    // Given an extension that counts its decisions, and puts the number into keys of effects.
+fn an_annotation_names_the_line_of_the_breaking_step() {
+    // Given an extension that puts a count of its decisions into the keys of effects.
     let count = Arc::new(AtomicU64::new(0));
     let runners = changed(move |_, decision| {
         let number = count.fetch_add(1, Ordering::Relaxed);
@@ -19,8 +19,8 @@ fn an_annotation_stands_at_the_step_at_which_the_story_breaks() {
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
     let explored = explored(&tale, &[VariantKind::Crashes]);
-    let finding = explored.findings.iter().find(|finding| finding.breach.law == Law::SameEffects).expect("it is found");
-    // It is the step at which the host is killed, and without a kill the last one of the shortest story.
+    let finding = explored.findings.iter().find(|finding| finding.breach.law == Law::SameEffects).expect("a finding");
+    // The breaking step is the one with the kill, without a kill the last step of the shortest story.
     let killed = finding.plan.acts.iter().find(|act| act.kill.is_some()).expect("a kill").step;
     assert_eq!(finding.step(), Some(killed));
     let kill = finding.plan.acts.iter().find_map(|act| act.kill);
@@ -43,8 +43,8 @@ fn an_annotation_stands_at_the_step_at_which_the_story_breaks() {
     assert_eq!(lines.len(), 2, "{text}");
     let story = tale.scenario.file.display();
     assert!(line > 0 && lines[0].starts_with(&format!("::error file={story},line={line},title=")), "{text}");
-    let told = format!("crashes%3A {}::", Law::SameEffects);
-    assert!(lines[0].contains(&told), "{text}");
+    let title = format!("crashes%3A {}::", Law::SameEffects);
+    assert!(lines[0].contains(&title), "{text}");
     let steps = finding.plan.acts.len();
     let end = format!("%0Ashortest story, {steps} steps: explored/a,b.yml%0Aagain: host-shim explore x.yml");
     assert!(lines[0].contains(&format!("%0A{}%0A", finding.variant)) && lines[0].ends_with(&end), "{text}");

@@ -1,4 +1,5 @@
-//! An extension with a fault is found out: the law is named, the story is short, and what is written fails until it is mended.
+//! Explores extensions with a fault: the report names the law, the story is short, and the written scenario fails until
+//! the fault is fixed.
 
 use super::support::{changed, explored, fixture, tale};
 use extension_contract::{Decision, Event, Payload, RowKey, Write};
@@ -8,7 +9,7 @@ use host_replay::runners::Runners;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Whether what was written holds with an extension.
+/// True if a written scenario holds with an extension.
 fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("found.yml");
@@ -18,20 +19,20 @@ fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
         fixtures: Some(fixture("")),
         ..ReplayOptions::new(runners.clone())
     };
-    let finished = replay(&[file], &mut std::io::empty(), &options, &mut Silent).expect("it can be read");
+    let finished = replay(&[file], &mut std::io::empty(), &options, &mut Silent).expect("a readable scenario");
     finished.held()
 }
 
-/// What is written fails with the fault, and holds without.
-fn is_proven(tale: &Tale, finding: &Finding) {
-    let text = failing_scenario(tale, finding, "host-shim explore x.yml").expect("it can be told");
-    assert!(!holds(&text, tale, &tale.runners), "it does not fail:\n{text}");
-    assert!(holds(&text, tale, &host_native::runners()), "it fails without the fault, too:\n{text}");
+/// Asserts that the written scenario fails with the fault and holds without it.
+fn assert_reproduces(tale: &Tale, finding: &Finding) {
+    let text = failing_scenario(tale, finding, "host-shim explore x.yml").expect("a scenario");
+    assert!(!holds(&text, tale, &tale.runners), "it should fail:\n{text}");
+    assert!(holds(&text, tale, &host_native::runners()), "it fails without the fault:\n{text}");
 }
 
 #[test]
-fn a_state_that_keeps_the_last_event_is_shrunk_to_the_few_that_show_it() {
-    // Given an extension that remembers of each object's events the one that came last.
+fn a_state_that_depends_on_the_order_is_shrunk_to_a_few_events() {
+    // Given an extension that records the last event of each object.
     let runners = changed(|event: &Event, decision: &mut Decision| {
         if !matches!(event.payload, Payload::Provider(_)) {
             return;
@@ -48,17 +49,17 @@ fn a_state_that_keeps_the_last_event_is_shrunk_to_the_few_that_show_it() {
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
     let found = explored(&tale, &[VariantKind::Orders]);
-    let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameState).expect("it is found");
+    let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameState).expect("a finding");
     assert!(finding.breach.what.contains("evt_"), "{}", finding.breach.what);
     let events = finding.plan.acts.iter().filter(|act| tale.scenario.steps[act.step].action.is_provider_event());
     assert!(events.count() <= 3, "{:?}", finding.plan);
-    let text = failing_scenario(&tale, finding, "host-shim explore x.yml").expect("it can be told");
-    assert!(!holds(&text, &tale, &tale.runners), "it does not fail:\n{text}");
+    let text = failing_scenario(&tale, finding, "host-shim explore x.yml").expect("a scenario");
+    assert!(!holds(&text, &tale, &tale.runners), "it should fail:\n{text}");
 }
 
 #[test]
-fn a_failure_that_nobody_takes_in_is_told() {
-    // Given an extension that traps where a call was refused.
+fn a_trap_on_a_refused_call_breaks_the_outcome_law() {
+    // Given an extension that traps on a refused call.
     let runners = Runners::new("trapping", || {
         let inner = host_native::runners().make()?;
         Ok(Box::new(host_wasm_runner::around::Around::new(inner, |inner, imports, event| match &event.payload {
@@ -70,14 +71,14 @@ fn a_failure_that_nobody_takes_in_is_told() {
     });
     let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &runners);
     let found = explored(&tale, &[VariantKind::Failures]);
-    let finding = found.findings.iter().find(|finding| finding.breach.law == Law::Outcome).expect("it is found");
+    let finding = found.findings.iter().find(|finding| finding.breach.law == Law::Outcome).expect("a finding");
     assert!(finding.variant.contains("is refused"), "{}", finding.variant);
-    is_proven(&tale, finding);
+    assert_reproduces(&tale, finding);
 }
 
 #[test]
-fn keys_that_are_others_after_a_crash_are_told() {
-    // Given an extension that counts its decisions, and puts the number into keys of effects.
+fn effect_keys_that_change_after_a_crash_break_the_effects_law() {
+    // Given an extension that puts a count of its decisions into the keys of effects.
     let count = Arc::new(AtomicU64::new(0));
     let runners = changed(move |_, decision| {
         let number = count.fetch_add(1, Ordering::Relaxed);

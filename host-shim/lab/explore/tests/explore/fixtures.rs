@@ -1,4 +1,5 @@
-//! Every story of the fixtures in other orders, and the providers' failures of the smaller businesses: what breaks is known.
+//! Explores every story of the fixtures in other orders and with repeats, and some businesses with provider failures.
+//! `known.txt` lists the laws that break.
 
 use super::support::fixture;
 use host_explore::{ExploreLimits, Tale, ToTheEnd, VariantKind, explore_every};
@@ -6,9 +7,9 @@ use host_replay::library::{Sources, stories};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Orders that are sampled of more than four events; `host-shim explore fixtures` samples more.
+/// Sampled orders of more than four events; `host-shim explore fixtures` samples more.
 const SAMPLES: usize = 12;
-/// Businesses whose calls of providers fail in each way.
+/// Businesses explored with provider failures.
 const FAILING: [&str; 4] = ["families-and-add-ons", "orchestra", "podcasts", "seats"];
 
 fn known_file() -> PathBuf {
@@ -26,15 +27,15 @@ fn tales(business: &str) -> Vec<Tale> {
     .collect()
 }
 
-/// What breaks of a business, as `business/story kind: law`.
+/// The broken laws of a business, as `business/story kind: law`, and the number of variants.
 fn broken(business: &str, kinds: &[VariantKind]) -> (BTreeSet<String>, u64) {
     let limits =
         ExploreLimits { kinds: kinds.to_vec(), samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
     let tales = tales(business);
-    let explored = explore_every(&tales, &limits, 2, &ToTheEnd).expect("every story can be played");
+    let explored = explore_every(&tales, &limits, 2, &ToTheEnd).expect("playable stories");
     let (mut found, mut variants) = (BTreeSet::new(), 0);
     for (tale, explored) in tales.iter().zip(explored) {
-        let explored = explored.expect("nobody ended it early");
+        let explored = explored.expect("a complete exploration");
         variants += explored.counts.values().map(|counts| counts.variants).sum::<u64>();
         let story = tale.scenario.file.file_stem().expect("a name").to_string_lossy().into_owned();
         let named =
@@ -44,9 +45,9 @@ fn broken(business: &str, kinds: &[VariantKind]) -> (BTreeSet<String>, u64) {
     (found, variants)
 }
 
-/// `UPDATE_GOLDEN=1` rewrites the list; what is new in it is a fault that was not there before.
+/// `UPDATE_GOLDEN=1` rewrites the list; a new line in it is a new fault.
 #[test]
-fn what_breaks_in_the_fixtures_is_known() {
+fn the_broken_laws_of_the_fixtures_are_those_listed() {
     let businesses = std::fs::read_dir(fixture("")).expect("the fixtures");
     let mut names: Vec<String> = businesses
         .map(|entry| entry.expect("an entry").path())
@@ -73,6 +74,6 @@ fn what_breaks_in_the_fixtures_is_known() {
     let known: BTreeSet<String> =
         text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
     let new: Vec<&String> = found.difference(&known).collect();
-    let mended: Vec<&String> = known.difference(&found).collect();
-    assert!(new.is_empty() && mended.is_empty(), "new: {new:#?}\nmended, to be taken off the list: {mended:#?}");
+    let fixed: Vec<&String> = known.difference(&found).collect();
+    assert!(new.is_empty() && fixed.is_empty(), "new: {new:#?}\nfixed, remove from the list: {fixed:#?}");
 }

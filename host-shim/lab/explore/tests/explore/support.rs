@@ -1,4 +1,4 @@
-//! Stories of the fixtures, and extensions that decide otherwise.
+//! Stories of the fixtures, and extensions with changed decisions.
 
 use extension_contract::{Decision, Event};
 use host_explore::{ExploreLimits, Explored, Tale, ToTheEnd, VariantKind, explore};
@@ -12,7 +12,7 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
 }
 
-/// A scenario in its first version, run by an extension.
+/// A scenario in its first API version with an extension.
 pub fn tale(file: &Path, runners: &Runners) -> Tale {
     let mut found = stories(&[file.to_owned()], Sources::default(), runners).expect("a scenario");
     let Story { scenario, mut cases, business } = found.remove(0);
@@ -21,10 +21,10 @@ pub fn tale(file: &Path, runners: &Runners) -> Tale {
 
 pub fn explored(tale: &Tale, kinds: &[VariantKind]) -> Explored {
     let limits = ExploreLimits { kinds: kinds.to_vec(), ..ExploreLimits::default() };
-    explore(tale, &limits, &ToTheEnd).expect("the story can be played")
+    explore(tale, &limits, &ToTheEnd).expect("a playable story")
 }
 
-/// The library, whose decisions are changed.
+/// Our extension with its decisions changed by `change`.
 pub fn changed(change: impl Fn(&Event, &mut Decision) + Send + Sync + 'static) -> Runners {
     let change = Arc::new(change);
     Runners::new("changed", move || {

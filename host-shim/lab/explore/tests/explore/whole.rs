@@ -1,10 +1,10 @@
-//! The extension as it is holds, and every variant there is was judged.
+//! Explores the extension as it is: no law breaks, and the number of variants is as computed.
 
 use super::support::{explored, fixture, tale};
 use host_explore::{Counts, VariantKind};
 
 #[test]
-fn a_story_that_holds_in_every_order_is_played_in_every_order() {
+fn orders_and_repeats_of_a_story_are_complete() {
     let story = fixture("solobase/scenarios/requirements/billing-history.yml");
     let tale = tale(&story, &host_native::runners());
     let found = explored(&tale, &[VariantKind::Orders, VariantKind::Repeats]);
@@ -21,7 +21,7 @@ fn a_story_that_holds_in_every_order_is_played_in_every_order() {
 }
 
 #[test]
-fn every_call_of_a_saga_goes_wrong_in_every_way() {
+fn every_call_of_a_saga_fails_in_every_way() {
     let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &host_native::runners());
     let found = explored(&tale, &[VariantKind::Failures]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
@@ -29,11 +29,11 @@ fn every_call_of_a_saga_goes_wrong_in_every_way() {
 }
 
 #[test]
-fn a_crash_at_every_write_and_again_while_it_starts_ends_as_the_story_does() {
+fn a_crash_at_every_write_and_at_every_write_of_the_restart_ends_as_the_written_story() {
     let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &host_native::runners());
     let found = explored(&tale, &[VariantKind::Crashes]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     let Counts { variants, runs, .. } = found.counts[&VariantKind::Crashes];
     assert!(variants >= 50, "{variants} crashes");
-    assert!(runs < variants, "what comes to the same point is played once");
+    assert!(runs < variants, "runs that reach the same point are played once");
 }

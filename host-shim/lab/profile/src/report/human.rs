@@ -1,4 +1,4 @@
-//! A profile for people.
+//! The report for people.
 
 use crate::difference::{Difference, more, ratio};
 use crate::measured::Measured;
@@ -7,20 +7,23 @@ use crate::run::Profile;
 use host_replay::report::printable;
 use std::io::{self, Write};
 
-/// What to do about a component without names.
-const BUILD_NAMED: &str =
-    "build it with names: `cargo xtask build --named`, or `strip = false` in the profile that it is built with";
+/// Advice for a component without function names.
+const BUILD_NAMED: &str = "build it with names: `cargo xtask build --named`, or `strip = false` in its build profile";
 
-/// Write a profile: event kinds with their fuel, then the first `top` functions.
+/// Writes a profile: event kinds with their fuel, then the first `top` functions.
+///
+/// # Errors
+///
+/// If writing to `out` fails.
 pub fn human(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<()> {
     let rounds = if profile.rounds == 1 { "1 round".to_owned() } else { format!("{} rounds", profile.rounds) };
     let inputs = if profile.inputs == 1 { "1 input".to_owned() } else { format!("{} inputs", profile.inputs) };
     for (word, measured) in [("", Some(&profile.component)), ("against ", profile.against.as_ref())] {
         let Some(measured) = measured else { continue };
         let (file, hash) = (printable(&measured.file), measured.hash.get(..12).unwrap_or_default());
-        writeln!(out, "{word}{file} ({hash}), {rounds} of {inputs}, stack seen {} times", grouped(measured.samples))?;
+        writeln!(out, "{word}{file} ({hash}), {rounds} of {inputs}, {} stack samples", grouped(measured.samples))?;
         if !measured.named {
-            writeln!(out, "  it has no names of functions; {BUILD_NAMED}")?;
+            writeln!(out, "  it has no function names; {BUILD_NAMED}")?;
         }
     }
     match profile.difference() {
@@ -28,7 +31,7 @@ pub fn human(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<(
         Some(difference) => against(&difference, top, out)?,
     }
     if !profile.not_held.is_empty() {
-        writeln!(out, "\ndid not hold; `host-shim replay` says why:")?;
+        writeln!(out, "\ndid not hold; `host-shim replay` shows why:")?;
         profile.not_held.iter().try_for_each(|what| writeln!(out, "  {}", printable(what)))?;
     }
     out.flush()
@@ -48,7 +51,7 @@ fn alone(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<()> {
     }
     let functions = measured.functions(&profile.only);
     let all: u64 = measured.stacks_of(&profile.only).values().sum();
-    writeln!(out, "\nfuel of a round by function (each kind's fuel, shared out as its stacks were seen)")?;
+    writeln!(out, "\nfuel of a round by function (estimated: the fuel of each kind, divided by its stack samples)")?;
     writeln!(out, "{:>16} {:>7} {:>7}  function", "with calls", "share", "alone")?;
     for function in functions.iter().take(top) {
         let (fuel, within, own) = (grouped(function.within), share(function.within, all), share(function.alone, all));
@@ -105,7 +108,7 @@ fn share(part: u64, all: u64) -> String {
     format!("{:.1} %", 100.0 * part as f64 / all.max(1) as f64)
 }
 
-/// A number with a comma after each three digits.
+/// A number with commas between groups of three digits.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() * 4 / 3);
@@ -135,7 +138,7 @@ mod tests {
         Measured::new(("x.wasm".into(), "ab".into(), true), 1, kinds, seen.into())
     }
 
-    fn told(against: Option<Measured>, only: &[&str], top: usize) -> Vec<String> {
+    fn report(against: Option<Measured>, only: &[&str], top: usize) -> Vec<String> {
         let only = only.iter().map(|kind| (*kind).to_owned()).collect();
         let (component, not_held) = (measured(3_000), Vec::new());
         let profile = Profile { component, against, rounds: 1, inputs: 1, not_held, only };
@@ -145,15 +148,15 @@ mod tests {
         text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
     }
 
-    /// What is told below a heading.
-    fn below<'t>(told: &'t [String], heading: &str) -> &'t [String] {
-        let at = told.iter().position(|line| line.ends_with(heading)).expect("the heading") + 1;
-        told[at..].split(String::is_empty).next().unwrap_or_default()
+    /// The lines below a heading.
+    fn below<'t>(lines: &'t [String], heading: &str) -> &'t [String] {
+        let at = lines.iter().position(|line| line.ends_with(heading)).expect("the heading") + 1;
+        lines[at..].split(String::is_empty).next().unwrap_or_default()
     }
 
     #[test]
-    fn the_start_is_told_and_no_part_of_the_shares_and_what_is_beyond_the_top_is_counted() {
-        let all = told(None, &[], 2);
+    fn the_start_has_no_share_and_functions_beyond_the_top_are_counted() {
+        let all = report(None, &[], 2);
         let kinds = [
             "96,000 - 1 96,000 the host's start",
             "3,000 75.0 % 4 750 paid (1 more failed)",
@@ -162,21 +165,21 @@ mod tests {
         assert_eq!(below(&all, "kind"), kinds, "the most fuel first");
         let functions = ["3,000 75.0 % 18.8 % a", "2,250 56.2 % 56.2 % b", "1 more functions; --top shows them"];
         assert_eq!(below(&all, " function"), functions, "without the start's");
-        assert_eq!(below(&told(None, &[], 3), " function").len(), 3, "nothing is left out");
+        assert_eq!(below(&report(None, &[], 3), " function").len(), 3, "all functions");
         assert_eq!(
-            below(&told(None, &[START], 2), " function"),
+            below(&report(None, &[START], 2), " function"),
             ["96,000 100.0 % 100.0 % d"],
-            "unless it is asked for"
+            "unless it is selected"
         );
     }
 
     #[test]
-    fn the_other_component_is_the_old_one() {
-        let told = told(Some(measured(2_000)), &["paid"], 1);
-        let kinds = below(&told, "ratio kind");
+    fn the_component_given_as_against_is_the_old_one() {
+        let lines = report(Some(measured(2_000)), &["paid"], 1);
+        let kinds = below(&lines, "ratio kind");
         assert_eq!(kinds[0], "2,000 3,000 +1,000 1.500 paid");
         let functions = ["1,500 2,250 +750 1.500 b (1,500 to 2,250)", "1 more functions; --top shows them"];
-        assert_eq!(below(&told, "function (with calls)"), functions);
+        assert_eq!(below(&lines, "function (with calls)"), functions);
     }
 
     #[test]

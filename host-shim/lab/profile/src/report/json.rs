@@ -1,4 +1,4 @@
-//! A profile as JSON lines: one an item, then a summary. The fields and their order are a contract.
+//! JSON lines: one per item, then a summary. The fields and their order are a contract.
 
 use super::human::by_fuel;
 use crate::difference::ratio;
@@ -36,7 +36,7 @@ struct OldKind {
 #[derive(Serialize)]
 struct Function<'a> {
     name: &'a str,
-    /// With calls.
+    /// Including calls.
     fuel: u64,
     alone: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,7 +66,7 @@ struct Component<'a> {
     hash: &'a str,
     named: bool,
     samples: u64,
-    /// Of a round, all event kinds and the host's start.
+    /// Fuel of one round, including the start of the host.
     fuel: u64,
 }
 
@@ -78,7 +78,11 @@ impl<'a> Component<'a> {
     }
 }
 
-/// Write a profile: a line an event kind, a line a function, all of them, then the summary.
+/// Writes a profile: one line per event kind, one per function, then the summary.
+///
+/// # Errors
+///
+/// If writing to `out` fails.
 pub fn json(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let mut write = |item: Item<'_>| -> io::Result<()> {
         serde_json::to_writer(&mut *out, &item)?;

@@ -1,4 +1,4 @@
-//! What one account has at a moment at which its host stands still.
+//! The state of one account between two steps, as far as clauses depend on it.
 
 use extension_contract::{
     Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Stored, Usage,
@@ -12,18 +12,18 @@ use host_store::Scope;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows that one look-up of the inbox brings.
+/// Number of inbox rows per page.
 const PAGE: usize = 500;
 
-/// A product of the account's own; one that is deleted, too.
-pub(crate) struct Had {
+/// An instance of the account, deleted ones included.
+pub(crate) struct Instance {
     pub id: String,
     pub product_type: String,
     pub metadata: Map<String, Value>,
 }
 
 /// A line of a purchase.
-pub(crate) struct Bought {
+pub(crate) struct PurchaseLine {
     pub purchase: String,
     pub product_id: String,
     pub product_type: String,
@@ -31,15 +31,15 @@ pub(crate) struct Bought {
     pub is_given_back: bool,
 }
 
-/// An effect that was asked for, in one of its generations.
-pub(crate) struct Asked {
+/// A requested effect, in one of its generations.
+pub(crate) struct RequestedEffect {
     pub kind: String,
     pub key: String,
     pub payload: Value,
 }
 
 /// An event of the account.
-pub(crate) struct Happened {
+pub(crate) struct PastEvent {
     pub kind: String,
     pub is_applied: bool,
     pub is_by_member: bool,
@@ -48,20 +48,20 @@ pub(crate) struct Happened {
     pub timer: Option<String>,
 }
 
-/// Which product and type a price, a subscription or a purchase is of.
+/// The products of the catalog: the type of each product and the product of each price.
 #[derive(Default)]
-pub(crate) struct Sold {
+pub(crate) struct CatalogProducts {
     types: BTreeMap<String, String>,
     prices: BTreeMap<String, String>,
 }
 
-impl Sold {
-    /// Read the catalog's products and prices.
-    pub fn read(processor: &Processor) -> Stored<Sold> {
+impl CatalogProducts {
+    /// Reads the catalog's products and prices.
+    pub fn read(processor: &Processor) -> Stored<CatalogProducts> {
         let platform = processor.scope(Account::Platform);
         let products = read::products(processor.store(), &platform)?;
         let prices = read::prices(processor.store(), processor.partition())?;
-        Ok(Sold {
+        Ok(CatalogProducts {
             types: products.into_iter().map(|row| (row.id, row.values.product_type)).collect(),
             prices: prices.into_iter().map(|price| (price.id, price.product_id)).collect(),
         })
@@ -73,29 +73,29 @@ impl Sold {
     }
 }
 
-/// See the module.
-pub(crate) struct Seen {
+/// The state of one account.
+pub(crate) struct AccountState {
     pub account: Account,
-    pub had: Vec<Had>,
-    pub bought: Vec<Bought>,
-    /// Products that subscriptions name, with their types.
+    pub instances: Vec<Instance>,
+    pub purchases: Vec<PurchaseLine>,
+    /// Subscribed products, with their types.
     pub subscribed: BTreeSet<(String, String)>,
     pub entitlements: Vec<Entitlement>,
-    /// Products that grant something, by the ids that entitlements name as sources.
+    /// Products that grant entitlements, by the source ids of the entitlements.
     pub sources: BTreeMap<String, BTreeSet<String>>,
-    pub asked: Vec<Asked>,
-    pub happened: Vec<Happened>,
-    /// Records, by collection.
+    pub effects: Vec<RequestedEffect>,
+    pub events: Vec<PastEvent>,
+    /// Records by collection.
     pub records: BTreeMap<String, Vec<(String, Value)>>,
     /// Types of the catalog's products.
     pub types: BTreeMap<String, String>,
 }
 
-impl Seen {
-    /// Look at an account. Whether it is entitled to anything is asked of the extension.
-    pub fn look(host: &mut Rig, account: &Account, sold: &Sold) -> Result<Seen, ReplayError> {
+impl AccountState {
+    /// Reads the state of an account; the extension computes its entitlements.
+    pub fn look(host: &mut Rig, account: &Account, sold: &CatalogProducts) -> Result<AccountState, ReplayError> {
         let question = Question { account: account.clone(), actor: Actor::system(), at: host.clock() };
-        // The platform is entitled to nothing, and a question about it has no answer.
+        // The platform has no entitlements.
         let entitlements = match account {
             Account::Platform => Vec::new(),
             _ => host.processor_mut().ask_entitlements(&question).map_err(|error| {
@@ -104,28 +104,28 @@ impl Seen {
             })?,
         };
         let scope = host.processor().scope(account.clone());
-        let mut seen = Seen {
+        let mut state = AccountState {
             account: account.clone(),
-            had: Vec::new(),
-            bought: Vec::new(),
+            instances: Vec::new(),
+            purchases: Vec::new(),
             subscribed: BTreeSet::new(),
             entitlements,
             sources: BTreeMap::new(),
-            asked: asked(host, account, &scope)?,
-            happened: happened(host.processor(), account)?,
+            effects: effects_of(host, account, &scope)?,
+            events: events_of(host.processor(), account)?,
             records: BTreeMap::new(),
             types: sold.types.clone(),
         };
-        seen.add_rows(host.processor(), &scope, sold)?;
-        Ok(seen)
+        state.add_rows(host.processor(), &scope, sold)?;
+        Ok(state)
     }
 
-    fn add_rows(&mut self, processor: &Processor, scope: &Scope, sold: &Sold) -> Stored<()> {
+    fn add_rows(&mut self, processor: &Processor, scope: &Scope, sold: &CatalogProducts) -> Stored<()> {
         let store = processor.store();
         if self.account != Account::Platform {
             for row in read::products(store, scope)? {
                 let Value::Object(metadata) = parsed(&row.values.metadata) else { continue };
-                self.had.push(Had { id: row.id, product_type: row.values.product_type, metadata });
+                self.instances.push(Instance { id: row.id, product_type: row.values.product_type, metadata });
             }
         }
         for row in read::purchases(store, scope)? {
@@ -135,7 +135,7 @@ impl Seen {
                 self.sources.entry(row.id.clone()).or_default().insert(item.product_id.clone());
                 let is_given_back = row.values.refunded.amount_minor > 0;
                 let (purchase, product_id) = (row.id.clone(), item.product_id);
-                self.bought.push(Bought { purchase, product_id, product_type, is_paid, is_given_back });
+                self.purchases.push(PurchaseLine { purchase, product_id, product_type, is_paid, is_given_back });
             }
         }
         for row in read::subscriptions(store, scope)? {
@@ -152,12 +152,12 @@ impl Seen {
         Ok(())
     }
 
-    /// Products of the account's own of a type.
-    pub fn had_of<'s>(&'s self, product_type: &'s str) -> impl Iterator<Item = &'s Had> {
-        self.had.iter().filter(move |had| had.product_type == product_type)
+    /// The account's instances of a type.
+    pub fn instances_of<'s>(&'s self, product_type: &'s str) -> impl Iterator<Item = &'s Instance> {
+        self.instances.iter().filter(move |instance| instance.product_type == product_type)
     }
 
-    /// The products of the catalog that grant an entitlement. A plan that nobody pays for is its own source.
+    /// The catalog products that grant an entitlement. A free plan is its own source.
     pub fn granted_by<'s>(&'s self, entitlement: &'s Entitlement) -> impl Iterator<Item = &'s str> {
         let products = entitlement.sources.iter().flat_map(|source| match self.sources.get(source) {
             Some(products) => products.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -171,18 +171,22 @@ impl Seen {
         self.types.get(product).map(String::as_str)
     }
 
-    /// Effects that belong to something of this instance: their keys are `INSTANCE/PART/VERB`.
-    pub fn asked_for<'s>(&'s self, instance: &'s str) -> impl Iterator<Item = (&'s str, &'s Asked)> {
-        self.asked.iter().filter_map(move |asked| {
+    /// Effects of an instance, with the entry that each belongs to: their keys are `INSTANCE/ENTRY/VERB`.
+    pub fn effects_of_instance<'s>(
+        &'s self,
+        instance: &'s str,
+    ) -> impl Iterator<Item = (&'s str, &'s RequestedEffect)> {
+        self.effects.iter().filter_map(move |asked| {
             let rest = asked.key.strip_prefix(instance)?.strip_prefix('/')?;
             Some((rest.split_once('/')?.0, asked))
         })
     }
 
     /// Mails of a template.
-    pub fn mails<'s>(&'s self, template: &'s str) -> impl Iterator<Item = &'s Asked> {
-        let is_meant = move |asked: &&Asked| asked.kind == "mail.send" && asked.payload["template"] == template;
-        self.asked.iter().filter(is_meant)
+    pub fn mails<'s>(&'s self, template: &'s str) -> impl Iterator<Item = &'s RequestedEffect> {
+        let is_meant =
+            move |asked: &&RequestedEffect| asked.kind == "mail.send" && asked.payload["template"] == template;
+        self.effects.iter().filter(is_meant)
     }
 
     /// Records of a collection, with their ids.
@@ -190,29 +194,29 @@ impl Seen {
         self.records.get(collection).into_iter().flatten()
     }
 
-    /// Measurements that were taken.
+    /// Applied measurements.
     pub fn measured(&self) -> impl Iterator<Item = &Usage> {
-        self.happened.iter().filter(|event| event.is_applied).flat_map(|event| &event.measured)
+        self.events.iter().filter(|event| event.is_applied).flat_map(|event| &event.measured)
     }
 
-    /// Whether a timer came whose key begins so.
-    pub fn reminded(&self, of: &str) -> bool {
-        self.happened.iter().filter_map(|event| event.timer.as_ref()).any(|key| key.starts_with(of))
+    /// True if a timer fired whose key starts with `prefix`.
+    pub fn timer_fired(&self, prefix: &str) -> bool {
+        self.events.iter().filter_map(|event| event.timer.as_ref()).any(|key| key.starts_with(prefix))
     }
 }
 
-fn asked(host: &Rig, account: &Account, scope: &Scope) -> Stored<Vec<Asked>> {
+fn effects_of(host: &Rig, account: &Account, scope: &Scope) -> Stored<Vec<RequestedEffect>> {
     let mut found = Vec::new();
     for (_, key) in host.asked().filter(|(of, _)| *of == account) {
         for row in host.store().effect(scope, key)? {
             let payload = parsed(&row.effect.payload);
-            found.push(Asked { kind: row.effect.kind, key: row.effect.key, payload });
+            found.push(RequestedEffect { kind: row.effect.kind, key: row.effect.key, payload });
         }
     }
     Ok(found)
 }
 
-fn happened(processor: &Processor, account: &Account) -> Stored<Vec<Happened>> {
+fn events_of(processor: &Processor, account: &Account) -> Stored<Vec<PastEvent>> {
     let (mut found, mut after) = (Vec::new(), 0);
     loop {
         let page = processor.inbox_after(after, PAGE)?;
@@ -227,7 +231,7 @@ fn happened(processor: &Processor, account: &Account) -> Stored<Vec<Happened>> {
             }
             let is_by_member = row.event.actor.kind == ActorKind::User;
             let is_applied = row.outcome == Some(Outcome::Applied);
-            found.push(Happened { kind: row.event.kind, is_applied, is_by_member, measured, timer });
+            found.push(PastEvent { kind: row.event.kind, is_applied, is_by_member, measured, timer });
         }
     }
 }

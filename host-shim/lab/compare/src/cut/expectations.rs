@@ -1,15 +1,15 @@
-//! What OLD comes to, said as expectations, where NEW comes to something else.
+//! Writes the results of OLD as expectations of a scenario, where NEW differs.
 
 use crate::causes::pairs;
 use crate::form::changes;
-use crate::moment::{Held, Moment, Turn};
+use crate::moment::{AccountState, EventRun, Moment};
 use extension_contract::Account;
 use host_scenario::matcher::Matcher;
 use host_scenario::model::{OutcomeExpectation, SECTIONS, Scenario, SectionExpectation};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Of the step's own event: outcome, reply and effects.
+/// Expects outcome, reply and effects of the step's own event.
 pub(super) fn expect(scenario: &mut Scenario, number: usize, old: &Moment, new: &Moment) {
     let Some(step) = scenario.steps.get_mut(number) else { return };
     let Some(id) = step.action.event_id().map(str::to_owned) else { return };
@@ -18,7 +18,7 @@ pub(super) fn expect(scenario: &mut Scenario, number: usize, old: &Moment, new: 
         _ => None,
     });
     let Some((old, new)) = own else { return };
-    let of_outcome = |turn: &Turn| (turn.outcome.clone(), turn.reason.clone(), turn.account.clone());
+    let of_outcome = |turn: &EventRun| (turn.outcome.clone(), turn.reason.clone(), turn.account.clone());
     if of_outcome(old) != of_outcome(new) {
         let text = |text: &Option<String>| text.as_ref().map(|text| Matcher::literal(0, json!(text)));
         step.outcome = Some(OutcomeExpectation {
@@ -38,10 +38,10 @@ pub(super) fn expect(scenario: &mut Scenario, number: usize, old: &Moment, new: 
     }
 }
 
-/// At the end: rows and sums of each account, and effects that events of the host's own asked for.
+/// Expects, at the end, rows and sums of each account, and effects requested by events of the host.
 pub(super) fn expect_end(scenario: &mut Scenario, old: &[(usize, Moment)], new: &[(usize, Moment)]) {
     let mut found: BTreeMap<(String, &'static str), Matcher> = BTreeMap::new();
-    let nothing = Held::default();
+    let nothing = AccountState::default();
     let held = |moments: &[(usize, Moment)]| moments.last().map(|(_, moment)| moment.held.clone()).unwrap_or_default();
     let (old_held, new_held) = (held(old), held(new));
     let accounts: BTreeSet<&String> = old_held.keys().chain(new_held.keys()).collect();
@@ -70,11 +70,12 @@ pub(super) fn expect_end(scenario: &mut Scenario, old: &[(usize, Moment)], new: 
     }
 }
 
-/// Rows of a section, by collection where it has some.
+/// Rows of a section, by collection if the section has collections.
 type Collections = BTreeMap<String, Vec<(String, Matcher)>>;
 
-/// Rows that differ, by section, as OLD has them. Claims are of all accounts, and what a claim is for is in the rows, too.
-fn rows(old: &Held, new: &Held) -> Vec<(&'static str, Matcher)> {
+/// Differing rows of OLD, by section. Claims are left out: they belong to no single account, and their object has a
+/// row.
+fn rows(old: &AccountState, new: &AccountState) -> Vec<(&'static str, Matcher)> {
     let mut by_section: BTreeMap<&'static str, Collections> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for change in changes(Some(&old.state), Some(&new.state)) {
@@ -83,7 +84,7 @@ fn rows(old: &Held, new: &Held) -> Vec<(&'static str, Matcher)> {
         let Some(name) = SECTIONS.into_iter().find(|known| *known == name && name != "claims") else { continue };
         let ids: Vec<String> = match change.path.get(1) {
             Some(id) => vec![id.clone()],
-            // The whole section is on one side only.
+            // The whole section is on one side.
             None => [&old.state, &new.state]
                 .into_iter()
                 .flat_map(|state| state[section].as_object().into_iter().flatten().map(|(id, _)| id.clone()))
@@ -101,7 +102,7 @@ fn rows(old: &Held, new: &Held) -> Vec<(&'static str, Matcher)> {
         for (collection, rows) in collections {
             match collection.is_empty() {
                 true => members.extend(rows),
-                // Without a row of OLD's the collection itself may not be there.
+                // Without a row of OLD the collection itself may be absent.
                 false
                     if rows.iter().all(|(id, _)| old.state[format!("records/{collection}")].get(id).is_none())
                         && old.state.get(format!("records/{collection}")).is_none() =>
@@ -116,7 +117,7 @@ fn rows(old: &Held, new: &Held) -> Vec<(&'static str, Matcher)> {
     by_section.into_iter().map(section).collect()
 }
 
-/// Effects of events that are no step of their own, by account: as OLD asked for them, or absent.
+/// Effects of events that are no step, by account: as OLD requested them, or absent.
 fn effects(scenario: &Scenario, old: &[(usize, Moment)], new: &[(usize, Moment)]) -> Vec<(String, Matcher)> {
     let steps: BTreeSet<&str> = scenario.steps.iter().filter_map(|step| step.action.event_id()).collect();
     let asked = |moments: &[(usize, Moment)]| {

@@ -1,4 +1,4 @@
-//! What an extension asks of its host: a runner that watches each event that it decides.
+//! A runner that records the host calls of the extension for each event.
 
 use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,
@@ -9,67 +9,67 @@ use host_wasm_runner::around::Around;
 use host_wasm_runner::runner::SharedImports;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What was asked for one event.
+/// The host calls for one event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct RecordedCalls {
     /// Id of the event.
     pub event_id: String,
-    /// Names of the imports that were called, in order.
+    /// Names of the called imports, in order.
     pub calls: Vec<&'static str>,
-    /// Keys of the rows that each `open` and each `more` gave. A list that was asked for in falling order is turned.
+    /// Keys of the rows returned by each `open` and `more`; descending lists are reversed.
     pub lists: Vec<Vec<RowKey>>,
     /// Fuel of the call; 0 natively.
     pub fuel: u64,
 }
 
-/// What was asked for all events that were decided, in order.
+/// The host calls of all events, in order.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<Vec<Asked>>>);
+pub struct CallRecorder(Arc<Mutex<Vec<RecordedCalls>>>);
 
-impl Watch {
-    /// Runners whose events are watched.
+impl CallRecorder {
+    /// Wraps runners so that their host calls are recorded.
     pub fn over(&self, runners: Runners) -> Runners {
-        let watch = self.clone();
+        let recorder = self.clone();
         Runners::new(runners.name().to_owned(), move || {
-            let watch = watch.clone();
+            let recorder = recorder.clone();
             Ok(Box::new(Around::new(runners.make()?, move |inner, imports, event| {
-                let asked = Asked { event_id: event.id.clone(), ..Asked::default() };
-                let spy = Arc::new(Mutex::new(Spy { inner: imports.clone(), asked }));
+                let record = RecordedCalls { event_id: event.id.clone(), ..RecordedCalls::default() };
+                let spy = Arc::new(Mutex::new(Spy { inner: imports.clone(), record }));
                 let shared: SharedImports = spy.clone();
                 let ran = inner.handle(&shared, event);
-                let mut asked = locked(&spy).asked.clone();
-                asked.fuel = ran.as_ref().map_or(0, |(_, used)| used.fuel);
-                locked(&watch.0).push(asked);
+                let mut record = locked(&spy).record.clone();
+                record.fuel = ran.as_ref().map_or(0, |(_, used)| used.fuel);
+                locked(&recorder.0).push(record);
                 ran
             })))
         })
     }
 
-    /// What was asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
+    /// The calls so far.
+    pub fn recorded(&self) -> Vec<RecordedCalls> {
         locked(&self.0).clone()
     }
 }
 
-/// What a panic of another thread left is as good as any: that test has failed already.
+/// Ignores poisoning: after a panic of another thread the test fails anyway.
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The host's imports, with notes of what was called.
+/// The imports of the host, recording calls.
 struct Spy {
     inner: SharedImports,
-    asked: Asked,
+    record: RecordedCalls,
 }
 
 impl Spy {
     fn call<T>(&mut self, name: &'static str, body: impl FnOnce(&mut dyn Imports) -> T) -> T {
-        self.asked.calls.push(name);
+        self.record.calls.push(name);
         body(&mut *locked(&self.inner))
     }
 
     fn note(&mut self, rows: &[StoredRow]) {
-        self.asked.lists.push(rows.iter().map(|stored| stored.row.key()).collect());
+        self.record.lists.push(rows.iter().map(|stored| stored.row.key()).collect());
     }
 }
 
@@ -88,7 +88,7 @@ impl Imports for Spy {
         let rows = self.call("account.more", |host| host.more(selection, limit))?;
         if let Selection::Listed(listing) = selection {
             self.note(&rows);
-            if let Some(keys) = self.asked.lists.last_mut().filter(|_| listing.descending) {
+            if let Some(keys) = self.record.lists.last_mut().filter(|_| listing.descending) {
                 keys.reverse();
             }
         }
