@@ -6,14 +6,14 @@ mod killed;
 mod local;
 
 use host_provider_set::{Name, Opened, Options, open};
-use host_replay::world::World;
+use host_replay::live::LiveProviders;
 use std::time::Duration;
 
 /// How long a step may wait for a provider: none of this machine works for longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What this machine makes, in a folder that goes with it.
-fn machine() -> (World, Opened) {
+fn machine() -> (LiveProviders, Opened) {
     let opened = open(&Options { names: vec![Name::Local], ..Options::default() }).expect("a scratch folder");
-    (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+    (LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE), opened)
 }

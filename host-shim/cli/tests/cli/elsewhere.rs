@@ -112,7 +112,7 @@ fn without_a_folder_of_fixtures_no_business_is_guessed() {
     fs::write(elsewhere.at("a.yml"), story).expect("written");
     let (code, _, err) = elsewhere.run(&["replay", "--native", "a.yml"]);
     assert_eq!(code, 2, "{err}");
-    assert!(err.starts_with("error: a.yml: nothing says of which business it is; expected catalog.yml"), "{err}");
+    assert!(err.starts_with("error: a.yml: no business is named; expected catalog.yml"), "{err}");
     fs::write(elsewhere.at("b.yml"), story.replace("given:", "given:\n  business: solobase")).expect("written");
     let (code, _, err) = elsewhere.run(&["replay", "--native", "b.yml"]);
     assert_eq!(code, 2, "{err}");

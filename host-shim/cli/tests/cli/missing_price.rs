@@ -58,7 +58,7 @@ fn a_base_bodys_price_is_told_as_such_with_the_way_to_name_another() {
         told[0].starts_with("story.yml:4: ") && told[0].contains("no price `price_professional_monthly`"),
         "{told:?}"
     );
-    assert!(told[0].ends_with("; it is the base body's, and `set: {price: …}` names another"), "{told:?}");
+    assert!(told[0].ends_with("; the base body names it: set another with `set: {price: …}`"), "{told:?}");
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
         Err(bad) => return vec![bad],
     };
     let (config, runners, store) = (Vec::new(), host_native::runners(), StoreKind::Memory);
-    match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, world: None }) {
+    match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None }) {
         Ok(_) => Vec::new(),
         Err(ReplayError::Input(mistakes)) => mistakes,
         Err(other) => panic!("{other}"),

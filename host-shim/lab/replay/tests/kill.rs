@@ -39,7 +39,7 @@ fn setup(store: StoreKind) -> RigSetup {
         runners: host_native::runners(),
         store,
         clock: CLOCK_MS,
-        world: None,
+        live: None,
     }
 }
 

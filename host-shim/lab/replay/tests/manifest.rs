@@ -83,7 +83,7 @@ fn solobase() -> BusinessFolder {
 /// The events of others that change something, in the order in which they are told here.
 fn events_that_change_something() -> Vec<&'static str> {
     let (business, config, runners, store) = (solobase(), Vec::new(), host_native::runners(), StoreKind::Memory);
-    let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, world: None })
+    let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None })
         .expect("a host");
     let mut told = Vec::new();
     let mut tell = |name, body: Value| {

@@ -30,7 +30,7 @@ impl Story {
             runners: host_native::runners(),
             store: StoreKind::Memory,
             clock: START_MS,
-            world: None,
+            live: None,
         };
         Story { host: Rig::start(setup).expect("a host"), now: START_MS, events: 0 }
     }

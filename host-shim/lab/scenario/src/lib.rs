@@ -1,4 +1,5 @@
-//! The scenario language: reads a scenario file, matches values against what it expects, and builds the events it delivers.
+//! The scenario language: reads a scenario file, matches values against what it expects, and builds the events it
+//! delivers.
 //!
 //! This crate never runs a scenario. `host-replay` plays scenarios; `explore`, `record` and others write new ones.
 

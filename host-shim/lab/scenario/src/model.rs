@@ -210,8 +210,8 @@ pub enum Holding {
 pub struct AtStripe {
     /// `POST` or `DELETE`.
     pub method: String,
-    /// The path. `{customer}`, here and in values of the form, stands for the id of the newest customer; likewise for other
-    /// objects.
+    /// The path. `{customer}`, here and in values of the form, stands for the id of the newest customer; likewise for
+    /// other objects.
     pub path: String,
     /// The form's members with their values; a nested member is `outer[inner]`.
     pub form: Vec<(String, String)>,
@@ -525,8 +525,8 @@ impl Scenario {
         budgets.flat_map(|budget| &budget.limits).any(|limit| limit.resource == budget::Resource::Memory)
     }
 
-    /// Returns the line of the first event whose outcome is not asserted. A refused webhook has a response instead of an
-    /// outcome.
+    /// Returns the line of the first event whose outcome is not asserted. A refused webhook has a response instead of
+    /// an outcome.
     pub fn unasserted_event(&self) -> Option<usize> {
         let is_asserted = |step: &&Step| step.outcome.is_some() || step.answer.is_some();
         let unasserted = |step: &&Step| step.action.event_id().is_some() && !is_asserted(step);

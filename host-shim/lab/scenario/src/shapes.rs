@@ -80,8 +80,8 @@ impl Shapes {
         self.versions.keys().map(String::as_str).collect()
     }
 
-    /// Returns the versions that a scenario is played in: all versions that have a body for each of its events, within the
-    /// scenario's restriction. A scenario without Stripe events is played once, in the newest version.
+    /// Returns the versions that a scenario is played in: all versions that have a body for each of its events, within
+    /// the scenario's restriction. A scenario without Stripe events is played once, in the newest version.
     ///
     /// # Errors
     ///

@@ -2,7 +2,7 @@
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_provider_set::{Name, Opened, Options, Settings, open};
-use host_replay::world::World;
+use host_replay::live::LiveProviders;
 use host_stripe_replay::{LocalStripe, TEST_KEY};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -49,18 +49,18 @@ impl Site {
     }
 
     /// What `--providers aws,postgres,smtp` opens with a file of settings that names these servers.
-    pub fn world(&self) -> (World, Opened) {
+    pub fn world(&self) -> (LiveProviders, Opened) {
         self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
     }
 
     /// The same with a Stripe beside the host.
-    pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (World, Opened) {
+    pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (LiveProviders, Opened) {
         let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
         let (world, opened) = self.open(names, Some(address(stripe)));
         (world.with_stripe(stripe.clone()), opened)
     }
 
-    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (World, Opened) {
+    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (LiveProviders, Opened) {
         let folder = self.folder.path();
         let text = format!(
             "secrets_folder: {secrets}
@@ -93,7 +93,7 @@ postgres:
         let settings = Settings::read(&file).expect("settings that can be read");
         let opened =
             open(&Options { names, local_stripe, settings, ..Options::default() }).expect("the servers are there");
-        (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+        (LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE), opened)
     }
 
     /// Nothing is left of what was made, by the servers' own words.

@@ -65,7 +65,7 @@ fn an_extension_that_fails_at_the_catalog_is_no_fault_of_the_catalog() {
         runners: Runners::new("failing", || Ok(Box::new(NativeRunner::new(Box::new(Failing))))),
         store: StoreKind::Memory,
         clock: 0,
-        world: None,
+        live: None,
     });
     let error = match started {
         Err(error @ ReplayError::Host(_)) => error,

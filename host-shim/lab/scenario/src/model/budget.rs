@@ -209,8 +209,8 @@ impl fmt::Display for RaisedLimit {
     }
 }
 
-/// Raises the limits that events exceeded. Returns the file's text with only these numbers replaced, and the raised limits.
-/// `text` is the text of `scenario`.
+/// Raises the limits that events exceeded. Returns the file's text with only these numbers replaced, and the raised
+/// limits. `text` is the text of `scenario`.
 ///
 /// # Errors
 ///

@@ -41,8 +41,8 @@ pub enum Unwritable {
 
 /// A scenario as the text of a file, with a comment above it.
 ///
-/// Omits ids and actors that equal a reader's defaults. The text does not depend on its folder: `given.business` must name
-/// the business if the file lies outside of the business's folder.
+/// Omits ids and actors that equal a reader's defaults. The text does not depend on its folder: `given.business` must
+/// name the business if the file lies outside of the business's folder.
 #[derive(Clone, Debug)]
 pub struct ScenarioText<'a> {
     scenario: &'a Scenario,
