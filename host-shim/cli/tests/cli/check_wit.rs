@@ -30,7 +30,7 @@ fn what_fits_is_0_and_what_breaks_is_1_with_what_to_do() {
     let removed = check(&OLD.replace("  more: func();\n", "").replace("0.2.0", "0.3.0"), &[]);
     assert_eq!(removed.code, 1, "{}", removed.stderr);
     assert!(removed.stdout.contains("breaks  a:b/store.more: the function was removed"), "{}", removed.stdout);
-    assert!(removed.stdout.contains("build it anew\nversion: 0.3.0 after 0.2.0\n"), "{}", removed.stdout);
+    assert!(removed.stdout.contains("build them again\nversion: 0.3.0 after 0.2.0\n"), "{}", removed.stdout);
 }
 
 #[test]

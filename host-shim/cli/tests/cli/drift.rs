@@ -41,7 +41,7 @@ fn an_orphan_is_told_and_destroyed_by_its_name_alone() {
     assert_eq!(told.stdout.lines().filter(|line| line.starts_with("orphan ")).count(), 3, "{}", told.stdout);
     let wrong = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_other/bucket"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");
-    assert!(wrong.stderr.contains("is no orphan; expected one of bucket:inst_acme/bucket"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("is not an orphan; expected one of bucket:inst_acme/bucket"), "{}", wrong.stderr);
     let one = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_acme/bucket"]);
     assert!(one.stderr.contains("destroyed bucket:inst_acme/bucket"), "{}", one.stderr);
     assert!(one.stdout.ends_with("0 recorded, 2 there, 2 differences\n"), "{}", one.stdout);

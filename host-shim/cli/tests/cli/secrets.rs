@@ -31,8 +31,8 @@ fn what_is_kept_is_listed_rotated_and_removed_and_never_printed() {
     assert_eq!((&one["scope"], &one["name"], &one["reference"]), (&SCOPE.into(), &"db".into(), &reference.into()));
 
     let both = format!("{new},{old}");
-    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "1 encrypted anew\n");
-    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "0 encrypted anew\n");
+    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "1 re-encrypted\n");
+    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "0 re-encrypted\n");
     let rotated = secrets(&world, &new, &["list", "--format", "json"], b"").lines();
     assert_ne!(rotated[0]["key"], one["key"]);
     // Who has the old key alone can't go on from what is encrypted with the new one.
@@ -44,7 +44,7 @@ fn what_is_kept_is_listed_rotated_and_removed_and_never_printed() {
     assert_eq!(secrets(&world, &new, &["list"], b"").stdout, "");
     let gone = secrets(&world, &new, &["remove", SCOPE, reference], b"");
     assert_eq!(gone.code, 2);
-    assert!(gone.stderr.contains("is no secret of orchestra/test/user:o1"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("is not a secret of orchestra/test/user:o1"), "{}", gone.stderr);
 }
 
 #[test]
