@@ -283,7 +283,7 @@ fn bad_config(
             Place::line(&file, line_of(&file, "", key))
         }
     };
-    BadInput::new(place, error.to_string(), "what the extension or business.yml declares")
+    BadInput::new(place, error.to_string(), "a declaration of the extension or business.yml")
 }
 
 /// Returns the first line at or below a pointer of a file that has this text; 0 if there is none.

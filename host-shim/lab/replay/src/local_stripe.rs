@@ -78,7 +78,7 @@ pub enum StripeServerError {
     },
     /// A call names the newest object of a kind that has none.
     #[error("`{call}` names the newest `{kind}`, but Stripe has none")]
-    Nothing {
+    NoObject {
         /// Method and path.
         call: String,
         /// The kind of object.
@@ -86,7 +86,7 @@ pub enum StripeServerError {
     },
     /// It has stopped or could not start.
     #[error("the local Stripe failed: {0}")]
-    Gone(String),
+    Unavailable(String),
 }
 
 /// Returns the error of an `at_stripe` step without a local Stripe.
