@@ -29,7 +29,7 @@ pub fn run(bytes: &[u8]) {
             runners: host_native::runners(),
             store: StoreKind::Memory,
             clock: CLOCK_MS,
-            world: None,
+            live: None,
         })
     });
     match started {

@@ -13,16 +13,16 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Say whether a business and its scenarios are right, without playing them
+/// Check a business and its scenarios for mistakes, without playing them
 ///
-/// The catalog (catalog.yml) and the configuration (config.yml) are given to the extension, scenarios are read, their
-/// events built in every API version of Stripe's bodies and their names looked up, recorded events are read. Nothing is
-/// applied. Each mistake is told with its file and line, the place in the document, what is allowed there and, where a name
-/// is almost right, a guess.
+/// Loads the catalog (catalog.yml) and the configuration (config.yml) into the extension, reads the scenarios, builds
+/// their events in every API version of Stripe's bodies, looks up their names, and reads recorded events. Applies
+/// nothing. Each mistake is reported with file and line, its place in the document, the allowed values and, for a
+/// misspelt name, a suggestion.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Folders of businesses, of scenarios, or of both; single files
+    /// Folders of businesses or scenarios, or single files
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
@@ -32,30 +32,30 @@ pub(crate) struct Args {
     #[command(flatten)]
     extension: ExtensionArgs,
 
-    /// How to report
+    /// The report format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Examples:
   host-shim check my-business                 its catalog and all scenarios below it
-  host-shim check my-business/catalog.yml     its catalog alone
-  host-shim check --format json fixtures      one JSON line a mistake, then the counts
+  host-shim check my-business/catalog.yml     only its catalog
+  host-shim check --format json fixtures      one JSON line per mistake, then the counts
 
-What a mistake looks like:
+A reported mistake:
   my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
   or `fields`; did you mean `grants`?
 
-The first part is file and line, the second the place in the document as a JSON Pointer: the first
-of the product types, here. Of a catalog at most 20 mistakes are told, and none that may be there
-only because of another one: check again when they are put right.
+The first part is file and line; the second is the place in the document as a JSON Pointer, here the
+first product type. At most 20 mistakes of a catalog are reported, and none that another mistake may
+cause: check again after fixing them.
 
-Exit codes: 0 all is right, 2 there are mistakes, or the usage is wrong, 1 the extension failed.";
+Exit codes: 0 no mistakes, 1 the extension failed, 2 mistakes or bad usage.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A line a mistake
+    /// One line per mistake
     Human,
     /// JSON lines
     Json,
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let checked = args.extension.runners(false).and_then(|runners| check(&args.paths, sources, &runners));
     let checked = match checked {
         Ok(checked) => checked,
-        // A path or an option that is wrong keeps everything from being checked.
+        // A wrong path or option ends the check.
         Err(error) => return Ok(refuse(&error)),
     };
     match args.format {

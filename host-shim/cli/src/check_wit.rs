@@ -9,14 +9,14 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Say whether a component that was built against one contract runs on a host of another
+/// Check whether a component built against one contract runs on a host of another
 ///
-/// Functions, types, cases and fields that were removed, added or changed are told, each with what it means to a component
-/// that was built against OLD, and which version NEW needs.
+/// Lists the removed, added and changed functions, types, cases and fields, each with its consequence for a component
+/// that was built against OLD, and the version that NEW needs.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The contract of before: a .wit file, a folder with one, or a component
+    /// The older contract: a .wit file, a folder with one, or a component
     #[arg(value_name = "OLD")]
     old: PathBuf,
 
@@ -24,24 +24,24 @@ pub(crate) struct Args {
     #[arg(value_name = "NEW")]
     new: PathBuf,
 
-    /// How to report
+    /// The report format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim check-wit wit/released/0.2.0 wit             may the contract be released as it is?
+  host-shim check-wit wit/released/0.2.0 wit             can the contract be released unchanged?
   host-shim check-wit my-extension.wasm wit/products.wit  does my component fit that host?
 
-A version: a change that breaks raises the first number that is not 0, one that only adds the next
-one after it. What was released never changes.
+Versions: a breaking change raises the first number that is not 0, an addition the number after it.
+A released contract never changes.
 
-Exit codes: 0 it fits, 1 it does not, 2 a contract can't be read, or the usage is wrong.";
+Exit codes: 0 it fits, 1 it does not fit, 2 a contract can't be read, or bad usage.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A line a difference
+    /// One line per difference
     Human,
     /// JSON lines
     Json,
@@ -76,11 +76,12 @@ fn human(args: &Args, fit: &Fit) -> io::Result<()> {
     }
     let (old, new) = (args.old.display(), args.new.display());
     match (fit.fits(), fit.changes.is_empty()) {
-        (true, true) => writeln!(out, "nothing differs: what was built against {old} runs on a host of {new}")?,
-        (true, false) => writeln!(out, "it fits: what was built against {old} runs on a host of {new}")?,
-        (false, _) => {
-            writeln!(out, "it does not fit: what was built against {old} can't run on a host of {new}; build it anew")?
-        }
+        (true, true) => writeln!(out, "nothing differs: components built against {old} run on a host of {new}")?,
+        (true, false) => writeln!(out, "it fits: components built against {old} run on a host of {new}")?,
+        (false, _) => writeln!(
+            out,
+            "it does not fit: components built against {old} can't run on a host of {new}; build them again"
+        )?,
     }
     let version = |version: &Option<host_wit_check::Version>| {
         version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)

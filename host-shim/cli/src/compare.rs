@@ -17,23 +17,23 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// What stands for the extension's library in place of a component.
+/// The argument that means the extension's library instead of a component.
 const NATIVE: &str = "native";
 
-/// Say what another component decides otherwise
+/// Report what another component decides differently
 ///
-/// Runs scenarios, raw events, or the log of a store through two components and holds them against each other, event by
-/// event: outcome, reply, effects (kind, key, payload), sums of the ledger, rows, claims and open timers, and fuel. Differences
-/// are grouped by their cause: kind of event, what differs, and how, without ids, times and amounts. What differs later of an
-/// account that is another already only follows, and is counted.
+/// Runs scenarios, raw events, or the log of a store through two components and compares them event by event: outcome,
+/// reply, effects (kind, key, payload), sums of the ledger, rows, claims and open timers, and fuel. Differences are
+/// grouped by cause: the kind of event, the part that differs, and the difference without ids, times and amounts. Later
+/// differences of an account that already differs are only counted.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// What is there: a component, or `native` for the extension's library
+    /// The current component, or `native` for the extension's library
     #[arg(value_name = "OLD.wasm")]
     old: PathBuf,
 
-    /// What is to take its place: a component, or `native`
+    /// The new component, or `native`
     #[arg(value_name = "NEW.wasm")]
     new: PathBuf,
 
@@ -41,21 +41,22 @@ pub(crate) struct Args {
     #[arg(value_name = "PATH", required_unless_present = "store", conflicts_with = "store")]
     paths: Vec<PathBuf>,
 
-    /// A SQLite store that a replay or a host has kept: its log is compared, by the business that it names. It is brought up
-    /// to the newest schema when it is opened, so give a copy of one that an older host is to go on with
+    /// A SQLite store of a replay or a host, whose log is compared, with the business that it names. Opening it
+    /// upgrades it to the newest schema: give a copy if an older host still needs it
     #[arg(long, value_name = "FILE")]
     store: Option<PathBuf>,
 
-    /// A difference that fails nothing: outcome, reply, effects, money, state or fuel, or one of them with a kind of event,
-    /// such as effects:invoice.paid. It is counted all the same; repeatable
+    /// A difference that is not a failure: outcome, reply, effects, money, state or fuel, or one of them with a kind of
+    /// event, such as effects:invoice.paid. It is still counted; repeatable
     #[arg(long, value_name = "WHAT")]
     allow: Vec<Allowed>,
 
-    /// Fail if NEW uses more fuel by more than PERCENT, in all or for a kind of event [default: any is told, and fails nothing]
+    /// Fail if NEW uses more than PERCENT more fuel, in total or for a kind of event [default: reported, but not a
+    /// failure]
     #[arg(long, value_name = "PERCENT")]
     fuel_within: Option<u32>,
 
-    /// Play scenarios in this API version only; repeatable
+    /// Play scenarios only in this API version; repeatable
     #[arg(long, value_name = "VERSION", conflicts_with = "store")]
     only: Vec<String>,
 
@@ -66,26 +67,26 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
 
-    /// How to report; json is one line a cause and one a kind of event whose fuel was compared, then a summary
+    /// The report format; json prints one line per cause, one per kind of event with compared fuel, then a summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim compare old.wasm new.wasm my-business        by its scenarios, in each API version
-  host-shim compare old.wasm new.wasm --store log.db     by what a host has kept
+  host-shim compare old.wasm new.wasm my-business        its scenarios, in each API version
+  host-shim compare old.wasm new.wasm --store log.db     the log of a host
   host-shim compare old.wasm native fixtures/solobase    a component and the library
   host-shim compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
   host-shim compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
-  host-shim compare --format github old.wasm new.wasm fixtures   annotations where it differs
+  host-shim compare --format github old.wasm new.wasm fixtures   annotations at differences
 
-Of a log no effect is carried out: what the providers answered is in it. What an erased account had
-said is left out. Where OLD does not come to what the log says, that is told once, and is no
-difference; what the host gave up by the clock is not held against it.
+A log is compared without carrying out effects: it has the providers' answers. Data of erased
+accounts is left out. Results of OLD that differ from the log are reported once and do not count as
+differences; timeouts of the host are not compared.
 
-Exit codes: 0 nothing differs that --allow does not name, 1 something does, 2 bad usage or input.";
+Exit codes: 0 no difference except allowed ones, 1 a difference, 2 bad usage or input.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Causes with their first difference
@@ -120,8 +121,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let comparison = match &args.store {
         Some(file) => {
             if !file.is_file() {
-                let text =
-                    format!("{}: no such file; expected a store that a replay or a host has kept", file.display());
+                let text = format!("{}: no such file; expected a store of a replay or a host", file.display());
                 return Err(ReplayError::Usage(text).into());
             }
             let store = open(&StoreKind::Sqlite(file.clone()))?;
@@ -166,18 +166,18 @@ fn to_scenario(
     match cut::smallest(library, comparison, options, file) {
         Ok(Some(cut)) => {
             std::fs::write(file, &cut.text).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
-            eprintln!("{}: {} of {} steps show the difference", file.display(), cut.steps, cut.steps_before);
+            eprintln!("{}: the difference needs {} of {} steps", file.display(), cut.steps, cut.steps_before);
         }
-        Ok(None) => eprintln!("{}: not written, since nothing differs that is not allowed", file.display()),
+        Ok(None) => eprintln!("{}: not written, because only allowed differences were found", file.display()),
         Err(CutError::Replay(error)) => return Err(error.into()),
-        // What differs was reported; it only can't be told as a scenario.
+        // The difference was reported; it only can't be written as a scenario.
         Err(error) => eprintln!("{}: not written: {error}", file.display()),
     }
     Ok(())
 }
 
 fn progress_bar() -> ProgressBar {
-    // On anything but a terminal the bar draws nothing.
+    // The bar draws only on a terminal.
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
         bar.set_style(style);

@@ -11,12 +11,12 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Say which decisions of the extension a set of scenarios reaches, and by name which it doesn't
+/// Report the decisions of the extension that a set of scenarios reaches and misses
 ///
-/// Scenarios and recorded events are played. What there is to be reached is what is declared: ids that scenarios name
-/// (`covers`), event kinds, outcomes and refusals of the contract, effect kinds, and the clauses of the business's catalog. A
-/// scenario counts if it holds in every version; a stream of raw events if each event had an outcome, for event kinds, outcomes,
-/// refusals and effects.
+/// Plays scenarios and recorded events. The declarations define what can be reached: ids in scenarios (`covers`), event
+/// kinds, outcomes and refusals of the contract, effect kinds, and the clauses of the business's catalog. A scenario
+/// counts if it holds in every version. A stream of raw events counts if each event has an outcome, for event kinds,
+/// outcomes, refusals and effects.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -30,36 +30,36 @@ pub(crate) struct Args {
     #[command(flatten)]
     extension: ExtensionArgs,
 
-    /// Fail if a section reaches less of what there is than so many per cent
+    /// Fail if a section reaches less than this percentage
     #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     min: u32,
 
-    /// How to report
+    /// The report format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Examples:
   host-shim coverage --native fixtures/solobase        one business
-  host-shim coverage --min 80 my-business              a share to hold, in CI
+  host-shim coverage --min 80 my-business              a minimum for CI
   host-shim coverage --format json my-business > coverage.jsonl
 
-The table has a row for each event kind that came and a column for each outcome; a dot is a hole.
-Below it stands by name what was not reached, and of a clause of the catalog its file and line,
-and when it counts: `provisions/compute` when an effect of it is asked for, `grants/seats` when
-what grants it is among the sources of the entitlement, a view when a product shows the word.
-The policies of `business`, `config`, `retry`, and the fields of the catalog's own products
-leave nothing behind that they could be seen by, and are in no section. The clauses of catalogs
-are known of this project's extension alone; of another one the rest is told.
+The table has a row for each event kind that occurred and a column for each outcome; a dot is a gap.
+Below it are the names of missed items; for a clause of the catalog also its file and line, and when
+it counts: `provisions/compute` when one of its effects is requested, `grants/seats` when its grant
+is a source of the entitlement, a view when a product shows the word. The policies of `business`,
+`config`, `retry`, and the fields of the catalog's own products leave no trace, so they are in no
+section. Clauses of catalogs are known only for this project's extension; for another extension, the
+rest is reported.
 
-Exit codes: 0 everything held and no section is below --min, 1 not so, 2 bad usage or input.";
+Exit codes: 0 all held and no section is below --min, 1 otherwise, 2 bad usage or input.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// A table, and what is missing
+    /// A table, and the missing items
     Human,
-    /// JSON lines: an event kind or an item each, then a summary
+    /// JSON lines: one per event kind or item, then a summary
     Json,
 }
 

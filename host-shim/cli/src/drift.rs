@@ -16,25 +16,25 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Say what differs between what a store has made and what the providers say is there
+/// Report differences between a store's record and the providers' resources
 ///
-/// An orphan exists and is in no record, what is lost is in the record and does not exist. Nothing is changed but what
-/// --destroy names.
+/// An orphan exists but is not recorded; a lost resource is recorded but does not exist. Changes nothing except with
+/// --destroy.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The SQLite file that `replay --store` or a host has kept
+    /// The SQLite file of `replay --store` or of a host
     #[arg(long, value_name = "FILE")]
     store: PathBuf,
 
     #[command(flatten)]
     world: WorldArgs,
 
-    /// Destroy this orphan, as it is told here: bucket:inst_acme/bucket; may be given more than once
+    /// Destroy this orphan, named as in the report: bucket:inst_acme/bucket; repeatable
     #[arg(long, value_name = "RESOURCE:ID")]
     destroy: Vec<String>,
 
-    /// How to report; json is one line a difference, then a summary
+    /// The report format; json prints one line per difference, then a summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -44,7 +44,8 @@ const AFTER_HELP: &str = "Examples:
   host-shim drift --store x.db --providers local --world w
   host-shim drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket
 
-Exit codes: 0 they agree, 1 they differ or a list can't be had, 2 bad usage or input.";
+Exit codes: 0 no difference, 1 a difference, or a provider can't list its resources, 2 bad usage or
+input.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ended(try_run(args), false)
@@ -52,16 +53,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.store.is_file() {
-        let problem = format!("{}: expected the file of a store", args.store.display());
+        let problem = format!("{}: no such file; expected a store of a replay or a host", args.store.display());
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
-    let Some((world, opened)) = args.world.open()? else {
-        return Ok(refuse(&ReplayError::Usage("--providers says who is asked what there is".to_owned())));
+    let Some((live, opened)) = args.world.open()? else {
+        return Ok(refuse(&ReplayError::Usage(
+            "no providers; expected --providers with those that list their resources".to_owned(),
+        )));
     };
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
     let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
     let held = opened.registry.held()?;
-    let found = drift(&recorded, &held, |resource| world.takes(&format!("{resource}.ensure")));
+    let found = drift(&recorded, &held, |resource| live.takes(&format!("{resource}.ensure")));
     let orphans = match named(&found, &args.destroy) {
         Ok(orphans) => orphans,
         Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
@@ -95,7 +98,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// The orphans that somebody names, each once.
+/// Returns the orphans with these names, each once.
 fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
     let orphans = found.iter().filter_map(|one| match one {
         Drift::Orphan(held) => Some(held),
@@ -108,14 +111,14 @@ fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
         let Some(orphan) = of_name.next() else {
             let known: Vec<String> = orphans.iter().map(|held| held.id.to_string()).collect();
             let known = if known.is_empty() {
-                "there is none".to_owned()
+                "there are no orphans".to_owned()
             } else {
                 format!("expected one of {}", known.join(", "))
             };
-            return Err(format!("`{name}` is no orphan; {known}"));
+            return Err(format!("`{name}` is not an orphan; {known}"));
         };
         if of_name.next().is_some() {
-            return Err(format!("several accounts have an orphan `{name}`: destroy it at its provider"));
+            return Err(format!("several accounts have an orphan `{name}`; destroy it at its provider"));
         }
         if !wanted.contains(orphan) {
             wanted.push((*orphan).clone());
@@ -124,10 +127,11 @@ fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
     Ok(wanted)
 }
 
-/// What differs, of which resource, what the other side calls it, and how it is there and in the record.
-type Told<'d> = (&'static str, &'d host_provider_api::ResourceId, Option<&'d str>, Option<&'d str>, Option<&'d str>);
+/// The parts of a difference: kind, resource, remote name, actual state and recorded state.
+type DriftParts<'d> =
+    (&'static str, &'d host_provider_api::ResourceId, Option<&'d str>, Option<&'d str>, Option<&'d str>);
 
-fn told(one: &Drift) -> Told<'_> {
+fn parts(one: &Drift) -> DriftParts<'_> {
     match one {
         Drift::Orphan(held) => ("orphan", &held.id, Some(&held.name), Some(&held.state), None),
         Drift::Twice(held) => ("twice", &held.id, Some(&held.name), Some(&held.state), None),
@@ -139,7 +143,7 @@ fn told(one: &Drift) -> Told<'_> {
 }
 
 fn human(one: &Drift) -> String {
-    let (what, id, name, is, recorded) = told(one);
+    let (what, id, name, is, recorded) = parts(one);
     let name = name.map(|name| format!("  {name}")).unwrap_or_default();
     let states = match (is, recorded) {
         (Some(is), Some(recorded)) => format!("  {is}, recorded as {recorded}"),
@@ -150,7 +154,7 @@ fn human(one: &Drift) -> String {
 }
 
 fn line(one: &Drift) -> serde_json::Value {
-    let (what, id, name, is, recorded) = told(one);
+    let (what, id, name, is, recorded) = parts(one);
     json!({
         "drift": what, "resource": id.resource, "id": id.id, "scope": id.scope, "name": name, "is": is, "recorded": recorded,
     })
@@ -171,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_accounts_have_under_one_name_is_not_destroyed_by_it() {
+    fn an_orphan_name_of_two_accounts_is_refused() {
         let names = ["bucket:inst_1/bucket".to_owned()];
         let refused = named(&[orphan("u1"), orphan("u2")], &names).expect_err("one of two");
         assert!(refused.contains("several accounts"), "{refused}");

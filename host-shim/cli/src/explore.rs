@@ -17,17 +17,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// Play the variants of scenarios and say which law broke
+/// Play variants of scenarios and report broken laws
 ///
-/// A scenario is a story in one order, with one set of answers. Its variants are the same story in other orders, with
-/// events that come twice or late, with calls of providers that fail, and with a host that is killed. Each is held to laws:
-/// the state is the same in every order, nothing is asked for twice, what providers have is what our record says, every
-/// event has an outcome and every command an answer, ledgers sum to zero, no balance is negative. What breaks is shrunk to
-/// the shortest story and written as a scenario that fails.
+/// A scenario has one order of events and one set of answers. Its variants have other orders, repeated or late events,
+/// failed provider calls, or a killed host. Each variant is checked against laws: the state is the same in every order,
+/// no effect is requested twice, the providers' resources match the host's record, every event has an outcome and every
+/// command a reply, ledgers sum to zero, no balance is negative. A variant that breaks a law is shrunk to the fewest
+/// steps and written as a failing scenario.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// Scenario files, or folders of them; scenarios that are known to fail are left out
+    /// Scenario files, or folders of them; scenarios that are known to fail are skipped
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
 
@@ -37,62 +37,62 @@ pub(crate) struct Args {
     #[command(flatten)]
     extension: ExtensionArgs,
 
-    /// Which variants, separated by commas [default: all but pairs]
+    /// The variants to play, separated by commas [default: all except pairs]
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KIND")]
     only: Vec<Variants>,
 
-    /// Two failures at a time as well, undoing included; takes long
+    /// Also play two failures at a time, including failures of an undo; takes long
     #[arg(long, conflicts_with = "only")]
     pairs: bool,
 
-    /// Every API version of a scenario, not only its first
+    /// Play every API version of a scenario instead of only the first
     #[arg(long)]
     every_version: bool,
 
-    /// Where the orders that are sampled begin
+    /// The seed of the sampled orders
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// Orders that are sampled of more than six events
+    /// The number of sampled orders for more than six events
     #[arg(long, value_name = "N", default_value_t = 720)]
     samples: usize,
 
-    /// End after this time with what was played by then (90s, 10m)
+    /// Stop after this time and report the variants played so far (90s, 10m)
     #[arg(long, value_name = "TIME", value_parser = crate::span::parse)]
     budget: Option<Duration>,
 
-    /// Stories at a time [default: as many as there are processors]
+    /// The number of scenarios to play at a time [default: the number of processors]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
 
-    /// Where the shortest stories of what broke are written
+    /// The folder for the scenarios that break a law
     #[arg(long, value_name = "DIR", default_value = "explored")]
     write: PathBuf,
 
-    /// How to report
+    /// The report format
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Variants:
-  orders    events of providers between two other steps in every order, those on both sides of a step of
-            the clock included; of more than six events a sample
-  repeats   each event once more, at once and at the end
-  drops     each event of a provider is lost, and comes at the end
-  failures  each call of a provider fails, is refused, or its answer is lost or late
-  crashes   the host is killed before and after each write, and again while it starts
+  orders    every order of the provider events between two other steps, also across a step of the
+            clock; a sample for more than six events
+  repeats   each event delivered again, at once and at the end
+  drops     each provider event lost, and delivered at the end
+  failures  each provider call fails or is refused, or its answer is lost or late
+  crashes   the host is killed before and after each write, and again during the restart
   pairs     two failures at a time
 
 Examples:
   host-shim explore my-business                        all variants of all scenarios
-  host-shim explore --only orders,repeats my.yml       some of them
+  host-shim explore --only orders,repeats my.yml       two kinds of variants
   host-shim explore --budget 60s --format junit .      for CI
-  host-shim explore --format github my-business        annotations where stories break
-  host-shim replay explored/my-orders-1.yml            what was found, until it is mended
+  host-shim explore --format github my-business        annotations where scenarios break
+  host-shim replay explored/my-orders-1.yml            replay a finding
 
-Exit codes: 0 no law broke, 1 one did, 2 bad usage or input.";
+Exit codes: 0 no law broken, 1 a law broken, 2 bad usage or input.";
 
-/// Variants that may be asked for.
+/// The kinds of variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Variants {
     Orders,
@@ -116,7 +116,7 @@ impl From<Variants> for VariantKind {
     }
 }
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// A table
@@ -194,7 +194,7 @@ fn limits(args: &Args) -> ExploreLimits {
     limits
 }
 
-/// Shows how far it is, and ends it when its time is up.
+/// Shows the progress, and ends the exploration after its budget of time.
 struct Progress {
     bar: ProgressBar,
     began: Instant,
@@ -203,7 +203,7 @@ struct Progress {
 
 impl Progress {
     fn new(budget: Option<Duration>) -> Progress {
-        // On anything but a terminal the bar draws nothing.
+        // The bar draws only on a terminal.
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
         if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} variants {elapsed}") {
             bar.set_style(style);
@@ -219,7 +219,7 @@ impl Watch for Progress {
     }
 }
 
-/// Where findings are written.
+/// Writes findings into a folder.
 struct Files<'a> {
     folder: &'a Path,
     seed: u64,
@@ -227,7 +227,7 @@ struct Files<'a> {
 }
 
 impl Files<'_> {
-    /// The line that finds it again, and the file of its shortest story.
+    /// Writes the scenario of a finding; returns the command that repeats the finding, and the file.
     fn write(&mut self, tale: &Tale, finding: &host_explore::Finding) -> anyhow::Result<(String, PathBuf)> {
         let file = tale.scenario.file.display();
         let again = format!("host-shim explore --only {} --seed {} {file}", finding.kind, self.seed);

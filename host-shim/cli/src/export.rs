@@ -19,11 +19,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Write what a store kept of an account as a scenario
+/// Write the recording of an account as a scenario
 ///
-/// Events, answers of providers, claims of others and times become a scenario that replays to the same state of the account
-/// on an empty store; it is played once to see that it does. Personal data is replaced by made-up values, the same ones
-/// wherever the same stood.
+/// Events, provider answers, claims of others and times become a scenario that replays to the same state of the account
+/// on an empty store; the export plays it once to check this. Personal data is replaced by made-up values; equal values
+/// get equal replacements.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -31,34 +31,34 @@ pub(crate) struct Args {
     #[arg(value_name = "ACCOUNT", required_unless_present = "event", value_parser = parse_account)]
     account: Option<Account>,
 
-    /// The account that this event belongs to
+    /// Export the account of this event
     #[arg(long, value_name = "ID", conflicts_with = "account")]
     event: Option<String>,
 
-    /// The SQLite file that `replay --store` or a host has kept
+    /// The SQLite file of `replay --store` or of a host
     #[arg(long, value_name = "FILE")]
     store: PathBuf,
 
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: the name that the store has]
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: the name in the store]
     #[arg(long, value_name = "NAME|DIR")]
     business: Option<String>,
 
-    /// The folder of fixtures [default: found above the working folder or the program]
+    /// The fixtures folder [default: found above the working folder or the program]
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
 
-    /// The account in live mode, where the store has it in both
+    /// Export the account in live mode, if the store has it in both modes
     #[arg(long)]
     live: bool,
 
-    /// Configuration that the host had over that of config.yml
+    /// Configuration of the recording host that overrides config.yml
     #[arg(long = "config", value_name = "KEY=VALUE", value_parser = parse_config)]
     config: Vec<(String, String)>,
 
     #[command(flatten)]
     extension: ExtensionArgs,
 
-    /// Leave personal data as it came
+    /// Keep personal data
     #[arg(long)]
     plain: bool,
 
@@ -66,28 +66,28 @@ pub(crate) struct Args {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// How to report; json needs --output
+    /// The report format; json needs --output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim replay --store x.db log.jsonl                 keep what a log leads to
-  host-shim export user:A --store x.db -o story.yml       the story of one account
-  host-shim export --event evt_1 --store x.db --plain     of the account that an event belongs to
-  host-shim replay --business solobase story.yml          play it
+  host-shim replay --store x.db log.jsonl                 keep the result of a log
+  host-shim export user:A --store x.db -o story.yml       export one account
+  host-shim export --event evt_1 --store x.db --plain     export the account of an event
+  host-shim replay --business solobase story.yml          replay the export
 
-What was erased is not in it, and the file says so. Do not give a file that was written with --plain
-to anybody who may not read your customers' data.
+Erased data is not exported, and the file says so. Do not give a file written with --plain to anyone
+who may not read your customers' data.
 
-Exit codes: 0 it replays to the same state, 1 to another one, 2 bad usage or input.";
+Exit codes: 0 it replays to the same state, 1 to another state, 2 bad usage or input.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Sentences, on standard error
     Human,
-    /// A JSON line
+    /// One JSON line
     Json,
 }
 
@@ -163,13 +163,14 @@ fn scope(args: &Args, store: &dyn Store) -> Result<Scope, ExportError> {
     match found.as_slice() {
         [only] => Ok(only.clone()),
         [] => {
-            let (what, expected) = (format!("account `{account}` in live mode"), "one without --live".to_owned());
+            let (what, expected) =
+                (format!("account `{account}` in live mode"), "an account in live mode, or no --live".to_owned());
             Err(ExportError::Nothing { what, expected })
         }
         several => {
             let names: Vec<&str> = several.iter().map(|scope| scope.business.as_str()).collect();
             let text = format!(
-                "the store has {account} of several businesses; expected --business with one of {}",
+                "the store has {account} in several businesses; expected --business with one of {}",
                 names.join(", ")
             );
             Err(ReplayError::Usage(text).into())
@@ -177,7 +178,7 @@ fn scope(args: &Args, store: &dyn Store) -> Result<Scope, ExportError> {
     }
 }
 
-/// The business's folder, and whether a scenario may name it.
+/// Returns the business, and whether a scenario can refer to it by name.
 fn business(args: &Args, scope: &Scope) -> Result<(BusinessFolder, bool), ReplayError> {
     let starts: Vec<PathBuf> = [std::env::current_dir(), std::env::current_exe()].into_iter().flatten().collect();
     let fixtures = match args.fixtures.clone().or_else(|| Fixtures::find(&starts)) {
@@ -189,7 +190,7 @@ fn business(args: &Args, scope: &Scope) -> Result<(BusinessFolder, bool), Replay
     Ok((BusinessFolder::load(&folder)?, is_named))
 }
 
-/// Made anew for each export, from what the system gives a hash map, so that nobody finds a value by trying.
+/// Makes a new salt for each export from the system's random hash keys, so that values can't be found by trial.
 fn salt() -> [u8; 32] {
     let mut salt = [0; 32];
     for (at, part) in salt.chunks_mut(8).enumerate() {
@@ -205,10 +206,10 @@ fn human(exported: &Export) {
     match &exported.verdict {
         Verdict::Same => eprintln!("{} events; replays to the same state: {}", exported.events, exported.state),
         Verdict::SameButReplaced(replaced) => eprintln!(
-            "{} events; replays to the same state: {}, but for {replaced} values that were replaced",
+            "{} events; replays to the same state: {}, except for {replaced} replaced values",
             exported.events, exported.state
         ),
-        Verdict::NotCompared(reason) => eprintln!("{} events; not compared, since {reason}", exported.events),
+        Verdict::NotCompared(reason) => eprintln!("{} events; not compared: {reason}", exported.events),
         Verdict::Differs(differences) => {
             eprintln!("{} events; replays to another state: {}", exported.events, exported.state);
             differences.iter().for_each(|difference| eprintln!("  {}", printable(difference)));

@@ -1,14 +1,14 @@
-//! Which extension is run: the options that commands share.
+//! The options of several commands that choose the extension.
 
 use clap::Parser;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
 use std::path::{Path, PathBuf};
 
-/// Which extension is run.
+/// The choice of the extension.
 #[derive(Debug, Parser)]
 pub(crate) struct ExtensionArgs {
-    /// The component to run [default: instance-provisioner.wasm beside the program]
+    /// The component to run [default: instance-provisioner.wasm next to the program]
     #[arg(long, value_name = "FILE", conflicts_with = "native")]
     component: Option<PathBuf>,
 
@@ -18,7 +18,7 @@ pub(crate) struct ExtensionArgs {
 }
 
 impl ExtensionArgs {
-    /// The options as they were given, each after a space.
+    /// Returns the given options, each after a space.
     #[cfg(feature = "lab")]
     pub(crate) fn as_options(&self) -> String {
         match (&self.component, self.native) {
@@ -28,7 +28,7 @@ impl ExtensionArgs {
         }
     }
 
-    /// The library or the component, which is made anew for every event if `fresh`.
+    /// Returns runners of the library or the component; with `fresh`, each event has a new instance of the component.
     pub(crate) fn runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
         if self.native {
             return native();
@@ -37,13 +37,13 @@ impl ExtensionArgs {
     }
 }
 
-/// The extension's library, if this program links it.
+/// Returns runners of the extension's library, if this program links it.
 #[cfg(feature = "native")]
 pub(crate) fn native() -> Result<Runners, ReplayError> {
     Ok(host_native::runners())
 }
 
-/// The extension's library, if this program links it.
+/// Returns runners of the extension's library, if this program links it.
 #[cfg(not(feature = "native"))]
 pub(crate) fn native() -> Result<Runners, ReplayError> {
     Err(ReplayError::Usage(
@@ -53,20 +53,21 @@ pub(crate) fn native() -> Result<Runners, ReplayError> {
     ))
 }
 
-/// The component that is named, or the one beside the program; `instead` says what can be given where there is none.
+/// Returns the given component, or the default one; `instead` names the alternatives for the error.
 pub(crate) fn component_or_default(named: Option<&Path>, instead: &str) -> Result<PathBuf, ReplayError> {
     named.map(Path::to_owned).or_else(default_component).ok_or_else(|| {
         ReplayError::Usage(format!(
-            "no instance-provisioner.wasm beside the program: run `cargo xtask build`, or give {instead}"
+            "no instance-provisioner.wasm next to the program: run `cargo xtask build`, or give {instead}"
         ))
     })
 }
 
-/// Beside the program, or where `cargo xtask build` puts it when the program is run from the target folder.
+/// Finds the component next to the program, or in `dist`, where `cargo xtask build` puts it, if the program runs from
+/// the target folder.
 fn default_component() -> Option<PathBuf> {
     const NAME: &str = "instance-provisioner.wasm";
     let program = std::env::current_exe().ok()?;
-    let beside = program.parent().map(|folder| folder.join(NAME));
+    let next_to_it = program.parent().map(|folder| folder.join(NAME));
     let in_dist = program.ancestors().map(|folder: &Path| folder.join("dist").join(NAME));
-    beside.into_iter().chain(in_dist).find(|file| file.is_file())
+    next_to_it.into_iter().chain(in_dist).find(|file| file.is_file())
 }

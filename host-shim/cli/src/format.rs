@@ -1,8 +1,8 @@
-//! How a report is written where a command has no more to say of it.
+//! The report format of commands that have only these two.
 
 use clap::ValueEnum;
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// For people

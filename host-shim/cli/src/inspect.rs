@@ -6,11 +6,10 @@ use host_wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Say what a component imports and exports, and whether this host can load it
+/// Report what a component imports and exports, and whether this host can load it
 ///
-/// Shows imports, exports, version of the contract and size; where it can't be loaded, what is missing or of another
-/// version, and what to do. Exit code: 0 it can be loaded, 1 it can't, 2 the file can't
-/// be read.
+/// Shows imports, exports, contract version and size; if the component can't be loaded, also what is missing or has
+/// another version, and what to do. Exit codes: 0 it can be loaded, 1 it can't, 2 the file can't be read.
 #[derive(Debug, Parser)]
 #[command(after_help = "Example:\n  host-shim inspect dist/instance-provisioner.wasm")]
 pub(crate) struct Args {
@@ -57,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// What does not fit the host's contract, and what to do about it.
+/// Prints the problems with the host's contract, each with its remedy.
 #[cfg(feature = "lab")]
 fn print_advice(file: &std::path::Path) {
     let advice =
@@ -69,5 +68,5 @@ fn print_advice(file: &std::path::Path) {
 
 #[cfg(not(feature = "lab"))]
 fn print_advice(_: &std::path::Path) {
-    println!("`inspect` of the full program says what does not fit: `cargo xtask build`");
+    println!("`inspect` of the full program shows the problems: `cargo xtask build`");
 }

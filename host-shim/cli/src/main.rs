@@ -1,4 +1,4 @@
-//! The command line: options in, report out, exit code. Every command is a library call.
+//! The command line: parses options, prints reports and sets the exit code. Every command calls a library.
 
 mod check;
 #[cfg(feature = "lab")]
@@ -43,7 +43,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Bad usage or bad input.
 pub(crate) const EXIT_BAD_INPUT: u8 = 2;
-/// An expectation failed, or the host could not go on.
+/// An expectation failed, or the host failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
 
 /// Runs SaaS businesses: events in, decisions by a WASM component, effects out.
@@ -55,23 +55,23 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim check my-business               say what is wrong with a catalog and its scenarios
+  host-shim check my-business               check a catalog and its scenarios for mistakes
   host-shim replay fixtures                 play every scenario and print a table
-  host-shim replay --format json log.jsonl  replay recorded events, one JSON line an event
-  host-shim explore my-business             play other orders, failures and crashes, and say which law broke
-  host-shim coverage fixtures               say which decisions no scenario reaches
-  host-shim profile --svg p.svg fixtures    say where the component's fuel goes, and draw it
-  host-shim compare old.wasm new.wasm my-business   say what another component decides otherwise
-  host-shim export user:A --store x.db      write an account's story as a scenario
-  host-shim plan my.yml                     say what a scenario would make, change and destroy
-  host-shim drift --store x.db --providers local --world w   say what the record and the world differ in
-  host-shim secrets put --world w shop/test/user:A db < file   keep a secret for an account
-  host-shim check-wit old.wit new.wit       say whether components of before still run
-  host-shim inspect my-extension.wasm       say whether this host can load a component
+  host-shim replay --format json log.jsonl  replay recorded events, one JSON line per event
+  host-shim explore my-business             play other orders, failures and crashes
+  host-shim coverage fixtures               report decisions that no scenario reaches
+  host-shim profile --svg p.svg fixtures    report and draw where the component's fuel goes
+  host-shim compare old.wasm new.wasm my-business   report different decisions
+  host-shim export user:A --store x.db      write an account's recording as a scenario
+  host-shim plan my.yml                     list what a scenario would make, change and destroy
+  host-shim drift --store x.db --providers local --world w   compare the record with the providers
+  host-shim secrets put --world w shop/test/user:A db < file   store a secret for an account
+  host-shim check-wit old.wit new.wit       check whether older components still run
+  host-shim inspect my-extension.wasm       check whether this host can load a component
   host-shim schema scenario                 print the JSON Schema of scenarios, for editors
-  host-shim simulate solobase               let customers live for a year, an oracle beside them
+  host-shim simulate solobase               simulate a year of customers and check it
 
-Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
+Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -80,44 +80,44 @@ enum Command {
     #[cfg(feature = "lab")]
     Explore(Box<explore::Args>),
     #[cfg(not(feature = "lab"))]
-    /// Play other orders, failures and crashes of a scenario, and say which law breaks (not in this program: `cargo xtask build`)
+    /// Play variants of scenarios and report broken laws (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Explore(not_built::Args),
     #[cfg(feature = "lab")]
     Coverage(coverage::Args),
     #[cfg(not(feature = "lab"))]
-    /// Say which decisions no scenario reaches (not in this program: `cargo xtask build`)
+    /// Report decisions that no scenario reaches (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Coverage(not_built::Args),
     #[cfg(feature = "lab")]
     Profile(Box<profile::Args>),
     #[cfg(not(feature = "lab"))]
-    /// Say where the component's fuel goes (not in this program: `cargo xtask build`)
+    /// Report where the component's fuel goes (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Profile(not_built::Args),
     #[cfg(feature = "lab")]
     Compare(Box<compare::Args>),
     #[cfg(not(feature = "lab"))]
-    /// Say what another component decides differently (not in this program: `cargo xtask build`)
+    /// Report what another component decides differently (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Compare(not_built::Args),
     #[cfg(feature = "lab")]
     Export(Box<export::Args>),
     #[cfg(not(feature = "lab"))]
-    /// Write an account's story as a scenario (not in this program: `cargo xtask build`)
+    /// Write the recording of an account as a scenario (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Export(not_built::Args),
     Plan(plan::Args),
     #[cfg(feature = "providers")]
     Drift(Box<drift::Args>),
     #[cfg(not(feature = "providers"))]
-    /// Say what differs between the record and what the providers have (not in this program: `cargo xtask build`)
+    /// Report differences between the record and the providers' resources (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Drift(not_built::Args),
     #[cfg(feature = "lab")]
     CheckWit(check_wit::Args),
     #[cfg(not(feature = "lab"))]
-    /// Say whether components built against an older contract still run (not in this program: `cargo xtask build`)
+    /// Check whether components built against an older contract still run (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     CheckWit(not_built::Args),
     Inspect(inspect::Args),
@@ -125,7 +125,7 @@ enum Command {
     #[cfg(feature = "providers")]
     Secrets(secrets::Args),
     #[cfg(not(feature = "providers"))]
-    /// Keep, list and rotate secrets (not in this program: `cargo xtask build`)
+    /// List, store and rotate secrets (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Secrets(not_built::Args),
     #[cfg(feature = "lab")]
@@ -137,7 +137,7 @@ enum Command {
     #[cfg(feature = "lab")]
     Simulate(Box<simulate::Args>),
     #[cfg(not(feature = "lab"))]
-    /// Let customers live for a year and check the result against an oracle (not in this program: `cargo xtask build`)
+    /// Simulate a year of a business and check it with an oracle (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Simulate(not_built::Args),
 }
@@ -196,8 +196,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Ends a command: what its inputs keep it from is told, with `annotated` as annotations of GitHub Actions as well; any other
-/// error goes on.
+/// Ends a command: prints the mistakes of its inputs, with `annotated` also as annotations of GitHub Actions. Returns
+/// any other error.
 pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow::Result<ExitCode> {
     result.or_else(|error| {
         let known = error.downcast::<ReplayError>()?;
@@ -208,7 +208,7 @@ pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow
     })
 }
 
-/// Tells why nothing was done, a line a mistake, and gives the exit code.
+/// Prints an error, one line per mistake, and returns the exit code.
 pub(crate) fn refuse(error: &ReplayError) -> ExitCode {
     for message in error.messages() {
         eprintln!("error: {}", printable(&message));

@@ -1,4 +1,4 @@
-//! Commands and options that this program was built without: each names the chore that makes the full program.
+//! Commands and options that this program is built without: each error names the command that builds the full program.
 
 #![allow(dead_code, reason = "which of these are used depends on the features")]
 
@@ -6,7 +6,7 @@ use host_scenario::error::ReplayError;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The arguments of a command that is not in this program; they are not read.
+/// The arguments of a command that is not in this program; they are ignored.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Arguments of the command
@@ -15,13 +15,13 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Says how to get the command; exit code 2.
+    /// Prints how to get the command, and returns exit code 2.
     pub(crate) fn refuse(&self, command: &str) -> anyhow::Result<ExitCode> {
         Ok(crate::refuse(&missing(&format!("the command `{command}`"))))
     }
 }
 
-/// The error for a command or option that this program does not have.
+/// Returns the error for a command or option that this program does not have.
 pub(crate) fn missing(what: &str) -> ReplayError {
     ReplayError::Usage(format!(
         "{what} is not in this program: `cargo xtask build` makes dist/host-shim with every command and provider"

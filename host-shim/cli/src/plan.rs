@@ -15,10 +15,10 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Say what a scenario would make, change and destroy, without doing any of it
+/// Report what a scenario would make, change and destroy, without doing it
 ///
-/// The scenario is played with the scripted provider. What it asks for is told in order, by the step that led to it: + makes a
-/// resource, ~ changes one, with each setting before and after, - destroys one, > is any other call.
+/// Plays the scenario with the scripted provider and lists its calls in order, with the step that causes them: + makes
+/// a resource, ~ changes one, with each setting before and after, - destroys one, > is any other call.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -32,17 +32,17 @@ pub(crate) struct Args {
     #[command(flatten)]
     extension: ExtensionArgs,
 
-    /// How to report; json is one line a call, then a summary
+    /// The report format; json prints one line per call, then a summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim plan my.yml                        what would be made, changed and destroyed
+  host-shim plan my.yml                        list the calls
   host-shim plan --format json my.yml | jq 'select(.do == \"make\")'
-  host-shim replay --providers local my.yml    do it, on this machine
+  host-shim replay --providers local my.yml    make the resources on this machine
 
-Exit codes: 0 planned, 1 the scenario does not hold, which is told by `replay`, 2 bad usage or input.";
+Exit codes: 0 planned, 1 the scenario fails (see `replay`), 2 bad usage or input.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     crate::ended(try_run(args), false)
@@ -52,11 +52,11 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let runners = args.extension.runners(false)?;
     let stories = stories(std::slice::from_ref(&args.path), args.source.sources(), &runners)?;
     let [story] = stories.as_slice() else {
-        let problem = format!("{} scenarios here: expected one, since what it leaves is planned", stories.len());
+        let problem = format!("found {} scenarios; expected one", stories.len());
         return Ok(refuse(&ReplayError::Usage(problem)));
     };
     let Some(case) = story.cases.first() else {
-        return Ok(refuse(&ReplayError::Usage("the scenario has no version".to_owned())));
+        return Ok(refuse(&ReplayError::Usage("the scenario has no API version to play".to_owned())));
     };
     let options = PlayOptions::new(runners);
     let (planned, report) = plan(&story.scenario, case, &story.business, &options)?;
@@ -69,7 +69,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     for failure in &report.failures {
-        eprintln!("does not hold: {}", printable(&format!("line {}: {}", failure.line, failure.title)));
+        eprintln!("failed: {}", printable(&format!("line {}: {}", failure.line, failure.title)));
     }
     Ok(ExitCode::from(EXIT_FAILED))
 }

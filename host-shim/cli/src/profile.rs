@@ -12,11 +12,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Say where a component's fuel goes: by event kind and by function
+/// Report where a component's fuel goes, by event kind and by function
 ///
-/// Scenarios or recorded events are played again and again, while the component's stack is looked at some thousand times a
-/// second. The fuel of an event kind is exact and the same in every run. The fuel of a function is an estimate: that of each
-/// event kind, shared out by how often the function was seen. What the compiler inlined is counted for the function that it is in.
+/// Plays scenarios or recorded events repeatedly and samples the component's stack some thousand times a second. The
+/// fuel of an event kind is exact and the same in every run. The fuel of a function is an estimate: the fuel of each
+/// event kind, shared by the number of samples. An inlined function counts for the function that contains it.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -27,11 +27,11 @@ pub(crate) struct Args {
     #[command(flatten)]
     source: SourceArgs,
 
-    /// The component, with the names of its functions [default: instance-provisioner.wasm beside the program]
+    /// The component, with the names of its functions [default: instance-provisioner.wasm next to the program]
     #[arg(long, value_name = "FILE")]
     component: Option<PathBuf>,
 
-    /// Another component that plays the same: what uses more or less than in it, sorted by difference
+    /// Another component that plays the same inputs: reports the differences in fuel, sorted
     #[arg(long, value_name = "OLD.wasm")]
     against: Option<PathBuf>,
 
@@ -39,15 +39,16 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "time")]
     repeat: Option<u32>,
 
-    /// Play everything again and again until so much time is over, once at least: 500ms, 10s, 2m
+    /// Play everything repeatedly for this time, at least once: 500ms, 10s, 2m
     #[arg(long = "for", value_name = "TIME", value_parser = crate::span::parse, default_value = "5s")]
     time: Duration,
 
-    /// Tell the functions of these event kinds only [default: of all but the host's start, with which each scenario begins]
+    /// Report only the functions of these event kinds [default: all except the host's start, which begins each
+    /// scenario]
     #[arg(long, value_name = "KIND")]
     only: Vec<String>,
 
-    /// Functions that are listed
+    /// The number of functions to list
     #[arg(long, value_name = "N", default_value_t = 40)]
     top: usize,
 
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
 
-    /// How to report; json has all functions
+    /// The report format; json has all functions
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -66,18 +67,17 @@ const AFTER_HELP: &str = "Examples:
   host-shim profile --component named.wasm --svg profile.svg --only invoice.paid fixtures
   host-shim profile --component new.wasm --against old.wasm --for 30s fixtures
 
-A component that is shipped is stripped: its functions have numbers in place of names, which two
-builds don't share. The fuel of event kinds is exact all the same.
+A released component is stripped: its functions have numbers instead of names, and two builds have
+different numbers. The fuel of event kinds is still exact.
 
-Exit codes: 0 everything held, 1 an expectation failed or an event ended without outcome, 2 bad
-usage or input.";
+Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// Tables
     Human,
-    /// JSON lines: an event kind or a function each, then a summary
+    /// JSON lines: one per event kind or function, then a summary
     Json,
 }
 

@@ -16,8 +16,8 @@ use std::process::ExitCode;
 
 /// Replay scenarios and recorded events
 ///
-/// Scenarios (.yml), raw Stripe events, product events and commands (JSON, one a line or one a file), folders of them, or
-/// - for standard input. Files are checked whole before the first event is applied.
+/// Inputs are scenarios (.yml), raw Stripe events, product events and commands (JSON, one per line or one per file),
+/// folders of them, or - for standard input. All files are checked before the first event is applied.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -47,26 +47,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     repeat: u32,
 
-    /// After raw events, let timers fire, retries run and late answers come until TIME (RFC 3339)
+    /// After raw events, run timers, retries and late answers up to TIME (RFC 3339)
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     until: Option<i64>,
 
-    /// How to report; json is one line an event and nothing else
+    /// The report format; json prints one line per event and nothing else
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 
-    /// Report results of effects, timers and messages, too
+    /// Also report results of effects, timers and messages
     #[arg(long)]
     trace: bool,
 
-    /// Rewrite the snapshots beside the scenarios, and raise the numbers of budgets that events went beyond; each is told, old
-    /// and new
+    /// Rewrite the snapshots of the scenarios and raise exceeded budgets; prints the old and the new limit of each
     #[arg(long)]
     bless: bool,
 
-    /// Start a local Stripe beside the host: `stripe` effects are calls of its API, `at_stripe` steps act there, and its webhooks
-    /// come signed; plays one scenario
-    #[arg(long, help_heading = "The world")]
+    /// Start a local Stripe: `stripe` effects and `at_stripe` steps call its API, and it sends signed webhooks; plays
+    /// one scenario
+    #[arg(long, help_heading = "Live providers")]
     local_stripe: bool,
 
     #[command(flatten)]
@@ -76,16 +75,16 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   host-shim replay fixtures/solobase                    every scenario of a business
   host-shim replay --bless my.yml                       accept the state as the new snapshot
-  host-shim replay --shuffle 7 fixtures                 the same stories in another order
+  host-shim replay --shuffle 7 fixtures                 the same scenarios in another order
   host-shim replay --format json --business solobase - < log.jsonl
-  host-shim replay --format github fixtures             annotations at the lines that do not hold
-  host-shim replay --providers local --keep my.yml      what it makes is made on this machine, to be looked at
-  host-shim replay --local-stripe --providers local --keep examples/checkout.yml   from a signed checkout to a page
+  host-shim replay --format github fixtures             annotations at failed expectations
+  host-shim replay --providers local --keep my.yml      make the resources on this machine
+  host-shim replay --local-stripe --providers local --keep examples/checkout.yml   a whole checkout
   host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
 
-Exit codes: 0 all held, 1 an expectation failed or an event ended without outcome, 2 bad usage or input.";
+Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
 
-/// How to report.
+/// The report format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
     /// A table
@@ -107,7 +106,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let opened = args.world.open_beside(args.local_stripe)?;
+    let opened = args.world.open_with_stripe(args.local_stripe)?;
     let options = ReplayOptions {
         business: args.source.business.clone(),
         fixtures: args.source.fixtures.clone(),
@@ -118,7 +117,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         bless: args.bless,
         trace: args.trace,
         until: args.until,
-        world: opened.as_ref().map(|(world, _)| world.clone()),
+        live: opened.as_ref().map(|(live, _)| live.clone()),
     };
     let stdout = io::stdout();
     let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
@@ -154,14 +153,14 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some((_, opened)) = &opened {
         match args.format {
             Format::Human => args.world.end(opened, &mut out)?,
-            // The report is for a program: what people are told of the providers goes beside it.
+            // Standard output is for programs, so the providers' report goes to standard error.
             Format::Json | Format::Junit | Format::Github => args.world.end(opened, &mut io::stderr())?,
         }
     }
     Ok(ExitCode::from(finished.exit_code()))
 }
 
-/// What the report on stdout has no place for.
+/// Prints what does not fit the report on standard output.
 fn tell(format: Format, finished: &Finished) {
     for raised in &finished.raised {
         eprintln!("raised {}", printable(&raised.to_string()));

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 
 /// Print the JSON Schema of a file format, for editors
 ///
-/// An editor that knows the schema (JSON Schema 2020-12) of a YAML file completes names, shows what they mean and marks
-/// what is wrong while it is written. `host-shim check` finds more: what a catalog or a Stripe body doesn't have.
+/// With the schema (JSON Schema 2020-12) of a YAML file, an editor completes names, shows their meaning and marks
+/// mistakes. `host-shim check` finds more: names that a catalog or a Stripe body doesn't have.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -30,9 +30,9 @@ Then name the file in the editor's settings, or in the first line of a scenario 
 enum Name {
     /// A scenario (.yml)
     Scenario,
-    /// What a business sells (catalog.yml), as this project's extension reads it
+    /// The products of a business (catalog.yml), as this project's extension reads it
     Catalog,
-    /// Who in an organization may what, and what a business has of its own (business.yml)
+    /// Roles in organizations, and the business's own declarations (business.yml)
     Business,
 }
 

@@ -13,67 +13,67 @@ use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// List, keep, remove and re-encrypt the secrets of a world's folder
+/// List, store, remove and re-encrypt the secrets of a world folder
 ///
-/// Secrets that a host makes for instances, and those that people give it, are in a file of the world's folder, encrypted with the
-/// key in HOST_SHIM_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command prints a value.
+/// Secrets that a host makes for instances, and secrets that people store, are in a file of the world folder, encrypted
+/// with the key in HOST_SHIM_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command prints a value.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     #[command(subcommand)]
-    what: What,
+    action: Action,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Say what is kept, of whom and with which key, but no values
+enum Action {
+    /// List the secrets with owner and key, but without values
     List {
         #[command(flatten)]
-        world: World,
+        world: WorldFolder,
 
-        /// How to report; json is one line a secret
+        /// The report format; json prints one line per secret
         #[arg(long, value_enum, default_value_t = Format::Human)]
         format: Format,
     },
-    /// Keep what comes on standard input, in place of what was there, and print the reference that payloads name it by
+    /// Store standard input as a secret, replacing an older one, and print its reference for payloads
     Put {
         #[command(flatten)]
-        world: World,
+        world: WorldFolder,
         #[command(flatten)]
         owner: Owner,
-        /// What it is called, such as philharmonic-db
+        /// The name of the secret, such as philharmonic-db
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Remove one; what still names it then fails
+    /// Remove a secret; later uses of its reference fail
     Remove {
         #[command(flatten)]
-        world: World,
+        world: WorldFolder,
         #[command(flatten)]
         owner: Owner,
-        /// Its reference, as `list` prints it
+        /// The reference of the secret, as `list` prints it
         #[arg(value_name = "REFERENCE")]
         reference: String,
     },
-    /// Encrypt everything anew with the first key of HOST_SHIM_SECRETS_KEY, NEW,OLD; afterwards OLD can be left out
+    /// Re-encrypt all secrets with the first key of HOST_SHIM_SECRETS_KEY, NEW,OLD; OLD can then be removed
     Rotate {
         #[command(flatten)]
-        world: World,
+        world: WorldFolder,
     },
 }
 
-/// Where the secrets are.
+/// The folder with the secrets.
 #[derive(Debug, Parser)]
-struct World {
-    /// The folder that `replay --world` keeps
+struct WorldFolder {
+    /// The folder of `replay --world`
     #[arg(long = "world", value_name = "DIR")]
     folder: PathBuf,
 }
 
-/// Whose a secret is.
+/// The owner of a secret.
 #[derive(Debug, Parser)]
 struct Owner {
-    /// Business, mode and account that it is for, such as shop/test/user:A; nobody else's calls can resolve it
+    /// Business, mode and account of the secret, such as shop/test/user:A; no other account's calls can resolve it
     #[arg(value_name = "SCOPE", value_parser = scope)]
     scope: String,
 }
@@ -86,7 +86,7 @@ const AFTER_HELP: &str = "Examples:
 
 Exit codes: 0 done, 1 the file can't be read or written, 2 bad usage or input.";
 
-/// `business/mode/account`.
+/// Parses `business/mode/account`.
 fn scope(text: &str) -> Result<String, String> {
     let expected = || "expected business/test/ACCOUNT or business/live/ACCOUNT, such as shop/test/user:A".to_owned();
     let mut parts = text.splitn(3, '/');
@@ -107,8 +107,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
-    match &args.what {
-        What::List { world, format } => {
+    match &args.action {
+        Action::List { world, format } => {
             for one in secrets_of(&world.folder)?.list()? {
                 match format {
                     Format::Human => {
@@ -122,7 +122,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
                 }
             }
         }
-        What::Put { world, owner, name } => {
+        Action::Put { world, owner, name } => {
             let plain = match read_secret(&mut io::stdin().lock())? {
                 Ok(plain) => plain,
                 Err(problem) => return usage(problem),
@@ -130,31 +130,31 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
             let made = secrets_of(&world.folder)?.put(&owner.scope, name, &plain)?;
             writeln!(out, "{}", made.reference)?;
         }
-        What::Remove { world, owner, reference } => {
+        Action::Remove { world, owner, reference } => {
             let vault = secrets_of(&world.folder)?;
             if !vault.list()?.iter().any(|one| one.scope == owner.scope && one.reference == *reference) {
-                return usage(format!("`{reference}` is no secret of {}", owner.scope));
+                return usage(format!("`{reference}` is not a secret of {}", owner.scope));
             }
             vault.forget(&owner.scope, reference)?;
         }
-        What::Rotate { world } => {
+        Action::Rotate { world } => {
             let renewed = secrets_of(&world.folder)?.rotate()?;
-            writeln!(out, "{renewed} encrypted anew")?;
+            writeln!(out, "{renewed} re-encrypted")?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is on standard input, but for the line's end that an editor or `echo` puts there.
+/// Reads standard input without the final line break that an editor or `echo` adds.
 fn read_secret(input: &mut dyn Read) -> anyhow::Result<Result<String, String>> {
     let mut bytes = Vec::new();
     input.take(SECRET_BYTES_MAX as u64 + 2).read_to_end(&mut bytes).context("standard input can't be read")?;
     let Ok(text) = String::from_utf8(bytes) else {
-        return Ok(Err("the secret on standard input is no UTF-8".to_owned()));
+        return Ok(Err("the secret on standard input is not UTF-8".to_owned()));
     };
     let plain = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     Ok(match plain.len() {
         1..=SECRET_BYTES_MAX => Ok(plain.to_owned()),
-        found => Err(format!("standard input has {found} bytes of a secret: expected 1 to {SECRET_BYTES_MAX}")),
+        found => Err(format!("the secret on standard input has {found} bytes; expected 1 to {SECRET_BYTES_MAX}")),
     })
 }

@@ -17,44 +17,45 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Let a whole business live for a year, with an oracle beside it
+/// Simulate a year of a whole business and check it with an oracle
 ///
-/// Customers subscribe, change their plans, fail to pay, cancel, use, buy, get refunds and dispute, by chance, each at a local
-/// Stripe on one clock. The host is told of it in any order, some of it twice or days late; providers fail and hosts
-/// die at a write. Each simulated day money, entitlements, subscriptions, credits, tokens and instances are held to what
-/// Stripe's books and the catalog say, read by an oracle that shares no code with the extension.
+/// At random, customers subscribe, change plans, fail to pay, cancel, use, buy, get refunds and dispute, each at a
+/// local Stripe on one clock. The host receives the events in any order, some of them twice or days late; providers
+/// fail, and hosts are killed at a write. Each simulated day, an oracle that shares no code with the extension compares
+/// money, entitlements, subscriptions, credits, tokens and instances with Stripe's books and the catalog.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the fixtures]
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: the business of the fixtures]
     #[arg(value_name = "BUSINESS")]
     business: Option<String>,
 
-    /// The folder of fixtures [default: found above the working folder or the program]
+    /// The fixtures folder [default: found above the working folder or the program]
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
 
-    /// How many customers
+    /// The number of customers
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     customers: u32,
 
-    /// Only the customers of one host: those in whose company the customer with this number lives the same days as among all
+    /// Simulate only the customers who share a host with the customer of this number; their days are the same as in the
+    /// full run
     #[arg(long, value_name = "NUMBER")]
     only: Option<u32>,
 
-    /// How many days
+    /// The number of days
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     days: u32,
 
-    /// The seed: the same one tells the same days again [default: drawn, and printed]
+    /// The seed: the same seed gives the same days [default: random, and printed]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// Begin no further day after this time: seconds, or 60s, 10m, 2h
+    /// Begin no further day after this time: 60s, 10m, 2h
     #[arg(long, value_name = "SPAN", value_parser = crate::span::parse)]
     budget: Option<Duration>,
 
-    /// How many threads [default: as many as the machine has]
+    /// The number of threads [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
 
@@ -65,7 +66,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     extension: ExtensionArgs,
 
-    /// How to report; json is one line a difference, then a summary
+    /// The report format; json prints one line per difference, then a summary
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
 }
@@ -73,18 +74,18 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   host-shim simulate                                     the default business, 1000 customers, a year
   host-shim simulate my-business --customers 200 --days 60
-  host-shim simulate solobase --budget 60s --native      as much as a minute holds, without a component
-  host-shim simulate solobase --seed 7 --write broken    a difference as a scenario that fails
+  host-shim simulate solobase --budget 60s --native      a minute, without a component
+  host-shim simulate solobase --seed 7 --write broken    write differences as failing scenarios
 
-A difference is told with the day, the account, what is and what should be, and the line that
-runs it again.
+A difference is reported with the day, the account, the actual and the expected value, and the
+command that repeats it.
 
-Exit codes: 0 no difference, 1 a difference, or the host could not go on, 2 bad usage or input.";
+Exit codes: 0 no difference, 1 a difference, or the host failed, 2 bad usage or input.";
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(number) = args.only.filter(|number| *number >= args.customers) {
-        let told = format!("--only {number}: expected the number of a customer, below {}", args.customers);
-        return Ok(refuse(&ReplayError::Usage(told)));
+        let problem = format!("--only {number}: expected the number of a customer, below {}", args.customers);
+        return Ok(refuse(&ReplayError::Usage(problem)));
     }
     let simulated = options(args).map_err(SimulateError::from).and_then(|options| {
         let bar = progress_bar(u64::from(args.customers) * u64::from(args.days));
@@ -118,14 +119,14 @@ fn options(args: &Args) -> Result<Options, ReplayError> {
         customers: args.customers as usize,
         only: args.only.map(|number| number as usize),
         days: args.days,
-        seed: args.seed.unwrap_or_else(drawn),
+        seed: args.seed.unwrap_or_else(random_seed),
         jobs: args.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), |jobs| jobs as usize),
         budget: args.budget,
         write: args.write.clone(),
     })
 }
 
-/// The folder of the business.
+/// Returns the folder of the business.
 fn business(args: &Args) -> Result<PathBuf, ReplayError> {
     let starts = [std::env::current_dir().ok(), std::env::current_exe().ok()];
     let starts: Vec<PathBuf> = starts.into_iter().flatten().collect();
@@ -137,20 +138,20 @@ fn business(args: &Args) -> Result<PathBuf, ReplayError> {
         Some(name) => fixtures.business(name),
         None => fixtures.business_default()?.ok_or_else(|| {
             ReplayError::Usage(
-                "no fixtures here that say which business: give BUSINESS, a folder with catalog.yml".to_owned(),
+                "no default business in the fixtures: give BUSINESS, such as a folder with catalog.yml".to_owned(),
             )
         }),
     }
 }
 
-/// A seed that nobody gave.
-fn drawn() -> u64 {
+/// Draws a seed.
+fn random_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::from(since.subsec_nanos()) ^ (since.as_secs() % 100_000)
 }
 
 fn progress_bar(length: u64) -> ProgressBar {
-    // On anything but a terminal the bar draws nothing.
+    // The bar draws only on a terminal.
     let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} days of customers {elapsed}") {
         bar.set_style(style);

@@ -1,24 +1,25 @@
-//! Which business the inputs are of: the options that commands share.
+//! The options of several commands that choose business and fixtures.
 
 use clap::Parser;
 use host_replay::library::Sources;
 use std::path::PathBuf;
 
-/// Which business the inputs are of, and where fixtures are.
+/// The choice of business and fixtures.
 #[derive(Debug, Parser)]
 pub(crate) struct SourceArgs {
-    /// The business: its name in the fixtures, or a folder with catalog.yml [default: that of the input's folder]
+    /// The business: its name in the fixtures, or a folder with catalog.yml [default: the business of the input's
+    /// folder]
     #[arg(long, value_name = "NAME|DIR")]
     pub(crate) business: Option<String>,
 
-    /// The folder of fixtures, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
-    /// the program; else the program's own bodies]
+    /// The fixtures folder, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
+    /// the program; otherwise the built-in bodies]
     #[arg(long, value_name = "DIR")]
     pub(crate) fixtures: Option<PathBuf>,
 }
 
 impl SourceArgs {
-    /// The same for the library.
+    /// Converts the options for the library.
     pub(crate) fn sources(&self) -> Sources {
         Sources { business: self.business.clone(), fixtures: self.fixtures.clone() }
     }

@@ -1,8 +1,8 @@
-//! Spans of time as options say them.
+//! Spans of time in options.
 
 use std::time::Duration;
 
-/// A whole number and a unit: `500ms`, `90s`, `10m`, `2h`.
+/// Parses a whole number and a unit: `500ms`, `90s`, `10m`, `2h`.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || "expected a number and a unit such as 500ms, 10s or 2m".to_owned();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);

@@ -1,53 +1,59 @@
-//! Providers that do something in the world: the options, and what is told of them.
+//! The options of live providers, and the report of their calls and resources.
 
 mod local_stripe;
 
 use anyhow::Context;
 use clap::Parser;
 use host_provider_set::{Name, Opened, Options, Settings, chart, open};
-use host_replay::world::World;
-use local_stripe::Beside;
+use host_replay::live::LiveProviders;
+use local_stripe::StartedStripe;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Which providers do something in the world.
+/// The options of live providers.
 #[derive(Debug, Parser)]
 pub(crate) struct WorldArgs {
-    /// Let these carry effects out, in place of the scripted answers: local, …; what none of them takes stays scripted
-    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "The world")]
+    /// Providers that carry out effects instead of the scripted provider: local, …; other effects stay scripted
+    #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Live providers")]
     providers: Vec<Name>,
 
-    /// How the providers are reached: a YAML file with a section for each (docs/providers.md)
-    #[arg(long, value_name = "FILE", requires = "providers", help_heading = "The world")]
+    /// Settings of the providers: a YAML file with a section for each (docs/providers.md)
+    #[arg(long, value_name = "FILE", requires = "providers", help_heading = "Live providers")]
     provider_settings: Option<PathBuf>,
 
-    /// The folder that keeps what `local` makes and the secrets, which HOST_SHIM_SECRETS_KEY encrypts [default: one that goes
-    /// with the process]
-    #[arg(long, value_name = "DIR", requires = "providers", help_heading = "The world")]
+    /// The folder for resources of `local` and for secrets, which HOST_SHIM_SECRETS_KEY encrypts [default: a temporary
+    /// folder]
+    #[arg(long, value_name = "DIR", requires = "providers", help_heading = "Live providers")]
     world: Option<PathBuf>,
 
-    /// The port of 127.0.0.1 on which `local` serves [default: a free one]
-    #[arg(long, value_name = "PORT", requires = "providers", help_heading = "The world")]
+    /// The port on 127.0.0.1 where `local` serves [default: a free port]
+    #[arg(long, value_name = "PORT", requires = "providers", help_heading = "Live providers")]
     world_port: Option<u16>,
 
-    /// How long to wait for one step's effects, in seconds
-    #[arg(long, value_name = "SECONDS", requires = "providers", default_value_t = 600, help_heading = "The world")]
+    /// The maximum wait for the effects of one step, in seconds
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "providers",
+        default_value_t = 600,
+        help_heading = "Live providers"
+    )]
     patience: u64,
 
-    /// Serve what `local` made until the program is stopped
-    #[arg(long, requires = "providers", help_heading = "The world")]
+    /// Serve the resources of `local` until the program is stopped
+    #[arg(long, requires = "providers", help_heading = "Live providers")]
     keep: bool,
 }
 
 impl WorldArgs {
-    /// The providers, opened; none if none was asked for.
-    pub(crate) fn open(&self) -> anyhow::Result<Option<(World, Opened)>> {
-        self.open_beside(false)
+    /// Opens the providers; none if no option requests one.
+    pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+        self.open_with_stripe(false)
     }
 
-    /// The same, with a local Stripe beside the host, which `stripe` then calls.
-    pub(crate) fn open_beside(&self, local_stripe: bool) -> anyhow::Result<Option<(World, Opened)>> {
+    /// Opens the providers, with a local Stripe for `stripe` if `local_stripe` is set.
+    pub(crate) fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         if self.providers.is_empty() && !local_stripe {
             return Ok(None);
         }
@@ -55,7 +61,7 @@ impl WorldArgs {
         if local_stripe && !names.contains(&Name::Stripe) {
             names.push(Name::Stripe);
         }
-        let beside = local_stripe.then(Beside::start).transpose()?;
+        let stripe = local_stripe.then(StartedStripe::start).transpose()?;
         let settings = match &self.provider_settings {
             Some(path) => Settings::read(path)?,
             None => Settings::default(),
@@ -64,28 +70,28 @@ impl WorldArgs {
             names,
             folder: self.world.clone(),
             port: self.world_port,
-            local_stripe: beside.as_ref().map(Beside::address),
+            local_stripe: stripe.as_ref().map(StartedStripe::address),
             settings,
         };
         let opened = open(&options).context("the providers can't be opened")?;
-        let world = World::new(opened.registry.clone()).with_patience(self.patience());
-        Ok(Some((beside.into_iter().fold(world, |world, beside| beside.stand(world)), opened)))
+        let live = LiveProviders::new(opened.registry.clone()).with_patience(self.patience());
+        Ok(Some((stripe.into_iter().fold(live, |live, stripe| stripe.add_to(live)), opened)))
     }
 
-    /// How long to wait for a provider.
+    /// Returns the maximum wait for a provider.
     pub(crate) fn patience(&self) -> Duration {
         Duration::from_secs(self.patience)
     }
 
-    /// Tells what was done and what is there; with `--keep` it stays there until the program is stopped.
+    /// Prints the calls and the existing resources; with `--keep`, serves the resources until the program is stopped.
     pub(crate) fn end(&self, opened: &Opened, out: &mut dyn Write) -> anyhow::Result<()> {
         let spans = opened.journal.spans();
         if !spans.is_empty() {
-            writeln!(out, "\nwhat providers were called for\n{}", chart(&spans))?;
+            writeln!(out, "\nprovider calls\n{}", chart(&spans))?;
         }
         let held = opened.registry.held()?;
         if !held.is_empty() {
-            writeln!(out, "what is there now")?;
+            writeln!(out, "existing resources")?;
             let width = held.iter().map(|it| it.id.to_string().len()).max().unwrap_or_default();
             for it in &held {
                 let id = it.id.to_string();
@@ -99,10 +105,10 @@ impl WorldArgs {
             writeln!(out, "\nserved at NAME.localhost:{} until the program is stopped (Ctrl-C)", address.port())?;
         }
         out.flush()?;
-        host_provider_set::until_stopped().context("it can't be told when to stop")
+        host_provider_set::until_stopped().context("the wait for a signal failed")
     }
 
-    /// What a person opens, or how the other side calls it.
+    /// Returns the address that a browser opens, or the remote system's name of a resource.
     fn shown(&self, opened: &Opened, held: &host_provider_api::Held) -> String {
         match opened.serves {
             Some(address) if held.id.resource == "function" && self.providers.contains(&Name::Local) => {

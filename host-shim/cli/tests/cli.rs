@@ -1,4 +1,4 @@
-//! The program from outside: what goes in, what comes out, with which exit code.
+//! Tests of the program from outside: its inputs, outputs and exit codes.
 
 #[path = "cli/bad_inputs.rs"]
 mod bad_inputs;

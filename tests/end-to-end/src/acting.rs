@@ -2,9 +2,9 @@
 
 use crate::world::root;
 use host_replay::library::{Sources, Story, stories};
+use host_replay::live::LiveProviders;
 use host_replay::play::{CaseReport, PlayOptions, play};
 use host_replay::runners::Runners;
-use host_replay::world::World;
 use host_scenario::model::{Action, Kill, Step};
 use host_store::fault::Moment;
 use std::path::PathBuf;
@@ -22,8 +22,8 @@ pub fn load_stories(path: PathBuf, business: Option<&str>) -> Vec<Story> {
 }
 
 /// Plays a story in its first API version.
-pub fn played(story: &Story, world: &World, runners: &Runners) -> CaseReport {
-    played_with(story, &PlayOptions { world: Some(world.clone()), ..PlayOptions::new(runners.clone()) })
+pub fn played(story: &Story, live: &LiveProviders, runners: &Runners) -> CaseReport {
+    played_with(story, &PlayOptions { live: Some(live.clone()), ..PlayOptions::new(runners.clone()) })
 }
 
 /// Plays a story in its first API version with these options.

@@ -6,14 +6,14 @@ mod killed;
 mod local;
 
 use host_provider_set::{Name, Opened, Options, open};
-use host_replay::world::World;
+use host_replay::live::LiveProviders;
 use std::time::Duration;
 
 /// Timeout of a step; no provider on this machine takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Opens the providers of this machine in a temporary folder.
-fn machine() -> (World, Opened) {
+fn machine() -> (LiveProviders, Opened) {
     let opened = open(&Options { names: vec![Name::Local], ..Options::default() }).expect("a scratch folder");
-    (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+    (LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE), opened)
 }

@@ -1,36 +1,36 @@
-//! A local Stripe beside a replay, where the program was built with one.
+//! Starts a local Stripe for a replay, if the program is built with one.
 
 use host_provider_set::LocalStripe;
-use host_replay::world::World;
+use host_replay::live::LiveProviders;
 
-/// One that was started.
+/// A running local Stripe.
 #[cfg(feature = "local-stripe")]
-pub(crate) struct Beside(std::sync::Arc<host_stripe_replay::LocalStripe>);
+pub(crate) struct StartedStripe(std::sync::Arc<host_stripe_replay::LocalStripe>);
 
 #[cfg(feature = "local-stripe")]
-impl Beside {
-    pub(crate) fn start() -> anyhow::Result<Beside> {
-        Ok(Beside(std::sync::Arc::new(host_stripe_replay::LocalStripe::start()?)))
+impl StartedStripe {
+    pub(crate) fn start() -> anyhow::Result<StartedStripe> {
+        Ok(StartedStripe(std::sync::Arc::new(host_stripe_replay::LocalStripe::start()?)))
     }
 
-    /// Where the provider finds it.
+    /// Returns its address and key, for the provider.
     pub(crate) fn address(&self) -> LocalStripe {
         LocalStripe { url: self.0.url(), key: host_stripe_replay::TEST_KEY.to_owned() }
     }
 
-    /// The world with it in it.
-    pub(crate) fn stand(self, world: World) -> World {
-        world.with_stripe(self.0)
+    /// Adds it to the live providers.
+    pub(crate) fn add_to(self, live: LiveProviders) -> LiveProviders {
+        live.with_stripe(self.0)
     }
 }
 
-/// This program cannot start one.
+/// This program can't start a local Stripe.
 #[cfg(not(feature = "local-stripe"))]
-pub(crate) enum Beside {}
+pub(crate) enum StartedStripe {}
 
 #[cfg(not(feature = "local-stripe"))]
-impl Beside {
-    pub(crate) fn start() -> anyhow::Result<Beside> {
+impl StartedStripe {
+    pub(crate) fn start() -> anyhow::Result<StartedStripe> {
         Err(crate::not_built::missing("`--local-stripe`").into())
     }
 
@@ -38,7 +38,7 @@ impl Beside {
         match *self {}
     }
 
-    pub(crate) fn stand(self, _: World) -> World {
+    pub(crate) fn add_to(self, _: LiveProviders) -> LiveProviders {
         match self {}
     }
 }

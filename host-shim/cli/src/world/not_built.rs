@@ -1,13 +1,13 @@
-//! The provider options of a program without providers: each is refused with the chore that makes the full program.
+//! The provider options of a program without providers: each is refused with the command that builds the full program.
 
 use crate::not_built::missing;
 use clap::Parser;
-use host_replay::world::World;
+use host_replay::live::LiveProviders;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Options of providers, hidden from the help. They are declared here so that `--providers` gets the error below instead of
-/// "unexpected argument".
+/// Options of providers, hidden from the help. They are declared here so that `--providers` gets the error below
+/// instead of "unexpected argument".
 #[derive(Debug, Parser)]
 pub(crate) struct WorldArgs {
     #[arg(long, hide = true)]
@@ -24,12 +24,12 @@ pub(crate) struct WorldArgs {
     keep: bool,
 }
 
-/// No provider can be opened.
+/// A type without values: this program can't open providers.
 pub(crate) enum Opened {}
 
 impl WorldArgs {
-    /// Nothing, unless a provider was asked for.
-    pub(crate) fn open_beside(&self, local_stripe: bool) -> anyhow::Result<Option<(World, Opened)>> {
+    /// Returns none; fails if an option requests a provider.
+    pub(crate) fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         match (local_stripe, &self.providers) {
             (true, _) => Err(missing("`--local-stripe`").into()),
             (false, Some(_)) => Err(missing("`--providers`").into()),
@@ -37,7 +37,7 @@ impl WorldArgs {
         }
     }
 
-    /// Never called: nothing was opened.
+    /// Never called, because nothing can be opened.
     pub(crate) fn end(&self, opened: &Opened, _: &mut dyn Write) -> anyhow::Result<()> {
         match *opened {}
     }

@@ -1,4 +1,4 @@
-//! Every bad input is refused with exit code 2, its place and what was expected, before anything is applied.
+//! Every bad input is refused with exit code 2, its place and the expected value, before anything is applied.
 
 use crate::run::{fixtures, invoice, lines, replay, run};
 use std::fs;
@@ -7,7 +7,7 @@ const SCENARIO: &str =
     "name: x\ngiven: {business: solobase, account: \"user:u1\"}\nevents:\n  - stripe: invoice.paid\n";
 
 #[test]
-fn files_that_cannot_be_replayed_are_refused_whole() {
+fn files_that_cannot_be_replayed_are_refused_completely() {
     let folder = tempfile::tempdir().expect("a folder");
     let good = String::from_utf8(lines(&[invoice("evt_1")])).expect("UTF-8");
     let mut no_utf8 = good.clone().into_bytes();
@@ -61,7 +61,7 @@ fn files_that_cannot_be_replayed_are_refused_whole() {
 }
 
 #[test]
-fn a_bad_file_keeps_a_good_one_from_being_applied() {
+fn a_bad_file_prevents_a_good_one_from_being_applied() {
     let folder = tempfile::tempdir().expect("a folder");
     let (good, bad) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
     fs::write(&good, lines(&[invoice("evt_1")])).expect("written");
@@ -108,7 +108,7 @@ fn bad_usage_is_refused() {
     }
 }
 
-/// A folder with the business of the fixtures, its catalog changed.
+/// Copies a business of the fixtures into a folder and changes its catalog.
 fn business(change: (&str, &str)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
@@ -120,7 +120,7 @@ fn business(change: (&str, &str)) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_bad_catalog_keeps_the_inputs_before_it_from_being_applied() {
+fn a_bad_catalog_prevents_earlier_inputs_from_being_applied() {
     let folder = tempfile::tempdir().expect("a folder");
     let good = folder.path().join("a.jsonl");
     fs::write(&good, lines(&[invoice("evt_1")])).expect("written");
@@ -138,9 +138,9 @@ fn a_bad_catalog_keeps_the_inputs_before_it_from_being_applied() {
 }
 
 #[test]
-fn what_is_wrong_with_a_catalog_has_its_line() {
+fn a_mistake_of_a_catalog_has_its_line() {
     let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
-    for (good, bad, told) in [
+    for (good, bad, message) in [
         ("id_prefix: inst", "id_prefx: inst", "/product_types/1: unknown field `id_prefx`"),
         (
             "max_length: 40",
@@ -161,7 +161,7 @@ fn what_is_wrong_with_a_catalog_has_its_line() {
         let given = folder.path().display().to_string();
         let ran = replay(&["--business", &given, "-"], &lines(&[invoice("evt_1")]));
         assert_eq!(ran.code, 2, "{bad}: {}", ran.stderr);
-        for text in [&format!("catalog.yml:{line}: "), told] {
+        for text in [&format!("catalog.yml:{line}: "), message] {
             assert!(ran.stderr.contains(text), "{text}: {}", ran.stderr);
         }
         assert!(!ran.stderr.contains("column"), "{bad}: {}", ran.stderr);
@@ -169,7 +169,7 @@ fn what_is_wrong_with_a_catalog_has_its_line() {
 }
 
 #[test]
-fn inspect_tells_a_module_from_a_component() {
+fn inspect_distinguishes_a_module_from_a_component() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("core.wasm");
     fs::write(&file, b"\0asm\x01\0\0\0").expect("written");

@@ -1,4 +1,4 @@
-//! `host-shim check` from outside: what is told of right and of wrong files.
+//! `host-shim check` from outside: its reports of correct and of wrong files.
 
 use crate::run::{Ran, fixtures, run};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ expect:
   entitlements: {seats: 5}
 ";
 
-/// A business in a folder of its own.
+/// Makes a folder with a business.
 fn business(catalog: &str, story: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("scenarios")).expect("made");
@@ -52,8 +52,8 @@ fn check(folder: &Path, args: &[&str]) -> Ran {
     run(&all, b"")
 }
 
-/// The only line of a text that is a mistake, without the folder.
-fn told(ran: &Ran, folder: &Path) -> Vec<String> {
+/// Returns the lines with mistakes, without the folder.
+fn mistakes(ran: &Ran, folder: &Path) -> Vec<String> {
     assert_eq!((ran.code, ran.stderr.as_str()), (2, ""), "{}", ran.stdout);
     let folder = format!("{}/", folder.display());
     let mut lines: Vec<String> = ran.stdout.lines().map(|line| line.replace(&folder, "")).collect();
@@ -62,8 +62,8 @@ fn told(ran: &Ran, folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_is_right_is_said_to_be_and_nothing_is_played() {
-    // The expectation does not hold, and nobody asks.
+fn correct_files_have_no_mistake_and_nothing_is_played() {
+    // The expectation would fail if the scenario were played.
     let folder = business(CATALOG, &STORY.replace("seats: 5", "seats: 7"));
     let ran = check(folder.path(), &[]);
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "no mistake in 1 business, 1 scenario\n"), "{}", ran.stderr);
@@ -74,7 +74,7 @@ fn what_is_right_is_said_to_be_and_nothing_is_played() {
 }
 
 #[test]
-fn each_mistake_of_a_catalog_has_line_place_what_is_allowed_and_a_guess() {
+fn each_mistake_of_a_catalog_has_line_place_allowed_values_and_a_guess() {
     for (good, bad, line, place, parts) in [
         (
             "grants: {",
@@ -121,8 +121,8 @@ fn each_mistake_of_a_catalog_has_line_place_what_is_allowed_and_a_guess() {
     ] {
         assert_eq!(CATALOG.matches(good).count(), 1, "{good}");
         let folder = business(&CATALOG.replace(good, bad), STORY);
-        let lines = told(&check(folder.path(), &[]), folder.path());
-        assert_eq!(lines.len(), 1, "told once, though a scenario is of it, too: {lines:?}");
+        let lines = mistakes(&check(folder.path(), &[]), folder.path());
+        assert_eq!(lines.len(), 1, "reported once, although a scenario uses it, too: {lines:?}");
         assert!(lines[0].starts_with(&format!("catalog.yml:{line}: {place}")), "{bad}: {}", lines[0]);
         for part in parts {
             assert!(lines[0].contains(part), "{part}: {}", lines[0]);
@@ -132,7 +132,7 @@ fn each_mistake_of_a_catalog_has_line_place_what_is_allowed_and_a_guess() {
 }
 
 #[test]
-fn products_that_can_not_be_told_apart_are_told() {
+fn ambiguous_products_are_mistakes() {
     let second_type = "  - name: badge
     catalog: true
     infer_by: slug
@@ -168,14 +168,14 @@ products:
         ),
     ] {
         let folder = business(&catalog, STORY);
-        let lines = told(&check(folder.path(), &[]), folder.path());
+        let lines = mistakes(&check(folder.path(), &[]), folder.path());
         assert_eq!(lines.len(), 1, "{lines:?}");
         assert_eq!(lines[0], told_at);
     }
 }
 
 #[test]
-fn names_that_nothing_has_are_told_of_a_scenario() {
+fn unknown_names_of_a_scenario_are_mistakes() {
     let catalog = format!("{CATALOG}events: {{user.registered: {{fields: []}}}}\n");
     let folder = business(&catalog, STORY);
     fs::write(folder.path().join("business.yml"), "resources: {tent: [ensure, change, destroy]}\n").expect("written");
@@ -203,7 +203,7 @@ expect:
       effects: {a: {kind: database.enusre}}
 ";
     fs::write(folder.path().join("scenarios/names.yml"), story).expect("written");
-    let lines = told(&check(folder.path(), &[]), folder.path());
+    let lines = mistakes(&check(folder.path(), &[]), folder.path());
     let expected = [
         ("4: `instance.craete` is no command", "or a step that expects `rejected`; did you mean `instance.create`?"),
         ("6: `user.registerd` is no fact", "one of user.registered; or a step that expects `rejected`; did you mean"),
@@ -223,7 +223,7 @@ expect:
 }
 
 #[test]
-fn a_scenario_that_loads_a_catalog_has_its_names() {
+fn a_scenario_that_loads_a_catalog_knows_its_names() {
     let story = "name: names
 given: {account: \"user:ana\"}
 events:
@@ -232,25 +232,25 @@ events:
   - {event: cup.lost, effects: [{kind: cup.drop}], expect: applied}
 ";
     let folder = business(CATALOG, story);
-    let lines = told(&check(folder.path(), &[]), folder.path());
+    let lines = mistakes(&check(folder.path(), &[]), folder.path());
     assert_eq!(lines.len(), 2, "{lines:#?}");
     assert!(lines[0].contains("`cup.lost` is no fact of the business; expected one of cup.won"), "{}", lines[0]);
     assert!(lines[1].contains("`cup.drop` is no effect kind"), "{}", lines[1]);
 }
 
 #[test]
-fn replay_tells_a_catalogs_mistake_with_the_same_words() {
+fn replay_reports_a_catalogs_mistake_with_the_same_message() {
     let folder = business(&CATALOG.replace("grants: {", "grnats: {"), STORY);
-    let told = check(folder.path(), &[]).stdout;
+    let mistakes = check(folder.path(), &[]).stdout;
     let (path, fixtures) = (folder.path().display().to_string(), fixtures().display().to_string());
     let ran = run(&["replay", "--native", "--fixtures", &fixtures, &path], b"");
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     let message = ran.stderr.strip_prefix("error: ").and_then(|line| line.split(": ").nth(1)).expect("a message");
-    assert!(told.contains(message) && ran.stderr.contains("did you mean `grants`?"), "{}", ran.stderr);
+    assert!(mistakes.contains(message) && ran.stderr.contains("did you mean `grants`?"), "{}", ran.stderr);
 }
 
 #[test]
-fn every_wrong_file_is_told_of_and_not_the_first_alone() {
+fn every_wrong_file_is_reported() {
     let folder = business(&CATALOG.replace("grants: {", "grnats: {"), STORY);
     let scenario = |name: &str, text: &str| {
         fs::write(folder.path().join("scenarios").join(name), text).expect("written");
@@ -262,7 +262,7 @@ fn every_wrong_file_is_told_of_and_not_the_first_alone() {
     scenario("e.yml", &STORY.replace("given: {", "given: {business: solobse, "));
     scenario("f.yml", &STORY.replace("given: {", "given: {business: solobase, config: {no_such_key: 1}, "));
     scenario("g.jsonl", "{}\n");
-    let lines = told(&check(folder.path(), &[]), folder.path());
+    let lines = mistakes(&check(folder.path(), &[]), folder.path());
     for (line, (file, parts)) in lines.iter().zip([
         ("catalog.yml:10: ", ["`grnats`", "did you mean `grants`?"]),
         ("scenarios/a.yml:6: ", ["`aplied` is no outcome", "did you mean `applied`?"]),
@@ -283,13 +283,13 @@ fn every_wrong_file_is_told_of_and_not_the_first_alone() {
 fn a_configuration_is_part_of_the_business() {
     let folder = business(CATALOG, STORY);
     fs::write(folder.path().join("config.yml"), "# ours\nno_such_key: 1\n").expect("written");
-    let lines = told(&check(folder.path(), &[]), folder.path());
+    let lines = mistakes(&check(folder.path(), &[]), folder.path());
     assert_eq!(lines.len(), 1, "{lines:?}");
     assert!(lines[0].starts_with("config.yml:2: ") && lines[0].contains("`no_such_key`"), "{}", lines[0]);
 }
 
 #[test]
-fn json_is_one_line_a_mistake_and_then_the_counts() {
+fn json_has_one_line_per_mistake_and_then_the_counts() {
     let folder = business(&CATALOG.replace("product_type: seat_plan", "product_type: seat_paln"), STORY);
     let ran = check(folder.path(), &["--format", "json"]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
@@ -305,7 +305,7 @@ fn json_is_one_line_a_mistake_and_then_the_counts() {
 }
 
 #[test]
-fn what_can_not_be_checked_is_refused() {
+fn wrong_paths_and_options_are_refused() {
     let empty = tempfile::tempdir().expect("a folder");
     for (path, expected) in [(empty.path(), "without a business or cases"), (Path::new("no/such"), "no such file")] {
         let ran = check(path, &[]);
@@ -316,7 +316,7 @@ fn what_can_not_be_checked_is_refused() {
 }
 
 #[test]
-fn the_projects_own_fixtures_are_right() {
+fn the_projects_own_fixtures_have_no_mistake() {
     let ran = check(&fixtures(), &[]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }

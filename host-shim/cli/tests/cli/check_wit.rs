@@ -1,4 +1,4 @@
-//! `check-wit`: which exit code, and in which words.
+//! `host-shim check-wit`: its exit codes and messages.
 
 use crate::run::{Ran, run};
 use serde_json::json;
@@ -19,7 +19,7 @@ fn check(new: &str, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn what_fits_is_0_and_what_breaks_is_1_with_what_to_do() {
+fn a_fit_is_exit_code_0_and_a_break_is_1_with_advice() {
     let same = check(OLD, &[]);
     assert_eq!(same.code, 0, "{}", same.stderr);
     assert!(same.stdout.contains("nothing differs"), "{}", same.stdout);
@@ -30,11 +30,11 @@ fn what_fits_is_0_and_what_breaks_is_1_with_what_to_do() {
     let removed = check(&OLD.replace("  more: func();\n", "").replace("0.2.0", "0.3.0"), &[]);
     assert_eq!(removed.code, 1, "{}", removed.stderr);
     assert!(removed.stdout.contains("breaks  a:b/store.more: the function was removed"), "{}", removed.stdout);
-    assert!(removed.stdout.contains("build it anew\nversion: 0.3.0 after 0.2.0\n"), "{}", removed.stdout);
+    assert!(removed.stdout.contains("build them again\nversion: 0.3.0 after 0.2.0\n"), "{}", removed.stdout);
 }
 
 #[test]
-fn json_has_a_line_a_difference_and_a_summary() {
+fn json_has_a_line_per_difference_and_a_summary() {
     let ran = check(&OLD.replace("-> string", "-> u32"), &["--format", "json"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let lines = ran.lines();
@@ -45,7 +45,7 @@ fn json_has_a_line_a_difference_and_a_summary() {
 }
 
 #[test]
-fn what_is_no_contract_is_2() {
+fn an_unreadable_contract_is_exit_code_2() {
     let ran = check("package a:b;\ninterface {", &[]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("new.wit") && ran.stderr.contains("expected a .wit file"), "{}", ran.stderr);

@@ -1,4 +1,4 @@
-//! `host-shim compare` from outside: exit codes, and the lines of its JSON.
+//! `host-shim compare` from outside: its exit codes and JSON lines.
 
 use crate::run::{fixtures, replay, run};
 
@@ -29,8 +29,8 @@ fn the_same_on_both_sides_is_exit_code_0() {
 }
 
 #[test]
-fn more_fuel_than_is_said_is_exit_code_1() {
-    // Of a component and itself no fuel differs, so that any use is too much only where nothing may be used.
+fn more_fuel_than_allowed_is_exit_code_1() {
+    // A component compared with itself has no difference in fuel.
     let old = released();
     let within = run(&["compare", &old, &old, "--fuel-within", "0", "--format", "json", &scenario()], b"");
     assert_eq!(within.code, 0, "{}", within.stderr);
@@ -41,7 +41,7 @@ fn more_fuel_than_is_said_is_exit_code_1() {
 }
 
 #[test]
-fn a_log_that_a_replay_kept_is_compared() {
+fn the_log_of_a_replay_is_compared() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).display().to_string();
     let command = r#"{"id":"c1","command":"instance.create","account":"user:ana","timestamp":"2026-01-01T00:00:00Z","actor":{"kind":"user","id":"ana"},"payload":{"name":"A","metadata":{"label":"first-show"}}}"#;
@@ -61,7 +61,7 @@ fn a_log_that_a_replay_kept_is_compared() {
 #[test]
 fn bad_usage_and_bad_input_are_exit_code_2() {
     let path = scenario();
-    for (args, told) in [
+    for (args, message) in [
         (vec!["native", "native"], "required"),
         (vec!["native", "native", "--store", "no-such.db"], "no-such.db: no such file; expected a store"),
         (vec!["native", "native", "--store", "x.db", path.as_str()], "cannot be used with"),
@@ -76,6 +76,6 @@ fn bad_usage_and_bad_input_are_exit_code_2() {
     ] {
         let ran = run(&[&["compare"], args.as_slice()].concat(), b"");
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{args:?}: {}", ran.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! `--format json` is a contract: what is on stdout, in which order, with which fields.
+//! `--format json` is a contract: the lines on stdout, their order and fields.
 
 use crate::run::{fixtures, invoice, lines, replay, subscription};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn each_input_event_has_its_line_and_a_deferred_one_a_later_line() {
 }
 
 #[test]
-fn results_and_timers_are_shown_with_trace_only() {
+fn results_and_timers_are_shown_only_with_trace() {
     let events = [subscription("evt_1"), invoice("evt_2")];
     let plain = from_stdin(&[], &events);
     let traced = from_stdin(&["--trace"], &events);
@@ -46,7 +46,7 @@ fn results_and_timers_are_shown_with_trace_only() {
 }
 
 #[test]
-fn a_bad_line_on_standard_input_ends_it_and_what_came_before_is_reported() {
+fn a_bad_line_on_standard_input_ends_it_and_the_lines_before_are_reported() {
     let mut input = lines(&[subscription("evt_1")]);
     input.extend(b"{\"object\":\n");
     input.extend(lines(&[invoice("evt_2")]));
@@ -72,7 +72,7 @@ fn an_object_with_missing_parts_is_rejected_and_not_bad_input() {
 }
 
 #[test]
-fn several_inputs_are_streams_of_their_own() {
+fn several_inputs_are_separate_streams() {
     let folder = tempfile::tempdir().expect("a folder");
     let (a, b) = (folder.path().join("a.jsonl"), folder.path().join("b.json"));
     fs::write(&a, lines(&[subscription("evt_1"), invoice("evt_2")])).expect("written");
@@ -93,7 +93,7 @@ fn several_inputs_are_streams_of_their_own() {
 }
 
 #[test]
-fn order_repetition_and_where_it_comes_from_do_not_change_the_state() {
+fn order_repetition_and_source_do_not_change_the_state() {
     let events = [subscription("evt_1"), invoice("evt_2")];
     let state = from_stdin(&[], &events).summary()["state"].clone();
     let folder = tempfile::tempdir().expect("a folder");
@@ -125,7 +125,7 @@ fn a_store_keeps_the_rows_for_the_next_replay() {
 
 #[cfg(unix)]
 #[test]
-fn on_a_full_disk_a_line_is_printed_only_for_an_event_that_is_kept() {
+fn on_a_full_disk_a_line_is_printed_only_for_a_stored_event() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).display().to_string();
     let (log, store) = (at("log.jsonl"), at("store.db"));
@@ -140,7 +140,7 @@ fn on_a_full_disk_a_line_is_printed_only_for_an_event_that_is_kept() {
         .collect();
     fs::write(&log, lines(&events)).expect("written");
     let args = ["--format", "json", "--business", "solobase", "--store", &store, &log];
-    // Files of at most 1.5 MiB, in blocks of 512 bytes; a write beyond is an error and no signal.
+    // Limits files to 1.5 MiB, in blocks of 512 bytes; a write beyond it is an error instead of a signal.
     let script = "trap '' XFSZ; ulimit -f 3072; exec \"$0\" replay --native \"$@\"";
     let full = std::process::Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_host-shim")])
@@ -148,16 +148,16 @@ fn on_a_full_disk_a_line_is_printed_only_for_an_event_that_is_kept() {
         .output()
         .expect("run");
     assert_eq!(full.status.code(), Some(1), "{}", String::from_utf8_lossy(&full.stderr));
-    let told = String::from_utf8(full.stdout).expect("UTF-8").lines().count();
-    assert!((1..300).contains(&told), "{told} lines");
+    let printed = String::from_utf8(full.stdout).expect("UTF-8").lines().count();
+    assert!((1..300).contains(&printed), "{printed} lines");
 
     let again = replay(&args, b"");
     assert_eq!(again.code, 0, "{}", again.stderr);
-    assert_eq!(again.summary()["duplicate"], told, "each of them is in the store, and no other");
+    assert_eq!(again.summary()["duplicate"], printed, "the store has exactly the printed events");
 }
 
 #[test]
-fn the_mode_is_that_of_the_event() {
+fn the_mode_is_the_events_mode() {
     let mut live = subscription("evt_1");
     live["livemode"] = json!(true);
     live["data"]["object"]["livemode"] = json!(true);
@@ -167,7 +167,7 @@ fn the_mode_is_that_of_the_event() {
 }
 
 #[test]
-fn the_table_names_the_source_of_each_event_where_there_are_several() {
+fn the_table_names_the_source_of_each_event_if_there_are_several() {
     let folder = tempfile::tempdir().expect("a folder");
     let (a, b) = (folder.path().join("a.jsonl"), folder.path().join("b.jsonl"));
     fs::write(&a, lines(&[subscription("evt_1")])).expect("written");

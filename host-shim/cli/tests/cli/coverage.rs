@@ -1,4 +1,4 @@
-//! `host-shim coverage`, and what `host-shim profile` refuses; what they find is tested in their crates.
+//! `host-shim coverage`, and the refusals of `host-shim profile`; their results are tested in their crates.
 
 use crate::run::{Ran, fixtures, run};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ fn coverage(args: &[&str], path: PathBuf) -> Ran {
 }
 
 #[test]
-fn a_business_is_covered_as_a_table_and_as_lines() {
+fn the_coverage_of_a_business_is_printed_as_a_table_and_as_lines() {
     let human = coverage(&[], fixtures().join("podcasts"));
     assert_eq!(human.code, 0, "{}", human.stderr);
     assert!(human.stdout.contains("catalog of podcasts") && human.stdout.contains("rate transcription/de"));
@@ -20,7 +20,7 @@ fn a_business_is_covered_as_a_table_and_as_lines() {
 }
 
 #[test]
-fn a_share_that_is_not_reached_fails_and_a_wrong_one_is_refused() {
+fn a_missed_minimum_fails_and_a_wrong_minimum_is_refused() {
     assert_eq!(coverage(&["--min", "99"], fixtures().join("podcasts")).code, 1);
     assert_eq!(coverage(&["--min", "101"], fixtures().join("podcasts")).code, 2);
     let missing = coverage(&[], fixtures().join("no-such"));
@@ -29,7 +29,7 @@ fn a_share_that_is_not_reached_fails_and_a_wrong_one_is_refused() {
 }
 
 #[test]
-fn what_can_not_be_profiled_is_refused() {
+fn wrong_arguments_of_profile_are_refused() {
     let path = fixtures().join("podcasts").display().to_string();
     let refused = run(&["profile", "--component", "none.wasm", &path], b"");
     assert_eq!(refused.code, 2);

@@ -1,4 +1,4 @@
-//! `host-shim drift`: what is there and in no record is told, and destroyed when somebody says so; nothing else is.
+//! `host-shim drift`: orphans are reported, and destroyed only on request.
 
 use crate::run::{Ran, SECRETS_KEY, lines, run_with, subscription};
 use std::path::Path;
@@ -25,7 +25,7 @@ fn play(folder: &Path, store: &str, events: &[serde_json::Value], has_world: boo
 }
 
 #[test]
-fn an_orphan_is_told_and_destroyed_by_its_name_alone() {
+fn an_orphan_is_reported_and_destroyed_only_by_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
     let create = serde_json::json!({
         "id": "cmd_1", "command": "instance.create", "account": "user:u1", "timestamp": "2026-01-01T00:00:01Z",
@@ -34,18 +34,18 @@ fn an_orphan_is_told_and_destroyed_by_its_name_alone() {
     play(folder.path(), "store.db", &[subscription("evt_1"), create], true);
     let agrees = drift(folder.path(), "store.db", &[]);
     assert_eq!((agrees.code, agrees.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{agrees:?}");
-    // Another record, which has none of it.
+    // Another store, without these resources.
     play(folder.path(), "other.db", &[subscription("evt_1")], false);
-    let told = drift(folder.path(), "other.db", &[]);
-    assert_eq!(told.code, 1, "{told:?}");
-    assert_eq!(told.stdout.lines().filter(|line| line.starts_with("orphan ")).count(), 3, "{}", told.stdout);
+    let report = drift(folder.path(), "other.db", &[]);
+    assert_eq!(report.code, 1, "{report:?}");
+    assert_eq!(report.stdout.lines().filter(|line| line.starts_with("orphan ")).count(), 3, "{}", report.stdout);
     let wrong = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_other/bucket"]);
     assert_eq!(wrong.code, 2, "{wrong:?}");
-    assert!(wrong.stderr.contains("is no orphan; expected one of bucket:inst_acme/bucket"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("is not an orphan; expected one of bucket:inst_acme/bucket"), "{}", wrong.stderr);
     let one = drift(folder.path(), "other.db", &["--destroy", "bucket:inst_acme/bucket"]);
     assert!(one.stderr.contains("destroyed bucket:inst_acme/bucket"), "{}", one.stderr);
     assert!(one.stdout.ends_with("0 recorded, 2 there, 2 differences\n"), "{}", one.stdout);
-    // What a record has is nobody's to destroy here.
+    // A recorded resource can't be destroyed.
     let recorded = drift(folder.path(), "store.db", &["--destroy", "database:inst_acme/database"]);
     assert_eq!(recorded.code, 2, "{recorded:?}");
     let lost = drift(folder.path(), "store.db", &["--format", "json"]);

@@ -1,4 +1,4 @@
-//! The program alone, far from the source tree: what it needs is within it.
+//! The program without the source tree: everything it needs is built in.
 
 use crate::run::{fixtures, lines, subscription};
 use std::fs;
@@ -6,7 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A folder with nothing but a copy of the program in it, so that no fixtures lie above.
+/// A folder that contains only a copy of the program, without fixtures above it.
 struct Elsewhere {
     folder: tempfile::TempDir,
 }
@@ -15,7 +15,7 @@ impl Elsewhere {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (built, program) = (env!("CARGO_BIN_EXE_host-shim"), folder.path().join("host-shim"));
-        // A link is enough, where the system allows it.
+        // A link is enough, if the system allows it.
         fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).expect("a copy");
         Elsewhere { folder }
     }
@@ -50,7 +50,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn a_business_replays_wherever_it_lies() {
+fn a_business_replays_in_any_folder() {
     let elsewhere = Elsewhere::new();
     copy(&fixtures().join("example-sites"), &elsewhere.at("my-business"));
     let (code, out, err) = elsewhere.run(&["replay", "--native", "my-business"]);
@@ -63,13 +63,13 @@ fn a_business_replays_wherever_it_lies() {
 }
 
 #[test]
-fn a_mistake_of_a_catalog_is_told_once_for_all_of_its_scenarios() {
+fn a_mistake_of_a_catalog_is_reported_once_for_all_its_scenarios() {
     let elsewhere = Elsewhere::new();
     copy(&fixtures().join("example-sites"), &elsewhere.at("my-business"));
     let story = "name: x\ngiven:\n  account: user:u1\n  config: {enabled: true}\nevents:\n  - stripe: invoice.paid\n";
     fs::write(elsewhere.at("my-business/scenarios/configured.yml"), story).expect("written");
     let catalog = fs::read_to_string(elsewhere.at("my-business/catalog.yml")).expect("the catalog");
-    for (wrong, told) in [
+    for (wrong, message) in [
         (catalog.replacen("id_prefix: site", "id_prefx: site", 1), "/product_types/1: unknown field `id_prefx`"),
         (format!("{catalog}\n- x\n"), "expected a YAML document"),
     ] {
@@ -77,13 +77,13 @@ fn a_mistake_of_a_catalog_is_told_once_for_all_of_its_scenarios() {
         // The folder is relative here, and the scenarios find it by its full name.
         let (code, out, err) = elsewhere.run(&["check", "--native", "my-business"]);
         assert_eq!(code, 2, "{err}");
-        assert!(out.starts_with("my-business/catalog.yml:") && out.contains(told), "{out}");
+        assert!(out.starts_with("my-business/catalog.yml:") && out.contains(message), "{out}");
         assert!(out.ends_with("\n1 mistake in 1 business, 2 scenarios\n"), "{out}");
     }
 }
 
 #[test]
-fn the_bodies_beside_the_inputs_come_before_those_of_the_program() {
+fn the_bodies_near_the_inputs_override_the_built_in_ones() {
     let elsewhere = Elsewhere::new();
     let folder = elsewhere.at("fixtures/my-business");
     copy(&fixtures().join("example-sites"), &folder);
@@ -94,7 +94,7 @@ fn the_bodies_beside_the_inputs_come_before_those_of_the_program() {
 }
 
 #[test]
-fn raw_events_of_a_business_that_is_a_folder_need_no_fixtures() {
+fn raw_events_of_a_business_folder_need_no_fixtures() {
     let elsewhere = Elsewhere::new();
     copy(&fixtures().join("solobase"), &elsewhere.at("shop"));
     fs::write(elsewhere.at("a.jsonl"), lines(&[subscription("evt_1")])).expect("written");
@@ -112,7 +112,7 @@ fn without_a_folder_of_fixtures_no_business_is_guessed() {
     fs::write(elsewhere.at("a.yml"), story).expect("written");
     let (code, _, err) = elsewhere.run(&["replay", "--native", "a.yml"]);
     assert_eq!(code, 2, "{err}");
-    assert!(err.starts_with("error: a.yml: nothing says of which business it is; expected catalog.yml"), "{err}");
+    assert!(err.starts_with("error: a.yml: no business is named; expected catalog.yml"), "{err}");
     fs::write(elsewhere.at("b.yml"), story.replace("given:", "given:\n  business: solobase")).expect("written");
     let (code, _, err) = elsewhere.run(&["replay", "--native", "b.yml"]);
     assert_eq!(code, 2, "{err}");

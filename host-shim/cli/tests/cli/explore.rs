@@ -1,4 +1,4 @@
-//! `host-shim explore`: what it prints, and its exit codes.
+//! `host-shim explore`: its output and exit codes.
 
 use crate::run::{Ran, fixtures, run};
 
@@ -10,7 +10,7 @@ fn explore(args: &[&str], story: &str) -> Ran {
 }
 
 #[test]
-fn a_story_that_holds_is_counted_as_a_table_and_as_lines() {
+fn the_variants_of_a_scenario_are_counted_in_a_table_and_in_lines() {
     let story = "solobase/scenarios/requirements/billing-history.yml";
     let human = explore(&["--only", "orders,repeats"], story);
     assert_eq!(human.code, 0, "{}{}", human.stdout, human.stderr);
@@ -25,7 +25,7 @@ fn a_story_that_holds_is_counted_as_a_table_and_as_lines() {
 }
 
 #[test]
-fn what_can_not_be_explored_is_refused() {
+fn wrong_arguments_of_explore_are_refused() {
     let missing = explore(&[], "no-such.yml");
     assert_eq!((missing.code, missing.stdout.as_str()), (2, ""), "{}", missing.stderr);
     for wrong in [["--only", "order"], ["--budget", "1x"], ["--jobs", "0"]] {

@@ -1,10 +1,10 @@
-//! `export`: what a replay kept comes out as a scenario, which replays.
+//! `host-shim export`: the store of a replay is exported as a scenario, which replays.
 
 use crate::run::{Ran, invoice, lines, replay, run, subscription};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// A store that a replay kept of two events of user `u1`.
+/// Makes a store by replaying two events of user `u1`.
 fn kept(folder: &Path) -> PathBuf {
     let store = folder.join("x.db");
     let mut paying = invoice("evt_2");
@@ -25,7 +25,7 @@ fn export(args: &[&str], store: &Path) -> Ran {
 }
 
 #[test]
-fn a_log_becomes_a_store_becomes_a_scenario_that_replays() {
+fn a_log_is_stored_and_exported_as_a_scenario_that_replays() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kept(folder.path());
     let story = folder.path().join("story.yml");
@@ -44,7 +44,7 @@ fn a_log_becomes_a_store_becomes_a_scenario_that_replays() {
 }
 
 #[test]
-fn an_event_names_its_account_and_json_has_the_verdict() {
+fn an_event_selects_its_account_and_json_has_the_verdict() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kept(folder.path());
     let file = folder.path().join("story.yml").display().to_string();
@@ -58,7 +58,7 @@ fn an_event_names_its_account_and_json_has_the_verdict() {
 }
 
 #[test]
-fn another_catalog_than_the_recorded_one_is_told() {
+fn a_catalog_other_than_the_recorded_one_is_a_warning() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kept(folder.path());
     let business = folder.path().join("solobase");
@@ -85,10 +85,10 @@ fn copy(from: &Path, to: &Path) {
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn missing_accounts_and_events_are_errors() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kept(folder.path());
-    for (args, told) in [
+    for (args, message) in [
         (vec!["user:nobody"], "user:u1"),
         (vec!["nobody"], "expected `platform`, `user:ID`"),
         (vec!["--event", "evt_9"], "evt_9"),
@@ -99,7 +99,7 @@ fn what_is_not_there_is_told() {
     ] {
         let ran = export(&args, &store);
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);
-        assert!(ran.stderr.contains(told), "{args:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{args:?}: {}", ran.stderr);
     }
     let ran = export(&["user:u1"], &folder.path().join("none.db"));
     assert_eq!(ran.code, 2, "{}", ran.stderr);

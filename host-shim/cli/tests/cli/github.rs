@@ -1,4 +1,4 @@
-//! Annotations of GitHub Actions. `UPDATE_GOLDEN=1` rewrites the file; read the difference before keeping it.
+//! Annotations of GitHub Actions. `UPDATE_GOLDEN=1` rewrites the file; review the difference.
 
 use crate::run::{fixtures, replay, run};
 use std::path::Path;
@@ -42,14 +42,14 @@ fn a_mistake_is_an_annotation_too() {
         let ran = run(&args, b"");
         assert_eq!(ran.code, 2, "{command:?}: {}", ran.stderr);
         assert!(ran.stdout.starts_with(&format!("::error file={path},line=3,title=mistake::")), "{}", ran.stdout);
-        assert!(ran.stderr.contains("x.yml:3: "), "people are told as well: {}", ran.stderr);
+        assert!(ran.stderr.contains("x.yml:3: "), "the message for people is printed as well: {}", ran.stderr);
         let human = run(&[command.as_slice(), &["--business", "solobase", &path]].concat(), b"");
         assert_eq!((human.code, human.stdout.as_str()), (2, ""), "{command:?}");
     }
 }
 
 #[test]
-fn where_nothing_breaks_or_differs_there_is_a_notice_alone() {
+fn without_a_break_or_a_difference_there_is_only_a_notice() {
     let story = fixtures().join("solobase/scenarios/requirements/billing-history.yml").display().to_string();
     for (command, begin, end) in [
         (

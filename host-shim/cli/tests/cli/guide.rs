@@ -1,5 +1,5 @@
-//! The guide to testing with Stripe: what it links to is there, its scenarios hold, its cards are the local Stripe's, and its commands
-//! are this program's.
+//! The guide to testing with Stripe: its links exist, its scenarios hold, its cards are the local Stripe's, and its
+//! commands exist.
 
 use crate::run::{fixtures, run};
 use serde_json::Value;
@@ -15,19 +15,19 @@ fn guide() -> String {
     fs::read_to_string(docs().join("testing-with-stripe.md")).expect("the guide")
 }
 
-/// The part of the guide under a heading.
+/// Returns the part of the guide under a heading.
 fn part<'g>(guide: &'g str, heading: &str) -> &'g str {
     let after = guide.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("no part `{heading}`")).1;
     after.split("\n## ").next().unwrap_or(after)
 }
 
-/// The rows of a part's tables, each as its cells, without heads.
+/// Returns the rows of a part's tables as cells, without headers.
 fn rows(part: &str) -> Vec<Vec<&str>> {
     let is_row = |line: &&str| line.starts_with("| ") && !line.ends_with("| file |") && !line.starts_with("| number |");
     part.lines().filter(is_row).map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect()).collect()
 }
 
-/// What a text links to, without what stands behind `#`.
+/// Returns the link targets of a text, without the part after `#`.
 fn links(text: &str) -> Vec<&str> {
     let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
     targets.map(|target| target.split('#').next().unwrap_or(target)).collect()
@@ -38,7 +38,7 @@ fn links(text: &str) -> Vec<&str> {
 fn each_scenario_of_the_guide_is_a_file_that_holds() {
     let guide = guide();
     let scenarios = part(&guide, "Scenarios");
-    let told: BTreeSet<&str> = rows(scenarios).iter().map(|row| row[0]).collect();
+    let listed: BTreeSet<&str> = rows(scenarios).iter().map(|row| row[0]).collect();
     for wanted in [
         "Registration",
         "Upgrade",
@@ -52,7 +52,7 @@ fn each_scenario_of_the_guide_is_a_file_that_holds() {
         "Usage sync",
         "Usage invoice",
     ] {
-        assert!(told.contains(wanted), "{wanted}: {told:?}");
+        assert!(listed.contains(wanted), "{wanted}: {listed:?}");
     }
     for (name, least) in [("Setup", 1), ("Test cards", 1), ("Webhooks", 5), ("Troubleshooting", 0), ("Going live", 0)] {
         assert!(links(part(&guide, name)).len() >= least, "{name}");
@@ -90,7 +90,7 @@ fn the_cards_of_the_guide_are_those_of_the_local_stripe() {
 }
 
 #[test]
-fn the_commands_of_the_guide_are_there() {
+fn the_commands_of_the_guide_exist() {
     let guide = guide();
     let boxes = guide.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let inline = guide.split('`').skip(1).step_by(2).filter(|text| text.starts_with("host-shim "));
@@ -101,7 +101,7 @@ fn the_commands_of_the_guide_are_there() {
         let mut words = line.split_whitespace().skip(1);
         let command = words.next().expect("a command");
         seen.insert(command);
-        // The local Stripe need not be built into the program that is tested.
+        // The tested program may lack the local Stripe.
         let help = match command {
             "stripe" => fs::read_to_string(docs().join("local-stripe.md")).expect("the page"),
             _ => {

@@ -1,4 +1,4 @@
-//! The help texts, word by word. `UPDATE_GOLDEN=1` rewrites the files; read the difference before keeping it.
+//! The help texts, compared with golden files. `UPDATE_GOLDEN=1` rewrites the files; review the difference.
 
 use crate::run::run;
 use std::fs;

@@ -1,7 +1,7 @@
-//! `replay --store` that is killed, again and again: what a line said is in the store, and the end is the same.
+//! `replay --store` is killed repeatedly: the store has everything that was printed, and the final state is the same.
 //!
-//! `KILLS` says how often a running process is killed, `SEED` at which moments. A kill takes the process and leaves the
-//! operating system, so what a power failure takes is not shown here.
+//! `KILLS` is the number of kills of a running process, `SEED` determines their moments. A kill ends the process but
+//! not the operating system, so these tests do not cover power failures.
 
 #[path = "kill/kept.rs"]
 mod kept;
@@ -23,14 +23,14 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use story::Story;
 
-/// Kills unless `KILLS` says so.
+/// Default number of kills.
 const KILLS_DEFAULT: usize = 12;
-/// Kills from which each kind of moment must have been met.
+/// Number of kills from which each kind of moment must have occurred.
 const KILLS_MANY: usize = 100;
 const CUSTOMERS: usize = 40;
 const SIGKILL: i32 = 9;
 
-/// A generator whose numbers a seed tells again (SplitMix64).
+/// A random number generator with a seed (SplitMix64).
 struct Random(u64);
 
 impl Random {
@@ -43,7 +43,7 @@ impl Random {
     }
 }
 
-/// When a process is killed: after so many lines, and so long after that.
+/// The moment of a kill: after a number of lines, plus a delay.
 #[derive(Debug)]
 struct Moment {
     lines: usize,
@@ -51,7 +51,7 @@ struct Moment {
 }
 
 impl Moment {
-    /// Any time; some time after a line; or at once after a line, when what it says must be in the store already.
+    /// Draws a moment: at any time, some time after a line, or directly after a line, which must be stored by then.
     fn random(random: &mut Random, lines: usize, longest: Duration) -> Moment {
         let line = 1 + random.below(lines as u64) as usize;
         let (lines, longest) = match random.below(4) {
@@ -63,7 +63,7 @@ impl Moment {
     }
 }
 
-/// What a process said, and whether it was killed before it came to its end.
+/// The lines of a process, and whether it was killed before its end.
 struct Ran {
     lines: Vec<Value>,
     is_killed: bool,
@@ -78,7 +78,7 @@ fn args(input: &Path, store: Option<&Path>) -> Vec<String> {
     all
 }
 
-/// Runs to the end.
+/// Runs the program to its end.
 fn undisturbed(input: &Path, store: Option<&Path>) -> Vec<Value> {
     let args = args(input, store);
     let ran = replay(&args.iter().map(String::as_str).collect::<Vec<_>>(), b"");
@@ -86,7 +86,7 @@ fn undisturbed(input: &Path, store: Option<&Path>) -> Vec<Value> {
     ran.lines()
 }
 
-/// Runs until the moment, or to the end if that comes first.
+/// Runs the program until the moment, or to its end if that is earlier.
 fn killed(input: &Path, store: &Path, moment: &Moment) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
         .args(["replay", "--native"])
@@ -96,79 +96,79 @@ fn killed(input: &Path, store: &Path, moment: &Moment) -> Ran {
         .spawn()
         .expect("the program starts");
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-    let (told, telling) = mpsc::channel();
-    // Reads on after the kill: what was printed by then was acknowledged. A line that is cut off was not.
+    let (sender, receiver) = mpsc::channel();
+    // Reads on after the kill: printed lines are acknowledged, except a line that is cut off.
     let reader = std::thread::spawn(move || {
         let mut line = String::new();
         while out.read_line(&mut line).expect("UTF-8") > 0 && line.ends_with('\n') {
-            let _ = told.send(std::mem::take(&mut line));
+            let _ = sender.send(std::mem::take(&mut line));
         }
     });
-    let mut lines: Vec<String> = telling.iter().take(moment.lines).collect();
+    let mut lines: Vec<String> = receiver.iter().take(moment.lines).collect();
     if lines.len() == moment.lines {
         std::thread::sleep(moment.delay);
     }
-    // Of a process that has ended there is nothing left to kill.
+    // Fails if the process has ended.
     let _ = child.kill();
     let status = child.wait().expect("it ends");
     reader.join().expect("read");
-    lines.extend(telling);
+    lines.extend(receiver);
     let is_killed = status.signal() == Some(SIGKILL);
     assert!(is_killed || status.success(), "it ended with {status} by itself");
     Ran { lines: lines.iter().map(|line| serde_json::from_str(line).expect("a JSON line")).collect(), is_killed }
 }
 
-/// Who was told what by the processes over one store.
+/// The outcomes that processes over one store have printed.
 #[derive(Default)]
 struct Acknowledged {
-    /// First outcomes: an event has one, whatever happens.
+    /// Events with a first outcome: each event has only one.
     first: BTreeSet<String>,
 }
 
 impl Acknowledged {
-    /// Holds what a process printed to what it left in the store.
+    /// Compares the printed lines of a process with its store.
     fn check(&mut self, printed: &[Value], books: &Books) {
         for line in printed {
             if line.get("summary").is_some() {
                 continue;
             }
             let is_later = line.get("later").is_some();
-            let said = line.get("later").or_else(|| line.get("derived")).unwrap_or(line);
-            let id = said["event"].as_str().expect("an id");
-            let kept = books.inbox.get(id).unwrap_or_else(|| panic!("lost, though it was told: {line}"));
-            let outcome = said["outcome"].as_str().expect("an outcome");
+            let printed = line.get("later").or_else(|| line.get("derived")).unwrap_or(line);
+            let id = printed["event"].as_str().expect("an id");
+            let kept = books.inbox.get(id).unwrap_or_else(|| panic!("printed, but not stored: {line}"));
+            let outcome = printed["outcome"].as_str().expect("an outcome");
             if outcome == "duplicate" && kept.outcomes.iter().flatten().all(|(name, _)| name != outcome) {
-                // It came again, and what it came to before is there.
+                // A repeated event, whose earlier outcome is stored.
                 assert!(!kept.outcomes.is_empty(), "{line}: {kept:?}");
                 continue;
             }
-            let reason = said["reason"].as_str().map(str::to_owned);
-            let told = Some((outcome.to_owned(), reason));
-            assert!(kept.outcomes.contains(&told), "told otherwise than kept: {line}: {kept:?}");
+            let reason = printed["reason"].as_str().map(str::to_owned);
+            let outcome = Some((outcome.to_owned(), reason));
+            assert!(kept.outcomes.contains(&outcome), "printed and stored outcomes differ: {line}: {kept:?}");
             assert!(is_later || self.first.insert(id.to_owned()), "it came to an outcome twice: {line}");
         }
     }
 }
 
-/// Kills of running processes, by what they met.
+/// Counts of kills, by the moments that they hit.
 #[derive(Debug, Default)]
-struct Met {
+struct KillCounts {
     kills: usize,
-    /// Stores that were brought to their end.
+    /// Stores whose replay was completed.
     ends: usize,
-    /// Runs that came to their end before the moment.
+    /// Runs that ended before the moment.
     too_late: usize,
-    /// Kills that left some of the events in the store and others not.
+    /// Kills that left only some of the events in the store.
     amid_events: usize,
-    /// Kills after which all events are in, and what follows from them is not.
+    /// Kills that left all events in the store, but not all events that follow from them.
     amid_timers: usize,
-    /// Kills with a call of a provider begun and its answer not kept.
+    /// Kills during a provider call, before its answer was stored.
     in_flight: usize,
     lines: usize,
 }
 
-impl Met {
-    /// Counts a kill by what it left, of a story that comes to `whole`.
+impl KillCounts {
+    /// Counts a kill by the store that it left, compared with the complete one.
     fn count(&mut self, story: &Story, left: &Books, whole: &Books) {
         let id = |event: &Value| event["id"].as_str().expect("an id").to_owned();
         let arrived = story.events.iter().filter(|event| left.inbox.contains_key(&id(event))).count();
@@ -183,8 +183,8 @@ fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// What came out must not depend on kills: the state that a run in memory has, the books that a run without kills has, and
-/// what the story says itself.
+/// Checks that the result does not depend on kills: the state equals that of a run in memory, the store equals that of
+/// a run without kills, and both match the story.
 fn check_end(story: &Story, summary: &Value, books: &Books, expected: (&str, &Books)) {
     assert_eq!(summary["state"], json!(expected.0));
     assert_eq!(summary["failed"], json!(0));
@@ -205,7 +205,7 @@ fn check_end(story: &Story, summary: &Value, books: &Books, expected: (&str, &Bo
 }
 
 #[test]
-fn what_a_line_said_outlives_kills_and_the_end_is_the_same() {
+fn printed_lines_survive_kills_and_the_end_is_the_same() {
     let (kills, seed) = (number("KILLS", KILLS_DEFAULT), number("SEED", 1));
     let folder = tempfile::tempdir().expect("a folder");
     let (input, store) = (folder.path().join("story.jsonl"), folder.path().join("undisturbed.db"));
@@ -214,20 +214,20 @@ fn what_a_line_said_outlives_kills_and_the_end_is_the_same() {
     let in_memory = undisturbed(&input, None);
     let state = in_memory.last().expect("a summary")["summary"]["state"].as_str().expect("a state").to_owned();
     let begun = Instant::now();
-    let told = undisturbed(&input, Some(&store));
-    // The longest delay from the start. It follows the speed of the machine, which is not the same all the time: a kill that
-    // came too late makes it shorter.
+    let printed = undisturbed(&input, Some(&store));
+    // The longest delay from the start. It adapts to the machine's changing speed: a kill after the end makes it
+    // shorter.
     let mut longest = begun.elapsed() / 2;
     let books = Books::of(&store);
-    Acknowledged::default().check(&told, &books);
-    check_end(&story, &told.last().expect("a summary")["summary"], &books, (&state, &books));
+    Acknowledged::default().check(&printed, &books);
+    check_end(&story, &printed.last().expect("a summary")["summary"], &books, (&state, &books));
 
     let mut random = Random(seed as u64);
-    let mut met = Met::default();
+    let mut met = KillCounts::default();
     while met.kills < kills {
         let store = folder.path().join(format!("{}.db", met.ends));
         let mut acknowledged = Acknowledged::default();
-        // Until a process comes to its end: at last one that nobody kills.
+        // Repeats until a process ends by itself; the last one is not killed.
         loop {
             let moment = Moment::random(&mut random, story.events.len(), longest);
             let wants = met.kills < kills;

@@ -1,4 +1,4 @@
-//! Running the program, and the inputs that the tests share.
+//! Runs the program, and makes the inputs that several tests use.
 
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A key for the secrets of a test's world.
+/// The secrets key of the tests.
 pub const SECRETS_KEY: (&str, &str) =
     ("HOST_SHIM_SECRETS_KEY", "1111111111111111111111111111111111111111111111111111111111111111");
 
-/// What a run gave.
+/// The result of a run.
 #[derive(Debug)]
 pub struct Ran {
     pub code: i32,
@@ -19,12 +19,12 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// The lines of stdout, each of which must be a JSON object.
+    /// Returns the lines of stdout, each of which must be a JSON object.
     pub fn lines(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
     }
 
-    /// The last line's summary.
+    /// Returns the last line's summary.
     pub fn summary(&self) -> Value {
         self.lines().last().expect("a summary")["summary"].clone()
     }
@@ -35,7 +35,7 @@ pub fn run(args: &[impl AsRef<OsStr>], stdin: &[u8]) -> Ran {
     run_with(args, stdin, &[])
 }
 
-/// The same with variables of the environment.
+/// Runs the program with standard input and environment variables.
 pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, &str)]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
         .args(args)
@@ -48,7 +48,7 @@ pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, 
         .expect("the program starts");
     let mut pipe = child.stdin.take().expect("a pipe");
     let bytes = stdin.to_owned();
-    // A program that refuses early closes the pipe.
+    // Fails if the program has refused its arguments and closed the pipe.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
     let output = child.wait_with_output().expect("the program ends");
     writer.join().expect("written");
@@ -59,7 +59,7 @@ pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, 
     }
 }
 
-/// `host-shim replay --native` with further arguments.
+/// Runs `host-shim replay --native` with further arguments.
 pub fn replay(args: &[&str], stdin: &[u8]) -> Ran {
     let mut all = vec!["replay", "--native"];
     all.extend(args);
@@ -83,7 +83,7 @@ fn event(id: &str, kind: &str, object: Value) -> Value {
     event
 }
 
-/// The subscription of user `u1` to the plan Hobby.
+/// Returns the event of user `u1`'s subscription to the plan Hobby.
 pub fn subscription(id: &str) -> Value {
     let mut object = body("subscription");
     object["metadata"]["user_id"] = json!("u1");
@@ -92,7 +92,7 @@ pub fn subscription(id: &str) -> Value {
     event(id, "customer.subscription.created", object)
 }
 
-/// The paid invoice of that subscription, which alone does not say whose it is.
+/// Returns the event of that subscription's paid invoice, which does not name the user.
 pub fn invoice(id: &str) -> Value {
     let mut object = body("invoice");
     object["lines"]["data"][0]["pricing"]["price_details"]["price"] = json!("price_xyz789");
@@ -103,7 +103,7 @@ pub fn invoice(id: &str) -> Value {
     event(id, "invoice.paid", object)
 }
 
-/// Events as JSON lines.
+/// Returns events as JSON lines.
 pub fn lines(events: &[Value]) -> Vec<u8> {
     events.iter().flat_map(|event| format!("{event}\n").into_bytes()).collect()
 }

@@ -1,4 +1,4 @@
-//! Scenarios from outside: exit codes, diffs, snapshots, reports.
+//! Replays of scenarios from outside: exit codes, diffs, snapshots, reports.
 
 use crate::run::{lines, replay, subscription};
 use std::fs;
@@ -45,7 +45,7 @@ impl Case {
 }
 
 #[test]
-fn a_story_that_holds_is_played_in_every_version() {
+fn a_scenario_is_played_in_every_version() {
     let ran = Case::new(STORY).replay(&[]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     for text in ["2020-08-27", "2025-03-31.basil", "2 of 2 cases held", "2 applied, 1 duplicate"] {
@@ -82,7 +82,7 @@ fn a_step_that_changes_the_state_shows_the_difference_at_unchanged() {
 }
 
 #[test]
-fn an_answer_that_nothing_asks_for_has_its_line() {
+fn an_unused_answer_is_reported_with_its_line() {
     let given = STORY.replace("account: \"user:u1\"}", "account: \"user:u1\",\n  answers: {no/such/*: ok}}");
     let step = STORY.replace("  - restart: true\n", "  - answers:\n      no/such/*: ok\n");
     for (story, line) in [(given, 4), (step, 12)] {
@@ -138,7 +138,7 @@ fn junit_counts_cases_and_failures() {
 }
 
 #[test]
-fn junit_tells_what_is_wrong_with_raw_events_beside_a_scenario() {
+fn junit_reports_failed_raw_events_next_to_a_scenario() {
     let case = Case::new(STORY);
     let file = case.folder.path().join("story.yml").display().to_string();
     let args = ["--format", "junit", "--business", "solobase", file.as_str(), "-"];
@@ -149,13 +149,13 @@ fn junit_tells_what_is_wrong_with_raw_events_beside_a_scenario() {
     assert!(bad.stdout.contains("failures=\"1\"") && bad.stdout.contains("-:2: "), "{}", bad.stdout);
 }
 
-/// The story as it should be and isn't.
+/// Makes a case whose scenario is marked as known to fail.
 fn known_to_fail(story: &str) -> Case {
     Case::new(&story.replacen("covers:", "known_to_fail: \"C1: the end is not seen\"\ncovers:", 1))
 }
 
 #[test]
-fn a_case_that_is_known_to_fail_is_told_in_every_report_and_fails_nothing() {
+fn a_known_failure_is_in_every_report_and_does_not_fail_the_replay() {
     let case = known_to_fail(&STORY.replace("status: active", "status: past_due"));
     let human = case.replay(&[]);
     assert_eq!(human.code, 0, "{}{}", human.stdout, human.stderr);
@@ -166,11 +166,11 @@ fn a_case_that_is_known_to_fail_is_told_in_every_report_and_fails_nothing() {
     let json = case.replay(&["--format", "json"]);
     assert_eq!((json.code, json.stderr.as_str()), (0, ""));
     assert_eq!(json.summary()["known"], 2);
-    let told: Vec<_> = json.lines().into_iter().filter_map(|line| line.get("case").cloned()).collect();
-    assert_eq!(told.len(), 2, "{}", json.stdout);
+    let cases: Vec<_> = json.lines().into_iter().filter_map(|line| line.get("case").cloned()).collect();
+    assert_eq!(cases.len(), 2, "{}", json.stdout);
     let known = serde_json::json!({"finding": "C1", "reason": "the end is not seen"});
-    assert_eq!((&told[0]["status"], &told[0]["known"]), (&"known".into(), &known));
-    assert!(told[0]["file"].as_str().is_some_and(|file| file.ends_with("story.yml")), "{}", json.stdout);
+    assert_eq!((&cases[0]["status"], &cases[0]["known"]), (&"known".into(), &known));
+    assert!(cases[0]["file"].as_str().is_some_and(|file| file.ends_with("story.yml")), "{}", json.stdout);
 
     let junit = case.replay(&["--format", "junit"]);
     assert_eq!(junit.code, 0, "{}", junit.stderr);
@@ -183,7 +183,7 @@ fn a_case_that_is_known_to_fail_is_told_in_every_report_and_fails_nothing() {
 }
 
 #[test]
-fn a_case_that_holds_though_it_is_known_to_fail_asks_for_its_marker_to_be_removed() {
+fn a_successful_case_that_is_marked_as_known_to_fail_is_a_failure() {
     let ran = known_to_fail(STORY).replay(&[]);
     assert_eq!(ran.code, 1, "{}{}", ran.stdout, ran.stderr);
     assert!(
@@ -196,7 +196,7 @@ fn a_case_that_holds_though_it_is_known_to_fail_asks_for_its_marker_to_be_remove
 }
 
 #[test]
-fn json_says_how_each_case_ended_and_what_it_shows() {
+fn json_has_the_status_and_coverage_of_each_case() {
     let cases = |story: &str| -> Vec<serde_json::Value> {
         let ran = Case::new(story).replay(&["--format", "json"]);
         ran.lines().into_iter().filter_map(|mut line| line.get_mut("case").map(serde_json::Value::take)).collect()
@@ -267,7 +267,7 @@ expect:
 "#;
 
 #[test]
-fn measurements_are_steps_and_count_once_each() {
+fn each_measurement_counts_once() {
     let ran = Case::new(MEASURED).replay(&[]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     for (from, to) in
@@ -279,7 +279,7 @@ fn measurements_are_steps_and_count_once_each() {
 }
 
 #[test]
-fn measurements_come_raw_as_well() {
+fn measurements_can_be_raw_events() {
     let body = serde_json::json!({"id": "use_1", "account": "user:u1", "timestamp": "2026-01-01T00:00:00Z",
         "usage": [{"id": "m1", "meter": "storage_gb", "quantity": 1, "attributes": {"instance": "inst_none"}}]});
     let ran = replay(&["--format", "json", "--business", "solobase", "-"], &lines(&[body]));
@@ -290,7 +290,7 @@ fn measurements_come_raw_as_well() {
 }
 
 #[test]
-fn the_given_actor_acts_where_a_step_names_nobody() {
+fn the_given_actor_is_the_default_of_a_step() {
     let story = r#"name: a stranger
 given: {business: solobase, account: "user:u1", by: {kind: user, subject: stranger}}
 events:
@@ -344,7 +344,7 @@ expect:
 "#;
     let ran = Case::new(story).replay(&[]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
-    for (good, bad, told) in [
+    for (good, bad, message) in [
         ("allowed: 1, used: 1, upgrade", "allowed: 2, used: 1, upgrade", "cmd_2.quota.allowed: expected 2, got 1"),
         ("key: instances", "key: seats", "cmd_2.quota.key: expected \"seats\", got \"instances\""),
         ("prod_starter", "null", "cmd_2.quota.upgrade: expected null"),
@@ -352,6 +352,6 @@ expect:
     ] {
         let ran = Case::new(&story.replace(good, bad)).replay(&["--format", "json"]);
         assert_eq!(ran.code, 1, "{bad}: {}", ran.stderr);
-        assert!(ran.stderr.contains(told), "{told}: {}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{message}: {}", ran.stderr);
     }
 }

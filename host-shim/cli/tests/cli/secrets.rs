@@ -1,4 +1,4 @@
-//! `host-shim secrets`: what people keep for an account is listed, rotated and removed, and never printed.
+//! `host-shim secrets`: an account's secrets are listed, rotated and removed, and never printed.
 
 use crate::run::{Ran, run_with};
 use std::path::Path;
@@ -16,7 +16,7 @@ fn secrets(world: &Path, keys: &str, args: &[&str], stdin: &[u8]) -> Ran {
 }
 
 #[test]
-fn what_is_kept_is_listed_rotated_and_removed_and_never_printed() {
+fn secrets_are_listed_rotated_and_removed_and_never_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     let world = folder.path().join("world");
     let (old, new) = ("11".repeat(32), "22".repeat(32));
@@ -31,11 +31,11 @@ fn what_is_kept_is_listed_rotated_and_removed_and_never_printed() {
     assert_eq!((&one["scope"], &one["name"], &one["reference"]), (&SCOPE.into(), &"db".into(), &reference.into()));
 
     let both = format!("{new},{old}");
-    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "1 encrypted anew\n");
-    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "0 encrypted anew\n");
+    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "1 re-encrypted\n");
+    assert_eq!(secrets(&world, &both, &["rotate"], b"").stdout, "0 re-encrypted\n");
     let rotated = secrets(&world, &new, &["list", "--format", "json"], b"").lines();
     assert_ne!(rotated[0]["key"], one["key"]);
-    // Who has the old key alone can't go on from what is encrypted with the new one.
+    // The old key alone can't decrypt secrets that are encrypted with the new one.
     let (third, unopened) = ("33".repeat(32), secrets(&world, &format!("{},{old}", "33".repeat(32)), &["rotate"], b""));
     assert_eq!(unopened.code, 1, "{unopened:?}");
     assert!(unopened.stderr.contains("is not among those given") && !unopened.stderr.contains(&third), "{unopened:?}");
@@ -44,17 +44,17 @@ fn what_is_kept_is_listed_rotated_and_removed_and_never_printed() {
     assert_eq!(secrets(&world, &new, &["list"], b"").stdout, "");
     let gone = secrets(&world, &new, &["remove", SCOPE, reference], b"");
     assert_eq!(gone.code, 2);
-    assert!(gone.stderr.contains("is no secret of orchestra/test/user:o1"), "{}", gone.stderr);
+    assert!(gone.stderr.contains("is not a secret of orchestra/test/user:o1"), "{}", gone.stderr);
 }
 
 #[test]
-fn what_is_not_right_is_said() {
+fn wrong_keys_arguments_and_inputs_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let key = "11".repeat(32);
-    let refused = |keys: &str, args: &[&str], stdin: &[u8], said: &str| {
+    let refused = |keys: &str, args: &[&str], stdin: &[u8], message: &str| {
         let ran = secrets(folder.path(), keys, args, stdin);
         assert_eq!(ran.code, 2, "{ran:?}");
-        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+        assert!(ran.stderr.contains(message), "{}", ran.stderr);
     };
     refused("", &["list"], b"", "64 hex digits");
     refused("zz", &["list"], b"", "64 hex digits");
@@ -62,5 +62,5 @@ fn what_is_not_right_is_said() {
     refused(&key, &["put", "shop/test/nobody", "db"], b"x", "business/test/ACCOUNT");
     refused(&key, &["put", SCOPE, "db"], b"", "expected 1 to 16384");
     refused(&key, &["put", SCOPE, "db"], &[b'x'; 16_385], "expected 1 to 16384");
-    refused(&key, &["put", SCOPE, "db"], &[0xff], "no UTF-8");
+    refused(&key, &["put", SCOPE, "db"], &[0xff], "not UTF-8");
 }

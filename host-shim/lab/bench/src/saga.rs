@@ -5,8 +5,8 @@ use crate::story::Story;
 use crate::table::Table;
 use anyhow::{Result, ensure};
 use host_provider_api::{Call, CallOutcome, Provider, Registry};
+use host_replay::live::LiveProviders;
 use host_replay::rig::Rig;
-use host_replay::world::World;
 use host_store::MemoryStore;
 use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,9 +76,9 @@ fn sagas(setting: &Setting, story: &Story, customers: usize) -> Result<(Duration
     let slow = Slow::default();
     let mut registry = Registry::new();
     registry.register(&["bucket", "database", "function", "mail"], Arc::new(slow.clone()));
-    let world = World::new(registry);
+    let live = LiveProviders::new(registry);
     let runners = setting.runners(Extension::Reused);
-    let mut host = setting.host_in(Some(world), runners, Box::new(MemoryStore::new()))?;
+    let mut host = setting.host_in(Some(live), runners, Box::new(MemoryStore::new()))?;
     let mut steps = story.steps(customers);
     for (clock, bodies) in steps.by_ref().take(BEFORE) {
         accept(&mut host, clock, bodies)?;

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use host::processor::Report;
+use host_replay::live::LiveProviders;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
-use host_replay::world::World;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_store::Store;
 use host_wasm_runner::cache::ComponentCache;
@@ -95,7 +95,7 @@ impl Setting {
     }
 
     /// Starts a host with real providers.
-    pub fn host_in(&self, world: Option<World>, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
+    pub fn host_in(&self, live: Option<LiveProviders>, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
         let setup = RigSetup {
             business: self.business.clone(),
             livemode: false,
@@ -103,7 +103,7 @@ impl Setting {
             runners,
             store: StoreKind::Memory,
             clock: START_MS,
-            world,
+            live,
         };
         let mut host = Rig::start_with(setup, store)?;
         host.set_fire_timers(false);

@@ -156,7 +156,7 @@ fn stream(
                         let config = Vec::new();
                         let (business, store) = (business.clone(), StoreKind::Memory);
                         let mut host =
-                            Rig::start(RigSetup { business, livemode, config, runners, store, clock, world: None })?;
+                            Rig::start(RigSetup { business, livemode, config, runners, store, clock, live: None })?;
                         host.set_fire_timers(false);
                         Ok(host)
                     })

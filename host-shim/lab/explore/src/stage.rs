@@ -5,7 +5,7 @@ use crate::tale::Tale;
 use extension_contract::{Account, Outcome, Timestamp};
 use host::processor::Report;
 use host_intake::Decoded;
-use host_replay::beside::missing;
+use host_replay::local_stripe::missing;
 use host_replay::play;
 use host_replay::rig::{Point, Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
@@ -80,7 +80,7 @@ impl<'t> Stage<'t> {
             runners: tale.runners.clone(),
             store: StoreKind::Memory,
             clock: given.clock,
-            world: None,
+            live: None,
         })?;
         host.forget_asked()?;
         host.script(&given.answers);

@@ -1,8 +1,7 @@
-//! What providers answered, call by call, as a scenario's answers.
+//! Reconstructs the providers' answers, call by call, as a scenario's answers.
 //!
-//! A store keeps of an effect how often it was called, when the last call was due, and how it ended. Calls before the last
-//! one failed in some way that could be tried again; the first of them takes as long as it takes for the last one to be due
-//! when it was.
+//! A store keeps the number of an effect's calls, the due time of the last call and the result. Calls before the last
+//! one had a retryable failure; the first of them gets the delay that makes the last one due at its recorded time.
 
 use crate::recording::Recording;
 use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
@@ -14,35 +13,35 @@ use host_store::{Declared, EffectRow, EffectState, OF_HOST};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Code of a failed call of which nothing is known but that it was tried again.
+/// Code of a failed call of which only the retry is known.
 const RETRIED: &str = "retried";
-/// Codes by which a host ends an effect that nobody answered.
+/// Codes with which a host ends an effect without an answer.
 const DEADLINE: &str = "deadline";
 const LOST: &str = "lost-answer";
-/// Code by which the scripted provider itself refuses what is out of date, without a look at its script.
+/// Code with which the scripted provider refuses superseded calls, regardless of its script.
 const SUPERSEDED: &str = "superseded";
 
-/// How an effect ended, and when.
-struct Ended<'r> {
+/// The result of an effect, with its time.
+struct EffectEnd<'r> {
     at: Timestamp,
     report: &'r EffectReport,
 }
 
-/// An effect with what is known of its calls.
-struct Called<'r> {
+/// An effect that was called.
+struct CalledEffect<'r> {
     row: &'r EffectRow,
-    ended: Option<Ended<'r>>,
-    /// When a success came after its end.
-    late: Option<Ended<'r>>,
-    /// When the first call was made.
+    ended: Option<EffectEnd<'r>>,
+    /// A success that arrived after its end.
+    late: Option<EffectEnd<'r>>,
+    /// Time of the first call.
     began: Timestamp,
 }
 
-/// The answers by effect key; keys of which every call succeeds as it would without a script are left out.
+/// Returns the answers by effect key, without keys whose calls all succeed as without a script.
 pub(crate) fn answers(recording: &Recording, declared: &Declared) -> Vec<Answers> {
     let shadow = Scripted::new();
     let mut lists: BTreeMap<String, Vec<ScriptedAnswer>> = BTreeMap::new();
-    let mut said: BTreeSet<String> = BTreeSet::new();
+    let mut scripted_keys: BTreeSet<String> = BTreeSet::new();
     for called in in_order(recording) {
         let list = called.answers(declared, &shadow);
         let key = &called.row.effect.key;
@@ -52,15 +51,15 @@ pub(crate) fn answers(recording: &Recording, declared: &Declared) -> Vec<Answers
             answer => is_silent && *answer == ScriptedAnswer::Never,
         };
         if !list.iter().all(by_default) {
-            said.insert(key.clone());
+            scripted_keys.insert(key.clone());
         }
         lists.entry(key.clone()).or_default().extend(list);
     }
-    let said = lists.into_iter().filter(|(key, _)| said.contains(key));
-    said.map(|(pattern, list)| Answers { line: 0, pattern, list: shortened(list) }).collect()
+    let scripted_keys = lists.into_iter().filter(|(key, _)| scripted_keys.contains(key));
+    scripted_keys.map(|(pattern, list)| Answers { line: 0, pattern, list: shortened(list) }).collect()
 }
 
-/// The last answer is given again and again, so that equal ones at the end need not stand there.
+/// Removes repeated answers at the end: the last answer repeats anyway.
 fn shortened(mut list: Vec<ScriptedAnswer>) -> Vec<ScriptedAnswer> {
     while let [.., before, last] = list.as_slice()
         && before == last
@@ -70,15 +69,15 @@ fn shortened(mut list: Vec<ScriptedAnswer>) -> Vec<ScriptedAnswer> {
     list
 }
 
-/// Effects that a provider was called for, in order of their ends: by then the provider has done what they asked.
-fn in_order(recording: &Recording) -> Vec<Called<'_>> {
+/// Returns the called effects in order of their ends, when the provider has carried them out.
+fn in_order(recording: &Recording) -> Vec<CalledEffect<'_>> {
     let results = recording.results();
     let ended = |row: &EffectRow, is_late: bool| {
         let key = (row.scope.account.clone(), row.effect.key.clone(), row.effect.generation, is_late);
-        let (told, report) = results.get(&key)?;
-        Some((told.row.seq, Ended { at: told.row.event.received_at, report }))
+        let (recorded, report) = results.get(&key)?;
+        Some((recorded.row.seq, EffectEnd { at: recorded.row.event.received_at, report }))
     };
-    // When the effect before, by ordering key, had ended.
+    // The end of the previous effect with the same ordering key.
     let mut ends: BTreeMap<(&Account, &str), Timestamp> = BTreeMap::new();
     let mut found = Vec::new();
     for row in &recording.effects {
@@ -92,10 +91,10 @@ fn in_order(recording: &Recording) -> Vec<Called<'_>> {
         if row.attempts > 0 && !OF_HOST.contains(&row.effect.kind.as_str()) {
             let seq = first.as_ref().map_or(u64::MAX, |(seq, _)| *seq);
             let (ended, late) = (first.map(|(_, ended)| ended), ended(row, true).map(|(_, ended)| ended));
-            found.push((seq, Called { row, ended, late, began }));
+            found.push((seq, CalledEffect { row, ended, late, began }));
         }
     }
-    // Calls of one key stay in the order of its generations.
+    // Calls of one key stay in order of the generations.
     let mut newest: BTreeMap<(Account, String), u64> = BTreeMap::new();
     for (seq, called) in &mut found {
         let last = newest.entry((called.row.scope.account.clone(), called.row.effect.key.clone())).or_default();
@@ -106,13 +105,13 @@ fn in_order(recording: &Recording) -> Vec<Called<'_>> {
     found.into_iter().map(|(_, called)| called).collect()
 }
 
-impl Called<'_> {
+impl CalledEffect<'_> {
     fn answers(&self, declared: &Declared, shadow: &Scripted) -> Vec<ScriptedAnswer> {
         let row = self.row;
         let is_past_deadline = row.effect.deadline.is_some_and(|deadline| row.due_at >= deadline);
         let (failed, last) = match (&self.ended, row.state) {
-            (Some(Ended { report, .. }), _) => match &report.answer {
-                // What was tried until the deadline has no last answer.
+            (Some(EffectEnd { report, .. }), _) => match &report.answer {
+                // An effect that was retried until its deadline has no last answer.
                 Err(failure) if is_deadline(failure) && is_past_deadline => (row.attempts, None),
                 Err(failure) if failure.code == SUPERSEDED => (row.attempts - 1, None),
                 _ => (row.attempts - 1, Some(self.last(shadow))),
@@ -128,24 +127,24 @@ impl Called<'_> {
         }
         let begun = if failed == 0 { self.began } else { row.due_at };
         list.extend(last.map(|last| match (&self.ended, &self.late) {
-            (_, Some(success)) => late(success.at - begun, self.done(&success.report.answer, shadow)),
+            (_, Some(success)) => late(success.at - begun, self.success(&success.report.answer, shadow)),
             (Some(ended), None) if last != ScriptedAnswer::Never => late(ended.at - begun, last),
             _ => last,
         }));
         list
     }
 
-    /// True for a call that gets no answer without a script.
+    /// Returns true for a call that has no answer without a script.
     fn is_silent(&self, shadow: &Scripted) -> bool {
         let call = call(self.row);
         !call.is_resource_call() && matches!(shadow.play(&call), Reply::Silence { lease_ms: None })
     }
 
-    /// How the last call was answered.
+    /// Returns the answer to the last call.
     fn last(&self, shadow: &Scripted) -> ScriptedAnswer {
-        let Some(Ended { report, .. }) = &self.ended else { return ScriptedAnswer::Never };
+        let Some(EffectEnd { report, .. }) = &self.ended else { return ScriptedAnswer::Never };
         match &report.answer {
-            Ok(_) => self.done(&report.answer, shadow),
+            Ok(_) => self.success(&report.answer, shadow),
             Err(failure) if is_deadline(failure) => ScriptedAnswer::Never,
             Err(EffectFailure { class: EffectFailureClass::TimedOut, code, .. }) if code == LOST => {
                 ScriptedAnswer::Lost
@@ -157,15 +156,15 @@ impl Called<'_> {
         }
     }
 
-    /// A success as little as possible must be said of.
-    fn done(&self, answer: &Result<String, EffectFailure>, shadow: &Scripted) -> ScriptedAnswer {
+    /// Returns the shortest answer that gives these outputs.
+    fn success(&self, answer: &Result<String, EffectFailure>, shadow: &Scripted) -> ScriptedAnswer {
         let Ok(outputs) = answer else { return ScriptedAnswer::Never };
         let outputs: Value = serde_json::from_str(outputs).unwrap_or_default();
         let call = call(self.row);
         let natural = match shadow.call(&call) {
             CallOutcome::Done(natural) if natural == outputs => return ScriptedAnswer::Ok(Value::Null),
             CallOutcome::Done(natural) => natural,
-            // Nobody answers such a call without a script, which lays its outputs over these.
+            // Without a script, such a call has no answer; a script's outputs are merged into these.
             _ => derived_outputs(&call),
         };
         shadow.remember(&call, &outputs);
@@ -182,7 +181,7 @@ impl Called<'_> {
         }
     }
 
-    /// The waits after so many failed calls, in milliseconds.
+    /// Returns the total delay of this number of failed calls, in milliseconds.
     fn waits(&self, declared: &Declared, failed: u32) -> i64 {
         let policy: Option<&RetryPolicy> =
             self.row.effect.retry.as_ref().or_else(|| declared.retry(&self.row.effect.kind));
@@ -200,7 +199,7 @@ fn retryable(code: &str, message: Option<&str>) -> ScriptedAnswer {
     ScriptedAnswer::Retryable { code: code.to_owned(), message }
 }
 
-/// The answer after so many milliseconds.
+/// Delays an answer by this many milliseconds.
 fn late(after_ms: i64, then: ScriptedAnswer) -> ScriptedAnswer {
     match after_ms {
         ..=0 => then,

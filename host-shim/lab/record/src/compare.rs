@@ -1,20 +1,20 @@
-//! The rows of an account as they were recorded, and as they are after a replay.
+//! Compares the recorded rows of an account with the rows after a replay.
 
-use crate::personal::{From, Personal};
+use crate::personal::{Origin, Personal};
 use host::view::Rows;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// How two states of an account differ.
+/// The comparison of two states of an account.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Comparison {
-    /// Values that are others only because they were replaced.
+    /// Number of values that differ only because personal data was replaced.
     pub replaced: usize,
-    /// What differs otherwise: its place, what was recorded, what there is.
+    /// Other differences: place, recorded value, actual value.
     pub differences: Vec<String>,
 }
 
-/// The rows as one value.
+/// Returns the rows as one JSON value.
 pub(crate) fn value(rows: &Rows) -> Value {
     let sections = rows.sections.iter().filter(|(_, rows)| !rows.is_empty());
     let value = |(name, rows): (&String, &std::collections::BTreeMap<String, Value>)| {
@@ -23,13 +23,13 @@ pub(crate) fn value(rows: &Rows) -> Value {
     Value::Object(sections.map(value).collect())
 }
 
-/// SHA-256, hex, of the RFC 8785 form of an account's rows.
+/// Returns the SHA-256, in hex, of the RFC 8785 form of an account's rows.
 pub(crate) fn hash(value: &Value) -> String {
     let canonical = serde_json_canonicalizer::to_vec(value).expect("finite numbers and text keys");
     hex::encode(Sha256::digest(canonical))
 }
 
-/// Hold what was played against what was recorded; with `personal`, what it replaced is no difference.
+/// Compares the played rows with the recorded ones. With `personal`, replaced values are not differences.
 pub(crate) fn compare(recorded: &Value, played: &Value, personal: Option<&Personal>) -> Comparison {
     let mut comparison = Comparison::default();
     let expected = match personal {
@@ -40,7 +40,7 @@ pub(crate) fn compare(recorded: &Value, played: &Value, personal: Option<&Person
     comparison
 }
 
-/// The value with replaced names of members, so that what belongs together stands under one name.
+/// Replaces the names of members, so that both values use the same names.
 fn keys_replaced(value: &Value, played: Option<&Value>, personal: &Personal) -> Value {
     match value {
         Value::Object(members) => {
@@ -115,12 +115,12 @@ fn members<'v>(
     }
 }
 
-/// True if a value is what the recorded one became.
+/// Returns true if a value is the replacement of the recorded one.
 fn is_replaced(before: &Value, after: &Value, personal: &Personal, path: &[&str]) -> bool {
     match (before, after) {
         (Value::String(before), Value::String(after)) => {
             let by_name =
-                personal.value(&json!({ (path.last().copied().unwrap_or_default()): before }), From::Customer);
+                personal.value(&json!({ (path.last().copied().unwrap_or_default()): before }), Origin::Customer);
             let by_name = by_name.as_object().and_then(|members| members.values().next()).and_then(Value::as_str);
             personal.text(before) == *after
                 || by_name == Some(after)
@@ -128,7 +128,7 @@ fn is_replaced(before: &Value, after: &Value, personal: &Personal, path: &[&str]
                 || personal.derived(before) == after.to_lowercase()
         }
         (Value::Number(_), Value::Number(_)) => {
-            personal.value(&json!({ (path.last().copied().unwrap_or_default()): before }), From::Customer)
+            personal.value(&json!({ (path.last().copied().unwrap_or_default()): before }), Origin::Customer)
                 != json!({ (path.last().copied().unwrap_or_default()): before })
         }
         _ => false,
@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_difference_is_told_with_its_place() {
+    fn each_difference_is_reported_with_its_place() {
         let before = json!({"records": {"a": {"n": 1, "gone": true, "same": [1]}}});
         let after = json!({"records": {"a": {"n": 2, "new": "x", "same": [1]}}});
         let Comparison { replaced, differences } = compare(&before, &after, None);
@@ -161,9 +161,9 @@ mod tests {
     }
 
     #[test]
-    fn what_was_replaced_is_no_difference_and_the_rest_is() {
+    fn replaced_values_are_not_differences_and_others_are() {
         let mut personal = Personal::new([1; 32]);
-        personal.learn(&json!({"email": "anna@firm.com"}), From::Customer);
+        personal.learn(&json!({"email": "anna@firm.com"}), Origin::Customer);
         personal.ready(false);
         let before = json!({"anna@firm.com": {"to": "anna@firm.com", "n": 1}});
         let stand_in = personal.text("anna@firm.com");

@@ -1,7 +1,7 @@
-//! A recording as a scenario: its events at their times, with what answered them.
+//! Writes a recording as a scenario: its events at their times, with the providers' answers.
 
 use crate::error::ExportError;
-use crate::recording::{Recording, Told};
+use crate::recording::{RecordedEvent, Recording};
 use crate::{answers, claims, events, timers};
 use extension_contract::{Outcome, Payload, Timestamp};
 use host::processor::is_refused_by_intake;
@@ -13,54 +13,55 @@ use host_store::{Declared, InboxRow, InboxState, Store};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// The file that a scenario says it stands in until it has one.
+/// The file name of a scenario that has no file yet.
 const FILE: &str = "export.yml";
-/// Failed runs after which nobody but an operator runs an event again.
+/// Number of failed runs after which only an operator runs an event again.
 const FAILURES_MAX: usize = host::processor::ATTEMPTS_MAX as usize;
 
-/// What the error of a store that failed says.
+/// The text of a failed store's error.
 const UNAVAILABLE: &str = "store unavailable";
 
-/// What a scenario begins with that no event tells.
+/// The start of a scenario that no event shows.
 pub(crate) struct Start<'a> {
-    /// Name of the business; none where its folder says it.
+    /// Name of the business; none if its folder determines it.
     pub business: Option<String>,
-    /// The configuration, whole.
+    /// The whole configuration.
     pub config: Vec<(String, String)>,
-    /// What the extension declares.
+    /// The extension's declarations.
     pub declared: &'a Declared,
-    /// Claims that the account had before the first event, by short key.
+    /// The account's claims before the first event, by short key.
     pub held: &'a [String],
 }
 
-/// A story in the making.
+/// A scenario without expectations at its end.
 pub(crate) struct Draft {
-    /// The scenario, with nothing expected at its end.
+    /// The scenario.
     pub scenario: Scenario,
-    /// Events that could not be told, by id, each with the reason.
+    /// Ids of events that could not be written, each with the reason.
     pub left_out: Vec<(String, &'static str)>,
 }
 
-/// Where a step stands among those of its time: after which event of the inbox, and before or after that itself.
+/// The order of steps with the same time: the inbox number of an event, and a position before or after that event.
 type Rank = (u64, i8);
 
-struct Moment {
+/// A step with its time.
+struct TimedStep {
     at: Timestamp,
     rank: Rank,
     action: Action,
     outcome: Option<OutcomeExpectation>,
-    /// The event, by its number in the recording.
+    /// Number of the event in the recording.
     event: Option<usize>,
 }
 
-impl Moment {
-    fn new(at: Timestamp, rank: Rank, action: Action) -> Moment {
-        Moment { at, rank, action, outcome: None, event: None }
+impl TimedStep {
+    fn new(at: Timestamp, rank: Rank, action: Action) -> TimedStep {
+        TimedStep { at, rank, action, outcome: None, event: None }
     }
 }
 
 impl Draft {
-    /// The story of a recording.
+    /// Writes the draft of a recording.
     pub fn of(
         recording: &Recording,
         store: &dyn Store,
@@ -68,68 +69,73 @@ impl Draft {
         shapes: &Shapes,
         to_the_byte: bool,
     ) -> Result<Draft, ExportError> {
-        // Events that have no shorter form than the one in which they came.
+        // Events whose short form differs, so that they are written raw.
         let mut raw: BTreeSet<usize> = BTreeSet::new();
         loop {
             let mut left_out = Vec::new();
-            let mut moments = told(recording, &raw, &mut left_out);
-            moments.extend(redriven(recording));
+            let mut timed_steps = event_steps(recording, &raw, &mut left_out);
+            timed_steps.extend(redriven(recording));
             let own = start.held.iter().map(|key| (key.clone(), recording.accounts[0].clone()));
             let mut given_claims: Vec<_> = own.collect();
-            given_claims.extend(claims_of_others(recording, store, &mut moments)?);
-            hold_timers(recording, &mut moments);
-            moments.sort_by_key(|moment| (moment.at, moment.rank));
-            let (scenario, numbers) = assemble(recording, start, moments, given_claims);
-            // What is compared is what a reader makes of the file.
+            given_claims.extend(claims_of_others(recording, store, &mut timed_steps)?);
+            hold_timers(recording, &mut timed_steps);
+            timed_steps.sort_by_key(|timed| (timed.at, timed.rank));
+            let (scenario, numbers) = assemble(recording, start, timed_steps, given_claims);
+            // The comparison uses the scenario as read from the file.
             let text = ScenarioText::of(&scenario).text()?;
             let scenario = Scenario::parse(Path::new(FILE), &text).map_err(host_scenario::error::ReplayError::from)?;
-            let others = others(recording, &scenario, shapes, &numbers, to_the_byte)?;
-            if others.is_subset(&raw) {
+            let differing = differing_events(recording, &scenario, shapes, &numbers, to_the_byte)?;
+            if differing.is_subset(&raw) {
                 left_out.extend(
-                    others
+                    differing
                         .iter()
-                        .map(|at| (recording.events[*at].row.event.id.clone(), "it can't be written as it came")),
+                        .map(|at| (recording.events[*at].row.event.id.clone(), "it can't be written unchanged")),
                 );
                 return Ok(Draft { scenario, left_out });
             }
-            raw.extend(others);
+            raw.extend(differing);
         }
     }
 }
 
-/// The events that must be told.
-fn told(recording: &Recording, raw: &BTreeSet<usize>, left_out: &mut Vec<(String, &'static str)>) -> Vec<Moment> {
-    let mut moments = Vec::new();
-    for (number, told) in recording.events.iter().enumerate().filter(|(_, told)| told.is_told) {
-        let event = &told.row.event;
-        if is_refused_by_intake(&told.row) && !matches!(event.payload, Payload::Provider(_)) {
-            left_out.push((event.id.clone(), "the intake refused it, and keeps no body"));
+/// Returns the steps of the events.
+fn event_steps(
+    recording: &Recording,
+    raw: &BTreeSet<usize>,
+    left_out: &mut Vec<(String, &'static str)>,
+) -> Vec<TimedStep> {
+    let mut timed_steps = Vec::new();
+    for (number, recorded) in recording.events.iter().enumerate().filter(|(_, recorded)| recorded.is_step) {
+        let event = &recorded.row.event;
+        if is_refused_by_intake(&recorded.row) && !matches!(event.payload, Payload::Provider(_)) {
+            left_out.push((event.id.clone(), "the intake refused it and kept no body"));
             continue;
         }
         let action = match raw.contains(&number) {
             true => events::raw(event),
             false => events::short(event, &recording.accounts[0]),
         };
-        let moment = Moment::new(event.received_at, (told.row.seq, 0), action);
-        moments.push(Moment { outcome: expected(told), event: Some(number), ..moment });
+        let timed = TimedStep::new(event.received_at, (recorded.row.seq, 0), action);
+        timed_steps.push(TimedStep { outcome: expected(recorded), event: Some(number), ..timed });
     }
-    moments
+    timed_steps
 }
 
-/// The outcome of the first run.
-fn expected(told: &Told) -> Option<OutcomeExpectation> {
-    // A store that failed then does not fail again.
-    let first = told.runs.first().filter(|run| !run.error.as_ref().is_some_and(|error| error.contains(UNAVAILABLE)))?;
+/// Returns the expected outcome: that of the first run.
+fn expected(recorded: &RecordedEvent) -> Option<OutcomeExpectation> {
+    // A failure of the store does not repeat.
+    let first =
+        recorded.runs.first().filter(|run| !run.error.as_ref().is_some_and(|error| error.contains(UNAVAILABLE)))?;
     let outcome = first.outcome.as_ref().map_or("failed", Outcome::name).to_owned();
     Some(OutcomeExpectation { line: 0, outcome, reason: None, quota: None, account: None, then: None })
 }
 
-/// Runs that an operator asked for: of what was rejected, or had failed too often.
-fn redriven(recording: &Recording) -> Vec<Moment> {
-    let mut moments = Vec::new();
-    for told in recording.events.iter().filter(|told| told.is_told) {
+/// Returns the redrives of an operator: further runs of events that were rejected or had failed too often.
+fn redriven(recording: &Recording) -> Vec<TimedStep> {
+    let mut timed_steps = Vec::new();
+    for recorded in recording.events.iter().filter(|recorded| recorded.is_step) {
         let mut failures = 0;
-        for pair in told.runs.windows(2) {
+        for pair in recorded.runs.windows(2) {
             let [before, run] = pair else { continue };
             failures = if before.outcome.is_none() { failures + 1 } else { 0 };
             let was_given_up = matches!(before.outcome, Some(Outcome::Rejected(_))) || failures >= FAILURES_MAX;
@@ -137,18 +143,18 @@ fn redriven(recording: &Recording) -> Vec<Moment> {
                 failures = 0;
                 let before = recording.events.iter().filter(|other| other.row.event.received_at <= run.at);
                 let seq = before.map(|other| other.row.seq).max().unwrap_or_default();
-                moments.push(Moment::new(run.at, (seq, 2), Action::Redrive(told.row.event.id.clone())));
+                timed_steps.push(TimedStep::new(run.at, (seq, 2), Action::Redrive(recorded.row.event.id.clone())));
             }
         }
     }
-    moments
+    timed_steps
 }
 
-/// Claims that others had from the start; those that changed hands later become steps.
+/// Returns the claims that others held at the start; adds steps for later changes.
 fn claims_of_others(
     recording: &Recording,
     store: &dyn Store,
-    moments: &mut Vec<Moment>,
+    timed_steps: &mut Vec<TimedStep>,
 ) -> Result<Vec<(String, extension_contract::Account)>, ExportError> {
     let mut given: Vec<(String, extension_contract::Account)> = Vec::new();
     let mut seen: BTreeSet<String> = BTreeSet::new();
@@ -157,42 +163,44 @@ fn claims_of_others(
         match change.holding {
             Holding::By(holder) if is_first => given.push((change.key, holder)),
             holding => {
-                let told = recording.events.iter().rfind(|told| told.is_told && told.row.seq <= change.seq);
-                // What an event brings about at its own time happens within its step.
-                let (at, rank) = match told {
-                    Some(told) if change.is_told || told.row.event.received_at == change.at => {
-                        (told.row.event.received_at, (told.row.seq, -1))
+                let recorded =
+                    recording.events.iter().rfind(|recorded| recorded.is_step && recorded.row.seq <= change.seq);
+                // A change at the time of an event belongs to its step.
+                let (at, rank) = match recorded {
+                    Some(recorded) if change.is_step || recorded.row.event.received_at == change.at => {
+                        (recorded.row.event.received_at, (recorded.row.seq, -1))
                     }
-                    Some(told) => (told.row.event.received_at, (told.row.seq, 1)),
+                    Some(recorded) => (recorded.row.event.received_at, (recorded.row.seq, 1)),
                     None => (change.at, (0, -1)),
                 };
-                moments.push(Moment::new(at, rank, Action::Claims(vec![(change.key, holding)])));
+                timed_steps.push(TimedStep::new(at, rank, Action::Claims(vec![(change.key, holding)])));
             }
         }
     }
     Ok(given)
 }
 
-/// Steps that stop the timers shortly before one was due that did not fire, and let them go on when it did.
-fn hold_timers(recording: &Recording, moments: &mut Vec<Moment>) {
+/// Adds steps that stop the timers shortly before one was due but did not fire, and start them when it fired.
+fn hold_timers(recording: &Recording, timed_steps: &mut Vec<TimedStep>) {
     for hold in timers::holds(recording) {
-        let begins = recording.began.into_iter().chain(recording.events.first().map(|told| told.row.event.received_at));
+        let begins =
+            recording.began.into_iter().chain(recording.events.first().map(|recorded| recorded.row.event.received_at));
         let before = hold.from.saturating_sub(1).max(begins.min().unwrap_or(hold.from).min(hold.from));
-        moments.push(Moment::new(before, (0, -2), Action::Timers(false)));
+        timed_steps.push(TimedStep::new(before, (0, -2), Action::Timers(false)));
         if let Some((at, seq)) = hold.until {
-            moments.push(Moment::new(at, (seq, 1), Action::Timers(true)));
+            timed_steps.push(TimedStep::new(at, (seq, 1), Action::Timers(true)));
         }
     }
 }
 
-/// The scenario of these steps, with the number of the event that each step tells.
+/// Returns the scenario of these steps, and the number of each step's event in the recording.
 fn assemble(
     recording: &Recording,
     start: &Start<'_>,
-    moments: Vec<Moment>,
+    timed_steps: Vec<TimedStep>,
     claims: Vec<(String, extension_contract::Account)>,
 ) -> (Scenario, Vec<Option<usize>>) {
-    let first = moments.first().map(|moment| moment.at);
+    let first = timed_steps.first().map(|timed| timed.at);
     let clock = recording.began.into_iter().chain(first).min().unwrap_or_default();
     let account = &recording.accounts[0];
     let given = Given {
@@ -211,18 +219,18 @@ fn assemble(
         steps.push(Step { outcome, ..Step::new(action) });
         numbers.push(number);
     };
-    for moment in moments {
-        if moment.at > now {
-            now = moment.at;
+    for timed in timed_steps {
+        if timed.at > now {
+            now = timed.at;
             push(Action::Until(now), None, None);
         }
-        push(moment.action, moment.outcome, moment.event);
+        push(timed.action, timed.outcome, timed.event);
     }
     if let Some(ended) = recording.ended().filter(|ended| *ended > now) {
         push(Action::Until(ended), None, None);
     }
     if steps.is_empty() {
-        // Of an account whose events are all gone, or that only timers moved, nothing is told but the clock.
+        // Without steps, because the events are erased or only timers ran, only the clock is written.
         steps.push(Step::new(Action::Until(clock)));
         numbers.push(None);
     }
@@ -240,8 +248,8 @@ fn assemble(
     (scenario, numbers)
 }
 
-/// Events that the scenario tells otherwise than they were recorded.
-fn others(
+/// Returns the events that the scenario would deliver differently from the recording.
+fn differing_events(
     recording: &Recording,
     scenario: &Scenario,
     shapes: &Shapes,
@@ -250,18 +258,18 @@ fn others(
 ) -> Result<BTreeSet<usize>, ExportError> {
     let cases = prepare(scenario, shapes).map_err(host_scenario::error::ReplayError::from)?;
     let Some(case) = cases.first() else { return Ok(BTreeSet::new()) };
-    let mut others = BTreeSet::new();
+    let mut differing = BTreeSet::new();
     for (number, delivery) in numbers.iter().zip(&case.deliveries) {
         let (Some(number), Some(delivery)) = (number, delivery) else { continue };
         let event = &recording.events[*number].row.event;
         if !events::is_same(&delivery.bytes, event, delivery.clock, to_the_byte) {
-            others.insert(*number);
+            differing.insert(*number);
         }
     }
-    Ok(others)
+    Ok(differing)
 }
 
-/// The last outcome of an event, `failed` where there is none.
+/// Returns the last outcome of an event, `failed` if there is none.
 pub(crate) fn last_outcome(row: &InboxRow) -> &'static str {
     match (&row.state, &row.outcome) {
         (InboxState::Pending { .. } | InboxState::Dead, _) | (_, None) => "failed",

@@ -1,30 +1,30 @@
-//! Why an account can't be exported.
+//! The errors of an export.
 
 use extension_contract::StoreError;
 use host_scenario::error::ReplayError;
 use host_scenario::model::write::Unwritable;
 
-/// Why an account can't be exported. That what was written replays otherwise is none of these: it is in the verdict.
+/// An error of an export. A replay with another result is not an error: it is in the verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// The store has nothing of it.
+    /// The store has no such account, event or business.
     #[error("the store has no {what}; expected {expected}")]
     Nothing {
-        /// What was looked for.
+        /// The missing item.
         what: String,
-        /// What there is.
+        /// The existing items.
         expected: String,
     },
-    /// A scenario can't say it.
+    /// A scenario file can't have a recorded value.
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
-    /// The store failed, the business is wrong, or what was written can't be played.
+    /// The store failed, the business is wrong, or the scenario can't be played.
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }
 
 impl ExportError {
-    /// True where the caller gave something wrong: exit code 2.
+    /// Returns true if the caller's input is wrong: exit code 2.
     pub fn is_bad_input(&self) -> bool {
         match self {
             ExportError::Nothing { .. } => true,

@@ -1,23 +1,23 @@
-//! A recorded event as a step of a scenario.
+//! Writes a recorded event as a step of a scenario.
 
 use extension_contract::{Account, Event, FACT_SOURCE, IntervalUnit, Payload, Product, ProductChange, Timestamp};
 use host_scenario::model::{Action, CommandStep, Measurement, RawStep, UsageStep};
 use host_scenario::prepare::actor;
 use serde_json::{Map, Value, json};
 
-/// The step that says an event in the shortest way; it may say something else, which [`is_same`] finds.
+/// Returns the shortest step of an event. It may differ from the event, which [`is_same`] checks.
 pub(crate) fn short(event: &Event, account: &Account) -> Action {
     let other = event.account.clone().filter(|of| of != account);
     match &event.payload {
         Payload::Command(text) => {
-            let told = CommandStep {
+            let step = CommandStep {
                 kind: event.kind.clone(),
                 id: event.id.clone(),
                 account: other,
                 by: event.actor.clone(),
                 payload: serde_json::from_str(text).unwrap_or_default(),
             };
-            if event.source == FACT_SOURCE { Action::Fact(told) } else { Action::Command(told) }
+            if event.source == FACT_SOURCE { Action::Fact(step) } else { Action::Command(step) }
         }
         Payload::Usage(usage) => Action::Usage(UsageStep {
             id: event.id.clone(),
@@ -38,7 +38,7 @@ pub(crate) fn short(event: &Event, account: &Account) -> Action {
     }
 }
 
-/// The event as it would come from outside, with all that its envelope says.
+/// Returns the raw step of an event, with its whole envelope.
 pub(crate) fn raw(event: &Event) -> Action {
     let bytes = match &event.payload {
         Payload::Provider(body) => body.clone(),
@@ -89,12 +89,12 @@ fn envelope(event: &Event) -> Map<String, Value> {
     members
 }
 
-/// An object with a member whose JSON stands as it was.
+/// Writes an object with a member whose JSON text stays unchanged.
 fn with_text(envelope: &Map<String, Value>, name: &str, text: &str) -> Vec<u8> {
     let mut whole = json!(envelope).to_string();
     whole.pop();
     whole.push_str(&format!(",{}:{text}}}", json!(name)));
-    // A reader sorts the members of a mapping; where that leaves the text as it is, it need not stand as one.
+    // A mapping's members are sorted when read. If this leaves the member's text unchanged, the body is written sorted.
     let is_as_it_was = |whole: &Value| serde_json::to_string(&whole[name]).is_ok_and(|again| again == text);
     let sorted: Option<Value> = serde_json::from_str(&whole).ok().filter(is_as_it_was);
     sorted.map_or(whole, |sorted| sorted.to_string()).into_bytes()
@@ -143,12 +143,12 @@ fn product_value(product: &Product) -> Value {
     value
 }
 
-/// True if what a step brings, decoded at `now`, is the event that was recorded; JSON may be written otherwise unless
-/// `to_the_byte`.
+/// Returns true if a step's body, decoded at `now`, equals the recorded event. Unless `to_the_byte`, JSON may be
+/// formatted differently.
 pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: bool) -> bool {
     let Ok(decoded) = host_intake::raw::read(bytes.to_vec(), &event.business, now) else { return false };
     if decoded.refusal.is_some() {
-        // What the intake refuses is in the inbox only as refused.
+        // The inbox keeps only the refusal of such a body.
         return matches!(event.payload, Payload::Provider(_));
     }
     let mut read = decoded.event;
@@ -160,7 +160,7 @@ pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: 
     }
     for event in [&mut read, &mut known] {
         if let Some(facts) = &mut event.provider {
-            // Nothing is signed in a scenario.
+            // A scenario's events are not signed.
             facts.matched_secret = None;
         }
         if !to_the_byte {
@@ -171,7 +171,7 @@ pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: 
     read == known
 }
 
-/// JSON in one way of writing it.
+/// Rewrites the payload's JSON in one format.
 fn in_one_form(payload: &mut Payload) {
     let again = |text: &str| serde_json::from_str::<Value>(text).map(|value| value.to_string());
     match payload {

@@ -1,4 +1,4 @@
-//! What a story is expected to end in: the outcome of each event, and what the account has.
+//! Writes the expectations at a scenario's end: the outcome of each event and the account's sections.
 
 use crate::draft::last_outcome;
 use crate::recording::Recording;
@@ -10,10 +10,10 @@ use host_scenario::matcher::Matcher;
 use host_scenario::model::{Expectations, SectionExpectation};
 use serde_json::{Map, Value, json};
 
-/// Sections of an account that are expected, where there is something in them.
+/// Sections of an account that are expected unless they are empty.
 const SECTIONS: [&str; 7] = ["products", "purchases", "subscriptions", "entitlements", "balances", "ledger", "timers"];
 
-/// What an account has, by section, as the end of a story is to find it.
+/// Returns the non-empty sections of an account.
 pub(crate) fn sections(host: &mut Rig, account: &Account) -> Result<Vec<(&'static str, Value)>, ReplayError> {
     let mut found = Vec::new();
     for name in SECTIONS {
@@ -34,17 +34,17 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// The expectations of these sections, and of the last outcome of every event that is told of a scenario's own sources.
-pub(crate) fn expectations(recording: &Recording, sections: Vec<(&'static str, Value)>, told: &[&str]) -> Expectations {
+/// Returns the expectations of these sections, and of the last outcome of every step with an event from outside.
+pub(crate) fn expectations(recording: &Recording, sections: Vec<(&'static str, Value)>, ids: &[&str]) -> Expectations {
     let of_sections = sections.into_iter().map(|(section, value)| SectionExpectation {
         account: None,
         section,
         matcher: Matcher::of(&value),
     });
     let mut outcomes = Map::new();
-    for event in recording.events.iter().filter(|event| event.is_told) {
+    for event in recording.events.iter().filter(|event| event.is_step) {
         let row = &event.row;
-        if host::view::is_outside(&row.event.source) && told.contains(&row.event.id.as_str()) {
+        if host::view::is_outside(&row.event.source) && ids.contains(&row.event.id.as_str()) {
             outcomes.insert(row.event.id.clone(), json!({"outcome": last_outcome(row)}));
         }
     }

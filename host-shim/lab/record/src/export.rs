@@ -1,11 +1,11 @@
-//! The whole way: a store in, the text of a scenario out, with what it replays to.
+//! Exports an account: reads the store, writes the scenario, replays it and compares the states.
 
 use crate::claims::asked_for;
 use crate::compare::{Comparison, compare, hash, value};
 use crate::draft::{Draft, Start};
 use crate::error::ExportError;
 use crate::expected;
-use crate::personal::{From, Personal};
+use crate::personal::{Origin, Personal};
 use crate::recording::Recording;
 use extension_contract::Account;
 use host::processor::{Business, Processor};
@@ -23,48 +23,48 @@ use host_store::{Partition, Scope, Store};
 use serde_json::Value;
 use std::path::Path;
 
-/// How an account is exported.
+/// Options of an export.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The business, of the name that the store knows it by.
+    /// The business, with the name that the store uses.
     pub business: BusinessFolder,
-    /// Configuration over that of the business's folder, as the host had it.
+    /// Configuration values of the recording host, which override the folder's.
     pub config: Vec<(String, String)>,
-    /// True if the scenario names its business; else it must lie in the business's folder.
+    /// True if the scenario names its business; otherwise it must lie in the business's folder.
     pub names_business: bool,
     /// The extension.
     pub runners: Runners,
-    /// What stand-ins derive from; none leaves personal data as it came.
+    /// Salt of the stand-ins; none keeps personal data.
     pub salt: Option<[u8; 32]>,
 }
 
-/// Whether what was written replays to what was recorded.
+/// The result of comparing the replay with the recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// To the same state of the account.
+    /// The account has the same state.
     Same,
-    /// To the same one, but for so many values that were replaced.
+    /// The account has the same state except for this number of replaced values.
     SameButReplaced(usize),
-    /// To another one, or an outcome is another.
+    /// The state or an outcome differs.
     Differs(Vec<String>),
-    /// It can't be held against what was recorded.
+    /// The states can't be compared.
     NotCompared(String),
 }
 
-/// An account, exported.
+/// An exported account.
 #[derive(Clone, Debug)]
 pub struct Export {
     /// The scenario.
     pub text: String,
-    /// Whether it replays to what was recorded.
+    /// The comparison of its replay with the recording.
     pub verdict: Verdict,
-    /// Hash of the account's rows after the replay, hex.
+    /// Hash of the account's rows after the replay, in hex.
     pub state: String,
-    /// What a person should know, in sentences.
+    /// Warnings for the reader.
     pub warnings: Vec<String>,
-    /// Events that the scenario tells.
+    /// Number of events in the scenario.
     pub events: usize,
-    /// Values that were replaced.
+    /// Number of replaced values.
     pub replaced: usize,
 }
 
@@ -78,24 +78,25 @@ struct Attempt {
     plan: Plan,
 }
 
-/// Everything that does not depend on which accounts take part.
+/// The parts of an export that do not depend on the plan.
 struct Exporter<'a> {
     options: &'a Options,
     scope: &'a Scope,
-    /// The recorded store, to be read.
+    /// A processor on the recorded store, for reading.
     recorded: Processor,
     shapes: Shapes,
-    /// The account's rows as they were recorded.
+    /// The recorded rows of the account.
     rows: Value,
 }
 
-/// Exports an account of a store, and plays what it wrote in memory.
+/// Exports an account of a store, and plays the scenario in memory.
 ///
-/// The account's own story is told alone if that replays to the same state; else that of the platform, which owns the
-/// catalog, is told beside it.
+/// The scenario has only the account's own events if it replays to the same state; otherwise it also has the events of
+/// the platform, which owns the catalog.
 ///
 /// # Errors
-/// [`ExportError`]: nothing of it is in the store, the business is another or wrong, or the store failed.
+///
+/// Fails if the store does not have the account, the business does not match or is wrong, or the store fails.
 pub fn export(store: Box<dyn Store>, scope: &Scope, options: &Options) -> Result<Export, ExportError> {
     let exporter = Exporter::new(store, scope, options)?;
     let own = vec![scope.account.clone()];
@@ -117,23 +118,25 @@ pub fn export(store: Box<dyn Store>, scope: &Scope, options: &Options) -> Result
             break;
         }
     }
-    let nothing =
-        || ExportError::Nothing { what: format!("account `{}`", scope.account), expected: "a story".to_owned() };
+    let nothing = || ExportError::Nothing {
+        what: format!("account `{}`", scope.account),
+        expected: "an account with events".to_owned(),
+    };
     exporter.finish(best.ok_or_else(nothing)?)
 }
 
-/// How a story is told.
+/// A plan of an export attempt.
 #[derive(Clone, Debug)]
 struct Plan {
-    /// The accounts that take part, the one that is exported first.
+    /// The accounts that take part, starting with the exported one.
     accounts: Vec<Account>,
-    /// Claims that it had before its first event, by short key.
+    /// The account's claims before its first event, by short key.
     held: Vec<String>,
-    /// Whether ids are taken to have been made of personal texts.
+    /// Whether ids may be derived from personal texts.
     ids: bool,
 }
 
-/// Most claims of an account that are tried as such that it had before.
+/// The maximum number of claims that are tried as held before the first event.
 const CLAIMS_MAX: usize = 24;
 
 impl Attempt {
@@ -172,8 +175,8 @@ impl<'a> Exporter<'a> {
         self.scope.partition()
     }
 
-    /// An attempt with the claims that the account must have had of before: no event tells of them, so each of those that it
-    /// has is tried, and stays if less differs with it.
+    /// Improves an attempt by claims that the account may have held before its first event. No event shows them, so
+    /// each of its claims is tried, and kept if it reduces the differences.
     fn with_claims(&self, mut best: Attempt) -> Result<Attempt, ExportError> {
         if best.is_same() {
             return Ok(best);
@@ -196,7 +199,7 @@ impl<'a> Exporter<'a> {
         Ok(best)
     }
 
-    /// A story, played.
+    /// Writes and plays the scenario of a plan.
     fn attempt(&self, plan: Plan) -> Result<Attempt, ExportError> {
         let mut recording = Recording::read(self.recorded.store(), &self.partition(), plan.accounts.clone())?;
         let personal = self.options.salt.map(|salt| replaced(&mut recording, salt, plan.ids));
@@ -223,7 +226,7 @@ impl<'a> Exporter<'a> {
         Ok(Attempt { recording, draft, sections, comparison, state: hash(&rows), plan })
     }
 
-    /// Plays a scenario in memory; what of it does not hold.
+    /// Plays a scenario in memory and returns its failures.
     fn play(
         &self,
         scenario: &Scenario,
@@ -236,14 +239,14 @@ impl<'a> Exporter<'a> {
         Ok(report.failures.into_iter().map(|failure| failure.title).collect())
     }
 
-    /// The scenario with what is expected at its end, played once more as a reader would.
+    /// Adds the expectations at the end and plays the written scenario again.
     fn finish(&self, attempt: Attempt) -> Result<Export, ExportError> {
         let Attempt { recording, draft, sections, comparison, state, plan: _ } = attempt;
         let mut scenario = draft.scenario;
-        let told: Vec<String> =
+        let ids: Vec<String> =
             scenario.steps.iter().filter_map(|step| step.action.event_id().map(str::to_owned)).collect();
-        let told: Vec<&str> = told.iter().map(String::as_str).collect();
-        scenario.expect = expected::expectations(&recording, sections, &told);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        scenario.expect = expected::expectations(&recording, sections, &ids);
         let text = ScenarioText::of(&scenario).text()?;
         let scenario = Scenario::parse(Path::new("export.yml"), &text).map_err(ReplayError::from)?;
         let mut differences = comparison.differences;
@@ -258,7 +261,7 @@ impl<'a> Exporter<'a> {
             (0, true, 0) => Verdict::Same,
             (0, true, replaced) => Verdict::SameButReplaced(replaced),
         };
-        let (warnings, events) = (self.warnings(&recording, &draft.left_out), told.len());
+        let (warnings, events) = (self.warnings(&recording, &draft.left_out), ids.len());
         let mut writer = ScenarioText::of(&scenario);
         for line in self.head(&recording, &draft.left_out, &verdict, &state) {
             writer = writer.comment(&line);
@@ -268,7 +271,7 @@ impl<'a> Exporter<'a> {
         Ok(Export { text, verdict, state, warnings, events, replaced })
     }
 
-    /// What a person should know of the export.
+    /// Returns the warnings of an export.
     fn warnings(&self, recording: &Recording, left_out: &[(String, &'static str)]) -> Vec<String> {
         let mut warnings = Vec::new();
         let own = self.options.business.hash(&self.options.config);
@@ -291,7 +294,7 @@ impl<'a> Exporter<'a> {
         warnings
     }
 
-    /// What stands above the scenario.
+    /// Returns the comment above the scenario.
     fn head(
         &self,
         recording: &Recording,
@@ -302,8 +305,8 @@ impl<'a> Exporter<'a> {
         let own = self.options.business.hash(&self.options.config);
         let mut lines = vec![
             match self.options.salt {
-                Some(_) => "Exported from a store. Personal data is replaced by made-up values; ids are as they were.",
-                None => "Exported from a store. Personal data is in it as it came.",
+                Some(_) => "Exported from a store. Personal data is replaced by made-up values; ids are unchanged.",
+                None => "Exported from a store. It contains personal data.",
             }
             .to_owned(),
         ];
@@ -311,7 +314,7 @@ impl<'a> Exporter<'a> {
         lines.extend(self.warnings(recording, left_out).into_iter().map(|warning| format!("Note: {warning}.")));
         lines.push(match verdict {
             Verdict::Same => format!("Replays to the same state: {state}."),
-            Verdict::SameButReplaced(_) => format!("Replays to the same state but for what was replaced: {state}."),
+            Verdict::SameButReplaced(_) => format!("Replays to the same state except for replaced values: {state}."),
             Verdict::Differs(differences) => {
                 format!("Replays to another state, {} differences: {state}.", differences.len())
             }
@@ -321,24 +324,24 @@ impl<'a> Exporter<'a> {
     }
 }
 
-/// The first digits of a hash, enough to tell two apart.
+/// Returns the first digits of a hash, enough to distinguish two.
 fn short(hash: &str) -> String {
     hash.chars().take(12).collect()
 }
 
-/// Replaces what is personal in a recording.
+/// Replaces the personal data of a recording.
 fn replaced(recording: &mut Recording, salt: [u8; 32], ids: bool) -> Personal {
     let mut personal = Personal::new(salt);
-    for told in &recording.events {
-        personal.learn_event(&told.row.event);
+    for recorded in &recording.events {
+        personal.learn_event(&recorded.row.event);
     }
     for row in &recording.effects {
         personal.learn_text(&row.effect.key);
     }
     personal.ready(ids);
-    for told in &mut recording.events {
-        personal.event(&mut told.row.event);
-        for provenance in told.runs.iter_mut().filter_map(|run| run.provenance.as_mut()) {
+    for recorded in &mut recording.events {
+        personal.event(&mut recorded.row.event);
+        for provenance in recorded.runs.iter_mut().filter_map(|run| run.provenance.as_mut()) {
             let lines = provenance.claim_answers.lines().map(|line| match line.rsplit_once('=') {
                 Some((key, answer)) => format!("{}={answer}\n", personal.text(key)),
                 None => format!("{line}\n"),
@@ -348,7 +351,7 @@ fn replaced(recording: &mut Recording, salt: [u8; 32], ids: bool) -> Personal {
     }
     for row in &mut recording.effects {
         row.effect.key = personal.text(&row.effect.key);
-        row.effect.payload = personal.json(&row.effect.payload, From::Business);
+        row.effect.payload = personal.json(&row.effect.payload, Origin::Business);
         row.scope.account = personal.account(&row.scope.account);
         row.caused_by = personal.text(&row.caused_by);
     }

@@ -1,8 +1,8 @@
-//! What a store kept of an account, as a scenario that replays to the same state.
+//! Exports an account of a store as a scenario that replays to the same state.
 //!
-//! [`export`] reads the account's events, effects and claims, writes them as steps and answers of a scenario, plays that in
-//! memory on an empty store, and holds the account's rows against those of the store. [`personal`] replaces what is
-//! personal; nothing else is changed.
+//! [`export`] reads the account's events, effects and claims, writes them as steps and answers of a scenario, plays it
+//! in memory on an empty store, and compares the account's rows with those of the store. [`personal`] replaces personal
+//! data; nothing else is changed.
 
 mod answers;
 mod claims;

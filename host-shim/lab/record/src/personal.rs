@@ -1,11 +1,11 @@
-//! What is personal, replaced by made-up values: the same ones wherever the same stood.
+//! Replaces personal data by made-up values; equal values get equal stand-ins.
 //!
-//! A value is personal by the name of its member (`names`), or by its shape wherever it stands: an address of mail, a telephone
-//! number with its country, an address of the internet. What a customer's command or fact writes in several words is personal, too. What
-//! was found once is replaced wherever it stands again. Ids stay.
+//! A value is personal by the name of its member (`names`), or by its shape: a mail address, a telephone number with a
+//! country code, an IP address. A text of several words in a customer's command or fact is personal, too. A personal
+//! value is replaced wherever it occurs. Ids stay.
 //!
-//! A stand-in derives from the value and from the salt of the export, has the value's length and kind of characters, and is
-//! none of somebody: domains end in `.example`, telephone numbers begin with a country that there is not.
+//! A stand-in derives from the value and the salt of the export, has the value's length and kind of characters, and
+//! belongs to nobody: domains end in `.example`, telephone numbers begin with a country code that does not exist.
 
 mod names;
 mod shape;
@@ -19,40 +19,40 @@ use shape::Shapes;
 use stand_in::StandIns;
 use std::borrow::Cow;
 
-/// Shortest value that is looked for within other texts.
+/// Minimum length of a value that is searched within other texts.
 const WITHIN_MIN: usize = 4;
 
-/// Shortest value that is replaced where it is a whole text of a member that is not personal by its name.
+/// Minimum length of a value that is replaced as the whole text of a member without a personal name.
 const WHOLE_MIN: usize = 3;
-/// Shortest identifier with digits that is no word.
+/// Minimum length of an identifier with digits that does not count as a word.
 const NUMBER_MIN: usize = 8;
-/// What an entry of a list is called: nothing that is personal by its name.
+/// The name of a list's entry, which is not personal.
 const ENTRY: &str = "";
 
-/// Where a JSON value is from.
+/// The origin of a JSON value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum From {
-    /// A provider: what it calls a product or price is no customer's.
+pub enum Origin {
+    /// A provider: names of its products and prices are not personal.
     Provider,
-    /// A customer, or who speaks for one: a text of several words is free.
+    /// A customer or a representative: a text of several words is personal.
     Customer,
-    /// The business itself: only what names a person is personal.
+    /// The business itself: only names of people are personal.
     Business,
 }
 
-/// Replaces what is personal. First it is shown everything, then it replaces.
+/// A replacer of personal data. It must learn all values before it replaces any.
 pub struct Personal {
     names: Names,
     shapes: Shapes,
     stand_ins: StandIns,
-    /// The values that are looked for within texts, once everything was shown.
+    /// Pattern of the values that are searched within texts, once all values are learned.
     within: Option<Regex>,
-    /// Whether ids are taken to have been made of personal texts.
+    /// Whether ids may be derived from personal texts.
     ids: bool,
 }
 
 impl Personal {
-    /// Nothing is known yet. The salt makes the stand-ins of one export differ from those of any other.
+    /// Returns a replacer without values. The salt makes the stand-ins of each export different.
     pub fn new(salt: [u8; 32]) -> Self {
         Personal {
             names: Names::new(),
@@ -63,23 +63,23 @@ impl Personal {
         }
     }
 
-    /// How many values are replaced.
+    /// Returns the number of replaced values.
     pub fn len(&self) -> usize {
         self.stand_ins.len()
     }
 
-    /// True if nothing is replaced.
+    /// Returns true if no value is replaced.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Look at a value, and learn what of it is personal.
-    pub fn learn(&mut self, value: &Value, from: From) {
+    /// Learns the personal data of a value.
+    pub fn learn(&mut self, value: &Value, from: Origin) {
         self.learn_in(value, from, &mut Vec::new(), None);
         self.within = None;
     }
 
-    /// Look at a text of no JSON, an id or a key: only its shape tells.
+    /// Learns the personal data of a text that is not JSON, an id or a key, by its shape.
     pub fn learn_text(&mut self, text: &str) {
         self.shapes.each(text, &mut |kind, found| {
             self.stand_ins.of(kind, found);
@@ -87,7 +87,7 @@ impl Personal {
         self.within = None;
     }
 
-    fn learn_in<'v>(&mut self, value: &'v Value, from: From, path: &mut Vec<&'v str>, object: Option<&'v str>) {
+    fn learn_in<'v>(&mut self, value: &'v Value, from: Origin, path: &mut Vec<&'v str>, object: Option<&'v str>) {
         match value {
             Value::Object(members) => {
                 let object = members.get("object").and_then(Value::as_str).or(object);
@@ -113,20 +113,20 @@ impl Personal {
         }
     }
 
-    /// Everything was shown. With `ids`, what an extension makes an id of, such as a name in lower case, is replaced within ids,
-    /// too.
+    /// Ends the learning. With `ids`, texts that an extension derives from personal data for ids, such as a name in
+    /// lower case, are replaced in ids, too.
     pub fn ready(&mut self, ids: bool) {
         self.ids = ids;
         let mut values: Vec<&str> =
-            self.stand_ins.originals().filter(|text| is_telling(text) || self.stand_ins.has_shape(text)).collect();
+            self.stand_ins.originals().filter(|text| is_distinctive(text) || self.stand_ins.has_shape(text)).collect();
         values.sort_by_key(|text| std::cmp::Reverse(text.len()));
         let pattern = values.iter().map(|text| regex::escape(text)).collect::<Vec<_>>().join("|");
-        // A pattern that is too large finds less than it should, so nothing is looked for by it.
+        // A pattern that exceeds the size limit is not used.
         self.within =
             (!values.is_empty()).then(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 28).build().ok()).flatten();
     }
 
-    /// A text with all that is known in it replaced.
+    /// Replaces all known values in a text.
     pub fn text(&self, text: &str) -> String {
         let within = match &self.within {
             Some(within) => within.replace_all(text, |found: &regex::Captures<'_>| {
@@ -145,12 +145,12 @@ impl Personal {
         }
     }
 
-    /// A value with all that is personal in it replaced.
-    pub fn value(&self, value: &Value, from: From) -> Value {
+    /// Replaces all personal data in a value.
+    pub fn value(&self, value: &Value, from: Origin) -> Value {
         self.value_in(value, from, &mut Vec::new(), None)
     }
 
-    fn value_in<'v>(&self, value: &'v Value, from: From, path: &mut Vec<&'v str>, object: Option<&'v str>) -> Value {
+    fn value_in<'v>(&self, value: &'v Value, from: Origin, path: &mut Vec<&'v str>, object: Option<&'v str>) -> Value {
         match value {
             Value::Object(members) => {
                 let object = members.get("object").and_then(Value::as_str).or(object);
@@ -180,17 +180,17 @@ impl Personal {
         }
     }
 
-    /// True if a member of this name and value would have been replaced.
+    /// Returns true if a member with this name and value is personal.
     pub fn is_personal(&self, path: &[&str], text: &str) -> bool {
-        self.names.kind(path, None, From::Customer, text).is_some()
+        self.names.kind(path, None, Origin::Customer, text).is_some()
     }
 
-    /// What an extension makes of a text that it derived from something personal, in lower case.
+    /// Returns the replacement, in lower case, of a text that an extension derived from personal data.
     pub fn derived(&self, text: &str) -> String {
         self.in_ids(&self.text(text)).to_lowercase()
     }
 
-    /// A text with the words of personal texts replaced, joined as ids join them.
+    /// Replaces personal texts in the joined form that ids use.
     fn in_ids(&self, text: &str) -> String {
         let mut derived = text.to_owned();
         for (original, stand_in) in self.stand_ins.all() {
@@ -204,25 +204,25 @@ impl Personal {
         derived
     }
 
-    /// Look at an event.
+    /// Learns the personal data of an event.
     pub fn learn_event(&mut self, event: &Event) {
         self.learn_text(&event.id);
         self.learn_text(&event.actor.subject);
         if let Some(account) = &event.account {
             self.learn_text(&account.to_string());
         }
-        let from = whose(event);
+        let from = origin_of(event);
         match &event.payload {
-            Payload::Provider(body) => self.learn_json(std::str::from_utf8(body).unwrap_or_default(), From::Provider),
+            Payload::Provider(body) => self.learn_json(std::str::from_utf8(body).unwrap_or_default(), Origin::Provider),
             Payload::Command(json) => self.learn_json(json, from),
             Payload::Timer(delivery) | Payload::Message(delivery) => {
                 self.learn_text(&delivery.key);
-                self.learn_json(&delivery.payload, From::Business);
+                self.learn_json(&delivery.payload, Origin::Business);
             }
             Payload::EffectResult(report) => {
                 self.learn_text(&report.key);
                 match &report.answer {
-                    Ok(json) => self.learn_json(json, From::Provider),
+                    Ok(json) => self.learn_json(json, Origin::Provider),
                     Err(failure) => self.learn_text(&failure.message),
                 }
             }
@@ -238,7 +238,7 @@ impl Personal {
                 for product in [&change.before, &change.after].into_iter().flatten() {
                     let values = &product.values;
                     let named = serde_json::json!({"name": values.name, "description": values.description});
-                    let from = if product.owner == Account::Platform { From::Business } else { from };
+                    let from = if product.owner == Account::Platform { Origin::Business } else { from };
                     self.learn(&named, from);
                     self.learn_json(&values.metadata, from);
                 }
@@ -246,16 +246,16 @@ impl Personal {
         }
     }
 
-    fn learn_json(&mut self, json: &str, from: From) {
+    fn learn_json(&mut self, json: &str, from: Origin) {
         match serde_json::from_str(json) {
             Ok(value) => self.learn(&value, from),
             Err(_) => self.learn_text(json),
         }
     }
 
-    /// An event with all that is personal in it replaced.
+    /// Replaces all personal data in an event.
     pub fn event(&self, event: &mut Event) {
-        let from = whose(event);
+        let from = origin_of(event);
         event.id = self.text(&event.id);
         event.actor.subject = self.text(&event.actor.subject);
         event.reply_to = event.reply_to.as_ref().map(|text| self.text(text));
@@ -264,7 +264,7 @@ impl Personal {
             Payload::Provider(body) => {
                 let text = String::from_utf8_lossy(body);
                 *body = match serde_json::from_str::<Value>(&text) {
-                    Ok(value) => self.value(&value, From::Provider).to_string().into_bytes(),
+                    Ok(value) => self.value(&value, Origin::Provider).to_string().into_bytes(),
                     Err(_) => self.text(&text).into_bytes(),
                 };
             }
@@ -272,12 +272,12 @@ impl Personal {
             Payload::Timer(delivery) | Payload::Message(delivery) => {
                 delivery.sender = self.account(&delivery.sender);
                 delivery.key = self.text(&delivery.key);
-                delivery.payload = self.json(&delivery.payload, From::Business);
+                delivery.payload = self.json(&delivery.payload, Origin::Business);
             }
             Payload::EffectResult(report) => {
                 report.key = self.text(&report.key);
                 match &mut report.answer {
-                    Ok(json) => *json = self.json(json, From::Provider),
+                    Ok(json) => *json = self.json(json, Origin::Provider),
                     Err(failure) => failure.message = self.text(&failure.message),
                 }
             }
@@ -294,7 +294,7 @@ impl Personal {
             }
             Payload::Product(change) => {
                 for product in [&mut change.before, &mut change.after].into_iter().flatten() {
-                    let from = if product.owner == Account::Platform { From::Business } else { from };
+                    let from = if product.owner == Account::Platform { Origin::Business } else { from };
                     product.owner = self.account(&product.owner);
                     let values = &mut product.values;
                     let named = serde_json::json!({"name": values.name, "description": values.description});
@@ -310,8 +310,8 @@ impl Personal {
         }
     }
 
-    /// A JSON text with all that is personal in it replaced; what changes is written anew.
-    pub fn json(&self, json: &str, from: From) -> String {
+    /// Replaces all personal data in a JSON text; an unchanged text keeps its format.
+    pub fn json(&self, json: &str, from: Origin) -> String {
         match serde_json::from_str::<Value>(json) {
             Ok(value) => match self.value(&value, from) {
                 same if same == value => json.to_owned(),
@@ -321,7 +321,7 @@ impl Personal {
         }
     }
 
-    /// An account, whose id may be somebody's address.
+    /// Replaces the id of an account, which may be a mail address.
     pub fn account(&self, account: &Account) -> Account {
         match account {
             Account::Platform => Account::Platform,
@@ -331,48 +331,49 @@ impl Personal {
     }
 }
 
-/// Who wrote what an event says.
-fn whose(event: &Event) -> From {
+/// Returns the origin of an event's data.
+fn origin_of(event: &Event) -> Origin {
     match event.account {
-        Some(Account::Platform) => From::Business,
-        _ => From::Customer,
+        Some(Account::Platform) => Origin::Business,
+        _ => Origin::Customer,
     }
 }
 
-/// True for a value that means itself wherever it stands: an identifier in lower case may be a word of the business.
-fn is_telling(text: &str) -> bool {
+/// Returns true for a value that can be searched in texts: a short identifier in lower case may be a word of the
+/// business.
+fn is_distinctive(text: &str) -> bool {
     let is_number = text.len() >= NUMBER_MIN && text.contains(|c: char| c.is_ascii_digit());
     text.len() >= WITHIN_MIN && (!is_word(text) || is_number)
 }
 
-/// True for an identifier in lower case.
+/// Returns true for an identifier in lower case.
 fn is_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.'))
 }
 
-/// True if no letter or digit stands directly before or after a part of a text.
+/// Returns true if no letter or digit is directly before or after a part of a text.
 fn is_apart(text: &str, (start, end): (usize, usize)) -> bool {
     let before = text[..start].chars().next_back();
     let after = text[end..].chars().next();
     [before, after].into_iter().flatten().all(|c| !c.is_alphanumeric())
 }
 
-/// The words of a text in lower case, joined.
+/// Returns the words of a text in lower case, joined.
 fn joined(text: &str, joint: &str) -> String {
     let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join(joint)
 }
 
-/// True for an id that is made of several parts.
+/// Returns true for an id that has several parts.
 fn is_composite(text: &str) -> bool {
     text.contains(['_', '/', ':']) && !text.contains(char::is_whitespace)
 }
 
-/// Each place of a part that stands apart, in whichever case, replaced.
+/// Replaces each separate occurrence of a part, ignoring case.
 fn replaced_apart(text: &str, from: &str, to: &str) -> String {
     let lower = text.to_lowercase();
     if lower.len() != text.len() {
-        // Letters that change their length have their places elsewhere.
+        // Lower case changes the length of some letters, so the positions would differ.
         return text.to_owned();
     }
     let mut replaced = String::with_capacity(text.len());

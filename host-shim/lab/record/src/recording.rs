@@ -1,4 +1,4 @@
-//! What a store has of some accounts: their events with every run, and their effects.
+//! Reads the recording of some accounts from a store: their events with every run, and their effects.
 
 use crate::error::ExportError;
 use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Stored, Timestamp};
@@ -6,45 +6,45 @@ use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Ru
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows that one look-up brings.
+/// Number of rows of one query.
 const PAGE: usize = 500;
-/// Sources of events that somebody outside sent: to an intake, to the API, or by a webhook of the business's own.
+/// Sources of events from outside: to an intake, to the API, or by a business's own webhook.
 const OUTSIDE: [&str; 4] = ["stripe", "api", "products", FACT_SOURCE];
 /// Source of messages between accounts.
 const MESSAGE_SOURCE: &str = "message";
-/// Members of an event that a host put together of an effect `provider.event`.
+/// Members of an event that a host made from an effect `provider.event`.
 const PUT_TOGETHER: [&str; 8] = ["account", "api_version", "created", "data", "id", "livemode", "object", "type"];
 
 /// An event with its runs.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct RecordedEvent {
     /// The row.
     pub row: InboxRow,
-    /// Its runs, first to last.
+    /// Its runs, in order.
     pub runs: Vec<Run>,
-    /// True if a story must tell it: nothing in the accounts' own story brings it.
-    pub is_told: bool,
+    /// True if it must be a step of the scenario: no other event of the accounts causes it.
+    pub is_step: bool,
 }
 
-/// What a store has of some accounts.
+/// The recording of some accounts.
 #[derive(Clone, Debug)]
 pub(crate) struct Recording {
     /// Business and mode.
     pub partition: Partition,
-    /// The accounts, the one that is exported first.
+    /// The accounts, starting with the exported one.
     pub accounts: Vec<Account>,
-    /// Their events, in order of acceptance, without those that were erased.
-    pub events: Vec<Told>,
-    /// Their effects, in order of the requests of each.
+    /// Their events, in order of acceptance, without erased ones.
+    pub events: Vec<RecordedEvent>,
+    /// Their effects, for each account in order of the requests.
     pub effects: Vec<EffectRow>,
-    /// When the first catalog was brought in, if it was.
+    /// Time of the first catalog load, if there was one.
     pub began: Option<Timestamp>,
-    /// Events that were erased.
+    /// Number of erased events.
     pub erased: usize,
 }
 
 impl Recording {
-    /// Read what a store has of these accounts.
+    /// Reads the recording of these accounts.
     pub fn read(store: &dyn Store, partition: &Partition, accounts: Vec<Account>) -> Stored<Recording> {
         let mut effects = Vec::new();
         for account in &accounts {
@@ -63,17 +63,17 @@ impl Recording {
                 recording.erased += 1;
             } else if is_of_these {
                 let runs = store.runs(row.seq)?;
-                let is_told = recording.is_told(&row, &provided);
-                recording.events.push(Told { row, runs, is_told });
+                let is_step = recording.is_step(&row, &provided);
+                recording.events.push(RecordedEvent { row, runs, is_step });
             }
             Ok(())
         })?;
         Ok(recording)
     }
 
-    fn is_told(&self, row: &InboxRow, provided: &BTreeMap<String, Timestamp>) -> bool {
+    fn is_step(&self, row: &InboxRow, provided: &BTreeMap<String, Timestamp>) -> bool {
         match &row.event.payload {
-            // A result of this source is none of an effect that the host carried out.
+            // The host itself makes results and timers.
             Payload::EffectResult(_) | Payload::Timer(_) => false,
             Payload::Message(delivery) => {
                 row.event.source == MESSAGE_SOURCE && !self.accounts.contains(&delivery.sender)
@@ -88,32 +88,34 @@ impl Recording {
         }
     }
 
-    /// When the last thing happened.
+    /// Returns the time of the last event or run.
     pub fn ended(&self) -> Option<Timestamp> {
-        let ran = self.events.iter().flat_map(|told| &told.runs).map(|run| run.at);
-        ran.chain(self.events.iter().map(|told| told.row.event.received_at)).max()
+        let ran = self.events.iter().flat_map(|recorded| &recorded.runs).map(|run| run.at);
+        ran.chain(self.events.iter().map(|recorded| recorded.row.event.received_at)).max()
     }
 
-    /// The results of effects by account, key and generation, those that came after the effect had ended apart.
-    pub fn results(&self) -> BTreeMap<(Account, String, u32, bool), (&Told, &EffectReport)> {
-        let result = |told: &'_ Told| match (&told.row.event.payload, &told.row.event.account) {
+    /// Returns the results of effects by account, key, generation and whether they arrived after the effect's end.
+    pub fn results(&self) -> BTreeMap<(Account, String, u32, bool), (&RecordedEvent, &EffectReport)> {
+        let result = |recorded: &'_ RecordedEvent| match (&recorded.row.event.payload, &recorded.row.event.account) {
             (Payload::EffectResult(report), Some(account)) => {
-                let is_late = told.row.event.id.ends_with("/late");
+                let is_late = recorded.row.event.id.ends_with("/late");
                 Some((account.clone(), report.key.clone(), report.generation, is_late))
             }
             _ => None,
         };
-        let reports = self.events.iter().filter_map(|told| match &told.row.event.payload {
-            Payload::EffectResult(report) => Some((result(told)?, (told, report))),
+        let reports = self.events.iter().filter_map(|recorded| match &recorded.row.event.payload {
+            Payload::EffectResult(report) => Some((result(recorded)?, (recorded, report))),
             _ => None,
         });
         reports.collect()
     }
 
-    /// Hashes of catalog and configuration that the events were decided by, in order of their first use.
+    /// Returns the hashes of catalog and configuration that decided the events, in order of first use.
     pub fn catalogs(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
-        for provenance in self.events.iter().flat_map(|told| &told.runs).filter_map(|run| run.provenance.as_ref()) {
+        for provenance in
+            self.events.iter().flat_map(|recorded| &recorded.runs).filter_map(|run| run.provenance.as_ref())
+        {
             if !provenance.catalog_hash.is_empty() && !found.contains(&provenance.catalog_hash) {
                 found.push(provenance.catalog_hash.clone());
             }
@@ -122,7 +124,7 @@ impl Recording {
     }
 }
 
-/// Events that effects `provider.event` brought, by id, with when they were asked for.
+/// Returns the events that effects `provider.event` made, by id, with the time of the request.
 fn provided(effects: &[EffectRow]) -> BTreeMap<String, Timestamp> {
     let of = |row: &EffectRow| {
         let payload: Value = serde_json::from_str(&row.effect.payload).ok()?;
@@ -164,20 +166,21 @@ fn each_row(store: &dyn Store, partition: &Partition, visit: &mut dyn FnMut(Inbo
     }
 }
 
-/// The scopes in which a store has something of an account: one for each business and mode.
+/// Returns the scopes of an account in a store: one for each business and mode.
 ///
 /// # Errors
-/// [`ExportError::Nothing`] if there is none; it names accounts that there are.
+///
+/// Fails with [`ExportError::Nothing`] if there is none; the error lists existing accounts.
 pub fn scopes_of(store: &dyn Store, account: &Account) -> Result<Vec<Scope>, ExportError> {
     let all = store.scopes()?;
     let found: Vec<Scope> = all.iter().filter(|scope| scope.account == *account).cloned().collect();
     if found.is_empty() {
-        const TOLD_MAX: usize = 5;
+        const LISTED_MAX: usize = 5;
         let mut names: Vec<String> = all.iter().map(|scope| scope.account.to_string()).collect();
         names.dedup();
-        let more = if names.len() > TOLD_MAX { ", …" } else { "" };
-        names.truncate(TOLD_MAX);
-        let expected = if names.is_empty() { "a store that a host has kept".to_owned() } else { names.join(", ") };
+        let more = if names.len() > LISTED_MAX { ", …" } else { "" };
+        names.truncate(LISTED_MAX);
+        let expected = if names.is_empty() { "a store with accounts".to_owned() } else { names.join(", ") };
         return Err(ExportError::Nothing {
             what: format!("account `{account}`"),
             expected: format!("{expected}{more}"),
@@ -186,10 +189,11 @@ pub fn scopes_of(store: &dyn Store, account: &Account) -> Result<Vec<Scope>, Exp
     Ok(found)
 }
 
-/// The scope of the account that an event belongs to, by the event's id.
+/// Returns the scope of the account of an event.
 ///
 /// # Errors
-/// [`ExportError::Nothing`] if there is no such event, or if it belongs to no account.
+///
+/// Fails with [`ExportError::Nothing`] if there is no such event, or it has no account.
 pub fn account_of_event(store: &dyn Store, id: &str) -> Result<Scope, ExportError> {
     let nothing =
         |expected: &str| ExportError::Nothing { what: format!("event `{id}`"), expected: expected.to_owned() };

@@ -1,28 +1,28 @@
-//! Where timers did not fire when they were due: in a raw stream, or while no host ran.
+//! Finds the times in which due timers did not fire: in a raw stream, or while no host ran.
 
 use crate::recording::Recording;
 use extension_contract::{Account, Payload, Timestamp};
 use host_store::{EffectState, TIMER};
 use std::collections::BTreeMap;
 
-/// Timers stand still from a time on.
+/// A time in which no timer fired.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hold {
-    /// From when on: the first one that did not fire was due then.
+    /// The due time of the first timer that did not fire.
     pub from: Timestamp,
-    /// When they fired, and which event of the inbox the first of them was; none if they never did.
+    /// Time and inbox number of the first timer event after it; none if no timer fired.
     pub until: Option<(Timestamp, u64)>,
 }
 
-/// The times in which no timer fired though one was due, in order, without overlap.
+/// Returns the times in which no timer fired though one was due, in order, without overlap.
 pub(crate) fn holds(recording: &Recording) -> Vec<Hold> {
     let mut fired: BTreeMap<(&Account, &str, u32), (Timestamp, u64)> = BTreeMap::new();
     let mut seqs: BTreeMap<&str, u64> = BTreeMap::new();
-    for told in &recording.events {
-        let event = &told.row.event;
-        seqs.insert(&event.id, told.row.seq);
+    for recorded in &recording.events {
+        let event = &recorded.row.event;
+        seqs.insert(&event.id, recorded.row.seq);
         if let (Payload::Timer(timer), Some(account)) = (&event.payload, &event.account) {
-            fired.insert((account, &timer.key, timer.generation), (event.received_at, told.row.seq));
+            fired.insert((account, &timer.key, timer.generation), (event.received_at, recorded.row.seq));
         }
     }
     let ended = recording.ended().unwrap_or(Timestamp::MIN);
@@ -42,12 +42,14 @@ pub(crate) fn holds(recording: &Recording) -> Vec<Hold> {
     joined(holds)
 }
 
-/// True if an event came between a timer's time and its firing.
+/// Returns true if an event arrived between a timer's due time and its firing.
 fn is_passed(recording: &Recording, from: Timestamp, asked: u64, fired: u64) -> bool {
-    recording
-        .events
-        .iter()
-        .any(|told| told.is_told && told.row.event.received_at >= from && told.row.seq > asked && told.row.seq < fired)
+    recording.events.iter().any(|recorded| {
+        recorded.is_step
+            && recorded.row.event.received_at >= from
+            && recorded.row.seq > asked
+            && recorded.row.seq < fired
+    })
 }
 
 fn joined(mut holds: Vec<Hold>) -> Vec<Hold> {
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_that_overlap_are_one() {
+    fn overlapping_times_are_joined() {
         let hold = |from, until: Option<i64>| Hold { from, until: until.map(|at| (at, 0)) };
         let holds = vec![hold(50, Some(60)), hold(0, Some(10)), hold(5, Some(20)), hold(70, None), hold(80, Some(90))];
         assert_eq!(joined(holds), [hold(0, Some(20)), hold(50, Some(60)), hold(70, None)]);

@@ -1,4 +1,4 @@
-//! What a store kept of an account comes out as a scenario that replays to the same state.
+//! An account of a store is exported as a scenario that replays to the same state.
 
 #[path = "record/answers.rs"]
 mod answers;

@@ -1,4 +1,4 @@
-//! Memory of a replay beside its store: a log of many events, replayed into SQLite, whose cache is bounded, or into memory.
+//! Measures the memory of a replay: a log of many events, replayed into SQLite, whose cache is bounded, or into memory.
 //!
 //! `cargo run --release -p host-replay --example stream_memory -- FOLDER [EVENTS] [file|pipe] [sqlite|memory]`
 
@@ -10,11 +10,11 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-/// Events of each customer.
+/// Number of events of each customer.
 const EVENTS_EACH: usize = 10;
 const START: usize = 1_767_225_600;
 
-/// Subscriptions that go to another plan and back, about 1 kB an event.
+/// Writes events of subscriptions that change to another plan and back, about 1 kB per event.
 fn write_log(log: &Path, events: usize) -> std::io::Result<u64> {
     let mut out = BufWriter::new(File::create(log)?);
     let note = "x".repeat(400);
@@ -39,7 +39,7 @@ fn write_log(log: &Path, events: usize) -> std::io::Result<u64> {
     Ok(std::fs::metadata(log)?.len())
 }
 
-/// A line of the kernel's about this process, in MiB.
+/// Returns a value of the kernel's about this process, in MiB.
 fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");

@@ -1,22 +1,22 @@
-//! Businesses and scenarios held against what they may say, without anything being played.
+//! Checks businesses, scenarios and raw events without playing them.
 
-use crate::inputs::{Found, Input, find};
+use crate::inputs::{FoundPaths, Input, find};
 use crate::library::{Library, Ready, Sources};
 use crate::names::Names;
 use crate::runners::Runners;
 use host_scenario::error::{BadInput, ReplayError};
 use std::path::PathBuf;
 
-/// What a check found.
+/// The result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Businesses whose folders lie at or below the paths.
+    /// Number of businesses at or below the paths.
     pub businesses: usize,
-    /// Scenario files.
+    /// Number of scenario files.
     pub scenarios: usize,
-    /// Files of raw events.
+    /// Number of files with raw events.
     pub raw: usize,
-    /// What is wrong, in the order of the files; each mistake once.
+    /// The mistakes, in the order of the files, each once.
     pub mistakes: Vec<BadInput>,
 }
 
@@ -32,10 +32,14 @@ impl Checked {
     }
 }
 
-/// Checks all that lies at or below these paths: catalogs and configurations are given to the extension, scenarios read,
-/// their events built in each API version and their names looked up, raw events read.
+/// Checks everything at or below these paths: loads catalogs and configurations into the extension, reads scenarios,
+/// builds their events in each API version and looks up their names, and reads raw events.
+///
+/// # Errors
+///
+/// Fails if the check can't be completed; mistakes in the files are part of the result.
 pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Checked, ReplayError> {
-    let Found { businesses, inputs } = find(paths)?;
+    let FoundPaths { businesses, inputs } = find(paths)?;
     let mut library = Library::new(sources, runners.clone(), paths)?;
     let declarations = runners.make()?.declarations().clone();
     let mut checked = Checked { businesses: businesses.len(), ..Checked::default() };

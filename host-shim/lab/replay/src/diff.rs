@@ -1,13 +1,13 @@
-//! Differences as people read them.
+//! Formats values and their differences for people.
 
 use serde_json::Value;
 use similar::TextDiff;
 use std::path::Path;
 
-/// Characters of a value that a one-line message shows.
+/// The maximum length of a value in a one-line message, in characters.
 const SHORT_MAX: usize = 160;
 
-/// A unified diff, headed by file and line of the expectation.
+/// Returns a unified diff, with file and line of the expectation in its header.
 pub fn unified(file: &Path, line: usize, expected: &str, actual: &str) -> String {
     let place = host_scenario::error::Place::line(file, line);
     let (expected, actual) = (with_newline(expected), with_newline(actual));
@@ -15,7 +15,7 @@ pub fn unified(file: &Path, line: usize, expected: &str, actual: &str) -> String
     diff.unified_diff().context_radius(3).header(&format!("{place} expected"), "actual").to_string()
 }
 
-/// A unified diff of two texts with names of their own.
+/// Returns a unified diff of two named texts.
 pub fn between((old_name, old): (&str, &str), (new_name, new): (&str, &str)) -> String {
     let (old, new) = (with_newline(old), with_newline(new));
     let diff = TextDiff::from_lines(old.as_str(), new.as_str());
@@ -29,13 +29,13 @@ fn with_newline(text: &str) -> String {
     }
 }
 
-/// JSON over several lines, members in order of their names.
+/// Returns JSON over several lines, with members in order of names.
 pub fn pretty(value: &Value) -> String {
-    // A value that came from rows or text can always be written.
+    // A value from rows or text can always be written.
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 
-/// JSON on one line, cut off where it gets long.
+/// Returns JSON on one line, shortened if it is long.
 pub fn short(value: &Value) -> String {
     let text = value.to_string();
     match text.char_indices().nth(SHORT_MAX) {

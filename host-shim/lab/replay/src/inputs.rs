@@ -1,4 +1,4 @@
-//! What is to be replayed: files, folders and standard input, told apart and checked whole.
+//! Finds the inputs of a replay: files, folders and standard input.
 
 mod raw;
 
@@ -11,9 +11,9 @@ pub use raw::{LINE_BYTES_MAX, Located, RawInput, read_raw};
 
 /// The argument that means standard input.
 pub const STDIN: &str = "-";
-/// Deepest nesting of folders that is walked.
+/// The maximum nesting of folders.
 const DEPTH_MAX: usize = 32;
-/// The file that marks a folder of base bodies, which holds no cases.
+/// The file that marks a folder of base bodies, which has no inputs.
 const PLACES_FILE: &str = "places.yml";
 
 /// One input.
@@ -28,7 +28,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// The input's name in reports.
+    /// Returns the input's name in reports.
     pub fn source(&self) -> String {
         match self {
             Input::Scenario(file) | Input::Raw(file) => file.display().to_string(),
@@ -37,18 +37,22 @@ impl Input {
     }
 }
 
-/// What lies at or below some paths.
+/// The businesses and inputs at or below some paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundPaths {
     /// Folders with a catalog.
     pub businesses: Vec<PathBuf>,
     /// Inputs.
     pub inputs: Vec<Input>,
 }
 
-/// Finds the inputs that the arguments name; folders are walked in order of names.
+/// Finds the inputs at or below some paths; walks folders in order of names.
+///
+/// # Errors
+///
+/// Fails if a path does not exist or a folder has no input.
 pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
-    let mut found = Found::default();
+    let mut found = FoundPaths::default();
     for path in paths {
         if path.as_os_str() == STDIN {
             found.inputs.push(Input::Stdin);
@@ -68,9 +72,14 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
     Ok(found.inputs)
 }
 
-/// Finds businesses and inputs, for a look at the files alone: a folder may have a catalog only, and a file may be one.
-pub fn find(paths: &[PathBuf]) -> Result<Found, BadInput> {
-    let mut found = Found::default();
+/// Finds businesses and inputs, for a check without a replay: a path may also be a catalog or a folder with only a
+/// catalog.
+///
+/// # Errors
+///
+/// Fails if a path does not exist or a folder has neither.
+pub fn find(paths: &[PathBuf]) -> Result<FoundPaths, BadInput> {
+    let mut found = FoundPaths::default();
     for path in paths {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if path.is_dir() {
@@ -100,7 +109,7 @@ fn no_such(path: &Path, expected: &str) -> BadInput {
     BadInput::new(Place::file(path), "no such file or folder", expected)
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), BadInput> {
+fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadInput> {
     if depth > DEPTH_MAX {
         return Err(BadInput::new(
             Place::file(folder),
@@ -123,7 +132,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Found) -> Result<(), BadInput> 
             walk(&entry, depth + 1, found)?;
         } else if ![CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE].contains(&name) && !name.ends_with(".snap.json") {
             let Some(input) = classify(&entry) else { continue };
-            // Nobody may ever write to a pipe that lies about; one that is named is meant.
+            // A pipe in a folder could block forever; only a named pipe is read.
             if entry.metadata().is_ok_and(|found| !found.is_file()) {
                 let expected = "a regular file; a pipe is read if it is named itself";
                 return Err(BadInput::new(Place::file(&entry), "not a regular file", expected));
@@ -148,7 +157,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_folder_is_walked_in_order_and_what_is_no_case_left_out() {
+    fn a_folder_is_walked_in_order_and_other_files_are_skipped() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         for name in [
@@ -178,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_at_the_files_finds_businesses_too() {
+    fn find_returns_businesses_too() {
         let folder = tempfile::tempdir().expect("a folder");
         let at = |name: &str| folder.path().join(name);
         for name in ["a/catalog.yml", "a/features/f/catalog.yml", "b/catalog.yml", "b/scenarios/one.yml", "c/two.yml"] {
@@ -198,7 +207,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_pipe_in_a_folder_is_an_error_and_never_waited_for() {
+    fn a_pipe_in_a_folder_is_an_error_and_is_never_read() {
         let folder = tempfile::tempdir().expect("a folder");
         let pipe = folder.path().join("a.jsonl");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("run");

@@ -1,11 +1,12 @@
-//! Scenarios and raw streams replayed, compared and reported.
+//! Replays scenarios and raw event streams, checks what they expect and reports the results.
 
-pub mod beside;
 pub mod check;
 pub mod diff;
 pub mod inputs;
 pub mod library;
 pub mod line;
+pub mod live;
+pub mod local_stripe;
 mod mistakes;
 mod names;
 pub mod plan;
@@ -20,6 +21,5 @@ pub mod state;
 pub mod stream;
 pub mod tally;
 pub mod view;
-pub mod world;
 
 pub use ::host::time;

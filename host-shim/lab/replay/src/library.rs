@@ -1,4 +1,4 @@
-//! The fixtures and businesses of a run, each found and read once, and inputs checked by them.
+//! Finds and reads the fixtures and businesses of a run, each once, and checks inputs against them.
 
 use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
 use crate::rig::{Rig, RigSetup, StoreKind};
@@ -14,27 +14,28 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How an input says of which business it is.
+/// The ways to name an input's business, for messages.
 const WHICH_BUSINESS: &str =
     "catalog.yml in its folder or above, `business` in a scenario's `given`, or --business NAME or DIR";
 
-/// Where businesses and fixtures are, if not near the inputs.
+/// The locations of business and fixtures, if they are not near the inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Name or folder of the business; none is that of the input's folder.
+    /// Name or folder of the business; none is the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none looks above the inputs, the working folder and the program, and does without.
+    /// Folder of the fixtures; none searches above the inputs, the working folder and the program, then uses built-in
+    /// ones.
     pub fixtures: Option<PathBuf>,
 }
 
-/// An input that has been checked.
+/// A checked input.
 #[derive(Debug)]
 pub enum Ready {
     /// A scenario.
     Scenario {
-        /// As it is written.
+        /// The scenario.
         scenario: Box<Scenario>,
-        /// In each API version that it is played in.
+        /// The scenario in each API version that it is played in.
         cases: Vec<Case>,
         /// Its business.
         business: Arc<BusinessFolder>,
@@ -59,9 +60,11 @@ pub struct Story {
     pub business: Arc<BusinessFolder>,
 }
 
-/// Every scenario that `paths` name, read whole; streams of raw events in their folders are passed over.
+/// Reads every scenario that `paths` name; skips raw events in their folders.
 ///
-/// An error if one of them is wrong, or if there is none.
+/// # Errors
+///
+/// Fails if a scenario is wrong, or if there is none.
 pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Vec<Story>, ReplayError> {
     let mut library = Library::new(sources, runners.clone(), paths)?;
     let mut found = Vec::new();
@@ -71,7 +74,7 @@ pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result
         }
     }
     match found.is_empty() {
-        true => Err(ReplayError::Usage("no scenario (.yml) here; raw events become one by `export`".to_owned())),
+        true => Err(ReplayError::Usage("no scenario (.yml) found; `export` makes one from raw events".to_owned())),
         false => Ok(found),
     }
 }
@@ -83,14 +86,18 @@ pub struct Library<'a> {
     runners: Runners,
     paths: &'a [PathBuf],
     fixtures: Option<Fixtures>,
-    /// By folder as the system names it; one that can't be read stays so.
+    /// By canonical folder; a failed read is kept, too.
     businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, BadInput>>,
     /// Folders and configurations with which a host has started.
     started: HashSet<(PathBuf, Vec<(String, String)>)>,
 }
 
 impl<'a> Library<'a> {
-    /// A library for inputs at these paths; fixtures that are named must be there.
+    /// Returns a library for inputs at these paths.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the sources name fixtures that can't be read.
     pub fn new(sources: Sources, runners: Runners, paths: &'a [PathBuf]) -> Result<Self, ReplayError> {
         let must_be_there = sources.fixtures.is_some();
         let mut library =
@@ -101,7 +108,11 @@ impl<'a> Library<'a> {
         Ok(library)
     }
 
-    /// Reads an input whole, with its business, whose catalog the extension takes.
+    /// Reads an input and its business, and checks the catalog with the extension.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the input or the business is wrong.
     pub fn ready(&mut self, input: &Input, stdin: &mut dyn Read) -> Result<Ready, ReplayError> {
         match input {
             Input::Scenario(file) => {
@@ -124,7 +135,8 @@ impl<'a> Library<'a> {
         }
     }
 
-    /// Reads a folder's business, whose catalog the extension takes, or tells all that can be told of what is wrong with it.
+    /// Reads a folder's business and checks its catalog with the extension; an error lists as many mistakes as can be
+    /// found.
     pub(crate) fn ready_business(&mut self, folder: &Path) -> Result<(), ReplayError> {
         let business = self.business_in(folder)?;
         let first = match self.try_start(&business, &[], None) {
@@ -135,17 +147,26 @@ impl<'a> Library<'a> {
         Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
     }
 
-    /// A scenario in each API version that it is played in.
+    /// Prepares a scenario in each API version that it is played in.
+    ///
+    /// # Errors
+    ///
+    /// Fails if an event can't be built.
     pub fn cases(&mut self, scenario: &Scenario) -> Result<Vec<Case>, ReplayError> {
         Ok(prepare(scenario, &self.fixtures()?.shapes)?)
     }
 
-    /// The business of this name, unless the sources say another one.
+    /// Returns the business of this name, unless the sources name another one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there is no such business.
     pub fn business_named(&mut self, name: &str) -> Result<Arc<BusinessFolder>, ReplayError> {
         self.business(Some(name), None)
     }
 
-    /// What a scenario elsewhere names a business by: its name among the fixtures, or its folder.
+    /// Returns the name that a scenario outside of the business's folder uses: its name among the fixtures, or its
+    /// folder.
     pub fn name_of(&mut self, folder: &Path) -> String {
         let among = |fixtures: &Fixtures| {
             Some(fixtures.folder.as_ref()?.canonicalize().ok()? == folder.canonicalize().ok()?.parent()?)
@@ -172,8 +193,7 @@ impl<'a> Library<'a> {
         Ok(self.fixtures.insert(fixtures))
     }
 
-    /// A host in memory takes the business's catalog, or says what is wrong with it before anything is applied.
-    /// `scenario` is the file that `config` stands in.
+    /// Checks a business by starting a host in memory, once for each configuration. `scenario` is the file of `config`.
     fn try_start(
         &mut self,
         business: &BusinessFolder,
@@ -199,7 +219,7 @@ impl<'a> Library<'a> {
             runners,
             store: StoreKind::Memory,
             clock: 0,
-            world: None,
+            live: None,
         })
     }
 
@@ -210,7 +230,7 @@ impl<'a> Library<'a> {
             (None, None, Some(folder)) => folder,
             (None, None, None) => self.fixtures()?.business_default()?.ok_or_else(|| {
                 let file = file.unwrap_or(Path::new(STDIN));
-                BadInput::new(Place::file(file), "nothing says of which business it is", WHICH_BUSINESS)
+                BadInput::new(Place::file(file), "no business is named", WHICH_BUSINESS)
             })?,
         };
         self.business_in(&folder)
@@ -223,7 +243,7 @@ impl<'a> Library<'a> {
     }
 }
 
-/// Finds the folder of fixtures for these inputs.
+/// Finds the fixtures folder for these inputs.
 fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Option<PathBuf> {
     if let Some(folder) = given {
         return Some(folder.to_owned());
@@ -234,7 +254,7 @@ fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Option<PathBuf> {
     Fixtures::find(&starts)
 }
 
-/// An unknown business, at the place where a scenario names it.
+/// Adds the place where a scenario names an unknown business.
 fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
     match (scenario, error) {
         (Some(file), ReplayError::NoBusiness { name, known }) => {
@@ -247,7 +267,7 @@ fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
     }
 }
 
-/// A configuration that the extension does not declare, at its place in the scenario or in the business's folder.
+/// Returns a configuration error with its place in the scenario or the business's folder.
 fn bad_config(
     business: &BusinessFolder,
     config: &[(String, String)],
@@ -263,10 +283,10 @@ fn bad_config(
             Place::line(&file, line_of(&file, "", key))
         }
     };
-    BadInput::new(place, error.to_string(), "what the extension or business.yml declares")
+    BadInput::new(place, error.to_string(), "a declaration of the extension or business.yml")
 }
 
-/// The first line at or below a place of a file that reads so; 0 if there is none.
+/// Returns the first line at or below a pointer of a file that has this text; 0 if there is none.
 fn line_of(file: &Path, pointer: &str, text: &str) -> usize {
     let node = read_text(file).and_then(|content| Node::parse(file, &content));
     node.ok().and_then(|node| node.at(pointer).lines_of(text).first().copied()).unwrap_or_default()

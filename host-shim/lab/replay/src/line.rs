@@ -5,25 +5,25 @@ use host::processor::Report;
 use host_scenario::model::Scenario;
 use serde::Serialize;
 
-/// One line about one run of one event.
+/// A line about one run of one event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Line {
     /// An input event at its first outcome.
     Input(InputLine),
-    /// An input event that had been deferred or had failed, and ran again.
+    /// A later run of an input event that was deferred or failed.
     Later {
-        /// What came of it.
+        /// The result.
         later: LaterLine,
     },
     /// A result, a timer or a message.
     Derived {
-        /// What came of it.
+        /// The result.
         derived: InputLine,
     },
 }
 
-/// What came of an event at its first run.
+/// The result of an event's first run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InputLine {
     /// Id.
@@ -31,20 +31,20 @@ pub struct InputLine {
     /// Type or kind.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Account, once placed.
+    /// Account, once known.
     pub account: Option<String>,
     /// One of the six outcomes, or `failed`.
     pub outcome: &'static str,
-    /// Why.
+    /// Reason of the outcome.
     pub reason: Option<String>,
-    /// Effects that it asked for.
+    /// The effects that it requested.
     pub effects: Vec<EffectLine>,
-    /// Which input it is from, where there are several.
+    /// The input that it is from, if there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
 
-/// An effect that was asked for.
+/// A requested effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EffectLine {
     /// Kind.
@@ -53,14 +53,14 @@ pub struct EffectLine {
     pub key: String,
 }
 
-/// What came of an event at a later run.
+/// The result of a later run of an event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LaterLine {
     /// Id.
     pub event: String,
     /// One of the six outcomes, or `failed`.
     pub outcome: &'static str,
-    /// Why.
+    /// Reason of the outcome.
     pub reason: Option<String>,
 }
 
@@ -75,27 +75,27 @@ pub struct CaseLine {
     pub version: String,
     /// `held`, `failed` or `known`.
     pub status: &'static str,
-    /// Why it is known to fail; left out otherwise.
+    /// The reason why it is known to fail; omitted otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownLine>,
     /// Number of assertions.
     pub assertions: usize,
-    /// Those among them that are facts of state, effects or ledger.
+    /// Number of assertions about state, effects or ledger.
     pub facts: usize,
     /// Line of the first event whose outcome is not asserted.
     pub unasserted: Option<usize>,
-    /// Ids that the scenario says it shows.
+    /// The ids that the scenario covers.
     pub covers: Vec<CoverLine>,
     /// Hash of the state at its end.
     pub state: String,
 }
 
-/// An id that a scenario says it shows.
+/// An id that a scenario covers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CoverLine {
     /// Id.
     pub id: String,
-    /// Line on which it is named.
+    /// Line of the id.
     pub line: usize,
 }
 
@@ -108,12 +108,12 @@ pub struct StreamLine {
     pub state: String,
 }
 
-/// The finding because of which a case does not hold.
+/// The finding that explains a failed case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KnownLine {
     /// Id of the finding.
     pub finding: String,
-    /// What is wrong.
+    /// The reason.
     pub reason: String,
 }
 
@@ -122,24 +122,24 @@ pub struct KnownLine {
 pub struct Summary {
     /// Input events.
     pub events: u64,
-    /// State changed.
+    /// Events that changed the state.
     pub applied: u64,
-    /// Was in already.
+    /// Events that repeat an earlier one.
     pub duplicate: u64,
-    /// An older view.
+    /// Events with an older snapshot.
     pub stale: u64,
-    /// Left alone.
+    /// Events that were ignored.
     pub ignored: u64,
-    /// Still waiting.
+    /// Events that still wait.
     pub deferred: u64,
-    /// Not to be applied.
+    /// Events that were refused.
     pub rejected: u64,
-    /// No outcome.
+    /// Events without outcome.
     pub failed: u64,
-    /// Cases that did not hold, as their scenarios say; left out where there is none.
+    /// Cases that are known to fail and failed; omitted if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub known: u64,
-    /// Hash of the state; over the streams' states where there are several.
+    /// Hash of the state; for several streams, the hash of their hashes.
     pub state: String,
 }
 
@@ -154,7 +154,7 @@ impl Summary {
         *self.counter(outcome) += 1;
     }
 
-    /// An event that was counted with one outcome ends with another.
+    /// Changes the outcome of a counted event.
     pub fn recount(&mut self, before: &str, after: &str) {
         let counter = self.counter(before);
         *counter = counter.saturating_sub(1);
@@ -188,12 +188,12 @@ impl Summary {
 }
 
 impl Line {
-    /// The line of an input event's arrival.
+    /// Returns the line of an input event's arrival.
     pub fn input(report: &Report) -> Line {
         Line::Input(InputLine::of(report))
     }
 
-    /// The line of something that happened because of it.
+    /// Returns the line of a run that followed from it.
     pub fn following(report: &Report) -> Line {
         if !crate::rig::is_input(report) {
             return Line::Derived { derived: InputLine::of(report) };
@@ -207,7 +207,7 @@ impl Line {
         }
     }
 
-    /// Names the input that the line is from.
+    /// Adds the input to the line of an input event.
     pub fn with_source(mut self, source: Option<&str>) -> Line {
         if let Line::Input(line) = &mut self {
             line.source = source.map(str::to_owned);
@@ -217,7 +217,7 @@ impl Line {
 }
 
 impl CaseLine {
-    /// The line of a scenario's case.
+    /// Returns the line of a scenario's case.
     pub fn of(scenario: &Scenario, report: &CaseReport) -> CaseLine {
         CaseLine {
             name: report.name.clone(),
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_stand_in_the_contracts_order() {
+    fn the_fields_are_in_the_contracts_order() {
         assert_eq!(
             serde_json::to_string(&Line::Input(input())).expect("JSON"),
             r#"{"event":"evt_1","type":"invoice.paid","account":null,"outcome":"deferred","reason":"claim(stripe-customer:cus_A)","effects":[{"kind":"timer.at","key":"t"}]}"#

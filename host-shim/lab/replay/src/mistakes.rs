@@ -1,21 +1,21 @@
-//! The mistakes of a catalog after the first: an extension may stop at one, so what is wrong is left out and the rest is
-//! judged again.
+//! Finds the mistakes of a catalog after the first one. An extension may stop at its first mistake, so the wrong part
+//! is left out and the rest is checked again.
 //!
-//! What is left out may be missed elsewhere, and that would be no mistake of its own. A later mistake is told only where
-//! nothing that was left out can be the reason for it; the others show when those that are told are put right.
+//! A part that is left out can cause new errors elsewhere. A later mistake is reported only if no left-out part can be
+//! its cause; the others appear once the reported ones are fixed.
 
 use host::business::BusinessFolder;
 use host::yaml::Lined;
 use host_scenario::error::{BadInput, ReplayError};
 use std::collections::BTreeSet;
 
-/// Most mistakes of one catalog that are told.
-const TOLD_MAX: usize = 20;
-/// Most times that a catalog is judged.
+/// The maximum number of reported mistakes of one catalog.
+const REPORTED_MAX: usize = 20;
+/// The maximum number of checks of one catalog.
 const ROUNDS_MAX: usize = 100;
 
-/// All mistakes that can be told of a business whose catalog was refused for the first ones. `judge` gives the rest of the
-/// business to the extension.
+/// Returns all mistakes that can be found in a business whose catalog was refused for `first`. `judge` checks the rest
+/// of the business with the extension.
 pub(crate) fn all(
     business: &BusinessFolder,
     first: Vec<BadInput>,
@@ -23,9 +23,9 @@ pub(crate) fn all(
 ) -> Vec<BadInput> {
     let mut left_out =
         LeftOut { business, pointers: BTreeSet::new(), entries: BTreeSet::new(), words: BTreeSet::new() };
-    let (mut told, mut next): (Vec<BadInput>, _) = (Vec::new(), first);
+    let (mut reported, mut next): (Vec<BadInput>, _) = (Vec::new(), first);
     for round in 0..ROUNDS_MAX {
-        // What is told at once is of one document: none of it is there because of the others.
+        // Mistakes of one check concern the same document: none of them causes another.
         let place = |bad: BadInput| {
             let pointer = left_out.original(bad.place.pointer.as_deref().unwrap_or_default());
             let place = bad.place.clone().at(&pointer);
@@ -33,12 +33,12 @@ pub(crate) fn all(
         };
         let placed: Vec<(String, BadInput)> = next.into_iter().map(place).collect();
         let is_own = |(pointer, bad): &&(String, BadInput)| round == 0 || !left_out.explains(pointer, bad);
-        told.extend(placed.iter().filter(is_own).map(|(_, bad)| bad.clone()));
+        reported.extend(placed.iter().filter(is_own).map(|(_, bad)| bad.clone()));
         let mut is_smaller = false;
         for (pointer, bad) in &placed {
             is_smaller |= left_out.add(pointer, bad);
         }
-        if !is_smaller || told.len() >= TOLD_MAX {
+        if !is_smaller || reported.len() >= REPORTED_MAX {
             break;
         }
         next = match judge(business.without(&left_out.pointers)) {
@@ -46,29 +46,29 @@ pub(crate) fn all(
             _ => break,
         };
     }
-    told.truncate(TOLD_MAX);
-    told
+    reported.truncate(REPORTED_MAX);
+    reported
 }
 
-/// What of a business is not judged any more.
+/// The parts of a business that are left out of further checks.
 struct LeftOut<'b> {
     business: &'b BusinessFolder,
-    /// Where it stood.
+    /// Pointers of the parts.
     pointers: BTreeSet<String>,
-    /// The entries of clauses that lost something by it.
+    /// The entries of clauses that lost a part.
     entries: BTreeSet<String>,
-    /// Its keys and texts, each with the clause that lost it.
+    /// The keys and texts of the parts, each with its clause.
     words: BTreeSet<(String, String)>,
 }
 
 impl LeftOut<'_> {
-    /// A pointer into what is left as a pointer into the whole.
+    /// Converts a pointer into the reduced document to one into the whole document.
     fn original(&self, pointer: &str) -> String {
         let mut whole = String::new();
         for part in pointer.split('/').skip(1) {
             let missing = |index: &usize| self.pointers.contains(&format!("{whole}/{index}"));
             let next = match part.parse::<usize>() {
-                // The index counts those alone that are there.
+                // The index counts only the remaining entries.
                 Ok(left) => {
                     (0..).filter(|index| !missing(index)).nth(left).map_or(part.to_owned(), |index| index.to_string())
                 }
@@ -79,12 +79,12 @@ impl LeftOut<'_> {
         whole
     }
 
-    /// The value of the whole at a pointer.
+    /// Returns the value of the whole document at a pointer.
     fn value(&self, pointer: &str) -> Option<&Lined> {
         self.business.lines.at(pointer).ok()
     }
 
-    /// Whether a mistake may be there because of what is not.
+    /// Returns whether a left-out part may be the cause of a mistake.
     fn explains(&self, pointer: &str, bad: &BadInput) -> bool {
         if unknown_name(bad).is_some() {
             return false;
@@ -94,7 +94,8 @@ impl LeftOut<'_> {
         if self.pointers.iter().any(|other| is_below(pointer, other) || is_below(other, pointer)) {
             return true;
         }
-        // A value that is wrong by itself is so whatever is beside it; what is quoted of it names nothing of its own clause.
+        // A value that is wrong in itself does not depend on its neighbours, and the quoted value names nothing in its
+        // clause.
         let (entry, is_by_itself) = (entry_of(pointer), bad.problem.starts_with("found "));
         let mut lost = self.words.iter().filter(|(clause, _)| !is_by_itself || clause != clause_of(entry));
         if lost.any(|(_, lost)| quoted(&bad.problem).any(|word| word == lost)) {
@@ -103,14 +104,14 @@ impl LeftOut<'_> {
         !is_by_itself && (self.entries.contains(entry) || self.is_missed_by(entry))
     }
 
-    /// Whether an entry names one of another clause that lost something.
+    /// Returns whether an entry names an entry of another clause that lost a part.
     fn is_missed_by(&self, entry: &str) -> bool {
         let others = self.entries.iter().filter(|other| clause_of(other) != clause_of(entry));
         let names: BTreeSet<&str> = others.flat_map(|other| self.names(other)).collect();
         self.value(entry).is_some_and(|value| value.words().into_iter().any(|word| names.contains(word)))
     }
 
-    /// What an entry is named by: its key, and the texts directly in it.
+    /// Returns the names of an entry: its key, and the texts directly in it.
     fn names<'e>(&'e self, entry: &'e str) -> Vec<&'e str> {
         let members = self.value(entry).and_then(Lined::entries).unwrap_or_default();
         let texts =
@@ -118,7 +119,8 @@ impl LeftOut<'_> {
         texts.chain(entry.rsplit('/').next()).collect()
     }
 
-    /// Leave out what a mistake is of; where nothing is there, what it would be in. False if there is nothing to leave out.
+    /// Leaves out the value of a mistake, or its nearest existing parent. Returns false if there is nothing to leave
+    /// out.
     fn add(&mut self, pointer: &str, bad: &BadInput) -> bool {
         let named = unknown_name(bad).map(|name| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")));
         let mut at = named.as_deref().filter(|named| self.value(named).is_some()).unwrap_or(pointer);
@@ -135,23 +137,23 @@ impl LeftOut<'_> {
     }
 }
 
-/// The name that nothing has, where that is the mistake.
+/// Returns the unknown name, if the mistake is an unknown field.
 fn unknown_name(bad: &BadInput) -> Option<&str> {
     bad.problem.strip_prefix("unknown field `")?.split('`').next()
 }
 
-/// The words that a message quotes.
+/// Returns the words that a message quotes.
 fn quoted(problem: &str) -> impl Iterator<Item = &str> {
     let quotations = problem.split('`').skip(1).step_by(2);
     quotations.flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '-'))
 }
 
-/// The entry of a clause that a value is in: the first two parts of its pointer.
+/// Returns the entry of a clause that has a value: the first two parts of its pointer.
 fn entry_of(pointer: &str) -> &str {
     pointer.match_indices('/').nth(2).map_or(pointer, |(end, _)| &pointer[..end])
 }
 
-/// The clause that an entry is of.
+/// Returns the clause of an entry.
 fn clause_of(entry: &str) -> &str {
     entry.split('/').nth(1).unwrap_or_default()
 }

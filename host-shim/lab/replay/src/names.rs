@@ -1,6 +1,6 @@
-//! Names in scenarios that nothing has: commands, facts of the business, types of Stripe's events, effect kinds.
+//! Finds unknown names in scenarios: commands, facts of the business, types of Stripe events, effect kinds.
 //!
-//! A step with such a name is refused or ignored when it is played. One that expects just that shows it, and is right.
+//! The host refuses or ignores such a step. A step that expects this outcome is correct.
 
 use extension_contract::Declarations;
 use host::business::BusinessFolder;
@@ -10,12 +10,12 @@ use host_store::OF_HOST;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The command that brings a catalog, with facts and resources that the business's folder need not have.
+/// The command that loads a catalog, which may have other facts and resources than the business's folder.
 const LOAD: &str = "catalog.load";
-/// Sections whose entries have the kind of an effect.
+/// Sections whose entries have an effect kind.
 const OF_EFFECTS: [&str; 2] = ["effects", "notices"];
 
-/// The names that there are for a business.
+/// The known names of a business.
 pub(crate) struct Names {
     commands: BTreeSet<String>,
     facts: BTreeSet<String>,
@@ -24,7 +24,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// What the extension declares, and the business beside it.
+    /// Collects the names that the extension and the business declare.
     pub(crate) fn new(declarations: &Declarations, business: &BusinessFolder) -> Names {
         let declared = business.own.beside(declarations);
         let of_host = OF_HOST.map(str::to_owned);
@@ -38,7 +38,7 @@ impl Names {
         names
     }
 
-    /// The facts and resources of a catalog.
+    /// Adds the facts and resources of a catalog.
     fn add(&mut self, catalog: &Value) {
         let entries = |clause: &str| catalog[clause].as_object().into_iter().flatten();
         self.facts.extend(entries("events").map(|(fact, _)| fact.clone()));
@@ -48,7 +48,7 @@ impl Names {
         }
     }
 
-    /// The names of a scenario that nothing has, in its order.
+    /// Returns the unknown names of a scenario, in its order.
     pub(crate) fn unknown(mut self, scenario: &Scenario) -> Vec<BadInput> {
         for step in &scenario.steps {
             if let Action::Command(command) = &step.action
@@ -57,9 +57,9 @@ impl Names {
                 self.add(&command.payload);
             }
         }
-        let told = |unknown: Unknown<'_>| unknown.told(scenario);
+        let bad_input = |unknown: Unknown<'_>| unknown.into_bad_input(scenario);
         let of_steps = scenario.steps.iter().flat_map(|step| self.of_step(step));
-        of_steps.chain(self.of_expectations(&scenario.expect)).map(told).collect()
+        of_steps.chain(self.of_expectations(&scenario.expect)).map(bad_input).collect()
     }
 
     fn of_step<'s>(&'s self, step: &'s Step) -> Vec<Unknown<'s>> {
@@ -67,7 +67,9 @@ impl Names {
         let named = match &step.action {
             Action::Command(command) => Some((&command.kind, &self.commands, "no command", "rejected")),
             Action::Fact(fact) => Some((&fact.kind, &self.facts, "no fact of the business", "rejected")),
-            Action::Stripe(event) => Some((&event.kind, &self.stripe, "no event type that is taken", "ignored")),
+            Action::Stripe(event) => {
+                Some((&event.kind, &self.stripe, "no event type that the extension accepts", "ignored"))
+            }
             _ => None,
         };
         let mut found = Vec::new();
@@ -93,7 +95,7 @@ impl Names {
     }
 }
 
-/// A name that nothing has, where it stands, and what stands to choose.
+/// An unknown name, with its line and the known names.
 struct Unknown<'s> {
     line: usize,
     name: &'s str,
@@ -112,7 +114,7 @@ impl<'s> Unknown<'s> {
         Unknown { unless: Some(outcome), ..self }
     }
 
-    fn told(self, scenario: &Scenario) -> BadInput {
+    fn into_bad_input(self, scenario: &Scenario) -> BadInput {
         let names: Vec<&str> = self.known.iter().map(String::as_str).collect();
         let mut expected = match names.is_empty() {
             true => "none, since there are none".to_owned(),

@@ -1,4 +1,4 @@
-//! What a scenario would have made, changed and destroyed, call by call, without any of it being done.
+//! Plans a scenario: lists the calls that would make, change and destroy resources, without making them.
 
 use crate::play::{CaseReport, PlayOptions, play_watched};
 use extension_contract::Timestamp;
@@ -12,9 +12,9 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// What a call does.
+/// The kind of change that a call makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Doing {
+pub enum CallVerb {
     /// Makes a resource.
     Make,
     /// Changes one.
@@ -25,55 +25,59 @@ pub enum Doing {
     Other,
 }
 
-impl Doing {
-    /// For programs.
+impl CallVerb {
+    /// Returns its name in JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Doing::Make => "make",
-            Doing::Change => "change",
-            Doing::Destroy => "destroy",
-            Doing::Other => "call",
+            CallVerb::Make => "make",
+            CallVerb::Change => "change",
+            CallVerb::Destroy => "destroy",
+            CallVerb::Other => "call",
         }
     }
 
     fn sign(self) -> char {
         match self {
-            Doing::Make => '+',
-            Doing::Change => '~',
-            Doing::Destroy => '-',
-            Doing::Other => '>',
+            CallVerb::Make => '+',
+            CallVerb::Change => '~',
+            CallVerb::Destroy => '-',
+            CallVerb::Other => '>',
         }
     }
 }
 
 /// One call of a plan.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Planned {
-    /// When the step came to it, milliseconds since the epoch.
+pub struct PlannedCall {
+    /// Time of the call, in milliseconds since the epoch.
     pub at: Timestamp,
-    /// Line of the step in the scenario; none for what is due before the first one.
+    /// Line of the step in the scenario; none for calls before the first step.
     pub line: Option<usize>,
-    /// What it does.
-    pub doing: Doing,
-    /// `business/mode/account` that asks.
+    /// The kind of change.
+    pub verb: CallVerb,
+    /// The requesting scope, `business/mode/account`.
     pub scope: String,
-    /// `database.ensure`.
+    /// Kind of the effect, such as `database.ensure`.
     pub kind: String,
     /// The effect's key.
     pub key: String,
-    /// Members with their values before and after, in the order of their names; secrets are references.
+    /// Changed members with their values before and after, in order of names; secrets are references.
     pub members: Vec<(String, Option<Value>, Option<Value>)>,
-    /// The code of the failure that the scenario says.
+    /// Code of the failure that the scenario scripts.
     pub fails: Option<String>,
 }
 
-/// Every call of a scenario's first version, in order, and what came of the scenario itself.
+/// Plays a case and returns its calls, in order, and its report.
+///
+/// # Errors
+///
+/// Fails if the case can't be played to its end.
 pub fn plan(
     scenario: &Scenario,
     case: &Case,
     business: &BusinessFolder,
     options: &PlayOptions,
-) -> Result<(Vec<Planned>, CaseReport), ReplayError> {
+) -> Result<(Vec<PlannedCall>, CaseReport), ReplayError> {
     let (mut planned, mut seen) = (Vec::new(), 0);
     let mut settings: BTreeMap<ResourceId, Map<String, Value>> = BTreeMap::new();
     let report = play_watched(scenario, case, business, options, &mut |stepped| {
@@ -87,40 +91,40 @@ pub fn plan(
     Ok((planned, report))
 }
 
-/// What one call is in a plan; none if it only looks.
+/// Returns the plan of one call; none if it only reads.
 fn of(
     entry: &Entry,
     at: Timestamp,
     line: Option<usize>,
     settings: &mut BTreeMap<ResourceId, Map<String, Value>>,
-) -> Option<Planned> {
+) -> Option<PlannedCall> {
     let call = &entry.call;
     let fails = match &entry.answer {
         ScriptedAnswer::Retryable { code, .. } | ScriptedAnswer::Final { code, .. } => Some(code.clone()),
         _ => None,
     };
-    let doing = match call.verb() {
+    let verb = match call.verb() {
         "observe" if call.is_resource_call() => return None,
-        "ensure" if call.is_resource_call() => Doing::Make,
-        "change" if call.is_resource_call() => Doing::Change,
-        "destroy" if call.is_resource_call() => Doing::Destroy,
-        _ => Doing::Other,
+        "ensure" if call.is_resource_call() => CallVerb::Make,
+        "change" if call.is_resource_call() => CallVerb::Change,
+        "destroy" if call.is_resource_call() => CallVerb::Destroy,
+        _ => CallVerb::Other,
     };
     let id = call.resource_id();
     let before = settings.get(&id).cloned().unwrap_or_default();
-    let members = match doing {
-        Doing::Make | Doing::Change => differences(&before, &payload(call)),
-        Doing::Destroy | Doing::Other => Vec::new(),
+    let members = match verb {
+        CallVerb::Make | CallVerb::Change => differences(&before, &payload(call)),
+        CallVerb::Destroy | CallVerb::Other => Vec::new(),
     };
     if fails.is_none() {
-        match doing {
-            Doing::Make | Doing::Change => settings.entry(id).or_default().extend(payload(call)),
-            Doing::Destroy => drop(settings.remove(&id)),
-            Doing::Other => {}
+        match verb {
+            CallVerb::Make | CallVerb::Change => settings.entry(id).or_default().extend(payload(call)),
+            CallVerb::Destroy => drop(settings.remove(&id)),
+            CallVerb::Other => {}
         }
     }
     let (scope, kind, key) = (call.scope.clone(), call.kind.clone(), call.key.clone());
-    Some(Planned { at, line, doing, scope, kind, key, members, fails })
+    Some(PlannedCall { at, line, verb, scope, kind, key, members, fails })
 }
 
 fn payload(call: &Call) -> Map<String, Value> {
@@ -132,19 +136,19 @@ fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<(
     changed.map(|(name, value)| (name.clone(), before.get(name).cloned(), Some(value.clone()))).collect()
 }
 
-/// The plan for people: what happens at each time, then how much of it.
-pub fn human(planned: &[Planned]) -> String {
+/// Formats the plan for people: the calls at each time, then a summary.
+pub fn human(planned: &[PlannedCall]) -> String {
     let mut out = String::new();
     let mut place = None;
     for one in planned {
-        // Writing to a text doesn't fail.
+        // Writing to a string doesn't fail.
         if place != Some((one.at, one.line)) {
             place = Some((one.at, one.line));
             let line = one.line.map(|line| format!(", line {line}")).unwrap_or_default();
             let _ = writeln!(out, "{}{}{line}", if out.is_empty() { "" } else { "\n" }, crate::time::text(one.at));
         }
-        let what = match one.doing {
-            Doing::Other => format!("{}  {}", one.kind, one.key),
+        let what = match one.verb {
+            CallVerb::Other => format!("{}  {}", one.kind, one.key),
             _ => {
                 let resource = one.kind.rsplit_once('.').map_or(one.kind.as_str(), |(resource, _)| resource);
                 let id = one.key.rsplit_once('/').map_or(one.key.as_str(), |(id, _)| id);
@@ -152,7 +156,7 @@ pub fn human(planned: &[Planned]) -> String {
             }
         };
         let fails = one.fails.as_ref().map(|code| format!("  (fails: {code})")).unwrap_or_default();
-        let _ = writeln!(out, "  {} {what}{fails}", one.doing.sign());
+        let _ = writeln!(out, "  {} {what}{fails}", one.verb.sign());
         let width = one.members.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or_default();
         for (name, before, after) in &one.members {
             let after = after.as_ref().map(Value::to_string).unwrap_or_default();
@@ -166,25 +170,25 @@ pub fn human(planned: &[Planned]) -> String {
     out
 }
 
-fn count(planned: &[Planned], doing: Doing) -> usize {
-    planned.iter().filter(|one| one.doing == doing && one.fails.is_none()).count()
+fn count(planned: &[PlannedCall], verb: CallVerb) -> usize {
+    planned.iter().filter(|one| one.verb == verb && one.fails.is_none()).count()
 }
 
-fn summary(planned: &[Planned]) -> String {
-    let of = |doing| count(planned, doing);
+fn summary(planned: &[PlannedCall]) -> String {
+    let of = |verb| count(planned, verb);
     let failing = planned.iter().filter(|one| one.fails.is_some()).count();
     let failing = if failing > 0 { format!(", {failing} that fail") } else { String::new() };
     format!(
         "Plan: {} to make, {} to change, {} to destroy, {} other calls{failing}.",
-        of(Doing::Make),
-        of(Doing::Change),
-        of(Doing::Destroy),
-        of(Doing::Other)
+        of(CallVerb::Make),
+        of(CallVerb::Change),
+        of(CallVerb::Destroy),
+        of(CallVerb::Other)
     )
 }
 
-/// The plan for programs: a line a call, then a summary.
-pub fn json(planned: &[Planned]) -> String {
+/// Formats the plan as JSON lines: one line for each call, then a summary.
+pub fn json(planned: &[PlannedCall]) -> String {
     let mut out = String::new();
     for one in planned {
         let members: Map<String, Value> = one
@@ -193,14 +197,14 @@ pub fn json(planned: &[Planned]) -> String {
             .map(|(name, before, after)| (name.clone(), json!({"before": before, "after": after})))
             .collect();
         let line = json!({
-            "at": crate::time::text(one.at), "line": one.line, "do": one.doing.name(), "kind": one.kind, "key": one.key,
+            "at": crate::time::text(one.at), "line": one.line, "do": one.verb.name(), "kind": one.kind, "key": one.key,
             "scope": one.scope, "members": members, "fails": one.fails,
         });
         let _ = writeln!(out, "{line}");
     }
-    let of = |doing| count(planned, doing);
+    let of = |verb| count(planned, verb);
     let summary = json!({"summary": {
-        "make": of(Doing::Make), "change": of(Doing::Change), "destroy": of(Doing::Destroy), "call": of(Doing::Other),
+        "make": of(CallVerb::Make), "change": of(CallVerb::Change), "destroy": of(CallVerb::Destroy), "call": of(CallVerb::Other),
         "fail": planned.iter().filter(|one| one.fails.is_some()).count(),
     }});
     let _ = writeln!(out, "{summary}");
@@ -217,7 +221,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn a_plan_tells_each_call_with_what_it_changes() {
+    fn a_plan_lists_each_call_with_its_changes() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
         let file = fixtures.join("solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
         let sources = Sources { business: None, fixtures: Some(fixtures) };
@@ -226,10 +230,10 @@ mod tests {
         let options = PlayOptions::new(native());
         let (planned, report) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
         assert!(report.held());
-        let count = |doing| planned.iter().filter(|one| one.doing == doing).count();
-        // Three resources, two of them again after the archive, which keeps the bucket; all gone in the end.
-        assert_eq!((count(Doing::Make), count(Doing::Destroy)), (5, 5));
-        let suspended = planned.iter().find(|one| one.doing == Doing::Change).expect("a change");
+        let count = |verb| planned.iter().filter(|one| one.verb == verb).count();
+        // Three resources; the archive keeps the bucket, so two are made again; all are destroyed at the end.
+        assert_eq!((count(CallVerb::Make), count(CallVerb::Destroy)), (5, 5));
+        let suspended = planned.iter().find(|one| one.verb == CallVerb::Change).expect("a change");
         assert_eq!(suspended.key, "inst_myapp/compute@lambda/change");
         let member = suspended.members.iter().find(|(name, ..)| name == "state").expect("the state");
         assert_eq!((member.1.as_ref(), member.2.as_ref()), (None, Some(&"suspended".into())));

@@ -1,19 +1,18 @@
-//! Plays a scenario in one API version and holds it against what it expects.
+//! Plays a scenario in one API version and checks its expectations.
 
-mod beside;
 mod check;
+mod local_stripe;
 mod missing_price;
 mod snapshot;
 mod webhook;
 
 use crate::line::{Line, Summary};
+use crate::live::LiveProviders;
 use crate::rig::{Delivered, Rig, RigSetup, StoreKind};
 use crate::runners::Runners;
 use crate::shuffle;
 use crate::tally::Tally;
-use crate::world::World;
-use beside::Told;
-use check::{Failures, Happened};
+use check::{Failures, StepResult};
 use extension_contract::Timestamp;
 use host::processor::Report;
 use host_intake::Decoded;
@@ -21,9 +20,10 @@ use host_intake::request::{Taken, WebhookReply};
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place, ReplayError};
 use host_scenario::matcher::Matcher;
-use host_scenario::model::budget::{self, Over};
-use host_scenario::model::{Action, Budget, Known, Scenario, Step};
-use host_scenario::prepare::{Case, Prepared};
+use host_scenario::model::budget::{self, ExceededLimit};
+use host_scenario::model::{Action, Budget, KnownFailure, Scenario, Step};
+use host_scenario::prepare::{Case, PreparedEvent};
+use local_stripe::StripeConnection;
 use missing_price::MissingPrice;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 
 pub use check::{Failure, reply_value};
 
-/// How cases are played.
+/// Options of playing cases.
 #[derive(Clone, Debug)]
 pub struct PlayOptions {
     /// The extension.
@@ -41,31 +41,31 @@ pub struct PlayOptions {
     pub store: StoreKind,
     /// The order of the provider events between two other steps.
     pub order: Order,
-    /// How often each provider event is delivered, at least 1.
+    /// The number of deliveries of each provider event, at least 1.
     pub repeat: u32,
-    /// Rewrite snapshots instead of comparing with them, and tell what went beyond a budget instead of failing.
+    /// Rewrites snapshots instead of comparing them, and reports exceeded budgets instead of failing.
     pub bless: bool,
-    /// Providers in place of the scripted one for what they take.
-    pub world: Option<World>,
+    /// Providers that replace the scripted one for the effects that they handle.
+    pub live: Option<LiveProviders>,
 }
 
 impl PlayOptions {
-    /// Each event once, as written, in memory, with the scripted provider.
+    /// Returns options that deliver each event once, in the written order, in memory, with the scripted provider.
     pub fn new(runners: Runners) -> PlayOptions {
-        PlayOptions { runners, store: StoreKind::Memory, order: Order::Written, repeat: 1, bless: false, world: None }
+        PlayOptions { runners, store: StoreKind::Memory, order: Order::Written, repeat: 1, bless: false, live: None }
     }
 }
 
 /// The order in which the provider events between two other steps are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// As written, each at its own time; all expectations are asserted.
+    /// The written order, each event at its own time; all expectations are checked.
     Written,
-    /// As written or as a seed says, all of them at the newest time among them; only the state counts.
+    /// The written order or a seed's, with all events at the newest time among them; only the state is checked.
     Together(Option<u64>),
 }
 
-/// What came of one case: a scenario in one API version.
+/// The result of one case: a scenario in one API version.
 #[derive(Clone, Debug)]
 pub struct CaseReport {
     /// Name of the scenario.
@@ -74,33 +74,33 @@ pub struct CaseReport {
     pub file: PathBuf,
     /// The API version.
     pub version: String,
-    /// What did not hold.
+    /// The failed expectations.
     pub failures: Vec<Failure>,
-    /// Where events went beyond their budgets, in the order in which they ran; each is a failure, too, unless it is blessed.
-    pub over: Vec<Over>,
-    /// The finding that its scenario names for that, if it failed as the scenario says.
-    pub known: Option<Known>,
-    /// What happened, in order.
+    /// The limits that events exceeded, in order of the runs; each is also a failure unless it is blessed.
+    pub over: Vec<ExceededLimit>,
+    /// The known failure that the scenario declares, if the case failed.
+    pub known: Option<KnownFailure>,
+    /// The lines of all runs, in order.
     pub lines: Vec<Line>,
     /// Final outcomes of the input events, and the hash of the state.
     pub summary: Summary,
-    /// The state for people and snapshots.
+    /// The state in the snapshot format.
     pub snapshot: Value,
-    /// Effects that were asked for, as `account key`, sorted.
+    /// The requested effects as `account key`, sorted.
     pub effects: Vec<String>,
     /// Number of assertions.
     pub assertions: usize,
-    /// How long it took.
+    /// The duration.
     pub took: Duration,
 }
 
 impl CaseReport {
-    /// True if every expectation held and no event ended without outcome.
+    /// Returns true if every expectation held and every event has an outcome.
     pub fn held(&self) -> bool {
         self.failures.is_empty()
     }
 
-    /// How it ended, as the report says it: `held`, `failed`, or `known` where a finding is named for its failure.
+    /// Returns its status in reports: `held`, `failed`, or `known` if the scenario declares the failure as known.
     pub fn status(&self) -> &'static str {
         match (self.held(), &self.known) {
             (true, _) => "held",
@@ -109,9 +109,9 @@ impl CaseReport {
         }
     }
 
-    /// The report in which what went beyond a budget is a failure.
+    /// Returns the report with exceeded budgets as failures.
     fn with_budgets(mut self) -> CaseReport {
-        let failure = |over: &Over| Failure {
+        let failure = |over: &ExceededLimit| Failure {
             file: self.file.clone(),
             line: over.limit.line,
             title: over.to_string(),
@@ -121,13 +121,17 @@ impl CaseReport {
         self
     }
 
-    /// True if something did not hold and no finding is named for it.
+    /// Returns true if an expectation failed and the failure is not known.
     pub fn failed(&self) -> bool {
         !self.held() && self.known.is_none()
     }
 }
 
 /// Plays one case.
+///
+/// # Errors
+///
+/// Fails if the case can't be played to its end.
 pub fn play(
     scenario: &Scenario,
     case: &Case,
@@ -138,20 +142,24 @@ pub fn play(
     Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-/// Is told what each step led to; an error ends the play.
+/// A callback with the result of each step; an error ends the play.
 pub type Watch<'w> = dyn FnMut(Stepped<'_>) -> Result<(), ReplayError> + 'w;
 
-/// What a step of a case led to; its host stands still.
+/// The result of a step of a case. The host is idle.
 pub struct Stepped<'a> {
-    /// Number of the step in its scenario, from 0; none before the first one.
+    /// Number of the step in its scenario, from 0; none before the first step.
     pub step: Option<usize>,
-    /// All runs of events, in their order: also of those that the clock brought before the step's own.
+    /// All runs of events, in order, including those that the clock caused before the step's own.
     pub reports: &'a [Report],
-    /// The host as it is then.
+    /// The host after the step.
     pub host: &'a mut Rig,
 }
 
-/// Plays one case in its written order, and tells after each step what it led to.
+/// Plays one case and calls `watch` after each step.
+///
+/// # Errors
+///
+/// Fails if the case can't be played to its end, or `watch` fails.
 pub fn play_watched(
     scenario: &Scenario,
     case: &Case,
@@ -163,7 +171,7 @@ pub fn play_watched(
     Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-/// Plays one case; what went beyond a budget is no failure yet.
+/// Plays one case; exceeded budgets are not failures yet.
 fn run(
     scenario: &Scenario,
     case: &Case,
@@ -176,7 +184,7 @@ fn run(
     player.watched = watch.is_some();
     let mut nobody = |_: Stepped<'_>| Ok(());
     let watch = watch.unwrap_or(&mut nobody);
-    player.tell(None, watch)?;
+    player.report_step(None, watch)?;
     match options.order {
         Order::Written => player.in_order(watch)?,
         Order::Together(seed) => player.together(seed, watch)?,
@@ -184,7 +192,11 @@ fn run(
     player.finish(began)
 }
 
-/// Plays one case in its written order, and shows the host to `look` at the end.
+/// Plays one case in its written order and calls `look` with the host before the result is made.
+///
+/// # Errors
+///
+/// Fails if the case can't be played to its end, or `look` fails.
 pub fn play_and_look(
     scenario: &Scenario,
     case: &Case,
@@ -199,7 +211,11 @@ pub fn play_and_look(
     player.finish(began)
 }
 
-/// Plays a scenario in all its versions; the states must be the same, in each version and in each order.
+/// Plays a scenario in all its versions. The final states must be equal in every version and order.
+///
+/// # Errors
+///
+/// Fails if a case can't be played to its end.
 pub fn play_all(
     scenario: &Scenario,
     cases: &[Case],
@@ -209,7 +225,11 @@ pub fn play_all(
     play_all_watched(scenario, cases, business, options, None)
 }
 
-/// [`play_all`], with somebody who is told of each case what its steps led to.
+/// Plays a scenario as [`play_all`] does and calls `watch` after each step of each case.
+///
+/// # Errors
+///
+/// Fails if a case can't be played to its end, or `watch` fails.
 pub fn play_all_watched(
     scenario: &Scenario,
     cases: &[Case],
@@ -239,14 +259,14 @@ pub fn play_all_watched(
         reports.push(report);
     }
     if let Some(known) = &scenario.known_to_fail {
-        mark(known, options.order, &mut reports);
+        mark_known(known, options.order, &mut reports);
     }
     Ok(reports)
 }
 
-/// A scenario that is known to fail must fail in at least one version; else its marker is out of date. In another order
-/// nothing but the state is asserted, so that it may hold there.
-fn mark(known: &Known, order: Order, reports: &mut [CaseReport]) {
+/// Marks the failures of a scenario that is known to fail. It must fail in at least one version, or its marker is
+/// outdated; except in another order, where only the state is checked.
+fn mark_known(known: &KnownFailure, order: Order, reports: &mut [CaseReport]) {
     let holds = reports.iter().all(CaseReport::held);
     if let (Some(first), true, Order::Written) = (reports.first_mut(), holds, order) {
         let title = format!("it holds, though `known_to_fail` says `{known}`: remove the marker");
@@ -258,13 +278,17 @@ fn mark(known: &Known, order: Order, reports: &mut [CaseReport]) {
     }
 }
 
-/// The event that a step of the file delivers at the host's time, and what it is answered if it is a webhook, of which no
-/// event comes where it is not taken.
+/// Decodes the event that a step delivers, at the host's time. A webhook also has a reply, and no event if it is
+/// refused.
+///
+/// # Errors
+///
+/// Fails if the event can't be decoded or the business has no such webhook.
 pub fn decoded(
     host: &Rig,
     file: &Path,
     step: &Step,
-    delivery: &Prepared,
+    delivery: &PreparedEvent,
 ) -> Result<(Option<Decoded>, Option<WebhookReply>), ReplayError> {
     let place = Place::line(file, step.line);
     let business = &host.setup().business;
@@ -281,7 +305,11 @@ pub fn decoded(
     Ok((event, Some(answer)))
 }
 
-/// What does not hold of all that a scenario expects of the state at its end.
+/// Checks the expectations of the state at a scenario's end and returns the failed ones.
+///
+/// # Errors
+///
+/// Fails if the state can't be read.
 pub fn at_the_end(host: &mut Rig, scenario: &Scenario, case: &Case) -> Result<Vec<Failure>, ReplayError> {
     let mut failures = Failures::new(&scenario.file);
     failures.state(host, scenario, &scenario.expect)?;
@@ -294,22 +322,23 @@ struct Player<'a> {
     case: &'a Case,
     options: &'a PlayOptions,
     host: Rig,
-    /// The Stripe beside the host, if there is one.
-    told: Option<Told>,
+    /// The local Stripe, if there is one.
+    stripe: Option<StripeConnection>,
     failures: Failures<'a>,
-    over: Vec<Over>,
-    /// Budgets of steps, by the id of their event.
+    over: Vec<ExceededLimit>,
+    /// The budgets of steps, by the id of their event.
     budgets: HashMap<String, Budget>,
-    /// Whether somebody is told what ran, and what ran since the last step was told.
+    /// Whether a watch receives the reports.
     watched: bool,
+    /// The reports since the last call of the watch.
     reports: Vec<Report>,
     missing_price: Option<MissingPrice>,
     lines: Vec<Line>,
     tally: Tally,
-    /// Number in the inbox of each event, by id.
+    /// The inbox number of each event, by id.
     seqs: HashMap<String, u64>,
-    /// Replies that are still to come, with the number and the id of the event that is answered.
-    to_come: Vec<(Matcher, u64, String)>,
+    /// The expectations of replies that have not arrived, with the number and the id of their event.
+    pending_replies: Vec<(Matcher, u64, String)>,
 }
 
 impl<'a> Player<'a> {
@@ -320,9 +349,9 @@ impl<'a> Player<'a> {
         options: &'a PlayOptions,
     ) -> Result<Self, ReplayError> {
         let given = &scenario.given;
-        let beside = options.world.as_ref().and_then(World::stripe);
-        let begin = |stripe| Told::begin(stripe, &business.name, &case.version, given.clock);
-        let told = beside.map(begin).transpose()?;
+        let local_stripe = options.live.as_ref().and_then(LiveProviders::stripe);
+        let begin = |stripe| StripeConnection::begin(stripe, &business.name, &case.version, given.clock);
+        let stripe = local_stripe.map(begin).transpose()?;
         let mut host = Rig::start(RigSetup {
             business: business.clone(),
             livemode: given.livemode,
@@ -330,7 +359,7 @@ impl<'a> Player<'a> {
             runners: if scenario.limits_memory() { options.runners.fresh() } else { options.runners.clone() },
             store: options.store.clone(),
             clock: given.clock,
-            world: options.world.clone(),
+            live: options.live.clone(),
         })?;
         host.forget_asked()?;
         host.script(&given.answers);
@@ -341,7 +370,7 @@ impl<'a> Player<'a> {
             case,
             options,
             host,
-            told,
+            stripe,
             failures: Failures::new(&scenario.file),
             over: Vec::new(),
             budgets: HashMap::new(),
@@ -351,9 +380,9 @@ impl<'a> Player<'a> {
             lines: Vec::new(),
             tally: Tally::default(),
             seqs: HashMap::new(),
-            to_come: Vec::new(),
+            pending_replies: Vec::new(),
         };
-        player.hear()?;
+        player.receive_webhooks()?;
         Ok(player)
     }
 
@@ -361,19 +390,20 @@ impl<'a> Player<'a> {
         for (at, step) in self.scenario.steps.iter().enumerate() {
             if self.case.happens[at] {
                 self.step(step, self.case.deliveries[at].as_ref(), self.case.clocks[at])?;
-                self.tell(Some(at), watch)?;
+                self.report_step(Some(at), watch)?;
             }
         }
-        self.ended()
+        self.check_end()
     }
 
-    /// Tells who watches what a step led to.
-    fn tell(&mut self, step: Option<usize>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
+    /// Reports a step to the watch.
+    fn report_step(&mut self, step: Option<usize>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let reports = std::mem::take(&mut self.reports);
         watch(Stepped { step, reports: &reports, host: &mut self.host })
     }
 
-    /// Provider events between two other steps come at the newest time among them, in the order that a seed makes.
+    /// Plays the steps with all provider events between two other steps at the newest time among them, in a seed's
+    /// order.
     fn together(&mut self, seed: Option<u64>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let steps = &self.scenario.steps;
         let mut random = seed.map(shuffle::Random::new);
@@ -387,7 +417,7 @@ impl<'a> Player<'a> {
                         self.case.deliveries[at].as_ref(),
                         self.case.clocks[at],
                     )?;
-                    self.tell(Some(at), watch)?;
+                    self.report_step(Some(at), watch)?;
                 }
                 at += 1;
                 continue;
@@ -401,20 +431,20 @@ impl<'a> Player<'a> {
             }
             for index in happening {
                 self.step(&steps[index].without_expectations(), self.case.deliveries[index].as_ref(), clock)?;
-                self.tell(Some(index), watch)?;
+                self.report_step(Some(index), watch)?;
             }
         }
         Ok(())
     }
 
-    fn step(&mut self, step: &Step, delivery: Option<&Prepared>, clock: Timestamp) -> Result<(), ReplayError> {
+    fn step(&mut self, step: &Step, delivery: Option<&PreparedEvent>, clock: Timestamp) -> Result<(), ReplayError> {
         let before = match step.unchanged {
             Some(line) => Some((line, self.host.state()?, crate::state::snapshot(self.host.processor())?)),
             None => None,
         };
         self.time_at_stripe(clock)?;
         self.time(step, clock)?;
-        self.hear()?;
+        self.receive_webhooks()?;
         match &step.action {
             Action::Advance(_) | Action::Until(_) => {}
             Action::Answers(answers) => self.host.script(answers),
@@ -445,7 +475,7 @@ impl<'a> Player<'a> {
                 self.deliver(step, delivery)?;
             }
         }
-        self.hear()?;
+        self.receive_webhooks()?;
         if let Some((line, state, snapshot)) = before
             && state != self.host.state()?
         {
@@ -454,7 +484,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Lets the clock go forward. A step that only does that may be killed meanwhile.
+    /// Advances the clock. A step that only advances the clock may be killed meanwhile.
     fn time(&mut self, step: &Step, clock: Timestamp) -> Result<(), ReplayError> {
         let kill = step.kill.filter(|_| matches!(step.action, Action::Advance(_) | Action::Until(_)));
         if self.host.clock() >= clock && kill.is_none() {
@@ -476,7 +506,7 @@ impl<'a> Player<'a> {
         self.following(&reports)
     }
 
-    /// Takes an event in, and runs its effects unless they are to wait.
+    /// Accepts an event, and runs its effects unless the step holds them.
     fn take_in(&mut self, step: &Step, decoded: Decoded) -> Result<Delivered, ReplayError> {
         let clock = self.host.clock();
         let mut delivered = None;
@@ -499,7 +529,7 @@ impl<'a> Player<'a> {
         Ok(delivered)
     }
 
-    fn deliver(&mut self, step: &Step, delivery: &Prepared) -> Result<(), ReplayError> {
+    fn deliver(&mut self, step: &Step, delivery: &PreparedEvent) -> Result<(), ReplayError> {
         self.budget_of(step);
         let repeats = if step.action.is_provider_event() { self.options.repeat.max(1) } else { 1 };
         for time in 0..repeats {
@@ -509,8 +539,8 @@ impl<'a> Player<'a> {
             self.following(&delivered.following)?;
             if time == 0 {
                 self.seqs.entry(delivered.first.event_id.clone()).or_insert(delivered.first.seq);
-                let happened = self.happened(&delivered)?;
-                self.hold_against(step, &happened);
+                let result = self.step_result(&delivered)?;
+                self.compare(step, &result);
             } else {
                 self.failures.repeated(step.line, &delivered.first);
             }
@@ -518,8 +548,8 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// The event that is delivered; none of a webhook that is not taken.
-    fn decode(&mut self, step: &Step, delivery: &Prepared) -> Result<Option<Decoded>, ReplayError> {
+    /// Decodes the event of a delivery; none for a refused webhook.
+    fn decode(&mut self, step: &Step, delivery: &PreparedEvent) -> Result<Option<Decoded>, ReplayError> {
         let (decoded, answer) = decoded(&self.host, &self.scenario.file, step, delivery)?;
         if let Some(answer) = answer {
             self.failures.answer(step, &answer);
@@ -527,7 +557,7 @@ impl<'a> Player<'a> {
         Ok(decoded)
     }
 
-    /// From here on the step's budget is that of its event.
+    /// Registers the step's budget for its event.
     fn budget_of(&mut self, step: &Step) {
         if let (Some(id), Some(budget)) = (step.action.event_id(), &step.budget) {
             self.budgets.insert(id.to_owned(), budget.clone());
@@ -548,23 +578,23 @@ impl<'a> Player<'a> {
         let mut all = vec![delivered.first.clone()];
         all.extend(delivered.following.iter().cloned());
         self.following(&all)?;
-        let happened = self.happened(&delivered)?;
-        self.hold_against(step, &happened);
+        let result = self.step_result(&delivered)?;
+        self.compare(step, &result);
         Ok(())
     }
 
-    /// Holds what happened against what the step expects. A reply that is not there yet may come until the story's end.
-    fn hold_against(&mut self, step: &Step, happened: &Happened) {
-        self.failures.step(step, happened);
+    /// Compares a result with the step's expectations. A missing reply may still arrive before the scenario ends.
+    fn compare(&mut self, step: &Step, result: &StepResult) {
+        self.failures.step(step, result);
         let Some(matcher) = &step.reply else { return };
-        let (event, waits) = (&happened.first.event_id, happened.first.reply_to.is_some());
-        if !self.failures.reply(matcher, event, happened.reply.as_ref(), !waits) {
-            self.to_come.push((matcher.clone(), happened.first.seq, event.clone()));
+        let (event, waits) = (&result.first.event_id, result.first.reply_to.is_some());
+        if !self.failures.reply(matcher, event, result.reply.as_ref(), !waits) {
+            self.pending_replies.push((matcher.clone(), result.first.seq, event.clone()));
         }
     }
 
-    /// What a step is held against: its first report, its effects with their payloads, and the reply.
-    fn happened(&self, delivered: &Delivered) -> Result<Happened, ReplayError> {
+    /// Collects the result of a step: its first report, its effects with their payloads, and the reply.
+    fn step_result(&self, delivered: &Delivered) -> Result<StepResult, ReplayError> {
         let first = &delivered.first;
         let mut effects = Vec::new();
         if let Some(account) = &first.account {
@@ -578,11 +608,11 @@ impl<'a> Player<'a> {
         let waits = first.reply_to.as_ref();
         let answered = |report: &&Report| report.reply.is_some() && report.reply_to.as_ref() == waits;
         let reply = delivered.following.iter().rev().chain([first]).find(answered).and_then(|r| r.reply.clone());
-        Ok(Happened { first: first.clone(), effects: Value::Array(effects), reply })
+        Ok(StepResult { first: first.clone(), effects: Value::Array(effects), reply })
     }
 
-    /// Holds a run against the budget of its step, or of the scenario. In another order an event may well use more.
-    fn ran(&mut self, report: &Report) {
+    /// Checks a run against the budget of its step or scenario, in the written order only: another order may use more.
+    fn check_budget(&mut self, report: &Report) {
         if self.watched {
             self.reports.push(report.clone());
         }
@@ -593,7 +623,7 @@ impl<'a> Player<'a> {
     }
 
     fn first(&mut self, report: &Report) -> Result<(), ReplayError> {
-        self.ran(report);
+        self.check_budget(report);
         self.look_for_missing_price(report)?;
         self.lines.push(Line::input(report));
         self.tally.arrived(report);
@@ -605,7 +635,7 @@ impl<'a> Player<'a> {
 
     fn following(&mut self, reports: &[Report]) -> Result<(), ReplayError> {
         for report in reports {
-            self.ran(report);
+            self.check_budget(report);
             self.look_for_missing_price(report)?;
             self.lines.push(Line::following(report));
             if crate::rig::is_input(report) {
@@ -617,11 +647,11 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// What must hold at the end of a story in its written order.
-    fn ended(&mut self) -> Result<(), ReplayError> {
+    /// Checks the expectations at the end of a scenario in its written order.
+    fn check_end(&mut self) -> Result<(), ReplayError> {
         self.failures.state(&mut self.host, self.scenario, &self.scenario.expect)?;
         self.failures.then(&mut self.host, self.scenario, &self.case.happens)?;
-        for (matcher, seq, event) in std::mem::take(&mut self.to_come) {
+        for (matcher, seq, event) in std::mem::take(&mut self.pending_replies) {
             let told = self.host.processor().told_again(seq)?;
             self.failures.reply(&matcher, &event, told.and_then(|report| report.reply).as_ref(), true);
         }
@@ -637,7 +667,7 @@ impl<'a> Player<'a> {
     fn finish(mut self, began: Instant) -> Result<CaseReport, ReplayError> {
         self.failures.ledgers(&self.host)?;
         if let Some(missing) = self.missing_price.take() {
-            missing.stand_for(&mut self.failures);
+            missing.replace_failures(&mut self.failures);
         }
         let mut summary = self.tally.summary().clone();
         summary.state = self.host.state()?;
@@ -660,7 +690,7 @@ impl<'a> Player<'a> {
     }
 }
 
-/// The snapshot beside a scenario.
+/// Returns the snapshot file of a scenario.
 pub fn snapshot_file(scenario: &Path) -> PathBuf {
     scenario.with_extension("snap.json")
 }

@@ -1,4 +1,4 @@
-//! What a store says should exist: every resource that was made, and was not destroyed since.
+//! The resources that should exist according to a store: every resource that was made and not destroyed.
 
 use host::outbox::each_done;
 use host_provider_api::Simulation;
@@ -6,8 +6,12 @@ use host_provider_api::scripted::{Resource, Scripted};
 use host_scenario::error::ReplayError;
 use host_store::{Partition, Store};
 
-/// The resources of this business and mode, or of all that a store has, by the results that came in. Nothing is started and
-/// nothing written.
+/// Returns the resources of a business and mode, or of the whole store, from the stored effect results. Only reads the
+/// store.
+///
+/// # Errors
+///
+/// Fails if the store can't be read.
 pub fn recorded(store: &dyn Store, of: Option<&Partition>) -> Result<Vec<Resource>, ReplayError> {
     let made = Scripted::new();
     each_done(store, of, &mut |call, outputs| made.remember(call, outputs))?;

@@ -1,4 +1,4 @@
-//! What a replay looks like from outside: a table for people, JSON lines, JUnit, annotations for GitHub.
+//! The output formats of a replay: a table for people, JSON lines, JUnit, annotations for GitHub.
 
 mod failures;
 pub mod github;
@@ -13,7 +13,7 @@ pub use junit::junit;
 
 use std::borrow::Cow;
 
-/// A text for a terminal: what would move the cursor, change colours or the direction, or can't be seen, is escaped.
+/// Escapes a text for a terminal: control characters, invisible ones and those that change the direction of writing.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_deceptive) {
         return Cow::Borrowed(text);
@@ -28,8 +28,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Control characters, separators of lines and paragraphs, and what Unicode calls format characters: those that turn the
-/// direction of writing and those that take no room.
+/// Returns true for control characters, separators of lines and paragraphs, and Unicode's format characters, which
+/// change the direction of writing or are invisible.
 fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
@@ -41,14 +41,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_turns_or_hides_a_text_is_escaped() {
+    fn invisible_and_direction_characters_are_escaped() {
         for c in ['\u{202e}', '\u{2066}', '\u{200b}', '\u{200f}', '\u{2028}', '\u{feff}', '\u{e0041}'] {
             assert_eq!(printable(&format!("a{c}b")), format!("a{}b", c.escape_unicode()));
         }
     }
 
     #[test]
-    fn control_characters_are_escaped_and_others_kept() {
+    fn control_characters_are_escaped_and_letters_kept() {
         assert_eq!(printable("a\x1b[31mb\r\n\u{9b}ä"), "a\\u{1b}[31mb\\r\\n\\u{9b}ä");
         assert!(matches!(printable("Blöd – ok, \u{5e9}\u{5dc}\u{5d5}\u{5dd}"), Cow::Borrowed(_)));
     }

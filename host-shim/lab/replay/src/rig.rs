@@ -1,8 +1,8 @@
-//! One host under replay: a store, the scripted provider, and a clock that is told the time.
+//! A host under replay: a store, the scripted provider, and a clock that the replay sets.
 
+use crate::live::LiveProviders;
 use crate::recorded::recorded;
 use crate::runners::Runners;
-use crate::world::World;
 use extension_contract::{Account, EffectFailureClass, Payload, Timestamp};
 use host::clock::Clock;
 use host::outbox::Outbox;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Where the rows are kept.
+/// The kind of store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
     /// In memory.
@@ -31,114 +31,123 @@ pub enum StoreKind {
     Sqlite(PathBuf),
 }
 
-/// What a host starts with.
+/// The set-up of a host.
 #[derive(Clone, Debug)]
 pub struct RigSetup {
     /// The business.
     pub business: BusinessFolder,
     /// Mode.
     pub livemode: bool,
-    /// Configuration over that of the business.
+    /// Configuration values, which override the business's.
     pub config: Vec<(String, String)>,
     /// The extension.
     pub runners: Runners,
     /// The store.
     pub store: StoreKind,
-    /// The clock at the start, milliseconds since the epoch.
+    /// The clock at the start, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// Providers in place of the scripted one for what they take.
-    pub world: Option<World>,
+    /// Providers that replace the scripted one for the effects that they handle.
+    pub live: Option<LiveProviders>,
 }
 
-/// A host that runs.
+/// A running host.
 pub struct Rig {
     setup: RigSetup,
-    /// What each start of it is given, once the extension has said who it is.
+    /// The set-up of each start; known once the extension has declared its name.
     starts_with: Option<host::Setup>,
-    /// None only while it is started again.
+    /// None only during a restart.
     running: Option<host::Host>,
     scripted: Scripted,
-    asked: Arc<Asked>,
-    waiting: Arc<Waiting>,
+    requested: Arc<RequestedEffects>,
+    waiting: Arc<WaitingCallers>,
     fire_timers: bool,
-    /// Where the clock stood when the host was last stopped over a store that failed.
+    /// The clock when the host last stopped over a failed store.
     stopped_at: Clock,
-    /// Accounts that take messages; none is all of them.
+    /// The accounts that receive messages; none is all accounts.
     accounts: Option<BTreeSet<Account>>,
 }
 
-/// Effects that were asked for, as account and key.
-type AskedEffect = Arc<(Account, String)>;
+/// A requested effect, as account and key.
+type RequestedEffect = Arc<(Account, String)>;
 
-/// What was asked for, in order of the first request.
+/// The requested effects, in order of the first request.
 #[derive(Clone, Debug, Default)]
-struct Asked {
-    in_order: Vec<AskedEffect>,
-    known: BTreeSet<AskedEffect>,
-    /// The last row of the store that is left out.
+struct RequestedEffects {
+    in_order: Vec<RequestedEffect>,
+    known: BTreeSet<RequestedEffect>,
+    /// The number of the last row in the store that is left out.
     after: u64,
 }
 
-impl Asked {
-    fn note(asked: &mut Arc<Asked>, account: &Account, key: &str) {
+impl RequestedEffects {
+    fn note(requested: &mut Arc<RequestedEffects>, account: &Account, key: &str) {
         let effect = Arc::new((account.clone(), key.to_owned()));
-        if !asked.known.contains(&effect) {
-            let all = Arc::make_mut(asked);
+        if !requested.known.contains(&effect) {
+            let all = Arc::make_mut(requested);
             all.known.insert(effect.clone());
             all.in_order.push(effect);
         }
     }
 }
 
-/// Inputs whose caller was not answered yet: number in the inbox, by caller.
-type Waiting = BTreeMap<String, u64>;
+/// The inbox numbers of events whose caller waits for a reply, by caller.
+type WaitingCallers = BTreeMap<String, u64>;
 
-/// A point of a host's run that it can go back to, with what the provider knew by then.
+/// A saved state of a host and its scripted provider, which the host can return to.
 pub struct Point {
     running: host::Saved,
     provider: Memory,
-    asked: Arc<Asked>,
-    waiting: Arc<Waiting>,
+    requested: Arc<RequestedEffects>,
+    waiting: Arc<WaitingCallers>,
     fire_timers: bool,
 }
 
 impl Point {
-    /// The rows as they were.
+    /// Returns the store at this point.
     pub fn store(&self) -> &MemoryStore {
         self.running.store()
     }
 
-    /// Calls of the provider by then.
+    /// Returns the number of the provider's calls up to this point.
     pub fn calls(&self) -> usize {
         self.provider.calls()
     }
 }
 
-/// What ids of connected accounts begin with.
+/// The prefix of connected accounts' ids.
 const CONNECTED: &str = "acct_";
 
-/// What one delivery led to.
+/// The result of one delivery.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Delivered {
     /// The event's own run.
     pub first: Report,
-    /// What ran because of it: events that it woke, results, timers, messages.
+    /// The runs that followed from it: woken events, results, timers, messages.
     pub following: Vec<Report>,
 }
 
-/// True if the event came from outside, false for results, timers and messages.
+/// Returns true if the event came from outside, false for results, timers and messages.
 pub fn is_input(report: &Report) -> bool {
     host::view::is_outside(&report.source)
 }
 
 impl Rig {
-    /// Starts a host, loads the catalog, and goes on with what was running when the store was left.
+    /// Starts a host, loads the catalog and recovers the effects that were running when the store was closed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be opened or the host can't start.
     pub fn start(setup: RigSetup) -> Result<Rig, ReplayError> {
         let store = open(&setup.store)?;
         Rig::start_with(setup, store)
     }
 
-    /// [`Rig::start`] on a store of the caller's. The clock begins no earlier than the time that the store has come to.
+    /// Starts a host as [`Rig::start`] does, on the caller's store. The clock starts no earlier than the store's latest
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host can't start.
     pub fn start_with(setup: RigSetup, store: Box<dyn Store>) -> Result<Rig, ReplayError> {
         let mut clock = Clock::manual(setup.clock);
         if let Some(left_at) = left_at(&*store, &setup)? {
@@ -147,7 +156,7 @@ impl Rig {
         let mut host = Rig {
             running: None,
             scripted: Scripted::new(),
-            asked: Arc::default(),
+            requested: Arc::default(),
             waiting: Arc::default(),
             fire_timers: true,
             stopped_at: clock.clone(),
@@ -171,8 +180,8 @@ impl Rig {
             }
         };
         let scripted = self.scripted.clone();
-        let registry = match &self.setup.world {
-            Some(world) => world.over(scripted),
+        let registry = match &self.setup.live {
+            Some(live) => live.over(scripted),
             None => Registry::with_default(Arc::new(scripted)),
         };
         let (mut running, reports) = host::Host::start(setup, store, runner, registry, clock)?;
@@ -183,7 +192,11 @@ impl Rig {
         Ok(())
     }
 
-    /// Like a kill and a new start: what is not in the store is forgotten; what was running is recovered.
+    /// Restarts the host as after a kill: keeps only the store and recovers the running effects.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be opened or the host can't start.
     pub fn restart(&mut self) -> Result<Vec<Report>, ReplayError> {
         let (store, clock) = self.end();
         let store = match &self.setup.store {
@@ -197,36 +210,44 @@ impl Rig {
         self.settle()
     }
 
-    /// The point of now.
+    /// Saves the current state.
     ///
-    /// An error over a store that can't be forked: one on disk.
+    /// # Errors
+    ///
+    /// Fails if the store can't be forked, which is true of stores on disk.
     pub fn save(&self) -> Result<Point, ReplayError> {
         let running = self.running().save();
         Ok(Point {
             running: running
-                .ok_or_else(|| ReplayError::Usage("a store on disk has no points to go back to".to_owned()))?,
+                .ok_or_else(|| ReplayError::Usage("a store on disk can't be saved to return to".to_owned()))?,
             provider: self.scripted.memory(),
-            asked: self.asked.clone(),
+            requested: self.requested.clone(),
             waiting: self.waiting.clone(),
             fire_timers: self.fire_timers,
         })
     }
 
-    /// Goes back to a point, or over to that of another host with the same set-up.
+    /// Returns to a saved state of this host, or of another host with the same set-up.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the state can't be restored.
     pub fn go_to(&mut self, point: &Point) -> Result<(), ReplayError> {
         self.running_mut().go_to(&point.running)?;
         self.scripted.go_to(&point.provider);
-        self.asked = point.asked.clone();
+        self.requested = point.requested.clone();
         self.waiting = point.waiting.clone();
         self.fire_timers = point.fire_timers;
         Ok(())
     }
 
-    /// Runs `play` on a host that is killed meanwhile, then starts anew over what it had stored, and runs it again: whoever was
-    /// not answered tells it again. The reports are those of the starts, and of what was told again though it was in. Where
-    /// there are fewer writes nothing happens.
+    /// Runs `play`, kills the host at a write, restarts it over its store and runs `play` again, as a caller without a
+    /// reply does. Returns the reports of the restarts, and of events that were already stored and were repeated.
+    /// Without so many writes, there is no kill.
     ///
-    /// An error over a store that can't be forked, or of `play` without a kill.
+    /// # Errors
+    ///
+    /// Fails if the store can't be forked, or `play` fails without a kill.
     pub fn killed(
         &mut self,
         kill: Kill,
@@ -240,11 +261,11 @@ impl Rig {
             return played.map(|()| Vec::new());
         }
         let mut reports = Vec::new();
-        let risen = kill.again.and_then(|write| {
+        let restarted = kill.again.and_then(|write| {
             faults.fail_at(write, Moment::Before, Then::Dead);
             self.restart_over(faults.open()).ok()
         });
-        match risen {
+        match restarted {
             Some(found) => reports.extend(found),
             None => {
                 faults.clear();
@@ -253,12 +274,12 @@ impl Rig {
         }
         faults.clear();
         play(self)?;
-        reports.extend(self.told_again()?);
+        reports.extend(self.repeated_replies()?);
         Ok(reports)
     }
 
-    /// Whoever waits since before a kill asks again, and is told what was answered meanwhile.
-    fn told_again(&mut self) -> Result<Vec<Report>, ReplayError> {
+    /// Returns the reports of callers that have waited since before a kill and have a reply now.
+    fn repeated_replies(&mut self) -> Result<Vec<Report>, ReplayError> {
         let mut reports = Vec::new();
         for seq in self.waiting.values() {
             reports.extend(self.processor().told_again(*seq)?.filter(|report| report.reply.is_some()));
@@ -267,9 +288,11 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Goes on over a store that fails on purpose, with the same rows.
+    /// Replaces the store by one with the same rows that can be made to fail.
     ///
-    /// An error over a store that can't be forked.
+    /// # Errors
+    ///
+    /// Fails if the store can't be forked.
     pub fn with_faults(&mut self) -> Result<Faults, ReplayError> {
         let forked = self.store().fork();
         let store = forked.ok_or_else(|| ReplayError::Usage("a store on disk can't be made to fail".to_owned()))?;
@@ -278,8 +301,12 @@ impl Rig {
         Ok(faults)
     }
 
-    /// Like [`Rig::restart`], over this store: what is left of the one before, opened anew. After an error it may be
-    /// called again; nothing else may.
+    /// Restarts the host as [`Rig::restart`] does, over the given store. After an error, only this function may be
+    /// called.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host can't start.
     pub fn restart_over(&mut self, store: Box<dyn Store>) -> Result<Vec<Report>, ReplayError> {
         if self.running.is_some() {
             self.stopped_at = self.end().1;
@@ -289,12 +316,20 @@ impl Rig {
         self.settle()
     }
 
-    /// What the provider must have made, by what the inbox says has ended with a success.
+    /// Returns the resources that must exist according to the successful effect results in the inbox.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be read.
     pub fn recorded_inventory(&self) -> Result<Vec<Resource>, ReplayError> {
         recorded(self.store(), Some(self.processor().partition()))
     }
 
-    /// Effects that have ended with a success, by scope and key.
+    /// Returns the successful effects, by scope and key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be read.
     pub fn succeeded(&self) -> Result<BTreeSet<(String, String)>, ReplayError> {
         let mut found = BTreeSet::new();
         self.outbox().each_done(&mut |call, _| {
@@ -303,7 +338,11 @@ impl Rig {
         Ok(found)
     }
 
-    /// Effects of which no answer ever came, so that what was done is not known: by scope and key.
+    /// Returns the effects that timed out without an answer, so that their result is unknown: by scope and key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be read.
     pub fn silent(&self) -> Result<BTreeSet<(String, String)>, ReplayError> {
         const PAGE: usize = 256;
         let mut found = BTreeSet::new();
@@ -325,22 +364,30 @@ impl Rig {
         }
     }
 
-    /// Ends the host; the store is what is left.
+    /// Stops the host and returns its store.
     pub fn stop(&mut self) -> Box<dyn Store> {
         self.end().0
     }
 
     fn end(&mut self) -> (Box<dyn Store>, Clock) {
-        self.running.take().expect("a host that was started runs").stop()
+        self.running.take().expect("a started host runs").stop()
     }
 
-    /// Claims that are held from the start, by short key.
+    /// Sets the holders of claims, by short key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be written.
     pub fn hold_claims(&mut self, claims: &[(String, Account)]) -> Result<(), ReplayError> {
         claims.iter().try_for_each(|(key, account)| self.hold_claim(key, &Holding::By(account.clone())))
     }
 
-    /// A claim changes hands without anybody of this host: by its short key, that of a connected account with it in front,
+    /// Sets the state of a claim as another host would. `key` is its short key, for a connected account with a prefix:
     /// `acct_1/stripe-customer:cus_1`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be written.
     pub fn hold_claim(&mut self, key: &str, holding: &Holding) -> Result<(), ReplayError> {
         let row = match holding {
             Holding::By(account) => Some(ClaimRow { holder: Some(account.clone()), until: None, blocked_until: None }),
@@ -363,56 +410,76 @@ impl Rig {
         Ok(())
     }
 
-    /// Only these accounts take messages; none is all of them.
+    /// Sets the accounts that receive messages; an empty list means all accounts.
     pub fn set_accounts(&mut self, accounts: &[Account]) {
         self.accounts = (!accounts.is_empty()).then(|| accounts.iter().cloned().collect());
         let receivers = self.accounts.clone();
         self.outbox_mut().set_receivers(receivers);
     }
 
-    /// Takes an event in and runs everything that is due by then.
+    /// Accepts an event and runs everything that is due.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host fails.
     pub fn deliver(&mut self, decoded: Decoded, now: Timestamp) -> Result<Delivered, ReplayError> {
         let mut delivered = self.accept(decoded, now)?;
         delivered.following.extend(self.settle()?);
         Ok(delivered)
     }
 
-    /// Takes an event in; its effects wait for [`Rig::settle`].
+    /// Accepts an event; its effects wait for [`Rig::settle`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host fails.
     pub fn accept(&mut self, decoded: Decoded, now: Timestamp) -> Result<Delivered, ReplayError> {
         let running = self.running_mut();
         running.clock_mut().advance_to(now);
         let mut reports = running.accept(decoded, Vec::new())?;
         self.note(&reports);
         if reports.is_empty() {
-            return Err(ReplayError::Host("an event that came in was not reported".to_owned()));
+            return Err(ReplayError::Host("an accepted event was not reported".to_owned()));
         }
         let first = reports.remove(0);
         Ok(Delivered { first, following: reports })
     }
 
-    /// Begins a group: what is accepted from here on is durable with [`Rig::commit_group`].
+    /// Begins a group: events accepted from here on become durable with [`Rig::commit_group`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store fails.
     pub fn begin_group(&mut self) -> Result<(), ReplayError> {
         Ok(self.outbox_mut().processor_mut().begin_group()?)
     }
 
     /// Makes the group durable.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store fails.
     pub fn commit_group(&mut self) -> Result<(), ReplayError> {
         Ok(self.outbox_mut().processor_mut().commit_group()?)
     }
 
     /// Runs everything that is due at the clock's time.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host fails.
     pub fn settle(&mut self) -> Result<Vec<Report>, ReplayError> {
         let now = self.clock();
         let mut reports = self.outbox_mut().run_until_quiet(now)?;
-        reports.extend(self.wait_for_world()?);
+        reports.extend(self.wait_for_live_providers()?);
         self.note(&reports);
         Ok(reports)
     }
 
-    /// Waits for what real providers work on or are asked again for, as long as the patience lasts.
-    fn wait_for_world(&mut self) -> Result<Vec<Report>, ReplayError> {
+    /// Waits, within the patience, for calls that live providers work on or that are retried.
+    fn wait_for_live_providers(&mut self) -> Result<Vec<Report>, ReplayError> {
         let mut reports = Vec::new();
-        let Some(patience) = self.setup.world.as_ref().map(World::patience) else { return Ok(reports) };
+        let Some(patience) = self.setup.live.as_ref().map(LiveProviders::patience) else { return Ok(reports) };
         let began = Instant::now();
         while let Some(at) = self.outbox().next_call()? {
             let wait = u64::try_from(at.saturating_sub(self.clock())).map_or(Duration::ZERO, Duration::from_millis);
@@ -426,7 +493,11 @@ impl Rig {
         Ok(reports)
     }
 
-    /// An operator runs an event again.
+    /// Redrives an event as an operator would.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host fails.
     pub fn redrive(&mut self, seq: u64) -> Result<Vec<Report>, ReplayError> {
         let now = self.clock();
         let mut reports = self.outbox_mut().processor_mut().redrive(seq, now)?;
@@ -435,23 +506,27 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Lets time pass.
+    /// Advances the clock and runs everything that becomes due.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the host fails.
     pub fn advance_to(&mut self, until: Timestamp) -> Result<Vec<Report>, ReplayError> {
         let from = self.clock();
         let mut reports = self.outbox_mut().run_until_quiet(from)?;
-        reports.extend(self.wait_for_world()?);
-        if self.setup.world.is_some() {
-            // Nothing that a provider works on in the meantime is passed over.
+        reports.extend(self.wait_for_live_providers()?);
+        if self.setup.live.is_some() {
+            // Stops at each time in between, so that live providers can finish their work.
             while let Some(next) = self.outbox().next_time()?.filter(|next| *next < until) {
                 reports.extend(self.outbox_mut().advance_to(next)?);
                 self.running_mut().clock_mut().advance_to(next);
-                reports.extend(self.wait_for_world()?);
+                reports.extend(self.wait_for_live_providers()?);
             }
         }
         let until = until.max(self.clock());
         reports.extend(self.outbox_mut().advance_to(until)?);
         self.running_mut().clock_mut().advance_to(until);
-        reports.extend(self.wait_for_world()?);
+        reports.extend(self.wait_for_live_providers()?);
         self.note(&reports);
         Ok(reports)
     }
@@ -468,30 +543,30 @@ impl Rig {
                 }
             }
             let Some(account) = report.account.as_ref().filter(|_| !report.effects.is_empty()) else { continue };
-            report.effects.iter().for_each(|effect| Asked::note(&mut self.asked, account, &effect.key));
+            report.effects.iter().for_each(|effect| RequestedEffects::note(&mut self.requested, account, &effect.key));
         }
     }
 
-    /// Notes what is stored as asked for, of which a killed host may have made no report.
+    /// Notes the stored effects as requested: a killed host may not have reported them.
     fn note_stored(&mut self) -> Result<(), ReplayError> {
-        let after = self.asked.after;
-        let noted = std::mem::take(&mut self.asked);
+        let after = self.requested.after;
+        let noted = std::mem::take(&mut self.requested);
         let mut stored = Vec::new();
         for scope in self.store().scopes()? {
             let rows = self.store().effects_of(&scope, after, usize::MAX)?;
             stored.extend(rows.into_iter().map(|row| (row.seq, scope.account.clone(), row.effect.key)));
         }
         stored.sort_unstable();
-        self.asked = Arc::new(Asked { after, ..Asked::default() });
+        self.requested = Arc::new(RequestedEffects { after, ..RequestedEffects::default() });
         for (_, account, key) in &stored {
-            Asked::note(&mut self.asked, account, key);
+            RequestedEffects::note(&mut self.requested, account, key);
         }
-        // What was asked for again has an older row.
-        noted.in_order.iter().for_each(|effect| Asked::note(&mut self.asked, &effect.0, &effect.1));
+        // An effect that was requested again has an older row.
+        noted.in_order.iter().for_each(|effect| RequestedEffects::note(&mut self.requested, &effect.0, &effect.1));
         Ok(())
     }
 
-    /// Whether timers fire; they do by default.
+    /// Sets whether timers fire; the default is true.
     pub fn set_fire_timers(&mut self, fire: bool) {
         self.fire_timers = fire;
         self.outbox_mut().set_fire_timers(fire);
@@ -504,68 +579,76 @@ impl Rig {
         }
     }
 
-    /// The provider.
+    /// Returns the scripted provider.
     pub fn scripted(&self) -> &Scripted {
         &self.scripted
     }
 
-    /// The providers that do something in the world.
-    pub fn world(&self) -> Option<&World> {
-        self.setup.world.as_ref()
+    /// Returns the live providers, if there are any.
+    pub fn live(&self) -> Option<&LiveProviders> {
+        self.setup.live.as_ref()
     }
 
-    /// The clock, milliseconds since the epoch.
+    /// Returns the clock, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.running().clock().latest()
     }
 
-    /// What the host started with.
+    /// Returns the set-up of the host.
     pub fn setup(&self) -> &RigSetup {
         &self.setup
     }
 
-    /// Keys of the effects that were asked for, by account, in order of the first request.
+    /// Returns account and key of the requested effects, in order of the first request.
     pub fn asked(&self) -> impl Iterator<Item = (&Account, &str)> {
-        self.asked.in_order.iter().map(|asked| (&asked.0, asked.1.as_str()))
+        self.requested.in_order.iter().map(|effect| (&effect.0, effect.1.as_str()))
     }
 
-    /// Leaves out what was asked for until now, for example by the catalog.
+    /// Forgets the effects requested so far, for example by the catalog.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be read.
     pub fn forget_asked(&mut self) -> Result<(), ReplayError> {
         let mut after = 0;
         for scope in self.store().scopes()? {
             let rows = self.store().effects_of(&scope, 0, usize::MAX)?;
             after = rows.iter().map(|row| row.seq).fold(after, u64::max);
         }
-        self.asked = Arc::new(Asked { after, ..Asked::default() });
+        self.requested = Arc::new(RequestedEffects { after, ..RequestedEffects::default() });
         Ok(())
     }
 
-    /// The processor.
+    /// Returns the processor.
     pub fn processor(&self) -> &Processor {
         self.outbox().processor()
     }
 
-    /// The processor, for questions.
+    /// Returns the processor, for queries.
     pub fn processor_mut(&mut self) -> &mut Processor {
         self.outbox_mut().processor_mut()
     }
 
-    /// The store.
+    /// Returns the store.
     pub fn store(&self) -> &dyn Store {
         self.processor().store()
     }
 
-    /// The hash of the state.
+    /// Returns the hash of the state.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store can't be read.
     pub fn state(&self) -> Result<String, ReplayError> {
         Ok(self.running().state()?)
     }
 
     fn running(&self) -> &host::Host {
-        self.running.as_ref().expect("a host that was started runs")
+        self.running.as_ref().expect("a started host runs")
     }
 
     fn running_mut(&mut self) -> &mut host::Host {
-        self.running.as_mut().expect("a host that was started runs")
+        self.running.as_mut().expect("a started host runs")
     }
 
     fn outbox(&self) -> &Outbox {
@@ -577,7 +660,7 @@ impl Rig {
     }
 }
 
-/// The time at which the store was left: of the last event or run, or when a call that has begun became due.
+/// Returns the latest time in the store: of the last event or run, or the due time of a call that has begun.
 fn left_at(store: &dyn Store, setup: &RigSetup) -> Result<Option<Timestamp>, ReplayError> {
     let partition = Partition { business: setup.business.name.clone(), livemode: setup.livemode };
     let begun = store.effects_running(&partition)?.into_iter().map(|row| row.due_at).max();
@@ -585,6 +668,10 @@ fn left_at(store: &dyn Store, setup: &RigSetup) -> Result<Option<Timestamp>, Rep
 }
 
 /// Opens a store.
+///
+/// # Errors
+///
+/// Fails if the file can't be opened.
 pub fn open(kind: &StoreKind) -> Result<Box<dyn Store>, ReplayError> {
     match kind {
         StoreKind::Memory => Ok(Box::new(MemoryStore::new())),

@@ -1,27 +1,27 @@
-//! A whole replay: inputs found and checked, played one by one, reported as they go.
+//! A whole replay: finds and checks the inputs, plays them one by one and reports each result.
 
 use crate::inputs::{Input, collect};
 use crate::library::{Library, Ready, Sources};
 use crate::line::{Line, StreamLine, Summary};
+use crate::live::LiveProviders;
 use crate::play::{CaseReport, Order, PlayOptions, Stepped, play_all_watched};
 use crate::rig::StoreKind;
 use crate::runners::Runners;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
-use crate::world::World;
 use extension_contract::Timestamp;
 use host_scenario::error::{BadInput, ReplayError};
-use host_scenario::model::budget::{self, Raised};
+use host_scenario::model::budget::{self, RaisedLimit};
 use host_scenario::model::{Scenario, read_text};
 use std::io::Read;
 use std::path::PathBuf;
 
-/// What is replayed and how.
+/// Options of a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
-    /// Name or folder of the business; none is that of the input's folder.
+    /// Name or folder of the business; none is the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none looks above the inputs, the working folder and the program.
+    /// Folder of the fixtures; none searches above the inputs, the working folder and the program.
     pub fixtures: Option<PathBuf>,
     /// The extension.
     pub runners: Runners,
@@ -29,20 +29,21 @@ pub struct ReplayOptions {
     pub store: Option<PathBuf>,
     /// Seed that permutes provider events.
     pub shuffle: Option<u64>,
-    /// How often provider events (of scenarios) or the whole stream (of raw events) are delivered.
+    /// Number of deliveries of provider events (in scenarios) or of the whole stream (of raw events).
     pub repeat: u32,
-    /// Rewrite snapshots, and raise what events went beyond of their budgets.
+    /// Rewrites snapshots and raises exceeded budgets.
     pub bless: bool,
-    /// Report results, timers and messages as well.
+    /// Reports results, timers and messages as well.
     pub trace: bool,
-    /// Time until which timers fire after the last raw event, milliseconds since the epoch.
+    /// Time up to which timers fire after the last raw event, in milliseconds since the epoch.
     pub until: Option<Timestamp>,
-    /// Providers in place of the scripted one for what they take. A scenario is then played in its first version alone.
-    pub world: Option<World>,
+    /// Providers that replace the scripted one for the effects that they handle. A scenario is then played only in its
+    /// first version.
+    pub live: Option<LiveProviders>,
 }
 
 impl ReplayOptions {
-    /// Everything once, in memory and in its own order; only how it ends is told.
+    /// Returns options that play everything once, in memory and in its own order, and report only input events.
     pub fn new(runners: Runners) -> ReplayOptions {
         ReplayOptions {
             business: None,
@@ -54,24 +55,24 @@ impl ReplayOptions {
             bless: false,
             trace: false,
             until: None,
-            world: None,
+            live: None,
         }
     }
 }
 
-/// Who is told what happens.
+/// A receiver of a replay's results.
 pub trait Sink {
-    /// The inputs are read and right; so many will be played.
+    /// The inputs are checked; this many will be played.
     fn begin(&mut self, inputs: usize) {
         let _ = inputs;
     }
-    /// One event's line.
+    /// The line of one event.
     fn line(&mut self, line: &Line) -> std::io::Result<()>;
-    /// What all lines so far say is in the store: whoever reads them may count on it.
+    /// The store has everything that the lines so far report.
     fn durable(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-    /// What a step of a case led to; its host may be looked at and asked.
+    /// The result of a step of a case; its host may be inspected and queried.
     fn look(&mut self, stepped: Stepped<'_>) -> Result<(), ReplayError> {
         let _ = stepped;
         Ok(())
@@ -81,13 +82,13 @@ pub trait Sink {
         let _ = (scenario, reports);
         Ok(())
     }
-    /// One of several streams ended.
+    /// The end of one of several inputs.
     fn stream(&mut self, stream: &StreamLine, summary: &Summary) -> std::io::Result<()>;
-    /// Everything ended.
+    /// The end of the replay.
     fn end(&mut self, summary: &Summary) -> std::io::Result<()>;
 }
 
-/// Tells nobody anything.
+/// A sink that discards everything.
 pub struct Silent;
 
 impl Sink for Silent {
@@ -104,44 +105,44 @@ impl Sink for Silent {
     }
 }
 
-/// How one input of raw events ended.
+/// The result of one input of raw events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RawEnd {
     /// The input.
     pub source: String,
-    /// Its events.
+    /// Number of its events.
     pub events: u64,
-    /// Events that ended without an outcome; results, timers and messages count, too.
+    /// Number of events that ended without an outcome, including results, timers and messages.
     pub failed: u64,
-    /// What ended it early.
+    /// The mistake that ended it early.
     pub bad: Option<BadInput>,
 }
 
-/// How a replay ended.
+/// The result of a replay.
 #[derive(Clone, Debug)]
 pub struct Finished {
-    /// Counts over all inputs; of a scenario, those of its first version.
+    /// Counts over all inputs; for a scenario, the counts of its first version.
     pub summary: Summary,
     /// All cases of scenarios.
     pub cases: Vec<CaseReport>,
     /// All inputs of raw events.
     pub raw: Vec<RawEnd>,
-    /// Limits of budgets that were raised in their files.
-    pub raised: Vec<Raised>,
+    /// The budget limits that were raised in their files.
+    pub raised: Vec<RaisedLimit>,
 }
 
 impl Finished {
-    /// True if every expectation held that is not known to fail, and every event had an outcome.
+    /// Returns true if every expectation held that is not known to fail, and every event had an outcome.
     pub fn held(&self) -> bool {
         self.raw.iter().all(|raw| raw.failed == 0) && !self.cases.iter().any(CaseReport::failed)
     }
 
-    /// What ended standard input early.
+    /// Returns the mistake that ended standard input early.
     pub fn bad(&self) -> Option<&BadInput> {
         self.raw.iter().find_map(|raw| raw.bad.as_ref())
     }
 
-    /// The program's exit code: 0 all held, 1 something did not, 2 bad input.
+    /// Returns the program's exit code: 0 if all expectations held, 1 if not, 2 for bad input.
     pub fn exit_code(&self) -> u8 {
         match (self.bad(), self.held()) {
             (Some(_), _) => 2,
@@ -151,7 +152,11 @@ impl Finished {
     }
 }
 
-/// Replays everything that `paths` name. Files are checked whole before the first event is applied.
+/// Replays all inputs at `paths`. Files are checked completely before the first event is applied.
+///
+/// # Errors
+///
+/// Fails if an input is wrong, options can't be combined, or the host or the sink fails.
 pub fn replay(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -195,26 +200,24 @@ fn check(
     let mut library = Library::new(sources, options.runners.clone(), paths)?;
     let scenarios = inputs.iter().filter(|input| matches!(input, Input::Scenario(_))).count();
     if options.until.is_some() && scenarios == inputs.len() {
-        return Err(ReplayError::Usage("--until goes on after raw events; a scenario says `until` itself".to_owned()));
+        return Err(ReplayError::Usage("--until is for raw events; a scenario has `until` steps instead".to_owned()));
     }
     if options.bless && scenarios == 0 {
         return Err(ReplayError::Usage(
-            "--bless rewrites snapshots and budgets of scenarios; there is none here".to_owned(),
+            "--bless rewrites snapshots and budgets of scenarios, but no scenario is given".to_owned(),
         ));
     }
-    if options.world.is_some() && (inputs.len() != 1 || options.shuffle.is_some()) {
+    if options.live.is_some() && (inputs.len() != 1 || options.shuffle.is_some()) {
         return Err(ReplayError::Usage(
-            "providers that do something in the world play one input, in its own order: what it leaves would be the next one's".to_owned(),
+            "live providers play exactly one input, in its own order: a second input would find the first one's resources".to_owned(),
         ));
     }
-    if options.store.is_some() && scenarios > 0 && options.world.is_none() {
-        return Err(ReplayError::Usage(
-            "--store keeps raw events; a scenario starts from nothing, in memory".to_owned(),
-        ));
+    if options.store.is_some() && scenarios > 0 && options.live.is_none() {
+        return Err(ReplayError::Usage("--store is for raw events; a scenario starts empty, in memory".to_owned()));
     }
     if options.store.is_some() && inputs.len() > 1 {
         return Err(ReplayError::Usage(format!(
-            "--store keeps the rows of one stream; here are {} inputs: replay one after the other, or put them in one",
+            "--store keeps the rows of one stream, but {} inputs are given: replay them one by one, or join them",
             inputs.len()
         )));
     }
@@ -249,17 +252,17 @@ fn play_one(
             };
             let play = PlayOptions {
                 runners: options.runners.clone(),
-                store: match (&options.world, &options.store) {
+                store: match (&options.live, &options.store) {
                     (Some(_), Some(path)) => StoreKind::Sqlite(path.clone()),
                     _ => StoreKind::Memory,
                 },
                 order,
                 repeat: options.repeat,
                 bless: options.bless,
-                world: options.world.clone(),
+                live: options.live.clone(),
             };
-            // Another version would find what the first one made.
-            let cases = if options.world.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
+            // Another version would find the first one's resources.
+            let cases = if options.live.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
             let mut look = |stepped: Stepped<'_>| sink.look(stepped);
             let reports = play_all_watched(&scenario, cases, &business, &play, Some(&mut look))?;
             if options.bless {
@@ -286,7 +289,7 @@ fn play_one(
                 repeat: options.repeat,
                 until: options.until,
                 trace: options.trace,
-                world: options.world.clone(),
+                live: options.live.clone(),
             };
             let mut emit = |lines: Vec<Line>| {
                 lines.into_iter().try_for_each(|line| sink.line(&line.with_source(source))).map_err(unwritable)?;
@@ -300,8 +303,8 @@ fn play_one(
     }
 }
 
-/// Raises the budgets in a scenario's file to what was used.
-fn raise(scenario: &Scenario, reports: &[CaseReport]) -> Result<Vec<Raised>, ReplayError> {
+/// Raises the budgets in a scenario's file to the amounts used.
+fn raise(scenario: &Scenario, reports: &[CaseReport]) -> Result<Vec<RaisedLimit>, ReplayError> {
     let over: Vec<_> = reports.iter().flat_map(|report| report.over.iter().cloned()).collect();
     if over.is_empty() {
         return Ok(Vec::new());

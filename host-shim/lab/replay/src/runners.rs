@@ -1,4 +1,4 @@
-//! Makes the runners that call an extension. `host-native` makes those that call the linked library.
+//! Makes the runners that call an extension component. `host-native` makes runners that call the linked library.
 
 use host_scenario::error::ReplayError;
 use host_wasm_runner::cache::ComponentCache;
@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 
-/// Makes a runner whenever a host starts: at the beginning of a case, after a restart.
+/// A factory of runners, used whenever a host starts: at the beginning of a case and after a restart.
 #[derive(Clone)]
 pub struct Runners {
     name: String,
     make: Arc<Make>,
-    /// Makes runners with a new instance for every event, where that is something else.
+    /// Makes runners with a new instance for every event, if that differs from `make`.
     make_fresh: Option<Arc<Make>>,
 }
 
 impl Runners {
-    /// Runners made by a function; `name` is for reports.
+    /// Returns runners made by a function; `name` is for reports.
     pub fn new(
         name: impl Into<String>,
         make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
@@ -28,17 +28,21 @@ impl Runners {
         Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
     }
 
-    /// A component, compiled once; with `fresh` each event has a new instance.
+    /// Loads a component, compiled once; with `fresh`, each event has a new instance.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be read or is not a component that the host can load.
     pub fn component(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
-        // Without a place for compiled code it is compiled anew, which only takes longer.
+        // Without a cache, it is compiled again, which only takes longer.
         let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
         let loaded = LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref())
             .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
         Ok(Runners::loaded(file.display().to_string(), loaded, fresh))
     }
 
-    /// A component that is loaded already; `name` is for reports.
+    /// Returns runners of a loaded component; `name` is for reports.
     pub fn loaded(name: impl Into<String>, loaded: LoadedComponent, fresh: bool) -> Self {
         let making =
             |loaded: LoadedComponent, mode| -> Arc<Make> { Arc::new(move || Ok(Box::new(loaded.runner(mode)))) };
@@ -47,19 +51,23 @@ impl Runners {
         Runners { name: name.into(), make, make_fresh: Some(make_fresh) }
     }
 
-    /// The same with a new instance for every event; of what has no instances, itself.
+    /// Returns runners with a new instance for every event; unchanged if the runners have no instances.
     #[must_use]
     pub fn fresh(&self) -> Runners {
         let make = self.make_fresh.as_ref().unwrap_or(&self.make).clone();
         Runners { make, ..self.clone() }
     }
 
-    /// What runs.
+    /// Returns the name for reports.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// A runner without any state.
+    /// Makes a runner without any state.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the runner can't be made.
     pub fn make(&self) -> Result<Box<dyn Runner>, ReplayError> {
         (self.make)()
     }

@@ -1,13 +1,13 @@
-//! Orders that a seed makes again.
+//! Reproducible random orders.
 
 use std::collections::BTreeMap;
 
-/// A small generator of numbers (SplitMix64): the same seed gives the same order on every machine.
+/// A small random number generator (SplitMix64): the same seed gives the same order on every machine.
 #[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
-    /// From a seed.
+    /// Returns a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Random(seed)
     }
@@ -20,12 +20,12 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// A number below `bound`, which is at least 1.
+    /// Returns a number below `bound`, which is at least 1.
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
 
-    /// Puts a list into another order.
+    /// Shuffles a list.
     pub fn shuffle<T>(&mut self, list: &mut [T]) {
         for at in (1..list.len()).rev() {
             list.swap(at, self.below(at + 1));
@@ -33,8 +33,7 @@ impl Random {
     }
 }
 
-/// Puts entries of the same key back into the order in which they stood before: where one event comes in several forms,
-/// the first one counts.
+/// Restores the original order among entries with the same key: if an event has several forms, the first one counts.
 pub fn keep_order_of_same<K: Ord>(list: &mut [usize], key: impl Fn(usize) -> K) {
     let mut places: BTreeMap<K, Vec<usize>> = BTreeMap::new();
     for (place, entry) in list.iter().enumerate() {
@@ -54,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_makes_the_same_order_again_and_others_make_others() {
+    fn a_seed_gives_the_same_order_and_another_seed_another() {
         let order = |seed| {
             let mut list: Vec<u32> = (0..20).collect();
             Random::new(seed).shuffle(&mut list);
@@ -68,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_the_same_key_keeps_its_order() {
+    fn entries_with_the_same_key_keep_their_order() {
         let keys = ["a", "b", "a", "c", "a"];
         let mut list = [4, 3, 2, 1, 0];
         keep_order_of_same(&mut list, |at| keys[at]);

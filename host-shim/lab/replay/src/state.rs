@@ -1,4 +1,4 @@
-//! The state as one hash, and as the JSON that scenarios and snapshots look at.
+//! The state as a hash and as the JSON of snapshots.
 
 use extension_contract::Account;
 use host::processor::Processor;
@@ -8,14 +8,18 @@ use sha2::{Digest, Sha256};
 
 pub use host::view::{Rows, account_rows, parsed};
 
-/// The hash of several streams: SHA-256, hex, of the RFC 8785 form of the list of their states, in order.
+/// Returns the hash of several streams: SHA-256, in hex, of the RFC 8785 form of the list of their hashes, in order.
 pub fn hash_of_streams(states: &[String]) -> String {
-    // A list of hex texts is its own canonical form.
+    // The JSON of a list of hex texts is canonical.
     hex::encode(Sha256::digest(Value::from(states).to_string()))
 }
 
-/// The rows of every account, for a snapshot: `{account: {section: {id: row}}}`. The catalog is left out, since it is
-/// the business's own file.
+/// Returns the rows of every account, for a snapshot: `{account: {section: {id: row}}}`. Omits the catalog, which is a
+/// file of the business.
+///
+/// # Errors
+///
+/// Fails if the store can't be read.
 pub fn snapshot(processor: &Processor) -> Result<Value, ReplayError> {
     let mut accounts = Map::new();
     for scope in processor.store().scopes()? {

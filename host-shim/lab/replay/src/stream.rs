@@ -1,21 +1,21 @@
-//! Raw events replayed: one stream, one clock, no timers.
+//! Replays raw events: one stream, one clock, no timers.
 
 use crate::inputs::{Located, RawInput};
 use crate::line::{Line, Summary};
+use crate::live::LiveProviders;
 use crate::rig::{Rig, RigSetup, StoreKind, is_input};
 use crate::runners::Runners;
 use crate::shuffle::{Random, keep_order_of_same};
 use crate::tally::Tally;
-use crate::world::World;
 use extension_contract::Timestamp;
 use host::processor::Report;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 
-/// Events that are committed together, with the effects that they ask for: the provider only simulates.
+/// The maximum number of events that are committed together, with their effects: the provider is only simulated.
 const GROUP_EVENTS_MAX: usize = 64;
 
-/// How a stream is replayed.
+/// Options of replaying a stream.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// The extension.
@@ -24,44 +24,48 @@ pub struct StreamOptions {
     pub store: StoreKind,
     /// Seed that permutes the provider events between other events.
     pub shuffle: Option<u64>,
-    /// How often the whole stream is delivered, at least 1.
+    /// The number of deliveries of the whole stream, at least 1.
     pub repeat: u32,
-    /// Time until which timers, retries and late answers happen after the last event, milliseconds since the epoch.
+    /// Time up to which timers, retries and late answers run after the last event, in milliseconds since the epoch.
     pub until: Option<Timestamp>,
     /// Whether results, timers and messages are reported.
     pub trace: bool,
-    /// Providers in place of the scripted one for what they take; what they are called for is durable before, so each event is
-    /// then a group of its own.
-    pub world: Option<World>,
+    /// Providers that replace the scripted one for the effects that they handle. Each event is then its own group, so
+    /// that an effect is durable before its call.
+    pub live: Option<LiveProviders>,
 }
 
-/// How a stream ended.
+/// The result of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEnd {
     /// Final outcomes of its events, and the hash of the state.
     pub summary: Summary,
-    /// Events, of whatever kind, that ended without an outcome.
+    /// Number of events of any kind that ended without an outcome.
     pub failed: u64,
 }
 
-/// A replay of one stream. A host for each mode starts with its first event.
+/// A replay of one stream. The host of each mode starts with the mode's first event.
 struct Stream<'a> {
     business: &'a BusinessFolder,
     options: &'a StreamOptions,
     clock: Timestamp,
-    /// Test mode, live mode.
+    /// The hosts of test mode and live mode.
     hosts: [Option<Rig>; 2],
-    /// Events in the open group, and of which mode.
+    /// Number of events in the open group, and its mode.
     open: Option<(usize, usize)>,
-    /// Lines of the open group, told when it is durable.
+    /// Lines of the open group, which are emitted once it is durable.
     lines: Vec<Line>,
     tally: Tally,
 }
 
-/// Takes the lines of a group once it is durable.
+/// A callback with the lines of a durable group.
 type Emit<'a> = &'a mut dyn FnMut(Vec<Line>) -> Result<(), ReplayError>;
 
 /// Replays a stream; the lines of each group go to `emit` once it is durable.
+///
+/// # Errors
+///
+/// Fails if the host or `emit` fails, or `until` is before the newest event.
 pub fn replay_stream(
     raw: RawInput,
     business: &BusinessFolder,
@@ -88,7 +92,7 @@ pub fn replay_stream(
     stream.end(emit)
 }
 
-/// Its events in another order: provider events between two others are permuted.
+/// Returns the events with the provider events between two others permuted.
 fn shuffled(raw: &RawInput, seed: u64) -> Result<Vec<Located>, BadInput> {
     let mut events: Vec<Option<Located>> = raw.located()?.into_iter().map(Some).collect();
     let mut order: Vec<usize> = (0..events.len()).collect();
@@ -113,7 +117,7 @@ impl Stream<'_> {
             self.hosts[mode] = Some(self.start(mode == 1)?);
         }
         let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
-        let grouped = self.options.world.is_none();
+        let grouped = self.options.live.is_none();
         if self.open.is_none() {
             if grouped {
                 host.begin_group()?;
@@ -137,19 +141,19 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Makes the open group durable and tells what became of it.
+    /// Makes the open group durable and emits its lines.
     fn close(&mut self, emit: Emit<'_>) -> Result<(), ReplayError> {
         let Some((_, mode)) = self.open.take() else { return Ok(()) };
         let Some(host) = self.hosts[mode].as_mut() else { return Ok(()) };
         let reports = host.settle()?;
-        if self.options.world.is_none() {
+        if self.options.live.is_none() {
             host.commit_group()?;
         }
         self.following(&reports);
-        self.tell(emit)
+        self.emit_lines(emit)
     }
 
-    fn tell(&mut self, emit: Emit<'_>) -> Result<(), ReplayError> {
+    fn emit_lines(&mut self, emit: Emit<'_>) -> Result<(), ReplayError> {
         emit(std::mem::take(&mut self.lines))
     }
 
@@ -178,13 +182,13 @@ impl Stream<'_> {
                 host.set_fire_timers(true);
                 let reports = host.advance_to(until)?;
                 self.following(&reports);
-                self.tell(emit)?;
+                self.emit_lines(emit)?;
             }
         }
         let mut summary = self.tally.summary().clone();
         let mut stores: Vec<&dyn host_store::Store> = self.hosts.iter().flatten().map(Rig::store).collect();
         if matches!(self.options.store, StoreKind::Sqlite(_)) {
-            // Both modes are in one file, which each of its connections sees whole.
+            // Both modes are in one file, and each connection sees all of it.
             stores.truncate(1);
         }
         let hosts = self.hosts.iter().flatten();
@@ -201,7 +205,7 @@ impl Stream<'_> {
             runners: self.options.runners.clone(),
             store: self.options.store.clone(),
             clock: self.clock,
-            world: self.options.world.clone(),
+            live: self.options.live.clone(),
         })?;
         host.set_fire_timers(false);
         Ok(host)

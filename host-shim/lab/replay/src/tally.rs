@@ -1,4 +1,4 @@
-//! Counts final outcomes of input events.
+//! Counts the final outcomes of input events.
 
 use crate::line::Summary;
 use host::processor::Report;
@@ -7,17 +7,17 @@ use std::collections::HashMap;
 /// Outcomes that a later run may replace.
 const OPEN: [&str; 2] = ["deferred", "failed"];
 
-/// Counts outcomes as they come and corrects them when an event runs again.
+/// A count of outcomes, which is corrected when an event runs again.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     summary: Summary,
-    /// Events that may still end otherwise, by their number in the inbox.
+    /// Events whose outcome may still change, by inbox number.
     open: HashMap<u64, &'static str>,
     derived_failed: u64,
 }
 
 impl Tally {
-    /// An input event arrived. A repeated id is an event of its own and says nothing about the first arrival.
+    /// Counts the arrival of an input event. A repeated id counts as a separate event.
     pub fn arrived(&mut self, report: &Report) {
         let name = report.result.name();
         self.summary.count(name);
@@ -26,7 +26,7 @@ impl Tally {
         }
     }
 
-    /// An input event ran again.
+    /// Corrects the outcome of an input event that ran again.
     pub fn again(&mut self, report: &Report) {
         let name = report.result.name();
         if let Some(before) = self.open.remove(&report.seq) {
@@ -37,22 +37,22 @@ impl Tally {
         }
     }
 
-    /// An operator runs an event again that ended with `outcome`.
+    /// Marks an event with this outcome as open again, for a redrive.
     pub fn reopen(&mut self, seq: u64, outcome: &'static str) {
         self.open.insert(seq, outcome);
     }
 
-    /// A result, a timer or a message ended without an outcome.
+    /// Counts a result, a timer or a message that ended without an outcome.
     pub fn derived_failed(&mut self) {
         self.derived_failed += 1;
     }
 
-    /// Events, of whatever kind, that have ended without an outcome.
+    /// Returns the number of events of any kind that ended without an outcome.
     pub fn failed(&self) -> u64 {
         self.summary.failed + self.derived_failed
     }
 
-    /// The counts so far, without a state.
+    /// Returns the counts so far, without the hash of the state.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }

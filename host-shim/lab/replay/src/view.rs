@@ -1,5 +1,5 @@
-//! The sections of the state as scenarios speak of them: the host's read model, and what only scenarios know, the
-//! scripted provider and the shapes of this extension's ledger and notices.
+//! The sections of the state that scenarios check: the host's read model, the scripted provider's inventory, and this
+//! extension's ledger and notices.
 
 use crate::rig::Rig;
 use crate::state::{account_rows, parsed};
@@ -12,15 +12,19 @@ use host_store::EffectState;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// Kinds of effects that tell somebody something.
+/// Prefixes of effect kinds that notify people.
 const NOTICE_KINDS: [&str; 2] = ["mail.", "notice."];
 
-/// True for a kind of effects that tell somebody something.
+/// Returns true for effect kinds that notify people.
 pub fn is_notice(kind: &str) -> bool {
     NOTICE_KINDS.iter().any(|notice| kind.starts_with(notice))
 }
 
-/// The JSON of the section that an expectation is about; `account` is the one it means if it names none.
+/// Returns the section of an expectation as JSON; `account` is the default account.
+///
+/// # Errors
+///
+/// Fails if the store can't be read or the extension fails to answer.
 pub fn section(
     host: &mut Rig,
     expectation: &SectionExpectation,
@@ -51,20 +55,24 @@ pub fn section(
     })
 }
 
-/// Keys of the effects that an account asked for, in order of the first request.
+/// Returns the keys of an account's requested effects, in order of the first request.
 fn asked_by<'h>(host: &'h Rig, account: &Account) -> impl Iterator<Item = &'h str> {
     host.asked().filter(move |(of, _)| *of == account).map(|(_, key)| key)
 }
 
-/// `{balances: {currency: {account: minor units}}, entries: {fact: entry}}`, from the records of collection `ledger`:
-/// `{currency, postings: [{account, amount_minor}]}`.
+/// Returns `{balances: {currency: {account: minor units}}, entries: {fact: entry}}`, from the records of collection
+/// `ledger`: `{currency, postings: [{account, amount_minor}]}`.
+///
+/// # Errors
+///
+/// Fails if the store can't be read.
 pub fn ledger(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let mut rows = account_rows(host.processor(), account)?;
     let entries = rows.sections.remove("records/ledger").unwrap_or_default();
     Ok(json!({"balances": ledger_sums(&entries), "entries": entries}))
 }
 
-/// Minor units by currency and account of the ledger, summed over its entries.
+/// Sums the ledger's entries: minor units by currency and account.
 pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeMap<String, i64>> {
     let mut balances: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for entry in entries.values() {
@@ -78,7 +86,11 @@ pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeM
     balances
 }
 
-/// Currencies in which the account's ledger does not sum to zero, with the sum.
+/// Returns the currencies in which the account's ledger does not sum to zero, with the sum.
+///
+/// # Errors
+///
+/// Fails if the store can't be read.
 pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i64)>, ReplayError> {
     let ledger = ledger(host, account)?;
     let mut found = Vec::new();
@@ -91,7 +103,7 @@ pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i64)>, R
     Ok(found)
 }
 
-/// What somebody was told so far, in order: kind, key and the members of the payload.
+/// Returns the notices sent so far, in order: kind, key and the members of the payload.
 fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let scope = host.processor().scope(account.clone());
     let mut found = Vec::new();
@@ -112,10 +124,10 @@ fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     Ok(Value::Array(found))
 }
 
-/// What the scripted provider has and what real ones hold by their own lists, by `resource:id`.
+/// Returns the resources of the scripted provider and those that live providers list, by `resource:id`.
 fn inventory(host: &Rig) -> Result<Value, ReplayError> {
-    let held = match host.world() {
-        Some(world) => world.held().map_err(|error| ReplayError::Host(error.to_string()))?,
+    let held = match host.live() {
+        Some(live) => live.held().map_err(|error| ReplayError::Host(error.to_string()))?,
         None => Vec::new(),
     };
     let ours = host.processor().scope(Account::Platform).claim_space();

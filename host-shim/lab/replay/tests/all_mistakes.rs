@@ -1,4 +1,4 @@
-//! A check tells all mistakes of a catalog, and nothing that is one only because something else is wrong.
+//! A check reports all mistakes of a catalog, and no mistake that only follows from another one.
 
 mod catalogs;
 
@@ -8,34 +8,35 @@ use host_replay::library::Sources;
 use host_scenario::error::BadInput;
 use std::fs;
 
-/// What a check tells of a catalog.
-fn told(catalog: &str) -> Vec<BadInput> {
+/// Returns the mistakes that a check of a catalog reports.
+fn check_mistakes(catalog: &str) -> Vec<BadInput> {
     let folder = folder_with(catalog);
     check(&[folder.path().to_owned()], Sources::default(), &host_native::runners()).expect("it can be checked").mistakes
 }
 
-/// A mistake without its line, which depends on what else is wrong, and without what is allowed.
-fn said(mistakes: &[BadInput]) -> Vec<(Option<String>, String)> {
+/// Returns mistakes without line and allowed values, which depend on other mistakes.
+fn without_lines(mistakes: &[BadInput]) -> Vec<(Option<String>, String)> {
     mistakes.iter().map(|bad| (bad.place.pointer.as_deref().map(str::to_owned), bad.problem.clone())).collect()
 }
 
 #[test]
-fn of_two_mistakes_nothing_is_told_that_is_none() {
-    let single: Vec<_> = BROKEN.iter().map(|(good, bad)| said(&told(&WHOLE.replace(good, bad)))).collect();
-    for ((good, bad), told) in BROKEN.iter().zip(&single) {
-        assert_eq!(told.len(), 1, "{bad} in place of {good}: {told:?}");
+fn a_check_of_two_mistakes_reports_no_other_mistake() {
+    let single: Vec<_> =
+        BROKEN.iter().map(|(good, bad)| without_lines(&check_mistakes(&WHOLE.replace(good, bad)))).collect();
+    for ((good, bad), found) in BROKEN.iter().zip(&single) {
+        assert_eq!(found.len(), 1, "{bad} in place of {good}: {found:?}");
     }
     let (mut both, mut pairs, mut others) = (0, 0, 0);
     for (a, first) in BROKEN.iter().enumerate() {
         for (b, second) in BROKEN.iter().enumerate().skip(a + 1) {
             let text = WHOLE.replace(first.0, first.1);
-            // One of three, so that it takes seconds; not two of one place.
+            // Tests only every third pair, to save time, and only pairs with different places.
             if (a + b) % 3 != 0 || text.matches(second.0).count() != 1 {
                 continue;
             }
-            let found = said(&told(&text.replace(second.0, second.1)));
+            let found = without_lines(&check_mistakes(&text.replace(second.0, second.1)));
             let known = |one: &(Option<String>, String)| single[a].contains(one) || single[b].contains(one);
-            // The first one is the extension's own word: what is wrong alone may be right, or something else, together.
+            // The extension reports the first mistake: two mistakes together may be correct or a different mistake.
             if !found.first().is_some_and(known) {
                 others += 1;
                 continue;
@@ -45,15 +46,15 @@ fn of_two_mistakes_nothing_is_told_that_is_none() {
             pairs += 1;
         }
     }
-    println!("both are told of {both} among {pairs} pairs; {others} make something else together");
+    println!("{both} of {pairs} pairs report both mistakes; {others} pairs are a different mistake");
     assert!(
         pairs > 300 && others < 20 && both * 10 > pairs * 6,
-        "both are told of {both} among {pairs} pairs, {others} others"
+        "{both} of {pairs} pairs report both mistakes; {others} pairs are a different mistake"
     );
 }
 
 #[test]
-fn mistakes_in_all_clauses_are_told_each_with_its_line() {
+fn mistakes_in_all_clauses_are_reported_with_their_lines() {
     let mut text = WHOLE.to_owned();
     let wrong = [
         ("grace_days: 7", "grace_days: -7"),
@@ -70,13 +71,13 @@ fn mistakes_in_all_clauses_are_told_each_with_its_line() {
         lines.push(1 + text[..text.find(good).expect("it is there")].matches('\n').count());
         text = text.replace(good, bad);
     }
-    let mut found: Vec<usize> = told(&text).iter().map(|bad| bad.place.line).collect();
+    let mut found: Vec<usize> = check_mistakes(&text).iter().map(|bad| bad.place.line).collect();
     found.sort_unstable();
     assert_eq!(found, lines);
 }
 
 #[test]
-fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
+fn mistakes_of_business_yml_have_their_own_file_and_line() {
     let catalog = WHOLE.replace("micros: {large: 12}", "micros: {large: -12}");
     let folder = folder_with(&catalog);
     let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\nretry:\n  databsae: [1s]\n  mail.sned: [1s]\n\
@@ -84,7 +85,7 @@ fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
     fs::write(folder.path().join("business.yml"), roles).expect("written");
     let checked =
         check(&[folder.path().to_owned()], Sources::default(), &host_native::runners()).expect("it can be checked");
-    let told = checked.mistakes.iter().map(|bad| {
+    let places = checked.mistakes.iter().map(|bad| {
         (bad.place.file.file_name().and_then(|name| name.to_str()), bad.place.line, bad.place.pointer.as_deref())
     });
     let line = 1 + catalog[..catalog.find("micros").expect("it is there")].matches('\n').count();
@@ -97,14 +98,14 @@ fn what_stands_beside_the_catalog_has_its_own_file_and_line() {
         (Some("business.yml"), 4, Some("/may/usage.cosnume")),
         (Some("catalog.yml"), line, Some("/rates/tokens/micros/large")),
     ];
-    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(places.collect::<Vec<_>>(), expected);
 }
 
 #[test]
-fn several_that_are_told_at_once_stay_where_they_are() {
+fn several_mistakes_of_one_check_keep_their_places() {
     let products = "  - {id: prod_c, product_type: tier, name: C, metadata: {slg: c, rnk: 1}}\n  - {id: prod_d, product_type: tier, \
                     name: D, metadata: {slug: d, rnk: 1, siez: s}}\n";
-    let found = told(&format!("{WHOLE}{products}"));
+    let found = check_mistakes(&format!("{WHOLE}{products}"));
     let pointers: Vec<&str> = found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect();
     let of = |product: usize, field: &str| format!("/products/{product}/metadata/{field}");
     let expected = [of(2, "rnk"), of(2, "slg"), of(2, "slug"), of(3, "rnk"), of(3, "siez")];
@@ -114,12 +115,12 @@ fn several_that_are_told_at_once_stay_where_they_are() {
 }
 
 #[test]
-fn at_most_twenty_are_told() {
+fn at_most_twenty_mistakes_are_reported() {
     let product = |number: usize| {
         format!("  - {{id: prod_{number}, product_type: tier, name: N, active: 7, metadata: {{slug: s}}}}\n")
     };
     let text = format!("{WHOLE}{}", (0..30).map(product).collect::<String>());
-    let found = told(&text);
+    let found = check_mistakes(&text);
     assert_eq!(found.len(), 20);
     let pointers: Vec<String> = (2..22).map(|index| format!("/products/{index}/active")).collect();
     assert_eq!(found.iter().filter_map(|bad| bad.place.pointer.as_deref()).collect::<Vec<_>>(), pointers);

@@ -1,5 +1,5 @@
-//! The schemas of catalogs and of what a business says beside one, against the reader in the extension: what one takes the
-//! other takes, and they know the same names.
+//! Compares the schemas of `catalog.yml` and `business.yml` with their readers: both accept the same documents and know
+//! the same names.
 
 mod catalogs;
 
@@ -16,11 +16,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Members of the catalog's `business` that its policies are stored with, and that stand elsewhere in a catalog.
+/// Members of the catalog's `business` that the stored policies have and that a catalog has elsewhere.
 const STORED: [&str; 10] =
     ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
 
-/// Texts of [`WHOLE`], each with a name that may be a business's own, so that the reader alone can tell that it is not.
+/// Texts of [`WHOLE`], each with an unknown name that only the reader can refuse, because a business may declare such
+/// names.
 const UNKNOWN: [(&str, &str); 27] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
@@ -66,33 +67,34 @@ fn json_of(text: &str) -> Value {
     Node::parse(Path::new("x.yml"), text).expect("valid YAML").json()
 }
 
-/// What the host and the extension have against a catalog and what stands beside it.
-fn told_of(catalog: &str, beside: Option<&str>) -> Vec<BadInput> {
+/// Returns the mistakes that host and extension find in a catalog and a `business.yml`.
+fn mistakes_of_text(catalog: &str, business_yml: Option<&str>) -> Vec<BadInput> {
     let folder = folder_with(catalog);
-    if let Some(beside) = beside {
-        fs::write(folder.path().join("business.yml"), beside).expect("written");
+    if let Some(text) = business_yml {
+        fs::write(folder.path().join("business.yml"), text).expect("written");
     }
     let business = match BusinessFolder::load(folder.path()) {
         Ok(business) => business,
         Err(bad) => return vec![bad],
     };
     let (config, runners, store) = (Vec::new(), host_native::runners(), StoreKind::Memory);
-    match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, world: None }) {
+    match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None }) {
         Ok(_) => Vec::new(),
         Err(ReplayError::Input(mistakes)) => mistakes,
         Err(other) => panic!("{other}"),
     }
 }
 
-fn told(catalog: &Value) -> Vec<BadInput> {
-    told_of(&catalog.to_string(), None)
+fn mistakes_of(catalog: &Value) -> Vec<BadInput> {
+    mistakes_of_text(&catalog.to_string(), None)
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).map_or(Vec::new(), |found| found.map(|entry| entry.expect("an entry").path()).collect())
 }
 
-/// The files of this name in the folders of businesses and their features, each with the way up to the root.
+/// Returns the files of this name in the folders of businesses and their features, each with its relative path to the
+/// root.
 fn files(name: &str) -> Vec<(PathBuf, &'static str)> {
     let businesses = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures"));
     let features = businesses.iter().flat_map(|folder| entries(&folder.join("features")));
@@ -120,23 +122,23 @@ fn every_catalog_of_the_project_is_valid() {
 }
 
 #[test]
-fn a_catalog_with_every_clause_is_right() {
+fn a_catalog_with_every_clause_is_accepted() {
     let value = json_of(WHOLE);
     let errors: Vec<String> = validator(&schema()).iter_errors(&value).map(|error| error.to_string()).collect();
-    assert_eq!((errors, told(&value)), (Vec::new(), Vec::new()));
+    assert_eq!((errors, mistakes_of(&value)), (Vec::new(), Vec::new()));
 }
 
 // covers: D-13
 #[test]
 fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
     let json = serde_json::to_string_pretty(&json_of(WHOLE)).expect("JSON");
-    assert_eq!(told_of(&json, None), []);
+    assert_eq!(mistakes_of_text(&json, None), []);
     let hash = |catalog: &str| BusinessFolder::load(folder_with(catalog).path()).expect("a business").hash(&[]);
     assert_eq!(hash(&json), hash(WHOLE));
     assert_ne!(hash(&json.replace("\"max_length\": 40", "\"max_length\": 41")), hash(WHOLE));
 }
 
-/// Objects of the schema, each with a place of [`WHOLE`] that is one.
+/// Objects of the schema, each with its place in [`WHOLE`].
 const OBJECTS: [(&str, &str); 36] = [
     ("", ""),
     ("/$defs/policies", "/business"),
@@ -177,7 +179,7 @@ const OBJECTS: [(&str, &str); 36] = [
     ("/$defs/product", "/products/1"),
 ];
 
-/// Pointers of the objects of a schema that have no other members than those that they name.
+/// Collects the pointers of a schema's objects that allow no other members.
 fn closed(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
     if schema["additionalProperties"] == json!(false) {
         found.insert(at.to_owned());
@@ -197,18 +199,18 @@ fn with(catalog: &Value, pointer: &str, member: &str, value: Value) -> Value {
     catalog
 }
 
-/// The names in a list such as `` `a`, `b` or `c` `` or `one of a, b`.
+/// Returns the names in a list such as `` `a`, `b` or `c` `` or `one of a, b`.
 fn names_in(expected: &str) -> BTreeSet<String> {
     let list = expected.strip_prefix("one of ").unwrap_or(expected);
     let names = list.split(", ").flat_map(|part| part.split(" or "));
     names.map(|name| name.trim_matches('`').to_owned()).collect()
 }
 
-/// The only mistake of a catalog.
+/// Returns the only mistake of a catalog.
 fn only(catalog: &Value) -> BadInput {
-    let mut told = told(catalog);
-    assert_eq!(told.len(), 1, "{told:?}");
-    told.remove(0)
+    let mut mistakes = mistakes_of(catalog);
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    mistakes.remove(0)
 }
 
 fn named(object: &Value) -> BTreeSet<String> {
@@ -236,7 +238,7 @@ fn schema_and_reader_know_the_same_names() {
             _ => assert!(bad.problem == "unknown field `zzz`", "{object}: {bad}"),
         }
         match object {
-            // They go with the catalog, and stand in another file.
+            // These members are in another file.
             "" => assert!(["config", "may", "resources", "templates"].iter().all(|name| read.remove(*name))),
             "/$defs/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
             _ => {}
@@ -252,7 +254,7 @@ fn schema_and_reader_know_the_same_names() {
 fn a_product_has_the_members_of_the_schema_and_the_fields_of_its_type() {
     let (schema, whole) = (schema(), json_of(WHOLE));
     let mut of_schema = named(&schema["$defs"]["product"]);
-    // A field that nothing has is told with those that an administrator may set.
+    // The error of an unknown field lists the fields that an administrator may set.
     let bad = only(&with(&whole, "/products/0", "zzz", json!(1)));
     assert!(bad.problem.contains("no such field"), "{bad}");
     let fields = names_in(&bad.expected);
@@ -299,12 +301,12 @@ fn schema_and_reader_know_the_same_words() {
 }
 
 #[test]
-fn schema_and_reader_know_the_same_commands_and_questions() {
+fn schema_and_reader_know_the_same_commands_and_queries() {
     let schema: Value = serde_json::from_str(BUSINESS).expect("JSON");
     let of = |text: &str| {
-        let mut told = told_of("products: []\n", Some(text));
-        assert_eq!(told.len(), 1, "{told:?}");
-        told.remove(0)
+        let mut mistakes = mistakes_of_text("products: []\n", Some(text));
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        mistakes.remove(0)
     };
     assert_eq!(names_in(&of("zzz: 1\n").expected), named(&schema));
     let bad = of("may: {zzz: [owner]}\n");
@@ -359,12 +361,12 @@ fn schema_and_reader_know_the_same_commands_and_questions() {
         ("[]", false),
     ] {
         assert_eq!(validator.is_valid(&json_of(text)), is_right, "{text}");
-        assert_eq!(told_of("products: []\n", Some(text)).is_empty(), is_right, "{text}");
+        assert_eq!(mistakes_of_text("products: []\n", Some(text)).is_empty(), is_right, "{text}");
     }
 }
 
 #[test]
-fn schema_and_reader_take_the_same_webhooks() {
+fn schema_and_reader_accept_the_same_webhooks() {
     let validator = validator(&serde_json::from_str(BUSINESS).expect("JSON"));
     let catalog =
         "events:\n  user.registered: {fields: [{name: email, type: string, required: true}, {name: age, type: int}]}\n";
@@ -382,7 +384,7 @@ fn schema_and_reader_take_the_same_webhooks() {
     ];
     for text in right {
         assert!(validator.is_valid(&json_of(&text)), "{text}");
-        assert_eq!(told_of(catalog, Some(&text)), [], "{text}");
+        assert_eq!(mistakes_of_text(catalog, Some(&text)), [], "{text}");
     }
     let wrong = [
         with("secret: stripe_webhook_secret", fact),
@@ -409,11 +411,11 @@ fn schema_and_reader_take_the_same_webhooks() {
     ];
     for text in wrong {
         assert!(!validator.is_valid(&json_of(&text)), "the schema takes {text}");
-        assert_eq!(told_of(catalog, Some(&text)).len(), 1, "{text}");
+        assert_eq!(mistakes_of_text(catalog, Some(&text)).len(), 1, "{text}");
     }
-    // What only the reader can tell: braces, and names that stand elsewhere.
+    // Mistakes that only the reader finds: braces, and names of other places.
     let own = "config: {zone: {}, key: {type: secret}}\n";
-    for (text, said) in [
+    for (text, message) in [
         (with(standard, &fact.replace("{user.id}", "{user.id")), "has an unmatched brace"),
         (
             with(&standard.replace("stripe_webhook_secret", "kye"), fact),
@@ -431,19 +433,20 @@ fn schema_and_reader_take_the_same_webhooks() {
         (with(standard, &fact.replace("email:", "age:")), "`user.registered` must have the field `email`"),
     ] {
         assert!(validator.is_valid(&json_of(&text)), "the schema refuses {text}");
-        let told: Vec<_> = told_of(catalog, Some(&format!("{own}{text}"))).iter().map(ToString::to_string).collect();
-        assert!(told.iter().any(|told| told.contains(said) && told.contains("business.yml:")), "{said}: {told:?}");
+        let found: Vec<_> =
+            mistakes_of_text(catalog, Some(&format!("{own}{text}"))).iter().map(ToString::to_string).collect();
+        assert!(found.iter().any(|bad| bad.contains(message) && bad.contains("business.yml:")), "{message}: {found:?}");
     }
 }
 
-/// Whether a mistake is one of the value at this place itself, and not of what it means beside others.
+/// Returns whether a mistake concerns the shape of the value at this place, and not its meaning.
 fn is_of_shape(bad: &BadInput, place: &str) -> bool {
     let within = bad.place.pointer.as_deref().is_some_and(|pointer| pointer.starts_with(place));
     within && (bad.problem.starts_with("found ") || bad.problem.starts_with("unknown field"))
 }
 
 #[test]
-fn schema_and_reader_take_the_same_values() {
+fn schema_and_reader_accept_the_same_values() {
     let (schema, whole) = (schema(), json_of(WHOLE));
     let validator = validator(&schema);
     let probes = [
@@ -471,7 +474,7 @@ fn schema_and_reader_take_the_same_values() {
             let at = format!("{place}/{member}");
             for probe in &probes {
                 let catalog = with(&whole, place, &member, probe.clone());
-                let (is_valid, mistakes) = (validator.is_valid(&catalog), told(&catalog));
+                let (is_valid, mistakes) = (validator.is_valid(&catalog), mistakes_of(&catalog));
                 if !is_valid && mistakes.is_empty() {
                     differences.push(format!("the schema alone refuses {at}: {probe}"));
                 }
@@ -487,17 +490,17 @@ fn schema_and_reader_take_the_same_values() {
 }
 
 #[test]
-fn names_that_may_be_a_businesss_own_are_looked_up_by_the_reader() {
+fn only_the_reader_checks_names_that_a_business_may_declare() {
     let validator = validator(&schema());
     for (good, bad) in UNKNOWN {
         assert_eq!(WHOLE.matches(good).count(), 1, "{good}");
         let text = WHOLE.replace(good, bad);
         assert!(validator.is_valid(&json_of(&text)), "the schema refuses {bad}");
-        assert!(!told_of(&text, None).is_empty(), "the reader takes {bad}");
+        assert!(!mistakes_of_text(&text, None).is_empty(), "the reader takes {bad}");
     }
     let own = "config: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
     let text = WHOLE.replace("resource: cdn", "resource: tent").replace("if: config.enabled", "if: config.zone");
-    assert_eq!(told_of(&text, Some(own)), []);
+    assert_eq!(mistakes_of_text(&text, Some(own)), []);
 }
 
 #[test]
@@ -507,9 +510,9 @@ fn schema_and_reader_refuse_the_same_catalogs() {
         assert_eq!(WHOLE.matches(good).count(), 1, "{good}");
         let text = WHOLE.replace(good, bad);
         assert!(!validator.is_valid(&json_of(&text)), "the schema takes {bad}");
-        let told = told_of(&text, None);
-        assert!(!told.is_empty(), "the reader takes {bad}");
-        for mistake in told {
+        let mistakes = mistakes_of_text(&text, None);
+        assert!(!mistakes.is_empty(), "the reader takes {bad}");
+        for mistake in mistakes {
             assert_ne!(mistake.expected, "a catalog that the extension takes", "{mistake}");
         }
     }

@@ -1,4 +1,4 @@
-//! Other extensions than this project's, in a replay.
+//! Replays with extensions other than this project's.
 
 mod extensions {
     mod budget;

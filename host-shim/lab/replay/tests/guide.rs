@@ -1,5 +1,5 @@
-//! What the guide shows stands in the fixtures, word by word, and they are played by the other tests; and the table of commands
-//! has all of them.
+//! The guide's examples are in the fixtures, word by word, which other tests play; and its table of commands is
+//! complete.
 
 use extension_contract::Extension;
 use instance_provisioner::Provisioner;
@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 #[test]
-fn the_guide_shows_what_stands_in_the_fixtures() {
+fn the_examples_of_the_guide_are_in_the_fixtures() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
     let guide = fs::read_to_string(root.join("docs/adding-a-business.md")).expect("the guide");
     let mut shown = 0;
@@ -35,7 +35,7 @@ fn every_command_is_in_the_table() {
         let schema: Value = serde_json::from_str(&command.schema).expect("a schema");
         for member in schema["required"].as_array().expect("members") {
             let member = member.as_str().expect("a name");
-            // What a product has stands with its type.
+            // A product's commands are listed with its type.
             let is_products = command.kind.starts_with("product.");
             assert!(is_products || row.contains(&format!("`{member}`")), "{}: no `{member}`", command.kind);
         }

@@ -1,6 +1,7 @@
-//! A host that is killed and started again over the same store, each time with a provider that has forgotten what it did.
+//! A host is killed and started again on the same store, each time with a provider that has lost its memory.
 //!
-//! The story: a subscription, its first invoice, an instance, and the end of the subscription, which suspends it.
+//! The events: a subscription, its first invoice, an instance, and the end of the subscription, which suspends the
+//! instance.
 
 use host_replay::report::Json;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
@@ -16,17 +17,17 @@ use std::rc::Rc;
 
 /// A day after the last event: 2026-09-30T14:13:20Z in milliseconds since the epoch.
 const CLOCK_MS: i64 = 1_790_864_000_000;
-/// Until all that the end of the subscription leads to has happened.
+/// A time after all consequences of the subscription's end.
 const YEAR_MS: i64 = 365 * 86_400_000;
 const STORY: &str = include_str!("kill/story.jsonl");
 
-/// What is left in the end.
+/// The final result.
 #[derive(Debug, PartialEq)]
 struct End {
     state: String,
-    /// Resources with their states, as the provider has them.
+    /// The provider's resources with their states.
     resources: Vec<(String, String)>,
-    /// Open effects with their states; timers and mails for later are queued, the watch runs.
+    /// Open effects with their states: later timers and mails are queued, the watch runs.
     open: Vec<(String, EffectState)>,
 }
 
@@ -39,7 +40,7 @@ fn setup(store: StoreKind) -> RigSetup {
         runners: host_native::runners(),
         store,
         clock: CLOCK_MS,
-        world: None,
+        live: None,
     }
 }
 
@@ -49,7 +50,7 @@ fn start(store: Box<dyn Store>) -> Result<Rig, ReplayError> {
     Ok(host)
 }
 
-/// Delivers the first `events` of the story, each committed by itself or all together.
+/// Delivers the first `events` events, committed one by one or together.
 fn deliver(host: &mut Rig, events: usize, together: bool) -> Result<(), ReplayError> {
     if together {
         host.begin_group()?;
@@ -78,16 +79,16 @@ fn undisturbed() -> End {
 }
 
 #[test]
-fn the_story_suspends_what_it_made() {
+fn the_events_suspend_the_instance() {
     let end = undisturbed();
     let suspended: Vec<&str> =
         end.resources.iter().filter(|(_, state)| state == "suspended").map(|(id, _)| id.as_str()).collect();
     assert_eq!((end.resources.len(), suspended), (3, vec!["function:inst_acme/compute@lambda"]));
 }
 
-/// After the kill the whole story is delivered again, as a second replay of the file does.
+/// After the kill all events are delivered again, as by a second replay of the file.
 #[test]
-fn a_kill_at_any_write_changes_nothing_in_the_end() {
+fn a_kill_at_any_write_does_not_change_the_result() {
     let expected = undisturbed();
     for together in [false, true] {
         let counting = Faults::new(Box::new(MemoryStore::new()));
@@ -107,10 +108,10 @@ fn a_kill_at_any_write_changes_nothing_in_the_end() {
     }
 }
 
-/// As `--until` does after the last event. The clock of the host that goes on is told the time of the events, long before
-/// that of the kill.
+/// Advances the clock after the last event as `--until` does. The restarted host begins with the clock of the events,
+/// long before the kill.
 #[test]
-fn a_kill_while_time_passes_changes_nothing_in_the_end() {
+fn a_kill_while_time_passes_does_not_change_the_result() {
     let pass = |host: &mut Rig| -> Result<(), ReplayError> {
         host.set_fire_timers(true);
         host.advance_to(CLOCK_MS + YEAR_MS).map(drop)
@@ -140,7 +141,7 @@ fn a_kill_while_time_passes_changes_nothing_in_the_end() {
 }
 
 #[test]
-fn a_second_run_over_one_store_goes_on_with_what_the_first_made() {
+fn a_second_run_on_a_store_continues_the_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let kind = StoreKind::Sqlite(folder.path().join("rows.db"));
     for events in 1..=4 {
@@ -153,9 +154,9 @@ fn a_second_run_over_one_store_goes_on_with_what_the_first_made() {
     }
 }
 
-/// As a host with providers of the real world leaves it when it is killed during their calls.
+/// The store is as a host with live providers leaves it if it is killed during their calls.
 #[test]
-fn what_ran_when_the_host_was_killed_is_recovered_by_the_next_start() {
+fn effects_that_ran_at_a_kill_are_recovered_by_the_next_start() {
     let mut host = start(Box::new(MemoryStore::new())).expect("a host");
     deliver(&mut host, 2, false).expect("no fault");
     let line = STORY.lines().nth(2).expect("the instance");
@@ -181,7 +182,7 @@ fn what_ran_when_the_host_was_killed_is_recovered_by_the_next_start() {
     assert_eq!(end(&host), undisturbed());
 }
 
-/// Counts lines, and notes how many there were whenever they were handed on.
+/// A writer that counts lines, and notes their number at each flush.
 #[derive(Clone, Default)]
 struct Lines(Rc<RefCell<(usize, Vec<usize>)>>);
 
@@ -200,7 +201,7 @@ impl Write for Lines {
 }
 
 #[test]
-fn lines_are_handed_on_as_soon_as_their_group_is_durable() {
+fn lines_are_flushed_as_soon_as_their_group_is_durable() {
     let folder = tempfile::tempdir().expect("a folder");
     let log = folder.path().join("log.jsonl");
     let first = STORY.lines().next().expect("a subscription");

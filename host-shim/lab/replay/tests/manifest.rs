@@ -1,4 +1,4 @@
-//! `manifest.yml`, from which a host knows how to load the extension, against what the extension declares itself.
+//! Compares `manifest.yml`, from which hosts load the extension, with the extension's own declarations.
 
 use extension_contract::{ConfigType, Declarations, Extension};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
@@ -40,7 +40,7 @@ fn the_package_is_named_with_a_hyphen_and_configured_with_an_underscore() {
 
 // covers: SOL-47
 #[test]
-fn types_effects_and_the_contract_are_those_that_the_extension_declares() {
+fn types_effects_and_contract_match_the_declarations() {
     let (manifest, declared) = (manifest(), declared());
     let types: Vec<&str> = declared.product_types.iter().map(|decl| decl.name.as_str()).collect();
     assert_eq!(names(&manifest["product_types"]), types);
@@ -53,7 +53,7 @@ fn types_effects_and_the_contract_are_those_that_the_extension_declares() {
     assert!(wit.contains("\nworld extension {"));
 }
 
-/// Names of the functions of an interface.
+/// Returns the names of an interface's functions.
 fn functions<'a>(wit: &'a str, interface: &str) -> Vec<&'a str> {
     let (_, from) = wit.split_once(&format!("\ninterface {interface} {{")).expect("the interface");
     let (body, _) = from.split_once("\n}").expect("the end of the interface");
@@ -62,7 +62,7 @@ fn functions<'a>(wit: &'a str, interface: &str) -> Vec<&'a str> {
 
 // covers: SOL-47
 #[test]
-fn every_hook_is_handled_by_the_only_way_in() {
+fn every_hook_is_handled_by_the_only_entry_point() {
     let (manifest, declared) = (manifest(), declared());
     let wit = std::fs::read_to_string(root().join("wit/products.wit")).expect("the contract");
     assert_eq!(functions(&wit, "events"), ["handle"]);
@@ -80,18 +80,18 @@ fn solobase() -> BusinessFolder {
     BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business")
 }
 
-/// The events of others that change something, in the order in which they are told here.
+/// Returns the events of other systems that change the state, in the order of their delivery here.
 fn events_that_change_something() -> Vec<&'static str> {
     let (business, config, runners, store) = (solobase(), Vec::new(), host_native::runners(), StoreKind::Memory);
-    let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, world: None })
+    let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None })
         .expect("a host");
-    let mut told = Vec::new();
-    let mut tell = |name, body: Value| {
+    let mut applied = Vec::new();
+    let mut deliver = |name, body: Value| {
         let decoded = host_intake::raw::read(body.to_string().into_bytes(), "solobase", 1_000).expect("an event");
         let before = host.state().expect("a state");
         let delivered = host.deliver(decoded, 1_000).expect("an outcome");
         if delivered.first.result.name() == "applied" && host.state().expect("a state") != before {
-            told.push(name);
+            applied.push(name);
         }
     };
     let product = |change: &str, name: &str, metadata: Value| {
@@ -101,17 +101,17 @@ fn events_that_change_something() -> Vec<&'static str> {
     };
     let item = json!({"id": "si_1", "price": {"id": "price_xyz789"}, "quantity": 1,
         "current_period_start": 1, "current_period_end": 2_678_401});
-    tell(
+    deliver(
         "webhook.stripe",
         json!({"id": "evt_1", "object": "event", "type": "customer.subscription.created",
         "api_version": "2025-03-31.basil", "created": 1, "livemode": false,
         "data": {"object": {"id": "sub_1", "object": "subscription", "customer": "cus_A", "status": "active",
             "metadata": {"user_id": "u1"}, "items": {"object": "list", "data": [item], "has_more": false}}}}),
     );
-    tell("product.created", product("created", "A", json!({"subdomain": "app-a", "status": "provisioning"})));
-    tell("product.updated", product("updated", "Another", json!({"subdomain": "app-a"})));
-    tell("product.deleted", product("deleted", "Another", json!({"subdomain": "app-a"})));
-    told
+    deliver("product.created", product("created", "A", json!({"subdomain": "app-a", "status": "provisioning"})));
+    deliver("product.updated", product("updated", "Another", json!({"subdomain": "app-a"})));
+    deliver("product.deleted", product("deleted", "Another", json!({"subdomain": "app-a"})));
+    applied
 }
 
 // covers: SOL-47
@@ -127,7 +127,7 @@ fn the_hooks_are_the_events_that_the_extension_decides_about() {
 
 // covers: SOL-47, SOL-31
 #[test]
-fn the_monitor_looks_as_often_as_the_manifest_says() {
+fn the_monitors_interval_matches_the_manifest() {
     let (manifest, catalog) = (manifest(), solobase().catalog);
     let watches: Vec<&Value> =
         catalog["product_types"].as_array().expect("a list").iter().filter_map(|decl| decl.get("watch")).collect();
@@ -137,7 +137,7 @@ fn the_monitor_looks_as_often_as_the_manifest_says() {
     assert_eq!(minutes, 5);
 }
 
-/// Members of a block of the contract, which begins with this line.
+/// Returns the members of a block of the contract, which begins with this line.
 fn members<'a>(wit: &'a str, begin: &str) -> Vec<&'a str> {
     let (_, from) = wit.split_once(begin).unwrap_or_else(|| panic!("no `{begin}`"));
     let (body, _) = from.split_once("\n    }").expect("its end");
@@ -147,13 +147,13 @@ fn members<'a>(wit: &'a str, begin: &str) -> Vec<&'a str> {
 
 // covers: SOL-47
 #[test]
-fn the_permissions_are_what_the_contract_lets_an_extension_do() {
+fn the_permissions_match_the_contract() {
     let wit = std::fs::read_to_string(root().join("wit/products.wit")).expect("the contract");
     let imports = wit.lines().filter_map(|line| line.strip_prefix("    import ")?.strip_suffix(';'));
     let of_imports = imports.filter_map(|import| match import {
         "account" | "catalog" => Some("products.read"),
         "claims" => Some("claims.take"),
-        // What it says changes nothing.
+        // Logging changes nothing.
         "log" => None,
         other => panic!("`{other}` has no permission"),
     });
@@ -179,7 +179,7 @@ fn the_permissions_are_what_the_contract_lets_an_extension_do() {
 
 // covers: SOL-45
 #[test]
-fn configuration_is_that_which_the_extension_declares_with_its_variables_and_secrets() {
+fn configuration_matches_the_declarations_with_variables_and_secrets() {
     let manifest = manifest();
     let config = manifest["config"].as_object().expect("a mapping");
     let declared = declared().config;
@@ -201,7 +201,7 @@ fn configuration_is_that_which_the_extension_declares_with_its_variables_and_sec
 
 // covers: SOL-45
 #[test]
-fn what_hosting_is_configured_with_is_declared_by_its_own_folder() {
+fn the_hosting_configuration_is_declared_in_the_business_folder() {
     let business = solobase();
     let decl = |key: &str| business.own.config.iter().find(|decl| decl.key == key).expect("declared").clone();
     for (key, env) in
@@ -215,7 +215,7 @@ fn what_hosting_is_configured_with_is_declared_by_its_own_folder() {
 
 // covers: D-15
 #[test]
-fn what_is_written_for_this_business_alone_is_within_the_800_lines_of_its_plan() {
+fn the_files_of_this_business_have_at_most_800_lines() {
     let folder = root().join("fixtures/solobase");
     let own = ["catalog.yml", "business.yml", "config.yml"]
         .map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());

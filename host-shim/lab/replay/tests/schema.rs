@@ -1,4 +1,4 @@
-//! The schema of scenarios against the reader: what one takes the other takes, and they know the same names.
+//! Compares the schema of scenarios with the reader: both accept the same scenarios and know the same names.
 
 use host_replay::inputs::{Input, collect};
 use host_scenario::model::Scenario;
@@ -21,7 +21,7 @@ fn json_of(text: &str) -> Value {
     Node::parse(Path::new("x.yml"), text).expect("valid YAML").json()
 }
 
-/// A file's first line tells an editor of its schema.
+/// Checks that a file's first line names its schema for editors.
 fn assert_schema_is_named(file: &Path, name: &str) {
     let text = std::fs::read_to_string(file).expect("a file");
     let first = text.lines().next().unwrap_or_default();
@@ -49,22 +49,22 @@ fn every_scenario_of_the_project_is_valid() {
     assert!(seen > 100, "{seen} scenarios");
 }
 
-/// A scenario with this step.
+/// Returns a scenario with this step.
 fn with_step(step: &str) -> String {
     format!("name: x\ngiven: {{account: platform}}\nevents:\n  - {{stripe: invoice.paid}}\n  - {step}\n")
 }
 
-/// A scenario with this start.
+/// Returns a scenario with this start.
 fn with_given(given: &str) -> String {
     format!("name: x\ngiven: {given}\nevents:\n  - {{raw: x}}\n")
 }
 
-/// A scenario with this end.
+/// Returns a scenario with these expectations at its end.
 fn with_expect(expect: &str) -> String {
     format!("name: x\nevents:\n  - {{raw: x}}\nexpect: {expect}\n")
 }
 
-/// Scenarios that have between them every member that there is.
+/// Returns correct scenarios, which together have every member.
 fn right() -> Vec<String> {
     vec![
         with_step("{stripe: a.b, id: 7, at: +5s, set: {a: 1}, 'set@2020-08-27': {b: 1}, 'unset@2020-08-27': [c]}"),
@@ -106,7 +106,7 @@ fn right() -> Vec<String> {
 }
 
 #[test]
-fn schema_and_reader_take_and_refuse_the_same() {
+fn schema_and_reader_accept_and_refuse_the_same() {
     let validator = validator();
     for text in &right() {
         let value = json_of(text);
@@ -196,7 +196,7 @@ fn schema_and_reader_take_and_refuse_the_same() {
     }
 }
 
-/// The names that the reader takes where an unknown one stands.
+/// Returns the names that the reader knows at the place of an unknown one.
 fn known(text: &str) -> BTreeSet<String> {
     let error = Scenario::parse(Path::new("x.yml"), text).expect_err("an unknown name");
     assert!(error.problem.starts_with("unknown field `zzz`"), "{text}: {error}");
@@ -204,7 +204,7 @@ fn known(text: &str) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// The names that an object of the schema has.
+/// Returns the names of an object of the schema.
 fn named(object: &Value) -> BTreeSet<String> {
     object["properties"].as_object().expect("properties").keys().cloned().collect()
 }
@@ -236,7 +236,7 @@ fn schema_and_reader_know_the_same_names() {
     assert_eq!(alternatives, steps.map(|(name, _)| json!({"$ref": format!("#/$defs/{name}Step")})));
     for (name, step) in steps {
         let mut read = known(&with_step(&format!("{{{step}, zzz: 1}}")));
-        // The reader looks for one kind of step after the other.
+        // The reader tries the kinds of steps in turn.
         read.retain(|field| field == name || steps.iter().all(|(other, _)| other != field));
         assert_eq!(read, named(of(&format!("{name}Step"))), "{name}");
     }
@@ -251,7 +251,7 @@ fn schema_and_reader_know_the_same_names() {
     assert_eq!(known(&with_given("{by: {kind: user, zzz: 1}}")), named(&of("actor")["anyOf"][1]), "an actor");
 }
 
-/// Where a scenario may have names of its own: values that are handed on, expectations, and maps by key or pattern.
+/// Places with free names: values that are passed on, expectations, and mappings by key or pattern.
 const FREE: [&str; 4] = [
     r"^(/given/(config|claims|answers)|/events/\d+/claims)$",
     r"^(/given|/events/\d+)/answers(/[^/]+(/\d+)?(/then)?/(ok|exactly).*)?$",
@@ -259,7 +259,7 @@ const FREE: [&str; 4] = [
     r"^(/expect|/events/\d+/check)(/accounts/[^/]+)?/(accounts$|(products|prices|purchases|subscriptions|records|entitlements|balances|ledger|timers|effects|notices|claims|inventory|outcomes)(/.*)?$)",
 ];
 
-/// The pointers of all mappings at or below a value.
+/// Collects the pointers of all mappings at or below a value.
 fn mappings(value: &Value, at: &str, found: &mut Vec<String>) {
     let escaped = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
@@ -275,7 +275,7 @@ fn mappings(value: &Value, at: &str, found: &mut Vec<String>) {
 }
 
 #[test]
-fn an_unknown_member_is_refused_wherever_names_are_not_free() {
+fn an_unknown_member_is_refused_unless_names_are_free() {
     let free: Vec<regex::Regex> = FREE.map(|place| regex::Regex::new(place).expect("a pattern")).to_vec();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let files = collect(&[fixtures]).expect("scenarios").into_iter().filter_map(|input| match input {
@@ -303,11 +303,11 @@ fn an_unknown_member_is_refused_wherever_names_are_not_free() {
         }
     }
     assert!(refused > 2_000, "{refused} refused");
-    assert_eq!(seen.len(), FREE.len(), "no pattern is of nothing");
+    assert_eq!(seen.len(), FREE.len(), "every pattern matches a place");
 }
 
 #[test]
-fn members_that_say_nothing_together_are_refused() {
+fn members_that_do_not_belong_together_are_refused() {
     let validator = validator();
     let judge = |text: &str| {
         let (schema, read) = (validator.is_valid(&json_of(text)), Scenario::parse(Path::new("x.yml"), text));

@@ -1,4 +1,4 @@
-//! Measurements of instances: what is stored, what is shared, and what happens above a smaller plan's storage.
+//! Measurements of instances: storage, shared quotas, and use above a smaller plan's limit.
 
 use extension_contract::{Account, Actor, Event, Payload, Question, Usage};
 use host_intake::Decoded;
@@ -30,7 +30,7 @@ impl Story {
             runners: host_native::runners(),
             store: StoreKind::Memory,
             clock: START_MS,
-            world: None,
+            live: None,
         };
         Story { host: Rig::start(setup).expect("a host"), now: START_MS, events: 0 }
     }
@@ -45,7 +45,7 @@ impl Story {
         self.host.deliver(decoded, self.now).expect("an outcome")
     }
 
-    /// The subscription as it is from now on.
+    /// Sets the subscription from now on.
     fn subscribe(&mut self, price: &str, period_start_ms: i64) {
         self.events += 1;
         let start = period_start_ms / 1000;
@@ -75,7 +75,7 @@ impl Story {
         assert_eq!(self.command("instance.create", &payload), "applied");
     }
 
-    /// An invoice over one price of the subscription.
+    /// Delivers an invoice for one price of the subscription.
     fn invoice(&mut self, id: &str, status: &str, reason: &str, price: &str) {
         self.events += 1;
         let paid = if status == "paid" { 500 } else { 0 };
@@ -92,12 +92,12 @@ impl Story {
         assert_eq!(delivered.first.result.name(), "applied", "{:?}", delivered.first);
     }
 
-    /// A measurement as the monitor sends it, under an id of its own.
+    /// Delivers a measurement in the monitor's format, with its own id.
     fn measure(&mut self, id: &str, meter: &str, instance: &str, quantity: i64) -> &'static str {
         self.measure_at(id, meter, instance, quantity, self.now)
     }
 
-    /// The same of another time.
+    /// Delivers a measurement with this time.
     fn measure_at(&mut self, id: &str, meter: &str, instance: &str, quantity: i64, at: i64) -> &'static str {
         self.events += 1;
         let usage = Usage {
@@ -135,7 +135,7 @@ impl Story {
         rows.sections["products"][instance]["metadata"].clone()
     }
 
-    /// Allowed, used, and the time at which a counter begins anew.
+    /// Returns allowed and used amount, and the time at which the counter restarts.
     fn entitlement(&mut self, key: &str) -> (i64, i64, Option<i64>) {
         let question = Question { account: Story::account(), actor: Actor::system(), at: self.now };
         let found = self.host.processor_mut().ask_entitlements(&question).expect("entitlements");
@@ -143,7 +143,7 @@ impl Story {
         (row.allowed, row.used, row.resets_at)
     }
 
-    /// The last settings that a resource was made or changed with.
+    /// Returns the last settings of a resource.
     fn settings(&self, id: &str) -> Value {
         let all = self.host.scripted().inventory();
         let found = all.into_iter().find(|resource| resource.id.id == id).expect("the resource");
@@ -161,7 +161,7 @@ fn usage_is_stored_with_the_instance_and_each_measurement_counts_once() {
     assert_eq!(story.measure("m2", "database_gb", "inst_myapp", 1), "applied");
     assert_eq!(story.measure("m3", "api_requests", "inst_myapp", 700), "applied");
     assert_eq!(story.measure("m4", "api_requests", "inst_myapp", 50), "applied");
-    // The monitor sends the last one again, under another event.
+    // The monitor sends the last measurement again, in another event.
     assert_eq!(story.measure("m4", "api_requests", "inst_myapp", 50), "duplicate");
     assert_eq!(story.metadata("inst_myapp")["usage"], json!({"storage_gb": 1, "database_gb": 1, "api_requests": 750}));
     assert_eq!(story.entitlement("storage_gb"), (2, 1, None));
@@ -171,7 +171,7 @@ fn usage_is_stored_with_the_instance_and_each_measurement_counts_once() {
 
 //
 #[test]
-fn the_request_counter_begins_anew_with_the_billing_period_of_the_subscription() {
+fn the_request_counter_restarts_with_the_billing_period_of_the_subscription() {
     let mut story = Story::begin();
     story.subscribe(HOBBY, START_MS);
     story.create("myapp");
@@ -195,7 +195,7 @@ fn usage_that_arrives_before_its_renewal_counts_in_the_new_period() {
     story.subscribe(HOBBY, START_MS + 31 * DAY_MS);
     story.measure("m3", "api_requests", "inst_myapp", 20);
     let usage = &story.metadata("inst_myapp")["usage"]["api_requests"];
-    assert_eq!(*usage, 27, "what came before the renewal was known counts");
+    assert_eq!(*usage, 27, "measurements before the renewal event count");
 }
 
 #[test]
@@ -225,7 +225,7 @@ fn the_request_counter_goes_on_while_an_upgrade_is_not_paid() {
 
 //
 #[test]
-fn all_instances_of_a_subscription_use_up_the_same_quotas() {
+fn all_instances_of_a_subscription_share_its_quotas() {
     let mut story = Story::begin();
     story.subscribe(PROFESSIONAL, START_MS);
     story.create("app-a");
@@ -265,7 +265,7 @@ fn above_the_storage_of_a_smaller_plan_writes_are_refused_and_14_days_later_all_
 
 //
 #[test]
-fn below_the_limit_again_writes_are_taken_again() {
+fn writes_are_accepted_again_below_the_limit() {
     let mut story = Story::begin();
     story.subscribe(HOBBY, START_MS);
     story.create("myapp");

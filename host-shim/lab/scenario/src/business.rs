@@ -1,4 +1,4 @@
-//! Businesses as scenarios find them: by name among the fixtures, by folder, or above a file.
+//! Finds the business of a scenario: by name in the fixtures, by folder, or in a folder above the file.
 
 use crate::error::{BadInput, Place, ReplayError};
 use crate::shapes::{Shapes, sorted_entries};
@@ -6,22 +6,26 @@ use std::path::{Path, PathBuf};
 
 pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, business_of};
 
-/// The business that is meant where nothing else says which, and there are several.
+/// The default business if the fixtures have several.
 pub const BUSINESS_DEFAULT: &str = "solobase";
-/// Folder of the base bodies within the fixtures.
+/// Folder of Stripe's base bodies within the fixtures.
 const SHAPES_FOLDER: &str = "stripe";
 
 /// The folder `fixtures`, with the businesses and Stripe's shapes.
 #[derive(Clone, Debug)]
 pub struct Fixtures {
-    /// The folder; none where only the shapes are needed that the program has within it.
+    /// The folder; none if only the built-in shapes are used.
     pub folder: Option<PathBuf>,
     /// Stripe's shapes.
     pub shapes: Shapes,
 }
 
 impl Fixtures {
-    /// Reads Stripe's shapes of a folder of fixtures; one without them has those of the program.
+    /// Reads Stripe's shapes from a fixtures folder; uses the built-in shapes if it has none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder does not exist or a shape can't be read.
     pub fn load(folder: &Path) -> Result<Fixtures, BadInput> {
         let shapes = match folder.join(SHAPES_FOLDER) {
             of_folder if of_folder.is_dir() => Shapes::load(&of_folder)?,
@@ -31,12 +35,16 @@ impl Fixtures {
         Ok(Fixtures { folder: Some(folder.to_owned()), shapes })
     }
 
-    /// No folder, and the shapes that the program has within it.
+    /// Returns fixtures without a folder, with the built-in shapes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a built-in shape is malformed.
     pub fn built_in() -> Result<Fixtures, BadInput> {
         Ok(Fixtures { folder: None, shapes: Shapes::built_in()? })
     }
 
-    /// Finds the fixtures: at or above one of these places.
+    /// Finds the fixtures folder at or above one of these folders.
     pub fn find(starts: &[PathBuf]) -> Option<PathBuf> {
         let is_fixtures = |folder: &Path| folder.join(SHAPES_FOLDER).is_dir();
         starts.iter().find_map(|start| {
@@ -52,7 +60,11 @@ impl Fixtures {
         })
     }
 
-    /// The folder of a business that is named, or given as a folder.
+    /// Returns the folder of a business, given by name or as a folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if neither the fixtures nor the folder has a catalog.
     pub fn business(&self, name: &str) -> Result<PathBuf, ReplayError> {
         let named = self.folder.as_ref().map(|folder| folder.join(name));
         let given = PathBuf::from(name);
@@ -62,7 +74,11 @@ impl Fixtures {
         }
     }
 
-    /// The business to take where nothing names one; none if there is no telling which.
+    /// Returns the folder of the default business; none if several exist and none of them is [`BUSINESS_DEFAULT`].
+    ///
+    /// # Errors
+    ///
+    /// Fails if the fixtures folder can't be read.
     pub fn business_default(&self) -> Result<Option<PathBuf>, ReplayError> {
         let names = self.businesses()?;
         match names.as_slice() {
@@ -79,7 +95,7 @@ impl Fixtures {
     }
 }
 
-/// The folder of the business that a file is in: the nearest one above with a catalog, and not that of a feature.
+/// Returns the folder of a file's business: the nearest folder above it with a catalog that is not a feature's folder.
 pub fn business_above(file: &Path) -> Option<PathBuf> {
     let file = file.canonicalize().ok()?;
     let is_business = |folder: &&Path| folder.join(CATALOG_FILE).is_file() && business_of(folder).is_none();

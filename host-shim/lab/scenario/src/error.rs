@@ -1,4 +1,4 @@
-//! What can be wrong with an input, a business or a run.
+//! The errors of reading inputs and businesses and of running scenarios.
 
 use crate::business::CATALOG_FILE;
 use host::StartError;
@@ -8,48 +8,48 @@ use std::path::PathBuf;
 
 pub use host::bad_input::{BadInput, Place};
 
-/// Why a replay could not be carried through. A failed expectation is none of these: it is in the report.
+/// An error that stops a replay. Failed expectations are not errors: the report lists them.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// An input or a business is wrong: each of its mistakes, at least one.
+    /// The mistakes of an input or a business, at least one.
     #[error("{}", host::bad_input::lines(.0))]
     Input(Vec<BadInput>),
-    /// The configuration is not the one that the extension declares.
+    /// The configuration does not match the extension's declaration.
     #[error("configuration of {business}: {error}")]
     Config {
         /// Name of the business.
         business: String,
-        /// What is wrong with it.
+        /// The mistake.
         error: ConfigError,
     },
-    /// A business is named that is not there.
+    /// No business has the given name.
     #[error("no business `{name}`; expected {}", expected_business(.known))]
     NoBusiness {
-        /// The name.
+        /// The given name.
         name: String,
-        /// Those that the fixtures have.
+        /// The names of the businesses in the fixtures.
         known: Vec<String>,
     },
-    /// Options that don't go together.
+    /// Options that can't be combined.
     #[error("{0}")]
     Usage(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] extension_contract::StoreError),
-    /// The host could not go on.
+    /// The host failed.
     #[error("{0}")]
     Host(String),
     /// A file could not be read or written.
     #[error("{path}: {cause}", path = path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// The system's reason.
+        /// The operating system's error.
         cause: std::io::Error,
     },
 }
 
-/// What may be named as a business.
+/// Describes the values that name a business, for error messages.
 pub fn expected_business(known: &[String]) -> String {
     match known {
         [] => format!("a folder with {CATALOG_FILE}, or --fixtures with the folder that it is in"),
@@ -58,7 +58,7 @@ pub fn expected_business(known: &[String]) -> String {
 }
 
 impl ReplayError {
-    /// What it tells, each mistake by itself.
+    /// Returns the messages, one for each mistake.
     pub fn messages(&self) -> Vec<String> {
         match self {
             ReplayError::Input(mistakes) => mistakes.iter().map(ToString::to_string).collect(),
@@ -66,7 +66,7 @@ impl ReplayError {
         }
     }
 
-    /// True where the caller gave something wrong: exit code 2.
+    /// Returns true if the caller's input is wrong: exit code 2.
     pub fn is_bad_input(&self) -> bool {
         !matches!(self, ReplayError::Store(_) | ReplayError::Host(_))
     }

@@ -1,6 +1,7 @@
-//! The scenario language: reads a scenario file, matches values against what it expects, and builds the events it delivers.
+//! The scenario language: reads a scenario file, matches values against what it expects, and builds the events it
+//! delivers.
 //!
-//! This crate plays nothing. `host-replay` plays a scenario; `explore`, `record` and others write new ones.
+//! This crate never runs a scenario. `host-replay` plays scenarios; `explore`, `record` and others write new ones.
 
 pub mod business;
 pub mod error;

@@ -1,4 +1,4 @@
-//! The manifest of the extension that this program ships.
+//! The manifest of the extension that ships with this program.
 
 use crate::error::BadInput;
 use host::manifest::Manifest;
@@ -6,7 +6,12 @@ use std::path::Path;
 
 const TEXT: &str = include_str!("../../../../manifest.yml");
 
-/// The manifest of the extension that declares this name, as a library or as a component; none of any other.
+/// Returns the manifest of the shipped extension if it declares this name, as a library or as a component; none
+/// otherwise.
+///
+/// # Errors
+///
+/// Fails if the manifest is malformed.
 pub fn of(name: &str) -> Result<Option<Manifest>, BadInput> {
     let own = Manifest::parse(Path::new("manifest.yml"), TEXT)?;
     Ok(Some(own).filter(|manifest| manifest.name == name))

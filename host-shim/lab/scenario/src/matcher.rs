@@ -1,14 +1,14 @@
-//! What a scenario expects of a value, and where the value differs.
+//! Matches a value against a scenario's expectation and lists the differences.
 //!
-//! A mapping says what must be in it and leaves the rest open; a list is exact; `any`, `{regex: …}`, `{absent: true}`,
-//! `{exact: …}`, `{subset: …}`, `{contains: […]}` and `{size: n}` say otherwise.
+//! A mapping lists required members and allows others; a list is exact; `any`, `{regex: …}`, `{absent: true}`,
+//! `{exact: …}`, `{subset: …}`, `{contains: […]}` and `{size: n}` override this.
 
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
 use regex::Regex;
 use serde_json::Value;
 
-/// An expectation, with the line it stands on.
+/// An expectation, with its line.
 #[derive(Clone, Debug)]
 pub struct Matcher {
     /// Line, from 1.
@@ -29,7 +29,7 @@ enum Rule {
     Contains(Vec<Matcher>),
 }
 
-/// Names of the forms of a mapping with one member.
+/// The keys that make a mapping with one member a special form.
 const FORMS: [&str; 7] = ["regex", "absent", "size", "literal", "contains", "subset", "exact"];
 
 /// One difference between a value and what was expected.
@@ -39,16 +39,20 @@ pub struct Mismatch {
     pub line: usize,
     /// Path of the value, such as `products.inst_acme.metadata.status`.
     pub path: String,
-    /// What was expected, as JSON or in words.
+    /// The expected value, as JSON or in words.
     pub expected: String,
-    /// What was there; none where nothing was.
+    /// The actual value; none if it is missing.
     pub actual: Option<Value>,
-    /// Members that are there where the expected one is not.
+    /// The members of the mapping that lacks the expected member.
     pub others: Vec<String>,
 }
 
 impl Matcher {
     /// Reads an expectation.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a special form has a value of the wrong type.
     pub fn read(reader: Reader<'_>, node: &Node) -> Result<Matcher, BadInput> {
         let rule = match &node.value {
             Tree::Text(text) if text == "any" => Rule::Any,
@@ -108,22 +112,22 @@ impl Matcher {
         list.iter().map(|entry| Self::read(reader, entry)).collect()
     }
 
-    /// A literal at a line, for what a scenario writes in short.
+    /// Returns the expectation of exactly this value.
     pub fn literal(line: usize, value: Value) -> Matcher {
         Matcher { line, rule: Rule::Literal(value) }
     }
 
-    /// Nothing may be there.
+    /// Returns the expectation that there is no value.
     pub fn absent(line: usize) -> Matcher {
         Matcher { line, rule: Rule::Absent }
     }
 
-    /// Expectations of members of a mapping, which may have others.
+    /// Returns the expectation of a mapping with these members; others are allowed.
     pub fn members(members: Vec<(String, Matcher)>) -> Matcher {
         Matcher { line: members.first().map_or(0, |(_, first)| first.line), rule: Rule::Subset(members) }
     }
 
-    /// The expectation of a value as it is: a mapping may have more members, everything else is exact.
+    /// Returns the expectation of this value: mappings may have more members, everything else is exact.
     pub fn of(value: &Value) -> Matcher {
         let rule = match value {
             Value::Object(members) => {
@@ -135,17 +139,17 @@ impl Matcher {
         Matcher { line: 0, rule }
     }
 
-    /// An expectation of one member of a mapping.
+    /// Returns the expectation of a mapping with this member; others are allowed.
     pub fn member(key: &str, inner: Matcher) -> Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
     }
 
-    /// Anything, as long as it is there.
+    /// Returns the expectation that there is any value.
     pub fn any(line: usize) -> Matcher {
         Matcher { line, rule: Rule::Any }
     }
 
-    /// What tells one value from another: the members that differ, at any depth, as they should be.
+    /// Returns the expectation of only those members, at any depth, in which `should` differs from `is`.
     pub fn telling(should: &Value, is: &Value) -> Matcher {
         let (Value::Object(one), Value::Object(two)) = (should, is) else { return Matcher::of(should) };
         let differ = one.iter().filter(|(name, value)| two.get(*name) != Some(value)).map(|(name, value)| {
@@ -157,7 +161,7 @@ impl Matcher {
         Matcher { line: 0, rule: Rule::Subset(differ.chain(absent).collect()) }
     }
 
-    /// The expectation as it is written; none if it has a whole number beyond [`i64`], which no file has.
+    /// Returns the expectation in the format of a scenario file; none if it has a whole number beyond [`i64`].
     pub fn node(&self) -> Option<Node> {
         let list = |list: &[Matcher]| list.iter().map(Matcher::node).collect::<Option<Vec<_>>>().map(Node::list);
         let map = |map: &[(String, Matcher)]| {
@@ -186,7 +190,7 @@ impl Matcher {
         })
     }
 
-    /// The expectations of a list's entries, or of a mapping's members.
+    /// Returns the expectations of a list's entries or a mapping's members.
     pub fn parts(&self) -> Vec<&Matcher> {
         match &self.rule {
             Rule::List(list) | Rule::Contains(list) => list.iter().collect(),
@@ -195,7 +199,7 @@ impl Matcher {
         }
     }
 
-    /// The text that a mapping expects of a member; none if it expects anything else.
+    /// Returns line and text of the expectation of a mapping's member; none if it does not expect a text.
     pub fn text_of(&self, member: &str) -> Option<(usize, &str)> {
         let (Rule::Subset(map) | Rule::Exact(map)) = &self.rule else { return None };
         let (_, expected) = map.iter().find(|(key, _)| key == member)?;
@@ -205,7 +209,7 @@ impl Matcher {
         }
     }
 
-    /// True for a plain value: text, number, truth value or null.
+    /// Returns true for the expectation of a plain value: text, number, truth value or null.
     pub fn is_literal(&self) -> bool {
         matches!(&self.rule, Rule::Literal(_))
     }
@@ -221,7 +225,7 @@ impl Matcher {
         Matcher { line: self.line, rule }
     }
 
-    /// How many facts it asserts: its leaves other than `any`.
+    /// Returns the number of assertions: the leaves other than `any`.
     pub fn assertions(&self) -> usize {
         match &self.rule {
             Rule::Any => 0,
@@ -233,12 +237,12 @@ impl Matcher {
         }
     }
 
-    /// A member that must only exist is a fact, too.
+    /// Returns the number of assertions of a member; a member that must only exist counts as one.
     fn presence(&self) -> usize {
         self.assertions().max(1)
     }
 
-    /// Compares; every difference goes into `found`.
+    /// Compares a value with the expectation and adds every difference to `found`.
     pub fn check(&self, path: &str, actual: Option<&Value>, found: &mut Vec<Mismatch>) {
         let miss = |expected: String| Mismatch {
             line: self.line,
@@ -343,14 +347,14 @@ impl Matcher {
         }
     }
 
-    /// True if there is no difference.
+    /// Returns true if the value has no difference from the expectation.
     pub fn holds(&self, value: &Value) -> bool {
         let mut found = Vec::new();
         self.check("", Some(value), &mut found);
         found.is_empty()
     }
 
-    /// The expectation in one line.
+    /// Describes the expectation in one line.
     pub fn describe(&self) -> String {
         let map = |members: &[(String, Matcher)]| {
             let inner: Vec<String> = members.iter().map(|(k, m)| format!("{k}: {}", m.describe())).collect();
@@ -401,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapping_leaves_the_rest_open_and_exact_does_not() {
+    fn a_mapping_allows_other_members_and_exact_does_not() {
         assert!(matcher("{a: 1}").holds(&json!({"a": 1, "b": 2})));
         assert_eq!(mismatches("{exact: {a: 1}}", json!({"a": 1, "b": 2})), ["1: v.b expected nothing"]);
         assert_eq!(mismatches("{a: {b: 1}}", json!({"a": {"b": 2}})), ["1: v.a.b expected 1"]);
@@ -409,7 +413,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_says_no_where_it_should() {
+    fn each_form_accepts_and_refuses_values() {
         for (expectation, good, bad) in [
             ("any", json!(null), None),
             ("1", json!(1), Some(json!("1"))),
@@ -455,7 +459,7 @@ mod tests {
     }
 
     #[test]
-    fn assertions_are_counted_by_leaf_and_any_alone_counts_nothing() {
+    fn assertions_are_counted_by_leaf_without_any() {
         assert_eq!(matcher("any").assertions(), 0);
         assert_eq!(matcher("{a: 1, b: {c: 2, d: any}}").assertions(), 3);
         assert_eq!(matcher("[]").assertions(), 1);

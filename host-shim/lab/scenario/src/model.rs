@@ -1,4 +1,4 @@
-//! A scenario as it is written: what is given, what happens, what is expected.
+//! The model of a scenario file: the start, the steps and the expectations.
 
 mod answers;
 pub mod budget;
@@ -17,7 +17,7 @@ use host_store::fault::Moment;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Most ids that one scenario may claim to cover.
+/// The maximum number of ids in `covers`.
 pub const COVERS_MAX: usize = 3;
 
 /// One scenario file.
@@ -25,36 +25,36 @@ pub const COVERS_MAX: usize = 3;
 pub struct Scenario {
     /// The file.
     pub file: PathBuf,
-    /// Name, for people.
+    /// Name.
     pub name: String,
-    /// Ids of requirements, decisions and scenarios that it shows, with the line of each.
+    /// Ids of the requirements, decisions and scenarios that it covers, with the line of each.
     pub covers: Vec<(String, usize)>,
-    /// The finding because of which it does not hold yet.
-    pub known_to_fail: Option<Known>,
-    /// The API versions that it is restricted to, and why.
+    /// The finding that makes it fail for now.
+    pub known_to_fail: Option<KnownFailure>,
+    /// The API versions that it is restricted to, with the reason.
     pub versions: Option<Versions>,
-    /// What each of its events may use.
+    /// The limits for each of its events.
     pub budget: Option<Budget>,
-    /// Where it starts.
+    /// The start.
     pub given: Given,
-    /// What happens, in order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
-    /// What is expected at the end.
+    /// The expectations at the end.
     pub expect: Expectations,
 }
 
-/// What a scenario says that is right and not so yet.
+/// The marker of a scenario that is correct but fails because of a known finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownFailure {
     /// Line of the marker, from 1.
     pub line: usize,
     /// Id of the finding: a capital letter and a number.
     pub finding: String,
-    /// What is wrong, in a few words.
+    /// The reason, in a few words.
     pub reason: String,
 }
 
-impl fmt::Display for Known {
+impl fmt::Display for KnownFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.finding, self.reason)
     }
@@ -63,76 +63,76 @@ impl fmt::Display for Known {
 /// A restriction to some API versions.
 #[derive(Clone, Debug)]
 pub struct Versions {
-    /// Versions it runs in.
+    /// The versions that it runs in.
     pub only: Vec<String>,
     /// The reason.
     pub because: String,
 }
 
-/// Where a scenario starts.
+/// The start of a scenario.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// Business; none is that of the folder of the file.
+    /// Business; none is the business of the file's folder.
     pub business: Option<String>,
-    /// The clock, milliseconds since the epoch.
+    /// The clock, in milliseconds since the epoch.
     pub clock: i64,
     /// Mode of the host.
     pub livemode: bool,
-    /// Configuration over that of the business, as text.
+    /// Configuration values as text, which override the business's.
     pub config: Vec<(String, String)>,
-    /// Account that commands and expectations mean if they name none.
+    /// The account of commands and expectations that name none.
     pub account: Option<Account>,
-    /// Who gives commands and changes products where a step names nobody, as it is written: who a kind of actor is depends
-    /// on the account.
+    /// The actor of commands and product changes that name none, unparsed: the actor that a kind stands for depends on
+    /// the account.
     pub by: Option<Node>,
-    /// The only accounts that there are, where not all are: what is sent to others goes nowhere. Empty is all.
+    /// The accounts that take part; messages to others are dropped. Empty is all accounts.
     pub accounts: Vec<Account>,
-    /// Claims that are held at the start, by short key.
+    /// The claims at the start, by short key, with their holders.
     pub claims: Vec<(String, Account)>,
-    /// What the provider answers, by pattern of effect keys.
+    /// The provider's answers, by pattern of effect keys.
     pub answers: Vec<Answers>,
 }
 
-/// Something that happens.
+/// A step of a scenario.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// Line, from 1.
     pub line: usize,
-    /// What.
+    /// The action.
     pub action: Action,
-    /// API versions in which it happens; empty is all.
+    /// The API versions that have this step; empty is all.
     pub only: Vec<String>,
-    /// The outcome that is expected.
+    /// The expected outcome.
     pub outcome: Option<OutcomeExpectation>,
-    /// The effects that it asks for, exactly and in order, as a list of kind, key and payload.
+    /// The expected effects, exactly and in order, as a list of kind, key and payload.
     pub effects: Option<Matcher>,
-    /// The answer to the caller of a command.
+    /// The expected reply to the caller of a command.
     pub reply: Option<Matcher>,
-    /// The status that a webhook is answered with.
+    /// The expected status of a webhook's response.
     pub answer: Option<Matcher>,
-    /// Line of the expectation that the state is the same before and after.
+    /// Line of the expectation that the step leaves the state unchanged.
     pub unchanged: Option<usize>,
-    /// What its event may use.
+    /// The limits for its event.
     pub budget: Option<Budget>,
-    /// Its effects wait for the next step that is not held.
+    /// True if its effects wait for the next step without `hold`.
     pub hold: bool,
-    /// The host is killed while it runs.
+    /// The point at which the host is killed during this step.
     pub kill: Option<Kill>,
 }
 
-/// When a host is killed, to start anew over what it had stored by then.
+/// The point at which a host is killed, to start again from its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kill {
-    /// At which write of the step, from 1.
+    /// The number of the write within the step, from 1.
     pub write: u64,
-    /// On which side of it.
+    /// Before or after that write.
     pub moment: Moment,
-    /// Before which write of the start that follows, from 1, once more.
+    /// The number of the write, from 1, within the following start, before which the host is killed again.
     pub again: Option<u64>,
 }
 
 impl Step {
-    /// A step of no file, with nothing expected of it.
+    /// Returns a step without a file and without expectations.
     pub fn new(action: Action) -> Step {
         Step {
             line: 0,
@@ -149,81 +149,82 @@ impl Step {
         }
     }
 
-    /// The step with nothing expected of it, for where the order is another than the one that was written.
+    /// Returns the step without its expectations, for steps that are played in another order than the file's.
     pub fn without_expectations(&self) -> Step {
         Step { outcome: None, effects: None, reply: None, answer: None, unchanged: None, budget: None, ..self.clone() }
     }
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Clone, Debug)]
 pub enum Action {
     /// A Stripe event.
     Stripe(Box<StripeStep>),
     /// A command.
     Command(CommandStep),
-    /// A fact of the business's own.
+    /// A fact that the business itself reports.
     Fact(CommandStep),
     /// A product event.
     Product(ProductStep),
     /// Measurements.
     Usage(UsageStep),
-    /// A webhook of a provider that the business declares.
+    /// A webhook of a provider, declared by the business.
     Webhook(WebhookStep),
-    /// An event as it came, of whatever kind.
+    /// A raw event of any kind.
     Raw(RawStep),
-    /// The event of this id once more, byte for byte.
+    /// Delivers the event with this id again, byte for byte.
     Same(String),
-    /// An operator runs the event of this id again.
+    /// An operator redrives the event with this id.
     Redrive(String),
-    /// The clock goes forward by this many milliseconds.
+    /// Advances the clock by this many milliseconds.
     Advance(i64),
-    /// The clock goes forward to this time.
+    /// Advances the clock to this time.
     Until(i64),
-    /// Somebody acts at the Stripe beside the host.
+    /// Calls the local Stripe's API as a customer or an operator would.
     AtStripe(AtStripe),
-    /// The provider answers otherwise from here on.
+    /// Changes the provider's answers from here on.
     Answers(Vec<Answers>),
-    /// Claims change hands elsewhere: by short key, who has them from here on.
+    /// Changes claims outside of the host: by short key, the new state of each.
     Claims(Vec<(String, Holding)>),
-    /// Whether timers fire from here on.
+    /// Lets timers fire, or stops them, from here on.
     Timers(bool),
-    /// Host and component lose everything but the store.
+    /// Restarts host and component, which keep only the store.
     Restart,
-    /// What is expected here.
+    /// Checks expectations at this point.
     Check(Expectations),
 }
 
-/// Who has a claim.
+/// The state of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holding {
-    /// An account.
+    /// An account holds it.
     By(Account),
-    /// Nobody, and nobody may take it.
+    /// Nobody holds it, and nobody may take it.
     Blocked,
-    /// Nobody.
+    /// Nobody holds it.
     Free,
 }
 
-/// A call of Stripe's API by somebody else than the host: a customer at the checkout, a person in the dashboard.
+/// A call of Stripe's API that the host does not make: by a customer in the checkout, or a person in the dashboard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AtStripe {
     /// `POST` or `DELETE`.
     pub method: String,
-    /// The path. `{customer}` in it, and in a value of the form, stands for the id of the newest customer, and so on.
+    /// The path. `{customer}`, here and in values of the form, stands for the id of the newest customer; likewise for
+    /// other objects.
     pub path: String,
-    /// The form's members with their values, those within another as `outer[inner]`.
+    /// The form's members with their values; a nested member is `outer[inner]`.
     pub form: Vec<(String, String)>,
 }
 
-/// When a provider event was made.
+/// The time at which a provider created an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// At the provider time of the event before it, or the clock.
+    /// The provider time of the previous event, or the clock.
     Same,
-    /// So many milliseconds after the provider time of the event before it; negative is before.
+    /// This many milliseconds after the provider time of the previous event; negative is before.
     Later(i64),
-    /// At this time.
+    /// This time.
     Time(i64),
 }
 
@@ -232,13 +233,13 @@ pub enum At {
 pub struct Patch {
     /// Names of `places.yml` or paths, and their values.
     pub set: Vec<Change>,
-    /// Paths that need not exist, and their values.
+    /// Paths that may be new, and their values.
     pub add: Vec<Change>,
-    /// Paths to be removed, with their lines.
+    /// Paths to remove, with their lines.
     pub unset: Vec<(String, usize)>,
 }
 
-/// One value of a patch.
+/// A change of one value.
 #[derive(Clone, Debug)]
 pub struct Change {
     /// Name or path.
@@ -249,7 +250,7 @@ pub struct Change {
     pub value: Node,
 }
 
-/// A Stripe event to be built.
+/// A Stripe event to build.
 #[derive(Clone, Debug)]
 pub struct StripeStep {
     /// Type of the event.
@@ -258,72 +259,72 @@ pub struct StripeStep {
     pub id: String,
     /// Provider time.
     pub at: At,
-    /// Base body; none is the one that the type names.
+    /// Base body; none is the body that belongs to the type.
     pub base: Option<String>,
-    /// API version, if it differs from the one that is played.
+    /// API version, if it differs from the version that is played.
     pub version: Option<String>,
-    /// Changes in every version.
+    /// Changes for every version.
     pub patch: Patch,
-    /// Changes in one version.
+    /// Changes for one version.
     pub version_patches: Vec<(String, Patch)>,
-    /// Values before the event: `data.previous_attributes` is made from them.
+    /// Values before the event, from which `data.previous_attributes` is made.
     pub previous: Vec<Change>,
-    /// Connected account that it came from.
+    /// Connected account that sent it.
     pub connected: Option<String>,
     /// Mode, if it differs from the host's.
     pub livemode: Option<bool>,
     /// Idempotency key of the request that caused it.
     pub request_key: Option<String>,
-    /// Changes to the event around the object.
+    /// Changes to the event's envelope.
     pub envelope: Patch,
 }
 
-/// An event as it came.
+/// A raw event.
 #[derive(Clone, Debug)]
 pub struct RawStep {
-    /// Id: that of the body, or `raw_<n>` where it has none.
+    /// Id: the body's, or `raw_<n>` if it has none.
     pub id: String,
     /// The body.
     pub bytes: Vec<u8>,
 }
 
 impl RawStep {
-    /// True for an event as Stripe sends it.
+    /// Returns true for an event in Stripe's format.
     fn is_provider_event(&self) -> bool {
         let body = serde_json::from_slice::<serde_json::Value>(&self.bytes);
         body.is_ok_and(|body| body["object"] == "event")
     }
 }
 
-/// A command of the API, or a fact of the business's own.
+/// A command of the API, or a fact that the business itself reports.
 #[derive(Clone, Debug)]
 pub struct CommandStep {
-    /// Kind, such as `instance.create`; of a fact its name, such as `user.registered`.
+    /// Kind, such as `instance.create`; for a fact its name, such as `user.registered`.
     pub kind: String,
     /// Id.
     pub id: String,
     /// Account; none is the scenario's.
     pub account: Option<Account>,
-    /// Who gives it.
+    /// The actor.
     pub by: Actor,
-    /// Payload; of a fact what it tells.
+    /// Payload; for a fact its data.
     pub payload: serde_json::Value,
 }
 
-/// A product event as the platform sends it.
+/// A product event of the platform.
 #[derive(Clone, Debug)]
 pub struct ProductStep {
     /// `created`, `updated` or `deleted`.
     pub verb: String,
     /// Id.
     pub id: String,
-    /// Who changed it.
+    /// The actor.
     pub by: Actor,
     /// The product.
     pub data: serde_json::Value,
 }
 
-/// A webhook of another provider, which the host signs itself with a key that only it knows.
+/// A webhook of another provider, signed by the replay with a key of its own.
 #[derive(Clone, Debug)]
 pub struct WebhookStep {
     /// Name of the webhook.
@@ -332,33 +333,33 @@ pub struct WebhookStep {
     pub id: String,
     /// Id of the delivery.
     pub delivery: String,
-    /// How it is signed.
+    /// The kind of signature.
     pub signature: Signature,
     /// The body.
     pub body: serde_json::Value,
 }
 
-/// How a webhook is signed.
+/// The kind of a webhook's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
-    /// By the provider, now.
+    /// Correct and current.
     Good,
-    /// By somebody else.
+    /// Made with another key.
     Bad,
-    /// By the provider, an hour ago.
+    /// Correct, but an hour old.
     Old,
-    /// By nobody.
+    /// Missing.
     None,
 }
 
-/// Measurements as a monitor sends them.
+/// Measurements of a monitor.
 #[derive(Clone, Debug)]
 pub struct UsageStep {
     /// Id of the event.
     pub id: String,
     /// Account; none is the scenario's.
     pub account: Option<Account>,
-    /// Who sends them.
+    /// The sender.
     pub by: Actor,
     /// The measurements.
     pub batch: Vec<Measurement>,
@@ -367,56 +368,56 @@ pub struct UsageStep {
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
-    /// Identity within account and meter.
+    /// Id, unique within account and meter.
     pub id: String,
     /// Meter.
     pub meter: String,
     /// Amount in the meter's unit.
     pub quantity: i64,
-    /// When it was used, milliseconds since the epoch; none is the clock.
+    /// Time of use, in milliseconds since the epoch; none is the clock.
     pub at: Option<i64>,
-    /// What the cost depends on.
+    /// Attributes that determine the cost.
     pub attributes: Vec<(String, String)>,
 }
 
-/// The outcome that a step expects.
+/// The expected outcome of a step.
 #[derive(Clone, Debug)]
 pub struct OutcomeExpectation {
     /// Line, from 1.
     pub line: usize,
-    /// One of the six, or `failed`.
+    /// One of the six outcomes, or `failed`.
     pub outcome: String,
-    /// Its reason.
+    /// Expectation of its reason.
     pub reason: Option<Matcher>,
-    /// The quota that it is refused for.
+    /// Expectation of the exceeded quota.
     pub quota: Option<Matcher>,
-    /// The account that it was placed in.
+    /// Expectation of the account of the event.
     pub account: Option<Matcher>,
-    /// The outcome at the end of the story, for what is deferred first.
+    /// The outcome at the end of the scenario, for an event that is deferred first.
     pub then: Option<String>,
 }
 
-/// What is expected of the state.
+/// The expectations of the state.
 #[derive(Clone, Debug, Default)]
 pub struct Expectations {
-    /// Sections by account; none is the scenario's account or, for claims, outcomes and inventory, the host as a whole.
+    /// The expected sections, with or without an account.
     pub sections: Vec<SectionExpectation>,
-    /// Line at which the whole state is held against the snapshot beside the file.
+    /// Line of the request to compare the whole state with the snapshot next to the file.
     pub snapshot: Option<usize>,
 }
 
-/// What is expected of one section.
+/// The expectation of one section.
 #[derive(Clone, Debug)]
 pub struct SectionExpectation {
-    /// Account, if it is named.
+    /// Account; none is the scenario's account or, for [`COMMON_SECTIONS`], the whole host.
     pub account: Option<Account>,
     /// Section: one of [`SECTIONS`].
     pub section: &'static str,
-    /// What is expected.
+    /// The expectation.
     pub matcher: Matcher,
 }
 
-/// The sections of the state that a scenario may speak of.
+/// The sections of the state that a scenario can check.
 pub const SECTIONS: [&str; 14] = [
     "products",
     "prices",
@@ -434,16 +435,16 @@ pub const SECTIONS: [&str; 14] = [
     "outcomes",
 ];
 
-/// The sections that don't belong to one account.
+/// The sections that belong to the whole host instead of one account.
 pub const COMMON_SECTIONS: [&str; 3] = ["claims", "inventory", "outcomes"];
 
 impl Expectations {
-    /// How many facts it asserts.
+    /// Returns the number of assertions.
     pub fn assertions(&self) -> usize {
         self.sections.iter().map(|s| s.matcher.assertions()).sum::<usize>() + usize::from(self.snapshot.is_some())
     }
 
-    /// How many of them are facts of state, effects or ledger.
+    /// Returns the number of assertions about state, effects or ledger.
     pub fn facts(&self) -> usize {
         let of_state = self.sections.iter().filter(|s| s.section != "outcomes");
         of_state.map(|s| s.matcher.assertions()).sum::<usize>() + usize::from(self.snapshot.is_some())
@@ -451,7 +452,7 @@ impl Expectations {
 }
 
 impl Action {
-    /// The id of the event, if the step is one that enters the host.
+    /// Returns the id of the event, if the step delivers one to the host.
     pub fn event_id(&self) -> Option<&str> {
         match self {
             Action::Stripe(step) => Some(&step.id),
@@ -465,7 +466,7 @@ impl Action {
         }
     }
 
-    /// True for an event of a provider, which may come in any order and any number of times.
+    /// Returns true for a provider's event, which may arrive in any order and any number of times.
     pub fn is_provider_event(&self) -> bool {
         match self {
             Action::Stripe(_) | Action::Same(_) => true,
@@ -476,7 +477,7 @@ impl Action {
 }
 
 impl Scenario {
-    /// Facts of state, effects or ledger that it asserts anywhere.
+    /// Returns the number of assertions about state, effects or ledger, in all steps and at the end.
     pub fn facts(&self) -> usize {
         let of_steps: usize = self
             .steps
@@ -492,7 +493,7 @@ impl Scenario {
         of_steps + self.expect.facts()
     }
 
-    /// All assertions.
+    /// Returns the number of all assertions.
     pub fn assertions(&self) -> usize {
         let of_steps: usize = self
             .steps
@@ -517,13 +518,15 @@ impl Scenario {
         of_steps + self.expect.assertions() + self.budget.as_ref().map_or(0, |budget| budget.limits.len())
     }
 
-    /// True if it limits the memory of an event: that is what a new instance needs, not what events before it left.
+    /// Returns true if it limits the memory of an event. Memory is measured in a new instance, without the memory that
+    /// earlier events left.
     pub fn limits_memory(&self) -> bool {
         let budgets = self.steps.iter().map(|step| &step.budget).chain([&self.budget]).flatten();
         budgets.flat_map(|budget| &budget.limits).any(|limit| limit.resource == budget::Resource::Memory)
     }
 
-    /// The first event whose outcome it does not assert, by line. A webhook that is refused has none, but an answer.
+    /// Returns the line of the first event whose outcome is not asserted. A refused webhook has a response instead of
+    /// an outcome.
     pub fn unasserted_event(&self) -> Option<usize> {
         let is_asserted = |step: &&Step| step.outcome.is_some() || step.answer.is_some();
         let unasserted = |step: &&Step| step.action.event_id().is_some() && !is_asserted(step);

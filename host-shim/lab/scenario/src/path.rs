@@ -3,9 +3,9 @@
 use serde_json::Value;
 use std::fmt;
 
-/// One step of a path.
+/// A segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
+enum Segment {
     Key(String),
     Index(usize),
     All,
@@ -14,17 +14,17 @@ enum Step {
 /// A parsed path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JsonPath {
-    steps: Vec<Step>,
+    segments: Vec<Segment>,
     text: String,
 }
 
-/// Why a path leads nowhere: the part of it that does not exist.
+/// An error of parsing or following a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// The text is no path.
-    #[error("`{0}` is no path")]
+    /// The text is not a path.
+    #[error("`{0}` is not a path")]
     Syntax(String),
-    /// A part of it does not exist.
+    /// The value has no such path.
     #[error("there is no `{0}`")]
     Missing(String),
 }
@@ -40,7 +40,7 @@ impl std::str::FromStr for JsonPath {
 
     fn from_str(text: &str) -> Result<Self, PathError> {
         let syntax = || PathError::Syntax(text.to_owned());
-        let mut steps = Vec::new();
+        let mut segments = Vec::new();
         for part in text.split('.') {
             let (name, mut rest) = match part.find('[') {
                 Some(at) => part.split_at(at),
@@ -49,49 +49,53 @@ impl std::str::FromStr for JsonPath {
             if name.is_empty() {
                 return Err(syntax());
             }
-            steps.push(Step::Key(name.to_owned()));
+            segments.push(Segment::Key(name.to_owned()));
             while !rest.is_empty() {
                 let inner = rest.strip_prefix('[').ok_or_else(syntax)?;
                 let (index, after) = inner.split_once(']').ok_or_else(syntax)?;
-                steps.push(match index {
-                    "*" => Step::All,
-                    _ => Step::Index(index.parse().map_err(|_| syntax())?),
+                segments.push(match index {
+                    "*" => Segment::All,
+                    _ => Segment::Index(index.parse().map_err(|_| syntax())?),
                 });
                 rest = after;
             }
         }
-        Ok(JsonPath { steps, text: text.to_owned() })
+        Ok(JsonPath { segments, text: text.to_owned() })
     }
 }
 
-/// What `set` may do where the last key does not exist.
+/// What `set` does if the last key does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewKey {
-    /// Only objects that are open by nature (`metadata`) or empty take a new key.
+    /// Adds the key only to open objects (`metadata`) and empty ones.
     Known,
-    /// Any object takes it.
+    /// Adds the key to any object.
     Any,
 }
 
 impl JsonPath {
-    /// Sets the value at every place that the path names.
+    /// Sets the value at every place that the path matches.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path does not exist, or `new_key` forbids its last key.
     pub fn set(&self, root: &mut Value, value: &Value, new_key: NewKey) -> Result<(), PathError> {
         self.visit(root, &mut |parent, last, open| match (parent, last) {
-            (Value::Object(map), Step::Key(key)) => {
+            (Value::Object(map), Segment::Key(key)) => {
                 let may = new_key == NewKey::Any || open || map.is_empty() || map.contains_key(key);
                 if may {
                     map.insert(key.clone(), value.clone());
                 }
                 may
             }
-            (Value::Array(list), Step::Index(index)) => match list.get_mut(*index) {
+            (Value::Array(list), Segment::Index(index)) => match list.get_mut(*index) {
                 Some(slot) => {
                     *slot = value.clone();
                     true
                 }
                 None => false,
             },
-            (Value::Array(list), Step::All) => {
+            (Value::Array(list), Segment::All) => {
                 list.iter_mut().for_each(|slot| *slot = value.clone());
                 !list.is_empty()
             }
@@ -99,11 +103,15 @@ impl JsonPath {
         })
     }
 
-    /// Removes the value at every place that the path names.
+    /// Removes the value at every place that the path matches.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path does not exist.
     pub fn unset(&self, root: &mut Value) -> Result<(), PathError> {
         self.visit(root, &mut |parent, last, _| match (parent, last) {
-            (Value::Object(map), Step::Key(key)) => map.remove(key).is_some(),
-            (Value::Array(list), Step::Index(index)) if *index < list.len() => {
+            (Value::Object(map), Segment::Key(key)) => map.remove(key).is_some(),
+            (Value::Array(list), Segment::Index(index)) if *index < list.len() => {
                 list.remove(*index);
                 true
             }
@@ -111,36 +119,36 @@ impl JsonPath {
         })
     }
 
-    /// The first value that the path names.
+    /// Returns the first value that the path matches.
     pub fn get<'v>(&self, root: &'v Value) -> Option<&'v Value> {
-        self.steps.iter().try_fold(root, |value, step| match step {
-            Step::Key(key) => value.get(key),
-            Step::Index(index) => value.get(index),
-            Step::All => value.get(0),
+        self.segments.iter().try_fold(root, |value, segment| match segment {
+            Segment::Key(key) => value.get(key),
+            Segment::Index(index) => value.get(index),
+            Segment::All => value.get(0),
         })
     }
 
     fn visit(
         &self,
         root: &mut Value,
-        change: &mut dyn FnMut(&mut Value, &Step, bool) -> bool,
+        change: &mut dyn FnMut(&mut Value, &Segment, bool) -> bool,
     ) -> Result<(), PathError> {
         let missing = || PathError::Missing(self.text.clone());
-        let Some((last, before)) = self.steps.split_last() else { return Err(missing()) };
+        let Some((last, before)) = self.segments.split_last() else { return Err(missing()) };
         let mut parents = vec![root];
-        for step in before {
+        for segment in before {
             let mut next = Vec::new();
             for parent in parents {
-                match (parent, step) {
-                    (Value::Object(map), Step::Key(key)) => next.extend(map.get_mut(key)),
-                    (Value::Array(list), Step::Index(index)) => next.extend(list.get_mut(*index)),
-                    (Value::Array(list), Step::All) => next.extend(list.iter_mut()),
+                match (parent, segment) {
+                    (Value::Object(map), Segment::Key(key)) => next.extend(map.get_mut(key)),
+                    (Value::Array(list), Segment::Index(index)) => next.extend(list.get_mut(*index)),
+                    (Value::Array(list), Segment::All) => next.extend(list.iter_mut()),
                     _ => {}
                 }
             }
             parents = next;
         }
-        let open = matches!(before.last(), Some(Step::Key(key)) if key == "metadata");
+        let open = matches!(before.last(), Some(Segment::Key(key)) if key == "metadata");
         if parents.is_empty() {
             return Err(missing());
         }
@@ -163,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_sets_what_exists() {
+    fn set_replaces_existing_values() {
         let mut body = json!({"status": "active", "items": {"data": [{"quantity": 1}, {"quantity": 2}]}});
         path("status").set(&mut body, &json!("past_due"), NewKey::Known).expect("exists");
         path("items.data[1].quantity").set(&mut body, &json!(5), NewKey::Known).expect("exists");
@@ -173,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_needs_an_open_object_or_leave() {
+    fn set_adds_a_new_key_only_to_an_open_object_or_with_any() {
         let mut body = json!({"metadata": {"a": "1"}, "plan": {"id": "x"}});
         path("metadata.user_id").set(&mut body, &json!("A"), NewKey::Known).expect("metadata is open");
         let error = path("plan.idd").set(&mut body, &json!("y"), NewKey::Known).expect_err("a typo");
@@ -183,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn unset_removes_and_complains_about_what_is_not_there() {
+    fn unset_removes_a_value_and_fails_if_there_is_none() {
         let mut body = json!({"a": {"b": 1}, "l": [1, 2]});
         path("a.b").unset(&mut body).expect("exists");
         path("l[0]").unset(&mut body).expect("exists");
@@ -192,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn malformed_paths_are_refused() {
         for text in ["", "a..b", "a[", "a[x]", "a[0", "[0]", "a[0]b"] {
             assert!(text.parse::<JsonPath>().is_err(), "{text}");
         }

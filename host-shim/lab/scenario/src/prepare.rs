@@ -1,4 +1,4 @@
-//! From a scenario to what is delivered: every event built and decoded, in one API version, before anything runs.
+//! Builds the deliveries of a scenario: every event in one API version, before anything runs.
 
 use crate::error::{BadInput, Place};
 use crate::model::{Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, UsageStep, WebhookStep};
@@ -7,31 +7,31 @@ use extension_contract::{Account, Actor, ActorKind, Timestamp};
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 
-/// An event of a scenario as it is delivered.
+/// An event of a scenario, ready for delivery.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Prepared {
-    /// The bytes.
+pub struct PreparedEvent {
+    /// The body.
     pub bytes: Vec<u8>,
-    /// The webhook that they come by, and how they are signed; none is an event as it stands.
-    pub webhook: Option<Signed>,
-    /// The clock at its delivery, milliseconds since the epoch.
+    /// The webhook that delivers the body, and its signature; none for an event that needs no webhook.
+    pub webhook: Option<WebhookDelivery>,
+    /// The clock at the delivery, in milliseconds since the epoch.
     pub clock: Timestamp,
 }
 
-/// How a webhook is delivered.
+/// A delivery by webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signed {
+pub struct WebhookDelivery {
     /// Name of the webhook.
     pub name: String,
     /// Id of the delivery.
     pub delivery: String,
-    /// How it is signed.
+    /// The kind of signature.
     pub signature: Signature,
 }
 
-impl Signed {
-    fn of(step: &WebhookStep) -> Signed {
-        Signed { name: step.name.clone(), delivery: step.delivery.clone(), signature: step.signature }
+impl WebhookDelivery {
+    fn of(step: &WebhookStep) -> WebhookDelivery {
+        WebhookDelivery { name: step.name.clone(), delivery: step.delivery.clone(), signature: step.signature }
     }
 }
 
@@ -40,15 +40,19 @@ impl Signed {
 pub struct Case {
     /// The version.
     pub version: String,
-    /// What each step delivers; none for a step that delivers nothing or is left out in this version.
-    pub deliveries: Vec<Option<Prepared>>,
+    /// The delivery of each step; none if the step delivers no event or this version omits it.
+    pub deliveries: Vec<Option<PreparedEvent>>,
     /// The clock after each step.
     pub clocks: Vec<Timestamp>,
     /// True for each step that happens in this version.
     pub happens: Vec<bool>,
 }
 
-/// Builds every event of a scenario in every version it is played in.
+/// Builds every event of a scenario in every API version that the scenario is played in.
+///
+/// # Errors
+///
+/// Fails if an event can't be built or no API version has bodies for all events.
 pub fn prepare(scenario: &Scenario, shapes: &Shapes) -> Result<Vec<Case>, BadInput> {
     shapes.of_scenario(scenario)?.into_iter().map(|shape| case(scenario, shapes, shape)).collect()
 }
@@ -62,7 +66,7 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
         clocks: Vec::with_capacity(scenario.steps.len()),
         happens: Vec::with_capacity(scenario.steps.len()),
     };
-    let mut by_id: HashMap<&str, (Vec<u8>, Option<Signed>)> = HashMap::new();
+    let mut by_id: HashMap<&str, (Vec<u8>, Option<WebhookDelivery>)> = HashMap::new();
     for step in &scenario.steps {
         let happens = step.only.is_empty() || step.only.contains(&shape.version);
         let mut delivery = None;
@@ -81,14 +85,14 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
                     Some(built.bytes)
                 }
                 Action::Command(command) => {
-                    Some(told_bytes(command, ["command", "payload"], given.account.as_ref(), clock))
+                    Some(command_bytes(command, ["command", "payload"], given.account.as_ref(), clock))
                 }
-                Action::Fact(fact) => Some(told_bytes(fact, ["event", "data"], given.account.as_ref(), clock)),
+                Action::Fact(fact) => Some(command_bytes(fact, ["event", "data"], given.account.as_ref(), clock)),
                 Action::Product(product) => Some(product_bytes(product, given.livemode, clock)),
                 Action::Usage(usage) => Some(usage_bytes(usage, given.account.as_ref(), clock)),
                 Action::Raw(raw) => Some(raw.bytes.clone()),
                 Action::Webhook(step) => {
-                    webhook = Some(Signed::of(step));
+                    webhook = Some(WebhookDelivery::of(step));
                     Some(bytes_of(&step.body))
                 }
                 Action::Same(id) => match by_id.get(id.as_str()) {
@@ -120,7 +124,7 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
             if let (Some(id), Some(bytes)) = (step.action.event_id(), &bytes) {
                 by_id.entry(id).or_insert_with(|| (bytes.clone(), webhook.clone()));
             }
-            delivery = bytes.map(|bytes| Prepared { bytes, webhook, clock });
+            delivery = bytes.map(|bytes| PreparedEvent { bytes, webhook, clock });
         }
         case.deliveries.push(delivery);
         case.clocks.push(clock);
@@ -129,8 +133,13 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
     Ok(case)
 }
 
-/// A command or a fact, its kind and its contents under these names.
-fn told_bytes(step: &CommandStep, [kind, contents]: [&str; 2], account: Option<&Account>, clock: Timestamp) -> Vec<u8> {
+/// Writes a command or a fact, with its kind and contents under the given names.
+fn command_bytes(
+    step: &CommandStep,
+    [kind, contents]: [&str; 2],
+    account: Option<&Account>,
+    clock: Timestamp,
+) -> Vec<u8> {
     let account = step.account.as_ref().or(account).map(ToString::to_string);
     bytes_of(&json!({
         "id": step.id,
@@ -172,7 +181,7 @@ fn usage_bytes(step: &UsageStep, account: Option<&Account>, clock: Timestamp) ->
     }))
 }
 
-/// Who gives a command or changes a product, as a raw event says it.
+/// Writes an actor in the format of a raw event.
 pub fn actor(actor: &Actor) -> Value {
     let kind = match actor.kind {
         ActorKind::User => "user",

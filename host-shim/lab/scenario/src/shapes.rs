@@ -1,7 +1,7 @@
 //! Stripe's shapes: base bodies of several API versions, and events built from them.
 //!
-//! A version is a folder with one complete object a file, `event.json` among them, and `places.yml`, which says where
-//! this version keeps what a scenario sets by name.
+//! A version is a folder with one file for each complete object, including `event.json`, and `places.yml`, which maps
+//! the names that a scenario sets to paths of this version.
 
 mod build;
 mod built_in;
@@ -14,16 +14,16 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use build::Built;
+pub use build::BuiltEvent;
 
-/// Where a message says that a body is which the program has within it.
+/// The folder of built-in bodies in messages.
 const BUILT_IN: &str = "(built in)/stripe";
-/// Names of bodies end so.
+/// The suffix of body files.
 const BODY_SUFFIX: &str = ".json";
-/// What says where a version keeps what a scenario sets by name.
+/// The file that maps a scenario's names to paths of a version.
 const PLACES_FILE: &str = "places.yml";
 
-/// One API version.
+/// The bodies of one API version.
 #[derive(Clone, Debug)]
 pub struct Shape {
     /// The exact `api_version`.
@@ -33,7 +33,7 @@ pub struct Shape {
     places: BTreeMap<String, BTreeMap<String, Rule>>,
 }
 
-/// All API versions.
+/// The bodies of all API versions.
 #[derive(Clone, Debug, Default)]
 pub struct Shapes {
     versions: BTreeMap<String, Shape>,
@@ -41,6 +41,10 @@ pub struct Shapes {
 
 impl Shapes {
     /// Reads every version in a folder.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file can't be read or is malformed.
     pub fn load(folder: &Path) -> Result<Shapes, BadInput> {
         let mut versions = BTreeMap::new();
         for entry in sorted_entries(folder)? {
@@ -52,7 +56,11 @@ impl Shapes {
         Ok(Shapes { versions })
     }
 
-    /// The versions that the program has within it.
+    /// Returns the built-in versions.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a built-in file is malformed.
     pub fn built_in() -> Result<Shapes, BadInput> {
         let versions = built_in::VERSIONS.iter().map(|(version, files)| {
             let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
@@ -62,18 +70,22 @@ impl Shapes {
         Ok(Shapes { versions: versions.collect::<Result<_, BadInput>>()? })
     }
 
-    /// A version by its exact name.
+    /// Returns a version by its exact name.
     pub fn version(&self, version: &str) -> Option<&Shape> {
         self.versions.get(version)
     }
 
-    /// The names of all versions, in order.
+    /// Returns the names of all versions, in order.
     pub fn names(&self) -> Vec<&str> {
         self.versions.keys().map(String::as_str).collect()
     }
 
-    /// The versions that a scenario is played in: those that have a body for each of its events, within its own
-    /// restriction. A scenario without Stripe events has no shape and is played once, in the newest.
+    /// Returns the versions that a scenario is played in: all versions that have a body for each of its events, within
+    /// the scenario's restriction. A scenario without Stripe events is played once, in the newest version.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the scenario names an unknown version or no version is left.
     pub fn of_scenario(&self, scenario: &Scenario) -> Result<Vec<&Shape>, BadInput> {
         let known = || format!("one of {}", self.names().join(", "));
         let unknown = |version: &str, line: usize| {
@@ -114,7 +126,7 @@ impl Shapes {
         }
     }
 
-    /// The shape that an event is built in.
+    /// Returns the shape of an event: its own version's, or else the shape that is played.
     pub fn for_event<'s>(&'s self, played: &'s Shape, version: Option<&str>) -> &'s Shape {
         version.and_then(|version| self.version(version)).unwrap_or(played)
     }
@@ -132,7 +144,7 @@ impl Shape {
         Shape::read(folder, files)
     }
 
-    /// Reads the files of a version, by name, as if they lay in this folder.
+    /// Reads the files of a version from pairs of name and text; `folder` is used for messages and the version's name.
     fn read(folder: &Path, files: Vec<(String, String)>) -> Result<Shape, BadInput> {
         let (mut bodies, mut places) = (BTreeMap::new(), BTreeMap::new());
         for (name, text) in files {
@@ -155,7 +167,7 @@ impl Shape {
         Ok(Shape { version, folder: folder.to_owned(), bodies, places })
     }
 
-    /// The base body that an event type names: `invoice` for `invoice.paid`, `dispute` for `charge.dispute.created`.
+    /// Returns the base body of an event type: `invoice` for `invoice.paid`, `dispute` for `charge.dispute.created`.
     fn base_of_type<'k>(&self, kind: &'k str) -> Option<&'k str> {
         let object = kind.rsplit_once('.').map_or(kind, |(object, _)| object);
         let last = object.rsplit_once('.').map_or(object, |(_, last)| last);
@@ -179,7 +191,7 @@ impl Shape {
                 let wanted = stripe.base.as_deref().unwrap_or(&stripe.kind);
                 let problem = format!("no base body for `{wanted}` in {}", self.version);
                 let expected = format!("`base` with one of {}", names.join(", "));
-                // Of a type, the object's name is what may be misspelt.
+                // In an event type, only the object's name can be misspelt here.
                 let object = |kind: &'_ str| kind.rsplit('.').nth(1).unwrap_or(kind).to_owned();
                 let word = stripe.base.clone().unwrap_or_else(|| object(&stripe.kind));
                 BadInput::new(Place::line(&scenario.file, step.line), problem, expected).guessing(&word, names)
@@ -188,7 +200,11 @@ impl Shape {
     }
 }
 
-/// The entries of a folder in order of their names.
+/// Returns the entries of a folder in order of their names.
+///
+/// # Errors
+///
+/// Fails if the folder can't be read.
 pub fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     let bad =
         |cause: std::io::Error| BadInput::new(Place::file(folder), cause.to_string(), "a folder that can be read");
@@ -201,6 +217,10 @@ pub fn sorted_entries(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
 }
 
 /// Reads a JSON file.
+///
+/// # Errors
+///
+/// Fails if the file can't be read or is not JSON.
 pub fn read_json(file: &Path) -> Result<Value, BadInput> {
     json_of(file, &read_text(file)?)
 }
@@ -215,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_program_has_within_it_is_all_of_the_folder() {
+    fn the_built_in_shapes_are_those_of_the_fixtures_folder() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/stripe");
         let name = |path: &PathBuf| path.file_name().and_then(|n| n.to_str()).unwrap_or_default().to_owned();
         let versions: Vec<PathBuf> =

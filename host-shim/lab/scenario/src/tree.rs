@@ -1,6 +1,6 @@
-//! A YAML document as a tree that remembers its lines, and readers that refuse what they don't know.
+//! Reads a YAML document into a tree with line numbers, and reads fields from it, refusing unknown ones.
 //!
-//! Scenarios are read from this tree, not into derived structs: each expectation needs its line when it fails.
+//! Scenarios are read from this tree instead of derived structs: a failed expectation reports its line.
 
 pub mod text;
 
@@ -11,10 +11,10 @@ use serde_saphyr::Spanned;
 use std::fmt;
 use std::path::Path;
 
-/// Deepest nesting of a scenario or catalog that is read.
+/// The maximum nesting of a scenario or catalog.
 const DEPTH_MAX: usize = 64;
 
-/// A value and the line it stands on.
+/// A value with its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Line, from 1.
@@ -128,6 +128,10 @@ impl<'de> Visitor<'de> for TreeVisitor {
 
 impl Node {
     /// Reads one YAML document; JSON is YAML, too.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not YAML, nests too deeply or repeats a key.
     pub fn parse(file: &Path, text: &str) -> Result<Node, BadInput> {
         let options = serde_saphyr::options! {
             strict_booleans: true,
@@ -140,7 +144,7 @@ impl Node {
         })
     }
 
-    /// The value as JSON.
+    /// Returns the value as JSON.
     pub fn json(&self) -> serde_json::Value {
         match &self.value {
             Tree::Null => serde_json::Value::Null,
@@ -153,7 +157,7 @@ impl Node {
         }
     }
 
-    /// The kind of value, for messages.
+    /// Returns the kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Tree::Null => "nothing",
@@ -166,7 +170,7 @@ impl Node {
         }
     }
 
-    /// The node that a JSON Pointer names; where it leads nowhere, the nearest node above that.
+    /// Returns the node at a JSON Pointer, or its nearest ancestor that exists.
     pub fn at(&self, pointer: &str) -> &Node {
         let mut node = self;
         for part in pointer.split('/').skip(1) {
@@ -182,7 +186,7 @@ impl Node {
         node
     }
 
-    /// The lines at or below this node on which a key or a single value reads `text`, in the order of the file.
+    /// Returns the lines at or below this node where a key or a plain value equals `text`, in the order of the file.
     pub fn lines_of(&self, text: &str) -> Vec<usize> {
         let mut found = Vec::new();
         self.find(text, &mut found);
@@ -208,7 +212,7 @@ impl Node {
         }
     }
 
-    /// A mapping with one entry, `{key: …}`.
+    /// Returns the entry of a mapping with only one, `{key: …}`.
     pub fn single(&self) -> Option<(&str, &Node)> {
         match &self.value {
             Tree::Map(map) => match map.as_slice() {
@@ -224,7 +228,7 @@ fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// A reader of one file's nodes, so that errors name the file.
+/// A reader of one file's nodes, whose errors name the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     /// The file.
@@ -232,7 +236,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// An error at a node.
+    /// Returns an error at a line.
     pub fn bad(&self, line: usize, problem: impl Into<String>, expected: impl Into<String>) -> BadInput {
         BadInput::new(Place::line(self.file, line), problem, expected)
     }
@@ -241,7 +245,11 @@ impl<'a> Reader<'a> {
         self.bad(node.line, format!("`{what}` is {}", node.kind()), expected)
     }
 
-    /// A text. Whole numbers count as texts, since ids may look like numbers.
+    /// Reads a text. Whole numbers count as texts, since ids may look like numbers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a text.
     pub fn text(&self, what: &str, node: &Node) -> Result<String, BadInput> {
         match &node.value {
             Tree::Text(text) => Ok(text.clone()),
@@ -250,7 +258,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A truth value.
+    /// Reads a truth value.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a truth value.
     pub fn truth(&self, what: &str, node: &Node) -> Result<bool, BadInput> {
         match node.value {
             Tree::Bool(value) => Ok(value),
@@ -258,7 +270,11 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A list.
+    /// Reads a list.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a list.
     pub fn list<'n>(&self, what: &str, node: &'n Node) -> Result<&'n [Node], BadInput> {
         match &node.value {
             Tree::List(list) => Ok(list),
@@ -266,12 +282,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A list of texts.
+    /// Reads a list of texts.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a list of texts.
     pub fn texts(&self, what: &str, node: &Node) -> Result<Vec<String>, BadInput> {
         self.list(what, node)?.iter().map(|entry| self.text(what, entry)).collect()
     }
 
-    /// A mapping.
+    /// Reads a mapping.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a mapping.
     pub fn map<'n>(&self, what: &str, node: &'n Node) -> Result<&'n [Entry], BadInput> {
         match &node.value {
             Tree::Map(map) => Ok(map),
@@ -279,13 +303,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The fields of a mapping, to be taken one by one.
+    /// Returns the fields of a mapping, which the caller takes one by one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a mapping.
     pub fn fields<'n>(&self, what: &'static str, node: &'n Node) -> Result<Fields<'a, 'n>, BadInput> {
         let map = self.map(what, node)?;
         Ok(Fields { reader: *self, what, line: node.line, entries: map.iter().map(Some).collect(), known: Vec::new() })
     }
 
-    /// A time, RFC 3339, in milliseconds since the epoch.
+    /// Reads an RFC 3339 time, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a time.
     pub fn time(&self, what: &str, node: &Node) -> Result<i64, BadInput> {
         let text = self.text(what, node)?;
         crate::time::parse(&text).ok_or_else(|| {
@@ -293,7 +325,11 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A span of time such as `90s` or `7d`, in milliseconds.
+    /// Reads a span of time such as `90s` or `7d`, in milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the node is not a span of time.
     pub fn span(&self, what: &str, node: &Node) -> Result<i64, BadInput> {
         let text = self.text(what, node)?;
         crate::time::parse_span(&text).ok_or_else(|| {
@@ -306,7 +342,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The fields of one mapping. What has not been taken at the end is an error that names the fields that exist.
+/// The fields of one mapping. A field that is not taken is an error that lists the known fields.
 #[derive(Debug)]
 pub struct Fields<'a, 'n> {
     reader: Reader<'a>,
@@ -318,18 +354,18 @@ pub struct Fields<'a, 'n> {
 }
 
 impl<'n> Fields<'_, 'n> {
-    /// The value of a field, if it is there.
+    /// Takes the value of a field, if it exists.
     pub fn take(&mut self, name: &'static str) -> Option<&'n Node> {
         self.take_entry(name).map(|entry| &entry.value)
     }
 
-    /// A field with its key, if it is there.
+    /// Takes a field with its key, if it exists.
     pub fn take_entry(&mut self, name: &'static str) -> Option<&'n Entry> {
         self.known.push(name);
         self.entries.iter_mut().find(|e| e.is_some_and(|entry| entry.key == name)).and_then(Option::take)
     }
 
-    /// The fields `name@SUFFIX`, with their suffixes.
+    /// Takes the fields `name@SUFFIX`, with their suffixes.
     pub fn take_suffixed(&mut self, name: &'static str) -> Vec<(&'n str, &'n Node)> {
         let mut found = Vec::new();
         for slot in &mut self.entries {
@@ -342,7 +378,11 @@ impl<'n> Fields<'_, 'n> {
         found
     }
 
-    /// A field that must be there. If it is not, a field that reads almost the same is taken for a slip of the pen.
+    /// Takes a required field.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the field is missing; a field with a similar name is reported as a misspelling.
     pub fn need(&mut self, name: &'static str) -> Result<&'n Node, BadInput> {
         if let Some(node) = self.take(name) {
             return Ok(node);
@@ -357,12 +397,16 @@ impl<'n> Fields<'_, 'n> {
         })
     }
 
-    /// Ends the reading: whatever is left may have any name.
+    /// Returns the remaining fields, which may have any name.
     pub fn rest(self) -> impl Iterator<Item = &'n Entry> {
         self.entries.into_iter().flatten()
     }
 
-    /// Ends the reading: whatever is left is unknown.
+    /// Ends the reading.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a field is left: it is unknown.
     pub fn finish(self) -> Result<(), BadInput> {
         match self.entries.iter().flatten().next() {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! The address that webhooks come to: each request waits until whoever plays has taken it in and answered.
+//! The HTTP server that receives webhooks: each request waits until the replay has handled it and set a status.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::routing::post;
 use host::clock::Clock;
 use host_intake::body::BODY_BYTES_MAX;
-use host_replay::beside::{BesideError, Delivery};
+use host_replay::local_stripe::{Delivery, StripeServerError};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-/// A small server on 127.0.0.1; it ends with its runtime.
+/// A small server on 127.0.0.1; it stops with its runtime.
 pub(crate) struct Hook {
     address: SocketAddr,
     deliveries: Mutex<Receiver<Delivery>>,
@@ -30,7 +30,7 @@ impl Hook {
         let app =
             Router::new().fallback(post(take)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX)).with_state(Queue(sender));
         runtime.spawn(async move {
-            // It ends with the runtime.
+            // The server stops with the runtime.
             let _ = axum::serve(listener, app).await;
         });
         Ok(Hook { address, deliveries: Mutex::new(deliveries) })
@@ -40,22 +40,24 @@ impl Hook {
         format!("http://{}", self.address)
     }
 
-    /// The next delivery, if one comes in time.
-    pub(crate) fn next(&self, wait: Duration) -> Result<Option<Delivery>, BesideError> {
+    /// Returns the next delivery, if one arrives in time.
+    pub(crate) fn next(&self, wait: Duration) -> Result<Option<Delivery>, StripeServerError> {
         let deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
         match deliveries.recv_timeout(wait) {
             Ok(delivery) => Ok(Some(delivery)),
             Err(RecvTimeoutError::Timeout) => Ok(None),
-            Err(RecvTimeoutError::Disconnected) => Err(BesideError::Gone("nothing hears its webhooks".to_owned())),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(StripeServerError::Unavailable("its webhook receiver has stopped".to_owned()))
+            }
         }
     }
 }
 
-/// Where deliveries go.
+/// The queue of deliveries.
 #[derive(Clone)]
 struct Queue(Sender<Delivery>);
 
-/// Hands a request over, and answers as it is told.
+/// Queues a request and responds with the status that the replay sets.
 async fn take(State(Queue(queue)): State<Queue>, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
     let (answer, answered) = oneshot::channel();
     let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()));
@@ -64,7 +66,7 @@ async fn take(State(Queue(queue)): State<Queue>, uri: Uri, headers: HeaderMap, b
         headers: headers.collect(),
         body: body.to_vec(),
         at: Clock::system().latest(),
-        // The sender has hung up where nobody waits for the answer.
+        // Sending fails if the client has disconnected.
         answer: Box::new(move |status| {
             let _ = answer.send(status);
         }),

@@ -9,9 +9,9 @@ use end_to_end::world::root;
 use host_provider_api::Secrets;
 use host_provider_set::{Opened, chart};
 use host_replay::library::Story;
+use host_replay::live::LiveProviders;
 use host_replay::play::{CaseReport, PlayOptions};
 use host_replay::rig::StoreKind;
-use host_replay::world::World;
 use host_stripe_replay::{LocalStripe, TEST_KEY};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ struct Left(Vec<(String, Vec<u8>)>);
 
 impl Left {
     /// Everything that the host stores and reports about a story.
-    fn of(report: &CaseReport, world: &World, opened: &Opened, store: &Path) -> Left {
+    fn of(report: &CaseReport, world: &LiveProviders, opened: &Opened, store: &Path) -> Left {
         let spans = opened.journal.spans();
         let held = opened.registry.held().map_err(|error| error.to_string());
         let reports = format!("{report:#?}\n{world:?}\n{opened:?}\n{spans:#?}\n{}\n{held:?}", chart(&spans));
@@ -67,10 +67,10 @@ fn kept(opened: &Opened) -> Vec<String> {
     all.iter().map(|one| plain(&one.scope, &one.reference).expose().to_owned()).collect()
 }
 
-fn play(story: &Story, world: &World, store: &Path) -> CaseReport {
+fn play(story: &Story, world: &LiveProviders, store: &Path) -> CaseReport {
     let file = store.join("store.db");
     let options = PlayOptions {
-        world: Some(world.clone()),
+        live: Some(world.clone()),
         store: StoreKind::Sqlite(file),
         ..PlayOptions::new(host_native::runners())
     };

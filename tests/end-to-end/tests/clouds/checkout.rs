@@ -10,9 +10,9 @@ use end_to_end::world::root;
 use host_provider_set::{Name, Options, Span, chart, open};
 use host_replay::library::Story;
 use host_replay::line::Line;
+use host_replay::live::LiveProviders;
 use host_replay::play::{CaseReport, PlayOptions, Stepped, play_watched};
 use host_replay::runners::Runners;
-use host_replay::world::World;
 use host_scenario::model::Action;
 use host_stripe_replay::LocalStripe;
 use std::process::Command;
@@ -66,7 +66,7 @@ fn a_signed_checkout_leads_to_an_instance_on_this_machine_that_a_browser_opens()
     let local_stripe = Some(address(&stripe));
     let names = vec![Name::Local, Name::Stripe];
     let opened = open(&Options { names, local_stripe, ..Options::default() }).expect("a folder");
-    let world = World::new(opened.registry.clone()).with_stripe(stripe);
+    let live = LiveProviders::new(opened.registry.clone()).with_stripe(stripe);
     let port = opened.serves.expect("`local` serves").port();
     let story = story();
     let checks: Vec<usize> = (0..story.scenario.steps.len())
@@ -79,7 +79,7 @@ fn a_signed_checkout_leads_to_an_instance_on_this_machine_that_a_browser_opens()
         }
         Ok(())
     };
-    let options = PlayOptions { world: Some(world), ..PlayOptions::new(through_the_component()) };
+    let options = PlayOptions { live: Some(live), ..PlayOptions::new(through_the_component()) };
     let case = story.cases.first().expect("a story has a version");
     let report = play_watched(&story.scenario, case, &story.business, &options, &mut look).expect("a story");
     assert_eq!(failures(&report), [""; 0]);

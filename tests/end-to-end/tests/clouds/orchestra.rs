@@ -9,9 +9,9 @@ use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_provider_set::{Name, Opened, Options, Settings, chart, open};
 use host_replay::library::Story;
+use host_replay::live::LiveProviders;
 use host_replay::play::CaseReport;
 use host_replay::runners::Runners;
-use host_replay::world::World;
 use host_stripe_replay::LocalStripe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,7 +52,7 @@ impl Folder {
     }
 
     /// Opens providers with these parts of settings; `FOLDER` in them stands for this folder.
-    fn open(&self, names: &[Name], stripe: &Arc<LocalStripe>, parts: &str) -> (World, Opened) {
+    fn open(&self, names: &[Name], stripe: &Arc<LocalStripe>, parts: &str) -> (LiveProviders, Opened) {
         let text = format!("secrets_folder: FOLDER\n{parts}").replace("FOLDER", &self.0.path().display().to_string());
         let file = self.0.path().join("providers.yml");
         std::fs::write(&file, text).expect("the settings");
@@ -60,7 +60,7 @@ impl Folder {
         let names = [names, &[Name::Stripe]].concat();
         let options = Options { names, settings, local_stripe: Some(address(stripe)), ..Options::default() };
         let opened = open(&options).expect("running servers");
-        let world = World::new(opened.registry.clone()).with_patience(PATIENCE).with_stripe(stripe.clone());
+        let world = LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE).with_stripe(stripe.clone());
         (world, opened)
     }
 }
@@ -73,7 +73,7 @@ fn story(name: &str) -> Story {
     load_stories(root().join("examples").join(name), None).remove(0)
 }
 
-fn through_the_component(story: &Story, world: &World) -> CaseReport {
+fn through_the_component(story: &Story, world: &LiveProviders) -> CaseReport {
     played(story, world, &Runners::loaded("component", component().clone(), false))
 }
 
@@ -128,7 +128,7 @@ impl AtSupabase {
         self.shared.password()
     }
 
-    pub fn open(&self) -> (World, Opened) {
+    pub fn open(&self) -> (LiveProviders, Opened) {
         let found_at = |reference: &str| format!("db.{reference}.supabase.co: '127.0.0.1:{}'", self.postgres.port());
         let parts = format!(
             "supabase: {{token: secret:file/supabase, organization: {ORGANIZATION}, url: 'http://{}'}}

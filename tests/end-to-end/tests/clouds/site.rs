@@ -2,7 +2,7 @@
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_provider_set::{Name, Opened, Options, Settings, open};
-use host_replay::world::World;
+use host_replay::live::LiveProviders;
 use host_stripe_replay::{LocalStripe, TEST_KEY};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -49,18 +49,18 @@ impl Site {
     }
 
     /// Opens `--providers aws,postgres,smtp` with settings for these servers.
-    pub fn world(&self) -> (World, Opened) {
+    pub fn world(&self) -> (LiveProviders, Opened) {
         self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
     }
 
     /// The same with a local Stripe.
-    pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (World, Opened) {
+    pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (LiveProviders, Opened) {
         let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
         let (world, opened) = self.open(names, Some(address(stripe)));
         (world.with_stripe(stripe.clone()), opened)
     }
 
-    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (World, Opened) {
+    fn open(&self, names: Vec<Name>, local_stripe: Option<host_provider_set::LocalStripe>) -> (LiveProviders, Opened) {
         let folder = self.folder.path();
         let text = format!(
             "secrets_folder: {secrets}
@@ -92,7 +92,7 @@ postgres:
         std::fs::write(&file, text).expect("the settings");
         let settings = Settings::read(&file).expect("readable settings");
         let opened = open(&Options { names, local_stripe, settings, ..Options::default() }).expect("running servers");
-        (World::new(opened.registry.clone()).with_patience(PATIENCE), opened)
+        (LiveProviders::new(opened.registry.clone()).with_patience(PATIENCE), opened)
     }
 
     /// The resources that still exist on the servers, after removing all faults; empty if nothing remains.

@@ -1,4 +1,4 @@
-//! What a store file has, read with the store's library and by no process that is tested.
+//! Reads a store file with the store's library, independently of the tested process.
 
 use host_store::{EffectState, InboxState, SqliteStore, Store};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +11,7 @@ const PAGE: usize = 500;
 #[derive(Debug, PartialEq)]
 pub struct Kept {
     pub source: String,
-    /// Outcomes of its runs, first to last, each with its reason; none for a run that failed.
+    /// Outcomes of its runs, in order, each with its reason; none for a failed run.
     pub outcomes: Vec<Option<(String, Option<String>)>>,
     pub is_done: bool,
 }
@@ -19,16 +19,16 @@ pub struct Kept {
 /// An effect: account, kind, key, generation.
 pub type EffectKey = (String, String, String, u32);
 
-/// Everything that may not depend on kills.
+/// The contents of a store that must not depend on kills.
 #[derive(Debug, Default, PartialEq)]
 pub struct Books {
-    /// By id.
+    /// The events, by id.
     pub inbox: BTreeMap<String, Kept>,
     pub effects: BTreeMap<EffectKey, EffectState>,
 }
 
 impl Books {
-    /// Reads a copy of the file, so that what a kill left is left for the next process.
+    /// Reads a copy of the file, so that the next process finds it unchanged.
     pub fn of(store: &Path) -> Books {
         if !store.exists() {
             return Books::default();
@@ -36,9 +36,9 @@ impl Books {
         let folder = tempfile::tempdir().expect("a folder");
         let copy = folder.path().join("copy.db");
         for suffix in ["", "-wal", "-shm"] {
-            let from = beside(store, suffix);
+            let from = with_suffix(store, suffix);
             if from.exists() {
-                fs::copy(from, beside(&copy, suffix)).expect("copied");
+                fs::copy(from, with_suffix(&copy, suffix)).expect("copied");
             }
         }
         Books::read(&SqliteStore::open(&copy).expect("a kill leaves a store that opens"))
@@ -79,25 +79,26 @@ impl Books {
         books
     }
 
-    /// Effects of providers that have ended, by kind.
+    /// Returns the number of finished effects of this kind.
     pub fn carried_out(&self, kind: &str) -> usize {
         let of_kind = self.effects.iter().filter(|((_, of, ..), _)| of == kind);
         of_kind.filter(|(_, state)| **state == EffectState::Finished).count()
     }
 
-    /// Effects whose call was begun and whose answer was not kept; a watch runs for as long as what it watches.
+    /// Returns the number of effects with a call but no stored answer, without watches, which run as long as their
+    /// resource.
     pub fn in_flight(&self) -> usize {
         let running = self.effects.iter().filter(|(_, state)| **state == EffectState::Running);
         running.filter(|((_, kind, ..), _)| kind != "probe.watch").count()
     }
 
-    /// Ids of the inbox.
+    /// Returns the ids of the inbox.
     pub fn ids(&self) -> BTreeSet<&str> {
         self.inbox.keys().map(String::as_str).collect()
     }
 }
 
-fn beside(file: &Path, suffix: &str) -> PathBuf {
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

@@ -1,24 +1,25 @@
-//! What the killed process is told: customers who subscribe, pay, get an instance, and some who leave.
+//! The events for the killed process: customers subscribe, pay and get an instance; some cancel.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// How much later each customer's story is than the one's before, in seconds, so that no two timers fire together.
+/// Delay of each customer's events after the previous customer's, in seconds, so that no two timers fire at the same
+/// time.
 const APART_S: i64 = 3_600;
-/// How many customers come up before one has gone through all of their story.
+/// Number of customers who start before one has sent all events.
 const BESIDE: usize = 6;
-/// When the instances of all who left are gone for good.
+/// The time at which the instances of all cancelled customers are deleted.
 pub const UNTIL: &str = "2028-01-01T00:00:00Z";
 
-/// The events, and what they must come to, whatever runs them.
+/// The events, and their expected results.
 pub struct Story {
     pub events: Vec<Value>,
-    /// Effects of providers by kind.
+    /// Number of provider effects by kind.
     pub effects: BTreeMap<&'static str, usize>,
 }
 
-/// The four events of one customer: a subscription, its paid invoice, an instance, the end of the subscription.
+/// Returns the four events of one customer: a subscription, its paid invoice, an instance, the end of the subscription.
 fn customer(template: &str, number: usize) -> Vec<Value> {
     let shift = i64::try_from(number).expect("a few customers") * APART_S;
     let named = [
@@ -48,7 +49,7 @@ fn customer(template: &str, number: usize) -> Vec<Value> {
     template.lines().map(one).collect()
 }
 
-/// Moves the times in an event, which are the numbers of that size.
+/// Shifts the times in an event, which are recognized by their size.
 fn later(value: &mut Value, shift: i64) {
     match value {
         Value::Object(members) => members.values_mut().for_each(|member| later(member, shift)),
@@ -62,8 +63,8 @@ fn later(value: &mut Value, shift: i64) {
     }
 }
 
-/// The story of so many customers. Each third one stays, and of each other third one the invoice comes before the
-/// subscription, so that it waits for it.
+/// Returns the events of this number of customers. One third keeps the subscription; for another third the invoice
+/// arrives before the subscription and waits for it.
 pub fn of_customers(customers: usize) -> Story {
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/replay/tests/kill/story.jsonl");
     let template = std::fs::read_to_string(template).expect("the story of one customer");

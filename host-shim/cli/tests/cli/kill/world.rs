@@ -1,5 +1,5 @@
-//! A process that is killed while it makes things on this machine: started again over its store and its world, it comes to the
-//! same end, and nothing is left that no record has.
+//! A process is killed while it makes resources on this machine. Started again with its store and world folder, it
+//! reaches the same end, without orphans.
 
 use crate::run::{Ran, SECRETS_KEY, run_with};
 use std::fs::File;
@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Kills unless `KILLS` says so, each of a life of its own.
+/// Default number of kills, each in a separate run.
 const KILLS_DEFAULT: u32 = 10;
 
-/// A store and a world.
-struct Place(tempfile::TempDir);
+/// The folders of a store and a world.
+struct Folders(tempfile::TempDir);
 
-impl Place {
-    fn make() -> Place {
-        Place(tempfile::tempdir().expect("a folder"))
+impl Folders {
+    fn make() -> Folders {
+        Folders(tempfile::tempdir().expect("a folder"))
     }
 
     fn args(&self, command: &[&str]) -> Vec<String> {
@@ -26,12 +26,12 @@ impl Place {
         all
     }
 
-    /// The whole life.
+    /// Plays the whole scenario.
     fn play(&self) -> Ran {
         run_with(&self.args(&["replay", "--native", &life().display().to_string()]), b"", &[SECRETS_KEY])
     }
 
-    /// The life until somebody kills it; false if it had come to its end by then.
+    /// Plays the scenario until the kill; returns false if it had ended before.
     fn play_killed(&self, after: Duration) -> bool {
         let log = || File::create(self.0.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
@@ -43,16 +43,16 @@ impl Place {
             .spawn()
             .expect("the program starts");
         std::thread::sleep(after);
-        // Of a process that has ended there is nothing left to kill.
+        // Fails if the process has ended.
         let _ = child.kill();
         !child.wait().expect("it ends").success()
     }
 }
 
-/// The hash of the state that a run told.
+/// Returns the hash of the state that a run printed.
 fn state(ran: &Ran) -> &str {
-    let told = ran.stdout.lines().find_map(|line| line.split_once("; state "));
-    told.unwrap_or_else(|| panic!("no state: {ran:?}")).1
+    let line = ran.stdout.lines().find_map(|line| line.split_once("; state "));
+    line.unwrap_or_else(|| panic!("no state: {ran:?}")).1
 }
 
 fn life() -> PathBuf {
@@ -60,17 +60,17 @@ fn life() -> PathBuf {
 }
 
 #[test]
-fn a_life_that_is_killed_at_any_time_ends_alike_and_leaves_nothing() {
+fn a_scenario_killed_at_any_time_ends_the_same_and_leaves_no_orphan() {
     let kills = super::number("KILLS", KILLS_DEFAULT as usize) as u32;
     let began = Instant::now();
-    let undisturbed = Place::make().play();
+    let undisturbed = Folders::make().play();
     let took = began.elapsed();
     assert_eq!(undisturbed.code, 0, "{undisturbed:?}");
     let mut killed = 0;
     for number in 0..kills {
-        let place = Place::make();
+        let place = Folders::make();
         killed += u32::from(place.play_killed(took * number / kills));
-        // Once more, wherever the one before had come to.
+        // Runs again, from wherever the killed run had stopped.
         killed += u32::from(place.play_killed(took / 3));
         let ended = place.play();
         assert_eq!((ended.code, state(&ended)), (0, state(&undisturbed)), "kill {number}: {ended:?}");

@@ -1,7 +1,7 @@
-//! Members that hold something personal, by name.
+//! Finds members that are personal by their name.
 
-use super::From;
-use super::stand_in::Kind;
+use super::Origin;
+use super::stand_in::PersonalKind;
 use std::collections::BTreeSet;
 
 /// Names of people and companies.
@@ -38,7 +38,7 @@ const OF_NAMES: &[&str] = &[
     "billing_name",
     "shipping_name",
 ];
-/// Texts that somebody writes as they like; of a product or a price they are the business's.
+/// Free texts; in a product or a price they belong to the business.
 const OF_TEXTS: &[&str] = &[
     "about",
     "bio",
@@ -81,7 +81,7 @@ const OF_ADDRESSES: &[&str] = &[
     "zip",
     "zip_code",
 ];
-/// Numbers by which somebody is found: of telephones, cards, accounts, identities.
+/// Numbers that identify a person: of telephones, cards, accounts, identities.
 const OF_NUMBERS: &[&str] = &[
     "account_number",
     "bic",
@@ -116,7 +116,7 @@ const OF_NUMBERS: &[&str] = &[
     "vat_id",
     "vat_number",
 ];
-/// What leads to somebody's documents or machine, or opens them.
+/// Links and secrets of a person's documents and devices.
 const OF_MACHINES: &[&str] = &[
     "avatar",
     "client_ip",
@@ -137,10 +137,10 @@ const OF_MACHINES: &[&str] = &[
     "user_agent",
     "website",
 ];
-/// Ends of names that say the same: `customer_phone`, `billing_city`.
+/// Suffixes of personal names: `customer_phone`, `billing_city`.
 const ENDS: &[&str] =
     &["_phone", "_ip", "_city", "_street", "_postal_code", "_zip", "_first_name", "_last_name", "_full_name"];
-/// Objects of a provider whose name and description are the business's own.
+/// A provider's objects whose name and description belong to the business.
 const OF_BUSINESS: &[&str] = &[
     "billing_portal.configuration",
     "coupon",
@@ -153,10 +153,10 @@ const OF_BUSINESS: &[&str] = &[
     "tax_code",
     "tax_rate",
 ];
-/// Members whose own members are all personal: somebody's value of a field that the business made up, a number of taxes.
+/// Members whose `value` is always personal: a customer's value of a custom field, a tax number.
 const WHOLE: &[&str] = &["custom_fields", "customer_tax_ids", "tax_ids"];
 
-/// What is personal by its name.
+/// The names of personal members.
 pub(super) struct Names {
     names: BTreeSet<&'static str>,
     texts: BTreeSet<&'static str>,
@@ -173,8 +173,8 @@ impl Names {
         }
     }
 
-    /// What a text is that stands at a path, in an object of a provider's type; none if it is not personal.
-    pub fn kind(&self, path: &[&str], object: Option<&str>, from: From, text: &str) -> Option<Kind> {
+    /// Returns the kind of a text at a path, in a provider's object of this type; none if it is not personal.
+    pub fn kind(&self, path: &[&str], object: Option<&str>, from: Origin, text: &str) -> Option<PersonalKind> {
         if text.is_empty() {
             return None;
         }
@@ -182,7 +182,7 @@ impl Names {
         let name = name.as_str();
         let is_within = |names: &[&str]| path.iter().any(|part| names.contains(part));
         if text.contains("://") && (self.numbers.contains(name)) {
-            return Some(Kind::Url);
+            return Some(PersonalKind::Url);
         }
         let is_address_state = name == "state" && path.len() > 1 && path[path.len() - 2].contains("address");
         if self.names.contains(name)
@@ -190,30 +190,33 @@ impl Names {
             || is_address_state
             || ENDS.iter().any(|end| name.ends_with(end))
         {
-            return Some(Kind::Text);
+            return Some(PersonalKind::Text);
         }
-        if from == From::Provider && is_within(WHOLE) && name == "value" {
-            return Some(Kind::Text);
+        if from == Origin::Provider && is_within(WHOLE) && name == "value" {
+            return Some(PersonalKind::Text);
         }
         match from {
-            From::Business => None,
-            From::Provider => {
+            Origin::Business => None,
+            Origin::Provider => {
                 let is_business = object.is_some_and(|object| OF_BUSINESS.contains(&object));
                 let is_statement = name.starts_with("statement_descriptor");
-                (self.texts.contains(name) && !is_business || is_statement || is_free(path, text)).then_some(Kind::Text)
+                (self.texts.contains(name) && !is_business || is_statement || is_free(path, text))
+                    .then_some(PersonalKind::Text)
             }
-            From::Customer => (self.texts.contains(name) || text.contains(char::is_whitespace)).then_some(Kind::Text),
+            Origin::Customer => {
+                (self.texts.contains(name) || text.contains(char::is_whitespace)).then_some(PersonalKind::Text)
+            }
         }
     }
 
-    /// True for a number that is personal: a postal code, a telephone number, a part of a date of birth.
+    /// Returns true for a personal number: a postal code, a telephone number, a part of a date of birth.
     pub fn is_personal_number(&self, path: &[&str]) -> bool {
         let is_birth = path.iter().any(|part| matches!(*part, "dob" | "birthday" | "date_of_birth"));
         is_birth || path.last().is_some_and(|name| self.numbers.contains(name.to_ascii_lowercase().as_str()))
     }
 }
 
-/// What a customer's own marks at a provider say in several words.
+/// Returns true for a text of several words in a provider's metadata.
 fn is_free(path: &[&str], text: &str) -> bool {
     path.contains(&"metadata") && text.contains(char::is_whitespace)
 }
@@ -222,25 +225,25 @@ fn is_free(path: &[&str], text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn is_personal(path: &[&str], object: Option<&str>, from: From, text: &str) -> bool {
+    fn is_personal(path: &[&str], object: Option<&str>, from: Origin, text: &str) -> bool {
         Names::new().kind(path, object, from, text).is_some()
     }
 
     #[test]
-    fn a_name_is_personal_unless_it_is_a_products() {
-        assert!(is_personal(&["data", "object", "name"], Some("customer"), From::Provider, "Anna"));
-        assert!(!is_personal(&["product", "name"], Some("product"), From::Provider, "Hobby plan"));
-        assert!(!is_personal(&["status"], Some("customer"), From::Provider, "active"));
-        assert!(is_personal(&["shipping", "address", "state"], Some("charge"), From::Provider, "Ohio"));
-        assert!(!is_personal(&["state"], Some("charge"), From::Provider, "running"));
+    fn a_name_is_personal_unless_it_is_of_a_product() {
+        assert!(is_personal(&["data", "object", "name"], Some("customer"), Origin::Provider, "Anna"));
+        assert!(!is_personal(&["product", "name"], Some("product"), Origin::Provider, "Hobby plan"));
+        assert!(!is_personal(&["status"], Some("customer"), Origin::Provider, "active"));
+        assert!(is_personal(&["shipping", "address", "state"], Some("charge"), Origin::Provider, "Ohio"));
+        assert!(!is_personal(&["state"], Some("charge"), Origin::Provider, "running"));
     }
 
     #[test]
-    fn several_words_of_a_customer_are_free_and_those_of_the_business_are_not() {
-        assert!(is_personal(&["wish"], None, From::Customer, "a blue one"));
-        assert!(!is_personal(&["plan"], None, From::Customer, "pro"));
-        assert!(!is_personal(&["description"], None, From::Business, "the small plan"));
-        assert!(is_personal(&["first_name"], None, From::Business, "Anna"));
+    fn several_words_of_a_customer_are_personal_and_those_of_the_business_are_not() {
+        assert!(is_personal(&["wish"], None, Origin::Customer, "a blue one"));
+        assert!(!is_personal(&["plan"], None, Origin::Customer, "pro"));
+        assert!(!is_personal(&["description"], None, Origin::Business, "the small plan"));
+        assert!(is_personal(&["first_name"], None, Origin::Business, "Anna"));
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What is personal by its shape, wherever it stands.
+//! Finds values that are personal by their shape.
 
-use super::stand_in::Kind;
+use super::stand_in::PersonalKind;
 use regex::Regex;
 
-/// A domain that nobody has: what is made up by a simulation already.
+/// The domain suffix of addresses that a simulation made up.
 const MADE_UP: &str = ".invalid";
 
-/// Looks for addresses and numbers within texts.
+/// A search for addresses and numbers within texts.
 pub(super) struct Shapes {
     mail: Regex,
     phone: Regex,
@@ -25,11 +25,13 @@ impl Shapes {
         }
     }
 
-    /// Each of them in a text.
-    pub fn each(&self, text: &str, found: &mut dyn FnMut(Kind, &str)) {
-        for (kind, pattern) in [(Kind::Mail, &self.mail), (Kind::Phone, &self.phone), (Kind::Ip, &self.ip)] {
+    /// Reports each personal value in a text.
+    pub fn each(&self, text: &str, found: &mut dyn FnMut(PersonalKind, &str)) {
+        for (kind, pattern) in
+            [(PersonalKind::Mail, &self.mail), (PersonalKind::Phone, &self.phone), (PersonalKind::Ip, &self.ip)]
+        {
             for part in pattern.find_iter(text) {
-                if is_meant(kind, text, part.start(), part.as_str()) {
+                if is_personal(kind, text, part.start(), part.as_str()) {
                     found(kind, part.as_str());
                 }
             }
@@ -37,11 +39,11 @@ impl Shapes {
     }
 }
 
-fn is_meant(kind: Kind, text: &str, start: usize, part: &str) -> bool {
+fn is_personal(kind: PersonalKind, text: &str, start: usize, part: &str) -> bool {
     match kind {
-        Kind::Mail => !part.ends_with(MADE_UP),
-        // Four numbers between points may be a part of a longer one.
-        Kind::Ip if part.contains('.') => {
+        PersonalKind::Mail => !part.ends_with(MADE_UP),
+        // Four numbers with dots may be a part of a longer number.
+        PersonalKind::Ip if part.contains('.') => {
             let before = text[..start].chars().next_back();
             let after = text[start + part.len()..].chars().next();
             let is_apart = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '.');
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_times_and_versions_are_none() {
+    fn ids_times_and_versions_are_not_personal() {
         for text in [
             "cus_Nf4xyz",
             "2026-01-01T00:00:00+01:00",

@@ -1,28 +1,28 @@
-//! Made-up values in place of personal ones.
+//! Makes stand-ins: made-up values that replace personal ones.
 
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Times that another stand-in is drawn where one is taken.
+/// The maximum number of attempts to draw an unused stand-in.
 const DRAWS_MAX: u32 = 64;
 
-/// What a value is, and so what its stand-in looks like.
+/// The kind of a personal value, which determines the form of its stand-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Letters for letters, digits for digits.
+pub(super) enum PersonalKind {
+    /// A text: letters become letters, digits become digits.
     Text,
-    /// An address of mail.
+    /// A mail address.
     Mail,
-    /// A telephone number with its country.
+    /// A telephone number with a country code.
     Phone,
-    /// An address of the internet.
+    /// An IP address.
     Ip,
     /// A link.
     Url,
 }
 
-/// Values and their stand-ins, which are all different.
+/// Values and their stand-ins; no two values share a stand-in.
 pub(super) struct StandIns {
     salt: [u8; 32],
     by_original: BTreeMap<String, String>,
@@ -44,30 +44,30 @@ impl StandIns {
         self.by_original.keys().map(String::as_str)
     }
 
-    /// Values with their stand-ins.
+    /// Returns the values with their stand-ins.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         self.by_original.iter().map(|(original, stand_in)| (original.as_str(), stand_in.as_str()))
     }
 
-    /// True for a value that is personal by its shape, wherever it stands.
+    /// Returns true for a value that is personal by its shape.
     pub fn has_shape(&self, original: &str) -> bool {
         self.shaped.contains(original)
     }
 
-    /// The stand-in of a value that is known.
+    /// Returns the stand-in of a known value.
     pub fn known(&self, original: &str) -> Option<&str> {
         self.by_original.get(original).map(String::as_str)
     }
 
-    /// The stand-in of a value, made up if it is new.
-    pub fn of(&mut self, kind: Kind, original: &str) -> &str {
-        if kind != Kind::Text {
+    /// Returns the stand-in of a value; makes one if the value is new.
+    pub fn of(&mut self, kind: PersonalKind, original: &str) -> &str {
+        if kind != PersonalKind::Text {
             self.shaped.insert(original.to_owned());
         }
         if !self.by_original.contains_key(original) {
             let made_up = (0..DRAWS_MAX).map(|draw| self.draw(kind, original, draw));
             let free = made_up.into_iter().find(|text| !self.used.contains(text) && text != original);
-            // So many that are taken stand for few characters: a longer one is free.
+            // All attempts collide only for very short values: a longer stand-in is free.
             let free = free.unwrap_or_else(|| format!("{}{}", self.draw(kind, original, 0), self.used.len()));
             self.used.insert(free.clone());
             self.by_original.insert(original.to_owned(), free);
@@ -75,46 +75,46 @@ impl StandIns {
         &self.by_original[original]
     }
 
-    /// A number with as many digits.
+    /// Returns a made-up number with the same number of digits.
     pub fn number(&self, number: &Number) -> Value {
         let made_up = Characters::of(&self.salt, "number", 0, &number.to_string()).like(&number.to_string());
         made_up.trim_start_matches('0').parse::<u64>().map_or_else(|_| Value::from(1), Value::from)
     }
 
-    fn draw(&self, kind: Kind, original: &str, draw: u32) -> String {
+    fn draw(&self, kind: PersonalKind, original: &str, draw: u32) -> String {
         let characters = |what: &str, of: &str| Characters::of(&self.salt, what, draw, of);
         match kind {
-            Kind::Text => characters("text", original).like(original),
-            Kind::Mail => {
+            PersonalKind::Text => characters("text", original).like(original),
+            PersonalKind::Mail => {
                 let (person, domain) = original.rsplit_once('@').unwrap_or((original, ""));
                 let person = characters("person", original).like(person);
-                // One domain stays one domain.
+                // Equal domains get equal stand-ins.
                 let domain = Characters::of(&self.salt, "domain", 0, domain).letters(8);
                 format!("{person}@{domain}.example")
             }
-            Kind::Phone => {
-                // No country has 999.
+            PersonalKind::Phone => {
+                // No country has the code 999.
                 let made_up = characters("phone", original).like(original);
                 let mut country = "999".chars();
                 let digit = |c: char| if c.is_ascii_digit() { country.next().unwrap_or(c) } else { c };
                 made_up.chars().map(digit).collect()
             }
-            Kind::Ip if original.contains('.') => {
+            PersonalKind::Ip if original.contains('.') => {
                 let byte = characters("ip", original).next();
-                // Networks for documentation.
+                // Networks reserved for documentation.
                 let network =
                     ["192.0.2", "198.51.100", "203.0.113"][usize::from(characters("net", original).next()) % 3];
                 format!("{network}.{byte}")
             }
-            Kind::Ip => {
+            PersonalKind::Ip => {
                 format!("2001:db8::{:x}{:02x}", characters("net", original).next(), characters("ip", original).next())
             }
-            Kind::Url => format!("https://{}.example/", characters("url", original).letters(12)),
+            PersonalKind::Url => format!("https://{}.example/", characters("url", original).letters(12)),
         }
     }
 }
 
-/// Characters that derive from a value and the salt. Texts that differ in upper and lower case alone get the same letters.
+/// A stream of characters, derived from a value and the salt. Texts that differ only in case give the same letters.
 struct Characters {
     seed: [u8; 32],
     block: [u8; 32],
@@ -152,7 +152,7 @@ impl Characters {
         (0..number).map(|_| self.letter()).collect()
     }
 
-    /// A text with letters for letters of the same case and digits for digits; everything else stays.
+    /// Replaces letters by letters of the same case and digits by digits; keeps everything else.
     fn like(&mut self, original: &str) -> String {
         let like = |c: char| match c {
             c if c.is_ascii_digit() => char::from(b'0' + self.next() % 10),
@@ -173,38 +173,39 @@ mod tests {
     }
 
     #[test]
-    fn a_stand_in_looks_like_what_it_stands_for() {
+    fn a_stand_in_has_the_form_of_its_original() {
         let mut all = stand_ins();
-        let text = all.of(Kind::Text, "Anna B-7").to_owned();
+        let text = all.of(PersonalKind::Text, "Anna B-7").to_owned();
         assert!(regex::Regex::new("^[A-Z][a-z]{3} [A-Z]-[0-9]$").expect("a pattern").is_match(&text), "{text}");
-        let mail = all.of(Kind::Mail, "anna.b@firm.com").to_owned();
+        let mail = all.of(PersonalKind::Mail, "anna.b@firm.com").to_owned();
         assert!(
             regex::Regex::new(r"^[a-z]{4}\.[a-z]@[a-z]{8}\.example$").expect("a pattern").is_match(&mail),
             "{mail}"
         );
-        let phone = all.of(Kind::Phone, "+49 170 1234567").to_owned();
+        let phone = all.of(PersonalKind::Phone, "+49 170 1234567").to_owned();
         assert!(regex::Regex::new(r"^\+99 9[0-9]{2} [0-9]{7}$").expect("a pattern").is_match(&phone), "{phone}");
-        assert_eq!(all.of(Kind::Text, "Anna B-7"), text, "the same again");
+        assert_eq!(all.of(PersonalKind::Text, "Anna B-7"), text, "the same again");
     }
 
     #[test]
-    fn upper_and_lower_case_stay_alike_and_different_texts_different() {
+    fn texts_that_differ_only_in_case_get_the_same_letters_and_others_differ() {
         let mut all = stand_ins();
-        assert_eq!(all.of(Kind::Text, "Acme").to_lowercase(), all.of(Kind::Text, "acme").to_owned());
-        let one_letter: BTreeSet<String> = ('a'..='z').map(|c| all.of(Kind::Text, &c.to_string()).to_owned()).collect();
+        assert_eq!(all.of(PersonalKind::Text, "Acme").to_lowercase(), all.of(PersonalKind::Text, "acme").to_owned());
+        let one_letter: BTreeSet<String> =
+            ('a'..='z').map(|c| all.of(PersonalKind::Text, &c.to_string()).to_owned()).collect();
         assert_eq!(one_letter.len(), 26);
     }
 
     #[test]
     fn another_salt_gives_other_stand_ins() {
         let mut other = StandIns::new([8; 32]);
-        assert_ne!(stand_ins().of(Kind::Mail, "anna@firm.com"), other.of(Kind::Mail, "anna@firm.com"));
+        assert_ne!(stand_ins().of(PersonalKind::Mail, "anna@firm.com"), other.of(PersonalKind::Mail, "anna@firm.com"));
     }
 
     #[test]
-    fn mails_of_one_domain_stay_of_one() {
+    fn mail_addresses_with_the_same_domain_keep_a_common_domain() {
         let mut all = stand_ins();
         let domain = |mail: &str| mail.split('@').next_back().unwrap_or_default().to_owned();
-        assert_eq!(domain(all.of(Kind::Mail, "a@firm.com")), domain(all.of(Kind::Mail, "b@firm.com")));
+        assert_eq!(domain(all.of(PersonalKind::Mail, "a@firm.com")), domain(all.of(PersonalKind::Mail, "b@firm.com")));
     }
 }

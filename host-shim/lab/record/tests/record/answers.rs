@@ -1,4 +1,4 @@
-//! Answers of providers that are not plain successes come out again, as late as they were.
+//! Answers other than plain successes are exported, with their delays.
 
 use crate::common::{Played, SALT, played, played_text};
 use extension_contract::Account;
@@ -18,7 +18,7 @@ events:
     played_text(&text, "solobase")
 }
 
-/// The scenario that comes out, which replays to the same state.
+/// Exports the account and checks that the scenario replays to the same state.
 fn exported(played: &Played) -> Scenario {
     let scopes = played.scopes();
     let scope = scopes.iter().find(|scope| scope.account == Account::User("A".into())).expect("the account");
@@ -29,31 +29,31 @@ fn exported(played: &Played) -> Scenario {
     Scenario::parse(std::path::Path::new("x.yml"), &exported.text).expect("a scenario")
 }
 
-/// The answers as text.
+/// Returns the answers as text.
 fn answers(scenario: &Scenario) -> String {
     format!("{:?}", scenario.given.answers)
 }
 
 #[test]
-fn a_refused_answer_comes_out_with_its_code() {
+fn a_final_failure_is_exported_with_its_code() {
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": {final: quota-exceeded, message: no}"#)));
     assert!(found.contains("Final { code: \"quota-exceeded\", message: \"no\" }"), "{found}");
 }
 
 #[test]
-fn a_retried_answer_comes_out_as_often_as_it_was_tried() {
+fn retries_are_exported_in_their_number() {
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": [retryable a, retryable b, ok]"#)));
     assert_eq!(found.matches("Retryable {").count(), 2, "{found}");
 }
 
 #[test]
-fn a_late_answer_comes_out_as_late_as_it_was() {
+fn a_late_answer_is_exported_with_its_delay() {
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": late 90s"#)));
     assert!(found.contains("Late { after_ms: 90000"), "{found}");
 }
 
 #[test]
-fn a_lost_answer_comes_out_as_a_call_that_was_made_again() {
+fn a_lost_answer_is_exported_as_a_retried_call() {
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": [lost, ok]"#)));
     assert!(found.contains("Retryable {"), "{found}");
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": lost"#)));
@@ -61,18 +61,18 @@ fn a_lost_answer_comes_out_as_a_call_that_was_made_again() {
 }
 
 #[test]
-fn an_answer_that_never_came_does_not_come() {
+fn a_missing_answer_is_exported_as_never() {
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": never"#)));
     assert!(found.contains("Never"), "{found}");
 }
 
 #[test]
-fn a_story_of_which_all_succeeds_has_no_answers() {
+fn a_scenario_with_only_successes_has_no_answers() {
     assert_eq!(answers(&exported(&story(""))), "[]");
 }
 
 #[test]
-fn claims_of_others_stand_in_the_way_again() {
+fn claims_of_others_are_exported() {
     let text = "name: x
 given: {account: user:A}
 events:
@@ -88,7 +88,7 @@ events:
 }
 
 #[test]
-fn a_timer_that_did_not_fire_does_not_fire() {
+fn a_timer_that_did_not_fire_is_held_in_the_export() {
     let story = "name: x
 given: {account: user:A}
 events:
@@ -107,7 +107,7 @@ events:
 }
 
 #[test]
-fn an_account_of_which_nothing_can_be_told_is_no_error() {
+fn an_account_without_events_can_be_exported() {
     let text = "name: x
 given: {account: user:A, claims: {name:a: user:B}}
 events:
@@ -115,7 +115,8 @@ events:
 ";
     let played = played_text(text, "solobase");
     let scopes = played.scopes();
-    let other = scopes.iter().find(|scope| scope.account == Account::User("B".into())).expect("who has the claim");
+    let other =
+        scopes.iter().find(|scope| scope.account == Account::User("B".into())).expect("the holder of the claim");
     let exported = played.export(other, None);
     assert_eq!(exported.verdict, Verdict::Same, "{}", exported.text);
     assert!(exported.text.contains("name:a: user:B"), "{}", exported.text);

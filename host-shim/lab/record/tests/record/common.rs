@@ -1,4 +1,4 @@
-//! Playing with a store that is kept, and exporting from it.
+//! Plays scenarios on a store on disk and exports from it.
 
 use extension_contract::Account;
 use host_record::{Export, Options, export};
@@ -11,7 +11,7 @@ use host_scenario::prepare::prepare;
 use host_store::Scope;
 use std::path::{Path, PathBuf};
 
-/// A salt like any other.
+/// A salt.
 pub const SALT: [u8; 32] = [7; 32];
 
 pub fn fixtures() -> PathBuf {
@@ -22,7 +22,7 @@ pub fn business(name: &str) -> BusinessFolder {
     BusinessFolder::load(&fixtures().join(name)).expect("a business")
 }
 
-/// A scenario that was played, with its store.
+/// A played scenario with its store.
 pub struct Played {
     pub folder: tempfile::TempDir,
     pub business: BusinessFolder,
@@ -48,8 +48,8 @@ pub fn played(scenario: &Scenario, business: BusinessFolder, runners: Runners) -
 pub fn played_text(text: &str, name: &str) -> Played {
     let scenario = Scenario::parse(Path::new("story.yml"), text).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let played = played(&scenario, business(name), host_native::runners());
-    let told: Vec<&String> = played.report.failures.iter().map(|failure| &failure.title).collect();
-    assert!(told.is_empty(), "{told:?}");
+    let failures: Vec<&String> = played.report.failures.iter().map(|failure| &failure.title).collect();
+    assert!(failures.is_empty(), "{failures:?}");
     played
 }
 
@@ -58,7 +58,7 @@ impl Played {
         self.folder.path().join("store.db")
     }
 
-    /// Scopes of all accounts but the platform.
+    /// Returns the scopes of all accounts except the platform.
     pub fn scopes(&self) -> Vec<Scope> {
         let store = open(&StoreKind::Sqlite(self.file())).expect("the store");
         let mut scopes = store.scopes().expect("scopes");

@@ -1,11 +1,11 @@
-//! Nothing of a customer is in an export, and what happened is the same.
+//! An export has no personal data of customers and the same outcomes.
 
 use crate::common::{SALT, played_text};
 use host_record::Verdict;
 use host_scenario::model::Scenario;
 use std::path::Path;
 
-/// What must not come out: of bodies of Stripe, of commands and of facts.
+/// Texts that must not be exported, from Stripe's bodies, commands and facts.
 const CANARIES: [&str; 22] = [
     "anna.canary@firm.example.org",
     "Anna Canary",
@@ -59,7 +59,7 @@ events:
 "#;
 
 #[test]
-fn no_canary_is_in_an_export_and_every_outcome_is_the_same() {
+fn an_export_has_no_canary_and_the_same_outcomes() {
     let played = played_text(STORY, "solobase");
     let scope = &played.scopes()[0];
     let (plain, exported) = (played.export(scope, None), played.export(scope, Some(SALT)));
@@ -83,7 +83,7 @@ fn no_canary_is_in_an_export_and_every_outcome_is_the_same() {
 }
 
 #[test]
-fn ids_and_marks_stay() {
+fn ids_and_metadata_stay() {
     let played = played_text(STORY, "solobase");
     let exported = played.export(&played.scopes()[0], Some(SALT));
     for kept in ["sub_1MowQVLkdIwHu7ixeRlqHVzs", "price_xyz789", "acme", "user_id: A", "country: DE", "user:A"] {
@@ -92,7 +92,7 @@ fn ids_and_marks_stay() {
 }
 
 #[test]
-fn the_same_stands_for_the_same_and_another_salt_for_another() {
+fn equal_values_get_equal_stand_ins_and_another_salt_gives_others() {
     let played = played_text(STORY, "solobase");
     let scope = &played.scopes()[0];
     let mails = |salt: [u8; 32]| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! An extension that shares nothing but the contract: its accounts come out as well.
+//! Accounts of another extension, which shares only the contract, are exported as well.
 
 use crate::common::{SALT, played};
 use host_record::Verdict;
@@ -32,7 +32,7 @@ events:
 "#;
 
 #[test]
-fn the_accounts_of_another_extension_come_out() {
+fn the_accounts_of_another_extension_are_exported() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("catalog.yml"), "{}\n").expect("written");
     let business = BusinessFolder::load(folder.path()).expect("a business");

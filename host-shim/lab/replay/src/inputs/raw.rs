@@ -1,5 +1,5 @@
-//! Raw events: one JSON object, or one a line. They are checked whole and then read again, one at a time, as they are
-//! replayed: what is held in memory doesn't grow with the input.
+//! Reads raw events: one JSON object, or one per line. The input is checked completely, then read again event by event
+//! during the replay, so that memory does not grow with the input.
 
 mod chunks;
 
@@ -14,58 +14,63 @@ use std::path::{Path, PathBuf};
 
 pub use chunks::LINE_BYTES_MAX;
 
-/// Bytes of an input whose events stay in memory, so that those of a usual one are decoded once: 16 MiB.
+/// The number of bytes of an input whose events stay in memory, so that usual inputs are decoded once: 16 MiB.
 const FIRST_BYTES_MAX: u64 = 16 << 20;
 
-/// What is read from a file at once.
+/// Size of the read buffer, in bytes.
 const READ_BYTES: usize = 1 << 18;
 
 const EXPECTED: &str = "a Stripe event, a product event, a command or measurements as a JSON object, one a line";
 
-/// The events of one input, checked.
+/// The checked events of one input.
 #[derive(Debug)]
 pub struct RawInput {
     source: PathBuf,
     business: String,
-    /// Its first events, in order.
+    /// The first events, in order.
     first: Vec<Decoded>,
-    /// Those behind them.
+    /// The events after them.
     rest: Option<Rest>,
-    /// The newest provider time among all of them, milliseconds since the epoch.
+    /// The newest provider time of all events, in milliseconds since the epoch.
     pub newest: Option<Timestamp>,
-    /// What ended the reading early; only standard input keeps what came before.
+    /// The mistake that ended the reading early; only for standard input, which keeps the events before it.
     pub bad: Option<BadInput>,
 }
 
-/// Events that are read again, one a line: those of a file from it, those of a pipe from a file that nobody else sees.
+/// The events that are read again, one per line: from the input file, or for a pipe from a temporary file.
 #[derive(Debug)]
 struct Rest {
     file: File,
-    /// Bytes of the file, from and to.
+    /// Range of bytes in the file.
     span: (u64, u64),
     /// Number of the first line in the input.
     line: usize,
 }
 
-/// An event of an input, with what a shuffle asks of it.
+/// The place of an event in an input, with the properties that a shuffle needs.
 #[derive(Debug)]
 pub struct Located {
     /// Its id.
     pub id: Box<str>,
-    /// Whether it is a provider's.
+    /// Whether it is a provider's event.
     pub is_provider: bool,
-    place: Where,
+    place: EventPlace,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Where {
-    /// Among the first events.
+enum EventPlace {
+    /// Index in the first events.
     First(usize),
-    /// Bytes of the rest, from and to, and the number of the line in the input.
+    /// Range of bytes in the rest, and number of the line in the input.
     Rest { span: (u64, u64), line: usize },
 }
 
-/// Checks an input whole. A bad line in a file is an error; on standard input what came before it is kept.
+/// Checks a whole input.
+///
+/// # Errors
+///
+/// Fails if the input can't be read, has no events or has a bad line. On standard input, a bad line only ends the
+/// reading.
 pub fn read_raw(input: &Input, stdin: &mut dyn Read, business: &str) -> Result<RawInput, BadInput> {
     let source = PathBuf::from(input.source());
     let mut check = Check { source: &source, business, first: Vec::new(), rest: None, newest: None };
@@ -76,7 +81,7 @@ pub fn read_raw(input: &Input, stdin: &mut dyn Read, business: &str) -> Result<R
                 |cause: std::io::Error| BadInput::new(Place::file(path), cause.to_string(), "a file that can be read");
             let mut file = File::open(path).map_err(unreadable)?;
             match file.metadata().map_err(unreadable)?.is_file() {
-                true => (check.all(BufReader::with_capacity(READ_BYTES, &file), &mut Again::InPlace), Some(file)),
+                true => (check.all(BufReader::with_capacity(READ_BYTES, &file), &mut Reread::InPlace), Some(file)),
                 false => check.pipe(&mut file),
             }
         }
@@ -92,28 +97,28 @@ pub fn read_raw(input: &Input, stdin: &mut dyn Read, business: &str) -> Result<R
     Ok(RawInput { source, business: business.to_owned(), first, rest, newest, bad })
 }
 
-/// What a check has found so far.
+/// The state of a check.
 struct Check<'a> {
     source: &'a Path,
     business: &'a str,
     first: Vec<Decoded>,
-    /// Where the rest is read again from, and the number of its first line.
+    /// Range of bytes from which the rest is read again, and the number of its first line.
     rest: Option<((u64, u64), usize)>,
     newest: Option<Timestamp>,
 }
 
-/// Where events are read again from.
-enum Again {
-    /// From where they are.
+/// The source from which events are read again.
+enum Reread {
+    /// The input itself.
     InPlace,
-    /// From a file of our own, of so many bytes; none yet.
+    /// A temporary file, if it exists yet, and its size in bytes.
     Aside(Option<BufWriter<File>>, u64),
 }
 
-impl Again {
-    /// Bytes at which the text of an event is found again.
+impl Reread {
+    /// Stores the text of an event if needed, and returns its range of bytes.
     fn keep(&mut self, chunk: &Chunk) -> std::io::Result<(u64, u64)> {
-        let Again::Aside(file, length) = self else { return Ok(chunk.span) };
+        let Reread::Aside(file, length) = self else { return Ok(chunk.span) };
         let file = match file {
             Some(file) => file,
             None => file.insert(BufWriter::with_capacity(READ_BYTES, tempfile::tempfile()?)),
@@ -127,18 +132,19 @@ impl Again {
 }
 
 impl Check<'_> {
-    /// Checks what can be read only once; the file that has what is too much for memory.
+    /// Checks an input that can be read only once, and returns the temporary file with the events that exceed the
+    /// memory.
     fn pipe(&mut self, pipe: &mut dyn Read) -> (Result<(), BadInput>, Option<File>) {
-        let mut again = Again::Aside(None, 0);
+        let mut again = Reread::Aside(None, 0);
         let read = self.all(BufReader::with_capacity(READ_BYTES, pipe), &mut again);
-        let Again::Aside(Some(file), _) = again else { return (read, None) };
+        let Reread::Aside(Some(file), _) = again else { return (read, None) };
         match file.into_inner() {
             Ok(file) => (read, Some(file)),
             Err(error) => (Err(no_room(self.source, 0, error.error())), None),
         }
     }
 
-    fn all(&mut self, reader: impl BufRead, again: &mut Again) -> Result<(), BadInput> {
+    fn all(&mut self, reader: impl BufRead, again: &mut Reread) -> Result<(), BadInput> {
         for chunk in Chunks::new(reader, self.source) {
             let chunk = chunk?;
             if self.rest.is_none() && chunk.span.0 < FIRST_BYTES_MAX {
@@ -159,7 +165,7 @@ impl Check<'_> {
 }
 
 impl RawInput {
-    /// The events in order.
+    /// Returns the events in order.
     pub fn events(&self) -> impl Iterator<Item = Result<Decoded, BadInput>> {
         let rest = self.rest.iter().flat_map(|rest| {
             let chunks = self.chunks(rest.span, rest.line);
@@ -168,38 +174,52 @@ impl RawInput {
         self.first.iter().cloned().map(Ok).chain(rest)
     }
 
-    /// Where each event is, in order.
+    /// Returns the place of each event, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the input can't be read again.
     pub fn located(&self) -> Result<Vec<Located>, BadInput> {
-        let located = |decoded: &Decoded, place: Where| Located {
+        let located = |decoded: &Decoded, place: EventPlace| Located {
             id: decoded.event.id.as_str().into(),
             is_provider: matches!(decoded.event.payload, Payload::Provider(_)),
             place,
         };
-        let first = self.first.iter().enumerate().map(|(at, decoded)| located(decoded, Where::First(at)));
+        let first = self.first.iter().enumerate().map(|(at, decoded)| located(decoded, EventPlace::First(at)));
         let mut all: Vec<Located> = first.collect();
         if let Some(rest) = &self.rest {
             for chunk in self.chunks(rest.span, rest.line) {
                 let chunk = chunk?;
-                let place = Where::Rest { span: chunk.span, line: chunk.line };
+                let place = EventPlace::Rest { span: chunk.span, line: chunk.line };
                 all.push(located(&decode(chunk, &self.source, &self.business)?, place));
             }
         }
         Ok(all)
     }
 
-    /// One of the events.
+    /// Reads one event.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the input can't be read again.
     pub fn event(&self, located: &Located) -> Result<Decoded, BadInput> {
-        let missing = |line| BadInput::new(Place::line(&self.source, line), "it is gone", "what was there before");
+        let missing = |line| {
+            BadInput::new(
+                Place::line(&self.source, line),
+                "the event is gone",
+                "an input that does not change during the replay",
+            )
+        };
         match located.place {
-            Where::First(at) => self.first.get(at).cloned().ok_or_else(|| missing(0)),
-            Where::Rest { span, line } => {
+            EventPlace::First(at) => self.first.get(at).cloned().ok_or_else(|| missing(0)),
+            EventPlace::Rest { span, line } => {
                 let chunk = self.chunks(span, line).next().ok_or_else(|| missing(line))?;
                 decode(chunk?, &self.source, &self.business)
             }
         }
     }
 
-    /// Events of the rest between these bytes, of which the first is on this line.
+    /// Reads the events in a range of bytes of the rest, starting at this line.
     fn chunks(&self, (from, to): (u64, u64), line: usize) -> impl Iterator<Item = Result<Chunk, BadInput>> {
         let found = self.rest.iter().map(move |rest| {
             let mut file = &rest.file;
@@ -228,14 +248,14 @@ fn decode(chunk: Chunk, source: &Path, business: &str) -> Result<Decoded, BadInp
     }
     let copy_for_errors = if bytes.contains(&b'\n') { Some(bytes.clone()) } else { None };
     host_intake::raw::read(bytes, business, 0).map_err(|error| {
-        // What misses at the end misses on the last line that has something.
+        // A missing end is reported at the last line with text.
         let within = copy_for_errors.map_or(1, |bytes| error.line(bytes.trim_ascii_end()));
         BadInput::new(Place::line(source, line + within - 1), error.to_string(), EXPECTED)
     })
 }
 
 fn no_room(source: &Path, line: usize, cause: &std::io::Error) -> BadInput {
-    let expected = "room for what comes from a pipe in the folder of temporary files";
+    let expected = "space for the input of a pipe in the folder of temporary files";
     BadInput::new(Place::line(source, line), cause.to_string(), expected)
 }
 
@@ -261,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_and_one_indented_event_are_told_apart() {
+    fn lines_and_one_indented_event_are_distinguished() {
         let two = from_stdin(format!("{EVENT}\n\n{EVENT}\r\n").as_bytes()).expect("two events");
         assert_eq!(two.events().count(), 2);
         assert_eq!(two.newest, Some(1_767_225_600_000));
@@ -271,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn from_standard_input_what_came_before_a_bad_line_is_kept() {
+    fn standard_input_keeps_the_events_before_a_bad_line() {
         for bad in ["not json", "[]", "{}", "7"] {
             let raw = from_stdin(format!("{EVENT}\n{bad}\n{EVENT}\n").as_bytes()).expect("one event");
             assert_eq!(ids(&raw), ["evt_1"], "{bad}");
@@ -280,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_file_a_bad_line_is_an_error_with_its_number() {
+    fn a_bad_line_in_a_file_is_an_error_with_its_number() {
         let mut text = format!("{EVENT}\n").into_bytes();
         text.extend(b"{\"object\":\"event\",\"id\":\"\xff\"}\n");
         let error = from_file("a.jsonl", &text).expect_err("invalid UTF-8");
@@ -298,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_may_be_as_long_as_an_event_that_the_intake_takes() {
+    fn a_line_may_be_as_long_as_the_intakes_longest_event() {
         let event = |length: usize| {
             let pad = "x".repeat(length - EVENT.len() - ",\"pad\":\"\"".len());
             EVENT.replace("\"data\"", &format!("\"pad\":\"{pad}\",\"data\"")) + "\r\n"
@@ -316,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_event_that_is_broken_names_the_line_on_which_it_is() {
+    fn a_broken_single_event_is_reported_at_its_line() {
         for (text, line) in [
             ("{\"object\":\"event\",", 1),
             ("{\"object\":\"event\",\n", 1),
@@ -338,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kept_in_memory_is_read_again_as_often_as_asked_and_in_any_order() {
+    fn events_outside_of_memory_can_be_read_repeatedly_and_in_any_order() {
         let (text, count) = many();
         let expected: Vec<String> = (0..count).map(|n| format!("evt_{n}")).collect();
         for raw in [from_file("a.jsonl", &text), from_file("a.json", &text), from_stdin(&text)] {
@@ -354,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_behind_what_is_kept_is_found_before_the_first_event_is_replayed() {
+    fn a_bad_line_outside_of_memory_is_found_before_the_first_event_is_replayed() {
         let (mut text, count) = many();
         text.extend(b"not json\n");
         let error = from_file("a.jsonl", &text).expect_err("a bad line");
@@ -364,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_to_a_file_after_its_check_is_not_replayed() {
+    fn lines_added_to_a_file_after_its_check_are_not_replayed() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.jsonl");
         let (mut text, count) = many();

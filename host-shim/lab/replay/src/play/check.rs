@@ -1,4 +1,4 @@
-//! Holds what happened against what a scenario expects.
+//! Compares results with a scenario's expectations and collects the failures.
 
 use super::CaseReport;
 use crate::diff;
@@ -13,21 +13,21 @@ use host_scenario::model::{Action, Answers, Expectations, Scenario, Step};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// An expectation that did not hold.
+/// A failed expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Failure {
     /// The scenario's file.
     pub file: PathBuf,
-    /// Line of the expectation, from 1; 0 where the case as a whole is meant.
+    /// Line of the expectation, from 1; 0 for the case as a whole.
     pub line: usize,
-    /// What differs, in one line.
+    /// The difference, in one line.
     pub title: String,
-    /// Expected and actual as a unified diff; empty where the title says all.
+    /// Expected and actual value as a unified diff; empty if the title is enough.
     pub diff: String,
 }
 
-/// What a step led to.
-pub(super) struct Happened {
+/// The result of a step.
+pub(super) struct StepResult {
     pub first: Report,
     pub effects: Value,
     pub reply: Option<Reply>,
@@ -37,7 +37,7 @@ pub(super) struct Happened {
 pub(super) struct Failures<'a> {
     file: &'a Path,
     list: Vec<Failure>,
-    /// Whether a step said that its event fails.
+    /// Whether a step expected its event to fail.
     expected_failure: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Failures<'a> {
         self.list.len()
     }
 
-    /// One failure instead of those from this number on.
+    /// Replaces the failures from this number on by one.
     pub fn replace_from(&mut self, from: usize, failure: Failure) {
         self.list.truncate(from);
         self.list.push(failure);
@@ -76,7 +76,12 @@ impl<'a> Failures<'a> {
                 Some(actual) => format!("{}: expected {}, got {}", miss.path, miss.expected, diff::short(actual)),
                 None if miss.others.is_empty() => format!("{}: expected {}, got nothing", miss.path, miss.expected),
                 None => {
-                    format!("{}: expected {}, got nothing beside {}", miss.path, miss.expected, miss.others.join(", "))
+                    format!(
+                        "{}: expected {}, got nothing; there are {}",
+                        miss.path,
+                        miss.expected,
+                        miss.others.join(", ")
+                    )
                 }
             };
             let text = diff::unified(self.file, miss.line, &miss.expected, actual.as_deref().unwrap_or_default());
@@ -90,22 +95,22 @@ impl<'a> Failures<'a> {
         self.mismatches(found);
     }
 
-    /// An event without outcome.
+    /// Adds the failure of an event without outcome.
     pub fn failed(&mut self, report: &Report) {
         let reason = report.result.reason().unwrap_or_default();
         self.add(0, format!("{} ({}) failed: {reason}", report.event_id, report.kind), String::new());
     }
 
-    /// A provider event that was delivered again must be a repetition.
+    /// Checks that a repeated provider event is a duplicate.
     pub fn repeated(&mut self, line: usize, report: &Report) {
         if report.result.name() != "duplicate" {
-            let title = format!("{} once more: expected duplicate, got {}", report.event_id, report.result.name());
+            let title = format!("{} repeated: expected duplicate, got {}", report.event_id, report.result.name());
             self.add(line, title, String::new());
         }
     }
 
-    pub fn step(&mut self, step: &Step, happened: &Happened) {
-        let report = &happened.first;
+    pub fn step(&mut self, step: &Step, result: &StepResult) {
+        let report = &result.first;
         let reason = report.result.reason();
         if let Some(expected) = &step.outcome {
             let actual = report.result.name();
@@ -131,11 +136,12 @@ impl<'a> Failures<'a> {
             }
         }
         if let Some(matcher) = &step.effects {
-            self.check(matcher, &format!("{}.effects", report.event_id), Some(&happened.effects));
+            self.check(matcher, &format!("{}.effects", report.event_id), Some(&result.effects));
         }
     }
 
-    /// What the caller of an event was answered; `is_final` says that nothing more comes. False if that is still waited for.
+    /// Checks the reply of an event. Returns false if the reply is missing but may still arrive, which `is_final`
+    /// excludes.
     pub fn reply(&mut self, matcher: &Matcher, event: &str, reply: Option<&Reply>, is_final: bool) -> bool {
         let mut found = Vec::new();
         matcher.check(&format!("{event}.reply"), reply.map(reply_value).as_ref(), &mut found);
@@ -146,12 +152,12 @@ impl<'a> Failures<'a> {
         true
     }
 
-    /// A delivery of the Stripe beside the host became no event.
+    /// Adds the failure of a local Stripe's webhook that became no event.
     pub fn delivery(&mut self, status: u16, why: &str) {
         self.add(0, format!("a webhook of Stripe was answered {status}: {why}"), String::new());
     }
 
-    /// What a webhook was answered; one that becomes no event has no outcome.
+    /// Checks the response to a webhook. A webhook that becomes no event has no outcome.
     pub fn answer(&mut self, step: &Step, answer: &WebhookReply) {
         let id = step.action.event_id().unwrap_or_default();
         if let Some(matcher) = &step.answer {
@@ -159,21 +165,21 @@ impl<'a> Failures<'a> {
         }
         if let (Some(expected), Taken::Nothing(_) | Taken::Quarantined(_)) = (&step.outcome, &answer.taken) {
             let of = match &answer.taken {
-                Taken::Nothing(why) => format!("no event, and the answer {} ({why})", answer.status),
-                _ => format!("no event, and the answer {}", answer.status),
+                Taken::Nothing(why) => format!("no event and status {} ({why})", answer.status),
+                _ => format!("no event and status {}", answer.status),
             };
             let diff = diff::unified(self.file, expected.line, &expected.outcome, &of);
             self.add(expected.line, format!("{id}: expected {}, got {of}", expected.outcome), diff);
         }
     }
 
-    /// A step changed the state and should not have.
+    /// Adds the failure of a step that must not change the state.
     pub fn changed(&mut self, line: usize, before: &Value, after: &Value) {
         let diff = diff::unified(self.file, line, &diff::pretty(before), &diff::pretty(after));
-        self.add(line, "expected an unchanged state, got another", diff);
+        self.add(line, "expected an unchanged state, got a changed one", diff);
     }
 
-    /// Sections of the state.
+    /// Checks sections of the state.
     pub fn state(&mut self, host: &mut Rig, scenario: &Scenario, expect: &Expectations) -> Result<(), ReplayError> {
         for expectation in &expect.sections {
             let account = scenario.given.account.as_ref();
@@ -188,7 +194,7 @@ impl<'a> Failures<'a> {
         Ok(())
     }
 
-    /// Outcomes that deferred events must have at the end.
+    /// Checks the final outcomes of deferred events.
     pub fn then(&mut self, host: &mut Rig, scenario: &Scenario, happens: &[bool]) -> Result<(), ReplayError> {
         let steps = scenario.steps.iter().zip(happens).filter(|(_, happens)| **happens).map(|(step, _)| step);
         let waiting: Vec<(&str, usize, &str)> = steps
@@ -211,15 +217,15 @@ impl<'a> Failures<'a> {
         Ok(())
     }
 
-    /// An answer that no call asked for says something that never happens.
+    /// Adds a failure for each scripted answer that no call used.
     pub fn unused_answers(&mut self, host: &Rig, scenario: &Scenario) {
         let of_steps = scenario.steps.iter().filter_map(|step| match &step.action {
             Action::Answers(answers) => Some(answers),
             _ => None,
         });
         let all: Vec<&Answers> = of_steps.chain([&scenario.given.answers]).flatten().collect();
-        if host.world().is_some() {
-            // Real providers answer in place of some of them.
+        if host.live().is_some() {
+            // Live providers replace some of the scripted answers.
             return;
         }
         for pattern in host.scripted().unused_patterns() {
@@ -232,7 +238,7 @@ impl<'a> Failures<'a> {
         }
     }
 
-    /// Every ledger sums to zero in each currency.
+    /// Checks that every ledger sums to zero in each currency.
     pub fn ledgers(&mut self, host: &Rig) -> Result<(), ReplayError> {
         for scope in host.store().scopes()? {
             for (currency, sum) in view::unbalanced(host, &scope.account)? {
@@ -247,14 +253,14 @@ impl<'a> Failures<'a> {
     }
 }
 
-/// The quota that an event is refused for, as expectations see it.
+/// Returns the exceeded quota of an event in the format of expectations.
 fn quota_value(outcome: &Outcome) -> Option<Value> {
     let Outcome::Rejected(Refusal::QuotaExceeded(quota)) = outcome else { return None };
     Some(json!({"key": quota.quota, "allowed": quota.allowed, "used": quota.used, "upgrade": quota.upgrade}))
 }
 
-/// A reply as expectations see it: the answer's object, or `{"refused": {"code", "detail"}}`; that of a quota says also what
-/// is allowed and used, and which product would allow it.
+/// Returns a reply in the format of expectations: the answer's object, or `{"refused": {"code", "detail"}}`, for a
+/// quota also with what is allowed and used, and the product that would allow more.
 pub fn reply_value(reply: &Reply) -> Value {
     match reply {
         Reply::Answer(text) => crate::state::parsed(text),
@@ -271,14 +277,14 @@ pub fn reply_value(reply: &Reply) -> Value {
     }
 }
 
-/// A story ends in the same state in every shape and order.
+/// Checks that a scenario ends in the same state in every version and order.
 pub(super) fn same_state(first: &CaseReport, name: &str, other: &mut CaseReport) {
     if first.summary.state != other.summary.state {
         differs("the state", first, name, other, &diff::pretty(&first.snapshot), &diff::pretty(&other.snapshot));
     }
 }
 
-/// It asks for the same in every shape. In another order some effects may become unnecessary.
+/// Checks that a scenario requests the same effects in every version. In another order, some may become unnecessary.
 pub(super) fn same_effects(first: &CaseReport, other: &mut CaseReport) {
     if first.effects != other.effects {
         let (expected, actual) = (first.effects.join("\n"), other.effects.join("\n"));
@@ -287,7 +293,7 @@ pub(super) fn same_effects(first: &CaseReport, other: &mut CaseReport) {
 }
 
 fn differs(what: &str, first: &CaseReport, name: &str, other: &mut CaseReport, expected: &str, actual: &str) {
-    let title = format!("{what} in {} is not that of {name}", other.version);
+    let title = format!("{what} in {} differs from {name}", other.version);
     let diff = diff::unified(&first.file, 0, expected, actual);
     other.failures.push(Failure { file: first.file.clone(), line: 0, title, diff });
 }

@@ -1,4 +1,4 @@
-//! A price that an event names and the catalog doesn't have: what follows from it is told as that one mistake.
+//! Reports an event's price that the catalog lacks, as one mistake instead of all failures that follow from it.
 
 use super::Player;
 use super::check::{Failure, Failures};
@@ -9,18 +9,18 @@ use host_scenario::business::CATALOG_FILE;
 use host_scenario::error::ReplayError;
 use host_scenario::model::{Action, Step};
 
-/// Names of prices that are shown.
+/// The maximum number of prices that a message lists.
 const SHOWN_MAX: usize = 5;
 
-/// The first event of a case that was refused for such a price against what the scenario says.
+/// The first event of a case that was refused for a missing price although the scenario does not expect it.
 pub(super) struct MissingPrice {
     failure: Failure,
-    /// How many failures there were before it.
+    /// The number of failures before it.
     failures_before: usize,
 }
 
 impl Player<'_> {
-    /// Looks at a run for a price that is missing.
+    /// Remembers the missing price of a run, if there is one.
     pub(super) fn look_for_missing_price(&mut self, report: &Report) -> Result<(), ReplayError> {
         let Some(Outcome::Rejected(Refusal::UnknownPrice(price))) = report.result.outcome() else { return Ok(()) };
         let is_it = |step: &&Step| step.action.event_id() == Some(&report.event_id);
@@ -44,15 +44,15 @@ impl Player<'_> {
 }
 
 impl MissingPrice {
-    /// Takes the place of all that did not hold since.
-    pub(super) fn stand_for(self, failures: &mut Failures<'_>) {
+    /// Replaces all failures since the event.
+    pub(super) fn replace_failures(self, failures: &mut Failures<'_>) {
         if failures.len() > self.failures_before {
             failures.replace_from(self.failures_before, self.failure);
         }
     }
 }
 
-/// The line on which a step names a price; none if the price is the base body's.
+/// Returns the line where a step names a price; none if the base body names it.
 fn line_that_names(step: &Step, price: &str) -> Option<usize> {
     let Action::Stripe(stripe) = &step.action else { return None };
     let patches = [&stripe.patch, &stripe.envelope].into_iter().chain(stripe.version_patches.iter().map(|(_, p)| p));
@@ -68,9 +68,9 @@ fn title(price: &str, catalog: &str, known: &[&str], is_named: bool) -> String {
         _ => shown,
     };
     let hint = match (is_named, nearest(price, known.iter().copied())) {
-        (false, _) => "; it is the base body's, and `set: {price: …}` names another".to_owned(),
+        (false, _) => "; the base body names it: set another with `set: {price: …}`".to_owned(),
         (true, Some(guess)) => format!("; did you mean `{guess}`?"),
         (true, None) => String::new(),
     };
-    format!("no price `{price}` among those of the products in {catalog} ({there}){hint}")
+    format!("no price `{price}` among the prices of the products in {catalog} ({there}){hint}")
 }

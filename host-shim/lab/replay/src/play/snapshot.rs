@@ -1,4 +1,4 @@
-//! The state of a case against the file beside its scenario.
+//! Compares the state of a case with the snapshot file of its scenario.
 
 use super::check::Failures;
 use super::snapshot_file;
@@ -7,7 +7,7 @@ use host_scenario::error::ReplayError;
 use serde_json::Value;
 use std::path::Path;
 
-/// Compares, or rewrites the file if `bless` says so.
+/// Compares the state with the file, or rewrites the file if `bless` is set.
 pub(super) fn compare(
     scenario: &Path,
     line: usize,
@@ -26,7 +26,7 @@ pub(super) fn compare(
     }
     let title = match known.is_empty() {
         true => format!("no snapshot {}; `--bless` writes it", file.display()),
-        false => format!("the state is not that of {}; `--bless` rewrites it", file.display()),
+        false => format!("the state differs from {}; `--bless` rewrites it", file.display()),
     };
     failures.add(line, title, diff::unified(&file, 1, &known, &text));
     Ok(())

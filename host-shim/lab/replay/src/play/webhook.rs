@@ -1,5 +1,5 @@
-//! Webhooks of a business's own providers, the whole way of a request: signed here in the provider's place, then verified and
-//! read as any other.
+//! Delivers the webhooks of a business's own providers: signs them in the provider's place and sends them through the
+//! usual endpoint.
 
 use extension_contract::Timestamp;
 use host_intake::headers::Headers;
@@ -8,34 +8,34 @@ use host_intake::webhook::Key;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place};
 use host_scenario::model::Signature;
-use host_scenario::prepare::Signed;
+use host_scenario::prepare::WebhookDelivery;
 
-/// An hour: no provider's delivery is as old.
+/// One hour, in milliseconds: older than any accepted delivery.
 const OLD_MS: i64 = 3_600_000;
 
 /// Sends a body to the endpoint of a webhook at `now`.
 pub(super) fn deliver(
     business: &BusinessFolder,
     place: Place,
-    signed: &Signed,
+    delivery: &WebhookDelivery,
     body: Vec<u8>,
     now: Timestamp,
 ) -> Result<WebhookReply, BadInput> {
     let own = &business.own;
-    let Some(declared) = own.webhooks.iter().find(|own| own.webhook.name == signed.name) else {
+    let Some(declared) = own.webhooks.iter().find(|own| own.webhook.name == delivery.name) else {
         let names = own.webhooks.iter().map(|own| own.webhook.name.as_str());
         let expected = names.clone().collect::<Vec<_>>().join(", ");
         let expected = if expected.is_empty() { "a name of `webhooks` in business.yml".to_owned() } else { expected };
-        let bad = BadInput::new(place, format!("`{}` is no webhook of the business", signed.name), expected);
-        return Err(bad.guessing(&signed.name, names));
+        let bad = BadInput::new(place, format!("`{}` is not a webhook of the business", delivery.name), expected);
+        return Err(bad.guessing(&delivery.name, names));
     };
-    // Nobody else is to know it, since nobody else sends anything here.
-    let key = |whose: &str| Key::of_bytes(format!("{whose} of {}", signed.name).as_bytes());
+    // The key is made up: sender and endpoint are both here.
+    let key = |whose: &str| Key::of_bytes(format!("{whose} of {}", delivery.name).as_bytes());
     let scheme = &declared.webhook.scheme;
-    let headers = match signed.signature {
-        Signature::Good => scheme.sign(&key("the key"), &signed.delivery, now, &body),
-        Signature::Old => scheme.sign(&key("the key"), &signed.delivery, now.saturating_sub(OLD_MS), &body),
-        Signature::Bad => scheme.sign(&key("another key"), &signed.delivery, now, &body),
+    let headers = match delivery.signature {
+        Signature::Good => scheme.sign(&key("the key"), &delivery.delivery, now, &body),
+        Signature::Old => scheme.sign(&key("the key"), &delivery.delivery, now.saturating_sub(OLD_MS), &body),
+        Signature::Bad => scheme.sign(&key("another key"), &delivery.delivery, now, &body),
         Signature::None => Vec::new(),
     };
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -44,6 +44,6 @@ pub(super) fn deliver(
         stripe: None,
         webhooks: vec![(declared.webhook.clone(), key("the key"))],
     };
-    let path = format!("{PATH}{}", signed.name);
+    let path = format!("{PATH}{}", delivery.name);
     Ok(endpoints.answer(Request { method: "POST", path: &path, headers: Headers(&headers), body }, now))
 }

@@ -1,4 +1,4 @@
-//! What did not hold, told once: what differs alike in several API versions is one thing to look at.
+//! Groups the failures of a replay: the same failure in several API versions is listed once.
 
 use crate::play::{CaseReport, Failure};
 
@@ -9,18 +9,18 @@ pub struct Told {
     pub name: String,
     /// API versions, in the order in which they were played.
     pub versions: Vec<String>,
-    /// What differs.
+    /// The failure.
     pub failure: Failure,
 }
 
 impl Told {
-    /// The scenario and the versions, as `a customer pays (2020-08-27, 2025-03-31.basil)`.
+    /// Returns the scenario and its versions, such as `a customer pays (2020-08-27, 2025-03-31.basil)`.
     pub fn heading(&self) -> String {
         format!("{} ({})", self.name, self.versions.join(", "))
     }
 }
 
-/// The failures of cases that are not known to fail, in order, each once.
+/// Returns the failures of cases that are not known to fail, in order, each once.
 pub fn failures(cases: &[CaseReport]) -> Vec<Told> {
     let mut told: Vec<Told> = Vec::new();
     for case in cases.iter().filter(|case| case.failed()) {

@@ -1,11 +1,11 @@
-//! Annotations for GitHub Actions: an error a failure, at its file and line, and a notice with the counts.
+//! Annotations for GitHub Actions: an error for each failure, at its file and line, and a notice with the counts.
 
 use super::failures;
 use crate::run::Finished;
 use host_scenario::error::BadInput;
 use std::path::Path;
 
-/// The annotations of a replay, a line each.
+/// Returns the annotations of a replay, one per line.
 pub fn github(finished: &Finished) -> String {
     let mut out = String::new();
     let told = failures(&finished.cases);
@@ -37,7 +37,7 @@ pub fn github(finished: &Finished) -> String {
     out
 }
 
-/// The annotation of a mistake in a file, a line.
+/// Returns the annotation of a mistake in a file, as one line.
 pub fn mistake(bad: &BadInput) -> String {
     let mut out = String::new();
     let pointer = bad.place.pointer.as_ref().map_or_else(String::new, |pointer| format!("{pointer}: "));
@@ -47,12 +47,12 @@ pub fn mistake(bad: &BadInput) -> String {
     out
 }
 
-/// A notice, a line.
+/// Adds a notice, as one line.
 pub fn notice(out: &mut String, title: &str, text: &str) {
     out.push_str(&format!("::notice title={}::{}\n", property(title), message(text)));
 }
 
-/// An error, a line; a line of 0 means the file as a whole.
+/// Adds an error, as one line; line 0 of `place` means the file as a whole.
 pub fn annotation(out: &mut String, place: Option<(&Path, usize)>, title: &str, text: &str) {
     let mut properties = Vec::new();
     if let Some((file, line)) = place {
@@ -63,12 +63,12 @@ pub fn annotation(out: &mut String, place: Option<(&Path, usize)>, title: &str, 
     out.push_str(&format!("::error {}::{}\n", properties.join(","), message(text)));
 }
 
-/// A text after the colons.
+/// Escapes a text after the colons.
 fn message(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A text between commas.
+/// Escapes a text between commas.
 fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
 }
@@ -79,7 +79,7 @@ mod tests {
     use host_scenario::error::Place;
 
     #[test]
-    fn what_ends_a_line_or_a_property_is_escaped() {
+    fn separators_of_lines_and_properties_are_escaped() {
         let mut out = String::new();
         annotation(&mut out, Some((Path::new("a:b,c.yml"), 7)), "50 %, at 12:00", "100 %\r\n: a, b");
         assert_eq!(out, "::error file=a%3Ab%2Cc.yml,line=7,title=50 %25%2C at 12%3A00::100 %25%0D%0A: a, b\n");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_stands_at_its_line() {
+    fn a_mistake_is_annotated_at_its_line() {
         let bad = BadInput::new(Place::line(Path::new("catalog.yml"), 12), "unknown field `grnats`", "one of a, b");
         assert_eq!(
             mistake(&bad),

@@ -1,4 +1,4 @@
-//! A table for people, and what did not hold below it.
+//! A table for people, with the failures below it.
 
 use super::{Told, failures, printable};
 use crate::line::{Line, StreamLine, Summary};
@@ -9,7 +9,7 @@ use host_scenario::model::Scenario;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-/// Colours, where they are wanted.
+/// Colours, if enabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Paint(bool);
 
@@ -25,7 +25,7 @@ impl Paint {
     }
 }
 
-/// Collects cases and streams into a table, which is written at the end.
+/// A sink that collects cases and streams into a table and writes it at the end.
 pub struct Human<W, P> {
     out: W,
     paint: Paint,
@@ -39,17 +39,17 @@ pub struct Human<W, P> {
     known: BTreeSet<String>,
     played: usize,
     scenarios: bool,
-    /// Which of several inputs the lines are from.
+    /// The input of the lines, if there are several.
     source: String,
     /// Called with the number of inputs at the beginning, then with 0 after each.
     progress: P,
 }
 
-/// Raw events whose lines are shown one by one; beyond it the counts must do.
+/// The maximum number of raw events that are listed; beyond it, only the counts are shown.
 const EVENTS_SHOWN_MAX: usize = 200;
 
 impl<W: Write, P: FnMut(usize)> Human<W, P> {
-    /// To a writer; `progress` is called with the number of inputs, then with 0 after each of them.
+    /// Returns a sink for a writer; `progress` is called with the number of inputs, then with 0 after each of them.
     pub fn new(out: W, colour: bool, width: Option<u16>, progress: P) -> Self {
         Human {
             out,
@@ -68,7 +68,7 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
         }
     }
 
-    /// How many cases are known to fail, and because of which findings.
+    /// Returns the number of cases that are known to fail, and their findings.
     fn known_to_fail(&self, summary: &Summary) -> String {
         let mut findings: Vec<&str> = self.known.iter().map(String::as_str).collect();
         findings.sort_by_key(|id| (id.chars().next(), id.len()));
@@ -110,7 +110,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         }
         let row = match line {
             Line::Input(line) => {
-                // What follows from an input's event has no source of its own, and comes before the next input.
+                // Derived events have no source; they come before the next input's events.
                 self.source = line.source.clone().unwrap_or_default();
                 (String::new(), &line.event, line.kind.as_str(), line.outcome, &line.reason, &line.effects)
             }
@@ -207,7 +207,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
     }
 }
 
-/// What became of a case, in a word.
+/// Returns the result of a case, in a word.
 fn result_of(report: &CaseReport) -> String {
     match &report.known {
         Some(known) => format!("known {}", known.finding),

@@ -7,7 +7,7 @@ use host_scenario::model::Scenario;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// Writes one JSON object a line, and nothing else.
+/// A sink that writes one JSON object per line.
 #[derive(Debug)]
 pub struct Json<W> {
     out: W,
@@ -29,7 +29,7 @@ struct End<'a> {
 }
 
 impl<W: Write> Json<W> {
-    /// To a writer, which should be buffered.
+    /// Returns a sink for a writer, which should be buffered.
     pub fn new(out: W) -> Self {
         Json { out }
     }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_lines_are_those_of_the_contract() {
+    fn the_last_lines_match_the_contract() {
         let mut out = Vec::new();
         let mut json = Json::new(&mut out);
         let stream = StreamLine { source: "a.jsonl".into(), state: "ab".into() };

@@ -1,11 +1,16 @@
-//! JUnit XML, one suite a scenario file and one case an API version; raw events are a suite with one case an input.
+//! JUnit XML: one suite per scenario file with one case per API version; one suite of raw events with one case per
+//! input.
 
 use crate::play::CaseReport;
 use crate::run::{Finished, RawEnd};
 use host_scenario::error::Place;
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-/// The report of a replay.
+/// Returns the JUnit report of a replay.
+///
+/// # Errors
+///
+/// Fails if the XML can't be written.
 pub fn junit(finished: &Finished) -> Result<String, String> {
     let mut report = Report::new("replay");
     let mut suite: Option<(String, TestSuite)> = None;
@@ -68,7 +73,7 @@ mod tests {
     use crate::line::Summary;
 
     #[test]
-    fn failed_raw_events_are_told_beside_a_scenario_that_holds() {
+    fn failed_raw_events_are_reported_next_to_a_successful_scenario() {
         let case = CaseReport {
             name: "a story".into(),
             file: "s.yml".into(),

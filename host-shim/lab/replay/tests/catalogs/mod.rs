@@ -1,9 +1,9 @@
-//! A catalog with every clause, and what can be wrong with it.
+//! A catalog with every clause, and its possible mistakes.
 
 use std::fs;
 use tempfile::TempDir;
 
-/// A business's folder with a catalog, and with the mail that [`WHOLE`] names.
+/// Makes a business folder with a catalog and the mail template that [`WHOLE`] names.
 pub fn folder_with(catalog: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
@@ -99,7 +99,7 @@ products:
     purchasable: true, display_order: 1, stripe_price_id: price_b, stripe_product_id: prod_at_b, metadata: {label: b, creator: "user:c"}, features: {credits: 7}}
 "#;
 
-/// Texts of [`WHOLE`], each of which stands there once, with what makes the catalog wrong in its place.
+/// Texts that occur once in [`WHOLE`], each with a replacement that makes the catalog wrong.
 pub const BROKEN: [(&str, &str); 96] = [
     ("business:", "busines:"),
     ("product_types:", "types:"),

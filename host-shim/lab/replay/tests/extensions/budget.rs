@@ -1,4 +1,4 @@
-//! A budget holds the events of any extension.
+//! Budgets apply to the events of any extension.
 
 use super::toy::ToyRunner;
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
@@ -6,7 +6,7 @@ use host_replay::runners::Runners;
 use std::fs;
 use std::path::Path;
 
-/// A business of the toy, whose events say how often the host is called beside the rest.
+/// A scenario of the toy extension, whose events contain the number of additional host calls.
 const STORY: &str = "name: x\ngiven: {account: user:a}\nbudget: {host_calls: 12}  # of each\nevents:\n  \
     - {command: few, payload: {calls: 2}, expect: applied}\n  - {command: many, payload: {calls: 20}, expect: applied}\n  \
     - command: more\n    payload: {calls: 20}\n    budget: {host_calls: 100}\n    expect: applied\n";
@@ -35,27 +35,27 @@ fn an_event_that_calls_its_host_too_often_fails_its_case() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = written(folder.path(), ["host_calls: 12}", "host_calls: 100}"]);
     let finished = played(&file, false);
-    let told = titles(&finished);
-    assert_eq!(told.len(), 1, "the first is within, the last has a budget of its own: {told:?}");
+    let found = titles(&finished);
+    assert_eq!(found.len(), 1, "the first is within its budget, the last has its own: {found:?}");
     assert!(
-        told[0].starts_with("3: cmd_2.budget.host_calls: used 2") && told[0].ends_with(" more than 12"),
-        "{told:?}"
+        found[0].starts_with("3: cmd_2.budget.host_calls: used 2") && found[0].ends_with(" more than 12"),
+        "{found:?}"
     );
     assert_eq!((finished.exit_code(), finished.cases[0].over.len()), (1, 1));
 }
 
 #[test]
-fn a_steps_own_budget_wins_and_fuel_is_held_as_well() {
+fn a_steps_budget_overrides_the_scenarios_and_fuel_is_checked_too() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = written(folder.path(), ["host_calls: 100, fuel: 1}", "host_calls: 3}"]);
-    let told = titles(&played(&file, false));
-    let fuel = told.iter().filter(|told| told.starts_with("3: ") && told.contains("budget.fuel: used ")).count();
-    let calls = told.iter().filter(|told| told.starts_with("9: cmd_3.budget.host_calls: used ")).count();
-    assert_eq!((fuel, calls, told.len()), (3, 1, 4), "{told:?}");
+    let found = titles(&played(&file, false));
+    let fuel = found.iter().filter(|title| title.starts_with("3: ") && title.contains("budget.fuel: used ")).count();
+    let calls = found.iter().filter(|title| title.starts_with("9: cmd_3.budget.host_calls: used ")).count();
+    assert_eq!((fuel, calls, found.len()), (3, 1, 4), "{found:?}");
 }
 
 #[test]
-fn bless_raises_what_was_gone_beyond_and_nothing_else_of_the_file() {
+fn bless_raises_only_exceeded_limits() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = written(folder.path(), ["host_calls: 12}", "host_calls: 100}"]);
     let before = fs::read_to_string(&file).expect("the file");
@@ -69,6 +69,6 @@ fn bless_raises_what_was_gone_beyond_and_nothing_else_of_the_file() {
         before.replace("host_calls: 12}", &format!("host_calls: {max}}}"))
     );
     let again = played(&file, false);
-    assert_eq!(titles(&again), [""; 0], "what was raised holds");
+    assert_eq!(titles(&again), [""; 0], "the raised limits hold");
     assert!(played(&file, true).raised.is_empty(), "and is not raised again");
 }

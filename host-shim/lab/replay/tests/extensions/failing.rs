@@ -1,4 +1,4 @@
-//! An extension that fails is told as what it is.
+//! A failing extension is reported as such.
 
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Failure, Imports, Listed, Offer, Page,
@@ -12,7 +12,7 @@ use host_wasm_runner::native::NativeRunner;
 use instance_provisioner::Provisioner;
 use std::path::Path;
 
-/// Fails at every event; the rest is as ever.
+/// An extension that fails at every event, but answers all other calls.
 struct Failing;
 
 impl Extension for Failing {
@@ -56,7 +56,7 @@ impl Extension for Failing {
 }
 
 #[test]
-fn an_extension_that_fails_at_the_catalog_is_no_fault_of_the_catalog() {
+fn a_failure_of_the_extension_is_not_reported_as_a_mistake_of_the_catalog() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
     let started = Rig::start(RigSetup {
         business: BusinessFolder::load(&fixtures).expect("the business"),
@@ -65,7 +65,7 @@ fn an_extension_that_fails_at_the_catalog_is_no_fault_of_the_catalog() {
         runners: Runners::new("failing", || Ok(Box::new(NativeRunner::new(Box::new(Failing))))),
         store: StoreKind::Memory,
         clock: 0,
-        world: None,
+        live: None,
     });
     let error = match started {
         Err(error @ ReplayError::Host(_)) => error,

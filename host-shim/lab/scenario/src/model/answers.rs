@@ -1,4 +1,4 @@
-//! The provider's answers as a scenario writes them.
+//! Reads and writes the provider's answers of a scenario.
 //!
 //! `ok`, `lost`, `never`, `retryable CODE`, `final CODE`, `late SPAN`, or the long forms `{ok: {…}}`, `{exactly: {…}}`,
 //! `{retryable: CODE, message: …}`, `{final: CODE, message: …}` and `{late: SPAN, then: ANSWER}`.
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 const FORMS: &str = "ok, lost, never, `retryable CODE`, `final CODE`, `late SPAN`, or a mapping with ok, exactly, retryable, final or late";
 
-/// The message of a failure that says none.
+/// The default message of a failure.
 const MESSAGE: &str = "as the scenario says";
 
-/// What the provider answers to the effects whose keys fit a pattern.
+/// The provider's answers to effects whose keys match a pattern.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answers {
     /// Line of the pattern, from 1.
@@ -68,7 +68,7 @@ fn short(reader: Reader<'_>, line: usize, text: &str) -> Result<ScriptedAnswer, 
     Ok(answer)
 }
 
-/// The forms of a long answer, each with the member that it may have beside itself.
+/// The long forms, each with its optional second member.
 const LONG_FORMS: [(&str, Option<&str>); 5] = [
     ("ok", None),
     ("exactly", None),
@@ -79,20 +79,21 @@ const LONG_FORMS: [(&str, Option<&str>); 5] = [
 
 fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
     let entries = reader.map("an answer", node)?;
-    let said = |name: &str| entries.iter().any(|entry| entry.key == name);
-    let mut forms = LONG_FORMS.iter().filter(|(form, _)| said(form));
-    let (Some((form, beside)), None) = (forms.next(), forms.next()) else {
-        return Err(reader.bad(node.line, "an answer says nothing or several things", FORMS));
+    let has = |name: &str| entries.iter().any(|entry| entry.key == name);
+    let mut forms = LONG_FORMS.iter().filter(|(form, _)| has(form));
+    let (Some((form, companion)), None) = (forms.next(), forms.next()) else {
+        return Err(reader.bad(node.line, "an answer has none or several of the forms", FORMS));
     };
-    // What another form may have is known, and says nothing here.
-    let of_others = LONG_FORMS.iter().filter_map(|(_, other)| *other).filter(|other| Some(*other) != *beside);
+    // The second member of another form is a known field, but has no meaning here.
+    let of_others = LONG_FORMS.iter().filter_map(|(_, other)| *other).filter(|other| Some(*other) != *companion);
     if let Some(entry) = of_others.filter_map(|name| entries.iter().find(|entry| entry.key == name)).next() {
-        let expected = beside.map_or_else(|| format!("`{form}` alone"), |beside| format!("one of {form}, {beside}"));
-        return Err(reader.bad(entry.line, format!("`{}` says nothing beside `{form}`", entry.key), expected));
+        let expected =
+            companion.map_or_else(|| format!("`{form}` alone"), |companion| format!("one of {form}, {companion}"));
+        return Err(reader.bad(entry.line, format!("`{}` has no meaning with `{form}`", entry.key), expected));
     }
     let mut fields = reader.fields("an answer", node)?;
     let value = fields.need(form)?;
-    let beside = beside.and_then(|name| fields.take(name));
+    let companion = companion.and_then(|name| fields.take(name));
     fields.finish()?;
     let message = |node: Option<&Node>| match node {
         Some(node) => reader.text("message", node),
@@ -107,13 +108,13 @@ fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
             Tree::Map(_) => ScriptedAnswer::Exactly(value.json()),
             _ => return Err(reader.bad(value.line, format!("`exactly` is {}", value.kind()), "a mapping of outputs")),
         },
-        "retryable" => retryable(&reader.text(form, value)?, message(beside)?),
-        "final" => ScriptedAnswer::failed(&reader.text(form, value)?, message(beside)?),
+        "retryable" => retryable(&reader.text(form, value)?, message(companion)?),
+        "final" => ScriptedAnswer::failed(&reader.text(form, value)?, message(companion)?),
         _ => {
-            let then = beside.map_or(Ok(ScriptedAnswer::Ok(Value::Null)), |node| answer(reader, node))?;
+            let then = companion.map_or(Ok(ScriptedAnswer::Ok(Value::Null)), |node| answer(reader, node))?;
             if matches!(then, ScriptedAnswer::Late { .. }) {
                 let expected = "ok, lost, never, retryable or final";
-                return Err(reader.bad(node.line, "a late answer is late again", expected));
+                return Err(reader.bad(node.line, "`late` within `late`", expected));
             }
             ScriptedAnswer::Late { after_ms: reader.span("late", value)?, then: Box::new(then) }
         }
@@ -124,20 +125,20 @@ fn retryable(code: &str, message: impl Into<String>) -> ScriptedAnswer {
     ScriptedAnswer::Retryable { code: code.to_owned(), message: message.into() }
 }
 
-/// Answers as they are written, each in its short form where it has one.
+/// Writes answers, each in its short form if it has one.
 pub(super) fn node(answers: &[Answers]) -> Result<Node, Unwritable> {
     let mut entries = Vec::with_capacity(answers.len());
     for Answers { line: _, pattern, list } in answers {
         let node = match list.as_slice() {
-            [only] => written(pattern, only)?,
-            list => Node::list(list.iter().map(|answer| written(pattern, answer)).collect::<Result<Vec<_>, _>>()?),
+            [only] => answer_node(pattern, only)?,
+            list => Node::list(list.iter().map(|answer| answer_node(pattern, answer)).collect::<Result<Vec<_>, _>>()?),
         };
         entries.push((pattern, node));
     }
     Ok(Node::map(entries))
 }
 
-fn written(pattern: &str, answer: &ScriptedAnswer) -> Result<Node, Unwritable> {
+fn answer_node(pattern: &str, answer: &ScriptedAnswer) -> Result<Node, Unwritable> {
     let failure = |form: &str, code: &str, message: &str| {
         if message == MESSAGE && !code.is_empty() && !code.contains(char::is_whitespace) {
             return Node::text(format!("{form} {code}"));
@@ -163,7 +164,7 @@ fn written(pattern: &str, answer: &ScriptedAnswer) -> Result<Node, Unwritable> {
             let after = span("a late answer", *after_ms)?;
             match &**then {
                 ScriptedAnswer::Ok(Value::Null) => Node::text(format!("late {after}")),
-                then => Node::map([("late", Node::text(after)), ("then", written(pattern, then)?)]),
+                then => Node::map([("late", Node::text(after)), ("then", answer_node(pattern, then)?)]),
             }
         }
         ScriptedAnswer::Lost => Node::text("lost"),
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_long_forms_say_the_same() {
+    fn short_and_long_forms_are_equivalent() {
         let short = answers("k: [ok, lost, never, retryable throttled, final quota, late 2h]").expect("answers");
         let long = answers(
             "k: [{ok: null}, lost, never, {retryable: throttled}, {final: quota}, {late: 2h, then: {ok: null}}]",
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn outputs_stand_in_ok() {
+    fn ok_has_outputs() {
         let found = answers("db/*: {ok: {endpoint: db.example}}").expect("answers");
         assert_eq!(
             found,
@@ -210,20 +211,20 @@ mod tests {
     }
 
     #[test]
-    fn an_exact_answer_stands_for_all_of_it() {
+    fn exactly_has_the_whole_answer() {
         let found = answers("k: {exactly: {id: db-7}}").expect("answers");
         assert_eq!(found[0].list, vec![ScriptedAnswer::Exactly(json!({"id": "db-7"}))]);
-        let told = answers("k:\n  {exactly: 1}").expect_err("no mapping").to_string();
-        assert_eq!(told, "x.yml:2: `exactly` is a whole number; expected a mapping of outputs");
+        let error = answers("k:\n  {exactly: 1}").expect_err("no mapping").to_string();
+        assert_eq!(error, "x.yml:2: `exactly` is a whole number; expected a mapping of outputs");
     }
 
     #[test]
-    fn a_member_that_says_nothing_is_refused_with_what_is_allowed() {
+    fn a_member_without_meaning_is_refused_with_the_allowed_ones() {
         for (text, expected) in [
-            ("{ok: {},\n then: lost}", "x.yml:2: `then` says nothing beside `ok`; expected `ok` alone"),
-            ("{ok: {},\n message: m}", "x.yml:2: `message` says nothing beside `ok`; expected `ok` alone"),
-            ("{final: x,\n then: lost}", "x.yml:2: `then` says nothing beside `final`; expected one of final, message"),
-            ("{late: 1h,\n message: m}", "x.yml:2: `message` says nothing beside `late`; expected one of late, then"),
+            ("{ok: {},\n then: lost}", "x.yml:2: `then` has no meaning with `ok`; expected `ok` alone"),
+            ("{ok: {},\n message: m}", "x.yml:2: `message` has no meaning with `ok`; expected `ok` alone"),
+            ("{final: x,\n then: lost}", "x.yml:2: `then` has no meaning with `final`; expected one of final, message"),
+            ("{late: 1h,\n message: m}", "x.yml:2: `message` has no meaning with `late`; expected one of late, then"),
             (
                 "{late: 1h,\n tehn: lost}",
                 "x.yml:2: unknown field `tehn` in an answer; expected one of late, then; did you mean `then`?",
@@ -235,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_refused_with_its_line() {
+    fn malformed_answers_are_refused_with_their_line() {
         for text in [
             "k:\n  okay",
             "k:\n  retryable",

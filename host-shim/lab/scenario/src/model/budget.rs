@@ -1,4 +1,4 @@
-//! What an event may use at most: `budget: {fuel: 300_000, memory: 4MiB, host_calls: 3}`.
+//! Limits of the resources that an event uses: `budget: {fuel: 300_000, memory: 4MiB, host_calls: 3}`.
 
 use super::Scenario;
 use crate::error::{BadInput, Place};
@@ -6,18 +6,18 @@ use crate::tree::{Node, Reader, Tree};
 use host::processor::Report;
 use std::fmt;
 
-/// What an event uses.
+/// A resource that an event uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
-    /// Fuel of the component, about one unit an instruction; nothing natively.
+    /// Fuel of the component, about one unit per instruction; zero natively.
     Fuel,
-    /// Linear memory of the component in bytes; nothing natively.
+    /// Linear memory of the component in bytes; zero natively.
     Memory,
-    /// Calls of the host.
+    /// Calls of the host's functions.
     HostCalls,
 }
 
-/// The names of what an event uses, as a scenario writes them.
+/// The resources with their names in a scenario.
 const NAMES: [(Resource, &str); 3] =
     [(Resource::Fuel, "fuel"), (Resource::Memory, "memory"), (Resource::HostCalls, "host_calls")];
 
@@ -25,12 +25,12 @@ const NAMES: [(Resource, &str); 3] =
 const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
 
 impl Resource {
-    /// Its name in a scenario.
+    /// Returns its name in a scenario.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(resource, _)| *resource == self).map_or("", |(_, name)| name)
     }
 
-    /// What a run used of it.
+    /// Returns the amount that a run used.
     pub fn used(self, report: &Report) -> u64 {
         match self {
             Resource::Fuel => report.fuel,
@@ -39,7 +39,7 @@ impl Resource {
         }
     }
 
-    /// An amount as a scenario writes it.
+    /// Formats an amount for a scenario.
     pub fn text(self, amount: u64) -> String {
         match self {
             Resource::Memory => {
@@ -50,8 +50,8 @@ impl Resource {
         }
     }
 
-    /// What `--bless` allows an event that used so much: of fuel a fifth more, in two figures, since any change of the
-    /// extension costs or saves some; of the others what it used.
+    /// Returns the limit that `--bless` sets for this use: the use itself, but for fuel a fifth more, rounded up to two
+    /// digits, since any change of the extension changes its fuel.
     pub fn allowance(self, used: u64) -> u64 {
         if self != Resource::Fuel {
             return used;
@@ -62,7 +62,7 @@ impl Resource {
     }
 }
 
-/// A number with `_` between thousands.
+/// Formats a number with `_` between thousands.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -75,19 +75,19 @@ fn grouped(number: u64) -> String {
     text
 }
 
-/// What one event, or each event of a scenario, may use.
+/// The limits for one event, or for each event of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
     /// At least one limit, each resource at most once.
     pub limits: Vec<Limit>,
 }
 
-/// The most of something.
+/// The limit of one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Of what.
+    /// The resource.
     pub resource: Resource,
-    /// The most, in units of fuel, bytes or calls.
+    /// The maximum, in units of fuel, bytes or calls.
     pub max: u64,
     /// Line of the number, from 1.
     pub line: usize,
@@ -95,20 +95,20 @@ pub struct Limit {
     pub column: usize,
 }
 
-/// An event that used more than it may.
+/// A limit that an event exceeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Over {
+pub struct ExceededLimit {
     /// The limit.
     pub limit: Limit,
-    /// What was used.
+    /// The amount used.
     pub used: u64,
     /// Id of the event.
     pub event_id: String,
 }
 
-impl fmt::Display for Over {
+impl fmt::Display for ExceededLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Over { limit, used, event_id } = self;
+        let ExceededLimit { limit, used, event_id } = self;
         let (resource, more) = (limit.resource, used.saturating_sub(limit.max));
         let [used, more, max] = [*used, more, limit.max].map(|amount| resource.text(amount));
         write!(f, "{event_id}.budget.{}: used {used}, {more} more than {max}", resource.name())
@@ -131,7 +131,7 @@ impl Budget {
         }
     }
 
-    /// The budget as it is written.
+    /// Returns the budget in the format of a scenario file.
     pub(super) fn node(&self) -> Node {
         Node::map(self.limits.iter().map(|Limit { resource, max, .. }| {
             let value = match (resource, i64::try_from(*max)) {
@@ -143,20 +143,20 @@ impl Budget {
         }))
     }
 
-    /// The limit of a resource.
+    /// Returns the limit of a resource.
     fn of(&self, resource: Resource) -> Option<&Limit> {
         self.limits.iter().find(|limit| limit.resource == resource)
     }
 }
 
-/// Where a run went beyond its budgets; those of the step win over those of the scenario.
-pub fn over(of_step: Option<&Budget>, of_scenario: Option<&Budget>, report: &Report) -> Vec<Over> {
+/// Returns the limits that a run exceeded; the step's limits override the scenario's.
+pub fn over(of_step: Option<&Budget>, of_scenario: Option<&Budget>, report: &Report) -> Vec<ExceededLimit> {
     let mut found = Vec::new();
     for (resource, _) in NAMES {
         let limit = [of_step, of_scenario].into_iter().flatten().find_map(|budget| budget.of(resource));
         let used = resource.used(report);
         if let Some(limit) = limit.filter(|limit| used > limit.max) {
-            found.push(Over { limit: limit.clone(), used, event_id: report.event_id.clone() });
+            found.push(ExceededLimit { limit: limit.clone(), used, event_id: report.event_id.clone() });
         }
     }
     found
@@ -192,16 +192,16 @@ fn memory(node: &Node) -> Option<u64> {
 
 /// A limit that was raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Raised {
-    /// Where the number stands.
+pub struct RaisedLimit {
+    /// The place of the number.
     pub place: Place,
-    /// What went furthest beyond it.
-    pub over: Over,
-    /// The most that is allowed from now on.
+    /// The event that exceeded it most.
+    pub over: ExceededLimit,
+    /// The new maximum.
     pub max: u64,
 }
 
-impl fmt::Display for Raised {
+impl fmt::Display for RaisedLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resource = self.over.limit.resource;
         let [old, new, used] = [self.over.limit.max, self.max, self.over.used].map(|amount| resource.text(amount));
@@ -209,10 +209,14 @@ impl fmt::Display for Raised {
     }
 }
 
-/// Raises the limits that events went beyond: the text of the file with their numbers replaced and nothing else, and what
-/// was raised. `text` is what `scenario` was read from.
-pub fn raise(scenario: &Scenario, text: &str, over: &[Over]) -> Result<(String, Vec<Raised>), BadInput> {
-    let mut worst: Vec<&Over> = Vec::new();
+/// Raises the limits that events exceeded. Returns the file's text with only these numbers replaced, and the raised
+/// limits. `text` is the text of `scenario`.
+///
+/// # Errors
+///
+/// Fails if the number of a limit can't be replaced, such as a number in quotes.
+pub fn raise(scenario: &Scenario, text: &str, over: &[ExceededLimit]) -> Result<(String, Vec<RaisedLimit>), BadInput> {
+    let mut worst: Vec<&ExceededLimit> = Vec::new();
     for one in over {
         match worst.iter_mut().find(|known| known.limit == one.limit) {
             Some(known) if known.used < one.used => *known = one,
@@ -220,7 +224,7 @@ pub fn raise(scenario: &Scenario, text: &str, over: &[Over]) -> Result<(String, 
             None => worst.push(one),
         }
     }
-    // From the end, so that what stands before stays where it is.
+    // From the end, so that earlier positions stay valid.
     worst.sort_by_key(|over| std::cmp::Reverse((over.limit.line, over.limit.column)));
     let (mut changed, mut raised) = (text.to_owned(), Vec::new());
     for over in worst {
@@ -232,13 +236,13 @@ pub fn raise(scenario: &Scenario, text: &str, over: &[Over]) -> Result<(String, 
             return Err(BadInput::new(place, "the number of a budget can't be replaced here", format!("`{text}`")));
         };
         changed.replace_range(span, &resource.text(max));
-        raised.push(Raised { place, over: over.clone(), max });
+        raised.push(RaisedLimit { place, over: over.clone(), max });
     }
     raised.reverse();
     Ok((changed, raised))
 }
 
-/// Where the number stands that begins at a line and column.
+/// Returns the range of the number that begins at a line and column.
 fn number_at(text: &str, line: usize, column: usize) -> Option<std::ops::Range<usize>> {
     let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let line = text.get(before..)?.lines().next()?;
@@ -263,19 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn amounts_are_read_and_written_alike() {
+    fn amounts_are_read_and_written_in_the_same_format() {
         let scenario = scenario(
             "name: x\nbudget: {fuel: 300_000, memory: 4MiB}\nevents:\n  - raw: x\n    budget: {memory: 65, host_calls: 3}\n",
         );
         let all = [&scenario.budget, &scenario.steps[0].budget].map(|budget| budget.clone().expect("a budget").limits);
-        let said = all.concat().into_iter().map(|limit| (limit.resource, limit.max, limit.line, limit.column));
+        let read = all.concat().into_iter().map(|limit| (limit.resource, limit.max, limit.line, limit.column));
         let expected = [
             (Resource::Fuel, 300_000, 2, 16),
             (Resource::Memory, 4 << 20, 2, 33),
             (Resource::Memory, 65, 5, 22),
             (Resource::HostCalls, 3, 5, 38),
         ];
-        assert_eq!(said.collect::<Vec<_>>(), expected);
+        assert_eq!(read.collect::<Vec<_>>(), expected);
         for (resource, amount, text) in [
             (Resource::Fuel, 1_234_567, "1_234_567"),
             (Resource::HostCalls, 3, "3"),
@@ -289,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_budget_is_refused_with_its_line() {
+    fn a_malformed_budget_is_refused_with_its_line() {
         let of = |name: &str, is: &str, expected: &str| format!("x.yml:2: `{name}` is {is}; expected {expected}");
         let number = "a whole number from 0, such as 300_000";
         assert_eq!(mistake("{fuel: -1}"), of("fuel", "-1", number));
@@ -301,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_numbers_are_raised_and_by_the_worst() {
+    fn raise_replaces_only_the_numbers_by_the_highest_use() {
         let text = "# ä {fuel: 1}\nname: x\nbudget: {host_calls: 2, fuel: 1_000}  # of each\nevents:\n  - raw: 'fuel: 1_000'\n    \
                     budget:\n      memory: 64KiB # ü\n";
         let scenario = scenario(text);
@@ -309,7 +313,7 @@ mod tests {
             let budget = if of_step { &scenario.steps[0].budget } else { &scenario.budget };
             budget.as_ref().and_then(|budget| budget.of(resource)).expect("a limit").clone()
         };
-        let over = |limit: Limit, used: u64, event: &str| Over { limit, used, event_id: event.to_owned() };
+        let over = |limit: Limit, used: u64, event: &str| ExceededLimit { limit, used, event_id: event.to_owned() };
         let all = [
             over(limit(true, Resource::Memory), 3 << 16, "a"),
             over(limit(false, Resource::Fuel), 2_000, "a"),
@@ -320,9 +324,9 @@ mod tests {
         let expected =
             text.replace("{host_calls: 2, fuel: 1_000}", "{host_calls: 4, fuel: 15_000}").replace("64KiB", "192KiB");
         assert_eq!(changed, expected);
-        let told: Vec<String> = raised.iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = raised.iter().map(ToString::to_string).collect();
         assert_eq!(
-            told,
+            lines,
             [
                 "x.yml:3: budget.host_calls: 2 -> 4 (a used 4)",
                 "x.yml:3: budget.fuel: 1_000 -> 15_000 (b used 12_345)",

@@ -1,9 +1,9 @@
-//! From a YAML file to a [`Scenario`].
+//! Reads a [`Scenario`] from a YAML file.
 
 use super::{
-    Action, At, AtStripe, Budget, Change, CommandStep, Expectations, Given, Holding, Kill, Known, OutcomeExpectation,
-    Patch, ProductStep, RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step, StripeStep, UsageStep,
-    Versions, WebhookStep, answers, read_text, usage,
+    Action, At, AtStripe, Budget, Change, CommandStep, Expectations, Given, Holding, Kill, KnownFailure,
+    OutcomeExpectation, Patch, ProductStep, RawStep, SECTIONS, Scenario, SectionExpectation, Signature, Step,
+    StripeStep, UsageStep, Versions, WebhookStep, answers, read_text, usage,
 };
 use crate::error::BadInput;
 use crate::matcher::Matcher;
@@ -13,7 +13,7 @@ use host_store::fault::Moment;
 use serde_json::json;
 use std::path::Path;
 
-/// The clock of a scenario that says nothing: 2026-01-01T00:00:00Z, when the base bodies' objects were made.
+/// The default clock: 2026-01-01T00:00:00Z, the creation time of the base bodies' objects.
 pub(super) const CLOCK_DEFAULT_MS: i64 = 1_767_225_600_000;
 
 const OUTCOMES: [&str; 7] = ["applied", "duplicate", "stale", "ignored", "deferred", "rejected", "failed"];
@@ -21,7 +21,11 @@ const OUTCOME_NAMES: &str = "applied, duplicate, stale, ignored, deferred, rejec
 const STEP_NAMES: &str = "a step with stripe, command, event, product, usage, webhook, raw, same, redrive, at_stripe, advance, until, answers, claims, timers, restart or check";
 
 impl Scenario {
-    /// Reads a scenario; every error names file, line and what was expected.
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the text is not a scenario; every error names file, line and the expected value.
     pub fn parse(file: &Path, text: &str) -> Result<Scenario, BadInput> {
         let node = Node::parse(file, text)?;
         let reader = Reader { file };
@@ -49,6 +53,10 @@ impl Scenario {
     }
 
     /// Reads a scenario file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be read or is not a scenario.
     pub fn read(file: &Path) -> Result<Scenario, BadInput> {
         Scenario::parse(file, &read_text(file)?)
     }
@@ -62,8 +70,8 @@ fn covers(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, usize)>, BadIn
     list.iter().map(|entry| Ok((reader.text("covers", entry)?, entry.line))).collect()
 }
 
-/// The marker `FINDING: reason`.
-fn known(reader: Reader<'_>, node: &Node) -> Result<Known, BadInput> {
+/// Reads the marker `FINDING: reason`.
+fn known(reader: Reader<'_>, node: &Node) -> Result<KnownFailure, BadInput> {
     let text = reader.text("known_to_fail", node)?;
     let (finding, reason) = text.split_once(':').unwrap_or((&text, ""));
     let mut id = finding.chars();
@@ -74,7 +82,7 @@ fn known(reader: Reader<'_>, node: &Node) -> Result<Known, BadInput> {
         let problem = format!("`known_to_fail` is `{text}`");
         return Err(reader.bad(node.line, problem, "the id of a finding and a reason, such as `C1: ends too early`"));
     }
-    Ok(Known { line: node.line, finding: finding.to_owned(), reason: reason.trim().to_owned() })
+    Ok(KnownFailure { line: node.line, finding: finding.to_owned(), reason: reason.trim().to_owned() })
 }
 
 fn versions(reader: Reader<'_>, node: &Node) -> Result<Versions, BadInput> {
@@ -111,7 +119,7 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
     }
     given.account = fields.take("account").map(|n| account(reader, n)).transpose()?;
     if let Some(by) = fields.take("by") {
-        // Read once here, so that a wrong one is an error where it stands.
+        // Parsed here only to report a mistake at its line.
         actor(reader, Some(by), given.account.as_ref())?;
         given.by = Some(by.clone());
     }
@@ -134,7 +142,7 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
     Ok(given)
 }
 
-/// Configuration values as text.
+/// Reads configuration values as text.
 fn config_values(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, String)>, BadInput> {
     let mut found = Vec::new();
     for entry in reader.map("config", node)? {
@@ -147,7 +155,7 @@ fn config_values(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, String)
     Ok(found)
 }
 
-/// A text, a whole number or a truth value as text.
+/// Returns a text, a whole number or a truth value as text.
 fn scalar(node: &Node) -> Option<String> {
     match &node.value {
         Tree::Text(text) => Some(text.clone()),
@@ -185,7 +193,7 @@ fn steps(reader: Reader<'_>, list: &[Node], given: &Given) -> Result<Vec<Step>, 
     Ok(steps)
 }
 
-/// Numbers the events of a scenario that have no id of their own.
+/// Counters that number the events without an id.
 #[derive(Default)]
 pub(super) struct Counter {
     pub stripe: usize,
@@ -265,11 +273,11 @@ fn action(
     }
     if let Some(kind) = fields.take("command") {
         counter.command += 1;
-        return Ok(Action::Command(told(reader, &COMMAND, kind, fields, given, counter.command)?));
+        return Ok(Action::Command(message(reader, &COMMAND, kind, fields, given, counter.command)?));
     }
     if let Some(kind) = fields.take("event") {
         counter.fact += 1;
-        return Ok(Action::Fact(told(reader, &FACT, kind, fields, given, counter.fact)?));
+        return Ok(Action::Fact(message(reader, &FACT, kind, fields, given, counter.fact)?));
     }
     if let Some(verb) = fields.take("product") {
         counter.product += 1;
@@ -320,7 +328,7 @@ fn action(
     if let Some(node) = fields.take("check") {
         return Ok(Action::Check(expectations(reader, node)?));
     }
-    Err(reader.bad(fields.line, "a step that does nothing known", STEP_NAMES))
+    Err(reader.bad(fields.line, "a step without a known action", STEP_NAMES))
 }
 
 fn webhook(
@@ -364,7 +372,7 @@ fn at_stripe(reader: Reader<'_>, node: &Node, fields: &mut Fields<'_, '_>) -> Re
     Ok(AtStripe { method: method.to_owned(), path: path.to_owned(), form })
 }
 
-/// The members of a form as Stripe takes them: `outer[inner]`, `list[0]`.
+/// Reads the members of a form under Stripe's names: `outer[inner]`, `list[0]`.
 fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(String, String)>) -> Result<(), BadInput> {
     let within = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}[{key}]") };
     match &node.value {
@@ -385,7 +393,7 @@ fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(Str
     }
 }
 
-/// What stands for a claim that nobody may take.
+/// The value of a claim that nobody may take.
 pub(super) const BLOCKED: &str = "blocked";
 
 fn holdings(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Holding)>, BadInput> {
@@ -400,7 +408,7 @@ fn holdings(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Holding)>, B
     reader.map("claims", node)?.iter().map(holding).collect()
 }
 
-/// A text is the body as it stands, anything else is written as JSON.
+/// Reads a raw body: a text is taken unchanged, anything else becomes JSON.
 fn raw(node: &Node, number: usize) -> RawStep {
     let bytes = match &node.value {
         Tree::Text(text) => text.clone().into_bytes(),
@@ -505,24 +513,25 @@ fn at(reader: Reader<'_>, node: &Node) -> Result<At, BadInput> {
     }
 }
 
-/// How a command or a fact is written.
-pub(super) struct Told {
+/// The format of a command or a fact.
+pub(super) struct MessageForm {
     pub name: &'static str,
     what: &'static str,
     pub contents: &'static str,
-    /// What ids begin with.
+    /// Prefix of ids.
     pub id: &'static str,
-    /// It comes from a service unless the step says otherwise.
+    /// True if its default actor is a service.
     pub by_service: bool,
 }
 
-pub(super) const COMMAND: Told =
-    Told { name: "command", what: "a command", contents: "payload", id: "cmd", by_service: false };
-pub(super) const FACT: Told = Told { name: "event", what: "a fact", contents: "data", id: "fct", by_service: true };
+pub(super) const COMMAND: MessageForm =
+    MessageForm { name: "command", what: "a command", contents: "payload", id: "cmd", by_service: false };
+pub(super) const FACT: MessageForm =
+    MessageForm { name: "event", what: "a fact", contents: "data", id: "fct", by_service: true };
 
-fn told(
+fn message(
     reader: Reader<'_>,
-    form: &Told,
+    form: &MessageForm,
     kind: &Node,
     fields: &mut Fields<'_, '_>,
     given: &Given,
@@ -550,7 +559,7 @@ fn told(
     })
 }
 
-/// Who tells a fact of the business's own if nothing else is said.
+/// Returns the default actor of a fact.
 pub(super) fn service() -> Actor {
     Actor { kind: ActorKind::Service, subject: "service".to_owned(), roles: Vec::new() }
 }
@@ -604,7 +613,7 @@ pub(super) fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Ac
             Some(Account::Platform) => {
                 return Ok(Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() });
             }
-            // A member who may do everything; a case about roles names them.
+            // A member with all rights; scenarios about roles name theirs.
             Some(Account::Organization(_)) => {
                 let (subject, roles) = ("member".to_owned(), vec!["owner".to_owned()]);
                 return Ok(Actor { kind: ActorKind::User, subject, roles });
@@ -717,7 +726,7 @@ fn sections(
     Ok(())
 }
 
-/// A plain value stands for the main member of a row: an entitlement's `allowed`, a claim's `holder`, and so on.
+/// Expands plain values, which stand for the main member of a row: an entitlement's `allowed`, a claim's `holder`, etc.
 fn short_forms(section: &str, matcher: Matcher) -> Matcher {
     let main = match section {
         "entitlements" => "allowed",

@@ -1,11 +1,10 @@
-//! Measurements as a scenario writes them: `usage: {meter, quantity, id, at, …}`, or a list of such; other members are
-//! attributes.
+//! Reads measurements: `usage: {meter, quantity, id, at, …}`, or a list of them; other members are attributes.
 
 use super::Measurement;
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
 
-/// Reads one measurement or a list of them; those without an id are named after their event.
+/// Reads one measurement or a list of them; a measurement without an id gets one from its event's.
 pub(super) fn read(reader: Reader<'_>, node: &Node, event: &str) -> Result<Vec<Measurement>, BadInput> {
     let Tree::List(list) = &node.value else { return Ok(vec![measurement(reader, node, event.to_owned())?]) };
     if list.is_empty() {
@@ -52,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn one_is_a_batch_of_one_and_other_members_are_attributes() {
+    fn one_measurement_is_a_batch_and_other_members_are_attributes() {
         let found = batch("{meter: tokens, quantity: 5, at: 2026-01-02T00:00:00Z, model: m1, tier: 2, cached: true}");
         let attributes = [("model", "m1"), ("tier", "2"), ("cached", "true")];
         let expected = Measurement {
@@ -66,15 +65,15 @@ mod tests {
     }
 
     #[test]
-    fn each_of_a_list_has_an_id_of_its_own() {
+    fn each_measurement_of_a_list_has_its_own_id() {
         let found = batch("[{meter: a, quantity: 1}, {meter: a, quantity: 2, id: mine}, {meter: a, quantity: 3}]");
         let ids: Vec<String> = found.expect("measurements").into_iter().map(|one| one.id).collect();
         assert_eq!(ids, ["use_1.1", "mine", "use_1.3"]);
     }
 
     #[test]
-    fn what_is_no_measurement_is_told_with_its_line() {
-        for (text, told) in [
+    fn malformed_measurements_are_refused_with_their_line() {
+        for (text, message) in [
             ("[]", "x.yml:1: no measurement"),
             ("{meter: a}", "x.yml:1: a measurement has no `quantity`"),
             ("meter: a\nquantitiy: 1\n", "x.yml:2: unknown field `quantitiy` in a measurement; expected `quantity`"),
@@ -82,7 +81,7 @@ mod tests {
             ("{meter: a, quantity: 1, model: [m]}", "x.yml:1: the attribute `model` is a list"),
         ] {
             let error = batch(text).expect_err(text);
-            assert!(error.starts_with(told), "{error}");
+            assert!(error.starts_with(message), "{error}");
         }
     }
 }

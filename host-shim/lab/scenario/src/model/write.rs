@@ -1,4 +1,4 @@
-//! From a [`Scenario`] to a YAML file that reads as the same one.
+//! Writes a [`Scenario`] as a YAML file that reads as the same scenario.
 
 mod steps;
 
@@ -8,41 +8,41 @@ use crate::tree::{Node, Tree};
 use extension_contract::Account;
 use serde_json::Value;
 
-/// What a scenario says that no scenario file can.
+/// A value that a scenario file can't have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unwritable {
-    /// A span of time that leads back.
+    /// A negative span of time.
     #[error("{what} is {ms} ms; expected 0 or more")]
     Span {
-        /// What has it.
+        /// Name of the value.
         what: String,
         /// The span.
         ms: i64,
     },
-    /// A whole number beyond 64 bits with a sign.
+    /// A whole number beyond [`i64`].
     #[error("{what} has a whole number above {max}", max = i64::MAX)]
     Number {
-        /// What has it.
+        /// Name of the value.
         what: String,
     },
-    /// Bytes that are no text.
-    #[error("the body of {id} is no UTF-8; expected text")]
+    /// A body that is not UTF-8.
+    #[error("the body of {id} is not UTF-8; expected text")]
     Body {
         /// Id of the event.
         id: String,
     },
-    /// Outputs that are no mapping.
-    #[error("an answer for `{pattern}` has outputs that are no mapping")]
+    /// Outputs that are not a mapping.
+    #[error("an answer for `{pattern}` has outputs that are not a mapping")]
     Outputs {
         /// Pattern of the effect keys.
         pattern: String,
     },
 }
 
-/// A scenario as the text of a file, with what is said above it.
+/// A scenario as the text of a file, with a comment above it.
 ///
-/// Ids that a reader would give by itself are left out, and so is who gives a command where a reader knows. The text says
-/// nothing of folders: `given.business` must name the business if the file is not to lie in the business's folder.
+/// Omits ids and actors that equal a reader's defaults. The text does not depend on its folder: `given.business` must
+/// name the business if the file lies outside of the business's folder.
 #[derive(Clone, Debug)]
 pub struct ScenarioText<'a> {
     scenario: &'a Scenario,
@@ -50,19 +50,23 @@ pub struct ScenarioText<'a> {
 }
 
 impl<'a> ScenarioText<'a> {
-    /// The text of a scenario.
+    /// Returns the text of a scenario.
     pub fn of(scenario: &'a Scenario) -> Self {
         ScenarioText { scenario, comments: Vec::new() }
     }
 
-    /// Lines of a comment, above everything else.
+    /// Adds the lines of a comment above the scenario.
     #[must_use]
     pub fn comment(mut self, text: &str) -> Self {
         self.comments.extend(text.lines().map(str::to_owned));
         self
     }
 
-    /// The YAML; [`Scenario::parse`] reads it as the same scenario, other lines aside.
+    /// Returns the YAML; [`Scenario::parse`] reads it as the same scenario, apart from line numbers.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the scenario has a value that no file can have.
     pub fn text(&self) -> Result<String, Unwritable> {
         let scenario = self.scenario;
         let mut out = String::new();
@@ -109,7 +113,7 @@ fn is_empty(node: &Node) -> bool {
     matches!(&node.value, Tree::Map(map) if map.is_empty())
 }
 
-/// The entries of a mapping that is being written.
+/// The entries of a mapping under construction.
 #[derive(Default)]
 struct Entries(Vec<(String, Node)>);
 
@@ -196,12 +200,12 @@ fn outcome(expected: &OutcomeExpectation) -> Result<Node, Unwritable> {
     })
 }
 
-/// A JSON value that a scenario has.
+/// Converts a JSON value.
 fn json(what: &str, value: &Value) -> Result<Node, Unwritable> {
     Node::from_json(value).ok_or_else(|| Unwritable::Number { what: what.to_owned() })
 }
 
-/// A span of time in its largest unit.
+/// Writes a span of time in its largest unit.
 pub(super) fn span(what: &str, ms: i64) -> Result<String, Unwritable> {
     match ms >= 0 {
         true => Ok(crate::time::span_text(ms)),
@@ -223,7 +227,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
     }
 
-    /// The scenario files in and below a folder.
+    /// Returns the scenario files in and below a folder.
     fn scenario_files(folder: &Path) -> Vec<PathBuf> {
         let entries = sorted_entries(folder).expect("a folder that can be read");
         let files = entries.into_iter().flat_map(|path| match path.is_dir() {
@@ -243,8 +247,8 @@ mod tests {
         (text, again)
     }
 
-    /// All that a scenario says, without the lines on which it does.
-    fn said(scenario: &Scenario) -> String {
+    /// Formats a scenario without its line numbers.
+    fn without_lines(scenario: &Scenario) -> String {
         let mut scenario = scenario.clone();
         scenario.covers.iter_mut().for_each(|(_, line)| *line = 0);
         scenario.expect.snapshot = scenario.expect.snapshot.map(|_| 0);
@@ -267,14 +271,14 @@ mod tests {
     }
 
     #[test]
-    fn every_scenario_of_the_project_is_the_same_after_it_was_written_and_read() {
+    fn every_scenario_of_the_project_is_unchanged_after_writing_and_reading() {
         let fixtures_folder = fixtures();
         let fixtures = Fixtures::load(&fixtures_folder).expect("fixtures");
         let mut seen = 0;
         for file in scenario_files(&fixtures_folder) {
             let scenario = Scenario::read(&file).expect("a scenario");
             let (text, again) = written(&scenario);
-            assert_eq!(said(&scenario), said(&again), "{}\n{text}", file.display());
+            assert_eq!(without_lines(&scenario), without_lines(&again), "{}\n{text}", file.display());
             let cases = [&scenario, &again].map(|one| prepare(one, &fixtures.shapes).expect("cases"));
             assert_eq!(cases[0].len(), cases[1].len());
             for (before, after) in cases[0].iter().zip(&cases[1]) {
@@ -282,14 +286,14 @@ mod tests {
                 assert_eq!(before.deliveries, after.deliveries, "{}\n{text}", file.display());
                 assert_eq!((&before.clocks, &before.happens), (&after.clocks, &after.happens), "{}", file.display());
             }
-            assert_eq!(ScenarioText::of(&again).text().as_ref(), Ok(&text), "what was written is written alike");
+            assert_eq!(ScenarioText::of(&again).text().as_ref(), Ok(&text), "writing again gives the same text");
             seen += 1;
         }
         assert!(seen > 300, "{seen} scenarios");
     }
 
     #[test]
-    fn every_kind_of_step_is_written_as_it_reads() {
+    fn every_kind_of_step_is_unchanged_after_writing_and_reading() {
         let text = r#"name: "all of it: each kind"
 covers: [D-07]
 known_to_fail: "C1: it is only a sample"
@@ -358,11 +362,11 @@ expect:
         let file = Path::new("x.yml");
         let scenario = Scenario::parse(file, text).expect("a scenario");
         let (written, again) = written(&scenario);
-        assert_eq!(said(&scenario), said(&again), "{written}");
+        assert_eq!(without_lines(&scenario), without_lines(&again), "{written}");
     }
 
     #[test]
-    fn ids_are_written_only_where_a_reader_would_give_others() {
+    fn ids_are_written_only_if_they_differ_from_the_defaults() {
         let text = "name: x\nevents:\n  - stripe: invoice.paid\n  - stripe: invoice.voided\n  - same: evt_2\n";
         let mut scenario = Scenario::parse(Path::new("x.yml"), text).expect("a scenario");
         assert_eq!(ScenarioText::of(&scenario).text().as_deref(), Ok(text));
@@ -372,18 +376,18 @@ expect:
     }
 
     #[test]
-    fn what_no_file_can_say_is_told() {
+    fn values_that_no_file_can_have_are_errors() {
         let text = "name: x\nevents:\n  - stripe: invoice.paid\n  - advance: 1s\n  - raw: x\n";
         let scenario = Scenario::parse(Path::new("x.yml"), text).expect("a scenario");
-        let told = |at: usize, action: Action| {
+        let message_of = |at: usize, action: Action| {
             let mut scenario = scenario.clone();
             scenario.steps[at].action = action;
-            ScenarioText::of(&scenario).text().expect_err("no file says that").to_string()
+            ScenarioText::of(&scenario).text().expect_err("no file can have this").to_string()
         };
-        assert_eq!(told(1, Action::Advance(-1)), "`advance` is -1 ms; expected 0 or more");
+        assert_eq!(message_of(1, Action::Advance(-1)), "`advance` is -1 ms; expected 0 or more");
         let Action::Raw(raw) = &scenario.steps[2].action else { panic!("a raw event") };
         let mut raw = raw.clone();
         raw.bytes = vec![0xff];
-        assert_eq!(told(2, Action::Raw(raw)), "the body of raw_1 is no UTF-8; expected text");
+        assert_eq!(message_of(2, Action::Raw(raw)), "the body of raw_1 is not UTF-8; expected text");
     }
 }

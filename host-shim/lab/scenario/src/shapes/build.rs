@@ -1,4 +1,4 @@
-//! A Stripe event from a base body and what differs in it.
+//! Builds a Stripe event from a base body and a step's changes.
 
 use super::places::Rule;
 use super::{Shape, Shapes};
@@ -11,15 +11,19 @@ use std::path::Path;
 
 /// An event as Stripe would deliver it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Built {
-    /// The body, indented as Stripe does.
+pub struct BuiltEvent {
+    /// The body, with Stripe's indentation.
     pub bytes: Vec<u8>,
-    /// The provider's time in milliseconds since the epoch.
+    /// The provider time, in milliseconds since the epoch.
     pub created: i64,
 }
 
 impl Shapes {
-    /// Builds the event of a step in the shape of `played`, made at `created` (milliseconds) on a host of this mode.
+    /// Builds the event of a step in the shape `played`, created at `created` (milliseconds since the epoch).
+    ///
+    /// # Errors
+    ///
+    /// Fails if the version has no such base body or path.
     pub fn build(
         &self,
         file: &Path,
@@ -28,7 +32,7 @@ impl Shapes {
         played: &Shape,
         created: i64,
         livemode: bool,
-    ) -> Result<Built, BadInput> {
+    ) -> Result<BuiltEvent, BadInput> {
         let shape = self.for_event(played, step.version.as_deref());
         let builder = Builder { shape, file, line };
         let base = step.base.as_deref().or_else(|| shape.base_of_type(&step.kind)).unwrap_or_default();
@@ -64,7 +68,7 @@ impl Shapes {
         builder.patch("event", &mut event, &step.envelope)?;
         let bytes = serde_json::to_vec_pretty(&event)
             .map_err(|error| builder.bad(line, error.to_string(), "a body that is JSON"))?;
-        Ok(Built { bytes, created })
+        Ok(BuiltEvent { bytes, created })
     }
 }
 
@@ -101,7 +105,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Lists of objects first, so that what is set in each of their entries finds them.
+    /// Applies changes: lists of objects first, so that later changes find their entries.
     fn set(&self, base: &str, body: &mut Value, changes: &[Change]) -> Result<(), BadInput> {
         let (lists, others): (Vec<&Change>, Vec<&Change>) =
             changes.iter().partition(|change| matches!(self.rule(base, &change.key), Some(Rule::Items { .. })));
@@ -124,7 +128,7 @@ impl Builder<'_> {
                 self.bad(
                     change.line,
                     format!("`{}`: {error} in {in_version}", change.key),
-                    "a value as places.yml says",
+                    "a value that places.yml allows",
                 )
             }),
             None => {
@@ -142,7 +146,7 @@ impl Builder<'_> {
         }
     }
 
-    /// Objects of a list, each the base body with the changes of its entry.
+    /// Builds the objects of a list, each from the base body and the changes of its entry.
     fn items(&self, base: &str, change: &Change) -> Result<Value, BadInput> {
         let Tree::List(entries) = &change.value.value else {
             return Err(self.bad(change.line, format!("`{}` is {}", change.key, change.value.kind()), "a list"));
@@ -162,7 +166,7 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// What `data.previous_attributes` says: the old values of the keys that changed, lists whole.
+    /// Returns `data.previous_attributes`: the old values of the changed keys, with lists in full.
     fn previous(&self, base: &str, now: &Value, changes: &[Change]) -> Result<Value, BadInput> {
         let mut before = now.clone();
         self.set(base, &mut before, changes)?;
@@ -170,7 +174,7 @@ impl Builder<'_> {
             Some(previous) => Ok(previous),
             None => {
                 let line = changes.first().map_or(self.line, |change| change.line);
-                Err(self.bad(line, "`previous` says what the event says", "values that differ from the event's"))
+                Err(self.bad(line, "`previous` equals the event's values", "values that differ from the event's"))
             }
         }
     }
@@ -182,7 +186,7 @@ impl Builder<'_> {
     }
 }
 
-/// A scenario's value as Stripe writes it: a time in RFC 3339 becomes seconds.
+/// Converts a scenario's value to Stripe's format: an RFC 3339 time becomes seconds.
 fn value_of(node: &Node) -> Value {
     match &node.value {
         Tree::Text(text) => match crate::time::parse(text) {
@@ -245,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn the_period_of_a_subscription_stands_where_each_version_has_it() {
+    fn the_period_of_a_subscription_is_set_at_each_versions_path() {
         let step = "{stripe: customer.subscription.updated, \
             set: {period: [2026-02-01T00:00:00Z, 2026-03-01T00:00:00Z], price: price_x}}";
         let old = object(OLD, step);
@@ -264,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invoice_finds_its_subscription_and_payment_in_each_version() {
+    fn the_subscription_and_payment_of_an_invoice_are_set_at_each_versions_path() {
         let step = "{stripe: invoice.paid, set: {subscription: sub_2, payment_intent: pi_2, amount: 500, paid: true}}";
         let old = object(OLD, step);
         assert_eq!(
@@ -291,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn previous_attributes_hold_what_changed_and_lists_whole() {
+    fn previous_attributes_have_the_changed_keys_and_lists_in_full() {
         let step = "{stripe: customer.subscription.updated, set: {status: active}, \
             previous: {status: incomplete, quantity: 4}}";
         let event = build(OLD, step).expect("it can be built");
@@ -315,14 +319,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_for_one_version_is_left_out_in_the_other() {
+    fn a_patch_for_one_version_is_ignored_in_the_other() {
         let step = "{stripe: customer.subscription.updated, 'set@2020-08-27': {current_period_end: 7}}";
         assert_eq!(object(OLD, step)["current_period_end"], 7);
         assert!(object(BASIL, step).get("current_period_end").is_none());
     }
 
     #[test]
-    fn the_event_around_the_object_is_filled() {
+    fn the_envelope_of_the_event_is_filled() {
         let step = "{stripe: charge.dispute.created, id: evt_9, connected: acct_C, request_key: k, livemode: true, \
             envelope: {set: {pending_webhooks: 3}, unset: [data.object.id]}}";
         let event = build(BASIL, step).expect("it can be built");

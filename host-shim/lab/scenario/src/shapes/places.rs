@@ -1,4 +1,4 @@
-//! Where an API version keeps what a scenario sets by name.
+//! `places.yml`: maps the names that a scenario sets to paths of an API version's bodies.
 
 use crate::error::BadInput;
 use crate::path::{JsonPath, NewKey, PathError};
@@ -7,23 +7,23 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The text in a template that stands for the value.
+/// The placeholder of the value in a template.
 const VALUE: &str = "$value";
 
-/// How a named value gets into a body.
+/// A rule that puts a named value into a body.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
-    /// To all of these places; none where the version has no place for it.
+    /// Applies all of these rules; none if the version has no place for the value.
     All(Vec<Rule>),
-    /// To this path.
+    /// Sets this path.
     Path(JsonPath),
-    /// A mapping: each part to its own place.
+    /// Splits a mapping: each part has its own rule.
     Parts(Vec<(String, Rule)>),
-    /// Something new, made from the value.
+    /// Adds a value that is made from a template.
     Template { add: JsonPath, value: Value },
-    /// Other values, by the value as text.
+    /// Sets fixed values, chosen by the named value as text.
     When(Vec<(String, Vec<(JsonPath, Value)>)>),
-    /// A list of objects, each built from a base body.
+    /// Sets a list of objects, each built from a base body.
     Items { list: JsonPath, base: String },
 }
 
@@ -72,7 +72,7 @@ fn rule(reader: Reader<'_>, node: &Node) -> Result<Rule, BadInput> {
             } else {
                 return Err(reader.bad(
                     node.line,
-                    "a place that says nothing",
+                    "a place without a rule",
                     "a path, a list, or parts, add, when or list",
                 ));
             };
@@ -88,21 +88,21 @@ fn path(reader: Reader<'_>, node: &Node) -> Result<JsonPath, BadInput> {
         .map_err(|error: PathError| reader.bad(node.line, error.to_string(), "a path such as `items.data[0].id`"))
 }
 
-/// Why a named value could not be set.
+/// An error of setting a named value.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PlaceError {
     #[error(transparent)]
     Path(#[from] PathError),
     #[error("no part `{0}`")]
     NoPart(String),
-    #[error("`{0}` is none of the values {1}")]
+    #[error("`{0}` is not one of the values {1}")]
     NoCase(String, String),
     #[error("not a mapping of {0}")]
     NotParts(String),
 }
 
 impl Rule {
-    /// Puts a value where it belongs. Lists of objects are the caller's, who has the base bodies.
+    /// Puts a value into a body. The caller, which has the base bodies, builds lists of objects.
     pub(super) fn apply(&self, body: &mut Value, value: &Value) -> Result<(), PlaceError> {
         match self {
             Rule::All(rules) => rules.iter().try_for_each(|rule| rule.apply(body, value)),
@@ -123,7 +123,7 @@ impl Rule {
     }
 }
 
-/// `{start: …, end: …}`, or `[start, end]` in the order of the parts.
+/// Applies the rules of the parts to `{start: …, end: …}`, or `[start, end]` in the order of the parts.
 fn apply_parts(parts: &[(String, Rule)], body: &mut Value, value: &Value) -> Result<(), PlaceError> {
     let names = || parts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     match value {

@@ -1,44 +1,44 @@
-//! A tree as YAML that reads as the same tree.
+//! Writes a tree as YAML that reads as the same tree.
 
 use super::{Entry, Node, Tree};
 use serde_json::Value;
 use std::fmt::Write;
 
-/// Width that a mapping or a list on one line may have.
+/// The maximum width of a mapping or a list on one line, in characters.
 const WIDTH: usize = 120;
 
-/// How an entry is laid out.
+/// The layout of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// On one line where it fits.
+    /// On one line if it fits.
     Short,
-    /// An entry a line, and the entries of these as [`Layout::Short`].
+    /// One line for each inner entry, each laid out as [`Layout::Short`].
     Block,
 }
 
 impl Node {
-    /// A node that stands in no file.
+    /// Returns a node without a position.
     pub fn of(value: Tree) -> Node {
         Node { line: 0, column: 0, value }
     }
 
-    /// A text.
+    /// Returns a text.
     pub fn text(text: impl Into<String>) -> Node {
         Node::of(Tree::Text(text.into()))
     }
 
-    /// A mapping with these entries, in their order.
+    /// Returns a mapping with these entries, in their order.
     pub fn map(entries: impl IntoIterator<Item = (impl Into<String>, Node)>) -> Node {
         let entry = |(key, value): (_, Node)| Entry { key: Into::<String>::into(key), line: 0, value };
         Node::of(Tree::Map(entries.into_iter().map(entry).collect()))
     }
 
-    /// A list of these.
+    /// Returns a list.
     pub fn list(entries: impl IntoIterator<Item = Node>) -> Node {
         Node::of(Tree::List(entries.into_iter().collect()))
     }
 
-    /// A JSON value as a node; none if it has a whole number beyond [`i64`], which no tree has.
+    /// Converts a JSON value; none if it has a whole number beyond [`i64`].
     pub fn from_json(value: &Value) -> Option<Node> {
         Some(Node::of(match value {
             Value::Null => Tree::Null,
@@ -55,7 +55,7 @@ impl Node {
         }))
     }
 
-    /// The node on one line.
+    /// Returns the node on one line.
     pub fn flow(&self) -> String {
         let mut out = String::new();
         flow(self, &mut out);
@@ -63,7 +63,7 @@ impl Node {
     }
 }
 
-/// Adds `KEY: VALUE` at a depth of so many spaces, with the line's end.
+/// Adds `KEY: VALUE` and a line break, indented by `indent` spaces.
 pub fn entry(out: &mut String, indent: usize, key: &str, value: &Node, layout: Layout) {
     pad(out, indent);
     scalar(key, out);
@@ -71,7 +71,7 @@ pub fn entry(out: &mut String, indent: usize, key: &str, value: &Node, layout: L
     value_of(out, indent, key.chars().count() + 2, value, layout);
 }
 
-/// Adds a list's entry, a mapping with a line for each of its entries.
+/// Adds a mapping as an entry of a list, with one line for each of its own entries.
 pub fn item(out: &mut String, indent: usize, entries: &[Entry]) {
     for (number, of_item) in entries.iter().enumerate() {
         let at = out.len();
@@ -122,7 +122,7 @@ fn flow(node: &Node, out: &mut String) {
         Tree::Int(number) => {
             let _ = write!(out, "{number}");
         }
-        // As JSON writes it, so that a whole one keeps its point.
+        // In JSON's format, which keeps the point of a whole number.
         Tree::Float(number) => out.push_str(&Value::from(*number).to_string()),
         Tree::Text(text) => scalar(text, out),
         Tree::List(list) => {
@@ -146,7 +146,7 @@ fn flow(node: &Node, out: &mut String) {
     }
 }
 
-/// Words that some reader of YAML takes for something else than a text.
+/// Words that some YAML readers do not read as text.
 const WORDS: [&str; 11] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan", "inf"];
 
 fn scalar(text: &str, out: &mut String) {
@@ -161,7 +161,7 @@ fn scalar(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            // What YAML doesn't print, and what it would take for the end of a line or of the byte order.
+            // Characters that YAML can't print or reads as a line break or a byte order mark.
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}') => {
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
@@ -171,7 +171,7 @@ fn scalar(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Whether a text may stand without quotes, as a key, in a mapping on one line or in a list.
+/// Returns whether a text needs no quotes as a key, in a mapping on one line or in a list.
 fn is_plain(text: &str) -> bool {
     if crate::time::parse(text).is_some() || crate::time::parse_span(text).is_some() {
         return true;
@@ -180,7 +180,7 @@ fn is_plain(text: &str) -> bool {
     let begins = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     let ends = text.ends_with(|c: char| word(c) && c != '-');
     let inside = text.split([' ', ':']).all(|part| !part.is_empty() && part.chars().all(word));
-    // A dash by itself begins a list elsewhere, and a colon before a space ends a key.
+    // A lone dash begins a list entry, and a colon before a space ends a key.
     begins && ends && inside && !text.contains(": ") && !WORDS.contains(&text.to_ascii_lowercase().as_str())
 }
 
@@ -212,9 +212,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a tree has is read as it was, on one line, in blocks and within a list.
+        /// Any tree is unchanged after writing and reading, on one line, in blocks and within a list.
         #[test]
-        fn what_is_written_reads_as_the_same(value in json()) {
+        fn a_written_tree_reads_as_the_same_tree(value in json()) {
             let node = Node::from_json(&value).expect("whole numbers within i64");
             prop_assert_eq!(&read(&node.flow()), &value);
             let mut text = String::new();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_and_times_stand_without_quotes() {
+    fn ids_and_times_are_written_without_quotes() {
         let plain =
             ["user:A", "customer.subscription.created", "2026-01-01T00:00:00Z", "late 2h", "a b", "inst_a/*", "90s"];
         for text in plain {

@@ -1,4 +1,4 @@
-//! The texts of events in an input, told apart by lines.
+//! Splits an input into the texts of its events, by lines.
 
 use super::EXPECTED;
 use host_scenario::error::{BadInput, Place};
@@ -6,40 +6,41 @@ use serde::de::IgnoredAny;
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-/// Longest line, and longest single event, in bytes: what the intake takes, 1 MiB.
+/// The maximum length of a line or a single event, in bytes: the intake's limit, 1 MiB.
 pub const LINE_BYTES_MAX: usize = host_intake::body::BODY_BYTES_MAX;
 
 /// The text of one event.
 pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
-    /// Bytes of the input, from and to, with the end of the line.
+    /// Range of bytes in the input, with the line break.
     pub(super) span: (u64, u64),
     /// Number of its first line, from 1.
     pub(super) line: usize,
 }
 
-/// The texts of an input's events, one after the other. It ends with the first error.
+/// An iterator over the texts of an input's events. It ends with the first error.
 pub(super) struct Chunks<R> {
     reader: R,
     source: PathBuf,
-    /// Bytes that were read.
+    /// The number of bytes read.
     at: u64,
-    /// The last line that was read, without its end, and its number.
+    /// The last line, without its line break.
     line: Vec<u8>,
+    /// Number of the last line.
     number: usize,
-    /// True once it is known that each line has an event.
+    /// True once each line is known to have an event.
     is_lines: bool,
     has_ended: bool,
 }
 
 impl<R: BufRead> Chunks<R> {
-    /// An input from its beginning; its name may say that each line has an event.
+    /// Reads an input from its beginning. A file extension of JSON lines means that each line has an event.
     pub(super) fn new(reader: R, source: &Path) -> Self {
         let is_lines = matches!(source.extension().and_then(|e| e.to_str()), Some("jsonl" | "ndjson"));
         Chunks { reader, source: source.to_owned(), at: 0, line: Vec::new(), number: 0, is_lines, has_ended: false }
     }
 
-    /// A part of an input that has an event a line, from a byte and the line that it is on.
+    /// Reads a part of an input with one event per line, starting at a byte and its line.
     pub(super) fn lines(reader: R, source: &Path, at: u64, line: usize) -> Self {
         Chunks {
             reader,
@@ -61,7 +62,7 @@ impl<R: BufRead> Chunks<R> {
             if self.line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            // No larger than it is, since it may be kept.
+            // A copy without spare capacity, since it may stay in memory.
             let mut bytes = self.line.clone();
             let line = self.number;
             if !self.is_lines && serde_json::from_slice::<IgnoredAny>(&bytes).is_err() {
@@ -88,7 +89,7 @@ impl<R: BufRead> Chunks<R> {
         if self.line.len() > LINE_BYTES_MAX { Err(self.too_long()) } else { Ok(read > 0) }
     }
 
-    /// The rest of an input that is one event over several lines.
+    /// Reads the rest of an input that is one event over several lines.
     fn read_rest(&mut self, whole: &mut Vec<u8>) -> Result<(), BadInput> {
         whole.push(b'\n');
         let room = (LINE_BYTES_MAX + 1).saturating_sub(whole.len()) as u64;

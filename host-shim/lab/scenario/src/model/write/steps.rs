@@ -1,4 +1,4 @@
-//! The steps of a scenario as they are written.
+//! Writes the steps of a scenario.
 
 use super::super::{
     Action, At, AtStripe, Change, CommandStep, Holding, Kill, Measurement, Patch, ProductStep, RawStep, Scenario,
@@ -10,7 +10,7 @@ use crate::tree::{Node, Reader, Tree};
 use extension_contract::{Account, Actor, ActorKind};
 use host_store::fault::Moment;
 
-/// Each step as a mapping.
+/// Returns each step as a mapping.
 pub(super) fn nodes(scenario: &Scenario) -> Result<Vec<Node>, Unwritable> {
     let mut writer = Writer { scenario, counter: read::Counter::default() };
     scenario.steps.iter().map(|step| writer.step(step)).collect()
@@ -18,7 +18,7 @@ pub(super) fn nodes(scenario: &Scenario) -> Result<Vec<Node>, Unwritable> {
 
 struct Writer<'a> {
     scenario: &'a Scenario,
-    /// Numbers as a reader counts them.
+    /// The counters of a reader, for default ids.
     counter: read::Counter,
 }
 
@@ -48,14 +48,14 @@ impl Writer<'_> {
             entries.add("hold", Node::of(Tree::Bool(true)));
         }
         if let Some(Kill { write, moment, again }) = kill {
-            let mut said = serde_json::json!({"write": write});
+            let mut fields = serde_json::json!({"write": write});
             if *moment == Moment::After {
-                said["after"] = true.into();
+                fields["after"] = true.into();
             }
             if let Some(again) = again {
-                said["again"] = (*again).into();
+                fields["again"] = (*again).into();
             }
-            entries.add("kill", json("`kill`", &said)?);
+            entries.add("kill", json("`kill`", &fields)?);
         }
         Ok(entries.node())
     }
@@ -68,11 +68,11 @@ impl Writer<'_> {
             }
             Action::Command(step) => {
                 self.counter.command += 1;
-                self.told(&read::COMMAND, step, self.counter.command, entries)?;
+                self.message(&read::COMMAND, step, self.counter.command, entries)?;
             }
             Action::Fact(step) => {
                 self.counter.fact += 1;
-                self.told(&read::FACT, step, self.counter.fact, entries)?;
+                self.message(&read::FACT, step, self.counter.fact, entries)?;
             }
             Action::Product(step) => {
                 self.counter.product += 1;
@@ -101,9 +101,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn told(
+    fn message(
         &self,
-        form: &read::Told,
+        form: &read::MessageForm,
         step: &CommandStep,
         number: usize,
         entries: &mut Entries,
@@ -144,13 +144,13 @@ impl Writer<'_> {
         self.by(&step.by, Some(&Actor::system()), account, entries);
     }
 
-    /// Who is meant by `by`, or by nothing.
+    /// Returns the actor that a reader takes for this `by`, or for a missing one.
     fn actor(&self, by: Option<&Node>, account: Option<&Account>) -> Option<Actor> {
         let reader = Reader { file: &self.scenario.file };
         read::actor(reader, by.or(self.scenario.given.by.as_ref()), account).ok()
     }
 
-    /// `by`, unless a reader would take the same without it.
+    /// Adds `by`, unless it equals the reader's default.
     fn by(&self, by: &Actor, by_default: Option<&Actor>, account: Option<&Account>, entries: &mut Entries) {
         if by_default == Some(by) {
             return;
@@ -181,7 +181,7 @@ fn holdings(claims: &[(String, Holding)]) -> Node {
         Holding::Blocked => Node::text(read::BLOCKED),
         Holding::Free => Node::of(Tree::Null),
     };
-    Node::map(claims.iter().map(|(key, held)| (key, holding(held))))
+    Node::map(claims.iter().map(|(key, state)| (key, holding(state))))
 }
 
 fn at_stripe(call: &AtStripe, entries: &mut Entries) {
@@ -263,7 +263,7 @@ fn webhook(step: &WebhookStep, number: usize, entries: &mut Entries) -> Result<(
     Ok(())
 }
 
-/// A body as a mapping where that gives the same bytes.
+/// Adds a body, as a mapping if that gives the same bytes.
 fn raw(step: &RawStep, entries: &mut Entries) -> Result<(), Unwritable> {
     let body = serde_json::from_slice::<serde_json::Value>(&step.bytes).ok().filter(serde_json::Value::is_object);
     let node = body.as_ref().and_then(Node::from_json).filter(|node| node.json().to_string().as_bytes() == step.bytes);

@@ -1,12 +1,12 @@
-//! What happens at a Stripe beside a host is told, signed and at its time; what can't be done there is said.
+//! A local Stripe sends signed webhooks at the right time and reports calls that fail.
 
 use host_intake::request::{Endpoints, Taken};
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_provider_api::Registry;
-use host_replay::beside::{Beside, BesideError, Delivery};
 use host_replay::library::{Sources, stories};
+use host_replay::live::LiveProviders;
+use host_replay::local_stripe::{Delivery, StripeServer, StripeServerError};
 use host_replay::play::{CaseReport, PlayOptions, play_watched};
-use host_replay::world::World;
 use host_scenario::model::AtStripe;
 use host_stripe_replay::LocalStripe;
 use serde_json::Value;
@@ -22,28 +22,28 @@ fn call(method: &str, path: &str, form: &[(&str, &str)]) -> AtStripe {
     AtStripe { method: method.to_owned(), path: path.to_owned(), form }
 }
 
-/// The events that an endpoint takes of what is told: type, API version and seconds since the epoch.
-fn heard(stripe: &LocalStripe, endpoints: &Endpoints) -> Vec<(String, String, i64)> {
-    let mut heard = Vec::new();
+/// Returns the events that an endpoint accepts: type, API version and seconds since the epoch.
+fn received(stripe: &LocalStripe, endpoints: &Endpoints) -> Vec<(String, String, i64)> {
+    let mut received = Vec::new();
     while let Some(delivery) = stripe.next().expect("it is there") {
         let body: Value = serde_json::from_slice(&delivery.body).expect("JSON");
         let answer = delivery.taken_by(endpoints);
         assert!(matches!(answer.taken, Taken::Event(..)), "{:?}", answer.taken);
         (delivery.answer)(answer.status);
         let text = |member: &str| body[member].as_str().expect("a text").to_owned();
-        heard.push((text("type"), text("api_version"), body["created"].as_i64().expect("a time")));
+        received.push((text("type"), text("api_version"), body["created"].as_i64().expect("a time")));
     }
-    heard
+    received
 }
 
-fn begun() -> (LocalStripe, Endpoints) {
+fn started() -> (LocalStripe, Endpoints) {
     let stripe = LocalStripe::start().expect("a free port");
     let secrets = stripe.begin("2020-08-27", START).expect("an endpoint");
     let endpoints = Endpoints { business: "shop".to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
     (stripe, endpoints)
 }
 
-/// Somebody subscribes to something by the month.
+/// Makes a price, a customer and a monthly subscription.
 fn subscribe(stripe: &LocalStripe) {
     let price =
         [("product_data[name]", "Pro"), ("currency", "usd"), ("unit_amount", "500"), ("recurring[interval]", "month")];
@@ -55,8 +55,8 @@ fn subscribe(stripe: &LocalStripe) {
 }
 
 #[test]
-fn the_newest_of_a_kind_stands_where_a_call_names_it() {
-    let (stripe, _) = begun();
+fn a_call_can_name_the_newest_object_of_a_kind() {
+    let (stripe, _) = started();
     subscribe(&stripe);
     let told = [("metadata[told]", "bought by {customer} for {price}.")];
     stripe.call(&call("POST", "/v1/subscriptions/{subscription}", &told)).expect("the subscription, changed");
@@ -71,35 +71,35 @@ fn the_newest_of_a_kind_stands_where_a_call_names_it() {
 }
 
 #[test]
-fn what_happens_is_told_signed_in_the_version_asked_for_and_at_its_time() {
-    let (stripe, endpoints) = begun();
-    assert_eq!(heard(&stripe, &endpoints), []);
+fn webhooks_are_signed_in_the_requested_version_and_sent_at_their_time() {
+    let (stripe, endpoints) = started();
+    assert_eq!(received(&stripe, &endpoints), []);
     subscribe(&stripe);
-    let first = heard(&stripe, &endpoints);
+    let first = received(&stripe, &endpoints);
     let kinds: Vec<&str> = first.iter().map(|(kind, ..)| kind.as_str()).collect();
     assert!(kinds.contains(&"price.created") && kinds.contains(&"invoice.paid"), "{kinds:?}");
     assert!(first.iter().all(|(_, version, at)| version == "2020-08-27" && *at == START / 1_000), "{first:?}");
-    assert_eq!(heard(&stripe, &endpoints), []);
-    // A week before the next period it is announced, and it begins a month later; nothing is told in between.
+    assert_eq!(received(&stripe, &endpoints), []);
+    // The next period is announced a week before it begins, after a month; no webhook is sent in between.
     for (kind, at) in [("invoice.upcoming", START + 24 * DAY), ("invoice.created", START + 31 * DAY)] {
         assert_eq!(stripe.next_due(START + 40 * DAY), Some(at));
         stripe.advance_to(at - 1_000);
-        assert_eq!(heard(&stripe, &endpoints), []);
+        assert_eq!(received(&stripe, &endpoints), []);
         stripe.advance_to(at);
         assert!(
-            heard(&stripe, &endpoints).iter().any(|(heard, _, when)| heard == kind && *when == at / 1_000),
+            received(&stripe, &endpoints).iter().any(|(received, _, when)| received == kind && *when == at / 1_000),
             "{kind}"
         );
     }
 }
 
 #[test]
-fn what_is_signed_by_another_secret_is_not_taken() {
-    let (stripe, first) = begun();
+fn a_webhook_signed_with_another_secret_is_refused() {
+    let (stripe, first) = started();
     let secrets = stripe.begin("2025-03-31.basil", START).expect("a second endpoint");
     let second = Endpoints { business: "shop".to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
     stripe.call(&call("POST", "/v1/customers", &[])).expect("a customer");
-    // It is told to both, and each takes what was signed for it alone.
+    // Both endpoints receive it, and each accepts only the request that is signed for it.
     let mut taken = Vec::new();
     while let Some(delivery) = stripe.next().expect("it is there") {
         taken.push((delivery.taken_by(&first).status, delivery.taken_by(&second).status));
@@ -110,31 +110,31 @@ fn what_is_signed_by_another_secret_is_not_taken() {
 }
 
 #[test]
-fn a_delivery_that_fails_comes_again() {
-    let (stripe, endpoints) = begun();
+fn a_failed_delivery_is_repeated() {
+    let (stripe, endpoints) = started();
     stripe.call(&call("POST", "/v1/customers", &[])).expect("a customer");
     let delivery = stripe.next().expect("it is there").expect("an event");
     (delivery.answer)(503);
-    assert_eq!(heard(&stripe, &endpoints).len(), 1);
+    assert_eq!(received(&stripe, &endpoints).len(), 1);
 }
 
 #[test]
-fn what_cant_be_done_there_is_said() {
-    let (stripe, _) = begun();
+fn calls_that_fail_return_errors() {
+    let (stripe, _) = started();
     let nobody = stripe.call(&call("POST", "/v1/customers/{customer}", &[]));
     let path = "POST /v1/customers/{customer}".to_owned();
-    assert_eq!(nobody, Err(BesideError::Nothing { call: path, kind: "customer".to_owned() }));
-    let Err(BesideError::Refused { status: 404, message, .. }) =
+    assert_eq!(nobody, Err(StripeServerError::NoObject { call: path, kind: "customer".to_owned() }));
+    let Err(StripeServerError::Refused { status: 404, message, .. }) =
         stripe.call(&call("DELETE", "/v1/customers/cus_1", &[]))
     else {
-        panic!("a customer who is not there can't be deleted")
+        panic!("a missing customer can't be deleted")
     };
     assert!(message.contains("No such customer"), "{message}");
 }
 
-/// A life at Stripe that fails to pay at its first renewal.
+/// A subscription whose payment fails at the first renewal.
 const STORY: &str = r#"
-name: a subscription that is told of
+name: a subscription at the local Stripe
 given: {business: solobase, account: "user:u1", clock: 2026-01-01T00:00:00Z}
 events:
   - at_stripe: POST /_sandbox/prices/price_xyz789
@@ -152,50 +152,50 @@ events:
 expect: {}
 "#;
 
-/// The story on a host with a Stripe beside it, and of each event of Stripe's its kind, when it was told there and when it came
-/// in, seconds since the epoch.
-fn lived(stripe: Arc<dyn Beside>) -> (CaseReport, Vec<(String, i64, i64)>) {
+/// Plays the scenario with a local Stripe. Returns the report and, for each of Stripe's events, its kind, creation and
+/// arrival, in seconds since the epoch.
+fn played(stripe: Arc<dyn StripeServer>) -> (CaseReport, Vec<(String, i64, i64)>) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("story.yml");
     std::fs::write(&file, STORY).expect("a scenario");
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let sources = Sources { fixtures: Some(fixtures), ..Sources::default() };
     let story = stories(&[file], sources, &host_native::runners()).expect("a story").remove(0);
-    let world = Some(World::new(Registry::new()).with_stripe(stripe));
-    let options = PlayOptions { world, ..PlayOptions::new(host_native::runners()) };
+    let live = Some(LiveProviders::new(Registry::new()).with_stripe(stripe));
+    let options = PlayOptions { live, ..PlayOptions::new(host_native::runners()) };
     let mut came = Vec::new();
     let report = play_watched(&story.scenario, &story.cases[0], &story.business, &options, &mut |stepped| {
         came = stepped.host.store().inbox_after(0, 1_000)?;
         Ok(())
     });
     let of_stripe = came.iter().filter_map(|row| {
-        let told = row.event.provider.as_ref()?.time? / 1_000;
-        Some((row.event.kind.clone(), told, row.event.received_at / 1_000))
+        let created = row.event.provider.as_ref()?.time? / 1_000;
+        Some((row.event.kind.clone(), created, row.event.received_at / 1_000))
     });
     (report.expect("a story that can be played"), of_stripe.collect())
 }
 
 #[test]
-fn what_happens_while_time_passes_comes_in_at_its_time() {
-    let (report, came) = lived(Arc::new(LocalStripe::start().expect("a free port")));
+fn events_while_time_passes_arrive_at_their_time() {
+    let (report, came) = played(Arc::new(LocalStripe::start().expect("a free port")));
     assert!(report.failures.is_empty(), "{:?}", report.failures);
-    assert!(came.iter().all(|(_, told, came)| told == came), "{came:?}");
+    assert!(came.iter().all(|(_, created, came)| created == came), "{came:?}");
     let failed = came.iter().filter(|(kind, ..)| kind == "invoice.payment_failed").count();
-    assert!(failed > 1, "the renewal, and it is tried again: {came:?}");
+    assert!(failed > 1, "the renewal and its retries: {came:?}");
 }
 
-/// A Stripe whose host has another secret.
-struct Misread(LocalStripe);
+/// A local Stripe whose host has another secret.
+struct OtherSecret(LocalStripe);
 
-impl Beside for Misread {
-    fn begin(&self, version: &str, clock: i64) -> Result<EndpointSecrets, BesideError> {
+impl StripeServer for OtherSecret {
+    fn begin(&self, version: &str, clock: i64) -> Result<EndpointSecrets, StripeServerError> {
         self.0.begin(version, clock)?;
         let other = "whsec_of_another_endpoint".to_owned();
         let config = SecretConfig { name: "other".to_owned(), mode: Mode::Test, connect: None, secret: other };
         Ok(EndpointSecrets::new(vec![config], 300).expect("a secret"))
     }
 
-    fn call(&self, call: &AtStripe) -> Result<(), BesideError> {
+    fn call(&self, call: &AtStripe) -> Result<(), StripeServerError> {
         self.0.call(call)
     }
 
@@ -207,15 +207,15 @@ impl Beside for Misread {
         self.0.advance_to(to);
     }
 
-    fn next(&self) -> Result<Option<Delivery>, BesideError> {
+    fn next(&self) -> Result<Option<Delivery>, StripeServerError> {
         self.0.next()
     }
 }
 
 #[test]
-fn a_webhook_that_is_not_taken_fails_the_story() {
-    let (report, came) = lived(Arc::new(Misread(LocalStripe::start().expect("a free port"))));
+fn a_refused_webhook_fails_the_scenario() {
+    let (report, came) = played(Arc::new(OtherSecret(LocalStripe::start().expect("a free port"))));
     assert_eq!(came, []);
-    let is_told = |title: &str| title.starts_with("a webhook of Stripe was answered 400");
-    assert!(report.failures.iter().any(|failure| is_told(&failure.title)), "{:?}", report.failures);
+    let is_refused = |title: &str| title.starts_with("a webhook of Stripe was answered 400");
+    assert!(report.failures.iter().any(|failure| is_refused(&failure.title)), "{:?}", report.failures);
 }

@@ -1,76 +1,76 @@
-//! What a Stripe beside the host tells it: each delivery goes the whole way of a request.
+//! Plays `at_stripe` steps and receives the local Stripe's webhooks through the host's usual endpoint.
 
 use super::Player;
-use crate::beside::{Beside, BesideError, missing};
+use crate::local_stripe::{StripeServer, StripeServerError, missing};
 use extension_contract::Timestamp;
 use host_intake::request::{Endpoints, Taken};
 use host_scenario::error::{BadInput, Place, ReplayError};
 use host_scenario::model::{AtStripe, Step};
 use std::sync::Arc;
 
-/// The Stripe, and the endpoint that it sends to.
-pub(super) struct Told {
-    stripe: Arc<dyn Beside>,
+/// A local Stripe with the endpoint that it sends webhooks to.
+pub(super) struct StripeConnection {
+    stripe: Arc<dyn StripeServer>,
     endpoints: Endpoints,
 }
 
-impl Told {
-    /// From here on it tells what happens, as an API version has it.
+impl StripeConnection {
+    /// Starts its webhooks in an API version.
     pub fn begin(
-        stripe: Arc<dyn Beside>,
+        stripe: Arc<dyn StripeServer>,
         business: &str,
         version: &str,
         clock: Timestamp,
-    ) -> Result<Told, ReplayError> {
-        let secrets = stripe.begin(version, clock).map_err(gone)?;
+    ) -> Result<StripeConnection, ReplayError> {
+        let secrets = stripe.begin(version, clock).map_err(host_error)?;
         let endpoints = Endpoints { business: business.to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
-        Ok(Told { stripe, endpoints })
+        Ok(StripeConnection { stripe, endpoints })
     }
 }
 
-fn gone(error: BesideError) -> ReplayError {
+fn host_error(error: StripeServerError) -> ReplayError {
     ReplayError::Host(error.to_string())
 }
 
 impl Player<'_> {
-    /// Somebody acts at Stripe.
+    /// Calls Stripe's API for an `at_stripe` step.
     pub(super) fn at_stripe(&mut self, step: &Step, call: &AtStripe) -> Result<(), ReplayError> {
-        let Some(told) = &self.told else { return Err(missing(&self.scenario.file, step).into()) };
-        match told.stripe.call(call) {
+        let Some(connection) = &self.stripe else { return Err(missing(&self.scenario.file, step).into()) };
+        match connection.stripe.call(call) {
             Ok(()) => Ok(()),
-            Err(BesideError::Gone(why)) => Err(gone(BesideError::Gone(why))),
+            Err(StripeServerError::Unavailable(why)) => Err(host_error(StripeServerError::Unavailable(why))),
             Err(error) => {
                 let place = Place::line(&self.scenario.file, step.line);
-                Err(BadInput::new(place, error.to_string(), "a call that Stripe takes").into())
+                Err(BadInput::new(place, error.to_string(), "a call that Stripe accepts").into())
             }
         }
     }
 
-    /// Time passes on both sides, and what happens at Stripe on the way is told at its time.
+    /// Advances the clocks of host and Stripe, and receives the webhooks of each of Stripe's changes at its time.
     pub(super) fn time_at_stripe(&mut self, until: Timestamp) -> Result<(), ReplayError> {
         let mut passed = None;
-        while let Some(due) = self.told.as_ref().and_then(|told| told.stripe.next_due(until)) {
-            // What is due and doesn't go away when its time comes is not waited for again.
+        while let Some(due) = self.stripe.as_ref().and_then(|connection| connection.stripe.next_due(until)) {
+            // Stops at a change that stays due, to avoid an endless loop.
             if passed.is_some_and(|passed| due <= passed) {
                 break;
             }
             passed = Some(due);
             let reports = self.host.advance_to(due.max(self.host.clock()))?;
             self.following(&reports)?;
-            self.hear()?;
+            self.receive_webhooks()?;
         }
         Ok(())
     }
 
-    /// Takes in what Stripe tells until it has nothing more to tell. An event is answered when it is stored; what it leads to
-    /// comes after that, as with a server.
-    pub(super) fn hear(&mut self) -> Result<(), ReplayError> {
+    /// Receives webhooks until Stripe has no more. Responds to each event when it is stored and runs its effects
+    /// afterwards, as a server does.
+    pub(super) fn receive_webhooks(&mut self) -> Result<(), ReplayError> {
         loop {
-            let Some(told) = &self.told else { return Ok(()) };
+            let Some(connection) = &self.stripe else { return Ok(()) };
             let clock = self.host.clock();
-            told.stripe.advance_to(clock);
-            let Some(delivery) = told.stripe.next().map_err(gone)? else { return Ok(()) };
-            let answer = delivery.taken_by(&told.endpoints);
+            connection.stripe.advance_to(clock);
+            let Some(delivery) = connection.stripe.next().map_err(host_error)? else { return Ok(()) };
+            let answer = delivery.taken_by(&connection.endpoints);
             let not_taken = match answer.taken {
                 Taken::Event(decoded, _) => {
                     let delivered = self.host.accept(*decoded, clock)?;

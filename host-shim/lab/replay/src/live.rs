@@ -1,0 +1,76 @@
+//! Live providers: providers that create real resources while a scenario is played.
+//!
+//! They replace the scripted provider for the effect kinds that they handle. The clock is then mixed: it jumps as the
+//! scenario's steps say, and follows the machine's clock while a live provider works or waits for a retry.
+
+use crate::local_stripe::StripeServer;
+use host_provider_api::scripted::Scripted;
+use host_provider_api::{Held, Registry, Unlisted};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The default limit of the wait for one step's effects: ten minutes, enough to create a database server.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Providers that act for real while a scenario is played, and the limit of the wait for them.
+#[derive(Clone)]
+pub struct LiveProviders {
+    registry: Registry,
+    patience: Duration,
+    stripe: Option<Arc<dyn StripeServer>>,
+}
+
+impl LiveProviders {
+    /// Returns live providers with the default patience. `registry` must have no provider for `*`.
+    pub fn new(registry: Registry) -> LiveProviders {
+        LiveProviders { registry, patience: PATIENCE, stripe: None }
+    }
+
+    /// Waits this long for one step's effects instead of [`PATIENCE`].
+    pub fn with_patience(self, patience: Duration) -> LiveProviders {
+        LiveProviders { patience, ..self }
+    }
+
+    /// Adds a local Stripe, whose webhooks the host receives.
+    pub fn with_stripe(self, stripe: Arc<dyn StripeServer>) -> LiveProviders {
+        LiveProviders { stripe: Some(stripe), ..self }
+    }
+
+    /// Returns the local Stripe, if there is one.
+    pub(crate) fn stripe(&self) -> Option<Arc<dyn StripeServer>> {
+        self.stripe.clone()
+    }
+
+    /// Returns the limit of the wait for one step's effects.
+    pub fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Lists the resources that the remote systems hold.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a provider can't list its resources.
+    pub fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.registry.held()
+    }
+
+    /// Returns true if a live provider handles effects of this kind.
+    pub fn takes(&self, kind: &str) -> bool {
+        self.registry.takes(kind)
+    }
+
+    /// Returns the live providers, with the scripted one for all other effects.
+    pub(crate) fn over(&self, scripted: Scripted) -> Registry {
+        let mut registry = self.registry.clone();
+        registry.register(&["*"], Arc::new(scripted));
+        registry
+    }
+}
+
+impl fmt::Debug for LiveProviders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveProviders").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
