@@ -50,7 +50,7 @@ struct Group {
 }
 
 /// The groups in order; what `tests` compiles serves those after it.
-const GROUPS: [Group; 12] = [
+const GROUPS: [Group; 13] = [
     plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     plain("tests", tests),
     plain("fixtures", |_| whole(fixtures::replay(&host()?))),
@@ -63,8 +63,9 @@ const GROUPS: [Group; 12] = [
     longer("providers", |_| providers()),
     longer("full-host", |_| full_host()),
     longer("bench", |_| {
-        whole(process::run(process::cargo(["check", "--package", "reader-bench"]).args(["--all-targets"])))
+        whole(process::run(process::cargo(["check", "--package", "extension-bench"]).args(["--all-targets"])))
     }),
+    longer("workflows", |_| workflows()),
     longer("cargo-component", |_| cargo_component::check()),
     longer("deny", |_| deny()),
 ];
@@ -205,6 +206,19 @@ fn full_host() -> Result<Done> {
     let mut test = process::cargo(["test", "--package", "host-shim", "--features", FEATURES, "--test", "readme"]);
     programs::lint(&mut test)?;
     whole(process::run(&mut test))
+}
+
+/// The files for GitHub Actions: their schemas, and the shell lines of the action.
+fn workflows() -> Result<Done> {
+    whole(process::run(&mut process::cargo([
+        "test",
+        "--package",
+        "xtask",
+        "--features",
+        "workflows",
+        "--test",
+        "workflows",
+    ])))
 }
 
 /// Real clients of Stripe against the local one. They install what they need.

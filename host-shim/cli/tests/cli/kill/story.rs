@@ -66,7 +66,7 @@ fn later(value: &mut Value, shift: i64) {
 /// Returns the events of this number of customers. One third keeps the subscription; for another third the invoice
 /// arrives before the subscription and waits for it.
 pub fn of_customers(customers: usize) -> Story {
-    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/replay/tests/kill/story.jsonl");
+    let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab/replay/tests/all/kill/story.jsonl");
     let template = std::fs::read_to_string(template).expect("the story of one customer");
     let (mut timed, mut leave) = (Vec::new(), 0);
     for number in 0..customers {

@@ -1,0 +1,6 @@
+//! Tests of the start of a host: when is the catalog loaded, and which errors stop the start?
+#![allow(clippy::unwrap_used)]
+
+use crate::processor::{events, toy};
+
+mod catalog;

@@ -1,0 +1,4 @@
+//! The runner's tests, in one program.
+
+mod component;
+mod loading;

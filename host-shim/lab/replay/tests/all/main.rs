@@ -1,0 +1,11 @@
+//! The replay's tests, in one program.
+
+mod all_mistakes;
+mod catalog_schema;
+mod catalogs;
+mod extensions;
+mod guide;
+mod kill;
+mod manifest;
+mod schema;
+mod usage;

@@ -1,9 +1,0 @@
-//! Replays with extensions other than this project's.
-
-mod extensions {
-    mod budget;
-    mod failing;
-    #[allow(clippy::unwrap_used, reason = "the lint is off where the file is at home, too")]
-    #[path = "../../../../core/host/tests/processor/toy.rs"]
-    mod toy;
-}

@@ -1,0 +1,12 @@
+//! Properties of all stories of all businesses (`stripe-scenarios.md` part 3), checked with an oracle that reads the
+//! catalogs itself and shares no code with the extension.
+//!
+//! A failing case stores its seed in `regressions` and its story in `target/failed-stories`, as a scenario for
+//! `host-shim replay`.
+
+mod oracle;
+mod orders;
+mod simulation;
+mod support;
+mod terminality;
+mod versions;

@@ -1,0 +1,16 @@
+//! The end-to-end tests, in one program: each links the whole host.
+
+mod businesses;
+mod component;
+mod fixtures;
+mod orchestra;
+mod properties;
+mod providers;
+mod released;
+mod saas_plugins;
+mod saga;
+mod schema;
+mod stripe;
+mod tesslate;
+mod twobot;
+mod writer;

@@ -1,0 +1,16 @@
+//! Properties of all stories (`stripe-scenarios.md` part 3) over generated stories of Solobase, checked by comparing
+//! runs and with an oracle that shares no code with the extension. Properties 3, 4, 5, 7 and 8 also run, with fewer
+//! cases, as the component on a SQLite file. A failing case stores its seed in `properties/*.regressions` and its story
+//! in `target/failed-stories`, as a scenario for `host-shim replay`.
+
+mod conservation;
+mod corpus;
+mod crash;
+mod duplication;
+mod interleaving;
+mod permutation;
+mod sandbox;
+mod stories;
+mod support;
+mod terminality;
+mod versions;

@@ -1,0 +1,66 @@
+//! Runs the corpus of the fuzz targets through their functions, so that fixed faults stay fixed and the targets
+//! compile. The fuzzing itself is `cargo fuzz` (`docs/fuzzing.md`).
+
+#[path = "../../../../../fuzz/src/catalog.rs"]
+mod catalog;
+#[path = "../../../../../fuzz/src/decision.rs"]
+mod decision;
+#[path = "../../../../../fuzz/src/decisions.rs"]
+mod decisions;
+#[path = "../../../../../fuzz/src/intake_body.rs"]
+mod intake_body;
+#[path = "../../../../../fuzz/src/scenario.rs"]
+mod scenario;
+#[path = "../../../../../fuzz/src/signature_header.rs"]
+mod signature_header;
+#[path = "../../../../../fuzz/src/store_file.rs"]
+mod store_file;
+
+use std::fs;
+use std::path::Path;
+
+/// The function of a target.
+type Body = fn(&[u8]);
+
+const TARGETS: [(&str, Body); 6] = [
+    ("catalog", catalog::run),
+    ("decision", decision::run),
+    ("intake_body", intake_body::run),
+    ("scenario", scenario::run),
+    ("signature_header", signature_header::run),
+    ("store_file", store_file::run),
+];
+/// Minimum number of files of a corpus.
+const FILES_MIN: usize = 3;
+
+/// Sorted names in a folder of `fuzz`, without files added by the fuzzer, which are named by hash.
+fn names(folder: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder);
+    let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let is_hash = |name: &String| name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut names: Vec<String> = names.filter(|name| !is_hash(name)).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_target_passes_its_corpus() {
+    for (target, body) in TARGETS {
+        let corpus = names(&format!("corpus/{target}"));
+        assert!(corpus.len() >= FILES_MIN, "{target} has only {corpus:?}");
+        for name in corpus {
+            // Shows which file a panic is about.
+            println!("{target}: {name}");
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target).join(name);
+            body(&fs::read(file).expect("read"));
+        }
+    }
+}
+
+#[test]
+fn every_target_is_listed() {
+    let targets = TARGETS.map(|(target, _)| target.to_owned());
+    assert_eq!(names("corpus"), targets);
+    assert_eq!(names("fuzz_targets"), targets.map(|target| format!("{target}.rs")));
+}

@@ -1,0 +1,28 @@
+//! Kills a host at any write of a saga and restarts it: at the end the resources equal the record.
+
+use super::machine;
+use end_to_end::acting::{failures, found_in, killed_at, kills, load_stories, played};
+use end_to_end::world::root;
+
+/// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
+const WRITES: u64 = 14;
+/// Created, suspended, archived, restored, archived again, destroyed; with the inventory after each step.
+const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-terminate.yml";
+
+#[test]
+fn an_instance_life_with_a_kill_at_any_write_ends_the_same() {
+    let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
+    let kills = kills(&story, WRITES);
+    let found = found_in(&kills, |(at, kill)| {
+        let story = killed_at(&story, *at, *kill);
+        let (world, opened) = machine();
+        let mut found = failures(&played(&story, &world, &host_native::runners()));
+        let held = opened.registry.held().expect("a list");
+        if !held.is_empty() {
+            found.push(format!("remaining: {held:?}"));
+        }
+        found.into_iter().map(|it| format!("step {at}, {kill:?}: {it}")).collect()
+    });
+    assert_eq!(found, [""; 0]);
+    assert!(kills.len() > 200, "{} kills", kills.len());
+}

@@ -1,0 +1,39 @@
+//! Every scenario without scripted answers holds on this machine as with the scripted provider: the same statuses,
+//! effects and inventory, the last from the provider's own list.
+
+use super::machine;
+use end_to_end::acting::{failures, found_in, load_stories, played};
+use end_to_end::world::root;
+use host_replay::library::Story;
+use host_scenario::model::Action;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Words of scenarios that depend on the scripted provider: its settings and outputs, manual steps, and the time of
+/// answers.
+const OF_SCRIPTED: [&str; 6] = ["settings:", "outputs:", "step.complete", "token.redeem", "restart", "hold:"];
+
+/// True for a scenario with scripted answers, or with expectations that only the scripted provider meets.
+fn is_scripted(story: &Story) -> bool {
+    let answers = |action: &Action| matches!(action, Action::Answers(_));
+    let text = std::fs::read_to_string(&story.scenario.file).expect("a scenario");
+    !story.scenario.given.answers.is_empty()
+        || story.scenario.steps.iter().any(|step| answers(&step.action))
+        || OF_SCRIPTED.iter().any(|word| text.contains(word))
+        || story.scenario.known_to_fail.is_some()
+}
+
+#[test]
+fn the_scenarios_of_all_businesses_hold_on_this_machine() {
+    let mut stories = load_stories(root().join("fixtures"), None);
+    stories.retain(|story| !is_scripted(story));
+    let made = AtomicUsize::new(0);
+    let found = found_in(&stories, |story| {
+        let (world, opened) = machine();
+        let found = failures(&played(story, &world, &host_native::runners()));
+        made.fetch_add(opened.journal.spans().len(), Ordering::Relaxed);
+        found
+    });
+    assert_eq!(found, [""; 0]);
+    let (stories, made) = (stories.len(), made.into_inner());
+    assert!(stories > 300 && made > 500, "{stories} stories, {made} effects");
+}

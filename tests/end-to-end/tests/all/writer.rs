@@ -1,0 +1,5 @@
+//! Concurrent callers through the writer of a host on SQLite, with the extension and providers.
+
+mod load;
+mod support;
+mod webhooks;

@@ -1,6 +1,0 @@
-//! Provisioning of Orchestra databases as data: the task queue of operators, and the tenant of each command.
-
-mod orchestra {
-    mod queue;
-    mod tenants;
-}

@@ -1,9 +1,0 @@
-//! Tesslate Studio as data: credits and shared sales under random operations, invoices and listings.
-
-mod tesslate {
-    mod credits;
-    mod invoices;
-    mod listings;
-    mod splits;
-    mod support;
-}

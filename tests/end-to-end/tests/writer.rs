@@ -1,7 +1,0 @@
-//! Concurrent callers through the writer of a host on SQLite, with the extension and providers.
-
-mod writer {
-    mod load;
-    mod support;
-    mod webhooks;
-}

@@ -1,0 +1,151 @@
+//! The layout of the repository: which floor may use which, how crates are called, and who links the extension.
+
+use component_builder::workspace_root as root;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What a floor may use besides itself. The command line, on top, may use everything.
+fn allowed(floor: &str) -> &'static [&'static str] {
+    match floor {
+        "host-shim/core" => &[],
+        "host-shim/providers" => &["host-shim/core"],
+        "host-shim/lab" => &["host-shim/core", "local-stripe"],
+        "host-shim/server" => &["host-shim/core", "host-shim/providers"],
+        "local-stripe" => &[],
+        "host-shim/cli" => {
+            &["host-shim/core", "host-shim/lab", "host-shim/providers", "host-shim/server", "local-stripe"]
+        }
+        other => panic!("{other} is not a floor"),
+    }
+}
+
+/// The floor of a crate's folder; none for crates outside of the host and the local Stripe.
+fn floor(folder: &str) -> Option<&str> {
+    let floors = ["core", "providers", "lab", "server", "cli"].map(|name| format!("host-shim/{name}"));
+    if folder == "local-stripe" {
+        return Some(folder);
+    }
+    floors
+        .iter()
+        .find(|floor| folder == **floor || folder.starts_with(&format!("{floor}/")))
+        .map(|floor| &folder[..floor.len()])
+}
+
+/// A line of a manifest that names a dependency.
+#[derive(Debug, PartialEq, Eq)]
+struct Dependency<'t> {
+    section: &'t str,
+    name: &'t str,
+    line: usize,
+}
+
+/// The dependencies of a manifest, in order.
+fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
+    let mut section = "";
+    let mut found = Vec::new();
+    for (at, line) in manifest.lines().enumerate() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']');
+        } else if section.ends_with("dependencies") && !line.starts_with('#') {
+            let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            found.extend((!name.is_empty()).then_some(Dependency { section, name, line: at + 1 }));
+        }
+    }
+    found
+}
+
+/// The folders of the workspace's crates, by their names.
+fn crates() -> BTreeMap<String, String> {
+    let mut manifests = Vec::new();
+    find(&root(), &mut manifests);
+    let crates = manifests.into_iter().filter_map(|manifest| {
+        let text = fs::read_to_string(&manifest).expect("a manifest that can be read");
+        let name = text.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))?.to_owned();
+        let folder = manifest.parent()?.strip_prefix(root()).expect("a folder of the repository");
+        Some((name, folder.to_string_lossy().into_owned()))
+    });
+    crates.collect()
+}
+
+fn find(folder: &Path, manifests: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder that can be read") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        if path.is_dir() && !["target", "dist", "node_modules", ".git", "clients", "fuzz"].contains(&&*name) {
+            find(&path, manifests);
+        } else if name == "Cargo.toml" && folder != root() {
+            manifests.push(path);
+        }
+    }
+}
+
+/// The lines of manifests that break a rule, as `FILE:LINE: what is wrong`.
+fn broken(rule: impl Fn(&str, &Dependency<'_>, &BTreeMap<String, String>) -> Option<String>) -> Vec<String> {
+    let crates = crates();
+    let mut broken = Vec::new();
+    for folder in crates.values() {
+        let file = format!("{folder}/Cargo.toml");
+        let text = fs::read_to_string(root().join(&file)).expect("a manifest that can be read");
+        for dependency in dependencies(&text) {
+            let problem = rule(folder, &dependency, &crates);
+            broken.extend(problem.map(|problem| format!("{file}:{}: {problem}", dependency.line)));
+        }
+    }
+    broken
+}
+
+#[test]
+fn each_floor_uses_only_those_that_it_may() {
+    let broken = broken(|folder, dependency, crates| {
+        let other = floor(crates.get(dependency.name)?)?;
+        let own = floor(folder)?;
+        let is_allowed = own == other || allowed(own).contains(&other);
+        // A provider is tested against the local Stripe, which is as good as a server of somebody else.
+        let is_counterpart = dependency.section == "dev-dependencies" && other == "local-stripe";
+        (!is_allowed && !is_counterpart).then(|| format!("{own} uses {} of {other}", dependency.name))
+    });
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn only_host_native_links_the_extension() {
+    let broken = broken(|folder, dependency, _| {
+        let links = dependency.name == "instance-provisioner" && dependency.section == "dependencies";
+        let may = folder == "host-shim/lab/native" || !folder.starts_with("host-shim/");
+        (links && !may).then(|| "links the extension; only host-native does".to_owned())
+    });
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn a_crate_is_called_after_its_folder() {
+    let prefix = |folder: &str| match folder.split('/').next() {
+        Some("host-shim") => "host-",
+        Some("extension") => "extension-",
+        _ => "",
+    };
+    // The two that have the product's name.
+    let own_names = [("extension", "instance-provisioner"), ("host-shim/cli", "host-shim")];
+    let mut wrong = Vec::new();
+    for (name, folder) in crates() {
+        let last = folder.rsplit('/').next().unwrap_or_default();
+        let expected = [last.to_owned(), format!("{}{last}", prefix(&folder))];
+        if !expected.contains(&name) && !own_names.contains(&(folder.as_str(), name.as_str())) {
+            wrong.push(format!("{folder}/Cargo.toml: `{name}`, expected `{}`", expected[1]));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}
+
+#[test]
+fn a_manifest_is_read_by_sections_and_lines() {
+    let text = "[package]\nname = \"x\"\n\n[dependencies]\n# a comment\nhost.workspace = true\nhost-store = { workspace = true }\n\n[dev-dependencies]\ntempfile = \"3\"\n";
+    let found = dependencies(text);
+    let expected =
+        [("dependencies", "host", 6), ("dependencies", "host-store", 7), ("dev-dependencies", "tempfile", 10)];
+    assert_eq!(found, expected.map(|(section, name, line)| Dependency { section, name, line }));
+    assert_eq!(floor("host-shim/core/store"), Some("host-shim/core"));
+    assert_eq!(floor("host-shim/cli"), Some("host-shim/cli"));
+    assert_eq!((floor("extension"), floor("local-stripe")), (None, Some("local-stripe")));
+}
