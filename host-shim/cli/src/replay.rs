@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long)]
     trace: bool,
 
+    /// List every case instead of a row for each business
+    #[arg(long)]
+    verbose: bool,
+
     /// Rewrite the snapshots of the scenarios and raise exceeded budgets; prints the old and the new limit of each
     #[arg(long)]
     bless: bool,
@@ -143,7 +147,8 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
                 0 => bar.inc(1),
                 _ => bar.set_length(inputs as u64),
             };
-            let finished = replay(&args.paths, &mut stdin, &options, &mut Human::new(&mut out, colour, width, step));
+            let mut human = Human::new(&mut out, colour, width, step).verbose(args.verbose);
+            let finished = replay(&args.paths, &mut stdin, &options, &mut human);
             bar.finish_and_clear();
             finished?
         }

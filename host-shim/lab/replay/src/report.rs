@@ -1,5 +1,6 @@
 //! The output formats of a replay: a table for people, JSON lines, JUnit, annotations for GitHub.
 
+mod businesses;
 mod failures;
 pub mod github;
 mod human;

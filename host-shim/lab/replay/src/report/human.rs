@@ -1,5 +1,6 @@
 //! A table for people, with the failures below it.
 
+use super::businesses::Businesses;
 use super::{Told, failures, printable};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::CaseReport;
@@ -25,11 +26,14 @@ impl Paint {
     }
 }
 
-/// A sink that collects cases and streams into a table and writes it at the end.
+/// A sink that collects cases and streams, and writes at the end: a row for each business or, if there are few cases, for each
+/// case; then each failure with its difference; then the known failures with their reasons.
 pub struct Human<W, P> {
     out: W,
     paint: Paint,
     width: Option<u16>,
+    verbose: bool,
+    businesses: Businesses,
     cases: Vec<Vec<String>>,
     streams: Vec<Vec<String>>,
     events: Vec<Vec<String>>,
@@ -47,6 +51,8 @@ pub struct Human<W, P> {
 
 /// The maximum number of raw events that are listed; beyond it, only the counts are shown.
 const EVENTS_SHOWN_MAX: usize = 200;
+/// The maximum number of cases with a row each, unless every case is asked for.
+const CASES_SHOWN_MAX: usize = 20;
 
 impl<W: Write, P: FnMut(usize)> Human<W, P> {
     /// Returns a sink for a writer; `progress` is called with the number of inputs, then with 0 after each of them.
@@ -55,6 +61,8 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
             out,
             paint: Paint(colour),
             width,
+            verbose: false,
+            businesses: Businesses::default(),
             cases: Vec::new(),
             streams: Vec::new(),
             events: Vec::new(),
@@ -66,6 +74,12 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
             source: String::new(),
             progress,
         }
+    }
+
+    /// Lists every case, however many there are.
+    #[must_use]
+    pub fn verbose(self, verbose: bool) -> Self {
+        Human { verbose, ..self }
     }
 
     /// Returns the number of cases that are known to fail, and their findings.
@@ -135,7 +149,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         Ok(())
     }
 
-    fn cases(&mut self, _: &Scenario, reports: &[CaseReport]) -> io::Result<()> {
+    fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> io::Result<()> {
         self.scenarios = true;
         self.events.clear();
         for report in reports {
@@ -154,6 +168,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             }
         }
         self.failures.extend(failures(reports));
+        self.businesses.add(scenario, reports);
         (self.progress)(0);
         Ok(())
     }
@@ -169,7 +184,9 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
     }
 
     fn end(&mut self, summary: &Summary) -> io::Result<()> {
-        if self.scenarios {
+        if self.scenarios && !self.verbose && self.cases.len() > CASES_SHOWN_MAX {
+            writeln!(self.out, "{}", self.table(&Businesses::HEAD, &self.businesses.rows()))?;
+        } else if self.scenarios {
             let table = self.table(&["scenario", "API version", "events", "assertions", "result", "time"], &self.cases);
             writeln!(self.out, "{table}")?;
         } else if self.events.len() <= EVENTS_SHOWN_MAX {
@@ -195,6 +212,12 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
                     _ => line.to_owned(),
                 };
                 writeln!(self.out, "  {painted}")?;
+            }
+        }
+        for known in self.businesses.known_failures() {
+            writeln!(self.out)?;
+            for line in known.lines() {
+                writeln!(self.out, "{}", printable(line))?;
             }
         }
         if self.scenarios {
