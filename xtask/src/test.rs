@@ -116,8 +116,19 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 /// Features of the tests: every command and provider that needs no SDK of a cloud. The same for all of cargo's commands, so that
 /// nothing is compiled twice.
 const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/providers";
-/// Full counts of what a plain run repeats less often.
-const FULL_COUNTS: [(&str, &str); 2] = [("KILLS", "200"), ("SHRINK_EVERY", "1")];
+/// A count that `--all` raises for the tests of one program.
+struct FullCount {
+    package: &'static str,
+    target: &'static str,
+    variable: &'static str,
+    count: &'static str,
+}
+
+/// Full counts of what a plain run repeats less often: processes that are killed.
+const FULL_COUNTS: [FullCount; 2] = [
+    FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
+    FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
+];
 /// The variable that names the folder of Stripe's example objects, which are not part of the repository: a test of the
 /// local Stripe compares with them where it is set.
 const OBJECTS: &str = "STRIPE_OBJECTS";
@@ -133,9 +144,10 @@ fn tests(options: &Options) -> Result<Done> {
     build::encode(encoder, &module)?;
     // Apart: it parses Rust with crates that macros are made of, and built together every macro would be compiled again.
     compiled.add(programs::compile(&["--package", "xtask", "--features", "xtask/coverage"], &packages)?);
-    let counts = if options.all { &FULL_COUNTS[..] } else { &[] };
-    let env: Vec<(&str, String)> = counts.iter().map(|(name, count)| (*name, (*count).to_owned())).collect();
-    let summary = run::run(&compiled, &packages, &env)?;
+    if options.all {
+        raise_counts(&mut compiled);
+    }
+    let summary = run::run(&compiled, &packages)?;
     run::keep(&summary.passed)?;
     Ok(match std::env::var_os(OBJECTS).filter(|folder| !folder.is_empty()) {
         Some(_) => Done::Whole,
@@ -143,6 +155,14 @@ fn tests(options: &Options) -> Result<Done> {
             "the local Stripe was not compared with Stripe's example objects; to do it: {OBJECTS}=FOLDER cargo xtask test tests"
         )),
     })
+}
+
+fn raise_counts(compiled: &mut programs::Compiled) {
+    for program in &mut compiled.tests {
+        let counts =
+            FULL_COUNTS.iter().filter(|full| full.package == program.package && full.target == program.target.name);
+        program.counts.extend(counts.map(|full| (full.variable, full.count)));
+    }
 }
 
 /// The host that the tests were compiled with. It is compiled if it is not there.

@@ -31,19 +31,18 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// Reads the repository and the environment, with the variables that the run sets.
+    /// Reads the repository and the environment.
     ///
     /// # Errors
     ///
     /// A file of the repository cannot be read.
-    pub fn read(env: &[(&str, String)]) -> Result<Inputs> {
+    pub fn read() -> Result<Inputs> {
         let (mut data, mut sources) = (DefaultHasher::new(), DefaultHasher::new());
         files(&component_builder::workspace_root(), &mut data, &mut sources)?;
         let mut component = DefaultHasher::new();
         fs::read(build::dist().join("instance-provisioner.wasm")).ok().hash(&mut component);
         let mut variables = DefaultHasher::new();
         VARIABLES.map(|name| (name, std::env::var_os(name))).hash(&mut variables);
-        env.hash(&mut variables);
         let [data, sources, component, env] = [data, sources, component, variables].map(|hasher| hasher.finish());
         Ok(Inputs { data, sources, component, env })
     }
@@ -51,7 +50,7 @@ impl Inputs {
     /// The hash of one program's inputs.
     pub fn of(&self, program: &Program, compiled: &Compiled, packages: &[Package]) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.data, self.env).hash(&mut hasher);
+        (self.data, self.env, &program.counts).hash(&mut hasher);
         identity(&program.executable).hash(&mut hasher);
         let binaries = compiled.binaries.get(&program.package).into_iter().flatten();
         binaries.for_each(|file| identity(file).hash(&mut hasher));

@@ -23,6 +23,8 @@ pub struct Program {
     pub executable: PathBuf,
     /// The folder in which it runs.
     pub folder: PathBuf,
+    /// Variables that it gets besides the environment: counts.
+    pub counts: Vec<(&'static str, &'static str)>,
 }
 
 impl Program {
@@ -127,7 +129,7 @@ impl Compiled {
         };
         if message.profile.is_some_and(|profile| profile.test) {
             let (package, folder) = (package.name.clone(), package.folder().to_owned());
-            self.tests.push(Program { package, target, executable, folder });
+            self.tests.push(Program { package, target, executable, folder, counts: Vec::new() });
         } else {
             self.binaries.entry(package.name.clone()).or_default().push(executable);
         }

@@ -61,8 +61,8 @@ pub fn folder() -> PathBuf {
 /// # Errors
 ///
 /// A test fails, or a program cannot be started.
-pub fn run(compiled: &Compiled, packages: &[Package], env: &[(&str, String)]) -> Result<Summary> {
-    let inputs = Inputs::read(env)?;
+pub fn run(compiled: &Compiled, packages: &[Package]) -> Result<Summary> {
+    let inputs = Inputs::read()?;
     let stamps = folder().join("passed");
     fs::create_dir_all(&stamps).with_context(|| format!("cannot make {}", stamps.display()))?;
     let mut summary = Summary::default();
@@ -90,7 +90,7 @@ pub fn run(compiled: &Compiled, packages: &[Package], env: &[(&str, String)]) ->
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some((_, program, key, file)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let end = Ended::of(program, env);
+                let end = Ended::of(program);
                 println!("{}", end.line(program));
                 match end.passed(program) {
                     Some(tests) => {
@@ -143,9 +143,9 @@ struct Ended {
 }
 
 impl Ended {
-    fn of(program: &Program, env: &[(&str, String)]) -> Ended {
+    fn of(program: &Program) -> Ended {
         let start = Instant::now();
-        let result = output(program, env);
+        let result = output(program);
         let (succeeded, output) = result.unwrap_or_else(|error| (false, format!("{error:#}")));
         Ended { succeeded, output, took: start.elapsed() }
     }
@@ -164,11 +164,11 @@ impl Ended {
 }
 
 /// Runs a program as `cargo test` does: in the folder of its crate. Both streams of its output are read as one.
-fn output(program: &Program, env: &[(&str, String)]) -> Result<(bool, String)> {
+fn output(program: &Program) -> Result<(bool, String)> {
     let (mut reader, writer) = std::io::pipe()?;
     let mut command = Command::new(&program.executable);
     command.current_dir(&program.folder).env("CARGO_MANIFEST_DIR", &program.folder);
-    command.envs(env.iter().map(|(name, value)| (name, value))).env_remove("RUST_TEST_NOCAPTURE");
+    command.envs(program.counts.iter().copied()).env_remove("RUST_TEST_NOCAPTURE");
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().with_context(|| format!("cannot run {}", program.executable.display()))?;
     // The command holds the pipe's other end, which must close for the reading to end.
