@@ -223,7 +223,7 @@ fn providers() -> Result<Done> {
 /// The program that `cargo xtask build` makes, and every command of the README run with it.
 fn full_host() -> Result<Done> {
     build::both(&build::release_host())?;
-    let mut test = process::cargo(["test", "--package", "host-shim", "--features", FEATURES, "--test", "readme"]);
+    let mut test = process::cargo(["test", "--package", "host-shim", "--features", "readme", "--test", "readme"]);
     programs::lint(&mut test)?;
     whole(process::run(&mut test))
 }
