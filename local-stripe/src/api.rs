@@ -97,7 +97,7 @@ pub fn find<'p>(method: &str, path: &'p str) -> Result<(&'static Route, Vec<&'p 
     matching.ok_or_else(|| {
         let shown: String = path.chars().take(200).collect();
         let message = format!(
-            "Unrecognized request URL ({method}: {shown}). The local Stripe has no such endpoint; docs/local-stripe.md lists those it has."
+            "Unrecognized request URL ({method}: {shown}). The local Stripe has no such endpoint; local-stripe/README.md lists those it has."
         );
         ApiError { status: 404, ..ApiError::invalid(message) }
     })

@@ -1,4 +1,4 @@
-//! Generates the tables of `docs/local-stripe.md` from the code's own tables.
+//! Generates the tables of `local-stripe/README.md` from the code's own tables.
 
 pub mod triggers;
 

@@ -1,4 +1,4 @@
-//! Checks that `docs/local-stripe.md` matches the code. `UPDATE_DOCS=1` rewrites the generated part.
+//! Checks that `local-stripe/README.md` matches the code. `UPDATE_DOCS=1` rewrites the generated part.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,7 +11,7 @@ const END: &str = "\n<!-- end of the generated part -->\n";
 
 #[test]
 fn the_generated_part_of_the_page_is_current() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/local-stripe.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once(BEGIN).expect("the page has the begin mark");
     let (current, after) = rest.split_once(END).expect("the page has the end mark");
@@ -22,6 +22,6 @@ fn the_generated_part_of_the_page_is_current() {
     }
     assert!(
         current == wanted,
-        "docs/local-stripe.md is out of date: UPDATE_DOCS=1 cargo test -p local-stripe --test reference"
+        "local-stripe/README.md is out of date: UPDATE_DOCS=1 cargo test -p local-stripe --test reference"
     );
 }

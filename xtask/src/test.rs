@@ -124,8 +124,9 @@ struct FullCount {
     count: &'static str,
 }
 
-/// Full counts of what a plain run repeats less often: processes that are killed.
-const FULL_COUNTS: [FullCount; 2] = [
+/// Full counts of what a plain run repeats less often: killed processes, and pairs of mistakes in a catalog.
+const FULL_COUNTS: [FullCount; 3] = [
+    FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
     FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
 ];

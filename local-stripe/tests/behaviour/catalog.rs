@@ -121,5 +121,5 @@ fn unsupported_lists_are_empty_and_unknown_endpoints_name_the_documentation() {
     let missing = play.call("POST", "/v1/radar/early_fraud_warnings", "");
     let error = &json_of(&missing)["error"];
     assert_eq!((missing.status, &error["type"]), (404, &json!("invalid_request_error")));
-    assert!(error["message"].as_str().unwrap().contains("docs/local-stripe.md"), "{error}");
+    assert!(error["message"].as_str().unwrap().contains("local-stripe/README.md"), "{error}");
 }

@@ -69,7 +69,7 @@ fn pages() {
         .arg(server.url())
         .arg(counterparts::chromium());
     if std::env::var_os("UPDATE_SCREENSHOTS").is_some() {
-        command.arg(install::clients().join("../../docs/images"));
+        command.arg(install::clients().join("../images"));
     }
     let out = succeeds(&mut command, LIMIT);
     print!("{out}");

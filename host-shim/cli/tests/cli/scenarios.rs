@@ -219,7 +219,7 @@ fn json_has_the_status_and_coverage_of_each_case() {
 fn the_scenario_of_the_documentation_holds() {
     let file = crate::run::fixtures().join("../docs/scenario-format.md");
     let text = fs::read_to_string(file).expect("the documentation");
-    let walk = text.split("## A walk through one").nth(1).expect("the walk through a scenario");
+    let walk = text.split("## An example, step by step").nth(1).expect("the walk through a scenario");
     let story = walk.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("its YAML");
     let ran = Case::new(story).replay(&["--business", "solobase"]);
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);

@@ -10,9 +10,11 @@ use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 /// The released versions, oldest first.
 fn versions() -> Vec<String> {
@@ -38,10 +40,15 @@ fn version_of(wit: &str) -> &str {
     package.expect("a package with a version")
 }
 
-/// The component of a released version.
+/// The component of a released version, compiled once.
 fn released(version: &str) -> Runners {
-    let bytes = fs::read(folder(version).join("instance-provisioner.wasm")).expect("its component");
-    loaded("released", &bytes)
+    static COMPILED: Mutex<BTreeMap<String, Runners>> = Mutex::new(BTreeMap::new());
+    let mut compiled = COMPILED.lock().expect("no other test panicked while it compiled");
+    let runners = compiled.entry(version.to_owned()).or_insert_with(|| {
+        let bytes = fs::read(folder(version).join("instance-provisioner.wasm")).expect("its component");
+        loaded("released", &bytes)
+    });
+    runners.clone()
 }
 
 fn loaded(name: &str, bytes: &[u8]) -> Runners {

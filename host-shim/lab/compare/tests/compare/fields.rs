@@ -29,7 +29,7 @@ fn a_different_outcome_is_reported_once_and_later_differences_follow() {
     );
     assert!(found.causes[0].follows > 0, "{:?}", found.causes[0]);
     let first = &found.causes[0].first;
-    assert!(first.place.to_string().contains("add-on.yml:8 ("), "{}", first.place);
+    assert!(first.place.to_string().contains("add-on.yml:9 ("), "{}", first.place);
     assert_eq!(first.account.as_deref(), Some("user:ana"));
     assert!(first.diff.contains("-applied in user:ana") && first.diff.contains("+rejected("), "{}", first.diff);
     assert!(found.differs(&options));
@@ -203,7 +203,7 @@ fn annotations_are_at_the_differing_step() {
     let failing = found.causes.iter().filter(|cause| !cause.allowed).count();
     assert_eq!(lines.len(), failing + 1, "one per cause that is not allowed, and the counts: {text}");
     let begin = format!(
-        "::error file={},line=8,title=outcome of instance.create::outcome of instance.create ×{}: applied -> rejected(",
+        "::error file={},line=9,title=outcome of instance.create::outcome of instance.create ×{}: applied -> rejected(",
         path.display(),
         found.cases
     );

@@ -73,7 +73,7 @@ fn an_invalid_row_is_a_failure_without_changes() {
     let mut no_object = product("inst_1", json!({}));
     no_object.values.metadata = "[]".into();
     let lines = accept(&mut processor, vec![product_event("p2", "product.created", "a", T0, None, Some(no_object))]);
-    assert!(lines[0].starts_with("p2: failed(the decision can't be stored: values do not fit"), "{lines:?}");
+    assert!(lines[0].starts_with("p2: failed(the decision can't be kept: values do not fit"), "{lines:?}");
     let gone = product_event("p3", "product.deleted", "a", T0, Some(product("inst_1", json!({}))), None);
     let lines = accept(&mut processor, vec![gone]);
     assert_eq!(
