@@ -78,7 +78,7 @@ fn an_invalid_row_is_a_failure_without_changes() {
     let lines = accept(&mut processor, vec![gone]);
     assert_eq!(
         lines,
-        ["p3: failed(the decision can't be stored: product `inst_1` cannot be removed: it does not exist)"]
+        ["p3: failed(the decision can't be kept: product `inst_1` cannot be removed: it does not exist)"]
     );
     assert_eq!(row(&processor, "inst_1"), None);
     assert_eq!(super::events::things(processor.store(), "a", ""), [""; 0]);
