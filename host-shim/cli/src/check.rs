@@ -1,10 +1,11 @@
 //! `host-shim check [OPTIONS] PATH…`.
 
 use crate::extension::ExtensionArgs;
+use crate::format::{Accepted, Format, GITHUB, JSON, formats};
 use crate::source::SourceArgs;
 use crate::{EXIT_BAD_INPUT, refuse};
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_replay::check::{Checked, check};
 use host_replay::report::{github, printable};
 use host_scenario::error::BadInput;
@@ -33,7 +34,7 @@ pub(crate) struct Args {
     extension: ExtensionArgs,
 
     /// The report format
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -52,16 +53,7 @@ cause: check again after fixing them.
 
 Exit codes: 0 no mistakes, 1 the extension failed, 2 mistakes or bad usage.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One line per mistake
-    Human,
-    /// JSON lines
-    Json,
-    /// Annotations of GitHub Actions
-    Github,
-}
+const FORMATS: &[Accepted] = &[(Format::Human, "One line per mistake"), JSON, GITHUB];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let sources = args.source.sources();
@@ -72,9 +64,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(error) => return Ok(refuse(&error)),
     };
     match args.format {
-        Format::Human => human(&checked),
         Format::Json => json(&checked),
         Format::Github => github(&checked),
+        _ => human(&checked),
     }
     .context("the report can't be written")?;
     Ok(if checked.mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_BAD_INPUT) })

@@ -1,8 +1,9 @@
 //! `host-shim check-wit OLD NEW`.
 
+use crate::format::{Accepted, Format, JSON, formats};
 use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_wit_check::{Contract, Fit, fit};
 use serde_json::json;
 use std::io::{self, Write};
@@ -25,7 +26,7 @@ pub(crate) struct Args {
     new: PathBuf,
 
     /// The report format
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -38,14 +39,7 @@ A released contract never changes.
 
 Exit codes: 0 it fits, 1 it does not fit, 2 a contract can't be read, or bad usage.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// One line per difference
-    Human,
-    /// JSON lines
-    Json,
-}
+const FORMATS: &[Accepted] = &[(Format::Human, "One line per difference"), JSON];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let contracts = Contract::read(&args.old).and_then(|old| Ok((old, Contract::read(&args.new)?)));
@@ -58,8 +52,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let fit = fit(&old, &new);
     match args.format {
-        Format::Human => human(args, &fit),
         Format::Json => json_lines(&fit),
+        _ => human(args, &fit),
     }
     .context("the report can't be written")?;
     Ok(if fit.fits() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })

@@ -1,9 +1,12 @@
 //! `host-shim compare OLD NEW [OPTIONS] PATH…`.
 
 use crate::ended;
+use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
+use crate::progress::bar;
 use crate::source::SourceArgs;
+use crate::terminal::has_colours;
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_compare::allow::Allowed;
 use host_compare::cut::{self, CutError};
 use host_compare::report::{github, human, json, junit};
@@ -12,8 +15,7 @@ use host_replay::library::Library;
 use host_replay::rig::{StoreKind, open};
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -68,7 +70,7 @@ pub(crate) struct Args {
     source: SourceArgs,
 
     /// The report format; json prints one line per cause, one per kind of event with compared fuel, then a summary
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -86,18 +88,7 @@ differences; timeouts of the host are not compared.
 
 Exit codes: 0 no difference except allowed ones, 1 a difference, 2 bad usage or input.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Causes with their first difference
-    Human,
-    /// JSON lines
-    Json,
-    /// JUnit XML
-    Junit,
-    /// Annotations of GitHub Actions
-    Github,
-}
+const FORMATS: &[Accepted] = &[(Format::Human, "Causes with their first difference"), JSON, JUNIT, GITHUB];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     ended(try_run(args), args.format == Format::Github)
@@ -113,7 +104,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let sources = args.source.sources();
     let mut library = Library::new(sources, options.old.clone(), &args.paths)?;
-    let bar = progress_bar();
+    let bar = bar();
     let mut progress = |step| match step {
         Step::Of(all) => bar.set_length(all),
         Step::Done(more) => bar.inc(more),
@@ -149,10 +140,7 @@ fn report(format: Format, comparison: &Comparison, options: &Options) -> anyhow:
         Format::Json => json(&mut out, comparison, options)?,
         Format::Junit => out.write_all(junit(comparison, options).map_err(anyhow::Error::msg)?.as_bytes())?,
         Format::Github => out.write_all(github(comparison, options).as_bytes())?,
-        Format::Human => {
-            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            human(&mut out, comparison, options, colour)?;
-        }
+        Format::Human => human(&mut out, comparison, options, has_colours())?,
     }
     Ok(out.flush()?)
 }
@@ -174,13 +162,4 @@ fn to_scenario(
         Err(error) => eprintln!("{}: not written: {error}", file.display()),
     }
     Ok(())
-}
-
-fn progress_bar() -> ProgressBar {
-    // The bar draws only on a terminal.
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -1,11 +1,12 @@
 //! `host-shim coverage [OPTIONS] PATH…`.
 
 use crate::extension::ExtensionArgs;
+use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
 use crate::refuse;
 use crate::source::SourceArgs;
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_coverage::{CoverOptions, cover, human, json};
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ pub(crate) struct Args {
     min: u32,
 
     /// The report format
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -54,14 +55,10 @@ rest is reported.
 
 Exit codes: 0 all held and no section is below --min, 1 otherwise, 2 bad usage or input.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A table, and the missing items
-    Human,
-    /// JSON lines: one per event kind or item, then a summary
-    Json,
-}
+const FORMATS: &[Accepted] = &[
+    (Format::Human, "A table, and the missing items"),
+    (Format::Json, "JSON lines: one per event kind or item, then a summary"),
+];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let covered = args.extension.runners(false).and_then(|runners| {
@@ -82,8 +79,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
-        Format::Human => human(&covered, args.min, &mut out),
         Format::Json => json(&covered, args.min, &mut out),
+        _ => human(&covered, args.min, &mut out),
     }
     .context("the report can't be written")?;
     Ok(ExitCode::from(covered.exit_code(args.min)))

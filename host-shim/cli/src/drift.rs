@@ -1,6 +1,6 @@
 //! `host-shim drift --store FILE --providers NAMES`.
 
-use crate::format::Format;
+use crate::format::{Format, HUMAN, JSON, formats};
 use crate::refuse;
 use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     destroy: Vec<String>,
 
     /// The report format; json prints one line per difference, then a summary
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(&[HUMAN, JSON]), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -78,21 +78,21 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let found: Vec<&Drift> = found.iter().filter(is_there).collect();
     for one in &found {
         match args.format {
-            Format::Human => writeln!(out, "{}", human(one)),
             Format::Json => writeln!(out, "{}", line(one)),
+            _ => writeln!(out, "{}", human(one)),
         }
         .context("the report can't be written")?;
     }
     let there = held.len() - orphans.len();
     match args.format {
-        Format::Human => {
-            writeln!(out, "{} recorded, {there} there, {} differences", recorded.len(), found.len())
-        }
         Format::Json => writeln!(
             out,
             "{}",
             json!({"summary": {"recorded": recorded.len(), "there": there, "differences": found.len()}})
         ),
+        _ => {
+            writeln!(out, "{} recorded, {there} there, {} differences", recorded.len(), found.len())
+        }
     }
     .context("the report can't be written")?;
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })

@@ -1,6 +1,8 @@
 //! `host-shim explore [OPTIONS] PATH…`.
 
 use crate::extension::ExtensionArgs;
+use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
+use crate::progress::count_of;
 use crate::source::SourceArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
@@ -9,7 +11,7 @@ use host_explore::report::{Found, Report};
 use host_explore::{ExploreLimits, Tale, VariantKind, Watch, explore_every, failing_scenario};
 use host_replay::library::stories;
 use host_scenario::error::ReplayError;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -70,7 +72,7 @@ pub(crate) struct Args {
     write: PathBuf,
 
     /// The report format
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -91,6 +93,8 @@ Examples:
   host-shim replay explored/my-orders-1.yml            replay a finding
 
 Exit codes: 0 no law broken, 1 a law broken, 2 bad usage or input.";
+
+const FORMATS: &[Accepted] = &[(Format::Human, "A table"), JSON, JUNIT, GITHUB];
 
 /// The kinds of variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -114,19 +118,6 @@ impl From<Variants> for VariantKind {
             Variants::Pairs => VariantKind::Pairs,
         }
     }
-}
-
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A table
-    Human,
-    /// JSON lines
-    Json,
-    /// JUnit XML
-    Junit,
-    /// Annotations of GitHub Actions
-    Github,
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
@@ -203,12 +194,7 @@ struct Progress {
 
 impl Progress {
     fn new(budget: Option<Duration>) -> Progress {
-        // The bar draws only on a terminal.
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} {pos} variants {elapsed}") {
-            bar.set_style(style);
-        }
-        Progress { bar, began: Instant::now(), budget }
+        Progress { bar: count_of("variants"), began: Instant::now(), budget }
     }
 }
 

@@ -1,9 +1,11 @@
 //! `host-shim export ACCOUNT --store FILE`.
 
 use crate::extension::ExtensionArgs;
+use crate::format::{Accepted, Format, formats};
+use crate::progress::spinner;
 use crate::{EXIT_BAD_INPUT, EXIT_FAILED};
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use extension_contract::Account;
 use host_record::{Export, ExportError, Options, Verdict, account_of_event, export, scopes_of};
 use host_replay::report::printable;
@@ -11,13 +13,11 @@ use host_replay::rig::{StoreKind, open};
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::error::ReplayError;
 use host_store::{Scope, Store};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 /// Write the recording of an account as a scenario
 ///
@@ -67,7 +67,7 @@ pub(crate) struct Args {
     output: Option<PathBuf>,
 
     /// The report format; json needs --output
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -82,14 +82,7 @@ who may not read your customers' data.
 
 Exit codes: 0 it replays to the same state, 1 to another state, 2 bad usage or input.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Sentences, on standard error
-    Human,
-    /// One JSON line
-    Json,
-}
+const FORMATS: &[Accepted] = &[(Format::Human, "Sentences, on standard error"), (Format::Json, "One JSON line")];
 
 fn parse_account(text: &str) -> Result<Account, String> {
     text.parse().map_err(|error: extension_contract::BadAccount| error.to_string())
@@ -117,8 +110,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => io::stdout().lock().write_all(exported.text.as_bytes()).context("the scenario can't be written")?,
     }
     match args.format {
-        Format::Human => human(&exported),
         Format::Json => println!("{}", json_line(&exported)),
+        _ => human(&exported),
     }
     Ok(match exported.verdict {
         Verdict::Differs(_) => ExitCode::from(EXIT_FAILED),
@@ -127,8 +120,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn exported(args: &Args) -> Result<Export, ExportError> {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.enable_steady_tick(Duration::from_millis(100));
+    let bar = spinner();
     if !args.store.is_file() {
         let cause = io::Error::from(io::ErrorKind::NotFound);
         return Err(ReplayError::File { path: args.store.clone(), cause }.into());

@@ -30,6 +30,7 @@ mod simulate;
 mod source;
 #[cfg(feature = "lab")]
 mod span;
+mod terminal;
 #[cfg_attr(not(feature = "providers"), path = "world/not_built.rs")]
 mod world;
 

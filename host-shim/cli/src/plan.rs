@@ -1,7 +1,7 @@
 //! `host-shim plan [OPTIONS] SCENARIO`.
 
 use crate::extension::ExtensionArgs;
-use crate::format::Format;
+use crate::format::{Format, HUMAN, JSON, formats};
 use crate::source::SourceArgs;
 use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
@@ -33,7 +33,7 @@ pub(crate) struct Args {
     extension: ExtensionArgs,
 
     /// The report format; json prints one line per call, then a summary
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(&[HUMAN, JSON]), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -61,8 +61,8 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = PlayOptions::new(runners);
     let (planned, report) = plan(&story.scenario, case, &story.business, &options)?;
     let text = match args.format {
-        Format::Human => human(&planned),
         Format::Json => json(&planned),
+        _ => human(&planned),
     };
     io::stdout().write_all(text.as_bytes()).context("the plan can't be written")?;
     if report.held() {

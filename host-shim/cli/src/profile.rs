@@ -1,11 +1,12 @@
 //! `host-shim profile [OPTIONS] PATH…`.
 
 use crate::extension::component_or_default;
+use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
 use crate::refuse;
 use crate::source::SourceArgs;
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_profile::{Profile, ProfileOptions, Rounds, flamegraph, human, json, profile};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ pub(crate) struct Args {
     svg: Option<PathBuf>,
 
     /// The report format; json has all functions
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -72,14 +73,8 @@ different numbers. The fuel of event kinds is still exact.
 
 Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables
-    Human,
-    /// JSON lines: one per event kind or function, then a summary
-    Json,
-}
+const FORMATS: &[Accepted] =
+    &[(Format::Human, "Tables"), (Format::Json, "JSON lines: one per event kind or function, then a summary")];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let profiled = component_or_default(args.component.as_deref(), "--component FILE").and_then(|component| {
@@ -112,8 +107,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
-        Format::Human => human(&profiled, args.top, &mut out),
         Format::Json => json(&profiled, &mut out),
+        _ => human(&profiled, args.top, &mut out),
     }
     .context("the report can't be written")?;
     Ok(ExitCode::from(profiled.exit_code()))

@@ -1,11 +1,35 @@
-//! A progress bar on standard error.
+//! Progress bars on standard error. They draw only on a terminal.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// Returns a bar with one step; the caller sets the number of steps later. It draws only on a terminal.
+/// Returns a bar with one step; the caller sets the number of steps later.
 pub(crate) fn bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(1), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}") {
+    drawn(Some(1), "{bar:40} {pos}/{len} {elapsed}")
+}
+
+/// Returns a bar with a known number of steps and their name.
+#[cfg(feature = "lab")]
+pub(crate) fn bar_of(steps: u64, name: &str) -> ProgressBar {
+    drawn(Some(steps), &format!("{{bar:40}} {{pos}}/{{len}} {name} {{elapsed}}"))
+}
+
+/// Returns a spinner that counts steps whose number nobody knows beforehand.
+#[cfg(feature = "lab")]
+pub(crate) fn count_of(name: &str) -> ProgressBar {
+    drawn(None, &format!("{{spinner}} {{pos}} {name} {{elapsed}}"))
+}
+
+/// Returns a spinner that turns by itself.
+#[cfg(feature = "lab")]
+pub(crate) fn spinner() -> ProgressBar {
+    let spinner = drawn(None, "{spinner}");
+    spinner.enable_steady_tick(std::time::Duration::from_millis(100));
+    spinner
+}
+
+fn drawn(steps: Option<u64>, template: &str) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(steps, ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar

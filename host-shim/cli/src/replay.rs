@@ -2,11 +2,13 @@
 
 use crate::ended;
 use crate::extension::ExtensionArgs;
+use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::bar;
 use crate::source::SourceArgs;
+use crate::terminal::has_colours;
 use crate::world::WorldArgs;
 use anyhow::Context;
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use host_replay::report::{Human, Json, failures, github, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
 use host_scenario::error::Place;
@@ -52,7 +54,7 @@ pub(crate) struct Args {
     until: Option<i64>,
 
     /// The report format; json prints one line per event and nothing else
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
 
     /// Also report results of effects, timers and messages
@@ -88,18 +90,7 @@ const AFTER_HELP: &str = "Examples:
 
 Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
 
-/// The report format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A table
-    Human,
-    /// JSON lines
-    Json,
-    /// JUnit XML
-    Junit,
-    /// Annotations of GitHub Actions
-    Github,
-}
+const FORMATS: &[Accepted] = &[(Format::Human, "A table"), JSON, JUNIT, GITHUB];
 
 fn parse_time(text: &str) -> Result<i64, String> {
     host::time::parse(text).ok_or_else(|| "expected RFC 3339 such as 2026-02-01T00:00:00Z".to_owned())
@@ -140,14 +131,13 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
             finished
         }
         Format::Human => {
-            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
             let width = if io::stdout().is_terminal() { None } else { Some(140) };
             let bar = bar();
             let step = |inputs: usize| match inputs {
                 0 => bar.inc(1),
                 _ => bar.set_length(inputs as u64),
             };
-            let mut human = Human::new(&mut out, colour, width, step).verbose(args.verbose);
+            let mut human = Human::new(&mut out, has_colours(), width, step).verbose(args.verbose);
             let finished = replay(&args.paths, &mut stdin, &options, &mut human);
             bar.finish_and_clear();
             finished?

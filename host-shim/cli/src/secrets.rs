@@ -1,6 +1,6 @@
 //! `host-shim secrets list|put|remove|rotate --world DIR`.
 
-use crate::format::Format;
+use crate::format::{Format, HUMAN, JSON, formats};
 use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
@@ -32,7 +32,7 @@ enum Action {
         world: WorldFolder,
 
         /// The report format; json prints one line per secret
-        #[arg(long, value_enum, default_value_t = Format::Human)]
+        #[arg(long, value_enum, value_parser = formats(&[HUMAN, JSON]), default_value_t = Format::Human)]
         format: Format,
     },
     /// Store standard input as a secret, replacing an older one, and print its reference for payloads
@@ -111,13 +111,13 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Action::List { world, format } => {
             for one in secrets_of(&world.folder)?.list()? {
                 match format {
-                    Format::Human => {
-                        let line = format!("{}  {}  {}  key {}", one.reference, one.scope, one.name, one.key_id);
-                        writeln!(out, "{}", printable(&line))?;
-                    }
                     Format::Json => {
                         let line = json!({"reference": one.reference, "scope": one.scope, "name": one.name, "key": one.key_id});
                         writeln!(out, "{line}")?;
+                    }
+                    _ => {
+                        let line = format!("{}  {}  {}  key {}", one.reference, one.scope, one.name, one.key_id);
+                        writeln!(out, "{}", printable(&line))?;
                     }
                 }
             }

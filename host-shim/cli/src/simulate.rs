@@ -1,7 +1,8 @@
 //! `host-shim simulate [OPTIONS] [BUSINESS]`.
 
 use crate::extension::ExtensionArgs;
-use crate::format::Format;
+use crate::format::{Format, HUMAN, JSON, formats};
+use crate::progress::bar_of;
 use crate::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::Parser;
@@ -10,7 +11,6 @@ use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::error::ReplayError;
 use host_simulate::report;
 use host_simulate::simulate::{Options, SimulateError, simulate};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -67,7 +67,7 @@ pub(crate) struct Args {
     extension: ExtensionArgs,
 
     /// The report format; json prints one line per difference, then a summary
-    #[arg(long, value_enum, default_value_t = Format::Human)]
+    #[arg(long, value_enum, value_parser = formats(&[HUMAN, JSON]), default_value_t = Format::Human)]
     format: Format,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
     let simulated = options(args).map_err(SimulateError::from).and_then(|options| {
-        let bar = progress_bar(u64::from(args.customers) * u64::from(args.days));
+        let bar = bar_of(u64::from(args.customers) * u64::from(args.days), "days of customers");
         let simulated = simulate(&options, &|days| bar.inc(days));
         bar.finish_and_clear();
         Ok((simulated?, options))
@@ -103,8 +103,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let extension = args.extension.as_options();
     let mut out = BufWriter::new(io::stdout().lock());
     match args.format {
-        Format::Human => report::human(&mut out, &simulated, &options, &extension),
         Format::Json => report::json(&mut out, &simulated, &options, &extension),
+        _ => report::human(&mut out, &simulated, &options, &extension),
     }
     .and_then(|()| out.flush())
     .context("the report can't be written")?;
@@ -148,13 +148,4 @@ fn business(args: &Args) -> Result<PathBuf, ReplayError> {
 fn random_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::from(since.subsec_nanos()) ^ (since.as_secs() % 100_000)
-}
-
-fn progress_bar(length: u64) -> ProgressBar {
-    // The bar draws only on a terminal.
-    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} days of customers {elapsed}") {
-        bar.set_style(style);
-    }
-    bar
 }

@@ -9,8 +9,8 @@ mod templates;
 mod webhooks;
 
 use crate::bad_input::{BadInput, Place, read_text};
-use crate::yaml::Lined;
 pub use features::business_of;
+use host_yaml::Node;
 pub use own::BusinessDeclarations;
 pub use retry::RetryDecl;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ pub struct BusinessFolder {
     /// Payload of `catalog.load`: the catalog document with all other clauses for the extension.
     pub catalog: Value,
     /// The same document with files and lines, for messages.
-    pub lines: Arc<Lined>,
+    pub lines: Arc<Node>,
     /// Own declarations of the business, in addition to those of the extension.
     pub own: BusinessDeclarations,
     /// Mail templates: the list of placeholders by template name.
@@ -57,7 +57,7 @@ impl BusinessFolder {
         let catalog = catalog_payload(&lines, &templates);
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
-            true => config_values(&file, &Lined::parse(&file, &read_text(&file)?)?)?,
+            true => config_values(&file, &Node::parse(&file, &read_text(&file)?)?)?,
             false => BTreeMap::new(),
         };
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -94,7 +94,7 @@ impl BusinessFolder {
 const OF_HOST: [&str; 2] = [retry::CLAUSE, webhooks::CLAUSE];
 
 /// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates.
-fn catalog_payload(lines: &Lined, templates: &BTreeMap<String, Value>) -> Value {
+fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>) -> Value {
     let mut catalog = lines.json();
     if let Value::Object(document) = &mut catalog {
         for clause in OF_HOST {
@@ -118,7 +118,7 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 /// Reads the configuration values as text.
-fn config_values(file: &Path, document: &Lined) -> Result<BTreeMap<String, String>, BadInput> {
+fn config_values(file: &Path, document: &Node) -> Result<BTreeMap<String, String>, BadInput> {
     let Some(entries) = document.entries() else {
         let problem = format!("the configuration is {}", document.kind());
         return Err(BadInput::new(Place::line(file, document.line), problem, "a mapping"));

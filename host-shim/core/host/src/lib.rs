@@ -4,13 +4,11 @@
 //! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`business`] loads a
 //! business folder, [`view`] prints the state as JSON, [`writer`] is the thread that serves several callers.
 
-pub mod bad_input;
 pub mod business;
 pub mod catalog;
 mod check;
 pub mod clock;
 pub mod decision;
-pub mod guess;
 pub mod manifest;
 pub mod outbox;
 pub mod processor;
@@ -21,7 +19,7 @@ pub mod snapshot;
 pub mod time;
 pub mod view;
 pub mod writer;
-pub mod yaml;
 
 pub use catalog::is_load_at_start;
+pub use host_yaml::{bad_input, guess};
 pub use running::{Host, Saved, Setup, StartError};

@@ -1,8 +1,8 @@
 //! What does `manifest.yml` state for the host about an extension, in addition to the component's declarations?
 
 use crate::bad_input::{BadInput, Place};
-use crate::yaml::{Entry, Lined};
 use host_store::NotState;
+use host_yaml::{Entry, Node};
 use serde_json::Value;
 use std::path::Path;
 
@@ -21,7 +21,7 @@ impl Manifest {
     /// # Errors
     /// Fails with the first mistake.
     pub fn parse(file: &Path, text: &str) -> Result<Manifest, BadInput> {
-        let document = Lined::parse(file, text)?;
+        let document = Node::parse(file, text)?;
         let bad = |line, problem: String, expected: &str| BadInput::new(Place::line(file, line), problem, expected);
         let Some(entries) = document.entries() else {
             return Err(bad(document.line, format!("the manifest is {}", document.kind()), "a mapping"));

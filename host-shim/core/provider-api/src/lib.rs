@@ -6,6 +6,7 @@
 
 mod call;
 pub mod conformance;
+pub mod html;
 pub mod names;
 mod provider;
 mod resource;

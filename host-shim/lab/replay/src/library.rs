@@ -289,5 +289,5 @@ fn bad_config(
 /// Returns the first line at or below a pointer of a file that has this text; 0 if there is none.
 fn line_of(file: &Path, pointer: &str, text: &str) -> usize {
     let node = read_text(file).and_then(|content| Node::parse(file, &content));
-    node.ok().and_then(|node| node.at(pointer).lines_of(text).first().copied()).unwrap_or_default()
+    node.ok().and_then(|node| node.nearest(pointer).places_of(text).first().map(|place| place.line)).unwrap_or_default()
 }

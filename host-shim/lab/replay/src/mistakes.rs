@@ -5,8 +5,8 @@
 //! its cause; the others appear once the reported ones are fixed.
 
 use host::business::BusinessFolder;
-use host::yaml::Lined;
 use host_scenario::error::{BadInput, ReplayError};
+use host_yaml::Node;
 use std::collections::BTreeSet;
 
 /// The maximum number of reported mistakes of one catalog.
@@ -80,7 +80,7 @@ impl LeftOut<'_> {
     }
 
     /// Returns the value of the whole document at a pointer.
-    fn value(&self, pointer: &str) -> Option<&Lined> {
+    fn value(&self, pointer: &str) -> Option<&Node> {
         self.business.lines.at(pointer).ok()
     }
 
@@ -113,7 +113,7 @@ impl LeftOut<'_> {
 
     /// Returns the names of an entry: its key, and the texts directly in it.
     fn names<'e>(&'e self, entry: &'e str) -> Vec<&'e str> {
-        let members = self.value(entry).and_then(Lined::entries).unwrap_or_default();
+        let members = self.value(entry).and_then(Node::entries).unwrap_or_default();
         let texts =
             members.iter().filter(|member| member.value.entries().is_none()).flat_map(|member| member.value.words());
         texts.chain(entry.rsplit('/').next()).collect()
@@ -129,7 +129,7 @@ impl LeftOut<'_> {
         }
         let Some(value) = self.value(at).filter(|_| !at.is_empty()) else { return false };
         let mut words: Vec<String> = value.words().into_iter().map(str::to_owned).collect();
-        words.extend(value.single());
+        words.extend(value.scalar());
         words.extend(at.rsplit('/').next().filter(|key| key.parse::<usize>().is_err()).map(str::to_owned));
         self.words.extend(words.into_iter().map(|word| (clause_of(at).to_owned(), word)));
         self.entries.insert(entry_of(at).to_owned());

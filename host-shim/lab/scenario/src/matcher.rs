@@ -57,7 +57,7 @@ impl Matcher {
         let rule = match &node.value {
             Tree::Text(text) if text == "any" => Rule::Any,
             Tree::List(list) => Rule::List(Self::read_list(reader, list)?),
-            Tree::Map(_) => match node.single() {
+            Tree::Map(_) => match node.only_entry() {
                 Some((key, inner)) => match Self::special(reader, key, inner)? {
                     Some(rule) => rule,
                     None => Rule::Subset(Self::read_map(reader, node)?),

@@ -1,5 +1,6 @@
 //! The HTML page of a function.
 
+use host_provider_api::html::escaped;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -30,21 +31,6 @@ pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String
 pub(crate) fn rows(object: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     object.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 #[cfg(test)]

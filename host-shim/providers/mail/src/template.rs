@@ -1,7 +1,7 @@
 //! Fills in the templates of mails.
 
+use host_provider_api::html::escaped;
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::io::Read;
 use std::path::Path;
 
@@ -145,24 +145,6 @@ fn shown(value: &Value) -> String {
         Value::Null => String::new(),
         other => other.to_string(),
     }
-}
-
-fn escaped(text: &str) -> Cow<'_, str> {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// Replaces control characters in header text, so that no value can begin another header.

@@ -3,7 +3,7 @@
 
 use super::{BUSINESS_FILE, CATALOG_FILE, own, retry, templates, webhooks};
 use crate::bad_input::{BadInput, Place, read_text};
-use crate::yaml::{Entry, Lined};
+use host_yaml::{Entry, Node};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub fn business_of(feature: &Path) -> Option<&Path> {
 /// The merged files of a business and its features.
 pub(super) struct MergedFiles {
     /// Clauses with their places.
-    pub lines: Lined,
+    pub lines: Node,
     /// Mail templates: the list of placeholders by template name.
     pub templates: BTreeMap<String, Value>,
 }
@@ -77,15 +77,15 @@ fn folders(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
 }
 
 /// Reads a file that must be a mapping.
-fn mapping(file: &Path, what: &str) -> Result<Lined, BadInput> {
-    let lines = Lined::parse(file, &read_text(file)?)?;
+fn mapping(file: &Path, what: &str) -> Result<Node, BadInput> {
+    let lines = Node::parse(file, &read_text(file)?)?;
     match lines.entries() {
         Some(_) => Ok(lines),
         None => Err(BadInput::new(Place::file(file), format!("{what} is not a mapping"), "a mapping")),
     }
 }
 
-fn catalog(folder: &Path) -> Result<Lined, BadInput> {
+fn catalog(folder: &Path) -> Result<Node, BadInput> {
     let lines = mapping(&folder.join(CATALOG_FILE), "the catalog")?;
     for entry in lines.entries().unwrap_or_default() {
         let instead = match entry.key.as_str() {
@@ -100,7 +100,7 @@ fn catalog(folder: &Path) -> Result<Lined, BadInput> {
 }
 
 /// Adds the clauses of `business.yml`, if the file exists.
-fn add_own(lines: &mut Lined, folder: &Path) -> Result<(), BadInput> {
+fn add_own(lines: &mut Node, folder: &Path) -> Result<(), BadInput> {
     let file = folder.join(BUSINESS_FILE);
     if !file.is_file() {
         return Ok(());
@@ -114,7 +114,7 @@ fn add_own(lines: &mut Lined, folder: &Path) -> Result<(), BadInput> {
 }
 
 /// Adds another file, clause by clause.
-fn add(lines: &mut Lined, other: Lined) -> Result<(), BadInput> {
+fn add(lines: &mut Node, other: Node) -> Result<(), BadInput> {
     for entry in other.into_entries() {
         let Some(known) = lines.entry_mut(&entry.key) else {
             lines.push(entry);
@@ -127,7 +127,7 @@ fn add(lines: &mut Lined, other: Lined) -> Result<(), BadInput> {
 }
 
 /// Checks that a clause can be extended: it defines no entry that exists.
-fn check_free(known: &Lined, entry: &Entry) -> Result<(), BadInput> {
+fn check_free(known: &Node, entry: &Entry) -> Result<(), BadInput> {
     if WHOLE.contains(&entry.key.as_str()) {
         return taken(entry.place(), format!("`{}`", entry.key), known.place());
     }
@@ -150,12 +150,12 @@ fn taken(place: Place, what: String, there: Place) -> Result<(), BadInput> {
 }
 
 /// Checks that the names in a list are unique.
-fn check_names(lines: &Lined) -> Result<(), BadInput> {
+fn check_names(lines: &Node) -> Result<(), BadInput> {
     for (clause, member) in NAMED {
         let all = lines.entries().unwrap_or_default().iter().find(|entry| entry.key == clause);
-        let mut seen: BTreeMap<String, &Lined> = BTreeMap::new();
-        for value in all.and_then(|entry| entry.value.list()).unwrap_or_default() {
-            let Some(name) = value.at(&format!("/{member}")).ok().and_then(Lined::single) else { continue };
+        let mut seen: BTreeMap<String, &Node> = BTreeMap::new();
+        for value in all.and_then(|entry| entry.value.items()).unwrap_or_default() {
+            let Some(name) = value.at(&format!("/{member}")).ok().and_then(Node::scalar) else { continue };
             let what = format!("`{name}` of `{clause}`");
             if let Some(before) = seen.insert(name, value) {
                 return taken(value.place(), what, before.place());

@@ -4,8 +4,8 @@ use super::retry::{self, RetryDecl};
 use super::text_of;
 use super::webhooks::{self, WebhookDecl};
 use crate::bad_input::BadInput;
-use crate::yaml::{Entry, Lined};
 use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
+use host_yaml::{Entry, Node};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ pub struct BusinessDeclarations {
 
 impl BusinessDeclarations {
     /// Reads the clauses. The extension gets the same clauses and checks names and the verbs of resources.
-    pub(super) fn read(document: &Lined) -> Result<BusinessDeclarations, BadInput> {
+    pub(super) fn read(document: &Node) -> Result<BusinessDeclarations, BadInput> {
         let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
         let mut own = BusinessDeclarations::default();
         if let Some(config) = clause(CONFIG) {
@@ -64,7 +64,7 @@ impl BusinessDeclarations {
     }
 
     /// Returns the mistakes: names that neither the extension nor the business's catalog declares.
-    pub fn mistakes(&self, declarations: &Declarations, catalog: &Lined) -> Vec<BadInput> {
+    pub fn mistakes(&self, declarations: &Declarations, catalog: &Node) -> Vec<BadInput> {
         let declared = self.beside(declarations);
         let mut found = retry::unknown(&self.retries, &declared.effects);
         found.extend(webhooks::mistakes(&self.webhooks, &declared.config, catalog));

@@ -2,8 +2,8 @@
 
 use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
-use crate::yaml::{Entry, Lined};
 use extension_contract::{EffectDecl, RETRY_DELAYS_MAX, RetryPolicy};
+use host_yaml::{Entry, Node};
 use std::collections::BTreeSet;
 
 /// Name of the clause.
@@ -56,7 +56,7 @@ pub(super) fn read(clause: &Entry) -> Result<Vec<RetryDecl>, BadInput> {
 }
 
 fn delays(entry: &Entry) -> Result<Vec<u32>, BadInput> {
-    let Some(list) = entry.value.list() else {
+    let Some(list) = entry.value.items() else {
         let problem = format!("`{}` of `{CLAUSE}` is {}", entry.key, entry.value.kind());
         return Err(BadInput::new(entry.place(), problem, "a list of delays, as in [10s, 2m]"));
     };
@@ -67,8 +67,8 @@ fn delays(entry: &Entry) -> Result<Vec<u32>, BadInput> {
     list.iter().map(delay).collect()
 }
 
-fn delay(value: &Lined) -> Result<u32, BadInput> {
-    let text = value.single().unwrap_or_else(|| value.kind().to_owned());
+fn delay(value: &Node) -> Result<u32, BadInput> {
+    let text = value.scalar().unwrap_or_else(|| value.kind().to_owned());
     delay_ms(&text).ok_or_else(|| BadInput::new(value.place(), format!("`{text}` is not a delay"), EXPECTED))
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use std::path::Path;
 
     fn read_of(text: &str) -> Result<Vec<RetryDecl>, String> {
-        let lines = Lined::parse(Path::new("business.yml"), text).expect("YAML");
+        let lines = Node::parse(Path::new("business.yml"), text).expect("YAML");
         let clause = lines.entries().and_then(|entries| entries.first()).expect("a clause");
         read(clause).map_err(|bad| bad.to_string())
     }

@@ -3,9 +3,9 @@
 
 use super::own::mapping;
 use crate::bad_input::{BadInput, Place};
-use crate::yaml::{Entry, Lined};
 use extension_contract::{ConfigDecl, ConfigType};
 use host_intake::webhook::{BodyPath, Encoding, FactOf, Scheme, Template, TemplateError, Webhook};
+use host_yaml::{Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhooks";
@@ -100,7 +100,7 @@ impl<'m> Members<'m> {
 }
 
 fn text(entry: &Entry) -> Result<String, BadInput> {
-    let text = entry.value.single().filter(|text| !text.is_empty());
+    let text = entry.value.scalar().filter(|text| !text.is_empty());
     text.ok_or_else(|| BadInput::new(entry.place(), format!("`{}` is {}", entry.key, entry.value.kind()), "a text"))
 }
 
@@ -133,7 +133,7 @@ fn webhook(entry: &Entry) -> Result<WebhookDecl, BadInput> {
     let secret = members.need("secret")?;
     let (scheme, id) = scheme(&members)?;
     let events = members.need("events")?;
-    let Some(list) = events.value.list().filter(|list| !list.is_empty()) else {
+    let Some(list) = events.value.items().filter(|list| !list.is_empty()) else {
         let problem = format!("`events` of `{name}` is {}", events.value.kind());
         return Err(BadInput::new(events.place(), problem, "a list of facts, at least one"));
     };
@@ -192,7 +192,7 @@ fn scheme(members: &Members<'_>) -> Result<(Scheme, Option<Template>), BadInput>
 }
 
 /// Reads a fact, with the place of its name and the places of its fields.
-fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), BadInput> {
+fn fact(webhook: &str, value: &Node) -> Result<(FactOf, (Place, Vec<Place>)), BadInput> {
     let of = format!("a fact of `{webhook}`");
     let Some(entries) = value.entries() else {
         return Err(BadInput::new(value.place(), format!("{of} is {}", value.kind()), "a mapping"));
@@ -211,7 +211,7 @@ fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), B
     }
     let event = members.need("event")?;
     let account = members.need("account")?;
-    if !ACCOUNTS.iter().any(|begin| account.value.single().is_some_and(|text| text.starts_with(begin))) {
+    if !ACCOUNTS.iter().any(|begin| account.value.scalar().is_some_and(|text| text.starts_with(begin))) {
         let problem = "`account` does not begin with a kind of account";
         return Err(BadInput::new(account.value.place(), problem, "user:{…} or organization:{…}"));
     }
@@ -229,8 +229,8 @@ fn fact(webhook: &str, value: &Lined) -> Result<(FactOf, (Place, Vec<Place>)), B
 }
 
 /// Returns the mistakes: unknown secrets of the configuration, facts of the catalog and fields of facts.
-pub(super) fn mistakes(webhooks: &[WebhookDecl], config: &[ConfigDecl], catalog: &Lined) -> Vec<BadInput> {
-    let facts = catalog.at(&format!("/{FACTS}")).ok().and_then(Lined::entries).unwrap_or_default();
+pub(super) fn mistakes(webhooks: &[WebhookDecl], config: &[ConfigDecl], catalog: &Node) -> Vec<BadInput> {
+    let facts = catalog.at(&format!("/{FACTS}")).ok().and_then(Node::entries).unwrap_or_default();
     let mut found = Vec::new();
     for own in webhooks {
         let secrets = config.iter().filter(|decl| decl.value_type == ConfigType::Secret).map(|decl| &*decl.key);
@@ -260,9 +260,9 @@ pub(super) fn mistakes(webhooks: &[WebhookDecl], config: &[ConfigDecl], catalog:
 }
 
 /// Returns the mistakes in a fact's fields, compared with its declaration.
-fn of_fields(fact: &FactOf, event_at: &Place, fields_at: &[Place], declared: &Lined) -> Vec<BadInput> {
-    let fields = declared.at("/fields").ok().and_then(Lined::list).unwrap_or_default();
-    let name_of = |field: &Lined| field.at("/name").ok().and_then(Lined::single);
+fn of_fields(fact: &FactOf, event_at: &Place, fields_at: &[Place], declared: &Node) -> Vec<BadInput> {
+    let fields = declared.at("/fields").ok().and_then(Node::items).unwrap_or_default();
+    let name_of = |field: &Node| field.at("/name").ok().and_then(Node::scalar);
     let names: Vec<String> = fields.iter().filter_map(name_of).collect();
     let mut found = Vec::new();
     for ((name, _), at) in fact.fields.iter().zip(fields_at) {
@@ -272,7 +272,7 @@ fn of_fields(fact: &FactOf, event_at: &Place, fields_at: &[Place], declared: &Li
             found.push(BadInput::new(at.clone(), problem, expected).guessing(name, names.iter().map(String::as_str)));
         }
     }
-    let is_required = |field: &&Lined| field.at("/required").is_ok_and(|value| value.json() == true);
+    let is_required = |field: &&Node| field.at("/required").is_ok_and(|value| value.json() == true);
     for name in fields.iter().filter(is_required).filter_map(name_of) {
         if !fact.fields.iter().any(|(field, _)| *field == name) {
             let problem = format!("`{}` must have the field `{name}`", fact.event);

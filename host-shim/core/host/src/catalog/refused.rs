@@ -8,8 +8,8 @@ use crate::bad_input::{BadInput, Place};
 use crate::business::{BusinessFolder, CATALOG_FILE};
 use crate::guess::nearest;
 use crate::processor::Report;
-use crate::yaml::Lined;
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
+use host_yaml::Node;
 
 /// Expected value, if the extension does not name it.
 const EXPECTED: &str = "a catalog that the extension takes";
@@ -38,13 +38,13 @@ pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInp
     }
 }
 
-fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
+fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     let MessageParts { problem, expected } = MessageParts::read(without_json_place(&error.message));
     let quoted = problem.and_then(first_quotation);
     let there = catalog.at(&error.path);
     let problem = match (problem, there) {
         (Some(problem), _) => problem.to_owned(),
-        (None, Ok(value)) => match value.single() {
+        (None, Ok(value)) => match value.scalar() {
             Some(text) => format!("found `{text}`"),
             None => format!("found {}", value.kind()),
         },
@@ -55,7 +55,7 @@ fn mistake(catalog: &Lined, error: &FieldError) -> BadInput {
     // An unknown field has a wrong name, not a wrong value.
     let name = error.path.rsplit_once('/').map(|(_, name)| name);
     let name = name.filter(|_| error.code == FieldErrorCode::UnknownField && quoted.is_none()).map(str::to_owned);
-    let value = name.or_else(|| there.ok().and_then(Lined::single));
+    let value = name.or_else(|| there.ok().and_then(Node::scalar));
     let Some(word) = value.as_deref().or(quoted) else { return bad };
     let allowed = expected.map(names_in).unwrap_or_default();
     match (allowed.is_empty(), error.code) {
@@ -132,7 +132,7 @@ mod tests {
 
     fn mistake_text(path: &str, code: FieldErrorCode, message: &str) -> String {
         let file = Path::new("catalog.yml");
-        let catalog = Lined::parse(file, CATALOG).expect("YAML");
+        let catalog = Node::parse(file, CATALOG).expect("YAML");
         let error = FieldError { path: path.to_owned(), code, message: message.to_owned() };
         mistake(&catalog, &error).to_string()
     }

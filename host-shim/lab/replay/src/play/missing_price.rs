@@ -57,7 +57,7 @@ fn line_that_names(step: &Step, price: &str) -> Option<usize> {
     let Action::Stripe(stripe) = &step.action else { return None };
     let patches = [&stripe.patch, &stripe.envelope].into_iter().chain(stripe.version_patches.iter().map(|(_, p)| p));
     let changes = patches.flat_map(|patch| patch.set.iter().chain(&patch.add));
-    changes.flat_map(|change| change.value.lines_of(price)).next()
+    changes.flat_map(|change| change.value.places_of(price)).next().map(|place| place.line)
 }
 
 fn title(price: &str, catalog: &str, known: &[&str], is_named: bool) -> String {

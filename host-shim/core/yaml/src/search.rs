@@ -1,0 +1,142 @@
+//! Finds values in a document: by JSON Pointer, or by their text.
+
+use crate::bad_input::Place;
+use crate::node::{Entry, Node, Tree};
+use std::collections::BTreeSet;
+
+impl Node {
+    /// Returns the value at a JSON Pointer.
+    ///
+    /// # Errors
+    /// Fails with the nearest existing parent if there is no value.
+    pub fn at(&self, pointer: &str) -> Result<&Node, &Node> {
+        let mut node = self;
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            let next = match &node.value {
+                Tree::Map(map) => map.iter().find(|entry| entry.key == part).map(|entry| &entry.value),
+                Tree::List(list) => part.parse().ok().and_then(|at: usize| list.get(at)),
+                _ => None,
+            };
+            let Some(next) = next else { return Err(node) };
+            node = next;
+        }
+        Ok(node)
+    }
+
+    /// Returns the value at a JSON Pointer, or its nearest existing parent.
+    pub fn nearest(&self, pointer: &str) -> &Node {
+        self.at(pointer).unwrap_or_else(|above| above)
+    }
+
+    /// Returns the place that an error with a JSON Pointer and a quotation means: the only key or value at or below the
+    /// pointer that equals the quotation, otherwise the value itself. For a missing value, starts at the nearest
+    /// parent.
+    pub fn place_meant(&self, pointer: &str, quoted: Option<&str>) -> Place {
+        let node = self.nearest(pointer);
+        match quoted.map(|quoted| node.places_of(quoted)).as_deref() {
+            Some([only]) => only.clone(),
+            _ => node.place(),
+        }
+    }
+
+    /// Returns the places at or below this value where a key or a single value equals `text`, in the order of the file.
+    pub fn places_of(&self, text: &str) -> Vec<Place> {
+        let mut found = Vec::new();
+        self.find(text, &mut found);
+        found
+    }
+
+    fn find(&self, text: &str, found: &mut Vec<Place>) {
+        match &self.value {
+            Tree::List(list) => list.iter().for_each(|node| node.find(text, found)),
+            Tree::Map(map) => {
+                for entry in map {
+                    if entry.key == text {
+                        found.push(entry.place());
+                    }
+                    entry.value.find(text, found);
+                }
+            }
+            _ if self.scalar().is_some_and(|value| value == text) => found.push(self.place()),
+            _ => {}
+        }
+    }
+
+    /// Returns all keys and texts at or below this value, in the order of the file.
+    pub fn words(&self) -> Vec<&str> {
+        match &self.value {
+            Tree::Text(text) => vec![text],
+            Tree::List(list) => list.iter().flat_map(Node::words).collect(),
+            Tree::Map(map) => {
+                map.iter().flat_map(|entry| [entry.key.as_str()].into_iter().chain(entry.value.words())).collect()
+            }
+            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) => Vec::new(),
+        }
+    }
+
+    /// Returns the value without those at these JSON Pointers; the others keep their places.
+    pub fn without(&self, pointers: &BTreeSet<String>) -> Node {
+        self.left("", pointers)
+    }
+
+    fn left(&self, at: &str, pointers: &BTreeSet<String>) -> Node {
+        let left = |key: &str, value: &Node| {
+            let at = format!("{at}/{key}");
+            (!pointers.contains(&at)).then(|| value.left(&at, pointers))
+        };
+        let value = match &self.value {
+            Tree::List(list) => {
+                let values = list.iter().enumerate().filter_map(|(index, value)| left(&index.to_string(), value));
+                Tree::List(values.collect())
+            }
+            Tree::Map(map) => {
+                let entry = |entry: &Entry| {
+                    let value = left(&entry.key.replace('~', "~0").replace('/', "~1"), &entry.value)?;
+                    Some(Entry { key: entry.key.clone(), line: entry.line, value })
+                };
+                Tree::Map(map.iter().filter_map(entry).collect())
+            }
+            single => single.clone(),
+        };
+        Node { line: self.line, column: self.column, file: self.file.clone(), value }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::path::Path;
+
+    fn parse(text: &str) -> Node {
+        Node::parse(Path::new("x.yml"), text).expect("valid YAML")
+    }
+
+    #[test]
+    fn without_removes_values_and_keeps_the_lines_of_the_others() {
+        let text = "a:\n  - x: 1\n  - y/z: 2\n    w: 3\n  - 4\nb: 5\n";
+        let left = parse(text).without(&["/a/0", "/a/1/y~1z", "/b", "/none/7"].map(str::to_owned).into());
+        assert_eq!(left.json(), json!({"a": [{"w": 3}, 4]}));
+        let lines =
+            [("/a/0", None), ("/a/0", Some("w")), ("/a/1", None)].map(|(at, quoted)| left.place_meant(at, quoted).line);
+        assert_eq!(lines, [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_pointer_finds_its_value_or_the_nearest_parent() {
+        let node = parse("a:\n  - x: 1\n  - y/z:\n      '~': 2\n");
+        let lines = ["", "/a/0/x", "/a/1/y~1z/~0", "/a/1/none/x", "/a/7", "/none"].map(|at| node.nearest(at).line);
+        assert_eq!(lines, [1, 2, 4, 3, 2, 1]);
+        assert_eq!(["/a/0/x", "/a/7"].map(|at| node.at(at).is_ok()), [true, false]);
+    }
+
+    #[test]
+    fn place_meant_is_the_line_of_the_pointer_or_of_the_only_quoted_text() {
+        let node = parse("a:\n  - x: 1\n  - y: x\n    z: 2\n  - 2.5\n  - true\n");
+        let quoted = ["x", "2", "2.5", "true", "no"];
+        assert_eq!(quoted.map(|text| node.places_of(text).len()), [2, 1, 1, 1, 0]);
+        assert_eq!(quoted.map(|text| node.place_meant("/a", Some(text)).line), [2, 4, 5, 6, 2]);
+        assert_eq!(node.place_meant("/a/0", Some("x")).line, 2);
+    }
+}
