@@ -1,4 +1,6 @@
 //! The state file: acknowledged requests survive a kill, completely; one process at a time.
+//!
+//! The variable `KILLS` sets the number of kills of a running process.
 
 use std::time::Duration;
 
@@ -12,8 +14,12 @@ use crate::client::{Client, id};
 use crate::process::{refusal, start};
 use crate::sink::Sink;
 
-/// The number of kills.
-const KILLS: u64 = 200;
+/// Default number of kills.
+const KILLS_DEFAULT: u64 = 10;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
+}
 
 /// Creates objects until the server is gone; returns the acknowledged ones.
 async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
@@ -29,10 +35,11 @@ async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_requests_survive_kills() {
+    let kills = number("KILLS", KILLS_DEFAULT);
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut acknowledged = Vec::new();
-    for round in 0..KILLS {
+    for round in 0..kills {
         let running = start(&state);
         let busy = [
             ("/v1/customers", "name=a"),
@@ -47,7 +54,7 @@ async fn acknowledged_requests_survive_kills() {
             acknowledged.extend(task.await.unwrap());
         }
     }
-    assert!(acknowledged.len() > 2 * KILLS as usize, "only {} calls were made", acknowledged.len());
+    assert!(acknowledged.len() > 2 * kills as usize, "only {} calls were made", acknowledged.len());
     let sandbox = Sandbox::open(&state, Settings::default(), &[]).unwrap();
     let state = sandbox.state();
     for id in &acknowledged {
