@@ -185,11 +185,16 @@ mod tests {
         }
     }
 
+    /// Draws a time that jiff knows too: its last one is on the day before ours.
+    fn times() -> impl Strategy<Value = i64> {
+        prop_oneof![FIRST..=LAST.min(jiff::Timestamp::MAX.as_millisecond()), 0i64..4_102_444_800_000]
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
         #[test]
-        fn month_of_agrees_with_jiff(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
+        fn month_of_agrees_with_jiff(at in times()) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar").to_zoned(jiff::tz::TimeZone::UTC);
             let first = time.first_of_month().and_then(|day| day.start_of_day()).expect("a day");
             let (start, end) = month_of(at);
@@ -198,7 +203,7 @@ mod tests {
         }
 
         #[test]
-        fn rfc3339_agrees_with_jiff(at in prop_oneof![FIRST..=LAST, 0i64..4_102_444_800_000]) {
+        fn rfc3339_agrees_with_jiff(at in times()) {
             let time = jiff::Timestamp::from_millisecond(at).expect("within the calendar");
             let text = rfc3339(at);
             prop_assert_eq!(&text, &time.to_string());

@@ -1,6 +1,7 @@
 //! `host-shim compare OLD NEW [OPTIONS] PATH…`.
 
 use crate::ended;
+use crate::estimate::{CASE, Estimate};
 use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::bar;
 use crate::source::SourceArgs;
@@ -106,7 +107,12 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut library = Library::new(sources, options.old.clone(), &args.paths)?;
     let bar = bar();
     let mut progress = |step| match step {
-        Step::Of(all) => bar.set_length(all),
+        Step::Of(all) => {
+            // Each of the two components plays all of it.
+            let estimate = Estimate::new(usize::try_from(all).unwrap_or(usize::MAX), "case", CASE * 2);
+            estimate.print(&bar);
+            bar.set_length(all);
+        }
         Step::Done(more) => bar.inc(more),
     };
     let comparison = match &args.store {

@@ -1,5 +1,6 @@
 //! `host-shim coverage [OPTIONS] PATH…`.
 
+use crate::estimate::{Estimate, INPUT};
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
@@ -67,7 +68,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         let bar = bar();
         let mut step = |inputs: usize| match inputs {
             0 => bar.inc(1),
-            _ => bar.set_length(inputs as u64),
+            _ => {
+                Estimate::new(inputs, "input", INPUT).print(&bar);
+                bar.set_length(inputs as u64);
+            }
         };
         let covered = cover(&args.paths, &mut io::stdin(), &options, &mut step);
         bar.finish_and_clear();

@@ -1,5 +1,6 @@
 //! `host-shim explore [OPTIONS] PATH…`.
 
+use crate::estimate::{Estimate, times};
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use crate::progress::count_of;
@@ -129,6 +130,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let limits = limits(args);
     let jobs = args.jobs.or(std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let progress = Progress::new(args.budget);
+    estimate(tales.len(), &limits.kinds, jobs, args.budget).print(&progress.bar);
     let explored = explore_every(&tales, &limits, jobs, &progress)?;
     progress.bar.finish_and_clear();
     let mut files = Files { folder: &args.write, seed: args.seed, numbers: BTreeMap::new() };
@@ -183,6 +185,21 @@ fn limits(args: &Args) -> ExploreLimits {
         limits.kinds.push(VariantKind::Pairs);
     }
     limits
+}
+
+/// Estimates the time of the variants of some scenarios.
+fn estimate(count: usize, kinds: &[VariantKind], jobs: usize, budget: Option<Duration>) -> Estimate {
+    let of_kind = |kind: &VariantKind| match kind {
+        VariantKind::Written | VariantKind::Orders | VariantKind::Repeats | VariantKind::Drops => {
+            Duration::from_millis(200)
+        }
+        VariantKind::Failures => Duration::from_millis(500),
+        VariantKind::Crashes => Duration::from_secs(5),
+        VariantKind::Pairs => Duration::from_secs(10),
+    };
+    let each = kinds.iter().map(of_kind).sum();
+    let time = times(each, count.div_ceil(jobs.max(1)));
+    Estimate { time, budget, ..Estimate::new(count, "scenario", each) }
 }
 
 /// Shows the progress, and ends the exploration after its budget of time.

@@ -10,6 +10,8 @@ mod coverage;
 #[cfg(feature = "providers")]
 mod drift;
 #[cfg(feature = "lab")]
+mod estimate;
+#[cfg(feature = "lab")]
 mod explore;
 #[cfg(feature = "lab")]
 mod export;

@@ -6,6 +6,9 @@ use host_scenario::error::ReplayError;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+/// The local Stripe, for [`missing`].
+pub(crate) const LOCAL_STRIPE: &str = "the local Stripe of `--local-stripe` and of `at_stripe` steps";
+
 /// The arguments of a command that is not in this program; they are ignored.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

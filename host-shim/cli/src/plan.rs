@@ -3,6 +3,7 @@
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::source::SourceArgs;
+use crate::world::open_local_stripe;
 use crate::{EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::Parser;
@@ -11,6 +12,7 @@ use host_replay::plan::{human, json, plan};
 use host_replay::play::PlayOptions;
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
+use host_scenario::model::Action;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,7 +20,8 @@ use std::process::ExitCode;
 /// Report what a scenario would make, change and destroy, without doing it
 ///
 /// Plays the scenario with the scripted provider and lists its calls in order, with the step that causes them: + makes
-/// a resource, ~ changes one, with each setting before and after, - destroys one, > is any other call.
+/// a resource, ~ changes one, with each setting before and after, - destroys one, > is any other call. A scenario with
+/// `at_stripe` steps is played with a local Stripe.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -58,7 +61,11 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(case) = story.cases.first() else {
         return Ok(refuse(&ReplayError::Usage("the scenario has no API version to play".to_owned())));
     };
-    let options = PlayOptions::new(runners);
+    let has_stripe_steps = story.scenario.steps.iter().any(|step| matches!(step.action, Action::AtStripe(_)));
+    // The providers run until the end of the function.
+    let opened = if has_stripe_steps { Some(open_local_stripe()?) } else { None };
+    let live = opened.as_ref().map(|(live, _)| live.clone());
+    let options = PlayOptions { live, ..PlayOptions::new(runners) };
     let (planned, report) = plan(&story.scenario, case, &story.business, &options)?;
     let text = match args.format {
         Format::Json => json(&planned),

@@ -1,5 +1,6 @@
 //! `host-shim profile [OPTIONS] PATH…`.
 
+use crate::estimate::{Estimate, INPUT, times};
 use crate::extension::component_or_default;
 use crate::format::{Accepted, Format, formats};
 use crate::progress::bar;
@@ -87,9 +88,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             only: args.only.clone(),
         };
         let bar = bar();
+        let mut is_announced = false;
         let mut step = |inputs: usize| match inputs {
             0 => bar.inc(1),
             _ => {
+                if !std::mem::replace(&mut is_announced, true) {
+                    estimate(args, inputs).print(&bar);
+                }
                 bar.set_length(inputs as u64);
                 bar.set_position(0);
             }
@@ -112,6 +117,17 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     .context("the report can't be written")?;
     Ok(ExitCode::from(profiled.exit_code()))
+}
+
+/// Estimates the time of all rounds.
+fn estimate(args: &Args, inputs: usize) -> Estimate {
+    let round = Estimate::new(inputs, "input", INPUT * if args.against.is_some() { 2 } else { 1 });
+    let time = match args.repeat {
+        Some(rounds) => times(round.time, rounds as usize),
+        // The last round is played to its end.
+        None => args.time.max(round.time),
+    };
+    Estimate { time, ..round }
 }
 
 fn draw(profiled: &Profile, file: &Path) -> anyhow::Result<()> {

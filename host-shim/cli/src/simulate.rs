@@ -1,5 +1,6 @@
 //! `host-shim simulate [OPTIONS] [BUSINESS]`.
 
+use crate::estimate::{DAY_OF_CUSTOMER, Estimate, times};
 use crate::extension::ExtensionArgs;
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::progress::bar_of;
@@ -89,6 +90,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let simulated = options(args).map_err(SimulateError::from).and_then(|options| {
         let bar = bar_of(u64::from(args.customers) * u64::from(args.days), "days of customers");
+        if args.only.is_none() {
+            estimate(&options).print(&bar);
+        }
         let simulated = simulate(&options, &|days| bar.inc(days));
         bar.finish_and_clear();
         Ok((simulated?, options))
@@ -109,6 +113,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     .and_then(|()| out.flush())
     .context("the report can't be written")?;
     Ok(if simulated.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
+}
+
+/// Estimates the time of all days of all customers.
+fn estimate(options: &Options) -> Estimate {
+    let days = options.customers.saturating_mul(options.days as usize);
+    let work = format!("{} customers for {} days", options.customers, options.days);
+    Estimate { work, time: times(DAY_OF_CUSTOMER, days.div_ceil(options.jobs.max(1))), budget: options.budget }
 }
 
 fn options(args: &Args) -> Result<Options, ReplayError> {

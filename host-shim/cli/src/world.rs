@@ -46,6 +46,14 @@ pub(crate) struct WorldArgs {
     keep: bool,
 }
 
+/// Opens a local Stripe as the only live provider.
+pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
+    let stripe = StartedStripe::start()?;
+    let options = Options { names: vec![Name::Stripe], local_stripe: Some(stripe.address()), ..Options::default() };
+    let opened = open(&options).context("the local Stripe can't be opened")?;
+    Ok((stripe.add_to(LiveProviders::new(opened.registry.clone())), opened))
+}
+
 impl WorldArgs {
     /// Opens the providers; none if no option requests one.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {

@@ -31,6 +31,8 @@ mod help;
 mod kill;
 #[path = "cli/missing_price.rs"]
 mod missing_price;
+#[path = "cli/plan.rs"]
+mod plan;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/scenarios.rs"]

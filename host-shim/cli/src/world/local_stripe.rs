@@ -1,5 +1,7 @@
 //! Starts a local Stripe for a replay, if the program is built with one.
 
+#[cfg(not(feature = "local-stripe"))]
+use crate::not_built::{LOCAL_STRIPE, missing};
 use host_provider_set::LocalStripe;
 use host_replay::live::LiveProviders;
 
@@ -31,7 +33,7 @@ pub(crate) enum StartedStripe {}
 #[cfg(not(feature = "local-stripe"))]
 impl StartedStripe {
     pub(crate) fn start() -> anyhow::Result<StartedStripe> {
-        Err(crate::not_built::missing("`--local-stripe`").into())
+        Err(missing(LOCAL_STRIPE).into())
     }
 
     pub(crate) fn address(&self) -> LocalStripe {

@@ -1,6 +1,6 @@
 //! The provider options of a program without providers: each is refused with the command that builds the full program.
 
-use crate::not_built::missing;
+use crate::not_built::{LOCAL_STRIPE, missing};
 use clap::Parser;
 use host_replay::live::LiveProviders;
 use std::io::Write;
@@ -27,11 +27,16 @@ pub(crate) struct WorldArgs {
 /// A type without values: this program can't open providers.
 pub(crate) enum Opened {}
 
+/// Fails: this program has no local Stripe.
+pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
+    Err(missing(LOCAL_STRIPE).into())
+}
+
 impl WorldArgs {
     /// Returns none; fails if an option requests a provider.
     pub(crate) fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         match (local_stripe, &self.providers) {
-            (true, _) => Err(missing("`--local-stripe`").into()),
+            (true, _) => Err(missing(LOCAL_STRIPE).into()),
             (false, Some(_)) => Err(missing("`--providers`").into()),
             (false, None) => Ok(None),
         }

@@ -94,6 +94,13 @@ impl Registry {
         }
     }
 
+    /// Replaces each provider by the one that `wrap` returns for it.
+    pub fn wrap(&mut self, mut wrap: impl FnMut(Arc<dyn Provider>) -> Arc<dyn Provider>) {
+        for provider in &mut self.providers {
+            *provider = wrap(provider.clone());
+        }
+    }
+
     /// Sets the secret store; without one every reference is unknown.
     pub fn set_secrets(&mut self, secrets: Arc<dyn Secrets>) {
         self.secrets = Some(secrets);

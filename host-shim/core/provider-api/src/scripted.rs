@@ -157,6 +157,11 @@ impl Scripted {
         self.state().journal.iter().map(|entry| (**entry).clone()).collect()
     }
 
+    /// Adds a call that another provider answered to the journal.
+    pub fn note(&self, call: &Call, answer: ScriptedAnswer) {
+        self.state().journal.push(Arc::new(Entry { call: call.clone(), answer }));
+    }
+
     /// Returns the patterns that no call has matched; in a scenario such a pattern is a mistake.
     pub fn unused_patterns(&self) -> Vec<String> {
         self.state().script.unused()

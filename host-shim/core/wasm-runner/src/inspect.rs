@@ -1,5 +1,6 @@
 //! Inspects a component file: its imports, exports and contract version, and whether this host can load it.
 
+use crate::stubs;
 use crate::wasm::{CallLimits, LoadError, LoadedComponent};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -72,8 +73,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .map(|(_, version)| version)
         .collect();
     let wit_version = versions.into_iter().map(str::to_owned).collect();
-    let loadable = LoadedComponent::load(bytes, CallLimits::default(), None).map(|_| ());
-    Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable })
+    Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable: loadable(bytes) })
+}
+
+/// Returns whether this host can load a component. To compile all of it takes many seconds, so this first compiles only
+/// the functions that `manifest.declare` can call.
+fn loadable(bytes: &[u8]) -> Result<(), LoadError> {
+    let load = |bytes: &[u8]| LoadedComponent::load_unoptimised(bytes, CallLimits::default()).map(|_| ());
+    match stubs::with_stubs(bytes).map(|stubbed| load(&stubbed)) {
+        // `manifest.declare` may have called a stub that it put into a table itself.
+        None | Some(Err(LoadError::Invalid(_) | LoadError::Declare(_))) => load(bytes),
+        Some(loaded) => loaded,
+    }
 }
 
 /// Returns whether an import is in the world, in the version that this host supports.

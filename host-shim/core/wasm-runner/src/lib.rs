@@ -10,4 +10,5 @@ pub mod inspect;
 pub mod names;
 pub mod native;
 pub mod runner;
+mod stubs;
 pub mod wasm;

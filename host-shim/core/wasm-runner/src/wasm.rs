@@ -27,7 +27,7 @@ use state::HostState;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
-use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 /// Largest component in bytes, which bounds the time to compile. Ours has less than 2 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
@@ -153,7 +153,12 @@ impl LoadedComponent {
     /// # Errors
     /// [`LoadError`] if the component is invalid, does not fit the world, or fails to return its declarations.
     pub fn load(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
-        LoadedComponent::load_with(bytes, limits, cache, None)
+        LoadedComponent::load_with(bytes, limits, cache, None, OptLevel::Speed)
+    }
+
+    /// Loads a component for a check of it, with slower machine code that is compiled sooner.
+    pub(crate) fn load_unoptimised(bytes: &[u8], limits: CallLimits) -> Result<Self, LoadError> {
+        LoadedComponent::load_with(bytes, limits, None, None, OptLevel::None)
     }
 
     /// Loads a component for a profile: samples its stack while it runs, without a deadline.
@@ -168,7 +173,7 @@ impl LoadedComponent {
         let samples = Arc::new(Samples::default());
         // Without a deadline the stack is sampled at the next tick of the epoch.
         let limits = CallLimits { deadline_ms: 0, ..limits };
-        let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)))?;
+        let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)), OptLevel::Speed)?;
         Ok((loaded, samples))
     }
 
@@ -177,9 +182,10 @@ impl LoadedComponent {
         limits: CallLimits,
         cache: Option<&ComponentCache>,
         samples: Option<Arc<Samples>>,
+        optimisation: OptLevel,
     ) -> Result<Self, LoadError> {
         check(bytes)?;
-        let engine = new_engine(&limits).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let engine = new_engine(&limits, optimisation).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let (component, origin) = match cache {
             Some(cache) => cache.load_or_compile(&engine, bytes),
             None => Component::new(&engine, bytes).map(|component| (component, Origin::Compiled)),
@@ -242,7 +248,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
-fn new_engine(limits: &CallLimits) -> wasmtime::Result<Engine> {
+fn new_engine(limits: &CallLimits, optimisation: OptLevel) -> wasmtime::Result<Engine> {
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
@@ -261,6 +267,7 @@ fn new_engine(limits: &CallLimits) -> wasmtime::Result<Engine> {
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .consume_fuel(limits.fuel.is_some())
         .epoch_interruption(true)
+        .cranelift_opt_level(optimisation)
         .max_wasm_stack(limits.stack_bytes)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);

@@ -4,8 +4,8 @@
 //! scenario's steps say, and follows the machine's clock while a live provider works or waits for a retry.
 
 use crate::local_stripe::StripeServer;
-use host_provider_api::scripted::Scripted;
-use host_provider_api::{Held, Registry, Unlisted};
+use host_provider_api::scripted::{Scripted, ScriptedAnswer};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Unlisted};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,13 @@ pub struct LiveProviders {
     registry: Registry,
     patience: Duration,
     stripe: Option<Arc<dyn StripeServer>>,
+    is_recorded: bool,
 }
 
 impl LiveProviders {
     /// Returns live providers with the default patience. `registry` must have no provider for `*`.
     pub fn new(registry: Registry) -> LiveProviders {
-        LiveProviders { registry, patience: PATIENCE, stripe: None }
+        LiveProviders { registry, patience: PATIENCE, stripe: None, is_recorded: false }
     }
 
     /// Waits this long for one step's effects instead of [`PATIENCE`].
@@ -35,6 +36,11 @@ impl LiveProviders {
     /// Adds a local Stripe, whose webhooks the host receives.
     pub fn with_stripe(self, stripe: Arc<dyn StripeServer>) -> LiveProviders {
         LiveProviders { stripe: Some(stripe), ..self }
+    }
+
+    /// Adds their answered calls to the scripted provider's journal.
+    pub(crate) fn recorded(self) -> LiveProviders {
+        LiveProviders { is_recorded: true, ..self }
     }
 
     /// Returns the local Stripe, if there is one.
@@ -64,8 +70,44 @@ impl LiveProviders {
     /// Returns the live providers, with the scripted one for all other effects.
     pub(crate) fn over(&self, scripted: Scripted) -> Registry {
         let mut registry = self.registry.clone();
+        if self.is_recorded {
+            registry.wrap(|inner| Arc::new(Recorded { inner, journal: scripted.clone() }));
+        }
         registry.register(&["*"], Arc::new(scripted));
         registry
+    }
+}
+
+/// A provider whose answered calls are added to a journal.
+struct Recorded {
+    inner: Arc<dyn Provider>,
+    journal: Scripted,
+}
+
+impl Provider for Recorded {
+    fn call(&self, call: &Call) -> CallOutcome {
+        let outcome = self.inner.call(call);
+        let answer = match &outcome {
+            CallOutcome::Done(outputs) => ScriptedAnswer::Exactly(outputs.clone()),
+            CallOutcome::Retry { code, message, .. } => {
+                ScriptedAnswer::Retryable { code: code.clone(), message: message.clone() }
+            }
+            CallOutcome::Refused { code, message } => {
+                ScriptedAnswer::Final { code: code.clone(), message: message.clone() }
+            }
+            // The host calls again for the answer.
+            CallOutcome::InProgress { .. } => return outcome,
+        };
+        self.journal.note(call, answer);
+        outcome
+    }
+
+    fn ends(&self) -> bool {
+        self.inner.ends()
+    }
+
+    fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        self.inner.held()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Plans a scenario: lists the calls that would make, change and destroy resources, without making them.
 
+use crate::live::LiveProviders;
 use crate::play::{CaseReport, PlayOptions, play_watched};
 use extension_contract::Timestamp;
 use host_provider_api::scripted::{Entry, ScriptedAnswer};
@@ -67,7 +68,7 @@ pub struct PlannedCall {
     pub fails: Option<String>,
 }
 
-/// Plays a case and returns its calls, in order, and its report.
+/// Plays a case and returns its calls, in order, and its report. The calls of live providers are among them.
 ///
 /// # Errors
 ///
@@ -80,7 +81,9 @@ pub fn plan(
 ) -> Result<(Vec<PlannedCall>, CaseReport), ReplayError> {
     let (mut planned, mut seen) = (Vec::new(), 0);
     let mut settings: BTreeMap<ResourceId, Map<String, Value>> = BTreeMap::new();
-    let report = play_watched(scenario, case, business, options, &mut |stepped| {
+    let live = options.live.clone().map(LiveProviders::recorded);
+    let options = PlayOptions { live, ..options.clone() };
+    let report = play_watched(scenario, case, business, &options, &mut |stepped| {
         let at = stepped.host.clock();
         let line = stepped.step.and_then(|step| scenario.steps.get(step)).map(|step| step.line);
         let journal = stepped.host.scripted().journal();
@@ -216,9 +219,12 @@ mod tests {
     use super::*;
     use crate::library::{Sources, stories};
     use crate::runners::Runners;
+    use host_provider_api::scripted::Scripted;
+    use host_provider_api::{CallOutcome, Provider, Registry, Reply, Simulation};
     use host_wasm_runner::native::NativeRunner;
     use instance_provisioner::Provisioner;
     use std::path::Path;
+    use std::sync::Arc;
 
     #[test]
     fn a_plan_lists_each_call_with_its_changes() {
@@ -245,5 +251,38 @@ mod tests {
         let lines = json(&planned);
         assert_eq!(lines.lines().count(), planned.len() + 1);
         assert!(lines.ends_with("\"make\":5}}\n"), "{lines}");
+    }
+
+    /// A live provider that answers each call a moment later, as the scripted provider would.
+    struct Slow(Scripted);
+
+    impl Provider for Slow {
+        fn call(&self, call: &Call) -> CallOutcome {
+            match (&call.token, self.0.play(call)) {
+                (Some(_), Reply::Answer(outcome)) => outcome,
+                _ => CallOutcome::InProgress { after_ms: 1, token: "later".to_owned() },
+            }
+        }
+    }
+
+    #[test]
+    fn calls_of_live_providers_are_in_the_plan_once() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
+        let file = fixtures.join("solobase/scenarios/requirements/provision-resources.yml");
+        let sources = Sources { business: None, fixtures: Some(fixtures) };
+        let native = || Runners::new("native", || Ok(Box::new(NativeRunner::new(Box::new(Provisioner)))));
+        let story = stories(&[file], sources, &native()).expect("the scenario").remove(0);
+        let planned = |live: Option<LiveProviders>| {
+            let options = PlayOptions { live, ..PlayOptions::new(native()) };
+            let (planned, _) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
+            let mut calls: Vec<_> = planned.into_iter().map(|one| (one.kind, one.key, one.line, one.fails)).collect();
+            calls.sort();
+            calls
+        };
+        let mut registry = Registry::new();
+        registry.register(&["database"], Arc::new(Slow(Scripted::new())));
+        let live = planned(Some(LiveProviders::new(registry)));
+        assert!(live.iter().any(|(kind, ..)| kind == "database.ensure"), "{live:?}");
+        assert_eq!(live, planned(None));
     }
 }

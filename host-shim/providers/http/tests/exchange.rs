@@ -7,12 +7,20 @@ use host_provider_api::CallOutcome;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_millis(500), body_bytes_max: 1_000 };
 
+/// The longest silence of the server below, far beyond a client's timeout.
+const SILENCE_MAX: Duration = Duration::from_secs(30);
+
 /// Starts a server for one exchange; returns its URL and a handle that yields the received request.
-fn server(answer: &str, after: Duration) -> (String, JoinHandle<String>) {
+fn server(answer: &str) -> (String, JoinHandle<String>) {
+    server_that(answer, false)
+}
+
+/// Starts a server for one exchange, which can be silent until the client disconnects.
+fn server_that(answer: &str, is_silent: bool) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let answer = answer.to_owned();
@@ -20,7 +28,10 @@ fn server(answer: &str, after: Duration) -> (String, JoinHandle<String>) {
         let (mut client, _) = listener.accept().unwrap();
         let mut seen = [0; 4_096];
         let count = client.read(&mut seen).unwrap();
-        thread::sleep(after);
+        if is_silent {
+            client.set_read_timeout(Some(SILENCE_MAX)).unwrap();
+            let _ = client.read(&mut [0]);
+        }
         // The client may have disconnected.
         let _ = client.write_all(answer.as_bytes());
         String::from_utf8_lossy(&seen[..count]).into_owned()
@@ -29,13 +40,16 @@ fn server(answer: &str, after: Duration) -> (String, JoinHandle<String>) {
 }
 
 fn ask(url: &str) -> Result<Reply, CallError> {
+    ask_within(url, LIMITS)
+}
+
+fn ask_within(url: &str, limits: ExchangeLimits) -> Result<Reply, CallError> {
     let request = Request { method: Method::Get, path: "/v1/x?a=1", bearer: "key", headers: &[], body: None };
-    Client::new(url, LIMITS).send(&request)
+    Client::new(url, limits).send(&request)
 }
 
 fn answered(head: &str, body: &str) -> Result<Reply, CallError> {
-    let (url, thread) =
-        server(&format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()), Duration::ZERO);
+    let (url, thread) = server(&format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
     let reply = ask(&url);
     thread.join().unwrap();
     reply
@@ -43,10 +57,8 @@ fn answered(head: &str, body: &str) -> Result<Reply, CallError> {
 
 #[test]
 fn a_request_has_its_headers_and_a_response_is_read_whole() {
-    let (url, thread) = server(
-        "HTTP/1.1 201 Created\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\n\r\n{}",
-        Duration::ZERO,
-    );
+    let (url, thread) =
+        server("HTTP/1.1 201 Created\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Length: 2\r\n\r\n{}");
     let headers = [("x-more", "1")];
     let body = Some(Body::Form("a=1".to_owned()));
     let request = Request { method: Method::Post, path: "/v1/x", bearer: "key", headers: &headers, body };
@@ -67,14 +79,13 @@ fn a_request_has_its_headers_and_a_response_is_read_whole() {
 
 #[test]
 fn a_late_large_or_truncated_response_is_an_error() {
-    let (url, thread) = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", Duration::from_millis(900));
-    let begun = Instant::now();
-    assert_eq!(ask(&url), Err(CallError::TimedOut));
-    assert!(begun.elapsed() < Duration::from_millis(850), "{:?}", begun.elapsed());
+    let (url, thread) = server_that("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", true);
+    let short = ExchangeLimits { timeout: Duration::from_millis(100), ..LIMITS };
+    assert_eq!(ask_within(&url, short), Err(CallError::TimedOut));
     thread.join().unwrap();
     assert_eq!(answered("200 OK", &"x".repeat(1_001)), Err(CallError::TooLarge { bytes_max: 1_000 }));
     assert!(answered("200 OK", &"x".repeat(1_000)).is_ok());
-    let (url, thread) = server("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{", Duration::ZERO);
+    let (url, thread) = server("HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{");
     assert!(matches!(ask(&url), Err(CallError::Connection(_))));
     thread.join().unwrap();
     assert!(matches!(ask("http://127.0.0.1:1"), Err(CallError::Connection(_))));

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_millis(700);
 
@@ -245,7 +245,7 @@ fn ids(sink: &Sink) -> (usize, BTreeSet<String>) {
 fn a_mail_arrives_under_one_id_despite_faults() {
     let sink = Sink::start(None);
     let faults = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Truncate, Fault::Delay(TIMEOUT * 2)];
-    let (mut struck, mut twice) = (0, 0);
+    let (mut struck, mut twice, mut late) = (0, 0, 0);
     // The exchanges of a new connection: greeting, hello, sender, recipient, data, the mail.
     for exchange in 0..6 {
         for fault in faults {
@@ -254,14 +254,14 @@ fn a_mail_arrives_under_one_id_despite_faults() {
             let before = ids(&sink);
             proxy.fail_nth(exchange, fault);
             let call = mail(&format!("{exchange}/{fault:?}"), "ana@example.com");
-            let begun = Instant::now();
             let first = provider.call(&call);
-            assert!(begun.elapsed() < TIMEOUT * 4, "{exchange} {fault:?} took {:?}", begun.elapsed());
             // Not every fault matters: a response that nobody waits for may be lost.
             assert!(
                 matches!(&first, CallOutcome::Done(_) | CallOutcome::Retry { .. }),
                 "{exchange} {fault:?}: {first:?}"
             );
+            // A provider that waits for a late response would report that the mail is sent.
+            late += usize::from(matches!((fault, &first), (Fault::Delay(_), CallOutcome::Retry { .. })));
             struck += proxy.struck();
             proxy.clear();
             let second = provider.call(&call);
@@ -272,6 +272,7 @@ fn a_mail_arrives_under_one_id_despite_faults() {
         }
     }
     assert!(struck >= 20, "only {struck} faults struck");
+    assert!(late >= 5, "only {late} late responses were given up");
     assert!(twice > 0, "no response was lost after a mail was accepted");
 }
 

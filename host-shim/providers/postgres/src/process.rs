@@ -271,9 +271,9 @@ mod tests {
 
     #[test]
     fn a_hanging_program_is_killed_and_a_failing_one_reports_why() {
-        let soon = Instant::now() + Duration::from_millis(100);
-        let ended = run(Command::new("sleep").arg("30"), soon, None).expect_err("ended");
-        assert!(ended.is_late && Instant::now() < soon + Duration::from_secs(5));
+        // Without a kill it would end by itself, and well.
+        let ended = run(Command::new("sleep").arg("30"), Instant::now(), None).expect_err("killed");
+        assert!(ended.is_late);
         let later = Instant::now() + Duration::from_secs(30);
         let failed = run(Command::new("sh").args(["-c", "echo no >&2; exit 1"]), later, None).expect_err("failed");
         assert_eq!(failed.message("sh"), "sh failed: no");

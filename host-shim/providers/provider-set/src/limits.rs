@@ -38,10 +38,14 @@ impl Default for ProviderLimits {
     }
 }
 
+/// Returns the time now.
+type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
+
 /// A provider with limits.
 pub struct Limited {
     inner: Arc<dyn Provider>,
     limits: ProviderLimits,
+    clock: Clock,
     state: Mutex<State>,
 }
 
@@ -59,9 +63,13 @@ struct State {
 }
 
 impl Limited {
-    /// Wraps a provider in limits.
+    /// Wraps a provider in limits, by the machine's clock.
     pub fn new(inner: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
-        Limited { inner, limits, state: Mutex::default() }
+        Limited::with_clock(inner, limits, Box::new(Instant::now))
+    }
+
+    fn with_clock(inner: Arc<dyn Provider>, limits: ProviderLimits, clock: Clock) -> Limited {
+        Limited { inner, limits, clock, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -130,14 +138,14 @@ struct Room<'l> {
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
-        self.limited.leave(self.scope, self.is_well, Instant::now());
+        self.limited.leave(self.scope, self.is_well, (self.limited.clock)());
     }
 }
 
 impl Provider for Limited {
     fn call(&self, call: &Call) -> CallOutcome {
         let own = own_token(call.token.as_deref());
-        if let Err(wait) = self.admit(&call.scope, Instant::now()) {
+        if let Err(wait) = self.admit(&call.scope, (self.clock)()) {
             let token = own.map_or_else(|| PARKED.to_owned(), |own| format!("{PARKED}:{own}"));
             return CallOutcome::InProgress { after_ms: with_jitter(wait, call), token };
         }
@@ -184,40 +192,80 @@ fn with_jitter(wait: Duration, call: &Call) -> i64 {
 mod tests {
     use super::*;
     use serde_json::json;
-    use std::sync::Barrier;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::Condvar;
+    use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
-    /// Answers as it is told, and counts how many calls were under way at a time.
+    /// A provider that counts its calls, and can hold them until the test lets them go on.
     struct Busy {
-        now: AtomicUsize,
-        most: AtomicUsize,
-        calls: AtomicUsize,
-        takes: Duration,
-        answer: Mutex<CallOutcome>,
+        counts: Mutex<Counts>,
+        changed: Condvar,
+    }
+
+    struct Counts {
+        calls: usize,
+        /// Calls that are running now.
+        running: usize,
+        /// The largest number of calls that ran at a time.
+        most: usize,
+        /// Calls that the limits have parked.
+        parked: usize,
+        holds: bool,
+        answer: CallOutcome,
     }
 
     impl Busy {
-        fn new(takes_ms: u64) -> Arc<Busy> {
-            let (now, most, calls) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-            let answer = Mutex::new(CallOutcome::Done(json!({})));
-            Arc::new(Busy { now, most, calls, takes: Duration::from_millis(takes_ms), answer })
+        fn new() -> Arc<Busy> {
+            let answer = CallOutcome::Done(json!({}));
+            let counts = Counts { calls: 0, running: 0, most: 0, parked: 0, holds: false, answer };
+            Arc::new(Busy { counts: Mutex::new(counts), changed: Condvar::new() })
+        }
+
+        fn counts(&self) -> MutexGuard<'_, Counts> {
+            self.counts.lock().expect("no panic while locked")
+        }
+
+        fn change(&self, change: impl FnOnce(&mut Counts)) {
+            change(&mut self.counts());
+            self.changed.notify_all();
         }
 
         fn answer(&self, answer: CallOutcome) {
-            *self.answer.lock().expect("nobody panics with it") = answer;
+            self.change(|counts| counts.answer = answer);
+        }
+
+        fn wait_until(&self, is_so: impl Fn(&Counts) -> bool) -> MutexGuard<'_, Counts> {
+            self.changed.wait_while(self.counts(), |counts| !is_so(counts)).expect("no panic while locked")
         }
     }
 
     impl Provider for Busy {
         fn call(&self, call: &Call) -> CallOutcome {
             assert_ne!(call.token.as_deref().map(|token| token.starts_with(PARKED)), Some(true));
-            self.calls.fetch_add(1, Ordering::SeqCst);
-            let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-            self.most.fetch_max(now, Ordering::SeqCst);
-            thread::sleep(self.takes);
-            self.now.fetch_sub(1, Ordering::SeqCst);
-            self.answer.lock().expect("nobody panics with it").clone()
+            self.change(|counts| {
+                counts.calls += 1;
+                counts.running += 1;
+                counts.most = counts.most.max(counts.running);
+            });
+            let answer = self.wait_until(|counts| !counts.holds).answer.clone();
+            self.change(|counts| counts.running -= 1);
+            answer
+        }
+    }
+
+    /// A clock that the test sets.
+    #[derive(Clone, Default)]
+    struct TestClock(Arc<AtomicU64>);
+
+    impl TestClock {
+        fn advance(&self, millis: u64) {
+            self.0.fetch_add(millis, Ordering::SeqCst);
+        }
+
+        fn around(&self, provider: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
+            let (start, passed) = (Instant::now(), self.0.clone());
+            let clock = move || start + Duration::from_millis(passed.load(Ordering::SeqCst));
+            Limited::with_clock(provider, limits, Box::new(clock))
         }
     }
 
@@ -233,70 +281,71 @@ mod tests {
         matches!(answer, CallOutcome::InProgress { token, after_ms } if token.starts_with(PARKED) && *after_ms > 0)
     }
 
-    #[test]
-    fn no_more_than_allowed_are_under_way_and_one_account_leaves_room() {
-        let (busy, barrier) = (Busy::new(1_000), Barrier::new(8));
-        let limited = Limited::new(busy.clone(), limits());
-        let answers: Vec<(usize, CallOutcome)> = thread::scope(|scope| {
-            let ask = |number: usize| {
-                let (limited, barrier) = (&limited, &barrier);
-                scope.spawn(move || {
-                    barrier.wait();
-                    // The greedy account is first by far.
-                    thread::sleep(Duration::from_millis(if number < 7 { 0 } else { 30 }));
-                    (number, limited.call(&call(if number < 7 { "greedy" } else { "other" }, number)))
-                })
-            };
-            let asked: Vec<_> = (0..8).map(ask).collect();
-            asked.into_iter().map(|it| it.join().expect("an answer")).collect()
-        });
-        let done = |of: fn(usize) -> bool| {
-            answers.iter().filter(|(n, it)| of(*n) && matches!(it, CallOutcome::Done(_))).count()
-        };
-        assert_eq!((done(|n| n < 7), done(|n| n == 7)), (2, 1), "{answers:?}");
-        assert!(busy.most.load(Ordering::SeqCst) <= 3);
-        assert!(answers.iter().all(|(_, it)| matches!(it, CallOutcome::Done(_)) || is_parked(it)));
+    /// Makes the calls of each group at the same time, one group after the other, and holds all of them until each one
+    /// runs or is parked. Returns the answers.
+    fn at_once(limited: &Limited, busy: &Busy, groups: &[Vec<Call>]) -> Vec<CallOutcome> {
+        busy.change(|counts| (counts.holds, counts.parked) = (true, 0));
+        let mut count = 0;
+        thread::scope(|scope| {
+            let mut running = Vec::new();
+            for group in groups {
+                running.extend(group.iter().map(|call| {
+                    scope.spawn(move || {
+                        let answer = limited.call(call);
+                        busy.change(|counts| counts.parked += usize::from(is_parked(&answer)));
+                        answer
+                    })
+                }));
+                count += group.len();
+                drop(busy.wait_until(|counts| counts.running + counts.parked == count));
+            }
+            busy.change(|counts| counts.holds = false);
+            running.into_iter().map(|thread| thread.join().expect("an answer")).collect()
+        })
     }
 
-    /// What calls of one account each are answered that come at once.
-    fn at_once(limited: &Limited, count: usize) -> Vec<CallOutcome> {
-        let barrier = Barrier::new(count);
-        thread::scope(|scope| {
-            let ask = |number: usize| {
-                let barrier = &barrier;
-                scope.spawn(move || {
-                    barrier.wait();
-                    limited.call(&call(&format!("u{number}"), number))
-                })
-            };
-            let asked: Vec<_> = (0..count).map(ask).collect();
-            asked.into_iter().map(|it| it.join().expect("an answer")).collect()
-        })
+    /// One call of each of so many accounts.
+    fn of_accounts(count: usize) -> Vec<Vec<Call>> {
+        vec![(0..count).map(|number| call(&format!("u{number}"), number)).collect()]
+    }
+
+    #[test]
+    fn no_more_than_allowed_are_under_way_and_one_account_leaves_room() {
+        let busy = Busy::new();
+        let limited = Limited::new(busy.clone(), limits());
+        let greedy: Vec<Call> = (0..7).map(|number| call("greedy", number)).collect();
+        let answers = at_once(&limited, &busy, &[greedy, vec![call("other", 7)]]);
+        let (of_greedy, of_other) = answers.split_at(7);
+        let done = |answers: &[CallOutcome]| answers.iter().filter(|it| matches!(it, CallOutcome::Done(_))).count();
+        assert_eq!((done(of_greedy), done(of_other)), (2, 1), "{answers:?}");
+        assert_eq!(busy.counts().most, 3);
+        assert!(answers.iter().all(|it| matches!(it, CallOutcome::Done(_)) || is_parked(it)));
     }
 
     #[test]
     fn accounts_together_have_no_more_room_than_there_is() {
-        let busy = Busy::new(1_000);
+        let busy = Busy::new();
         let limited = Limited::new(busy.clone(), limits());
-        let parked = at_once(&limited, 5).iter().filter(|answer| is_parked(answer)).count();
-        assert_eq!((parked, busy.most.load(Ordering::SeqCst)), (2, 3));
+        let parked = at_once(&limited, &busy, &of_accounts(5)).iter().filter(|answer| is_parked(answer)).count();
+        assert_eq!((parked, busy.counts().most), (2, 3));
     }
 
     #[test]
     fn one_call_alone_tries_whether_the_other_side_is_well_and_then_all_go_on() {
-        let busy = Busy::new(700);
-        let limited =
-            Limited::new(busy.clone(), ProviderLimits { failures: 1, pause: Duration::from_millis(300), ..limits() });
+        let (busy, clock) = (Busy::new(), TestClock::default());
+        let pause = Duration::from_millis(300);
+        let limited = clock.around(busy.clone(), ProviderLimits { failures: 1, pause, ..limits() });
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
         limited.call(&call("u", 0));
         busy.answer(CallOutcome::Done(json!({})));
-        thread::sleep(Duration::from_millis(400));
-        let parked = at_once(&limited, 3).iter().filter(|answer| is_parked(answer)).count();
-        assert_eq!((parked, busy.calls.load(Ordering::SeqCst)), (2, 2), "two wait for the one that tries");
-        assert!(at_once(&limited, 3).iter().all(|answer| matches!(answer, CallOutcome::Done(_))), "it is well");
+        clock.advance(300);
+        let parked = at_once(&limited, &busy, &of_accounts(3)).iter().filter(|answer| is_parked(answer)).count();
+        assert_eq!((parked, busy.counts().calls), (2, 2), "two wait for the one that tries");
+        let answers = at_once(&limited, &busy, &of_accounts(3));
+        assert!(answers.iter().all(|answer| matches!(answer, CallOutcome::Done(_))), "it is well");
     }
 
-    /// Panics, whatever it is asked.
+    /// A provider that always panics.
     struct Broken;
 
     impl Provider for Broken {
@@ -318,27 +367,32 @@ mod tests {
 
     #[test]
     fn a_second_has_so_many_calls_and_no_more() {
-        let busy = Busy::new(0);
-        let limited = Limited::new(busy.clone(), ProviderLimits { per_second: 5, ..limits() });
-        let parked = (0..9).filter(|number| is_parked(&limited.call(&call("u", *number)))).count();
-        assert_eq!((parked, busy.calls.load(Ordering::SeqCst)), (4, 5));
+        let (busy, clock) = (Busy::new(), TestClock::default());
+        let limited = clock.around(busy.clone(), ProviderLimits { per_second: 5, ..limits() });
+        let parked = || (0..9).filter(|number| is_parked(&limited.call(&call("u", *number)))).count();
+        assert_eq!((parked(), busy.counts().calls), (4, 5));
+        clock.advance(999);
+        assert_eq!((parked(), busy.counts().calls), (9, 5));
+        clock.advance(1);
+        assert_eq!((parked(), busy.counts().calls), (4, 10));
     }
 
     #[test]
     fn after_failures_in_a_row_calls_wait_and_then_one_tries() {
-        let busy = Busy::new(0);
-        let limited = Limited::new(busy.clone(), limits());
+        let (busy, clock) = (Busy::new(), TestClock::default());
+        let limited = clock.around(busy.clone(), limits());
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
         for number in 0..3 {
             assert!(matches!(limited.call(&call("u", number)), CallOutcome::Retry { .. }));
         }
+        clock.advance(999);
         assert!(is_parked(&limited.call(&call("u", 3))), "the circuit is open");
-        assert_eq!(busy.calls.load(Ordering::SeqCst), 3, "nobody was asked");
-        thread::sleep(Duration::from_millis(1_100));
+        assert_eq!(busy.counts().calls, 3, "the provider got no call");
+        clock.advance(1);
         assert!(matches!(limited.call(&call("u", 3)), CallOutcome::Retry { .. }), "one tries");
         assert!(is_parked(&limited.call(&call("u", 4))), "and it is open again at once");
         busy.answer(CallOutcome::Done(json!({})));
-        thread::sleep(Duration::from_millis(1_100));
+        clock.advance(1_000);
         for number in 4..8 {
             assert!(matches!(limited.call(&call("u", number)), CallOutcome::Done(_)), "it is closed");
         }
@@ -346,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_parked_look_keeps_the_providers_own_token() {
-        let busy = Busy::new(0);
+        let busy = Busy::new();
         let limited = Limited::new(busy.clone(), ProviderLimits { per_second: 1, ..limits() });
         limited.call(&call("u", 0));
         let look = Call { token: Some("job-7".into()), ..call("u", 1) };

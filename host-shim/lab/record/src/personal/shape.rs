@@ -6,33 +6,30 @@ use regex::Regex;
 /// The domain suffix of addresses that a simulation made up.
 const MADE_UP: &str = ".invalid";
 
+/// The patterns. `\s` needs the feature `unicode-perl` of `regex`, `\p{L}` and `\p{N}` need `unicode-gencat`.
+const PATTERNS: [(PersonalKind, &str); 3] = [
+    (PersonalKind::Mail, r#"[^\s@<>"'(),:;/=?&]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+"#),
+    (PersonalKind::Phone, r"\+[0-9][0-9 ().-]{6,}[0-9]"),
+    (
+        PersonalKind::Ip,
+        r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|(?:[0-9a-fA-F]{1,4}:){1,6}(?::[0-9a-fA-F]{1,4}){1,6}",
+    ),
+];
+
 /// A search for addresses and numbers within texts.
-pub(super) struct Shapes {
-    mail: Regex,
-    phone: Regex,
-    ip: Regex,
-}
+pub(super) struct Shapes([(PersonalKind, Regex); 3]);
 
 impl Shapes {
     pub fn new() -> Self {
-        let pattern = |text: &str| Regex::new(text).expect("a pattern that a test compiles");
-        Shapes {
-            mail: pattern(r#"[^\s@<>"'(),:;/=?&]+@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+"#),
-            phone: pattern(r"\+[0-9][0-9 ().-]{6,}[0-9]"),
-            ip: pattern(
-                r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}|(?:[0-9a-fA-F]{1,4}:){7}[0-9a-fA-F]{1,4}|(?:[0-9a-fA-F]{1,4}:){1,6}(?::[0-9a-fA-F]{1,4}){1,6}",
-            ),
-        }
+        Shapes(PATTERNS.map(|(kind, pattern)| (kind, Regex::new(pattern).expect("a pattern that a test compiles"))))
     }
 
     /// Reports each personal value in a text.
     pub fn each(&self, text: &str, found: &mut dyn FnMut(PersonalKind, &str)) {
-        for (kind, pattern) in
-            [(PersonalKind::Mail, &self.mail), (PersonalKind::Phone, &self.phone), (PersonalKind::Ip, &self.ip)]
-        {
+        for (kind, pattern) in &self.0 {
             for part in pattern.find_iter(text) {
-                if is_personal(kind, text, part.start(), part.as_str()) {
-                    found(kind, part.as_str());
+                if is_personal(*kind, text, part.start(), part.as_str()) {
+                    found(*kind, part.as_str());
                 }
             }
         }
@@ -56,6 +53,30 @@ fn is_personal(kind: PersonalKind, text: &str, start: usize, part: &str) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The workspace's manifest, which lists the features of `regex`.
+    const MANIFEST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../Cargo.toml"));
+    /// Parts of patterns, each with the feature that it needs.
+    const NEEDED: [(&str, &str); 6] = [
+        (r"\s", "unicode-perl"),
+        (r"\d", "unicode-perl"),
+        (r"\w", "unicode-perl"),
+        (r"\b", "unicode-perl"),
+        (r"\p{", "unicode-gencat"),
+        ("(?i", "unicode-case"),
+    ];
+
+    // Other packages turn on more features of `regex` in tests than the program has, so to compile is not enough.
+    #[test]
+    fn each_pattern_compiles_with_the_features_of_the_program() {
+        assert_eq!(Shapes::new().0.len(), PATTERNS.len());
+        let regex = MANIFEST.lines().find(|line| line.starts_with("regex = ")).expect("the features of `regex`");
+        for (_, pattern) in PATTERNS {
+            for (part, feature) in NEEDED.iter().filter(|(part, _)| pattern.contains(part)) {
+                assert!(regex.contains(&format!("\"{feature}\"")), "`{part}` needs {feature}: {regex}");
+            }
+        }
+    }
 
     fn found(text: &str) -> Vec<String> {
         let mut all = Vec::new();
