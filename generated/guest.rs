@@ -24,7 +24,7 @@ pub mod solobase {
       pub type RowVersion = u64;
       /// Name of a secret that the host holds, for example `secret:aws/db-7f3a`. The value never enters the component.
       pub type SecretRef = _rt::String;
-      /// The account whose data a transaction changes. Text form in claim keys: `platform`, `user:ID`, `organization:ID`.
+      /// Whose data a transaction is about. Text form in claim keys: `platform`, `user:ID`, `organization:ID`.
       #[derive(Clone)]
       pub enum Account {
         /// The reserved account that owns the catalog and receives events that belong to nobody.
@@ -49,7 +49,7 @@ pub mod solobase {
           }
         }
       }
-      /// The kind of an actor.
+      /// What kind of actor.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum ActorKind {
@@ -105,7 +105,7 @@ pub mod solobase {
         }
       }
 
-      /// The actor that caused an event or sends a query.
+      /// Who caused an event or asks a question.
       #[derive(Clone)]
       pub struct Actor {
         /// Kind.
@@ -197,7 +197,7 @@ pub mod solobase {
           f.debug_struct("BillingInterval").field("unit", &self.unit).field("count", &self.count).finish()
         }
       }
-      /// The error of one field.
+      /// What is wrong with one field.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum FieldErrorCode {
@@ -271,7 +271,7 @@ pub mod solobase {
         }
       }
 
-      /// An invalid field.
+      /// One field that is not valid.
       #[derive(Clone)]
       pub struct FieldError {
         /// JSON Pointer into the validated document, for example `/metadata/subdomain`.
@@ -286,7 +286,7 @@ pub mod solobase {
           f.debug_struct("FieldError").field("path", &self.path).field("code", &self.code).field("message", &self.message).finish()
         }
       }
-      /// The reason why a host call failed. After `unavailable` the host discards the decision.
+      /// Why a host call has no answer. After `unavailable` the host throws the decision away, whatever it is.
       #[derive(Clone)]
       pub enum StoreError {
         /// The row does not have the expected version but this one.
@@ -350,7 +350,7 @@ pub mod solobase {
           f.debug_struct("QuotaRefusal").field("quota", &self.quota).field("allowed", &self.allowed).field("used", &self.used).field("upgrade", &self.upgrade).finish()
         }
       }
-      /// An amount that differs from the agreed one.
+      /// An amount that is not the agreed one.
       #[derive(Clone)]
       pub struct AmountMismatch {
         /// What the purchase says.
@@ -363,7 +363,7 @@ pub mod solobase {
           f.debug_struct("AmountMismatch").field("expected", &self.expected).field("actual", &self.actual).finish()
         }
       }
-      /// The reason for refusing an authentic request. Texts hold facts (an id, a JSON Pointer, a state), not sentences.
+      /// Why something authentic may not be done. Texts hold facts (an id, a JSON Pointer, a state), not sentences.
       #[derive(Clone)]
       pub enum Refusal {
         /// A part of a payload is absent, of a wrong type or there twice: its JSON Pointer.
@@ -463,7 +463,7 @@ pub mod solobase {
           }
         }
       }
-      /// The reason why a call failed. Nothing is stored, and the call is retried with backoff; then operators get an alert.
+      /// Why a call could not be completed. Nothing is kept, and it is tried again, with backoff, until an operator must look.
       #[derive(Clone)]
       pub enum Failure {
         /// A store said so; passed on as it came.
@@ -490,7 +490,7 @@ pub mod solobase {
       }
 
       impl ::core::error::Error for Failure {}
-      /// The reason why a query or a validation failed.
+      /// Why a question or a validation has no answer.
       #[derive(Clone)]
       pub enum Problem {
         /// It may not be done or seen.
@@ -549,7 +549,7 @@ pub mod solobase {
       pub type Money = super::super::super::solobase::products::types::Money;
       pub type BillingInterval = super::super::super::solobase::products::types::BillingInterval;
       pub type SecretRef = super::super::super::solobase::products::types::SecretRef;
-      /// The writable part of a product.
+      /// The part of a product that can be written.
       #[derive(Clone)]
       pub struct ProductValues {
         /// Product type, for example `subscription_plan` or `instance`.
@@ -593,7 +593,7 @@ pub mod solobase {
           f.debug_struct("Product").field("id", &self.id).field("owner", &self.owner).field("values", &self.values).field("version", &self.version).field("deleted", &self.deleted).finish()
         }
       }
-      /// The entitlements of a price, resolved from its product and type.
+      /// What a price grants, already resolved from its product and type.
       #[derive(Clone)]
       pub struct Grant {
         /// Entitlement, for example `instances` or `storage_gb`.
@@ -714,7 +714,7 @@ pub mod solobase {
           f.debug_struct("LineItem").field("product-id", &self.product_id).field("price-id", &self.price_id).field("name", &self.name).field("quantity", &self.quantity).field("unit-price", &self.unit_price).finish()
         }
       }
-      /// The writable part of a purchase.
+      /// The part of a purchase that can be written.
       #[derive(Clone)]
       pub struct PurchaseValues {
         /// Payment provider: `stripe` or `manual`.
@@ -884,7 +884,7 @@ pub mod solobase {
         }
       }
 
-      /// The snapshot of a provider's object that a row shows.
+      /// Which view of a provider's object a row shows.
       #[derive(Clone)]
       pub struct Snapshot {
         /// The provider's time of the view.
@@ -918,7 +918,7 @@ pub mod solobase {
           f.debug_struct("SubscriptionItem").field("id", &self.id).field("price-id", &self.price_id).field("quantity", &self.quantity).field("period-start", &self.period_start).field("period-end", &self.period_end).finish()
         }
       }
-      /// The writable part of a subscription.
+      /// The part of a subscription that can be written.
       #[derive(Clone)]
       pub struct SubscriptionValues {
         /// The provider's customer.
@@ -960,7 +960,7 @@ pub mod solobase {
           f.debug_struct("Subscription").field("id", &self.id).field("values", &self.values).field("version", &self.version).finish()
         }
       }
-      /// The key of a record.
+      /// Where a record is.
       #[derive(Clone)]
       pub struct RecordKey {
         /// Collection.
@@ -990,7 +990,7 @@ pub mod solobase {
           f.debug_struct("StoredRecord").field("collection", &self.collection).field("id", &self.id).field("value", &self.value).field("version", &self.version).finish()
         }
       }
-      /// The key of a row of an account.
+      /// Which row of an account.
       #[derive(Clone)]
       pub enum RowKey {
         /// A product of the account, by its id.
@@ -1025,7 +1025,7 @@ pub mod solobase {
           }
         }
       }
-      /// The kind of a row.
+      /// What kind of row.
       #[derive(Clone)]
       pub enum RowKind {
         /// Products of the account.
@@ -1060,7 +1060,7 @@ pub mod solobase {
           }
         }
       }
-      /// A current row.
+      /// A row as it stands.
       #[derive(Clone)]
       pub enum Row {
         /// A product, also one that was deleted softly.
@@ -1095,7 +1095,7 @@ pub mod solobase {
           }
         }
       }
-      /// A row with the data version in which it was written.
+      /// A row with the format that it was written in.
       #[derive(Clone)]
       pub struct StoredRow {
         /// `data-version` of the component that wrote it. Older ones are read, a newer one is a failure that names it.
@@ -1138,7 +1138,7 @@ pub mod solobase {
           }
         }
       }
-      /// The key of a part of the catalog or of the configuration.
+      /// Which part of the catalog or of the configuration.
       #[derive(Clone)]
       pub enum CatalogKey {
         /// A product of the catalog; product types and policies are products, too.
@@ -1188,7 +1188,7 @@ pub mod solobase {
           }
         }
       }
-      /// A reference of a row. The host follows references without knowing their meaning.
+      /// What a row refers to. A host follows references without knowing what they mean.
       #[derive(Clone)]
       pub enum Reference {
         /// Another row of the account: a payment its invoice, an invoice its subscription.
@@ -1213,7 +1213,7 @@ pub mod solobase {
           }
         }
       }
-      /// The content that a change writes.
+      /// What a change writes.
       #[derive(Clone)]
       pub enum Write {
         /// Values of a product.
@@ -1277,7 +1277,7 @@ pub mod solobase {
 
     }
 
-    /// Import: the event's account in its state before the event.
+    /// Import: the account that the event belongs to, as it is before the event.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod account {
       #[used]
@@ -1293,7 +1293,7 @@ pub mod solobase {
       pub type RowKind = super::super::super::solobase::products::rows::RowKind;
       pub type StoredRow = super::super::super::solobase::products::rows::StoredRow;
       pub type CatalogRow = super::super::super::solobase::products::rows::CatalogRow;
-      /// Whether an object has a mark of ours: a price or a metadata key.
+      /// Whether an object bears a mark of ours: a price or a metadata key.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum Mark {
@@ -1337,15 +1337,15 @@ pub mod solobase {
         }
       }
 
-      /// How to find an event's account, and the rows that the event names. If the envelope names the account, and for a
-      /// query, only `names` counts.
+      /// How to find an event's account, and what the event is about. For an event whose envelope names the account, and
+      /// for a question, only `names` counts.
       ///
-      /// Keys belong to the event's connected account. The exception is `connected-account:ID`, which names the owner of a
-      /// connected account and belongs to our own account's keys.
+      /// Keys are those of the event's connected account, but for `connected-account:ID`, which says whose such an account
+      /// is and stands with our own account's keys.
       ///
-      /// Otherwise the account is the holder of the keys; keys of two holders are `rejected(inconsistent)`. If nobody holds a
-      /// key, it is `account`. If that is empty, an event with prices that are not ours is `ignored(not-ours)`; any other
-      /// event waits under its keys until one of them is claimed.
+      /// Else the account is the holder of the keys; keys of two holders are `rejected(inconsistent)`. Where nobody holds
+      /// one it is `account`. Where there is none, what names prices that are not ours is `ignored(not-ours)`, and the rest
+      /// is parked under its keys until one of them is claimed.
       #[derive(Clone)]
       pub struct Placement {
         /// Claim keys, strongest first: ids that we made, then the provider's.
@@ -1362,13 +1362,13 @@ pub mod solobase {
           f.debug_struct("Placement").field("keys", &self.keys).field("account", &self.account).field("mark", &self.mark).field("names", &self.names).finish()
         }
       }
-      /// The account's part that the event needs.
+      /// What matters of the account.
       #[derive(Clone)]
       pub struct Here {
         /// Its name.
         pub account: Account,
-        /// Live rows, the named rows, and up to 32 rows that references connect with them: from the named rows references
-        /// in both directions, from the live rows their own references.
+        /// Live rows, the named ones, and up to 32 that are reached from them: from the named ones along references in
+        /// both directions, from the live ones along their own.
         pub rows: _rt::Vec::<StoredRow>,
         /// What of the catalog the placement and these rows refer to.
         pub catalog: _rt::Vec::<CatalogRow>,
@@ -1380,7 +1380,7 @@ pub mod solobase {
           f.debug_struct("Here").field("account", &self.account).field("rows", &self.rows).field("catalog", &self.catalog).field("facts", &self.facts).finish()
         }
       }
-      /// The place of the event.
+      /// Where the event belongs.
       #[derive(Clone)]
       pub enum Opened {
         /// To this account.
@@ -1417,7 +1417,7 @@ pub mod solobase {
           f.debug_struct("Listing").field("kind", &self.kind).field("prefix", &self.prefix).field("descending", &self.descending).field("after", &self.after).finish()
         }
       }
-      /// Rows with an outdated fingerprint.
+      /// Rows that are behind.
       #[derive(Clone)]
       pub struct Outdated {
         /// Which kind.
@@ -1430,7 +1430,7 @@ pub mod solobase {
           f.debug_struct("Outdated").field("kind", &self.kind).field("fingerprint", &self.fingerprint).finish()
         }
       }
-      /// The rows to read.
+      /// Which rows to give.
       #[derive(Clone)]
       pub enum Selection {
         /// Of a kind, without products that were deleted softly.
@@ -1451,7 +1451,7 @@ pub mod solobase {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Place the event and read its rows, once per call and before the other functions. At most 256 facts.
+      /// Place the event and read what matters, once a call and before the other functions. At most 256 facts.
       #[allow(async_fn_in_trait)]
       pub fn open(placement: &Placement,facts: &[_rt::String],) -> Result<Opened,StoreError>{
         unsafe {
@@ -3407,7 +3407,7 @@ pub mod solobase {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Read rows that `open` did not return, at most `limit`.
+      /// Read rows beyond those that `open` gave, at most `limit`.
       #[allow(async_fn_in_trait)]
       pub fn more(selection: &Selection,limit: u32,) -> Result<_rt::Vec::<StoredRow>,StoreError>{
         unsafe {
@@ -4326,7 +4326,7 @@ pub mod solobase {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Whether each of these effects has begun, also if it has ended, so that it cannot be cancelled any more.
+      /// Whether each of these effects has begun, ended or not, so that it can't be called off any more.
       #[allow(async_fn_in_trait)]
       pub fn begun(effects: &[_rt::String],) -> Result<_rt::Vec::<bool>,StoreError>{
         unsafe {
@@ -4489,7 +4489,7 @@ pub mod solobase {
     }
 
     /// Import: names that are unique across the accounts of a business, for example `subdomain:acme`,
-    /// `stripe-customer:cus_1`; the host prefixes business, mode and connected account. They place events.
+    /// `stripe-customer:cus_1`; the host prefixes business, mode and connected account. Events are placed by them.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod claims {
       #[used]
@@ -4499,7 +4499,7 @@ pub mod solobase {
       
       use super::super::super::_rt;
       pub type StoreError = super::super::super::solobase::products::types::StoreError;
-      /// The state of a key for this account at the event's time. It does not name another holder.
+      /// Where a key stands for this account at the event's time. Who else holds it is not told.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum ClaimState {
@@ -4550,7 +4550,7 @@ pub mod solobase {
       }
 
       #[allow(unused_unsafe, clippy::all)]
-      /// Reserve keys and return their states.
+      /// Ask for keys.
       #[allow(async_fn_in_trait)]
       pub fn take(keys: &[_rt::String],) -> Result<_rt::Vec::<ClaimState>,StoreError>{
         unsafe {
@@ -4865,7 +4865,7 @@ pub mod solobase {
 
     }
 
-    /// Import: the catalog and the configuration of the business, in one version for the whole call.
+    /// Import: what is sold and how the business is configured, of one version for the whole call.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod catalog {
       #[used]
@@ -4879,7 +4879,7 @@ pub mod solobase {
       pub type CatalogKey = super::super::super::solobase::products::rows::CatalogKey;
       pub type CatalogRow = super::super::super::solobase::products::rows::CatalogRow;
       pub type Product = super::super::super::solobase::products::rows::Product;
-      /// A search criterion for products.
+      /// What products are looked for by.
       #[derive(Clone)]
       pub enum CatalogQuery {
         /// Nothing: all of them.
@@ -4905,7 +4905,7 @@ pub mod solobase {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Read by key; none for a missing entry, and for an optional setting without a value.
+      /// Read by key; none for what is not there, and for an optional setting without a value.
       #[allow(async_fn_in_trait)]
       pub fn read(keys: &[CatalogKey],) -> Result<_rt::Vec::<Option<CatalogRow>>,StoreError>{
         unsafe {
@@ -5683,7 +5683,7 @@ pub mod solobase {
 
     }
 
-    /// Import: the log. Its entries are kept even if the decision is not. They change nothing.
+    /// Import: the log. What it says is kept even if the decision is not, and changes nothing.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod log {
       #[used]
@@ -5785,7 +5785,7 @@ pub mod solobase {
 
     }
 
-    /// Types: effects on other systems. An effect runs after its decision is committed; its result is an event.
+    /// Types: what the world is asked to do. An effect runs after its decision is committed; what it leads to is an event.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod effects {
       #[used]
@@ -5797,7 +5797,7 @@ pub mod solobase {
       pub type Account = super::super::super::solobase::products::types::Account;
       pub type Json = super::super::super::solobase::products::types::Json;
       pub type Timestamp = super::super::super::solobase::products::types::Timestamp;
-      /// How often and when a temporary failure is retried: there is one attempt more than delays.
+      /// How often a passing failure is tried again, and when: there is one attempt more than delays.
       #[derive(Clone)]
       pub struct RetryPolicy {
         /// The wait after each failed attempt; at most 20.
@@ -5814,8 +5814,8 @@ pub mod solobase {
         /// Resource and verb: `database.ensure`, `mail.send`, `stripe.retrieve`. A `timer.at` comes back as an event at
         /// its not-before time, an `account.send` arrives once at the account in `to`, a `provider.event` comes in as an
         /// event of the provider and is placed anew (its payload: `id`, `type`, `date_ms`, `object`); adapters do the rest.
-        /// An `account.erase` (payload `{}`) lets the host erase the contents of the account's finished events and effects:
-        /// ids, amounts, times and rows stay, and no event follows.
+        /// An `account.erase` (payload `{}`) has the host erase what the account's events and effects said that are
+        /// through by then: ids, amounts, times and rows stay, and no event follows.
         pub kind: _rt::String,
         /// Receiver of an `account.send`.
         pub to: Option<Account>,
@@ -5852,7 +5852,7 @@ pub mod solobase {
 pub mod exports {
   pub mod solobase {
     pub mod products {
-      /// Export: the extension's name and needs; read once. Facts that only operators need are in `manifest.yml`.
+      /// Export: who the extension is and what it needs; asked once. What only a host's operator needs is in `manifest.yml`.
       #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
       pub mod manifest {
         #[used]
@@ -5863,7 +5863,7 @@ pub mod exports {
         use super::super::super::super::_rt;
         pub type Json = super::super::super::super::solobase::products::types::Json;
         pub type RetryPolicy = super::super::super::super::solobase::products::effects::RetryPolicy;
-        /// A product type of the extension; a catalog may define more.
+        /// A product type that the extension brings along; a catalog may define more.
         #[derive(Clone)]
         pub struct TypeDecl {
           /// Name.
@@ -6380,7 +6380,7 @@ pub mod exports {
       pub type ActorKind = super::super::super::super::solobase::products::types::ActorKind;
       pub type Problem = super::super::super::super::solobase::products::types::Problem;
       pub type ProductValues = super::super::super::super::solobase::products::rows::ProductValues;
-      /// A product before it is stored.
+      /// A product that somebody wants to store.
       #[derive(Clone)]
       pub struct Candidate {
         /// Who wants it: fields differ in who may set them.
@@ -7218,7 +7218,7 @@ pub mod exports {
 
     }
 
-    /// Export: the handling of events.
+    /// Export: everything that happens.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod events {
       #[used]
@@ -7237,7 +7237,7 @@ pub mod exports {
       pub type Snapshot = super::super::super::super::solobase::products::rows::Snapshot;
       pub type Change = super::super::super::super::solobase::products::rows::Change;
       pub type Effect = super::super::super::super::solobase::products::effects::Effect;
-      /// The envelope of a provider's event or answer, as the host read it. Absent members are none.
+      /// What a provider tells about its event or its answer, as the host read it. It is none where it was absent.
       #[derive(Clone)]
       pub struct ProviderFacts {
         /// Provider, `stripe`.
@@ -7260,7 +7260,7 @@ pub mod exports {
           f.debug_struct("ProviderFacts").field("provider", &self.provider).field("time", &self.time).field("api-version", &self.api_version).field("matched-secret", &self.matched_secret).field("connected-account", &self.connected_account).field("request-key", &self.request_key).field("snapshot-event", &self.snapshot_event).finish()
         }
       }
-      /// A product that the platform changed: without `before` it was created, without `after` it was deleted.
+      /// A product that somebody else changed: none before means created, none after deleted.
       #[derive(Clone)]
       pub struct ProductChange {
         /// As it was.
@@ -7387,8 +7387,8 @@ pub mod exports {
           f.debug_struct("EffectReport").field("key", &self.key).field("generation", &self.generation).field("attempts", &self.attempts).field("context", &self.context).field("answer", &self.answer).finish()
         }
       }
-      /// The content of an event. It is typed if the host creates the value or if the volume is high. It is JSON or bytes if
-      /// a provider or the extension defines the shape, so that a new command, effect or field needs no new contract.
+      /// What happened. Typed where the host makes the value or volume matters; JSON or bytes where the shape belongs to
+      /// somebody else or to the extension, so that a new command, effect or provider field needs no new contract.
       #[derive(Clone)]
       pub enum Payload {
         /// A provider's whole body, byte for byte as signed: nobody has checked that it is JSON, the component decides
@@ -7434,7 +7434,7 @@ pub mod exports {
           }
         }
       }
-      /// The envelope of every event.
+      /// The envelope, the same for all.
       #[derive(Clone)]
       pub struct Event {
         /// Unique within business and source. It comes until an outcome other than `deferred` commits; after that only
@@ -7468,7 +7468,7 @@ pub mod exports {
           f.debug_struct("Event").field("id", &self.id).field("source", &self.source).field("kind", &self.kind).field("business", &self.business).field("account", &self.account).field("livemode", &self.livemode).field("received-at", &self.received_at).field("attempt", &self.attempt).field("actor", &self.actor).field("reply-to", &self.reply_to).field("provider", &self.provider).field("payload", &self.payload).finish()
         }
       }
-      /// The reason why an event is ignored.
+      /// Why an event is none of our business.
       #[repr(u8)]
       #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
       pub enum IgnoreReason {
@@ -7518,7 +7518,7 @@ pub mod exports {
         }
       }
 
-      /// The condition for delivering a deferred event again. The host limits the wait and then alerts operators.
+      /// What a deferred event waits for, to be delivered again. The host bounds the wait and then tells an operator.
       #[derive(Clone)]
       pub enum DeferReason {
         /// One of these claims, by any account; it is then placed anew.
@@ -7543,7 +7543,7 @@ pub mod exports {
           }
         }
       }
-      /// The outcome of an event. Every case commits.
+      /// What became of an event. Every case commits.
       #[derive(Clone)]
       pub enum Outcome {
         /// State changed.
@@ -7583,7 +7583,7 @@ pub mod exports {
           }
         }
       }
-      /// A reply to the waiting caller; without secrets.
+      /// An answer to who waits; without secrets.
       #[derive(Clone)]
       pub enum Reply {
         /// Done: an object.
@@ -7616,7 +7616,7 @@ pub mod exports {
           f.debug_struct("ClaimTake").field("key", &self.key).field("until", &self.until).finish()
         }
       }
-      /// A claim to release.
+      /// A claim to give back.
       #[derive(Clone)]
       pub struct ClaimRelease {
         /// Short key. What the account does not hold is left alone.
@@ -7649,7 +7649,7 @@ pub mod exports {
           }
         }
       }
-      /// A complete decision about an event.
+      /// What an event means, whole.
       #[derive(Clone)]
       pub struct Decision {
         /// What became of it.
@@ -7662,7 +7662,7 @@ pub mod exports {
         pub facts: _rt::Vec::<_rt::String>,
         /// Claims, in order. What is rejected or deferred takes none.
         pub claims: _rt::Vec::<ClaimChange>,
-        /// The requested effects, in order. The same key and generation again does nothing; with other contents
+        /// What the world is asked to do, in order. The same key and generation again does nothing; with other contents
         /// it breaks the contract. A higher generation replaces one that has not begun.
         pub effects: _rt::Vec::<Effect>,
         /// Effects to call off, by key, if they have not begun: timers above all.
@@ -10656,7 +10656,7 @@ pub mod exports {
                   }
                 } }
                 pub trait Guest {
-                  /// Decide about an event.
+                  /// Decide what an event means.
                   #[allow(async_fn_in_trait)]
                   fn handle(event: Event,) -> Result<Decision,Failure>;
                 }
@@ -10684,7 +10684,7 @@ pub mod exports {
 
               }
 
-              /// Export: queries about an account. They read it like an event, by `account.open`, and change nothing.
+              /// Export: questions about an account. They read it like an event, by `account.open`, and change nothing.
               #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
               pub mod queries {
                 #[used]
@@ -10701,7 +10701,7 @@ pub mod exports {
                 pub type Problem = super::super::super::super::solobase::products::types::Problem;
                 pub type Product = super::super::super::super::solobase::products::rows::Product;
                 pub type Price = super::super::super::super::solobase::products::rows::Price;
-                /// The actor, the account and the time of a query.
+                /// Who asks, about whom, as of when.
                 #[derive(Clone)]
                 pub struct Question {
                   /// Account that is asked about.
@@ -10716,7 +10716,7 @@ pub mod exports {
                     f.debug_struct("Question").field("account", &self.account).field("actor", &self.actor).field("at", &self.at).finish()
                   }
                 }
-                /// An offer: a product on sale.
+                /// Something on sale.
                 #[derive(Clone)]
                 pub struct Offer {
                   /// Product.
@@ -10731,7 +10731,7 @@ pub mod exports {
                     f.debug_struct("Offer").field("product", &self.product).field("prices", &self.prices).field("available", &self.available).finish()
                   }
                 }
-                /// An entitlement: the amount that an account may use.
+                /// What an account may use of one thing.
                 #[derive(Clone)]
                 pub struct Entitlement {
                   /// Key, for example `instances`.
@@ -14164,10 +14164,10 @@ pub mod exports {
                   }
                 } }
                 pub trait Guest {
-                  /// The offers, in display order.
+                  /// What is on sale, in display order.
                   #[allow(async_fn_in_trait)]
                   fn catalog(question: Question,) -> Result<_rt::Vec::<Offer>,Problem>;
-                  /// The account's entitlements.
+                  /// What the account may use.
                   #[allow(async_fn_in_trait)]
                   fn entitlements(question: Question,) -> Result<_rt::Vec::<Entitlement>,Problem>;
                   /// Use from `start` until before `end`.
@@ -14176,7 +14176,7 @@ pub mod exports {
                   /// Balances.
                   #[allow(async_fn_in_trait)]
                   fn balances(question: Question,) -> Result<_rt::Vec::<Balance>,Problem>;
-                  /// A page of items of one kind (`instances`, `products`, `purchases`, `subscriptions`, `invoices`, `ledger`, `listings`,
+                  /// A page of a kind of things (`instances`, `products`, `purchases`, `subscriptions`, `invoices`, `ledger`, `listings`,
                   /// `earned`, `earnings`, `sales`), those that fit the filter: an exact status, where the kind has one.
                   #[allow(async_fn_in_trait)]
                   fn list(question: Question,kind: _rt::String,filter: Option<_rt::String>,page: Page,) -> Result<_rt::Vec::<Listed>,Problem>;

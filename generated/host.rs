@@ -260,7 +260,7 @@ pub mod solobase {
         assert!(8 == <SecretRef as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <SecretRef as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The account whose data a transaction changes. Text form in claim keys: `platform`, `user:ID`, `organization:ID`.
+      /// Whose data a transaction is about. Text form in claim keys: `platform`, `user:ID`, `organization:ID`.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -293,7 +293,7 @@ pub mod solobase {
         assert!(12 == <Account as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Account as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The kind of an actor.
+      /// What kind of actor.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -337,7 +337,7 @@ pub mod solobase {
         assert!(1 == <ActorKind as wasmtime::component::ComponentType>::SIZE32);
         assert!(1 == <ActorKind as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The actor that caused an event or sends a query.
+      /// Who caused an event or asks a question.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -448,7 +448,7 @@ pub mod solobase {
         assert!(8 == <BillingInterval as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <BillingInterval as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The error of one field.
+      /// What is wrong with one field.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -507,7 +507,7 @@ pub mod solobase {
         assert!(1 == <FieldErrorCode as wasmtime::component::ComponentType>::SIZE32);
         assert!(1 == <FieldErrorCode as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// An invalid field.
+      /// One field that is not valid.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -533,7 +533,7 @@ pub mod solobase {
         assert!(20 == <FieldError as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <FieldError as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The reason why a host call failed. After `unavailable` the host discards the decision.
+      /// Why a host call has no answer. After `unavailable` the host throws the decision away, whatever it is.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -616,7 +616,7 @@ pub mod solobase {
         assert!(40 == <QuotaRefusal as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <QuotaRefusal as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// An amount that differs from the agreed one.
+      /// An amount that is not the agreed one.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -639,7 +639,7 @@ pub mod solobase {
         assert!(32 == <AmountMismatch as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <AmountMismatch as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The reason for refusing an authentic request. Texts hold facts (an id, a JSON Pointer, a state), not sentences.
+      /// Why something authentic may not be done. Texts hold facts (an id, a JSON Pointer, a state), not sentences.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -747,7 +747,7 @@ pub mod solobase {
         assert!(48 == <Refusal as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <Refusal as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The reason why a call failed. Nothing is stored, and the call is retried with backoff; then operators get an alert.
+      /// Why a call could not be completed. Nothing is kept, and it is tried again, with backoff, until an operator must look.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -781,7 +781,7 @@ pub mod solobase {
         assert!(24 == <Failure as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <Failure as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The reason why a query or a validation failed.
+      /// Why a question or a validation has no answer.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -921,7 +921,7 @@ pub mod solobase {
         assert!(8 == <SecretRef as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <SecretRef as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The writable part of a product.
+      /// The part of a product that can be written.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -994,7 +994,7 @@ pub mod solobase {
         assert!(128 == <Product as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <Product as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The entitlements of a price, resolved from its product and type.
+      /// What a price grants, already resolved from its product and type.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1142,7 +1142,7 @@ pub mod solobase {
         assert!(48 == <LineItem as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <LineItem as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The writable part of a purchase.
+      /// The part of a purchase that can be written.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1316,7 +1316,7 @@ pub mod solobase {
         assert!(1 == <SnapshotRank as wasmtime::component::ComponentType>::SIZE32);
         assert!(1 == <SnapshotRank as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The snapshot of a provider's object that a row shows.
+      /// Which view of a provider's object a row shows.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1374,7 +1374,7 @@ pub mod solobase {
         assert!(40 == <SubscriptionItem as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <SubscriptionItem as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The writable part of a subscription.
+      /// The part of a subscription that can be written.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1444,7 +1444,7 @@ pub mod solobase {
         assert!(120 == <Subscription as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <Subscription as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The key of a record.
+      /// Where a record is.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1496,7 +1496,7 @@ pub mod solobase {
         assert!(32 == <StoredRecord as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <StoredRecord as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The key of a row of an account.
+      /// Which row of an account.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1539,7 +1539,7 @@ pub mod solobase {
         assert!(20 == <RowKey as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <RowKey as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The kind of a row.
+      /// What kind of row.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1582,7 +1582,7 @@ pub mod solobase {
         assert!(12 == <RowKind as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <RowKind as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// A current row.
+      /// A row as it stands.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1625,7 +1625,7 @@ pub mod solobase {
         assert!(152 == <Row as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <Row as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// A row with the data version in which it was written.
+      /// A row with the format that it was written in.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1686,7 +1686,7 @@ pub mod solobase {
         assert!(16 == <ConfigValue as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <ConfigValue as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The key of a part of the catalog or of the configuration.
+      /// Which part of the catalog or of the configuration.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1752,7 +1752,7 @@ pub mod solobase {
         assert!(136 == <CatalogRow as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <CatalogRow as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// A reference of a row. The host follows references without knowing their meaning.
+      /// What a row refers to. A host follows references without knowing what they mean.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1785,7 +1785,7 @@ pub mod solobase {
         assert!(24 == <Reference as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Reference as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The content that a change writes.
+      /// What a change writes.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1951,7 +1951,7 @@ pub mod solobase {
         assert!(136 == <CatalogRow as wasmtime::component::ComponentType>::SIZE32);
         assert!(8 == <CatalogRow as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// Whether an object has a mark of ours: a price or a metadata key.
+      /// Whether an object bears a mark of ours: a price or a metadata key.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -1985,15 +1985,15 @@ pub mod solobase {
         assert!(1 == <Mark as wasmtime::component::ComponentType>::SIZE32);
         assert!(1 == <Mark as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// How to find an event's account, and the rows that the event names. If the envelope names the account, and for a
-      /// query, only `names` counts.
+      /// How to find an event's account, and what the event is about. For an event whose envelope names the account, and
+      /// for a question, only `names` counts.
       /// 
-      /// Keys belong to the event's connected account. The exception is `connected-account:ID`, which names the owner of a
-      /// connected account and belongs to our own account's keys.
+      /// Keys are those of the event's connected account, but for `connected-account:ID`, which says whose such an account
+      /// is and stands with our own account's keys.
       /// 
-      /// Otherwise the account is the holder of the keys; keys of two holders are `rejected(inconsistent)`. If nobody holds a
-      /// key, it is `account`. If that is empty, an event with prices that are not ours is `ignored(not-ours)`; any other
-      /// event waits under its keys until one of them is claimed.
+      /// Else the account is the holder of the keys; keys of two holders are `rejected(inconsistent)`. Where nobody holds
+      /// one it is `account`. Where there is none, what names prices that are not ours is `ignored(not-ours)`, and the rest
+      /// is parked under its keys until one of them is claimed.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -2022,7 +2022,7 @@ pub mod solobase {
         assert!(36 == <Placement as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Placement as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The account's part that the event needs.
+      /// What matters of the account.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -2032,8 +2032,8 @@ pub mod solobase {
         /// Its name.
         #[component(name = "account")]
         pub account: Account,
-        /// Live rows, the named rows, and up to 32 rows that references connect with them: from the named rows references
-        /// in both directions, from the live rows their own references.
+        /// Live rows, the named ones, and up to 32 that are reached from them: from the named ones along references in
+        /// both directions, from the live ones along their own.
         #[component(name = "rows")]
         pub rows: wasmtime::component::__internal::Vec<StoredRow>,
         /// What of the catalog the placement and these rows refer to.
@@ -2052,7 +2052,7 @@ pub mod solobase {
         assert!(36 == <Here as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Here as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The place of the event.
+      /// Where the event belongs.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -2109,7 +2109,7 @@ pub mod solobase {
         assert!(36 == <Listing as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Listing as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// Rows with an outdated fingerprint.
+      /// Rows that are behind.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -2132,7 +2132,7 @@ pub mod solobase {
         assert!(20 == <Outdated as wasmtime::component::ComponentType>::SIZE32);
         assert!(4 == <Outdated as wasmtime::component::ComponentType>::ALIGN32);
       };
-      /// The rows to read.
+      /// Which rows to give.
       #[derive(wasmtime::component::ComponentType)]
       #[derive(wasmtime::component::Lift)]
       #[derive(wasmtime::component::Lower)]
@@ -2166,31 +2166,31 @@ pub mod solobase {
       where H: wasmtime::component::HasData
       {}
       pub trait Host:  {
-        /// Place the event and read its rows, once per call and before the other functions. At most 256 facts.
+        /// Place the event and read what matters, once a call and before the other functions. At most 256 facts.
         fn open(&mut self, placement: Placement,facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<Opened,StoreError>>;
         /// Read rows by their keys.
         fn load(&mut self, keys: wasmtime::component::__internal::Vec<RowKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<StoredRow>>,StoreError>>;
-        /// Read rows that `open` did not return, at most `limit`.
+        /// Read rows beyond those that `open` gave, at most `limit`.
         fn more(&mut self, selection: Selection,limit: u32,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<StoredRow>,StoreError>>;
         /// Whether each of these facts is noted.
         fn known(&mut self, facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>;
-        /// Whether each of these effects has begun, also if it has ended, so that it cannot be cancelled any more.
+        /// Whether each of these effects has begun, ended or not, so that it can't be called off any more.
         fn begun(&mut self, effects: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>;
       }
       impl <_T: Host + ?Sized > Host for &mut _T {
-        /// Place the event and read its rows, once per call and before the other functions. At most 256 facts.
+        /// Place the event and read what matters, once a call and before the other functions. At most 256 facts.
         fn open(&mut self, placement: Placement,facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<Opened,StoreError>>{
           Host::open(*self,placement,facts,)}
           /// Read rows by their keys.
           fn load(&mut self, keys: wasmtime::component::__internal::Vec<RowKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<StoredRow>>,StoreError>>{
             Host::load(*self,keys,)}
-            /// Read rows that `open` did not return, at most `limit`.
+            /// Read rows beyond those that `open` gave, at most `limit`.
             fn more(&mut self, selection: Selection,limit: u32,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<StoredRow>,StoreError>>{
               Host::more(*self,selection,limit,)}
               /// Whether each of these facts is noted.
               fn known(&mut self, facts: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>{
                 Host::known(*self,facts,)}
-                /// Whether each of these effects has begun, also if it has ended, so that it cannot be cancelled any more.
+                /// Whether each of these effects has begun, ended or not, so that it can't be called off any more.
                 fn begun(&mut self, effects: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<bool>,StoreError>>{
                   Host::begun(*self,effects,)}
                 }
@@ -2268,7 +2268,7 @@ pub mod solobase {
                   assert!(16 == <StoreError as wasmtime::component::ComponentType>::SIZE32);
                   assert!(8 == <StoreError as wasmtime::component::ComponentType>::ALIGN32);
                 };
-                /// The state of a key for this account at the event's time. It does not name another holder.
+                /// Where a key stands for this account at the event's time. Who else holds it is not told.
                 #[derive(wasmtime::component::ComponentType)]
                 #[derive(wasmtime::component::Lift)]
                 #[derive(wasmtime::component::Lower)]
@@ -2313,13 +2313,13 @@ pub mod solobase {
                 where H: wasmtime::component::HasData
                 {}
                 pub trait Host:  {
-                  /// Reserve keys and return their states.
+                  /// Ask for keys.
                   fn take(&mut self, keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<ClaimState>,StoreError>>;
                   /// Keys that this account holds and that begin with `prefix`.
                   fn mine(&mut self, prefix: wasmtime::component::__internal::String,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,StoreError>>;
                 }
                 impl <_T: Host + ?Sized > Host for &mut _T {
-                  /// Reserve keys and return their states.
+                  /// Ask for keys.
                   fn take(&mut self, keys: wasmtime::component::__internal::Vec<wasmtime::component::__internal::String>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<ClaimState>,StoreError>>{
                     Host::take(*self,keys,)}
                     /// Keys that this account holds and that begin with `prefix`.
@@ -2402,7 +2402,7 @@ pub mod solobase {
                       assert!(128 == <Product as wasmtime::component::ComponentType>::SIZE32);
                       assert!(8 == <Product as wasmtime::component::ComponentType>::ALIGN32);
                     };
-                    /// A search criterion for products.
+                    /// What products are looked for by.
                     #[derive(wasmtime::component::ComponentType)]
                     #[derive(wasmtime::component::Lift)]
                     #[derive(wasmtime::component::Lower)]
@@ -2441,13 +2441,13 @@ pub mod solobase {
                     where H: wasmtime::component::HasData
                     {}
                     pub trait Host:  {
-                      /// Read by key; none for a missing entry, and for an optional setting without a value.
+                      /// Read by key; none for what is not there, and for an optional setting without a value.
                       fn read(&mut self, keys: wasmtime::component::__internal::Vec<CatalogKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<CatalogRow>>,StoreError>>;
                       /// Read products in byte order of their ids, without those that were deleted softly.
                       fn find(&mut self, query: CatalogQuery,page: Page,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Product>,StoreError>>;
                     }
                     impl <_T: Host + ?Sized > Host for &mut _T {
-                      /// Read by key; none for a missing entry, and for an optional setting without a value.
+                      /// Read by key; none for what is not there, and for an optional setting without a value.
                       fn read(&mut self, keys: wasmtime::component::__internal::Vec<CatalogKey>,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Option<CatalogRow>>,StoreError>>{
                         Host::read(*self,keys,)}
                         /// Read products in byte order of their ids, without those that were deleted softly.
@@ -2618,7 +2618,7 @@ pub mod solobase {
                             assert!(8 == <Timestamp as wasmtime::component::ComponentType>::SIZE32);
                             assert!(8 == <Timestamp as wasmtime::component::ComponentType>::ALIGN32);
                           };
-                          /// How often and when a temporary failure is retried: there is one attempt more than delays.
+                          /// How often a passing failure is tried again, and when: there is one attempt more than delays.
                           #[derive(wasmtime::component::ComponentType)]
                           #[derive(wasmtime::component::Lift)]
                           #[derive(wasmtime::component::Lower)]
@@ -2648,8 +2648,8 @@ pub mod solobase {
                             /// Resource and verb: `database.ensure`, `mail.send`, `stripe.retrieve`. A `timer.at` comes back as an event at
                             /// its not-before time, an `account.send` arrives once at the account in `to`, a `provider.event` comes in as an
                             /// event of the provider and is placed anew (its payload: `id`, `type`, `date_ms`, `object`); adapters do the rest.
-                            /// An `account.erase` (payload `{}`) lets the host erase the contents of the account's finished events and effects:
-                            /// ids, amounts, times and rows stay, and no event follows.
+                            /// An `account.erase` (payload `{}`) has the host erase what the account's events and effects said that are
+                            /// through by then: ids, amounts, times and rows stay, and no event follows.
                             #[component(name = "kind")]
                             pub kind: wasmtime::component::__internal::String,
                             /// Receiver of an `account.send`.
@@ -2755,7 +2755,7 @@ pub mod solobase {
                               assert!(8 == <RetryPolicy as wasmtime::component::ComponentType>::SIZE32);
                               assert!(4 == <RetryPolicy as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// A product type of the extension; a catalog may define more.
+                            /// A product type that the extension brings along; a catalog may define more.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3040,7 +3040,7 @@ pub mod solobase {
                               assert!(88 == <ProductValues as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <ProductValues as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// A product before it is stored.
+                            /// A product that somebody wants to store.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3190,7 +3190,7 @@ pub mod solobase {
                               assert!(128 == <Effect as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Effect as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The envelope of a provider's event or answer, as the host read it. Absent members are none.
+                            /// What a provider tells about its event or its answer, as the host read it. It is none where it was absent.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3228,7 +3228,7 @@ pub mod solobase {
                               assert!(88 == <ProviderFacts as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <ProviderFacts as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// A product that the platform changed: without `before` it was created, without `after` it was deleted.
+                            /// A product that somebody else changed: none before means created, none after deleted.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3404,8 +3404,8 @@ pub mod solobase {
                               assert!(48 == <EffectReport as wasmtime::component::ComponentType>::SIZE32);
                               assert!(4 == <EffectReport as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The content of an event. It is typed if the host creates the value or if the volume is high. It is JSON or bytes if
-                            /// a provider or the extension defines the shape, so that a new command, effect or field needs no new contract.
+                            /// What happened. Typed where the host makes the value or volume matters; JSON or bytes where the shape belongs to
+                            /// somebody else or to the extension, so that a new command, effect or provider field needs no new contract.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3459,7 +3459,7 @@ pub mod solobase {
                               assert!(280 == <Payload as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Payload as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The envelope of every event.
+                            /// The envelope, the same for all.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3513,7 +3513,7 @@ pub mod solobase {
                               assert!(480 == <Event as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Event as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The reason why an event is ignored.
+                            /// Why an event is none of our business.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3552,7 +3552,7 @@ pub mod solobase {
                               assert!(1 == <IgnoreReason as wasmtime::component::ComponentType>::SIZE32);
                               assert!(1 == <IgnoreReason as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The condition for delivering a deferred event again. The host limits the wait and then alerts operators.
+                            /// What a deferred event waits for, to be delivered again. The host bounds the wait and then tells an operator.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3585,7 +3585,7 @@ pub mod solobase {
                               assert!(12 == <DeferReason as wasmtime::component::ComponentType>::SIZE32);
                               assert!(4 == <DeferReason as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The outcome of an event. Every case commits.
+                            /// What became of an event. Every case commits.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3633,7 +3633,7 @@ pub mod solobase {
                               assert!(56 == <Outcome as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Outcome as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// A reply to the waiting caller; without secrets.
+                            /// An answer to who waits; without secrets.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3684,7 +3684,7 @@ pub mod solobase {
                               assert!(24 == <ClaimTake as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <ClaimTake as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// A claim to release.
+                            /// A claim to give back.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3735,7 +3735,7 @@ pub mod solobase {
                               assert!(32 == <ClaimChange as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <ClaimChange as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// A complete decision about an event.
+                            /// What an event means, whole.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3757,7 +3757,7 @@ pub mod solobase {
                               /// Claims, in order. What is rejected or deferred takes none.
                               #[component(name = "claims")]
                               pub claims: wasmtime::component::__internal::Vec<ClaimChange>,
-                              /// The requested effects, in order. The same key and generation again does nothing; with other contents
+                              /// What the world is asked to do, in order. The same key and generation again does nothing; with other contents
                               /// it breaks the contract. A higher generation replaces one that has not begun.
                               #[component(name = "effects")]
                               pub effects: wasmtime::component::__internal::Vec<Effect>,
@@ -3832,7 +3832,7 @@ pub mod solobase {
                                   wasmtime::component::TypedFunc::<(&Event, ), (Result<Decision,Failure>, )>::new_unchecked(self.handle)
                                 }
                               }
-                              /// Decide about an event.
+                              /// Decide what an event means.
                               pub  fn call_handle<S: wasmtime::AsContextMut>(&self, mut store: S, arg0: &Event,) -> wasmtime::Result<Result<Decision,Failure>>{
                                 let callee = self.func_handle();
                                 let (ret0,) = callee.call(store.as_context_mut(), (arg0, ))?;
@@ -3888,7 +3888,7 @@ pub mod solobase {
                               assert!(88 == <Price as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Price as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// The actor, the account and the time of a query.
+                            /// Who asks, about whom, as of when.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3914,7 +3914,7 @@ pub mod solobase {
                               assert!(40 == <Question as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Question as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// An offer: a product on sale.
+                            /// Something on sale.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -3940,7 +3940,7 @@ pub mod solobase {
                               assert!(144 == <Offer as wasmtime::component::ComponentType>::SIZE32);
                               assert!(8 == <Offer as wasmtime::component::ComponentType>::ALIGN32);
                             };
-                            /// An entitlement: the amount that an account may use.
+                            /// What an account may use of one thing.
                             #[derive(wasmtime::component::ComponentType)]
                             #[derive(wasmtime::component::Lift)]
                             #[derive(wasmtime::component::Lower)]
@@ -4147,7 +4147,7 @@ pub mod solobase {
                                   wasmtime::component::TypedFunc::<(&Question, ), (Result<wasmtime::component::__internal::Vec<Offer>,Problem>, )>::new_unchecked(self.catalog)
                                 }
                               }
-                              /// The offers, in display order.
+                              /// What is on sale, in display order.
                               pub  fn call_catalog<S: wasmtime::AsContextMut>(&self, mut store: S, arg0: &Question,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Offer>,Problem>>{
                                 let callee = self.func_catalog();
                                 let (ret0,) = callee.call(store.as_context_mut(), (arg0, ))?;
@@ -4158,7 +4158,7 @@ pub mod solobase {
                                   wasmtime::component::TypedFunc::<(&Question, ), (Result<wasmtime::component::__internal::Vec<Entitlement>,Problem>, )>::new_unchecked(self.entitlements)
                                 }
                               }
-                              /// The account's entitlements.
+                              /// What the account may use.
                               pub  fn call_entitlements<S: wasmtime::AsContextMut>(&self, mut store: S, arg0: &Question,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Entitlement>,Problem>>{
                                 let callee = self.func_entitlements();
                                 let (ret0,) = callee.call(store.as_context_mut(), (arg0, ))?;
@@ -4191,7 +4191,7 @@ pub mod solobase {
                                   wasmtime::component::TypedFunc::<(&Question, &str, Option<&str>, &Page, ), (Result<wasmtime::component::__internal::Vec<Listed>,Problem>, )>::new_unchecked(self.list)
                                 }
                               }
-                              /// A page of items of one kind (`instances`, `products`, `purchases`, `subscriptions`, `invoices`, `ledger`, `listings`,
+                              /// A page of a kind of things (`instances`, `products`, `purchases`, `subscriptions`, `invoices`, `ledger`, `listings`,
                               /// `earned`, `earnings`, `sales`), those that fit the filter: an exact status, where the kind has one.
                               pub  fn call_list<S: wasmtime::AsContextMut>(&self, mut store: S, arg0: &Question,arg1: &str,arg2: Option<&str>,arg3: &Page,) -> wasmtime::Result<Result<wasmtime::component::__internal::Vec<Listed>,Problem>>{
                                 let callee = self.func_list();
