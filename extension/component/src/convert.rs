@@ -1,4 +1,4 @@
-//! Conversions between the contract's types and the generated types.
+//! Conversions between the types of `extension-contract` and the types that the binding generator makes from the WIT.
 
 use crate::wire;
 

@@ -6,9 +6,9 @@ use crate::types::{Account, Actor, ActorKind, Json, Timestamp};
 /// A proposed product, to be validated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// Kind of the actor that proposes it: some fields may be set only by certain kinds.
+    /// Kind of the actor that proposes the product. Some fields may be set only by actors of certain kinds.
     pub by: ActorKind,
-    /// The stored values, if this is a change.
+    /// The stored values; `None` for a new product.
     pub current: Option<ProductValues>,
     /// The proposed values.
     pub proposed: ProductValues,
@@ -21,22 +21,22 @@ pub struct Question {
     pub account: Account,
     /// Caller.
     pub actor: Actor,
-    /// Time of the query: decides which grace and billing periods apply.
+    /// Time of the query. Determines the current billing period, and whether a grace period has ended.
     pub at: Timestamp,
 }
 
 /// A product on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer {
-    /// Product.
+    /// The product, as stored in the catalog.
     pub product: Product,
-    /// Its active prices.
+    /// Active prices of the product.
     pub prices: Vec<Price>,
-    /// False if this account may not buy it now.
+    /// False if the account may not buy the product now.
     pub available: bool,
 }
 
-/// An account's allowance of one entitlement key.
+/// One entitlement of an account, with its allowed and used amounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entitlement {
     /// Key, for example `instances`.
@@ -45,28 +45,28 @@ pub struct Entitlement {
     pub allowed: i64,
     /// Used amount.
     pub used: i64,
-    /// When the counter is reset.
+    /// Time at which the used amount is reset to 0; `None` if it is never reset.
     pub resets_at: Option<Timestamp>,
-    /// When it ends unless a payment is made.
+    /// Time at which the entitlement ends: by a cancellation, or at the end of a grace period without a payment.
     pub ends_at: Option<Timestamp>,
-    /// Ids of the subscriptions and purchases that grant it.
+    /// Ids of the subscriptions and purchases that grant the entitlement.
     pub sources: Vec<String>,
 }
 
-/// Usage of one meter in a period.
+/// Usage of one meter with the same attributes, in the period of the query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageTotal {
-    /// Meter.
+    /// Name of the meter, for example `tokens`.
     pub meter: String,
-    /// Attributes that usage is grouped by.
+    /// Attributes by name, for example `model`. Usage with different attributes has separate totals.
     pub attributes: Vec<(String, String)>,
     /// Amount in the meter's unit.
     pub quantity: i64,
-    /// Cost in millionths of a major unit, before rounding.
+    /// Cost in millionths of the currency's major unit, before rounding.
     pub cost_micros: i64,
-    /// Number of measurements; 0 if they are not counted.
+    /// Number of measurements; 0 for usage whose measurements are not counted.
     pub requests: i64,
-    /// Part of the cost that credits paid, in millionths of a major unit.
+    /// Part of the cost that credits paid, in millionths of the currency's major unit.
     pub covered_micros: i64,
     /// ISO 4217 code.
     pub currency: String,
@@ -85,10 +85,10 @@ pub struct Balance {
     pub pending: i64,
 }
 
-/// One entry of a list.
+/// One entry of the result of the query `list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Id; the last id of a page is the `after` of the next page.
+    /// Id of the entry. To get the next page, set `after` of the `Page` to the last id of this page.
     pub id: String,
     /// The entry as a JSON object; the extension defines its shape.
     pub value: Json,

@@ -11,7 +11,8 @@ use crate::types::{Page, Problem, StoreError, Timestamp};
 /// The result of a call to a store.
 pub type Stored<T> = Result<T, StoreError>;
 
-/// The functions of the host, the WIT imports. They only read: changes are returned in a [`Decision`].
+/// The functions that the host offers to the extension: the imports of the WIT world. Except for `log_write`, they only
+/// read: the extension returns its changes in a [`Decision`].
 ///
 /// A function that takes a list of keys returns a list of the same length and order.
 ///
@@ -19,25 +20,26 @@ pub type Stored<T> = Result<T, StoreError>;
 ///
 /// Every function fails with a [`StoreError`] if an argument exceeds a limit or the store is unavailable.
 pub trait Imports {
-    /// `account.open`: finds the event's account and reads the relevant rows. To be called at most once per call of the
-    /// extension, before other reads of the account.
+    /// `account.open`: finds the event's account, and reads the account's live rows and the rows that the placement
+    /// names. The extension must call `open` before any other read of the account, and at most once per event or query.
     fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened>;
     /// `account.load`: reads rows of the account by key.
     fn load(&mut self, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
-    /// `account.more`: reads at most `limit` further rows of the account, in addition to those of `open`.
+    /// `account.more`: reads at most `limit` rows of the account that match `selection`, also rows that `open` did not
+    /// return.
     fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>>;
     /// `account.known`: returns for each fact whether it is already recorded.
     fn known(&mut self, facts: &[String]) -> Stored<Vec<bool>>;
     /// `account.begun`: returns for each effect whether it has begun and can no longer be cancelled.
     fn begun(&mut self, effects: &[String]) -> Stored<Vec<bool>>;
-    /// `claims.take`: returns the state of each claim. A free claim is reserved for this decision, if it takes the
-    /// claim.
+    /// `claims.take`: returns the state of each claim. The decision may take a free claim. If the state of a claim
+    /// changes before the commit, the host decides the event again.
     fn claims_take(&mut self, keys: &[String]) -> Stored<Vec<ClaimState>>;
     /// `claims.mine`: returns the keys of this account's claims that begin with `prefix`.
     fn claims_mine(&mut self, prefix: &str) -> Stored<Vec<String>>;
     /// `catalog.read`: reads parts of the catalog and of the configuration by key.
     fn catalog_read(&mut self, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>>;
-    /// `catalog.find`: searches products of the catalog, in byte order of their ids, without deleted ones.
+    /// `catalog.find`: returns the matching products of the catalog in byte order of their ids. Omits deleted products.
     fn catalog_find(&mut self, query: &CatalogQuery, page: &Page) -> Stored<Vec<Product>>;
     /// `log.write`: writes a log entry.
     fn log_write(&mut self, level: LogLevel, message: &str, fields: &[(String, String)]);
@@ -47,14 +49,15 @@ pub trait Imports {
 ///
 /// # Errors
 ///
-/// Every function fails if the host's imports fail or stored data is damaged; a query also if it is refused.
+/// A function fails if an import of the host fails or stored data is damaged. A query also fails if the extension
+/// refuses it, for example because the actor may not read the account.
 pub trait Extension {
-    /// `manifest.declare`: returns the manifest.
+    /// `manifest.declare`: returns the declarations of the extension: its product types, commands, effects and others.
     fn declare(&self) -> Declarations;
-    /// `schemas.validate`: returns a product's values with defaults. Reads the catalog and no account. Also fails if a
-    /// field is not valid.
+    /// `schemas.validate`: checks the values of a product, and returns them with defaults for missing fields. Reads
+    /// only the catalog. Also fails if a field is not valid.
     fn validate(&self, host: &mut dyn Imports, candidate: &Candidate) -> Result<ProductValues, Problem>;
-    /// `events.handle`: decides an event.
+    /// `events.handle`: returns the decision on an event.
     fn handle(&self, host: &mut dyn Imports, event: &Event) -> Fallible<Decision>;
     /// `queries.catalog`: returns the products on sale, in display order.
     fn catalog(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Offer>, Problem>;
@@ -70,7 +73,8 @@ pub trait Extension {
     ) -> Result<Vec<UsageTotal>, Problem>;
     /// `queries.balances`: returns the balances of the account's ledgers.
     fn balances(&self, host: &mut dyn Imports, question: &Question) -> Result<Vec<Balance>, Problem>;
-    /// `queries.list`: returns a page of the entries of a kind that match the filter.
+    /// `queries.list`: returns a page of the entries of a kind, for example `invoices`; with a filter, only entries
+    /// with this status.
     fn list(
         &self,
         host: &mut dyn Imports,

@@ -1,5 +1,6 @@
-//! Finds the bytes that can end a text or whitespace, in blocks of 64 bytes. The only file of the crate with unsafe
-//! code: loads and vector instructions.
+//! Marks the bytes at which the reader stops in a JSON string or in whitespace, in blocks of 64 bytes.
+//!
+//! This is the only file of the crate with unsafe code: vector instructions and an unchecked conversion to `str`.
 #![allow(unsafe_code)]
 
 /// Size of a block in bytes.
@@ -8,9 +9,9 @@ pub(crate) const SIZE: usize = 64;
 /// Marked bytes of a block: one bit per byte, the lowest bit for the first byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Marks {
-    /// Quotes, backslashes and control characters: a text can end there.
+    /// Quotes, backslashes and control characters: the reader stops at these bytes in a JSON string.
     pub stops: u64,
-    /// Bytes other than space and line break: indentation ends there.
+    /// Bytes other than space and line feed: the reader stops at these bytes in whitespace.
     pub solid: u64,
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn index(bytes: &[u8]) -> Index {
     Index { blocks: marked, is_ascii }
 }
 
-/// Returns the bytes as text, with the marks of its blocks. Fails if they are not UTF-8.
+/// Returns the bytes as text, and the marks of all blocks. Fails if the bytes are not UTF-8.
 pub(crate) fn text(bytes: &[u8]) -> Result<(&str, Index), std::str::Utf8Error> {
     let index = index(bytes);
     let text = match index.is_ascii {
@@ -70,8 +71,8 @@ mod vector {
             // SAFETY: the reference is valid for reads of sixteen bytes, and this load needs no alignment.
             let bytes = unsafe { v128_load(quarter.as_ptr().cast()) };
             all = v128_or(all, bytes);
-            // Exclusive or with 2 maps exactly the quote and the control characters to values up to 0x20. A space
-            // becomes 0x22.
+            // XOR with 2 maps the quote and the control characters to values up to 0x20, and all other bytes to
+            // larger values: a space becomes 0x22.
             let quotes_and_controls = u8x16_le(v128_xor(bytes, u8x16_splat(2)), u8x16_splat(0x20));
             stops |= bits(v128_or(quotes_and_controls, equal(bytes, b'\\'))) << (16 * number);
             blanks |= bits(v128_or(equal(bytes, b' '), equal(bytes, b'\n'))) << (16 * number);
@@ -109,8 +110,8 @@ mod vector {
             let bytes = unsafe { _mm_loadu_si128(quarter.as_ptr().cast()) };
             // SAFETY: every x86_64 has SSE2; these instructions access no memory.
             let (stop, blank, high) = unsafe {
-                // Exclusive or with 2 maps exactly the quote and the control characters to values up to 0x20. A space
-                // becomes 0x22.
+                // XOR with 2 maps the quote and the control characters to values up to 0x20, and all other bytes to
+                // larger values: a space becomes 0x22.
                 let moved = _mm_xor_si128(bytes, _mm_set1_epi8(2));
                 let quotes_and_controls = _mm_cmpeq_epi8(_mm_min_epu8(moved, _mm_set1_epi8(0x20)), moved);
                 let stop = _mm_or_si128(quotes_and_controls, equal(bytes, b'\\'));
@@ -134,7 +135,7 @@ mod vector {
 #[cfg(not(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64")))]
 use words as vector;
 
-/// The portable implementation: words of eight bytes, for targets without vector code above.
+/// The portable implementation, for targets without vector code above. Handles eight bytes at a time as one integer.
 #[cfg_attr(any(all(target_arch = "wasm32", target_feature = "simd128"), target_arch = "x86_64"), cfg(test))]
 mod words {
     use super::{Marks, SIZE};
@@ -156,14 +157,14 @@ mod words {
         (Marks { stops, solid: !blanks }, all & TOPS == 0)
     }
 
-    /// Sets the top bit of each byte that equals `byte`.
+    /// Compares each byte of `word` with `byte`. The result has the top bit set in the bytes that are equal.
     fn equal(word: u64, byte: u8) -> u64 {
         let difference = word ^ (ONES * u64::from(byte));
-        // The sum does not overflow its byte: 7 low bits plus 0x7f.
+        // The addition does not carry into the next byte: the low 7 bits plus 0x7f are at most 0xfe.
         !(((difference & !TOPS) + !TOPS) | difference) & TOPS
     }
 
-    /// Sets the top bit of each byte below 0x20.
+    /// Compares each byte of `word` with 0x20. The result has the top bit set in the bytes that are smaller.
     fn below_space(word: u64) -> u64 {
         !(((word & !TOPS) + ONES * 0x60) | word) & TOPS
     }
@@ -188,7 +189,7 @@ mod tests {
         let solid = mark(|byte| byte != b' ' && byte != b'\n');
         let expected = (Marks { stops, solid }, bytes.is_ascii());
         assert_eq!(marks(bytes), expected, "{bytes:?}");
-        assert_eq!(words::marks(bytes), expected, "{bytes:?} in words");
+        assert_eq!(words::marks(bytes), expected, "{bytes:?}, portable implementation");
     }
 
     #[test]

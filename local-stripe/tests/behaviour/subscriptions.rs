@@ -1,4 +1,4 @@
-//! New subscriptions: the first payment and the resulting status.
+//! Subscriptions: the first payment, trials, cancellations and the default card.
 
 use crate::play::{Play, id};
 use serde_json::json;
@@ -36,7 +36,7 @@ fn a_paid_subscription_is_active_with_all_its_events() {
     assert_eq!(invoice["parent"]["subscription_details"]["metadata"]["account"], "1");
     assert_eq!(invoice["lines"]["data"][0]["description"], "1 × Pro (at $20.00 / month)");
     assert_eq!(invoice["payments"]["data"][0]["status"], "paid");
-    // 2026-11-01 to 2026-12-01.
+    // The period is 2026-11-01 to 2026-12-01.
     let item = &sub["items"]["data"][0];
     assert_eq!(
         (item["current_period_start"].as_i64(), item["current_period_end"].as_i64()),
@@ -190,7 +190,7 @@ fn a_trial_without_a_card_ends_as_configured() {
         );
         assert!(
             play.events().contains(&"customer.subscription.trial_will_end".to_owned()),
-            "a short trial is announced at once"
+            "the end of a short trial is announced at once"
         );
         play.until_day(3);
         assert_eq!(play.get(&format!("/v1/subscriptions/{}", id(&sub)))["status"], status);
@@ -226,7 +226,7 @@ fn subscriptions_are_cancelled_now_at_period_end_or_at_a_time() {
     play.until_day(31);
     let later = play.get(&format!("/v1/subscriptions/{later}"));
     assert_eq!((later["status"].as_str(), later["ended_at"].as_i64()), (Some("canceled"), Some(1_796_083_200)));
-    assert_eq!(later["canceled_at"].as_i64(), Some(1_793_491_200 + 5 * 86_400), "the time of the request");
+    assert_eq!(later["canceled_at"].as_i64(), Some(1_793_491_200 + 5 * 86_400), "the time of the cancel request");
     assert_eq!(play.get(&format!("/v1/subscriptions/{at}"))["ended_at"].as_i64(), Some(1_793_491_200 + 9 * 86_400));
     play.refused("DELETE", &format!("/v1/subscriptions/{now}"), "", 404);
     play.refused("POST", &format!("/v1/subscriptions/{now}"), "cancel_at_period_end=true", 400);

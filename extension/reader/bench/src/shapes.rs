@@ -1,4 +1,6 @@
-//! The target types: a small one, which is the design's unit of cost, and one with the fields that the extension reads.
+//! The target types of the benchmark: a small struct, and a struct with the fields that the extension reads.
+//!
+//! The native time of serde_json for the small struct is the unit U of `docs/figures.md`.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -7,12 +9,12 @@ use std::fmt;
 
 type Text<'a> = Cow<'a, str>;
 
-/// The small target type, the design's unit of cost.
+/// The small target type. The native time of serde_json for it is the unit U of `docs/figures.md`.
 pub mod unit {
     use super::Text;
     use serde::Deserialize;
 
-    /// The event.
+    /// A subscription event with few fields.
     #[derive(Deserialize)]
     pub struct Body<'a> {
         #[serde(borrow)]
@@ -58,7 +60,7 @@ pub mod unit {
     }
 }
 
-/// An id, also read from an expanded object.
+/// An id. Stripe sends a string, or an expanded object with a member `id`.
 struct Ref<'a>(Text<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
@@ -91,7 +93,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {
     }
 }
 
-/// The event, with the fields that the extension reads.
+/// A subscription event with the fields that the extension reads.
 #[derive(Deserialize)]
 pub struct Event<'a> {
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! Comparisons of the account's subscriptions with the provider's: times and numbers of differences.
+//! The record of comparisons: when each subscription was fetched from the provider, and how many responses differed.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_zero;
@@ -7,23 +7,23 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The comparisons of an account.
+/// The fetch times and counts of an account's comparisons with the provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Comparison {
-    /// Time of the last fetch of each subscription that has not ended.
+    /// Time of the last requested fetch, by subscription id. Ended subscriptions are removed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<String, Timestamp>,
-    /// Number of compared responses.
+    /// Number of responses that were compared with the stored subscription.
     #[serde(skip_serializing_if = "is_zero")]
     pub compared: i64,
-    /// Number of responses that differed and were applied.
+    /// Number of responses that differed from the stored subscription and changed it.
     #[serde(skip_serializing_if = "is_zero")]
     pub corrected: i64,
 }
 
 impl Comparison {
-    /// Id of the account's only row.
+    /// Id of the record: an account has only one.
     pub const ID: &'static str = "comparison";
 }
 

@@ -33,7 +33,7 @@ impl Mail<'_> {
         match &self.text.html {
             None => mail.singlepart(plain),
             Some(html) => {
-                // A random boundary would make repeated mails differ.
+                // With a random boundary, the message of a repeated call would differ from the first message.
                 let both = MultiPart::alternative().boundary(self.id);
                 mail.multipart(both.singlepart(plain).singlepart(SinglePart::html(html.clone())))
             }

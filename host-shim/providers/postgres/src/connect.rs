@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL, one or more per call, all with timeouts.
+//! Opens connections to PostgreSQL. A provider call opens one or more connections; all of them have timeouts.
 
 use crate::config::{Config, Password, ServerConfig};
 use crate::failed::Failed;
@@ -9,12 +9,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::{Client, NoTls};
 
-/// Timeout of connecting.
+/// Timeout of a connection attempt.
 const CONNECT: Duration = Duration::from_secs(10);
 /// The database for administrative connections.
 pub(crate) const ADMIN_DATABASE: &str = "postgres";
 
-/// Runs work on this thread within `limit`. Its background tasks end with it.
+/// Runs `work` on this thread, and fails if it takes longer than `limit`. Cancels the tasks that `work` has spawned.
 pub(crate) fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
     let runtime = runtime()?;
     let done = runtime.block_on(async {
@@ -26,7 +26,7 @@ pub(crate) fn within<T>(limit: Duration, work: impl Future<Output = Result<T, Fa
         };
         tokio::time::timeout(limit, work).await.map_err(late)?
     });
-    // A normal drop would wait for a pending name resolution.
+    // `drop` would wait for a pending name resolution; `shutdown_background` does not.
     runtime.shutdown_background();
     done
 }
@@ -44,7 +44,7 @@ pub(crate) async fn as_admin(
     database: &str,
 ) -> Result<Client, Failed> {
     let millis = config.call_timeout.as_millis();
-    // Objects of a tenant must not shadow the system's.
+    // With this `search_path`, a tenant's objects can't shadow PostgreSQL's own tables and functions.
     let options = format!(
         "-c search_path=pg_catalog -c statement_timeout={millis} -c lock_timeout={millis} \
          -c idle_in_transaction_session_timeout={millis}"
@@ -54,7 +54,7 @@ pub(crate) async fn as_admin(
     open(config, wanted.host(&server.host).port(server.port), server.tls).await
 }
 
-/// Connects with the given settings, by TLS or unencrypted.
+/// Connects with the given settings, with TLS or unencrypted.
 pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: bool) -> Result<Client, Failed> {
     let mut wanted = found(config, wanted);
     wanted.connect_timeout(CONNECT).application_name("provisioner");
@@ -63,12 +63,12 @@ pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: 
         return by_tls(config, wanted.ssl_mode(SslMode::Require)).await;
     }
     let (client, connection) = wanted.ssl_mode(SslMode::Disable).connect(NoTls).await?;
-    // Its error shows in the client's next request.
+    // An error of the connection also fails the client's next request, so it is ignored here.
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
 }
 
-/// Applies a configured address of the host, which keeps its name for its certificate.
+/// Sets the configured address of the host, if there is one. The host name stays: the certificate must match it.
 fn found(config: &Config, wanted: &tokio_postgres::Config) -> tokio_postgres::Config {
     let [Host::Tcp(host)] = wanted.get_hosts() else { return wanted.clone() };
     let Some(address) = config.addresses.get(host) else { return wanted.clone() };
@@ -118,7 +118,7 @@ fn roots(ca: Option<&std::path::Path>) -> Result<rustls::RootCertStore, String> 
             roots.add(certificate).map_err(|error| unread(&error))?;
         }
     }
-    if roots.is_empty() { Err("the machine has no certificates".to_owned()) } else { Ok(roots) }
+    if roots.is_empty() { Err("the machine has no root certificates".to_owned()) } else { Ok(roots) }
 }
 
 #[cfg(not(feature = "tls"))]

@@ -1,11 +1,11 @@
-//! Paths of a JSON body, and templates with such paths.
+//! Paths to values in a JSON body, and templates: texts that contain such paths.
 
 use crate::json::{JsonKind, Value, push_token};
 use std::fmt;
 
-/// Longest template in bytes.
+/// Maximum length of a template in bytes.
 pub const TEMPLATE_BYTES_MAX: usize = 500;
-/// Most names in one path.
+/// Maximum number of names in one path.
 const PARTS_MAX: usize = 16;
 
 /// The reason why a text is not a template or a path.
@@ -24,14 +24,14 @@ pub enum TemplateError {
         text: String,
     },
     /// A path is invalid.
-    #[error("`{text}` is not a path of a body, such as `user.emails.0`")]
+    #[error("`{text}` is not a path to a value in a body, such as `user.emails.0`")]
     InvalidPath {
         /// The path.
         text: String,
     },
 }
 
-/// A path of a body: names of members and indexes of lists, for example `user.emails.0.address`.
+/// A path to a value in a body: names of members and indexes of arrays, for example `user.emails.0.address`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BodyPath(Vec<String>);
 
@@ -57,7 +57,7 @@ impl BodyPath {
         pointer
     }
 
-    /// Returns the value at the path; none for null and the empty text.
+    /// Returns the value at the path; none if the value is missing, null or an empty string.
     pub(super) fn find(&self, root: Value<'_>) -> Option<FoundValue> {
         find(root, &self.0)
     }
@@ -92,7 +92,7 @@ fn find(value: Value<'_>, parts: &[String]) -> Option<FoundValue> {
         JsonKind::Object => find(value.get(first)?, rest),
         JsonKind::Array => {
             let at: usize = first.parse().ok()?;
-            // Entries of a list of texts are values; entries of a list of objects have members.
+            // Only arrays of objects and arrays of strings can be indexed. A string has no members.
             match value.as_objects() {
                 Some(entries) => find(entries.get(at)?.root(), rest),
                 None if rest.is_empty() => {
@@ -121,7 +121,8 @@ pub(super) fn quoted(text: &str) -> String {
     out
 }
 
-/// Splits a text at its first pair of braces: the text before, in and after them. Returns none without a pair.
+/// Splits a text at its first pair of braces. Returns the text before, between and after the braces, or none if the
+/// text has no such pair.
 pub fn split_place(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
     let (path, behind) = rest.split_once('}')?;
@@ -183,7 +184,7 @@ impl Template {
         Ok(out)
     }
 
-    /// Fills in the template as JSON. A template that is only a path keeps the type of its value.
+    /// Fills in the template as JSON. If the template is only a path, the value at the path keeps its JSON type.
     pub(super) fn json(&self, root: Value<'_>) -> Result<String, String> {
         match self.0.as_slice() {
             [Part::Path(path)] => path.find(root).map(|found| found.json).ok_or_else(|| path.pointer()),
