@@ -57,7 +57,7 @@ const FORMATS: &[Accepted] = &[(Format::Human, "One line per mistake"), JSON, GI
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let sources = args.source.sources();
-    let checked = args.extension.runners(false).and_then(|runners| check(&args.paths, sources, &runners));
+    let checked = args.extension.quick_runners(false).and_then(|runners| check(&args.paths, sources, &runners));
     let checked = match checked {
         Ok(checked) => checked,
         // A wrong path or option ends the check.

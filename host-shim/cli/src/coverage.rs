@@ -62,7 +62,7 @@ const FORMATS: &[Accepted] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let covered = args.extension.runners(false).and_then(|runners| {
+    let covered = args.extension.quick_runners(false).and_then(|runners| {
         let options =
             CoverOptions { business: args.source.business.clone(), fixtures: args.source.fixtures.clone(), runners };
         let bar = bar();

@@ -28,12 +28,22 @@ impl ExtensionArgs {
         }
     }
 
-    /// Returns runners of the library or the component; with `fresh`, each event has a new instance of the component.
+    /// Returns runners of the library or the component, for many events; with `fresh`, each event has a new instance of the
+    /// component.
     pub(crate) fn runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
+        self.runners_by(|file| Runners::component(file, fresh))
+    }
+
+    /// Returns runners as [`ExtensionArgs::runners`] does, for the few thousand events of scenarios.
+    pub(crate) fn quick_runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
+        self.runners_by(|file| Runners::component_quickly(file, fresh))
+    }
+
+    fn runners_by(&self, load: impl Fn(&Path) -> Result<Runners, ReplayError>) -> Result<Runners, ReplayError> {
         if self.native {
             return native();
         }
-        Runners::component(&component_or_default(self.component.as_deref(), "--component FILE or --native")?, fresh)
+        load(&component_or_default(self.component.as_deref(), "--component FILE or --native")?)
     }
 }
 

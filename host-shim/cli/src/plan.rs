@@ -52,7 +52,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let runners = args.extension.runners(false)?;
+    let runners = args.extension.quick_runners(false)?;
     let stories = stories(std::slice::from_ref(&args.path), args.source.sources(), &runners)?;
     let [story] = stories.as_slice() else {
         let problem = format!("found {} scenarios; expected one", stories.len());

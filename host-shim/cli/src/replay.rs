@@ -9,10 +9,12 @@ use crate::terminal::has_colours;
 use crate::world::WorldArgs;
 use anyhow::Context;
 use clap::Parser;
+use host_replay::inputs::is_scenario;
 use host_replay::report::{Human, Json, failures, github, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
 use host_scenario::error::Place;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -102,10 +104,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let opened = args.world.open_with_stripe(args.local_stripe)?;
+    let runners = match args.paths.iter().all(|path| path.is_dir() || is_scenario(path)) {
+        true => args.extension.quick_runners(args.fresh)?,
+        false => args.extension.runners(args.fresh)?,
+    };
     let options = ReplayOptions {
         business: args.source.business.clone(),
         fixtures: args.source.fixtures.clone(),
-        runners: args.extension.runners(args.fresh)?,
+        runners,
         store: args.store.clone(),
         shuffle: args.shuffle,
         repeat: args.repeat,
@@ -113,6 +119,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         trace: args.trace,
         until: args.until,
         live: opened.as_ref().map(|(live, _)| live.clone()),
+        threads: std::thread::available_parallelism().map_or(1, NonZero::get),
     };
     let stdout = io::stdout();
     let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());

@@ -17,26 +17,26 @@ pub fn component() -> &'static LoadedComponent {
     COMPONENT.get_or_init(|| {
         let bytes = component_builder::build(PROVISIONER).expect("a built component");
         let cache = ComponentCache::open(&root().join("target/compiled-components")).ok();
-        LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
+        LoadedComponent::load_quickly(&bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
     })
 }
 
 /// A kind of host: how the extension runs, and where rows are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostKind {
-    /// The library on a store in memory: the fastest.
+    /// The extension as a library, on a store in memory: the fastest kind.
     Quick,
-    /// The component on a SQLite file: as shipped.
+    /// The extension as a component, on a SQLite file, as it is shipped.
     Shipped,
 }
 
 impl HostKind {
-    /// Both kinds; prints each kind.
+    /// Returns both kinds. Prints each kind when the caller takes it.
     pub fn each() -> impl Iterator<Item = HostKind> {
         [HostKind::Quick, HostKind::Shipped].into_iter().inspect(|kind| println!("on the host {kind:?}"))
     }
 
-    /// A host of this kind, for Solobase.
+    /// The setup of a host of this kind, for Solobase.
     pub fn setup(self) -> Setup {
         match self {
             HostKind::Quick => Setup::default(),
@@ -45,7 +45,7 @@ impl HostKind {
     }
 }
 
-/// The component on a store in memory.
+/// The setup of a host that runs the component on a store in memory.
 pub fn in_wasm(mode: Mode) -> Setup {
     Setup { runners: Runners::new("component", move || Ok(Box::new(component().runner(mode)))), ..Setup::default() }
 }
@@ -64,7 +64,7 @@ pub struct Counts {
 ///
 /// # Panics
 ///
-/// If the law is broken, with the kind of host and the smallest case.
+/// If a case breaks the law. The message contains the kind of host and the smallest failing case.
 pub fn on_each_kind<S: Strategy>(
     file: &'static str,
     counts: Counts,

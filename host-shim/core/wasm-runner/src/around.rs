@@ -1,5 +1,5 @@
-//! A runner that wraps another one. It replaces `handle`, for example to observe or alter decisions, and forwards all
-//! other calls.
+//! A runner that wraps another runner and replaces its `handle`, for example to observe or alter decisions. It forwards
+//! all other calls.
 
 use crate::runner::{Ran, Runner, SharedImports};
 use extension_contract::{
@@ -7,7 +7,7 @@ use extension_contract::{
     Question, Timestamp, UsageTotal,
 };
 
-/// The replacement of the inner runner's `handle`, which it may call.
+/// The function that replaces the inner runner's `handle`. It may call the inner runner.
 type Handle = dyn FnMut(&mut dyn Runner, &SharedImports, &Event) -> Ran<Decision> + Send;
 
 /// A runner with a replaced `handle`.

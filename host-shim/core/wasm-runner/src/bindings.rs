@@ -1,9 +1,9 @@
-//! The generated host bindings under the WIT's plain names.
+//! Re-exports the types of the generated host bindings under their names in the WIT.
 
-// The generated code calls the typed functions of the component without a second check.
+// The generated code contains `unsafe`: it does not check the types of the component's functions again before a call.
 #![allow(unsafe_code)]
 
-/// The bindings as wasmtime's generator writes them: `cargo xtask bindings`.
+/// The bindings, written by wasmtime's generator. `cargo xtask bindings` runs the generator.
 #[allow(clippy::all, missing_docs, unused, reason = "generated")]
 mod generated {
     include!("../../../../generated/host.rs");

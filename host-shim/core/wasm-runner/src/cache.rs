@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// Most files in a cache; the oldest are removed first.
+/// Maximum number of files in a cache; the oldest files are removed first.
 const ENTRIES_MAX: usize = 16;
 
-/// Length of the checksum before the machine code.
+/// Length in bytes of the SHA-256 at the start of a file, before the machine code.
 const CHECKSUM_BYTES: usize = 32;
 
 /// The reason why a folder is not used as a cache.
@@ -20,15 +20,15 @@ pub enum CacheError {
     /// The folder cannot be created or read.
     #[error("cannot use {} as the cache of compiled components: {source}", folder.display())]
     Unusable {
-        /// Folder.
+        /// Path of the folder.
         folder: PathBuf,
-        /// Cause.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The path is not a folder, but a file or a link, for example.
     #[error("the cache of compiled components {} is not a folder", folder.display())]
     NotAFolder {
-        /// Folder.
+        /// Path of the folder.
         folder: PathBuf,
     },
     /// The folder belongs to another user, who could replace its files.
@@ -37,7 +37,7 @@ pub enum CacheError {
          its files are run as machine code", folder.display()
     )]
     ForeignOwner {
-        /// Folder.
+        /// Path of the folder.
         folder: PathBuf,
         /// Owner's user id.
         owner: u32,
@@ -50,12 +50,12 @@ pub enum CacheError {
          its files are run as machine code, so nobody else may write there", folder.display()
     )]
     WritableByOthers {
-        /// Folder.
+        /// Path of the folder.
         folder: PathBuf,
-        /// Permission bits.
+        /// Permission bits of the folder.
         mode: u32,
     },
-    /// This system has no owners and file modes to check.
+    /// This operating system is not Unix, so the owner and the mode of the folder cannot be checked.
     #[error("this system has no file modes, so compiled components are not cached")]
     Unsupported,
 }
@@ -83,7 +83,7 @@ impl ComponentCache {
     /// Opens a folder as a cache. Creates it with mode 0700 if it does not exist.
     ///
     /// # Errors
-    /// [`CacheError`] if the folder cannot be used, or other users may write to it.
+    /// [`CacheError`] if the folder cannot be used, belongs to another user, or other users may write to it.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         let cache = ComponentCache { folder: folder.to_owned() };
         system::make_folder(folder).map_err(|source| CacheError::Unusable { folder: folder.to_owned(), source })?;
@@ -91,14 +91,16 @@ impl ComponentCache {
         Ok(cache)
     }
 
-    /// Returns the user's folder: `host-shim/components` in `XDG_CACHE_HOME` or `~/.cache`; none without a home.
+    /// Returns the user's default folder: `host-shim/components` in `XDG_CACHE_HOME` or `~/.cache`; none if the user
+    /// has neither of these folders.
     pub fn default_folder() -> Option<PathBuf> {
         let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
         let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
         Some(base.join("host-shim").join("components"))
     }
 
-    /// Returns the compiled form of `bytes`, from the cache or compiled and stored. Replaces damaged files.
+    /// Loads the compiled component from the cache. If the file is missing or damaged, compiles `bytes` and stores the
+    /// result in the cache.
     pub(crate) fn load_or_compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Origin)> {
         let path = self.folder.join(key(engine, bytes));
         if let Some(component) = read(engine, &path) {
@@ -115,7 +117,7 @@ impl ComponentCache {
         Ok((component, origin))
     }
 
-    /// Writes a file atomically.
+    /// Writes a checksum and machine code to a file atomically. Then removes the oldest files beyond the limit.
     fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
         file.write_all(&Sha256::digest(code))?;
@@ -149,7 +151,7 @@ fn key(engine: &Engine, bytes: &[u8]) -> String {
     format!("{}.cwasm", hex::encode(digest.0.finalize()))
 }
 
-/// Passes the hashed bytes to SHA-256.
+/// A [`Hasher`] that passes all bytes to SHA-256.
 struct DigestHasher(Sha256);
 
 impl Hasher for DigestHasher {
@@ -158,7 +160,7 @@ impl Hasher for DigestHasher {
     }
 
     fn finish(&self) -> u64 {
-        // The digest is read from the field; no caller uses the short hash.
+        // `key` reads the digest from the field; no caller uses this short hash.
         0
     }
 }
@@ -215,8 +217,8 @@ mod system {
         Ok(())
     }
 
-    /// Opens a regular file that belongs to us and that others may not write. Checks the open file, so that it cannot
-    /// be replaced after the check.
+    /// Opens a regular file that belongs to us and that others may not write. Checks the file after opening it, so that
+    /// nobody can replace the file between the check and the reading.
     pub fn open_own_file(path: &Path) -> Option<File> {
         let no_links = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
         let file = OpenOptions::new().read(true).custom_flags(no_links).open(path).ok()?;

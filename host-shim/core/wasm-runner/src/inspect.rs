@@ -12,7 +12,8 @@ pub(crate) const PACKAGE: &str = "solobase:products";
 /// Version of the contract that this host supports.
 pub(crate) const WIT_VERSION: &str = "0.2.0";
 
-/// The interfaces that a component may import. `types`, `rows` and `effects` count although they have no functions.
+/// The interfaces that a component may import. `types`, `rows` and `effects` have no functions, but components import
+/// their types.
 const IMPORTS: [&str; 7] = ["types", "rows", "effects", "account", "claims", "catalog", "log"];
 
 /// The result of an inspection.
@@ -22,9 +23,9 @@ pub struct Inspection {
     pub imports: Vec<String>,
     /// Names of the exports, in order of the file.
     pub exports: Vec<String>,
-    /// Versions of `solobase:products` in these names; usually one.
+    /// Versions of `solobase:products` in the names of imports and exports; usually one version.
     pub wit_version: Vec<String>,
-    /// Size in bytes.
+    /// Size of the component in bytes.
     pub size: usize,
     /// Whether this host can load the component, or the reason why not.
     pub loadable: Result<(), LoadError>,
@@ -36,9 +37,9 @@ pub enum InspectError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
-        /// File.
+        /// Path of the file.
         path: PathBuf,
-        /// Cause.
+        /// Error of the operating system.
         source: std::io::Error,
     },
     /// The file is a core module, not a component.
@@ -76,18 +77,19 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
     Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable: loadable(bytes) })
 }
 
-/// Returns whether this host can load a component. To compile all of it takes many seconds, so this first compiles only
-/// the functions that `manifest.declare` can call.
+/// Fails with the reason if this host cannot load a component. Compiling the whole component takes many seconds, so
+/// this function first compiles only the functions that `manifest.declare` can call.
 fn loadable(bytes: &[u8]) -> Result<(), LoadError> {
-    let load = |bytes: &[u8]| LoadedComponent::load_unoptimised(bytes, CallLimits::default()).map(|_| ());
+    let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), None).map(|_| ());
     match stubs::with_stubs(bytes).map(|stubbed| load(&stubbed)) {
-        // `manifest.declare` may have called a stub that it put into a table itself.
+        // Perhaps `manifest.declare` called a stub through a table that it filled itself, so the whole component is
+        // needed.
         None | Some(Err(LoadError::Invalid(_) | LoadError::Declare(_))) => load(bytes),
         Some(loaded) => loaded,
     }
 }
 
-/// Returns whether an import is in the world, in the version that this host supports.
+/// Returns true if the world, in the version that this host supports, has the import.
 pub(crate) fn is_world_import(import: &str) -> bool {
     let interface = import.strip_prefix(PACKAGE).and_then(|rest| rest.strip_prefix('/'));
     let interface = interface.and_then(|rest| rest.strip_suffix(WIT_VERSION)).and_then(|rest| rest.strip_suffix('@'));
@@ -100,11 +102,11 @@ pub(crate) struct Names {
     pub exports: Vec<String>,
 }
 
-/// Reads the names without compiling.
+/// Reads the names of a component's imports and exports, without compiling it.
 pub(crate) fn names(bytes: &[u8]) -> Result<Names, InspectError> {
     let malformed = |error: wasmparser::BinaryReaderError| InspectError::Malformed(error.to_string());
     let mut names = Names { imports: Vec::new(), exports: Vec::new() };
-    // Imports of inner modules and components are satisfied by the outer component.
+    // Only the names of the outermost component count: it satisfies the imports of its inner modules and components.
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(malformed)? {

@@ -1,6 +1,7 @@
 //! Runs an extension, as a component or as a native library, and enforces its limits.
 //!
-//! A [`Runner`](runner::Runner) receives the imports as an object. It must not depend on the store or the business.
+//! A [`Runner`](runner::Runner) receives the imports as an object. This crate must not depend on the store or the
+//! business.
 
 pub mod around;
 mod bindings;

@@ -3,8 +3,8 @@
 use crate::inspect::InspectError;
 use wasmparser::{BinaryReaderError, KnownCustom, Name, Parser, Payload};
 
-/// Returns whether most functions of a component have a name. In a stripped component only small modules of the encoder
-/// may have names.
+/// Returns whether most functions of a component have a name. In a stripped component, only the functions of small
+/// modules that the encoder adds may have names.
 ///
 /// # Errors
 /// [`InspectError`] if the bytes are not valid WebAssembly.

@@ -37,7 +37,7 @@ impl NativeRunner {
     }
 }
 
-/// Locks the imports for one call. Ignores poisoning: a panic in another call is like a trap.
+/// Locks the imports for one call. Ignores poisoning: a panic in another call, like a trap, does not affect this call.
 fn locked(imports: &SharedImports) -> MutexGuard<'_, dyn Imports + Send + 'static> {
     imports.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The trait of runners. One runs a native library, another a component in wasmtime.
+//! The trait `Runner`, by which the host calls an extension: a native library, or a component in wasmtime.
 
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Imports, Listed, Offer, Page, Problem,
@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex};
 /// The resources that a call used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Used {
-    /// Fuel; 0 natively.
+    /// Consumed fuel in units; 0 for a native library.
     pub fuel: u64,
-    /// Size of the instance's linear memory in bytes; 0 natively. A reused instance keeps the memory of earlier calls.
+    /// Size of the instance's linear memory in bytes; 0 for a native library. A reused instance keeps the memory of
+    /// earlier calls.
     pub memory_bytes: u64,
-    /// Calls of imports.
+    /// Number of calls of imports.
     pub host_calls: u64,
 }
 
-/// The reason why a call has no result. It is not an outcome: nothing of the call is stored.
+/// The reason why a call has no result. Such an error is not an outcome: the host stores no changes and no effects.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RunError {
     /// The extension returned a failure.
@@ -26,7 +27,7 @@ pub enum RunError {
     /// The component ran out of fuel.
     #[error("out of fuel: the call used more than {limit}")]
     OutOfFuel {
-        /// Limit in units.
+        /// Limit in units of fuel.
         limit: u64,
     },
     /// The component exceeded the epoch deadline.
@@ -47,10 +48,10 @@ pub enum RunError {
     /// The component called its imports too often.
     #[error("too many host calls: more than {limit}")]
     TooManyHostCalls {
-        /// Largest number of calls.
+        /// Maximum number of calls of imports.
         limit: u64,
     },
-    /// A passed value exceeded its limit.
+    /// A value that the extension passed to an import or returned exceeds its size limit.
     #[error("value too large: {what} is larger than {limit_bytes} bytes")]
     ValueTooLarge {
         /// Name of the value.
@@ -58,12 +59,12 @@ pub enum RunError {
         /// Limit in bytes.
         limit_bytes: u64,
     },
-    /// A returned value violates the contract: for example an empty key, or a text that is not JSON.
+    /// A returned value violates the contract: for example, a key is empty, or a text is not JSON.
     #[error("bad value: {what}: {problem}")]
     BadValue {
         /// Name of the value.
         what: String,
-        /// The violation.
+        /// Description of the violation.
         problem: String,
     },
     /// A decision violates the contract.
@@ -74,7 +75,7 @@ pub enum RunError {
     Trap(String),
 }
 
-/// The result of a call and the resources that it used.
+/// The result of a call and the resources that the call used, or the reason why the call has no result.
 pub type Ran<T> = Result<(T, Used), RunError>;
 
 /// The imports of a call. Shared, since the instance owns a reference and the host needs the imports after the call.
@@ -85,7 +86,7 @@ pub type SharedImports = Arc<Mutex<dyn Imports + Send>>;
 /// # Errors
 /// The calls fail with [`RunError`] if the extension traps, exceeds a limit or violates the contract.
 pub trait Runner: Send {
-    /// Returns the SHA-256 of the component, hex; `native` for the library.
+    /// Returns the SHA-256 of the component in hexadecimal, or `native` for a native library.
     fn hash(&self) -> &str;
     /// Returns the declarations of the extension, which are read once at load.
     fn declarations(&self) -> &Declarations;

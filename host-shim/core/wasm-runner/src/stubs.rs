@@ -9,18 +9,19 @@ use wasmparser::{
 
 /// Separates interface and function in the name of an export.
 const SEPARATOR: char = '#';
-/// The end of the names of `manifest.declare` and of the function that frees its result.
+/// Suffix of the export names of `manifest.declare` and of the function that frees its result.
 const DECLARE: &str = "#declare";
 /// The instruction `unreachable`.
 const UNREACHABLE: u8 = 0x00;
 /// The instruction `nop`.
 const NOP: u8 = 0x01;
 
-/// Returns the component with a trap in place of each function that `manifest.declare` cannot call, neither by its index
+/// Returns the component with a trap in place of each function that `manifest.declare` cannot call, neither directly
 /// nor through a table. Its imports, exports, types and size are the same. Returns none if the component uses features
 /// beyond WebAssembly 2.0 or is not valid.
 pub(crate) fn with_stubs(bytes: &[u8]) -> Option<Vec<u8>> {
-    // The host accepts more features than these. A component with others is compiled to check it.
+    // The host accepts more features than these. To check a component that uses other features, the caller compiles all
+    // of it.
     let features = WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::COMPONENT_MODEL;
     Validator::new_with_features(features).validate_all(bytes).ok()?;
     let mut stubbed = bytes.to_vec();
@@ -32,14 +33,14 @@ pub(crate) fn with_stubs(bytes: &[u8]) -> Option<Vec<u8>> {
 
 /// Replaces a body by a trap of the same size. A body of two bytes is empty and stays.
 fn stub(body: &mut [u8]) {
-    // The count of locals, the instructions, and the end.
+    // A body consists of the count of its locals, its instructions, and the instruction `end`.
     if let [locals, first, others @ .., _] = body {
         (*locals, *first) = (0, UNREACHABLE);
         others.fill(NOP);
     }
 }
 
-/// Returns the places of the bodies that `manifest.declare` does not need.
+/// Returns the byte ranges of the function bodies that `manifest.declare` does not need.
 fn unneeded(bytes: &[u8]) -> wasmparser::Result<Vec<Range<usize>>> {
     let mut places = Vec::new();
     let mut module = Module::default();
@@ -62,7 +63,7 @@ fn unneeded(bytes: &[u8]) -> wasmparser::Result<Vec<Range<usize>>> {
             }
             Payload::ElementSection(elements) => {
                 for element in elements {
-                    // Functions that are listed as expressions become stubs, and a call of them traps.
+                    // Functions that a table lists as expressions may become stubs; a call of a stub traps.
                     if let ElementItems::Functions(functions) = element?.items {
                         for function in functions {
                             module.needed.push(function?);
@@ -84,13 +85,15 @@ fn unneeded(bytes: &[u8]) -> wasmparser::Result<Vec<Range<usize>>> {
 struct Module<'b> {
     /// Number of imported functions, whose indices come first.
     imported: u32,
-    /// Indices of the functions that are needed for themselves.
+    /// Indices of the functions that are needed although no needed function calls them: exports, the start function,
+    /// and functions in tables.
     needed: Vec<u32>,
     bodies: Vec<FunctionBody<'b>>,
 }
 
 impl Module<'_> {
-    /// Returns the places of the bodies that no needed function calls.
+    /// Returns the byte ranges of the bodies of all functions that are not needed and that no needed function calls,
+    /// directly or indirectly.
     fn unneeded(self) -> wasmparser::Result<Vec<Range<usize>>> {
         let (mut reached, mut waiting) = (BTreeSet::new(), self.needed);
         while let Some(function) = waiting.pop() {
@@ -119,7 +122,7 @@ mod tests {
     use super::*;
     use crate::wasm::{CallLimits, LoadedComponent};
 
-    /// Returns, for each function in order, whether it has its own body.
+    /// Returns true for each function, in order, whose body is not a stub.
     fn kept(component: &[u8]) -> Vec<bool> {
         let bodies = Parser::new(0).parse_all(component).filter_map(|payload| match payload.unwrap() {
             Payload::CodeSectionEntry(body) => Some(!body.as_bytes().starts_with(&[0, UNREACHABLE])),
@@ -149,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn invalid_bodies_are_not_hidden() {
+    fn a_component_with_an_invalid_body_gets_no_stubs() {
         let wrong = r#"(component (core module (func (export "x#handle") (result i32) (i64.const 0))))"#;
         assert_eq!(with_stubs(&wat::parse_str(wrong).unwrap()), None);
     }
 
     #[test]
-    fn the_component_of_this_repository_declares_itself_with_stubs() {
+    fn the_instance_provisioner_returns_its_declarations_with_stubs() {
         let component = component_builder::build(component_builder::PROVISIONER).unwrap();
         let stubbed = with_stubs(&component).unwrap();
-        let load = |bytes: &[u8]| LoadedComponent::load_unoptimised(bytes, CallLimits::default()).unwrap();
+        let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), None).unwrap();
         assert_eq!(load(&stubbed).declarations().name, "instance-provisioner");
     }
 }

@@ -1,4 +1,4 @@
-//! Plays scenarios and adds up what they reach.
+//! Plays scenarios, and counts the items that they reach.
 
 use crate::account_state::{AccountState, CatalogProducts};
 use crate::clause::{Clause, clauses_of};
@@ -32,13 +32,13 @@ pub struct CoverOptions {
     pub runners: Runners,
 }
 
-/// Plays all inputs in `paths` and adds up what they reach. Streams of raw events count for event kinds, outcomes,
+/// Plays all inputs in `paths`, and counts the items that they reach. Streams of raw events count for event kinds, outcomes,
 /// refusals and effects; only scenarios count for ids and clauses. `progress` receives the number of inputs, then 0
 /// after each.
 ///
 /// # Errors
 ///
-/// If an input can't be read or played.
+/// Fails if an input can't be read or played.
 pub fn cover(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -69,14 +69,14 @@ struct Business {
     touched: Vec<u64>,
 }
 
-/// What the scenario being played reaches.
+/// The items that the scenario being played has reached.
 #[derive(Default)]
 struct CurrentScenario {
     business: PathBuf,
     touched: BTreeSet<usize>,
     effects: BTreeSet<String>,
     sold: CatalogProducts,
-    /// The [`signature`] of the host at the last look; if unchanged, nothing happened since.
+    /// The [`signature`] of the host at the last check. While it is equal, no clause is checked again.
     last: (usize, u64, u64),
 }
 
@@ -99,9 +99,9 @@ struct Collector<'p> {
     is_scenario: bool,
     /// True if the last finished input was a scenario.
     was_scenario: bool,
-    /// True if there are several inputs, which each report their end.
+    /// True if there are several inputs. Then the end of each input is reported.
     several: bool,
-    /// What each raw stream reached.
+    /// The counts of each raw stream.
     streams: Vec<Reached>,
 }
 
@@ -125,7 +125,7 @@ impl<'p> Collector<'p> {
         }
     }
 
-    /// Checks the clauses against every account, unless nothing changed since the last look.
+    /// Checks the clauses against every account, if the host has changed since the last check.
     fn look_at_accounts(&mut self, host: &mut Rig) -> Result<(), ReplayError> {
         let now = signature(host)?;
         if std::mem::replace(&mut self.playing.last, now) == now {
@@ -207,11 +207,15 @@ impl Sink for Collector<'_> {
     }
 
     fn line(&mut self, line: &Line) -> std::io::Result<()> {
-        // Lines of a scenario come again with the reports of its cases.
+        // The reports of its cases contain the lines of a scenario again.
         if !self.is_scenario {
             self.lines.push(line.clone());
         }
         Ok(())
+    }
+
+    fn watches(&self) -> bool {
+        true
     }
 
     fn look(&mut self, Stepped { step, host, .. }: Stepped<'_>) -> Result<(), ReplayError> {
@@ -268,7 +272,7 @@ impl Sink for Collector<'_> {
     }
 
     fn end(&mut self, _: &Summary) -> std::io::Result<()> {
-        // The end of a single input is reported as the end of all.
+        // For a single input, only the end of all inputs is reported.
         if !self.several && !self.was_scenario {
             self.end_stream();
         }
@@ -283,7 +287,7 @@ impl Collector<'_> {
     }
 }
 
-/// A value that changes with every event, effect and revision.
+/// A value that changes with every event, requested effect and revision.
 fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
     let store = host.store();
     let mut revisions = 0;

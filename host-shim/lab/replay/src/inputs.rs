@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 32;
 /// The file that marks a folder of base bodies, which has no inputs.
 const PLACES_FILE: &str = "places.yml";
 
-/// One input.
+/// One input of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A scenario file.
@@ -28,7 +28,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// Returns the input's name in reports.
+    /// Returns the name of the input in reports.
     pub fn source(&self) -> String {
         match self {
             Input::Scenario(file) | Input::Raw(file) => file.display().to_string(),
@@ -40,17 +40,17 @@ impl Input {
 /// The businesses and inputs at or below some paths.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoundPaths {
-    /// Folders with a catalog.
+    /// Folders of the businesses.
     pub businesses: Vec<PathBuf>,
     /// Inputs.
     pub inputs: Vec<Input>,
 }
 
-/// Finds the inputs at or below some paths; walks folders in order of names.
+/// Finds the inputs at or below some paths. The entries of a folder are in order of their names.
 ///
 /// # Errors
 ///
-/// Fails if a path does not exist or a folder has no input.
+/// Fails if a path does not exist, or a folder has no input, is nested too deeply or can't be read.
 pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
     let mut found = FoundPaths::default();
     for path in paths {
@@ -72,12 +72,13 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
     Ok(found.inputs)
 }
 
-/// Finds businesses and inputs, for a check without a replay: a path may also be a catalog or a folder with only a
-/// catalog.
+/// Finds businesses and inputs, for a check without a replay. Unlike in [`collect`], a path may also be a file of a
+/// business (such as `catalog.yml`), or a folder that has only a business.
 ///
 /// # Errors
 ///
-/// Fails if a path does not exist or a folder has neither.
+/// Fails if a path does not exist, or a folder has neither a business nor an input, is nested too deeply or can't be
+/// read.
 pub fn find(paths: &[PathBuf]) -> Result<FoundPaths, BadInput> {
     let mut found = FoundPaths::default();
     for path in paths {
@@ -132,7 +133,7 @@ fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadIn
             walk(&entry, depth + 1, found)?;
         } else if ![CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE].contains(&name) && !name.ends_with(".snap.json") {
             let Some(input) = classify(&entry) else { continue };
-            // A pipe in a folder could block forever; only a named pipe is read.
+            // A pipe could block forever, so a pipe is read only if the path names it, not if a folder contains it.
             if entry.metadata().is_ok_and(|found| !found.is_file()) {
                 let expected = "a regular file; a pipe is read if it is named itself";
                 return Err(BadInput::new(Place::file(&entry), "not a regular file", expected));
@@ -141,6 +142,11 @@ fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadIn
         }
     }
     Ok(())
+}
+
+/// Returns true if this is the name of a scenario's file.
+pub fn is_scenario(file: &Path) -> bool {
+    matches!(classify(file), Some(Input::Scenario(_)))
 }
 
 fn classify(file: &Path) -> Option<Input> {

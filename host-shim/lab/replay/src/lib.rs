@@ -1,4 +1,4 @@
-//! Replays scenarios and raw event streams, checks what they expect and reports the results.
+//! Replays scenarios and raw event streams, checks their expectations and reports the results.
 
 pub mod check;
 pub mod diff;
@@ -9,6 +9,7 @@ pub mod live;
 pub mod local_stripe;
 mod mistakes;
 mod names;
+mod parallel;
 pub mod plan;
 pub mod play;
 pub mod recorded;

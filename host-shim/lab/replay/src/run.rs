@@ -1,20 +1,23 @@
-//! A whole replay: finds and checks the inputs, plays them one by one and reports each result.
+//! A whole replay: finds and checks the inputs, plays them and reports each result in the order of the inputs.
 
-use crate::inputs::{Input, collect};
-use crate::library::{Library, Ready, Sources};
+use crate::inputs::{Input, RawInput, collect};
+use crate::library::{Library, Ready, Sources, Story};
 use crate::line::{Line, StreamLine, Summary};
 use crate::live::LiveProviders;
-use crate::play::{CaseReport, Order, PlayOptions, Stepped, play_all_watched};
+use crate::parallel::in_order;
+use crate::play::{CaseReport, Order, PlayOptions, Stepped, Watch, play_all_watched};
 use crate::rig::StoreKind;
 use crate::runners::Runners;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
 use extension_contract::Timestamp;
+use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 use host_scenario::model::budget::{self, RaisedLimit};
 use host_scenario::model::{Scenario, read_text};
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Options of a replay.
 #[derive(Clone, Debug)]
@@ -40,10 +43,13 @@ pub struct ReplayOptions {
     /// Providers that replace the scripted one for the effects that they handle. A scenario is then played only in its
     /// first version.
     pub live: Option<LiveProviders>,
+    /// The number of threads that play scenarios; 0 and 1 both mean one. Inputs of raw events, and scenarios whose steps the
+    /// sink watches, are played on the caller's thread.
+    pub threads: usize,
 }
 
 impl ReplayOptions {
-    /// Returns options that play everything once, in memory and in its own order, and report only input events.
+    /// Returns options that play everything once, in memory, in its own order and on one thread, and report only input events.
     pub fn new(runners: Runners) -> ReplayOptions {
         ReplayOptions {
             business: None,
@@ -56,6 +62,7 @@ impl ReplayOptions {
             trace: false,
             until: None,
             live: None,
+            threads: 1,
         }
     }
 }
@@ -72,7 +79,12 @@ pub trait Sink {
     fn durable(&mut self) -> std::io::Result<()> {
         Ok(())
     }
-    /// The result of a step of a case; its host may be inspected and queried.
+    /// Returns true if the replay must call [`Sink::look`].
+    fn watches(&self) -> bool {
+        false
+    }
+    /// The result of a step of a case; its host may be inspected and queried. The replay calls this only if
+    /// [`Sink::watches`] returns true.
     fn look(&mut self, stepped: Stepped<'_>) -> Result<(), ReplayError> {
         let _ = stepped;
         Ok(())
@@ -172,16 +184,39 @@ pub fn replay(
     let several = inputs.len() > 1 || paths.len() > 1;
     let mut finished = Finished { summary: Summary::default(), cases: Vec::new(), raw: Vec::new(), raised: Vec::new() };
     let mut states = Vec::new();
-    for (input, ready) in inputs.iter().zip(ready) {
-        let source = input.source();
-        let summary = play_one(ready, (&source, several), options, sink, &mut finished)?;
+    let (stories, mut raws) = split(ready);
+    let threads = if sink.watches() { 1 } else { options.threads };
+    let ahead = |index: usize| match &stories[index] {
+        Some(story) if threads > 1 => Some(play_story(story, options, None)),
+        _ => None,
+    };
+    in_order(inputs.len(), threads, ahead, |index, played| {
+        let source = inputs[index].source();
+        let summary = match (&stories[index], raws[index].take()) {
+            (Some(story), _) => {
+                let reports = match played {
+                    Some(played) => played?,
+                    None if sink.watches() => {
+                        let mut look = |stepped: Stepped<'_>| sink.look(stepped);
+                        play_story(story, options, Some(&mut look))?
+                    }
+                    None => play_story(story, options, None)?,
+                };
+                report_story(story, reports, several.then_some(&source), options, sink, &mut finished)?
+            }
+            (None, Some((raw, business))) => {
+                play_raw(raw, &business, (&source, several), options, sink, &mut finished)?
+            }
+            (None, None) => Summary::default(),
+        };
         finished.summary.add(&summary);
         if several {
             let line = StreamLine { source, state: summary.state.clone() };
             sink.stream(&line, &summary).map_err(unwritable)?;
         }
         states.push(summary.state);
-    }
+        Ok::<(), ReplayError>(())
+    })?;
     finished.summary.state = match states.as_slice() {
         [only] if !several => only.clone(),
         all => hash_of_streams(all),
@@ -236,71 +271,101 @@ fn check(
         .collect()
 }
 
-fn play_one(
-    ready: Ready,
+/// The events of an input of raw events, and their business.
+type Raw = (RawInput, Arc<BusinessFolder>);
+
+/// Splits the inputs into scenarios and raw events. In both lists, an input has the index that it has in `ready`.
+fn split(ready: Vec<Ready>) -> (Vec<Option<Story>>, Vec<Option<Raw>>) {
+    let inputs = ready.into_iter().map(|ready| match ready {
+        Ready::Scenario { scenario, cases, business } => {
+            (Some(Story { scenario: Arc::new(*scenario), cases, business }), None)
+        }
+        Ready::Raw { raw, business } => (None, Some((raw, business))),
+    });
+    inputs.unzip()
+}
+
+/// Plays a scenario in each of its API versions, or only in the first one with live providers.
+fn play_story(
+    story: &Story,
+    options: &ReplayOptions,
+    look: Option<&mut Watch<'_>>,
+) -> Result<Vec<CaseReport>, ReplayError> {
+    let order = match options.shuffle {
+        Some(seed) => Order::Together(Some(seed)),
+        None => Order::Written,
+    };
+    let play = PlayOptions {
+        runners: options.runners.clone(),
+        store: match (&options.live, &options.store) {
+            (Some(_), Some(path)) => StoreKind::Sqlite(path.clone()),
+            _ => StoreKind::Memory,
+        },
+        order,
+        repeat: options.repeat,
+        bless: options.bless,
+        live: options.live.clone(),
+    };
+    let cases = &story.cases;
+    // Another version would find the first one's resources.
+    let cases = if options.live.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
+    play_all_watched(&story.scenario, cases, &story.business, &play, look)
+}
+
+/// Reports the cases of a scenario, and returns the summary of its first version.
+fn report_story(
+    story: &Story,
+    reports: Vec<CaseReport>,
+    source: Option<&String>,
+    options: &ReplayOptions,
+    sink: &mut dyn Sink,
+    finished: &mut Finished,
+) -> Result<Summary, ReplayError> {
+    let scenario = &story.scenario;
+    if options.bless {
+        finished.raised.extend(raise(scenario, &reports)?);
+    }
+    let Some(first) = reports.first() else { return Ok(Summary::default()) };
+    for line in &first.lines {
+        if options.trace || !matches!(line, Line::Derived { .. }) {
+            sink.line(&line.clone().with_source(source.map(String::as_str))).map_err(unwritable)?;
+        }
+    }
+    let mut summary = first.summary.clone();
+    summary.known = reports.iter().filter(|report| report.known.is_some()).count() as u64;
+    sink.cases(scenario, &reports).map_err(unwritable)?;
+    finished.cases.extend(reports);
+    Ok(summary)
+}
+
+/// Plays and reports an input of raw events, and returns its summary.
+fn play_raw(
+    mut raw: RawInput,
+    business: &BusinessFolder,
     (name, several): (&str, bool),
     options: &ReplayOptions,
     sink: &mut dyn Sink,
     finished: &mut Finished,
 ) -> Result<Summary, ReplayError> {
     let source = several.then_some(name);
-    match ready {
-        Ready::Scenario { scenario, cases, business } => {
-            let order = match options.shuffle {
-                Some(seed) => Order::Together(Some(seed)),
-                None => Order::Written,
-            };
-            let play = PlayOptions {
-                runners: options.runners.clone(),
-                store: match (&options.live, &options.store) {
-                    (Some(_), Some(path)) => StoreKind::Sqlite(path.clone()),
-                    _ => StoreKind::Memory,
-                },
-                order,
-                repeat: options.repeat,
-                bless: options.bless,
-                live: options.live.clone(),
-            };
-            // Another version would find the first one's resources.
-            let cases = if options.live.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
-            let mut look = |stepped: Stepped<'_>| sink.look(stepped);
-            let reports = play_all_watched(&scenario, cases, &business, &play, Some(&mut look))?;
-            if options.bless {
-                finished.raised.extend(raise(&scenario, &reports)?);
-            }
-            let Some(first) = reports.first() else { return Ok(Summary::default()) };
-            for line in &first.lines {
-                if options.trace || !matches!(line, Line::Derived { .. }) {
-                    sink.line(&line.clone().with_source(source)).map_err(unwritable)?;
-                }
-            }
-            let mut summary = first.summary.clone();
-            summary.known = reports.iter().filter(|report| report.known.is_some()).count() as u64;
-            sink.cases(&scenario, &reports).map_err(unwritable)?;
-            finished.cases.extend(reports);
-            Ok(summary)
-        }
-        Ready::Raw { mut raw, business } => {
-            let bad = raw.bad.take();
-            let stream = StreamOptions {
-                runners: options.runners.clone(),
-                store: options.store.clone().map_or(StoreKind::Memory, StoreKind::Sqlite),
-                shuffle: options.shuffle,
-                repeat: options.repeat,
-                until: options.until,
-                trace: options.trace,
-                live: options.live.clone(),
-            };
-            let mut emit = |lines: Vec<Line>| {
-                lines.into_iter().try_for_each(|line| sink.line(&line.with_source(source))).map_err(unwritable)?;
-                sink.durable().map_err(unwritable)
-            };
-            let end = replay_stream(raw, &business, &stream, &mut emit)?;
-            let events = end.summary.events;
-            finished.raw.push(RawEnd { source: name.to_owned(), events, failed: end.failed, bad });
-            Ok(end.summary)
-        }
-    }
+    let bad = raw.bad.take();
+    let stream = StreamOptions {
+        runners: options.runners.clone(),
+        store: options.store.clone().map_or(StoreKind::Memory, StoreKind::Sqlite),
+        shuffle: options.shuffle,
+        repeat: options.repeat,
+        until: options.until,
+        trace: options.trace,
+        live: options.live.clone(),
+    };
+    let mut emit = |lines: Vec<Line>| {
+        lines.into_iter().try_for_each(|line| sink.line(&line.with_source(source))).map_err(unwritable)?;
+        sink.durable().map_err(unwritable)
+    };
+    let end = replay_stream(raw, business, &stream, &mut emit)?;
+    let events = end.summary.events;
+    finished.raw.push(RawEnd { source: name.to_owned(), events, failed: end.failed, bad });
+    Ok(end.summary)
 }
 
 /// Raises the budgets in a scenario's file to the amounts used.

@@ -3,24 +3,24 @@
 use host_scenario::error::ReplayError;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::runner::Runner;
-use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadError, LoadedComponent, Mode};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 
-/// A factory of runners, used whenever a host starts: at the beginning of a case and after a restart.
+/// A factory of runners. A host needs a new runner whenever it starts: at the beginning of a case and after a restart.
 #[derive(Clone)]
 pub struct Runners {
     name: String,
     make: Arc<Make>,
-    /// Makes runners with a new instance for every event, if that differs from `make`.
+    /// Makes runners with a new instance of the component for every event; none if the runners have no instances.
     make_fresh: Option<Arc<Make>>,
 }
 
 impl Runners {
-    /// Returns runners made by a function; `name` is for reports.
+    /// Returns a factory that makes runners with `make`; `name` is for reports.
     pub fn new(
         name: impl Into<String>,
         make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
@@ -28,21 +28,39 @@ impl Runners {
         Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
     }
 
-    /// Loads a component, compiled once; with `fresh`, each event has a new instance.
+    /// Loads a component, compiled once to fast machine code; with `fresh`, each event has a new instance.
     ///
     /// # Errors
     ///
     /// Fails if the file can't be read or is not a component that the host can load.
     pub fn component(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
+        Runners::load(file, fresh, LoadedComponent::load)
+    }
+
+    /// Loads a component as [`Runners::component`] does, but compiles it in half of the time, to slower machine code. That is
+    /// sooner done for the few thousand events of scenarios.
+    ///
+    /// # Errors
+    ///
+    /// As [`Runners::component`].
+    pub fn component_quickly(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
+        Runners::load(file, fresh, LoadedComponent::load_quickly)
+    }
+
+    fn load(
+        file: &Path,
+        fresh: bool,
+        load: impl Fn(&[u8], CallLimits, Option<&ComponentCache>) -> Result<LoadedComponent, LoadError>,
+    ) -> Result<Self, ReplayError> {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
-        // Without a cache, it is compiled again, which only takes longer.
+        // Without a cache, the component is compiled at each start of the program, which only takes longer.
         let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
-        let loaded = LoadedComponent::load(&bytes, CallLimits::default(), cache.as_ref())
+        let loaded = load(&bytes, CallLimits::default(), cache.as_ref())
             .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
         Ok(Runners::loaded(file.display().to_string(), loaded, fresh))
     }
 
-    /// Returns runners of a loaded component; `name` is for reports.
+    /// Returns a factory of runners of a loaded component; `name` is for reports.
     pub fn loaded(name: impl Into<String>, loaded: LoadedComponent, fresh: bool) -> Self {
         let making =
             |loaded: LoadedComponent, mode| -> Arc<Make> { Arc::new(move || Ok(Box::new(loaded.runner(mode)))) };
@@ -51,7 +69,7 @@ impl Runners {
         Runners { name: name.into(), make, make_fresh: Some(make_fresh) }
     }
 
-    /// Returns runners with a new instance for every event; unchanged if the runners have no instances.
+    /// Returns a factory whose runners have a new instance for every event. Runners without instances stay the same.
     #[must_use]
     pub fn fresh(&self) -> Runners {
         let make = self.make_fresh.as_ref().unwrap_or(&self.make).clone();
@@ -63,7 +81,7 @@ impl Runners {
         &self.name
     }
 
-    /// Makes a runner without any state.
+    /// Makes a runner that has no state of earlier events.
     ///
     /// # Errors
     ///

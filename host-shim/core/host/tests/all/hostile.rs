@@ -27,7 +27,7 @@ static HOSTILE: LazyLock<LoadedComponent> =
 
 fn load(limits: CallLimits) -> LoadedComponent {
     static BYTES: LazyLock<Vec<u8>> = LazyLock::new(|| component_builder::build("hostile-guest").unwrap());
-    LoadedComponent::load(&BYTES, limits, None).unwrap()
+    LoadedComponent::load_quickly(&BYTES, limits, None).unwrap()
 }
 
 fn user(id: &str) -> Account {

@@ -1,4 +1,4 @@
-//! A wrapper of imports that counts calls.
+//! Wraps the imports of a call and counts the calls of them.
 
 use extension_contract::{
     CatalogKey, CatalogQuery, CatalogRow, ClaimState, Imports, LogLevel, Opened, Page, Placement, Product, RowKey,

@@ -1,4 +1,4 @@
-//! Checks passed values against the contract's limits: the size of import arguments and the validity of results.
+//! Checks the values that a component passes to the host: the size of import arguments and the validity of results.
 //!
 //! The host uses the results of exports unchanged, so they are checked here: ids and keys have 1 to 255 bytes, texts
 //! and JSON have at most 256 KiB, and JSON is valid.
@@ -41,7 +41,7 @@ impl<A: Weight, B: Weight> Weight for (A, B) {
     }
 }
 
-/// Implements `Weight` of a record as the sum of its texts and lists.
+/// Implements `Weight` for a record: the weight is the sum of the weights of its fields.
 macro_rules! weigh {
     ($($name:ident { $($field:ident),* })*) => {
         $(impl Weight for wire::$name {

@@ -30,8 +30,9 @@ where
         Export { index: self.index, func: None, is_checked: true }
     }
 
-    /// Returns the function of an instance. Only called functions are looked up: a fresh instance needs just one, and
-    /// comparing its type each time is a large part of a short call.
+    /// Returns the function of an instance. Looks the function up at its first call, since a fresh instance calls only
+    /// one function. Does not compare the type of a checked export, since this takes a large part of the time of a
+    /// short call.
     pub fn of(&mut self, instance: &Instance, mut store: impl AsContextMut) -> wasmtime::Result<TypedFunc<P, R>> {
         if let Some(func) = self.func {
             return Ok(func);
@@ -72,7 +73,7 @@ pub(super) struct Exports {
 }
 
 impl Exports {
-    /// Finds all exports. The error lists the missing ones.
+    /// Finds all exports. The error lists the missing exports.
     pub fn find(component: &Component) -> Result<Self, Vec<String>> {
         let mut missing = Vec::new();
         let mut index = |interface: &str, function: &str| {

@@ -1,4 +1,4 @@
-//! The imports of the world. Each forwards to the imports of the running call.
+//! The imports of the world. Each import forwards to the imports of the running call.
 
 use super::bounds::Weight;
 use super::state::HostState;

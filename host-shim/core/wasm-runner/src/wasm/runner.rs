@@ -1,4 +1,4 @@
-//! Calls a component, with one instance per call or one for many calls.
+//! Calls a component, with a new instance for each call or with one instance for many calls.
 
 use super::exports::{Exports, Pick, QueryResult};
 use super::samples::{self, Samples};
@@ -15,7 +15,8 @@ use std::sync::Arc;
 use wasmtime::component::{ComponentNamedList, Instance, InstancePre, Lift, Lower};
 use wasmtime::{Engine, Store};
 
-/// A reused instance with more linear memory than this is dropped after the call: its allocator never frees memory.
+/// Maximum linear memory of a reused instance in bytes. An instance with more memory is dropped after the call, since
+/// linear memory never shrinks.
 const REUSED_MEMORY_BYTES_MAX: usize = 16 << 20;
 
 /// The lifetime of an instance.
@@ -80,12 +81,12 @@ impl LiveInstance {
     }
 }
 
-/// Sets fuel and deadline of the next call.
+/// Sets the fuel and the deadline of the next call.
 fn arm(store: &mut Store<HostState>, limits: &CallLimits) -> wasmtime::Result<()> {
     if let Some(fuel) = limits.fuel {
         store.set_fuel(fuel)?;
     }
-    // One more tick, since the first may occur immediately.
+    // One more tick, since the first tick may occur immediately.
     let ticks = u128::from(limits.deadline_ms).div_ceil(TICK.as_millis()) + 1;
     store.set_epoch_deadline(ticks as u64);
     Ok(())
@@ -111,7 +112,7 @@ impl WasmRunner {
         WasmRunner { loaded, mode, live: None, host_calls: 0 }
     }
 
-    /// Returns the lifetime of its instances.
+    /// Returns the lifetime of the runner's instances.
     pub fn mode(&self) -> Mode {
         self.mode
     }
@@ -168,7 +169,7 @@ impl WasmRunner {
     }
 }
 
-/// Accepts a list of rows, which is limited only by the size of passed values.
+/// Accepts every value. A list of rows is limited only by its total size.
 fn unchecked<T>(_: &T) -> Result<(), RunError> {
     Ok(())
 }

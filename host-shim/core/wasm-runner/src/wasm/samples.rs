@@ -5,13 +5,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline, WasmBacktrace};
 
-/// Period of the samples; a sleeping thread takes longer than this to wake.
+/// Sleep between two samples. The real period is longer, since a sleeping thread takes longer than 50 µs to wake.
 pub(super) const EVERY: Duration = Duration::from_micros(50);
 
 /// The sampled stacks and their counts.
 ///
-/// Samples are taken where a function or a loop begins: other code counts for the next called function. Inlined
-/// functions do not appear.
+/// A sample is taken where a function or a loop begins. So the time of other code counts for the function that is
+/// called next. Inlined functions do not appear.
 #[derive(Debug, Default)]
 pub struct Samples(Mutex<Sampled>);
 
@@ -22,13 +22,13 @@ struct Sampled {
 }
 
 impl Samples {
-    /// Returns the stacks with their counts, outermost function first, with the compiler's names. The first element is
-    /// the heading of the sample, if there was one.
+    /// Returns the number of samples of each stack. A stack consists of the compiler's names of the functions, the
+    /// outermost function first. If the samples have a heading, the heading is the first element.
     pub fn stacks(&self) -> BTreeMap<Vec<String>, u64> {
         self.sampled().stacks.clone()
     }
 
-    /// Sets the heading of further samples, for example the name of the called export.
+    /// Sets the heading of the next samples, for example the name of the called export.
     pub fn set_heading(&self, heading: Option<String>) {
         self.sampled().heading = heading;
     }

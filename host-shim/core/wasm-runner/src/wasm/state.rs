@@ -8,7 +8,7 @@ use extension_contract::Imports;
 use std::sync::PoisonError;
 use wasmtime::ResourceLimiter;
 
-/// Most elements of a component's tables. A component with function pointers has some hundreds.
+/// Maximum number of elements of a table. The table of function pointers of a component has some hundreds of elements.
 const TABLE_ELEMENTS_MAX: usize = 20_000;
 
 /// The host's state of one instance.
@@ -36,14 +36,14 @@ impl HostState {
         }
     }
 
-    /// Begins a call.
+    /// Begins a call with these imports, and resets its counters.
     pub fn begin(&mut self, imports: SharedImports) {
         self.imports = Some(imports);
         self.calls = 0;
         self.crossed_bytes = 0;
     }
 
-    /// Ends a call.
+    /// Ends a call, and releases its imports.
     pub fn end(&mut self) {
         self.imports = None;
     }
@@ -79,7 +79,8 @@ impl HostState {
 }
 
 impl ResourceLimiter for HostState {
-    // An error traps immediately. With `Ok(false)` the guest would abort with an uninformative trap.
+    // An error traps immediately, with its reason. With `Ok(false)`, the component would abort with an uninformative
+    // trap.
     fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
         if desired > self.memory_bytes_max {
             return Err(Stop::OutOfMemory { limit: self.memory_bytes_max }.into());

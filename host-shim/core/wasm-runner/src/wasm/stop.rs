@@ -19,8 +19,8 @@ pub(super) enum Stop {
     TableTooLarge { limit: usize },
 }
 
-/// Wasmtime's error text for a passed value beyond `Store::set_hostcall_fuel`. The error has no public type; a test
-/// passes such a value and would detect a changed text.
+/// Wasmtime's error text for a passed value that is larger than `Store::set_hostcall_fuel` allows. The error has no
+/// public type. A test passes such a value, and fails if the text changes.
 const CROSSING_LIMIT_TEXT: &str = "fuel allocated for hostcalls has been exhausted";
 
 /// Returns the error of a failed call.

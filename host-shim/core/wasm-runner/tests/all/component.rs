@@ -1,4 +1,4 @@
-//! Tests of the component that this repository ships: its size, its imports, and calls of it.
+//! Tests of the component of the instance provisioner: its size, its imports, calls of its exports, and the cache.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,14 +15,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
-/// Largest size of the component (design, "Numbers to reach").
+/// Maximum size of the component in bytes.
 const SIZE_MAX: usize = 2 << 20;
 
 static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
 
-fn load(cache: &ComponentCache) -> LoadedComponent {
-    LoadedComponent::load(&COMPONENT, CallLimits::default(), Some(cache)).unwrap()
+/// Loads the component, compiled by the first caller: the compiled code is kept in the target folder.
+fn load(limits: CallLimits) -> LoadedComponent {
+    let cache = ComponentCache::open(&component_builder::workspace_root().join("target/compiled-components")).unwrap();
+    LoadedComponent::load(&COMPONENT, limits, Some(&cache)).unwrap()
 }
 
 #[test]
@@ -43,7 +45,7 @@ fn the_component_is_small() {
     assert!(COMPONENT.len() <= SIZE_MAX, "{} bytes", COMPONENT.len());
 }
 
-/// Returns nested JSON lists in an object.
+/// Returns the text of a JSON object that contains `depth` nested arrays.
 fn nested(depth: usize) -> String {
     format!("{{\"name\":{}{}}}", "[".repeat(depth), "]".repeat(depth))
 }
@@ -123,9 +125,9 @@ fn event(id: &str, payload: Payload) -> Event {
 
 #[test]
 fn the_stack_is_deep_enough_for_the_deepest_json() {
-    let loaded = LoadedComponent::load(&COMPONENT, CallLimits::default(), None).unwrap();
+    let loaded = load(CallLimits::default());
     let mut runner = loaded.runner(Mode::Reused);
-    // The reader's limit is 128 levels. Beyond it the result is an error and never a trap.
+    // The reader accepts at most 128 levels. Deeper JSON must also lead to a decision, not to a trap.
     for depth in [1, 100, 126, 127, 128, 10_000] {
         for payload in [Payload::Command(nested(depth)), Payload::Provider(nested(depth).into_bytes())] {
             let answer = runner.handle(&nothing(&loaded), &event(&format!("evt-{depth}"), payload));
@@ -136,7 +138,7 @@ fn the_stack_is_deep_enough_for_the_deepest_json() {
 
 #[test]
 fn fresh_and_reused_instances_use_the_same_fuel_and_release_the_imports() {
-    let loaded = LoadedComponent::load(&COMPONENT, CallLimits::default(), None).unwrap();
+    let loaded = load(CallLimits::default());
     let imports = nothing(&loaded);
     let used = |mode| {
         let mut runner = loaded.runner(mode);
@@ -154,7 +156,7 @@ fn fresh_and_reused_instances_use_the_same_fuel_and_release_the_imports() {
 #[test]
 fn a_stopped_call_releases_the_imports() {
     let limits = CallLimits { host_calls: 0, ..CallLimits::default() };
-    let stopped = LoadedComponent::load(&COMPONENT, limits, None).unwrap();
+    let stopped = load(limits);
     let imports = nothing(&stopped);
     let event = event("evt-1", Payload::Command(nested(3)));
     let mut runner = stopped.runner(Mode::Reused);
@@ -164,13 +166,20 @@ fn a_stopped_call_releases_the_imports() {
     }
 }
 
+/// A small component, for the tests of the cache: its compilation takes little time.
+static SMALL: LazyLock<Vec<u8>> = LazyLock::new(|| component_builder::build("hostile-guest").unwrap());
+
+fn load_small(cache: &ComponentCache) -> LoadedComponent {
+    LoadedComponent::load(&SMALL, CallLimits::default(), Some(cache)).unwrap()
+}
+
 #[test]
 fn a_compiled_component_is_loaded_from_the_cache() {
     let folder = tempfile::tempdir().unwrap();
     let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
-    let compiled = load(&cache);
+    let compiled = load_small(&cache);
     assert_eq!(*compiled.origin(), Origin::Stored);
-    let found = load(&cache);
+    let found = load_small(&cache);
     assert_eq!(*found.origin(), Origin::Cached);
     assert_eq!(found.hash(), compiled.hash());
     assert_eq!(found.declarations(), compiled.declarations());
@@ -181,9 +190,9 @@ fn a_compiled_component_is_loaded_from_the_cache() {
 fn other_settings_use_another_cache_entry() {
     let folder = tempfile::tempdir().unwrap();
     let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
-    load(&cache);
+    load_small(&cache);
     let limits = CallLimits { fuel: None, ..CallLimits::default() };
-    let other = LoadedComponent::load(&COMPONENT, limits, Some(&cache)).unwrap();
+    let other = LoadedComponent::load(&SMALL, limits, Some(&cache)).unwrap();
     assert_eq!(*other.origin(), Origin::Stored);
 }
 
@@ -200,16 +209,16 @@ fn a_damaged_cache_entry_is_compiled_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
     let cache = ComponentCache::open(&path).unwrap();
-    load(&cache);
+    load_small(&cache);
     let file = entry(&path);
     let mut content = fs::read(&file).unwrap();
     let middle = content.len() / 2;
     content[middle] ^= 1;
     fs::write(&file, &content).unwrap();
-    assert_eq!(*load(&cache).origin(), Origin::Stored);
-    assert_eq!(*load(&cache).origin(), Origin::Cached);
+    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
+    assert_eq!(*load_small(&cache).origin(), Origin::Cached);
     fs::write(&file, b"short").unwrap();
-    assert_eq!(*load(&cache).origin(), Origin::Stored);
+    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
 }
 
 #[test]
@@ -217,14 +226,14 @@ fn a_link_or_an_entry_that_others_may_write_is_not_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
     let cache = ComponentCache::open(&path).unwrap();
-    load(&cache);
+    load_small(&cache);
     let file = entry(&path);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
-    assert_eq!(*load(&cache).origin(), Origin::Stored);
+    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
     let elsewhere = folder.path().join("elsewhere");
     fs::rename(&file, &elsewhere).unwrap();
     std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
-    assert_eq!(*load(&cache).origin(), Origin::Stored);
+    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
 }
 
 #[test]

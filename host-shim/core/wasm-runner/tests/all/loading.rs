@@ -1,4 +1,4 @@
-//! Files that are not components of this world are refused before they run, with the reason.
+//! A file that is not a component of this world is refused before it runs, and the error contains the reason.
 
 #![allow(clippy::unwrap_used)]
 
@@ -6,7 +6,7 @@ use host_wasm_runner::wasm::{COMPONENT_BYTES_MAX, CallLimits, LoadError, LoadedC
 
 /// Loads a component from its text format.
 fn load_text(text: &str) -> Result<LoadedComponent, LoadError> {
-    LoadedComponent::load(&wat::parse_str(text).unwrap(), CallLimits::default(), None)
+    LoadedComponent::load_quickly(&wat::parse_str(text).unwrap(), CallLimits::default(), None)
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn imports_beyond_the_world_are_refused_by_name() {
 }
 
 #[test]
-fn an_import_of_another_type_is_another_contract() {
+fn an_import_with_another_type_is_reported_as_another_contract() {
     let text = r#"(component
         (import "solobase:products/log@0.2.0" (instance (export "write" (func (param "text" string))))))"#;
     let error = load_text(text).err().unwrap();
@@ -39,9 +39,9 @@ fn missing_exports_are_named() {
 #[test]
 fn files_that_are_not_components_are_refused() {
     assert_eq!(load_text("(module)").err(), Some(LoadError::CoreModule));
-    let error = LoadedComponent::load(b"#!/bin/sh", CallLimits::default(), None).err().unwrap();
+    let error = LoadedComponent::load_quickly(b"#!/bin/sh", CallLimits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::Malformed(_)), "{error}");
     let large = vec![0; COMPONENT_BYTES_MAX + 1];
-    let error = LoadedComponent::load(&large, CallLimits::default(), None).err().unwrap();
+    let error = LoadedComponent::load_quickly(&large, CallLimits::default(), None).err().unwrap();
     assert!(matches!(error, LoadError::TooLarge { .. }), "{error}");
 }

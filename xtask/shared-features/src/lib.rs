@@ -1,0 +1,1 @@
+//! No code: `Cargo.toml` requests the same features of dependencies for `xtask`, the host and the tests.
