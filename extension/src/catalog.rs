@@ -1,7 +1,7 @@
 //! The catalog language, and access to a business's catalog: policies, product types, products and prices.
 //!
-//! The catalog belongs to the account `platform`. A price is a small typed row with its grants already resolved, so a
-//! plan's own row is only read for instances on that plan.
+//! The catalog belongs to the account `platform`. A price is a small typed row that already contains its grants, so the
+//! row of a plan is read only for instances on this plan.
 
 pub mod amount;
 pub mod buy;
@@ -39,18 +39,18 @@ use terms::CatalogPrice;
 
 /// Id and product type of the row with the policies.
 pub(crate) const BUSINESS: &str = "business";
-/// Product type of the rows with product types.
+/// Product type of the rows that contain product types.
 pub(crate) const PRODUCT_TYPE: &str = "product_type";
 
-/// Configuration key. If false, nothing is provisioned.
+/// Configuration key of the switch for provisioning. If the value is false, nothing is provisioned.
 pub(crate) const ENABLED: &str = "enabled";
 
-/// Whether a product type is reserved for rows of the catalog itself, which only `catalog.load` writes.
+/// Returns whether a product type is reserved for rows of the catalog itself, which only `catalog.load` writes.
 pub(crate) fn is_reserved(product_type: &str) -> bool {
     matches!(product_type, BUSINESS | PRODUCT_TYPE)
 }
 
-/// The catalog during one decision: the entries that were read, overlaid with the decision's own writes.
+/// The catalog during one decision: the entries that were read, with the changes of the decision.
 pub(crate) struct Catalog<'h> {
     reader: Rc<Reader<'h>>,
     /// Whether the event is in live mode, where prices have different ids than in test mode.
@@ -81,7 +81,8 @@ impl<'h> Catalog<'h> {
         }
     }
 
-    /// Stores the entries that `open` returned. A referenced entry that was not returned does not exist.
+    /// Stores the entries that `open` returned. A product or price that `named` contains and `open` did not return does
+    /// not exist.
     pub fn take_in(&self, rows: Vec<CatalogRow>, named: &[Reference]) {
         for row in rows {
             let key = match &row {
@@ -109,7 +110,7 @@ impl<'h> Catalog<'h> {
         }
     }
 
-    /// Reads the entries that are not loaded yet, in one call.
+    /// Reads those entries of `keys` that are not loaded yet, in one call.
     pub fn load(&self, keys: &[CatalogKey]) -> Ruled<()> {
         let missing: Vec<CatalogKey> = keys.iter().filter(|key| !self.is_loaded(key)).cloned().collect();
         if missing.is_empty() {
@@ -122,7 +123,7 @@ impl<'h> Catalog<'h> {
         Ok(())
     }
 
-    /// Sets an entry to the value that was read or that the decision writes.
+    /// Sets an entry to the value that was read or that the decision writes; `None` if the entry does not exist.
     pub fn write_over(&self, key: CatalogKey, row: Option<CatalogRow>) {
         if let CatalogKey::Product(id) = &key {
             self.metadata.borrow_mut().remove(id);
@@ -182,7 +183,7 @@ impl<'h> Catalog<'h> {
         ids.map(|id| self.price(id)).collect()
     }
 
-    /// Returns a configuration value; none if an optional one is not set.
+    /// Returns a configuration value; `None` if an optional value is not set.
     pub fn setting(&self, key: &str) -> Ruled<Option<ConfigValue>> {
         if let Some(known) = self.config.borrow().get(key) {
             return Ok(known.clone());
@@ -191,7 +192,7 @@ impl<'h> Catalog<'h> {
         Ok(self.config.borrow().get(key).cloned().flatten())
     }
 
-    /// Returns the products of a type that are not deleted, in order of their ids; those of all types for none.
+    /// Returns the products of a type, or of all types for `None`, in order of their ids. Omits deleted products.
     pub fn products(&self, product_type: Option<&str>) -> Ruled<Vec<Rc<Product>>> {
         let query = match product_type {
             Some(name) => CatalogQuery::ProductType(name.to_owned()),
@@ -211,7 +212,7 @@ impl<'h> Catalog<'h> {
         Ok(found.into_values().collect())
     }
 
-    /// Returns the policies of the business; the defaults before a catalog is loaded.
+    /// Returns the policies of the business, or the defaults if no catalog is loaded yet.
     pub fn settings(&self) -> Ruled<Rc<Settings>> {
         if let Some(settings) = &*self.settings.borrow() {
             return Ok(settings.clone());
@@ -224,12 +225,13 @@ impl<'h> Catalog<'h> {
         Ok(settings)
     }
 
-    /// Returns the version of the policies' row; 0 before a catalog is loaded.
+    /// Returns the version of the policies' row; 0 if no catalog is loaded yet.
     pub fn settings_version(&self) -> Ruled<RowVersion> {
         Ok(self.product(BUSINESS)?.map_or(0, |row| row.version))
     }
 
-    /// Replaces the stored policies and types, so that a whole catalog can be checked before it is stored.
+    /// Uses these policies and types instead of the stored policies and types, so that a whole catalog can be checked
+    /// before it is stored.
     pub fn decide_by(&self, settings: Settings, types: Vec<TypeDecl>) {
         *self.settings.borrow_mut() = Some(Rc::new(settings));
         let types: Vec<Rc<TypeDecl>> = types.into_iter().map(Rc::new).collect();
@@ -273,12 +275,13 @@ impl<'h> Catalog<'h> {
         Ok(decl)
     }
 
-    /// Returns the version of a type's row; 0 if there is none.
+    /// Returns the version of a type's row; 0 if the type has no row.
     pub fn type_version(&self, name: &str) -> Ruled<RowVersion> {
         Ok(self.product(&type_row_id(name))?.map_or(0, |row| row.version))
     }
 
-    /// Returns the product id of a plan of a family, by that id or by its slug (the `infer_by` field of its type).
+    /// Returns the product id of a plan of a family. `name` is this id, or the plan's slug (the `infer_by` field of its
+    /// type).
     pub fn plan_by_name(&self, family: &str, name: &str) -> Ruled<Option<String>> {
         for decl in self.types()?.iter().filter(|decl| decl.family.as_deref() == Some(family)) {
             for row in self.products(Some(&decl.name))? {

@@ -1,5 +1,5 @@
-//! Derives payment facts, plans and entitlements from the merged records. Computed for each decision and never stored,
-//! so the result does not depend on the order of events.
+//! Derives payment facts, plans and entitlements from the merged records. They are computed for each decision and not
+//! stored, so they do not depend on the order of events.
 
 pub(crate) mod customer;
 pub(crate) mod offer;

@@ -43,7 +43,7 @@ pub(crate) enum Body<'e> {
     Customer(stripe::Customer<'e>),
     Price(stripe::Price<'e>),
     ConnectedAccount(stripe::ConnectedAccount<'e>),
-    /// A connected account revoked our access. The event's object does not show it.
+    /// A connected account revoked our access. The event's object does not show the revocation.
     Deauthorized,
     /// A thin event: the reference to an object.
     Thin(stripe::ThinEvent<'e>),
@@ -57,7 +57,7 @@ pub(crate) enum Body<'e> {
 pub(crate) enum Content<'e> {
     /// A provider's object.
     Provider(Body<'e>),
-    /// A product that somebody else changed.
+    /// A change of a product that did not come from this extension.
     Product(&'e ProductChange),
     /// A command with its members, except `catalog.load`.
     Command(Object),
@@ -88,7 +88,8 @@ pub(crate) struct Input<'e> {
 /// Prefix of the types of thin events, which only refer to their object.
 pub(crate) const THIN: &str = "v1.";
 
-/// Event kinds of catalog objects. They belong to the account `platform`, whatever their metadata says.
+/// Event kinds of catalog objects. These objects belong to the account `platform`, even if their metadata names another
+/// account.
 const CATALOG_KINDS: [&str; 6] =
     ["price.created", "price.updated", "price.deleted", "product.created", "product.updated", "product.deleted"];
 
@@ -237,7 +238,7 @@ fn facts(body: &Body<'_>) -> Vec<String> {
 
 fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
     if event.kind.starts_with(THIN) {
-        // Its account is known only after its object was fetched.
+        // The account of a thin event is known only after the event's object was fetched.
         let placement = Placement { account: Some(Account::Platform), ..Placement::known(Vec::new()) };
         let body = stripe::read_thin(bytes).map_or_else(Body::Malformed, Body::Thin);
         return Input { content: Ok(Content::Provider(body)), placement, facts: Vec::new() };
@@ -264,7 +265,8 @@ fn provider<'e>(event: &'e Event, bytes: &'e [u8]) -> Input<'e> {
         Body::Customer(object) => placement::of(event, &object.mentions()),
         Body::ConnectedAccount(_) | Body::Deauthorized => placement::of_connected(event),
         Body::Price(_) | Body::Thin(_) => Placement::known(Vec::new()),
-        // An unreadable object may still contain ids that lead to its account, where the rule rejects it.
+        // An unreadable object may still contain ids that lead to its account. The rule rejects the event in this
+        // account.
         Body::Unhandled | Body::Malformed(_) => match object::<stripe::Ids<'_>>(bytes) {
             Ok(ids) => placement::of(event, &ids.mentions()),
             Err(_) => placement::of(event, &Mentions::default()),

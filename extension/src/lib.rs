@@ -1,7 +1,8 @@
 //! All decisions of the instance provisioner: which rows an event changes and which effects it enqueues.
 //!
-//! Pure: no I/O, clock, randomness or state. For each event, [`Provisioner`] reads the account through [`Imports`] and
-//! returns one [`Decision`]. The code contains mechanisms only; a business is data in the catalog.
+//! The library is pure: it has no I/O, clock, randomness or state. For each event, [`Provisioner`] reads the account
+//! through [`Imports`] and returns one [`Decision`]. The code contains mechanisms only; a business is data in the
+//! catalog.
 //!
 //! Each layer uses only the layers above it, which `tests/layers.rs` checks:
 //!
@@ -60,7 +61,7 @@ impl Extension for Provisioner {
         }
         let opened = match host.open(&input.placement, &input.facts)? {
             Opened::Here(here) => *here,
-            // The host parks or ignores the event itself.
+            // The host itself parks, ignores or rejects the event.
             Opened::Elsewhere => return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs))),
         };
         let mut desk = desk(host, event, Some(opened.account));
@@ -122,7 +123,7 @@ fn desk<'d>(host: &'d mut dyn Imports, event: &'d Event, owner: Option<Owner>) -
     }
 }
 
-/// Decides an event without an account. It cannot read or write rows.
+/// Decides an event without an account. The rules cannot read or write rows.
 fn decide_without_account(host: &mut dyn Imports, event: &Event, input: input::Input<'_>) -> Fallible<Decision> {
     let mut desk = desk(host, event, None);
     let outcome = match rules::decide(&mut desk, event, input) {

@@ -1,4 +1,4 @@
-//! Builds the manifest: the extension's collections, event kinds, commands, effects and configuration, all from tables.
+//! Builds the manifest from tables: the extension's collections, event kinds, commands, effects and configuration.
 
 use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
@@ -100,7 +100,7 @@ pub(crate) fn declare() -> Declarations {
         name: "instance-provisioner".to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         data_version: DATA_VERSION,
-        // Product types are defined by a catalog.
+        // A catalog defines the product types.
         product_types: Vec::new(),
         collections: COLLECTIONS.map(str::to_owned).to_vec(),
         provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),

@@ -1,4 +1,5 @@
-//! The data model of an account, and the only rules that merge provider data into it: typed rows, keys, times, money.
+//! The data model of an account: typed rows, keys, times and money, and the only rules that merge provider data into
+//! rows.
 //!
 //! Depends on the contract alone. All other layers read and write the account through this module.
 

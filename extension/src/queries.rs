@@ -123,7 +123,7 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 
-/// Returns when the source of an entitlement will end, and when its counter is reset.
+/// Returns when the source of an entitlement will end, and when the entitlement's counter is reset.
 fn times(standing: &AccountStanding, key: &str) -> (Option<Timestamp>, Option<Timestamp>) {
     let granting = standing.plans.iter().find(|(_, plan)| plan.grants.iter().any(|grant| grant.key == key));
     let item = match granting {
@@ -348,8 +348,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     })
 }
 
-/// Returns the open manual tasks of an instance. The status is that of the most urgent task; `None` if there is no
-/// task.
+/// Returns the open manual tasks of an instance, with the status of the most urgent task; `None` if there is no task.
 fn open_tasks(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     let Row::Record(row) = row else { return entry(row) };
     let record: InstanceRecord = decode(&row.collection, &row.id, &row.value)?;

@@ -29,8 +29,8 @@ use crate::model::halt::Ruled;
 use crate::model::records::schedule::OpenSchedule;
 pub(crate) use schedule::DesiredSchedule;
 
-/// Brings the account to its desired state, and returns the desired timers and delayed mails. `is_continuation` is set
-/// for the timer that continues the work that an earlier decision did not finish.
+/// Brings the account to its desired state, and returns the desired timers and delayed mails. `is_continuation` is true
+/// for the timer that continues the work of an earlier decision.
 pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<DesiredSchedule> {
     purchases::reconcile(desk)?;
     elsewhere::reconcile(desk)?;
@@ -64,8 +64,7 @@ pub(crate) fn apply_schedule(desk: &mut Desk<'_>, desired: DesiredSchedule) -> R
     }
     let mut open = before.as_deref().cloned().unwrap_or_default();
     schedule::apply(&mut desk.account, desk.now, &mut open, desired)?;
-    // An account has the row from its first change on, so the row's existence does not show whether a timer was ever
-    // set.
+    // The account has this row from its first change on, so the row does not show whether a timer was ever set.
     if before.as_deref() != Some(&open) {
         desk.account.put(OpenSchedule::ID, open);
     }

@@ -1,5 +1,5 @@
-//! Decides an event: merges a provider's object into the records, or executes a command. One file per mechanism; a rule
-//! never calls another rule.
+//! Decides an event: merges a provider's object into the records, or executes a command. Each mechanism has its own
+//! file.
 
 mod account;
 mod campaign;
@@ -152,7 +152,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
 /// Handles the result of an effect that no rule waits for: reports a failure to the operators.
 fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcome> {
     let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
-    // A mail about a failed mail would fail, too; the outbox has the failure.
+    // A mail about a failed mail would fail, too; the outbox shows the failure.
     if desk.kind == crate::model::notice::KIND {
         return Ok(Outcome::Applied);
     }
@@ -162,7 +162,7 @@ fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Outcom
     Ok(Outcome::Applied)
 }
 
-/// Fails if metadata names another account than the one that holds the claim.
+/// Fails if metadata names another account than the account that holds the claim.
 fn check_owner(desk: &Desk<'_>, metadata: Option<&Metadata<'_>>) -> Ruled<()> {
     let account = desk.account.owned()?;
     let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));

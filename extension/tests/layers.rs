@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Layers, from the top, which uses no other layer, to the bottom.
+/// The layers, from top to bottom. The top layer uses no other layer.
 const LAYERS: [&str; 6] = ["model", "catalog", "input", "derive", "rules", "reconcile"];
 
-/// Returns the other layers that a layer may use. `reconcile` does not read events, and `rules` does not call it.
+/// Returns the other layers that a layer may use. `reconcile` does not read events, and `rules` does not use
+/// `reconcile`.
 fn allowed(layer: &str) -> &'static [&'static str] {
     match layer {
         "model" => &[],

@@ -1,6 +1,6 @@
-//! Fuzzes a business: a host starts with it, or reports what is wrong with it.
+//! Fuzzes a business: a host starts with the business or reports its problems.
 //!
-//! The input is `catalog.yml`, and after [`NEXT`] `business.yml`.
+//! The input contains `catalog.yml`, and after [`NEXT`] `business.yml`.
 
 use host::business::BusinessFolder;
 use host_replay::rig::{Rig, RigSetup, StoreKind};
@@ -9,10 +9,10 @@ use std::fs;
 
 /// Separator between the two files.
 const NEXT: &str = "\n===\n";
-/// 2026-01-01T00:00:00Z.
+/// The host's time, 2026-01-01T00:00:00Z, in milliseconds since the epoch.
 const CLOCK_MS: i64 = 1_767_225_600_000;
 
-/// Starts a host with one business.
+/// Starts a host with the business in the input.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let (catalog, business) = text.split_once(NEXT).unwrap_or((text, ""));

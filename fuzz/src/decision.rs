@@ -1,5 +1,5 @@
-//! Fuzzes decisions of a hostile component: each is stored completely or fails its own event only, alike on both
-//! stores.
+//! Fuzzes decisions of a hostile component. A decision is stored completely, or its own event fails and no other event.
+//! Both stores have the same result.
 
 use super::decisions::Bytes;
 use extension_contract::{
@@ -20,7 +20,8 @@ const EVENTS_MAX: usize = 8;
 /// Kind of an event that gets a valid decision.
 const GOOD: &str = "behave";
 
-/// A store file with tables and no rows; creating the tables takes longer than everything else.
+/// A store file with tables and no rows. It is created once, since creating the tables takes longer than the rest of a
+/// run.
 static EMPTY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host.db");
@@ -104,7 +105,8 @@ impl Extension for FixedDecision {
 
 fn processor(store: Box<dyn Store>, decision: &Arc<Mutex<Decision>>) -> Processor {
     let native = NativeRunner::new(Box::new(FixedDecision(Arc::clone(decision))));
-    // The limits of a component's decision are checked at the boundary.
+    // A component's decision is checked when it leaves the component. Decisions of this native extension are checked
+    // here.
     let bounded = Around::new(Box::new(native), |inner, imports, event| {
         let (decision, used) = inner.handle(imports, event)?;
         check_decision(&decision)?;
@@ -141,7 +143,7 @@ fn state(processor: &Processor) -> String {
     state_document(&[processor.store()], &NotState::default()).expect("a store can be read").to_string()
 }
 
-/// Runs some decisions, one per event.
+/// Processes some events, each with a decision from the input.
 pub fn run(bytes: &[u8]) {
     let decision = Arc::new(Mutex::new(Decision::of(Outcome::Applied)));
     let folder = tempfile::tempdir().expect("a folder");

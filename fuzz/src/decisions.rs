@@ -1,14 +1,14 @@
-//! Builds a decision from bytes: anything that the types of the contract can hold.
+//! Builds decisions from the bytes of an input. A decision can be invalid in every way that its types allow.
 
 use extension_contract::{
     Account, Change, ClaimChange, Decision, DeferReason, Effect, IgnoreReason, Money, Outcome, Price, ProductValues,
     PurchaseStatus, PurchaseValues, RecordKey, Reference, Refusal, Reply, RetryPolicy, RowKey, Write,
 };
 
-/// Reads values from bytes, and zeros after their end.
+/// Reads values from bytes. After the end of the bytes, it reads zeros.
 pub struct Bytes<'b>(pub &'b [u8]);
 
-/// Texts with and without a meaning to a host.
+/// Strings, most of which have a meaning to a host.
 const TEXTS: [&str; 16] = [
     "",
     "a",
@@ -64,7 +64,7 @@ impl Bytes<'_> {
                 self.0 = rest;
                 String::from_utf8_lossy(text).into_owned()
             }
-            // Around the maximum length of a key.
+            // Lengths around the maximum length of a key.
             long => "k".repeat(usize::from(long) + 8),
         }
     }
@@ -192,7 +192,7 @@ impl Bytes<'_> {
         }
     }
 
-    /// Reads one decision.
+    /// Builds one decision.
     pub fn decision(&mut self) -> Decision {
         Decision {
             outcome: self.outcome(),

@@ -1,4 +1,4 @@
-//! Fuzzes a correctly signed body: it gets an answer at every endpoint, and as a line of a file.
+//! Fuzzes the body of a correctly signed webhook: every endpoint answers it, and it can be read as a line of a file.
 
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request, Taken};
@@ -8,7 +8,7 @@ use host_intake::webhook::{BodyPath, Encoding, FactOf, Key, Scheme, Template, We
 use host_intake::{EndpointSecrets, Mode, SecretConfig, raw};
 use std::sync::LazyLock;
 
-/// 2026-01-01T00:00:00Z.
+/// Time of the signature and of the delivery, 2026-01-01T00:00:00Z, in seconds since the epoch.
 const NOW_S: i64 = 1_767_225_600;
 const SECRET: &str = "whsec_fuzz";
 
@@ -28,7 +28,7 @@ static ENDPOINTS: LazyLock<Endpoints> = LazyLock::new(|| {
     Endpoints { business: "acme".to_owned(), stripe: Some(stripe), webhooks }
 });
 
-/// Delivers one body.
+/// Delivers one body to every endpoint.
 pub fn run(body: &[u8]) {
     let stripe = sign(SECRET, NOW_S, body);
     answered("stripe", &[("stripe-signature".to_owned(), stripe)], body);

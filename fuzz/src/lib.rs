@@ -1,7 +1,7 @@
-//! The fuzz targets: functions that process arbitrary bytes and assert what must always hold.
+//! The fuzz targets: functions that process arbitrary bytes and contain assertions.
 //!
-//! `fuzz_targets` passes them to libFuzzer. The ordinary tests run the corpus through the same functions
-//! (`tests/end-to-end/tests/properties/corpus.rs`), including these files by path.
+//! The programs in `fuzz_targets` pass these functions to libFuzzer. The ordinary tests call the same functions with
+//! the corpus: `tests/end-to-end/tests/all/properties/corpus.rs` includes the files of the functions by path.
 
 pub mod intake_body;
 pub mod signature_header;

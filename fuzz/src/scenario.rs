@@ -1,4 +1,4 @@
-//! Fuzzes a scenario: it is parsed and its events are built, or the problem is reported.
+//! Fuzzes a scenario: the scenario is parsed and its events are built, or its problem is reported.
 
 use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 static SHAPES: LazyLock<Shapes> = LazyLock::new(|| Shapes::built_in().expect("readable built-in shapes"));
 
-/// Parses one scenario file.
+/// Parses one scenario and builds its events.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let prepared = Scenario::parse(Path::new("story.yml"), text).and_then(|scenario| prepare(&scenario, &SHAPES));

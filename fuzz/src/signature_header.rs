@@ -1,4 +1,4 @@
-//! Fuzzes a signature header: it proves nothing unless it contains the correct signature.
+//! Fuzzes a signature header: a webhook is accepted only if the header contains the correct signature.
 
 use host_intake::headers::Headers;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
@@ -7,11 +7,12 @@ use host_intake::webhook::{Key, Scheme, Webhook, receive};
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use std::sync::LazyLock;
 
-/// 2026-01-01T00:00:00Z.
+/// Time of the signature, 2026-01-01T00:00:00Z, in seconds since the epoch.
 const NOW_S: i64 = 1_767_225_600;
 const SECRET: &str = "whsec_fuzz";
 const BODY: &[u8] = b"{}";
-/// Placeholder for the correct signature, so that text around it is tried too.
+/// Placeholder for the correct signature in the input, so that headers with other text around the signature are tried
+/// too.
 const RIGHT: &[u8] = b"RIGHT";
 
 static SECRETS: LazyLock<EndpointSecrets> = LazyLock::new(|| {

@@ -1,6 +1,6 @@
-//! Fuzzes a damaged store file: it opens or is refused, and reads and writes return a result or an error.
+//! Fuzzes a damaged store file: opening, reading and writing it return a result or an error.
 //!
-//! Each five bytes of the input set one byte of the file; the remainder truncates it.
+//! Every five bytes of the input set one byte of the file. The remaining bytes truncate the file.
 
 use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
@@ -27,7 +27,8 @@ static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
     std::fs::read(&path).expect("the file")
 });
 
-/// The changes of an account: a finished event with all kinds of changes, and one event per waiting state.
+/// Returns the changes of an account: a finished event with all kinds of changes, and one event for each other state of
+/// the inbox.
 fn changes_of(n: usize, scope: &Scope) -> Vec<Changes> {
     let account = &scope.account;
     let event = |id: &str| {
@@ -70,7 +71,7 @@ fn changes_of(n: usize, scope: &Scope) -> Vec<Changes> {
     [changes].into_iter().chain(waits).collect()
 }
 
-/// The file with patches applied.
+/// Returns the file with the patches applied.
 fn damaged(patches: &[u8]) -> Vec<u8> {
     let mut bytes = FILE.clone();
     let mut chunks = patches.chunks_exact(5);
@@ -84,7 +85,7 @@ fn damaged(patches: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Uses one damaged file.
+/// Opens, reads and writes one damaged file.
 pub fn run(patches: &[u8]) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("host.db");
@@ -111,7 +112,7 @@ fn use_all(path: &Path) {
     let _ = store.next_due(&partition, 0);
     let _ = store.claims_each(None, &mut |_, _| {});
     let _ = store.catalog_find(&partition, &CatalogQuery::All, None, PAGE);
-    // After a failed group the store must remain usable.
+    // After a failed group of changes, the store must remain usable.
     let _ = store.begin();
     for changes in changes_of(9, &samples::scope("user:C")).into_iter().chain(changes_of(1, &samples::scope("user:A")))
     {

@@ -25,7 +25,7 @@ const PUBLISHABLE: &[(&str, &str)] = &[
     ("POST", "/v1/setup_intents/{}/confirm"),
 ];
 
-/// Removes the API key from a form and returns it; Stripe.js sends the key there.
+/// Removes the API key from a form and returns the key. Stripe.js sends the key in the form.
 pub fn take_key(form: &mut Form) -> Option<String> {
     match form.remove("key") {
         Some(Node::Text(key)) => Some(key),
@@ -42,7 +42,7 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
         let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
         return Err(ApiError { code: Some("secret_key_required".into()), ..ApiError::unauthorized(message) });
     }
-    // A browser gets the object without expansions and must not change how it is paid.
+    // A browser gets the object without expansions, and must not change how the object is paid.
     for name in ["expand", "capture_method", "error_on_requires_action", "off_session"] {
         if form.contains_key(name) {
             let message = format!("The parameter {name} can only be used with a secret API key.");
@@ -63,7 +63,7 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
     }
 }
 
-/// Returns the access level of a request. The key of the `Authorization` header takes precedence over the one in the
+/// Returns the access level of a request. The key in the `Authorization` header takes precedence over the key in the
 /// form. Any test key is valid; a live key is refused.
 ///
 /// # Errors
@@ -98,7 +98,7 @@ pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, 
     Err(ApiError::unauthorized(format!("Invalid API Key provided: {shown}****")))
 }
 
-/// Returns the user name of basic authentication; Stripe clients send the key there.
+/// Returns the user name of basic authentication, in which Stripe clients send the key.
 fn basic_user(encoded: &str) -> Option<String> {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     if encoded.len() > 1_024 {

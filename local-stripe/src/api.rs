@@ -1,6 +1,6 @@
-//! The API: the table of endpoints with their declared parameters, and the lookup in it.
+//! Which endpoints does the API have? The tables of endpoints with their parameters, and the lookup of a request.
 //!
-//! The tables are the single source of routing, parameter checks and the reference page.
+//! Routing, the parameter checks and the tables of `README.md` all use these tables.
 
 pub mod balance;
 pub mod billing;
@@ -37,7 +37,7 @@ use crate::form::Form;
 use crate::params::{Args, Field};
 use crate::state::State;
 
-/// The handler of an endpoint: takes the ids of the path and the typed parameters, returns an object of the model.
+/// The handler of an endpoint: takes the ids of the path and the typed parameters, and returns an object of the model.
 pub type Handler = fn(&mut State, &[&str], &Args) -> Result<Value, ApiError>;
 
 /// An endpoint.
@@ -45,9 +45,9 @@ pub type Handler = fn(&mut State, &[&str], &Args) -> Result<Value, ApiError>;
 pub struct Route {
     /// `GET`, `POST` or `DELETE`.
     pub method: &'static str,
-    /// The path; `{}` is an id.
+    /// The path, such as `/v1/customers/{}`; `{}` is an id.
     pub path: &'static str,
-    /// Its parameters.
+    /// The declared parameters.
     pub fields: &'static [Field],
     /// The handler.
     pub run: Handler,
@@ -119,7 +119,7 @@ fn matches<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
 /// Removes `expand` from a form and returns its paths.
 ///
 /// # Errors
-/// `expand` is not a list of texts.
+/// `expand` is not a list of strings.
 pub fn take_expand(form: &mut Form) -> Result<Vec<String>, ApiError> {
     const EXPANDS: Field =
         crate::params::opt("expand", crate::params::ParamKind::List(&crate::params::ParamKind::Text));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn no_endpoint_is_hidden_by_one_before_it() {
+    fn no_endpoint_is_hidden_by_an_earlier_endpoint() {
         for route in routes() {
             let path = route.path.replace("{}", "an_id");
             let (found, ids) = find(route.method, &path).unwrap();

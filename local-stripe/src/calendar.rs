@@ -1,4 +1,5 @@
-//! Billing dates: months are counted from the anchor, so an anchor on the 31st returns to the 31st after February.
+//! How are billing dates computed? Months are counted from the anchor, so after February, an anchor on the 31st returns
+//! to the 31st.
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 
@@ -7,7 +8,8 @@ pub const DAY_S: i64 = 86_400;
 /// Seconds in an hour.
 pub const HOUR_S: i64 = 3_600;
 
-/// Returns `anchor + count` intervals of `day`, `week`, `month` or `year`, clamped to the month's last day.
+/// Returns the time `count` intervals (`day`, `week`, `month` or `year`) after the anchor, in Unix seconds. A day that
+/// the month does not have becomes the month's last day.
 pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
     let days = match interval {
         "day" => Some(1),
@@ -23,11 +25,11 @@ pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
         let span = Span::new().try_months(months).ok()?;
         Some(zoned.checked_add(span).ok()?.timestamp().as_second())
     });
-    // Past jiff's year 9999, the saturated time is never due.
+    // jiff ends with the year 9999; the largest integer is a time that never comes.
     moved.unwrap_or(i64::MAX)
 }
 
-/// Returns the first billing date after `after_s`, counted from the anchor.
+/// Returns the first billing date after `after_s`, counted from the anchor. All times are in Unix seconds.
 pub fn next_after(anchor_s: i64, interval: &str, interval_count: i64, after_s: i64) -> i64 {
     let step = interval_count.max(1);
     let unit_s = match interval {

@@ -8,11 +8,11 @@ use crate::error::ApiError;
 pub enum Behaviour {
     /// The charge succeeds.
     Succeeds,
-    /// Refused with this `code` and `decline_code`, both when charged and when attached to a customer.
+    /// Charges, and attachments to a customer, are refused with this `code` and `decline_code`.
     Declines(&'static str, &'static str),
-    /// Can be attached; every charge is refused with this `decline_code`.
+    /// The card can be attached, but every charge is refused with this `decline_code`.
     ChargeFails(&'static str),
-    /// Requires 3-D Secure: always, or until it was passed once.
+    /// The charge requires 3-D Secure: always, or until the customer has passed it once.
     Authenticates {
         /// Whether later payments require 3-D Secure again.
         always: bool,
@@ -21,7 +21,7 @@ pub enum Behaviour {
     Disputes {
         /// The dispute's `reason`.
         reason: &'static str,
-        /// Whether it is an early inquiry.
+        /// Whether the dispute is only an inquiry.
         inquiry: bool,
     },
     /// The charge succeeds; its refund succeeds first and then fails.
@@ -39,7 +39,7 @@ pub struct TestCard {
     pub name: &'static str,
     /// The brand.
     pub brand: &'static str,
-    /// Its behaviour.
+    /// The behaviour of the card when it is charged.
     pub behaviour: Behaviour,
 }
 
@@ -97,10 +97,11 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("4000000000007726", "refundFail", "visa", Behaviour::RefundFails),
 ];
 
-/// The card whose payments are available at once, with an event.
+/// The card whose payments emit `balance.available`. All payments are available at once, but the others emit no such
+/// event.
 pub const AT_ONCE: &str = "4000000000000077";
 
-/// Returns the card with a number; spaces are ignored.
+/// Returns the card with a number. Spaces and hyphens in the number are ignored.
 pub fn by_number(number: &str) -> Option<&'static TestCard> {
     let digits: String = number.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
     TEST_CARDS.iter().find(|c| c.number == digits)
@@ -136,7 +137,7 @@ pub fn decline(code: &str, decline_code: &str) -> ApiError {
     }
 }
 
-/// Whether a card number satisfies its check digit.
+/// Whether a card number has 12 to 19 digits and the right check digit. Spaces are ignored.
 pub fn passes_luhn(number: &str) -> bool {
     let digits: Vec<u32> = number.chars().filter(|c| !c.is_whitespace()).map_while(|c| c.to_digit(10)).collect();
     if !(12..=19).contains(&digits.len()) || digits.len() != number.chars().filter(|c| !c.is_whitespace()).count() {

@@ -1,4 +1,5 @@
-//! Checkout sessions: opens, pays and expires them. A subscription is created only after its first payment succeeded.
+//! Opens, pays and expires checkout sessions. A session creates its subscription only when the buyer confirms it, and
+//! only if the first payment succeeds or a bank is processing it.
 
 use serde_json::{Value, json};
 
@@ -35,7 +36,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     let is_embedded = args.text("ui_mode").is_some_and(|mode| mode.starts_with("embedded"));
     let wanted_url = if is_embedded { "return_url" } else { "success_url" };
-    // The newer hosted page has its own success message.
+    // With `ui_mode=hosted_page`, the page has its own success message.
     if args.text(wanted_url).is_none() && args.text("ui_mode") != Some("hosted_page") {
         return Err(ApiError::missing(wanted_url));
     }
@@ -151,7 +152,8 @@ fn details_of(customer: &Object) -> Value {
     })
 }
 
-/// Reads the lines, the amount due today, and the currency. In a trial, recurring lines cost nothing yet.
+/// Reads the line items of a request. Returns the lines, the amount due today in minor units, and the currency. In a
+/// trial, recurring lines cost nothing today.
 fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Result<(Vec<Value>, i64, String), ApiError> {
     let given = args.list("line_items");
     if given.is_empty() {
@@ -198,7 +200,8 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
     Ok((lines, total, currency))
 }
 
-/// Returns what a session's discounts apply to: the whole order, including lines deferred by a trial.
+/// Returns the purchase that a session's discounts apply to: the whole order, including the lines that a trial makes
+/// free today.
 fn purpose_of(session: &Object) -> Purpose<'_> {
     let whole = |line: &Value| match usage::is_metered(&line["price"]) {
         true => 0,
@@ -243,7 +246,7 @@ pub enum Confirmation {
     NeedsAction(String),
 }
 
-/// The buyer.
+/// The buyer, as typed on the page.
 #[derive(Debug, Clone, Default)]
 pub struct Buyer {
     /// The email address.
@@ -252,7 +255,7 @@ pub struct Buyer {
     pub name: Option<String>,
 }
 
-/// Returns the session of a payment page id or a session id.
+/// Returns the session with this id, or the session of the payment page with this id.
 ///
 /// # Errors
 /// There is no such session.
@@ -264,7 +267,8 @@ pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
     st.load("checkout.session", &session, "id")
 }
 
-/// Whether a session requires a payment method: not if nothing is due and it collects one only if required.
+/// Whether a session requires a payment method: always in setup mode, and in subscription mode unless
+/// `payment_method_collection` is `if_required`. Otherwise only if an amount is due today.
 pub fn wants_method(session: &Object) -> bool {
     let asks_always = session.text("payment_method_collection") != "if_required";
     match session.text("mode") {
@@ -320,7 +324,7 @@ fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) 
     }
 }
 
-/// Saves the card of a session in setup mode and completes the session.
+/// Completes a session in setup mode, after its setup intent saved the card.
 pub fn set_up(st: &mut State, id: &str) {
     complete(st, id, "no_payment_required");
 }
@@ -342,7 +346,8 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
     }
 }
 
-/// Returns the session's customer; creates it if the session says so or `always` is set.
+/// Returns the id of the session's customer. Without a customer, creates one if `customer_creation` or the parameter
+/// `always` says so.
 fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     let session = st.copy(id);
     if let Some(customer) = session.text_at("customer") {
@@ -364,7 +369,7 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
 
 fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let session = st.copy(id);
-    // The code may have been used up in the meantime.
+    // Other sessions may have used up the promotion code in the meantime.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
     let pending = session.text("_intent").to_owned();
     let saves = keep::is_wanted(&session, method);
@@ -391,7 +396,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         st.change(id, |s| s.set("_intent", intent_id.clone()));
         intent_id
     } else {
-        // A code applied after a first attempt changes the amount.
+        // A promotion code that is applied after a first attempt changes the amount.
         st.change(&pending, |pi| pi.set("amount", session.int("amount_total")));
         pending
     };
@@ -418,7 +423,8 @@ fn action_url(st: &State, intent: &str) -> String {
     format!("{}/_sandbox/3ds/{intent}", st.settings.base_url)
 }
 
-/// Completes a session after its payment succeeded.
+/// Completes a session after its payment succeeded. If a debit completed the session before, emits the success of the
+/// debit.
 pub fn paid(st: &mut State, id: &str) {
     let session = st.copy(id);
     if session.text("status") == "complete" {
@@ -491,7 +497,7 @@ fn confirm_subscription(
         "paid" if invoice.int("amount_due") == 0 => "no_payment_required",
         "paid" => "paid",
         _ => {
-            // A debit is being processed; the invoice reports its result to the session.
+            // A bank is processing the debit. The invoice reports the result to the session.
             st.change(invoice.id(), |i| i.set("_session", id));
             "unpaid"
         }
@@ -500,7 +506,8 @@ fn confirm_subscription(
     Ok(Confirmation::Complete)
 }
 
-/// Attaches the payment method of a subscription, if any; a new customer gets it as the default.
+/// Attaches a session's payment method, if any, to the customer. If the session created the customer, it becomes the
+/// customer's default. Returns the id of the payment method.
 fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object) -> Result<Option<String>, ApiError> {
     if method.0.is_empty() {
         return Ok(None);

@@ -85,12 +85,12 @@ pub enum StripeCommand {
     },
 }
 
-/// `--clock`.
+/// The value of `--clock`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockArg {
-    /// The machine's time.
+    /// The clock follows the machine's clock.
     Wall,
-    /// A Unix time at which the clock stands still.
+    /// The clock stands still at this time, in Unix seconds.
     At(i64),
 }
 
@@ -106,7 +106,7 @@ impl std::str::FromStr for ClockArg {
     }
 }
 
-/// Runs the command. Serving ends with ctrl-c.
+/// Runs the command: serves until ctrl-c, or writes a story.
 ///
 /// # Errors
 /// The story can't be written, the server can't start, or a setting or the webhook URL is refused.
@@ -147,7 +147,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns the settings, the clock's mode, and the explicitly given settings.
+/// Returns the settings, the clock's mode, and the names of the settings that the user gave explicitly.
 fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
     let (mut settings, mut clock, mut given) = (Settings::default(), ClockMode::Still, Vec::new());
     if let Some(seed) = args.seed {
@@ -155,7 +155,7 @@ fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
         given.push(Given::Seed);
     }
     match args.clock {
-        // It continues from the account's clock, so the start is not a given setting.
+        // An existing account continues from its stored clock, so the start is not a given setting.
         Some(ClockArg::Wall) => {
             clock = ClockMode::Wall;
             settings.start_s = crate::server::wall_s();
@@ -181,7 +181,7 @@ fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
     (settings, clock, given)
 }
 
-/// Sets the branding by a request, so that a state file stores it.
+/// Sets the branding by a request, which also validates it. A state file does not store the branding.
 fn set_branding(server: &Server, args: &StripeArgs) -> anyhow::Result<()> {
     let colour = args.brand_colour.map(|c| c.to_string());
     let wanted = [("business_name", args.business_name.as_deref()), ("brand_colour", colour.as_deref())];

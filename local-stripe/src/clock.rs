@@ -1,4 +1,4 @@
-//! Moves a clock forward and runs everything that becomes due, in order of time.
+//! Moves a clock forward and runs all due actions in order of time.
 
 use serde_json::Value;
 
@@ -7,13 +7,14 @@ use crate::error::ApiError;
 use crate::payments::{dispute, refund};
 use crate::state::{DeferredAction, State};
 
-/// The maximum number of steps of one advance: enough for a year of daily renewals of hundreds of subscriptions.
+/// The maximum number of actions of one advance: enough for hundreds of subscriptions that renew daily for a year.
 pub const STEPS_MAX: usize = 1_000_000;
 
-/// Advances a test clock, or the sandbox's own for an empty id. The events have no request.
+/// Advances a test clock to a time in Unix seconds; an empty id means the sandbox's own clock. The emitted events name
+/// no request.
 ///
 /// # Errors
-/// The advance takes more than [`STEPS_MAX`] steps.
+/// The advance takes more than [`STEPS_MAX`] actions.
 pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
     let request = std::mem::take(&mut st.request);
     let outcome = run_until(st, clock, to_s);
@@ -27,7 +28,7 @@ fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
             set(st, clock, to_s);
             return Ok(());
         };
-        // Overdue actions run now: clocks never go back.
+        // An overdue action runs at the clock's current time, as clocks never go back.
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
         due::run(st, &id, time_s);
@@ -45,7 +46,7 @@ fn set(st: &mut State, clock: &str, to_s: i64) {
     }
 }
 
-/// Runs the actions that a call deferred to its end.
+/// Runs the deferred actions of a call, at the end of the call.
 pub fn finish(st: &mut State) {
     for action in std::mem::take(&mut st.deferred) {
         match action {
@@ -55,7 +56,8 @@ pub fn finish(st: &mut State) {
     }
 }
 
-/// Advances a test clock as the API does: the response has `advancing`, the stored clock `ready`.
+/// Advances a test clock at once. The returned clock has the status `advancing`, as at Stripe, but the stored clock is
+/// already `ready`.
 ///
 /// # Errors
 /// The clock is unknown, or the time is in its past or too far ahead.

@@ -1,9 +1,9 @@
-//! A page colour, `#rrggbb`, and the readable text colour on it.
+//! A colour of a page, `#rrggbb`, and the colour of readable text on it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Red, green and blue.
+/// A colour as red, green and blue, each from 0 to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Colour([u8; 3]);
 

@@ -11,7 +11,7 @@ use crate::payments::attempt::book;
 use crate::payments::balance;
 use crate::state::State;
 
-/// How long an account link can be used, in seconds; Stripe says "a few minutes".
+/// The lifetime of an account link in seconds; Stripe says "a few minutes".
 const LINK_S: i64 = 300;
 /// The requirements of a new account in the sandbox.
 const REQUIRED: [&str; 3] = ["business_profile.url", "external_account", "tos_acceptance.date"];
@@ -160,7 +160,7 @@ pub fn transfer(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     Ok(Object::clone(&transfer))
 }
 
-/// Returns the amount of a charge that is not transferred yet.
+/// Returns the amount of a charge that can still be transferred, in minor units.
 fn left_of(st: &State, charge: &Object) -> i64 {
     if charge.text("status") != "succeeded" || !charge.is("captured") {
         return 0;
@@ -171,7 +171,7 @@ fn left_of(st: &State, charge: &Object) -> i64 {
     charge.int("amount") - charge.int("amount_refunded") - transferred
 }
 
-/// Reverses a transfer; `None` reverses the rest.
+/// Reverses an amount of a transfer, in minor units; `None` reverses the rest.
 ///
 /// # Errors
 /// The transfer is unknown, or the amount exceeds the rest.

@@ -1,4 +1,4 @@
-//! Stripe's documented test bank accounts: their payments are decided days after confirmation.
+//! Stripe's documented test bank accounts. The bank decides on a debit some days after the payment is confirmed.
 
 use crate::calendar::DAY_S;
 use crate::error::ApiError;
@@ -18,10 +18,10 @@ pub struct Debit {
 pub const ACH: Debit = Debit { kind: "us_bank_account", currency: "usd", settles_after_s: 4 * DAY_S };
 /// SEPA direct debit: five days.
 pub const SEPA: Debit = Debit { kind: "sepa_debit", currency: "eur", settles_after_s: 5 * DAY_S };
-/// All of them.
+/// All types of bank debit.
 pub const DEBITS: [&Debit; 2] = [&ACH, &SEPA];
 
-/// Returns the debit of a payment method's type.
+/// Returns the type of debit for a payment method's `type`.
 pub fn of_kind(kind: &str) -> Option<&'static Debit> {
     DEBITS.into_iter().find(|debit| debit.kind == kind)
 }
@@ -35,7 +35,7 @@ pub struct TestAccount {
     pub token: Option<&'static str>,
     /// The type of debit.
     pub debit: &'static Debit,
-    /// The `failure_code` of its debits; none if they succeed.
+    /// The `failure_code` of debits from this account; `None` if they succeed.
     pub failure: Option<&'static str>,
 }
 

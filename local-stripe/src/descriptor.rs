@@ -10,12 +10,12 @@ use crate::params::Args;
 pub const CHARS_MAX: usize = 22;
 /// The minimum length of a descriptor without a suffix, Stripe's limit.
 const CHARS_MIN: usize = 5;
-/// The divider between the account's part and a suffix.
+/// The text between the account's part and the suffix.
 const DIVIDER: &str = "* ";
 /// Characters that banks refuse.
 const REFUSED: &str = "<>\\'\"*";
 
-/// Returns the descriptor of an account from its business name; the sandbox's own if the name gives none.
+/// Returns the descriptor of an account from its business name, or a default if the name has too few usable characters.
 pub fn of_business(name: &str) -> String {
     let kept = name.chars().filter(|c| (c.is_ascii_graphic() || *c == ' ') && !REFUSED.contains(*c));
     let text: String = kept.take(CHARS_MAX).collect::<String>().to_ascii_uppercase();
@@ -26,8 +26,9 @@ pub fn of_business(name: &str) -> String {
     text.to_owned()
 }
 
-/// Returns the descriptor of an intent's charge: the account's text with the intent's suffix, the intent's whole text,
-/// or the account's alone. Only cards have suffixes; if both parts are too long, the account's part is cut.
+/// Returns the descriptor of an intent's charge: the account's text with the intent's suffix, else the intent's own
+/// text, else the account's text alone. Only card payments have suffixes. If the text is too long, the account's part
+/// is cut.
 pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
     let own = intent.text("statement_descriptor");
     match intent.text_at("statement_descriptor_suffix").filter(|_| method.text("type") == "card") {
@@ -41,7 +42,8 @@ pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
     }
 }
 
-/// Returns the descriptor of an invoice's payment: its own, else that of the first product with one.
+/// Returns the descriptor of an invoice's payment: the invoice's own descriptor, else the first descriptor among its
+/// products.
 pub fn of_invoice(own: &Value, products: impl Iterator<Item = Object>) -> Value {
     match own {
         Value::Null => {

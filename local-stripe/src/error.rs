@@ -1,4 +1,4 @@
-//! Stripe's error object, which every refused request returns.
+//! Which error does a refused request return? Stripe's error object.
 
 use serde_json::{Map, Value, json};
 use thiserror::Error;
@@ -6,13 +6,13 @@ use thiserror::Error;
 /// The `type` of Stripe's error object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorType {
-    /// The request itself is wrong.
+    /// `invalid_request_error`: the request is invalid.
     InvalidRequest,
-    /// The card was refused.
+    /// `card_error`: the card was declined.
     Card,
-    /// An idempotency key was used for another request.
+    /// `idempotency_error`: the idempotency key is invalid, or was used for another request.
     Idempotency,
-    /// A fault of the sandbox.
+    /// `api_error`: the sandbox failed.
     Api,
 }
 
@@ -39,11 +39,11 @@ pub struct ApiError {
     pub code: Option<String>,
     /// The parameter the error is about.
     pub param: Option<String>,
-    /// The message for a person.
+    /// The message for people.
     pub message: String,
     /// Other members of the error object: `decline_code`, `charge`, `payment_intent`.
     pub more: Map<String, Value>,
-    /// Whether the request's changes so far stay, as after a declined charge.
+    /// Whether the changes that the request made before the error are committed, as after a declined charge.
     pub keeps_changes: bool,
 }
 
@@ -82,7 +82,8 @@ impl ApiError {
         Self { status, ..Self::coded("resource_missing", format!("No such {kind}: '{id}'")).about(param) }
     }
 
-    /// Creates the error for a declined card; the records of the attempt stay.
+    /// Creates the error for a declined card (status 402). The changes of the request are committed, such as the failed
+    /// charge.
     pub fn card(code: &str, decline_code: Option<&str>, message: &str) -> Self {
         let mut more = Map::new();
         if let Some(decline_code) = decline_code {
@@ -103,7 +104,7 @@ impl ApiError {
         Self { status: 401, ..Self::invalid(message) }
     }
 
-    /// Sets the parameter.
+    /// Sets the parameter the error is about.
     pub fn about(mut self, param: &str) -> Self {
         self.param = Some(param.into());
         self
@@ -115,7 +116,7 @@ impl ApiError {
         self
     }
 
-    /// Returns the response body.
+    /// Returns the response body, in the newest shape.
     pub fn body(&self) -> Value {
         let mut error = self.more.clone();
         error.insert("type".into(), json!(self.kind.name()));

@@ -1,4 +1,4 @@
-//! Events: a change, the object at that moment, and their JSON in each API version.
+//! Events: what changed, a copy of the object at that time, and the event's JSON in each API version.
 
 use std::sync::Arc;
 
@@ -19,16 +19,16 @@ pub struct Event {
     pub kind: String,
     /// The time in Unix seconds, on the object's clock.
     pub created_s: i64,
-    /// The request that caused it; empty if the sandbox acted on its own.
+    /// The request that caused the event; empty if the sandbox acted on its own.
     pub request: RequestMeta,
-    /// The connected account it belongs to; none for the sandbox's own account.
+    /// The id of the event's connected account; `None` for the sandbox's own account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
-    /// A frozen copy of the object.
+    /// A copy of the object at the time of the event.
     pub object: Arc<Object>,
-    /// A frozen copy of the object before the change, on `*.updated`.
+    /// A copy of the object before the change, for events that show `previous_attributes`.
     pub before: Option<Arc<Object>>,
-    /// The number of webhook endpoints that the event was due to when it was created.
+    /// The number of webhook endpoints that the event had to be delivered to when it was created.
     pub pending_webhooks: u64,
 }
 
@@ -60,7 +60,8 @@ impl Event {
     }
 }
 
-/// Returns the previous values of changed members: arrays and lists as a whole, other maps by member.
+/// Returns the previous values of the changed members. Arrays and list objects are shown as a whole, other objects by
+/// their changed members. A new member has the value null.
 fn previous(before: &Value, after: &Value) -> Value {
     let (Some(old), Some(new)) = (before.as_object(), after.as_object()) else {
         return before.clone();

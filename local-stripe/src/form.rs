@@ -1,12 +1,12 @@
-//! The form decoder: turns `a[b][]=c` into a tree. Never panics, whatever the bytes; every size is limited.
+//! Decodes forms: turns `a[b][]=c` into a tree. No input makes the decoder panic, and all sizes are limited.
 
 use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-/// The maximum number of key-value pairs in a request. Stripe's largest real ones have a few hundred.
+/// The maximum number of key-value pairs in a request. The largest real requests to Stripe have a few hundred.
 pub const PAIRS_MAX: usize = 2_000;
-/// The maximum number of brackets in a key. Stripe's deepest documented parameter has six.
+/// The maximum number of names in a key: `a[b][]` has three. Stripe's deepest documented parameter has six brackets.
 pub const DEPTH_MAX: usize = 12;
 /// The maximum length of a key in bytes.
 pub const KEY_BYTES_MAX: usize = 512;
@@ -34,11 +34,11 @@ pub enum FormError {
 /// A decoded form value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
-    /// A leaf.
+    /// A value.
     Text(String),
-    /// Named or numbered members.
+    /// Named or numbered members, such as `a[b]` and `a[0]`.
     Map(BTreeMap<String, Node>),
-    /// Members added with `[]`.
+    /// Elements added with `[]`.
     List(Vec<Node>),
 }
 
@@ -47,7 +47,7 @@ pub type Form = BTreeMap<String, Node>;
 
 /// Decodes `application/x-www-form-urlencoded` bytes.
 ///
-/// A repeated plain name keeps the last value, as Stripe does.
+/// If a plain name is repeated, the last value counts, as at Stripe.
 ///
 /// # Errors
 /// The form exceeds a limit, has an invalid encoding or brackets, or uses a name in two ways.
@@ -146,7 +146,8 @@ fn insert(map: &mut Form, segments: &[&str], value: String, key: &str) -> Result
     }
 }
 
-/// Adds to the last member of a list: `a[][b]=1&a[][c]=2` is one member; a repeated name starts the next.
+/// Adds a value to the last element of a list: `a[][b]=1&a[][c]=2` is one element with two members. A repeated name
+/// starts the next element.
 fn push(list: &mut Vec<Node>, rest: &[&str], value: String, key: &str) -> Result<(), FormError> {
     let Some(name) = rest.first() else {
         list.push(Node::Text(value));
@@ -178,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn nests_and_repeats() {
+    fn nested_and_repeated_names_are_decoded() {
         let form = decode(b"a=1&a=2&m[k]=v&l[]=x&l[]=y&i[0][p]=q&h%5Bz%5D=%C3%A9+b").unwrap();
         assert_eq!(form["a"], text("2"));
         assert_eq!(form["m"], Node::Map([("k".into(), text("v"))].into()));

@@ -1,8 +1,8 @@
-//! Ids: a pure function of the seed and a counter, with Stripe's alphabet and lengths.
+//! How are ids made? From the seed and a counter only, with Stripe's alphabet and lengths.
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// SplitMix64: returns one well-mixed word per input, without state.
+/// The mixing function of the generator SplitMix64.
 pub fn mix(mut word: u64) -> u64 {
     word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -10,13 +10,13 @@ pub fn mix(mut word: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-/// Returns `length` characters determined by seed and number.
+/// Returns `length` letters and digits that depend only on the seed and the number.
 pub fn characters(seed: u64, number: u64, length: usize) -> String {
     let base = mix(seed ^ mix(number));
     let mut out = String::with_capacity(length);
     let mut word = base;
     for index in 0..length {
-        // Each word gives ten characters.
+        // Each 64-bit word gives ten characters.
         if index % 10 == 0 {
             word = mix(base.wrapping_add(index as u64));
         }

@@ -1,8 +1,8 @@
 //! A local Stripe server that real Stripe clients accept.
 //!
-//! [`sandbox::Sandbox`] is the account: a pure, deterministic function from requests to responses and events.
-//! [`server`] adds HTTP and webhook delivery, [`store`] the state file, [`cli`] the command, [`story`] the named
-//! stories, and [`reference`](mod@reference) the generated tables of the documentation.
+//! [`sandbox::Sandbox`] is one Stripe account. It is deterministic: the same requests give the same responses and
+//! events. [`server`] adds HTTP and webhook delivery, [`store`] the state file, [`cli`] the command, [`story`] the
+//! named stories, and [`reference`](mod@reference) the generated tables of the documentation.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 #![recursion_limit = "256"] // The complete objects are long `json!` literals.

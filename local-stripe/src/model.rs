@@ -1,4 +1,5 @@
-//! Builders of new objects, complete and in the newest shape. They neither store objects nor emit events; callers do.
+//! Builders of new objects, complete and in the newest shape. The builders neither store objects nor emit events; their
+//! callers do.
 
 pub mod account;
 pub mod balance;

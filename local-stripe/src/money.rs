@@ -1,4 +1,4 @@
-//! Amounts in minor units, currencies and their exponents, and the one rounding rule.
+//! Amounts in minor units: the decimals of each currency, the limits of a charge, and the rounding rule of all amounts.
 
 use crate::error::ApiError;
 
@@ -8,16 +8,16 @@ const TWO: &[&str] = &[
     "huf", "idr", "ils", "inr", "isk", "kes", "mad", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln",
     "qar", "ron", "rsd", "sar", "sek", "sgd", "thb", "try", "twd", "uah", "ugx", "usd", "uyu", "zar",
 ];
-/// Currencies without decimals.
+/// The supported currencies without decimals.
 const ZERO: &[&str] =
     &["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
-/// Three-decimal currencies; an amount's last digit must be 0.
+/// The supported currencies with three decimals. The last digit of a charged amount must be 0.
 const THREE: &[&str] = &["bhd", "jod", "kwd", "omr", "tnd"];
 
 /// The maximum number of decimal places of a `unit_amount_decimal`, Stripe's limit.
 const DECIMAL_DIGITS: u32 = 12;
 
-/// Returns the decimal places of a currency, by its lower-case code.
+/// Returns the number of decimal places of a currency, by its lower-case code; `None` if it isn't supported.
 pub fn exponent(currency: &str) -> Option<u32> {
     if TWO.contains(&currency) {
         Some(2)
@@ -30,7 +30,8 @@ pub fn exponent(currency: &str) -> Option<u32> {
     }
 }
 
-/// Whether an amount can be charged in a currency: KWD in steps of 10, UGX and ISK in steps of 100.
+/// Whether an amount in minor units can be charged: currencies with three decimals in steps of 10, ISK and UGX in steps
+/// of 100.
 pub fn is_chargeable(amount: i64, currency: &str) -> bool {
     match currency {
         "isk" | "ugx" => amount % 100 == 0,
@@ -61,7 +62,7 @@ pub fn minimum_charge(currency: &str) -> i64 {
     }
 }
 
-/// Returns the largest amount that Stripe charges, in minor units: eight digits, more for currencies with small units.
+/// Returns the largest amount that Stripe charges, in minor units: eight digits, or more in currencies of low value.
 pub fn maximum_charge(currency: &str) -> i64 {
     match currency {
         "idr" => 999_999_999_999,
@@ -71,7 +72,7 @@ pub fn maximum_charge(currency: &str) -> i64 {
     }
 }
 
-/// Checks an amount against [`maximum_charge`].
+/// Checks that an amount is not above [`maximum_charge`].
 ///
 /// # Errors
 /// The amount is above the maximum.
@@ -86,7 +87,7 @@ pub fn check_maximum(amount: i64, currency: &str, param: &str) -> Result<(), Api
 
 /// Returns `numerator / denominator` rounded to the nearest integer, halves away from zero.
 ///
-/// `None` if the denominator is zero or the result doesn't fit.
+/// Returns `None` if the denominator is zero or the result doesn't fit.
 pub fn divide_half_away(numerator: i128, denominator: i128) -> Option<i64> {
     if denominator == 0 {
         return None;
@@ -98,12 +99,13 @@ pub fn divide_half_away(numerator: i128, denominator: i128) -> Option<i64> {
     i64::try_from(signed).ok()
 }
 
-/// Returns the share of an amount for `part_s` of `whole_s` seconds.
+/// Returns the share of an amount for `part_s` of `whole_s` seconds, rounded; `None` as for [`divide_half_away`].
 pub fn prorate(amount: i64, part_s: i64, whole_s: i64) -> Option<i64> {
     divide_half_away(i128::from(amount) * i128::from(part_s), i128::from(whole_s))
 }
 
-/// Parses a decimal of minor units into an integer of 10⁻¹² units.
+/// Parses a decimal string of minor units. Returns the number of 10⁻¹² minor units; `None` if the text is not such a
+/// decimal.
 pub fn parse_decimal(text: &str) -> Option<i128> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
@@ -124,13 +126,14 @@ pub fn parse_decimal(text: &str) -> Option<i128> {
     Some(whole * scale + behind)
 }
 
-/// Returns `unit_amount_decimal` times a quantity, rounded once.
+/// Returns `unit_amount_decimal` times a quantity, in minor units, rounded once. Returns `None` if the decimal is
+/// invalid or the result doesn't fit.
 pub fn multiply_decimal(unit: &str, quantity: i64) -> Option<i64> {
     let unit = parse_decimal(unit)?;
     divide_half_away(unit.checked_mul(i128::from(quantity))?, 10_i128.pow(DECIMAL_DIGITS))
 }
 
-/// Formats an amount, such as `$20.00` or `¥500`.
+/// Formats an amount in minor units, such as `$20.00` or `¥500`.
 pub fn display(amount: i64, currency: &str) -> String {
     let digits = exponent(currency).unwrap_or(2);
     let sign = if amount < 0 { "-" } else { "" };
@@ -141,7 +144,7 @@ pub fn display(amount: i64, currency: &str) -> String {
     with_currency(sign, &number, currency)
 }
 
-/// Formats a decimal of minor units: `0.5` is `$0.005`.
+/// Formats a decimal string of minor units: `0.5` cents are `$0.005`.
 pub fn display_decimal(minor: &str, currency: &str) -> String {
     let digits = exponent(currency).unwrap_or(2) as usize;
     let (whole, part) = minor.split_once('.').unwrap_or((minor, ""));
@@ -168,7 +171,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn exponents_of_currencies() {
+    fn amounts_have_the_decimals_of_their_currency() {
         assert_eq!(
             (exponent("jpy"), exponent("usd"), exponent("kwd"), exponent("zzz")),
             (Some(0), Some(2), Some(3), None)

@@ -1,5 +1,5 @@
-//! An API object in the internal model: the newest version's shape, plus hidden members, whose name begins with `_` and
-//! which clients never get.
+//! API objects in the internal model. An object has the shape of the newest version, plus hidden members, whose names
+//! begin with `_`. Clients never get hidden members.
 
 use std::borrow::Cow;
 
@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 /// The value of absent members.
 static NULL: Value = Value::Null;
 
-/// Returns the key under which an object is stored and found. For kinds whose ids callers choose, the key includes the
-/// kind, so objects of two kinds may share an id; all other ids are unique.
+/// Returns the key under which an object is stored. Callers choose the ids of coupons and products, so the keys of
+/// these include the kind: a coupon and a product may have the same id. For all other kinds, the key is the id.
 pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
     match kind {
         "coupon" | "product" => Cow::Owned(format!("{kind}:{id}")),
@@ -24,7 +24,7 @@ pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
 pub struct Object(pub Map<String, Value>);
 
 impl Object {
-    /// Converts a JSON map; any other value gives an empty object.
+    /// Converts a JSON object. Any other value gives an empty object.
     pub fn of(value: Value) -> Self {
         match value {
             Value::Object(map) => Self(map),
@@ -47,34 +47,34 @@ impl Object {
         self.text("object")
     }
 
-    /// Returns a member, null if absent.
+    /// Returns a member; null if it is absent.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&NULL)
     }
 
-    /// Returns the member at a dotted path, null if absent.
+    /// Returns the member at a dotted path; null if it is absent.
     pub fn at(&self, path: &str) -> &Value {
         let mut names = path.split('.');
         let first = names.next().and_then(|n| self.0.get(n)).unwrap_or(&NULL);
         names.fold(first, |value, name| value.get(name).unwrap_or(&NULL))
     }
 
-    /// Returns a text member, empty if absent or null.
+    /// Returns a string member; empty if it is absent or not a string.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).as_str().unwrap_or_default()
     }
 
-    /// Returns the text member at a dotted path, if it is text.
+    /// Returns the member at a dotted path, if it is a string.
     pub fn text_at(&self, path: &str) -> Option<&str> {
         self.at(path).as_str()
     }
 
-    /// Returns an integer member, zero if absent or null.
+    /// Returns an integer member; zero if it is absent or not an integer.
     pub fn int(&self, name: &str) -> i64 {
         self.get(name).as_i64().unwrap_or_default()
     }
 
-    /// Returns the integer member at a dotted path, if it is an integer.
+    /// Returns the member at a dotted path, if it is an integer.
     pub fn int_at(&self, path: &str) -> Option<i64> {
         self.at(path).as_i64()
     }
@@ -84,7 +84,7 @@ impl Object {
         self.get(name).as_bool().unwrap_or_default()
     }
 
-    /// Returns the members of the list object or array at a dotted path.
+    /// Returns the elements of the list object or array at a dotted path; none if the member is absent.
     pub fn list_at(&self, path: &str) -> &[Value] {
         let value = self.at(path);
         let array = if value.is_object() { value.get("data").unwrap_or(&NULL) } else { value };
@@ -96,7 +96,7 @@ impl Object {
         self.0.insert(name.into(), value.into());
     }
 
-    /// Sets the member at a dotted path, creating maps on the way.
+    /// Sets the member at a dotted path. Creates the objects on the path that do not exist.
     pub fn set_at(&mut self, path: &str, value: impl Into<Value>) {
         let mut names: Vec<&str> = path.split('.').collect();
         let last = names.pop().unwrap_or_default();

@@ -1,6 +1,6 @@
-//! Request parameters: an endpoint's declarations, and the typed values of a request.
+//! Which parameters does an endpoint accept? The declarations of its parameters, and the typed values of a request.
 //!
-//! As at Stripe, an undeclared name is `parameter_unknown`, and an empty string unsets.
+//! As at Stripe, an undeclared parameter is refused with `parameter_unknown`, and an empty string unsets a parameter.
 
 use serde_json::{Map, Value, json};
 
@@ -28,25 +28,25 @@ pub enum ParamKind {
     Bool,
     /// One of these words.
     OneOf(&'static [&'static str]),
-    /// A supported ISO 4217 code, either case.
+    /// The ISO 4217 code of a supported currency, in upper or lower case.
     Currency,
-    /// Unix seconds.
+    /// A time in Unix seconds.
     Time,
-    /// Unix seconds or one of these words.
+    /// A time in Unix seconds, or one of these words.
     TimeOr(&'static [&'static str]),
     /// A decimal string of minor units.
     Decimal,
-    /// A map of texts; an empty value removes its key.
+    /// An object whose values are strings. An empty value removes its key.
     Metadata,
-    /// Named members.
+    /// An object with these members.
     Map(&'static [Field]),
-    /// A list of values of one type; an empty text unsets it.
+    /// A list of values of one type. An empty string unsets the list.
     List(&'static ParamKind),
-    /// An id, or the named members of a new object.
+    /// An id, or an object with these members.
     IdOr(&'static [Field]),
-    /// Any value. Accepted without effect: never shown, and no amount depends on it.
+    /// Any value, accepted without effect. The parameter affects no amount.
     Inert,
-    /// An unsupported feature that affects amounts: only switching it off is accepted.
+    /// A value that switches off an unsupported feature. Any other value is refused, as the feature affects amounts.
     Off,
     /// An email address.
     Email,
@@ -61,7 +61,7 @@ pub struct Field {
     pub name: &'static str,
     /// The type.
     pub kind: ParamKind,
-    /// Whether it is required.
+    /// Whether the parameter is required.
     pub required: bool,
 }
 
@@ -80,16 +80,17 @@ pub const fn inert(name: &'static str) -> Field {
     Field { name, kind: ParamKind::Inert, required: false }
 }
 
-/// Declares an unsupported parameter that affects amounts: only switching it off is accepted.
+/// Declares the parameter of an unsupported feature that affects amounts: only a value that switches the feature off is
+/// accepted.
 pub const fn off(name: &'static str) -> Field {
     Field { name, kind: ParamKind::Off, required: false }
 }
 
-/// Any non-negative amount, up to Stripe's twelve digits.
+/// A non-negative amount in minor units, up to Stripe's maximum of twelve digits.
 pub const AMOUNT: ParamKind = ParamKind::Int(0, 999_999_999_999);
-/// An amount that may be a credit.
+/// An amount in minor units; a negative amount is a credit.
 pub const SIGNED_AMOUNT: ParamKind = ParamKind::Int(-999_999_999_999, 999_999_999_999);
-/// A quantity.
+/// A quantity of up to six digits.
 pub const QUANTITY: ParamKind = ParamKind::Int(0, 999_999);
 /// A postal address.
 pub const ADDRESS: ParamKind = ParamKind::Map(&[
@@ -130,12 +131,12 @@ impl Args {
         }
     }
 
-    /// Returns the values as JSON.
+    /// Returns the values as a JSON object.
     pub fn into_value(self) -> Value {
         Value::Object(self.0)
     }
 
-    /// Returns the names of the given parameters.
+    /// Returns the names of the given parameters, including emptied ones.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -150,47 +151,47 @@ impl Args {
         self.0.insert(name.into(), value);
     }
 
-    /// Whether the parameter was given, even if empty.
+    /// Whether the request has the parameter, even if it is emptied.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// Returns the raw value, null if absent or emptied.
+    /// Returns the value; null if the parameter is absent or emptied.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
 
-    /// Returns the value if it was given and is not empty.
+    /// Returns the value, if the parameter is given and not emptied.
     pub fn given(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|v| !v.is_null())
     }
 
-    /// Returns a text, if given and not empty.
+    /// Returns the value, if it is a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).as_str()
     }
 
-    /// Returns an integer, if given.
+    /// Returns the value, if it is an integer.
     pub fn int(&self, name: &str) -> Option<i64> {
         self.get(name).as_i64()
     }
 
-    /// Returns a boolean, if given.
+    /// Returns the value, if it is a boolean.
     pub fn flag(&self, name: &str) -> Option<bool> {
         self.get(name).as_bool()
     }
 
-    /// Returns a nested map; empty if absent.
+    /// Returns the members of an object; none if the parameter is absent.
     pub fn map(&self, name: &str) -> Args {
         Args::of(self.get(name).clone())
     }
 
-    /// Returns a list's members; empty if absent.
+    /// Returns the elements of a list; none if the parameter is absent.
     pub fn list(&self, name: &str) -> Vec<Value> {
         self.get(name).as_array().cloned().unwrap_or_default()
     }
 
-    /// Returns the value for an object's member.
+    /// Returns a copy of the value, to set a member of an object; null if the parameter is absent or emptied.
     pub fn value(&self, name: &str) -> Value {
         self.get(name).clone()
     }
@@ -247,7 +248,8 @@ fn read(node: &Node, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     }
 }
 
-/// Whether a value switches a feature off: empty, `false`, or a map that is not `enabled`.
+/// Whether a value switches a feature off: an empty value, `false`, an object whose `enabled` is off, or a list or
+/// object with only such values.
 fn is_off(node: &Node) -> bool {
     match node {
         Node::Text(text) => matches!(text.as_str(), "" | "false"),
@@ -259,13 +261,14 @@ fn is_off(node: &Node) -> bool {
     }
 }
 
-/// Returns the error for a feature that only real Stripe has.
+/// Returns the error for the parameter of a feature that only real Stripe has.
 fn unsupported(here: &str) -> ApiError {
     let message = format!("Received unknown parameter: {here}. Stripe has it, the local sandbox does not.");
     ApiError::coded("parameter_unknown", message).about(here)
 }
 
-/// Reads `items[0]…&items[1]…`: distinct numbers, in their order.
+/// Reads a list whose elements are numbered, such as `items[0]` and `items[1]`. The numbers give the order; gaps are
+/// allowed.
 fn numbered(inner: &Form, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     let mut members = Vec::new();
     for (index, node) in inner {
@@ -302,7 +305,8 @@ fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
         ParamKind::TimeOr(words) if words.contains(&text) => Ok(json!(text)),
         ParamKind::Time | ParamKind::TimeOr(_) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
-            // The year 2100: late enough for any scenario, early enough that sums of months can't overflow.
+            // The limit is the year 2100: late enough for any scenario, and early enough that added months can't
+            // overflow.
             if !(0..=4_102_444_800).contains(&number) {
                 return Err(ApiError::coded(
                     "timestamp_invalid",
@@ -359,7 +363,7 @@ fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
 /// The maximum length of an email address, Stripe's limit.
 const EMAIL_CHARS_MAX: usize = 512;
 
-/// Whether a text has one `@` between a name and a host with a dot, and no blanks: what Stripe checks.
+/// Whether a text is an email address by Stripe's check: one `@` between a name and a host with a dot, and no spaces.
 fn is_email(text: &str) -> bool {
     let Some((name, host)) = text.split_once('@') else { return false };
     let plain =
@@ -403,7 +407,8 @@ fn metadata(node: &Node, here: &str) -> Result<Value, ApiError> {
     Ok(Value::Object(out))
 }
 
-/// Merges the given metadata into an object's metadata.
+/// Merges the parameter `metadata` into an object's metadata. An empty value removes its key; an emptied parameter
+/// removes all keys.
 ///
 /// # Errors
 /// The result has more than [`METADATA_KEYS_MAX`] keys.

@@ -1,4 +1,4 @@
-//! Payment links: each visit opens a new checkout session.
+//! Payment links. Each visit of a link opens a new checkout session.
 
 use serde_json::{Value, json};
 
@@ -66,7 +66,7 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Opens a checkout session for a visit.
+/// Opens a checkout session for a visit of a link.
 ///
 /// # Errors
 /// The link is unknown or inactive, or the session can't be opened.
@@ -79,7 +79,7 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let lines = link.list_at("_lines");
     let recurs = lines.iter().any(|l| l["price"]["type"] == "recurring");
     let entry = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
-    // Without the seller's own page, the session's page shows the success message.
+    // If the link redirects to no page of the seller, the session's page shows the success message.
     let here = format!("{}/c/pay/{{CHECKOUT_SESSION_ID}}", st.settings.base_url);
     let mut args = Args::of(json!({
         "mode": if recurs { "subscription" } else { "payment" },

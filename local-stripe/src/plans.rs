@@ -1,16 +1,16 @@
-//! Plans: the legacy form of recurring prices. Every change of such a price emits events under both names.
+//! Plans, the legacy form of recurring prices. Every change of a recurring price emits `price.*` and `plan.*`.
 
 use crate::model::price::plan_of;
 use crate::object::Object;
 use crate::state::State;
 
-/// Returns the plan of a price, if it recurs.
+/// Returns the plan of a price, if the price is recurring.
 pub fn of(price: &Object) -> Option<Object> {
     let plan = plan_of(&price.value());
     plan.is_object().then(|| Object::of(plan))
 }
 
-/// Emits that a price and its plan were `created` or `deleted`.
+/// Emits `price.{what}` and, for a recurring price, `plan.{what}`; `what` is `created` or `deleted`.
 pub fn emit_event(st: &mut State, what: &str, price: &Object) {
     st.emit(&format!("price.{what}"), price);
     if let Some(plan) = of(price) {

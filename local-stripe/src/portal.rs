@@ -1,4 +1,4 @@
-//! The actions of a customer in the billing portal, as the API's rules and the configuration allow.
+//! What may a customer do in the billing portal? The actions that the session's configuration allows.
 
 use std::sync::Arc;
 
@@ -20,12 +20,12 @@ pub const SESSION_S: i64 = HOUR_S;
 /// The maximum number of prices offered for a change of plan.
 pub const OFFERS_MAX: usize = 20;
 
-/// Returns the id of the default configuration, made from a number that no other id uses.
+/// Returns the id of the default configuration. It is made from the number 0, which no other id uses.
 pub fn default_id(st: &State) -> String {
     ids::id("bpc", st.settings.seed, 0)
 }
 
-/// Returns a configuration; the default one even if it is not stored yet.
+/// Returns a configuration. The default configuration is built here until it is stored.
 ///
 /// # Errors
 /// There is no such configuration.
@@ -78,16 +78,18 @@ pub fn owned(st: &State, session: &Object, id: &str) -> Result<Arc<Object>, ApiE
     Ok(found)
 }
 
-/// Whether a subscription can still be managed.
+/// Whether a subscription can be managed in the portal: it is neither incomplete nor ended.
 pub fn is_live(sub: &Object) -> bool {
     !matches!(sub.text("status"), "canceled" | "incomplete" | "incomplete_expired")
 }
 
-/// Returns the prices a subscription can change to, cheapest first: the configuration's, else any in its currency.
+/// Returns the prices to which a subscription can change, cheapest first: the prices in the configuration or, if it
+/// lists none, all recurring prices in the subscription's currency. At most [`OFFERS_MAX`].
 pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Object>> {
     let may_change = allows(configuration, "subscription_update")
         && configuration.list_at("features.subscription_update.default_allowed_updates").contains(&json!("price"));
-    // With several items it is unclear which to change; Stripe's portal does not change them either.
+    // With several items, it is unclear which item to change. Stripe's portal does not change such subscriptions
+    // either.
     let [item] = sub.list_at("items") else { return Vec::new() };
     if !may_change || !is_live(sub) {
         return Vec::new();
@@ -114,13 +116,13 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
     found
 }
 
-/// Converts a requested change of plan to the parameters of a subscription update.
+/// Returns the subscription of a requested change of plan, and the change as the parameters of a subscription update.
 fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, Args), ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "subscription_update")?;
     let sub = owned(st, &session, args.text("subscription").unwrap_or_default())?;
     let price = args.text("price").unwrap_or_default();
-    // A session that confirms one change allows it, whatever the offers are.
+    // A session whose flow confirms one change allows this change even if the price is not offered.
     let confirms = session.at("flow.subscription_update_confirm");
     let agreed = confirms["subscription"] == sub.id() && confirms["items"][0]["price"] == price;
     if !agreed && !offers(st, &configuration, &sub).iter().any(|p| p.id() == price) {
@@ -142,8 +144,8 @@ fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, A
     Ok((sub, update))
 }
 
-/// Changes the plan. A failed payment changes nothing. If the payment requires 3-D Secure, the change stays pending,
-/// and the buyer returns to the session after that step.
+/// Changes the plan of a subscription. A failed payment changes nothing. If the payment requires 3-D Secure, the change
+/// stays pending, and the customer returns to the portal after 3-D Secure.
 ///
 /// # Errors
 /// The session is unknown or expired, the change is not allowed, or its payment failed.
@@ -162,7 +164,7 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     Ok(waiting)
 }
 
-/// Returns the cost of a change of plan: applies it without a payment; the sandbox then undoes it.
+/// Returns the cost of a change of plan. The change is applied without a payment, and the sandbox then rolls it back.
 ///
 /// # Errors
 /// The session is unknown or expired, or the change is not allowed.
@@ -226,7 +228,8 @@ pub fn cancel(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
 /// Revokes a planned cancellation.
 ///
 /// # Errors
-/// The session or the subscription is unknown, the session expired, or no revocable cancellation is planned.
+/// The session or the subscription is unknown, the session expired, cancellation is not allowed, or no cancellation is
+/// planned for the period's end.
 pub fn resume(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "subscription_cancel")?;
@@ -237,7 +240,7 @@ pub fn resume(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     change::update(st, sub.id(), &Args::of(json!({ "cancel_at_period_end": false })))
 }
 
-/// Sets the card as the customer's default, and on each subscription with a card of its own.
+/// Makes a card the customer's default, and the default of each subscription that has a default card of its own.
 ///
 /// # Errors
 /// The session is unknown or expired, the feature is not allowed, or the card can't be attached.

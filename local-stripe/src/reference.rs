@@ -1,4 +1,4 @@
-//! Generates the tables of `local-stripe/README.md` from the code's own tables.
+//! Generates the reference in `local-stripe/README.md` from the tables in the code.
 
 pub mod triggers;
 
@@ -39,7 +39,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
 
-/// Returns the generated part of the page.
+/// Returns the generated part of `README.md` as Markdown.
 pub fn markdown() -> String {
     let mut out = String::new();
     endpoints(&mut out);
@@ -55,7 +55,7 @@ pub fn markdown() -> String {
 }
 
 fn section(out: &mut String, title: &str, body: &str) {
-    // Writing to a string never fails.
+    // Writing to a `String` can't fail.
     let _ = write!(out, "\n### {title}\n\n{body}\n");
 }
 
@@ -80,7 +80,8 @@ fn endpoints(out: &mut String) {
     section(out, "Endpoints", &rows);
 }
 
-/// Returns `all` or the first version with the endpoint, then the parameters that only some of those versions show.
+/// Returns `all` or the first version with the endpoint, followed by the parameters that only some of these versions
+/// show.
 fn versions_of(route: &Route) -> String {
     let words = |span: VersionRange| match span {
         VersionRange { since: None, until: None } => "all".to_owned(),
@@ -91,14 +92,14 @@ fn versions_of(route: &Route) -> String {
     let whole = since::of_route(route);
     let is_narrower =
         |span: &VersionRange| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
-    // `off` parameters only exist to be switched off.
+    // Parameters declared with `off` are not shown: they only accept that a feature is switched off.
     let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
     let spans = shown.map(|f| (f.name, since::of_parameter(route, f.name))).filter(|(_, span)| is_narrower(span));
     let narrower: Vec<String> = spans.map(|(name, span)| format!("{name}: {}", words(span))).collect();
     [vec![words(whole)], narrower].concat().join("; ")
 }
 
-/// Returns a parameter's name, with a star if it is required.
+/// Returns a parameter's name, with a star if the parameter is required.
 fn name(field: &Field) -> String {
     format!("{}{}", field.name, if field.required { "\\*" } else { "" })
 }

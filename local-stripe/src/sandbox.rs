@@ -1,4 +1,5 @@
-//! The sandbox: handles one request after another. A response is returned only after its changes are committed.
+//! How is a request handled? One request after another. A response is returned only after the request's changes are
+//! committed.
 
 use std::path::Path;
 
@@ -20,7 +21,7 @@ use crate::state::{RequestMeta, State};
 use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
 
-/// The maximum length of a body, and of a query, in bytes.
+/// The maximum length of a request's body, and of its query, in bytes.
 pub const BODY_BYTES_MAX: usize = 1_000_000;
 /// The maximum length of an idempotency key, Stripe's limit.
 const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
@@ -28,7 +29,7 @@ const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 /// A request from the server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// `GET`, `POST` or `DELETE`; others are refused.
+    /// The method: `GET`, `POST` or `DELETE`. Others are refused.
     pub method: String,
     /// The path without the query.
     pub path: String,
@@ -75,8 +76,8 @@ impl Sandbox {
         Self { state: State::new(settings) }
     }
 
-    /// Opens the account of a state file, or creates one. An existing account's settings win, except the given ones: a
-    /// given setting must be equal, or replaces the stored one if it may change.
+    /// Opens the account of a state file, or creates an account with these settings. An existing account keeps its
+    /// stored settings, except those in `given`: see [`Given`].
     ///
     /// # Errors
     /// The file can't be used, or a given setting can't change.
@@ -89,7 +90,7 @@ impl Sandbox {
         &self.state
     }
 
-    /// Stores the number of events, from the first on, that are delivered or given up.
+    /// Stores the delivery progress: all deliveries of the first `delivered` events succeeded or were given up.
     ///
     /// # Errors
     /// The state can't be written.
@@ -97,12 +98,12 @@ impl Sandbox {
         self.state.set_delivered(delivered)
     }
 
-    /// Takes the events to resend.
+    /// Takes the requested resends: the id of each event, with the id of one endpoint, or `None` for all endpoints.
     pub fn take_resends(&mut self) -> Vec<(String, Option<String>)> {
         std::mem::take(&mut self.state.resends)
     }
 
-    /// Moves the sandbox's own clock forward and runs what is due.
+    /// Moves the sandbox's own clock forward to a time in Unix seconds, and runs all due actions.
     ///
     /// # Errors
     /// The state can't be read or written.
@@ -131,7 +132,7 @@ impl Sandbox {
         if let Err(error) = self.answer(request, &request_id, &mut response) {
             response.refuse(&error);
         }
-        // Nothing is acknowledged that can't be read or stored.
+        // A request whose state can't be read or stored is refused.
         if let Err(error) = self.state.commit() {
             response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
         }
@@ -211,7 +212,7 @@ impl Sandbox {
         expand::expand(&self.state, shown, expands, version).map(|v| pretty(&v))
     }
 
-    /// Renders a list with pages: every member, without a cut.
+    /// Renders a page of a list. Unlike an embedded list, a page is not cut at [`shapes::EMBEDDED_MAX`].
     fn show_page(&self, value: Value, version: &Version) -> Value {
         let Value::Object(map) = value else { return value };
         let one = |v: Value| {
@@ -255,7 +256,7 @@ impl Sandbox {
 }
 
 impl Response {
-    /// Turns the response into an error, in the response's version.
+    /// Replaces the status and the body by those of an error, in the shape of the response's version.
     fn refuse(&mut self, error: &ApiError) {
         self.status = error.status;
         self.body = pretty(&error_body(error, &self.version));
@@ -268,13 +269,14 @@ fn error_body(error: &ApiError, version: &str) -> Value {
 }
 
 fn pretty(value: &Value) -> String {
-    // A JSON value of string keys always serializes.
+    // A JSON value always serializes.
     serde_json::to_string_pretty(value).unwrap_or_default()
 }
 
-/// Returns a digest of the endpoint and the parameters, in any order, for which an idempotency key is valid.
+/// Returns a digest of the method, the path and the parameters. An idempotency key is valid only for this digest. The
+/// order of the parameters does not matter.
 fn fingerprint(request: &Request) -> [u8; 32] {
-    // Both were decoded before, so neither can fail.
+    // The query and the body were decoded before, so they decode again.
     let decoded = |text: &str| form::decode(text.as_bytes()).map(|f| format!("{f:?}")).unwrap_or_default();
     let mut hash = Sha256::new();
     for part in [&request.method, &request.path, &decoded(&request.query), &decoded(&request.body)] {
@@ -297,7 +299,7 @@ fn read_form(request: &Request) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// Creates a request of the sandbox's own pages, which need no key.
+/// Creates a request with a test key, as the sandbox's own pages make it.
 pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     let (query, body) = if method == "GET" { (body.join("&"), String::new()) } else { (String::new(), body.join("&")) };
@@ -311,7 +313,7 @@ pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     }
 }
 
-/// Percent-encodes everything except ASCII letters and digits.
+/// Percent-encodes all bytes except ASCII letters, digits and `-_.[]`.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
@@ -324,7 +326,7 @@ pub fn escape(text: &str) -> String {
     out
 }
 
-/// Parses the body of a response.
+/// Parses the JSON body of a response; invalid JSON gives an empty object.
 pub fn json_of(response: &Response) -> Value {
     serde_json::from_str(&response.body).unwrap_or_else(|_| json!({}))
 }

@@ -1,5 +1,5 @@
-//! Stripe's query language: `status:'active' AND -metadata['k']:null`. Clauses are joined by `AND` (or nothing) or by
-//! `OR`, not by both; there are no parentheses.
+//! Stripe's query language for searches, such as `status:'active' AND -metadata['k']:null`. Clauses are joined either
+//! by `AND` or a space, or by `OR`, but not by both. There are no parentheses.
 
 use serde_json::Value;
 
@@ -13,15 +13,15 @@ pub const SUBSTRING_CHARS_MIN: usize = 3;
 /// The type of a searchable field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldType {
-    /// A text that is compared as a whole, ignoring case.
+    /// A string that is compared as a whole, ignoring case.
     Token,
-    /// A token that also allows substrings with `~`.
+    /// A string that is compared as a whole or, with `~`, searched for a substring, ignoring case.
     Text,
-    /// A number that also allows bounds.
+    /// A number that is compared with `:`, `<`, `<=`, `>` or `>=`.
     Number,
 }
 
-/// The searchable fields of a kind of object: the member's path, as in queries and in the model.
+/// The searchable fields of a kind of object: the dotted path of each member, and its type.
 pub type Fields = &'static [(&'static str, FieldType)];
 
 /// The comparison operator of a clause.
@@ -45,7 +45,7 @@ enum Wanted {
 #[derive(Debug, Clone, PartialEq)]
 struct Clause {
     negated: bool,
-    /// The names of the path; a metadata key may have any character.
+    /// The names on the member's path. They are not joined, as a metadata key may contain any character.
     path: Vec<String>,
     compare: Compare,
     wanted: Wanted,
@@ -62,7 +62,7 @@ impl Query {
     /// Parses a query over the fields of a kind of object.
     ///
     /// # Errors
-    /// The query is invalid; the text is for the API's error message.
+    /// The query is invalid. The returned text is the message of the API's error.
     pub fn read(text: &str, fields: Fields) -> Result<Self, String> {
         let mut reader = Reader { rest: text.trim_start() };
         let (mut clauses, mut joins) = (Vec::new(), Vec::new());
@@ -219,7 +219,7 @@ impl<'q> Reader<'q> {
         Err("The query has a quote that isn't closed.".into())
     }
 
-    /// Reads the word between two clauses.
+    /// Reads `AND` or `OR` between two clauses.
     fn join(&mut self) -> Option<&'static str> {
         let trimmed = self.rest.trim_start();
         let spaced = trimmed.len() < self.rest.len();

@@ -31,9 +31,9 @@ use dispatch::Dispatch;
 /// The mode of the sandbox's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockMode {
-    /// It stands still until moved: the same calls give the same bytes.
+    /// The clock stands still until a call moves it: the same calls give the same bytes.
     Still,
-    /// It follows the machine's clock.
+    /// The clock follows the machine's clock.
     Wall,
 }
 
@@ -46,17 +46,18 @@ pub struct Options {
     pub state: Option<PathBuf>,
     /// The folder to write events to, if any.
     pub events: Option<PathBuf>,
-    /// The delays in seconds between a failed delivery and its retry.
+    /// The delays in seconds before the first, second and further retries of a failed delivery.
     pub retry_s: Vec<u64>,
-    /// A file of certificate authorities for `https://` endpoints, in addition to the machine's.
+    /// A PEM file of certificate authorities for `https://` endpoints, in addition to the machine's.
     pub webhook_ca: Option<PathBuf>,
-    /// The timeout for a slow client, after which its connection is closed.
+    /// The timeout after which the connection of a slow client is closed.
     pub patience: Duration,
     /// The mode of the clock.
     pub clock: ClockMode,
-    /// The account's settings, with the base URL set to the port's. An existing account's settings win.
+    /// The account's settings. The server replaces the base URL by its own. An existing account keeps its stored
+    /// settings.
     pub settings: Settings,
-    /// The settings given by the user: an existing account must have them, or adopts them.
+    /// The settings that the user gave explicitly; see [`Given`].
     pub given: Vec<Given>,
 }
 
@@ -109,7 +110,7 @@ pub(crate) struct Shared(Arc<Mutex<Account>>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Account> {
-        // A panicked handler left only changes that are rolled back or committed as a whole.
+        // A handler that panicked has committed nothing or everything: the next call rolls uncommitted changes back.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,13 +144,13 @@ impl Shared {
         found
     }
 
-    /// Adds a listener that receives the position of every event from now on.
+    /// Adds a listener. It receives the position of every new and every resent event from now on.
     pub(crate) fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<u64> {
         self.lock().dispatch.listen()
     }
 }
 
-/// Logs a read failure outside of a request, which has no response to report it.
+/// Logs a read failure outside of a request, where no response can report it.
 fn report(sandbox: &Sandbox) {
     if let Some(error) = sandbox.state().take_failure() {
         eprintln!("{error}");
@@ -164,7 +165,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Binds 127.0.0.1 and serves until dropped.
+    /// Binds 127.0.0.1 and serves until the server is dropped.
     ///
     /// # Errors
     /// The port can't be bound, or the state file, the events folder or the certificate authorities can't be used.
@@ -218,25 +219,27 @@ impl Server {
         self.shared.read(|sandbox| sandbox.state().newest(kind, None).next().map(|object| object.id().to_owned()))
     }
 
-    /// Returns when the sandbox next acts on its own, in Unix seconds, if not after `until_s`; ignores test clocks.
+    /// Returns the time, in Unix seconds, at which the sandbox next acts on its own, if it is not after `until_s`.
+    /// Ignores test clocks.
     pub fn next_due_s(&self, until_s: i64) -> Option<i64> {
         self.shared.read(|sandbox| sandbox.state().next_due("", until_s).map(|(due_s, _)| due_s))
     }
 
-    /// Advances the clock to `until_s` and runs everything due. A time in the past has no effect.
+    /// Advances the sandbox's clock to `until_s` (Unix seconds) and runs all due actions. A time in the past has no
+    /// effect.
     pub fn advance_to(&self, until_s: i64) {
         self.shared.tick(until_s);
     }
 
-    /// Returns the number of events from the first undelivered one on. A recent delivery may still be counted for some
-    /// milliseconds.
+    /// Returns the number of events from the oldest event whose delivery isn't complete. A delivered event may still
+    /// count for some milliseconds.
     pub fn undelivered(&self) -> u64 {
         self.shared.read(|sandbox| sandbox.state().event_count().saturating_sub(sandbox.state().delivered()))
     }
 
-    /// Waits until the server stops, which it does not do on its own.
+    /// Waits until the server stops. It stops only if its task panics.
     pub async fn wait(mut self) {
-        // The task ends only with the process or by a panic, which also stops the server.
+        // The task ends only by a panic, which also stops the server.
         let _ = (&mut self.task).await;
     }
 }
@@ -255,7 +258,7 @@ async fn run_clock(shared: Shared) {
     }
 }
 
-/// Returns the machine's time; only for signatures and the wall clock mode.
+/// Returns the machine's time in Unix seconds. Use it only for signatures and for [`ClockMode::Wall`].
 pub(crate) fn wall_s() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_secs()).unwrap_or_default()
@@ -270,14 +273,14 @@ fn router(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// Reads a form body; fails if it is too large.
+/// Reads a form body. Fails with status 413 if the body is longer than [`BODY_BYTES_MAX`].
 pub(crate) async fn read_body(body: Body) -> Result<String, ApiError> {
     let too_large = |_| ApiError {
         status: 413,
         ..ApiError::invalid(format!("The request body is larger than {BODY_BYTES_MAX} bytes."))
     };
     let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
-    // The decoder refuses this replacement, like any other invalid encoding.
+    // The form decoder refuses the replacement `%FF` as invalid UTF-8.
     Ok(String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "%FF".into()))
 }
 

@@ -13,18 +13,18 @@ pub const START_S: i64 = 1_793_491_200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DunningEnd {
-    /// It is cancelled.
+    /// The subscription is cancelled.
     Cancel,
-    /// It becomes `unpaid`; its later invoices stay drafts.
+    /// The subscription becomes `unpaid`; its later invoices stay drafts.
     Unpaid,
-    /// It stays `past_due`.
+    /// The subscription stays `past_due`.
     PastDue,
 }
 
-/// The retry schedule of a failed renewal, and what happens afterwards.
+/// The schedule of the retries of a failed renewal, and what happens after the last retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dunning {
-    /// The days from each failed attempt to the next.
+    /// The number of days from each failed attempt to the next attempt.
     pub retry_days: Vec<i64>,
     /// What happens after the last retry.
     pub end: DunningEnd,
@@ -42,12 +42,12 @@ impl Default for Dunning {
 /// The reason why a setting can't be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SettingsError {
-    /// Not `DAYS,DAYS:cancel|unpaid|past_due`.
+    /// The text is not a dunning schedule of the form `DAYS,DAYS,…:cancel|unpaid|past_due`.
     #[error(
         "invalid dunning {0:?}: expected DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days"
     )]
     Dunning(String),
-    /// An unknown fault or an invalid number.
+    /// The text names an unknown fault or has an invalid number.
     #[error(
         "invalid faults {0:?}: expected duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas"
     )]
@@ -75,20 +75,22 @@ impl std::str::FromStr for Dunning {
     }
 }
 
-/// Faults of webhook delivery, as at Stripe. Every number has an upper bound of 1 000 (60 000 for the delay).
+/// Faults of webhook delivery, as they may occur at Stripe. In the setting `faults`, numbers are 2 to 1 000; the delay
+/// is at most 60 000 ms. The number 0 here means that the fault is off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
-    /// Each delivery is made twice.
+    /// Each event is delivered twice to an endpoint.
     pub duplicates: bool,
     /// Each change creates two events with different ids.
     pub twins: bool,
-    /// Deliveries are shuffled in a seeded order within groups of this size.
+    /// Deliveries are shuffled within groups of this size. The order is derived from the endpoint's id and the number
+    /// of events.
     pub shuffle: usize,
     /// The delay of each delivery in milliseconds.
     pub delay_ms: u64,
-    /// Deliveries are held back until this many can be sent at once.
+    /// Deliveries are held back until this number of them can be sent at once.
     pub burst: usize,
-    /// Every nth delivery is lost until its event is resent.
+    /// Every nth delivery to an endpoint is lost. The event can be resent.
     pub lose: u64,
 }
 
@@ -125,7 +127,7 @@ pub struct Settings {
     pub seed: u64,
     /// The start of the sandbox's clock, in Unix seconds.
     pub start_s: i64,
-    /// `http://127.0.0.1:PORT`, for the URLs in objects.
+    /// The base of the URLs in objects, `http://127.0.0.1:PORT`.
     pub base_url: String,
     /// The account's default API version, used for events to endpoints without a version.
     pub version: Version,

@@ -1,7 +1,7 @@
-//! Shapes: converts an object of the internal model to an API version.
+//! How does an object look in an API version? Converts objects of the internal model to the shape of a version.
 //!
-//! The model has the newest shape. [`changes::CHANGES`] lists the changes of each version; rendering undoes, newest
-//! first, those after the requested version. A further version needs only a few lines there.
+//! The model has the newest shape. [`changes::CHANGES`] lists the changes of each version. Rendering undoes the changes
+//! after the requested version, newest first. A new version only needs new rows in this table.
 
 pub mod changes;
 
@@ -11,7 +11,7 @@ use crate::object::Object;
 use crate::version::Version;
 use changes::{CHANGES, Edit, OldValue};
 
-/// The maximum number of members shown of an embedded list; `has_more` marks a cut.
+/// The maximum number of elements that an embedded list shows. A longer list is cut and has `has_more`.
 pub const EMBEDDED_MAX: usize = 10;
 
 /// Renders a value of the internal model in an API version: reshapes objects at any depth and removes hidden members.
@@ -66,7 +66,7 @@ fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
     object
 }
 
-/// Edits the map at a path; after `[].`, each map of that list.
+/// Calls `edit` for the object at a path. If the path contains `[].`, calls it for each object of that list.
 fn each(object: &mut Object, path: &str, edit: &dyn Fn(&mut Object, &str)) {
     let Some((list, rest)) = path.split_once("[].") else { return edit(object, path) };
     let Some(Value::Array(all)) = object.0.get_mut(list) else { return };
@@ -89,7 +89,7 @@ fn old_value(object: &Object, old: &OldValue) -> Option<Value> {
     }
 }
 
-/// Restores a member; below a map only if that map exists.
+/// Restores a member. If the path has a parent, the parent must be an object; otherwise nothing is restored.
 fn restore(object: &mut Object, path: &str, value: Value) {
     match path.rsplit_once('.') {
         Some((parent, _)) if !object.at(parent).is_object() => {}

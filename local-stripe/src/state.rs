@@ -1,8 +1,8 @@
-//! The sandbox's state. It reads no clock and draws no random numbers: the same calls give the same state. A request's
-//! changes become durable with its commit; a failed request is rolled back as a whole.
+//! The state of a sandbox. It reads no real clock and draws no random numbers: the same calls give the same state. The
+//! changes of a request are stored together by its commit, or rolled back together.
 //!
-//! The rows are in the [store](crate::store); recently used ones are kept decoded here. The API's rules know no read
-//! failures, so a failed read looks like an absent row, and the request that met it can't be committed or answered.
+//! The rows are in the [store](crate::store). Recently used rows are cached here, decoded. The code of the endpoints
+//! does not handle read failures: a failed read looks like an absent row, and the request then fails at its commit.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -24,28 +24,30 @@ mod series;
 
 pub use series::Series;
 
-/// The size limit of the cache of decoded objects, in bytes of their JSON; decoded, they take about ten times as much.
+/// The maximum size of the cache of decoded objects, in bytes of their JSON. Decoded objects take about ten times as
+/// much memory.
 const OBJECTS_BYTES_MAX: usize = 4_000_000;
-/// The same limit for events.
+/// The maximum size of the cache of decoded events, in bytes of their JSON.
 const EVENTS_BYTES_MAX: usize = 1_000_000;
-/// How many rows an iterator reads at once: few at first, so that a short page is cheap, up to the maximum.
+/// The number of rows that an iterator reads at once. It starts low, so that a short page is cheap, and doubles up to
+/// the maximum.
 const ROWS_AT_ONCE: std::ops::Range<usize> = 2..128;
 
-/// The members of the current request that its events show.
+/// The request that caused an event, as the event shows it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct RequestMeta {
-    /// `req_…`; `None` while the sandbox acts on its own.
+    /// The request's id (`req_…`); `None` while the sandbox acts on its own.
     pub id: Option<String>,
     /// The client's `Idempotency-Key`.
     pub idempotency_key: Option<String>,
 }
 
-/// An action that runs at the end of the current call.
+/// An action that is deferred to the end of the current call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeferredAction {
-    /// The cardholder's bank disputes a charge.
+    /// The cardholder's bank disputes the charge with this id.
     Dispute(String),
-    /// A refund that succeeded fails.
+    /// The refund with this id fails after it succeeded.
     RefundFails(String),
 }
 
@@ -60,14 +62,14 @@ pub struct State {
     pub deferred: Vec<DeferredAction>,
     /// Whether the call is a preview, whose changes are rolled back.
     pub is_preview: bool,
-    /// Events to resend, each to one endpoint or to all.
+    /// The ids of events to resend, each with the id of one endpoint, or `None` for all endpoints.
     pub resends: Vec<(String, Option<String>)>,
     store: Store,
     objects: RefCell<Cache<String, Arc<Object>>>,
     recent_events: RefCell<Cache<u64, Arc<Event>>>,
     counters: Counters,
     only_reads: bool,
-    /// The ids of the objects changed since the last commit.
+    /// The keys of the objects changed since the last commit.
     touched: Vec<String>,
     /// The settings and counters of the last commit.
     kept: (Settings, Counters),
@@ -75,7 +77,7 @@ pub struct State {
 }
 
 impl State {
-    /// Creates an empty account that ends with the process.
+    /// Creates an empty account in a temporary store, which ends with the process.
     pub fn new(settings: Settings) -> Self {
         let counters = Counters { clock_s: settings.start_s, ..Counters::default() };
         Self::with(Store::temporary(&settings), settings, counters)
@@ -108,7 +110,7 @@ impl State {
         }
     }
 
-    /// Returns a new id.
+    /// Returns a new id with a prefix such as `cus`.
     pub fn new_id(&mut self, prefix: &str) -> String {
         self.counters.next_number += 1;
         ids::id(prefix, self.settings.seed, self.counters.next_number)
@@ -120,28 +122,29 @@ impl State {
         ids::characters(self.settings.seed, self.counters.next_number, length)
     }
 
-    /// Returns the time of the sandbox's own clock.
+    /// Returns the time of the sandbox's own clock, in Unix seconds.
     pub fn clock_s(&self) -> i64 {
         self.counters.clock_s
     }
 
-    /// Sets the sandbox's own clock; it never goes back.
+    /// Moves the sandbox's own clock forward to a time in Unix seconds. An earlier time has no effect.
     pub fn set_clock(&mut self, time_s: i64) {
         self.counters.clock_s = self.counters.clock_s.max(time_s);
     }
 
-    /// Returns the time of a test clock, or of the sandbox's own for an empty id.
+    /// Returns the time of a test clock, in Unix seconds. For an empty or unknown id, returns the time of the sandbox's
+    /// own clock.
     pub fn time_on(&self, clock: &str) -> i64 {
         let test_clock = if clock.is_empty() { None } else { self.find(clock) };
         test_clock.map_or(self.counters.clock_s, |test_clock| test_clock.int("frozen_time"))
     }
 
-    /// Returns the time of the object's clock.
+    /// Returns the time of the object's clock, in Unix seconds.
     pub fn now(&self, object: &Object) -> i64 {
         self.time_on(clock_of(object))
     }
 
-    /// Returns the object with an id, or, for kinds whose ids callers choose, with a [key].
+    /// Returns the object with a [key]; for most kinds of object, this is the id.
     pub fn find(&self, id: &str) -> Option<Arc<Object>> {
         if let Some(held) = self.objects.borrow_mut().get(id) {
             return Some(held);
@@ -160,7 +163,8 @@ impl State {
         self.find(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
     }
 
-    /// Returns a copy of an object that must exist by an invariant; otherwise an empty object, which no rule acts on.
+    /// Returns a copy of an object that must exist. If it does not, returns an empty object, whose members are all
+    /// absent.
     pub fn copy(&self, id: &str) -> Object {
         self.find(id).map(|o| Object::clone(&o)).unwrap_or_default()
     }
@@ -188,7 +192,7 @@ impl State {
         stored
     }
 
-    /// Changes an object without an event.
+    /// Changes an object without an event. Returns the changed object.
     pub fn change(&mut self, id: &str, edit: impl FnOnce(&mut Object)) -> Arc<Object> {
         let mut object = self.copy(id);
         edit(&mut object);
@@ -221,12 +225,12 @@ impl State {
         }
     }
 
-    /// Iterates over the objects of a kind, newest first; only a customer's if one is named. Reads rows lazily.
+    /// Iterates over the objects of a kind, newest first, or only over those of a customer. Reads the rows lazily.
     pub fn newest(&self, kind: &str, customer: Option<&str>) -> Newest<'_> {
         self.newest_from(kind, customer, None)
     }
 
-    /// Like [`State::newest`], from the object with an id on if it is one of them.
+    /// Like [`State::newest`], but starts with the object `from`, if it is one of these objects.
     pub fn newest_from(&self, kind: &str, customer: Option<&str>, from: Option<&str>) -> Newest<'_> {
         let first = from.and_then(|id| self.find(&key(kind, id))).filter(|first| {
             first.kind() == kind && customer.is_none_or(|customer| first.get("customer").as_str() == Some(customer))
@@ -251,7 +255,7 @@ impl State {
         self.emit_with(event, object, None);
     }
 
-    /// Emits an event with an object and its frozen previous state.
+    /// Emits an event about an object, with its previous state, if given.
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
         let object = Arc::new(self.freeze(object));
         let before = before.map(Arc::new);
@@ -283,12 +287,13 @@ impl State {
         self.counters.events
     }
 
-    /// Returns all events, oldest first; only for small accounts, such as a story's.
+    /// Returns all events, oldest first. Reads all of them, so use it only for small accounts, such as the account of a
+    /// story.
     pub fn events(&self) -> Vec<Arc<Event>> {
         (0..self.event_count()).filter_map(|position| self.event(position)).collect()
     }
 
-    /// Returns the event at a position; the oldest has 0.
+    /// Returns the event at a position. The oldest event has the position 0.
     pub fn event(&self, position: u64) -> Option<Arc<Event>> {
         if position >= self.event_count() {
             return None;
@@ -307,7 +312,8 @@ impl State {
         self.store.event_position(id).unwrap_or_else(|error| self.fail(error))
     }
 
-    /// Iterates over the events of the wanted types, newest first, from a position on. Decodes rows lazily.
+    /// Iterates over the events of the wanted types, newest first. Starts at the position `from`, or at the newest
+    /// event. Decodes the rows lazily.
     pub fn newest_events<'a>(
         &'a self,
         from: Option<u64>,
@@ -329,7 +335,8 @@ impl State {
         positions.filter_map(|position| self.event(position))
     }
 
-    /// Returns the enabled webhook endpoints for an event type, of connected accounts or of the own one, oldest first.
+    /// Returns the enabled webhook endpoints for an event type, oldest first: the endpoints for events of connected
+    /// accounts, or those for events of the own account.
     pub fn endpoints_for(&self, event: &str, of_connected: bool) -> Vec<Arc<Object>> {
         let asked = |o: &Arc<Object>| {
             o.text("status") == "enabled"
@@ -341,7 +348,8 @@ impl State {
         found
     }
 
-    /// Returns a copy with the members that older versions embed, which can be rendered in any version later.
+    /// Returns a copy with the objects that older versions embed, so that the copy can later be rendered in any
+    /// version.
     pub fn freeze(&self, object: &Object) -> Object {
         let mut frozen = object.clone();
         let embedded = |member: &str| {
@@ -356,7 +364,8 @@ impl State {
         frozen
     }
 
-    /// Returns the next due object of a clock, if not after `until_s`, with its due time.
+    /// Returns the time, in Unix seconds, and the key of the object that acts next on a clock, if this is not after
+    /// `until_s`.
     pub fn next_due(&self, clock: &str, until_s: i64) -> Option<(i64, String)> {
         self.store.next_due(clock, until_s).unwrap_or_else(|error| self.fail(error))
     }
@@ -366,13 +375,13 @@ impl State {
         self.counters.requests
     }
 
-    /// Counts a request. A read-only request is not worth a write: its number may be used again after a restart.
+    /// Counts a request. The number of a read-only request is not stored, so it may be used again after a restart.
     pub fn count_request(&mut self, only_reads: bool) {
         self.counters.requests += 1;
         self.only_reads = only_reads;
     }
 
-    /// Returns the number of events, from the first on, that are delivered or given up.
+    /// Returns the delivery progress: the number of leading events whose deliveries all succeeded or were given up.
     pub fn delivered(&self) -> u64 {
         self.counters.delivered
     }
@@ -387,20 +396,21 @@ impl State {
         self.store.answer(key).unwrap_or_else(|error| self.fail(error))
     }
 
-    /// Stores the number of events delivered or given up; called between requests.
+    /// Stores the delivery progress; see [`State::delivered`]. Must be called between requests.
     ///
     /// # Errors
     /// The state can't be written.
     pub fn set_delivered(&mut self, delivered: u64) -> Result<(), StoreError> {
         self.counters.delivered = delivered;
-        // A temporary store is not read after its process.
+        // A temporary store ends with the process, so its progress needs no commit.
         if self.store.is_kept() { self.commit() } else { Ok(()) }
     }
 
-    /// Commits all changes since the last commit, or rolls them back.
+    /// Commits all changes since the last commit.
     ///
     /// # Errors
-    /// A row could not be read or written since the last commit, or the commit itself failed.
+    /// A row could not be read or written since the last commit, or the commit itself failed. All changes are then
+    /// rolled back.
     pub fn commit(&mut self) -> Result<(), StoreError> {
         let outcome = match self.take_failure() {
             Some(failure) => Err(failure),
@@ -440,10 +450,10 @@ impl State {
         self.store.roll_back().unwrap_or_else(|error| self.fail(error));
     }
 
-    /// Rolls back the changes of a panicked call, so that the next call does not commit them.
+    /// Starts a call. If the previous call panicked, rolls back its changes, so that this call does not commit them.
     pub fn begin(&mut self) {
         self.take_failure();
-        // Left by a panicked request.
+        // A panicked request may have left these set.
         self.is_preview = false;
         self.deferred.clear();
         if self.store.is_open() {
@@ -451,12 +461,12 @@ impl State {
         }
     }
 
-    /// Takes the first read or write failure since the last commit.
+    /// Takes the first read or write failure since the last commit, if any.
     pub fn take_failure(&self) -> Option<StoreError> {
         self.failure.take()
     }
 
-    /// Records the first failure and returns an empty value.
+    /// Records a failure, unless one is recorded already, and returns an empty value.
     fn fail<T: Default>(&self, error: StoreError) -> T {
         self.failure.borrow_mut().get_or_insert(error);
         T::default()
@@ -499,13 +509,13 @@ fn shown(object: &Object) -> impl Iterator<Item = (&String, &Value)> {
     object.0.iter().filter(|(name, _)| !name.starts_with('_'))
 }
 
-/// Returns the id of an object's test clock, empty for the sandbox's own.
+/// Returns the id of an object's test clock; empty for the sandbox's own clock.
 pub fn clock_of(object: &Object) -> &str {
     let shown = object.text("test_clock");
     if shown.is_empty() { object.text("_clock") } else { shown }
 }
 
-/// Returns Stripe's name of a kind in `No such …`.
+/// Returns the name of a kind in Stripe's message `No such …`.
 fn noun(kind: &str) -> &str {
     match kind {
         "payment_method" => "PaymentMethod",
@@ -515,7 +525,7 @@ fn noun(kind: &str) -> &str {
     }
 }
 
-/// Returns a time as JSON, or null.
+/// Returns a time in Unix seconds as a JSON number, or null.
 pub fn time_or_null(time_s: Option<i64>) -> Value {
     time_s.map_or(Value::Null, |t| json!(t))
 }

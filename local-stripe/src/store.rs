@@ -1,5 +1,6 @@
-//! The account's rows in SQLite: in a file that survives kills, or in a temporary database that ends with the process
-//! and uses the disk only if it outgrows its cache. One transaction per request, a checksum for each row.
+//! Where is the account stored? In rows of a SQLite database: in a file that survives kills, or in a temporary
+//! database, which ends with the process and uses the disk only if it outgrows its cache. Each request is one
+//! transaction, and each row has a checksum.
 
 mod account;
 mod answers;
@@ -25,26 +26,28 @@ pub use error::StoreError;
 use crate::settings::Settings;
 use file::Files;
 
-/// The capacity of the cache of prepared statements: more than there are, so none is prepared twice.
+/// The capacity of the cache of prepared statements. It is larger than the number of statements, so that none is
+/// prepared twice.
 const STATEMENTS_MAX: usize = 64;
-/// SQLite's page cache in KiB; with the caches of decoded rows, it bounds the memory.
+/// The size of SQLite's page cache in KiB. Together with the caches of decoded rows, it limits the memory use.
 const CACHE_KIB: i64 = 8 * 1024;
-/// The same for a temporary store, which scans every changed page in it at each commit.
+/// The size of the page cache of a temporary store, in KiB. It is small, because SQLite then scans all changed pages in
+/// the cache at each commit.
 const TEMPORARY_CACHE_KIB: i64 = 1024;
 
-/// An open store. It knows nothing of the API: objects by id, events by position, replies by key.
+/// An open store. It holds objects by key, events by position, and replies by idempotency key, without the API's rules.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
-    /// None for a temporary store.
+    /// The files of the state; `None` for a temporary store.
     files: Option<Files>,
 }
 
 impl Store {
-    /// Creates a store that ends with the process.
+    /// Creates a temporary store, which ends with the process.
     pub fn temporary(settings: &Settings) -> Self {
-        // For an empty name, SQLite opens a private database without a file until it outgrows the cache, so opening it
-        // does not depend on the machine.
+        // For an empty name, SQLite opens a private database. It has no file until it outgrows the cache, so opening it
+        // can't fail because of the disk.
         Self::new_temporary(settings).expect("a database without a file")
     }
 
@@ -57,11 +60,12 @@ impl Store {
         Ok(Self { connection, files: None })
     }
 
-    /// Opens a state file, or creates one with these settings. An existing account's settings win, except the given
-    /// ones: a given setting must be equal, or replaces the stored one if it may change.
+    /// Opens a state file, or creates one with these settings. Returns the store, and the settings and counters of the
+    /// account. An existing account keeps its stored settings, except those in `given`: see [`Given`].
     ///
     /// # Errors
-    /// The file can't be read or written, is in use, damaged or of another format, or a given setting can't change.
+    /// The file can't be read or written, is in use, is damaged or has another format, or a setting in `given` differs
+    /// from the stored one and can't change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<(Self, Settings, Counters), StoreError> {
         let (connection, files) = file::open(path, &settings)?;
         let mut store = Self { connection, files: Some(files) };
@@ -73,7 +77,7 @@ impl Store {
         Ok((store, settings, counters))
     }
 
-    /// Whether the store outlives the process.
+    /// Whether the store has a file, which outlives the process.
     pub fn is_kept(&self) -> bool {
         self.files.is_some()
     }
@@ -83,8 +87,8 @@ impl Store {
         !self.connection.is_autocommit()
     }
 
-    /// Begins a request's transaction at its first write. Empties a long log before, so that a failure of that affects
-    /// a request without changes.
+    /// Begins a transaction before the first write of a request. Empties a long log first: if this fails, the request
+    /// has no changes yet.
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.is_open() {
             return Ok(());
@@ -127,21 +131,21 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if let Some(files) = &mut self.files {
-            // Commits are already in the log; this only makes the next start faster.
+            // All commits are in the log already. An empty log only makes the next start faster.
             let _ = files.checkpoint(&self.connection);
         }
     }
 }
 
-/// Opens a connection with the sandbox's settings.
+/// Opens a connection to a database and configures it.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
-    // Without URIs, as a file may have any name.
+    // The flag for URIs is not set, as a file name may look like a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    // Before the first access to the database, so that SQLite needs no shared memory for its log.
+    // This must be set before the first access to the database, so that SQLite needs no shared memory for its log.
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // Otherwise SQLite prepares a statement again for each value that could make a partial index apply.
+    // Without this, SQLite would prepare a statement again for each value that could make a partial index usable.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "page_size", pages::PAGE_BYTES as i64)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;

@@ -1,4 +1,4 @@
-//! Named stories: short sequences of calls whose events can be written to files.
+//! Named stories: sequences of calls whose events can be written to files.
 
 use std::path::{Path, PathBuf};
 
@@ -14,10 +14,10 @@ use crate::version::Version;
 /// The reason why a story can't be played.
 #[derive(Debug, Error)]
 pub enum StoryError {
-    /// No story has that name.
+    /// No story has this name.
     #[error("no story has the name {0}")]
     Unknown(String),
-    /// A call was refused, which is a bug of the sandbox.
+    /// A call of the story was refused, which is a bug of the sandbox.
     #[error("{method} {path} answered {status}: {message}")]
     Refused {
         /// The method of the call.
@@ -71,7 +71,7 @@ pub const STORIES: &[Story] = &[
     Story { name: "dispute", about: "one dispute is won, another lost", play: dispute },
 ];
 
-/// Plays a story and returns its sandbox.
+/// Makes the calls of a story and returns the sandbox.
 ///
 /// # Errors
 /// No story has this name, or a call was refused.
@@ -88,7 +88,7 @@ pub fn play(name: &str, seed: u64, version: &Version) -> Result<Sandbox, StoryEr
     Ok(player.sandbox)
 }
 
-/// Writes a story's events to a folder, oldest first, and returns their number.
+/// Writes a story's events as numbered JSON files to a folder, and returns the number of events.
 ///
 /// # Errors
 /// The story can't be played, or a file can't be written.

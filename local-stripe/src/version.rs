@@ -6,13 +6,13 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The newest supported shape; a later version gets the same.
+/// The version with the newest supported shape. A later version gets this shape, too.
 pub const NEWEST: &str = "2026-10-28.endive";
-/// The oldest supported shape.
+/// The version with the oldest supported shape.
 pub const OLDEST: &str = "2020-08-27";
-/// The version the Stripe CLI uses to read webhook endpoints; it gets the oldest shape.
+/// The version that the Stripe CLI uses to read webhook endpoints. It gets the oldest shape.
 pub const CLI: &str = "2019-03-14";
-/// The versions whose shapes are checked key by key.
+/// The versions whose shapes the tests compare with Stripe's examples, key by key.
 pub const CHECKED: &[&str] =
     &["2020-08-27", "2022-11-15", "2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", NEWEST];
 
@@ -21,13 +21,13 @@ pub const CHECKED: &[&str] =
 #[serde(try_from = "String", into = "String")]
 pub struct Version(String);
 
-/// The error for an invalid API version, or one older than [`OLDEST`] other than the [`CLI`]'s.
+/// The error for an invalid API version, and for a version older than [`OLDEST`], except [`CLI`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("Invalid Stripe API version: {0}")]
 pub struct VersionError(String);
 
 impl Version {
-    /// Whether the version is older than a date.
+    /// Whether the version is older than a version or date such as `2025-03-31.basil`.
     pub fn is_before(&self, date: &str) -> bool {
         self.0.get(..10).unwrap_or_default() < date.get(..10).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Webhooks: signatures, the plan of deliveries, and their HTTP requests.
+//! Webhook deliveries to endpoints: signatures, the order and number of deliveries, and the HTTP requests.
 
 pub mod deliver;
 pub mod plan;

@@ -1,5 +1,5 @@
-//! Checks that the base bodies in `fixtures/stripe` are the sandbox's objects of one purchase. `UPDATE_GOLDEN=1`
-//! rewrites them.
+//! Checks that the base bodies in `fixtures/stripe` equal the objects that the sandbox creates in one purchase.
+//! `UPDATE_GOLDEN=1` rewrites the bodies.
 
 #![allow(clippy::unwrap_used)]
 
@@ -17,7 +17,7 @@ const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 const BOUGHT_S: i64 = 1_767_225_600;
 /// 2026-02-01T00:00:00Z, the time of the renewal.
 const RENEWED_S: i64 = 1_769_904_000;
-/// Bodies that no call of the sandbox creates; they are written by hand.
+/// Bodies of objects that the sandbox can't create. They are written by hand.
 const BY_HAND: [&str; 1] = ["radar.early_fraud_warning"];
 
 /// Members that the scenarios fill in: file, member, reason.
@@ -26,12 +26,12 @@ const LEFT_OPEN: [(&str, &str, &str); 2] = [
     ("invoice", "payment_intent", "newer versions don't tell it, and both bodies say the same"),
 ];
 
-/// An account with one customer, who bought one plan.
+/// An account with one customer, who bought one plan through a checkout session.
 struct Purchase {
     sandbox: Sandbox,
     version: &'static str,
     session: String,
-    /// The names in the bodies, by the sandbox's ids.
+    /// The sandbox's ids, with the names that replace them in the bodies.
     names: BTreeMap<String, String>,
 }
 
@@ -119,11 +119,11 @@ impl Purchase {
     }
 }
 
-/// Replaces the sandbox's ids by the bodies' names, also inside texts.
+/// Replaces the sandbox's ids by the names for the bodies, also inside longer strings.
 fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     match value {
         Value::String(text) => {
-            // A secret starts with an id, so it is replaced first.
+            // The reverse order replaces longer strings first: a client secret starts with the id of its object.
             for (id, name) in names.iter().rev() {
                 *text = text.replace(id, name);
             }
@@ -134,7 +134,7 @@ fn rename(value: &mut Value, names: &BTreeMap<String, String>) {
     }
 }
 
-/// Returns every body of a version, by its file name.
+/// Returns all bodies of a version, by file name.
 fn bodies(version: &'static str) -> BTreeMap<&'static str, Value> {
     let mut play = Purchase::with_card(version, "tok_visa");
     let session = play.get("/v1/checkout/sessions", &play.session.clone());
@@ -202,7 +202,7 @@ fn bodies(version: &'static str) -> BTreeMap<&'static str, Value> {
     made
 }
 
-/// Returns the renewal's event, without the members that the runner fills in.
+/// Returns the event of the renewal, with placeholders for the members that the runner of the scenarios fills in.
 fn event(play: &mut Purchase) -> Value {
     play.post("/_sandbox/clock", &[("advance_to", &RENEWED_S.to_string())]);
     let found = play.sandbox.state().newest_events(None, |kind| kind == "customer.subscription.updated").next();
@@ -218,7 +218,7 @@ fn event(play: &mut Purchase) -> Value {
     event
 }
 
-/// Returns the dispute of another purchase's charge.
+/// Makes a second purchase and returns the dispute of its charge.
 fn dispute(version: &'static str) -> Value {
     let mut play = Purchase::with_card(version, "tok_createDispute");
     let dispute = play.get("/v1/disputes", &play.only("dispute"));
@@ -230,7 +230,7 @@ fn dispute(version: &'static str) -> Value {
     play.body(dispute)
 }
 
-/// JSON whose objects start with `id` and `object`.
+/// A JSON value that is written with `id` and `object` first in each object.
 struct Body<'v>(&'v Value);
 
 impl Serialize for Body<'_> {

@@ -1,7 +1,7 @@
 //! Checks that every object in every version has exactly the keys of Stripe's own example of that version.
 //!
-//! The examples are not part of the project: `STRIPE_OBJECTS` names their folder. Without it, the test prints that it
-//! is skipped.
+//! The examples are not part of the project. The variable `STRIPE_OBJECTS` names their folder. Without this variable,
+//! the tests print that they did not run.
 
 #![allow(clippy::unwrap_used)]
 
@@ -19,7 +19,7 @@ use local_stripe::shapes;
 use local_stripe::version::{CHECKED, Version};
 use serde_json::Value;
 
-/// The files of examples, with the versions of their shapes.
+/// The example files (without `.json`), with the API versions of their shapes.
 const FILES: &[(&str, &str)] = &[
     ("2020-08-27", "2020-08-27"),
     ("2022-11-15", "2022-11-15"),
@@ -29,7 +29,7 @@ const FILES: &[(&str, &str)] = &[
     ("2026-07", local_stripe::version::NEWEST),
 ];
 
-/// The compared kinds; `line_item` and the like are parts of others.
+/// The compared kinds of object. Some kinds, such as `line_item`, only occur inside other objects.
 const KINDS: &[&str] = &[
     "account",
     "balance_transaction",
@@ -72,7 +72,7 @@ const KINDS: &[&str] = &[
     "webhook_endpoint",
 ];
 
-/// Intentional differences: kind, path, and reason.
+/// Intentional differences from the examples: kind of object, path, and reason.
 const APART: &[(&str, &str, &str)] = &[
     ("invoice", "subscription", "the newer files keep it by mistake: it moved to parent in 2025-03-31.basil"),
     ("line_item", "subscription", "the newer files keep it by mistake: it moved to parent in 2025-03-31.basil"),
@@ -256,7 +256,8 @@ fn collect<'v>(value: &'v Value, kind: &str, found: &mut Vec<&'v Value>) {
     }
 }
 
-/// Collects the differences of keys, by path: in maps that both have and in lists of maps, not in embedded objects.
+/// Collects the paths of keys that only one side has. Compares nested maps and lists of maps, but no embedded API
+/// objects.
 fn differences(ours: &Value, theirs: &Value, prefix: &str, out: &mut BTreeSet<String>) {
     if let (Value::Array(ours), Some(example)) = (ours, theirs.get(0)) {
         ours.iter().for_each(|one| differences(one, example, &format!("{}[].", prefix.trim_end_matches('.')), out));
@@ -288,7 +289,7 @@ fn differences(ours: &Value, theirs: &Value, prefix: &str, out: &mut BTreeSet<St
 }
 
 #[test]
-fn the_checked_versions_are_those_of_the_files() {
+fn the_checked_versions_are_the_versions_of_the_example_files() {
     let of_files: Vec<&str> = FILES.iter().map(|(_, version)| *version).collect();
     assert_eq!(of_files, CHECKED);
 }
@@ -313,7 +314,8 @@ fn objects_have_the_keys_of_the_examples() {
             .chain([account::own(&state.settings)])
             .map(|o| {
                 let mut all = state.freeze(&o).value();
-                // Lines of a session have a separate endpoint.
+                // A session does not contain its lines, as they have an endpoint of their own. They are added for the
+                // comparison.
                 all["lines_of_session"] = o.get("_lines").clone();
                 shapes::render(&all, &version)
             })
@@ -325,7 +327,8 @@ fn objects_have_the_keys_of_the_examples() {
             }
             let mut found = Vec::new();
             shown.iter().for_each(|v| collect(v, kind, &mut found));
-            // Before acacia, the examples have no plan in a price, so neither do we.
+            // Before acacia, Stripe's examples show no `plan` in a price. Neither do the sandbox's objects, so there is
+            // nothing to compare.
             assert!(
                 !found.is_empty() || (*kind == "plan" && version.is_before("2024-09-30")),
                 "no {kind} to compare in {file}"
@@ -344,9 +347,9 @@ fn objects_have_the_keys_of_the_examples() {
     println!("{} kinds in {} versions have the keys of the examples", KINDS.len(), FILES.len());
 }
 
-/// The table of resources names the first file with each kind.
+/// The version `since` of each resource is the version of the first example file with this kind of object.
 #[test]
-fn resources_exist_since_the_first_file_with_them() {
+fn resources_exist_since_the_first_version_with_an_example() {
     let Some(folder) = std::env::var_os("STRIPE_OBJECTS") else {
         println!("did not run: STRIPE_OBJECTS doesn't name the folder of Stripe's example objects");
         return;

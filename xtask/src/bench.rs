@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what an event costs, on this machine, beside what it is to cost.
+//! `cargo xtask bench`: measures the cost of an event on this machine and prints it next to the targets.
 
 use crate::build;
 use crate::groups::Groups;
@@ -9,9 +9,9 @@ use std::process::Command;
 
 /// Build the component and the measuring program for release, then measure and print the table.
 ///
-/// The arguments go to the program as they are; `cargo xtask bench -- --help` lists them (`--quick`, `--format json`,
-/// `--only event`). Figures mean little while something else runs on the machine. With `--profile` it shows where the
-/// component's time goes, by the names of its functions, and writes a flamegraph.
+/// The arguments are passed to the measuring program; `cargo xtask bench -- --help` lists them (`--quick`,
+/// `--format json`, `--only event`). The figures are reliable only if nothing else runs on the machine. With
+/// `--profile`, print the time of each function of the component, and write a flamegraph.
 #[derive(clap::Args)]
 pub struct Options {
     /// Options of the measuring program.
@@ -19,7 +19,11 @@ pub struct Options {
     args: Vec<OsString>,
 }
 
-/// Run the chore.
+/// Runs the command.
+///
+/// # Errors
+///
+/// Fails if a build or the measuring program fails.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let is_profile = options.args.iter().any(|arg| arg.to_string_lossy().starts_with("--profile"));
@@ -30,7 +34,7 @@ pub fn run(options: &Options) -> Result<()> {
         command.current_dir(component_builder::workspace_root()).arg("--component").arg(&component);
         process::run(command.arg("--disk").arg(build::target_folder()).args(&options.args))
     })?;
-    // On the error stream, so that what `--format json` prints stays alone on the other.
+    // The summary goes to standard error, so that standard output has only the JSON of `--format json`.
     eprint!("{}", groups.summary());
     Ok(())
 }

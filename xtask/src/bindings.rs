@@ -9,11 +9,11 @@ use anyhow::Result;
 #[derive(clap::Args)]
 pub struct Options {}
 
-/// Runs the chore.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// The generator does not compile, or does not accept the WIT file.
+/// Fails if the generator does not compile or does not accept the WIT file.
 pub fn run(_: &Options) -> Result<()> {
     process::run(&mut process::cargo(["run", "--quiet", "--package", "bindings"]))
 }

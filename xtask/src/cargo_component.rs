@@ -1,4 +1,4 @@
-//! `cargo xtask cargo-component`: the other way to build the component gives one that the host loads, too.
+//! `cargo xtask cargo-component`: checks that the host also loads a component that `cargo component` builds.
 
 use crate::groups::{Done, Groups};
 use crate::tool::Tool;
@@ -10,11 +10,15 @@ const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
 
 /// Build the component with `cargo component build` and let the host inspect it.
 ///
-/// Where the tool is not installed, say so and how to install it; that is no failure. With CI=true it is installed.
+/// If the tool is not installed, print how to install it; that is no failure. With CI=true, the tool is installed.
 #[derive(clap::Args)]
 pub struct Options {}
 
-/// Run the chore.
+/// Runs the command.
+///
+/// # Errors
+///
+/// Fails as [`check`] does.
 pub fn run(_: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let result = groups.run_or_tell("cargo-component", check);
@@ -22,13 +26,18 @@ pub fn run(_: &Options) -> Result<()> {
     result
 }
 
-/// Build and inspect, if the tool is there.
+/// Builds the component and lets the host inspect it, if the tool is installed.
+///
+/// # Errors
+///
+/// Fails if a build fails or the host does not load the component.
 pub fn check() -> Result<Done> {
     component_builder::ensure_target()?;
     if let Some(missing) = TOOL.missing()? {
         return Ok(Done::Nothing(missing));
     }
-    // A folder of its own: the tool writes the component where plain cargo leaves the module.
+    // The tool has a target folder of its own, since it writes the component to the path of the module that cargo
+    // builds.
     let folder = build::target_folder().join("cargo-component");
     let target = component_builder::TARGET;
     let package = component_builder::PROVISIONER;

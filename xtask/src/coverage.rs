@@ -7,7 +7,8 @@ use std::process::Command;
 
 /// List which requirement is covered by which test and scenario, from the last run of `cargo xtask test`.
 ///
-/// With `--lines` it lists which lines of the extension no scenario reaches; `cargo xtask coverage -- --help` shows its options.
+/// With `--lines`, list the lines of the extension that no scenario reaches. `cargo xtask coverage -- --help` lists the
+/// options.
 #[derive(clap::Args)]
 pub struct Options {
     /// Options of the program.
@@ -15,16 +16,16 @@ pub struct Options {
     args: Vec<OsString>,
 }
 
-/// Runs the chore.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// The program does not compile, or finds a problem.
+/// Fails if the program does not compile or finds a problem.
 pub fn run(options: &Options) -> Result<()> {
     process::run(program().args(&options.args))
 }
 
-/// The command that builds and runs the program.
+/// Returns the command that builds and runs the program.
 pub fn program() -> Command {
     process::cargo(["run", "--quiet", "--package", "xtask", "--features", "coverage", "--bin", "coverage", "--"])
 }

@@ -1,4 +1,4 @@
-//! Steps of a chore with names, how long each took, and what was left out.
+//! Runs the named steps of a command, and summarizes the time of each step and the steps that were left out.
 
 use anyhow::{Context, Result};
 use std::time::{Duration, Instant};
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 /// How much of its work a step did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Done {
-    /// All of it.
+    /// The step did all of its work.
     Whole,
-    /// Some: what is missing, and how to get it.
+    /// The step did a part of its work. Contains what is missing and how to get it.
     InPart(String),
-    /// None: what is missing, and how to get it.
+    /// The step did nothing. Contains what is missing and how to get it.
     Nothing(String),
 }
 
-/// Runs steps one after the other and remembers their times.
+/// Runs steps one after another and records their times.
 #[derive(Default)]
 pub struct Groups {
     done: Vec<(&'static str, Duration)>,
@@ -22,7 +22,11 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// Run one; its error bears its name.
+    /// Runs a step and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the step fails. The error contains the step's name.
     pub fn run<T>(&mut self, name: &'static str, step: impl FnOnce() -> Result<T>) -> Result<T> {
         eprintln!("== {name}");
         let start = Instant::now();
@@ -31,7 +35,11 @@ impl Groups {
         result.with_context(|| format!("group `{name}` failed"))
     }
 
-    /// Run one that may lack something, which the summary tells.
+    /// Runs a step that may lack something. The summary says what it lacks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the step fails. The error contains the step's name.
     pub fn run_or_tell(&mut self, name: &'static str, step: impl FnOnce() -> Result<Done>) -> Result<()> {
         match self.run(name, step)? {
             Done::Whole => {}
@@ -41,14 +49,14 @@ impl Groups {
         Ok(())
     }
 
-    /// Tell in the summary that steps did not run, and why.
+    /// Adds to the summary that steps did not run, and why.
     pub fn skipped(&mut self, names: &[&str], why: &str) {
         if !names.is_empty() {
             self.left_out.push(format!("NOT RUN  {}: {why}", names.join(", ")));
         }
     }
 
-    /// The times, one line a step, and their sum; then what was left out.
+    /// Returns the time of each step, one line per step, and the total, then a line for each step that was left out.
     pub fn summary(&self) -> String {
         let width = self.done.iter().map(|(name, _)| name.len()).max().unwrap_or_default().max("total".len());
         let total: Duration = self.done.iter().map(|(_, time)| *time).sum();
@@ -74,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_stands_last() {
+    fn the_summary_ends_with_the_steps_that_were_left_out() {
         let mut groups = Groups::default();
         for (name, done) in [
             ("all", Done::Whole),

@@ -1,6 +1,6 @@
-//! The chores of this repository, for the programs `xtask` and `coverage`.
+//! The commands of `cargo xtask`, for the programs `xtask` and `coverage`.
 //!
-//! Each chore sets up what it needs: a bare machine has rustup's cargo and a C compiler.
+//! Each command installs what it needs. The machine must have only rustup's cargo and a C compiler.
 
 pub mod bench;
 pub mod bindings;

@@ -1,4 +1,4 @@
-//! `cargo xtask live`: a story from a signed checkout to a destroyed instance, on servers that it starts itself.
+//! `cargo xtask live`: plays a story, from a signed checkout to a destroyed instance, on servers that it starts.
 
 use crate::{process, test};
 use anyhow::Result;
@@ -6,12 +6,12 @@ use clap::ValueEnum;
 
 /// Play a business's story on real servers, through the component, and show what was called when.
 ///
-/// A plan is bought at a checkout of the local Stripe, which says so in signed webhooks; what it leads to is made, suspended,
-/// archived, restored and destroyed, and after each step the other sides have what the story says. The servers are installed
-/// and started by this command, and stopped with it. Stories: `examples`.
+/// A plan is bought at a checkout of the local Stripe, which reports the purchase in signed webhooks. The instance is
+/// created, suspended, archived, restored and destroyed; after each step, the servers must have the resources that the
+/// story expects. This command installs, starts and stops the servers. Stories: `examples`.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Where it is played; all of them if none is named.
+    /// Places where the story is played; by default all places.
     #[arg(value_enum)]
     places: Vec<Place>,
 }
@@ -20,14 +20,14 @@ pub struct Options {
 enum Place {
     /// Solobase on this machine, its instance opened by a browser.
     Local,
-    /// Solobase on moto (AWS) and PostgreSQL, mails to a server of mails.
+    /// Solobase on moto (AWS) and PostgreSQL, mails to an SMTP server.
     Clouds,
-    /// Orchestra at a double of Supabase, its databases on PostgreSQL, also made by hand where Supabase refuses.
+    /// Orchestra at a double of Supabase, its databases on PostgreSQL, also created by a person if Supabase refuses.
     Orchestra,
 }
 
 impl Place {
-    /// What the tests of it are named after.
+    /// Returns the filter for the names of the place's tests.
     fn tests(self) -> &'static str {
         match self {
             Place::Local => "instance_on_this_machine",
@@ -37,7 +37,11 @@ impl Place {
     }
 }
 
-/// Run the chore.
+/// Runs the command.
+///
+/// # Errors
+///
+/// Fails if a test fails or does not compile.
 pub fn run(options: &Options) -> Result<()> {
     let places = if options.places.is_empty() { Place::value_variants() } else { &options.places };
     let mut command = test::with_providers("test");

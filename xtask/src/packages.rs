@@ -8,43 +8,43 @@ use std::path::{Path, PathBuf};
 /// A crate of the workspace.
 #[derive(Debug, Deserialize)]
 pub struct Package {
-    /// Name.
+    /// Name of the crate.
     pub name: String,
-    /// Its libraries, programs and tests.
+    /// Libraries, programs and tests of the crate.
     pub targets: Vec<Target>,
-    /// Cargo's id, which its messages name.
+    /// Id of the crate in cargo's messages.
     pub id: String,
-    /// Its `Cargo.toml`.
+    /// Path of the crate's `Cargo.toml`.
     pub manifest_path: PathBuf,
-    /// What it depends on directly, also for tests.
+    /// Direct dependencies, including those of tests.
     pub dependencies: Vec<Dependency>,
 }
 
 /// A direct dependency of a crate.
 #[derive(Debug, Deserialize)]
 pub struct Dependency {
-    /// Name.
+    /// Name of the dependency.
     pub name: String,
 }
 
-/// Something that cargo compiles.
+/// A target of cargo, for example a library, a program or a test program.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct Target {
-    /// Name.
+    /// Name of the target.
     pub name: String,
     /// `lib`, `bin`, `test` and others.
     pub kind: Vec<String>,
-    /// The root module's file.
+    /// File of the root module.
     pub src_path: PathBuf,
 }
 
 impl Package {
-    /// The crate's folder, in which its tests run.
+    /// Returns the folder of the crate. Its tests run in this folder.
     pub fn folder(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(Path::new("."))
     }
 
-    /// True if the crate depends directly on the crate `name`, also for its tests alone.
+    /// Returns true if the crate or its tests depend directly on the crate `name`.
     pub fn depends_on(&self, name: &str) -> bool {
         self.dependencies.iter().any(|dependency| dependency.name == name)
     }
@@ -55,11 +55,11 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
-/// All crates of the workspace.
+/// Returns all crates of the workspace.
 ///
 /// # Errors
 ///
-/// Cargo cannot read a manifest.
+/// Fails if cargo can't read a manifest.
 pub fn all() -> Result<Vec<Package>> {
     let output = process::cargo(["metadata", "--no-deps", "--format-version", "1"]).output()?;
     if !output.status.success() {

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: everything that must hold before a change goes in.
+//! `cargo xtask test`: runs all checks that must pass before a change is merged.
 
 mod fixtures;
 mod inputs;
@@ -21,8 +21,8 @@ use std::path::PathBuf;
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
 /// full host, full counts of properties and kills, `cargo component` and `cargo deny`. The last lines name what was left out and how to run it.
 ///
-/// Groups run in order, and the first that fails ends the run. The properties use the same seeds in every run; PROPTEST_CASES sets how many
-/// others they try.
+/// Groups run in order, and the first group that fails ends the run. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER
+/// makes them try this number of random cases.
 #[derive(clap::Args)]
 pub struct Options {
     /// Run these groups only.
@@ -36,20 +36,20 @@ pub struct Options {
     without: Vec<String>,
 }
 
-/// A file that the last run kept for `cargo xtask coverage`: `passed.json` or `cases.jsonl`.
+/// Returns the path of a file that the last run kept for `cargo xtask coverage`: `passed.json` or `cases.jsonl`.
 pub fn kept(name: &str) -> PathBuf {
     run::folder().join(name)
 }
 
-/// A part of the run.
+/// A group of checks.
 struct Group {
     name: &'static str,
-    /// True if only `--all`, or its name, runs it.
+    /// True if the group runs only with `--all` or if its name is given.
     only_in_all: bool,
     step: fn(&Options) -> Result<Done>,
 }
 
-/// The groups in order; what `tests` compiles serves those after it.
+/// The groups in order. Groups after `tests` use the programs that `tests` compiles.
 const GROUPS: [Group; 13] = [
     plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     plain("tests", tests),
@@ -78,11 +78,11 @@ const fn longer(name: &'static str, step: fn(&Options) -> Result<Done>) -> Group
     Group { name, only_in_all: true, step }
 }
 
-/// Runs the chore.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// The first group that fails.
+/// Fails with the error of the first group that fails.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let is_wanted = |group: &Group| match options.groups.is_empty() {
@@ -108,15 +108,15 @@ fn names(groups: &[&Group]) -> Vec<&'static str> {
     groups.iter().map(|group| group.name).collect()
 }
 
-/// A step that either does all or fails.
+/// Converts the result of a step that does all of its work or fails.
 fn whole<T>(result: Result<T>) -> Result<Done> {
     result.map(|_| Done::Whole)
 }
 
-/// Features of the tests: every command and provider that needs no SDK of a cloud. The same for all of cargo's commands, so that
-/// nothing is compiled twice.
+/// Features of the tests: all commands, and the providers that need no SDK of a cloud. The group `tests` and [`host`] use
+/// the same features, so that nothing is compiled twice.
 const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/providers";
-/// A count that `--all` raises for the tests of one program.
+/// An environment variable with a count that `--all` raises for one test program.
 struct FullCount {
     package: &'static str,
     target: &'static str,
@@ -124,14 +124,15 @@ struct FullCount {
     count: &'static str,
 }
 
-/// Full counts of what a plain run repeats less often: killed processes, and pairs of mistakes in a catalog.
+/// Full counts of tests that a plain run repeats less often: tests with killed processes and with pairs of mistakes in
+/// a catalog.
 const FULL_COUNTS: [FullCount; 3] = [
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
     FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
 ];
-/// The variable that names the folder of Stripe's example objects, which are not part of the repository: a test of the
-/// local Stripe compares with them where it is set.
+/// Environment variable with the folder of Stripe's example objects, which are not part of the repository. If it is
+/// set, a test of the local Stripe compares its objects with them.
 const OBJECTS: &str = "STRIPE_OBJECTS";
 
 /// Compiles and lints everything, and runs all tests.
@@ -143,7 +144,8 @@ fn tests(options: &Options) -> Result<Done> {
     let mut compiled = compiled?;
     let encoder = compiled.binary("component-builder", build::ENCODER).context("cargo built no encode-component")?;
     build::encode(encoder, &module)?;
-    // Apart: it parses Rust with crates that macros are made of, and built together every macro would be compiled again.
+    // `xtask` is compiled separately: with the feature `coverage` it uses the crates that macros use, with other
+    // features. If all were compiled together, every macro would be compiled again.
     compiled.add(programs::compile(&["--package", "xtask", "--features", "xtask/coverage"], &packages)?);
     if options.all {
         raise_counts(&mut compiled);
@@ -166,17 +168,17 @@ fn raise_counts(compiled: &mut programs::Compiled) {
     }
 }
 
-/// The host that the tests were compiled with. It is compiled if it is not there.
+/// Returns the path of the host that the tests were compiled with. Compiles the host if needed.
 ///
 /// # Errors
 ///
-/// It does not compile.
+/// Fails if the host does not compile.
 pub fn host() -> Result<PathBuf> {
     let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
     compiled.binary("host-shim", "host-shim").map(PathBuf::from).context("cargo built no host-shim")
 }
 
-/// Lints of the crates that become components: they are compiled for WebAssembly, and linted for this machine.
+/// Lints the crates that become components. They are compiled for WebAssembly but linted for this machine.
 fn guests() -> Result<Done> {
     let packages = ["--package", component_builder::PROVISIONER, "--package", "hostile-guest"];
     whole(process::run(process::cargo(["clippy"]).args(packages).args(["--", "--deny", "warnings"])))
@@ -185,7 +187,7 @@ fn guests() -> Result<Done> {
 /// The tool that reads `deny.toml`.
 const DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 
-/// Licences, sources and duplicates of the dependencies, where the tool is installed.
+/// Checks licences, sources and duplicates of the dependencies, if the tool is installed.
 fn deny() -> Result<Done> {
     if let Some(missing) = DENY.missing()? {
         return Ok(Done::Nothing(missing));
@@ -193,7 +195,8 @@ fn deny() -> Result<Done> {
     whole(process::run(&mut DENY.command(["check", "bans", "licenses", "sources"])))
 }
 
-/// Crates that call clouds, and the counterparts that stand for these: compiled apart, since SDKs take minutes to compile.
+/// Crates that call clouds, and the counterparts that replace clouds in tests. They are compiled separately, since SDKs
+/// take minutes to compile.
 const PROVIDERS: [&str; 9] = [
     "counterparts",
     "end-to-end",
@@ -206,13 +209,13 @@ const PROVIDERS: [&str; 9] = [
     "host-supabase",
 ];
 
-/// A command of cargo about them, in one set of features.
+/// Returns a command of cargo for the crates of `PROVIDERS`. All such commands use the same features.
 pub fn with_providers(command: &'static str) -> std::process::Command {
     let packages = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
     process::cargo([command].into_iter().chain(packages).chain(["--features", "end-to-end/providers,host-mail/smtp"]))
 }
 
-/// Providers against real servers, which the tests install and start. Compiled with lints.
+/// Tests and lints the providers. The tests install and start real servers.
 fn providers() -> Result<Done> {
     let targets = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
     let mut test = with_providers("test");
@@ -221,7 +224,7 @@ fn providers() -> Result<Done> {
     whole(process::run(&mut test))
 }
 
-/// The program that `cargo xtask build` makes, and every command of the README run with it.
+/// Builds the program of `cargo xtask build`, and runs every command of the README with it.
 fn full_host() -> Result<Done> {
     build::both(&build::release_host())?;
     let mut test = process::cargo(["test", "--package", "host-shim", "--features", "readme", "--test", "readme"]);
@@ -229,7 +232,7 @@ fn full_host() -> Result<Done> {
     whole(process::run(&mut test))
 }
 
-/// The files for GitHub Actions: their schemas, and the shell lines of the action.
+/// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.
 fn workflows() -> Result<Done> {
     whole(process::run(&mut process::cargo([
         "test",
@@ -242,7 +245,7 @@ fn workflows() -> Result<Done> {
     ])))
 }
 
-/// Real clients of Stripe against the local one. They install what they need.
+/// Tests the local Stripe with real clients of Stripe. The tests install the clients.
 fn clients(options: &Options) -> Result<Done> {
     let mut command =
         process::cargo(["test", "--package", "local-stripe", "--features", "client-tests", "--test", "clients"]);

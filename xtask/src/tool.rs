@@ -1,4 +1,5 @@
-//! Programs that a group needs and cargo doesn't have: subcommands of cargo, each at the version that is known to work.
+//! Tools that a group needs and that are not part of cargo: subcommands of cargo, each with a version that is known to
+//! work.
 
 use crate::{build, process};
 use anyhow::Result;
@@ -10,15 +11,19 @@ use std::process::Command;
 /// A subcommand of cargo.
 #[derive(Debug)]
 pub struct Tool {
-    /// Its crate, `cargo-` and the subcommand.
+    /// Name of the tool's crate: `cargo-` and the subcommand.
     pub name: &'static str,
-    /// The version that is installed where it is missing.
+    /// Version that is installed if the tool is missing.
     pub version: &'static str,
 }
 
 impl Tool {
-    /// Whether the tool can be run, and if not, what is missing and the line that installs it. In CI it is installed
-    /// first, into the target folder; it is an error if that fails, unless the registry doesn't have it.
+    /// Returns none if the tool can be run; otherwise a message with the command that installs it. In CI, a missing
+    /// tool is installed into the target folder first, unless the registry does not have it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the installation fails.
     pub fn missing(&self) -> Result<Option<String>> {
         if self.runs() {
             return Ok(None);
@@ -31,15 +36,16 @@ impl Tool {
             return Ok(Some(format!("the registry has no {version}; elsewhere: {}", self.install_line())));
         }
         let mut command = process::cargo(self.install_words());
-        // Compiling takes longer than all that the tools do here: cargo-component 2 minutes so on two cores.
+        // The tools are compiled without optimization, since compiling takes longer than their work: 2 minutes for
+        // cargo-component on two cores.
         command.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "none");
-        // A folder of its own to build in, so that the workspace's is not locked.
+        // The tool is built outside of the workspace's target folder, so that the folder is not locked.
         command.arg("--root").arg(folder()).env_remove("CARGO_TARGET_DIR");
         process::run(&mut command)?;
         Ok(None)
     }
 
-    /// The subcommand with arguments, in the root folder of the workspace.
+    /// Returns the command that runs the subcommand with `args` in the root folder of the workspace.
     pub fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = process::cargo([self.subcommand()]);
         command.args(args).env("PATH", search_path());
@@ -58,23 +64,23 @@ impl Tool {
         ["install", self.name, "--locked", "--version", self.version]
     }
 
-    /// The line that installs it, for people.
+    /// Returns the command that installs the tool, as a person would type it.
     fn install_line(&self) -> String {
         format!("cargo {}", self.install_words().join(" "))
     }
 }
 
-/// Whether this is a machine of continuous integration, which has nothing but what it installs.
+/// Returns true in continuous integration, where missing tools are installed.
 fn in_ci() -> bool {
     env::var("CI").is_ok_and(|value| ["true", "1"].contains(&value.as_str()))
 }
 
-/// Where CI installs tools: kept with the target folder from one run to the next.
+/// Returns the folder into which CI installs tools. CI keeps it with the target folder between runs.
 fn folder() -> PathBuf {
     build::target_folder().join("tools")
 }
 
-/// The folders in which programs are looked for, that of the tools first.
+/// Returns the search path for programs, with the folder of the tools first.
 fn search_path() -> OsString {
     let known = env::var_os("PATH").unwrap_or_default();
     let folders = std::iter::once(folder().join("bin")).chain(env::split_paths(&known));

@@ -1,11 +1,12 @@
-//! The layout of the repository: which floor may use which, how crates are called, and who links the extension.
+//! Tests the layout of the repository: which floors a crate may use, the names of crates, and which crate links the
+//! extension.
 
 use component_builder::workspace_root as root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a floor may use besides itself. The command line, on top, may use everything.
+/// Returns the floors that a floor may use besides itself. The command line may use all floors.
 fn allowed(floor: &str) -> &'static [&'static str] {
     match floor {
         "host-shim/core" => &[],
@@ -20,7 +21,7 @@ fn allowed(floor: &str) -> &'static [&'static str] {
     }
 }
 
-/// The floor of a crate's folder; none for crates outside of the host and the local Stripe.
+/// Returns the floor of a crate's folder. None for crates outside of the host and the local Stripe.
 fn floor(folder: &str) -> Option<&str> {
     let floors = ["core", "providers", "lab", "server", "cli"].map(|name| format!("host-shim/{name}"));
     if folder == "local-stripe" {
@@ -40,7 +41,7 @@ struct Dependency<'t> {
     line: usize,
 }
 
-/// The dependencies of a manifest, in order.
+/// Returns the dependencies of a manifest, in order.
 fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
     let mut section = "";
     let mut found = Vec::new();
@@ -55,7 +56,7 @@ fn dependencies(manifest: &str) -> Vec<Dependency<'_>> {
     found
 }
 
-/// The folders of the workspace's crates, by their names.
+/// Returns the folders of the repository's crates, by the names of the crates.
 fn crates() -> BTreeMap<String, String> {
     let mut manifests = Vec::new();
     find(&root(), &mut manifests);
@@ -80,7 +81,7 @@ fn find(folder: &Path, manifests: &mut Vec<PathBuf>) {
     }
 }
 
-/// The lines of manifests that break a rule, as `FILE:LINE: what is wrong`.
+/// Returns the lines of manifests that break a rule, as `FILE:LINE: PROBLEM`.
 fn broken(rule: impl Fn(&str, &Dependency<'_>, &BTreeMap<String, String>) -> Option<String>) -> Vec<String> {
     let crates = crates();
     let mut broken = Vec::new();
@@ -96,12 +97,12 @@ fn broken(rule: impl Fn(&str, &Dependency<'_>, &BTreeMap<String, String>) -> Opt
 }
 
 #[test]
-fn each_floor_uses_only_those_that_it_may() {
+fn each_floor_uses_only_allowed_floors() {
     let broken = broken(|folder, dependency, crates| {
         let other = floor(crates.get(dependency.name)?)?;
         let own = floor(folder)?;
         let is_allowed = own == other || allowed(own).contains(&other);
-        // A provider is tested against the local Stripe, which is as good as a server of somebody else.
+        // The tests of a provider may use the local Stripe as its server.
         let is_counterpart = dependency.section == "dev-dependencies" && other == "local-stripe";
         (!is_allowed && !is_counterpart).then(|| format!("{own} uses {} of {other}", dependency.name))
     });
@@ -119,13 +120,13 @@ fn only_host_native_links_the_extension() {
 }
 
 #[test]
-fn a_crate_is_called_after_its_folder() {
+fn a_crate_is_named_after_its_folder() {
     let prefix = |folder: &str| match folder.split('/').next() {
         Some("host-shim") => "host-",
         Some("extension") => "extension-",
         _ => "",
     };
-    // The two that have the product's name.
+    // The two crates that have the product's name.
     let own_names = [("extension", "instance-provisioner"), ("host-shim/cli", "host-shim")];
     let mut wrong = Vec::new();
     for (name, folder) in crates() {

@@ -1,4 +1,5 @@
-//! The files for GitHub Actions: both follow the published schemas, and the shell lines of the action replay a business.
+//! Tests the files for GitHub Actions: both follow the published schemas, and the shell lines of the action replay a
+//! business.
 
 use counterparts::install::venv;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ fn root() -> PathBuf {
     component_builder::workspace_root()
 }
 
-/// Checks a file by a schema that `check-jsonschema` ships.
+/// Checks a file with a schema that `check-jsonschema` ships.
 fn check(schema: &str, file: &str) {
     let tool = venv("check-jsonschema", &["check-jsonschema==0.33.0"]).join("bin/check-jsonschema");
     let mut command = Command::new(tool);
@@ -22,7 +23,7 @@ fn the_workflow_and_the_action_follow_the_published_schemas() {
     check("vendor.github-actions", "action.yml");
 }
 
-/// The lines of the only `run: |` block of a file.
+/// Returns the lines of the only `run: |` block of a file.
 fn shell_lines(file: &Path) -> String {
     let text = std::fs::read_to_string(file).expect("the action");
     let (_, block) = text.split_once("run: |\n").expect("a block of shell lines");

@@ -16,17 +16,17 @@ const CLASSES: usize = 28;
 const GROWTH_PAGES: usize = 16;
 const PAGE_BYTES: usize = 64 << 10;
 
-/// The allocator. See the module.
+/// The component's allocator; the comment of the module describes it.
 pub struct Arena(UnsafeCell<Region>);
 
 struct Region {
     /// Start of the unused memory; 0 before the first block.
     next: usize,
-    /// End of the memory that this call has requested. Earlier calls may have grown the memory beyond it.
+    /// End of the memory that this call has requested. Earlier calls may have grown the memory beyond this address.
     end: usize,
     /// Number of blocks in use.
     live: usize,
-    /// Free list of each class: the first bytes of a free block contain the address of the next one.
+    /// Free list of each class: the first bytes of a free block contain the address of the next free block.
     free: [*mut u8; CLASSES],
 }
 
@@ -76,8 +76,8 @@ fn class(layout: Layout) -> usize {
     (bytes.trailing_zeros() - SMALLEST.trailing_zeros()) as usize
 }
 
-// SAFETY: a block has the layout's alignment and the size of its class, which is at least the layout's. It is reused
-// only after it was freed, or when no block is in use.
+// SAFETY: a block has at least the alignment of its layout, and the size of its class is at least the size of the
+// layout. A block is reused only after it was freed, or when no block is in use.
 unsafe impl GlobalAlloc for Arena {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: there is one thread, and this function does not allocate.
@@ -90,7 +90,8 @@ unsafe impl GlobalAlloc for Arena {
         let block = if block.is_null() || layout.align() > SMALLEST {
             region.carve(SMALLEST << class, layout.align())
         } else {
-            // SAFETY: a free block is aligned, is at least a pointer long, and contains the address of the next one.
+            // SAFETY: a free block is aligned, is at least a pointer long, and contains the address of the next free
+            // block.
             region.free[class] = unsafe { block.cast::<*mut u8>().read() };
             block
         };

@@ -1,4 +1,4 @@
-//! The generated bindings of the WIT world, as `wit-bindgen` writes them: `cargo xtask bindings`.
+//! Includes the bindings of the WIT world. `cargo xtask bindings` generates them with `wit-bindgen`.
 
 #![allow(clippy::all, missing_docs, reason = "generated")]
 

@@ -1,8 +1,7 @@
 //! The WebAssembly component: exports the `instance-provisioner` library through the WIT world.
 //!
-//! It only converts: arguments become types of `extension-contract`, [`Provisioner`] decides, and the result is
-//! converted back. It imports only this package's interfaces; a test of `host-wasm-runner` checks the built component
-//! for that.
+//! The component only converts: arguments become types of `extension-contract`, [`Provisioner`] decides, and the result
+//! is converted back. The component imports only this package's interfaces; a test of `host-wasm-runner` checks this.
 
 // The generated bindings and the exports below use raw memory, and so does the allocator.
 #![allow(unsafe_code)]
@@ -24,7 +23,7 @@ use host::Host;
 #[global_allocator]
 static ARENA: arena::Arena = arena::Arena::new();
 
-/// Implements the exports of the world: each call is one call of the library.
+/// Implements the exports of the world: each export calls one function of the library.
 struct Component;
 
 const EXTENSION: Provisioner = Provisioner;

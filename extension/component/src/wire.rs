@@ -1,4 +1,5 @@
-//! The generated bindings of the WIT world under the WIT's plain names. Arguments of imports are lent, all else is owned.
+//! Exports the generated types of the WIT world at one level, as `crossing!` needs them. Arguments of imports are
+//! borrowed; all other values are owned.
 
 pub use crate::bindings::exports::solobase::products::events::{
     self, ClaimChange, ClaimRelease, ClaimTake, Decision, DeferReason, Delivery, EffectFailure, EffectFailureClass,

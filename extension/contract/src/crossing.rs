@@ -1,8 +1,8 @@
 //! Conversions between the contract's types and the types that a binding generator derives from the WIT.
 //!
-//! The generators of the host and the extension produce types of the same shape and name, so one list serves both. A
-//! crate that calls [`crossing!`] needs a module `wire` in scope that exports all generated types at its top level.
-//! Conversions move values: they allocate nothing, and a list of records is converted in place.
+//! The generators of the host and the extension produce types of the same shape and name, so both sides use the same
+//! list of types. A crate that calls [`crossing!`] needs a module `wire` in scope that exports all generated types at
+//! its top level. Conversions move values: they allocate nothing, and a list of records is converted in place.
 
 /// Defines the trait `Cross` and implements it between `extension_contract::T` and `wire::T` in both directions, for
 /// every type of the WIT that is passed by value.
@@ -238,7 +238,7 @@ macro_rules! crossing {
         $crate::cross_variant!(Reply [] [Answer Refused]);
         $crate::cross_record!(Decision { outcome, reply, changes, facts, claims, effects, cancel });
 
-        // A provider's body is moved whole, not byte by byte.
+        // Moves a provider's body whole, instead of converting its list of bytes.
         impl Cross<$crate::Payload> for wire::Payload {
             fn cross(self) -> $crate::Payload {
                 match self {
@@ -309,8 +309,8 @@ macro_rules! cross_record {
     };
 }
 
-/// Implements `Cross` for a variant or an enum. The first list has the cases without a value, the second those with
-/// one.
+/// Implements `Cross` for a variant or an enum. The first list contains the cases without a value, the second list the
+/// cases with a value.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! cross_variant {

@@ -3,7 +3,7 @@
 use crate::types::{Account, Json, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// When to retry an effect after a transient failure. There is one attempt more than there are delays.
+/// When to retry an effect after transient failures. The number of attempts is the number of delays plus one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RetryPolicy {
     /// Delay after each failed attempt, in milliseconds; at most [`RETRY_DELAYS_MAX`](crate::RETRY_DELAYS_MAX) entries.
@@ -19,7 +19,7 @@ pub struct Effect {
     pub to: Option<Account>,
     /// Idempotency key: enqueueing the same key and generation again does nothing.
     pub key: String,
-    /// Generation: rises when the desired state changes. Replaces an older generation that has not started.
+    /// Generation: rises when the desired state changes. The effect replaces an older generation that has not started.
     pub generation: u32,
     /// Arguments, a JSON value; contains secrets by reference only.
     pub payload: Json,
@@ -29,10 +29,10 @@ pub struct Effect {
     pub reply_to: Option<String>,
     /// Effects of the account with the same ordering key run one by one, in order.
     pub ordering_key: Option<String>,
-    /// Earliest start; `None` is immediately. Required for a timer.
+    /// Earliest start; `None` starts the effect immediately. Required for a timer.
     pub not_before: Option<Timestamp>,
-    /// When the host gives up with `timed-out`; `None` is never.
+    /// Time at which the host gives up with `timed-out`; `None` for no deadline.
     pub deadline: Option<Timestamp>,
-    /// Retry policy; `None` is the policy declared for the kind.
+    /// Retry policy; `None` for the policy that the manifest declares for the kind.
     pub retry: Option<RetryPolicy>,
 }

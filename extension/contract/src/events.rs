@@ -1,4 +1,4 @@
-//! Events: the envelope, its payloads, and the decision and outcome of an event.
+//! Events: the envelope, its payloads, and the decision on an event with its outcome.
 
 use crate::effects::Effect;
 use crate::products::Product;
@@ -21,13 +21,14 @@ pub struct ProviderFacts {
     pub matched_secret: Option<String>,
     /// Connected account, `acct_…`.
     pub connected_account: Option<String>,
-    /// Idempotency key of the request that caused it.
+    /// Idempotency key of the request that caused the event or response.
     pub request_key: Option<String>,
-    /// For a thin event: id of the corresponding classic event.
+    /// Id of the classic event that corresponds to this thin event; `None` for other events.
     pub snapshot_event: Option<String>,
 }
 
-/// A change of a product by somebody else. Without `before` it was created, without `after` deleted.
+/// A change of a product that did not come from the extension. `before` is `None` if the product was created; `after`
+/// is `None` if it was deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductChange {
     /// The product before the change.
@@ -41,20 +42,20 @@ pub struct ProductChange {
 pub struct Usage {
     /// Id, unique within the account and meter.
     pub id: String,
-    /// Meter.
+    /// Name of the meter, for example `tokens`.
     pub meter: String,
     /// Amount in the meter's unit.
     pub quantity: i64,
     /// When it was used.
     pub at: Timestamp,
-    /// Attributes that the cost depends on.
+    /// Attributes that the cost depends on, by name, for example `model`.
     pub attributes: Vec<(String, String)>,
 }
 
 /// A timer or a message that arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Account that enqueued it; for a timer the event's own account.
+    /// Account that enqueued the timer or message; for a timer, the account of the event itself.
     pub sender: Account,
     /// Key of the effect.
     pub key: String,
@@ -81,7 +82,7 @@ pub enum EffectFailureClass {
 pub struct EffectFailure {
     /// Class.
     pub class: EffectFailureClass,
-    /// The adapter's error code, for programs.
+    /// The provider's error code, for programs.
     pub code: String,
     /// Message for operators; without secrets.
     pub message: String,
@@ -99,11 +100,11 @@ pub struct EffectReport {
     /// The effect's `context`, unchanged; empty for an effect that an older host recorded.
     #[serde(default)]
     pub context: Json,
-    /// The adapter's result, or the failure.
+    /// The provider's result, or the failure.
     pub answer: Result<Json, EffectFailure>,
 }
 
-/// The event's content.
+/// The content of an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Payload {
@@ -123,10 +124,10 @@ pub enum Payload {
     EffectResult(EffectReport),
 }
 
-/// An event: the envelope, the same for all payloads.
+/// An event: its envelope, which is the same for all payloads, and its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Unique within business and source.
+    /// Id, unique within business and source.
     pub id: String,
     /// Origin: an intake (`stripe`, `api`), or `products`, `timer`, `message` or `effects`.
     pub source: String,
@@ -136,13 +137,13 @@ pub struct Event {
     pub business: String,
     /// Account, if the envelope names it; `None` for a provider's event, whose account `account.open` finds.
     pub account: Option<Account>,
-    /// Live or test mode: of a provider's event as it states, else the host's.
+    /// True for live mode, false for test mode: as stated by a provider's event, otherwise the mode of the host.
     pub livemode: Option<bool>,
-    /// When it was stored: the time of all changes that it causes.
+    /// Time at which the host stored the event. All changes that the event causes have this time.
     pub received_at: Timestamp,
-    /// Attempt, from 1; for the log, never for a decision.
+    /// Number of the attempt, from 1. Only for the log: decisions must not depend on it.
     pub attempt: u32,
-    /// Who caused it.
+    /// Originator of the event.
     pub actor: Actor,
     /// Caller that waits for a reply.
     pub reply_to: Option<String>,
@@ -152,15 +153,16 @@ pub struct Event {
     pub payload: Payload,
 }
 
-/// Whether a provider's object belongs to this business, by its prices or a metadata key.
+/// Whether a provider's object belongs to this business, judged by its prices or by a metadata key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
-    /// A metadata key says that it does.
+    /// The object belongs to this business: a metadata key says so.
     Ours,
-    /// The object names prices: it belongs to this business exactly if the catalog has one of the prices in `names`.
+    /// The object names prices. It belongs to this business if and only if the catalog has one of the prices in
+    /// `names`.
     ByPrices,
-    /// The object does not show it.
+    /// The object does not show whether it belongs to this business.
     Unknown,
 }
 
@@ -169,7 +171,8 @@ pub enum Mark {
 pub struct Placement {
     /// Claim keys, strongest first.
     pub keys: Vec<String>,
-    /// Account named by metadata, on events of our own provider account only; `platform` for an object of the catalog.
+    /// Account that the object's metadata names, only for events of our own provider account; `platform` for an object
+    /// of the catalog.
     pub account: Option<Account>,
     /// Whether the object belongs to this business.
     pub mark: Mark,
@@ -193,43 +196,43 @@ impl Placement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum IgnoreReason {
-    /// Its kind is not handled.
+    /// The extension does not handle events of this kind.
     UnhandledKind,
-    /// Its object does not belong to this business.
+    /// The event's object does not belong to this business.
     NotOurs,
     /// A test event on a live host, or the reverse.
     WrongMode,
-    /// The stored state already matches it.
+    /// The stored state already matches the event.
     NoChange,
 }
 
-/// What a deferred event waits for before it is delivered again.
+/// What a deferred event waits for. The host delivers the event again afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeferReason {
-    /// Any account takes one of these claims.
+    /// The event waits until any account takes one of these claims.
     Claim(Vec<String>),
-    /// This account records the fact.
+    /// The event waits until its account records the fact with this key.
     Fact(String),
-    /// The effect of this account with the key ends.
+    /// The event waits until the effect of its account with this key ends.
     Effect(String),
 }
 
-/// The outcome of an event. Every variant commits.
+/// The outcome of an event. The host commits the decision with every outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// State changed.
+    /// The state changed.
     Applied,
     /// Another event already recorded the fact with this key.
     Duplicate(String),
-    /// The event's snapshot is older than the stored one, which is given here.
+    /// The event's snapshot is older than the stored snapshot, which is given here.
     Stale(Snapshot),
-    /// Ignored.
+    /// The event is authentic, but not relevant.
     Ignored(IgnoreReason),
-    /// Kept for a later delivery.
+    /// The event waits, and the host delivers it again later.
     Deferred(DeferReason),
-    /// Not applied: reported to a command's caller, else to an operator.
+    /// The event was not applied. The reason goes to the command's caller, or to an operator if there is no caller.
     Rejected(Refusal),
 }
 
@@ -284,7 +287,7 @@ impl fmt::Display for DeferReason {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reply {
-    /// The command was carried out: a JSON object.
+    /// The command was carried out; the answer is a JSON object.
     Answer(Json),
     /// The command was refused.
     Refused(Refusal),
@@ -295,13 +298,14 @@ pub enum Reply {
 pub struct Decision {
     /// Outcome.
     pub outcome: Outcome,
-    /// Reply to the caller in `reply-to`. With `None` the caller keeps waiting, or receives the refusal of `rejected`.
+    /// Reply to the caller in `reply-to`. With `None`, the caller of a rejected command receives the refusal, and any
+    /// other caller keeps waiting.
     pub reply: Option<Reply>,
     /// Changed rows, each once.
     pub changes: Vec<Change>,
-    /// New facts: kept for ever. Events that wait for one are delivered again.
+    /// New facts, stored permanently. The host delivers events again that wait for one of these facts.
     pub facts: Vec<String>,
-    /// Changes of claims, in order. A decision that rejects or defers takes no claim.
+    /// Changes of claims, in order. A decision with the outcome `rejected` or `deferred` takes no claim.
     pub claims: Vec<ClaimChange>,
     /// Effects to enqueue, in order.
     pub effects: Vec<Effect>,
@@ -323,12 +327,12 @@ impl Decision {
         }
     }
 
-    /// Returns whether the decision has nothing but an outcome and a reply.
+    /// Returns whether the decision contains only an outcome and a reply.
     pub fn changes_nothing(&self) -> bool {
         let Decision { outcome: _, reply: _, changes, facts, claims, effects, cancel } = self;
         changes.is_empty() && facts.is_empty() && claims.is_empty() && effects.is_empty() && cancel.is_empty()
     }
 }
 
-/// The result of a call that may fail and roll back.
+/// The result of a call that may fail; after a failure, the host rolls the call back.
 pub type Fallible<T> = Result<T, Failure>;

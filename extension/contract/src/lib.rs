@@ -41,8 +41,9 @@ pub const PAGE_ROWS_MAX: u32 = 500;
 pub const REFERENCES_MAX: usize = 32;
 /// Maximum number of delays of a retry policy.
 pub const RETRY_DELAYS_MAX: usize = 20;
-/// Source of a business's own facts, which arrive as commands of their kind, for example `user.registered`.
+/// Value of [`Event::source`] for a fact of the business, which arrives as a command with the fact's kind, for example
+/// `user.registered`.
 pub const FACT_SOURCE: &str = "business";
-/// Prefix of the claims `connected-account:ID`. Our own provider account holds them, also for events of a connected
-/// one.
+/// Prefix of the claims `connected-account:ID`. The host stores them without the event's connected account, so that
+/// events of our own provider account and of the connected account find the same claim.
 pub const CONNECTED_ACCOUNT_CLAIMS: &str = "connected-account:";

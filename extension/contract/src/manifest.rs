@@ -1,4 +1,4 @@
-//! The manifest: name and versions of the extension, and everything that it declares to the host.
+//! The manifest: the extension's name and versions, and its declarations to the host.
 
 use crate::effects::RetryPolicy;
 use crate::types::Json;
@@ -10,11 +10,11 @@ pub struct TypeDecl {
     pub name: String,
     /// JSON Schema of the metadata.
     pub schema: Json,
-    /// Behaviour.
+    /// Behaviour of the type, as JSON.
     pub behaviour: Json,
 }
 
-/// A kind of effect that an adapter carries out.
+/// A kind of effect that a provider carries out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectDecl {
     /// Kind, for example `bucket.ensure`.
@@ -23,7 +23,7 @@ pub struct EffectDecl {
     pub payload_schema: Json,
     /// JSON Schema of the result.
     pub result_schema: Json,
-    /// Retry policy of effects that name none.
+    /// Retry policy of effects that do not have their own.
     pub retry: RetryPolicy,
 }
 
@@ -73,18 +73,19 @@ pub struct Declarations {
     pub name: String,
     /// Semantic version.
     pub version: String,
-    /// Version of the data that it writes. The host refuses a version older than the account's.
+    /// Version of the data format that the extension writes. The host refuses an extension whose version is older than
+    /// the version of the account's data.
     pub data_version: u32,
     /// Product types.
     pub product_types: Vec<TypeDecl>,
-    /// Collections of `records`.
+    /// Names of the record collections.
     pub collections: Vec<String>,
-    /// Provider event kinds that it handles; the host ignores others without a call.
+    /// Kinds of provider events that the extension handles. The host ignores other kinds without calling the extension.
     pub provider_kinds: Vec<String>,
-    /// Commands.
+    /// Commands that the host offers in its API.
     pub commands: Vec<CommandDecl>,
-    /// Effect kinds.
+    /// Kinds of effects that providers carry out.
     pub effects: Vec<EffectDecl>,
-    /// Configuration.
+    /// Configuration keys.
     pub config: Vec<ConfigDecl>,
 }

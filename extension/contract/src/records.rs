@@ -7,7 +7,7 @@ use crate::types::{Json, RowVersion};
 pub struct RecordKey {
     /// Collection.
     pub collection: String,
-    /// Id; begins with the part that scans use as a prefix.
+    /// Id. Listings select records by a prefix of the id.
     pub id: String,
 }
 

@@ -22,7 +22,7 @@ pub enum RowKey {
 }
 
 impl RowKey {
-    /// Returns the id within the kind.
+    /// Returns the id of the row, unique among rows of its kind.
     pub fn id(&self) -> &str {
         match self {
             RowKey::Product(id) | RowKey::Price(id) | RowKey::Purchase(id) | RowKey::Subscription(id) => id,
@@ -42,7 +42,7 @@ impl RowKey {
     }
 }
 
-/// Formats as `kind:id`, for a record as `record:collection:id`, as in reports and stored references.
+/// Formats the key as `kind:id`, for a record as `record:collection:id`, as in reports and stored references.
 impl std::fmt::Display for RowKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -86,7 +86,7 @@ pub enum Row {
 }
 
 impl Row {
-    /// Returns the id within the kind.
+    /// Returns the id of the row, unique among rows of its kind.
     pub fn id(&self) -> &str {
         match self {
             Row::Product(row) => &row.id,
@@ -108,7 +108,7 @@ impl Row {
         }
     }
 
-    /// Returns the version that a change must expect; 0 for a price, which has none.
+    /// Returns the version that a change must expect; 0 for a price, because prices have no version.
     pub fn version(&self) -> RowVersion {
         match self {
             Row::Product(row) => row.version,
@@ -123,7 +123,7 @@ impl Row {
 /// A stored row, with the version of its data format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredRow {
-    /// `data-version` of the component that wrote it.
+    /// `data-version` of the component that wrote the row.
     pub data_version: u32,
     /// The row.
     pub row: Row,
@@ -140,7 +140,7 @@ pub enum CatalogKey {
     Setting(String),
 }
 
-/// Formats as `kind:id`, as in stored references.
+/// Formats the key as `kind:id`, as in stored references.
 impl std::fmt::Display for CatalogKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -162,7 +162,7 @@ pub enum CatalogRow {
     Setting(ConfigValue),
 }
 
-/// Search condition for products of the catalog.
+/// Search condition for the catalog's products.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CatalogQuery {
     /// All products.
@@ -184,7 +184,7 @@ pub enum Reference {
     Name(String),
 }
 
-/// Formats as `row:…`, `catalog:…` or `name:…`, as a store keeps references.
+/// Formats the reference as `row:…`, `catalog:…` or `name:…`, as in a store.
 impl std::fmt::Display for Reference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -200,8 +200,9 @@ impl std::fmt::Display for Reference {
 pub struct Here {
     /// The account.
     pub account: Account,
-    /// The account's live rows, the rows named by the placement, and the rows that reference these or are referenced by
-    /// them, in byte order of their keys.
+    /// The account's live rows, the rows that the placement names, and rows that references reach: from the named rows
+    /// in both directions, from the live rows along their own references. At most
+    /// [`REFERENCES_MAX`](crate::REFERENCES_MAX) rows are not live. In byte order of their keys.
     pub rows: Vec<StoredRow>,
     /// Parts of the catalog that these rows and the placement refer to.
     pub catalog: Vec<CatalogRow>,
@@ -212,13 +213,13 @@ pub struct Here {
 /// The result of `account.open`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Opened {
-    /// The event belongs to an account of this store.
+    /// The event belongs to an account of this store, and `open` has read its rows.
     Here(Box<Here>),
-    /// The host itself parks or ignores the event, and discards the extension's decision.
+    /// The host itself parks, ignores or rejects the event, and discards the extension's decision.
     Elsewhere,
 }
 
-/// Rows of a kind in the order of their ids.
+/// Selection of rows of one kind, by a prefix of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listing {
     /// Kind of the rows.
@@ -227,16 +228,16 @@ pub struct Listing {
     pub prefix: String,
     /// Whether the greatest id comes first.
     pub descending: bool,
-    /// Id to start after.
+    /// Id of the last row before the selection; `None` to start at the beginning.
     pub after: Option<String>,
 }
 
 /// Selection of rows for `account.more`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Selection {
-    /// Rows of a kind in byte order of their ids, without soft-deleted products.
+    /// Rows of a kind in the order of their ids, without soft-deleted products.
     Listed(Listing),
-    /// Rows of a kind whose fingerprint differs from this one, least recently written first.
+    /// Rows of a kind whose fingerprint differs from the given fingerprint, least recently written first.
     Outdated(RowKind, String),
 }
 
@@ -245,7 +246,7 @@ pub enum Selection {
 pub enum Write {
     /// The values of a product.
     Product(ProductValues),
-    /// A price; it has no version, so `expected` is not compared.
+    /// A price. Prices have no version, so the host does not compare `expected`.
     Price(Price),
     /// The values of a purchase.
     Purchase(PurchaseValues),
@@ -266,22 +267,24 @@ pub struct Change {
     pub expected: RowVersion,
     /// New content.
     pub write: Write,
-    /// Whether later events of the account need the row; other rows are read by key only.
+    /// Whether `account.open` returns the row for all later events of the account. Other rows are returned only by key
+    /// or reference.
     pub live: bool,
     /// References of the row, at most [`REFERENCES_MAX`](crate::REFERENCES_MAX).
     pub references: Vec<Reference>,
-    /// Fingerprint of the desired state that the row was brought to; serves to find outdated rows.
+    /// Fingerprint of the desired state with which the row was reconciled last. [`Selection::Outdated`] compares it.
     pub fingerprint: Option<String>,
 }
 
-/// A change of a claim, by its short key, for example `stripe-customer:cus_1`.
+/// A change of a claim. Its short key lacks the business and the connected account, for example
+/// `stripe-customer:cus_1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimChange {
-    /// Takes a claim, until a time or for good. A claim that the account already holds is at most prolonged.
+    /// Takes a claim, until a time or permanently. If the account already holds the claim, the end can only move later.
     Take {
         /// Short key.
         key: String,
-        /// End of the claim; `None` is for good.
+        /// End of the claim; `None` for a permanent claim.
         until: Option<Timestamp>,
     },
     /// Releases a claim and blocks it until a time. Does nothing if the account does not hold the claim.

@@ -1,4 +1,4 @@
-//! Types shared by several interfaces of the contract, refusals and failures among them.
+//! Types shared by several interfaces of the contract, such as accounts, money, refusals and failures.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -68,7 +68,7 @@ pub enum ActorKind {
     User,
     /// An operator of the platform.
     Admin,
-    /// A program with a key of its own.
+    /// A program with its own key.
     Service,
     /// Another extension.
     Extension,
@@ -96,10 +96,10 @@ impl Actor {
     }
 }
 
-/// An amount of money; never a float.
+/// An amount of money in whole minor units.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// Amount in the currency's minor unit; negative for money that is returned.
+    /// Amount in the currency's minor unit; negative for returned money.
     pub amount_minor: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
@@ -165,7 +165,7 @@ pub struct FieldError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum StoreError {
-    /// The row has this version instead of the expected one.
+    /// The row has this version instead of the expected version.
     #[error("version conflict: the row has version {0}")]
     Conflict(RowVersion),
     /// The unique index with this name already has the value.
@@ -198,7 +198,7 @@ pub struct QuotaRefusal {
     pub upgrade: Option<String>,
 }
 
-/// An amount that differs from the agreed one.
+/// An amount that differs from the agreed amount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AmountMismatch {
     /// Amount of the purchase.
@@ -207,7 +207,7 @@ pub struct AmountMismatch {
     pub actual: Money,
 }
 
-/// Why an authentic request or event was refused. Texts contain facts, not sentences.
+/// Why the extension or the host refused an authentic request or event. Texts contain facts, not sentences.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Refusal {
@@ -219,17 +219,17 @@ pub enum Refusal {
     Invalid(Vec<FieldError>),
     /// The status is unknown.
     UnknownStatus(String),
-    /// No product has this provider price.
+    /// No product has this price of the provider.
     UnknownPrice(String),
     /// The event belongs to this business, but no account claimed it until its parking time ended; set by the host.
     Unclaimed,
     /// The matched secret and the event's mode contradict each other.
     ModeMismatch,
-    /// Amount or currency differs from the agreed one.
+    /// Amount or currency differs from the agreed amount.
     AmountMismatch(AmountMismatch),
     /// The event contradicts itself or the stored data.
     Inconsistent(String),
-    /// The account already has the item, which is limited to one per account.
+    /// The account already has this item, and may have only one.
     AlreadyOwned(String),
     /// A condition of the product type is not met.
     RequirementUnmet(String),
@@ -241,9 +241,9 @@ pub enum Refusal {
     NoEntitlement(String),
     /// Another account holds the claim with this key, or the claim is blocked.
     NameTaken(String),
-    /// The object's current state, given here, does not allow it.
+    /// The object's current state, given here, does not allow the request.
     BadTransition(String),
-    /// The actor is not allowed to do it.
+    /// The actor may not make this request.
     Forbidden(String),
     /// The object does not exist in this account.
     NotFound(String),
@@ -274,7 +274,7 @@ impl Refusal {
         }
     }
 
-    /// Returns the details as one line of text; empty if the code has none.
+    /// Returns the refusal's details as one line of text; empty if the refusal has none.
     pub fn detail(&self) -> String {
         match self {
             Refusal::Malformed(text)
@@ -304,7 +304,7 @@ impl Refusal {
     }
 }
 
-/// Formats as `code(detail)`, as in reports and expectations.
+/// Formats the refusal as `code(detail)`, as in reports and expectations.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let detail = self.detail();
@@ -312,7 +312,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// Why a call could not be completed: it is rolled back and retried.
+/// Why a call could not be completed. The host rolls the call back and retries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
@@ -327,16 +327,16 @@ pub enum Failure {
 /// Why a query or a validation has no result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Problem {
-    /// It is not allowed.
+    /// The extension refused the query or the product.
     Refused(Refusal),
-    /// It could not be completed.
+    /// The call could not be completed.
     Failed(Failure),
 }
 
 /// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Id to start after; `None` starts at the beginning.
+    /// Id of the last row before the page; `None` for the first page.
     pub after: Option<String>,
     /// Maximum number of rows to return, 1 to 500.
     pub limit: u32,

@@ -1,11 +1,11 @@
-//! Implements serde's access to the contents of objects, lists and enum variants.
+//! Implements serde's access to the contents of objects, arrays and enum variants.
 
 use crate::error::{Error, Fault};
 use crate::reader::Reader;
 use crate::rest;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
 
-/// Access to the values of a list.
+/// Access to the values of an array.
 pub(crate) struct ListAccess<'r, 'a, 'm> {
     reader: &'r mut Reader<'a, 'm>,
     index: usize,
@@ -24,7 +24,7 @@ impl<'a> SeqAccess<'a> for ListAccess<'_, 'a, '_> {
         let cursor = &mut self.reader.cursor;
         match cursor.space() {
             b']' => return Ok(None),
-            // A value must follow the comma. Reading it fails on `]`.
+            // A value must follow the comma: the reader fails if it finds `]` instead.
             b',' if self.index > 0 => cursor.at += 1,
             _ if self.index > 0 => return Err(Fault::CommaOrBracket.into()),
             _ => {}
@@ -92,7 +92,7 @@ impl<'a> MapAccess<'a> for ObjectAccess<'_, 'a, '_> {
     }
 }
 
-/// Deserializes a name of an object, starting at its opening quote. A name can be read as text only.
+/// Deserializes a name of an object, starting at its opening quote. A name can be read only as a string.
 struct Name<'r, 'a, 'm>(&'r mut Reader<'a, 'm>);
 
 impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
@@ -132,10 +132,10 @@ impl<'a> Deserializer<'a> for Name<'_, 'a, '_> {
     }
 }
 
-/// Access to an enum variant written as an object with one member: the variant's name and its value.
+/// Access to an enum variant written as an object with one member, which has the variant's name and value.
 pub(crate) struct Variant<D>(pub D);
 
-/// A deserializer that can be reborrowed, to read several values one after the other.
+/// A deserializer that can be reborrowed, so that it can read several values in turn.
 pub(crate) trait Reborrow<'a>: Deserializer<'a, Error = Error> {
     /// The type of the reborrowed deserializer.
     type Reborrowed<'s>: Deserializer<'a, Error = Error>
@@ -194,7 +194,7 @@ impl<'a, D: Reborrow<'a>> VariantAccess<'a> for Variant<D> {
     }
 }
 
-/// Access to an enum variant written as a text: its name without a value.
+/// Access to an enum variant written as a string: the variant's name, without a value.
 pub(crate) struct VariantName<D>(pub D);
 
 impl<'a, D: Reborrow<'a>> EnumAccess<'a> for VariantName<D> {

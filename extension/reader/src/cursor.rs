@@ -7,8 +7,8 @@ use crate::error::Fault;
 #[derive(Clone, Copy)]
 pub(crate) struct Cursor<'m> {
     bytes: &'m [u8],
-    /// Marks of all blocks of the text. With them, the step to the next token takes a shift and a bit count instead of
-    /// vector instructions, which have a longer latency.
+    /// Marks of all blocks of the text. With the marks, the step to the next token takes a shift and a bit count
+    /// instead of vector instructions, which have a longer latency.
     marks: &'m [Marks],
     pub at: usize,
     /// Start of the block that was searched last.
@@ -43,7 +43,7 @@ impl<'m> Cursor<'m> {
     #[inline(always)]
     fn find(&mut self, marked: impl Fn(&Marks) -> u64) -> u8 {
         loop {
-            // The position can be after the block, or before it at the end of the text.
+            // The position can be after the searched block. At the end of the text it can be before the block.
             let offset = self.at.wrapping_sub(self.block);
             if offset < SIZE {
                 let found = marked(&self.now) >> offset;
@@ -76,20 +76,21 @@ impl<'m> Cursor<'m> {
     pub fn indentation(&mut self) -> u8 {
         loop {
             match self.find(|marks| marks.solid) {
-                // Too rare to be marked as whitespace.
+                // Tabs and carriage returns are rare, so they have no mark of their own: `solid` includes them.
                 b'\t' | b'\r' => self.at += 1,
                 byte => return byte,
             }
         }
     }
 
-    /// Within a text, moves to the next quote, backslash or control character and returns it, or 0 at the end.
+    /// In a string, moves to the next quote, backslash or control character and returns it, or 0 at the end of the
+    /// text.
     #[inline(always)]
     pub fn text_stop(&mut self) -> u8 {
         self.find(|marks| marks.stops)
     }
 
-    /// Skips a literal.
+    /// Skips the literal, or fails if the text differs from it.
     #[inline(always)]
     pub fn literal<const N: usize>(&mut self, literal: &[u8; N]) -> Result<(), Fault> {
         match self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()) {
@@ -101,14 +102,14 @@ impl<'m> Cursor<'m> {
         }
     }
 
-    /// Skips a colon and whitespace, and returns the first byte of the value.
+    /// Skips a colon and whitespace, and returns the first byte of the value. Fails without a colon.
     #[inline(always)]
     pub fn colon(&mut self) -> Result<u8, Fault> {
         if self.space() != b':' {
             return Err(Fault::Colon);
         }
         self.at += 1;
-        // One space is usual here and needs no search.
+        // Stripe usually writes one space after the colon; this check skips it without a search.
         if self.peek() == b' ' {
             self.at += 1;
         }
@@ -180,7 +181,8 @@ mod tests {
         step(&mut cursor);
     }
 
-    /// Runs `step` on the texts of `of` with 0 to 64 bytes, at each alignment, with and without bytes after the text.
+    /// Runs `step` on the texts that `of` returns for 0 to 64, at each alignment, with and without bytes after the
+    /// text.
     fn at_all_positions(of: impl Fn(usize) -> Vec<u8>, step: impl Fn(&mut Cursor<'_>, usize)) {
         for alignment in 0..70 {
             for length in 0..=64 {

@@ -41,8 +41,8 @@ impl Fault {
     }
 }
 
-/// Why a text could not be read. It is formatted as `<JSON Pointer>: <what was expected>`, without values of the text
-/// and without names of Rust types.
+/// Why a text could not be read. The error is formatted as `<JSON Pointer>: <what was expected>`, without values of the
+/// text and without names of Rust types.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
@@ -54,7 +54,7 @@ struct Inner {
     is_unknown_name: bool,
 }
 
-/// Maximum length of a name in a pointer, in characters. Limited because the sender chooses the names.
+/// Maximum length of a name in a pointer, in characters. Limited because the sender of the text chooses the names.
 const NAME_CHARACTERS: usize = 64;
 
 impl Error {
@@ -63,7 +63,7 @@ impl Error {
         Error(Box::new(Inner { path: Vec::new(), cause: cause.into(), is_unknown_name: false }))
     }
 
-    /// Creates the error for a value of another type than expected.
+    /// Creates the error for a value that has another type than the expected type.
     #[cold]
     pub(crate) fn mismatch(expected: &str, found: &str) -> Error {
         Error::new(format!("expected {}, found {found}", plain(expected)))
@@ -82,7 +82,7 @@ impl Error {
                 '~' => segment.push_str("~0"),
                 '/' => segment.push_str("~1"),
                 ' '..='~' => segment.push(character),
-                // Removes characters that move a terminal's cursor or change the writing direction.
+                // Replaces characters that move a terminal's cursor or change the writing direction.
                 _ => segment.push('?'),
             }
         }
@@ -90,7 +90,7 @@ impl Error {
         self
     }
 
-    /// Like [`Error::under`], for a name as written in the text, in quotes.
+    /// Like [`Error::under`], but takes the name as written in the text, with quotes and escapes.
     #[cold]
     pub(crate) fn under_quoted(self, quoted: &str) -> Error {
         match crate::from_str::<Cow<'_, str>>(quoted) {
@@ -99,7 +99,7 @@ impl Error {
         }
     }
 
-    /// Adds the index of the list's value to the pointer.
+    /// Adds the index of the array's value to the pointer.
     #[cold]
     pub(crate) fn at(mut self, index: usize) -> Error {
         self.0.path.push(index.to_string());
@@ -112,7 +112,7 @@ impl Error {
         self.0.path.iter().rev().flat_map(|segment| ["/", segment]).collect()
     }
 
-    /// Returns whether the error is that the object must not have the pointer's last name.
+    /// Returns true if the last name of the pointer is a name that the object must not have.
     pub fn is_unknown_name(&self) -> bool {
         self.0.is_unknown_name
     }
@@ -141,7 +141,7 @@ impl From<Fault> for Error {
     }
 }
 
-/// Formats names of variants or fields for a message.
+/// Formats the names of variants or fields for a message.
 fn listed(names: &[&str]) -> String {
     match names {
         [] => "nothing".to_owned(),

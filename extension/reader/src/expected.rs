@@ -3,7 +3,7 @@
 use serde::de::Unexpected;
 use std::borrow::Cow;
 
-/// Returns the kind of a value, without the value.
+/// Returns the kind of a value for a message. The kind does not contain the value.
 pub(crate) fn kind(found: Unexpected<'_>) -> &'static str {
     match found {
         Unexpected::Bool(_) => "a boolean",

@@ -1,9 +1,12 @@
 //! Deserializes JSON in one pass into structs that borrow from the text.
 //!
-//! It accepts the same texts as serde_json, with five differences. Unused values are skipped with vector instructions.
-//! An [`Error`] names the JSON Pointer of the value, and never the value or a Rust type. A number with a fraction, with
-//! an exponent or beyond 64 bits is read only where any value is allowed, and never into a number type (no field of
-//! ours may hold one). A key of a map is read as text only, and a struct from an object only.
+//! The reader accepts the same texts as serde_json and returns the same values, with these differences:
+//!
+//! - It skips unused values with vector instructions.
+//! - An [`Error`] names the JSON Pointer of the value, and never the value or a Rust type.
+//! - A number with a fraction, with an exponent or beyond 64 bits is read only where any value is allowed, and never
+//!   into a number type: the extension has no such numbers.
+//! - A key of a map is read only as a string, and a struct only from an object.
 //!
 //! ```
 //! #[derive(serde::Deserialize)]
@@ -12,8 +15,9 @@
 //!     total: i64,
 //! }
 //!
-//! let invoice: Invoice<'_> = extension_reader::from_str(r#"{"id": "in_1", "lines": [1.5, {}], "total":
-//! 7900}"#).unwrap(); assert_eq!((invoice.id, invoice.total), ("in_1", 7900));
+//! let text = r#"{"id": "in_1", "lines": [1.5, {}], "total": 7900}"#;
+//! let invoice: Invoice<'_> = extension_reader::from_str(text).unwrap();
+//! assert_eq!((invoice.id, invoice.total), ("in_1", 7900));
 //!
 //! let error = extension_reader::from_str::<Invoice<'_>>(r#"{"id": "in_1", "total": "7900"}"#).err().unwrap();
 //! assert_eq!(error.to_string(), "/total: expected a whole number, found a text");
@@ -45,7 +49,7 @@ pub fn from_str<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T, Error
     read(text, &block::index(text.as_bytes()))
 }
 
-/// Like [`from_str`], but slower and with less code for each type: for texts that are short or rarely read.
+/// Like [`from_str`], but slower and with less generated code for each type: for texts that are short or rarely read.
 ///
 /// # Errors
 /// Fails if the text is not valid JSON or does not match the type.
@@ -57,7 +61,7 @@ pub fn from_str_small<'a, T: serde::Deserialize<'a>>(text: &'a str) -> Result<T,
     Ok(value)
 }
 
-/// Deserializes bytes with a JSON text in UTF-8.
+/// Deserializes a JSON text from its bytes in UTF-8.
 ///
 /// # Errors
 /// Fails if the bytes are not UTF-8, or the text is not valid JSON or does not match the type.

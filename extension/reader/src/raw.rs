@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 
-/// The text of one value, checked to be valid JSON but not parsed. Only this crate's reader supports it.
+/// The text of one value, checked to be valid JSON but not parsed. Only this crate's reader can deserialize a `Raw`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Raw<'a>(&'a str);
 

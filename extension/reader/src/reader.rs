@@ -20,7 +20,7 @@ pub(crate) struct Reader<'a, 'm> {
     text: &'a str,
     pub cursor: Cursor<'m>,
     depth: u8,
-    /// Buffer for a text with escapes.
+    /// Buffer for the value of a string with escapes.
     scratch: String,
 }
 
@@ -65,19 +65,19 @@ impl<'a, 'm> Reader<'a, 'm> {
         Reader { text, cursor: Cursor::new(text.as_bytes(), marks), depth: DEPTH, scratch: String::new() }
     }
 
-    /// Fails unless the whole text was read.
+    /// Fails if the text continues after the value.
     pub fn end(&mut self) -> Result<(), Error> {
         self.cursor.space();
         if self.cursor.at_end() { Ok(()) } else { Err(Fault::End.into()) }
     }
 
-    /// Returns a part of the text. Both ends must be next to an ASCII character.
+    /// Returns the text from `start` to `end` (exclusive). Both ends must be next to an ASCII character.
     #[inline(always)]
     pub fn between(&self, start: usize, end: usize) -> &'a str {
         self.text.get(start..end).unwrap_or_default()
     }
 
-    /// Reads a text from its opening quote.
+    /// Reads a string, starting at its opening quote.
     #[inline(always)]
     pub fn read_text(&mut self) -> Result<Text<'a>, Error> {
         self.cursor.at += 1;
@@ -91,7 +91,8 @@ impl<'a, 'm> Reader<'a, 'm> {
         Ok(Text::Built)
     }
 
-    /// Builds a text from the pieces between its escapes. The first piece ends at the current position.
+    /// Decodes a string with escapes into `scratch`. The string begins at `start`; the text up to the current position
+    /// contains no escapes.
     #[cold]
     fn build_text(&mut self, mut start: usize) -> Result<(), Fault> {
         self.scratch.clear();
@@ -114,7 +115,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    /// Reads a text from its opening quote and passes it to the visitor.
+    /// Reads a string, starting at its opening quote, and passes it to the visitor.
     #[inline(always)]
     pub fn visit_text<V: Visitor<'a>>(&mut self, visitor: V) -> Result<V::Value, Error> {
         match self.read_text()? {
@@ -123,7 +124,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    /// Reads a number from its first character.
+    /// Reads a number, starting at its first character.
     pub fn number(&mut self) -> Result<Number, Fault> {
         let start = self.cursor;
         let negative = self.cursor.peek() == b'-';
@@ -184,7 +185,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         }
     }
 
-    /// Calls `read` for the contents of an object or a list, from its opening bracket.
+    /// Calls `read` for the contents of an object or an array, starting at its opening bracket.
     #[inline(always)]
     fn within<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         self.enter()?;
@@ -210,7 +211,7 @@ impl<'a, 'm> Reader<'a, 'm> {
         self.depth += 1;
     }
 
-    /// Returns the text that was built last.
+    /// Returns the string that `build_text` decoded last.
     pub fn built(&self) -> &str {
         &self.scratch
     }
@@ -370,7 +371,7 @@ impl<'a> Deserializer<'a> for &mut Reader<'a, '_> {
         }
     }
 
-    /// Reads an object. Unlike serde_json, it does not accept a list of the fields' values.
+    /// Reads an object. Unlike serde_json, it does not accept an array of the fields' values.
     #[inline]
     fn deserialize_struct<V: Visitor<'a>>(
         self,

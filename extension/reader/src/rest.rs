@@ -3,10 +3,10 @@
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use std::fmt;
 
-/// The unread members of an object. Deserialized as the next name, it skips them all; the object then has no more
-/// names.
+/// The unread members of an object. If the next name of an object is deserialized as a `Rest`, the reader skips all
+/// remaining members, and the object has no more names.
 ///
-/// The members are checked to be valid JSON. Only this crate's reader supports it.
+/// The reader checks that the skipped members are valid JSON. Only this crate's reader can deserialize a `Rest`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rest;
 

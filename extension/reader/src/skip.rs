@@ -3,7 +3,7 @@
 use crate::cursor::Cursor;
 use crate::error::Fault;
 
-/// The stack of open objects and lists, one bit each: 1 for an object. The heap is used only beyond 64 levels.
+/// The stack of open objects and arrays, one bit per level: 1 for an object. The heap is used only beyond 64 levels.
 #[derive(Default)]
 struct Nesting {
     depth: usize,
@@ -48,7 +48,7 @@ impl Cursor<'_> {
         result
     }
 
-    /// Skips the members of an object, from a name up to the closing brace.
+    /// Skips the members of an object, from the current name up to the closing brace.
     pub fn skip_members(&mut self) -> Result<(), Fault> {
         let mut here = *self;
         let result = here.members();
@@ -99,7 +99,7 @@ impl Cursor<'_> {
                 }
                 _ => return Err(Fault::Value),
             }
-            // After a value: leaves each object or list that ends here, then goes to the next value.
+            // After a value: leaves each object or array that ends here, then goes to the next value.
             loop {
                 if nesting.depth == 0 {
                     return Ok(());
@@ -134,7 +134,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Skips a text from its opening quote. As in serde_json, a lone half of a surrogate pair is allowed.
+    /// Skips a string, starting at its opening quote. As in serde_json, a lone half of a surrogate pair is allowed.
     #[inline(always)]
     fn skip_text(&mut self) -> Result<(), Fault> {
         self.at += 1;

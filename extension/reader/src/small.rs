@@ -1,7 +1,7 @@
-//! The reader with less code for each type: steps are function calls instead of inlined code. For short or rarely read
-//! texts.
+//! The reader with less generated code for each type: steps are function calls instead of inlined code. For short or
+//! rarely read texts.
 //!
-//! Values and errors are those of [`from_str`](crate::from_str).
+//! This reader returns the same values and errors as [`from_str`](crate::from_str).
 
 use crate::access::{Reborrow, Variant, VariantName};
 use crate::error::{Error, Fault};
@@ -52,7 +52,7 @@ fn null(reader: &mut Reader<'_, '_>, expected: &dyn Expected) -> Result<(), Erro
     }
 }
 
-/// Skips the opening bracket of an object or a list.
+/// Skips the opening bracket of an object or an array.
 #[inline(never)]
 fn open(reader: &mut Reader<'_, '_>, bracket: u8, expected: &dyn Expected) -> Result<(), Error> {
     match reader.cursor.space() == bracket {
@@ -61,7 +61,7 @@ fn open(reader: &mut Reader<'_, '_>, bracket: u8, expected: &dyn Expected) -> Re
     }
 }
 
-/// Skips the closing bracket of an object or a list.
+/// Skips the closing bracket of an object or an array.
 #[inline(never)]
 fn close(reader: &mut Reader<'_, '_>, bracket: u8, fault: Fault) -> Result<(), Error> {
     reader.close(bracket, fault)?;
@@ -69,7 +69,7 @@ fn close(reader: &mut Reader<'_, '_>, bracket: u8, fault: Fault) -> Result<(), E
     Ok(())
 }
 
-/// Moves to the next value of a list, or to the quote of the next name of an object. Returns false at the end.
+/// Moves to the next value of an array, or to the quote of the next name of an object. Returns false at the end.
 #[inline(never)]
 fn next(reader: &mut Reader<'_, '_>, is_first: bool, bracket: u8, fault: Fault) -> Result<bool, Error> {
     match reader.cursor.space() {

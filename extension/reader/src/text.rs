@@ -1,9 +1,9 @@
-//! Reads escapes in texts.
+//! Decodes the escapes in JSON strings.
 
 use crate::cursor::Cursor;
 use crate::error::Fault;
 
-/// The value of an escape.
+/// The value of one escape.
 pub(crate) enum Escape {
     Char(char),
     /// One half of a surrogate pair.
@@ -11,13 +11,14 @@ pub(crate) enum Escape {
 }
 
 impl Cursor<'_> {
-    /// Returns the error for a text that stops here: at a control character or at the end.
+    /// Returns the error for a string that stops here without a quote: at a control character or at the end of the
+    /// text.
     #[cold]
     pub fn control(&self) -> Fault {
         if self.at_end() { Fault::Quote } else { Fault::Control }
     }
 
-    /// Reads an escape from its backslash.
+    /// Decodes an escape, starting at its backslash.
     pub fn escape(&mut self) -> Result<Escape, Fault> {
         self.at += 1;
         let character = match self.peek() {
@@ -50,13 +51,14 @@ impl Cursor<'_> {
         Ok(unit)
     }
 
-    /// Reads an escape from its backslash, including the second half of a surrogate pair.
+    /// Decodes an escape, starting at its backslash, including the second half of a surrogate pair.
     pub fn character(&mut self) -> Result<char, Fault> {
         let first = match self.escape()? {
             Escape::Char(character) => return Ok(character),
             Escape::Half(unit) => unit,
         };
-        // Either half must be followed by another escape; the pair is then decoded as a whole.
+        // An escape with the other half must follow. The two halves are then decoded together, which also checks their
+        // order.
         if self.peek() != b'\\' {
             return Err(Fault::Surrogate);
         }

@@ -2,19 +2,19 @@
 //! code.
 //!
 //! Serde's own derive keeps each field in an option, defines a type for the names, and also reads sequences: for a
-//! hundred structs that is half of a component. This one starts from the defaults, looks names up in a table and
-//! overwrites the fields. It supports `default`, `deny_unknown_fields`, `rename` and `deserialize_with`, and rejects
-//! other attributes.
+//! hundred structs that is half of a component. `SmallDeserialize` starts from the default values, looks names up in a
+//! table and overwrites the fields. It supports `default`, `deny_unknown_fields`, `rename` and `deserialize_with`,
+//! ignores `skip_serializing_if`, and rejects other attributes.
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Data, DeriveInput, Error, Field, Fields, LitStr, Path, Result};
 
-/// Maximum number of fields of a struct: each is a bit of a `u64`.
+/// Maximum number of fields of a struct: each field is a bit of a `u64`.
 const FIELDS_MAX: usize = 64;
 
-/// Derives serde's `Deserialize` for a struct with named fields. See the crate.
+/// Derives serde's `Deserialize` for a struct with named fields; the documentation of the crate gives the details.
 #[proc_macro_derive(SmallDeserialize, attributes(serde))]
 pub fn derive(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let input = syn::parse_macro_input!(input as DeriveInput);
@@ -75,7 +75,7 @@ fn member(field: &Field) -> Result<Member> {
             }
             () if meta.path.is_ident("rename") => out.name = meta.value()?.parse::<LitStr>()?.value(),
             () if meta.path.is_ident("deserialize_with") => out.with = Some(meta.value()?.parse::<LitStr>()?.parse()?),
-            // Only serialization uses it.
+            // Only serialization uses `skip_serializing_if`.
             () if meta.path.is_ident("skip_serializing_if") => drop(meta.value()?.parse::<LitStr>()?),
             () => {
                 let message = "expected `default`, `rename`, `deserialize_with` or `skip_serializing_if`; else derive serde's Deserialize";
@@ -199,7 +199,7 @@ fn expand(input: &DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// Returns whether a field is an option, which may be missing.
+/// Returns whether the field's type is `Option`. Such a field may be missing.
 fn is_option(field: &Field) -> bool {
     match &field.ty {
         syn::Type::Path(path) => path.path.segments.last().is_some_and(|segment| segment.ident == "Option"),

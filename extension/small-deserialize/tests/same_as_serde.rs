@@ -1,4 +1,4 @@
-//! The derive accepts the same texts as serde's own, reads the same values and reports the same errors.
+//! `SmallDeserialize` accepts the same texts as serde's own derive, reads the same values and reports the same errors.
 #![allow(clippy::unwrap_used)]
 
 use extension_small_deserialize::SmallDeserialize;
@@ -71,7 +71,7 @@ fn object() -> impl Strategy<Value = String> {
     })
 }
 
-/// Returns the value that a text is read as in debug format, or the error message.
+/// Reads a text. Returns the value in debug format, or the error message.
 fn debug_or_error<'a, T: Deserialize<'a> + std::fmt::Debug>(text: &'a str) -> Result<String, String> {
     extension_reader::from_str::<T>(text).map(|value| format!("{value:?}")).map_err(|error| error.to_string())
 }
@@ -86,7 +86,7 @@ proptest! {
 }
 
 #[test]
-fn it_reads_objects_with_defaults_and_no_lists() {
+fn missing_fields_get_their_defaults_and_a_list_is_refused() {
     let text = r#"{"a": "x", "type": 2, "f": 3, "zzz": [1]}"#;
     let read: ours::Plain = extension_reader::from_str(text).unwrap();
     assert_eq!(format!("{read:?}"), r#"Plain { a: "x", b: None, c: [], d: 7, e: 2, f: 6 }"#);

@@ -9,12 +9,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::fmt;
 
-/// The value of an unlimited amount.
+/// The number that stands for an unlimited amount.
 pub const UNLIMITED: i64 = -1;
 /// The word for an unlimited amount in a catalog.
 const UNLIMITED_WORD: &str = "unlimited";
 
-/// An amount: a number is a constant, `unlimited` is unlimited, another word is a field, braces are a template.
+/// An amount. A number is a constant, `unlimited` is unlimited, any other word is the name of a field, and a text with
+/// braces is a template.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Amount {
@@ -30,9 +31,9 @@ pub enum Amount {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Granted {
-    /// Without a condition.
+    /// An amount without a condition.
     Plain(Amount),
-    /// Only while a plan grants another entitlement.
+    /// An amount that is granted only while a plan grants another entitlement.
     If(Conditional),
 }
 
@@ -47,7 +48,7 @@ pub struct Conditional {
     pub condition: String,
 }
 
-/// Visitor of an amount. Trying the forms one after the other, as serde does, would take 100 kB of the component.
+/// Visitor of an amount. serde's way to try the forms one after the other would take 100 kB of the component.
 struct AmountVisitor;
 
 impl<'de> Visitor<'de> for AmountVisitor {
@@ -126,7 +127,7 @@ impl Granted {
         }
     }
 
-    /// Returns the entitlement that a plan must grant for it.
+    /// Returns the entitlement that a plan must grant; `None` for an amount without a condition.
     pub fn condition(&self) -> Option<&str> {
         match self {
             Granted::Plain(_) => None,
@@ -136,7 +137,7 @@ impl Granted {
 }
 
 impl Amount {
-    /// Returns the field that it refers to; none for a constant or a template.
+    /// Returns the field that the amount refers to; `None` for a constant or a template.
     pub(crate) fn field(&self) -> Option<&str> {
         match self {
             Amount::Text(text) if !text.contains('{') && text != UNLIMITED_WORD => Some(text),
@@ -144,7 +145,7 @@ impl Amount {
         }
     }
 
-    /// Returns the placeholders of its template.
+    /// Returns the placeholders of the amount's template.
     pub(crate) fn places(&self) -> Vec<&str> {
         match self {
             Amount::Text(text) => places_of(text),
@@ -152,7 +153,7 @@ impl Amount {
         }
     }
 
-    /// Evaluates the amount for a product with these fields; none if a field is not a number. True counts as 1.
+    /// Evaluates the amount for a product with these fields; `None` if a field is not a number. True counts as 1.
     pub(crate) fn of(&self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Option<i64> {
         match self {
             Amount::Number(number) => Some(*number),
@@ -164,7 +165,7 @@ impl Amount {
     }
 }
 
-/// Reads a whole number, also from the text that a template produced.
+/// Reads a whole number, also from a text that a template produced.
 fn number(value: &Value) -> Option<i64> {
     match value {
         Value::Bool(truth) => Some(i64::from(*truth)),
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn unlimited_absorbs_addition() {
+    fn a_sum_with_an_unlimited_amount_is_unlimited() {
         assert_eq!(add(5, 2, 3), 11);
         assert_eq!(add(UNLIMITED, 2, 3), UNLIMITED);
         assert_eq!(add(5, UNLIMITED, 3), UNLIMITED);

@@ -16,7 +16,7 @@ pub enum Buyer {
 }
 
 impl Buyer {
-    /// Whether an account is of this kind.
+    /// Returns whether an account is of this kind.
     pub(crate) fn is(self, account: &Account) -> bool {
         matches!((self, account), (Buyer::User, Account::User(_)) | (Buyer::Organization, Account::Organization(_)))
     }
@@ -34,13 +34,13 @@ pub struct Quantity {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Buy {
-    /// Kind of account that may buy it; every account by default.
+    /// Kind of account that may buy the products; every account by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Buyer>,
     /// An entitlement that a plan must grant. Checked at checkout, at payment, and as long as the purchase grants.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// A field of which an account may have one product per value.
+    /// A field by whose value products are limited: an account may have one product for each value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once_per: Option<String>,
     /// Allowed quantity; 1 by default. A plan with this member grants its amounts once for each unit.

@@ -1,4 +1,4 @@
-//! The clause `campaigns`: how campaign mails are sent. A business without it stores no list of members.
+//! The clause `campaigns`: how campaign mails are sent. A business without this clause stores no list of members.
 
 use super::span::Span;
 use extension_small_deserialize::SmallDeserialize;
@@ -8,11 +8,11 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Campaigns {
-    /// Accounts per batch, 1 to 500, and thus the most mails per batch.
+    /// Number of accounts in a batch, 1 to 500. A batch sends at most one mail to each account.
     pub batch: u32,
     /// Time between batches.
     pub every: Span,
 }
 
-/// Most accounts per batch.
+/// Maximum number of accounts in a batch.
 pub(crate) const BATCH_MAX: u32 = 500;

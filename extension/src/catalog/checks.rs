@@ -1,5 +1,5 @@
-//! Checks of a catalog at load: every name in a product type must be declared. Refusals name the place and the allowed
-//! values.
+//! Checks of a catalog when it is loaded: every name in a product type must be declared. Refusals contain the place of
+//! the error and the allowed values.
 
 use super::amount::Amount;
 use super::buy::Buy;
@@ -18,7 +18,7 @@ use crate::model::json::Object;
 use crate::model::records::instance::InstanceStatus;
 use extension_contract::FieldErrorCode;
 
-/// Returns the refusal of a catalog that can't be decoded, with the place and the allowed values.
+/// Returns the refusal of a catalog that cannot be decoded, with the place of the error and the allowed values.
 pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
     let (pointer, cause) = (error.pointer(), error.cause());
     // An unknown name is reported as an error of the object that contains it.
@@ -30,7 +30,7 @@ pub(crate) fn unreadable(path: &str, error: &extension_reader::Error) -> Halt {
     wrong_field(&format!("{path}{pointer}"), FieldErrorCode::BadFormat, cause)
 }
 
-/// Reads an entry of `product_types`: a complete type, or the name of a stored one.
+/// Reads an entry of `product_types`: a complete type, or the name of a stored type.
 pub(crate) fn read_type(entry: &str, index: usize, known: &[TypeDecl], own: &OwnResources) -> Ruled<TypeDecl> {
     let path = format!("/product_types/{index}");
     if let Ok(name) = extension_reader::from_str_small::<String>(entry) {
@@ -197,7 +197,8 @@ fn check_tokens(decl: &TypeDecl, path: &str, own: &OwnResources) -> Ruled<()> {
     Ok(())
 }
 
-/// Checks views: they map known statuses and have field names of their own, and phases require the view `phase`.
+/// Checks views. A view maps known statuses and has its own field name, and resources with a `phase` require the view
+/// `phase`.
 fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
     let wrong = |place: &str, message: String| {
         Err(wrong_field(&format!("{path}/{place}"), FieldErrorCode::NotAllowed, message))
@@ -233,7 +234,7 @@ fn check_views(decl: &TypeDecl, path: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Checks a resource or step: its effects exist, and it only depends on earlier entries, which rules out cycles.
+/// Checks a resource or step. Its effects exist, and it depends only on earlier entries, so there are no cycles.
 fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &OwnResources) -> Ruled<()> {
     let wrong =
         |what: &str, message: String| Err(wrong_field(&format!("{path}{what}"), FieldErrorCode::NotAllowed, message));
@@ -297,7 +298,7 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
     Ok(())
 }
 
-/// Whether a name is a lower-case word of at most 40 bytes.
+/// Returns whether a name consists of 1 to 40 characters a-z, 0-9 and `_`, and begins with a letter.
 pub(super) fn is_word(name: &str) -> bool {
     let mut letters = name.bytes();
     letters.next().is_some_and(|first| first.is_ascii_lowercase())
@@ -305,7 +306,7 @@ pub(super) fn is_word(name: &str) -> bool {
         && name.len() <= WORD_BYTES
 }
 
-/// Checks the business's own configuration keys and resources: lower-case words that are not built in.
+/// Checks the names of the business's own configuration keys and resources: they are words and not built in.
 pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()> {
     let is_setting = |key: &str| CONFIG.iter().any(|(known, ..)| *known == key);
     let config = config.iter().map(|key| ("config", key, is_setting(key)));
@@ -330,7 +331,7 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources) -> Ruled<()
     Ok(())
 }
 
-/// Greatest length of the business's own names, in bytes.
+/// Maximum length of the business's own names, in bytes.
 const WORD_BYTES: usize = 40;
 
 /// Escapes a key as a part of a JSON Pointer.
@@ -361,10 +362,10 @@ fn check_number(decl: &TypeDecl, name: &str, path: &str) -> Ruled<()> {
     }
 }
 
-/// A first word of placeholders with the names that may follow it; none if they are unknown, which allows any name.
+/// The first word of a placeholder with the names that may follow it; `None` if any name may follow.
 pub(super) type Word<'a> = (&'a str, Option<Vec<&'a str>>);
 
-/// Returns the metadata fields of these types; none if a type allows other keys.
+/// Returns the metadata fields of these types; `None` if a type allows other keys.
 fn fields_of<'a>(decls: impl Iterator<Item = &'a TypeDecl>) -> Option<Vec<&'a str>> {
     let mut fields = Vec::new();
     for decl in decls {
@@ -475,7 +476,7 @@ pub(crate) fn one_of(names: &[&str]) -> String {
     }
 }
 
-/// Checks that a product with `prices` has no members of a single price, which would be ignored.
+/// Checks that a product with `prices` has no members of a single price, because they would be ignored.
 pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
     let is_given = |object: &Object, name: &str| object.get(name).is_some_and(|value| !value.is_null());
     let metadata = ["metadata", "features"].into_iter().filter_map(|name| body.get(name)?.as_object());
@@ -491,7 +492,7 @@ pub(crate) fn check_prices(body: &Object) -> Ruled<()> {
     }
 }
 
-/// Checks that products of one type differ in their `infer_by` field: of two with one value, one could not be selected.
+/// Checks that products of one type have different values of their `infer_by` field, by which products are selected.
 pub(crate) fn check_told_apart(proposed: &Proposed, earlier: &[(String, Proposed)]) -> Ruled<()> {
     let Some(key) = &proposed.decl.infer_by else { return Ok(()) };
     let Some(value) = proposed.metadata.get(key) else { return Ok(()) };
@@ -522,7 +523,7 @@ pub(crate) fn check_entitlements(entitlements: &Entitlements) -> Ruled<()> {
     Ok(())
 }
 
-/// Checks rates: a meter is no entitlement, prices are not negative, and conditions can be met by plans.
+/// Checks rates: a meter is not an entitlement, prices are not negative, and plans can meet the conditions.
 pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[TypeDecl]) -> Ruled<()> {
     let plans = types.iter().filter(|decl| decl.family.is_some());
     let by_plans: Vec<&str> = plans.flat_map(|decl| decl.grants.keys().map(String::as_str)).collect();

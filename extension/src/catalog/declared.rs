@@ -58,7 +58,7 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 42] = [
     ("stripe.transfer.create", &["destination", "amount_minor", "currency", "transfer_group"], &[], PATIENT),
 ];
 
-/// Key, type, required, default, environment variable, description.
+/// A row of the configuration table: key, type, whether required, default, environment variable, description.
 pub(crate) type ConfigRow = (&'static str, ConfigType, bool, Option<&'static str>, Option<&'static str>, &'static str);
 
 /// Configuration of the extension itself. Businesses declare the keys that their resources need.
@@ -76,7 +76,7 @@ const HOST_PREFIXES: [&str; 4] = ["object", "probe", "secret", "stripe"];
 /// A business's own resources with their verbs.
 pub(crate) type OwnResources = BTreeMap<String, Vec<String>>;
 
-/// Whether the name is the prefix of a built-in effect.
+/// Returns whether the name is the prefix of a built-in effect.
 pub(crate) fn is_built_in(resource: &str) -> bool {
     EFFECTS.iter().any(|(kind, ..)| kind.split_once('.').is_some_and(|(part, _)| part == resource))
 }
@@ -100,7 +100,7 @@ pub(crate) fn grants(own: &OwnResources) -> Vec<String> {
     out
 }
 
-/// Returns the resources that have this verb and that product types may use.
+/// Returns the resources with this verb that product types may use.
 pub(crate) fn resources<'a>(verb: &str, own: &'a OwnResources) -> Vec<&'a str> {
     let parts = EFFECTS.iter().filter_map(|(kind, ..)| kind.split_once('.'));
     let built_in =

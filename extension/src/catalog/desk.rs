@@ -13,9 +13,9 @@ pub(crate) struct Desk<'d> {
     pub account: Account<'d>,
     /// The catalog of the business.
     pub catalog: Catalog<'d>,
-    /// The time of everything that the event causes, in milliseconds since the epoch.
+    /// The time of all changes that the event causes, in milliseconds since the epoch.
     pub now: Timestamp,
-    /// The provider's time of the event, or the time of arrival if it has none.
+    /// The provider's time of the event, or the time of arrival if the event has no provider's time.
     pub provider_time: Timestamp,
     /// Business whose catalog applies.
     pub business: &'d str,
@@ -23,21 +23,22 @@ pub(crate) struct Desk<'d> {
     pub event_id: &'d str,
     /// Kind of the event.
     pub kind: &'d str,
-    /// Who caused it.
+    /// The originator of the event.
     pub actor: &'d Actor,
-    /// The provider's facts about the event; none if no provider is involved.
+    /// The provider's properties of the event; `None` if no provider is involved.
     pub provider: Option<&'d ProviderFacts>,
-    /// Where the reply is sent.
+    /// The caller that waits for the reply.
     pub reply_to: Option<&'d String>,
 }
 
 impl Desk<'_> {
-    /// Returns sixteen digits derived from the event's id, for ids of the rows that it creates.
+    /// Returns sixteen hexadecimal digits derived from the event's id, for ids of the rows that the event creates.
     pub fn event_hash(&self) -> String {
         short_hash(self.event_id)
     }
 
-    /// Whether a product of the account or of the catalog has this id, deleted products of the account included.
+    /// Returns whether a product of the account or of the catalog has this id, including deleted products of the
+    /// account.
     pub fn is_product_id_taken(&mut self, id: &str) -> Ruled<bool> {
         Ok(self.account.is_stored::<ProductRow>(id)? || self.catalog.product(id)?.is_some())
     }

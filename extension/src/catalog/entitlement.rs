@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntitlementKind {
-    /// A number in use at the same time.
+    /// The number of units in use at the same time.
     Limit,
-    /// A number per period.
+    /// The number of units used in a period.
     Counter,
     /// A quantity shared by an organization's members.
     Pool,
@@ -33,7 +33,7 @@ pub enum CountedBy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntitlementDecl {
-    /// Its kind.
+    /// Kind of the entitlement.
     pub kind: EntitlementKind,
     /// Periods of a counter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -43,7 +43,7 @@ pub struct EntitlementDecl {
     pub alerts: Vec<u8>,
 }
 
-/// Declarations by key. A key with a colon is declared by the part before the colon.
+/// Declarations by key. A key with a colon is declared by its part before the colon.
 pub type Entitlements = BTreeMap<String, EntitlementDecl>;
 
 /// Returns the declaration of a key.

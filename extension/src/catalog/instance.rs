@@ -1,4 +1,4 @@
-//! An instance during a decision: its product row, type, metadata and record, which are saved together.
+//! An instance during a decision: its product row, type, metadata and record. Row and record are saved together.
 
 use super::amount::Amount;
 use super::desk::Desk;
@@ -30,14 +30,15 @@ pub(crate) struct Instance {
     pub decl: Rc<TypeDecl>,
     pub metadata: Shared<Object>,
     pub record: Shared<InstanceRecord>,
-    /// Whether this component manages it. A row from another service is not managed before it was accepted (SOL-23).
+    /// Whether this component manages the instance. A row from another service is not managed before it is accepted
+    /// (SOL-23).
     pub is_adopted: bool,
     /// Whether the account's summary includes it.
     is_counted: bool,
 }
 
 impl Instance {
-    /// Returns an instance by its id; none if there is no such row or the business has no such type.
+    /// Returns an instance by its id; `None` if the row does not exist or the business does not have the row's type.
     pub fn find(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<Instance>> {
         let Some(row) = desk.account.get::<ProductRow>(id)? else { return Ok(None) };
         let Some(decl) = desk.catalog.type_named(row.product_type())? else { return Ok(None) };
@@ -50,17 +51,17 @@ impl Instance {
         Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted }))
     }
 
-    /// Returns an instance of this account by its id. Refuses the event if there is none.
+    /// Returns an instance of this account by its id. Refuses the event if the instance does not exist.
     pub fn load(desk: &mut Desk<'_>, id: &str) -> Ruled<Instance> {
         Instance::find(desk, id)?.ok_or_else(|| Refusal::NotFound(id.to_owned()).into())
     }
 
-    /// Returns `metadata.status`; none if it is not an instance status.
+    /// Returns `metadata.status`; `None` if it is not an instance status.
     pub fn status(&self) -> Option<InstanceStatus> {
         self.metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
     }
 
-    /// Whether it has this status.
+    /// Returns whether the instance has this status.
     pub fn is(&self, status: InstanceStatus) -> bool {
         self.status() == Some(status)
     }
@@ -89,12 +90,13 @@ impl Instance {
         }
     }
 
-    /// Returns a text of the metadata.
+    /// Returns the text in a member of the metadata.
     pub fn text(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).and_then(Value::as_str)
     }
 
-    /// Whether it consumes entitlements: unless it is terminated, or failed with all its resources destroyed.
+    /// Returns whether the instance consumes entitlements. It does unless it is terminated, or failed with all its
+    /// resources destroyed.
     pub fn counts(&self) -> bool {
         match self.status() {
             Some(InstanceStatus::Terminated) => false,
@@ -103,7 +105,7 @@ impl Instance {
         }
     }
 
-    /// Begins its deletion: nothing new begins, and its resources are destroyed.
+    /// Begins the deletion of the instance: no new work begins, and its resources are destroyed.
     pub fn end(&mut self, final_backup: bool) {
         let anything = !self.record.is_compensated();
         self.record.final_backup = final_backup && anything;
@@ -111,11 +113,12 @@ impl Instance {
         self.set_status(InstanceStatus::Deleting);
     }
 
-    /// Restarts its creation after all its resources were destroyed.
+    /// Restarts the creation of the instance after all its resources were destroyed.
     pub fn begin_again(&mut self) {
         let before = std::mem::take(&mut *self.record);
         let failed = before.failed.filter(|_| before.credit_due);
-        // Generations continue to rise, so that no result of the first attempt is taken for one of the second.
+        // Generations continue to rise, so that a result of the first attempt is not mistaken for a result of the
+        // second.
         self.record = InstanceRecord {
             product_type: before.product_type,
             made_at: before.made_at,
@@ -136,7 +139,7 @@ impl Instance {
         self.set_status(InstanceStatus::Provisioning);
     }
 
-    /// Returns the claim keys of its unique fields.
+    /// Returns the claim keys of the instance's unique fields.
     pub fn names(&self) -> Vec<String> {
         names(&self.decl, &self.metadata)
     }
@@ -175,7 +178,7 @@ impl Instance {
             summary.replace(&self.record.adds, &adds);
             if is_new {
                 summary.count(&self.values.product_type);
-                // Makes the next reconciliation include it, even if it can't be reconciled now.
+                // The next reconciliation includes the new instance, even if this decision does not reconcile it.
                 summary.reached = String::new();
             }
             account.put(Summary::ID, summary);

@@ -12,7 +12,8 @@ use crate::model::time::rfc3339;
 use extension_contract::{Account, Refusal};
 use serde_json::{Value, json};
 
-/// Takes the claims of unique fields. The refusal of a taken claim names its key, never its holder.
+/// Takes the claims of unique fields, unless they are held already. The refusal names the taken claim, but not the
+/// account that holds it.
 pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
     if holds_them {
         return Ok(());
@@ -23,7 +24,7 @@ pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object
     }
 }
 
-/// Inserts a row and returns its id, which is derived from `seed` if its type has no `id_by`.
+/// Inserts a product row and returns its id, which is derived from `seed` if the product's type has no `id_by`.
 pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>, seed: &str) -> Ruled<String> {
     take_names(desk, &proposed.decl, &proposed.metadata, false)?;
     let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);

@@ -1,4 +1,5 @@
-//! The prices of a product: one for each billing interval, with the provider's id once it has one.
+//! The prices of a product: one price for each billing interval, with the provider's id once the provider has the
+//! price.
 
 use super::product::Proposed;
 use crate::model::halt::{Ruled, wrong_field};
@@ -34,11 +35,11 @@ pub enum Interval {
 }
 
 impl Interval {
-    /// All intervals, the usual ones first.
+    /// All intervals, the usual intervals first.
     pub(crate) const ALL: [Interval; 5] =
         [Interval::Month, Interval::Year, Interval::Week, Interval::Day, Interval::Once];
 
-    /// Returns its name, which Stripe uses as well.
+    /// Returns the interval's name, which Stripe uses as well.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Interval::Month => "month",
@@ -93,7 +94,7 @@ impl Interval {
 pub(crate) struct ProductPrice {
     pub interval: Interval,
     pub amount: Money,
-    /// The provider's id; none before it is created there.
+    /// The provider's id; `None` until the price is created at the provider.
     pub id: Option<String>,
 }
 
@@ -143,12 +144,12 @@ pub(crate) fn stored_form(written: &Value, livemode: bool) -> Ruled<Value> {
     Ok(Value::Object(out))
 }
 
-/// Whether a value is an id or null.
+/// Returns whether a value is an id or null.
 fn may_be_id(value: &Value) -> bool {
     value.is_null() || value.as_str().is_some_and(|id| (1..=super::product::ID_BYTES).contains(&id.len()))
 }
 
-/// Reads the provider's id of a price: one for both modes, or one for each mode.
+/// Reads the provider's id of a price: one id for both modes, or one for each mode.
 fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String>> {
     match written {
         None | Some(Value::Null) => Ok(None),
@@ -167,7 +168,7 @@ fn id_of(written: Option<&Value>, mode: &str, path: &str) -> Ruled<Option<String
     }
 }
 
-/// Returns the prices that a product lists by interval, the usual ones first; none if it lists none.
+/// Returns the prices that a product lists by interval, the usual intervals first; `None` if it lists no prices.
 pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPrice>> {
     let prices = metadata.get(PRICES)?.as_object()?;
     let price = |interval: Interval| {
@@ -199,7 +200,7 @@ pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
     }
 }
 
-/// Copies the stored ids of unchanged prices, so that a catalog without ids does not create them again.
+/// Copies the stored ids of unchanged prices, so that loading a catalog without ids does not create the prices again.
 pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
     let Some(before) = stored.get(PRICES).and_then(Value::as_object) else { return };
     let Some(Value::Object(now)) = metadata.get_mut(PRICES) else { return };
@@ -212,7 +213,7 @@ pub(crate) fn keep_ids(stored: &Object, metadata: &mut Object) {
 }
 
 impl Proposed {
-    /// Returns its prices, the usual intervals first.
+    /// Returns the product's prices, the usual intervals first.
     pub fn prices(&self, currency: &str) -> Vec<ProductPrice> {
         prices_of(&self.values, &self.metadata, currency)
     }

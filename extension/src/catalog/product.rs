@@ -1,4 +1,4 @@
-//! Normalises a product body, in any of its accepted forms, to the stored form.
+//! Normalises a product body: converts each of its accepted forms to the stored form.
 
 use super::Catalog;
 use super::checks::one_of;
@@ -16,11 +16,11 @@ pub(crate) struct Proposed {
     pub id: Option<String>,
     /// Product type.
     pub decl: Rc<TypeDecl>,
-    /// Values with checked metadata.
+    /// Values of the product, with checked metadata.
     pub values: ProductValues,
-    /// The same metadata as an object.
+    /// The metadata in `values`, as an object.
     pub metadata: Map<String, Value>,
-    /// Whether it is the default plan, in force without a paid plan of its family.
+    /// Whether the product is a default plan, which is in force without a paid plan of its family.
     pub is_default: bool,
 }
 
@@ -43,7 +43,7 @@ pub const PRODUCT_MEMBERS: [&str; 15] = [
     "features",
 ];
 
-/// Reads a product body. `current` is the stored product in case of a change.
+/// Reads a product body. `current` is the stored product if the body changes it.
 pub(crate) fn normalise(
     catalog: &Catalog<'_>,
     by: ActorKind,
@@ -85,7 +85,7 @@ pub(crate) fn normalise(
     };
     let metadata = schema::check(&decl, by, stored.as_ref(), &metadata)
         .map_err(|errors| Halt::Refused(Refusal::Invalid(errors)))?;
-    // This is the id of the price's row.
+    // An empty id is refused, because the id is the key of the price's row.
     if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
         return Err(wrong_field(
             &format!("/metadata/{PRICE_ID}"),
@@ -99,7 +99,7 @@ pub(crate) fn normalise(
     let mut common = CommonMembers::read(body, current, &settings.currency)?;
     check_least(&decl, &metadata, &settings.currency, common.price.as_ref())?;
     let is_default = read_default(&decl, body, current)?;
-    // A product with a list of prices has the first one as its main price.
+    // The first price of a product with a list of prices is its main price.
     if let Some(first) = price::listed(&metadata, &settings.currency).and_then(|prices| prices.into_iter().next()) {
         (common.interval, common.price) = (first.interval.billing(), Some(first.amount));
     }
@@ -123,7 +123,8 @@ pub(crate) fn normalise(
     Ok(Proposed { id, decl, values, metadata, is_default })
 }
 
-/// Finds the product's type by `product_type` or `type`, which may be an alias, or else by a key of the metadata.
+/// Finds the product's type: by the name or alias in `product_type` or `type`, by the type of the stored product, or
+/// else by a key of the metadata.
 pub(crate) fn find_type(
     catalog: &Catalog<'_>,
     body: &Map<String, Value>,
@@ -160,7 +161,7 @@ pub(crate) fn find_type(
     Ok(decl)
 }
 
-/// Finds the only type whose `infer_by` key is in the metadata.
+/// Finds the only type whose `infer_by` key is in the metadata. Fails if several types match.
 fn inferred<'t>(types: &'t [Rc<TypeDecl>], metadata: &Map<String, Value>) -> Ruled<Option<&'t Rc<TypeDecl>>> {
     let is_match = |decl: &&Rc<TypeDecl>| decl.infer_by.as_ref().is_some_and(|key| metadata.contains_key(key));
     let mut matching = types.iter().filter(is_match);
@@ -170,7 +171,8 @@ fn inferred<'t>(types: &'t [Rc<TypeDecl>], metadata: &Map<String, Value>) -> Rul
     Err(wrong_field("/product_type", FieldErrorCode::NotAllowed, message))
 }
 
-/// Resolves the plan to its product id. The slug in `plan` and `parent_product_id` are aliases of the same field.
+/// Replaces the plan's name by its product id. The slug in `plan` and `parent_product_id` are aliases of the same
+/// field.
 fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<String, Value>) -> Ruled<()> {
     let Some(link) = &decl.plan else { return Ok(()) };
     let mut given: Vec<String> = Vec::new();
@@ -213,7 +215,7 @@ fn resolve_plan(catalog: &Catalog<'_>, decl: &TypeDecl, metadata: &mut Map<Strin
 /// Member of a product with its metadata at the payment provider.
 const STRIPE_METADATA: &str = "stripe_metadata";
 
-/// Checks that the provider's metadata, which is all text, agrees with the catalog's (BOT-11).
+/// Checks that the metadata at the provider, which consists of texts, agrees with the metadata of the catalog (BOT-11).
 fn check_stripe_metadata(
     decl: &TypeDecl,
     provider_metadata: Option<&Value>,
@@ -378,10 +380,10 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
     }
 }
 
-/// Greatest length of an id in a command, in bytes. Keys contain ids.
+/// Maximum length of an id in a command, in bytes. Keys contain ids.
 pub(crate) const ID_BYTES: usize = 200;
 
-/// Reads a required text member, which is neither empty nor longer than an id.
+/// Reads a required text member. Fails if the text is empty or longer than an id.
 pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<String> {
     let path = format!("/{key}");
     match text(body, key)? {
@@ -393,7 +395,7 @@ pub(crate) fn required_text(body: &Map<String, Value>, key: &str) -> Ruled<Strin
     }
 }
 
-/// Reads an optional return URL, whose origin must be one of the business's.
+/// Reads an optional return URL. Fails if its origin is not one of the business's origins.
 pub(crate) fn return_url(body: &Map<String, Value>, field: &str, origins: &[String]) -> Ruled<Option<String>> {
     let Some(url) = text(body, field)? else { return Ok(None) };
     let own = origins.iter().any(|origin| {

@@ -4,7 +4,7 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How usage is paid.
+/// Means of payment for usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaidBy {
@@ -18,10 +18,10 @@ pub enum PaidBy {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InvoiceTerms {
-    /// Minimum amount of an invoice in minor units. Less is carried over to the next month.
+    /// Minimum amount of an invoice in minor units. A smaller amount is carried over to the next month.
     #[serde(default)]
     pub min: i64,
-    /// Limit of a month in minor units, beyond which no usage is admitted.
+    /// Limit of a month in minor units. Beyond the limit no usage is admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
     /// An entitlement that a plan must grant to admit usage without credits.
@@ -33,9 +33,10 @@ pub struct InvoiceTerms {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seller {
-    /// The attribute of a measurement with the id of a catalog product.
+    /// The attribute of a measurement that contains the id of a catalog product.
     pub by: String,
-    /// The product's field with the fee for one unit, in millionths. The product's `split` shares it.
+    /// The product's field with the fee for one unit, in millionths of the currency's unit. The product's `split`
+    /// shares the fee.
     pub micros: String,
 }
 
@@ -45,9 +46,9 @@ pub struct Seller {
 pub struct Rate {
     /// The attribute of a measurement that determines the price.
     pub by: String,
-    /// Price of one unit in millionths of the currency's unit, by the values of that attribute.
+    /// Price of one unit in millionths of the currency's unit, by the values of the attribute in `by`.
     pub micros: BTreeMap<String, i64>,
-    /// The additional fee if a measurement names a product.
+    /// The additional fee if a measurement names a seller's product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller: Option<Seller>,
     /// Other attributes by which totals are split.
@@ -55,7 +56,7 @@ pub struct Rate {
     pub group: Vec<String>,
     /// Means of payment, in order of use.
     pub pay: Vec<PaidBy>,
-    /// How the rest is invoiced.
+    /// Terms of the invoice for the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice: Option<InvoiceTerms>,
 }

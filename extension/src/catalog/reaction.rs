@@ -1,4 +1,4 @@
-//! The clauses `events` and `on`: the business's own facts, and reactions to facts, each of which runs once.
+//! The clauses `events` and `on`: the business's own facts, and reactions to facts. Each reaction to a fact runs once.
 
 use super::checks::{check_field_declarations, check_words, escaped, is_word, one_of};
 use super::declared::{OwnResources, steps};
@@ -25,11 +25,11 @@ pub struct EventDecl {
     pub fields: Vec<Field>,
 }
 
-/// A reaction to a fact: a mail or an effect, once for each fact and reference.
+/// A reaction to a fact: a mail or an effect. It runs once for each fact and reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reaction {
-    /// The fact.
+    /// Name of the fact.
     pub event: String,
     /// Template of a mail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,8 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
                 .map_err(|place| internal(format!("reaction to {event}: `{{{place}}}` is not defined")))?,
         };
         if let Some(template) = &reaction.mail {
-            // Different facts may share a reference, such as the creation and cancellation of one subscription.
+            // Different facts may have the same reference, such as the creation and the cancellation of one
+            // subscription.
             let reference = format!("{event}:{reference}");
             match reaction.to.as_deref() {
                 None | Some("account") => {
@@ -119,7 +120,7 @@ pub(crate) fn react(desk: &mut Desk<'_>, event: &str, reference: &str, fields: &
     Ok(())
 }
 
-/// Checks the clauses `events` and `on`: names are not in use, and reactions refer to declared names.
+/// Checks the clauses `events` and `on`: names are not in use yet, and reactions refer to declared names.
 pub(crate) fn check_reactions(
     events: &Events,
     on: &[Reaction],

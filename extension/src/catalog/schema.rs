@@ -1,7 +1,7 @@
 //! Product types as data: their fields, who may set them, and the behaviour of their products.
 //!
 //! Validation reports the JSON Pointer of each error. [`json_schema`](TypeDecl::json_schema) exports the same rules; a
-//! property test compares both.
+//! property test compares the two.
 
 mod check;
 mod implied;
@@ -30,9 +30,9 @@ pub enum FieldType {
     String,
     /// Whole number.
     Int,
-    /// Minor units, a whole number that is not negative.
+    /// Whole number of minor units, not negative.
     Money,
-    /// Thousandths, a whole number that is not negative; a text such as `0.5` is read as 500.
+    /// Whole number of thousandths, not negative; a text such as `0.5` is read as 500.
     Milli,
     /// One of `options`.
     Enum,
@@ -80,7 +80,7 @@ pub struct Field {
     /// Kind of value. The older names `number` and `array` are read as `int` and `list`.
     #[serde(rename = "type", deserialize_with = "field_type")]
     pub field_type: FieldType,
-    /// Whether it is required.
+    /// Whether the field is required.
     #[serde(default)]
     pub required: bool,
     /// Minimum of a number.
@@ -101,7 +101,7 @@ pub struct Field {
     /// Allowed values of an `enum`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub options: Vec<String>,
-    /// Older values of an `enum`, with the option that replaces each.
+    /// Older values of an `enum`, each with the option that replaces it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub aliases: BTreeMap<String, String>,
     /// Values that are not allowed.
@@ -113,13 +113,13 @@ pub struct Field {
     /// Default value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<Value>,
-    /// Who may set it.
+    /// Actors that may set the field.
     #[serde(default)]
     pub set_by: SetBy,
-    /// Whether it can't be changed once set.
+    /// Whether the field cannot be changed once it is set.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub immutable: bool,
-    /// Whether it is personal data, which is erased after the account was closed.
+    /// Whether the field contains personal data, which is erased after the account was closed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub personal: bool,
     /// Whether each value is limited to one account of the business, by a claim.
@@ -143,7 +143,7 @@ fn unique<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Un
 }
 
 impl Field {
-    /// Returns the namespace in which a value is unique; none if it need not be unique.
+    /// Returns the namespace in which a value is unique; `None` if the field is not unique.
     pub fn space(&self, product_type: &str) -> Option<String> {
         match self.unique.as_ref()? {
             Unique::OfField(_) => Some(format!("{product_type}.{}", self.name)),
@@ -191,7 +191,7 @@ pub struct Meter {
 #[derive(Clone, Debug, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Url {
-    /// Resource that serves it.
+    /// Resource that serves the address.
     pub resource: String,
     /// Template of the URL.
     pub value: String,
@@ -203,11 +203,11 @@ pub struct Url {
 pub struct Watch {
     /// Template of the URL.
     pub url: String,
-    /// Seconds between probes.
+    /// Seconds between two probes.
     pub every_s: u32,
-    /// Failed probes in a row before it counts as unhealthy.
+    /// Number of failed probes in a row before the product counts as unhealthy.
     pub fail_after: u32,
-    /// Good probes in a row before it counts as healthy.
+    /// Number of successful probes in a row before the product counts as healthy.
     pub recover_after: u32,
 }
 
@@ -215,7 +215,7 @@ pub struct Watch {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lifecycle {
-    /// Archives an unused product although it is paid for.
+    /// Archives an unused product although it is paid for; `None` to keep it running.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle: Option<Idle>,
     /// Time from the suspension of an unpaid product to its archive; the business's `archive_after_days` by default.
@@ -226,8 +226,8 @@ pub struct Lifecycle {
     pub delete_after: Option<Span>,
 }
 
-/// The product that a checkout session created elsewhere results in. Templates have placeholders of `session`: the
-/// session's metadata and `email`.
+/// The product that is created for a checkout session that was created elsewhere. Templates have placeholders of
+/// `session`: the session's metadata and `email`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FromCheckout {
@@ -254,7 +254,7 @@ pub struct Idle {
 pub struct Expected {
     /// The meter.
     pub meter: String,
-    /// Greatest time between measurements, after which operators are notified.
+    /// Maximum time between two measurements. If it is exceeded, operators are notified.
     pub within: Span,
 }
 
@@ -262,17 +262,17 @@ pub struct Expected {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PaidCredit {
-    /// Amount in minor units of the currency. It becomes a lot from which usage is paid.
+    /// Amount in minor units of the currency. It becomes a lot of credits from which usage is paid.
     pub credit: Amount,
 }
 
-/// How an account lists a product of its own in the catalog.
+/// How an account lists its own product in the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Listing {
-    /// Without approval.
+    /// Without an administrator's approval.
     Open,
-    /// After approval by an administrator, also of each change.
+    /// After an administrator's approval of the product and of each change.
     Approved,
 }
 
@@ -280,11 +280,11 @@ pub enum Listing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RefundTerms {
-    /// Days from the payment, for unspent and unused purchases.
+    /// Days from the payment within which the buyer may request a refund of an unspent and unused purchase.
     pub days: u32,
 }
 
-/// A token that accounts entitled to a product can request. Placeholders are of `product`.
+/// A token that accounts entitled to a product can request. Templates have placeholders of `product`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TokenDecl {
@@ -293,38 +293,38 @@ pub struct TokenDecl {
     /// The required entitlement.
     #[serde(rename = "if")]
     pub condition: String,
-    /// How long the token is valid.
+    /// Time for which the token is valid.
     pub ttl: Span,
-    /// Most live tokens of an account for one product.
+    /// Maximum number of live tokens with this name that an account may have for one product.
     #[serde(default = "ten")]
     pub live: u32,
     /// Additional data in the reply to the requester.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub shows: Map<String, Value>,
-    /// How it is redeemed; by default it can only be inspected.
+    /// How the token is redeemed; by default it can only be inspected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeem: Option<Redeem>,
 }
 
-/// The grant that a token is redeemed for.
+/// The grant for which a token is redeemed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Redeem {
     /// Kind of the effect that gives the grant.
     pub effect: String,
-    /// How long the grant is valid.
+    /// Time for which the grant is valid.
     pub ttl: Span,
     /// Payload of the effect, in addition to `expires_at` and `ttl_s`.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,
 }
 
-/// Default limit of live tokens per user and product (requirements M11).
+/// Default limit of live tokens with one name per account and product (requirements M11).
 fn ten() -> u32 {
     10
 }
 
-/// The catalog view of the current step.
+/// Name of the catalog view with the current step.
 pub(crate) const PHASE: &str = "phase";
 
 /// The name in catalog views of the status `error` of an instance that was refused and never began.
@@ -339,10 +339,10 @@ pub struct TypeDecl {
     /// Alternative names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<String>,
-    /// A product without a type has this one if its metadata has this key.
+    /// A key by which the type is inferred: a product without a type has this type if its metadata contains the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub infer_by: Option<String>,
-    /// Whether its products belong to the catalog, where only administrators create them.
+    /// Whether the type's products belong to the catalog, where only administrators create them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub catalog: bool,
     /// Fields of the metadata.
@@ -356,16 +356,16 @@ pub struct TypeDecl {
     /// Metadata field that ranks the products of a family; by default the price ranks them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank_by: Option<String>,
-    /// Whether it grants only together with a plan.
+    /// Whether a product grants entitlements only together with a plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub requires_plan: bool,
-    /// Billing intervals that each of its products must have a price for.
+    /// Billing intervals for which each of the type's products must have a price.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<Interval>,
     /// How its products are bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buy: Option<Buy>,
-    /// When one-time purchases of its products may be refunded; never by default.
+    /// When one-time purchases of the type's products may be refunded; never by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refund: Option<RefundTerms>,
     /// The share of another account in the revenue of its products.
@@ -380,38 +380,39 @@ pub struct TypeDecl {
     /// Credits of a payment, in addition to the grants.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub on_paid: Vec<PaidCredit>,
-    /// Consumption of one product by entitlement. Placeholders are of `instance`.
+    /// Consumption of one product by entitlement. Amounts may have placeholders of `instance`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub consumes: BTreeMap<String, Amount>,
-    /// The plan that pays for it.
+    /// The plan that pays for a product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<PlanLink>,
-    /// Resources and steps that it provisions.
+    /// Resources and steps that a product provisions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisions: Vec<Resource>,
-    /// Fields with custom names of the statuses, by field and status. `refused` is `error` of an instance that never
-    /// began; statuses without a custom name keep their own. The field `phase` has the current step.
+    /// Fields with custom names of the statuses, by field and status. The status `refused` stands for the `error` of an
+    /// instance that never began. Statuses without a custom name keep their own. The field `phase` contains the current
+    /// step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub views: BTreeMap<String, BTreeMap<String, String>>,
-    /// The product that a checkout created elsewhere results in.
+    /// The product that is created for a checkout that was created elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_checkout: Option<FromCheckout>,
     /// Times after which its products are archived and deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
-    /// Meters with regular measurements while it runs.
+    /// Meters with regular measurements while a product runs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expects: Vec<Expected>,
     /// Tokens for its products.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tokens: Vec<TokenDecl>,
-    /// Prefix of its products' ids, followed by `_` and the value of `id_by`.
+    /// Prefix of the products' ids, followed by `_` and the value of `id_by`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_prefix: Option<String>,
-    /// Field that the id is derived from.
+    /// Field from which the id is derived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id_by: Option<String>,
-    /// Candidates for `metadata.resources.url`; the first one whose resource exists is used.
+    /// Candidates for `metadata.resources.url`. The first candidate whose resource exists is used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub url: Vec<Url>,
     /// Health watch of running products.
@@ -428,7 +429,7 @@ impl TypeDecl {
         self.fields.iter().find(|field| field.name == name)
     }
 
-    /// Returns the resource that an entry of an instance belongs to.
+    /// Returns the resource to which an entry of an instance's record belongs.
     pub(crate) fn resource(&self, entry: &str) -> Option<&Resource> {
         self.provisions.iter().find(|decl| decl.has(entry))
     }

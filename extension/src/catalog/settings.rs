@@ -26,11 +26,11 @@ pub(crate) struct Settings {
     pub grace_days: u32,
     /// Days after the first failed payment on which a mail is sent.
     pub dunning_days: Vec<u32>,
-    /// Days to choose which instances to keep when a plan allows less than is in use.
+    /// Days in which the owner can choose which instances to keep, when a plan allows less than is in use.
     pub over_limit_days: u32,
     /// Days from suspension to archive.
     pub archive_after_days: u32,
-    /// Days that an archive is kept.
+    /// Days for which an archive is kept.
     pub retention_days: u32,
     /// Days before a destructive step on which a mail is sent.
     pub notice_days: Vec<u32>,
@@ -38,7 +38,7 @@ pub(crate) struct Settings {
     pub name_block_days: u32,
     /// Days for which the final backup of a deleted product is kept.
     pub final_backup_days: u32,
-    /// Hours in `error` after which lost days are credited.
+    /// Hours in `error` after which an account gets a credit for the lost days.
     pub error_credit_hours: u32,
     /// Return URL of a checkout.
     pub success_url: Option<String>,
@@ -46,71 +46,72 @@ pub(crate) struct Settings {
     pub cancel_url: Option<String>,
     /// Allowed origins of return URLs.
     pub origins: Vec<String>,
-    /// Time without events after which a subscription is fetched and compared; never by default.
+    /// Time without events after which a subscription is fetched and compared; by default it is not compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compare_after: Option<Span>,
-    /// Time from the closure of an account to the erasure of its personal data; never erased by default.
+    /// Time from the closure of an account to the erasure of its personal data; by default the data is not erased.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub erase_after: Option<Span>,
-    /// Greatest delay of a provider's event for which the account still receives a mail (S25). The default is the time
-    /// for which Stripe retries deliveries, so that catching up after an outage sends no mails.
+    /// Maximum delay of a provider's event about which the account still receives a mail (S25). The default is the time
+    /// for which Stripe retries deliveries, so that processing the backlog of an outage sends no mails.
     pub mail_within: Span,
-    /// Kinds of paused collection during which a subscription grants nothing (S62). Other pauses keep its grants.
+    /// Kinds of paused collection during which a subscription grants nothing (S62). With other kinds it keeps its
+    /// grants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub suspend_on_pause: Vec<Pause>,
     /// Whether the objects of thin events are fetched; thin events are refused by default.
     #[serde(skip_serializing_if = "is_false")]
     pub thin_events: bool,
-    /// False if prices are created elsewhere and products refer to them by the provider's id.
+    /// Whether prices are created at the provider. If false, products refer to existing prices by the provider's id.
     #[serde(skip_serializing_if = "is_true")]
     pub sync_prices: bool,
     /// When a customer is created at the provider.
     #[serde(skip_serializing_if = "CustomerCreation::is_at_checkout")]
     pub customer_creation: CustomerCreation,
-    /// Declared entitlements: a separate clause, stored here since every decision may need it.
+    /// Declared entitlements: a separate clause, stored here because every decision may need it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub entitlements: Entitlements,
-    /// Rates of measured usage: a separate clause, stored here since every measurement needs it.
+    /// Rates of measured usage: a separate clause, stored here because every measurement needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub rates: Rates,
-    /// Permissions of an organization's roles: a separate clause, stored here since every command needs it.
+    /// Permissions of an organization's roles: a separate clause, stored here because every command needs it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub may: Roles,
-    /// The business's own configuration keys, stored here since types refer to them.
+    /// The business's own configuration keys, stored here because types refer to them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub config: Vec<String>,
-    /// The business's own resources with their verbs: a separate clause, stored here since types refer to them.
+    /// The business's own resources with their verbs: a separate clause, stored here because types refer to them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: OwnResources,
-    /// The business's own facts: a separate clause, stored here since every command may be one.
+    /// The business's own facts: a separate clause, stored here because every command may report a fact.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub events: Events,
-    /// Reactions to facts: a separate clause, stored here since every decision may record a fact.
+    /// Reactions to facts: a separate clause, stored here because every decision may record a fact.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub on: Vec<Reaction>,
-    /// Campaign settings: a separate clause, stored here since every decision may change the member list.
+    /// Campaign settings: a separate clause, stored here because every decision may change the member list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaigns: Option<Campaigns>,
-    /// Mail templates with their placeholders, stored here since campaigns refer to them.
+    /// Mail templates with their placeholders, stored here because campaigns refer to them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub templates: Templates,
-    /// Default plans by family, in force without a paid plan of the family. Filled by `catalog.load`, since every
+    /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
     /// decision about an account without a plan needs them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub defaults: BTreeMap<String, DefaultPlan>,
 }
 
-/// Roles of an organization's members that may use each command or query.
+/// For each command or query, the roles of an organization's members that may use it.
 pub(crate) type Roles = BTreeMap<String, Vec<String>>;
 
 /// When a customer is created at the provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CustomerCreation {
-    /// By the checkout itself.
+    /// The checkout itself creates the customer.
     #[default]
     Checkout,
-    /// Before the first checkout, which then uses that customer.
+    /// The customer is created before the first checkout, which then uses it.
     BeforeCheckout,
 }
 
@@ -124,20 +125,20 @@ fn is_true(value: &bool) -> bool {
     *value
 }
 
-/// A plan without payment.
+/// A plan that is in force without a payment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct DefaultPlan {
     /// Product id.
     pub product_id: String,
-    /// Its grants.
+    /// Grants of the plan.
     pub grants: Vec<Grant>,
-    /// Kind of account that has it; every account by default.
+    /// Kind of account that has the plan; every account by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Buyer>,
 }
 
 impl DefaultPlan {
-    /// Whether an account of this kind has it.
+    /// Returns whether an account of this kind has the plan.
     pub fn is_for(&self, account: Option<&Account>) -> bool {
         match (self.account, account) {
             (None, _) => true,
@@ -185,7 +186,7 @@ impl Default for Settings {
     }
 }
 
-/// The payment providers that effects exist for.
+/// The payment providers for which effects exist.
 pub(crate) const PROVIDERS: [&str; 1] = ["stripe"];
 
 /// Queries about an account, as named in roles.

@@ -5,7 +5,7 @@ use extension_contract::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 
-/// The units in milliseconds, the greatest first.
+/// The units in milliseconds, the longest first.
 const UNITS: [(char, i64); 4] = [('d', DAY_MS), ('h', HOUR_MS), ('m', 60_000), ('s', 1_000)];
 
 /// The longest span: ten years.
@@ -16,7 +16,7 @@ const MOST: i64 = 3_660 * DAY_MS;
 pub struct Span(i64);
 
 impl Span {
-    /// Parses a number with its unit; none if the form is wrong or the span is out of range.
+    /// Parses a number with its unit; `None` if the form is wrong or the span is out of range.
     pub(crate) fn parse(text: &str) -> Option<Span> {
         let unit = text.chars().next_back()?;
         let (_, of_one) = UNITS.iter().find(|(name, _)| *name == unit)?;
@@ -41,7 +41,7 @@ impl Span {
 
 impl Serialize for Span {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Every span is whole seconds, so a unit is found.
+        // Every span has whole seconds, so a unit is found.
         let (unit, of_one) = UNITS.iter().find(|(_, of_one)| self.0 % of_one == 0).copied().unwrap_or(('s', 1_000));
         serializer.collect_str(&format_args!("{}{unit}", self.0 / of_one))
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 /// Default hold period of a share, in days.
 const HOLD_DAYS: u32 = 7;
-/// Basis points of the whole.
+/// Number of basis points in the whole.
 pub(crate) const WHOLE_BP: u32 = 10_000;
 
 /// The clause `split` of a product type.
@@ -22,7 +22,7 @@ pub struct Split {
     /// Days from the sale until the share can be paid out.
     #[serde(default = "hold_days")]
     pub hold_days: u32,
-    /// Minimum price in minor units. Free products are allowed nevertheless.
+    /// Minimum price in minor units. Products for 0 are allowed as well.
     #[serde(default, skip_serializing_if = "crate::model::json::is_zero")]
     pub min: i64,
 }
@@ -48,7 +48,7 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Returns the share of a product with this metadata; none if there is none.
+    /// Returns the share of a product with this metadata; `None` if the product has no share.
     pub(crate) fn of(decl: &TypeDecl, metadata: &Object) -> Option<Share> {
         let split = decl.split.as_ref()?;
         let to = metadata.get(split.field()?)?.as_str()?;
@@ -56,7 +56,7 @@ impl Share {
     }
 }
 
-/// Parses an account in the form `user:ID` or `organization:ID`.
+/// Parses an account in the form `user:ID` or `organization:ID`; `None` for other texts.
 pub(crate) fn account_of(text: &str) -> Option<Account> {
     let (kind, id) = text.split_once(':')?;
     if id.is_empty() || id.len() > super::product::ID_BYTES || id.chars().any(char::is_control) {

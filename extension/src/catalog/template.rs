@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// The values that placeholders may refer to, by their first word.
+/// The values to which placeholders may refer, by their first word.
 #[derive(Default)]
 pub(crate) struct Scope<'a> {
     words: Vec<(&'a str, Source<'a>)>,
@@ -11,7 +11,7 @@ pub(crate) struct Scope<'a> {
 enum Source<'a> {
     Text(String),
     Object(&'a Map<String, Value>),
-    /// A missing member is empty and not an error.
+    /// An object in which a missing member is empty. In an `Object`, a missing member is an error.
     Fields(&'a Map<String, Value>),
 }
 
@@ -22,19 +22,19 @@ impl<'a> Scope<'a> {
         self
     }
 
-    /// Defines `{name.key}` as a member of an object.
+    /// Defines `{name.key}` as a member of an object. A missing member is an error.
     pub fn object(mut self, name: &'a str, value: &'a Map<String, Value>) -> Self {
         self.words.push((name, Source::Object(value)));
         self
     }
 
-    /// Defines `{name.key}` as a member of an object, or empty if it has no such member.
+    /// Defines `{name.key}` as a member of an object. A missing member is empty.
     pub fn fields(mut self, name: &'a str, value: &'a Map<String, Value>) -> Self {
         self.words.push((name, Source::Fields(value)));
         self
     }
 
-    /// Returns the value of a placeholder; none if it is empty. The error is the undefined placeholder.
+    /// Returns the value of a placeholder; `None` if it is empty. The error is the name of an undefined placeholder.
     fn find(&self, place: &str) -> Result<Option<Value>, String> {
         let (word, key) = place.split_once('.').unwrap_or((place, ""));
         let member = |object: &Map<String, Value>| {
@@ -50,13 +50,14 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Fills in a template. A text that is a single placeholder becomes the value itself, so numbers stay numbers. The
-    /// error is the undefined placeholder.
+    /// Fills in a template. A text that is a single placeholder becomes the placeholder's value, so numbers stay
+    /// numbers. The error is the name of an undefined placeholder.
     pub fn fill(&self, template: &Value) -> Result<Value, String> {
         Ok(self.fill_one(template)?.unwrap_or_default())
     }
 
-    /// Fills in every value of an object. Leaves out values that are a single empty placeholder.
+    /// Fills in every value of an object. Leaves out values that are a single empty placeholder. The error is the name
+    /// of an undefined placeholder.
     pub fn fill_object(&self, template: &Map<String, Value>) -> Result<Map<String, Value>, String> {
         let mut out = Map::new();
         for (key, value) in template {
@@ -67,7 +68,7 @@ impl<'a> Scope<'a> {
         Ok(out)
     }
 
-    /// Fills in a template; none if it is a single empty placeholder.
+    /// Fills in a template; `None` if the template is a single empty placeholder.
     fn fill_one(&self, template: &Value) -> Result<Option<Value>, String> {
         Ok(match template {
             Value::String(text) => self.fill_text(text)?,
@@ -94,7 +95,7 @@ impl<'a> Scope<'a> {
             let place = &rest[start + 1..start + end];
             match self.find(place)? {
                 Some(Value::String(value)) => out.push_str(&value),
-                // Within a text, an empty value is the empty text.
+                // In a longer text, an empty value becomes the empty text.
                 None | Some(Value::Null) => {}
                 Some(value) => out.push_str(&value.to_string()),
             }
@@ -105,7 +106,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Returns the placeholders of an object's templates, in order, without the braces.
+/// Returns the placeholders in an object's templates, in order, without the braces.
 pub(crate) fn places(templates: &Map<String, Value>) -> Vec<&str> {
     let mut found = Vec::new();
     templates.values().for_each(|template| add_places(template, &mut found));

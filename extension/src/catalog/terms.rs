@@ -1,4 +1,4 @@
-//! Prices with their terms, which the row stores as JSON, and the price rows of a catalog product.
+//! Prices with their terms, which a price's row stores as JSON, and the price rows of a catalog product.
 
 use super::price::{Interval, ProductPrice};
 use super::product::Proposed;
@@ -20,19 +20,19 @@ use std::ops::Deref;
 pub(crate) struct Terms {
     /// Rank within the family. The plan with the highest rank is in force.
     pub rank: i64,
-    /// It grants only together with a plan.
+    /// Whether the price grants entitlements only together with a plan.
     #[serde(default, skip_serializing_if = "is_false")]
     pub requires_plan: bool,
-    /// The entitlement that a plan must grant, or else the price grants nothing.
+    /// The entitlement that a plan must grant. Otherwise the price grants nothing.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
     /// For each conditional grant: the entitlement that a plan must grant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub conditions: BTreeMap<String, String>,
-    /// Name of the item, which is limited to one per account.
+    /// Name of the item, if the price's product is limited to one per account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// For a plan: its grants count for each unit.
+    /// Whether a plan grants its amounts once for each unit.
     #[serde(default, skip_serializing_if = "is_false")]
     pub by_seat: bool,
     /// Credits that a payment grants, in minor units.
@@ -41,7 +41,7 @@ pub(crate) struct Terms {
     /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,
-    /// Whether the provider sells it, by its newest snapshot; none if there is no snapshot.
+    /// The newest snapshot of whether the provider sells the price; `None` if there is no snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<OnSale>,
 }
@@ -59,7 +59,7 @@ impl CatalogPrice {
         CatalogPrice { row, terms: OnceCell::new() }
     }
 
-    /// Returns its terms.
+    /// Returns the terms of the price. Fails if the stored terms are damaged.
     pub fn terms(&self) -> Fallible<&Terms> {
         if let Some(terms) = self.terms.get() {
             return Ok(terms);
@@ -68,7 +68,7 @@ impl CatalogPrice {
         Ok(self.terms.get_or_init(|| terms))
     }
 
-    /// Returns its rank within its family.
+    /// Returns the rank of the price within its family. Fails if the stored terms are damaged.
     pub fn rank(&self) -> Fallible<i64> {
         Ok(self.terms()?.rank)
     }
@@ -89,7 +89,7 @@ impl Terms {
     }
 }
 
-/// Returns a whole number of the metadata; true counts as 1.
+/// Returns a whole number of the metadata. True counts as 1.
 fn number(metadata: &Object, field: &str) -> Option<i64> {
     let value = metadata.get(field)?;
     value.as_i64().or_else(|| value.as_bool().map(i64::from))
@@ -106,7 +106,7 @@ pub(crate) fn grants_of(proposed: &Proposed, product_id: &str) -> Vec<Grant> {
     resolved.collect()
 }
 
-/// Returns the metadata of a product with its id, for templates.
+/// Returns the metadata of a product with the product's id, for templates.
 pub(crate) fn with_id(metadata: &Object, product_id: &str) -> Object {
     let mut fields = metadata.clone();
     fields.entry("id").or_insert_with(|| Value::from(product_id));
@@ -126,7 +126,7 @@ fn filled(key: &str, scope: &Scope<'_>) -> Option<String> {
 fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> Terms {
     let decl = &proposed.decl;
     let rank = decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
-    // A single price ranks by its amount. Several prices of one product share a rank.
+    // A single price determines the rank by its amount, several prices by the monthly amount of the first price.
     let by_price = || match prices {
         [] => 0,
         [only] => only.amount.amount_minor,
@@ -151,13 +151,13 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
     }
 }
 
-/// Returns the credits that a payment of a product grants; none if there are none.
+/// Returns the credits that a payment of a product grants; `None` if it grants no credits.
 fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
     let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(&proposed.metadata, scope));
     Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
 }
 
-/// Returns the rows of a product's prices that have an id.
+/// Returns the rows of those prices of a product that have an id.
 pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Vec<Price>> {
     let prices = proposed.prices(currency);
     let terms = encode(&terms_of(proposed, product_id, &prices))?;

@@ -5,7 +5,7 @@ use crate::model::halt::Ruled;
 use crate::model::keys::CUSTOMER_CLAIMS;
 use crate::model::records::customer::Customer;
 
-/// Returns the account's customer to use for new sales: the first by id that is not deleted.
+/// Returns the account's customer for new sales: of the customers that are not deleted, the first by id.
 pub(crate) fn customer(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     for key in desk.account.claims_mine(CUSTOMER_CLAIMS)? {
         let Some(id) = key.strip_prefix(CUSTOMER_CLAIMS) else { continue };

@@ -26,7 +26,7 @@ pub(crate) struct SelectedOffer {
     pub product: Rc<Product>,
     pub price: Rc<CatalogPrice>,
     pub quantity: u32,
-    /// The clause `buy` of its type.
+    /// The clause `buy` of the product's type.
     pub buy: Buy,
     /// The product's fields, for templates.
     fields: Object,
@@ -130,8 +130,8 @@ fn quantity(body: &Object, most: u32) -> Ruled<u32> {
 }
 
 impl SelectedOffer {
-    /// Fails if the account may not buy the offer: it is of the wrong kind, is the seller, lacks the plan that
-    /// the condition requires, or already owns the item.
+    /// Fails if the account may not buy the offer: the account is of the wrong kind, is the seller, lacks the
+    /// plan that the condition requires, or already owns the item.
     pub fn check_buyer(&self, desk: &Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
         let account = desk.account.owned()?;
         let is_for_account = self.buy.account.is_none_or(|buyer| buyer.is(&account));
@@ -166,7 +166,7 @@ impl SelectedOffer {
         self.filled(scope.fill_object(&self.buy.metadata))
     }
 
-    /// Fills in a URL template of the clause.
+    /// Fills in a URL template of the clause `buy`.
     pub fn url(&self, template: Option<&String>) -> Ruled<Option<String>> {
         let Some(template) = template else { return Ok(None) };
         let scope = Scope::default().object("product", &self.fields);
@@ -174,8 +174,8 @@ impl SelectedOffer {
         Ok(filled.as_str().map(str::to_owned))
     }
 
-    /// Converts the error for a template placeholder. The catalog check ensures that it is a field, but this product
-    /// may lack it.
+    /// Converts the error for a template placeholder. The catalog check ensures that the placeholder names a field, but
+    /// this product may lack the field.
     fn filled<T>(&self, filled: Result<T, String>) -> Ruled<T> {
         filled.map_err(|place| Refusal::RequirementUnmet(format!("{}:{place}", self.product.id)).into())
     }

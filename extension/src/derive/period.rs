@@ -13,8 +13,8 @@ pub(crate) struct Period {
 }
 
 /// Returns the counter's period that contains `at`: a calendar month, or the billing period of the plan that grants the
-/// entitlement. After the plan's known period it is the next one, whose end is unknown before the renewal.
-/// Before it, it is the calendar month.
+/// entitlement. After the plan's known period, this is the next period; its end is unknown before the renewal
+/// and equals its start. Before the plan's known period, this is the calendar month.
 pub(crate) fn period_of(standing: &AccountStanding, key: &str, decl: &EntitlementDecl, at: Timestamp) -> Period {
     let by_plan = match decl.period.unwrap_or_default() {
         CountedBy::CalendarMonth => None,

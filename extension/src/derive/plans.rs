@@ -25,30 +25,30 @@ pub(crate) struct PlanInForce {
     pub rank: i64,
     /// Grants.
     pub grants: Vec<Grant>,
-    /// Id of the subscription that pays for it, if any.
+    /// Id of the subscription that pays for the plan, if any.
     pub subscription: Option<String>,
-    /// Id of the subscription or purchase that grants it, else of its own product.
+    /// Id of the subscription or purchase that grants the plan; the product id for a default plan.
     pub source: String,
-    /// When it came into force.
+    /// Time at which the plan came into force.
     pub since: Timestamp,
-    /// Time since which it has not granted more than now: `since`, or the last reduction of seats.
+    /// Time since which the plan has not granted more than now: `since`, or the last reduction of seats.
     pub no_more_since: Timestamp,
 }
 
 /// A lost plan without a replacement.
 #[derive(Clone, Debug)]
 pub(crate) struct LostPlan {
-    /// When it was lost.
+    /// Time at which the plan was lost.
     pub at: Timestamp,
-    /// Id of the subscription that paid for it.
+    /// Id of the subscription that paid for the plan.
     pub subscription: String,
-    /// Product id, if its last price is known.
+    /// Product id, if the last price of the plan is known.
     pub product_id: Option<String>,
-    /// Whether every subscription that ever had a plan of the family has ended for good.
+    /// Whether every subscription that ever had a plan of the family has ended permanently.
     pub is_final: bool,
 }
 
-/// An item of a one-time purchase that is paid.
+/// An item of a paid one-time purchase.
 pub(crate) struct OneTimeItem {
     /// Id of the purchase.
     pub purchase: String,
@@ -75,7 +75,7 @@ pub(crate) fn plans(
     settings: &Settings,
     owner: Option<&Account>,
 ) -> Ruled<Plans> {
-    /// Higher rank, then earlier start, then smaller id.
+    /// The order of plans of a family: higher rank, then earlier start, then smaller id.
     type Order = (i64, Reverse<(Timestamp, String)>);
     let mut best: BTreeMap<String, (Order, PlanInForce)> = BTreeMap::new();
     let mut offer = |family: &str, order: Order, plan: PlanInForce| match best.get(family) {
@@ -193,7 +193,8 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     Some(LostPlan { at, subscription: facts.id.clone(), product_id, is_final })
 }
 
-/// Returns when the last subscription to a higher plan of the family was lost, which is when this plan replaced it.
+/// Returns when the last subscription to a higher plan of the family was lost. At this time the current plan replaced
+/// the higher plan.
 fn fell_at(subscriptions: &[SubscriptionFacts], family: &str, rank: i64) -> Ruled<Timestamp> {
     let mut fell = Timestamp::MIN;
     for facts in subscriptions.iter().filter(|facts| facts.row.was_ever_served) {

@@ -17,7 +17,7 @@ use std::rc::Rc;
 /// An account's plans and entitlements at a time, derived from its records.
 pub(crate) struct AccountStanding {
     pub settings: Rc<Settings>,
-    /// When the account was closed; since then it has no plans.
+    /// Time at which the account was closed. A closed account has no plans.
     pub closed_at: Option<Timestamp>,
     /// Subscriptions that can still grant something.
     pub subscriptions: Vec<SubscriptionFacts>,
@@ -79,8 +79,8 @@ impl AccountStanding {
         self.plans.keys().find_map(|family| self.plan_item(family))
     }
 
-    /// Returns the item of the paid plan that defines the billing period of a meter: the plan that grants its
-    /// entitlement.
+    /// Returns the item of the paid plan that defines the billing period of a meter: the plan that grants the meter's
+    /// entitlement or, if no plan does, the plan that defines the account's billing period.
     pub fn period_of(&self, meter: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
         let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key.starts_with(meter));
         let family = self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family);
@@ -177,8 +177,8 @@ fn is_granted(plans: &BTreeMap<String, PlanInForce>, key: &str) -> bool {
     plans.values().any(|plan| plan.grants.iter().any(|grant| grant.key == key && grant.amount != 0))
 }
 
-/// Returns whether an add-on grants anything: its required plan is in force, its condition is met, and it is the holder
-/// of its item if that is limited to one per account.
+/// Returns whether an add-on grants anything: its required plan is in force, its condition is met, and the add-on is
+/// the holder of its item if the item is limited to one per account.
 fn is_effective(
     terms: &Terms,
     plans: &BTreeMap<String, PlanInForce>,

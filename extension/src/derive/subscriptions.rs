@@ -20,21 +20,21 @@ pub(crate) type KnownPrices = BTreeMap<String, Rc<CatalogPrice>>;
 pub(crate) struct SubscriptionFacts {
     pub id: String,
     pub row: Rc<SubscriptionRow>,
-    /// The prices that grant something, with the paid quantities: of its items, or, if it has an unknown price, of the
-    /// newest snapshot with known prices only.
+    /// The prices that grant something, with the paid quantities: the prices of the subscription's items or, if one of
+    /// them is unknown, the prices in the newest snapshot with known prices only.
     pub gives: Vec<(Rc<CatalogPrice>, u32)>,
-    /// Prices of the catalog in any snapshot of it, possibly with duplicates.
+    /// Prices of the catalog in any snapshot of the subscription, possibly with duplicates.
     pub named: Vec<Rc<CatalogPrice>>,
     /// End of the grace period after a failed payment.
     pub grace_end: Option<Timestamp>,
-    /// Time since which it has granted nothing.
+    /// Time since which the subscription has granted nothing.
     pub lost_at: Option<Timestamp>,
-    /// The paid price of each family; after its loss, the last paid price.
+    /// The paid price of each family; after a plan was lost, its last paid price.
     pub plans: BTreeMap<String, Rc<CatalogPrice>>,
 }
 
 impl SubscriptionFacts {
-    /// Returns whether it ever granted a plan of a family.
+    /// Returns whether the subscription ever granted a plan of a family.
     pub fn gave_plan(&self, family: &str, known: &KnownPrices) -> bool {
         let of_family = |price: &Rc<CatalogPrice>| price.family.as_deref() == Some(family);
         self.row.was_ever_served
@@ -87,7 +87,7 @@ fn is_unsettled(price: &CatalogPrice, billing: &BillingHistory, reasons: &[&str]
 }
 
 /// Returns the paid price of a family: the subscription's current price or, if its payment is open or failed, the last
-/// paid price if that ranks lower. If no payment is known, a failed payment is assumed to be a renewal.
+/// paid price if this price ranks lower. If no payment is known, a failed payment is assumed to be a renewal.
 fn paid_price(
     current: &Rc<CatalogPrice>,
     row: &SubscriptionRow,
@@ -194,7 +194,7 @@ fn gives(row: &SubscriptionRow, known: &KnownPrices) -> Vec<(Rc<CatalogPrice>, u
     seen.into_iter().find(|(found, all)| *all && !found.is_empty()).map_or(found, |(found, _)| found)
 }
 
-/// Reads all catalog prices that the account's subscriptions name, have named, or have paid.
+/// Reads all catalog prices that the account's subscriptions name now, named earlier, or paid.
 fn known_prices(
     catalog: &Catalog<'_>,
     rows: &[(String, Rc<SubscriptionRow>, Rc<BillingHistory>)],
@@ -211,7 +211,8 @@ fn known_prices(
     Ok(gather(prices.into_iter().flatten().map(|price| (price.id.clone(), price))))
 }
 
-/// Returns the facts about each subscription that can still grant something, and the known prices of these.
+/// Returns the facts about each subscription that can still grant something, and the known prices of these
+/// subscriptions.
 pub(crate) fn facts(
     account: &mut Account<'_>,
     catalog: &Catalog<'_>,
@@ -220,7 +221,7 @@ pub(crate) fn facts(
 ) -> Ruled<(Vec<SubscriptionFacts>, KnownPrices)> {
     let mut rows = Vec::new();
     for (id, row) in account.all::<SubscriptionRow>()? {
-        // The row is live as long as its subscription is.
+        // The billing history is live as long as its subscription is live.
         let billing = match row.settled {
             true => account.get::<BillingHistory>(&id)?,
             false => account.get_here::<BillingHistory>(&id)?,
@@ -233,8 +234,8 @@ pub(crate) fn facts(
     for (id, row, billing) in rows {
         let grace_end = grace_end(&row, &billing, settings.grace_days);
         let lost_at = lost_at(&row, grace_end, settings, now);
-        // A subscription that is being ended as superseded grants nothing, whatever happens to the one that superseded
-        // it.
+        // A superseded subscription that is being ended grants nothing, even if the subscription that superseded it
+        // ends.
         let mut gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
         for (price, quantity) in &mut gives {
             *quantity = paid_quantity(price, *quantity, &row, &billing, &known);

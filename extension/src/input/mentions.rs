@@ -17,7 +17,8 @@ use extension_contract::{CatalogKey, Reference, RowKey};
 pub(crate) struct Mentions<'a> {
     /// The object's own claim key.
     pub own: Option<ClaimKey<'a>>,
-    /// Metadata with at least one of our keys, of the object or of the subscription that it bills.
+    /// Metadata with at least one of our keys: the metadata of the object, or of the subscription that the object
+    /// bills.
     pub metadata: Option<&'a Metadata<'a>>,
     pub subscription: Option<&'a str>,
     pub customer: Option<&'a str>,

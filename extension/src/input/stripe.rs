@@ -1,8 +1,8 @@
 //! Stripe's objects with the fields that decisions need, for every API version since 2018.
 //!
 //! The structs are tolerant: absent, null and empty are equal, and unknown fields are skipped. Fields that moved
-//! between versions are read in both places; only the accessors below know where (`stripe-scenarios.md`, facts 24 to
-//! 30).
+//! between versions are read in both places. Only the accessors below know these places (`stripe-scenarios.md`, facts
+//! 24 to 30).
 
 use crate::model::halt::{Halt, Ruled};
 use crate::model::time::from_seconds;
@@ -15,7 +15,7 @@ use std::fmt;
 /// A text, borrowed if possible.
 pub(crate) type Text<'a> = Cow<'a, str>;
 
-/// The body of an event. `T` is the type of its object, `P` the type of its `previous_attributes`.
+/// The body of an event. `T` is the type of the event's object, `P` the type of its `previous_attributes`.
 #[derive(serde::Deserialize)]
 #[serde(bound(deserialize = "T: serde::Deserialize<'de>, P: serde::Deserialize<'de>"))]
 struct Body<T, P> {
@@ -35,7 +35,7 @@ fn nothing<P>() -> Option<P> {
     None
 }
 
-/// Parses the body of an event. Fails with `malformed` if that is not possible.
+/// Parses the body of an event. Fails with `malformed` if the body cannot be parsed.
 pub(crate) fn read<'a, T: serde::Deserialize<'a>, P: serde::Deserialize<'a>>(body: &'a [u8]) -> Ruled<Data<T, P>> {
     let malformed = |text: String| Halt::Refused(Refusal::Malformed(text));
     let body: Body<T, P> = extension_reader::from_slice(body).map_err(|error| malformed(error.to_string()))?;
@@ -92,7 +92,7 @@ fn optional_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     Ok(Option::<Ref<'a>>::deserialize(deserializer)?.map(|reference| reference.0))
 }
 
-/// The name of a member of an object of which only the id is read.
+/// The name of a member, in an object of which only the id is read.
 struct Member {
     is_id: bool,
 }
@@ -113,7 +113,7 @@ impl<'de> Deserialize<'de> for Member {
     }
 }
 
-/// An id, also read from an expanded object.
+/// An id. Stripe sends the id, or an expanded object with the id.
 #[derive(Clone, Debug)]
 pub(crate) struct Ref<'a>(pub Text<'a>);
 
@@ -152,7 +152,7 @@ pub(crate) fn id_of<'r>(reference: &'r Option<Ref<'_>>) -> Option<&'r str> {
     reference.as_ref().map(|r| r.0.as_ref()).filter(|id| !id.is_empty())
 }
 
-/// A list embedded by Stripe: at most ten entries; `has_more` if there are further ones.
+/// A list embedded by Stripe: at most ten entries. `has_more` is true if Stripe has further entries.
 #[derive(serde::Deserialize)]
 #[serde(bound(deserialize = "T: serde::Deserialize<'de>"))]
 pub(crate) struct List<T> {
@@ -195,7 +195,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                 let mut others = Vec::new();
                 while let Some(key) = map.next_key::<Key<'de>>()? {
                     let Some(place) = key.index_in(&OURS) else {
-                        // Stripe allows only texts here; ignores everything else.
+                        // Stripe allows only texts here; other values are ignored.
                         if let Ok(text) = extension_reader::from_str_small(map.next_value::<Raw<'de>>()?.get()) {
                             others.push((key.into_text(), Cow::Owned(text)));
                         }
@@ -285,14 +285,14 @@ pub(crate) struct PreviousSubscription<'a> {
     #[serde(borrow)]
     pub status: Option<Text<'a>>,
     pub cancel_at_period_end: Option<bool>,
-    /// Distinguishes null from absent.
+    /// `None` if the field is absent, `Some(None)` if it is null.
     #[serde(deserialize_with = "crate::model::records::subscription::given")]
     pub cancel_at: Option<Option<i64>>,
     #[serde(borrow)]
     pub items: Option<List<Item<'a>>>,
     pub current_period_start: Option<i64>,
     pub current_period_end: Option<i64>,
-    /// Distinguishes null from absent.
+    /// `None` if the field is absent, `Some(None)` if it is null.
     #[serde(borrow, deserialize_with = "crate::model::records::subscription::given")]
     pub pause_collection: Option<Option<PauseCollection<'a>>>,
 }
@@ -304,7 +304,7 @@ pub(crate) struct Phase<'a> {
     pub end_date: i64,
     #[serde(borrow, default)]
     items: Vec<Item<'a>>,
-    /// Before 2020-08-27.
+    /// The items before 2020-08-27.
     #[serde(borrow, default)]
     plans: Vec<Item<'a>>,
 }
@@ -336,7 +336,7 @@ pub(crate) struct SubscriptionSchedule<'a> {
 }
 
 impl SubscriptionSchedule<'_> {
-    /// Returns the subscription that it manages, or that it was released from.
+    /// Returns the subscription that the schedule manages, or from which it was released.
     pub fn subscription_id(&self) -> Option<&str> {
         id_of(&self.subscription).or_else(|| id_of(&self.released_subscription))
     }
@@ -467,7 +467,7 @@ pub(crate) struct Invoice<'a> {
     #[serde(borrow, default)]
     pub currency: Option<Text<'a>>,
     pub total: i64,
-    /// Absent before 2016.
+    /// Paid amount in minor units; absent before 2016.
     #[serde(default)]
     amount_paid: Option<i64>,
     #[serde(default)]
@@ -480,10 +480,10 @@ pub(crate) struct Invoice<'a> {
     paid_out_of_band: Option<bool>,
     #[serde(borrow, default)]
     payments: Option<List<InvoicePayment<'a>>>,
-    /// Until 2025-03-31.basil.
+    /// Present until 2025-03-31.basil.
     #[serde(borrow, default)]
     payment_intent: Option<Ref<'a>>,
-    /// Until 2025-03-31.basil.
+    /// Present until 2025-03-31.basil.
     #[serde(borrow, default)]
     charge: Option<Ref<'a>>,
     #[serde(default)]
@@ -510,15 +510,16 @@ impl Invoice<'_> {
         self.amount_paid.unwrap_or(if paid { self.amount_due } else { 0 })
     }
 
-    /// Returns whether it was paid outside of Stripe: an explicit field, since basil an empty list of payments.
+    /// Returns whether the invoice was paid outside of Stripe: by an explicit field or, since basil, by an empty list
+    /// of payments.
     pub fn paid_out_of_band(&self, paid: bool) -> bool {
         let has_no_payment = || self.payments.as_ref().is_some_and(|list| list.data.is_empty() && !list.has_more);
         self.paid_out_of_band
             .unwrap_or_else(|| paid && self.amount_paid.is_some_and(|paid| paid > 0) && has_no_payment())
     }
 
-    /// Returns the subscription that it bills: at the top level, since basil under `parent`, before 2018 only in its
-    /// lines.
+    /// Returns the subscription that the invoice bills: at the top level, since basil under `parent`, before 2018 only
+    /// in the invoice's lines.
     pub fn subscription_id(&self) -> Option<&str> {
         let parent = self.parent.as_ref().and_then(|p| p.subscription_details.as_ref());
         id_of(&self.subscription)
@@ -526,7 +527,7 @@ impl Invoice<'_> {
             .or_else(|| self.lines.data.iter().find_map(Line::subscription_id))
     }
 
-    /// Returns the payment intent and charge of each of its payments.
+    /// Returns the payment intent and charge of each payment of the invoice.
     pub fn payments(&self) -> Vec<(Option<&str>, Option<&str>)> {
         let listed = self.payments.iter().flat_map(|list| &list.data).filter_map(|payment| payment.payment.as_ref());
         let listed = listed.map(|of| (id_of(&of.payment_intent), id_of(&of.charge)));
@@ -645,7 +646,7 @@ pub(crate) struct Dispute<'a> {
     pub charge: Option<Ref<'a>>,
     #[serde(borrow, default)]
     pub payment_intent: Option<Ref<'a>>,
-    /// Its withdrawals and reinstatements so far.
+    /// The dispute's withdrawals and reinstatements so far.
     #[serde(borrow, default)]
     pub balance_transactions: Option<Vec<Movement<'a>>>,
     #[serde(borrow, default)]
@@ -752,8 +753,8 @@ pub(crate) struct PaymentIntent<'a> {
 }
 
 impl PaymentIntent<'_> {
-    /// Returns the charge that settled it: `latest_charge`, before 2022-11-15 the first of an embedded list, newest
-    /// first.
+    /// Returns the charge that settled the intent: `latest_charge` or, before 2022-11-15, the first charge of an
+    /// embedded list, which Stripe sorts newest first.
     pub fn charge_id(&self) -> Option<&str> {
         id_of(&self.latest_charge).or_else(|| self.charges.as_ref()?.data.first().map(|charge| charge.0.as_ref()))
     }
@@ -820,7 +821,7 @@ pub(crate) struct Ids<'a> {
 }
 
 impl Ids<'_> {
-    /// Returns the subscription that it belongs to.
+    /// Returns the subscription that the object belongs to.
     pub fn subscription_id(&self) -> Option<&str> {
         let parent = self.parent.as_ref().and_then(|p| p.subscription_details.as_ref());
         id_of(&self.subscription).or_else(|| parent.and_then(|d| id_of(&d.subscription)))

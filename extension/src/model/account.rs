@@ -1,7 +1,7 @@
 //! An account while an event is decided: its typed rows and the changes, claims and effects of the decision.
 //!
-//! `open` supplies the live and referenced rows; other rows are read once, on first use. Nothing is written until the
-//! decision is complete: it leaves as one [`Decision`] or not at all.
+//! `open` supplies the live and referenced rows; other rows are read once, on first use. The account collects all
+//! changes and returns them as one [`Decision`] at the end. If the decision fails, nothing is written.
 
 use super::halt::{Ruled, internal};
 use super::keys::ClaimKey;
@@ -42,7 +42,7 @@ use extension_contract::*;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-/// A row kind with a table in [`Tables`].
+/// A type of rows with a table in [`Tables`].
 pub(crate) trait HasTable: Record {
     /// Returns the table of this row kind.
     fn table(tables: &mut Tables) -> &mut Table;
@@ -118,7 +118,7 @@ tables! {
 }
 
 impl Tables {
-    /// Stores a row that was read, or the fact that it does not exist.
+    /// Stores a row that was read; `None` for a row that does not exist.
     fn insert_read(&mut self, key: &RowKey, row: Option<StoredRow>) {
         let (table, id) = match key {
             RowKey::Product(id) => (&mut self.products, id),
@@ -167,7 +167,7 @@ impl Tables {
 /// An account while an event is decided.
 pub(crate) struct Account<'h> {
     reader: Rc<Reader<'h>>,
-    /// None while the account of the event is unknown.
+    /// `None` while the account of the event is unknown.
     owner: Option<extension_contract::Account>,
     tables: Tables,
     prices: BTreeMap<String, Price>,
@@ -180,7 +180,7 @@ pub(crate) struct Account<'h> {
 }
 
 impl<'h> Account<'h> {
-    /// Creates an account without rows. Without an owner, it reads and writes no rows.
+    /// Creates an account without rows. Without an owner, the account reads no rows.
     pub fn new(reader: Rc<Reader<'h>>, owner: Option<extension_contract::Account>) -> Self {
         Account {
             reader,
@@ -195,7 +195,8 @@ impl<'h> Account<'h> {
         }
     }
 
-    /// Stores the rows that `open` returned. A referenced row that was not returned does not exist.
+    /// Stores the rows and facts that `open` returned. A row that `named` contains and `open` did not return does not
+    /// exist.
     pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Ruled<()> {
         for stored in rows {
             self.take_in_row(stored)?;
@@ -204,7 +205,7 @@ impl<'h> Account<'h> {
             Reference::Row(key) => Some(key),
             Reference::Catalog(_) | Reference::Name(_) => None,
         });
-        // The host follows at most this many references; rows beyond that may exist.
+        // The host follows at most `REFERENCES_MAX` references, so rows beyond this number may exist.
         for key in named_rows.take(REFERENCES_MAX) {
             self.tables.insert_read(key, None);
         }
@@ -227,7 +228,7 @@ impl<'h> Account<'h> {
 
     fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
         let key = stored.row.key();
-        // No earlier version was released, so none is read.
+        // No component with an earlier data version was released, so rows of earlier versions are not read.
         if stored.data_version != crate::DATA_VERSION {
             let (written, reads) = (stored.data_version, crate::DATA_VERSION);
             return Err(internal(format!("row {key} has data version {written}, expected {reads}")));
@@ -236,7 +237,7 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    /// Returns the account, or none while the account of the event is unknown.
+    /// Returns the account, or `None` while the account of the event is unknown.
     pub fn owner(&self) -> Option<&extension_contract::Account> {
         self.owner.as_ref()
     }
@@ -246,12 +247,12 @@ impl<'h> Account<'h> {
         self.owner.clone().ok_or_else(|| Refusal::Malformed("/data/object/id".to_owned()).into())
     }
 
-    /// Returns true for the account that owns the catalog.
+    /// Returns whether this is the account that owns the catalog.
     pub fn is_platform(&self) -> bool {
         self.owner == Some(extension_contract::Account::Platform)
     }
 
-    /// Reads the rows of this account that are not loaded yet.
+    /// Reads those rows of `ids` that are not loaded yet.
     pub fn load<T: HasTable>(&mut self, ids: &[String]) -> Ruled<()> {
         if self.owner.is_none() {
             return Ok(());
@@ -288,28 +289,28 @@ impl<'h> Account<'h> {
         self.get_here(id)
     }
 
-    /// Returns a row that is already loaded. For rows that are live whenever the referring row is.
+    /// Returns a row if it is loaded already. For rows that are live whenever the row that refers to them is live.
     pub fn get_here<T: HasTable>(&mut self, id: &str) -> Ruled<Option<Rc<T>>> {
         T::table(&mut self.tables).get(id)?.map(typed).transpose()
     }
 
-    /// Returns a copy of a row, to be changed and put back.
+    /// Returns a copy of a row, which the caller may change and [`put`](Self::put).
     pub fn fetch<T: HasTable>(&mut self, id: &str) -> Ruled<Option<T>> {
         Ok(self.get::<T>(id)?.map(|row| T::clone(&row)))
     }
 
-    /// Whether a row was ever written under this id, deleted rows included.
+    /// Returns whether a row was ever stored under this id, including deleted rows.
     pub fn is_stored<T: HasTable>(&mut self, id: &str) -> Ruled<bool> {
         self.load::<T>(std::slice::from_ref(&id.to_owned()))?;
         Ok(T::table(&mut self.tables).is_stored(id))
     }
 
-    /// Writes a row. Its version must be known.
+    /// Writes a row. The caller has read it before, or knows that it is new.
     pub fn put<T: HasTable>(&mut self, id: &str, value: T) {
         self.put_shared(id, Rc::new(value));
     }
 
-    /// Writes a row that may be the unchanged value that was read.
+    /// Like [`put`](Self::put), for a shared row. If it is still the value that was read, the row does not change.
     pub fn put_shared<T: HasTable>(&mut self, id: &str, value: Rc<T>) {
         T::table(&mut self.tables).put(id, value);
     }
@@ -334,7 +335,7 @@ impl<'h> Account<'h> {
         Ok(out)
     }
 
-    /// Reads a page of further rows and returns their ids.
+    /// Reads at most `limit` rows of a selection and returns their ids.
     pub fn more(&mut self, selection: &Selection, limit: u32) -> Ruled<Vec<String>> {
         let rows = self.reader.more(selection, limit)?;
         let mut ids = Vec::with_capacity(rows.len());
@@ -350,7 +351,7 @@ impl<'h> Account<'h> {
         self.more(&Selection::Listed(Listing { kind, prefix: String::new(), descending: false, after }), limit)
     }
 
-    /// Reads every row of a kind.
+    /// Reads all rows of a kind.
     pub fn load_whole(&mut self, kind: &RowKind) -> Ruled<()> {
         let mut after: Option<String> = None;
         loop {
@@ -371,7 +372,7 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    /// Whether a fact was recorded by this event or an earlier one.
+    /// Returns whether this event or an earlier event has recorded the fact.
     pub fn is_known(&mut self, fact: &str) -> Ruled<bool> {
         if self.facts.iter().any(|noted| noted == fact) {
             return Ok(true);
@@ -393,15 +394,15 @@ impl<'h> Account<'h> {
         Ok(new)
     }
 
-    /// Records a fact that a row shows to be new, without reading it.
+    /// Records a fact without reading whether it is new. The caller knows from a row that it is new.
     pub fn record_new_fact(&mut self, fact: String) {
         if !self.facts.contains(&fact) {
             self.facts.push(fact);
         }
     }
 
-    /// Takes claims that only this account may hold. Refuses the event if another account holds one, since the event
-    /// was then routed to the wrong account.
+    /// Takes claims that only this account may hold. Refuses the event if another account holds one of them, because
+    /// the host has then found the wrong account for the event.
     pub fn claim<'k>(&mut self, keys: impl IntoIterator<Item = ClaimKey<'k>>) -> Ruled<()> {
         let keys: Vec<String> = keys.into_iter().map(String::from).collect();
         if keys.is_empty() {
@@ -418,7 +419,7 @@ impl<'h> Account<'h> {
         Ok(())
     }
 
-    /// Takes all claims if no account holds any of them, else none. Returns the first claim that is not free.
+    /// Takes all claims if all of them are free, and otherwise none. Returns the first claim that is not free.
     pub fn claim_free(&mut self, keys: &[String]) -> Ruled<Option<String>> {
         if keys.is_empty() {
             return Ok(None);
@@ -431,7 +432,7 @@ impl<'h> Account<'h> {
         Ok(held)
     }
 
-    /// Takes the first free claim of several and returns it, or none if no claim is free.
+    /// Takes the first free claim and returns its key, or `None` if no claim is free.
     pub fn claim_one_of(&mut self, keys: &[String]) -> Ruled<Option<String>> {
         let states = self.reader.claims_take(keys)?;
         let is_taken = |key: &String| {
@@ -443,12 +444,12 @@ impl<'h> Account<'h> {
         Ok(free)
     }
 
-    /// Releases claims, and blocks them for every account until the given time.
+    /// Releases claims. If a time is given, no account can take the claims until then.
     pub fn release_claims(&mut self, keys: Vec<String>, blocked_until: Option<Timestamp>) {
         self.claims.extend(keys.into_iter().map(|key| ClaimChange::Release { key, blocked_until }));
     }
 
-    /// Returns the claims of this account that begin with a prefix.
+    /// Returns the keys of this account's claims that begin with a prefix.
     pub fn claims_mine(&mut self, prefix: &str) -> Ruled<Vec<String>> {
         Ok(self.reader.claims_mine(prefix)?)
     }
@@ -458,12 +459,12 @@ impl<'h> Account<'h> {
         self.effects.push(effect);
     }
 
-    /// Whether this decision requests an effect.
+    /// Returns whether this decision requests the effect with this key.
     pub fn asks_for(&self, key: &str) -> bool {
         self.effects.iter().any(|effect| effect.key == key)
     }
 
-    /// Cancels an effect. Returns true if it had not begun, so it never will.
+    /// Cancels an effect. Returns true if the effect has not begun, so that it never will.
     pub fn call_off_in_time(&mut self, key: String) -> Ruled<bool> {
         let begun = self.reader.begun(std::slice::from_ref(&key))?.contains(&true);
         self.call_off(vec![key]);
@@ -476,7 +477,7 @@ impl<'h> Account<'h> {
         self.cancel.extend(keys);
     }
 
-    /// Whether the decision changes a row, fact, claim or price, or requests an effect.
+    /// Returns whether the decision changes a row, fact, claim or price, or requests an effect.
     pub fn is_changed(&self) -> Ruled<bool> {
         Ok(!self.effects.is_empty()
             || !self.facts.is_empty()
@@ -485,14 +486,14 @@ impl<'h> Account<'h> {
             || !self.row_changes()?.is_empty())
     }
 
-    /// Returns the differences from the stored rows, for all row kinds.
+    /// Returns the changes of all rows that differ from their stored form.
     fn row_changes(&self) -> Fallible<Vec<Change>> {
         let mut out = Vec::new();
         self.tables.all().try_for_each(|table| table.changes(&mut out))?;
         Ok(out)
     }
 
-    /// Whether a rule wrote or requested anything, even without an actual change.
+    /// Returns whether a rule wrote or requested anything, even if no row differs from its stored form.
     pub fn is_touched(&self) -> bool {
         !self.effects.is_empty()
             || !self.facts.is_empty()
@@ -501,7 +502,7 @@ impl<'h> Account<'h> {
             || self.tables.all().any(Table::is_touched)
     }
 
-    /// Drops immediate mails to the account. Their facts stay recorded, so they count as sent.
+    /// Drops immediate mails to the account. Their facts stay recorded, so the mails count as sent.
     pub fn hold_back_mails(&mut self) {
         self.effects.retain(|effect| !notice::is_immediate(effect) || notice::is_for_operators(effect));
     }

@@ -1,5 +1,5 @@
-//! The correlation of an effect: which rows its result is for. It is sent as the effect's context and returned with
-//! the result.
+//! The correlation of an effect: the rows that its result is for. The correlation is sent as the effect's context and
+//! returned with the result.
 
 use super::json::encode;
 use extension_contract::{Fallible, Json, Timestamp};
@@ -32,7 +32,7 @@ pub(crate) enum Concern {
     Sync {
         /// Product id.
         product: String,
-        /// Billing interval of the price; none for the product itself.
+        /// Billing interval of the price to create; `None` to create the product itself.
         interval: Option<String>,
     },
     /// Creation of the customer that a purchase waits for.
@@ -77,19 +77,19 @@ pub(crate) enum Concern {
         /// IP address of the request.
         ip: Option<String>,
     },
-    /// The grant that a token is redeemed for.
+    /// The grant for which a token is redeemed.
     Redeem {
         /// Token id.
         token: String,
         /// End of the grant.
         expires_at: Timestamp,
     },
-    /// A comparison of a subscription without recent events.
+    /// A comparison of a subscription without recent events with the provider's subscription.
     Compare {
         /// Subscription id.
         subscription: String,
     },
-    /// A fetch of the object of a thin event, which carries the object's id only.
+    /// A fetch of the object of a thin event. The event contains only the object's id.
     Thin {
         /// Id of the event.
         event: String,
@@ -100,7 +100,8 @@ pub(crate) enum Concern {
     Retrieve {
         /// Object id.
         object: String,
-        /// Events whose snapshots were known at the time of the request: the response is newer than these.
+        /// Ids of the events whose snapshots were known at the time of the request. The response is newer than these
+        /// snapshots.
         known: Vec<String>,
     },
 }
@@ -109,17 +110,17 @@ pub(crate) enum Concern {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verb {
-    /// Creates it.
+    /// Creates the resource.
     Ensure,
-    /// Changes its configuration, suspends or resumes it.
+    /// Changes the resource's configuration, suspends or resumes the resource.
     Change,
-    /// Backs up its data.
+    /// Backs up the resource's data.
     Backup,
-    /// Restores its data.
+    /// Restores the resource's data.
     Restore,
-    /// Destroys it.
+    /// Destroys the resource.
     Destroy,
-    /// Checks that it exists.
+    /// Checks whether the resource exists.
     Observe,
     /// Runs a step.
     Run,
@@ -164,7 +165,8 @@ enum About {
     Retrieve,
 }
 
-/// The context form of a concern. One struct for all kinds takes a fifth of the code of one struct for each.
+/// The form of a concern in an effect's context. One struct for all kinds takes a fifth of the code of a struct for
+/// each kind.
 #[derive(Debug, Serialize, SmallDeserialize)]
 struct FlatConcern {
     about: About,
@@ -227,7 +229,7 @@ impl Concern {
         encode(&flat)
     }
 
-    /// Decodes a concern from the context of an effect; none if the context has another form.
+    /// Decodes a concern from the context of an effect; `None` if the context has another form.
     pub fn of_context(context: &str) -> Option<Concern> {
         let flat: FlatConcern = extension_reader::from_str_small(context).ok()?;
         let (id, part) = (flat.id, flat.part);

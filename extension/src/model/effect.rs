@@ -7,7 +7,7 @@ use extension_contract::{Effect, Fallible, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 
-/// Returns an effect without delay, reply, ordering or deadline. Callers set the fields that differ.
+/// Returns an effect without delay, reply, ordering or deadline. Callers set these fields if they need them.
 pub(crate) fn request(
     kind: &str,
     key: &EffectKey,
@@ -29,13 +29,13 @@ pub(crate) fn request(
     })
 }
 
-/// Returns a timer.
+/// Returns the effect that sets a timer.
 pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
     Ok(Effect { not_before: Some(due), ..request("timer.at", &EffectKey::Timer(key), &json!({}), None)? })
 }
 
-/// Returns the effect that cancels a subscription immediately. Its key is the same for every reason, so it is
-/// requested once.
+/// Returns the effect that cancels a subscription immediately. The key does not contain the reason, so the cancellation
+/// is requested only once.
 pub(crate) fn cancel_now(subscription: &str) -> Fallible<Effect> {
     let key = EffectKey::CancelBeaten { subscription: subscription.to_owned() };
     let payload = json!({"subscription": subscription, "at_period_end": false});

@@ -1,5 +1,5 @@
-//! Sorting and collecting with little code. The standard library's sort, which its maps also use in `collect`, is
-//! optimised for long lists: each list type takes 5 to 15 kB of the component, whose limit is 2 MiB.
+//! Sorts and collects with little code. The standard library's sort, which its maps also use in `collect`, is optimised
+//! for long lists: it takes 5 to 15 kB of the component for each type of list. The component may have at most 2 MiB.
 
 use std::cmp::Ordering;
 
@@ -31,7 +31,7 @@ pub(crate) fn sort_by<T>(list: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
-/// Collects items into a map or set, one after the other.
+/// Collects items into a map or set by inserting them one by one.
 pub(crate) fn gather<C: Default + Extend<T>, T>(items: impl IntoIterator<Item = T>) -> C {
     let mut out = C::default();
     out.extend(items);

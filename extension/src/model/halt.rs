@@ -8,7 +8,7 @@ pub(crate) enum Halt {
     Refused(Refusal),
     /// The outcome is already decided.
     Ended(Outcome),
-    /// The decision failed and must roll back.
+    /// The decision failed, and the host discards it.
     Failed(Failure),
 }
 
@@ -38,16 +38,16 @@ pub(crate) fn internal(message: String) -> Halt {
     Halt::Failed(Failure::Internal(message))
 }
 
-/// Returns the refusal of one wrong field of a payload.
+/// Returns the refusal for one invalid field of a payload.
 pub(crate) fn wrong_field(path: &str, code: FieldErrorCode, message: impl Into<String>) -> Halt {
     Halt::Refused(Refusal::Invalid(vec![FieldError { path: path.to_owned(), code, message: message.into() }]))
 }
 
 /// The reply to the caller of a command.
 pub(crate) enum Answer {
-    /// No reply, or none yet.
+    /// No reply, or no reply yet.
     None,
-    /// An object.
+    /// A JSON object.
     Value(Json),
     /// A refusal, although the event itself was applied.
     Refused(Refusal),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// A JSON object: metadata, payloads, outputs.
 pub(crate) type Object = Map<String, Value>;
 
-/// Decodes stored JSON text. Fails if the text can't be decoded, since stored text is written by this component.
+/// Decodes stored JSON text. Fails if the text cannot be decoded: this component wrote it, so it is damaged.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
     extension_reader::from_str_small(text).map_err(|error| damaged(collection, id, &error))
 }
@@ -30,7 +30,7 @@ fn not_encoded(error: &serde_json::Error) -> Failure {
     Failure::Internal(format!("JSON value can't be encoded: {error}"))
 }
 
-/// Returns sixteen hexadecimal digits of a text's SHA-256, for ids without a counter.
+/// Returns the first sixteen hexadecimal digits of a text's SHA-256, to derive an id from the text.
 pub(crate) fn short_hash(text: &str) -> String {
     use sha2::{Digest, Sha256};
     use std::fmt::Write;
@@ -43,12 +43,12 @@ pub(crate) fn short_hash(text: &str) -> String {
     out
 }
 
-/// For `skip_serializing_if`.
+/// Returns whether a flag is false, for `skip_serializing_if`.
 pub(crate) fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// For `skip_serializing_if`.
+/// Returns whether a number is 0, for `skip_serializing_if`.
 pub(crate) fn is_zero(number: &i64) -> bool {
     *number == 0
 }

@@ -1,11 +1,13 @@
-//! Keys of effects, timers, claims and facts. No other file formats or parses them.
+//! Keys of effects, timers, claims and facts, and the functions that format and parse them.
 //!
-//! Keys contain foreign ids, which may have colons and slashes, so each form is parsed from the end with our own parts.
+//! Keys contain ids of other systems, which may have colons and slashes. The parsers therefore find the parts of a key
+//! from both ends.
 
 use extension_contract::{CONNECTED_ACCOUNT_CLAIMS, Timestamp};
 use std::fmt;
 
-/// The permanent key of an effect: equal keys are one effect.
+/// The permanent key of an effect: two effects with equal keys are the same effect. `asked_by` identifies the request,
+/// usually by the hash of the requesting event's id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum EffectKey {
     /// A verb on a resource of an instance: `inst_1/compute/ensure`.
@@ -14,7 +16,7 @@ pub(crate) enum EffectKey {
     Watch { instance: String },
     /// The checkout of a purchase.
     Checkout { purchase: String },
-    /// The customer that a purchase waits for.
+    /// The creation of the customer that a purchase waits for.
     Customer { purchase: String },
     /// A change of plan, by the requesting event.
     Change { subscription: String, asked_by: String },
@@ -26,25 +28,25 @@ pub(crate) enum EffectKey {
     GiveBackInvoice { invoice: String },
     /// A refund of a purchase that the account may not have.
     GiveBackPurchase { purchase: String },
-    /// A refund of the unused rest of a year of a closed account.
+    /// A refund of the unused rest of a paid year after the account was closed.
     GiveBackRest { subscription: String, currency: String },
-    /// The cancellation of a subscription that is not allowed, that a second session of a purchase began, that
-    /// duplicates an item, or whose account was closed.
+    /// The cancellation of a subscription that the account may not have, that a second session of a purchase began,
+    /// that duplicates an item, or whose account was closed.
     CancelBeaten { subscription: String },
     /// The creation of a catalog product at the provider.
     SyncProduct { product: String },
     /// The creation of a price at the provider, by amount and interval: `500usd:month`.
     SyncPrice { product: String, amount: String, interval: String },
-    /// A fetch of an object, by its cause, a time or an amount, and the number of snapshots of that time if a fetched
-    /// one is among them and left the order unclear.
+    /// A fetch of an object. `because` is the time or amount that caused the fetch. `views` is the number of snapshots
+    /// of this time if a fetched snapshot is among them and their order is unclear, and otherwise 0.
     Retrieve { object: String, because: i64, views: usize },
     /// The erasure of the stored events and effects of a closed account.
     Erase,
-    /// The content of a thin event, after its object was fetched.
+    /// The injection of the object of a thin event as a provider event.
     Told { event: String },
-    /// The invoice for a month of usage, and the number of retries since it was refused.
+    /// The invoice for a month of usage. `again` is the number of retries after Stripe refused the invoice.
     UsageInvoice { month: String, again: i64 },
-    /// The nth message to another account about its share of a sale.
+    /// The nth message to another account about its share of a sale; `told` is n.
     Share { sale: String, told: i64 },
     /// A request to list a product in the catalog, by the requesting event.
     Listing { product: String, asked_by: String },
@@ -62,17 +64,17 @@ pub(crate) enum EffectKey {
     Transfer { currency: String, number: i64 },
     /// A refund, by the requesting event.
     RefundAsked { purchase: String, asked_by: String },
-    /// A credit for days lost in `error`, by the time of the failure.
+    /// A credit for the days that an instance was in `error`; `since` is the time of the failure.
     Credit { instance: String, since: Timestamp },
     /// The comparison of a subscription that had no event until `due`.
     Compare { subscription: String, due: Timestamp },
-    /// The nth message with the campaign attributes of the account.
+    /// The nth message with the campaign attributes of the account; `told` is n.
     Member { told: i64 },
     /// A campaign message to an account.
     CampaignMail { campaign: String, account: String },
     /// The creation of a token.
     Token { token: String },
-    /// The grant that a token is redeemed for, by the requesting event.
+    /// The grant for which a token is redeemed, by the requesting event.
     Redeem { token: String, asked_by: String },
     /// A reaction to a fact.
     Reaction { event: String, run: String, reference: String },
@@ -82,14 +84,14 @@ pub(crate) enum EffectKey {
     Timer(TimerKey),
 }
 
-/// The purpose of a timer. The time is part of the key, so another time is another timer.
+/// The key of a timer, by purpose. The key contains the due time, so a timer for another time has another key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TimerKey {
     /// The end of a subscription's grace period.
     Grace { subscription: String, due: Timestamp },
     /// The end of the period in which an account may exceed its limits.
     OverLimit { due: Timestamp },
-    /// The end of the day after a month, when its usage is invoiced.
+    /// One day after the end of a month, when the month's usage is invoiced.
     UsageInvoice { due: Timestamp },
     /// The end of the hold period of a share.
     Payout { due: Timestamp },
@@ -101,7 +103,7 @@ pub(crate) enum TimerKey {
     Erase { due: Timestamp },
     /// The expiry of a token.
     Token { due: Timestamp },
-    /// The end of the hours in `error` after which lost days are credited.
+    /// The time at which an instance has been in `error` long enough for the lost days to be credited.
     Error { instance: String, due: Timestamp },
     /// The archive of a suspended instance.
     Archive { instance: String, due: Timestamp },
@@ -111,7 +113,7 @@ pub(crate) enum TimerKey {
     Idle { instance: String, due: Timestamp },
     /// A reminder of a manual task, or its deadline.
     Task { instance: String, due: Timestamp },
-    /// The immediate continuation of a reconciliation with more instances than one decision handles.
+    /// The immediate continuation of a reconciliation of more instances than one decision can handle.
     Continue { asked_by: String },
 }
 
@@ -181,7 +183,7 @@ impl fmt::Display for TimerKey {
 }
 
 impl TimerKey {
-    /// Parses a key; none if it has another form.
+    /// Parses a key; `None` if the text is not a timer's key.
     pub fn parse(text: &str) -> Option<TimerKey> {
         let (word, rest) = text.split_once(':')?;
         if word == "continue" {
@@ -240,13 +242,13 @@ impl TimerKey {
     }
 }
 
-/// Returns the recipient in a mail's key.
+/// Returns the recipient in a mail's key; `None` if the key is not a mail's key.
 pub(crate) fn recipient_of(key: &str) -> Option<&str> {
     key.strip_prefix("mail:")?.split(':').nth(1)
 }
 
 impl EffectKey {
-    /// Parses a key; none if it has no known form.
+    /// Parses a key; `None` if the text has no known form.
     #[cfg(test)]
     pub fn parse(text: &str) -> Option<EffectKey> {
         let own = str::to_owned;
@@ -354,7 +356,7 @@ impl EffectKey {
     }
 }
 
-/// A key that at most one account of a business holds.
+/// The key of a claim: at most one account of a business holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ClaimKey<'a> {
     /// A purchase.
@@ -379,7 +381,7 @@ pub(crate) enum ClaimKey<'a> {
     Name { space: &'a str, value: &'a str },
 }
 
-/// Returns the id of the catalog row of a product type. The prefix allows a product id equal to a type name.
+/// Returns the id of the catalog row of a product type. Because of the prefix, a product's id may equal a type's name.
 pub(crate) fn type_row_id(name: &str) -> String {
     format!("type:{name}")
 }
@@ -407,7 +409,7 @@ impl ClaimKey<'_> {
     }
 }
 
-/// Formats a key such as `stripe-customer:cus_1`. Avoids the formatter, since most events need several keys.
+/// Formats a key such as `stripe-customer:cus_1`, without the slower formatter: most events need several keys.
 impl From<ClaimKey<'_>> for String {
     fn from(key: ClaimKey<'_>) -> String {
         let (kind, id) = key.parts();
@@ -419,7 +421,7 @@ impl From<ClaimKey<'_>> for String {
     }
 }
 
-/// The key of a fact that is recorded once, whichever event reports it.
+/// The key of a fact. A fact is recorded once, even if several events report it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FactKey<'a> {
     /// An invoice was paid.
@@ -430,9 +432,9 @@ pub(crate) enum FactKey<'a> {
     PaidSession { purchase: &'a str, session: &'a str },
     /// The tax in the payment of a purchase's session was booked.
     TaxOfSession { purchase: &'a str, session: &'a str },
-    /// The payment of an invoice is booked by a session already.
+    /// A session has already booked the payment of an invoice.
     BookedBySession(&'a str),
-    /// The booking of an invoice was reversed, since a session booked its payment.
+    /// The booking of an invoice was reversed, because a session had booked its payment.
     Unbooked(&'a str),
     /// A refund was paid out.
     Refund(&'a str),
@@ -456,9 +458,9 @@ pub(crate) enum FactKey<'a> {
     Transferred { currency: &'a str, number: i64 },
     /// The account was registered and its customer requested.
     Registered,
-    /// A subscription ended for good.
+    /// A subscription ended permanently.
     Ended(&'a str),
-    /// An add-on is not renewed, since its required plan has ended.
+    /// An add-on is not renewed, because its required plan has ended.
     NotRenewed { subscription: &'a str, plan: &'a str },
     /// A customer was deleted at the provider.
     CustomerDeleted(&'a str),
@@ -468,11 +470,11 @@ pub(crate) enum FactKey<'a> {
     Usage { meter: &'a str, id: &'a str },
     /// A product event was processed, by the hash of its id.
     ProductEvent(&'a str),
-    /// A fetch was requested by a reconciliation and not by a waiting event.
+    /// A reconciliation requested a fetch that no event waits for.
     Asked(&'a str),
     /// A fetch failed permanently, by its generation.
     RetrieveFailed { key: &'a str, generation: u32 },
-    /// An event gave up a fetch after failures.
+    /// An event stopped waiting for a fetch that failed several times.
     Unanswered { key: &'a str, failures: u32, event: &'a str },
 }
 
@@ -514,12 +516,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Foreign ids, with separators.
+    /// Ids of other systems, with separators.
     fn id() -> impl Strategy<Value = String> {
         "[a-z_:/@-]{1,12}"
     }
 
-    /// Our own names: resources, verbs, hashes, templates.
+    /// Names that this library chooses: resources, verbs, hashes, templates.
     fn name() -> impl Strategy<Value = String> {
         "[a-z0-9_@-]{1,8}"
     }

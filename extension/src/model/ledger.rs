@@ -19,7 +19,7 @@ pub(crate) const CASH_OUT_OF_BAND: &str = "cash:out_of_band";
 pub(crate) const REVENUE: &str = "revenue";
 /// Prepaid credits that are not used yet.
 pub(crate) const CREDITS: &str = "credits";
-/// Shares of sales that other accounts owe this one.
+/// Shares of sales that other accounts owe to this account.
 pub(crate) const DUE_FROM_SALES: &str = "due:sales";
 /// Earnings from shares in the sales of other accounts.
 pub(crate) const EARNINGS: &str = "earnings";
@@ -41,7 +41,7 @@ pub(crate) struct Posting {
     pub amount_minor: i64,
 }
 
-/// A booked fact.
+/// A ledger entry: the booking of one fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Entry {
     /// ISO 4217 code in lower case.

@@ -1,8 +1,9 @@
 //! The rules that merge a provider's snapshot of an object into its record, one file for each object.
 //!
-//! A merge refuses nothing and uses only the record and the snapshot. The result does not depend on the order or number
-//! of deliveries: the newest snapshot gives the state, the newest one with an id gives that id, one-way statuses keep
-//! the furthest, sets unite, and bounded lists keep the greatest. A property test checks every object (`merge/law.rs`).
+//! A merge accepts every snapshot, and uses only the record and the snapshot. The result does not depend on the order
+//! or number of deliveries. The newest snapshot determines the state, and the newest snapshot with an id determines
+//! this id. Of two one-way statuses the further one stays; sets are united; bounded lists keep their greatest entries.
+//! A property test checks every object (`merge/law.rs`).
 
 pub(crate) mod customer;
 pub(crate) mod dispute;
@@ -23,18 +24,18 @@ use extension_contract::Timestamp;
 /// How a snapshot changed a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// It changed the current state.
+    /// The snapshot changed the current state.
     Changed,
-    /// It equals the current state.
+    /// The snapshot equals the current state.
     Same,
-    /// It is older than the current state.
+    /// The snapshot is older than the current state.
     Older,
 }
 
 /// An id of a related object, with the time of the snapshot that contains it.
 type DatedId = (Option<Timestamp>, Option<String>);
 
-/// Returns the id from the newest snapshot that has one; in one second, the greater id.
+/// Returns the id from the newest snapshot that has one; of two snapshots of the same time, the greater id.
 fn newest_id(a: DatedId, b: DatedId) -> DatedId {
     match (&a.1, &b.1) {
         (Some(_), None) => a,

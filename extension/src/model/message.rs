@@ -24,7 +24,7 @@ pub(crate) enum Message {
     Campaign(CampaignMail),
 }
 
-/// A share of a sale. Each message has the complete state, so the newest replaces all earlier ones.
+/// A share of a sale. Each message contains the complete state, so the newest message replaces all earlier messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Share {
     pub sale: String,
@@ -33,7 +33,8 @@ pub(crate) struct Share {
     pub currency: String,
     pub at: Timestamp,
     pub available_at: Timestamp,
-    /// Minor units, like the two fields below.
+    /// Revenue without tax, in minor units. `back_minor` is its refunded or disputed part, `share_minor` the share of
+    /// the rest.
     pub gross_minor: i64,
     pub back_minor: i64,
     pub share_minor: i64,
@@ -41,7 +42,7 @@ pub(crate) struct Share {
     pub told: i64,
 }
 
-/// A request to list a product in the catalog.
+/// A request of the owner to list a product in the catalog.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Listing {
     pub product: String,
@@ -60,7 +61,7 @@ pub(crate) struct Listed {
     pub reason: Option<String>,
 }
 
-/// A campaign's mail.
+/// A mail of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct CampaignMail {
     pub campaign: String,
@@ -72,7 +73,7 @@ pub(crate) struct CampaignMail {
 pub(crate) const KIND: &str = "account.send";
 
 impl Message {
-    /// Decodes a payload; none if it has the form of another version.
+    /// Decodes a payload; `None` if the payload has the form of another version.
     pub fn of_payload(text: &str) -> Option<Message> {
         extension_reader::from_str_small(text).ok()
     }

@@ -8,8 +8,8 @@ const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 /// Currencies without minor units that Stripe writes with hundredths.
 const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 
-/// Rounds an amount down to the precision that Stripe accepts (S96): thousandths end in 0, and currencies without
-/// minor units have whole units only.
+/// Rounds an amount down to the precision that Stripe accepts (S96): thousandths end in 0, and currencies without minor
+/// units at Stripe have whole units only.
 pub(crate) fn sendable(minor: i64, currency: &str) -> i64 {
     let step = match (THOUSANDTHS.contains(&currency), WHOLE_ONLY.contains(&currency)) {
         (true, _) => 10,

@@ -1,4 +1,4 @@
-//! Mails. Each combination of template, recipient and reference is sent once. Delayed mails are in the schedule.
+//! Mails. Each combination of template, recipient and reference is sent once. The schedule contains the delayed mails.
 
 use super::account::Account;
 use super::effect::request;
@@ -55,7 +55,7 @@ pub(crate) fn send_once(
     Ok(())
 }
 
-/// Sends a mail to an address from an event, unless it was sent before.
+/// Sends a mail to an address that a fact contains, unless the mail was sent before.
 pub(crate) fn send_to(
     account: &mut Account<'_>,
     template: &str,
@@ -72,12 +72,12 @@ pub(crate) fn send_to(
     Ok(())
 }
 
-/// Whether a mail is for the operators.
+/// Returns whether a mail is for the operators.
 pub(crate) fn is_for_operators(mail: &Effect) -> bool {
     recipient_of(&mail.key) == Some(To::Admin.name())
 }
 
-/// Whether an effect is a mail that is sent at once. Delayed mails belong to the schedule.
+/// Returns whether an effect is a mail that is sent at once. Delayed mails belong to the schedule.
 pub(crate) fn is_immediate(effect: &Effect) -> bool {
     effect.kind == KIND && effect.not_before.is_none()
 }

@@ -33,17 +33,17 @@ impl<'h> Reader<'h> {
         Ok(out)
     }
 
-    /// Reads a page of rows.
+    /// Reads at most `limit` rows of a selection.
     pub fn more(&self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
         self.0.borrow_mut().more(selection, limit)
     }
 
-    /// Whether facts are recorded already.
+    /// Returns for each fact whether it is already recorded.
     pub fn known(&self, facts: &[String]) -> Stored<Vec<bool>> {
         expect_all("account.known", facts.len(), self.0.borrow_mut().known(facts)?)
     }
 
-    /// Whether effects have begun, finished ones included.
+    /// Returns for each effect whether it has begun, including finished effects.
     pub fn begun(&self, effects: &[String]) -> Stored<Vec<bool>> {
         expect_all("account.begun", effects.len(), self.0.borrow_mut().begun(effects)?)
     }

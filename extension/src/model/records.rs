@@ -44,15 +44,15 @@ pub(crate) fn to_record(collection: &str, id: &str) -> Reference {
     Reference::Row(record_key(collection, id))
 }
 
-/// Implements `Record` for a type that is stored as a JSON record of a collection. Takes closures for its liveness,
-/// its references and, optionally, the fingerprint of the state it was last reconciled with.
+/// Implements `Record` for a type that is stored as a JSON record of a collection. The closures return whether a row is
+/// live, its references and, optionally, the fingerprint of the state with which it was last reconciled.
 macro_rules! json_record {
     ($record:ty, $collection:expr, live: $live:expr, references: $references:expr) => {
         $crate::model::records::json_record!($record, $collection, live: $live, references: $references, fingerprint: |_| None);
     };
     ($record:ty, $collection:expr, live: $live:expr, references: $references:expr, fingerprint: $fingerprint:expr) => {
         impl $record {
-            /// Collection of its rows.
+            /// Collection of the type's rows.
             #[allow(dead_code, reason = "no code names the collection of singleton rows")]
             pub const COLLECTION: &'static str = $collection;
         }

@@ -1,5 +1,5 @@
-//! Removes passwords from addresses and outputs: stored data must not contain one. Secrets are references that the
-//! host resolves.
+//! Removes passwords from addresses and outputs, because stored data must not contain passwords. Secrets are references
+//! that the host resolves.
 
 use super::json::Object;
 use serde_json::Value;
@@ -7,12 +7,12 @@ use serde_json::Value;
 /// Names of parameters and members that hold a password.
 const PARAMETERS: [&str; 4] = ["password", "passwd", "pass", "pwd"];
 
-/// Whether an address contains a password: `postgres://user:password@host`, `postgres://host/db?password=x`.
+/// Returns whether an address contains a password: `postgres://user:password@host`, `postgres://host/db?password=x`.
 pub(crate) fn has_password(text: &str) -> bool {
     without_password(text).is_some()
 }
 
-/// Returns an address without its password; none if it contains none.
+/// Returns an address without its password; `None` if the address contains no password.
 fn without_password(text: &str) -> Option<String> {
     let (scheme, rest) = text.split_once("://")?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -32,7 +32,8 @@ fn without_password(text: &str) -> Option<String> {
     is_changed.then(|| format!("{scheme}://{authority}{path}{query}"))
 }
 
-/// Removes passwords from a provider's outputs: from addresses, and members named as a password that are no reference.
+/// Removes passwords from a provider's outputs: from addresses, and members that are named as a password and are not a
+/// reference.
 pub(crate) fn without_passwords(mut outputs: Object) -> Object {
     let is_plain = |value: &Value| value.as_str().is_none_or(|text| !text.starts_with("secret:"));
     outputs.retain(|name, value| !(PARAMETERS.contains(&name.to_lowercase().as_str()) && is_plain(value)));

@@ -20,7 +20,7 @@ impl<T> From<Rc<T>> for Shared<T> {
 }
 
 impl<T> Shared<T> {
-    /// Whether both share one allocation; equal values need not.
+    /// Returns whether both values share one allocation. Equal values may have separate allocations.
     pub fn is_same_as(&self, other: &Shared<T>) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }

@@ -12,11 +12,11 @@ use std::rc::Rc;
 pub(crate) trait Record: Clone + Sized + 'static {
     /// Returns the key of the row with this id.
     fn key(id: &str) -> RowKey;
-    /// Decodes a stored row; none if it is deleted.
+    /// Decodes a stored row; `None` if the row is deleted.
     fn read(row: &Row) -> Fallible<Option<Self>>;
     /// Encodes the row.
     fn write(&self) -> Fallible<Write>;
-    /// Whether later events of the account need the row without referring to it.
+    /// Returns whether later events of the account need the row without referring to it.
     fn is_live(&self) -> bool;
     /// Returns the rows and catalog entries that the row refers to.
     fn references(&self) -> Vec<Reference> {
@@ -79,13 +79,13 @@ impl Slot {
         Ok(())
     }
 
-    /// Whether the value is the one that was read.
+    /// Returns whether the value is the value that was read.
     fn is_as_read(&self) -> bool {
         matches!((&self.read, &self.value), (Some(read), Some(value)) if Rc::ptr_eq(read, value))
     }
 }
 
-/// Whether a write equals the stored row.
+/// Returns whether a write equals the stored row.
 fn equals_stored(write: &Write, stored: &Row) -> bool {
     match (write, stored) {
         (Write::Product(values), Row::Product(row)) => !row.deleted && *values == row.values,
@@ -96,7 +96,7 @@ fn equals_stored(write: &Write, stored: &Row) -> bool {
     }
 }
 
-/// Decodes a stored row; none if it is deleted.
+/// Decodes a stored row; `None` if the row is deleted.
 type Decoder = fn(&Row) -> Fallible<Option<Rc<dyn AnyRow>>>;
 
 /// The loaded rows of one kind, in order of their ids.
@@ -115,19 +115,19 @@ impl Table {
 
     /// Returns the index of a row, or the index to insert it at.
     fn find(&self, id: &str) -> Result<usize, usize> {
-        // Rows arrive in order of their ids, so a new one usually belongs at the end.
+        // Rows arrive in order of their ids, so a new row usually belongs at the end.
         match self.slots.last() {
             Some(last) if last.id.as_str() < id => Err(self.slots.len()),
             _ => self.slots.binary_search_by(|slot| slot.id.as_str().cmp(id)),
         }
     }
 
-    /// Returns the keys of the rows that are not loaded yet.
+    /// Returns the keys of those rows of `ids` that are not loaded yet.
     pub fn missing(&self, ids: &[String]) -> Vec<RowKey> {
         ids.iter().filter(|id| !self.knows(id)).map(|id| (self.key)(id)).collect()
     }
 
-    /// Whether a row is loaded or known not to exist.
+    /// Returns whether a row is loaded or known not to exist.
     pub fn knows(&self, id: &str) -> bool {
         self.find(id).is_ok()
     }
@@ -149,7 +149,7 @@ impl Table {
         Ok(slot.value.clone())
     }
 
-    /// Whether a row is stored, deleted rows included.
+    /// Returns whether a row is stored, including deleted rows.
     pub fn is_stored(&self, id: &str) -> bool {
         self.find(id).is_ok_and(|place| self.slots[place].stored.is_some())
     }
@@ -194,7 +194,7 @@ impl Table {
         self.slots.iter().filter(|slot| slot.touched).map(|slot| slot.id.clone()).collect()
     }
 
-    /// Whether a row was written.
+    /// Returns whether a row was written.
     pub fn is_touched(&self) -> bool {
         self.slots.iter().any(|slot| slot.touched)
     }
@@ -207,7 +207,7 @@ impl Table {
         }
     }
 
-    /// Appends the differences from the stored rows.
+    /// Appends the changes of the rows that differ from their stored form.
     pub fn changes(&self, out: &mut Vec<Change>) -> Fallible<()> {
         for slot in self.slots.iter().filter(|slot| slot.touched && !slot.is_as_read()) {
             let Encoded { write, live, references, fingerprint } = match &slot.value {

@@ -1,6 +1,6 @@
 //! Conversion of times between milliseconds since the epoch (contract) and RFC 3339 (JSON).
 //!
-//! Implemented here because a date library takes 75 kB of the component. Tests compare the results with one.
+//! Implemented here because a date library takes 75 kB of the component. Tests compare the results with a date library.
 
 use extension_contract::Timestamp;
 
@@ -13,7 +13,7 @@ pub(crate) const HOUR_MS: i64 = 3_600_000;
 const FIRST: Timestamp = -62_167_219_200_000;
 const LAST: Timestamp = 253_402_300_799_999;
 
-/// Converts a provider's seconds to milliseconds; none on overflow.
+/// Converts a provider's seconds to milliseconds; `None` on overflow.
 pub(crate) fn from_seconds(seconds: i64) -> Option<Timestamp> {
     seconds.checked_mul(1000)
 }
@@ -51,7 +51,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// Returns the days from 1970-01-01 to the first of a month, the inverse of [`civil`].
+/// Returns the days from 1970-01-01 to the first day of a month, the inverse of [`civil`].
 fn days_to(year: i64, month: i64) -> i64 {
     const DAYS_OF_400_YEARS: i64 = 146_097;
     const DAYS_BEFORE_1970: i64 = 719_468;
@@ -95,7 +95,7 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     Some(days * DAY_MS + ((hour * 60 + minute - offset) * 60 + second) * 1_000 + ms)
 }
 
-/// Whether a text is an RFC 3339 date and time, leap seconds included.
+/// Returns whether a text is an RFC 3339 date and time, including leap seconds.
 pub(crate) fn is_rfc3339(text: &str) -> bool {
     let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return false };
     let [year, month, day] = match date.split('-').collect::<Vec<_>>().as_slice() {
@@ -185,7 +185,7 @@ mod tests {
         }
     }
 
-    /// Draws a time that jiff knows too: its last one is on the day before ours.
+    /// Generates a time that jiff can express: jiff's last time is on the day before [`LAST`].
     fn times() -> impl Strategy<Value = i64> {
         prop_oneof![FIRST..=LAST.min(jiff::Timestamp::MAX.as_millisecond()), 0i64..4_102_444_800_000]
     }

@@ -142,8 +142,8 @@ fn refusal_reason(
     Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
 }
 
-/// Returns whether the holder's snapshot is from `since` or later. An older one may miss the subscription's end, so the
-/// subscription is fetched before any refund. If the fetch fails, the stored snapshot is used.
+/// Returns whether the holder's snapshot is from `since` or later. An older snapshot may miss the subscription's end,
+/// so the subscription is fetched before any refund. If the fetch fails, the stored snapshot is used.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
     let key = EffectKey::Retrieve { object: holder.id.clone(), because: since, views: 0 };
@@ -192,9 +192,9 @@ fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str)
     send_once(&mut desk.account, "purchase_returned", To::Account, &facts.id, &values)
 }
 
-/// Stops the renewal of add-ons that require a plan once the last plan has ended for good, so that nobody pays for
-/// add-ons without effect. If a plan is bought before their end, they grant again (S111). Add-ons that wait for a
-/// condition beside a default plan are kept.
+/// Stops the renewal of add-ons that require a plan after the last plan has ended permanently, so that nobody pays for
+/// add-ons without effect. If the account buys a plan before the add-ons end, they grant entitlements again (S111).
+/// Add-ons that wait for a condition beside a default plan are kept.
 fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts) -> Ruled<()> {
     if facts.gives.is_empty() || facts.row.state().cancel_at_period_end || !standing.plans.is_empty() {
         return Ok(());
@@ -248,7 +248,7 @@ fn remove_moved_items(
     Ok(())
 }
 
-/// Updates the row of each item with its holder, or its last holder.
+/// Updates the row of each item with the item's holder or, without a holder, the last holder.
 fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut candidates_by_item: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     for facts in &standing.subscriptions {

@@ -10,7 +10,7 @@ use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::comparison::Comparison;
 use serde_json::json;
 
-/// Fetches the subscriptions that are due, and sets a timer for the next one.
+/// Fetches the subscriptions that are due, and sets a timer for the next subscription.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(after) = standing.settings.compare_after else { return Ok(()) };
     let before = desk.account.fetch::<Comparison>(Comparison::ID)?.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Keeps credits in line with their purchases: a payment grants them, refunds and disputes take them back. Credits that
-//! were spent before they were taken back become a debt, which the next credits pay first.
+//! Keeps credits consistent with their purchases: a payment grants credits, refunds and disputes take them back.
+//! Credits that were spent before they were taken back become a debt, which the next credits pay first.
 
 use crate::catalog::desk::Desk;
 use crate::model::gather::sort_by;
@@ -48,7 +48,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
     lot.taken_micros = back.min(lot.granted_micros - lot.spent_micros);
     lot.owed_micros = back - lot.taken_micros;
-    // Its payments for other lots' debts are limited to its remaining credits.
+    // The lot's payments for other lots' debts are limited to the lot's remaining credits.
     lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
     if known.as_ref() != Some(&lot) {
         desk.account.put(id, lot);
@@ -56,7 +56,8 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Pays the debts of lots from other lots, oldest first. Returns payments for debts that no longer exist, newest first.
+/// Pays the debts of lots from other lots, oldest first. Takes back payments for debts that no longer exist, newest
+/// first.
 fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
     let mut lots: Vec<(String, Lot)> =
         desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
@@ -83,8 +84,8 @@ fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
 }
 
 /// Books the spendable credits as a liability instead of revenue, rounded up to minor units. The first entry books all
-/// granted credits that paid no debt, so that credits taken back are always an entry of their own, even if the refund
-/// was known before the payment.
+/// granted credits that paid no debt, so that credits taken back are always a separate entry, even if the refund was
+/// known before the payment.
 fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut lot) = desk.account.fetch::<Lot>(id)? else { return Ok(()) };
     let entries = lot.entries;

@@ -1,5 +1,5 @@
 //! Creates the product for a paid checkout that was created outside of the system, from the session's metadata (ORC-02,
-//! ORC-03). If the product is refused, it is stored with the error, to be corrected by a person.
+//! ORC-03). A refused product is stored with the error, so that a person can correct it.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
@@ -16,7 +16,7 @@ use crate::model::records::session::{Session, SessionStatus};
 use extension_contract::{ActorKind, ProductValues, Refusal};
 use serde_json::{Value, json};
 
-/// Creates the products of paid sessions that have none yet.
+/// Creates the products of paid sessions that have no product yet.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, session) in desk.account.all::<Session>()? {
         let Some(text) = session.made_with.as_ref().filter(|_| session.made.is_none()) else { continue };

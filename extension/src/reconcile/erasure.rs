@@ -21,11 +21,12 @@ const PAGE: u32 = 100;
 
 /// Progress of the erasure within a kind of rows.
 enum Progress {
-    /// All rows of the kind are done.
+    /// All rows of the kind are processed.
     End,
-    /// All rows up to this id are done, and there are more.
+    /// All rows up to this id are processed, and there are more.
     Row(String),
-    /// The row after this id still exists. The erasure continues when it has ended.
+    /// The row after this id belongs to an instance that has not ended. The erasure continues when the instance has
+    /// ended.
     BlockedAfter(Option<String>),
 }
 
@@ -73,7 +74,7 @@ fn progress_after(ids: &[String]) -> Progress {
     }
 }
 
-/// Removes the personal data of terminated products; ids and other data remain.
+/// Removes the personal data of products, up to the first instance that is not terminated. Ids and other data remain.
 fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
     let ids = desk.account.page(RowKind::Product, reached.clone(), PAGE)?;
     desk.account.load::<InstanceRecord>(&ids)?;

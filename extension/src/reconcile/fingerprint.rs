@@ -13,8 +13,9 @@ use crate::model::time::plus_days;
 use extension_contract::{CatalogKey, Timestamp};
 use std::fmt::Write;
 
-/// Returns the fingerprint of the data that an instance's reconciliation uses, except the instance and its purchase. It
-/// excludes the configuration: a change of it affects an instance with the next event that involves the instance.
+/// Returns the fingerprint of the data that an instance's reconciliation uses, except the instance and its purchase.
+/// The fingerprint excludes the configuration: a changed configuration affects an instance only with the next event
+/// that involves the instance.
 pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, summary: &Summary) -> Ruled<String> {
     let now = desk.now;
     let keys: Vec<CatalogKey> = standing

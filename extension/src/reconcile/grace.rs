@@ -1,4 +1,4 @@
-//! Grace periods of subscriptions: stores their ends and schedules the timers and mails.
+//! Grace periods of subscriptions: stores when they end, and schedules their timers and mails.
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
@@ -25,8 +25,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             for day in &standing.settings.dunning_days {
                 let reference = format!("{id}:{period}:{day}");
                 if *day == 0 {
-                    // A period that begins while the previous one is unpaid has no failure of its own, and the mail was
-                    // sent.
+                    // If the failure is too old for a mail, an earlier period has already caused the mail: a period
+                    // that begins while the previous period is unpaid has no failure of its own.
                     if standing.settings.mail_within.after(start) < now {
                         continue;
                     }

@@ -154,7 +154,7 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
         Some(span) => span.after(since),
         None => plus_days(since, settings.archive_after_days),
     };
-    // Nobody can resume it after the account was closed.
+    // Nobody can resume the instance after the account was closed, so it is archived at once.
     let archive = context.standing.closed_at.unwrap_or(archive);
     let end = match lifecycle.and_then(|lifecycle| lifecycle.delete_after) {
         Some(span) => span.after(archive),
@@ -176,7 +176,7 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
         set_reason(instance, reason);
     }
     match (status, desired) {
-        // Cancelled during provisioning: no new resources; existing ones are freed.
+        // The plan was cancelled during provisioning: no new resources are created, and existing resources are freed.
         (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, context) => instance.end(false),
         (Running, Desired::Suspended(reason, _)) => {
             set_reason(instance, reason);
@@ -192,7 +192,8 @@ fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>,
             instance.record.archive_paused = false;
             set_running(now, instance);
         }
-        // An instance beyond the limit of a paid plan is never archived or deleted.
+        // An instance beyond the limit of a paid plan is suspended as over the limit, so it is not archived or deleted
+        //
         (Suspended, Desired::Suspended(Payment, since))
             if !paused && archive_and_end(instance, context, since).0 <= now =>
         {

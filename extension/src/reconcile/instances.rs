@@ -1,5 +1,5 @@
-//! Reconciles the account's instances: those of the event at once, and a limited number of outdated ones per decision.
-//! A timer continues with the rest.
+//! Reconciles the account's instances: the instances of the event at once, and a limited number of outdated instances
+//! per decision. A timer continues with the rest.
 
 use super::fingerprint;
 use super::instance::{self, Context};
@@ -21,7 +21,7 @@ use crate::model::records::summary::Summary;
 use extension_contract::{CatalogKey, ConfigValue, Selection};
 use std::collections::BTreeSet;
 
-/// Maximum number of outdated instances that one decision reconciles, in addition to those of its event.
+/// Maximum number of outdated instances that one decision reconciles, in addition to the instances of its event.
 const DRIVEN_MAX: u32 = 100;
 
 /// Reconciles the instances.
@@ -43,8 +43,8 @@ pub(super) fn reconcile(
         let reached = fingerprint::of(desk, standing, &room, &before)?;
         pass(desk, standing, &room, &reached, &mut named, is_continuation)?;
         let after = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
-        // A terminated instance makes room for another one, so all are checked again. The loop ends because no instance
-        // is restored by it.
+        // A terminated instance makes room for another instance, so all instances are checked again. The loop ends
+        // because no pass restores a terminated instance.
         let made_room = before.consumed.iter().any(|(key, used)| after.consumed.get(key).copied().unwrap_or(0) < *used);
         if !made_room {
             desired.add(of_pass);
@@ -53,7 +53,7 @@ pub(super) fn reconcile(
     }
 }
 
-/// Reconciles the event's instances and those with another fingerprint.
+/// Reconciles the event's instances and the instances with another fingerprint.
 fn pass(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,

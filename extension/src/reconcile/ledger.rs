@@ -45,8 +45,8 @@ fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<String>> {
 }
 
 /// Books the payment of an invoice: tax as a liability, the rest as revenue. A paid invoice of 0 has no entry. If a
-/// session books the same money, the entry is reversed. It is made in any case, so that the order of the events does
-/// not matter.
+/// session books the same money, the invoice's entry is reversed. The entry is made in any case, so that the order of
+/// the events does not matter.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(invoice) = desk.account.fetch::<Invoice>(id)? else { return Ok(()) };
     let paid = invoice.takings_minor();

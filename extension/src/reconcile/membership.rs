@@ -11,7 +11,7 @@ use crate::model::records::campaign::{Member, Membership};
 use crate::model::records::purchase::PurchaseRow;
 use extension_contract::{Account, Effect, SubscriptionStatus};
 
-/// Sends the membership if it has changed, if the business has campaigns.
+/// Sends the membership if it has changed and the business has campaigns.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     if standing.settings.campaigns.is_none() {
         return Ok(());

@@ -12,8 +12,8 @@ use crate::model::records::earning::Earning;
 use crate::model::records::payouts::{Onboarding, Payouts};
 use serde_json::json;
 
-/// Adds due shares to the available amounts, and requests transfers of these. Refunds of transferred shares reduce the
-/// next transfer.
+/// Adds due shares to the available amounts, and requests the transfer of these amounts. Refunds of transferred shares
+/// reduce the next transfer.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
     let before = desk.account.get_here::<Payouts>(Payouts::ID)?;
     let held = desk.account.all::<Earning>()?;

@@ -127,7 +127,8 @@ fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<ReturnedMoney>> {
     Ok(out)
 }
 
-/// Returns the purchase of a payment: its own, or that of the subscription whose first invoice it paid.
+/// Returns the purchase of a payment: its own purchase, or the purchase of the subscription whose first invoice it
+/// paid.
 fn purchase_of(desk: &mut Desk<'_>, payment: &Payment) -> Ruled<Option<String>> {
     if payment.purchase.is_some() {
         return Ok(payment.purchase.clone());
@@ -187,7 +188,7 @@ fn reconcile_one(
     Ok(())
 }
 
-/// Sets the amount of a payment, or removes it if it is 0.
+/// Sets the amount of a payment, or removes the amount if it is 0.
 fn set_amount(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: i64) {
     match amount_minor > 0 {
         true => amounts.insert(payment.to_owned(), amount_minor),
@@ -195,9 +196,9 @@ fn set_amount(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: 
     };
 }
 
-/// Returns the session that counts and the other paid sessions. The session that counts is the first paid one by the
-/// provider's clock, then by id. If none is paid, it is the one with the most advanced status, so an expired session
-/// never replaces another. Before any session event it is the session that we created.
+/// Returns the session that counts and the other paid sessions. The session that counts is the first paid session by
+/// the provider's clock, then by id. If no session is paid, it is the session with the most advanced status, so an
+/// expired session never replaces another. Before any session event it is the session that we created.
 fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) -> Option<(Candidate, Vec<Candidate>)> {
     let from_events = sessions.iter().map(|(id, session)| Candidate {
         id: id.clone(),
@@ -292,7 +293,7 @@ fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut Purc
         }
         return Ok(());
     }
-    // The session's final total; a discount may have reduced the agreed one.
+    // The session's final total; a discount may have reduced the agreed total.
     let total = if session.total_minor > 0 { session.total_minor } else { row.values.total.amount_minor };
     let refunded = total > 0 && row.values.refunded.amount_minor >= total;
     let Some(subscription) = row.values.subscription_id.clone() else {
@@ -310,7 +311,7 @@ fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut Purc
         (false, true) => (PurchaseStatus::Paid, Step::Fulfilled),
         (false, false) => (PurchaseStatus::Paid, Step::Paid),
     };
-    // It was paid but never granted anything: a person decides about a refund.
+    // The purchase was paid but never granted anything: a person decides about a refund.
     if row.details.step == Step::Paid && ended && total > 0 {
         let values = json!({"purchase": id, "subscription": subscription, "total_minor": total});
         send_once(&mut desk.account, "paid_but_ended", To::Admin, id, &values)?;

@@ -21,7 +21,7 @@ use std::rc::Rc;
 pub(super) struct Room {
     /// Ids of the instances beyond the allowed amounts.
     pub beyond: BTreeSet<String>,
-    /// When these are suspended; `None` if there are none, or if no plan is in force.
+    /// Time at which these instances are suspended; `None` if there are none, or if no plan is in force.
     pub over_due: Option<Timestamp>,
     /// Exceeded entitlements, with the time at which the instances that hold them are suspended.
     pub excess: BTreeMap<String, Timestamp>,
@@ -53,7 +53,7 @@ fn is_relevant(desk: &Desk<'_>, standing: &AccountStanding, summary: &Summary) -
 }
 
 /// Returns the instances beyond the allowed amounts. Instances that the owner chose to keep are counted first, the
-/// latest choice before earlier ones, then the oldest instances.
+/// latest choice before earlier choices, then the oldest instances.
 fn beyond(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<(String, Rc<InstanceRecord>)>> {
     let InstanceRows(mut rows) = InstanceRows::read(desk)?;
     sort_by(&mut rows, |(a_id, a), (b_id, b)| {
@@ -89,7 +89,7 @@ fn over_limit(
     beyond: &[(String, Rc<InstanceRecord>)],
     desired: &mut DesiredSchedule,
 ) -> Ruled<Option<Timestamp>> {
-    // The waiting time begins at the loss of what allowed more: the previous plan or an add-on.
+    // The waiting time begins when the account lost the higher allowance: the previous plan or an add-on.
     let mut plan = None;
     let mut since = Timestamp::MIN;
     for (_, record) in beyond {

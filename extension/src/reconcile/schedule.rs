@@ -1,6 +1,7 @@
 //! Timers and delayed mails: computes the complete desired set, and applies the difference to the open set.
 //!
-//! No other code sets or cancels them, so none can be forgotten, and they do not depend on the order of events.
+//! The timers of campaigns, and of continued reconciliations and erasures, are set elsewhere. All other timers and
+//! mails are computed here as a whole, so none is forgotten, and they do not depend on the order of events.
 
 use crate::model::account::Account;
 use crate::model::effect::timer;
@@ -38,7 +39,7 @@ impl DesiredSchedule {
         }
     }
 
-    /// Returns whether the open schedule equals this one.
+    /// Returns whether the open schedule equals this schedule.
     pub fn is_open_in(&self, open: &OpenSchedule) -> bool {
         let timers = self.timers.iter().map(|(key, (due, _))| (key, due));
         let mails = self.mails.iter().map(|(key, mail)| (key, &mail.at));
@@ -69,10 +70,10 @@ impl DesiredSchedule {
 }
 
 /// Days after its time for which a key's generation is remembered. A key names at most a billing period, and can be set
-/// again for another time until the period ends.
+/// again for another time until this period ends.
 const REMEMBERED_DAYS: u32 = 400;
 
-/// Cancels open timers and mails that are not desired, and enqueues the missing ones.
+/// Cancels open timers and mails that are not desired, and enqueues desired timers and mails that are not open.
 pub(super) fn apply(
     account: &mut Account<'_>,
     now: Timestamp,

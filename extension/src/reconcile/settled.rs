@@ -1,4 +1,5 @@
-//! Marks ended subscriptions as settled if they are no longer needed. Later events read them only by name.
+//! Marks ended subscriptions as settled if they are no longer needed. Later events read settled subscriptions only by
+//! name.
 
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
@@ -7,7 +8,7 @@ use crate::model::halt::Ruled;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 
-/// Returns whether another ended subscription, which was lost later, granted everything that this one granted.
+/// Returns whether another ended subscription, which was lost later, granted everything that this subscription granted.
 fn is_replaced(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
     let lost = |facts: &SubscriptionFacts| facts.lost_at.map(|at| (at, facts.id.clone()));
     let gave = |id: &str| by.gives.iter().any(|(price, _)| price.id == id);
@@ -17,7 +18,8 @@ fn is_replaced(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
         && facts.named.iter().all(|price| gave(&price.id))
 }
 
-/// Settles ended subscriptions that are not needed, and billing histories that were changed after that.
+/// Settles ended subscriptions that are not needed, and billing histories that changed after their subscription was
+/// settled.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         if !facts.row.settled {

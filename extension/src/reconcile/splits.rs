@@ -1,5 +1,5 @@
-//! Keeps the shares of sales in line with payments and refunds. Each change is booked as a liability to the account
-//! that receives the share, and sent to it by a message.
+//! Keeps the shares of sales consistent with payments and refunds. Each change is booked as a liability to the account
+//! that receives the share, and sent to this account by a message.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::split::{Share, account_of, text_of};
@@ -115,7 +115,7 @@ fn has_splits(desk: &Desk<'_>) -> Ruled<bool> {
     Ok(desk.catalog.types()?.iter().any(|decl| decl.split.is_some()))
 }
 
-/// Updates the sales of an invoice: for each product with a share its part of the amount, in proportion to the lines,
+/// Updates the sales of an invoice. Each product with a share has its part of the amount, in proportion to the lines,
 /// less the refunds in `back` by payment. Refunds that arrive before the invoice is paid are stored until then.
 fn of_invoice(desk: &mut Desk<'_>, id: &str, mut back: BTreeMap<String, i64>) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;

@@ -10,7 +10,7 @@ use crate::model::records::token::{Token, TokenStatus};
 /// Reason of a token that is revoked because its entitlement ended.
 const ENDED: &str = "entitlement_ended";
 
-/// Ends the tokens that are due, and sets a timer for the others.
+/// Ends the tokens that are due, and sets timers for the other tokens.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     for (id, token) in desk.account.all::<Token>()? {
         if !token.is_live() {

@@ -16,7 +16,7 @@ use crate::model::records::usage::UsageMonth;
 use crate::model::time::{DAY_MS, month_of, rfc3339};
 use serde_json::{Value, json};
 
-/// Closes the months that are over, and sets timers for the others.
+/// Closes the months that are over, and sets timers for the other months.
 pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
     // The order of the ids is chronological.
     let months: Vec<String> = desk.account.all::<UsageMonth>()?.into_iter().map(|(id, _)| id).collect();
@@ -107,7 +107,7 @@ fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired
         if unpaid > 0 {
             let next = month.sellers.entry(product.clone()).or_default();
             next.carried_micros = next.carried_micros.saturating_add(unpaid);
-            // Carried amounts are reported by the month that they are carried to.
+            // The month to which an amount is carried reports the amount.
             (part.carried_micros, part.micros) = (0, part.paid_micros);
         }
     }

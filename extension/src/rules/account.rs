@@ -13,8 +13,8 @@ use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, Re
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// `account.register`: creates the customer, once. A checkout need not wait for it; it creates the customer if
-/// required.
+/// `account.register`: creates the customer, once. A checkout need not wait for the customer: the checkout creates a
+/// customer if required.
 pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let fact = FactKey::Registered.to_string();
     if customer(desk)?.is_some() || !desk.account.record_fact(&fact)? {
@@ -25,7 +25,7 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.close`: marks the account as closed; requested by operators and services when its owner has left.
+/// `account.close`: marks the account as closed. Operators and services request this when the account's owner has left.
 pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     owner(desk)?;
     if desk.account.get::<Closed>(Closed::ID)?.is_some() {

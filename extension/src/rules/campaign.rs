@@ -28,7 +28,7 @@ const COUNTED_MAX: usize = 1_000;
 /// Number of accounts per read while counting.
 const COUNTED_AT_ONCE: u32 = 500;
 
-/// Returns the business's campaign settings. Fails if it has none.
+/// Returns the business's campaign settings. Fails if the business has none.
 fn campaigns(desk: &Desk<'_>) -> Ruled<Campaigns> {
     let campaigns = desk.catalog.settings()?.campaigns;
     Ok(campaigns.ok_or_else(|| Refusal::RequirementUnmet("campaigns".to_owned()))?)
@@ -144,7 +144,7 @@ pub(super) fn resume(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<Out
     Ok(Outcome::Applied)
 }
 
-/// Processes the next batch of accounts, and sends the campaign to those in the audience.
+/// Processes the next batch of accounts, and sends the campaign to the accounts that belong to the audience.
 fn batch(desk: &mut Desk<'_>, id: &str, mut campaign: Campaign) -> Ruled<Campaign> {
     let settings = desk.catalog.settings()?;
     let Some(terms) = settings.campaigns.filter(|_| settings.templates.contains_key(&campaign.template)) else {
@@ -193,7 +193,7 @@ fn set_timer(desk: &mut Desk<'_>, id: &str, due: Timestamp) -> Ruled<()> {
     Ok(())
 }
 
-/// Stores an account's membership, and sends it the campaigns that enrol new members of their audience.
+/// Stores an account's membership, and sends to the account the campaigns that enrol new members of their audience.
 pub(super) fn member_changed(desk: &mut Desk<'_>, sender: &Account, member: Member) -> Ruled<Outcome> {
     let id = text_of(sender);
     let known = desk.account.fetch::<Member>(&id)?;
@@ -205,7 +205,7 @@ pub(super) fn member_changed(desk: &mut Desk<'_>, sender: &Account, member: Memb
         .all::<Campaign>()?
         .into_iter()
         .filter(|(_, campaign)| campaign.enrols && campaign.status == CampaignStatus::Sending)
-        // Only accounts that earlier batches have passed; the others are part of a later batch.
+        // Only for accounts that earlier batches have passed; other accounts are part of a later batch.
         .filter(|(_, campaign)| campaign.through || campaign.after.as_ref().is_some_and(|after| id <= *after))
         .filter(|(_, campaign)| member.is_in(&campaign.audience))
         .map(|(id, campaign)| (id, Campaign::clone(&campaign)))

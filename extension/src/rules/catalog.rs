@@ -250,7 +250,7 @@ fn update_default_plan(settings: &mut Settings, id: &str, proposed: &Proposed) -
     Ok(())
 }
 
-/// Checks whether a product can be put into the catalog: its type allows it, and its prices match the published ones.
+/// Checks whether a product can be put into the catalog: its type allows it, and its prices match the published prices.
 fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     if !proposed.decl.catalog {
         let message =
@@ -282,8 +282,8 @@ fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()> {
     Ok(())
 }
 
-/// Puts one product into the catalog and updates the default plans. Returns true if its price is being created at the
-/// provider; then the caller in `reply_to` receives the reply afterwards.
+/// Puts one product into the catalog and updates the default plans. Returns true if a price of the product is being
+/// created at the provider; then the caller in `reply_to` receives the reply afterwards.
 pub(super) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
@@ -317,7 +317,7 @@ pub(super) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
     Ok(())
 }
 
-/// Puts a product; stores its prices, or requests their creation at the provider. Returns true if it requests any.
+/// Puts a product; stores its prices, or requests their creation at the provider. Returns true if any is requested.
 fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     check(desk, id, &proposed)?;
     let sync_failed = match desk.catalog.product(id)? {
@@ -371,7 +371,7 @@ fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
     Ok(())
 }
 
-/// Puts a product into the catalog that was written by the platform.
+/// Puts a product that the platform wrote into the catalog.
 pub(super) fn adopt(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Ruled<()> {
     let types = desk.catalog.types()?;
     if !types.iter().any(|decl| decl.catalog && decl.name == values.product_type) {

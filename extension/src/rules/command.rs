@@ -1,4 +1,4 @@
-//! Dispatches commands; lists each command's required and allowed members, and checks who may give it.
+//! Dispatches commands. Lists each command's required and allowed members, and checks who may give the command.
 
 use super::{
     account, campaign, catalog, connect, instance, listing, metering, purchase, refund, spending, step, token,
@@ -47,7 +47,8 @@ pub(crate) const COMMANDS: [(&str, &[&str]); 32] = [
     ("purchase.refund", &["id"]),
 ];
 
-/// Allowed members of commands' payloads. Commands with a product are missing here; they are checked against its type.
+/// Allowed members of commands' payloads. Commands with a product are missing here, because they are checked against
+/// the product's type.
 const MEMBERS: [(&str, &[&str]); 27] = [
     ("instance.keep", &["id"]),
     ("instance.suspend", &["id"]),
@@ -117,7 +118,8 @@ pub(super) fn not_closed(desk: &mut Desk<'_>) -> Ruled<()> {
     }
 }
 
-/// Fails if the payload has an unknown member. Ignoring it would suggest that it had an effect.
+/// Fails if the payload has an unknown member. If the member were ignored, the caller would assume that it had an
+/// effect.
 fn check_members(kind: &str, body: &Object) -> Ruled<()> {
     let Some((_, members)) = MEMBERS.iter().find(|(command, _)| *command == kind) else { return Ok(()) };
     match body.keys().find(|key| !members.contains(&key.as_str())) {

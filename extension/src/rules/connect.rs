@@ -16,7 +16,7 @@ use crate::model::records::payouts::{AwaitsLink, Onboarding, Payouts};
 use extension_contract::{Effect, EffectReport, FieldErrorCode, Outcome, Refusal, Snapshot, SnapshotRank};
 use serde_json::{Value, json};
 
-/// `account.connect`: requests an onboarding link. Creates the connected account before the first one.
+/// `account.connect`: requests an onboarding link. Creates the connected account before the first link.
 pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let settings = desk.catalog.settings()?;
     let url = |field: &str, default: &Option<String>| {
@@ -41,7 +41,7 @@ pub(super) fn connect(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// Requests the connected account. The first waiting caller receives a failure.
+/// Requests the connected account. If the request fails, the first waiting caller receives the failure.
 fn request_account(desk: &mut Desk<'_>, awaits: &AwaitsLink) -> Ruled<()> {
     let payload = json!({"metadata": owner(desk)?});
     let key = EffectKey::Connect { asked_by: desk.event_hash() };
@@ -59,7 +59,7 @@ fn link(desk: &mut Desk<'_>, connected: &str, number: usize, awaits: &AwaitsLink
 }
 
 /// Handles the result of the account request. On success, requests a link for each waiting caller. On failure, the
-/// first caller receives the refusal, and the account is requested again for the next one.
+/// first caller receives the refusal, and the account is requested again for the next caller.
 pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Ruled<Verdict> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let mut waiting = std::mem::take(&mut payouts.waiting);
@@ -145,7 +145,7 @@ fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<O
     Ok(Outcome::Applied)
 }
 
-/// Handles the result of a transfer. After a failure its amount is available for the next one.
+/// Handles the result of a transfer. After a failure, the amount is available for the next transfer.
 pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectReport) -> Ruled<Outcome> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let Some(payout) = payouts.currencies.get_mut(currency) else { return Err(internal(report.key.clone())) };

@@ -1,5 +1,5 @@
-//! `customer.*`: claims a customer for its account. A deleted customer stays claimed, so that later events of it are
-//! placed.
+//! `customer.*`: claims a customer for its account. A deleted customer stays claimed, so that the host can place later
+//! events about the customer.
 
 use crate::catalog::desk::Desk;
 use crate::input::stripe;

@@ -1,5 +1,5 @@
-//! `charge.dispute.*`: merges a dispute and notifies the operators, who must answer it. During a dispute the bank holds
-//! the payment; an inquiry takes no money.
+//! `charge.dispute.*`: merges a dispute and notifies the operators, who must answer the dispute. During a dispute the
+//! bank holds the payment; an inquiry takes no money.
 
 use crate::catalog::desk::Desk;
 use crate::input::stripe::{self, id_of};
@@ -62,7 +62,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Dispute<'_>) -> Ruled
     let withdrawn = desk.kind == "charge.dispute.funds_withdrawn";
     let status = parse_status(object.status.as_deref())?;
     let snapshot = Dispute {
-        // Withdrawn money means that it is more than an inquiry.
+        // If money was withdrawn, the dispute is more than an inquiry.
         status: if withdrawn { status.max(DisputeStatus::Open) } else { status },
         amount_minor: object.amount,
         currency: object.currency.to_string(),

@@ -1,4 +1,4 @@
-//! A business's own facts, for example `user.registered`: sent by services; the catalog declares the reactions.
+//! A business's own facts, for example `user.registered`: services send them, and the catalog declares the reactions.
 
 use super::campaign;
 use super::command::{not_closed, not_the_platform, operators_only};
@@ -9,7 +9,7 @@ use crate::model::halt::{Ruled, Verdict};
 use crate::model::json::Object;
 use extension_contract::{Outcome, Refusal};
 
-/// Decides a fact. Fails if the catalog does not declare it.
+/// Decides a fact. Fails if the catalog does not declare the fact.
 pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let kind = desk.kind;
     let settings = desk.catalog.settings()?;

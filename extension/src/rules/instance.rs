@@ -149,7 +149,7 @@ pub(super) fn own_body(desk: &Desk<'_>, body: &Object) -> Ruled<Object> {
     Ok(body)
 }
 
-/// Sets the product's plan to the plan in force. Fails if the product names another one.
+/// Sets the product's plan to the plan in force. Fails if the product names another plan.
 pub(super) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) -> Ruled<()> {
     let Some(link) = &proposed.decl.plan else { return Ok(()) };
     let Some(plan) = standing.plans.get(&link.family) else { return Ok(()) };
@@ -221,8 +221,8 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.suspend`: suspends an instance until an operator resumes it; it is not archived or deleted because of
-/// that.
+/// `instance.suspend`: suspends an instance until an operator resumes it. The suspension does not cause an archive or a
+/// deletion.
 pub(super) fn suspend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
@@ -235,8 +235,8 @@ pub(super) fn suspend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.resume`: resumes an instance that an operator suspended (operators only), or restores one that was
-/// archived as idle (also its owner).
+/// `instance.resume`: resumes an instance that an operator suspended (only for operators), or restores an instance that
+/// was archived as idle (also for its owner).
 pub(super) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let mut instance = Instance::load(desk, &id)?;
@@ -252,7 +252,7 @@ pub(super) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
-/// `instance.retry`: starts an instance in `error` again, with the checks of a new one; otherwise retries failed
+/// `instance.retry`: starts an instance in `error` again, with the checks of a new instance; otherwise retries failed
 /// resources.
 pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
@@ -269,17 +269,18 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         record.archive_paused = false;
         record.unblock();
         record.unstick();
-        // Manual tasks are automatic again.
+        // Resources with a manual task are created automatically again.
         for resource in record.resources.values_mut().filter(|resource| is_by_hand(resource)) {
             *resource = std::mem::take(resource).gone();
         }
     } else if !record.is_compensated() {
-        // Resources that could not be freed are freed first.
+        // Resources that could not be freed must be freed before the instance starts again.
         record.unblock();
         record.unstick();
         record.retry_wanted = true;
     } else {
-        // The metadata is as its author wrote it; it must be complete and normalised, because names are compared.
+        // The metadata of a refused product is unchecked; it must be complete and normalised, because names are
+        // compared.
         if instance.record.refused {
             let checked = check(&instance.decl, ActorKind::System, None, &instance.metadata);
             instance.metadata = checked.map_err(Refusal::Invalid)?.into();
@@ -295,8 +296,8 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 }
 
 /// `instance.delete`: deletes an instance after a last backup, if the owner confirms its name. For an instance
-/// that is already being deleted it replies with the current state (TES-52), since the caller may have missed the first
-/// reply.
+/// that was already deleted, or whose deletion the owner has begun, it replies with the current state (TES-52), because
+/// the caller may have missed the first reply.
 pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
     let confirmed = required_text(body, "confirm")?;

@@ -110,7 +110,7 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     })
 }
 
-/// Claims the invoice and the ids that it names, unless they were claimed with the stored record.
+/// Claims the invoice and the ids that it names, unless they were claimed when the record was stored.
 fn claim(
     desk: &mut Desk<'_>,
     id: &str,
@@ -134,7 +134,7 @@ fn claim(
     desk.account.claim(keys)
 }
 
-/// Stores the invoice in each of its payments. Returns true if that changed any.
+/// Stores the invoice in each of its payments. Returns true if any payment changed.
 fn link_payments(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>) -> Ruled<bool> {
     let mut changed = false;
     for (intent, charge) in object.payments() {

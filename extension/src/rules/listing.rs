@@ -18,7 +18,8 @@ use crate::model::records::payouts::{Onboarding, Payouts};
 use extension_contract::{Account, ActorKind, Effect, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
-/// `product.list`: requests that a product of the account be listed in the catalog, or that a listed one be changed.
+/// `product.list`: requests that a product of the account be listed in the catalog, or that a listed product be
+/// changed.
 pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     not_the_platform(desk)?;
     let known = body.contains_key("id").then(|| required_text(body, "id")).transpose()?;

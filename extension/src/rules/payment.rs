@@ -1,8 +1,9 @@
 //! Charges, payment intents and refunds: merges them into payments, with the invoice or purchase and the refunds of
 //! each.
 //!
-//! Each refund is a fact (`refund:re_1`), booked when its object is known. A charge contains only the refunded sum: it
-//! counts at once for its purchase, and if the known refunds do not add up to it, they are fetched.
+//! Each refund is a fact (`refund:re_1`), booked when the refund's object is known. A charge contains only the refunded
+//! sum. The sum counts at once for the charge's purchase; if the known refunds do not add up to the sum, they are
+//! fetched.
 
 use super::retrieve;
 use crate::catalog::desk::Desk;
@@ -43,7 +44,7 @@ fn read_refund(object: &stripe::Refund<'_>, pointer: &str) -> Ruled<(String, Ref
     Ok((object.id.to_string(), refund))
 }
 
-/// `refund.*` and `charge.refund.updated`.
+/// `refund.*` and `charge.refund.updated`: merges a refund into its payment.
 pub(super) fn refund(desk: &mut Desk<'_>, object: &stripe::Refund<'_>) -> Ruled<Outcome> {
     let Some(id) = id_of(&object.payment_intent).or_else(|| id_of(&object.charge)) else {
         return Err(Refusal::Malformed("/data/object/payment_intent".to_owned()).into());
@@ -54,7 +55,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, object: &stripe::Refund<'_>) -> Ruled<
     apply(desk, id, &snapshot, keys, FactKey::Refund(&object.id).to_string())
 }
 
-/// `charge.*`, disputes and refunds excepted.
+/// `charge.*`, except disputes and refunds: merges a charge into its payment.
 pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<Outcome> {
     if object.amount_refunded > object.amount {
         return Err(Refusal::Malformed("/data/object/amount_refunded".to_owned()).into());
@@ -71,7 +72,7 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
         Keys { intent: id_of(&object.payment_intent), charge: Some(&object.id), customer: id_of(&object.customer) };
     let outcome = apply(desk, id, &snapshot, keys, refunded_sum(object))?;
     let known = desk.account.fetch::<Payment>(id)?.unwrap_or_default();
-    // In some API versions a charge does not list its refunds; missing ones are fetched.
+    // In some API versions a charge does not list its refunds; missing refunds are fetched.
     if known.charge_refunded_minor > known.explained_minor() {
         let because = known.charge_refunded_minor;
         let key = EffectKey::Retrieve { object: object.id.to_string(), because, views: 0 };
@@ -91,7 +92,7 @@ fn read_charge(object: &stripe::Charge<'_>) -> Ruled<Payment> {
     Ok(Payment { charge_refunded_minor: object.amount_refunded, refunds, ..Payment::default() })
 }
 
-/// Returns the fact key for a charge's refunded sum.
+/// Returns the text that identifies a charge's refunded sum, for the outcome `duplicate`.
 fn refunded_sum(object: &stripe::Charge<'_>) -> String {
     format!("refunded:{}:{}", object.id, object.amount_refunded)
 }
@@ -146,7 +147,7 @@ struct Keys<'a> {
     customer: Option<&'a str>,
 }
 
-/// Merges a snapshot. Without a change it is a duplicate of `fact`.
+/// Merges a snapshot. If the payment does not change, the outcome is a duplicate of `fact`.
 fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact: String) -> Ruled<Outcome> {
     let known = desk.account.fetch::<Payment>(id)?;
     let mut payment = known.clone().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! `price.*`: checks a price of the catalog against the provider's, and stops its sale when it is withdrawn. Existing
-//! subscriptions keep their grants.
+//! `price.*`: checks a price of the catalog against the provider's price, and stops its sale when the provider
+//! withdraws it. Existing subscriptions keep their grants.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 const UNCHANGED: Outcome = Outcome::Ignored(IgnoreReason::NoChange);
 
-/// Decides a product event. Records it in any case, so that a redelivered event does not overwrite newer ones.
+/// Decides a product event. Records the event, so that a redelivery does not overwrite newer events.
 pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outcome> {
     let product = change.after.as_ref().or(change.before.as_ref());
     let Some(product) = product else { return Err(Refusal::Malformed("/data/id".to_owned()).into()) };
@@ -50,7 +50,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     let after = write_row(desk, &id, stored, change.after.as_ref())?;
     let decided = match (account, after) {
         (Account::Platform, Some(after)) => catalog::adopt(desk, &id, &after).map(|()| Outcome::Applied),
-        // Buyers keep its grants, but it is no longer on sale.
+        // Buyers keep the product's grants, but the product is no longer on sale.
         (Account::Platform, None) => match &before {
             Some(before) => catalog::remove(desk, &id, before).map(|()| Outcome::Applied),
             None => Ok(UNCHANGED),
@@ -105,7 +105,8 @@ fn check(id: &str, values: &ProductValues) -> Ruled<()> {
     }
 }
 
-/// Returns the metadata of `stored` extended by that of `after`, or the latter alone if one of them is not an object.
+/// Returns the metadata of `stored` extended by the metadata of `after`; if one of them is not an object, only the
+/// metadata of `after`.
 fn overlay(stored: &ProductValues, after: &ProductValues) -> String {
     let object = |text: &str| extension_reader::from_str_small::<Object>(text);
     match (object(&stored.metadata), object(&after.metadata)) {

@@ -27,7 +27,7 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
-/// `purchase.create`: begins a checkout, or changes the plan of an account that already has one.
+/// `purchase.create`: begins a checkout, or changes the plan of an account that already has a plan.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let offer = offer::find(&desk.catalog, body)?;
     let settings = desk.catalog.settings()?;
@@ -129,7 +129,8 @@ fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseVa
     })
 }
 
-/// Requests the checkout, or first the customer if the business wants one and there is none.
+/// Requests the checkout. If the business creates customers before checkouts, and the account has no customer, requests
+/// the customer first.
 fn begin_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, creation: CustomerCreation) -> Ruled<()> {
     match creation == CustomerCreation::Checkout || !payload["customer"].is_null() {
         true => with_customer::request_checkout(desk, id, payload, desk.reply_to.cloned()),
@@ -207,7 +208,7 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
                 Answer::Value(encode(&reply)?)
             }
         }
-        // A webhook event has shown that the session exists, and it may be paid.
+        // A webhook event has shown that the session exists, so the session may be paid.
         Err(failure) if row.values.session_id.is_some() => refused(&failure.code),
         Err(failure) => fail(&mut row, &failure.code),
     };
@@ -238,7 +239,7 @@ fn change(
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
     let seats = standing.plan_item(&family).map_or(1, |(_, item)| item.quantity);
     let is_by_seat = offer.price.terms()?.by_seat;
-    // A pending change can be taken back, so that the current plan is kept.
+    // A pending change can be withdrawn, so that the current plan is kept.
     let taken_back = billing.pending.as_ref().is_some_and(|pending| {
         let is_other = Some(&pending.price) != plan.price_id.as_ref() || is_by_seat && pending.quantity != seats;
         pending.at > desk.now && is_other
@@ -325,7 +326,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     let named = text(body, "id")?;
     let standing = standing(desk)?;
-    // Without an id: the subscription of a plan, else the first that has not ended.
+    // Without an id, cancels the subscription of a plan, or else the first subscription that has not ended.
     let wanted = match &named {
         Some(id) => Some(id.clone()),
         None => standing.plans.values().find_map(|plan| plan.subscription.clone()),
@@ -343,8 +344,9 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&payload)?)))
 }
 
-/// Cancels the add-ons whose condition only this plan meets, at the plan's end, with a prorated refund. An
-/// adapter that does not support the date cancels at the end of the add-on's period, so that no paid time is lost.
+/// Cancels the add-ons whose condition only this plan meets, at the plan's end, with a prorated refund. If the
+/// provider does not support the date, it cancels an add-on at the end of the add-on's period, so that no paid time is
+/// lost.
 fn cancel_with(desk: &mut Desk<'_>, standing: &AccountStanding, plan: &str, at_period_end: bool) -> Ruled<Vec<String>> {
     let ends = |in_force: &PlanInForce| in_force.subscription.as_deref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));

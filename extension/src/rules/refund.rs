@@ -95,7 +95,7 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     Ok(paid)
 }
 
-/// Handles the result of the refund request. The refund's own event books it.
+/// Handles the result of the refund request. The event about the refund books the refund.
 pub(super) fn completed(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report: &EffectReport) -> Ruled<Verdict> {
     let answer = match &report.answer {
         Ok(_) => Answer::Value(encode(&json!({"purchase_id": id, "amount_minor": amount_minor}))?),

@@ -37,7 +37,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     match (&report.answer, is_awaited) {
         (Ok(answer), true) => succeeded(desk, &mut instance, name, verb, outputs(answer)?)?,
         (Err(failure), true) => failed(desk, &mut instance, name, verb, failure)?,
-        // A late success after the resource was given up: it is recorded, and the reconciliation keeps or frees it.
+        // A late success after the resource was given up. The resource is recorded, and the reconciliation keeps or
+        // frees it.
         (Ok(answer), false) if verb == Verb::Ensure && resource.status.is_missing() => {
             let blocked = resource.blocked && resource.status == ResourceStatus::Absent;
             let found =
@@ -45,11 +46,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
             instance.record.generation.gone.remove(name);
             instance.record.resources.insert(name.to_owned(), found);
         }
-        // A late success of a resource that became a manual task: the task is not needed any more.
+        // A late success of a resource that became a manual task. The task is no longer needed.
         (Ok(answer), false) if verb == first && resource.status == ResourceStatus::ByHand => {
             adopt(&mut instance, name, resource, outputs(answer)?);
         }
-        // A person has made another one in the meantime, so this one is freed.
+        // A person has made a replacement in the meantime, so the late resource is freed.
         (Ok(answer), false) if verb == Verb::Ensure && is_made_by_person(&resource) => {
             let found = ResourceState {
                 status: ResourceStatus::Present,
@@ -79,10 +80,10 @@ fn succeeded(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Ver
         Verb::Change => {
             resource.status = ResourceStatus::Present;
             resource.suspended = resource.suspending;
-            // `suspended` has the state; as an output, `state` would depend on the history.
+            // `suspended` contains the state. If `state` were an output, the output would depend on the history.
             resource.outputs.extend(outputs.into_iter().filter(|(name, _)| name != "state"));
         }
-        // Only a verified backup counts; nothing is freed before.
+        // Only a verified backup counts. Before that, no resource is freed.
         Verb::Backup if outputs.get("verified") == Some(&json!(true)) => {
             resource.status = ResourceStatus::Present;
             resource.backup = Some(Value::Object(outputs));
@@ -138,7 +139,7 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
         step::refused(resource, &failure.code);
         return Ok(());
     }
-    // After a refusal the resource does not exist; after other failures that is unknown.
+    // After a refusal the resource does not exist; after other failures its existence is unknown.
     let is_refused = failure.class == EffectFailureClass::Final;
     resource.status = match verb {
         Verb::Ensure if is_refused => ResourceStatus::Absent,

@@ -29,7 +29,8 @@ pub(super) fn fetch_snapshot(desk: &mut Desk<'_>, object: &str, id: &str, at: Ti
 pub(super) struct KnownSnapshots {
     /// Ids of the events that delivered the snapshots; the fetched snapshot is newer.
     pub events: Vec<String>,
-    /// Number of snapshots of the same second if a fetched one is among them; distinguishes the keys of fetches.
+    /// Number of snapshots of the same second if a fetched snapshot is among them, and otherwise 0. It distinguishes
+    /// the keys of repeated fetches.
     pub views: usize,
 }
 
@@ -46,16 +47,17 @@ pub(super) fn fetch_again(
     Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())))
 }
 
-/// Fetches an object, unless the same fetch is open.
+/// Fetches an object. The request has no effect if the same fetch is open.
 pub(super) fn fetch(desk: &mut Desk<'_>, key: &EffectKey, id: &str, payload: &Value, known: Vec<String>) -> Ruled<()> {
     fetch_for(desk, key, payload, &Concern::Retrieve { object: id.to_owned(), known })
 }
 
-/// Fetches an object with a given correlation, unless the same fetch is open.
+/// Fetches an object with a given correlation. The request has no effect if the same fetch is open. After each third
+/// failure, notifies the operators instead.
 pub(super) fn fetch_for(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: &Concern) -> Ruled<()> {
     let text = key.to_string();
     let failures = failures(desk, &text)?;
-    // Each waiting event gives up separately, so that two events do not retry alternately for ever.
+    // Each waiting event gives up separately, so that two events do not retry in turn without end.
     let gave_up = FactKey::Unanswered { key: &text, failures, event: &desk.event_hash() }.to_string();
     if failures > 0 && failures % ATTEMPTS_MAX == 0 && desk.account.record_fact(&gave_up)? {
         let values = json!({"question": text, "asked": failures});
@@ -126,7 +128,7 @@ pub(super) fn compared(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
     Ok(outcome)
 }
 
-/// Handles the result of a fetch. The fetched snapshot is newer than those of the events `known`.
+/// Handles the result of a fetch. The fetched snapshot is newer than the snapshots of the events `known`.
 pub(super) fn fetched(desk: &mut Desk<'_>, report: &EffectReport, known: &[String]) -> Ruled<Outcome> {
     let Some(answer) = read_answer(desk, report)? else { return unattended_result(desk, report) };
     let object = answer.object.get();

@@ -58,7 +58,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     let known = desk.account.fetch::<Session>(id)?;
     let named = object.ours().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
     let found = purchase_of(desk, id, known.as_ref(), named)?;
-    // A purchase that we created knows its session, so metadata that names another or a missing purchase is wrong.
+    // A purchase that we created knows its session, so metadata that names another purchase, or a missing one, is
+    // wrong.
     if named.is_some() && found.as_ref().map(|(id, _)| id.as_str()) != named {
         return Err(Refusal::Inconsistent("/data/object/metadata/purchase_id".to_owned()).into());
     }
@@ -145,8 +146,8 @@ fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session
     desk.account.claim(keys)
 }
 
-/// Checks that currency and subtotal are the agreed ones, and that subtotal − discount + tax + shipping is the total
-/// (S94, S95). Notifies the operators and fails if not.
+/// Checks that currency and subtotal are as agreed, and that subtotal − discount + tax + shipping is the total (S94,
+/// S95). If not, notifies the operators and fails.
 fn check_amount(
     desk: &mut Desk<'_>,
     purchase: &str,
@@ -154,7 +155,7 @@ fn check_amount(
     id: &str,
     object: &stripe::Session<'_>,
 ) -> Ruled<()> {
-    // An event without amounts, for example an expiry, cannot contradict them.
+    // An event without amounts, for example an expiry, cannot contradict the agreed amounts.
     let Some(total) = object.amount_total else { return Ok(()) };
     let subtotal = object.amount_subtotal.unwrap_or(total);
     let details = object.total_details.as_ref();

@@ -1,4 +1,4 @@
-//! A share of a sale in another account: booked in the account that earns it, once for each message about it.
+//! A share of a sale in another account: books the share in the account that earns it, once for each message about it.
 
 use crate::catalog::desk::Desk;
 use crate::model::halt::Ruled;
@@ -10,7 +10,7 @@ use crate::model::records::earning::Earning;
 use crate::model::records::payouts::Payouts;
 use extension_contract::Outcome;
 
-/// Decides a message: the newest message about a sale replaces earlier ones.
+/// Decides a message: the newest message about a sale replaces earlier messages.
 pub(super) fn decide(desk: &mut Desk<'_>, share: &Share) -> Ruled<Outcome> {
     let before = desk.account.fetch::<Earning>(&share.sale)?.unwrap_or_default();
     if before.told >= share.told {
@@ -19,7 +19,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, share: &Share) -> Ruled<Outcome> {
     let more = share.share_minor.saturating_sub(before.share_minor);
     let fact = FactKey::Earned { sale: &share.sale, told: share.told };
     book(&mut desk.account, fact, &share.sale, &share.currency, &[(DUE_FROM_SALES, more), (EARNINGS, -more)])?;
-    // A share that is already available changes the sum now; others are added when they become available.
+    // If the share is already available, the change applies to the available sum now. Other shares are added when they
+    // become available.
     if before.available {
         let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
         payouts.add(&share.currency, more);

@@ -17,12 +17,12 @@ use crate::model::time::{DAY_MS, month_of, rfc3339};
 use extension_contract::*;
 use serde_json::{Value, json};
 
-/// The cost of a measurement, in millionths of a major unit.
+/// The cost of a measurement, in millionths of the currency's unit.
 #[derive(Clone, Debug)]
 pub(super) struct Cost {
     /// Total cost.
     all: i64,
-    /// Product and part of the cost that a seller charges.
+    /// The product of a seller, and the part of the cost that the seller charges.
     seller: Option<(String, i64)>,
 }
 
@@ -104,8 +104,8 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
     Ok(Outcome::Applied)
 }
 
-/// `usage.invoice`: requests the invoice of a month again that Stripe refused. Uses a new idempotency key, because
-/// Stripe would repeat its response to the old one (S127).
+/// `usage.invoice`: requests a month's invoice again after Stripe refused it. Uses a new idempotency key, because
+/// Stripe would repeat its response to the old key (S127).
 pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "month")?;
     let not_found = || Refusal::NotFound(format!("usage in {id}: expected a month such as 2026-01"));
@@ -118,13 +118,13 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
         };
         return Err(Refusal::BadTransition(state).into());
     }
-    // The reconciliation of the same decision closes it again.
+    // The reconciliation of the same decision closes the month again.
     (month.refused, month.closed, month.asked_again) = (false, false, month.asked_again + 1);
     desk.account.put(&id, month);
     Ok(Outcome::Applied.into())
 }
 
-/// Returns the month of a time, or the current month if that is closed.
+/// Returns the month of a time, or the current month if the month of the time is closed.
 fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)> {
     for at in [at, desk.now] {
         let (start, end) = month_of(at);
@@ -144,7 +144,7 @@ fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)>
     Ok((id, UsageMonth { start, end, ..month }))
 }
 
-/// Takes up to an amount from the lots, oldest first. Returns the amount taken.
+/// Takes up to an amount from the credit lots, oldest first. Returns the amount taken, in millionths.
 fn take_credits(desk: &mut Desk<'_>, amount_micros: i64) -> Ruled<i64> {
     let mut lots = desk.account.all::<Lot>()?;
     sort_by(&mut lots, |(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));

@@ -42,19 +42,18 @@ pub(super) fn decide(
     }
 }
 
-/// Merges a fetched subscription; `at` is the date of the provider's response. It is newer than the snapshots of the
-/// events
-/// `known`.
+/// Merges a fetched subscription. `at` is the date of the provider's response. The snapshot is newer than the snapshots
+/// of the events `known`.
 pub(super) fn fetched(desk: &mut Desk<'_>, object: &str, at: Timestamp, known: &[String]) -> Ruled<Outcome> {
     let object = stripe::read_fetched::<stripe::Subscription<'_>>(object)?;
     apply(desk, &object, at, SnapshotRank::Retrieved, Precedence::KnownEvents(known))
 }
 
-/// Evidence that a snapshot follows others.
+/// Evidence that a snapshot is newer than other snapshots.
 enum Precedence<'p> {
-    /// Its `previous_attributes`.
+    /// The snapshot's `previous_attributes`.
     PreviousAttributes(Option<&'p stripe::PreviousSubscription<'p>>),
-    /// Ids of the events whose snapshots were known when it was fetched.
+    /// Ids of the events whose snapshots were known when the snapshot was fetched.
     KnownEvents(&'p [String]),
 }
 
@@ -82,7 +81,7 @@ fn apply(
             _ => retrieve::fetch_snapshot(desk, "subscription", id, at),
         };
     }
-    // It is not claimed and names no customer; the fetched object does.
+    // The subscription is not claimed yet, and this snapshot names no customer. The fetched object names the customer.
     if known.is_none() && id_of(&object.customer).is_none() && !is_fetched {
         return retrieve::fetch_snapshot(desk, "subscription", id, at);
     }
@@ -175,8 +174,8 @@ fn link_purchase(desk: &mut Desk<'_>, id: &str, purchase: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Checks that the catalog has every price, with at most one plan of a family. A metered item next to ours, which has
-/// no quantity, grants nothing by itself and need not be in the catalog.
+/// Checks that the catalog has every price, with at most one plan of a family. A metered item has no quantity and
+/// grants nothing by itself; next to an item of ours, its price need not be in the catalog.
 fn check_items(desk: &Desk<'_>, items: &[SubscriptionItem]) -> Ruled<Result<(), Refusal>> {
     let prices = desk.catalog.prices(items.iter().map(|item| &item.price_id))?;
     let one_is_ours = prices.iter().any(Option::is_some);

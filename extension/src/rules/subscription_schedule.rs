@@ -1,4 +1,4 @@
-//! `subscription_schedule.*`: stores the planned changes. They, and the schedule's end, take effect only with the
+//! `subscription_schedule.*`: stores the planned changes. The changes and the schedule's end take effect only with the
 //! subscription's own events (S58).
 
 use super::check_owner;

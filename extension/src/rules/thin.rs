@@ -1,6 +1,6 @@
 //! Thin events, which only refer to their object: fetches the object and injects it as the corresponding classic event,
-//! under that event's id. So it is placed by the object's content, and counts only once if the classic event arrives,
-//! too.
+//! under the id of the classic event. The host then places the event by the object's content, and the event counts only
+//! once if the classic event arrives, too.
 
 use super::{retrieve, unattended_result};
 use crate::catalog::desk::Desk;
@@ -50,7 +50,7 @@ struct InjectedEvent<'a> {
     api_version: Option<String>,
 }
 
-/// Handles the fetched object: injects it as an event.
+/// Handles the fetched object: injects it as a provider event.
 pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &EffectReport) -> Ruled<Outcome> {
     let Some(answer) = retrieve::read_answer(desk, report)? else { return unattended_result(desk, report) };
     if !desk.account.record_fact(&FactKey::Told(event).to_string())? {

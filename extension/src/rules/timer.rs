@@ -1,5 +1,5 @@
-//! Timers. Most only trigger the reconciliation; those of campaigns and of the time limit in `error` have actions of
-//! their own.
+//! Timers. Most timers only trigger the reconciliation. The timers of campaigns and of the time limit in `error` have
+//! their own actions.
 
 use super::campaign;
 use crate::catalog::desk::Desk;
@@ -11,7 +11,7 @@ use crate::model::records::instance::InstanceStatus;
 use extension_contract::Outcome;
 use serde_json::json;
 
-/// Decides a timer. Whether it changed anything is determined after all stages have run.
+/// Decides a timer. The caller determines after all stages whether the timer changed anything.
 pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Outcome> {
     if let Some(TimerKey::Campaign { campaign: id, due }) = timer {
         return campaign::resume(desk, id, *due);

@@ -38,7 +38,7 @@ struct ProductToken {
 }
 
 impl ProductToken {
-    /// Returns the product's token with this name, or the first one without a name.
+    /// Returns the product's token with this name, or the product's first token for `None`.
     fn find(desk: &Desk<'_>, product: &str, name: Option<&str>) -> Ruled<Option<ProductToken>> {
         let Some(row) = desk.catalog.product(product)? else { return Ok(None) };
         let Some(decl) = desk.catalog.type_named(&row.values.product_type)? else { return Ok(None) };
@@ -146,7 +146,7 @@ pub(super) fn secret_created(
     let hash = answer.get("sha256").and_then(Value::as_str).filter(|hash| is_hash(hash));
     let hash = hash.ok_or_else(|| internal(format!("{}: the result has no SHA-256", report.key)))?;
     if token.status != TokenStatus::Issuing {
-        // Its entitlement has ended in the meantime.
+        // The token's entitlement has ended in the meantime.
         let refusal = Refusal::RequirementUnmet(format!("token_{}", token.status.name()));
         return Ok(Verdict::answered(Answer::Refused(refusal)));
     }

@@ -1,5 +1,5 @@
-//! Measurements: of the account, summed up by its counters or priced by a rate; and of an instance, stored in its
-//! metadata as counters per billing period and as the newest gauges.
+//! Measurements. Counters sum up the measurements of the account, or a rate prices them. The measurements of an
+//! instance are stored in its metadata, as counters per billing period and as the newest gauges.
 
 use super::spending::Cost;
 use super::{metering, spending};
@@ -116,7 +116,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     Ok(Outcome::Applied)
 }
 
-/// Records the usage of an instance: it is no longer idle, and a failed archiving may be retried later.
+/// Records that an instance was used: it is no longer idle, and a failed archive may be retried later.
 fn record_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
     let idle = instance.decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     let is_use = idle.is_some_and(|idle| idle.meter == usage.meter) && usage.quantity > 0;
@@ -130,7 +130,7 @@ fn record_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
 fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {
     let known = instance.record.measured_at.get(&meter.meter).copied();
     if let (true, Some((_, end))) = (meter.counter, period.filter(|(_, end)| usage.at >= *end)) {
-        // It belongs to the next period, whose renewal is not known yet.
+        // The measurement belongs to the next period, whose renewal is not known yet.
         let ahead = instance.record.ahead.entry(meter.meter.clone()).or_insert((end, 0));
         let base = if ahead.0 == end { ahead.1 } else { 0 };
         *ahead = (end, base.saturating_add(usage.quantity));

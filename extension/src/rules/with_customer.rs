@@ -65,7 +65,7 @@ pub(super) fn request_checkout(desk: &mut Desk<'_>, id: &str, payload: &Value, r
 }
 
 /// Handles the result of the customer request. On success, continues all waiting requests. On failure, refuses the
-/// request that caused it, and requests the customer again for the next waiting one.
+/// request that caused it, and requests the customer again for the next waiting request.
 pub(super) fn customer_created(desk: &mut Desk<'_>, concern: &Concern, report: &EffectReport) -> Ruled<Verdict> {
     let mut request = desk.account.fetch::<CustomerRequest>(CustomerRequest::ID)?.unwrap_or_default();
     desk.account.remove::<CustomerRequest>(CustomerRequest::ID);

@@ -108,7 +108,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let bar = bar();
     let mut progress = |step| match step {
         Step::Of(all) => {
-            // Each of the two components plays all of it.
+            // Each of the two components plays all cases.
             let estimate = Estimate::new(usize::try_from(all).unwrap_or(usize::MAX), "case", CASE * 2);
             estimate.print(&bar);
             bar.set_length(all);
@@ -164,7 +164,7 @@ fn to_scenario(
         }
         Ok(None) => eprintln!("{}: not written, because only allowed differences were found", file.display()),
         Err(CutError::Replay(error)) => return Err(error.into()),
-        // The difference was reported; it only can't be written as a scenario.
+        // The report has the difference. Only the scenario of the difference can't be written.
         Err(error) => eprintln!("{}: not written: {error}", file.display()),
     }
     Ok(())

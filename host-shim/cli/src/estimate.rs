@@ -1,7 +1,7 @@
-//! Prints beforehand about how long a command takes.
+//! Prints about how long a command will take, before the command begins its work.
 //!
-//! The times per unit of work are those of a processor of 2023, for a component of this project's size. They are meant
-//! to distinguish seconds from minutes and hours.
+//! The times per unit of work are those of a processor of 2023, for a component of this project's size. They need only
+//! distinguish seconds, minutes and hours.
 
 use indicatif::ProgressBar;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(crate) const CASE: Duration = Duration::from_millis(10);
 /// Time to play an input, which most often is a scenario in two API versions.
 pub(crate) const INPUT: Duration = Duration::from_millis(20);
-/// Time to simulate a day of a customer.
+/// Time to simulate one day of one customer.
 pub(crate) const DAY_OF_CUSTOMER: Duration = Duration::from_millis(2);
 
 /// An amount of work and its estimated time.
@@ -19,18 +19,18 @@ pub(crate) struct Estimate {
     /// Number and name of the units.
     pub(crate) work: String,
     pub(crate) time: Duration,
-    /// The time after which the command stops.
+    /// The time after which the command stops; none if it has no such limit.
     pub(crate) budget: Option<Duration>,
 }
 
 impl Estimate {
-    /// Returns an estimate of work that always ends by itself.
+    /// Returns an estimate of work without a limit of time. `each` is the time of one unit.
     pub(crate) fn new(count: usize, unit: &str, each: Duration) -> Estimate {
         let plural = if count == 1 { "" } else { "s" };
         Estimate { work: format!("{count} {unit}{plural}"), time: times(each, count), budget: None }
     }
 
-    /// Prints it above a progress bar on a terminal, and nothing elsewhere.
+    /// Prints the estimate above the progress bar if the bar is on a terminal, and nothing otherwise.
     pub(crate) fn print(&self, bar: &ProgressBar) {
         bar.println(self.line());
     }
@@ -43,12 +43,12 @@ impl Estimate {
     }
 }
 
-/// Multiplies a time.
+/// Returns the time of `count` units of work. `each` is the time of one unit.
 pub(crate) fn times(each: Duration, count: usize) -> Duration {
     each.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// Returns a time for people, with one or two digits.
+/// Formats a time for people, rounded to a few digits.
 fn text(time: Duration) -> String {
     match time.as_secs() {
         0..10 => "a few seconds".to_owned(),

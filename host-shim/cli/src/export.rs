@@ -182,7 +182,8 @@ fn business(args: &Args, scope: &Scope) -> Result<(BusinessFolder, bool), Replay
     Ok((BusinessFolder::load(&folder)?, is_named))
 }
 
-/// Makes a new salt for each export from the system's random hash keys, so that values can't be found by trial.
+/// Makes a new salt for each export from the system's random hash keys, so that nobody can find a replaced value by
+/// trial.
 fn salt() -> [u8; 32] {
     let mut salt = [0; 32];
     for (at, part) in salt.chunks_mut(8).enumerate() {

@@ -1,4 +1,4 @@
-//! The options of several commands that choose the extension.
+//! The options with which several commands choose the extension.
 
 use clap::Parser;
 use host_replay::runners::Runners;

@@ -19,7 +19,7 @@ pub(crate) enum Format {
 /// A format that a command accepts, and its line in the command's help.
 pub(crate) type Accepted = (Format, &'static str);
 
-/// [`Format::Human`] of commands that need no more exact words.
+/// [`Format::Human`] with a general help text, for commands that do not need their own.
 pub(crate) const HUMAN: Accepted = (Format::Human, "For people");
 /// [`Format::Json`] with a line for each part of the report.
 pub(crate) const JSON: Accepted = (Format::Json, "JSON lines");
@@ -28,8 +28,9 @@ pub(crate) const JUNIT: Accepted = (Format::Junit, "JUnit XML");
 /// [`Format::Github`].
 pub(crate) const GITHUB: Accepted = (Format::Github, "Annotations of GitHub Actions");
 
-/// Returns the parser of a command's `--format`. It refuses the formats that `accepted` does not have, so the command
-/// never gets them (its match on the format may end with `_` for [`Format::Human`]), and the help lists only the others.
+/// Returns the parser of a command's `--format`. It refuses all formats that are not in `accepted`, so that the command
+/// does not need to handle them: its match on the format may end with `_` for [`Format::Human`]. The help lists only
+/// the accepted formats.
 pub(crate) fn formats(accepted: &[Accepted]) -> impl TypedValueParser<Value = Format> + use<> {
     let value = |(format, help): &Accepted| Some(format.to_possible_value()?.help(*help));
     let values: Vec<_> = accepted.iter().filter_map(value).collect();

@@ -56,7 +56,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints the problems with the host's contract, each with its remedy.
+/// Prints the problems of the component with the host's contract, each with its remedy.
 #[cfg(feature = "lab")]
 fn print_advice(file: &std::path::Path) {
     let advice =

@@ -44,9 +44,9 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Bad usage or bad input.
+/// Exit code after bad usage or bad input.
 pub(crate) const EXIT_BAD_INPUT: u8 = 2;
-/// An expectation failed, or the host failed.
+/// Exit code if an expectation or the host failed.
 pub(crate) const EXIT_FAILED: u8 = 1;
 
 /// Runs SaaS businesses: events in, decisions by a WASM component, effects out.
@@ -199,8 +199,8 @@ fn main() -> ExitCode {
     })
 }
 
-/// Ends a command: prints the mistakes of its inputs, with `annotated` also as annotations of GitHub Actions. Returns
-/// any other error.
+/// Ends a command. Prints a [`ReplayError`] as [`refuse`] does and, with `annotated`, also the mistakes of inputs as
+/// annotations of GitHub Actions. Returns any other error.
 pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow::Result<ExitCode> {
     result.or_else(|error| {
         let known = error.downcast::<ReplayError>()?;

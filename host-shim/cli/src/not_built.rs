@@ -6,7 +6,7 @@ use host_scenario::error::ReplayError;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// The local Stripe, for [`missing`].
+/// The name of the local Stripe, for the error of [`missing`].
 pub(crate) const LOCAL_STRIPE: &str = "the local Stripe of `--local-stripe` and of `at_stripe` steps";
 
 /// The arguments of a command that is not in this program; they are ignored.
@@ -18,7 +18,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Prints how to get the command, and returns exit code 2.
+    /// Prints which build has the command, and returns exit code 2.
     pub(crate) fn refuse(&self, command: &str) -> anyhow::Result<ExitCode> {
         Ok(crate::refuse(&missing(&format!("the command `{command}`"))))
     }

@@ -13,7 +13,7 @@ pub(crate) fn bar_of(steps: u64, name: &str) -> ProgressBar {
     drawn(Some(steps), &format!("{{bar:40}} {{pos}}/{{len}} {name} {{elapsed}}"))
 }
 
-/// Returns a spinner that counts steps whose number nobody knows beforehand.
+/// Returns a spinner that counts steps, for a number of steps that is unknown beforehand.
 #[cfg(feature = "lab")]
 pub(crate) fn count_of(name: &str) -> ProgressBar {
     drawn(None, &format!("{{spinner}} {{pos}} {name} {{elapsed}}"))

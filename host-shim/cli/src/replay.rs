@@ -162,7 +162,8 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(finished.exit_code()))
 }
 
-/// Prints what does not fit the report on standard output.
+/// Prints to standard error: the raised limits, the failures that the report does not contain, and the mistake that
+/// ended standard input.
 fn tell(format: Format, finished: &Finished) {
     for raised in &finished.raised {
         eprintln!("raised {}", printable(&raised.to_string()));

@@ -155,7 +155,7 @@ fn business(args: &Args) -> Result<PathBuf, ReplayError> {
     }
 }
 
-/// Draws a seed.
+/// Returns a seed from the current time.
 fn random_seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::from(since.subsec_nanos()) ^ (since.as_secs() % 100_000)

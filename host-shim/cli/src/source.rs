@@ -1,4 +1,4 @@
-//! The options of several commands that choose business and fixtures.
+//! The options with which several commands choose the business and the fixtures.
 
 use clap::Parser;
 use host_replay::library::Sources;
@@ -19,7 +19,7 @@ pub(crate) struct SourceArgs {
 }
 
 impl SourceArgs {
-    /// Converts the options for the library.
+    /// Converts the options to the sources of a library.
     pub(crate) fn sources(&self) -> Sources {
         Sources { business: self.business.clone(), fixtures: self.fixtures.clone() }
     }

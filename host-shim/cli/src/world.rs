@@ -116,7 +116,7 @@ impl WorldArgs {
         host_provider_set::until_stopped().context("the wait for a signal failed")
     }
 
-    /// Returns the address that a browser opens, or the remote system's name of a resource.
+    /// Returns the address of a local function, or the name of another resource in the remote system.
     fn shown(&self, opened: &Opened, held: &host_provider_api::Held) -> String {
         match opened.serves {
             Some(address) if held.id.resource == "function" && self.providers.contains(&Name::Local) => {

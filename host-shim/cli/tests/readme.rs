@@ -1,17 +1,18 @@
-//! Every command that the README shows for `dist/host-shim`, run with the program that `cargo xtask build` makes.
+//! Runs every command that the README shows for `dist/host-shim`, with the program that `cargo xtask build` makes.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// What a command prints once it serves; it is stopped then. All other commands end by themselves.
+/// The options of commands that run until they are stopped, and the text that such a command prints once it serves. All
+/// other commands end by themselves.
 const SERVES: [(&str, &str); 2] = [("--keep", "served at"), ("stripe --port", "http://")];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The command lines of the README, without their comments.
+/// Returns the command lines of the README, without their comments.
 fn commands() -> Vec<String> {
     let text = std::fs::read_to_string(root().join("README.md")).expect("the README");
     let lines = text.lines().filter(|line| line.starts_with("dist/host-shim "));
@@ -26,7 +27,7 @@ fn start(line: &str) -> Command {
     command
 }
 
-/// Runs a command that serves until it says so, and stops it.
+/// Runs a command until it prints `sign`, and stops it.
 fn serve(line: &str, sign: &str) {
     let mut child = start(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
     let output = BufReader::new(child.stdout.take().expect("a pipe"));

@@ -10,7 +10,7 @@ use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::payments::balance;
 use crate::state::State;
 
-/// At least one minor unit.
+/// An amount of at least one minor unit.
 const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);
 const PAYOUT: &[Field] = &[
     req("amount", POSITIVE),

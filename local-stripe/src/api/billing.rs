@@ -13,14 +13,14 @@ use crate::params::{Args, Field, ParamKind, QUANTITY, inert, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// `trial_settings`: what happens if a trial ends without a payment method.
+/// The parameter `trial_settings`: what happens if a trial ends without a payment method.
 pub const TRIAL_SETTINGS: ParamKind = ParamKind::Map(&[req(
     "end_behavior",
     ParamKind::Map(&[req("missing_payment_method", ParamKind::OneOf(&["cancel", "create_invoice", "pause"]))]),
 )]);
 const PAYMENT_BEHAVIOR: ParamKind =
     ParamKind::OneOf(&["allow_incomplete", "default_incomplete", "error_if_incomplete", "pending_if_incomplete"]);
-/// `proration_behavior`.
+/// The parameter `proration_behavior`.
 pub const PRORATION_BEHAVIOR: ParamKind = ParamKind::OneOf(&["always_invoice", "create_prorations", "none"]);
 const DETAILS: ParamKind = ParamKind::Map(&[
     opt("comment", ParamKind::Text),
@@ -53,7 +53,7 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
     off("discounts"),
     off("tax_rates"),
 ]);
-/// An entry of `items` in an update.
+/// One entry of the parameter `items` in an update.
 pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     inert("clear_usage"),
     opt("deleted", ParamKind::Bool),
@@ -255,7 +255,7 @@ fn item_ids(sub: &Object) -> Vec<Value> {
     sub.list_at("items").iter().map(|i| i["id"].clone()).collect()
 }
 
-/// Returns the id of an item's subscription, and the item.
+/// Loads a subscription item. Returns the id of its subscription, and the item.
 fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     let missing = || ApiError::no_such("subscription_item", id, "id");
     let pointer = st.find(id).filter(|o| o.kind() == "_subscription_item").ok_or_else(missing)?;

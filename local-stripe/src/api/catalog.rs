@@ -15,7 +15,7 @@ use crate::plans;
 use crate::state::State;
 
 const INTERVAL: ParamKind = ParamKind::OneOf(&["day", "week", "month", "year"]);
-/// `recurring` of a price.
+/// The parameter `recurring` of a price.
 pub const RECURRING: ParamKind = ParamKind::Map(&[
     req("interval", INTERVAL),
     opt("interval_count", ParamKind::Int(1, 1_095)),
@@ -23,7 +23,7 @@ pub const RECURRING: ParamKind = ParamKind::Map(&[
     opt("meter", ParamKind::Text),
     opt("usage_type", ParamKind::OneOf(&["licensed", "metered"])),
 ]);
-/// `product_data`: a new product in another object's request.
+/// The parameter `product_data`: a new product in the request for another object.
 pub const PRODUCT_DATA: ParamKind = ParamKind::Map(PRODUCT_FIELDS);
 /// The members of `product_data`.
 pub const PRODUCT_FIELDS: &[Field] = &[
@@ -35,7 +35,7 @@ pub const PRODUCT_FIELDS: &[Field] = &[
     inert("tax_code"),
     inert("unit_label"),
 ];
-/// `price_data`: a new price in another object's request.
+/// The parameter `price_data`: a new price in the request for another object.
 pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
     opt("product", ParamKind::Text),
@@ -264,8 +264,8 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
     make_price(st, id, args).map(|p| p.value())
 }
 
-/// Creates a price with an id chosen by the caller, for catalogs that already name their prices. Stripe has no such
-/// call.
+/// Creates a price with an id chosen by the caller, for applications that refer to prices by their ids. Stripe has no
+/// such endpoint.
 fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     check_own_id(id)?;
     if st.find(id).is_some() {
@@ -274,7 +274,7 @@ fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError>
     make_price(st, id.to_owned(), args).map(|price| price.value())
 }
 
-/// Creates a price with this id, and its product if `product_data` is given.
+/// Creates a price with this id, and a product if the parameters have `product_data` instead of `product`.
 ///
 /// # Errors
 /// The product is missing or unknown, the lookup key is taken, or another parameter is invalid.

@@ -22,7 +22,7 @@ const LINE: ParamKind = ParamKind::Map(&[
     inert("metadata"),
     off("tax_rates"),
 ]);
-/// `subscription_data` of a session.
+/// The parameter `subscription_data` of a session.
 pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     opt("billing_cycle_anchor", ParamKind::Time),
     opt("description", ParamKind::Text),
@@ -35,7 +35,7 @@ pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     inert("invoice_settings"),
     opt("proration_behavior", ParamKind::OneOf(&["create_prorations", "none"])),
 ]);
-/// `payment_intent_data` of a session.
+/// The parameter `payment_intent_data` of a session.
 pub const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
     opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
     opt("description", ParamKind::Text),
@@ -163,7 +163,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
 ];
 
-/// Returns the payment page object of a session, which the hosted page reads.
+/// Returns the payment page object of a session, from which a hosted page gets the session.
 fn page(st: &State, session: &Object) -> Value {
     let intent = session.text("_intent");
     let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());

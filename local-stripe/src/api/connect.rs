@@ -57,7 +57,7 @@ const LINK: &[Field] = &[
     inert("collect"),
     inert("collection_options"),
 ];
-/// At least one minor unit.
+/// An amount of at least one minor unit.
 const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);
 const TRANSFER: &[Field] = &[
     req("amount", POSITIVE),

@@ -56,7 +56,7 @@ const CREATE: &[Field] =
     customer_fields![opt("payment_method", ParamKind::Text), opt("test_clock", ParamKind::Text), inert("tax_id_data")];
 const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)];
 
-/// `card` of a new payment method.
+/// The parameter `card` of a new payment method.
 pub const CARD: ParamKind = ParamKind::Map(&[
     opt("cvc", ParamKind::Text),
     opt("exp_month", ParamKind::Int(0, 99)),
@@ -67,16 +67,16 @@ pub const CARD: ParamKind = ParamKind::Map(&[
 ]);
 /// The supported types of payment methods.
 pub const METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
-/// `sepa_debit`: a bank account for SEPA direct debit.
+/// The parameter `sepa_debit`: a bank account for SEPA direct debit.
 pub const SEPA_DEBIT: ParamKind = ParamKind::Map(&[req("iban", ParamKind::Text)]);
-/// `us_bank_account`: a bank account for ACH direct debit.
+/// The parameter `us_bank_account`: a bank account for ACH direct debit.
 pub const US_BANK_ACCOUNT: ParamKind = ParamKind::Map(&[
     req("account_number", ParamKind::Text),
     opt("account_holder_type", ParamKind::OneOf(&["company", "individual"])),
     opt("account_type", ParamKind::OneOf(&["checking", "savings"])),
     opt("routing_number", ParamKind::Text),
 ]);
-/// `billing_details` of a payment method.
+/// The parameter `billing_details` of a payment method.
 pub const BILLING_DETAILS: ParamKind = ParamKind::Map(&[
     opt("address", ADDRESS),
     opt("email", ParamKind::Email),
@@ -195,7 +195,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     if let Some(name) = &named {
         let found = method::resolve(st, name, "payment_method")?;
         let customer = st.copy(&id);
-        // The event follows that of the customer, though Stripe creates both at once.
+        // The card is attached only after `customer.created` is emitted, though Stripe creates both objects at once.
         attached = Some((found, customer));
     }
     let made = st.copy(&id);
@@ -303,7 +303,8 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(id).value())
 }
 
-/// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices.
+/// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices. An emptied parameter
+/// removes the discount.
 fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
     let customer = st.copy(id);
     let purpose = Purpose { customer: Some(id), amount: 0, currency: customer.text("currency") };

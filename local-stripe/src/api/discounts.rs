@@ -118,7 +118,7 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Parses a decimal with at most two decimal places into hundredths of a percent.
+/// Parses a percentage with at most two decimal places into hundredths of a percent: `25.5` is 2550.
 fn percent(text: &str) -> Option<i64> {
     let wanted = money::multiply_decimal(text, 100)?;
     let exact = money::parse_decimal(text)? == i128::from(wanted) * 10_i128.pow(10);
@@ -148,7 +148,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
             let wrong = || ApiError::invalid("percent_off must be above 0 and at most 100, with two decimals at most.");
             let hundredths = percent(text).ok_or_else(|| wrong().about("percent_off"))?;
             coupon.set("_percent_hundredths", hundredths);
-            // Only shown; calculations use the hundredths of a percent.
+            // The member is only for clients; calculations use the hundredths of a percent.
             coupon.set("percent_off", serde_json::from_str::<Value>(text).unwrap_or_default());
         }
         (None, Some(amount)) => {

@@ -1,4 +1,4 @@
-//! Endpoints of lists that are always empty: clients request them, but the sandbox has no such objects.
+//! The endpoints of lists that are always empty: clients request these lists, but the sandbox has no such objects.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ const ASKED: &[Field] = &[
     inert("type"),
 ];
 
-/// Rows of the endpoint table. The ids of the path are filled into the list's `url`.
+/// Builds the rows of the endpoint table. The `url` of the list contains the ids of the path.
 macro_rules! empty {
     ($($path:literal),* $(,)?) => {
         &[$(route("GET", $path, ASKED, |_, ids, _| {

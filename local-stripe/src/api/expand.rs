@@ -1,4 +1,4 @@
-//! `expand[]`: replaces ids by their objects and adds the members that are left out by default.
+//! The parameter `expand[]`: replaces ids by the objects, and adds the members that are shown only on request.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::version::Version;
 /// The maximum depth of an expansion path, Stripe's limit. A list's `data` does not count.
 const LEVELS_MAX: usize = 4;
 
-/// The member with the number of all results of a search.
+/// The member of a search result with the number of all matching objects.
 const TOTAL_COUNT: &str = "total_count";
 
 /// Expands the requested paths in a rendered value.
@@ -23,7 +23,7 @@ const TOTAL_COUNT: &str = "total_count";
 pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
     let counted = value.get("object").is_some_and(|o| o == "search_result");
     if counted && !paths.iter().any(|p| p == TOTAL_COUNT) {
-        // A search shows the count only if it is expanded.
+        // A search result shows its `total_count` only on request.
         value.as_object_mut().map(|found| found.remove(TOTAL_COUNT));
     }
     for path in paths.iter().filter(|p| !counted || *p != TOTAL_COUNT) {
@@ -57,7 +57,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
             format!("This property cannot be expanded ({path}). You may want to try expanding a different property.");
         return Err(ApiError::invalid(message).about("expand"));
     };
-    // Ids chosen by callers may occur in several kinds; the member's name tells which kind is meant.
+    // Objects of two kinds may share an id that a caller chose. The member's name is the kind of the object.
     let found = member.as_str().and_then(|id| st.find(&key(name, id))).filter(|o| !o.kind().starts_with('_'));
     if let Some(object) = found {
         *member = shapes::render(&st.freeze(&object).value(), version);
@@ -77,7 +77,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     }
 }
 
-/// Whether an expandable member may be absent: any member of a deleted object, `tiers` of a price without tiers.
+/// Whether an expandable member may be absent: any member of a deleted object, and `tiers` of a price or plan.
 fn may_be_left_out(value: &Value, name: &str) -> bool {
     let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
     value.get("deleted").is_some_and(|d| d == true) || (matches!(kind, "price" | "plan") && name == "tiers")
@@ -86,7 +86,7 @@ fn may_be_left_out(value: &Value, name: &str) -> bool {
 /// Returns a member that is shown only if it is expanded.
 fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<Value> {
     if name == "breakdown" && value.get("amount_discount").is_some() {
-        // `total_details` of a session or a quote, which has no object of its own.
+        // The value is `total_details` of a session or a quote, which has neither `id` nor `object`.
         return Some(json!({ "discounts": [], "taxes": [] }));
     }
     if name == "discounts" && value.get("object").is_some_and(|o| o == "item") {

@@ -99,7 +99,8 @@ const PREVIEW: &[Field] = &[
     opt("subscription_details", preview::DETAILS),
     off("automatic_tax"),
 ];
-/// Parameters of `GET /v1/invoices/upcoming`, which newer versions lack: those of the preview, not nested.
+/// Parameters of `GET /v1/invoices/upcoming`, which newer versions lack. They are the parameters of `create_preview`,
+/// but not nested in `subscription_details`.
 const UPCOMING: &[Field] = &[
     opt("customer", ParamKind::Text),
     opt("subscription", ParamKind::Text),
@@ -393,7 +394,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(&id).value())
 }
 
-/// Redeems the discounts that a request sets on an invoice; `None` if it has no `discounts`.
+/// Redeems the discounts that a request sets on an invoice. Returns `None` if the request has no `discounts`.
 fn own_discounts(
     st: &mut State,
     args: &Args,

@@ -1,4 +1,4 @@
-//! Lists: newest first, with cursor pages and filters by member and by `created`.
+//! How are objects listed? Newest first, in pages with cursors, filtered by member and by `created`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub const LIMIT: Field = opt("limit", ParamKind::Int(1, 100));
 pub const AFTER: Field = opt("starting_after", ParamKind::Text);
 /// The parameter `ending_before`.
 pub const BEFORE: Field = opt("ending_before", ParamKind::Text);
-/// Bounds of a time; a single time is read as both `[gte]` and `[lte]`.
+/// Bounds of a time in Unix seconds, such as `created[gte]`. A single time, such as `created=1793491200`, is refused.
 pub const TIMES: ParamKind = ParamKind::Map(&[
     opt("gt", ParamKind::Time),
     opt("gte", ParamKind::Time),
@@ -26,7 +26,7 @@ pub const TIMES: ParamKind = ParamKind::Map(&[
 /// The parameter `created`, see [`TIMES`].
 pub const CREATED: Field = opt("created", TIMES);
 
-/// Returns a page of objects in the given order. Reads no more of them than the page needs.
+/// Returns a page of the objects of `all`, in their order. Reads only as many objects as the page needs.
 ///
 /// # Errors
 /// See [`page_of`].
@@ -34,7 +34,7 @@ pub fn page(args: &Args, url: &str, all: impl Iterator<Item = Arc<Object>>) -> R
     page_of(args, url, all, |o| o.id(), |o| o.value())
 }
 
-/// Returns a page of any items with ids.
+/// Returns a page of the items of `all`: `id` gives the id of an item, `show` its JSON.
 ///
 /// # Errors
 /// Both cursors are given, or the cursor is not in the list.
@@ -76,7 +76,8 @@ pub fn page_of<T>(
     Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_listing": true }))
 }
 
-/// Iterates over the objects of a kind from the newest on, or from the cursor on if there is one.
+/// Iterates over the objects of a kind, newest first. Starts at the object of `starting_after` if the request has this
+/// parameter.
 pub fn newest<'s>(st: &'s State, args: &Args, kind: &str, customer: Option<&str>) -> Newest<'s> {
     st.newest_from(kind, customer, args.text("starting_after"))
 }
@@ -86,7 +87,7 @@ pub fn in_created(args: &Args, created: i64) -> bool {
     in_times(args, "created", created)
 }
 
-/// Whether a time is within the bounds of the named parameter.
+/// Whether a time, in Unix seconds, is within the bounds of the parameter `name`.
 pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
     let bounds = args.map(name);
     bounds.int("gt").is_none_or(|t| created > t)
@@ -95,8 +96,8 @@ pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
         && bounds.int("lte").is_none_or(|t| created <= t)
 }
 
-/// Returns a page of the objects of a kind, filtered by customer, by `created` and by `members`, whose values must
-/// equal the parameters of the same name.
+/// Returns a page of the objects of a kind, filtered by customer, by `created` and by `members`: each of these members
+/// must equal the parameter of the same name, if the request has it.
 ///
 /// # Errors
 /// See [`page_of`].

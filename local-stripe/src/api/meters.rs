@@ -26,11 +26,11 @@ const CREATE: &[Field] = &[
 const STATUS: ParamKind = ParamKind::OneOf(&["active", "inactive"]);
 /// The maximum length of a meter event's identifier, Stripe's limit.
 const IDENTIFIER_CHARS_MAX: usize = 100;
-/// How many days a meter event may lie in the past, Stripe's limit.
+/// The maximum age of a meter event in days, Stripe's limit.
 const PAST_DAYS: i64 = 35;
-/// The maximum number of windows in one request: each needs a lookup of its events.
+/// The maximum number of windows in one request, since each window needs a lookup of its events.
 const WINDOWS_MAX: i64 = 1_000;
-/// How many seconds a meter event may lie in the future, Stripe's limit.
+/// The maximum time in seconds that a meter event may lie in the future, Stripe's limit.
 const FUTURE_S: i64 = 300;
 
 /// The endpoints.
@@ -161,7 +161,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
         None => st.new_characters(24),
     };
-    // The row's id contains the identifier, which makes a repeated one easy to find.
+    // The stored id contains the identifier, so a repeated identifier is found by its id.
     let id = row_id(name, &identifier);
     if st.find(&id).is_some() {
         let message = format!("An event already exists with identifier {identifier}.");
@@ -180,7 +180,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 }
 
 fn row_id(name: &str, identifier: &str) -> String {
-    // The length of the name makes the id unique for each pair.
+    // With the length of the name, two pairs of name and identifier never have the same id.
     format!("_meter_event:{}:{name}:{identifier}", name.len())
 }
 
@@ -204,7 +204,8 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Returns the sum of each window, newest first; one sum if no window is requested.
+/// Returns the sum of each window with usage, newest first. Without `value_grouping_window`, the whole range is one
+/// window.
 fn summaries(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let meter = st.load("billing.meter", ids[0], "id")?;
     let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;

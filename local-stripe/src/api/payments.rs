@@ -16,10 +16,10 @@ use crate::payments::attempt::{Presence, capture};
 use crate::payments::{dispute, intent, method, refund};
 use crate::state::State;
 
-/// `automatic_payment_methods`.
+/// The parameter `automatic_payment_methods`.
 pub const AUTOMATIC: ParamKind =
     ParamKind::Map(&[req("enabled", ParamKind::Bool), opt("allow_redirects", ParamKind::OneOf(&["always", "never"]))]);
-/// `payment_method_data`: a new payment method in another object's request.
+/// The parameter `payment_method_data`: a new payment method in the request for another object.
 pub const METHOD_DATA: ParamKind = ParamKind::Map(&[
     req("type", METHOD_TYPE),
     opt("card", CARD),
@@ -29,7 +29,7 @@ pub const METHOD_DATA: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
     opt("allow_redisplay", REDISPLAY),
 ]);
-/// `setup_future_usage`: how a saved payment method will be used.
+/// The parameter `setup_future_usage`: how a saved payment method will be used.
 pub const USAGE: ParamKind = ParamKind::OneOf(&["off_session", "on_session"]);
 
 macro_rules! intent_fields {
@@ -217,7 +217,8 @@ fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Returns the payment method that a request names or describes, if any.
+/// Returns the id of the payment method that a request names, or that it describes and that is created now; `None` if
+/// it does neither.
 ///
 /// # Errors
 /// The payment method is unknown, or its data is invalid.
@@ -378,7 +379,7 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
     }
 }
 
-/// Requires a `return_url` for automatic payment methods, as they may redirect the buyer.
+/// Checks that an intent with automatic payment methods has a `return_url`, as these methods may redirect the buyer.
 ///
 /// # Errors
 /// The `return_url` is missing.

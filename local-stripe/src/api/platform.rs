@@ -108,7 +108,7 @@ fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     Ok(shown)
 }
 
-/// Renders an event in the account's version, whatever the request's version. Delivered events have no pending
+/// Renders an event in the account's version, regardless of the request's version. A delivered event has no pending
 /// webhooks.
 fn in_account_version(st: &State, event: &Event) -> Value {
     let mut shown = event.render(&st.settings.version);
@@ -164,7 +164,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();
-    // The secret is shown only here.
+    // Only the response to the creation shows the secret.
     shown["secret"] = json!(secret);
     Ok(shown)
 }

@@ -182,7 +182,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Ok(next.value());
     }
     next.set("updated", st.clock_s());
-    // The default configuration is stored with its first change.
+    // The default configuration is stored now, unless it was stored before.
     st.put(Object::clone(&before));
     Ok(st.change_and_emit(ids[0], "billing_portal.configuration.updated", |c| *c = next).value())
 }
@@ -209,7 +209,7 @@ fn apply(st: &State, configuration: &mut Object, args: &Args) -> Result<(), ApiE
     Ok(())
 }
 
-/// Sets the given members, down to the leaves; an emptied member becomes empty.
+/// Sets the given members one by one, at any depth. An emptied array becomes `[]`, any other emptied value null.
 fn set_members(configuration: &mut Object, path: &str, given: Value) {
     match given {
         Value::Object(members) => {
@@ -220,7 +220,7 @@ fn set_members(configuration: &mut Object, path: &str, given: Value) {
             }
         }
         Value::Null if configuration.at(path).is_array() => configuration.set_at(path, json!([])),
-        // Accepted without effect, to keep the shape complete.
+        // An emptied map is accepted without effect, so that no member is lost.
         Value::Null if configuration.at(path).is_object() => {}
         value => configuration.set_at(path, value),
     }
@@ -250,7 +250,7 @@ fn create_session(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
         session.set("flow", read_flow(st, &session, &args.map("flow_data"))?);
     }
     if configuration.is("is_default") {
-        // Stored, so that its id can be expanded.
+        // A stored configuration can be expanded in the session.
         st.put(Object::clone(&configuration));
     }
     let session = st.put(session);
@@ -294,7 +294,7 @@ fn read_flow(st: &State, session: &Object, given: &Args) -> Result<Value, ApiErr
     Ok(flow)
 }
 
-/// Checks for one item with one price, the only change the portal's page can confirm.
+/// Checks that the items of a flow name one item and one price. The portal's page can confirm no other change.
 fn check_items(st: &State, sub: &Object, items: &Value, param: &str) -> Result<(), ApiError> {
     let (Some([given]), [item]) = (items.as_array().map(Vec::as_slice), sub.list_at("items")) else {
         let message = "The portal changes subscriptions of exactly one item.";

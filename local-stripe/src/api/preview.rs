@@ -1,6 +1,6 @@
-//! Invoice previews: of a subscription as it is, after a change, or before its creation.
+//! Previews of invoices: for an unchanged subscription, for a change, or for a new subscription.
 //!
-//! Applies the change as its own request would and reads the invoice; the sandbox then undoes everything.
+//! The preview applies the change like a real request and reads the invoice. The sandbox then rolls everything back.
 
 use serde_json::{Value, json};
 
@@ -12,15 +12,15 @@ use crate::params::{Args, ParamKind, opt};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// `proration_behavior`.
+/// The parameter `proration_behavior`.
 pub const PRORATION_BEHAVIOR: ParamKind = BEHAVIOR;
-/// `trial_end`.
+/// The parameter `trial_end`.
 pub const TRIAL_END: ParamKind = ParamKind::TimeOr(&["now"]);
-/// `billing_cycle_anchor`.
+/// The parameter `billing_cycle_anchor`.
 pub const ANCHOR: ParamKind = ParamKind::TimeOr(&["now", "unchanged"]);
-/// `items`.
+/// The parameter `items`.
 pub const ITEMS: ParamKind = ParamKind::List(&CHANGED_ITEM);
-/// The previewed change.
+/// The parameter `subscription_details`: the previewed change.
 pub const DETAILS: ParamKind = ParamKind::Map(&[
     opt("billing_cycle_anchor", ANCHOR),
     opt("cancel_at", ParamKind::TimeOr(&["max_period_end", "min_period_end"])),
@@ -32,7 +32,7 @@ pub const DETAILS: ParamKind = ParamKind::Map(&[
     opt("trial_end", TRIAL_END),
 ]);
 
-/// Collects the flat `subscription_…` parameters of a request as nested details.
+/// Collects the parameters `subscription_…` of a request, without this prefix, as the members of [`DETAILS`].
 pub fn nested(args: &Args) -> Args {
     let mut details = Args::default();
     for name in
@@ -46,7 +46,8 @@ pub fn nested(args: &Args) -> Args {
     details
 }
 
-/// Returns the invoice that a change would create at once, else that of the next renewal.
+/// Returns the invoice that a change would create at once. If the change creates no invoice, returns the invoice of the
+/// next renewal.
 ///
 /// # Errors
 /// The subscription is unknown or has no next invoice, or the change itself is refused.
@@ -84,7 +85,7 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
     Ok(preview.value())
 }
 
-/// Returns the first invoice of a subscription that would be created.
+/// Returns the first invoice of a new subscription.
 fn preview_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
     let mut request = details.clone();
@@ -94,7 +95,7 @@ fn preview_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, Api
     Ok(as_preview(st, &sub))
 }
 
-/// Converts an invoice that was created into a preview without an id.
+/// Converts the latest invoice of a subscription into a draft with the id of a preview, `upcoming_in_…`.
 fn as_preview(st: &State, sub: &Object) -> Value {
     let mut invoice = st.copy(sub.text("latest_invoice"));
     invoice.set("id", format!("upcoming_in_{}", sub.id()));

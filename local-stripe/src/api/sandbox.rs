@@ -1,5 +1,5 @@
-//! The sandbox's own endpoints below `/_sandbox`: its clock, its settings, 3-D Secure without a browser, rolled webhook
-//! secrets.
+//! The sandbox's own endpoints below `/_sandbox`: the clock, the settings, 3-D Secure without a browser, promotion
+//! codes of sessions, and the rolling of webhook secrets.
 
 use serde_json::{Value, json};
 
@@ -98,7 +98,7 @@ fn show_clock(st: &State) -> Value {
     json!({ "object": "sandbox.clock", "now": st.clock_s() })
 }
 
-/// Reads the business's name and colour, if a request sets them; an emptied one becomes the default.
+/// Reads the business's name and colour, if a request sets them. An emptied name or colour becomes the default.
 fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
     let unset = Settings::default();
     let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());
@@ -125,7 +125,7 @@ fn show_settings(st: &State) -> Value {
     })
 }
 
-/// Passes or fails 3-D Secure for a waiting payment intent or checkout session.
+/// Passes or fails 3-D Secure for a waiting payment intent, setup intent or checkout session.
 fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let passed = args.text("outcome") == Some("success");
     if ids[0].starts_with("cs_") {

@@ -64,8 +64,8 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// Returns a page of the objects that match a query, newest first. The name of a page is the id of the last object on
-/// the page before.
+/// Returns a page of the objects that match a query, newest first. The parameter `page` is the id of the last object on
+/// the previous page.
 fn search(st: &State, kind: &str, noun: &str, fields: Fields, args: &Args) -> Result<Value, ApiError> {
     let query = Query::read(args.text("query").unwrap_or_default(), fields)
         .map_err(|words| ApiError::invalid(words).about("query"))?;

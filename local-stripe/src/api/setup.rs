@@ -109,7 +109,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
     });
     if args.flag("confirm") == Some(true) {
-        // The intent already has the request's parameters.
+        // The parameters of the request are already stored in the intent.
         return confirm(st, &id, &Args::default());
     }
     Ok(st.copy(&id).value())

@@ -1,8 +1,9 @@
-//! The API versions in which endpoints and parameters exist: the first, and the first without them.
+//! In which API versions do endpoints and parameters exist? The first version with them, and the first version without
+//! them.
 //!
 //! Stripe treats new endpoints and new optional parameters as compatible: a request in an older version may use them
-//! and gets that version's shape. So does the sandbox: `since` is documentation, not a gate. What Stripe removed is
-//! refused from that version on.
+//! and gets the response in the shape of its version. The sandbox does the same: `since` is only documentation. An
+//! endpoint that Stripe removed is refused from that version on.
 
 use super::Route;
 use crate::error::ApiError;
@@ -16,7 +17,7 @@ pub struct Resource {
     pub path: &'static str,
     /// The `object` member of the response.
     pub kind: &'static str,
-    /// The first of the checked versions that has it.
+    /// The first of the checked versions that has this kind of object.
     pub since: &'static str,
 }
 
@@ -24,7 +25,7 @@ const fn resource(path: &'static str, kind: &'static str, since: &'static str) -
     Resource { path, kind, since }
 }
 
-/// The resources of the endpoints. If several rows match a path, the longest counts.
+/// The resources of the endpoints. If several rows match a path, the row with the longest prefix counts.
 pub const RESOURCES: &[Resource] = &[
     resource("/v1/account", "account", OLDEST),
     resource("/v1/accounts", "account", OLDEST),
@@ -49,7 +50,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/invoice_payments", "invoice_payment", BASIL),
     resource("/v1/invoiceitems", "invoiceitem", OLDEST),
     resource("/v1/invoices", "invoice", OLDEST),
-    // Stripe added it in April 2024, between two of the checked versions.
+    // Stripe added this endpoint in April 2024, between two of the checked versions.
     resource("/v1/invoices/create_preview", "invoice", ACACIA),
     resource("/v1/payment_intents", "payment_intent", OLDEST),
     resource("/v1/payment_links", "payment_link", Y2022),
@@ -80,16 +81,16 @@ pub const RESOURCES: &[Resource] = &[
 pub const REMOVED_ENDPOINTS: &[(&str, &str, &str, &str)] =
     &[("GET", "/v1/invoices/upcoming", BASIL, "POST /v1/invoices/create_preview")];
 
-/// The range of versions in which something is shown.
+/// The versions that have an endpoint or a member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct VersionRange {
-    /// The first version, unless it is the oldest.
+    /// The first version; `None` for the oldest version.
     pub since: Option<&'static str>,
-    /// The first version without it, if Stripe removed it.
+    /// The first version without the endpoint or member, if Stripe removed it.
     pub until: Option<&'static str>,
 }
 
-/// Returns the resource of a path; none for the sandbox's own paths and for responses without an object.
+/// Returns the resource of a path; `None` for the sandbox's own paths and for responses without an object.
 pub fn resource_of(path: &str) -> Option<&'static Resource> {
     let begins = |r: &&Resource| path.strip_prefix(r.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     RESOURCES.iter().filter(begins).max_by_key(|r| r.path.len())
@@ -101,7 +102,8 @@ pub fn of_route(route: &Route) -> VersionRange {
     VersionRange { since, until: gone(route).map(|(_, _, version, _)| *version) }
 }
 
-/// Returns the versions whose responses have the member of a parameter's name, according to the [changes](CHANGES).
+/// Returns the versions whose responses have a member with the name of the parameter, according to the
+/// [changes](CHANGES).
 pub fn of_parameter(route: &Route, name: &str) -> VersionRange {
     let kind = resource_of(route.path).map(|r| r.kind).unwrap_or_default();
     let (mut came, mut went) = (None, None);
@@ -113,7 +115,7 @@ pub fn of_parameter(route: &Route, name: &str) -> VersionRange {
         }
     }
     match (came, went) {
-        // Removed and added again: both the oldest and the newest version have it.
+        // Stripe removed the member and added it again: both the oldest and the newest version have it.
         (Some(came), Some(went)) if went <= came => VersionRange::default(),
         (since, until) => VersionRange { since, until },
     }
@@ -122,7 +124,7 @@ pub fn of_parameter(route: &Route, name: &str) -> VersionRange {
 /// Checks that a version still has an endpoint.
 ///
 /// # Errors
-/// Stripe removed the endpoint in this version or before (404).
+/// Stripe removed the endpoint in this version or an earlier one (404).
 pub fn check(route: &Route, version: &Version) -> Result<(), ApiError> {
     match gone(route).filter(|(_, _, since, _)| !version.is_before(since)) {
         None => Ok(()),
@@ -155,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_longest_prefix_counts_and_changes_date_parameters() {
+    fn the_longest_prefix_counts_and_changes_give_the_versions_of_parameters() {
         let span = |method: &str, path: &str| of_route(find(method, path).unwrap().0);
         assert_eq!(span("GET", "/v1/invoices/in_1"), VersionRange::default());
         assert_eq!(span("GET", "/v1/invoices/upcoming").until, Some(BASIL));

@@ -1,4 +1,4 @@
-//! What a subscription item was billed for its current period, which determines the credit for unused time.
+//! How much was a subscription item billed for its current period? This amount determines the credit for unused time.
 
 use serde_json::Value;
 
@@ -14,8 +14,8 @@ pub struct Billed {
     pub period: (i64, i64),
 }
 
-/// Returns the newest charge for an item's current period: the debit of a change, else the line of the subscription.
-/// None if the item has changed since then without a charge.
+/// Returns the newest charge for the current period of a subscription item: the debit of the last change, else the line
+/// of the regular invoice. Returns `None` if there is no charge, or if the item's price or quantity has changed since.
 pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     let customer = sub.text("customer");
     let start = item["current_period_start"].as_i64()?;
@@ -25,7 +25,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
             && debit.at("parent.subscription_details.subscription_item") == &item["id"]
             && debit.at("period.end") == end
     };
-    // Items created before the period are not for it.
+    // Invoice items from before the period do not belong to it.
     let mut items = st.newest("invoiceitem", Some(customer)).take_while(|made| made.int("date") >= start);
     if let Some(debit) = items.find(is_debit) {
         let off = line_of(st, &debit).map_or(0, |line| taken_off(&line));
@@ -51,7 +51,7 @@ fn taken_off(line: &Value) -> i64 {
     amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
 }
 
-/// Returns the charge, if it was for the item's current price and quantity.
+/// Returns the charge of an invoice item or line, if it was for the subscription item's current price and quantity.
 fn of_same(item: &Value, bill: &Value, amount: i64) -> Option<Billed> {
     let is_same = bill["_price"]["id"] == item["price"]["id"]
         && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));

@@ -1,4 +1,4 @@
-//! Changes a subscription: items with proration, trial, cancellation, and failed payments of the change.
+//! Changes subscriptions: items with proration, the trial, and pending changes, whose payment is not complete.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// How many hours a change waits for its payment under `pending_if_incomplete`.
+/// The time in hours that a pending change (`pending_if_incomplete`) waits for its payment.
 const PENDING_HOURS: i64 = 23;
 
 /// Applies an update request to a subscription.
@@ -49,7 +49,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     if ends_trial(args, &status)
         && let Some(end) = cycle::end_without_method(st, &next)
     {
-        // The request's other changes stay.
+        // The other changes of the request are stored before the subscription ends or pauses.
         store(st, &before, next);
         end(st, id);
         return Ok(st.copy(id).value());
@@ -65,7 +65,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     apply_items(st, &before, next, change, args, resets, now)
 }
 
-/// The parameters that a change waiting for its payment may have, as at Stripe.
+/// The parameters that a pending change may have, as at Stripe.
 const CAN_WAIT: [&str; 7] = [
     "billing_cycle_anchor",
     "items",
@@ -119,7 +119,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> 
     Ok(())
 }
 
-/// The items after a change, and the proration halves.
+/// The items after a change, and the items to prorate, each as its old or its new half.
 struct Change {
     list: Vec<Value>,
     prorated: Vec<(Value, Half)>,
@@ -257,7 +257,7 @@ fn apply_items(
     }
     let waits = payment == "pending_if_incomplete";
     if let Some(earlier) = before.text_at("_pending_invoice") {
-        // A new change replaces a waiting one, whose invoice is voided unless it is paid.
+        // A new change replaces the pending change. The pending change's invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
     }
     let stored = if waits { before.clone() } else { Object::clone(&store_without_event(st, before, next.clone())) };
@@ -271,7 +271,7 @@ fn apply_items(
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
-    // Emitted after the invoice is created, as it names the invoice.
+    // The event is emitted after the invoice is created, as it names the invoice.
     st.emit_since(&id, "customer.subscription.updated", before);
     if waits {
         let change = next.value();
@@ -317,7 +317,7 @@ fn apply_items(
     Ok(st.copy(&id).value())
 }
 
-/// Applies a pending change after its payment succeeded.
+/// Applies a pending change whose payment succeeded, and emits the events.
 pub fn apply_pending(st: &mut State, id: &str) {
     let before = st.copy(id);
     let change = Object::of(before.get("_pending_change").clone());
@@ -339,14 +339,14 @@ pub fn apply_pending(st: &mut State, id: &str) {
     }
 }
 
-/// Stores a change and emits one event for all changed members.
+/// Stores a changed subscription and emits one event for all changed members.
 fn store(st: &mut State, before: &Object, next: Object) -> std::sync::Arc<Object> {
     let stored = store_without_event(st, before, next);
     st.emit_since(before.id(), "customer.subscription.updated", before);
     stored
 }
 
-/// Stores a change whose event is emitted later.
+/// Stores a changed subscription. The caller emits the event later.
 fn store_without_event(st: &mut State, before: &Object, mut next: Object) -> std::sync::Arc<Object> {
     next.set("latest_invoice", st.copy(before.id()).get("latest_invoice").clone());
     st.change(before.id(), |s| *s = next)

@@ -1,4 +1,4 @@
-//! Creates subscriptions: trial or first payment, and the events of both.
+//! Creates subscriptions, with a trial or a first payment.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> 
     Ok(priced)
 }
 
-/// Checks that the prices of a subscription share currency and interval.
+/// Checks that all prices of a subscription have the same currency and the same interval.
 ///
 /// # Errors
 /// Currencies or intervals differ.
@@ -81,7 +81,8 @@ pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), A
     Ok(())
 }
 
-/// Creates a subscription. With `Presence::Authenticated`, the customer already passed 3-D Secure for it.
+/// Creates a subscription. With [`Presence::Authenticated`], the customer has already passed 3-D Secure for the first
+/// payment.
 ///
 /// # Errors
 /// The customer is unknown, a parameter is invalid, or the first payment failed and the payment behavior refuses that.
@@ -123,7 +124,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         point_to(st, item["id"].as_str().unwrap_or_default(), &id);
     }
     sub.set_at("items.data", list);
-    // A planned cancellation needs the period, which exists only now.
+    // The cancellation is applied a second time: `cancel_at_period_end` needs the period, which is known only now.
     apply_cancellation(&mut sub, args, now)?;
     if let Some(end) = trial_end {
         sub.set("status", "trialing");
@@ -156,7 +157,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     Ok(st.copy(&id))
 }
 
-/// Creates a setup intent for a trial, where no payment asks for a payment method.
+/// Creates a setup intent for a trial without a payment method, as no payment asks for one.
 fn ask_for_method(st: &mut State, id: &str) {
     let sub = st.copy(id);
     if cycle::has_method(st, &sub) {
@@ -170,7 +171,7 @@ fn ask_for_method(st: &mut State, id: &str) {
     st.change(id, |s| s.set("pending_setup_intent", intent));
 }
 
-/// Stores a pointer from a subscription item's id to its subscription.
+/// Stores the subscription of an item under the item's id, so that the item can be found by its id.
 pub fn point_to(st: &mut State, item: &str, subscription: &str) {
     st.put(Object::of(json!({ "id": item, "object": "_subscription_item", "subscription": subscription })));
 }
@@ -246,7 +247,8 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     apply_cancellation(sub, args, now)
 }
 
-/// Sets the discounts of a request. The subscription's amount counts for promotion codes with a minimum.
+/// Sets the discounts of a request. A promotion code's minimum applies to the subscription's amount, with its one-time
+/// prices.
 ///
 /// # Errors
 /// A discount is unknown or can't be redeemed, or an amount is invalid.
@@ -285,7 +287,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
     }
     if args.has("cancel_at") {
         let period_end = due::period(sub).map(|p| p.1);
-        // All items share one period, so the minimum and the maximum of their ends are equal.
+        // All items have the same period, so `min_period_end` and `max_period_end` are the same time.
         let at = if args.text("cancel_at").is_some() { period_end } else { args.int("cancel_at") };
         if at.is_some_and(|t| t <= now) {
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
@@ -363,7 +365,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     }
 }
 
-/// Returns the end of a subscription's period, counted from the anchor.
+/// Returns the first end of a period after `after`, counted from the anchor. All times are in Unix seconds.
 pub fn end_of(price: &Value, anchor: i64, after: i64) -> i64 {
     let interval = price["recurring"]["interval"].as_str().unwrap_or("month");
     let count = price["recurring"]["interval_count"].as_i64().unwrap_or(1);

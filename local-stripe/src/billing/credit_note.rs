@@ -1,4 +1,5 @@
-//! Credit notes: reduce an open invoice; refund a paid one to the card or to the customer's balance.
+//! Credit notes. A credit note on an open invoice reduces the amount due. A credit note on a paid invoice refunds the
+//! card or credits the customer's balance.
 
 use serde_json::{Value, json};
 
@@ -93,17 +94,18 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
     Ok(lines)
 }
 
-/// Returns the price of some units of a line after discounts; all units by default.
+/// Returns the price, after discounts, of this quantity of a line; of the whole line for `None`.
 fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
     let discounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     let off: i64 = discounts.iter().filter_map(|discount| discount["amount"].as_i64()).sum();
     let whole = line["amount"].as_i64().unwrap_or_default() - off;
     let units = line["quantity"].as_i64().filter(|units| *units > 0).unwrap_or(1);
-    // A part of a line costs at most the whole line.
+    // A part of a line never costs more than the whole line.
     quantity.map_or(whole, |part| money::prorate(whole, part.clamp(0, units), units).unwrap_or(whole))
 }
 
-/// Refunds the card, credits the balance, or records a refund made elsewhere.
+/// Divides the amount of a credit note: refunds the card, credits the customer's balance, and records refunds outside
+/// of Stripe.
 fn refund_or_credit(
     st: &mut State,
     invoice: &Object,
@@ -137,7 +139,7 @@ fn refund_or_credit(
     Ok(())
 }
 
-/// Changes the amount due of an open invoice; if nothing is due any more, it is paid.
+/// Adds `more` to the amount due of an open invoice. If nothing is due any more, the invoice is paid.
 fn change_amount_due(st: &mut State, id: &str, more: i64) {
     let open = st.change_and_emit(id, "invoice.updated", |i| {
         for member in ["amount_due", "amount_remaining"] {
@@ -158,7 +160,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
     if let Some(payment) = settle::payment_of(st, id) {
         st.change(&payment, |p| p.set("status", "canceled"));
     }
-    // Nothing was paid, so no payment event may follow.
+    // No money was paid, so the invoice loses its payment intent, and no `invoice_payment.paid` follows.
     st.change(id, |i| i.set("_payment_intent", Value::Null));
     settle::paid(st, id);
 }

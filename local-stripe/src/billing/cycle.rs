@@ -14,13 +14,13 @@ use crate::money;
 use crate::object::Object;
 use crate::state::State;
 
-/// See [`create::end_of`].
+/// Returns the end of a subscription's period; see [`create::end_of`].
 pub fn period_end(price: &Value, anchor: i64, after: i64) -> i64 {
     create::end_of(price, anchor, after)
 }
 
-/// Returns the invoice lines of a subscription for a period; free in a trial. Metered items are billed for the past
-/// period, if there is one.
+/// Returns the invoice lines of a subscription for the period `next`. In a trial, the lines are free. The lines of
+/// metered items bill the usage of the past period `over`; without a past period, they have the quantity 0.
 ///
 /// # Errors
 /// An amount or a usage sum is too large.
@@ -56,7 +56,8 @@ pub fn lines(
     Ok(out)
 }
 
-/// Prorates the lines of a first period that ends at a later anchor, or makes them free.
+/// Prorates the lines of a first period that is shorter than the interval, because it ends at the anchor. `is_free`
+/// makes these lines free.
 ///
 /// # Errors
 /// A prorated amount is too large.
@@ -94,7 +95,7 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
     })
 }
 
-/// Moves every item to a period, and a cancellation planned for the period's end with it.
+/// Sets the period of all items. A cancellation planned for the period's end moves to the new end.
 pub fn set_period(sub: &mut Object, start: i64, end: i64) {
     let mut list = sub.list_at("items").to_vec();
     for item in &mut list {
@@ -107,7 +108,8 @@ pub fn set_period(sub: &mut Object, start: i64, end: i64) {
     }
 }
 
-/// Renews a subscription at the end of its period.
+/// Renews a subscription at the end of its period, unless it ends or pauses there: by a planned cancellation, by a
+/// trial without a payment method, or with its schedule.
 pub fn renew(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let Some((start, end)) = period(&sub) else { return };
@@ -140,14 +142,16 @@ pub fn renew(st: &mut State, id: &str) {
             None
         }
     };
-    // Emitted after the invoice is created, as it names the invoice.
+    // The event is emitted after the invoice is created, as it names the invoice.
     st.emit_since(id, "customer.subscription.updated", &sub);
     if let Some(invoice) = invoice {
         close_while_paused(st, &renewed, &invoice);
     }
 }
 
-/// Returns how a subscription without a payment method ends its trial: canceled or paused, if so configured.
+/// Returns the action at the end of a trial without a payment method: cancels or pauses the subscription. `None` if
+/// there is a payment method, if invoices are sent instead of charged, or if `trial_settings` says to create an
+/// invoice.
 pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &str)> {
     if sub.text("collection_method") != "charge_automatically" || has_method(st, sub) {
         return None;
@@ -159,7 +163,7 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
     }
 }
 
-/// Whether a subscription has a payment method.
+/// Whether a subscription or its customer has a default payment method or source.
 pub fn has_method(st: &State, sub: &Object) -> bool {
     let customer = st.copy(sub.text("customer"));
     !sub.get("default_payment_method").is_null()
@@ -193,7 +197,8 @@ fn cycle_draft(
     })
 }
 
-/// While collection is paused, voids a renewal's invoice, marks it uncollectible, or keeps it a draft.
+/// While collection is paused, voids a renewal's invoice or marks it uncollectible. With `keep_as_draft`, the invoice
+/// stays a draft.
 fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
     let close = match sub.text_at("pause_collection.behavior") {
         Some("void") => settle::void,
@@ -201,12 +206,12 @@ fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
         _ => return,
     };
     if invoice::finalize(st, invoice).is_ok() {
-        // An invoice over zero is already paid and can't be closed.
+        // An invoice with the amount 0 is already paid, so it can't be closed.
         let _ = close(st, invoice);
     }
 }
 
-/// Emits `invoice.upcoming`; its invoice has no id.
+/// Emits `invoice.upcoming`. The invoice of this event has no id.
 pub fn announce(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let Some((start, end)) = period(&sub) else { return };
@@ -216,7 +221,7 @@ pub fn announce(st: &mut State, id: &str) {
     }
 }
 
-/// Returns the next invoice without storing it.
+/// Returns the invoice of the next renewal, without an id and without storing it.
 ///
 /// # Errors
 /// An amount or the total is too large.

@@ -1,4 +1,4 @@
-//! Computes when an object next acts on its own, and runs that action.
+//! When does an object act on its own, such as a subscription that renews? Computes this time, and runs the action.
 
 use crate::billing::{cycle, end, invoice, phases, settle};
 use crate::calendar::DAY_S;
@@ -13,7 +13,8 @@ pub const TRIAL_NOTICE_DAYS: i64 = 3;
 /// How many days before a renewal `invoice.upcoming` is sent.
 pub const UPCOMING_DAYS: i64 = 7;
 
-/// Returns when an object is next due, computed from its members.
+/// Returns the time in Unix seconds at which an object next acts on its own, computed from its members; `None` if it
+/// never does.
 pub fn next(object: &Object) -> Option<i64> {
     match object.kind() {
         "subscription" => next_of_subscription(object),
@@ -68,7 +69,7 @@ fn upcoming_notice(sub: &Object) -> Option<i64> {
     wanted.then_some(notice)
 }
 
-/// Returns the current period of a subscription: that of the first item.
+/// Returns the start and end of a subscription's current period, in Unix seconds. All items have the same period.
 pub fn period(sub: &Object) -> Option<(i64, i64)> {
     let first = sub.list_at("items").first()?;
     Some((first["current_period_start"].as_i64()?, first["current_period_end"].as_i64()?))

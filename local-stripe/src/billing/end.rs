@@ -11,18 +11,19 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// Why a subscription ends.
+/// The reason why a subscription ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// An immediate cancellation was requested.
     Requested,
-    /// Its planned end was reached.
+    /// The subscription reached its planned end.
     AtItsTime,
-    /// Its payments failed.
+    /// All payment attempts failed.
     PaymentFailed,
 }
 
-/// Ends a subscription and emits the event. Its drafts are no longer finalized.
+/// Ends a subscription and emits `customer.subscription.deleted`. Its drafts are no longer finalized, and its open
+/// invoices no longer collected.
 pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     let sub = st.copy(id);
     let now = st.now(&sub);
@@ -72,7 +73,7 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
     Ok(lines)
 }
 
-/// Bills the metered usage of the last period before its subscription ends.
+/// Bills the metered usage of a subscription's last period.
 fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiError> {
     let lines = usage_lines(st, sub, over)?;
     if lines.is_empty() {
@@ -89,16 +90,17 @@ fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiE
     };
     let last = invoice::draft(st, draft, |_| {})?;
     st.emit_since(sub.id(), "customer.subscription.updated", sub);
-    // Finalized at once, as drafts of an ended subscription stay drafts.
+    // The invoice is finalized at once, as drafts of an ended subscription are never finalized.
     invoice::finalize(st, &last)?;
     settle::attempt(st, &last, settle::AttemptCause::Hand);
     Ok(())
 }
 
-/// Ends a subscription at once, as a request asks.
+/// Ends a subscription at once by request. With `prorate`, credits the unused time; with `invoice_now`, creates a final
+/// invoice.
 ///
 /// # Errors
-/// The subscription is unknown or already ended, or its closing invoice is too large.
+/// The subscription is unknown or already ended, or the amount of its final invoice is too large.
 pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let sub = st.load("subscription", id, "id")?;
     if matches!(sub.text("status"), "canceled" | "incomplete_expired") {
@@ -167,7 +169,7 @@ pub fn pause(st: &mut State, id: &str) {
     let (frozen, now) = (st.freeze(&before), st.now(&before));
     let paused = st.change(id, |s| {
         s.set("status", "paused");
-        // A request may end a trial early.
+        // A request may end the trial before its planned end.
         s.set("trial_end", s.int_at("trial_end").map_or(now, |end| end.min(now)));
     });
     st.emit_with("customer.subscription.updated", &paused, Some(frozen));
@@ -177,7 +179,7 @@ pub fn pause(st: &mut State, id: &str) {
 /// Resumes a paused subscription: starts a new period, whose invoice decides the status.
 ///
 /// # Errors
-/// The subscription is unknown or not paused, or its invoice is too large.
+/// The subscription is unknown or not paused, or the amount of its invoice is too large.
 pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let sub = st.load("subscription", id, "id")?;
     if sub.text("status") != "paused" {

@@ -1,4 +1,4 @@
-//! Invoices from draft to open: lines, totals, balance, numbers, the payment intent.
+//! Creates and finalizes invoices: the lines, totals, balance, number and payment intent.
 
 use serde_json::{Value, json};
 
@@ -27,17 +27,17 @@ pub struct Draft<'a> {
     pub currency: &'a str,
     /// `billing_reason`.
     pub reason: &'a str,
-    /// The subscription it is for, if any.
+    /// The invoiced subscription, if any.
     pub subscription: Option<&'a Object>,
-    /// The lines, without those of pending items.
+    /// The lines, without the lines of pending invoice items.
     pub lines: Vec<NewLine>,
     /// Whether the invoice includes pending invoice items.
     pub takes_pending: bool,
-    /// The period in which invoice items accrued.
+    /// `period_start` and `period_end`, in Unix seconds: the time in which the invoice items were added.
     pub period: Option<(i64, i64)>,
 }
 
-/// Creates a draft invoice, emits its event and returns its id.
+/// Creates a draft invoice, emits `invoice.created`, and returns the invoice's id.
 ///
 /// # Errors
 /// There are too many lines, or the total is too large.
@@ -67,7 +67,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     let mut lines = Vec::new();
     let mut taken = Vec::new();
     if draft.takes_pending {
-        // Items beyond the limit wait for the next invoice.
+        // Pending items beyond the limit wait for the next invoice.
         let room = LINES_MAX.saturating_sub(draft.lines.len());
         taken = pending_items(st, draft.customer, draft.currency, draft.subscription);
         taken.truncate(room);
@@ -104,7 +104,8 @@ pub fn add_pending_item(st: &mut State, sub: &Object, item: &Value, new: NewLine
     st.emit("invoiceitem.created", &pending);
 }
 
-/// Returns the customer's pending invoice items, oldest first: those of the subscription, or those without one.
+/// Returns the customer's pending invoice items in a currency, oldest first: the items without a subscription, and the
+/// items of the given subscription. Returns at most [`LINES_MAX`] items, the newest.
 pub fn pending_items(st: &State, customer: &str, currency: &str, subscription: Option<&Object>) -> Vec<Object> {
     let fits = |item: &std::sync::Arc<Object>| {
         let of = item.text_at("parent.subscription_details.subscription");
@@ -170,7 +171,7 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     Ok(())
 }
 
-/// Applies an invoice's discounts to its lines; returns the lines with their discount amounts, and the sum.
+/// Applies an invoice's discounts to its lines. Returns the lines with their discount amounts, and the total deduction.
 fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) {
     let discounts = invoice.list_at("_discounts").to_vec();
     let looked_at: Vec<Line<'_>> = lines
@@ -200,7 +201,7 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) 
     (lines, off)
 }
 
-/// Finalizes a draft after its hour and tries to collect the payment.
+/// Finalizes a draft at the end of its hour, and tries to charge the customer unless the invoice is sent instead.
 pub fn auto_finalize(st: &mut State, id: &str) {
     if finalize(st, id).is_err() {
         let failed = st.change(id, |i| {
@@ -306,7 +307,7 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
 }
 
-/// Changes a customer's balance and records the transaction.
+/// Adds an amount to a customer's balance and returns the recorded transaction.
 pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, invoice: Option<&str>) -> Object {
     let id = st.new_id("cbtxn");
     let changed = st.change_and_emit(customer, "customer.updated", |c| c.set("balance", c.int("balance") + amount));

@@ -1,4 +1,4 @@
-//! Reads the prices of requests: an existing price or `price_data`, a quantity, an amount.
+//! How does a request name a price? By the id of a price or by `price_data`, with a quantity.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ pub struct Priced {
     pub price: Object,
     /// The quantity.
     pub quantity: i64,
-    /// The item's own metadata.
+    /// The metadata of the subscription item.
     pub metadata: Value,
 }
 
@@ -39,7 +39,7 @@ pub fn amount(price: &Value, quantity: i64) -> Result<i64, ApiError> {
 /// Reads the price, quantity and metadata of an item's parameters.
 ///
 /// # Errors
-/// The price is missing, given twice, unknown or inactive, or has no place for a quantity.
+/// The price is missing, given twice, unknown or inactive, or a metered price has a quantity.
 pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
     let price = match (args.text("price").or(args.text("plan")), args.given("price_data")) {
         (Some(id), None) => Object::clone(&*st.load("price", id, &format!("{param}[price]"))?),
@@ -68,7 +68,7 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
 /// Like [`read`], but refuses metered prices.
 ///
 /// # Errors
-/// See [`read`]; also if the price is metered.
+/// The same as for [`read`], or the price is metered.
 pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
     let priced = read(st, args, param)?;
     if usage::is_metered(&priced.price.value()) {
@@ -78,7 +78,7 @@ pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced,
     Ok(priced)
 }
 
-/// Creates the price of `price_data`.
+/// Creates the price that `price_data` describes.
 ///
 /// # Errors
 /// A required member is missing, or the product, the amount or the meter is invalid.
@@ -121,10 +121,10 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
     Ok(Object::clone(&price))
 }
 
-/// Returns the meter of a metered price, or null for other prices.
+/// Returns the id of a metered price's meter, or null for another price.
 ///
 /// # Errors
-/// A metered price has no active meter, or another price has one.
+/// A metered price has no active meter, or a price that is not metered has a meter.
 pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiError> {
     let param = format!("{param}[meter]");
     match (recurring.text("usage_type") == Some("metered"), recurring.text("meter")) {
@@ -141,7 +141,7 @@ pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiErro
     }
 }
 
-/// Reads `unit_amount` or `unit_amount_decimal` as a decimal.
+/// Reads `unit_amount` or `unit_amount_decimal`. Returns the amount as a decimal string of minor units.
 ///
 /// # Errors
 /// Both or neither are given, or the amount is too large.
@@ -161,7 +161,7 @@ pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
     }
 }
 
-/// Returns the product's name for a line's description.
+/// Returns the name of a price's product.
 pub fn product_name(st: &State, price: &Value) -> String {
     let product = price["product"].as_str().unwrap_or_default();
     st.copy(&key("product", product)).text("name").to_owned()

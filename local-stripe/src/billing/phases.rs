@@ -12,12 +12,12 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// How many days before its end a schedule sends `subscription_schedule.expiring`.
+/// How many days before the end of a schedule `subscription_schedule.expiring` is sent.
 const EXPIRY_DAYS: i64 = 7;
 /// The maximum number of phases of a schedule, Stripe's limit.
 const PHASES_MAX: usize = 10;
 
-/// Reads the phases of a request; each starts where the one before ends.
+/// Reads the phases of a request. The first phase starts at `start`, each other phase at the end of the previous phase.
 ///
 /// # Errors
 /// Phases are missing or too many, or an item, an end date or metadata is invalid.
@@ -62,7 +62,7 @@ pub fn read(st: &mut State, args: &Args, start: i64) -> Result<Vec<Value>, ApiEr
 /// past. Past phases can be omitted if the first given phase has a start date.
 ///
 /// # Errors
-/// The current phase is moved or would be over, or a phase is invalid.
+/// The current phase would start at another time, the last phase would end in the past, or a phase is invalid.
 pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Result<Vec<Value>, ApiError> {
     let old = schedule.list_at("phases");
     let begun = |phases: &[Value], index: usize| phases.get(index).and_then(|p| p["start_date"].as_i64());
@@ -91,7 +91,7 @@ pub fn current(phases: &[Value], now: i64) -> usize {
     over.min(phases.len().saturating_sub(1))
 }
 
-/// Returns when a schedule is next due.
+/// Returns the time of a schedule's next action, in Unix seconds.
 pub fn next(schedule: &Object) -> Option<i64> {
     let phases = schedule.list_at("phases");
     match schedule.text("status") {
@@ -111,13 +111,13 @@ fn expiry_notice(schedule: &Object) -> Option<i64> {
     (!schedule.is("_expiry_told") && notice > begun).then_some(notice)
 }
 
-/// Runs the due actions of a schedule.
+/// Runs the due action of a schedule: begins it, announces its end, or ends its current phase.
 pub fn run(st: &mut State, id: &str, now: i64) {
     let schedule = st.copy(id);
     if schedule.text("status") == "not_started" {
         if begin(st, id, Presence::OffSession).is_err() {
-            // The subscription can't be created, for example because a price is gone; Stripe cancels such a schedule
-            // too.
+            // The subscription can't be created, for example because a price was removed. Stripe cancels such a
+            // schedule, too.
             schedule::finish(st, id, "canceled");
         }
     } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
@@ -162,14 +162,14 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     Ok(())
 }
 
-/// Returns the items of a phase as parameters of a subscription.
+/// Returns the items of a phase as the parameter `items` of a subscription.
 fn entries(phase: &Value) -> Vec<Value> {
     let items = phase["items"].as_array().cloned().unwrap_or_default();
     items.iter().map(|i| json!({ "price": i["price"], "quantity": i["quantity"] })).collect()
 }
 
-/// Applies the next phase before a renewal if the current phase ends with the period, so that nothing is prorated. True
-/// if this ended the subscription.
+/// If the current phase ends with the subscription's period, starts the next phase before the renewal, so that nothing
+/// is prorated. Returns whether the subscription has ended.
 pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
     let id = sub.text("schedule");
     let ends = st.copy(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
@@ -197,7 +197,7 @@ fn end_phase(st: &mut State, id: &str, now: i64, renews: bool) {
         s.set("current_phase", json!({ "end_date": phase["end_date"], "start_date": phase["start_date"] }));
     });
     let behavior = if renews { "none" } else { phase["proration_behavior"].as_str().unwrap_or("create_prorations") };
-    // If a price is gone or inactive, the items stay unchanged.
+    // If a price was removed or is inactive, the items stay unchanged.
     let _ = move_to(st, &moved, index, behavior);
 }
 
@@ -228,7 +228,7 @@ pub fn move_to(st: &mut State, schedule: &Object, index: usize, behavior: &str) 
     change::update(st, sub.id(), &args).map(|_| ())
 }
 
-/// Replaces the items of the current period without proration or invoice.
+/// Replaces the items of a subscription without proration and without an invoice.
 fn swap(st: &mut State, sub: &Object, wanted: &[Value]) -> Result<(), ApiError> {
     let span = period(sub).unwrap_or_default();
     let mut list = Vec::new();

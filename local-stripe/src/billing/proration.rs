@@ -1,5 +1,6 @@
-//! Proration: credits the unused time of the old price and bills the remaining time of the new one. Exact to the
-//! second, rounded to the nearest minor unit, halves away from zero, once per line.
+//! How is a change of plan prorated? One line credits the unused time of the old price, another line bills the
+//! remaining time of the new price. Amounts are exact to the second. Each line is rounded once to the nearest minor
+//! unit, halves away from zero.
 
 use serde_json::Value;
 
@@ -14,7 +15,7 @@ use crate::money;
 use crate::object::Object;
 use crate::state::State;
 
-/// The two lines that a change prorates.
+/// The two lines of a proration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
     /// The credit for the unused time of the old price.
@@ -23,14 +24,14 @@ pub enum Half {
     Remaining,
 }
 
-/// Creates the pending invoice item of one half, for the rest of the item's period from `from_s`. `sub` is the
-/// subscription before the change for the old price, and after it for the new price.
+/// Creates the pending invoice item of one half, for the time from `from_s` to the end of the item's period. For the
+/// old price, `sub` is the subscription before the change; for the new price, it is the subscription after the change.
 ///
 /// # Errors
 /// The prorated amount is too large.
 pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) -> Result<(), ApiError> {
     if usage::is_metered(&item["price"]) {
-        // Metered items are billed by their usage.
+        // Metered items are billed by their usage instead.
         return Ok(());
     }
     let end = item["current_period_end"].as_i64().unwrap_or_default();
@@ -72,8 +73,8 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     Ok(())
 }
 
-/// Returns an item's price for a whole period after its share of the lasting discounts. One-time discounts are
-/// excluded: they reduce the invoice that spends them.
+/// Returns an item's price for a whole period, in minor units, after its share of the lasting discounts. A one-time
+/// discount is not part of this price: it reduces the one invoice that uses it.
 fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));

@@ -1,4 +1,4 @@
-//! Quotes: drafted, finalized, and accepted, which creates the subscription or the invoice.
+//! Quotes, from the draft to their acceptance, which creates the subscription or the invoice.
 
 use serde_json::{Value, json};
 
@@ -107,7 +107,7 @@ fn in_status(st: &State, id: &str, allowed: &[&str]) -> Result<Object, ApiError>
     Err(ApiError::coded("quote_status_invalid", message))
 }
 
-/// Sets a quote's status and emits its event.
+/// Sets a quote's status and the time `status_transitions.{at}_at`, and emits `quote.{at}`.
 fn set_status(st: &mut State, id: &str, status: &str, at: &str) -> Object {
     let now = st.now(&st.copy(id));
     let after = st.change(id, |q| {

@@ -12,7 +12,7 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
 use crate::state::State;
 
-/// Creates the schedule of a request; if it begins now, also its subscription.
+/// Creates the schedule of a request. If the schedule begins now, also creates its subscription.
 ///
 /// # Errors
 /// A parameter is invalid, or the subscription is unknown, ended or already scheduled, or can't be created.
@@ -125,7 +125,7 @@ fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {
     Err(ApiError::invalid(message))
 }
 
-/// Ends a schedule in a status, which is also the name of its event, and releases the subscription.
+/// Ends a schedule and releases its subscription. Emits `subscription_schedule.{status}`.
 pub fn finish(st: &mut State, id: &str, status: &str) -> Object {
     let schedule = st.copy(id);
     let (now, sub) = (st.now(&schedule), schedule.text("subscription").to_owned());
@@ -172,7 +172,7 @@ pub fn cancel(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     Ok(after.value())
 }
 
-/// Ends the schedule of a subscription that ended on its own.
+/// Ends the schedule of a subscription that ended, as `aborted` if its payments failed.
 pub fn subscription_ended(st: &mut State, sub: &Object, by_delinquency: bool) {
     let id = sub.text("schedule").to_owned();
     if !id.is_empty() {

@@ -1,4 +1,4 @@
-//! Pays invoices: attempts, retries by the dunning schedule, and the effects on the subscription.
+//! How is an invoice paid? Payment attempts, retries by the dunning schedule, and the effects on the subscription.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,13 @@ use crate::payments::intent;
 use crate::settings::DunningEnd;
 use crate::state::State;
 
-/// What caused a payment attempt.
+/// The cause of a payment attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptCause {
-    /// A person or a request; after the first attempt, it does not count in the retry schedule.
+    /// A person or a request. Except for the first attempt of an invoice, such an attempt does not count in the retry
+    /// schedule.
     Hand,
-    /// The clock.
+    /// The clock: the automatic finalization of an invoice, a retry, or a bank's decision on a debit.
     Schedule,
 }
 
@@ -34,7 +35,8 @@ pub enum Outcome {
     Failed(ApiError),
 }
 
-/// Returns the payment method of an invoice: its own, its subscription's, its customer's, or a default source.
+/// Returns the id of the payment method for an invoice: the default of the invoice, of its subscription or of its
+/// customer, else the customer's default source.
 pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
     let sub = st.copy(subscription_of(invoice));
     let customer = st.copy(invoice.text("customer"));
@@ -60,7 +62,7 @@ pub fn no_method() -> ApiError {
     ApiError::coded("resource_missing", message)
 }
 
-/// Tries to pay an open invoice with its default method.
+/// Tries to pay an open invoice with its payment method; see [`method_of`]. An invoice that isn't open counts as paid.
 pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
     let open = st.copy(id);
     if open.text("status") != "open" {
@@ -75,7 +77,7 @@ pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
     }
 }
 
-/// Tries to pay an open invoice with a method.
+/// Tries to pay an open invoice with a payment method.
 pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, presence: Presence) -> Outcome {
     if st.is_preview {
         return Outcome::NeedsAction;
@@ -101,7 +103,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     }
 }
 
-/// Records that an invoice was paid, and reactivates its subscription.
+/// Records that an invoice was paid, and updates its subscription, its checkout session and its customer.
 pub fn paid(st: &mut State, id: &str) {
     let before = st.copy(id);
     if matches!(before.text("status"), "paid" | "void") {
@@ -148,8 +150,8 @@ pub fn paid(st: &mut State, id: &str) {
     }
 }
 
-/// Records that a bank is processing an invoice's payment. The subscription starts at once and may become past due
-/// later.
+/// Records that a bank is processing an invoice's payment. A new subscription becomes active at once. If the bank
+/// refuses the payment later, the subscription becomes past due.
 pub fn processing(st: &mut State, id: &str) {
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("attempted", true);
@@ -161,7 +163,7 @@ pub fn processing(st: &mut State, id: &str) {
     }
 }
 
-/// Returns the id of an invoice's payment object.
+/// Returns the id of the invoice payment (`inpay_…`) of an invoice, if the invoice has a payment intent.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     let intent = st.copy(invoice).text("_payment_intent").to_owned();
     if intent.is_empty() {
@@ -173,8 +175,8 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())
 }
 
-/// Updates the subscription of a paid invoice. A new subscription becomes active without an event, before the invoice's
-/// events; any other after them.
+/// Updates the subscription of a paid invoice. Called twice: before the invoice's events with `being_made`, for a
+/// subscription whose creation is in progress, and after these events without it, for any other subscription.
 fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     let sub = st.copy(subscription_of(invoice));
     if sub.0.is_empty() || sub.is("_being_made") != being_made {
@@ -202,7 +204,7 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     }
 }
 
-/// Activates an incomplete subscription.
+/// Activates an incomplete subscription and emits its creation or its change.
 fn begin(st: &mut State, sub: &Object, invoice: &Object) {
     let saved = saved_method(st, sub, invoice);
     let being_made = sub.is("_being_made");
@@ -224,7 +226,7 @@ fn save(sub: &mut Object, method: Option<String>) {
     }
 }
 
-/// Returns the method that paid an invoice, if the subscription saves it as its default.
+/// Returns the id of the payment method that paid an invoice, if the subscription saves this method as its default.
 fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
         return None;
@@ -233,7 +235,7 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// Records a failed attempt: plans the next one and marks the subscription past due.
+/// Records a failed attempt: plans the next attempt and marks the subscription past due, or ends the dunning.
 pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
@@ -385,7 +387,7 @@ pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(after.value())
 }
 
-/// Discards a pending change of a subscription.
+/// Discards a subscription's pending change, which was not paid in time.
 pub fn expire_pending_update(st: &mut State, sub: &str) {
     let before = st.copy(sub);
     let waiting = before.text("_pending_invoice").to_owned();

@@ -1,4 +1,4 @@
-//! Metered usage: what meters counted, and what it costs at the end of a period.
+//! Metered usage: how much a meter counted, and how much an item used in a period.
 
 use serde_json::{Value, json};
 
@@ -13,12 +13,13 @@ pub fn is_metered(price: &Value) -> bool {
     price["recurring"]["usage_type"] == "metered"
 }
 
-/// Returns the name of the series of a customer's meter events with an event name.
+/// Returns the name of the series that holds a customer's meter events with this event name.
 pub fn series(customer: &str, event_name: &str) -> String {
     format!("{customer}:{event_name}")
 }
 
-/// Returns what a meter counted for a customer from `from_s` until before `until_s`.
+/// Returns the value that a meter counted for a customer from `from_s` (included) to `until_s` (excluded), in Unix
+/// seconds.
 ///
 /// # Errors
 /// The sum overflows.
@@ -39,7 +40,7 @@ pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s:
     }
 }
 
-/// Returns a customer's usage of a metered item in a period, counted from when the item got its price.
+/// Returns the usage of a metered item in a period. Usage before the item got its current price does not count.
 ///
 /// # Errors
 /// The sum overflows.
@@ -48,17 +49,17 @@ pub fn of_item(st: &State, sub: &Object, item: &Value, period: (i64, i64)) -> Re
     counted(st, &meter, sub.text("customer"), since(item, period.0), period.1)
 }
 
-/// Returns when an item's usage starts to count in a period.
+/// Returns the time from which an item's usage counts in a period, in Unix seconds.
 fn since(item: &Value, start_s: i64) -> i64 {
     item["_metered_from"].as_i64().map_or(start_s, |from| from.max(start_s))
 }
 
-/// Marks that an item has its price from now on; earlier usage is not the item's.
+/// Marks that an item has its price from now on. Earlier usage does not count for this price.
 pub fn begin(item: &mut Value, now_s: i64) {
     item["_metered_from"] = if is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
 }
 
-/// Bills an item's usage so far on the next invoice, as its price goes before the period ends.
+/// Bills an item's usage so far on the next invoice, because its price is removed or replaced before the period ends.
 ///
 /// # Errors
 /// The usage or its amount is too large.

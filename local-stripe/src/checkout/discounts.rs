@@ -36,7 +36,8 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     session.set("discounts", shown.into_iter().collect::<Vec<_>>());
 }
 
-/// Counts the redemption of a payment's discount; that of a subscription is counted at its creation.
+/// Counts the redemption of a session's discount in payment mode. In subscription mode, the creation of the
+/// subscription counts it.
 pub fn count(st: &mut State, id: &str) {
     let session = st.copy(id);
     for discount in session.list_at("discounts") {
@@ -53,7 +54,7 @@ pub fn count(st: &mut State, id: &str) {
     }
 }
 
-/// Returns the session's discount as parameters of a subscription request.
+/// Returns the session's discount as the parameter `discounts` of a subscription.
 pub fn given(session: &Object) -> Value {
     session
         .list_at("discounts")

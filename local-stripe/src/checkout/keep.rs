@@ -6,10 +6,10 @@ use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
 use crate::state::State;
 
-/// `allow_redisplay`: whether a saved payment method may be shown to its customer again.
+/// The parameter `allow_redisplay`: whether a saved payment method may be shown to its customer again.
 pub const REDISPLAY: ParamKind = ParamKind::OneOf(&["always", "limited", "unspecified"]);
 const SWITCH: ParamKind = ParamKind::OneOf(&["disabled", "enabled"]);
-/// `saved_payment_method_options` of a session.
+/// The parameter `saved_payment_method_options` of a session.
 pub const OPTIONS: ParamKind = ParamKind::Map(&[
     opt("allow_redisplay_filters", ParamKind::List(&REDISPLAY)),
     opt("payment_method_remove", SWITCH),
@@ -36,13 +36,13 @@ pub fn asks(session: &Object) -> bool {
     session.text("mode") != "setup" && session.at("saved_payment_method_options.payment_method_save") == "enabled"
 }
 
-/// Whether the buyer chose to save the card; the page notes that on the payment method.
+/// Whether the buyer chose to save the card. The page records this choice as `allow_redisplay` of the payment method.
 pub fn is_wanted(session: &Object, method: &Object) -> bool {
     asks(session) && method.text("allow_redisplay") == "always"
 }
 
-/// Sets on a payment method whether it may be shown again. The setting of the session or the method takes precedence;
-/// otherwise a card saved in setup mode may be shown, and a card saved with a payment may not.
+/// Sets `allow_redisplay` of a payment method. The session's setting comes first, then the method's own setting.
+/// Otherwise a card saved in setup mode gets `always`, and a card saved with a payment gets `limited`.
 pub fn note(st: &mut State, session: &Object, method: &Object) {
     let says_itself = !matches!(method.text("allow_redisplay"), "" | "unspecified");
     let redisplay = match (session.get("_redisplay"), session.text("mode")) {
@@ -51,7 +51,7 @@ pub fn note(st: &mut State, session: &Object, method: &Object) {
         (_, "setup") => "always".to_owned(),
         _ => "limited".to_owned(),
     };
-    // A method that already has a customer was saved before.
+    // A payment method that already has a customer was saved before and stays unchanged.
     if !method.0.is_empty() && method.text("customer").is_empty() {
         st.change(method.id(), |m| m.set("allow_redisplay", redisplay));
     }

@@ -1,5 +1,5 @@
-//! Computes the deductions of discounts from the lines of an invoice or a session. A discount's value is rounded once
-//! to the minor unit, halves away from zero, and divided among its lines without loss.
+//! How much does a discount deduct from each line of an invoice or a session? The whole deduction of a discount is
+//! rounded once to the minor unit, halves away from zero, and then divided among the lines without loss.
 
 use serde_json::{Value, json};
 
@@ -14,20 +14,20 @@ const WHOLE: i128 = 10_000;
 pub struct Line<'a> {
     /// The amount in minor units.
     pub amount: i64,
-    /// The product's id, empty if it has none.
+    /// The product's id; empty without a product.
     pub product: &'a str,
-    /// Which discounts apply to it.
+    /// Which discounts apply to the line.
     pub discountable: Discountable,
 }
 
 /// Which discounts apply to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discountable {
-    /// All.
+    /// All discounts.
     Always,
-    /// Only one-time discounts: a proration, which already includes the lasting ones.
+    /// Only one-time discounts: the line is a proration, whose amount already includes the lasting discounts.
     Once,
-    /// None.
+    /// No discounts.
     Never,
 }
 
@@ -41,13 +41,13 @@ pub struct Deduction {
 }
 
 impl Deduction {
-    /// Returns the sum of the deductions.
+    /// Returns the sum of the deductions in minor units.
     pub fn total(&self) -> i64 {
         self.by_line.iter().sum()
     }
 }
 
-/// Computes the deductions of each discount in turn, never more than what remains of a line.
+/// Computes the deductions of each discount in turn. Together, they deduct at most the amount of a line.
 pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Deduction> {
     let mut left: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).collect();
     let mut out = Vec::new();
@@ -73,17 +73,18 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Dedu
     out
 }
 
-/// Returns a coupon's value for a sum.
+/// Returns the deduction of a coupon from a sum, in minor units.
 fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
     if let Some(hundredths) = coupon["_percent_hundredths"].as_i64() {
-        // At most `sum`, so it fits.
+        // The result is at most `sum`, so it fits.
         return money::divide_half_away(i128::from(sum) * i128::from(hundredths), WHOLE).unwrap_or(sum);
     }
     let amount = coupon["amount_off"].as_i64().filter(|_| coupon["currency"] == currency);
     amount.unwrap_or(0).min(sum)
 }
 
-/// Divides a deduction among lines in proportion to their amounts; rounding leftovers go to the largest remainders.
+/// Divides a deduction among lines in proportion to their amounts. Each share is rounded down; the lines with the
+/// largest remainders get one minor unit more.
 fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
     if sum == 0 {
         return vec![0; base.len()];
@@ -101,7 +102,7 @@ fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
     shares.into_iter().map(|share| i64::try_from(share).unwrap_or(i64::MAX)).collect()
 }
 
-/// Returns the `discount_amounts` of a line.
+/// Returns the member `discount_amounts` of the line with this index.
 pub fn shown(taken: &[Deduction], line: usize) -> Value {
     taken.iter().map(|t| json!({ "amount": t.by_line[line], "discount": t.discount })).collect()
 }
@@ -148,7 +149,7 @@ mod tests {
             let taken = &take(&[percent(hundredths)], &lines, "usd")[0];
             prop_assert!(taken.by_line.iter().zip(&amounts).all(|(taken, amount)| (0..=*amount).contains(taken)));
             let sum: i64 = amounts.iter().sum();
-            // Within half a unit of the exact value.
+            // The total differs from the exact value by at most half a minor unit.
             prop_assert!((taken.total() * 10_000 - sum * hundredths).abs() <= 5_000);
         }
     }

@@ -1,4 +1,4 @@
-//! Resolves a coupon, a promotion code or an existing discount of a request, and checks that it may be used.
+//! Which coupon does a request name, by its id or by a promotion code, and may it be redeemed?
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub const DISCOUNTS: ParamKind = ParamKind::List(&ParamKind::Map(&[
     opt("promotion_code", ParamKind::Text),
 ]));
 
-/// A redeemable coupon, with the promotion code that names it.
+/// A coupon that can be redeemed, with the promotion code that the request named, if any.
 #[derive(Debug, Clone)]
 pub struct Redeemed {
     /// The coupon.
@@ -31,7 +31,7 @@ pub struct Redeemed {
 /// The purchase that a discount applies to.
 #[derive(Debug, Clone, Copy)]
 pub struct Purpose<'a> {
-    /// The customer, if it is known.
+    /// The customer's id, if it is known.
     pub customer: Option<&'a str>,
     /// The amount of the purchase in minor units, for promotion codes with a minimum.
     pub amount: i64,
@@ -45,10 +45,12 @@ pub fn is_valid(coupon: &Object, now_s: i64) -> bool {
     in_time && coupon.int_at("max_redemptions").is_none_or(|most| coupon.int("times_redeemed") < most)
 }
 
-/// Returns the coupons that entries of `discounts` name; the caller handles entries that name a discount.
+/// Returns the coupons that the entries of the parameter `discounts` name. Entries that name an existing discount are
+/// skipped; the caller handles them.
 ///
 /// # Errors
-/// There are too many entries, an entry names none or several, or a coupon or code can't be redeemed.
+/// There are too many entries, an entry does not name exactly one coupon, code or discount, a coupon is named twice, or
+/// a coupon or code can't be redeemed.
 pub fn read(st: &State, entries: &[Value], param: &str, purpose: Purpose<'_>) -> Result<Vec<Redeemed>, ApiError> {
     if entries.len() > DISCOUNTS_MAX {
         let message = format!("At most {DISCOUNTS_MAX} discounts can be given.");
@@ -133,7 +135,7 @@ fn check(st: &State, coupon: &Object, param: &str, purpose: Purpose<'_>) -> Resu
     Ok(())
 }
 
-/// Creates the discount of a coupon, starting at `start_s`.
+/// Creates the discount of a coupon, which starts at `start_s` (Unix seconds).
 pub fn redeem(
     st: &mut State,
     redeemed: &Redeemed,

@@ -1,4 +1,4 @@
-//! The active discounts of customers and subscriptions, and their end.
+//! Which discounts of a customer or subscription are active, and when do they end?
 
 use serde_json::{Value, json};
 
@@ -11,8 +11,8 @@ pub fn counts_once(discount: &Value) -> bool {
     discount["_coupon"]["duration"] == "once"
 }
 
-/// Returns the active discounts for a new invoice: the subscription's, else the customer's. Excludes one-time discounts
-/// that already reduce a draft.
+/// Returns the discounts for a new invoice: the discounts of the subscription, else the discount of the customer. A
+/// one-time discount that already reduces a draft is excluded.
 pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
     let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
     let found: Vec<Value> =
@@ -46,7 +46,7 @@ pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
     }
 }
 
-/// Removes a customer's discount and returns it.
+/// Ends and removes a customer's discount, emits the event, and returns the discount.
 pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
     let customer = st.copy(id);
     let discount = Object::of(customer.get("discount").clone());
@@ -64,8 +64,8 @@ fn close(st: &mut State, discount: &Object, now_s: i64) -> Object {
     Object::clone(&closed)
 }
 
-/// Sets a subscription's discounts: redeems new ones and ends those that are not among `kept`. Emits no event of the
-/// subscription itself.
+/// Sets a subscription's discounts: redeems the new discounts and ends the discounts whose ids are not in `kept`. Emits
+/// the events of the discounts, but not the event of the subscription.
 pub fn set_of_subscription(st: &mut State, sub: &mut Object, kept: &[String], redeemed: &[Redeemed]) {
     let now = st.now(sub);
     let before: Vec<String> = ids(sub);
@@ -92,12 +92,12 @@ fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
     let ends = all.iter().filter_map(|id| st.find(id)?.int_at("end")).min();
     sub.set("discounts", all);
-    // Older versions embed the first one.
+    // Older versions embed the first discount.
     sub.set("_discount", first);
     sub.set("_discount_ends", crate::state::time_or_null(ends));
 }
 
-/// Ends the discounts that have expired by now and emits their events.
+/// Removes a subscription's expired discounts and emits the events.
 pub fn expire(st: &mut State, id: &str, now_s: i64) {
     let sub = st.copy(id);
     let is_over = |id: &String| st.find(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
@@ -112,7 +112,7 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
     }
 }
 
-/// Ends used one-time discounts. For a subscription in creation, its own event follows later.
+/// Ends the one-time discounts that an invoice used. While a subscription is being created, its event follows later.
 pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
     for discount in spent.iter().filter(|discount| counts_once(discount)) {
         let id = discount["id"].as_str().unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::ids;
 use crate::object::{Object, list};
 use crate::settings::Settings;
 
-/// Separates the account's id from those made with the counter.
+/// Keeps the account's id different from the ids made with the counter.
 const OWN_ID_SALT: u64 = 0x6163_636f_756e_7400;
 /// The number of characters of an account's id after `acct_1`.
 const OWN_ID_CHARS: usize = 15;

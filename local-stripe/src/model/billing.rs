@@ -186,7 +186,7 @@ pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, re
     }))
 }
 
-/// Builds `pricing` of a line or an invoice item.
+/// Builds the member `pricing` of a line or an invoice item.
 pub fn pricing(price: &Value, unit_amount_decimal: &Value) -> Value {
     if price.is_null() {
         return json!({ "price_details": null, "type": "price_details", "unit_amount_decimal": unit_amount_decimal });
@@ -207,13 +207,13 @@ pub struct NewLine {
     pub currency: String,
     /// The description for the customer.
     pub description: String,
-    /// The billed period.
+    /// The start and end of the billed period, in Unix seconds.
     pub period: (i64, i64),
-    /// The complete price, or null.
+    /// The price object, or null.
     pub price: Value,
     /// The quantity.
     pub quantity: i64,
-    /// `parent`, from [`item_parent`] or [`subscription_parent`].
+    /// The member `parent`, from [`item_parent`] or [`subscription_parent`].
     pub parent: Value,
     /// The metadata.
     pub metadata: Value,
@@ -300,7 +300,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
     }))
 }
 
-/// Builds the link between an invoice and the payment intent that pays it.
+/// Builds the invoice payment, which links an invoice and its payment intent.
 pub fn invoice_payment(id: String, created_s: i64, invoice: &Object, intent: &str) -> Object {
     Object::of(json!({
         "id": id,

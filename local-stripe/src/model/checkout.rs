@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::calendar::DAY_S;
 use crate::object::Object;
 
-/// Builds an open session.
+/// Builds an open checkout session.
 pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -88,7 +88,7 @@ fn no_invoice() -> Value {
     })
 }
 
-/// Builds a line of a session.
+/// Builds a line item of a session.
 pub fn item(id: String, amount: i64, quantity: Value, price: &Object, description: &str) -> Value {
     json!({
         "id": id,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::object::{Object, list};
 
-/// Builds a line of a credit note, for an invoice's line or without one.
+/// Builds a line of a credit note, with or without a line of the invoice.
 pub fn line(id: String, amount: i64, quantity: i64, description: Value, invoice_line: Option<&str>) -> Value {
     let unit = if invoice_line.is_some() || quantity == 0 { None } else { Some(amount / quantity) };
     let mut line = json!({

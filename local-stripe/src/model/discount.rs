@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// Builds a coupon without a deduction.
+/// Builds a coupon; the caller sets its deduction.
 pub fn coupon(id: String, created_s: i64, duration: &str) -> Object {
     Object::of(json!({
         "id": id,
@@ -48,7 +48,7 @@ pub fn promotion_code(id: String, created_s: i64, code: &str, coupon: &Object) -
     }))
 }
 
-/// Builds a customer's discount of a coupon, until `end_s` or without end.
+/// Builds a customer's discount from a coupon. It ends at `end_s` (Unix seconds), or never.
 pub fn discount(id: String, start_s: i64, customer: &Value, coupon: &Object, end_s: Option<i64>) -> Object {
     Object::of(json!({
         "id": id,

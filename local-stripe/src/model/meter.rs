@@ -28,7 +28,7 @@ pub fn meter(id: String, created_s: i64, args: &Args) -> Object {
     }))
 }
 
-/// Builds a meter event. `id` is internal; clients do not see it.
+/// Builds a meter event. `id` is the storage key, which clients do not get.
 pub fn event(id: String, created_s: i64, name: &str, identifier: &str, timestamp_s: i64, payload: Value) -> Object {
     Object::of(json!({
         "id": id,
@@ -42,7 +42,7 @@ pub fn event(id: String, created_s: i64, name: &str, identifier: &str, timestamp
     }))
 }
 
-/// Builds the summary of a customer's meter events between two times.
+/// Builds the summary of a customer's meter events between two times in Unix seconds.
 pub fn summary(id: &str, meter: &str, value: i64, start_s: i64, end_s: i64) -> Value {
     json!({
         "id": id,

@@ -56,7 +56,7 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
     }))
 }
 
-/// Builds `payment_method_details` by the type of the payment method.
+/// Builds the member `payment_method_details` of a charge for the type of the payment method.
 fn paid_with(method: &Object, amount: i64) -> Value {
     let kind = method.text("type");
     if kind != "card" && !kind.is_empty() {
@@ -96,7 +96,7 @@ fn paid_with(method: &Object, amount: i64) -> Value {
     })
 }
 
-/// Builds a charge of a payment intent: succeeded and captured, unless the caller changes it.
+/// Builds the charge of a payment intent, succeeded and captured. The caller changes another outcome.
 pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, receipt_url: String) -> Object {
     let amount = intent.int("amount");
     let details = paid_with(method, amount);
@@ -219,7 +219,7 @@ pub fn refund(id: String, created_s: i64, charge: &Object, amount: i64, reason: 
     }))
 }
 
-/// The time in days to answer a dispute.
+/// The time in days in which a dispute must be answered.
 const EVIDENCE_DAYS: i64 = 7;
 
 /// Builds a dispute of the whole charge.

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// Builds a configuration that allows nothing.
+/// Builds a configuration without enabled features.
 pub fn configuration(id: String, created_s: i64) -> Object {
     Object::of(json!({
         "id": id,
@@ -43,7 +43,7 @@ pub fn configuration(id: String, created_s: i64) -> Object {
     }))
 }
 
-/// Builds the account's default configuration, which allows all features of the page.
+/// Builds the account's default configuration, which enables all features of the portal's page.
 pub fn default_configuration(id: String, created_s: i64) -> Object {
     let mut made = configuration(id, created_s);
     made.set("is_default", true);
@@ -87,7 +87,7 @@ pub fn session(id: String, created_s: i64, customer: &str, configuration: &str, 
     }))
 }
 
-/// Builds a flow of a type, which skips the portal's first page.
+/// Builds the `flow` of a session, which opens the portal at the step `kind` instead of its first page.
 pub fn flow(kind: &str) -> Value {
     json!({
         "after_completion": {

@@ -1,10 +1,10 @@
-//! The builder of prices, and the legacy plan that Stripe shows with a recurring price.
+//! The builders of prices, and of the legacy plan that Stripe shows with a recurring price.
 
 use serde_json::{Value, json};
 
 use crate::object::Object;
 
-/// Returns the `plan` object of a recurring price; null for any other.
+/// Returns the `plan` object of a recurring price; null for a one-time price.
 pub fn plan_of(price: &Value) -> Value {
     let recurring = &price["recurring"];
     if !recurring.is_object() {
@@ -44,9 +44,9 @@ pub struct NewPrice<'a> {
     pub currency: &'a str,
     /// The product's id.
     pub product: &'a str,
-    /// The amount in minor units, as a decimal.
+    /// The amount in minor units, as a decimal string.
     pub unit_amount_decimal: String,
-    /// The interval and its count, for a recurring price.
+    /// The interval and its count, such as `("month", 3)`; `None` for a one-time price.
     pub recurring: Option<(&'a str, i64)>,
     /// `recurring.trial_period_days`.
     pub trial_period_days: Value,
@@ -54,7 +54,7 @@ pub struct NewPrice<'a> {
     pub meter: Value,
 }
 
-/// Builds an active price per unit.
+/// Builds an active price with the billing scheme `per_unit`.
 pub fn price(new: NewPrice<'_>) -> Object {
     let recurring = new.recurring.map_or(Value::Null, |(interval, interval_count)| {
         json!({

@@ -25,7 +25,7 @@ pub fn computed(upfront: i64, recurring: Option<(i64, &Value)>) -> Value {
     json!({ "recurring": recurring, "upfront": upfront })
 }
 
-/// Builds a draft without lines.
+/// Builds a draft quote without lines.
 pub fn quote(id: String, created_s: i64, customer: Option<&Object>) -> Object {
     Object::of(json!({
         "id": id,

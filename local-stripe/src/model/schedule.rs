@@ -6,7 +6,7 @@ use crate::billing::items::Priced;
 use crate::model::price::plan_of;
 use crate::object::Object;
 
-/// Builds a phase.
+/// Builds a phase of a schedule; its times are in Unix seconds.
 pub fn phase(start_s: i64, end_s: i64, items: &[Priced], proration_behavior: &str) -> Value {
     let shown = items.iter().map(|item| {
         json!({

@@ -1,4 +1,4 @@
-//! Builders of setup intents and their attempts, which save a card without a payment.
+//! Builders of setup intents, which save a card without a payment, and of their attempts.
 
 use serde_json::{Value, json};
 

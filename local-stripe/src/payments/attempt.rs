@@ -1,4 +1,4 @@
-//! Runs one attempt to pay a payment intent with a payment method.
+//! What happens when a payment method pays a payment intent? Runs one attempt.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub enum Attempt {
     Declined(ApiError),
 }
 
-/// Whether the customer is present, and has authenticated.
+/// Whether the customer is present, and has passed 3-D Secure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
     /// The customer can be asked to authenticate.
@@ -35,7 +35,7 @@ pub enum Presence {
     Authenticated,
 }
 
-/// Runs an attempt. Emits the events of charge and payment intent, but none of invoice or session.
+/// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
     let method = st.copy(paid_with);
     let with = json!(paid_with);
@@ -129,7 +129,7 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     }
 }
 
-/// Starts the processing of a debit by the bank.
+/// Starts a debit, which the bank then processes.
 fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAccount) {
     let pi = st.copy(intent);
     let mut charge = new_charge(st, &pi, method);
@@ -151,7 +151,7 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
     keep_for_later(st, &after);
 }
 
-/// Applies the bank's decision on a debit.
+/// Applies the bank's decision on the debit of an intent.
 pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     let pi = st.change(intent, |pi| pi.set("_settles_at", Value::Null));
     let (method, charge) = (st.copy(pi.text("payment_method")), st.copy(pi.text("latest_charge")));
@@ -188,14 +188,15 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     Attempt::Succeeded
 }
 
-/// Attaches the payment method to the customer, if the intent will use it again or the customer wants to save it.
+/// Attaches the payment method to the customer, if the intent has `setup_future_usage` or the buyer chose to save the
+/// card.
 fn keep_for_later(st: &mut State, intent: &Object) {
     let keeps = !intent.get("setup_future_usage").is_null() || intent.is("_keeps_method");
     if !keeps || intent.text("customer").is_empty() {
         return;
     }
     let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
-    // A method charged just now can usually be attached; otherwise it stays with the payment only.
+    // If the payment method can't be attached, for example because it was detached before, it stays without a customer.
     let _ = method::attach(st, &method, &customer);
 }
 
@@ -225,7 +226,8 @@ fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> A
     Attempt::Declined(error)
 }
 
-/// Resets the intent to `requires_payment_method` with the error, and adds context to the error.
+/// Resets the intent to `requires_payment_method` with the error as `last_payment_error`, and emits the event. Returns
+/// the error with the payment method, charge and intent.
 pub fn fail_intent(st: &mut State, intent: &str, method: &Object, error: ApiError, charge: Option<&str>) -> ApiError {
     let shown = crate::shapes::render(&method.value(), &st.settings.version.clone());
     let mut error = error.with("payment_method", shown);
@@ -262,7 +264,7 @@ fn remember_charge(intent: &mut Object, charge: Value) {
     intent.set("latest_charge", charge);
 }
 
-/// Books a transaction on the account's balance and returns its id.
+/// Books a transaction on the account's balance, in minor units, and returns the transaction's id.
 pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: String) -> String {
     let id = st.new_id("txn");
     let movement =
@@ -271,7 +273,7 @@ pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: Str
     id
 }
 
-/// Captures an authorized intent, fully or partially.
+/// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let pi = st.copy(intent);
     let charge = st.copy(pi.text("latest_charge"));

@@ -1,4 +1,4 @@
-//! Disputes: opened by test cards, answered with evidence, won or lost.
+//! Disputes: how a test card opens a dispute, and how the evidence decides it.
 
 use serde_json::{Value, json};
 
@@ -42,10 +42,11 @@ fn is_open(dispute: &Object) -> bool {
     matches!(dispute.text("status"), "needs_response" | "warning_needs_response")
 }
 
-/// Adds evidence; if submitted, [`WINNING`] or [`LOSING`] evidence decides the dispute.
+/// Adds evidence and metadata to a dispute. If the evidence is submitted, [`WINNING`] or [`LOSING`] in this request
+/// decides the dispute; other evidence leaves it under review.
 ///
 /// # Errors
-/// The dispute is unknown, or closed or under review.
+/// The dispute is unknown, or evidence is given for a dispute that is closed or under review.
 pub fn answer(st: &mut State, id: &str, evidence: &Value, submit: bool, metadata: Value) -> Result<Value, ApiError> {
     let dispute = st.load("dispute", id, "id")?;
     let given = evidence.as_object().cloned().unwrap_or_default();
@@ -77,7 +78,7 @@ pub fn answer(st: &mut State, id: &str, evidence: &Value, submit: bool, metadata
 /// Accepts a dispute as lost.
 ///
 /// # Errors
-/// The dispute is unknown or closed.
+/// The dispute is unknown, closed or under review.
 pub fn close(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let dispute = st.load("dispute", id, "id")?;
     if !is_open(&dispute) {

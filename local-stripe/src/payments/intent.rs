@@ -1,4 +1,4 @@
-//! Payment intents: confirmation, authentication, cancellation, and the effects on an invoice or a session.
+//! Payment intents: confirmation, 3-D Secure, cancellation, and the effects on the intent's invoice or session.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::payments::attempt::{self, Attempt, Presence, attempt, fail_intent};
 use crate::state::State;
 
-/// Creates a payment intent, emits its event and returns its id.
+/// Creates a payment intent for an amount in minor units, emits `payment_intent.created`, and returns the intent's id.
 pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("pi");
     let secret = st.new_characters(25);
@@ -48,7 +48,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
 /// Records that the customer passed or failed 3-D Secure.
 ///
 /// # Errors
-/// The intent is unknown or waits for no authentication, or the customer failed it, or the payment was declined.
+/// The intent is unknown or does not wait for 3-D Secure, the customer failed 3-D Secure, or the payment was declined.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
     if intent.text("status") != "requires_action" {
@@ -85,7 +85,7 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
     }
 }
 
-/// Applies the bank's decision on a processing debit.
+/// Applies the bank's decision on the debit of an intent, and updates its invoice or session.
 pub fn settle_debit(st: &mut State, id: &str) {
     let outcome = attempt::settle_debit(st, id);
     let intent = st.copy(id);
@@ -100,7 +100,7 @@ pub fn settle_debit(st: &mut State, id: &str) {
 /// Cancels an unfinished intent.
 ///
 /// # Errors
-/// The intent is unknown or finished.
+/// The intent is unknown, succeeded, canceled or processing.
 pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
     let open = ["requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"];
@@ -126,10 +126,10 @@ pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError
     Ok(after.value())
 }
 
-/// Cancels the intent of a void invoice; ignores a finished one.
+/// Cancels an intent with the reason `void_invoice`. An unknown, finished or processing intent stays unchanged.
 pub fn cancel_if_open(st: &mut State, id: &str) {
     if st.find(id).is_some() {
-        // A finished intent can't be canceled.
+        // A finished or processing intent can't be canceled.
         let _ = cancel(st, id, json!("void_invoice"));
     }
 }

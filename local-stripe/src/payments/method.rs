@@ -1,4 +1,4 @@
-//! Payment methods: created from test tokens and test cards, attached to customers.
+//! Payment methods: creates them from test cards, test bank accounts and tokens, and attaches them to customers.
 
 use serde_json::{Value, json};
 
@@ -10,10 +10,10 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// The expiry of a card created from a token: month and year.
+/// The expiry month and year of a card created from a token.
 const TOKEN_EXPIRY: (i64, i64) = (12, 2034);
 
-/// Creates the payment method of a test card.
+/// Creates a payment method from a test card with this expiry month and year.
 pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) -> Object {
     let id = st.new_id("pm");
     // As at Stripe, the same card has the same fingerprint.
@@ -23,7 +23,8 @@ pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) ->
     Object::clone(&st.put(method))
 }
 
-/// Returns the payment method that a parameter names: an id, or a `pm_card_…` or `tok_…`, which creates one.
+/// Returns the payment method that a parameter names by its id. A test token (`pm_card_…`, `tok_…` or the token of a
+/// test bank account) creates a new payment method.
 ///
 /// # Errors
 /// There is no such payment method or token.
@@ -122,10 +123,10 @@ pub fn behaviour(method: &Object) -> Behaviour {
     cards::by_number(method.text("_number")).map_or(Behaviour::Succeeds, |c| c.behaviour)
 }
 
-/// Checks that an intent accepts a method's type and currency.
+/// Checks that an intent or a session accepts the type and the currency of a payment method.
 ///
 /// # Errors
-/// The intent does not accept the type or the currency.
+/// The intent or session does not accept the type or the currency.
 pub fn check_type(method: &Object, intent: &Object) -> Result<(), ApiError> {
     let kind = method.text("type");
     let is_listed = intent.list_at("payment_method_types").iter().any(|listed| listed == kind);
@@ -145,7 +146,7 @@ pub fn check_type(method: &Object, intent: &Object) -> Result<(), ApiError> {
     }
 }
 
-/// Checks that a method is not another customer's.
+/// Checks that a payment method belongs to this customer or to none.
 ///
 /// # Errors
 /// The method belongs to another customer.
@@ -161,10 +162,11 @@ pub fn check_owner(method: &Object, customer: &str) -> Result<(), ApiError> {
     Err(ApiError::invalid(message).about("payment_method"))
 }
 
-/// Attaches a method to a customer and emits the event.
+/// Attaches a payment method to a customer and emits `payment_method.attached`. A method of this customer stays
+/// unchanged.
 ///
 /// # Errors
-/// The method is attached already or can't be reused, or the card is declined.
+/// The method is attached to another customer or was detached before, or the card is declined.
 pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Object, ApiError> {
     let owner = method.text("customer");
     if owner == customer.id() {
@@ -190,7 +192,7 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
     Ok(Object::clone(&attached))
 }
 
-/// Detaches a method from its customer, also as a default.
+/// Detaches a payment method from its customer. If it was the customer's default, the customer has no default any more.
 ///
 /// # Errors
 /// The method is unknown or not attached.

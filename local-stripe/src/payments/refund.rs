@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::payments::attempt::book;
 use crate::state::{DeferredAction, State};
 
-/// Refunds a charge. `None` refunds the rest.
+/// Refunds an amount of a charge, in minor units. `None` refunds the rest.
 ///
 /// # Errors
 /// The charge can't be refunded, or the amount is not positive or exceeds the rest.
@@ -75,7 +75,7 @@ pub fn create(
     Ok(Object::clone(&refund))
 }
 
-/// Fails a succeeded refund: its amount returns to the charge.
+/// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
 pub fn fail(st: &mut State, id: &str) {
     let refund = st.copy(id);
     let charge = st.copy(refund.text("charge"));

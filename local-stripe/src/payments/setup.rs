@@ -1,4 +1,4 @@
-//! Setup intents: confirmation, authentication, cancellation, and the customer who gets the saved card.
+//! Setup intents, which save a card without a payment: confirmation, 3-D Secure and cancellation.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
 
-/// Creates a setup intent, emits its event and returns its id.
+/// Creates a setup intent, emits `setup_intent.created`, and returns the intent's id.
 pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("seti");
     let secret = st.new_characters(25);
@@ -31,7 +31,7 @@ pub fn unexpected_state(intent: &Object, verb: &str) -> ApiError {
     ApiError::coded("setup_intent_unexpected_state", message).with("setup_intent", intent.value())
 }
 
-/// Tries to save a payment method. True if the customer must pass 3-D Secure first.
+/// Tries to save a payment method. Returns whether the customer must pass 3-D Secure first.
 ///
 /// # Errors
 /// The intent is unknown or finished, or the payment method can't be used or is declined.
@@ -124,7 +124,8 @@ fn fail(st: &mut State, id: &str, card: &Object, error: ApiError) -> ApiError {
 /// Records that the customer passed or failed 3-D Secure.
 ///
 /// # Errors
-/// The intent is unknown or waits for no authentication, or the customer failed it.
+/// The intent is unknown or does not wait for 3-D Secure, the customer failed 3-D Secure, or the card can't be attached
+/// to the customer.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("setup_intent", id, "id")?;
     if intent.text("status") != "requires_action" {
@@ -145,10 +146,10 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     Err(fail(st, id, &card, error))
 }
 
-/// Cancels an unfinished intent.
+/// Cancels an intent that is neither succeeded nor canceled.
 ///
 /// # Errors
-/// The intent is unknown or finished.
+/// The intent is unknown, succeeded or canceled.
 pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError> {
     let intent = st.load("setup_intent", id, "id")?;
     if matches!(intent.text("status"), "succeeded" | "canceled") {

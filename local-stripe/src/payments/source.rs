@@ -1,4 +1,4 @@
-//! Sources: the legacy form of cards. Such a card is a payment method with an id `card_…`, shown in another shape.
+//! Sources, the legacy form of cards. A source is a payment method with an id `card_…`, shown in another shape.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::params::Args;
 use crate::payments::method;
 use crate::state::State;
 
-/// Returns a payment method as a card source; nothing for any other method.
+/// Returns a payment method in the shape of a source; `None` if its id is not `card_…`.
 pub fn card_of(method: &Object) -> Option<Object> {
     if !method.id().starts_with("card_") {
         return None;
@@ -49,7 +49,7 @@ pub fn card_of(method: &Object) -> Option<Object> {
     })))
 }
 
-/// Adds a token's card to a customer; the first one becomes the default.
+/// Adds the card of a token to a customer. The customer's first source becomes the default source.
 ///
 /// # Errors
 /// The customer or the token is unknown, or the card is declined.
@@ -72,12 +72,12 @@ pub fn add(st: &mut State, customer: &str, token: &str, param: &str) -> Result<O
     Ok(shown)
 }
 
-/// Sets a customer's default card.
+/// Sets a customer's `default_source`.
 pub fn set_default(st: &mut State, customer: &str, card: Value) {
     st.change_and_emit(customer, "customer.updated", |c| c.set("default_source", card));
 }
 
-/// Returns the customer's card with an id.
+/// Returns a customer's source, by its id.
 ///
 /// # Errors
 /// The customer has no such card.
@@ -86,7 +86,7 @@ pub fn load(st: &State, customer: &str, id: &str) -> Result<Object, ApiError> {
     found.and_then(|m| card_of(&m)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }
 
-/// Updates a card.
+/// Updates a customer's source.
 ///
 /// # Errors
 /// The customer has no such card, or the metadata is invalid.
@@ -117,7 +117,7 @@ pub fn update(st: &mut State, customer: &str, id: &str, args: &Args) -> Result<O
     Ok(after)
 }
 
-/// Removes a card from its customer permanently.
+/// Deletes a customer's source. If it was the default source, the newest remaining source becomes the default.
 ///
 /// # Errors
 /// The customer has no such card.

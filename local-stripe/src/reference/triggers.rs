@@ -1,5 +1,5 @@
-//! The Stripe CLI's triggers: the supported ones, and why the others are not. The client tests compare both with the
-//! CLI's list.
+//! Which triggers of the Stripe CLI are supported, and why are the others not? The client tests compare both tables
+//! with the CLI's list.
 
 /// The triggers whose events arrive in the client tests.
 pub const TRIGGERS: &[&str] = &[
@@ -99,7 +99,7 @@ pub const TRIGGERS: &[&str] = &[
     "topup.created",
 ];
 
-/// The unsupported triggers, grouped by reason.
+/// The unsupported triggers, each group with its reason.
 pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     (
         "The CLI's account is not onboarded, so nothing can be transferred to it",
@@ -158,13 +158,14 @@ pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Returns the event type of a trigger: two have another name, some add a region.
+/// Returns the event type of a trigger. `subscription.payment_*` triggers `invoice.payment_*`, and some triggers have a
+/// region as suffix.
 pub fn event_of(trigger: &str) -> String {
     let plain = trigger.strip_suffix(".eu").or(trigger.strip_suffix(".gb")).unwrap_or(trigger);
     plain.replacen("subscription.payment_", "invoice.payment_", usize::from(plain.starts_with("subscription.payment_")))
 }
 
-/// Returns the section of the page.
+/// Returns the section about the triggers as Markdown.
 pub(super) fn markdown() -> String {
     let names = |triggers: &[&str]| triggers.iter().map(|t| format!("`{t}`")).collect::<Vec<_>>().join(", ");
     let rows: Vec<String> =
@@ -182,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn event_types_of_triggers() {
+    fn a_triggers_event_type_may_have_another_name() {
         assert_eq!(event_of("subscription.payment_failed"), "invoice.payment_failed");
         assert_eq!(event_of("issuing_card.created.eu"), "issuing_card.created");
         assert_eq!(event_of("customer.subscription.created"), "customer.subscription.created");

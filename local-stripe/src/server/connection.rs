@@ -1,4 +1,4 @@
-//! Connections: accepts them one after another, with timeouts for slow clients.
+//! Accepts connections, and closes those of slow clients and of ambiguous requests.
 
 use std::io;
 use std::pin::Pin;
@@ -16,15 +16,16 @@ use tokio::time::{Sleep, sleep};
 
 use super::framing::Framing;
 
-/// The pause after a failed accept, for example without free file descriptors.
+/// The pause after a connection can't be accepted, for example because no file descriptor is free.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-/// The size of one read in bytes.
+/// The maximum number of bytes of one read.
 const READ_BYTES: usize = 16 * 1024;
-/// Replaces a refused request: hyper responds with 400 and closes the connection.
+/// The bytes that replace a refused request, so that hyper responds with 400 and closes the connection.
 const REFUSED: &[u8] = b"\0\r\n\r\n";
 
-/// Serves until dropped, which closes all connections. `patience` limits the time for a request's head, including the
-/// pause between two requests, for its body, and for the client to accept the next bytes of a response.
+/// Serves until the future is dropped, which closes all connections. `patience` limits three times: the time for a
+/// request's head, including the pause before the request; the time for its body; and the time in which the client must
+/// accept the next bytes of a response.
 pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration) {
     let mut connections = JoinSet::new();
     loop {
@@ -33,7 +34,7 @@ pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration
             continue;
         };
         while connections.try_join_next().is_some() {}
-        // Without it, only latency suffers.
+        // A failure is ignored: it only increases the latency.
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(app.clone());
         connections.spawn(async move {
@@ -54,7 +55,7 @@ struct Timeout {
 }
 
 impl Timeout {
-    /// Fails if the time is over, counted from the first call since [`Timeout::clear`].
+    /// Fails if the timeout is over. The time counts from the first call after [`Timeout::clear`].
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         let end = self.end.get_or_insert_with(|| Box::pin(sleep(self.patience)));
         match end.as_mut().poll(context) {
@@ -73,9 +74,9 @@ impl Timeout {
 struct Guarded<I> {
     io: I,
     framing: Framing,
-    /// Received bytes that were not passed on yet.
+    /// The received bytes that are not passed on yet.
     held: Vec<u8>,
-    /// How many of these bytes may be passed on.
+    /// The number of bytes at the start of `held` that may be passed on.
     passed: usize,
     body: Timeout,
     answer: Timeout,
@@ -87,7 +88,7 @@ impl<I> Guarded<I> {
         Self { io, framing: Framing::new(), held: Vec::new(), passed: 0, body: limit(), answer: limit() }
     }
 
-    /// Passes bytes on; false if more input is needed first.
+    /// Passes bytes on to hyper. Returns `false` if more input is needed first.
     fn pass_on(&mut self, out: &mut ReadBuf<'_>) -> bool {
         if self.passed == 0 && !self.held.is_empty() {
             let refused_before = self.framing.is_refused();
@@ -110,7 +111,7 @@ impl<I> Guarded<I> {
         given > 0
     }
 
-    /// Returns the result of a write, within the timeout.
+    /// Returns the result of a write. Fails if writes are pending for longer than the timeout.
     fn written<T>(&mut self, written: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
         match written {
             Poll::Pending => {
@@ -142,7 +143,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
             this.held.truncate(before + came);
             ready!(read)?;
             if came == 0 {
-                // The end of input; an incomplete held-back part is dropped.
+                // The input has ended. An incomplete part of a request is dropped.
                 return Poll::Ready(Ok(()));
             }
         }

@@ -1,4 +1,5 @@
-//! Dispatches events to webhook endpoints, to the events folder and to listeners.
+//! Dispatches events to webhook endpoints, to the events folder and to listeners. One task per endpoint delivers the
+//! events in order. A failed delivery waits for its retry without blocking later events.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -16,15 +17,15 @@ use crate::webhook::deliver::{self, Http};
 use crate::webhook::plan::Plan;
 use crate::webhook::signature;
 
-/// The maximum time that events are held back for an incomplete group.
+/// The maximum time for which deliveries are held back until their group is complete.
 const HOLD_MAX: Duration = Duration::from_secs(2);
 
-/// The interval of storing the delivery progress; a kill may repeat the deliveries of one interval.
+/// The interval in which the delivery progress is stored. After a kill, the deliveries of one interval may be repeated.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(20);
-/// The maximum number of reports of finished events that are handled at once.
+/// The maximum number of tickets that are handled at once.
 const FINISHED_AT_ONCE: usize = 10_000;
 
-/// Reports an event as finished when its last delivery is made or given up.
+/// Reports an event as finished when it is dropped, which is when the event's last delivery succeeded or was given up.
 #[derive(Debug)]
 struct Ticket {
     position: u64,
@@ -33,17 +34,18 @@ struct Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        // The receiver is gone only during shutdown.
+        // The receiver is dropped only during shutdown.
         let _ = self.done.send(self.position);
     }
 }
 
-/// A pending delivery. It holds no event: thousands may wait for an endpoint that is down.
+/// A pending delivery. It holds only the position of the event, as thousands of deliveries may wait for an endpoint
+/// that is down.
 #[derive(Debug, Clone)]
 struct Job {
     position: u64,
     attempt: usize,
-    /// None for a resend, whose event is finished or has a ticket elsewhere.
+    /// The ticket of the event; `None` for a resend, which does not affect the progress.
     _ticket: Option<Arc<Ticket>>,
 }
 
@@ -51,7 +53,7 @@ struct Job {
 pub(super) struct Dispatch {
     account: Weak<Mutex<Account>>,
     http: Http,
-    /// The server's runtime; calls outside of it create events too.
+    /// The server's runtime. Calls from outside of the runtime create events, too.
     runtime: tokio::runtime::Handle,
     retry_s: Vec<u64>,
     sent: u64,
@@ -102,11 +104,11 @@ impl Dispatch {
             let state = sandbox.state();
             let Some(position) = state.event_position(&id) else { continue };
             let Some(event) = state.event(position) else { continue };
-            // A listener represents the endpoint that the CLI created for itself.
+            // Every listener gets the resend, even if the request names one endpoint.
             self.listeners.retain(|l| l.send(position).is_ok());
             for endpoint in state.endpoints_for(&event.kind, event.account.is_some()) {
                 if only.as_deref().is_none_or(|only| only == endpoint.id()) {
-                    // Not the first attempt, so no fault applies and a lost event can arrive.
+                    // The resend counts as a second attempt, to which no faults apply. So a lost event can arrive.
                     self.queue(endpoint.id(), Job { position, attempt: 1, _ticket: None });
                 }
             }
@@ -141,12 +143,13 @@ impl Dispatch {
                 sender
             }
         };
-        // A worker ends only with the server.
+        // The receiver is dropped only when the server stops.
         let _ = sender.send(job);
     }
 }
 
-/// Stores the position up to which all events are delivered or given up; rarely, as each time is a write.
+/// Stores the delivery progress: the position up to which all events are delivered or given up. Stores it at intervals,
+/// as each time is a write to the state.
 async fn store_progress(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<u64>, mut low: u64) {
     let mut ahead = BTreeSet::new();
     let mut new = Vec::new();
@@ -180,7 +183,7 @@ struct Worker {
     again: UnboundedSender<Job>,
 }
 
-/// An event, with the current address and signature of its delivery.
+/// The event of a delivery, with the endpoint's current URL, secrets and API version.
 struct Target {
     url: String,
     secrets: Vec<String>,
@@ -218,7 +221,8 @@ impl Worker {
         Some(account.sandbox.state().settings.faults.clone())
     }
 
-    /// Returns `None` if the endpoint is deleted or disabled, which ends its retries.
+    /// Returns the target of a delivery. Returns `None` if the endpoint was deleted or disabled, which ends its
+    /// retries.
     fn target(&self, position: u64) -> Option<Target> {
         let account = self.account.upgrade()?;
         let account = account.lock().unwrap_or_else(PoisonError::into_inner);
@@ -257,7 +261,7 @@ impl Worker {
         let again = self.again.clone();
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(wait)).await;
-            // The worker is gone only during shutdown.
+            // The worker's receiver is dropped only during shutdown.
             let _ = again.send(Job { attempt: job.attempt + 1, ..job });
         });
     }

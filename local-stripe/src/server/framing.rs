@@ -1,27 +1,27 @@
-//! Finds the boundaries of requests in a client's bytes. With both `Content-Length` and `Transfer-Encoding`, a proxy
-//! and a server may see different ends of a request. hyper silently drops the length, so such requests are detected
-//! here, before hyper gets them.
+//! Where does a request end in the bytes of a connection? If a request has both `Content-Length` and
+//! `Transfer-Encoding`, a proxy and a server may see different ends. hyper silently ignores the length, so such
+//! requests are refused here, before hyper gets them.
 
 /// The maximum number of headers of a request, hyper's own limit.
 const HEADERS_MAX: usize = 100;
-/// The maximum length in bytes of a request's head and of a chunk's; hyper would accept more.
+/// The maximum length in bytes of a request's head, and of a chunk's head. hyper would accept longer heads.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// The position in the request that is being read.
+/// The current position within a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Position {
     /// Before a request or in its head.
     Head,
-    /// In a body or in a chunk with its line end; the number of bytes left.
+    /// In a body (`Body`), or in a chunk with its line end (`Chunk`), with the number of bytes left.
     Body(u64),
     Chunk(u64),
-    /// The line before a chunk.
+    /// In the line before a chunk.
     ChunkHead,
     /// In the trailers after the last chunk.
     Trailers,
     /// After a refusal: further bytes are ignored.
     Refused,
-    /// Not checked: another protocol took over, or hyper is about to refuse the request.
+    /// No more checks: the connection changed to WebSocket, or hyper will refuse the request.
     Open,
 }
 
@@ -32,22 +32,22 @@ pub(super) struct Framing {
 }
 
 impl Framing {
-    /// Starts at the beginning of a connection.
+    /// Starts at the first byte of a connection.
     pub(super) fn new() -> Self {
         Self { position: Position::Head }
     }
 
-    /// Whether the last request was refused, and with it the connection.
+    /// Whether a request was refused. No more requests of this connection are accepted.
     pub(super) fn is_refused(&self) -> bool {
         self.position == Position::Refused
     }
 
-    /// Whether a body is incomplete.
+    /// Whether a body has begun and is incomplete.
     pub(super) fn is_in_body(&self) -> bool {
         matches!(self.position, Position::Body(_) | Position::Chunk(_) | Position::ChunkHead | Position::Trailers)
     }
 
-    /// Returns how many of the first bytes may be passed on. None if the next part is incomplete or refused.
+    /// Returns how many of the first bytes may be passed on. Returns `None` if the next part is incomplete or refused.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> Option<usize> {
         match self.position {
             Position::Head => self.pass_head(bytes),
@@ -55,7 +55,7 @@ impl Framing {
             Position::Chunk(left) => Some(self.pass_body(bytes, left, Position::Chunk, Position::ChunkHead)),
             Position::ChunkHead => match httparse::parse_chunk_size(bytes) {
                 Ok(httparse::Status::Complete((head, 0))) => self.go(Position::Trailers, head),
-                // The line end after a chunk's data belongs to it.
+                // The two bytes of the line end after a chunk's data belong to the chunk.
                 Ok(httparse::Status::Complete((head, size))) => self.go(Position::Chunk(size.saturating_add(2)), head),
                 Ok(httparse::Status::Partial) => self.wait(bytes),
                 Err(_) => self.refuse(),
@@ -76,7 +76,7 @@ impl Framing {
         let head = match request.parse(bytes) {
             Ok(httparse::Status::Complete(head)) => head,
             Ok(httparse::Status::Partial) => return self.wait(bytes),
-            // hyper uses the same parser and refuses it itself.
+            // hyper uses the same parser, so it will refuse the request itself.
             Err(_) => return self.go(Position::Open, bytes.len()),
         };
         let value = |name: &str| request.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name)).map(|h| h.value);
@@ -112,7 +112,7 @@ impl Framing {
         None
     }
 
-    /// Waits for the rest of a part, up to the maximum length.
+    /// Waits for the rest of an incomplete head. Refuses a head that reaches the maximum length.
     fn wait(&mut self, bytes: &[u8]) -> Option<usize> {
         if bytes.len() < HEAD_BYTES_MAX { None } else { self.refuse() }
     }
@@ -122,7 +122,8 @@ impl Framing {
 mod tests {
     use super::*;
 
-    /// Returns which bytes are passed on if they arrive in pieces of a size, and whether the rest is refused.
+    /// Returns the bytes that are passed on if the text arrives in pieces of this size, and whether the rest is
+    /// refused.
     fn passed(text: &str, piece: usize) -> (String, bool) {
         let (mut framing, mut held, mut passed) = (Framing::new(), Vec::new(), Vec::new());
         for piece in text.as_bytes().chunks(piece) {

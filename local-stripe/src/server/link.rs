@@ -1,4 +1,4 @@
-//! The page of a payment link: each visit opens a session and redirects to its page.
+//! The URL of a payment link: each visit opens a checkout session and redirects to the session's page.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;

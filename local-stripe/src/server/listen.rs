@@ -1,7 +1,8 @@
-//! The server side of `stripe listen`: its session and the websocket that sends it events.
+//! The server side of `stripe listen`: the session, and the WebSocket that sends events to the CLI.
 //!
-//! Sends each event in the account's version and, marked, in the newest one; `--latest` decides which one the CLI
-//! forwards. A session for thin events stays silent, as the sandbox has none.
+//! The server sends each event twice: in the account's version, and in the newest version, marked with this version.
+//! With `--latest`, the CLI forwards the second. The sandbox has no thin events, so a session for thin events gets
+//! nothing.
 
 use std::sync::Arc;
 
@@ -20,14 +21,14 @@ use crate::webhook::signature;
 
 /// The time in seconds after which the CLI requests a new session.
 const RECONNECT_S: u64 = 86_400;
-/// The maximum length of a message from the CLI, which reports the response of the forwarded endpoint.
+/// The maximum length in bytes of a message from the CLI, which reports the response of the local endpoint.
 const MESSAGE_BYTES_MAX: usize = 1_000_000;
 
 fn secret(shared: &Shared) -> String {
     shared.read(|s| ids::id("whsec", s.state().settings.seed ^ 0x6c69_7374_656e, 0))
 }
 
-/// The feature of sessions for snapshot events, the only ones in the sandbox.
+/// The feature of sessions for snapshot events. The sandbox has no other events.
 const SNAPSHOTS: &str = "webhooks";
 /// The feature of sessions for thin events.
 const THIN: &str = "v2_events";
@@ -59,7 +60,7 @@ pub(super) async fn session(State(shared): State<Shared>, body: Body) -> HttpRes
     reply(200, body.to_string(), HeaderMap::new())
 }
 
-/// Upgrades to the websocket of a session.
+/// `GET /_sandbox/listen/{feature}`: upgrades to the WebSocket of a session.
 pub(super) async fn socket(
     Path(feature): Path<String>,
     State(shared): State<Shared>,
@@ -93,7 +94,7 @@ async fn forward(mut socket: WebSocket, shared: Shared, snapshots: bool) {
                 }
             }
             received = socket.recv() => match received {
-                // Reports need no reply, and the library replies to pings.
+                // The CLI's reports need no reply, and the library replies to pings.
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => return,
             }
@@ -101,7 +102,7 @@ async fn forward(mut socket: WebSocket, shared: Shared, snapshots: bool) {
     }
 }
 
-/// Returns an event in a version; `marked` is null for the account's own.
+/// Returns the message with an event in a version. `marked` is the version's name, or null for the account's version.
 fn message(version: &Version, marked: Value, secret: &str, event: &Arc<Event>) -> String {
     let payload = serde_json::to_string_pretty(&event.render(version)).unwrap_or_default();
     let signature = signature::header(&[secret.to_owned()], wall_s(), payload.as_bytes());

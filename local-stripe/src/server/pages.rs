@@ -1,4 +1,4 @@
-//! The buyer's pages: checkout, the 3-D Secure step, the billing portal, invoices and receipts. They work without
+//! The pages for buyers: checkout, 3-D Secure, the billing portal, invoices and receipts. The pages work without
 //! scripts, are clearly marked as a sandbox, and load nothing from other hosts.
 
 mod card;
@@ -48,7 +48,8 @@ fn branding(shared: &Shared) -> Branding {
     shared.read(|s| Branding::of(&s.state().settings))
 }
 
-/// Returns a copy of an object of a kind, so that the account is not locked while the page is rendered.
+/// Returns a copy of an object, if it exists and is of this kind. With a copy, the account is not locked while the page
+/// is rendered.
 fn object(shared: &Shared, kind: &str, id: &str) -> Option<Object> {
     shared.read(|s| s.state().find(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
 }

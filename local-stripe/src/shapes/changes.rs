@@ -1,7 +1,7 @@
-//! The changes of each API version, newest first. A row names the version, the kind of object, and either the added
-//! members or the removed ones with the value that older versions show.
+//! What changed in each API version? Newest first. A row names the version, the kind of object, and either the added
+//! members, or the removed members with the values that older versions show.
 //!
-//! Members that Stripe added without a version change have the version from which the sandbox shows them.
+//! Stripe also added members without a new version. Their rows name the version from which the sandbox shows them.
 
 use serde_json::{Value, json};
 
@@ -22,9 +22,9 @@ pub struct Change {
 /// The change of a kind of object.
 #[derive(Debug)]
 pub enum Edit {
-    /// Added members, as dotted paths; `a[].b` is the member of each map of a list.
+    /// Added members, as dotted paths; `a[].b` is the member `b` of each object in the list `a`.
     Added(&'static [&'static str]),
-    /// Removed members.
+    /// Removed members, as dotted paths, with the values that older versions show.
     Removed(&'static [(&'static str, OldValue)]),
 }
 
@@ -35,11 +35,11 @@ pub enum OldValue {
     Null,
     /// An empty array.
     EmptyList,
-    /// A hidden member of the model.
+    /// The value of this hidden member of the model.
     Hidden(&'static str),
-    /// A derived value.
+    /// A value computed from the object.
     Of(fn(&Object) -> Value),
-    /// A derived value that only some objects have.
+    /// A value computed from the object; `None` if this object does not have the member in older versions.
     Maybe(fn(&Object) -> Option<Value>),
 }
 
@@ -60,7 +60,7 @@ pub const ACACIA: &str = "2024-09-30.acacia";
 /// The second of the checked versions.
 pub const Y2022: &str = "2022-11-15";
 
-/// All changes the sandbox knows.
+/// All changes that the sandbox can undo.
 pub const CHANGES: &[Change] = &[
     added(Y2026, "checkout.session", &["integration_identifier", "managed_payments"]),
     added(

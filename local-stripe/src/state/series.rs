@@ -1,4 +1,5 @@
-//! Series: objects that are summed over a time range, by their hidden members `_series` and `_at_s`.
+//! Series: objects that are read by time range, such as the meter events of a customer. The hidden members `_series`
+//! and `_at_s` hold the name of the series and the time.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -14,21 +15,21 @@ pub struct Series<'s> {
     state: &'s State,
     series: String,
     from_s: i64,
-    /// The time and number of the object returned last.
+    /// The time and number of the object read last; the next objects lie before it.
     below: (i64, i64),
     ids: VecDeque<String>,
     at_once: usize,
 }
 
 impl State {
-    /// Iterates over the objects of a series in a time range, latest first; within one second, those created later
-    /// first. Reads no other rows.
+    /// Iterates over the objects of a series in a time range, latest first. Of two objects at the same second, the
+    /// object created later comes first. Reads only the rows in the range.
     pub fn series(&self, series: String, within_s: Range<i64>) -> Series<'_> {
         Series {
             state: self,
             series,
             from_s: within_s.start,
-            // No object has this number, so the end itself is excluded.
+            // All numbers are larger, so objects at the end of the range are excluded.
             below: (within_s.end, i64::MIN),
             ids: VecDeque::new(),
             at_once: ROWS_AT_ONCE.start,

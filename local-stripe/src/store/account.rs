@@ -17,32 +17,32 @@ const TABLE: &str = "account";
 pub struct Counters {
     /// The time of the sandbox's own clock, in Unix seconds.
     pub clock_s: i64,
-    /// The number of the newest id and the newest object.
+    /// The counter from which ids and the numbers of objects are made; its last used value.
     pub next_number: u64,
     /// The number of requests.
     pub requests: u64,
     /// The number of events.
     pub events: u64,
-    /// The number of events, from the first on, that are delivered or given up.
+    /// The delivery progress: the number of leading events whose deliveries all succeeded or were given up.
     pub delivered: u64,
 }
 
-/// A setting given by the user instead of the default.
+/// A setting that the user gave explicitly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Given {
-    /// The seed, which an account never changes.
+    /// The seed. It must equal the stored seed of an existing account.
     Seed,
-    /// The clock's start, which an account never changes.
+    /// The clock's start. It must equal the stored start of an existing account.
     Start,
-    /// The default API version, which an existing account adopts.
+    /// The default API version. It replaces the stored version.
     Version,
-    /// The dunning schedule, which an existing account adopts.
+    /// The dunning schedule. It replaces the stored schedule.
     Dunning,
-    /// The faults, which an existing account adopts.
+    /// The faults of webhook delivery. They replace the stored faults.
     Faults,
 }
 
-/// The stored form of the settings; each start sets its own base URL.
+/// The stored settings. The base URL and the branding are not stored: each start sets them.
 #[derive(Serialize, Deserialize)]
 struct StoredSettings {
     seed: u64,
@@ -60,7 +60,7 @@ fn text_of(settings: &Settings) -> String {
         dunning: settings.dunning.clone(),
         faults: settings.faults.clone(),
     };
-    // Only numbers and texts, which always serialize.
+    // Numbers and strings always serialize.
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
@@ -79,7 +79,7 @@ pub(super) fn create(connection: &Connection, settings: &Settings) -> Result<(),
     write(connection, settings, &Counters { clock_s: settings.start_s, ..Counters::default() })
 }
 
-/// Writes the row.
+/// Writes the settings and counters of the account.
 pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
     let (text, columns) = (text_of(settings), columns(counters));
     let sum = sum(&text, &columns).finish();
@@ -96,7 +96,7 @@ pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Cou
     Ok(())
 }
 
-/// Reads the row, with the default base URL.
+/// Reads the settings and counters of the account. Settings that are not stored get their defaults.
 pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT settings, clock_s, next_number, requests, events, delivered, sum FROM account WHERE number = 1",
@@ -121,7 +121,8 @@ pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), Stor
     ))
 }
 
-/// Merges the stored settings of an account with those given for this start.
+/// Merges the stored settings of an account with the settings of this start. Fails if a given setting differs from the
+/// stored one and can't change.
 pub(super) fn merge(path: &Path, kept: Settings, started: Settings, given: &[Given]) -> Result<Settings, StoreError> {
     let refused = |option, given: &dyn ToString, kept: &dyn ToString| {
         Err(StoreError::Setting { path: path.to_owned(), option, given: given.to_string(), kept: kept.to_string() })

@@ -1,4 +1,5 @@
-//! Stored replies by idempotency key, kept for a day and up to a maximum number.
+//! Stored replies to requests with an idempotency key. Replies older than a day, or beyond a maximum number, are
+//! deleted.
 
 use rusqlite::params;
 
@@ -8,21 +9,21 @@ use super::{Store, StoreError};
 const TABLE: &str = "answer";
 /// The maximum number of stored replies; the oldest are deleted first.
 const ANSWERS_MAX: i64 = 100_000;
-/// How many outdated replies each new one deletes: more than one, so they never accumulate.
+/// How many outdated replies are deleted with each new reply: more than one, so that they don't accumulate.
 const OUTDATED_AT_ONCE: i64 = 2;
 
 /// The reply to a request with an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredReply {
-    /// The key.
+    /// The idempotency key.
     pub key: String,
-    /// A digest of the request.
+    /// The SHA-256 digest of the request.
     pub fingerprint: [u8; 32],
     /// The HTTP status.
     pub status: u16,
     /// The JSON body.
     pub body: String,
-    /// The request's `req_…`.
+    /// The request's id (`req_…`).
     pub request_id: String,
     /// The time of the reply, in Unix seconds on the sandbox's own clock.
     pub at_s: i64,
@@ -40,8 +41,8 @@ fn sum(number: i64, answer: &StoredReply) -> RowChecksum {
 }
 
 impl Store {
-    /// Stores a reply in place of an older one with the same key. Replies from before `outdated_before_s` may be
-    /// deleted.
+    /// Stores a reply and removes an older reply with the same key. Some replies from before `outdated_before_s` (Unix
+    /// seconds) are deleted.
     ///
     /// # Errors
     /// SQLite can't write.
@@ -78,7 +79,7 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the stored reply of a key.
+    /// Returns the stored reply for an idempotency key.
     ///
     /// # Errors
     /// The row is damaged, or SQLite can't read it.

@@ -1,10 +1,11 @@
-//! A cache of recently used decoded rows, limited by their stored size in bytes.
+//! A cache of recently used rows, decoded. Its size is limited by the rows' stored size in bytes.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A cache of two generations: used entries move to the young one; when that is full, the old one is dropped.
+/// A cache of two generations. A used entry moves to the young generation. When the young generation is full, it
+/// becomes the old one, and the previous old generation is dropped.
 #[derive(Debug)]
 pub struct Cache<K, V> {
     young: HashMap<K, Entry<V>>,
@@ -20,12 +21,12 @@ struct Entry<V> {
 }
 
 impl<K: Hash + Eq, V: Clone> Cache<K, V> {
-    /// Creates an empty cache for this many bytes, as counted by [`Cache::insert`].
+    /// Creates an empty cache for at most `bytes_max` bytes, as counted by [`Cache::insert`].
     pub fn new(bytes_max: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), young_bytes: 0, generation_bytes_max: bytes_max / 2 }
     }
 
-    /// Returns the value of a key.
+    /// Returns the value of a key and keeps the entry in the cache for longer.
     pub fn get<Q>(&mut self, key: &Q) -> Option<V>
     where
         K: Borrow<Q>,
@@ -72,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_respects_its_size_and_keeps_used_entries() {
+    fn a_cache_stays_within_its_size_and_keeps_used_entries() {
         let mut cache = Cache::new(1_000);
         for n in 0..1_000 {
             cache.insert(n, n, 50);

@@ -1,10 +1,10 @@
-//! The checksum of a row, over the table's name and each column: any changed byte is noticed.
+//! The checksum of a row (CRC-32), over the table's name and all columns. It shows every change of a single byte.
 
 use crc32fast::Hasher;
 
 use super::StoreError;
 
-/// A checksum in progress; columns are added in the order of the table.
+/// A checksum that is being computed. The columns are added in the order of the table.
 pub(super) struct RowChecksum(Hasher);
 
 impl RowChecksum {
@@ -22,7 +22,7 @@ impl RowChecksum {
     }
 
     pub(super) fn bytes(mut self, value: &[u8]) -> Self {
-        // The length keeps bytes from moving between adjacent columns unnoticed.
+        // With the length, the checksum changes if bytes move from one column to the next.
         self.0.update(&(value.len() as u64).to_le_bytes());
         self.0.update(value);
         self
@@ -46,7 +46,7 @@ impl RowChecksum {
         i64::from(self.0.finalize())
     }
 
-    /// Compares the checksum with the stored one.
+    /// Checks that the checksum equals the stored checksum `found`.
     pub(super) fn check(self, found: i64, table: &'static str, row: impl ToString) -> Result<(), StoreError> {
         let expected = self.finish();
         if found == expected {

@@ -27,7 +27,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
     },
-    /// The file's content differs from what was written.
+    /// The content of a file differs from the written content.
     #[error(
         "the state file {path} is damaged: {place} is not what the sandbox wrote; restore a backup or start with a new file"
     )]
@@ -37,7 +37,7 @@ pub enum StoreError {
         /// The damaged part, such as `page 7`.
         place: String,
     },
-    /// A given setting differs from the stored one and can't change.
+    /// A setting that the user gave differs from the stored one and can't change.
     #[error("--{option} {given} is refused: the account in {path} was created with {kept}")]
     Setting {
         /// The file.
@@ -49,14 +49,14 @@ pub enum StoreError {
         /// The stored value.
         kept: String,
     },
-    /// A row differs from what was written.
+    /// A row differs from the written row.
     #[error("row {row} of the table {table} is damaged: {found}, expected {expected}")]
     Row {
         /// The table's name.
         table: &'static str,
         /// The row's number, id or key.
         row: String,
-        /// The problem.
+        /// The found content, or the problem.
         found: String,
         /// The expected content.
         expected: String,

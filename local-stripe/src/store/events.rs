@@ -1,4 +1,4 @@
-//! Stored events, by position (without gaps) and by id.
+//! Stored events, by id and by position. Positions have no gaps.
 
 use rusqlite::{OptionalExtension, params};
 
@@ -28,7 +28,7 @@ impl Store {
     /// SQLite can't write.
     pub fn put_event(&mut self, position: u64, event: &Event) -> Result<usize, StoreError> {
         self.begin()?;
-        // All keys are texts, so it always serializes.
+        // All keys are strings, so the event always serializes.
         let body = serde_json::to_string(event).unwrap_or_default();
         let position = position.cast_signed();
         let sum = sum(position, &event.id, &event.kind, &body).finish();
@@ -38,7 +38,7 @@ impl Store {
         Ok(body.len())
     }
 
-    /// Returns the event at a position below the number of events.
+    /// Returns the event at a position. The position must be below the number of events.
     ///
     /// # Errors
     /// The row is missing or damaged, or SQLite can't read it.
@@ -65,7 +65,7 @@ impl Store {
         Ok(position.map(i64::cast_unsigned))
     }
 
-    /// Returns the positions and types of the events below a position, newest first.
+    /// Returns the positions and types of at most `limit` events below a position, newest first.
     ///
     /// # Errors
     /// SQLite can't read.

@@ -1,4 +1,4 @@
-//! A state file: locked while in use, checked before use; its log is emptied from time to time.
+//! A state file. It is checked before use and locked while in use. Its write-ahead log is emptied from time to time.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -14,26 +14,28 @@ use super::pages::{CheckError, PageChecksums};
 use super::{StoreError, account, connect, schema};
 use crate::settings::Settings;
 
-/// The length in bytes from which the log is emptied: what a start after a kill can check in a few milliseconds.
+/// The length in bytes from which the log is emptied. A start after a kill checks a log of this length in a few
+/// milliseconds.
 const LOG_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The files of an open store. The lock is on the file of checksums: opening and closing the database a second time
-/// would release SQLite's own lock.
+/// The files of an open store. The lock is on the file of checksums, not on the database: if the process opened and
+/// closed the database a second time, it would release SQLite's own lock.
 #[derive(Debug)]
 pub(super) struct Files {
     path: PathBuf,
-    /// Always open: some file systems write a truncated file to disk when it is closed.
+    /// The log stays open, as some file systems write a truncated file to disk when it is closed.
     log: File,
     /// Whether the log may end with uncommitted frames.
     has_uncommitted_tail: bool,
     sums: PageChecksums,
 }
 
-/// How often locking is tried again, and the pause between two attempts.
+/// The number of times that locking a file is tried again; [`PAUSE`] is the time before each attempt.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Locks a file. Tries again, as a child process in creation holds a just released lock until its program runs.
+/// Locks a file, in several attempts: while this process starts a child process, the child may still hold a lock that
+/// was just released, until the child's program runs.
 fn lock(file: &File) -> Result<(), TryLockError> {
     for _ in 0..TRIES {
         match file.try_lock() {
@@ -64,7 +66,7 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
     }
     let mut sums = PageChecksums::new(sums);
     let log_path = beside(path, "-wal");
-    // Checked again after locking, as the previous holder of the lock may have created it.
+    // This is checked again after locking, as the previous holder of the lock may have created the file.
     if exists(path).map_err(io)? {
         let unfit = |unfit| match unfit {
             CheckError::Io(error) => io(error),
@@ -78,28 +80,30 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File
     }
     let connection = connect(path)?;
     use_log(&connection)?;
-    // A page in the log before its commit would look like damage after a kill.
+    // Without this, SQLite could write pages to the log before their commit. After a kill, these pages would look like
+    // damage.
     connection.pragma_update(None, "cache_spill", "OFF")?;
-    // The first use of the log creates its file.
+    // The first query creates the file of the log.
     connection.pragma_query_value(None, "user_version", |_| Ok(()))?;
     let log = File::open(&log_path).map_err(io)?;
     Ok((connection, Files { path: path.to_owned(), log, has_uncommitted_tail: false, sums }))
 }
 
 impl Files {
-    /// Empties the log if it is long.
+    /// Empties the log if it is long, or if it may end with uncommitted frames.
     pub(super) fn checkpoint_if_long(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let length = self.log.metadata().map_err(|error| self.io(error))?.len();
         if length >= LOG_BYTES || self.has_uncommitted_tail { self.checkpoint(connection) } else { Ok(()) }
     }
 
-    /// Requests that the log is emptied before the next write: a failed commit may have left frames in it, and those
-    /// not overwritten by later ones would look like damage.
+    /// Records that a commit failed, so that the log is emptied before the next write. The failed commit may have left
+    /// frames in the log. If later frames do not overwrite them all, the rest would look like damage.
     pub(super) fn mark_uncommitted_tail(&mut self) {
         self.has_uncommitted_tail = true;
     }
 
-    /// Empties the log into the file. A kill in between leaves the log, which has every half-written page.
+    /// Writes the log's pages to the file and empties the log. A kill in between is harmless: the log still has all
+    /// pages that are half-written in the file.
     pub(super) fn checkpoint(&mut self, connection: &Connection) -> Result<(), StoreError> {
         self.write_log(connection, "FULL")?;
         let log = Log::written(&self.log).map_err(|unfit| match unfit {
@@ -113,7 +117,7 @@ impl Files {
         Ok(())
     }
 
-    /// Lets SQLite write the log to the file, and truncate it, depending on the mode.
+    /// Lets SQLite write the log's pages to the file (`FULL`), and also truncate the log (`TRUNCATE`).
     fn write_log(&self, connection: &Connection, mode: &str) -> Result<(), StoreError> {
         let (busy, frames, done): (i64, i64, i64) =
             connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
@@ -130,7 +134,7 @@ impl Files {
     }
 }
 
-/// Creates a database with the row of a new account, atomically: it is renamed to its path when it is complete.
+/// Creates a database with the row of a new account. The database gets its final name only when it is complete.
 fn create(path: &Path, sums: &mut PageChecksums, settings: &Settings) -> Result<(), StoreError> {
     let io = |error| StoreError::Io { path: path.to_owned(), error };
     let new = beside(path, "-new");
@@ -140,7 +144,7 @@ fn create(path: &Path, sums: &mut PageChecksums, settings: &Settings) -> Result<
     let connection = connect(&new)?;
     schema::create(&connection)?;
     account::create(&connection, settings)?;
-    // The mode is stored in the file's header, so no page changes for it later.
+    // The log mode is stored in the file's header, so setting it now keeps the first page unchanged later.
     use_log(&connection)?;
     connection.close().map_err(|(_, error)| error)?;
     remove_if_there(&beside(&new, "-wal")).map_err(io)?;
@@ -148,13 +152,13 @@ fn create(path: &Path, sums: &mut PageChecksums, settings: &Settings) -> Result<
     std::fs::rename(&new, path).map_err(io)
 }
 
-/// Makes commits go to the log, and to the file only on request. A commit is in the operating system's cache at once
-/// and so survives the process; it does not wait for the disk.
+/// Makes SQLite write commits to the log, and to the file only on request. A commit is at once in the operating
+/// system's cache, so it survives a kill of the process. A commit does not wait for the disk.
 fn use_log(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // The checksums would not be updated.
+    // SQLite must not empty the log when the connection is closed, as the checksums would not be updated.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(())
 }
@@ -175,7 +179,7 @@ fn exists(path: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Refuses a file that is not a state file, before any file next to it is touched.
+/// Refuses a file that is not a state file. This happens before any file next to it is created or changed.
 fn check_header(path: &Path) -> Result<(), StoreError> {
     let mut header = [0; schema::HEADER_BYTES];
     match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {
@@ -185,7 +189,7 @@ fn check_header(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Returns the path of a companion file.
+/// Returns the path of a file next to the state file, with a suffix such as `-wal`.
 fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
@@ -237,7 +241,7 @@ mod tests {
             copy(&path, &images[3]);
         }
         for image in images {
-            // Twice, as the first start must leave a valid state too.
+            // The state is opened twice, as the first start must leave a valid state, too.
             for _ in 0..2 {
                 let (mut store, ..) = Store::open(&image, Settings::default(), &[]).unwrap();
                 assert_eq!(store.count_objects("customer").unwrap() % 100, 0, "{}", image.display());

@@ -1,7 +1,7 @@
 //! Reads SQLite's write-ahead log by its documented format. SQLite treats the first frame with a wrong checksum as the
-//! end of the log, so a wrong byte would lose acknowledged writes; here it counts as damage. The sandbox truncates the
-//! log to zero whenever it empties it, so no old frames follow the newest, and a kill leaves frames either complete or
-//! cut off.
+//! end of the log, so a wrong byte would lose acknowledged writes. Here, a wrong checksum counts as damage. This is
+//! possible because the sandbox truncates the log to zero whenever it empties the log. So no old frames follow the
+//! newest frame, and after a kill, each frame is either complete or cut off.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -16,13 +16,13 @@ const HEADER_BYTES: usize = 32;
 const FRAME_BYTES: usize = 24;
 /// How many frames are read at once.
 const FRAMES_AT_ONCE: usize = 16;
-/// The magic number of a log; its last bit is the byte order of the checksums.
+/// The magic number at the start of a log. Its last bit gives the byte order of the checksums.
 const MAGIC: u32 = 0x377f_0682;
 
 /// The committed pages in a log.
 #[derive(Debug, Default)]
 pub(super) struct Log {
-    /// The checksum of the newest version of each page.
+    /// The checksum of the newest version of each page, by the page's number.
     pub(super) pages: HashMap<u32, u32>,
     /// The number of pages of the database after the last commit; 0 without a commit.
     pub(super) database_pages: u32,
@@ -30,7 +30,7 @@ pub(super) struct Log {
     committed_bytes: u64,
 }
 
-/// SQLite's own checksum, which continues from frame to frame.
+/// SQLite's own checksum of the log. Each frame's checksum continues the checksum of the previous frame.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Chain(u32, u32);
 
@@ -47,13 +47,13 @@ impl Chain {
     }
 }
 
-/// Reads a big-endian number, as all numbers of the log.
+/// Reads a 32-bit number of the log. All numbers are big-endian.
 fn number(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
 impl Log {
-    /// Reads and checks the log that a process left; a missing log is empty.
+    /// Reads and checks the log that an earlier process left. A missing log is empty.
     pub(super) fn check(path: &Path) -> Result<Self, CheckError> {
         match File::open(path) {
             Ok(file) => Self::read(&file, true),
@@ -62,7 +62,7 @@ impl Log {
         }
     }
 
-    /// Reads a log written by this process.
+    /// Reads a log that this process wrote, without checking it.
     pub(super) fn written(mut file: &File) -> Result<Self, CheckError> {
         file.rewind()?;
         Self::read(file, false)
@@ -109,12 +109,12 @@ impl Log {
         Ok(log)
     }
 
-    /// Whether it has no commit.
+    /// Whether the log has no commit.
     pub(super) fn is_empty(&self) -> bool {
         self.database_pages == 0
     }
 
-    /// Truncates the log after the last commit: nothing after it was acknowledged.
+    /// Truncates the log after the last commit, as no later frame was acknowledged.
     pub(super) fn cut(&self, path: &Path) -> std::io::Result<()> {
         match OpenOptions::new().write(true).open(path) {
             Ok(file) if file.metadata()?.len() > self.committed_bytes => file.set_len(self.committed_bytes),
@@ -125,7 +125,8 @@ impl Log {
     }
 }
 
-/// Reads until the buffer is full; false at the end, where a kill may have left an incomplete part.
+/// Reads until the buffer is full. Returns `false` at the end of the file, where a kill may have left an incomplete
+/// part.
 fn fill(file: &mut impl Read, bytes: &mut [u8]) -> std::io::Result<bool> {
     match file.read_exact(bytes) {
         Ok(()) => Ok(true),

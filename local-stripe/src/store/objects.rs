@@ -1,4 +1,4 @@
-//! Stored objects: by id, by kind (newest first), by due time, and by series and time.
+//! Stored objects, which are found by key, by kind (newest first), by due time, and by series and time.
 
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
@@ -17,7 +17,7 @@ struct Keys<'o> {
     customer: Option<&'o str>,
     clock: &'o str,
     due_s: Option<i64>,
-    /// The series it is summed in, and its time there.
+    /// The object's series, and its time in the series (`at_s`); see [`crate::state::Series`].
     series: Option<&'o str>,
     at_s: Option<i64>,
 }
@@ -33,7 +33,7 @@ fn keys(object: &Object) -> Keys<'_> {
     }
 }
 
-/// Returns the number of an object, assigned at creation, which orders lists.
+/// Returns the number of an object. It is assigned at creation and gives the order of lists.
 fn seq(object: &Object) -> i64 {
     object.int("_seq")
 }
@@ -61,20 +61,20 @@ pub struct StoredObject {
 }
 
 impl Store {
-    /// Writes a new object, or one that was `before`; returns the length of its JSON in bytes.
+    /// Writes a new object, or the changed object that was `before`. Returns the length of its JSON in bytes.
     ///
     /// # Errors
     /// SQLite can't write, or the changed object has no row.
     pub fn put_object(&mut self, before: Option<&Object>, after: &Object) -> Result<usize, StoreError> {
         self.begin()?;
-        // All keys are texts, so it always serializes.
+        // All keys are strings, so the object always serializes.
         let body = serde_json::to_string(after).unwrap_or_default();
         let (seq, id, keys) = (seq(after), after.key(), keys(after));
         let id = id.as_ref();
         let sum = sum(seq, id, &keys, &body).finish();
         let Keys { kind, customer, clock, due_s, series, at_s } = &keys;
         let changed = match before.map(self::keys) {
-            // Most changes do not affect the indexes.
+            // Most changes do not affect the indexed columns.
             Some(old) if old == keys => self
                 .connection
                 .prepare_cached("UPDATE object SET sum = ?, body = ? WHERE seq = ?")?
@@ -107,7 +107,7 @@ impl Store {
         if removed == 1 { Ok(()) } else { Err(StoreError::missing(TABLE, object.id())) }
     }
 
-    /// Returns the object with an id.
+    /// Returns the object with a key; see [`crate::object::key`].
     ///
     /// # Errors
     /// The row is damaged, or SQLite can't read it.
@@ -119,8 +119,8 @@ impl Store {
         rows.next()?.map(|row| read(row, id)).transpose()
     }
 
-    /// Returns the numbers and ids of the objects of a kind below a number, newest first; only a customer's if one is
-    /// named.
+    /// Returns the numbers and keys of at most `limit` objects of a kind below a number, newest first. If a customer is
+    /// given, returns only the customer's objects.
     ///
     /// # Errors
     /// SQLite can't read.
@@ -137,7 +137,7 @@ impl Store {
                 "SELECT seq, id FROM object WHERE kind = ?1 AND seq < ?2 AND customer = ?4 ORDER BY seq DESC LIMIT ?3"
             }
         };
-        // The length of a page always fits.
+        // The length of a page always fits into `i64`.
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut values: Vec<&dyn ToSql> = vec![&kind, &below, &limit];
         if let Some(customer) = &customer {
@@ -148,8 +148,9 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the time, number and id of the objects of a series, latest first: from `from_s` on, and before the time
-    /// and number in `below`. At the same time, those created later come first.
+    /// Returns the time, number and key of at most `limit` objects of a series, latest first: from the time `from_s`
+    /// on, and before the time and number in `below`. Of two objects at the same time, the object created later comes
+    /// first. Times are in Unix seconds.
     ///
     /// # Errors
     /// SQLite can't read.
@@ -181,7 +182,8 @@ impl Store {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    /// Returns the next due object of a clock, if not after `until_s`, with its due time.
+    /// Returns the time, in Unix seconds, and the key of the object that acts next on a clock, if this is not after
+    /// `until_s`.
     ///
     /// # Errors
     /// SQLite can't read.
@@ -194,7 +196,7 @@ impl Store {
     }
 }
 
-/// Reads a row and checks its checksum and the id it was found by.
+/// Reads a row. Checks its checksum, and that its key is the key by which it was found.
 fn read(row: &Row, wanted: &str) -> Result<StoredObject, StoreError> {
     let unreadable = |error: &dyn ToString| StoreError::unreadable(TABLE, wanted, error.to_string());
     let text = |column: usize| row.get_ref(column)?.as_str().map_err(|e| unreadable(&e));

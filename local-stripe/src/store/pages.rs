@@ -1,6 +1,6 @@
-//! A checksum for each page of a state file, in a second file next to it: SQLite has none, and a wrong byte in an index
-//! would hide rows. The pages of the file change only when the log is emptied into it, which also updates their
-//! checksums; a page in the log is checked there.
+//! How is damage to a state file found? A second file has a checksum for each page, because SQLite has no page
+//! checksums, and a wrong byte in an index would hide rows. The pages of the state file change only when the log is
+//! emptied, which also updates their checksums. A page in the log has its own checksum there.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -21,19 +21,20 @@ const PAGE: u64 = PAGE_BYTES as u64;
 const MAGIC: &[u8; 16] = b"local-stripe-crc";
 /// The size of a checksum in bytes.
 const SUM_BYTES: usize = 4;
-/// How many pages are read at once: few enough to stay in the processor's cache for the checksum.
+/// The number of pages that are read at once. They fit into the processor's cache, so their checksums are computed
+/// fast.
 const PAGES_AT_ONCE: usize = 64;
-/// The number of pages that is worth another thread.
+/// The minimum number of pages for another thread.
 const PAGES_PER_THREAD: u64 = 1_024;
 /// The maximum number of threads that check a file at the start.
 const THREADS_MAX: usize = 4;
 
-/// The reason why a file fails the check.
+/// The reason why a check fails.
 #[derive(Debug)]
 pub(super) enum CheckError {
     /// The file can't be read.
     Io(std::io::Error),
-    /// A part differs from what was written.
+    /// This part of the file differs from the written content.
     Damaged(String),
 }
 
@@ -43,7 +44,7 @@ impl From<std::io::Error> for CheckError {
     }
 }
 
-/// Returns the checksum of a page; it includes the page's number, so that swapped pages are noticed.
+/// Returns the checksum of a page. It depends on the page's number, so that swapped pages are found.
 pub(super) fn sum(number: u32, page: &[u8]) -> u32 {
     let mut hasher = Hasher::new_with_initial(number);
     hasher.update(page);
@@ -62,7 +63,7 @@ impl PageChecksums {
         Self { file }
     }
 
-    /// Starts again with the pages of a database without a log.
+    /// Replaces all checksums by those of a database without a log.
     pub(super) fn begin(&mut self, database: &mut File) -> std::io::Result<()> {
         let mut sums = MAGIC.to_vec();
         let mut page = [0; PAGE_BYTES];
@@ -78,10 +79,11 @@ impl PageChecksums {
         self.file.write_all(&sums)
     }
 
-    /// Writes the checksums of the log's pages, which are now in the file.
+    /// Writes the checksums of the log's pages, after these pages were written to the file.
     pub(super) fn take_over(&mut self, log: &Log) -> std::io::Result<()> {
         let mut sums: BTreeMap<u32, u32> = log.pages.iter().map(|(number, sum)| (*number, *sum)).collect();
-        // A page that SQLite allocated but never wrote, as with free pages, is a hole.
+        // A page that SQLite allocated but did not write, such as a free page, is a hole in the file: it consists of
+        // zeros.
         let known = (self.file.metadata()?.len().saturating_sub(MAGIC.len() as u64)) / SUM_BYTES as u64;
         let first_new = u32::try_from(known).unwrap_or(u32::MAX).saturating_add(1);
         for number in first_new..=log.database_pages {
@@ -125,13 +127,13 @@ impl PageChecksums {
                     scope.spawn(move || check_part(database, part, sums, log))
                 })
                 .collect();
-            // A check only reads, so its panic is a bug and is passed on.
+            // A panic of a check is a bug, and is passed on.
             checks.into_iter().try_for_each(|check| check.join().unwrap_or_else(|p| std::panic::resume_unwind(p)))
         })
     }
 }
 
-/// Writes consecutive checksums from a page on.
+/// Writes the checksums of consecutive pages, starting at the page `first`.
 fn write_run(file: &mut File, (first, bytes): &(u32, Vec<u8>)) -> std::io::Result<()> {
     if bytes.is_empty() {
         return Ok(());
@@ -140,7 +142,7 @@ fn write_run(file: &mut File, (first, bytes): &(u32, Vec<u8>)) -> std::io::Resul
     file.write_all(bytes)
 }
 
-/// Checks a range of pages by index, which is the page number minus one.
+/// Checks a range of pages. The index of a page is its number minus one.
 fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Result<(), CheckError> {
     let mut file = File::open(database)?;
     file.seek(SeekFrom::Start(part.start * PAGE))?;
@@ -158,7 +160,7 @@ fn check_part(database: &Path, part: Range<u64>, sums: &[u8], log: &Log) -> Resu
             let kept = sums.get(at..at + SUM_BYTES);
             let is_right = match (page, kept) {
                 (Some(page), Some(kept)) => kept == sum(number, page).to_le_bytes(),
-                // Allocated by the log's commits, and not written yet.
+                // A commit in the log allocated this page, but it is not written yet.
                 (Some(page), None) => page.iter().all(|byte| *byte == 0),
                 (None, kept) => kept.is_none(),
             };

@@ -1,19 +1,19 @@
-//! The tables, and the marks by which a file is recognized as a state file.
+//! The tables of a state file, and the marks in its header by which it is recognized.
 
 use rusqlite::Connection;
 
 use super::StoreError;
 
-/// The application id of state files, `LSTR`, at a fixed offset of SQLite's header.
+/// The application id of state files, `LSTR`, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4c53_5452;
-/// The format's version. It changes if older files become unreadable, or if `due::next`, whose result is stored with
-/// each object, computes another time. Version 1 was the journals of requests.
+/// The version of the file format. It must change if older files become unreadable, or if `due::next` computes other
+/// times, as its result is stored with each object. Version 1 was a journal of requests.
 const FORMAT: i32 = 3;
 /// The number of bytes that [`is_ours`] checks.
 pub(super) const HEADER_BYTES: usize = 100;
 
-/// An object's `id` is its key: prefixed with the kind where callers choose ids. Numbers come first and long texts
-/// last, so that the columns for lists are on a row's first page.
+/// The tables and indexes. An object's `id` is its key: see [`crate::object::key`]. Numbers come first and long texts
+/// last, so that the columns that lists need are on a row's first page.
 const TABLES: &str = "
 CREATE TABLE account (
     number INTEGER PRIMARY KEY CHECK (number = 1),

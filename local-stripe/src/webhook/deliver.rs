@@ -1,4 +1,4 @@
-//! Sends deliveries. One task per endpoint keeps its events in order; retries of failures run in parallel to it.
+//! How is an event delivered to an endpoint? By one HTTP request per attempt.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use rustls::ClientConfig;
 
 /// The timeout for an endpoint's response.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many bytes of a response are read, so that its connection can be reused.
+/// The maximum length in bytes of a response that is read, so that its connection can be reused.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
 /// The HTTP client of all deliveries.
 pub type Http = Client<HttpsConnector<HttpConnector>, Body>;
 
-/// Creates a client that keeps connections open and trusts the authorities of the configuration.
+/// Creates a client that keeps connections open and trusts the certificate authorities of the configuration.
 pub fn client(trust: ClientConfig) -> Http {
     let mut connector = HttpConnector::new();
-    // Otherwise each small body waits for the endpoint's delayed acknowledgement.
+    // Without this option, each small body would wait for the endpoint's delayed TCP acknowledgement.
     connector.set_nodelay(true);
     connector.enforce_http(false);
     let connector =
@@ -30,7 +30,7 @@ pub fn client(trust: ClientConfig) -> Http {
     Client::builder(TokioExecutor::new()).build(connector)
 }
 
-/// Posts one signed body; true if the endpoint responded with 2xx. A redirect is a failure, as at Stripe.
+/// Posts one signed body. Returns whether the endpoint responded with 2xx. A redirect is a failure, as at Stripe.
 pub async fn post(http: &Http, url: &str, signature: &str, body: String) -> bool {
     let request = Request::post(url)
         .header(header::CONTENT_TYPE, "application/json; charset=utf-8")
@@ -42,7 +42,7 @@ pub async fn post(http: &Http, url: &str, signature: &str, body: String) -> bool
     let exchange = async {
         let response = http.request(request).await.ok()?;
         let success = response.status().is_success();
-        // The content is ignored, but it must be read.
+        // The content of the response is ignored, but it must be read before the connection is reused.
         let _ = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
         Some(success)
     };

@@ -1,9 +1,10 @@
-//! The order, number and time of deliveries to one endpoint. Without faults: each event once, in order, at once.
+//! In which order, how often and when are events delivered to one endpoint? Without faults, each event is delivered
+//! once, in order and at once.
 
 use crate::ids;
 use crate::settings::Faults;
 
-/// The pending events of one endpoint. Pure: the same events and faults give the same deliveries.
+/// The held-back deliveries of one endpoint. The same seed, events and faults give the same deliveries.
 #[derive(Debug)]
 pub struct Plan<T> {
     seed: u64,
@@ -31,11 +32,11 @@ impl<T: Clone> Plan<T> {
         if self.held.len() < group { Vec::new() } else { self.release(faults) }
     }
 
-    /// Returns all held-back events, even of an incomplete group.
+    /// Returns all held-back deliveries, even if their group is incomplete.
     pub fn release(&mut self, faults: &Faults) -> Vec<T> {
         let mut out = std::mem::take(&mut self.held);
         if faults.shuffle > 1 {
-            // Fisher–Yates, seeded with the seed and the number of events so far.
+            // A Fisher–Yates shuffle with random numbers from the seed and the number of events so far.
             for index in (1..out.len()).rev() {
                 let draw = ids::mix(self.seed ^ ids::mix(self.seen ^ ((index as u64) << 32)));
                 out.swap(index, (draw % (index as u64 + 1)) as usize);
@@ -44,7 +45,7 @@ impl<T: Clone> Plan<T> {
         out
     }
 
-    /// Whether events are held back.
+    /// Whether deliveries are held back.
     pub fn holds(&self) -> bool {
         !self.held.is_empty()
     }

@@ -1,5 +1,4 @@
-//! The certificate authorities that deliveries to `https://` endpoints trust: the machine's, and those of the user's
-//! file.
+//! Which certificate authorities are trusted for `https://` endpoints? The machine's, and those in the user's file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,13 +24,13 @@ pub enum TrustError {
     Tls(#[from] rustls::Error),
 }
 
-/// Returns the configuration of a client that trusts these authorities.
+/// Returns the TLS configuration of a client that trusts the machine's authorities, and those in the file `own`.
 ///
 /// # Errors
 /// The file can't be read or has no valid certificate, or TLS can't be set up.
 pub fn config(own: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let mut roots = RootCertStore::empty();
-    // Without authorities on the machine, deliveries to http:// endpoints and with the user's authorities still work.
+    // A machine without authorities is no error: `http://` endpoints and the user's authorities still work.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = own {
         let wrong = |problem: String| TrustError::File { path: path.to_owned(), problem };

@@ -1,4 +1,4 @@
-//! Lists, expansion, idempotency, events, and determinism: the same calls give the same bytes.
+//! Lists, expansion, idempotency keys, events, and determinism: the same calls give the same bytes.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -62,7 +62,7 @@ fn the_first_response_is_replayed_for_an_idempotency_key() {
         (400, Some("idempotency_error".into()))
     );
     assert_eq!(play.event("customer.created")["request"]["idempotency_key"], "k1");
-    // Errors of processing are stored; errors in the parameters are not.
+    // The response to a declined card is stored for the key, but not the response to an invalid parameter.
     let declined = with_key("payment_method=pm_card_chargeDeclined", "k2");
     assert_eq!(
         (play.sandbox.handle(&declined).status, play.sandbox.handle(&declined).original_request.is_some()),

@@ -1,4 +1,4 @@
-//! Plans and their prices, searches, the own account, empty lists, unknown endpoints.
+//! Plans and their prices, searches, the sandbox's own account, empty lists, and unknown endpoints.
 
 use crate::play::{Play, id};
 use local_stripe::sandbox::json_of;
@@ -95,7 +95,7 @@ fn every_search_accepts_its_fields() {
 }
 
 #[test]
-fn the_own_account_is_constant_and_no_other_is_found() {
+fn the_sandboxs_account_is_constant_and_other_accounts_are_unknown() {
     let mut play = Play::new();
     let account = play.get("/v1/account");
     let own = id(&account);

@@ -1,4 +1,4 @@
-//! Plan changes: exact prorations, and failed payments of a change.
+//! Changes of a subscription's plan: exact prorations, and failed payments of a change.
 
 use crate::play::{Play, id};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn an_upgrade_invoiced_at_once_costs_the_difference_for_the_remaining_time() {
         .iter()
         .map(|l| (l["amount"].as_i64().unwrap(), l["description"].as_str().unwrap()))
         .collect();
-    // 20 of 30 days: -13.33 and +33.33.
+    // The change is prorated for 20 of 30 days: a credit of 13.33 and a charge of 33.33.
     assert_eq!(
         lines,
         [(-1_333, "Unused time on Pro after 11 Nov 2026"), (3_333, "Remaining time on Team after 11 Nov 2026")]
@@ -57,7 +57,7 @@ fn an_upgrade_invoiced_at_once_costs_the_difference_for_the_remaining_time() {
 }
 
 #[test]
-fn a_difference_not_invoiced_at_once_is_on_the_renewal() {
+fn a_proration_not_invoiced_at_once_is_on_the_renewals_invoice() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={team}"));
     assert_eq!(play.events(), ["invoiceitem.created", "invoiceitem.created", "customer.subscription.updated"]);
@@ -66,7 +66,7 @@ fn a_difference_not_invoiced_at_once_is_on_the_renewal() {
 }
 
 #[test]
-fn a_downgrade_is_a_credit_for_the_next_invoices() {
+fn a_downgrade_credits_the_next_invoices() {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 9_000));
     let customer = play.customer("pm_card_visa");
@@ -103,7 +103,7 @@ fn proration_none_is_free_and_a_new_interval_restarts_the_period() {
     let changed =
         play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={item}&items[0][price]={yearly}"));
     let invoice = latest(&mut play, &sub);
-    // 20 of 30 days of Team are credited; the year begins now.
+    // The credit is for 20 of 30 days of Team. The yearly period begins now.
     assert_eq!(invoice["amount_paid"], 20_000 - 3_333);
     assert_eq!(changed["items"]["data"][0]["current_period_start"].as_i64(), Some(1_793_491_200 + 10 * 86_400));
     assert_eq!(changed["items"]["data"][0]["current_period_end"].as_i64(), Some(1_793_491_200 + 375 * 86_400));

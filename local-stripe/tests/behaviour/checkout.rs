@@ -49,7 +49,7 @@ fn a_payment_completes_the_session() {
         (&json!("complete"), &json!("paid"), &Value::Null)
     );
     assert_eq!(done["customer_details"]["email"], "a@example.com");
-    // The session's own metadata isn't copied.
+    // The session's own metadata is not copied to the payment intent.
     assert_eq!(done["payment_intent"]["metadata"], json!({"c": "d"}));
     assert_eq!(done["line_items"]["data"][0]["amount_total"], 3_000);
     assert_eq!(confirm(&mut play, &id(&session), "tok_visa").0, 400);
@@ -101,7 +101,7 @@ fn a_subscription_is_created_only_after_its_payment() {
 }
 
 #[test]
-fn three_d_secure_works_in_both_modes() {
+fn three_d_secure_works_in_payment_and_subscription_mode() {
     for mode in ["payment", "subscription"] {
         let mut play = Play::new();
         let price = if mode == "payment" { play.price("Shirt", 1_500, "") } else { play.monthly("Pro", 1_000) };
@@ -209,11 +209,11 @@ fn three_d_secure_passed_for_a_trial_is_not_required_again() {
 }
 
 #[test]
-fn a_saved_card_has_its_allow_redisplay() {
+fn allow_redisplay_depends_on_the_mode_the_buyer_and_the_session() {
     let asks = "&saved_payment_method_options[payment_method_save]=enabled";
     let data = "&payment_method_data[allow_redisplay]=unspecified";
     let later = "&payment_intent_data[setup_future_usage]=off_session&customer_creation=always";
-    // Decided by the mode, the buyer's choice and the session's setting.
+    // `allow_redisplay` depends on the mode, the buyer's choice and the session's setting.
     for (mode, more, wanted, shown) in [
         ("setup", "", "", Some("always")),
         ("subscription", "", "", Some("limited")),

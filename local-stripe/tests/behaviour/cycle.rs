@@ -34,7 +34,7 @@ fn a_renewal_moves_the_period_and_is_charged_an_hour_later() {
         ]
     );
     let sub = play.get(&format!("/v1/subscriptions/{sub}"));
-    // 2027-01-01.
+    // The new period ends on 2027-01-01.
     assert_eq!(sub["items"]["data"][0]["current_period_end"].as_i64(), Some(1_798_761_600));
 }
 
@@ -52,7 +52,7 @@ fn a_year_on_a_test_clock_has_twelve_renewals_and_affects_no_other_customer() {
         ),
     ));
     let sub = play.subscribe(&on_clock, &price, "");
-    // 2027-02-01, one year.
+    // The test clock starts on 2027-02-01 and advances by one year.
     assert_eq!(sub["created"].as_i64(), Some(1_801_440_000));
     let advanced = play.post(
         &format!("/v1/test_helpers/test_clocks/{clock}/advance"),
@@ -152,7 +152,7 @@ fn paused_collection_keeps_the_status_and_voids_or_holds_invoices() {
 fn an_anchor_on_the_31st_returns_to_the_31st_after_february() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
-    // 2027-01-31.
+    // The test clock starts on 2027-01-31.
     let clock = id(&play.post("/v1/test_helpers/test_clocks", "frozen_time=1801353600"));
     let customer = id(&play.post(
         "/v1/customers",

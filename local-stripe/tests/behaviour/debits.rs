@@ -1,4 +1,4 @@
-//! Bank debits: confirmed now, decided days later.
+//! Bank debits, on which the bank decides some days after the confirmation.
 
 use crate::play::{Play, id};
 use local_stripe::settings::Settings;
@@ -44,7 +44,7 @@ fn a_payment_is_processing_until_the_bank_decides() {
 }
 
 #[test]
-fn a_session_is_complete_before_it_is_paid() {
+fn a_session_paid_by_debit_is_complete_before_the_bank_decides() {
     for (account, paid, event) in [
         ("000123456789", "paid", "checkout.session.async_payment_succeeded"),
         ("000111111113", "unpaid", "checkout.session.async_payment_failed"),
@@ -86,7 +86,7 @@ fn a_subscription_starts_at_once_and_is_past_due_after_a_refused_debit() {
     assert_eq!((status(&mut play), &of_invoice(&mut play)["status"]), (json!("active"), &json!("open")));
     play.until_day(5);
     assert_eq!((status(&mut play), &of_invoice(&mut play)["attempt_count"]), (json!("past_due"), &json!(1)));
-    // The retry is ten days after the fourth, and the last refusal four days later.
+    // The bank refuses the first debit on day 4. The retry is on day 14, and its refusal on day 18.
     play.until_day(19);
     assert_eq!(status(&mut play), "unpaid");
 }

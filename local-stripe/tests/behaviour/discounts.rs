@@ -26,7 +26,7 @@ fn a_repeating_coupon_ends_with_its_last_month() {
     let discount = sub["discounts"][0].as_str().unwrap().to_owned();
     let sub = id(&sub);
     let first = latest(&mut play, &sub);
-    // 25.5 % of 19.99 is 5.09745.
+    // 25.5 % of 19.99 is 5.09745, which is rounded to 5.10.
     assert_eq!(totals(&first), (1_999, 1_489, 1_489));
     assert_eq!(first["total_discount_amounts"], json!([{"amount": 510, "discount": discount}]));
     assert_eq!(first["lines"]["data"][0]["discount_amounts"], json!([{"amount": 510, "discount": discount}]));
@@ -70,7 +70,7 @@ fn prorations_include_the_discount() {
     let invoice = latest(&mut play, &sub);
     let lines: Vec<i64> =
         invoice["lines"]["data"].as_array().unwrap().iter().map(|l| l["amount"].as_i64().unwrap()).collect();
-    // 20 of 30 days of 10.00 and of 25.00.
+    // With the discount, the prices are 10.00 and 25.00. They are prorated for 20 of 30 days.
     assert_eq!((lines, &invoice["amount_paid"]), (vec![-667, 1_667], &json!(1_000)));
 }
 
@@ -91,17 +91,17 @@ fn a_credit_returns_the_amount_paid_with_a_used_coupon() {
     play.until_day(10);
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
-    // 20 of 30 days of the 15.00 paid, and of 50.00 without the coupon.
+    // For 20 of 30 days, the credit is a share of the 15.00 paid, the charge a share of 50.00 without the coupon.
     let invoice = latest(&mut play, &sub);
     assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_000, 3_333], (2_333, 2_333, 2_333)));
-    // Half of the amount billed ten days ago is credited: the debit, not the price.
+    // The credit is half of the 33.33 billed ten days ago, not a share of the price.
     play.until_day(20);
     play.ok("DELETE", &format!("/v1/subscriptions/{sub}"), "prorate=true&invoice_now=true");
     assert_eq!(amounts(&latest(&mut play, &sub)), [-1_667]);
 }
 
 #[test]
-fn a_change_prorates_an_items_share_of_an_amount_discount() {
+fn a_proration_includes_the_items_share_of_an_amount_discount() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=SIX&amount_off=600&currency=usd&duration=forever");
     let (pro, team, seat) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000), play.monthly("Seat", 1_000));
@@ -112,12 +112,13 @@ fn a_change_prorates_an_items_share_of_an_amount_discount() {
     play.until_day(10);
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
-    // 20 of 30 days of 20.00 minus two thirds of 6.00, and of 50.00 minus five sixths of it.
+    // With its share of the discount of 6.00, Pro costs 20.00 - 4.00 = 16.00, and Team 50.00 - 5.00 = 45.00. Both are
+    // prorated for 20 of 30 days.
     assert_eq!(amounts(&latest(&mut play, &sub)), [-1_067, 3_000]);
 }
 
 #[test]
-fn a_coupon_of_a_change_is_used_by_its_invoice() {
+fn a_coupon_given_with_a_change_is_used_by_the_changes_invoice() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=WELCOME&amount_off=600&currency=usd&duration=once");
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -137,7 +138,7 @@ fn a_coupon_of_a_change_is_used_by_its_invoice() {
 }
 
 #[test]
-fn a_coupon_used_by_a_draft_is_on_no_other_invoice() {
+fn a_coupon_used_by_a_draft_applies_to_no_other_invoice() {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
     let customer = play.customer("pm_card_visa");
@@ -145,7 +146,7 @@ fn a_coupon_used_by_a_draft_is_on_no_other_invoice() {
     let (item, sub) = (id(&sub["items"]["data"][0]), id(&sub));
     play.post("/v1/coupons", "id=WELCOME&amount_off=600&currency=usd&duration=once");
     play.post(&format!("/v1/subscriptions/{sub}"), "discounts[0][coupon]=WELCOME");
-    // The renewal's draft, which uses the coupon, exists for an hour.
+    // On day 30, the invoice of the renewal is a draft for an hour. This draft uses the coupon.
     play.until_day(30);
     assert_eq!(
         (latest(&mut play, &sub)["status"].clone(), totals(&latest(&mut play, &sub))),
@@ -154,12 +155,12 @@ fn a_coupon_used_by_a_draft_is_on_no_other_invoice() {
     let change = format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice");
     play.post(&format!("/v1/subscriptions/{sub}"), &change);
     let invoice = latest(&mut play, &sub);
-    // A whole period of the amount billed by the draft is credited.
+    // The credit is the whole 14.00 of the draft, as the period has just begun.
     assert_eq!((amounts(&invoice), totals(&invoice)), (vec![-1_400, 5_000], (3_600, 3_600, 3_600)));
 }
 
 #[test]
-fn a_customers_discount_is_on_all_invoices_and_embedded_in_older_versions() {
+fn a_customers_discount_applies_to_all_invoices_and_is_embedded_in_older_versions() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=TENTH&percent_off=10&duration=forever&name=Ten");
     let customer = play.customer("pm_card_visa");

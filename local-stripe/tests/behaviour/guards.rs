@@ -1,5 +1,5 @@
-//! Requests that must be refused: payments with another customer's card, changes to an invoice's intent, transfers
-//! without funds.
+//! Checks between objects: promotion codes that are used up, payments with another customer's card, changes to an
+//! invoice's intent, transfers without funds.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -10,7 +10,7 @@ fn card(play: &mut Play, token: &str) -> String {
 }
 
 #[test]
-fn a_promotion_code_applied_after_a_declined_card_counts() {
+fn a_promotion_code_applied_after_a_declined_card_changes_the_amount() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=HALF&percent_off=50&duration=once");
     play.post("/v1/promotion_codes", "coupon=HALF&code=HALF&max_redemptions=1");
@@ -29,14 +29,14 @@ fn a_promotion_code_applied_after_a_declined_card_counts() {
     play.post(&confirm, &format!("payment_method={visa}"));
     let paid = play.event("payment_intent.succeeded");
     assert_eq!(paid["data"]["object"]["amount_received"], 1_000);
-    // The other session's code has been used up.
+    // The first session used up the promotion code that the other session applied, too.
     let other = format!("/v1/payment_pages/{}/confirm", sessions[1]);
     let error = play.refused("POST", &other, &format!("payment_method={visa}"), 400);
     assert_eq!(error["code"], "promotion_code_invalid");
 }
 
 #[test]
-fn a_trial_ended_together_with_a_new_card_continues() {
+fn a_subscription_continues_if_its_trial_is_ended_with_a_new_card() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = id(&play.post("/v1/customers", ""));

@@ -1,11 +1,11 @@
-//! Meters: their sums, and the billing of usage at the end of a period.
+//! Meters: the sums of meter events, and the billing of usage at the end of a period.
 
 use crate::play::{Play, id};
 use local_stripe::calendar::DAY_S;
 use local_stripe::settings::START_S;
 use serde_json::{Value, json};
 
-/// Creates a meter and a price of half a cent per unit.
+/// Creates a meter, and a metered price of half a cent per unit. Returns both ids.
 fn metered(play: &mut Play, formula: &str) -> (String, String) {
     let form = format!("display_name=Calls&event_name=calls&default_aggregation[formula]={formula}");
     let meter = id(&play.post("/v1/billing/meters", &form));
@@ -60,7 +60,7 @@ fn usage_is_billed_after_its_period_with_the_next_periods_price() {
 }
 
 #[test]
-fn only_events_of_the_customer_the_meter_and_the_period_count() {
+fn only_meter_events_of_the_customer_in_the_period_are_billed() {
     let mut play = Play::new();
     let (meter, calls) = metered(&mut play, "sum");
     play.post("/v1/billing/meters", "display_name=Mails&event_name=mails&default_aggregation[formula]=sum");
@@ -80,13 +80,13 @@ fn only_events_of_the_customer_the_meter_and_the_period_count() {
     }
     play.until(end - 1);
     count(&mut play, &customer, 100_000, "");
-    // Already in the next period.
+    // This usage belongs to the next period.
     count(&mut play, &customer, 1_000_000, &format!("&timestamp={end}"));
     play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["lines"]["data"][0]["quantity"], 100_110);
     play.until_day(62);
     assert_eq!(latest(&mut play, &sub)["lines"]["data"][0]["quantity"], 1_000_000);
-    // More than one batch of rows, one of them cancelled.
+    // The sandbox reads 300 meter events in several batches. One of the events is cancelled.
     for n in 0..300 {
         count(&mut play, &other, 1, &format!("&identifier=n{n}"));
     }
@@ -118,7 +118,8 @@ fn the_last_usage_is_billed_at_the_subscriptions_end() {
     }
 }
 
-/// A subscription of 20.00 per month and of metered calls, with a thousand calls by the tenth day, which cost 5.00.
+/// A subscription with a price of 20.00 per month and a metered price for calls, on the tenth day, with 1 000 calls,
+/// which cost 5.00.
 struct Used {
     play: Play,
     customer: String,
@@ -138,7 +139,7 @@ fn used() -> Used {
     Used { play, customer, calls: id(&sub["items"]["data"][1]), sub: id(&sub) }
 }
 
-/// Returns the amount and quantity of an invoice's lines, without free ones.
+/// Returns the amount and quantity of each line of an invoice, except free lines.
 fn lines(invoice: &Value) -> Vec<(i64, i64)> {
     let lines = invoice["lines"]["data"].as_array().unwrap().iter();
     let both = lines.map(|l| (l["amount"].as_i64().unwrap(), l["quantity"].as_i64().unwrap()));
@@ -170,8 +171,8 @@ fn a_removed_items_usage_is_billed_once_unless_nothing_is_prorated() {
 
 #[test]
 fn usage_is_billed_once_if_its_period_restarts() {
-    // Unchanged: billed with the restart. Removed: billed by an invoice item. In both cases the rest of the base price
-    // is credited.
+    // The usage of an unchanged item is billed when the period restarts, the usage of a removed item by an invoice
+    // item. In both cases, the rest of the monthly price is credited.
     for (more, restart) in [
         ("", vec![(-1_333, 1), (2_000, 1), (500, 1_000)]),
         ("&items[0][id]=CALLS&items[0][deleted]=true", vec![(-1_333, 1), (500, 1_000), (2_000, 1)]),
@@ -189,7 +190,7 @@ fn usage_is_billed_once_if_its_period_restarts() {
 }
 
 #[test]
-fn each_price_bills_the_usage_of_its_own_time() {
+fn each_price_bills_the_usage_while_it_was_the_items_price() {
     let Used { mut play, customer, sub, calls } = used();
     let item = play.get(&format!("/v1/subscription_items/{calls}"));
     let meter = item["price"]["recurring"]["meter"].as_str().unwrap();

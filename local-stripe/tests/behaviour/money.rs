@@ -1,4 +1,4 @@
-//! The balance, payouts and top-ups, credit notes, cards as sources, quotes, payment links, tax rates.
+//! The account's balance, payouts and top-ups, credit notes, cards as sources, quotes, payment links and tax rates.
 
 use crate::play::{Play, id};
 use local_stripe::sandbox::json_of;
@@ -165,7 +165,7 @@ fn a_tax_rate_is_stored_and_its_percentage_is_limited() {
 }
 
 #[test]
-fn a_trial_ended_by_hand_without_a_card_pauses() {
+fn a_trial_ended_by_request_without_a_card_pauses_the_subscription() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = id(&play.post("/v1/customers", ""));

@@ -231,7 +231,8 @@ fn a_fraction_of_a_cent_is_rounded_once() {
     assert_eq!(invoice["amount_paid"], 151);
 }
 
-/// Returns the descriptor of the newest charge: the complete one, the intent's text, and the intent's suffix.
+/// Returns the statement descriptors of the newest charge: the complete text, the intent's text, and the intent's
+/// suffix.
 fn statement(play: &mut Play) -> (Value, Value, Value) {
     let charge = play.get("/v1/charges?limit=1")["data"][0].clone();
     let of = |member: &str| charge[member].clone();
@@ -250,7 +251,7 @@ fn a_statement_descriptor_combines_those_of_the_account_and_the_payment() {
     assert_eq!(statement(&mut play), (json!("MILES BAKERY* Order 77"), json!(null), json!("Order 77")));
     play.post("/v1/payment_intents", &format!("{pay}&statement_descriptor=Something else"));
     assert_eq!(statement(&mut play), (json!("Something else"), json!("Something else"), json!(null)));
-    // A subscription's payment has its product's descriptor, or its invoice's.
+    // A payment for an invoice has the descriptor of the invoice, else of its product.
     let product = id(&play.post("/v1/products", "name=Pro&statement_descriptor=Bread club"));
     let price =
         id(&play

@@ -5,7 +5,7 @@ use local_stripe::sandbox::{Request, Response, Sandbox, escape, json_of};
 use local_stripe::settings::{START_S, Settings};
 use serde_json::Value;
 
-/// A sandbox, and the number of its events that the test has already read.
+/// A sandbox, and the number of events that the test has already read.
 pub struct Play {
     pub sandbox: Sandbox,
     seen: u64,
@@ -41,7 +41,7 @@ impl Play {
         self.ok("GET", path, query)
     }
 
-    /// Makes a call that must be refused with a status; returns the error object.
+    /// Makes a call that must be refused with this status, and returns the error object.
     pub fn refused(&mut self, method: &str, path: &str, form: &str, status: u16) -> Value {
         let response = self.call(method, path, form);
         assert_eq!(response.status, status, "{method} {path} {form}: {}", response.body);

@@ -1,4 +1,4 @@
-//! Invoice previews, and that they change nothing.
+//! Previews of invoices, which must not change the account.
 
 use crate::play::{Play, id};
 use serde_json::{Value, json};
@@ -7,7 +7,8 @@ fn lines(preview: &Value) -> Vec<i64> {
     preview["lines"]["data"].as_array().unwrap().iter().map(|line| line["amount"].as_i64().unwrap()).collect()
 }
 
-/// Returns a subscription ten days into a month of 2 000, and a price of 5 000.
+/// Creates a subscription of $20 per month that is ten days old. Returns its id, its item's id, and the id of a price
+/// of $50.
 fn ten_days_in() -> (Play, String, String, String) {
     let mut play = Play::new();
     let (pro, team) = (play.monthly("Pro", 2_000), play.monthly("Team", 5_000));
@@ -33,7 +34,7 @@ fn a_change_of_plan_is_previewed_on_the_next_invoice_or_on_a_separate_one() {
     assert_eq!(lines(&preview(&mut play, &sub, "")), [2_000]);
     let change = format!("&subscription_details[items][0][id]={item}&subscription_details[items][0][price]={team}");
     let later = preview(&mut play, &sub, &change);
-    // 20 of 30 days.
+    // The change is prorated for 20 of 30 days.
     assert_eq!((lines(&later), &later["amount_due"]), (vec![-1_333, 3_333, 5_000], &json!(7_000)));
     let now = preview(&mut play, &sub, &format!("{change}&subscription_details[proration_behavior]=always_invoice"));
     assert_eq!(
@@ -42,7 +43,7 @@ fn a_change_of_plan_is_previewed_on_the_next_invoice_or_on_a_separate_one() {
     );
     let none = preview(&mut play, &sub, &format!("{change}&subscription_details[proration_behavior]=none"));
     assert_eq!(lines(&none), [5_000]);
-    // The change has the previewed result.
+    // The real change costs the previewed amount.
     play.post(
         &format!("/v1/subscriptions/{sub}"),
         &format!("items[0][id]={item}&items[0][price]={team}&proration_behavior=always_invoice"),

@@ -1,4 +1,4 @@
-//! Invalid input: each is refused with Stripe's error, without an effect.
+//! Invalid requests, each of which is refused with Stripe's error and has no effect.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -152,7 +152,7 @@ fn unsupported_parameters_that_affect_amounts_are_refused() {
         let error = play.refused("POST", path, &format!("{form}&{more}"), 400);
         assert_eq!((&error["code"], &error["param"]), (&json!("parameter_unknown"), &json!(param)), "{more}");
     }
-    // A switched-off feature counts as absent.
+    // A parameter that switches a feature off has no effect.
     play.post("/v1/subscriptions", &format!("{subscription}&automatic_tax[enabled]=false&default_tax_rates="));
     let error = play.refused("POST", "/v1/checkout/sessions", &format!("{session}&currency=eur"), 400);
     assert_eq!(error["param"], "currency");

@@ -1,10 +1,11 @@
-//! Subscription schedules: phases run by the clock, and every way they end.
+//! Subscription schedules: phases that the clock runs, and all ways in which a schedule ends.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
 use serde_json::json;
 
-/// Creates a schedule of a month with one unit and a month with three; returns its id and its subscription's.
+/// Creates a schedule with two phases: a month with one unit, and a month with three units. Returns the ids of the
+/// schedule and its subscription.
 fn two_months(play: &mut Play, card: &str, more: &str) -> (String, String) {
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer(card);
@@ -136,7 +137,7 @@ fn the_current_phase_can_not_be_cut_off_or_moved() {
     let path = format!("/v1/subscription_schedules/{schedule}");
     play.events();
     for (form, words) in [
-        // The whole phase would be over.
+        // The last phase would end in the past.
         (phase(0, "[iterations]=1".into()), "can not end in the past"),
         (
             phase(0, format!("[start_date]={second}&phases[0][end_date]={}", end - 25 * 86_400)),
@@ -158,7 +159,7 @@ fn the_current_phase_can_not_be_cut_off_or_moved() {
         assert!(error["message"].as_str().unwrap().contains(words), "{form}: {error}");
     }
     assert_eq!((play.get(&path), play.events().len()), (before.clone(), 0));
-    // Past phases can be omitted; they stay unchanged.
+    // A request can omit past phases, which then stay unchanged.
     let form = format!(
         "{}&phases[0][items][0][quantity]=3",
         phase(0, format!("[start_date]={second}&phases[0][iterations]=2"))

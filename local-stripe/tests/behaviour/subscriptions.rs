@@ -45,7 +45,7 @@ fn a_paid_subscription_is_active_with_all_its_events() {
 }
 
 #[test]
-fn a_failed_first_payment_leaves_it_incomplete_and_23_hours_later_expired() {
+fn a_subscription_with_a_failed_first_payment_expires_after_23_hours() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_chargeCustomerFail");
@@ -79,7 +79,7 @@ fn an_incomplete_subscription_becomes_active_after_payment_with_another_card() {
 }
 
 #[test]
-fn three_d_secure_is_required_and_passed_or_failed() {
+fn a_subscription_becomes_active_after_3d_secure_succeeds() {
     let mut play = Play::new();
     let price = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_authenticationRequired");
@@ -233,7 +233,7 @@ fn subscriptions_are_cancelled_now_at_period_end_or_at_a_time() {
 }
 
 #[test]
-fn a_card_that_paid_becomes_the_default_if_the_subscription_says_so() {
+fn the_paying_card_becomes_the_default_if_the_subscription_saves_it() {
     for (save, status) in [("on_subscription", "active"), ("off", "past_due")] {
         let mut play = Play::new();
         let price = play.monthly("Pro", 2_000);

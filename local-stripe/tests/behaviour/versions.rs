@@ -1,4 +1,4 @@
-//! The effects of a request's version apart from shapes.
+//! The effects of a request's API version, except on the shapes of objects.
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
@@ -21,7 +21,7 @@ fn a_removed_endpoint_is_refused_from_the_removing_version_on() {
             assert!(message.contains("create_preview"), "{message}");
         }
     }
-    // Later additions are accepted in every version, in its shape.
+    // An endpoint that Stripe added later is accepted in older versions, too.
     let mut asked = request("GET", "/v1/invoice_payments", "");
     asked.version = Some("2020-08-27".into());
     assert_eq!(play.sandbox.handle(&asked).status, 200);

@@ -1,4 +1,5 @@
-//! Random walks: after any calls in any order, the amounts balance, and the same walk gives the same bytes.
+//! Random sequences of calls (walks): after each walk, the amounts are consistent, and the same walk gives the same
+//! bytes.
 
 use crate::play::Play;
 use local_stripe::event::Event;
@@ -18,7 +19,7 @@ const CARDS: &[&str] = &[
 /// The number of kinds of steps.
 const KINDS: u8 = 19;
 
-/// One step: the kind of call, and which existing object it affects.
+/// One step of a walk: the kind of call, the choice of an existing object, and a number such as an amount.
 #[derive(Debug, Clone, Copy)]
 struct Step {
     kind: u8,
@@ -167,7 +168,7 @@ fn check(play: &Play) {
             assert_eq!(invoice.int("amount_due"), due, "{}", invoice.id());
         }
     }
-    // A schedule and its subscription reference each other, or neither does.
+    // A subscription refers to a schedule exactly while the schedule is active.
     for schedule in all("subscription_schedule") {
         let sub = state.copy(schedule.text("subscription"));
         let bound = matches!(schedule.text("status"), "active");
@@ -180,7 +181,7 @@ fn check(play: &Play) {
             state.newest("customer_balance_transaction", Some(customer.id())).map(|m| m.int("amount")).sum::<i64>();
         assert_eq!(customer.int("balance"), moves);
     }
-    // The account's balance: charges minus successful refunds minus disputes.
+    // The account's balance is the sum of the charges, minus successful refunds, minus disputed amounts.
     let taken: i64 = charges
         .iter()
         .filter(|c| c.text("status") == "succeeded")
@@ -189,7 +190,7 @@ fn check(play: &Play) {
     let disputed: i64 =
         all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount")).sum();
     assert_eq!(sum(all("balance_transaction").iter(), "net"), taken - disputed);
-    // Every change was sent: the newest event about an object has its current state.
+    // Every change emitted an event, so the newest event about an object has the object's current state.
     let events = state.events();
     for (kind, untold) in [("subscription", ""), ("customer", "next_invoice_sequence"), ("invoice", "")] {
         for object in all(kind) {
@@ -203,11 +204,11 @@ fn check(play: &Play) {
             assert_eq!(shown(&told.object), shown(&object), "after {}", told.kind);
         }
     }
-    // An endpoint may subscribe to every event type that occurs.
+    // Endpoints can subscribe to every emitted event type.
     for event in state.events() {
         assert!(local_stripe::event_types::is_known(&event.kind), "{}", event.kind);
     }
-    // Nothing leaves a final state.
+    // A subscription that is canceled or `incomplete_expired` keeps this status.
     for event in state.events().iter().filter(|e| e.kind == "customer.subscription.updated") {
         let before = event.before.as_ref().map(|b| b.text("status").to_owned()).unwrap_or_default();
         assert!(!matches!(before.as_str(), "canceled" | "incomplete_expired") || event.object.text("status") == before);

@@ -1,4 +1,4 @@
-//! An account with objects of every kind, for the clients that copy accounts.
+//! Fills an account with objects of many kinds, for the tests of clients that copy an account.
 
 use local_stripe::server::Server;
 use local_stripe::settings::START_S;
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::call;
 
 const DAY_S: i64 = 86_400;
-/// More than any page of a list, whatever limit a client requests.
+/// The number of customers: more than a page of a list can have, whose limit is at most 100.
 const CUSTOMERS: usize = 104;
 
 fn text(value: &Value) -> String {
@@ -34,7 +34,7 @@ impl Player<'_> {
     fn pay(&self, amount: &str, card: &str, more: &[(&str, &str)]) -> String {
         let form = [("amount", amount), ("currency", "usd"), ("confirm", "true"), ("payment_method", card)];
         let made = self.post("/v1/payment_intents", &[&form, more].concat());
-        // The response to a declined card has the intent in the error.
+        // If the card is declined, the error contains the intent.
         text(made.get("id").unwrap_or(&made["error"]["payment_intent"]["id"]))
     }
 

@@ -1,4 +1,4 @@
-//! async-stripe: deserializes every kind of object and every event.
+//! async-stripe must deserialize every kind of object and every event.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use local_stripe::settings::{START_S, Settings};
 
 use crate::{call, install, left_out, runtime, start, succeeds};
 
-/// A cold build takes two minutes on two cores.
+/// The time limit of the client: its first build takes two minutes on two cores.
 const LIMIT: Duration = Duration::from_secs(540);
 
 #[test]
@@ -18,7 +18,7 @@ fn async_stripe() {
     }
     let folder = tempfile::tempdir().unwrap();
     let runtime = runtime();
-    // The library's webhook types refuse other versions than the pinned one.
+    // The library's webhook types accept only the version that they were generated for.
     let settings = Settings { version: "2026-09-30.endive".into(), ..Settings::default() };
     let server = start(&runtime, Options { events: Some(folder.path().to_owned()), settings, ..Options::default() });
     let post = |path: &str, form: &[(&str, &str)]| {
@@ -105,7 +105,7 @@ fn async_stripe() {
         .arg("--")
         .arg(server.url())
         .arg(folder.path());
-    // This test's Cargo variables would change the other build.
+    // Cargo sets these variables for this test. They would change the build of the client.
     for name in ["CARGO_MANIFEST_DIR", "CARGO_TARGET_DIR", "RUSTFLAGS"] {
         command.env_remove(name);
     }

@@ -1,4 +1,4 @@
-//! The Stripe CLI: checked by the webhooks that arrive, not by its output.
+//! Tests the Stripe CLI by the webhooks that arrive, not by its output.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -32,7 +32,7 @@ fn endpoint(server: &Server, url: &str) -> String {
     endpoint_of(server, url, "false")
 }
 
-/// Creates an endpoint for events of the own account or of connected ones; returns its secret.
+/// Creates a webhook endpoint for events of the own account, or of connected accounts (`connect`). Returns its secret.
 fn endpoint_of(server: &Server, url: &str, connect: &str) -> String {
     let form = [("url", url), ("enabled_events[]", "*"), ("connect", connect)];
     call(server, "POST", "/v1/webhook_endpoints", &form)["secret"].as_str().unwrap().to_owned()
@@ -41,7 +41,8 @@ fn endpoint_of(server: &Server, url: &str, connect: &str) -> String {
 /// The number of concurrent CLI processes.
 const WORKERS: usize = 2;
 
-/// Runs a trigger; fails if the CLI fails, or if its event is not created and delivered with a valid signature.
+/// Runs a trigger. Fails if the CLI fails, or if the trigger's event is not created, or not delivered with a valid
+/// signature.
 fn pull(runtime: &Runtime, home: &Path, trigger: &str) -> Result<(), String> {
     let server = start(runtime, Options::default());
     let sink = runtime.block_on(Sink::start(&[]));
@@ -141,13 +142,14 @@ fn forwarded(runtime: &Runtime, server: &Server, home: &Path, arguments: &[&str]
     let sink = runtime.block_on(Sink::start(&[]));
     let mut command = stripe(server, home, &[&["listen", "--forward-to", &sink.url], arguments].concat());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // The CLI connects some time after its start: events are created until some are forwarded, or clearly none will be.
+    // The CLI connects some time after its start. So events are created until the CLI forwards some, for at most 15
+    // rounds.
     let mut rounds_left = 15;
     while rounds_left > 0 {
         call(server, "POST", "/v1/products", &[("name", "product")]);
         call(server, "POST", "/v1/customers", &[("name", "customer")]);
         std::thread::sleep(Duration::from_millis(200));
-        // Once it is connected, a few more rounds show any other deliveries.
+        // After the first forwarded event, at most three more rounds show whether others are forwarded, too.
         rounds_left = if sink.deliveries().is_empty() { rounds_left - 1 } else { rounds_left.min(4) - 1 };
     }
     child.kill().unwrap();
@@ -188,7 +190,8 @@ fn listen() {
     assert_eq!(kinds(&listen(&["--all-thin"])), BTreeSet::new(), "there are no thin events here");
     assert_eq!(kinds(&listen(&["--all-snapshot", "--events-from", "@accounts"])), BTreeSet::new());
 
-    // The CLI uses the endpoint's path and types, and forwards its events to this machine.
+    // With this option, the CLI takes the path and the event types from the endpoint, and forwards the events to the
+    // given host.
     let asked = [("url", "http://127.0.0.1:9/from/the/endpoint"), ("enabled_events[]", "customer.created")];
     call(&server, "POST", "/v1/webhook_endpoints", &asked);
     let sink = runtime.block_on(Sink::start(&[]));

@@ -1,4 +1,4 @@
-//! dj-stripe: the sync of every model, and its webhook view behind Django's own server.
+//! Tests dj-stripe: the sync of every model, and the webhook view, served by Django's own server.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::{account, call, install, left_out, run, runtime, start, succeeds};
 
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// Models that can't be synced with a sandbox, with reasons.
+/// Models that dj-stripe can't sync with a sandbox, with reasons.
 const NOT_SYNCED: &[(&str, &str)] = &[
     ("AccountV2", "dj-stripe lists it with a client that doesn't know of its own STRIPE_API_HOST"),
     ("TaxId", "dj-stripe asks for it with a parameter `id`, which Stripe doesn't know"),
@@ -22,13 +22,14 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have exited already, which the test noticed.
+        // The process may have exited already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Returns a Python command with dj-stripe's project and a fresh copy of its empty, migrated database.
+/// Returns a Python command in dj-stripe's project. If the database does not exist, it becomes a copy of the empty,
+/// migrated database.
 fn python(server: &Server, database: &Path) -> Command {
     let installed = install::djstripe();
     if !database.exists() {
@@ -66,7 +67,7 @@ fn djstripe_syncs_every_model() {
     let names = succeeds(list.args(["-c", &format!("import django; django.setup(); {names}")]), LIMIT);
     let synced: Vec<&str> = names.split_whitespace().filter(|n| NOT_SYNCED.iter().all(|(out, _)| n != out)).collect();
     assert!(synced.len() > 40, "{names}");
-    // It exits with 1 if a model or an object fails; its messages are on stderr.
+    // The command exits with 1 if it can't sync a model or an object. It writes its messages to stderr.
     let mut sync = python(&server, &database);
     let output = run(sync.args(["-m", "django", "djstripe_sync_models"]).args(&synced), LIMIT);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -82,7 +83,7 @@ fn djstripe_processes_every_webhook() {
         return;
     }
     let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
-    // A failed delivery is not retried, so that it is noticed.
+    // Without retries, a failed delivery fails the test.
     let server = start(&runtime, Options { retry_s: Vec::new(), ..Options::default() });
     let database = folder.path().join("webhooks.sqlite3");
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

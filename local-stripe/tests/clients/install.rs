@@ -1,4 +1,4 @@
-//! Installs the clients under test once, pinned, into `target/counterparts`.
+//! Installs the tested clients once, in pinned versions, into `target/counterparts`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,12 +11,12 @@ use crate::run;
 static INSTALLING: Mutex<()> = Mutex::new(());
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Returns the folder of the scripts and pins.
+/// Returns the folder with the clients' scripts and pinned versions.
 pub fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-/// Returns the folder of the installations.
+/// Returns the folder into which the clients are installed.
 pub fn counterparts() -> PathBuf {
     // The test binary is in TARGET/PROFILE/deps.
     let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
@@ -29,7 +29,7 @@ fn install(what: &str, line: &str, command: &mut Command) {
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
 }
 
-/// Returns the folder with `node_modules`.
+/// Installs the Node clients and returns the folder with `node_modules`.
 pub fn node() -> PathBuf {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
     let folder = counterparts().join("node");
@@ -38,7 +38,8 @@ pub fn node() -> PathBuf {
     let current = std::fs::read_to_string(&installed).unwrap_or_default();
     if current != wanted || !folder.join("node_modules/.bin/stripe").exists() {
         std::fs::create_dir_all(&folder).unwrap();
-        // Written after the installation is complete, so that an interrupted one does not count.
+        // npm reads this file, so it is written before the installation. An interrupted installation is repeated only
+        // if it has not yet installed the CLI.
         let _ = std::fs::remove_file(&installed);
         std::fs::write(folder.join("package.json"), &wanted).unwrap();
         let line = format!("npm install --no-package-lock --no-audit --no-fund --prefix {}", folder.display());
@@ -47,7 +48,7 @@ pub fn node() -> PathBuf {
     folder
 }
 
-/// Returns the Python with the libraries.
+/// Installs Stripe's Python library and returns the path of the Python interpreter.
 pub fn python() -> PathBuf {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
     let folder = counterparts().join("python");
@@ -63,13 +64,13 @@ pub fn python() -> PathBuf {
     folder.join("bin/python")
 }
 
-/// dj-stripe and a migrated database.
+/// An installation of dj-stripe: the path of its Python interpreter, and an empty, migrated database.
 pub struct DjStripe {
     pub python: PathBuf,
     pub database: PathBuf,
 }
 
-/// Returns dj-stripe in a separate Python: it needs another version of Stripe's library.
+/// Installs dj-stripe in its own Python environment, as it needs another version of Stripe's library.
 pub fn djstripe() -> DjStripe {
     let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
     let folder = counterparts().join("djstripe");

@@ -1,4 +1,4 @@
-//! The official libraries and the browser: runs their scripts.
+//! Runs the scripts of the official libraries, and of the browser.
 
 use std::process::Command;
 use std::time::Duration;
@@ -54,7 +54,7 @@ fn chromium() {
     assert!(out.contains("both modes paid, declined, authenticated and left"), "{out}");
 }
 
-/// `UPDATE_SCREENSHOTS=1` rewrites the documentation's screenshots.
+/// `UPDATE_SCREENSHOTS=1` rewrites the screenshots in the documentation.
 #[test]
 fn pages() {
     if left_out("chromium") {

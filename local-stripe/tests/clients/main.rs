@@ -1,5 +1,5 @@
-//! Tests real clients against the sandbox; see `clients/README.md`. Each test installs what it needs, or fails with the
-//! command that does.
+//! Tests real clients against the sandbox; see `clients/README.md`. Each test installs the clients it needs, or fails
+//! with the command that installs them.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use serde_json::Value;
 
-/// Whether a client is skipped; prints that.
+/// Whether the variable `LOCAL_STRIPE_WITHOUT` skips a client. If so, prints a message.
 fn left_out(name: &str) -> bool {
     let without = std::env::var("LOCAL_STRIPE_WITHOUT").unwrap_or_default();
     let out = without.split(',').any(|w| w.trim() == name);

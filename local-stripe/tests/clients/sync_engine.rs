@@ -1,4 +1,4 @@
-//! stripe-sync-engine: its backfills and its webhook handler, each with its own database.
+//! Tests stripe-sync-engine: its backfills and its webhook handler, each with its own database.
 
 use std::process::Command;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use crate::{account, call, install, left_out, runtime, start, succeeds};
 
 const LIMIT: Duration = Duration::from_secs(240);
 
-/// The event types of the sandbox that the engine's handler supports; it throws at any other. It also claims to support
-/// `invoice.upcoming`, but fails on its missing id.
+/// The event types of the sandbox that the engine's handler supports. For any other type, the handler throws an error.
+/// It also claims to support `invoice.upcoming`, but fails because this event's invoice has no id.
 const HANDLED: &[&str] = &[
     "charge.captured",
     "charge.dispute.closed",

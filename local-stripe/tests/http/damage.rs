@@ -1,4 +1,4 @@
-//! Damaged state files: noticed at the start or when a row is read, never taken for valid content.
+//! Damaged state files: the damage must be found at the start or when a row is read.
 
 use std::fs::{OpenOptions, copy, read, write};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -11,7 +11,7 @@ use local_stripe::store::StoreError;
 
 /// The number of flipped bits.
 const FLIPS: u64 = 1_000;
-/// The suffixes of a state's files.
+/// The suffixes of the files of a state.
 const SUFFIXES: [&str; 3] = ["", "-wal", "-sums"];
 
 fn file(state: &Path, suffix: &str) -> PathBuf {
@@ -34,7 +34,8 @@ fn fill(sandbox: &mut Sandbox, customers: usize) {
     let first = sandbox.handle(&keyed);
     assert_eq!(sandbox.handle(&own_request("POST", "/v1/products", &[("name", "b")])).status, 200);
     let path = format!("/v1/products/{}", json_of(&first)["id"].as_str().unwrap());
-    // A repeated key returns the response about the deleted product.
+    // The second call of `fill` on a state repeats the idempotency key. Its response names the product that the first
+    // call deleted.
     assert_eq!(sandbox.handle(&own_request("DELETE", &path, &[])).status, if customers == 10 { 404 } else { 200 });
 }
 
@@ -42,7 +43,7 @@ fn newest(sandbox: &Sandbox, kind: &str) -> String {
     sandbox.state().newest(kind, None).next().unwrap().id().to_owned()
 }
 
-/// Creates a state with a part in the file and a part in the log, as after a kill.
+/// Creates the files of a state as after a kill: a part of the content is in the file, and a part in the log.
 fn killed(folder: &Path) -> PathBuf {
     let (alive, killed) = (folder.join("alive"), folder.join("killed"));
     fill(&mut open(&alive).unwrap(), 40);
@@ -125,7 +126,7 @@ fn a_row_damaged_while_the_server_runs_is_an_error() {
     fill(&mut open(&state).unwrap(), 60);
     let customer = newest(&open(&state).unwrap(), "customer");
     let mut sandbox = open(&state).unwrap();
-    // The text is both in the customer and in its event.
+    // The file contains the text twice: in the row of the customer, and in the row of its event.
     flip_in(&state, "name 59");
     flip_in(&state, "name 59");
     for (method, path, table) in [
@@ -162,7 +163,8 @@ fn a_truncated_log_loses_only_its_incomplete_end() {
     let whole = killed(folder.path());
     let state = folder.path().join("cut");
     let log = read(file(&whole, "-wal")).unwrap();
-    // Complete frames of an uncommitted transaction, part of one, and part of the header.
+    // The log is cut before its last frame, within a frame, within its first frame and within its header; then it is
+    // empty.
     for kept in [log.len() - 4_120, log.len() - 5_000, 4_120, 31, 0] {
         for suffix in SUFFIXES {
             copy(file(&whole, suffix), file(&state, suffix)).unwrap();

@@ -1,4 +1,4 @@
-//! Deliveries over TLS: only to endpoints with a certificate of the machine's or the user's authorities.
+//! Deliveries over TLS. The certificate of an endpoint must come from an authority of the machine or of the user.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,7 +15,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::client::Client;
 
-/// Starts an endpoint whose certificate authority is written to `ca`; returns its URL and what it receives.
+/// Starts an endpoint and writes its certificate authority to the file `ca`. Returns the endpoint's URL and a receiver
+/// of its requests.
 async fn endpoint(ca: &Path) -> (String, UnboundedReceiver<String>) {
     let mut of_ca = CertificateParams::new(Vec::new()).unwrap();
     of_ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -47,7 +48,7 @@ async fn endpoint(ca: &Path) -> (String, UnboundedReceiver<String>) {
             }
             let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
             stream.write_all(answer).await.unwrap();
-            // At the end of the test, the receiver is gone.
+            // The receiver is dropped at the end of the test.
             let _ = arrived.send(text);
         }
     });
@@ -55,7 +56,7 @@ async fn endpoint(ca: &Path) -> (String, UnboundedReceiver<String>) {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_trusted_if_its_authority_is() {
+async fn an_endpoint_is_trusted_if_its_certificate_authority_is_trusted() {
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
     let (url, mut arrivals) = endpoint(&ca).await;
@@ -73,7 +74,7 @@ async fn an_endpoint_is_trusted_if_its_authority_is() {
 }
 
 #[tokio::test]
-async fn invalid_authorities_are_refused_at_the_start() {
+async fn invalid_certificate_authorities_are_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "nothing").unwrap();

@@ -1,4 +1,4 @@
-//! Visits of payment links.
+//! Visits of payment links over HTTP.
 
 use local_stripe::server::Options;
 

@@ -1,4 +1,4 @@
-//! The server over HTTP: headers, limits, webhooks, pages, and a state file that survives kills and notices damage.
+//! The server over HTTP: headers, limits, webhooks, pages, and state files after kills and damage.
 
 #![allow(clippy::unwrap_used)]
 

@@ -33,7 +33,7 @@ async fn the_form_is_marked_as_a_sandbox_and_escapes_values() {
 }
 
 #[tokio::test]
-async fn a_declined_session_can_be_paid_in_both_modes() {
+async fn a_declined_session_can_be_paid_in_payment_and_subscription_mode() {
     let (_server, client) = Client::start(Options::default()).await;
     for mode in ["payment", "subscription"] {
         let session = session(&client, mode).await;
@@ -60,7 +60,7 @@ async fn a_declined_session_can_be_paid_in_both_modes() {
 }
 
 #[tokio::test]
-async fn three_d_secure_can_fail_and_pass() {
+async fn three_d_secure_can_fail_and_succeed() {
     let (_server, client) = Client::start(Options::default()).await;
     for mode in ["payment", "subscription"] {
         let session = session(&client, mode).await;
@@ -126,7 +126,7 @@ async fn a_missing_value_is_reported_at_its_field() {
 #[tokio::test]
 async fn markup_in_values_is_shown_as_text() {
     let hostile = "</style><script>alert(1)</script>\"'><img src=x>";
-    // The part of it that a URL may contain.
+    // The part of `hostile` without spaces, which a URL may not contain.
     let in_url = "</style><script>alert(1)</script>\"'>";
     let settings = Settings { business_name: hostile.to_owned(), ..Settings::default() };
     let (_server, client) = Client::start(Options { settings, ..Options::default() }).await;

@@ -1,11 +1,11 @@
-//! The billing portal: its API, and its pages with a browser's form posts.
+//! The billing portal: its API, and its pages, with the form posts of a browser.
 
 use local_stripe::server::{Options, Server};
 use serde_json::Value;
 
 use crate::client::{Client, id};
 
-/// An account with two monthly plans, one yearly plan, and a subscriber to the first.
+/// An account with two monthly plans, a yearly plan, and a customer who subscribed to the first plan.
 struct Shop {
     client: Client,
     customer: String,
@@ -57,7 +57,7 @@ impl Shop {
         page.text
     }
 
-    /// Posts a form that must redirect; returns the target.
+    /// Posts a form, which must redirect, and returns the redirect's target.
     async fn press(&self, path: &str, form: &str) -> String {
         let answer = self.client.form("POST", path, form).await;
         assert_eq!(answer.status, 303, "{path}: {}", answer.text);
@@ -176,7 +176,7 @@ async fn a_state_file_stores_the_portals_changes() {
     let customer = id(&shop.client.post("/v1/customers", "").await);
     let before = shop.sub().await;
     drop(shop.server);
-    // The file is unlocked after the dropped server's tasks end.
+    // The state file stays locked until the tasks of the dropped server end.
     let mut again = Server::start(options.clone()).await;
     for _ in 0..100 {
         if again.is_ok() {

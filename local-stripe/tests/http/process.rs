@@ -1,4 +1,4 @@
-//! The command in a separate process, which tests kill.
+//! Runs the command in a separate process, which tests can kill.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::client::Client;
 
-/// Returns the command that cargo builds with the tests.
+/// Returns the command line of the example `local-stripe`, which cargo builds with the tests.
 fn command(state: &Path, more: &[&str]) -> Command {
     let mut path: PathBuf = std::env::current_exe().unwrap();
     path.pop();
@@ -16,12 +16,12 @@ fn command(state: &Path, more: &[&str]) -> Command {
     command
 }
 
-/// Returns the error of a command that doesn't start.
+/// Starts a command that must fail, and returns its error message.
 pub fn refusal(state: &Path, more: &[&str]) -> String {
     let mut child = command(state, more).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut line, mut words) = (String::new(), String::new());
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    // A successful start prints a line and would run forever.
+    // A server that started wrongly must not run on.
     child.kill().unwrap();
     child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
     let started = child.wait().unwrap().success();

@@ -49,7 +49,7 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Starts an endpoint that responds with these statuses first, then with 200.
+    /// Starts an endpoint. It responds with these statuses, one for each request, and then with 200.
     pub async fn start(answers: &[u16]) -> Self {
         let kept =
             Arc::new(SinkState { answers: Mutex::new(answers.iter().copied().collect()), ..SinkState::default() });
@@ -64,7 +64,7 @@ impl Sink {
         self.kept.deliveries.lock().unwrap().clone()
     }
 
-    /// Waits for a number of deliveries.
+    /// Waits until this number of deliveries has arrived, and returns all deliveries.
     pub async fn wait_for(&self, count: usize) -> Vec<Delivery> {
         let wait = async {
             loop {

@@ -1,4 +1,4 @@
-//! Slow and ambiguous clients, over plain sockets.
+//! Slow clients and ambiguous requests, over plain TCP sockets.
 
 use std::time::{Duration, Instant};
 
@@ -16,12 +16,12 @@ async fn start() -> (Server, TcpStream) {
     (server, stream)
 }
 
-/// Reads until the server closes the connection; returns the text and the time.
+/// Reads until the server closes the connection. Returns the received text, and how long this took.
 async fn until_closed(stream: &mut TcpStream) -> (String, Duration) {
     let start = Instant::now();
     let mut said = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut said)).await;
-    // A reset also closes the connection.
+    // An error is ignored, as a reset also closes the connection.
     let _ = read.expect("the connection is closed");
     (String::from_utf8_lossy(&said).into_owned(), start.elapsed())
 }

@@ -1,4 +1,4 @@
-//! The state file: acknowledged requests survive a kill, completely; one process at a time.
+//! The state file: acknowledged requests survive a kill as a whole, and only one process can use the file.
 //!
 //! The variable `KILLS` sets the number of kills of a running process.
 
@@ -14,14 +14,14 @@ use crate::client::{Client, id};
 use crate::process::{refusal, start};
 use crate::sink::Sink;
 
-/// Default number of kills.
+/// The default number of kills.
 const KILLS_DEFAULT: u64 = 10;
 
 fn number(variable: &str, default: u64) -> u64 {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// Creates objects until the server is gone; returns the acknowledged ones.
+/// Creates objects until the server is killed. Returns the ids of the acknowledged objects.
 async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
     let mut acknowledged = Vec::new();
     while let Some(answer) =
@@ -47,7 +47,7 @@ async fn acknowledged_requests_survive_kills() {
             ("/v1/customers", "name=b&payment_method=pm_card_visa"),
         ]
         .map(|(path, form)| tokio::spawn(make(running.client.clone(), path, form)));
-        // Not a wait for an event: the kill happens at an arbitrary moment.
+        // The server is killed at an arbitrary moment, so there is no event to wait for.
         tokio::time::sleep(Duration::from_millis(5 + round * 7 % 60)).await;
         drop(running);
         for task in busy {
@@ -113,7 +113,7 @@ async fn a_state_file_is_used_by_one_process_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn different_values_of_fixed_settings_are_refused() {
+async fn a_seed_or_start_that_differs_from_the_stored_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     drop(start(&state));
@@ -128,7 +128,7 @@ async fn different_values_of_fixed_settings_are_refused() {
 }
 
 #[test]
-fn changeable_settings_are_adopted() {
+fn given_settings_replace_the_stored_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state");
     let faults: Faults = "twins".parse().unwrap();
@@ -144,7 +144,8 @@ fn changeable_settings_are_adopted() {
     assert_eq!(Sandbox::open(&path, Settings::default(), &[]).unwrap().state().settings, expected);
 }
 
-/// Returns calls with every kind of outcome: successful, declined, refused, with a key, with an advanced clock.
+/// Returns calls with different outcomes: successful, declined, refused, with an idempotency key, and with an advanced
+/// clock.
 fn calls() -> Vec<Request> {
     let mut calls = vec![
         own_request("POST", "/v1/customers", &[("name", "ä"), ("payment_method", "pm_card_visa")]),
@@ -166,7 +167,7 @@ fn calls() -> Vec<Request> {
         own_request("DELETE", "/v1/products/own", &[]),
     ];
     let keyed = Request { idempotency_key: Some("k".into()), ..calls[0].clone() };
-    // The numbers of read-only requests may be used again.
+    // The read-only calls come last: after a restart, their request numbers may be used again.
     calls.extend([keyed.clone(), keyed]);
     calls.extend(["/v1/events", "/v1/customers"].map(|path| own_request("GET", path, &[("limit", "100")])));
     calls
@@ -203,7 +204,7 @@ fn a_failed_request_is_rolled_back() {
     }
     let before = everything(&tried);
     let failing = [
-        // The card is created before the invalid default is noticed.
+        // This call creates the card before it finds the invalid default.
         own_request(
             "POST",
             "/v1/customers",

@@ -1,4 +1,4 @@
-//! Deliveries: signed, in order, retried after a failure, and with the configured faults.
+//! Deliveries of webhooks: signatures, order, retries after a failure, and configured faults.
 
 use local_stripe::server::Options;
 use local_stripe::settings::Settings;
@@ -96,7 +96,7 @@ async fn four_with(faults: &str, count: usize) -> (Vec<String>, Client, Sink) {
         .iter()
         .map(|d| d.event()["data"]["object"]["name"].as_str().unwrap().to_owned())
         .collect();
-    // The server runs until the test's runtime ends.
+    // The server is not dropped here: it runs until the test's runtime ends.
     std::mem::forget(server);
     (names, client, sink)
 }

@@ -7,8 +7,9 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+/// Time limit of one installation.
 const LIMIT: Duration = Duration::from_secs(600);
-/// Interval of checks whether another process has finished installing.
+/// Time between two attempts to take the lock, which another process may hold while it installs.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Returns the folder of all installations.
@@ -39,7 +40,8 @@ fn install(what: &str, line: &str) {
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
 }
 
-/// Returns the folder of a Python environment with these pinned requirements, `moto[server]==5.2.5`.
+/// Returns the folder of a Python environment with these pinned requirements (such as `moto[server]==5.2.5`). Creates
+/// the environment if it does not exist or was created for other requirements.
 pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
     let (home, wanted) = (folder().join(name), requirements.join("\n"));
     let marker = home.join("installed.txt");
@@ -55,7 +57,8 @@ pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
     home
 }
 
-/// Returns the folder with `node_modules` for these pinned packages, `s3rver@3.7.1`.
+/// Returns the folder with `node_modules` for these pinned packages (such as `s3rver@3.7.1`). Installs them if the
+/// folder does not exist or was created for other packages.
 pub fn node(name: &str, packages: &[&str]) -> PathBuf {
     let (home, wanted) = (folder().join(name), packages.join("\n"));
     let marker = home.join("installed.txt");
@@ -73,7 +76,7 @@ pub fn node(name: &str, packages: &[&str]) -> PathBuf {
     home
 }
 
-/// Returns the path found by `find`; installs this system package first if nothing is found.
+/// Returns the path that `find` returns. Installs the system package `package` first if `find` returns `None`.
 pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
     exclusively(|| {
         if find().is_none() {
@@ -83,12 +86,12 @@ pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
     })
 }
 
-/// Returns the first of these programs that exists.
+/// Returns the first of these paths that exists.
 pub fn program(paths: &[&str]) -> Option<PathBuf> {
     paths.iter().map(Path::new).find(|path| path.exists()).map(Path::to_owned)
 }
 
-/// Returns the browser; installs it if needed.
+/// Returns the path of Chromium or Chrome; installs Chromium if neither exists.
 pub fn chromium() -> PathBuf {
     apt("chromium", || program(&["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"]))
 }

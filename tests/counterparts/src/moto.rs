@@ -1,10 +1,10 @@
-//! moto: a local AWS.
+//! Starts moto, a local simulation of AWS.
 
 use crate::install::venv;
 use crate::server::Server;
 use std::process::Command;
 
-/// Pinned version.
+/// The requirement for pip, with a pinned version.
 const MOTO: &str = "moto[server]==5.2.5";
 
 /// A moto server, initially empty.
@@ -23,7 +23,7 @@ impl Moto {
         }))
     }
 
-    /// Returns its endpoint, `http://127.0.0.1:PORT`.
+    /// Returns the endpoint, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.0.url()
     }

@@ -11,19 +11,19 @@ use crate::run::{run, succeeds};
 use crate::server::free_port;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// Attempts to start on a free port.
+/// Maximum number of attempts to start, each on another free port.
 const STARTS: usize = 3;
-/// System user of the package; the server refuses to run as root.
+/// System user that runs the server; PostgreSQL refuses to run as root. The package creates this user.
 const USER: &str = "postgres";
 
-/// A server on a Unix socket in its folder and on a port of 127.0.0.1. The socket needs no password, the port does.
+/// A server on a Unix socket in its folder and on a port of 127.0.0.1. Only connections to the port need a password.
 pub struct Postgres {
     folder: TempDir,
     bin: PathBuf,
     port: u16,
 }
 
-/// Names of the files with its TLS key and certificate.
+/// File names of the server's TLS key and certificate.
 const KEY: &str = "server.key";
 const CERTIFICATE: &str = "server.crt";
 /// Password of the administrator `postgres`.
@@ -77,13 +77,13 @@ impl Postgres {
                 break;
             }
             assert!(left > 0, "PostgreSQL does not start:\n{}", server.log());
-            // Another process has taken the port meanwhile.
+            // Another process may have taken the port meanwhile.
             server.port = free_port();
         }
         server
     }
 
-    /// Returns its port on 127.0.0.1, which requires a password.
+    /// Returns the server's port on 127.0.0.1. Connections to this port require a password.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -93,7 +93,7 @@ impl Postgres {
         PASSWORD
     }
 
-    /// Returns the path of its TLS certificate, which is its own authority.
+    /// Returns the path of the server's TLS certificate. It is self-signed, so clients use it as the authority.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join(CERTIFICATE)
     }

@@ -1,7 +1,8 @@
 //! A proxy between a client and a server that injects faults into chosen exchanges.
 //!
-//! With HTTP an exchange is a request with its response, on its own connection. With other protocols it is what the
-//! client sends until the server responds. Exchanges are counted over all connections, in the order of their begin.
+//! With HTTP, an exchange is a request with its response, on its own connection. With other protocols, each read of up
+//! to 16 KiB from the client counts as a request and begins an exchange. Exchanges are counted over all connections, in
+//! the order in which they begin.
 
 mod http;
 mod plain;
@@ -15,17 +16,18 @@ use std::time::Duration;
 /// A fault of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is closed before anything is read; the server sees nothing.
+    /// The proxy resets a new connection before it reads the request; the server receives nothing.
     Refuse,
-    /// The connection is reset after the request is read; the server sees nothing.
+    /// The proxy resets the connection after it has read the request; the server does not receive the request.
     ResetBefore,
-    /// The server handles the request, but the connection is reset instead of its response.
+    /// The server handles the request, but the proxy resets the connection instead of forwarding the response.
     ResetAfter,
     /// The server handles the request, but its response is delayed.
     Delay(Duration),
-    /// The proxy responds with this HTTP status and `Retry-After` in seconds; the server sees nothing.
+    /// The proxy responds with this HTTP status and `Retry-After` in seconds; the server does not receive the request.
+    /// With [`Protocol::Plain`], the proxy resets the connection instead.
     Status(u16, Option<u32>),
-    /// The server handles the request, but its response is truncated.
+    /// The server handles the request, but the proxy forwards only a part of the response and closes the connection.
     Truncate,
 }
 
@@ -38,7 +40,7 @@ pub enum Protocol {
     Plain,
 }
 
-/// Condition of a fault.
+/// Selects the exchanges that a fault affects.
 #[derive(Clone, Debug)]
 enum Condition {
     /// The exchange with this number.
@@ -84,7 +86,8 @@ impl Shared {
         }
     }
 
-    /// Returns whether to refuse a new connection, whose request is therefore unknown.
+    /// Returns whether to refuse a new connection, and records the refusal as an exchange. The request is not read yet,
+    /// so [`Condition::With`] matches no new connection.
     fn refuses(&self) -> bool {
         let mut state = self.state();
         let number = state.seen.len();
@@ -129,7 +132,7 @@ impl FaultProxy {
         FaultProxy { address, shared }
     }
 
-    /// Returns its address.
+    /// Returns the proxy's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -155,7 +158,7 @@ impl FaultProxy {
         self.shared.state().faults.push((Condition::Always, fault));
     }
 
-    /// Counts the injected faults since the last [`FaultProxy::clear`].
+    /// Returns the number of faults injected since the last [`FaultProxy::clear`].
     pub fn struck(&self) -> usize {
         self.shared.state().struck
     }
@@ -171,7 +174,7 @@ impl FaultProxy {
     }
 }
 
-/// Serves one connection. Other connection errors are visible to the client.
+/// Serves one connection. After an error it resets the client's connection, so that the client sees the error.
 fn serve(client: &TcpStream, upstream: SocketAddr, protocol: Protocol, shared: &Shared) {
     if shared.refuses() {
         return reset(client);
@@ -180,7 +183,7 @@ fn serve(client: &TcpStream, upstream: SocketAddr, protocol: Protocol, shared: &
         Protocol::Http => http::exchange(client, upstream, shared),
         Protocol::Plain => plain::pass(client, upstream, shared),
     };
-    // If the server is unreachable, the client's connection is reset.
+    // For example, the server is unreachable.
     if ended.is_err() {
         reset(client);
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Runs a command until its exit; kills it and panics after `limit`.
+/// Runs a command and waits for its exit. Kills the command and panics after `limit`.
 pub fn run(command: &mut Command, limit: Duration) -> Output {
     let shown = format!("{command:?}");
     let mut child = command
@@ -22,7 +22,7 @@ pub fn run(command: &mut Command, limit: Duration) -> Output {
             break status;
         }
         if start.elapsed() > limit {
-            // It may have exited just now; it is too late anyway.
+            // `kill` fails if the command has exited just now; the command is too late in any case.
             let _ = child.kill();
             let _ = child.wait();
             panic!("{shown} took longer than {limit:?}");
@@ -43,7 +43,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<Vec<u8>> {
     })
 }
 
-/// Runs a command that must succeed; returns its output.
+/// Runs a command that must succeed; returns its standard output.
 pub fn succeeds(command: &mut Command, limit: Duration) -> String {
     let shown = format!("{command:?}");
     let output = run(command, limit);

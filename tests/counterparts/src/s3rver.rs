@@ -1,12 +1,13 @@
-//! s3rver: a second S3 implementation, with object requests only.
+//! Starts s3rver, a second implementation of S3 besides moto. It supports few requests other than requests for objects.
 
 use crate::install::node;
 use crate::server::Server;
 use std::process::Command;
 
-/// Pinned version.
+/// The npm package, with a pinned version.
 const S3RVER: &str = "s3rver@3.7.1";
-/// Its only key, used as id and secret. s3rver parses signatures of version 4 but does not verify them.
+/// The only access key of s3rver, used as id and as secret. s3rver parses signatures of version 4 but does not verify
+/// them.
 const KEY: &str = "S3RVER";
 
 /// An s3rver, initially empty.
@@ -25,12 +26,12 @@ impl S3rver {
         }))
     }
 
-    /// Returns its endpoint, `http://127.0.0.1:PORT`.
+    /// Returns the endpoint, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.0.url()
     }
 
-    /// Returns id and secret of its key.
+    /// Returns the id and the secret of the access key.
     pub fn key(&self) -> (&'static str, &'static str) {
         (KEY, KEY)
     }

@@ -24,7 +24,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the command, built from a free port and a temporary folder, and waits until it listens.
+    /// Calls `command` with a free port and a temporary folder, starts the returned command, and waits until it listens
+    /// on the port.
     pub fn start(command: impl FnOnce(u16, &std::path::Path) -> Command) -> Server {
         let (port, folder) = (free_port(), tempfile::tempdir().expect("a scratch folder"));
         let mut command = command(port, folder.path());
@@ -44,7 +45,7 @@ impl Server {
         server
     }
 
-    /// Returns its address.
+    /// Returns the server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -54,12 +55,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Returns its temporary folder.
+    /// Returns the server's temporary folder.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
 
-    /// Returns its output.
+    /// Returns the text that the server has written to its standard output and standard error.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }

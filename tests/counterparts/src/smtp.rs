@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// Pinned version.
+/// The requirement for pip, with a pinned version.
 const AIOSMTPD: &str = "aiosmtpd==1.4.6";
 
-/// Rejects recipients at `refused.example`, defers each at `later.example` once, and stores mails in order.
+/// The server in Python. It rejects recipients at `refused.example`, defers each recipient at `later.example` once, and
+/// stores mails as numbered files.
 const HANDLER: &str = r#"
 import asyncio, os, sys
 from aiosmtpd.smtp import SMTP
@@ -54,7 +55,7 @@ async def main():
 asyncio.run(main())
 "#;
 
-/// Prints a mail's headers and its parts by type as JSON, using Python's parser.
+/// Prints a mail's headers, and its parts by MIME type, as JSON; uses Python's parser.
 const READER: &str = r#"
 import email, email.policy, json, sys
 mail = email.message_from_binary_file(open(sys.argv[1], "rb"), policy=email.policy.default)
@@ -69,7 +70,7 @@ pub struct Smtp {
 }
 
 impl Smtp {
-    /// Installs aiosmtpd if needed, and starts it. With a password it requires a login.
+    /// Installs aiosmtpd if needed, and starts it. With a password, the server requires a login.
     pub fn start(password: Option<&str>) -> Smtp {
         let home = venv("aiosmtpd", &[AIOSMTPD]);
         let server = Server::start(|port, folder| {
@@ -82,7 +83,7 @@ impl Smtp {
         Smtp { server, home }
     }
 
-    /// Returns its address.
+    /// Returns the server's address.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
@@ -96,7 +97,7 @@ impl Smtp {
         mails
     }
 
-    /// Parses a mail with Python; returns JSON with `headers` (pairs in order) and `parts` by type.
+    /// Parses a mail with Python; returns JSON with `headers` (pairs in order) and `parts` (texts by MIME type).
     pub fn read(&self, mail: &std::path::Path) -> String {
         let mut command = Command::new(self.home.join("bin/python"));
         crate::run::succeeds(command.arg("-c").arg(READER).arg(mail), std::time::Duration::from_secs(60))

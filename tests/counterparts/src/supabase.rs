@@ -1,5 +1,5 @@
-//! A double of the part of Supabase's management API that concerns projects, built from its published schema (OpenAPI,
-//! `api_v1`). It checks the token and request bodies; changes of projects take several polls.
+//! A test double of the project endpoints of Supabase's management API, built from the API's published schema (OpenAPI,
+//! `api_v1`). It checks the token and request bodies; a change of a project takes several polls.
 
 mod http;
 
@@ -45,7 +45,7 @@ pub struct Project {
     pub password: String,
     /// Number of tables in the database.
     pub tables: u32,
-    /// The next status, and the polls until then.
+    /// The number of polls until the next status, and the next status.
     becomes: Option<(usize, &'static str)>,
 }
 
@@ -130,18 +130,18 @@ impl Supabase {
         Supabase { address, state }
     }
 
-    /// Returns its address.
+    /// Returns the API's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Makes a server stand in for the database of the latest project: it gets the project's password, is emptied when
-    /// a project is created, and refuses logins while the project is paused.
+    /// Uses a server as the database of the latest project. The double sets the project's password on the server, drops
+    /// the schema `app` when a project is created, and sets another password while the project is paused.
     pub fn set_database(&self, server: &Arc<Postgres>) {
         lock(&self.state).database = Some(Arc::clone(server));
     }
 
-    /// Sets the polls that every change takes from now on.
+    /// Sets the number of polls that every later change takes.
     pub fn set_polls(&self, polls: usize) {
         lock(&self.state).polls = polls;
     }
@@ -151,12 +151,12 @@ impl Supabase {
         lock(&self.state).most = Some(most);
     }
 
-    /// Makes the next created project fail to initialize.
+    /// Lets the next created project end with the status `INIT_FAILED`.
     pub fn fail_next(&self) {
         lock(&self.state).next_fails = true;
     }
 
-    /// Refuses the next pause with this status.
+    /// Refuses the next pause with this HTTP status.
     pub fn refuse_next_pause(&self, status: u16) {
         lock(&self.state).refuses_pause = Some(status);
     }

@@ -1,4 +1,4 @@
-//! Effects of each fault for the client and the server.
+//! Tests the effect of each fault on the client and on the server.
 
 use counterparts::{Fault, FaultProxy, Protocol};
 use std::io::{ErrorKind, Read, Write};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\n0123456789";
 
-/// Starts a server that counts requests and responds to each in the same way.
+/// Starts a server that counts requests and responds to each of them with [`ANSWER`].
 fn server() -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let (address, count) = (listener.local_addr().expect("an address"), Arc::new(AtomicUsize::new(0)));

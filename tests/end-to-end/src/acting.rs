@@ -38,8 +38,8 @@ pub fn failures(report: &CaseReport) -> Vec<String> {
     report.failures.iter().map(|it| format!("{}:{}: {}", it.file.display(), it.line, it.title)).collect()
 }
 
-/// Kills before and after each of `writes` writes, at each step that is no check. A kill at a write that does not occur
-/// has no effect.
+/// Returns the kills of a story: at each step that is not a check, one before and one after each of the first `writes`
+/// writes. Each kill comes with the index of its step. A kill at a write that does not occur has no effect.
 pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
     let steps = story.scenario.steps.iter().enumerate();
     let acting = steps.filter(|(_, step)| !matches!(step.action, Action::Check(_)));
@@ -47,8 +47,8 @@ pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
     acting.flat_map(|(at, _)| (1..=writes).flat_map(moments).map(move |kill| (at, kill))).collect()
 }
 
-/// A story whose host is killed at a step. The repeated event can be a duplicate, so the step itself has no
-/// expectations.
+/// Returns a copy of a story whose host is killed at step `at`. The event is delivered again after the kill and can be
+/// a duplicate, so the step has no expectations.
 pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
     let mut story = story.clone();
     let step = &mut Arc::make_mut(&mut story.scenario).steps[at];

@@ -2,12 +2,11 @@
 
 use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 
-/// Fixed seed, so that a failing test fails because of a change.
+/// The seed is fixed, so a test fails only because the code has changed.
 const SEED: u64 = 1;
 
-/// Returns a configuration with `default` fixed cases, or with `PROPTEST_CASES` random ones. Shrinks a failing case in
-/// at most
-/// `shrink_steps` steps.
+/// Returns a configuration with `default` fixed cases, or with `PROPTEST_CASES` random cases. proptest shrinks a
+/// failing case in at most `shrink_steps` steps.
 pub fn cases(default: u32, shrink_steps: u32) -> Config {
     let given = std::env::var("PROPTEST_CASES").is_ok();
     let env = Config::default();

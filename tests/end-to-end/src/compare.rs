@@ -1,10 +1,10 @@
-//! Comparable forms of states and reports, and the first difference between two.
+//! Comparable forms of states and reports, and the first difference between two JSON values.
 
 use extension_contract::Reply;
 use host::processor::Report;
 use serde_json::{Value, json};
 
-/// The first difference between two JSON values as path and both values; None if they are equal.
+/// Returns the first difference between two JSON values, as a path and both values; `None` if they are equal.
 pub fn difference(left: &Value, right: &Value) -> Option<String> {
     find(left, right, String::new())
 }

@@ -11,7 +11,7 @@ use extension_contract::Account;
 use host_provider_api::scripted::ScriptedAnswer;
 use std::collections::BTreeSet;
 
-/// Checks one account and the ledgers across accounts.
+/// Checks one account, and the ledgers of all accounts.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub fn judge_end(world: &mut World, checked: &CheckedStory) -> Result<(), String
     judge(world, &account, end)
 }
 
-/// Checks that commands have their expected results, nothing failed, and no event of Stripe was rejected.
+/// Checks that commands have their expected results, that no event failed, and that no event of Stripe was rejected.
 fn verdicts(world: &World, checked: &CheckedStory) -> Result<(), String> {
     for report in &world.reports {
         let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
@@ -66,8 +66,8 @@ fn verdicts(world: &World, checked: &CheckedStory) -> Result<(), String> {
     Ok(())
 }
 
-/// Plays a story in these parts, and checks it after each part. `is_prompt` is true if the provider carries out effects
-/// at once.
+/// Plays a story in these parts, and checks it after each part. If `is_prompt` is false, the provider does not carry
+/// out effects at once, so the running instances are not checked.
 ///
 /// # Errors
 ///

@@ -14,10 +14,10 @@ pub enum Storage {
     Sqlite,
 }
 
-/// The files of a store: none in memory, else a folder that is removed at the end.
+/// The files of a store. A store in memory has no files; a SQLite store has a folder, which is removed on drop.
 pub struct StoreFiles {
     folder: Option<TempDir>,
-    /// Number of kills; each one continues with a copy of the files.
+    /// Number of kills so far. After each kill the host continues with a copy of the files.
     kills: usize,
 }
 
@@ -34,8 +34,8 @@ impl StoreFiles {
         }
     }
 
-    /// Opens the files as a process killed now would leave them; None in memory. Copies the files while the store is
-    /// open, since closing it would be an orderly end.
+    /// Opens a copy of the files, as a process that is killed now would leave them; returns `None` for a store in
+    /// memory. Copies the files while the store is open, because closing the store would be an orderly end and no kill.
     pub fn after_kill(&mut self) -> Option<Box<dyn Store>> {
         let log = |files: &StoreFiles| files.file("-wal");
         let (rows_before, log_before) = (self.file("")?, log(self)?);
@@ -53,7 +53,7 @@ impl StoreFiles {
     }
 }
 
-/// Opens a file. The kill is that of a process, so a commit need not wait for the disk.
+/// Opens a file. A test kills a process and not the machine, so a commit need not wait for the disk.
 fn opened(file: PathBuf) -> Box<dyn Store> {
     Box::new(SqliteStore::open_with(file, Synchronous::Normal).expect("the file can be opened"))
 }

@@ -9,27 +9,27 @@ pub type Move<K = Kind> = host_simulate::moves::Move<K>;
 /// A kind of move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Our own command `purchase.create`, perhaps with an instance that waits for it.
+    /// The command `purchase.create`, sometimes with an instance that waits for the payment.
     Order,
-    /// A checkout, or a subscription without checkout; paid, failed or on trial.
+    /// A checkout, or a subscription without a checkout. Its payment succeeds or fails, or it starts with a trial.
     Buy,
-    /// The next period begins; paid or failed.
+    /// The next period begins, and its payment succeeds or fails.
     Renew,
     /// Another attempt to pay an open invoice.
     Retry,
-    /// The end of attempts, after weeks: unpaid, or cancelled.
+    /// The attempts to pay end after weeks, and the subscription becomes unpaid or canceled.
     GiveUp,
-    /// The first payment expires.
+    /// The unpaid first payment of a subscription expires.
     Expire,
-    /// A change to another plan, paid at once or failed.
+    /// A change to another plan, whose invoice is due at once and is paid or fails.
     ChangePlan,
-    /// A cancellation at the end of the period, by our command or at Stripe.
+    /// A cancellation at the end of the period, by the command `subscription.cancel` or at Stripe.
     CancelAtEnd,
     /// The withdrawal of a cancellation.
     Undo,
-    /// The end of a subscription, with its period or at once.
+    /// The end of a subscription: at the end of its period if it is cancelled, else at once.
     End,
-    /// A refund, of a part or of the rest.
+    /// A refund of a part of a charge, or of the whole rest.
     Refund,
     /// The command that creates an instance.
     Make,
@@ -37,7 +37,7 @@ pub enum Kind {
     Delete,
     /// The command that retries an instance.
     TryAgain,
-    /// The last event again, under another id.
+    /// The last event is delivered again under another id.
     Twin,
     /// Time passes.
     Wait,
@@ -67,7 +67,7 @@ pub fn a_move() -> impl Strategy<Value = Move> {
     one_of(&KINDS)
 }
 
-/// One move of these kinds, each with its weight.
+/// One move of one of these kinds; `weighted` gives the weight of each kind.
 pub fn one_of<K: Copy + std::fmt::Debug + 'static>(weighted: &[(u32, K)]) -> impl Strategy<Value = Move<K>> + use<K> {
     let kinds = proptest::sample::select(
         weighted.iter().flat_map(|(weight, kind)| std::iter::repeat_n(*kind, *weight as usize)).collect::<Vec<_>>(),
@@ -80,7 +80,7 @@ pub fn one_of<K: Copy + std::fmt::Debug + 'static>(weighted: &[(u32, K)]) -> imp
     })
 }
 
-/// Moves that begin with a purchase.
+/// A purchase, and then fewer than `most` other moves.
 pub fn moves(most: usize) -> impl Strategy<Value = Vec<Move>> {
     let first = (any::<bool>(), any::<u8>(), any::<u16>()).prop_map(|(ours, pick, flags)| {
         let kind = if ours { Kind::Order } else { Kind::Buy };

@@ -1,4 +1,5 @@
-//! Plays moves of customers of Solobase and at Stripe: returns the story with its expectations.
+//! Plays the moves of a customer of Solobase, as commands and at the local Stripe, and returns the story with its
+//! expectations.
 
 use crate::books::Books;
 use crate::catalog::Catalog;
@@ -74,7 +75,7 @@ struct People {
     /// Open purchase, with the index of its plan.
     ordered: Option<(String, usize)>,
     instances: Vec<String>,
-    /// Instances created by a payment; the time depends on when the event arrives.
+    /// Instances that a payment creates. They are created when the event of the payment arrives.
     made_by_payment: BTreeSet<String>,
     /// The oracle of the account.
     oracle: Oracle,
@@ -129,7 +130,7 @@ impl People {
         }
     }
 
-    // Our side.
+    // Moves that are commands.
 
     fn order(&mut self, each: &Move) {
         if self.ordered.is_some() || self.customer.stripe.all("subscription").iter().any(|sub| lives(sub)) {
@@ -154,7 +155,7 @@ impl People {
         subdomain
     }
 
-    /// Adds an instance to the oracle; the state of an unsure one depends on timing.
+    /// Adds an instance to the oracle. `is_unsure` is true if the instance's state depends on timing.
     fn has_made(&mut self, subdomain: &str, is_unsure: bool) {
         let instance_type = catalog()
             .instance_types
@@ -177,7 +178,7 @@ impl People {
     }
 
     fn make(&mut self, each: &Move) {
-        // Sometimes a name that is in use.
+        // One in eight commands uses a subdomain that was used before.
         let again = each.flags & 7 == 0 && !self.instances.is_empty();
         let subdomain = if again { self.instances[0].clone() } else { self.new_subdomain() };
         let payload = json!({"product_type": "instance", "name": "Site", "metadata": {"subdomain": subdomain}});
@@ -189,7 +190,7 @@ impl People {
         let room = self.oracle.has_room(catalog(), &self.customer.stripe, kind);
         let command = self.customer.command("product.create", payload);
         if again {
-            // Whether the name is free again depends on timing.
+            // Whether the subdomain is free again depends on timing.
             match self.known(&subdomain) {
                 Some(own) => (own.deleted, own.is_unsure) = (false, true),
                 None => self.has_made(&subdomain, true),
@@ -223,14 +224,14 @@ impl People {
         }
     }
 
-    // At Stripe.
+    // Moves at Stripe.
 
     fn buy(&mut self, each: &Move) {
         if self.customer.stripe.all("subscription").iter().filter(|sub| lives(sub)).count() >= 2 {
             return;
         }
         let (trial, declined) = (each.flag(0) && each.flag(1), !each.flag(0) && each.flag(1) && each.flag(2));
-        // A declined customer keeps the open checkout, and a second order of the same plan returns it.
+        // After a declined payment the checkout stays open, and a second order of the same plan returns that checkout.
         let ordered = if declined { None } else { self.ordered.take() };
         let (purchase, plan) = match ordered {
             Some((purchase, plan)) => (Some(purchase), plan),
@@ -242,7 +243,7 @@ impl People {
             (false, false) => GOOD_CARD,
         };
         if !declined && (purchase.is_some() || each.flag(3)) {
-            // Checkouts made elsewhere don't always copy their metadata to the subscription.
+            // A checkout that was created elsewhere does not always copy its metadata to the subscription.
             let hands_on = purchase.is_some() || each.flag(4);
             let purchase = purchase.as_deref();
             self.customer.check_out(&Checkout {

@@ -16,9 +16,9 @@ pub struct RecordedCalls {
     pub event_id: String,
     /// Names of the called imports, in order.
     pub calls: Vec<&'static str>,
-    /// Keys of the rows returned by each `open` and `more`; descending lists are reversed.
+    /// Keys of the rows that each `open` and each listing by `more` returned; descending lists are reversed.
     pub lists: Vec<Vec<RowKey>>,
-    /// Fuel of the call; 0 natively.
+    /// Fuel that the extension used for the event; 0 if it runs natively.
     pub fuel: u64,
 }
 
@@ -45,7 +45,7 @@ impl CallRecorder {
         })
     }
 
-    /// The calls so far.
+    /// The recorded calls of all events so far.
     pub fn recorded(&self) -> Vec<RecordedCalls> {
         locked(&self.0).clone()
     }
@@ -56,7 +56,7 @@ fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The imports of the host, recording calls.
+/// Records each call of an import, and passes the call to the host.
 struct Spy {
     inner: SharedImports,
     record: RecordedCalls,

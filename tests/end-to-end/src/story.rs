@@ -1,4 +1,4 @@
-//! Stories, and the folder for failing ones.
+//! Stories, and the folder to which failing stories are written.
 
 use crate::world::root;
 pub use host_simulate::story::*;

@@ -77,9 +77,9 @@ pub struct Setup {
     pub runners: Runners,
     /// The business.
     pub business: &'static BusinessFolder,
-    /// Configuration that overrides that of the business.
+    /// Configuration values that override the values of the business.
     pub config: Vec<(String, String)>,
-    /// Where its rows are stored.
+    /// Where the host stores its rows.
     pub storage: Storage,
 }
 
@@ -148,8 +148,8 @@ impl World {
         self.outbox = Some(Outbox::new(processor, Registry::with_default(Arc::new(self.scripted.clone()))));
     }
 
-    /// Restarts after a kill: uncommitted changes are lost, running effects run again with [`World::settle`]. Rows in a
-    /// file are read from the files that the kill left.
+    /// Restarts after a kill. Uncommitted changes are lost; interrupted effects run again with [`World::settle`]. With
+    /// SQLite, the host opens the files that the kill left.
     ///
     /// # Errors
     ///
@@ -203,7 +203,7 @@ impl World {
         self.keep(ran)
     }
 
-    /// Advances the clock and runs what becomes due. Does nothing if `until` has passed.
+    /// Advances the clock, and runs the effects and timers that become due. Does nothing if `until` has passed.
     ///
     /// # Errors
     ///
@@ -247,7 +247,7 @@ impl World {
         &self.faults
     }
 
-    /// The provider.
+    /// The scripted provider.
     pub fn scripted(&self) -> &Scripted {
         &self.scripted
     }
@@ -277,12 +277,12 @@ impl World {
         host_store::state_hash(&[self.store()], self.processor().declared().not_state()).expect("a readable state")
     }
 
-    /// The state itself.
+    /// The state as a JSON document.
     pub fn document(&self) -> Value {
         host_store::state_document(&[self.store()], self.processor().declared().not_state()).expect("a readable state")
     }
 
-    /// The entitlements of an account now.
+    /// The entitlements of an account at the current time.
     pub fn entitlements(&mut self, account: &Account) -> Vec<Entitlement> {
         let question = Question { account: account.clone(), actor: Actor::system(), at: self.clock };
         self.processor_mut().ask_entitlements(&question).expect("entitlements")

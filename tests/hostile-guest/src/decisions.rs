@@ -24,7 +24,7 @@ pub fn of(outcome: Outcome) -> Decision {
     }
 }
 
-/// Returns the version of the record that each decision writes, or 0 if it does not exist.
+/// Returns the version of the record that each decision writes, or 0 if the record does not exist.
 pub fn version_of(row: &Option<StoredRow>) -> u64 {
     match row {
         Some(StoredRow { row: Row::Record(record), .. }) => record.version,
@@ -101,7 +101,7 @@ fn effect(kind: &str, key: &str) -> Effect {
     }
 }
 
-/// Adds the error that the event's kind names to the decision.
+/// Returns the decision with the error that the event's kind names.
 pub fn spoil(kind: &str, mut decision: Decision) -> Result<Decision, Failure> {
     let answer = |json: String| Some(Reply::Answer(json));
     let large = || format!("{{\"a\":\"{}\"}}", "x".repeat(TOO_LARGE));

@@ -1,7 +1,7 @@
 //! Generates the Rust bindings of `wit/products.wit`: one file for components, one for the host.
 //!
-//! The files are committed in `generated/`, so that nobody compiles a generator to build the project. `cargo xtask bindings`
-//! writes them; a test compares them with what the generators produce.
+//! The files are committed in `generated/`, so that a build of the project does not compile the generators.
+//! `cargo xtask bindings` writes the files; a test compares them with the output of the generators.
 
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
@@ -9,23 +9,23 @@ use wasmtime_internal_wit_bindgen::{FunctionConfig, FunctionFilter, FunctionFlag
 use wit_bindgen_core::{Files, WorldGenerator};
 use wit_parser::{Resolve, WorldId};
 
-/// The world that both sides are generated for.
+/// The world whose bindings are generated.
 const WORLD: &str = "extension";
 
 /// A generated file.
 #[derive(Debug)]
 pub struct Generated {
-    /// Its path below the root folder of the repository.
+    /// Path of the file, relative to the root folder of the repository.
     pub path: PathBuf,
-    /// Its text.
+    /// Contents of the file.
     pub text: String,
 }
 
-/// Generates every file.
+/// Generates all files.
 ///
 /// # Errors
 ///
-/// The WIT files cannot be read, or a generator does not accept them.
+/// Fails if the WIT files can't be read or a generator does not accept them.
 pub fn generate(root: &Path) -> Result<Vec<Generated>> {
     let folder = root.join("generated");
     let file = |name: &str, text: String| Generated {
@@ -35,13 +35,14 @@ pub fn generate(root: &Path) -> Result<Vec<Generated>> {
     Ok(vec![file("guest.rs", guest(root)?), file("host.rs", host(root)?)])
 }
 
-/// The bindings of a component: `wit-bindgen`.
+/// Generates the bindings of a component with `wit-bindgen`.
 fn guest(root: &Path) -> Result<String> {
     let (mut resolve, world) = read(root)?;
     let options = wit_bindgen_rust::Opts {
         export_macro_name: Some("export_world".to_owned()),
         default_bindings_module: Some("crate::bindings".to_owned()),
-        // There are no constructors. Checking whether they ran would cost the first call more fuel than the others.
+        // The component has no constructors. The check whether constructors ran would make the first call use more
+        // fuel.
         disable_run_ctors_once_workaround: true,
         ..wit_bindgen_rust::Opts::default()
     };
@@ -51,7 +52,7 @@ fn guest(root: &Path) -> Result<String> {
     Ok(std::str::from_utf8(text)?.to_owned())
 }
 
-/// The bindings of the host: those of wasmtime, in which each import may trap.
+/// Generates the bindings of the host with wasmtime's generator. Each import may trap.
 fn host(root: &Path) -> Result<String> {
     let (mut resolve, world) = read(root)?;
     let mut imports = FunctionConfig::new();

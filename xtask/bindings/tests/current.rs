@@ -1,4 +1,4 @@
-//! The committed bindings are the ones that the generators produce.
+//! Tests that the committed bindings are the output of the generators.
 
 use std::path::Path;
 

@@ -1,7 +1,8 @@
-//! Builds a crate of this workspace as a component: plain `cargo build` for `wasm32-unknown-unknown`, then the encoder.
+//! Builds a crate of this workspace as a component: runs `cargo build` for `wasm32-unknown-unknown` and wraps the
+//! module as a component.
 //!
-//! The target has no WASI, so a component cannot import any. The chores and the tests both build with this crate, so the
-//! tested component is the shipped one.
+//! The target has no WASI, so a component can't import it. `cargo xtask` and the tests both build components with this
+//! crate, so the tests use the shipped component.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,14 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 /// Crate of the component that this repository ships.
 pub const PROVISIONER: &str = "extension-component";
 
-/// Flags of the compiler for a component: wasmtime has vector instructions, which skipping through JSON gains from; inlining is
-/// held back so that the component stays below its 2 MiB.
+/// Compiler flags for a component. Vector instructions, which wasmtime supports, make skipping through JSON faster.
+/// Less inlining keeps the component smaller than 2 MiB.
 const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=45"];
-/// What stands in a component in place of the folder that cargo keeps sources in: panics name the files of dependencies, and
-/// where they lie is this machine's affair.
+/// Replaces the path of cargo's source folder in a component. Panic messages contain the paths of dependencies' source
+/// files, which differ between machines.
 const SOURCES: &str = "registry";
 
-/// Why there is no component.
+/// Reasons why a component can't be built.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// The toolchain has no standard library for the target, and there is no rustup to install it.
@@ -32,62 +33,67 @@ pub enum BuildError {
     /// `rustup` could not install the target.
     #[error("`rustup target add {TARGET}` failed with {status}")]
     TargetNotInstalled {
-        /// Its exit status.
+        /// Exit status of `rustup`.
         status: std::process::ExitStatus,
     },
     /// A program could not be started or read.
     #[error("cannot run `{program}`: {source}")]
     Start {
-        /// Program.
+        /// Name of the program.
         program: String,
         /// Cause.
         source: std::io::Error,
     },
-    /// Cargo could not build the crate; its messages are on the standard error stream.
+    /// Cargo could not build the crate. Cargo's messages are on the standard error stream.
     #[error("`cargo build --package {package} --target {TARGET}` failed with {status}")]
     Cargo {
-        /// Crate.
+        /// Name of the crate.
         package: String,
         /// Cargo's exit status.
         status: std::process::ExitStatus,
     },
-    /// Cargo built the crate, but no module came out of it.
+    /// Cargo built the crate, but the crate has no WebAssembly module.
     #[error("`{package}` gives no module: its Cargo.toml needs `crate-type = [\"cdylib\"]`")]
     NoModule {
-        /// Crate.
+        /// Name of the crate.
         package: String,
     },
     /// The module could not be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// File.
+        /// Path of the module.
         path: PathBuf,
         /// Cause.
         source: std::io::Error,
     },
-    /// The module is no component's core.
+    /// The module can't be wrapped as a component.
     #[error("cannot make a component of {}: {reason}", path.display())]
     Encode {
-        /// File.
+        /// Path of the module.
         path: PathBuf,
-        /// What the encoder says.
+        /// The encoder's error message.
         reason: String,
     },
 }
 
-/// The profile of the component as it is shipped.
+/// Cargo profile of the shipped component.
 pub const PROFILE: &str = "component";
 
-/// The profile of a component that keeps the names of its functions, for `host-shim profile`: the same code, and larger.
+/// Cargo profile of a component with the names of its functions, for `host-shim profile`. The component has the same
+/// code but is larger.
 pub const PROFILE_NAMED: &str = "component-named";
 
-/// The root folder of the workspace.
+/// Returns the root folder of the workspace.
 pub fn workspace_root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.ancestors().nth(2).expect("this crate is two folders below the root").to_path_buf()
 }
 
-/// Make sure that the toolchain has the target, installing it through rustup if need be.
+/// Installs the target with rustup if the toolchain does not have it.
+///
+/// # Errors
+///
+/// Fails if the toolchain does not have the target and rustup is missing or can't install it.
 pub fn ensure_target() -> Result<(), BuildError> {
     if target_is_installed()? {
         return Ok(());
@@ -104,7 +110,7 @@ pub fn ensure_target() -> Result<(), BuildError> {
     Ok(())
 }
 
-/// Whether the compiler has a standard library for the target, however it was installed.
+/// Returns true if the compiler has a standard library for the target.
 fn target_is_installed() -> Result<bool, BuildError> {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let output = Command::new(&rustc)
@@ -121,17 +127,18 @@ fn target_is_installed() -> Result<bool, BuildError> {
 ///
 /// # Errors
 ///
-/// The target cannot be installed, cargo fails, or the module cannot be encoded.
+/// Fails if the target can't be installed, cargo fails, or the module can't be wrapped as a component.
 #[cfg(feature = "encode")]
 pub fn build(package: &str) -> Result<Vec<u8>, BuildError> {
     build_with(package, PROFILE)
 }
 
-/// Builds `package` with the names of its functions, for a profile: the same code, and larger.
+/// Builds `package` as [`build`] does, but keeps the names of the component's functions, for profiling. The component
+/// has the same code but is larger.
 ///
 /// # Errors
 ///
-/// As for [`build`].
+/// Fails as [`build`] does.
 #[cfg(feature = "encode")]
 pub fn build_named(package: &str) -> Result<Vec<u8>, BuildError> {
     build_with(package, PROFILE_NAMED)
@@ -142,11 +149,11 @@ fn build_with(package: &str, profile: &str) -> Result<Vec<u8>, BuildError> {
     encode_file(&module(package, profile)?)
 }
 
-/// Wraps a core module as a component, by the world that its custom section describes.
+/// Wraps a core module as a component. The module's custom section describes the component's world.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or is not the core of a component.
+/// Fails if the file can't be read or is not the core module of a component.
 #[cfg(feature = "encode")]
 pub fn encode_file(path: &Path) -> Result<Vec<u8>, BuildError> {
     let module = std::fs::read(path).map_err(|source| BuildError::Read { path: path.to_owned(), source })?;
@@ -157,13 +164,13 @@ pub fn encode_file(path: &Path) -> Result<Vec<u8>, BuildError> {
 ///
 /// # Errors
 ///
-/// The target cannot be installed, or cargo fails.
+/// Fails if the target can't be installed or cargo fails.
 pub fn module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
     ensure_target()?;
     build_module(package, profile)
 }
 
-/// The compiler's flags, as cargo takes them from its environment.
+/// Returns the compiler flags in the format of `CARGO_ENCODED_RUSTFLAGS`.
 fn flags() -> OsString {
     let mut flags = OsString::from(FLAGS.join("\u{1f}"));
     let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
@@ -175,14 +182,14 @@ fn flags() -> OsString {
     flags
 }
 
-/// Build the core module and return its path.
+/// Builds the core module and returns its path.
 fn build_module(package: &str, profile: &str) -> Result<PathBuf, BuildError> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(&cargo)
         .args(["build", "--package", package, "--target", TARGET, "--profile", profile])
         .args(["--quiet", "--message-format", "json-render-diagnostics"])
         .current_dir(workspace_root())
-        // In place of the flags for the host, such as those of a coverage run, which do not fit this target.
+        // Replaces flags in the environment, such as those of a coverage run, which do not work for this target.
         .env("CARGO_ENCODED_RUSTFLAGS", flags())
         .stderr(Stdio::inherit())
         .output()

@@ -1,4 +1,4 @@
-//! `encode-component MODULE COMPONENT`: wraps a core module as a component. `cargo xtask` runs it.
+//! `encode-component MODULE COMPONENT`: wraps a core module as a component. `cargo xtask` runs this program.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! The chores behind the two commands of the README. `--help` of each says what it does.
+//! `cargo xtask`: the commands that build, test and measure this repository. `--help` describes each command.
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -1,14 +1,14 @@
-//! The benchmark cases. Built for wasm32, this crate is the module that is measured in wasmtime.
+//! The benchmark cases. For wasm32, this crate is built as the module that the benchmark measures in wasmtime.
 
 mod shapes;
 
 use serde::de::IgnoredAny;
 use std::sync::OnceLock;
 
-/// The body used by the host's benchmark.
+/// The body of the host's benchmark.
 const BODY: &str = include_str!("../../../../host-shim/lab/bench/bodies/subscription_updated.json");
 
-/// Returns a Stripe event of about 8 kB, indented as Stripe does it.
+/// Returns a Stripe event of about 8 kB, indented as in Stripe's webhooks.
 pub fn body() -> &'static str {
     static FILLED: OnceLock<String> = OnceLock::new();
     FILLED.get_or_init(|| {
@@ -31,7 +31,7 @@ pub struct Reading {
     read: fn(&'static str) -> Option<u64>,
 }
 
-/// All benchmark cases. The first reader of a shape is the baseline for the others.
+/// All benchmark cases. The first reader of a shape is the baseline for the shape's other readers.
 pub const READINGS: &[Reading] = &[
     Reading {
         shape: "the unit's struct",

@@ -7,11 +7,11 @@ use std::time::Instant;
 use wasmtime::error::Context;
 use wasmtime::{Config, Engine, Instance, Module, Result, Store, TypedFunc, bail, ensure};
 
-/// Readings per round.
+/// Number of readings in a round.
 const TIMES: u32 = 2_000;
 /// Number of measured rounds, after one round of warm-up; the median is reported.
 const ROUNDS: usize = 15;
-/// The package whose library is built as the module.
+/// The package whose library is built as the WebAssembly module.
 const PACKAGE: &str = env!("CARGO_PKG_NAME");
 const TARGET: &str = "wasm32-unknown-unknown";
 
@@ -29,7 +29,7 @@ fn nanoseconds(mut round: impl FnMut() -> Result<()>) -> Result<f64> {
     times.get(ROUNDS / 2).copied().context("no round was measured")
 }
 
-/// Builds the module with the flags of a component.
+/// Builds the WebAssembly module with the same flags as a component, and returns the path of its file.
 fn module() -> Result<PathBuf> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
@@ -53,7 +53,7 @@ fn module() -> Result<PathBuf> {
     files.next_back().context("cargo reported no module")
 }
 
-/// The module, loaded in wasmtime.
+/// The WebAssembly module, loaded in wasmtime.
 struct Guest {
     store: Store<()>,
     run: TypedFunc<(u32, u32), u64>,

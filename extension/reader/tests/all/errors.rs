@@ -125,7 +125,7 @@ fn invalid_json_reports_the_field_that_contains_it() {
 }
 
 #[test]
-fn the_whole_text_has_no_pointer() {
+fn an_error_outside_all_members_has_an_empty_pointer() {
     let error = extension_reader::from_str::<Event<'_>>("[1] 2").unwrap_err();
     assert_eq!((error.pointer().as_str(), error.to_string().as_str()), ("", "expected an object, found a list"));
     let error = extension_reader::from_str::<i64>("1 2").unwrap_err();
@@ -136,9 +136,10 @@ fn the_whole_text_has_no_pointer() {
     assert_eq!(error.to_string(), "expected a value");
 }
 
-/// The sender chooses names, so they are escaped for the pointer, cut, and stripped of terminal control characters.
+/// The sender chooses names, so they are escaped for the pointer and shortened, and terminal control characters are
+/// replaced.
 #[test]
-fn a_name_in_a_pointer_is_harmless() {
+fn a_name_in_a_pointer_is_escaped_and_shortened() {
     assert_eq!(
         error_text(r#""metadata": {"a/b~c\u202e\n\"": true}"#),
         "/data/metadata/a~1b~0c??\": expected a whole number, found a boolean"

@@ -1,5 +1,5 @@
-//! The reader and serde_json accept the same texts and read the same values. Checked with intact and damaged documents,
-//! read into a tree that skips some values and into types like the extension's.
+//! The reader and serde_json accept the same texts and read the same values. The tests use intact and damaged
+//! documents, and read them into a tree that skips some values and into types like the extension's.
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::path::Path;
 
-/// Any value. Members whose name begins with `x` are skipped.
+/// Any JSON value. Members whose name begins with `x` are skipped.
 #[derive(Debug, PartialEq)]
 enum Tree<'a> {
     Null,
@@ -109,13 +109,14 @@ struct Typed<'a> {
     inner: Option<Box<Typed<'a>>>,
 }
 
-/// Returns whether a `Typed` is written as a list somewhere, which serde_json accepts and this reader does not.
+/// Returns true if a struct of a `Typed` is written as an array. serde_json accepts the array, this reader does not.
 fn has_listed_struct(typed: &serde_json::Value) -> bool {
     let since = &typed["status"]["since"];
     typed.is_array() || since.is_array() || (!typed["inner"].is_null() && has_listed_struct(&typed["inner"]))
 }
 
-/// Checks that both read the same value or both fail, and that `from_str_small` has the same value or message.
+/// Checks that this reader and serde_json read the same value or both fail, and that `from_str_small` returns the same
+/// value or message as `from_str`.
 fn same<'a, T: Deserialize<'a> + Debug + PartialEq>(text: &'a str) {
     let ours = extension_reader::from_str::<T>(text);
     let message = |read: &Result<T, extension_reader::Error>| read.as_ref().err().map(ToString::to_string);
@@ -165,7 +166,7 @@ impl<'de> Deserialize<'de> for Id {
     }
 }
 
-/// Checks that the first `id` of an object is read, if the rest is valid JSON.
+/// Checks that the reader reads the first `id` of an object if the rest is valid JSON, and otherwise fails.
 fn same_id(text: &str) {
     let ours = extension_reader::from_str::<Id>(text).ok();
     let is_text = serde_json::from_str::<IgnoredAny>(text).is_ok();
@@ -180,7 +181,8 @@ fn same_id(text: &str) {
     assert_eq!(ours, theirs, "{text:?}");
 }
 
-/// Checks a text read as a tree, as typed values, skipped, as raw text, and as an id with the rest skipped.
+/// Checks a text in all ways: read as a tree, as typed values, skipped, as raw text, and as an id with the rest
+/// skipped.
 fn same_in_all_ways(text: &str) {
     same::<Tree<'_>>(text);
     same::<Typed<'_>>(text);
@@ -252,7 +254,7 @@ fn document() -> impl Strategy<Value = String> {
     (space(), value, space()).prop_map(|(a, value, b)| format!("{a}{value}{b}"))
 }
 
-/// Generates texts that match the types above, so that many are accepted.
+/// Generates texts that match the types above, so that the readers accept many of them.
 fn typed() -> impl Strategy<Value = String> {
     let status = prop_oneof![
         Just(r#""active""#.to_owned()),
@@ -415,7 +417,7 @@ fn a_truncated_or_corrupted_body_is_accepted_or_refused_by_both() {
     }
 }
 
-/// Tests tokens at every position relative to a block's edge.
+/// Tests tokens at every position relative to the edge of a block.
 #[test]
 fn tokens_read_the_same_at_every_position() {
     const TOKENS: [&str; 24] = [
@@ -500,9 +502,9 @@ fn invalid_documents_are_refused_by_both() {
     }
 }
 
-/// Values that are read have a depth limit, skipped values have none, as with serde_json.
+/// Values that are read have a depth limit; skipped values have none. Both are as in serde_json.
 #[test]
-fn depth_is_limited_the_same() {
+fn nesting_depth_is_limited_as_in_serde_json() {
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"[{"a":"#, "}]"), (r#"{"x":"#, "}")] {
         for depth in [1, 42, 62, 63, 64, 65, 66, 125, 126, 127, 128, 129, 130, 191, 192, 193, 1_000, 20_000] {
             let whole = format!("{}1{}", open.repeat(depth), close.repeat(depth));
@@ -514,9 +516,9 @@ fn depth_is_limited_the_same() {
     }
 }
 
-/// Tests skipped objects and lists in irregular nesting, far deeper than one word of bits.
+/// Tests skipped objects and arrays in irregular nesting of 400 levels, because the stack's word has only 64 bits.
 #[test]
-fn brackets_close_what_they_opened_at_every_depth() {
+fn a_wrong_closing_bracket_is_refused_at_every_depth() {
     let kinds: Vec<bool> = (0_u64..400).map(|level| (level * level * 7919 + level * 31) % 11 % 2 == 0).collect();
     let open: String = kinds.iter().map(|object| if *object { r#"{"a":"# } else { "[" }).collect();
     let close: Vec<char> = kinds.iter().rev().map(|object| if *object { '}' } else { ']' }).collect();

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 
 type Metadata = Map<String, Value>;
 
-/// Checks proposed metadata and returns it with defaults, in stored form. `current` is the stored metadata of a changed
-/// product. Fails with all errors.
+/// Checks proposed metadata and returns it with defaults, in stored form. `current` is the stored metadata of a product
+/// that changes. On failure, returns all errors.
 pub(crate) fn check(
     decl: &TypeDecl,
     by: ActorKind,

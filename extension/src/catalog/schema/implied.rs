@@ -1,12 +1,12 @@
-//! Fields that clauses of a type imply, so that no type declares them: those of provisioned products and of products in
-//! the catalog.
+//! Fields that the clauses of a type imply, so that types need not declare them: the fields of provisioned products and
+//! of products in the catalog.
 
 use super::{Field, FieldType, Format, SetBy, TypeDecl};
 use crate::model::gather::gather;
 use crate::model::records::instance::InstanceStatus;
 
 impl TypeDecl {
-    /// Adds the implied fields to the type. A field that the type declares itself is kept.
+    /// Adds the implied fields to the type. If the type itself declares a field, its declaration is kept.
     pub fn complete(mut self) -> TypeDecl {
         let mut fields = Vec::new();
         if self.catalog {
@@ -31,7 +31,8 @@ fn field(name: &str, field_type: FieldType, set_by: SetBy) -> Field {
     Field { name: name.to_owned(), field_type, set_by, ..Field::default() }
 }
 
-/// Returns the fields of a product in the catalog: its ids at the provider, its prices and its display options.
+/// Returns the fields of a product in the catalog: its ids at the provider, its prices, their sync, and display
+/// options.
 fn sold() -> Vec<Field> {
     let id = |name: &str| Field {
         min_length: Some(1),
@@ -50,7 +51,7 @@ fn sold() -> Vec<Field> {
     ]
 }
 
-/// Returns the fields of a provisioned product: the states of requirements M12, with older names as aliases.
+/// Returns the fields of a provisioned product, with the statuses of requirements M12 and their older names as aliases.
 fn provisioned(decl: &TypeDecl) -> Vec<Field> {
     let service = |name: &str, field_type: FieldType| field(name, field_type, SetBy::Service);
     let older = [("failed", "error"), ("stopped", "suspended"), ("deleted", "terminated")];

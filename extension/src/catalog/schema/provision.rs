@@ -1,4 +1,4 @@
-//! The clause `provisions`: resources and steps, their order, and manual tasks where no provider does the work.
+//! The clause `provisions`: resources and steps, their order, and manual tasks for work that no provider does.
 
 use super::Field;
 use crate::catalog::span::Span;
@@ -13,10 +13,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnArchive {
-    /// It is destroyed.
+    /// The resource is destroyed.
     #[default]
     Free,
-    /// It is kept, since it has the data.
+    /// The resource is kept, because it contains the data.
     Keep,
 }
 
@@ -26,49 +26,53 @@ pub enum OnArchive {
 pub struct Resource {
     /// Name within the product, for example `compute`.
     pub name: String,
-    /// Resource in effect kinds, for example `function`; none for a step.
+    /// Resource in effect kinds, for example `function`; `None` for a step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// Effect of a step, for example `database.seed`. It runs once; it is never undone or repeated by a restore.
+    /// Effect of a step, for example `database.seed`. The step runs once; it is not undone, and a restore does not
+    /// repeat it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run: Option<String>,
-    /// Names of the entries that must be completed first. `with` can use their outputs and those of their predecessors.
+    /// Names of the entries that must be completed first. `with` can use the outputs of these entries and of their
+    /// predecessors.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// Entitlement that its contents count against. While it is exceeded, the resource refuses writes.
+    /// Entitlement against which the resource's contents count. While the entitlement is exceeded, the resource refuses
+    /// writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota: Option<String>,
-    /// `config.KEY`: without this configuration value the entry is left out, or becomes a manual task.
+    /// `config.KEY`. Without this configuration value, the entry is left out, or becomes a manual task.
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<String>,
-    /// Payload of its effects, with placeholders.
+    /// Payload of the entry's effects, with placeholders.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub with: Map<String, Value>,
-    /// A template. When its value changes, a new resource replaces the old one.
+    /// A template. When its value changes, a new resource replaces the old resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// Keys of the product's `metadata.resources`, each with the output that provides its value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, String>,
-    /// Whether it can be suspended and resumed.
+    /// Whether the resource can be suspended and resumed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub suspends: bool,
-    /// Whether a verified backup must exist before it is destroyed.
+    /// Whether a verified backup must exist before the resource is destroyed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backup: bool,
-    /// Effect of an archive on it.
+    /// What happens to the resource when the instance is archived.
     #[serde(default)]
     pub on_archive: OnArchive,
-    /// Timeout of its creation with all attempts. After that it counts as failed, regardless of later results.
+    /// Time limit of the creation with all attempts. After this time the creation has failed, regardless of later
+    /// results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Span>,
     /// The manual task if no provider can do the work.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub or_manual: Option<ByHand>,
-    /// Value of the catalog view `phase` while it is being created.
+    /// Value of the catalog view `phase` while the entry is being created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
-    /// Limit for the whole business. Once it is reached, a manual task is opened.
+    /// Limit for the whole business. When the limit is reached, a manual task is opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Stock>,
 }
@@ -79,15 +83,15 @@ pub struct Resource {
 pub struct Stock {
     /// A template whose value selects the limit.
     pub by: String,
-    /// Limits by that value. Other values are unlimited.
+    /// Limits by the value of the template `by`. Other values are unlimited.
     pub most: BTreeMap<String, u32>,
 }
 
-/// Greatest limit of one value. Each unit is a claim.
+/// Maximum limit of one value. Each unit is a claim.
 pub(crate) const STOCK_MAX: u32 = 100;
 
 impl Resource {
-    /// Returns the indexes of its direct and indirect predecessors. Each is declared before its successors.
+    /// Returns the indexes of the entry's direct and indirect predecessors. Each is declared before its successors.
     pub(crate) fn comes_after(&self, all: &[Resource]) -> Vec<usize> {
         let mut names: Vec<&str> = self.after.iter().map(String::as_str).collect();
         let mut found = Vec::new();
@@ -100,22 +104,22 @@ impl Resource {
         found
     }
 
-    /// Returns the configuration key that it depends on.
+    /// Returns the configuration key on which the entry depends.
     pub(crate) fn setting(&self) -> Option<&str> {
         self.condition.as_deref()?.strip_prefix("config.")
     }
 
-    /// Whether an entry of an instance belongs to it, by its name or its name and a variant.
+    /// Returns whether an entry of an instance belongs to this entry: it has the same name, with or without a variant.
     pub(crate) fn has(&self, entry: &str) -> bool {
         entry.strip_prefix(self.name.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
     }
 
-    /// Returns the verb that creates or runs it.
+    /// Returns the verb that creates the resource or runs the step.
     pub(crate) fn first_verb(&self) -> Verb {
         if self.is_step() { Verb::Run } else { Verb::Ensure }
     }
 
-    /// Whether it is a step and not a resource.
+    /// Returns whether the entry is a step and not a resource.
     pub(crate) fn is_step(&self) -> bool {
         self.run.is_some()
     }
@@ -139,7 +143,7 @@ pub struct ByHand {
     /// Fields of the outputs that the person must report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Field>,
-    /// Who does it.
+    /// Who does the task.
     #[serde(default)]
     pub by: Doer,
     /// Instructions, line by line.
@@ -154,7 +158,7 @@ pub struct ByHand {
     /// Whether `RESOURCE.observe` must verify the reported outputs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub verify: bool,
-    /// Value of the catalog view `phase` meanwhile.
+    /// Value of the catalog view `phase` while the task is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<String>,
 }
@@ -164,7 +168,7 @@ pub struct ByHand {
 pub enum Reminder {
     /// Once, at this time after the payment.
     After(Span),
-    /// Daily after the last of the others.
+    /// Daily after the last other reminder, or after the payment if there is no other.
     Daily,
 }
 

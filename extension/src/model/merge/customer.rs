@@ -1,4 +1,4 @@
-//! A customer: the only change is its deletion, and the earliest time wins.
+//! A customer: snapshots only report the deletion. The earliest time of deletion wins.
 
 use super::earliest;
 use crate::model::records::customer::Customer;

@@ -1,4 +1,4 @@
-//! A dispute only moves forward. Once reported, withdrawals, returns and fees stay.
+//! A dispute only moves forward. Withdrawals, returns and fees stay once they are reported.
 
 use crate::model::records::dispute::Dispute;
 

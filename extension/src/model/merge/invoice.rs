@@ -1,5 +1,5 @@
-//! An invoice only moves forward (draft, open, uncollectible, void, paid), so the further snapshot wins; within one
-//! status the later one.
+//! An invoice only moves forward (draft, open, uncollectible, void, paid), so the snapshot with the further status
+//! wins; of two snapshots with the same status, the later one.
 
 use super::{News, earliest, newest_id};
 use crate::model::json::encode;

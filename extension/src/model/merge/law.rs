@@ -1,7 +1,8 @@
 //! Property tests of merge: the same snapshots give the same record, byte for byte, in any order and with repetitions.
 //!
-//! Tests every stored provider object with three to six snapshots from three seconds and bounds of three.
-//! `PROPTEST_CASES` sets the number of cases. Each test prints how many cases had snapshots of the same second.
+//! Tests every stored provider object. A case has three to six snapshots from three seconds, and lists with at most
+//! three entries. `PROPTEST_CASES` sets the number of cases. Each test prints how many cases had snapshots of the same
+//! second.
 
 use super::subscription::{Bounds, SubscriptionSnapshot};
 use super::{News, customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
@@ -20,7 +21,8 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// Checks the property for one object. `fold` encodes the record of snapshots; `second` returns a snapshot's time.
+/// Checks the property for one object. `fold` merges snapshots and encodes the record; `second` returns a snapshot's
+/// time.
 fn check_order_independence<V: Clone + Debug>(
     name: &str,
     snapshot: impl Strategy<Value = V>,
@@ -177,7 +179,7 @@ fn quantity_snapshot(number: u32, before: u32) -> SubscriptionSnapshot {
     }
 }
 
-/// A chain is clear in any order of arrival, and its end wins.
+/// The order of a chain of snapshots is clear in any order of arrival, and the end of the chain wins.
 #[test]
 fn chains() {
     let cases = (2..8u32).prop_flat_map(|length| Just((1..=length).collect::<Vec<u32>>()).prop_shuffle());
@@ -197,9 +199,9 @@ fn chains() {
         .unwrap_or_else(|broken| panic!("{broken}"));
 }
 
-/// Two snapshots that each follow the other do not lead to the end, although a third one has no successor.
+/// Snapshots 1 and 2 each follow the other. They do not lead to snapshot 3, although it has no successor.
 #[test]
-fn a_cycle_apart_from_the_end_makes_a_second_unclear() {
+fn a_cycle_that_does_not_lead_to_the_end_makes_the_order_unclear() {
     let mut record = subscription::first(quantity_snapshot(1, 2), subscription::BOUNDS);
     for snapshot in [quantity_snapshot(2, 1), quantity_snapshot(3, 9)] {
         subscription::merge(&mut record, snapshot, subscription::BOUNDS).expect("can be encoded");
@@ -239,7 +241,7 @@ fn subscription_schedules() {
     );
 }
 
-/// The property alone would also hold for a merge that drops the subscription.
+/// Order independence would also hold for a merge that drops the subscription.
 #[test]
 fn a_schedule_keeps_its_subscription() {
     let snapshot = |status, at, subscription: Option<&str>| SubscriptionSchedule {
@@ -306,7 +308,7 @@ fn invoices() {
     );
 }
 
-/// A snapshot without a customer does not remove the known one.
+/// A snapshot without a customer does not remove the known customer.
 #[test]
 fn a_known_customer_is_kept() {
     let mut record = Invoice {
@@ -526,7 +528,7 @@ fn a_session_keeps_its_booking_state() {
     assert!(record.booked && record.tax_booked && record.made.is_some());
 }
 
-/// The property alone would also hold for a merge that does nothing.
+/// Order independence would also hold for a merge that does nothing.
 #[test]
 fn a_customer_keeps_its_earliest_deletion() {
     let mut record = Customer::default();

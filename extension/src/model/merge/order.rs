@@ -1,4 +1,4 @@
-//! Tests of the order of two snapshots of one subscription (`design.md`, "Order of snapshots of one object").
+//! Tests the order of two snapshots of one subscription, by the rules in `subscription.rs`.
 
 use super::News;
 use super::subscription::{BOUNDS, SubscriptionSnapshot, first, merge};
@@ -41,7 +41,7 @@ fn merged(one: &SubscriptionSnapshot, other: &SubscriptionSnapshot) -> (Subscrip
     (row, news)
 }
 
-/// Asserts that the newer one wins in either order of arrival.
+/// Asserts that the newer snapshot wins in either order of arrival.
 fn assert_newer(newer: &SubscriptionSnapshot, older: &SubscriptionSnapshot) {
     for ((row, news), expected) in [(merged(older, newer), News::Changed), (merged(newer, older), News::Older)] {
         assert_eq!((row.status(), news, row.is_unclear), (newer.state.status, expected, false));
@@ -53,7 +53,7 @@ fn a_later_second_is_newer() {
     assert_newer(&snapshot(2, SnapshotRank::Created, Active), &snapshot(1, SnapshotRank::Deleted, Active));
 }
 
-/// The same for two snapshots of one rank, where the older one may cause a change if it arrives last.
+/// Like [`assert_newer`], but does not check which merge reports a change.
 fn assert_newer_state(newer: &SubscriptionSnapshot, older: &SubscriptionSnapshot) {
     for (row, _) in [merged(older, newer), merged(newer, older)] {
         assert_eq!((row.status(), row.is_unclear), (newer.state.status, false));
@@ -96,16 +96,17 @@ fn without_a_chain_the_order_is_unclear() {
     let mut other = one.clone();
     other.state.items[0].quantity = 5;
     assert!(merged(&one, &other).0.is_unclear && merged(&other, &one).0.is_unclear);
-    // Each fits after the other: a change and its reversal in one second.
+    // Each snapshot can follow the other: a change and its reversal in one second.
     let on = after(PastDue, snapshot(1, SnapshotRank::Updated, Active));
     let off = after(Active, snapshot(1, SnapshotRank::Updated, PastDue));
     assert!(merged(&on, &off).0.is_unclear);
 }
 
-/// A fetched snapshot is newer than those known at the request. Its order relative to others of its second is unknown.
+/// A fetched snapshot is newer than the snapshots known at its request. Its order relative to other snapshots of the
+/// same second is unknown.
 // covers: S39
 #[test]
-fn a_fetched_snapshot_is_newer_than_those_known_at_the_request() {
+fn a_fetched_snapshot_is_newer_than_snapshots_known_at_its_request() {
     let update = snapshot(1, SnapshotRank::Updated, Active);
     let fetched = snapshot(1, SnapshotRank::Retrieved, PastDue);
     let dated = SubscriptionSnapshot { previous: vec![Previous::all_of(&update.state)], ..fetched.clone() };
@@ -113,7 +114,7 @@ fn a_fetched_snapshot_is_newer_than_those_known_at_the_request() {
     for (one, other) in [(&update, &fetched), (&fetched, &update)] {
         let (row, _) = merged(one, other);
         assert!(row.is_unclear, "{one:?} then {other:?}");
-        // The number of snapshots distinguishes the next fetch from this one.
+        // The number of snapshots distinguishes the key of the next fetch from the key of this fetch.
         assert_eq!(row.views_beside_an_answer(), 2);
     }
     assert_newer_state(&after(PastDue, update.clone()), &fetched);
@@ -129,7 +130,7 @@ fn equal_snapshots_of_different_events_are_the_same() {
     assert_eq!(merged(&other, &one).0, row);
 }
 
-/// A run begins at the same snapshot in any order of arrival, and the limit drops the oldest ones.
+/// A run of snapshots begins at the same snapshot in any order of arrival, and the limit drops the oldest snapshots.
 #[test]
 fn the_history_keeps_the_newest_snapshots() {
     let most = i64::try_from(BOUNDS.history).expect("a small number");

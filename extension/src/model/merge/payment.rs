@@ -1,4 +1,5 @@
-//! A payment, from snapshots of its intent, charge and refunds: sums only grow, ids are set once, refunds unite.
+//! A payment, merged from snapshots of its intent, charge and refunds. Of contradicting values, the greatest wins; of
+//! contradicting amounts of one refund, the least.
 
 use crate::model::records::payment::{Payment, Received, Refund};
 
@@ -29,7 +30,7 @@ pub(crate) fn merge(record: &mut Payment, snapshot: &Payment) {
     }
 }
 
-/// Merges a snapshot of a refund. The least amount wins, and the contradicting ones are kept.
+/// Merges a snapshot of a refund. The least amount wins, and contradicting amounts are kept in `contradicted_by`.
 fn merge_refund(record: &mut Refund, snapshot: &Refund) {
     record.status = record.status.max(snapshot.status);
     record.currency = std::mem::take(&mut record.currency).max(snapshot.currency.clone());

@@ -1,4 +1,4 @@
-//! A connected account: the newest snapshot wins; in one second, the more restrictive one.
+//! A connected account: the newest snapshot wins; of two snapshots of the same time, the more restrictive one.
 
 use crate::model::records::payouts::{Onboarding, Payouts};
 use extension_contract::Timestamp;
@@ -21,7 +21,7 @@ pub(crate) fn merge(record: &mut Payouts, snapshot: &View) {
     (record.seen_at, record.onboarding) = (Some(snapshot.at), snapshot.onboarding);
 }
 
-/// Returns the rank of a status; more restrictive ones rank higher.
+/// Returns the rank of a status; a more restrictive status has a higher rank.
 fn rank(onboarding: Onboarding) -> u8 {
     match onboarding {
         Onboarding::None => 0,

@@ -1,4 +1,5 @@
-//! Whether the provider sells a price. The newest snapshot wins; in one second, one that withdraws it.
+//! Whether the provider sells a price. The newest snapshot wins; of two snapshots of the same time, the one that
+//! withdraws the price.
 
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 pub(crate) struct OnSale {
     /// The provider's time in milliseconds since the epoch.
     pub at: Timestamp,
-    /// True if the provider no longer sells it.
+    /// True if the provider no longer sells the price.
     pub withdrawn: bool,
 }
 

@@ -3,8 +3,8 @@
 use super::earliest;
 use crate::model::records::session::Session;
 
-/// Merges a snapshot into a record: keeps the furthest status, the first payment and each id once known. Amounts are
-/// fixed at creation; of two contradicting ones the greater stays.
+/// Merges a snapshot into a record. The record keeps the furthest status, the first time of payment, and known ids. The
+/// snapshot with the further status determines the amounts. Of other contradicting values the greater stays.
 pub(crate) fn merge(record: &mut Session, snapshot: &Session) {
     let order = |session: &Session| {
         let Session { status, mode, currency, total_minor, tax_minor, .. } = session.clone();

@@ -1,8 +1,9 @@
-//! A subscription: the newest snapshot wins (`design.md`, "Order of snapshots of one object").
+//! A subscription: the newest snapshot wins.
 //!
-//! Ordered by: (1) final states last, at any time; (2) the provider's time; (3) in one second: created, updated or
-//! fetched, deleted; (4) incomplete first; (5) the chain of previous attributes or, for a fetched snapshot, of the
-//! states known at its request. Snapshots equal in (1) to (4) form a set, whose order by (5) is clear or unclear.
+//! Snapshots are ordered by these rules: (1) a final state comes last, at any time; (2) the provider's time; (3) in one
+//! second: created, then updated or fetched, then deleted; (4) `incomplete` comes first; (5) the chain of previous
+//! attributes or, for a fetched snapshot, of the states known at its request. Snapshots that are equal by rules (1) to
+//! (4) form a set, whose order by rule (5) is clear or unclear.
 
 use super::News;
 use crate::model::gather::sort_by;
@@ -12,15 +13,15 @@ use crate::model::records::subscription::{
 use extension_contract::{Fallible, SnapshotRank, SubscriptionStatus, Timestamp};
 use std::rc::Rc;
 
-/// Limits of the stored lists.
+/// Maximum lengths of the stored lists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// Snapshots of the newest moment.
     pub views: usize,
-    /// Snapshots in the history: at three a month more than two years. Older ones can't begin the run from which the
-    /// grace period is counted.
+    /// Snapshots in the history: with three snapshots a month, more than two years. An older snapshot cannot begin the
+    /// unpaid run from which a grace period is counted.
     pub history: usize,
-    /// Previous attributes of the snapshots with one state.
+    /// Previous attributes of the snapshots with the same state.
     pub previous: usize,
 }
 
@@ -32,18 +33,18 @@ pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 100, previous: 16
 pub(crate) struct SubscriptionSnapshot {
     /// The provider's time.
     pub at: Timestamp,
-    /// Its rank within that second.
+    /// Rank of the snapshot within its second.
     pub rank: SnapshotRank,
-    /// The event that reported it.
+    /// Id of the event that reported the snapshot.
     pub event_id: String,
-    /// The customer, if it has one.
+    /// The customer, if the snapshot has one.
     pub customer: Option<String>,
     pub state: State,
-    /// Previous attributes of an update, or the states known when it was requested.
+    /// For an update: its previous attributes. For a fetched snapshot: the states known at the request.
     pub previous: Vec<Previous>,
 }
 
-/// The order of snapshots by rules (1) to (4).
+/// The place of a snapshot in the order by rules (1) to (4).
 type Moment = (bool, Timestamp, SnapshotRank, bool);
 
 fn moment(at: Timestamp, rank: SnapshotRank, status: SubscriptionStatus) -> Moment {
@@ -52,12 +53,12 @@ fn moment(at: Timestamp, rank: SnapshotRank, status: SubscriptionStatus) -> Mome
     (is_final(status), at, rank, status != SubscriptionStatus::Incomplete)
 }
 
-/// Whether a snapshot is newer than the current one by rules (1) to (4).
+/// Returns whether a snapshot is newer than the current snapshot by rules (1) to (4).
 pub(crate) fn is_newer(record: &SubscriptionRow, snapshot: &SubscriptionSnapshot) -> bool {
     moment(snapshot.at, snapshot.rank, snapshot.state.status) > moment(record.at, record.rank, record.status())
 }
 
-/// Returns the record of the first snapshot. Its customer is empty if the snapshot has none.
+/// Returns the record of the first snapshot. The record's customer is empty if the snapshot has no customer.
 pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> SubscriptionRow {
     SubscriptionRow {
         customer_id: snapshot.customer.clone().unwrap_or_default(),
@@ -114,7 +115,7 @@ fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
     Observation(snapshot.at, snapshot.rank, snapshot.state.status, Rc::new(prices), snapshot.state.pause)
 }
 
-/// Adds a snapshot to the history, which keeps the newest ones without duplicates.
+/// Adds a snapshot to the history, which keeps the newest snapshots without duplicates.
 fn add_to_history(record: &mut SubscriptionRow, seen: Observation, most: usize) {
     let Err(place) = record.history.binary_search(&seen) else { return };
     record.history.insert(place, seen);
@@ -123,12 +124,12 @@ fn add_to_history(record: &mut SubscriptionRow, seen: Observation, most: usize) 
     }
 }
 
-/// Returns the JSON text of a value, which serves as an arbitrary but fixed order.
+/// Returns the JSON text of a value, which defines an arbitrary but fixed order.
 fn text(value: &impl serde::Serialize) -> Fallible<String> {
     crate::model::json::encode(value)
 }
 
-/// Keeps the greatest entries by their text, without duplicates.
+/// Keeps the `most` entries with the greatest text, without duplicates.
 fn keep_greatest(previous: &mut Vec<Previous>, most: usize) {
     if previous.len() > 1 {
         previous.sort_by_cached_key(|previous| text(previous).unwrap_or_default());
@@ -143,7 +144,7 @@ fn state_of(mut snapshot: SubscriptionSnapshot, bounds: Bounds) -> StateSnapshot
     StateSnapshot { state: snapshot.state, previous: snapshot.previous, event_id: snapshot.event_id }
 }
 
-/// Adds a snapshot to those of its moment. Returns true if its state is already among them.
+/// Adds a snapshot to the snapshots of the same moment. Returns true if one of them has the same state.
 fn add(snapshots: &mut Vec<StateSnapshot>, snapshot: SubscriptionSnapshot, bounds: Bounds) -> Fallible<bool> {
     let found = snapshots.iter_mut().find(|known| known.state == snapshot.state);
     let same = found.is_some();
@@ -163,7 +164,7 @@ fn add(snapshots: &mut Vec<StateSnapshot>, snapshot: SubscriptionSnapshot, bound
     Ok(same)
 }
 
-/// Determines the last snapshot of a moment: the only one without a successor, if all others lead to it.
+/// Determines the current snapshot of a moment: the only snapshot without a successor, if all others lead to it.
 fn read_chain(record: &mut SubscriptionRow) {
     let snapshots = &record.views;
     let follows = |later: usize, earlier: usize| {
@@ -173,7 +174,7 @@ fn read_chain(record: &mut SubscriptionRow) {
     let ends: Vec<usize> = all.clone().filter(|snapshot| !all.clone().any(|later| follows(later, *snapshot))).collect();
     let last = match ends.as_slice() {
         [last] => *last,
-        // The choice is arbitrary; the least by its text is the same in any order of arrival.
+        // The choice is arbitrary. The snapshot with the least text is the same in any order of arrival.
         _ => {
             (record.shown, record.is_unclear) = (0, true);
             return;

@@ -1,11 +1,12 @@
-//! A schedule only moves forward, so the further snapshot wins; within one status the later, then the greater one.
+//! A schedule only moves forward, so the snapshot with the further status wins; of two snapshots with the same status,
+//! the later one; at the same time, the greater one.
 
 use super::News;
 use crate::model::records::subscription_schedule::SubscriptionSchedule;
 
 /// Merges a snapshot into a record.
 pub(crate) fn merge(record: &mut SubscriptionSchedule, snapshot: &SubscriptionSchedule) -> News {
-    // A snapshot from before the schedule had a subscription does not remove the known one.
+    // A snapshot from before the schedule had a subscription does not remove the known subscription.
     let subscription = record.subscription.clone().max(snapshot.subscription.clone());
     let name = |schedule: &SubscriptionSchedule| SubscriptionSchedule {
         subscription: subscription.clone(),

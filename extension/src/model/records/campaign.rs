@@ -1,4 +1,4 @@
-//! Campaign mails: campaigns, the platform's list of members, and the attributes that an account reports for it.
+//! Campaign mails: campaigns, the platform's list of members, and the attributes that an account reports for this list.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::{is_false, is_zero};
@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CampaignStatus {
-    /// It is being written.
+    /// The campaign is being written.
     #[default]
     Draft,
-    /// It begins at a set time.
+    /// The campaign begins at a set time.
     Scheduled,
     /// Batches are being sent. A campaign that enrols keeps this status until it is cancelled.
     Sending,
-    /// Its whole audience received it.
+    /// The whole audience received the campaign.
     Sent,
-    /// It was cancelled; no further mails are sent.
+    /// The campaign was cancelled; no further mails are sent.
     Canceled,
-    /// Its mail can't be rendered any more.
+    /// The campaign's mail can no longer be rendered.
     Failed,
 }
 
@@ -49,7 +49,7 @@ impl CampaignStatus {
         }
     }
 
-    /// Whether `next` may follow this status.
+    /// Returns whether `next` may follow this status.
     pub fn leads_to(self, next: CampaignStatus) -> bool {
         use CampaignStatus::{Canceled, Draft, Failed, Scheduled, Sending, Sent};
         matches!(
@@ -83,7 +83,7 @@ pub(crate) struct Campaign {
     pub name: String,
     pub template: String,
     pub audience: Audience,
-    /// Accounts that join the audience later receive it as well.
+    /// Whether accounts that join the audience later also receive the mail.
     #[serde(skip_serializing_if = "is_false")]
     pub enrols: bool,
     pub status: CampaignStatus,
@@ -93,10 +93,10 @@ pub(crate) struct Campaign {
     /// The last account that was checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// All accounts that existed have been checked.
+    /// Whether the batches have reached the end of the list of members.
     #[serde(skip_serializing_if = "is_false")]
     pub through: bool,
-    /// Number of accounts that received it.
+    /// Number of accounts that received the campaign.
     #[serde(skip_serializing_if = "is_zero")]
     pub recipients: i64,
 }
@@ -105,19 +105,20 @@ json_record!(Campaign, "campaigns",
     live: |campaign| matches!(campaign.status, CampaignStatus::Scheduled | CampaignStatus::Sending),
     references: |_| Vec::new());
 
-/// The campaign attributes of an account. The account sends them, and the platform stores them under its name.
+/// The campaign attributes of an account. The account sends them, and the platform stores them under the account's
+/// name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Member {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub products: Vec<String>,
-    /// Statuses of its subscriptions; `canceled` for an account whose subscriptions have all ended.
+    /// Statuses of the account's subscriptions; `canceled` if all its subscriptions have ended.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub statuses: Vec<SubscriptionStatus>,
-    /// Facts recorded for it.
+    /// Facts recorded for the account.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
-    /// It is unsubscribed from campaigns.
+    /// Whether the account is unsubscribed from campaigns.
     #[serde(skip_serializing_if = "is_false")]
     pub unsubscribed: bool,
     /// Number of the message, from 1.
@@ -125,7 +126,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Whether it belongs to an audience and is not unsubscribed.
+    /// Returns whether the account belongs to an audience and is not unsubscribed.
     pub fn is_in(&self, audience: &Audience) -> bool {
         !self.unsubscribed
             && audience.product.as_ref().is_none_or(|product| self.products.contains(product))
@@ -140,13 +141,13 @@ json_record!(Member, "members", live: |_| false, references: |_| Vec::new());
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Membership {
-    /// Facts recorded for it.
+    /// Facts recorded for the account.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<String>,
-    /// It is unsubscribed from campaigns.
+    /// Whether the account is unsubscribed from campaigns.
     #[serde(skip_serializing_if = "is_false")]
     pub unsubscribed: bool,
-    /// The last attributes that it sent.
+    /// The attributes that the account sent last.
     pub told: Member,
 }
 

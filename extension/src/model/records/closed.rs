@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct Closed {
     pub at: Timestamp,
-    /// Subscriptions that were cancelled because of it.
+    /// Subscriptions that were cancelled because of the closure.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cancelled: BTreeSet<String>,
     /// Progress of the erasure.
@@ -18,13 +18,13 @@ pub(crate) struct Closed {
     pub erased: Erased,
 }
 
-/// Progress of the erasure of personal data. It begins with the products.
+/// Progress of the erasure of personal data. The products are erased first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Erased {
-    /// The products up to and including this one are erased.
+    /// The products up to and including `reached` are erased.
     Products { reached: Option<String> },
-    /// All products, and the audit trail up to and including this line, are erased.
+    /// All products, and the audit trail up to and including the line `reached`, are erased.
     Accesses { reached: Option<String> },
     /// Everything is erased.
     All,

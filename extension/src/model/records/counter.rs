@@ -5,7 +5,7 @@ use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 
-/// Stored periods: the current one, and earlier ones for late measurements.
+/// Maximum number of stored periods: the current period, and earlier periods for late measurements.
 const PERIODS_MAX: usize = 3;
 
 /// A counter. Its id is the entitlement's key.
@@ -16,7 +16,7 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    /// Returns the count of the period that began at a time.
+    /// Returns the count of the period that begins at `start`.
     pub fn used(&self, start: Timestamp) -> i64 {
         self.periods.iter().find(|(begun, _)| *begun == start).map_or(0, |(_, used)| *used)
     }

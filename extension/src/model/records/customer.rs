@@ -9,7 +9,8 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Customer {
-    /// Time of its deletion at the provider, from the first snapshot that shows it. Nothing can be sold to it any more.
+    /// Time of the customer's deletion at the provider, from the first snapshot that shows it. A deleted customer
+    /// cannot buy anything.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted_at: Option<Timestamp>,
 }
@@ -28,7 +29,8 @@ pub(crate) struct AwaitsPortal {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct CustomerRequest {
-    /// Waiting portal requests, in addition to the one that requested the customer and to waiting checkouts.
+    /// Portal requests that wait for the customer, except the request that caused its creation. Waiting checkouts are
+    /// stored with their purchases.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub portals: Vec<AwaitsPortal>,
 }

@@ -1,4 +1,4 @@
-//! A dispute of a payment: its bank withholds the amount until a decision.
+//! A dispute of a payment: the customer's bank withholds the amount until the dispute is decided.
 
 use super::payment::Payment;
 use super::{json_record, to_record};
@@ -24,7 +24,7 @@ pub(crate) enum DisputeStatus {
 }
 
 impl DisputeStatus {
-    /// Whether a bank holds the disputed amount.
+    /// Returns whether a bank holds the disputed amount.
     pub fn is_held(self) -> bool {
         matches!(self, DisputeStatus::Open | DisputeStatus::Lost)
     }
@@ -36,22 +36,22 @@ impl DisputeStatus {
 pub(crate) struct Dispute {
     /// The furthest status.
     pub status: DisputeStatus,
-    /// Amount in minor units; the greatest of contradicting snapshots.
+    /// Amount in minor units; the greatest amount of contradicting snapshots.
     pub amount_minor: i64,
     /// ISO 4217 code in lower case.
     pub currency: String,
     /// The payment intent, or the charge if there is none.
     pub payment: String,
-    /// The amount was withdrawn from us.
+    /// Whether the amount was withdrawn from us.
     pub withdrawn: bool,
-    /// The amount was returned to us.
+    /// Whether the amount was returned to us.
     pub returned: bool,
     /// Fees in minor units by balance transaction and currency. Returned fees are negative.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub fees: BTreeMap<String, BTreeMap<String, i64>>,
     /// Booked amount in minor units.
     pub booked_minor: i64,
-    /// Booking state.
+    /// Booking state; `None` if nothing is booked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub booked: Option<Booked>,
 }

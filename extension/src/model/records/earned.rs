@@ -1,4 +1,4 @@
-//! Earnings of a product, in the account that receives the share.
+//! The earnings of a product, in the account that receives its share.
 
 use super::earning::Earning;
 use super::json_record;
@@ -44,7 +44,7 @@ impl Sums {
 pub(crate) struct Earned(pub BTreeMap<String, BTreeMap<SaleKind, Sums>>);
 
 impl Earned {
-    /// Replaces the earlier state of an earning in the sums with the new one.
+    /// Replaces the earlier state of an earning in the sums with the new state.
     pub fn replace(&mut self, before: &Earning, after: &Earning) {
         for (earning, sign) in [(before, -1), (after, 1)] {
             if earning.told > 0 {

@@ -17,7 +17,7 @@ pub(crate) struct Earning {
     pub currency: String,
     /// Time of the sale's payment.
     pub at: Timestamp,
-    /// Time from which it can be paid out.
+    /// Time from which the share can be paid out.
     pub available_at: Timestamp,
     /// Revenue of the sale without tax, in minor units.
     pub gross_minor: i64,
@@ -27,7 +27,7 @@ pub(crate) struct Earning {
     pub share_minor: i64,
     /// Number of the newest message for the sale. Messages with lower numbers are ignored.
     pub told: i64,
-    /// It can be paid out and is part of the account's available sum.
+    /// Whether the share can be paid out and is part of the account's available sum.
     #[serde(skip_serializing_if = "is_false")]
     pub available: bool,
 }

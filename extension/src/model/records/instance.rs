@@ -1,4 +1,4 @@
-//! The record of an instance: the state of its resources, and everything else that its product row does not contain.
+//! The record of an instance: the state of its resources, and other data that its product row does not contain.
 
 use super::json_record;
 use super::schedule::OpenSchedule;
@@ -14,29 +14,29 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum InstanceStatus {
-    /// It is being created, or waits for its payment.
+    /// The instance is being created, or waits for its payment.
     #[default]
     Provisioning,
-    /// It is in service.
+    /// The instance is in service.
     Running,
-    /// It is stopped and keeps all resources.
+    /// The instance is stopped and keeps all resources.
     Suspended,
-    /// It is being backed up and its resources destroyed.
+    /// The instance is being backed up, and its resources are being destroyed.
     Archiving,
-    /// Only its data remains.
+    /// Only the instance's data remains.
     Archived,
-    /// It is being recreated from its archive.
+    /// The instance is being recreated from its archive.
     Restoring,
-    /// It is being destroyed permanently.
+    /// The instance is being destroyed permanently.
     Deleting,
-    /// It could not be created.
+    /// The instance could not be created.
     Error,
-    /// It was destroyed.
+    /// The instance was destroyed.
     Terminated,
 }
 
 impl InstanceStatus {
-    /// Every status.
+    /// All statuses.
     pub const ALL: [InstanceStatus; 9] = [
         InstanceStatus::Provisioning,
         InstanceStatus::Running,
@@ -64,7 +64,7 @@ impl InstanceStatus {
         }
     }
 
-    /// Parses a name; none for an unknown one.
+    /// Parses a name; `None` for an unknown name.
     pub fn parse(name: &str) -> Option<Self> {
         use InstanceStatus::*;
         [Provisioning, Running, Suspended, Archiving, Archived, Restoring, Deleting, Error, Terminated]
@@ -76,9 +76,9 @@ impl InstanceStatus {
 /// Why an instance is suspended: `metadata.suspend_reason`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SuspendReason {
-    /// An operator suspended it.
+    /// An operator suspended the instance.
     Admin,
-    /// It is not paid for.
+    /// The instance is not paid for.
     Payment,
     /// The account exceeds its limits.
     OverLimit,
@@ -99,14 +99,14 @@ impl SuspendReason {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ResourceStatus {
-    /// It does not exist.
+    /// The resource does not exist.
     #[default]
     Absent,
     /// `ensure` is in flight.
     Making,
-    /// It exists.
+    /// The resource exists.
     Present,
-    /// `ensure` has an unknown result. It is requested again, or the resource destroyed as if it existed.
+    /// `ensure` has an unknown result. It is requested again, or the resource is destroyed as if it existed.
     Unknown,
     /// `change` is in flight.
     Changing,
@@ -116,23 +116,23 @@ pub(crate) enum ResourceStatus {
     Restoring,
     /// `destroy` is in flight.
     Freeing,
-    /// The configuration leaves it out.
+    /// The configuration leaves the resource out.
     Skipped,
-    /// Destroying it failed; a person must intervene.
+    /// Destroying the resource failed; a person must intervene.
     Stuck,
-    /// A person creates it, as described by `task`.
+    /// A person creates the resource, as described by `task`.
     ByHand,
     /// The result of a person's work is being verified.
     Checking,
 }
 
 impl ResourceStatus {
-    /// Whether it is not known to exist.
+    /// Returns whether the resource is absent, or its existence is unknown.
     pub fn is_missing(self) -> bool {
         matches!(self, ResourceStatus::Absent | ResourceStatus::Unknown)
     }
 
-    /// Whether a request is in flight.
+    /// Returns whether a request is in flight.
     pub fn is_in_flight(self) -> bool {
         use ResourceStatus::{BackingUp, Changing, Checking, Freeing, Making, Restoring};
         matches!(self, Making | Changing | BackingUp | Restoring | Freeing | Checking)
@@ -145,13 +145,13 @@ impl ResourceStatus {
 pub(crate) struct Task {
     /// Reason for the task: the provider's error code, or `not-configured`.
     pub code: String,
-    /// The resource may exist in spite of the provider's failure.
+    /// Whether the resource may exist in spite of the provider's failure.
     #[serde(skip_serializing_if = "is_false")]
     pub may_exist: bool,
-    /// The resource was searched for before the task was opened.
+    /// Whether the resource was searched for before the task was opened.
     #[serde(skip_serializing_if = "is_false")]
     pub looked_for: bool,
-    /// Time at which people were notified; none before that.
+    /// Time at which people were notified; `None` before the notification.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<Timestamp>,
     /// Time of payment, from which deadlines are counted.
@@ -160,7 +160,7 @@ pub(crate) struct Task {
     /// Deadline.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
-    /// The deadline has passed.
+    /// Whether the deadline has passed.
     #[serde(skip_serializing_if = "is_false")]
     pub is_overdue: bool,
     /// Assignee.
@@ -169,7 +169,7 @@ pub(crate) struct Task {
     /// Why the last reported result was rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
-    /// Who completed it.
+    /// Id of the person who completed the task, or `machine` if an effect completed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub done_by: Option<String>,
 }
@@ -182,25 +182,25 @@ pub(crate) struct ResourceState {
     pub status: ResourceStatus,
     /// Generation; rises with each request.
     pub generation: u32,
-    /// It is stopped and keeps its data.
+    /// Whether the resource is stopped and keeps its data.
     #[serde(skip_serializing_if = "is_false")]
     pub suspended: bool,
     /// Value of `suspended` after the request in flight.
     #[serde(skip_serializing_if = "is_false")]
     pub suspending: bool,
-    /// Inputs of the last `ensure` or `change`.
+    /// Inputs of the last `ensure` or `change` of the resource.
     #[serde(skip_serializing_if = "Object::is_empty")]
     pub inputs: Object,
-    /// Outputs of its provider.
+    /// Outputs of the resource's provider.
     #[serde(skip_serializing_if = "Object::is_empty")]
     pub outputs: Object,
     /// A verified backup.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup: Option<Value>,
-    /// It was recreated from an archive and its data must be restored.
+    /// Whether the resource was recreated from an archive and its data must be restored.
     #[serde(skip_serializing_if = "is_false")]
     pub restore_due: bool,
-    /// A change failed and is not retried until the instance's status changes.
+    /// Whether a change failed. The change is not retried until the instance's status changes.
     #[serde(skip_serializing_if = "is_false")]
     pub blocked: bool,
     /// The manual task, open or completed.
@@ -212,7 +212,7 @@ pub(crate) struct ResourceState {
 }
 
 impl ResourceState {
-    /// Returns the state after its destruction. Generation and backup stay.
+    /// Returns the state after the resource was destroyed. Generation and backup stay.
     pub fn gone(self) -> ResourceState {
         ResourceState {
             status: ResourceStatus::Absent,
@@ -224,7 +224,7 @@ impl ResourceState {
         }
     }
 
-    /// Whether it is gone and its state has no information to keep.
+    /// Returns whether the resource is gone and its state contains no information to keep.
     pub fn is_traceless(&self) -> bool {
         self.status == ResourceStatus::Absent && self.backup.is_none() && !self.blocked && self.stock.is_none()
     }
@@ -241,7 +241,7 @@ pub(crate) struct FailedStep {
     pub at: Timestamp,
 }
 
-/// Generations of objects that may be removed and recreated. They only rise, and are not part of the state.
+/// Generations of objects that may be removed and recreated. They only rise, and are excluded from the state hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Generations {
@@ -252,7 +252,7 @@ pub(crate) struct Generations {
     pub gone: BTreeMap<String, u32>,
 }
 
-/// Marker in the entry name of a late resource: a provider created it after a person had created another one.
+/// Marker in the entry name of a late resource: a provider created it after a person had created a replacement.
 const LATE: &str = "@late-";
 
 /// Returns the entry name of a late resource.
@@ -260,12 +260,12 @@ pub(crate) fn late_entry(entry: &str, generation: u32) -> String {
     format!("{entry}{LATE}{generation}")
 }
 
-/// Whether an entry is a late resource, which is unused and only waits to be destroyed.
+/// Returns whether an entry is a late resource, which is unused and only waits to be destroyed.
 pub(crate) fn is_late(entry: &str) -> bool {
     entry.contains(LATE)
 }
 
-/// Everything about an instance that its product row does not contain.
+/// The data of an instance that its product row does not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct InstanceRecord {
@@ -273,18 +273,19 @@ pub(crate) struct InstanceRecord {
     pub product_type: String,
     /// Time of creation, which orders the instances of an account.
     pub made_at: Timestamp,
-    /// Time at which the owner chose to keep it, if the account must reduce its instances.
+    /// Time at which the owner chose to keep the instance, if the account must reduce its instances.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_at: Option<Timestamp>,
-    /// Time of its last use or of its start, whichever is later. For types that are archived when idle.
+    /// Time of the instance's last use or of its start, whichever is later. For types that are archived when idle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_at: Option<Timestamp>,
-    /// Time at which an operator suspended it.
+    /// Time at which an operator suspended the instance.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<Timestamp>,
-    /// Whether any effect was ever requested for it.
+    /// Whether any effect was ever requested for the instance.
     pub begun: bool,
-    /// Whether any of its effects was executed. Effects cancelled in time never began.
+    /// Whether any effect of the instance has begun, or a person has completed a step. Effects that were cancelled in
+    /// time never began.
     #[serde(skip_serializing_if = "is_false")]
     pub reached_world: bool,
     /// Resource states by name, or name and variant: `compute@ecs`.
@@ -298,28 +299,28 @@ pub(crate) struct InstanceRecord {
     /// Status to return to after a failed archive or restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<InstanceStatus>,
-    /// A final backup is made before it is destroyed.
+    /// Whether a final backup is made before the instance is destroyed.
     #[serde(skip_serializing_if = "is_false")]
     pub final_backup: bool,
-    /// Its creation is retried once all resources are destroyed.
+    /// Whether the instance's creation is retried once all resources are destroyed.
     #[serde(skip_serializing_if = "is_false")]
     pub retry_wanted: bool,
-    /// It was in `error` long enough for the lost days to be credited.
+    /// Whether the instance was in `error` long enough for the lost days to be credited.
     #[serde(skip_serializing_if = "is_false")]
     pub credit_due: bool,
-    /// It was refused and never created.
+    /// Whether the instance was refused and never created.
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,
-    /// Its owner or the platform ended it permanently.
+    /// Whether the owner or the platform ended the instance permanently.
     #[serde(skip_serializing_if = "is_false")]
     pub ended_by_owner: bool,
-    /// Another service manages it: it counts for the summary, but is not reconciled.
+    /// Whether another service manages the instance: it counts for the summary, but is not reconciled.
     #[serde(skip_serializing_if = "is_false")]
     pub foreign: bool,
-    /// It holds the claims of its unique fields.
+    /// Whether the instance holds the claims of its unique fields.
     #[serde(skip_serializing_if = "is_false")]
     pub holds_names: bool,
-    /// An archive failed and is not retried automatically.
+    /// Whether an archive failed and is not retried automatically.
     #[serde(skip_serializing_if = "is_false")]
     pub archive_paused: bool,
     /// Exceeded entitlements. Resources that count against them refuse writes.
@@ -328,7 +329,7 @@ pub(crate) struct InstanceRecord {
     /// The address of the health watch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub watching: Option<String>,
-    /// Time since which it is running, for types with expected measurements.
+    /// Time since which the instance is running, for types with expected measurements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running_since: Option<Timestamp>,
     /// Start of a counter's period, or time of a gauge's measurement, by meter.
@@ -337,17 +338,17 @@ pub(crate) struct InstanceRecord {
     /// Measurements of a period whose start is not confirmed yet, by meter: start and amount.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ahead: BTreeMap<String, (Timestamp, i64)>,
-    /// Its contribution to the account's summary.
+    /// The instance's contribution to the account's summary.
     pub adds: Contribution,
-    /// Its timers and delayed mails.
+    /// The instance's timers and delayed mails.
     pub schedule: OpenSchedule,
-    /// Fingerprint of the account state that it was last reconciled with.
+    /// Fingerprint of the account state with which the instance was last reconciled.
     pub reached: String,
     pub generation: Generations,
 }
 
 impl InstanceRecord {
-    /// Returns the state of a resource: absent if it was removed, none if it was never requested.
+    /// Returns the state of a resource: absent if the resource was removed, `None` if it was never requested.
     pub fn resource(&self, name: &str) -> Option<ResourceState> {
         let gone = || {
             let generation = *self.generation.gone.get(name)?;
@@ -368,7 +369,7 @@ impl InstanceRecord {
         });
     }
 
-    /// Whether no resource exists any more.
+    /// Returns whether no resource exists any more.
     pub fn is_compensated(&self) -> bool {
         let gone = |status| matches!(status, ResourceStatus::Absent | ResourceStatus::Skipped);
         self.resources.values().all(|resource| gone(resource.status))

@@ -61,27 +61,30 @@ pub(crate) struct Invoice {
     /// Time of the first failed payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<Timestamp>,
-    /// The provider's time of the snapshot.
+    /// The provider's time of the stored snapshot.
     pub at: Timestamp,
-    /// The provider's time of the newest snapshot that named the customer. A snapshot without one changes nothing.
+    /// The provider's time of the newest snapshot that named the customer. A snapshot without a customer does not
+    /// change it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub customer_at: Option<Timestamp>,
-    /// The same for the subscription.
+    /// The provider's time of the newest snapshot that named the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription_at: Option<Timestamp>,
-    /// The payment is booked.
+    /// Whether the payment is booked.
     #[serde(skip_serializing_if = "is_false")]
     pub booked: bool,
 }
 
 impl Invoice {
-    /// Whether it is the first invoice of its subscription. A refund of it counts as a refund of the purchase.
+    /// Returns whether this is the first invoice of its subscription. A refund of the invoice counts as a refund of the
+    /// purchase.
     pub fn began_subscription(&self) -> bool {
         self.reason == "subscription_create"
     }
 
-    /// Returns the revenue of its payments, in minor units. Payments beyond the amount due become customer balance, no
-    /// revenue (S107). The amount due includes amounts of earlier invoices that were too small to collect.
+    /// Returns the revenue from the invoice's payments, in minor units. Payments beyond the amount due become customer
+    /// balance and are not revenue (S107). The amount due includes amounts of earlier invoices that were too small to
+    /// collect.
     pub fn takings_minor(&self) -> i64 {
         self.amount_paid_minor.min(self.amount_due_minor)
     }

@@ -15,16 +15,16 @@ pub(crate) struct Item {
     pub price_id: String,
     /// Billing interval of the price.
     pub interval: String,
-    /// The subscription or purchase that grants it.
+    /// The subscription or purchase that grants the item.
     pub source: String,
-    /// The provider's status of that subscription, or the status of that purchase.
+    /// The provider's status of the subscription, or the status of the purchase, in `source`.
     pub status: String,
-    /// Start of that subscription or purchase. After several have ended, the row keeps the last one.
+    /// Start of the subscription or purchase in `source`. After several have ended, the row keeps the last one.
     pub since: Timestamp,
     /// End of the paid period.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub period_end: Option<Timestamp>,
-    /// It ends with that period.
+    /// Whether the item ends with the paid period.
     #[serde(skip_serializing_if = "is_false", default)]
     pub cancel_at_period_end: bool,
 }

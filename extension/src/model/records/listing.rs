@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ListingStatus {
-    /// It was requested.
+    /// The owner requested the listing.
     #[default]
     Asked,
-    /// It is on sale.
+    /// The product is on sale.
     Listed,
-    /// It is in the catalog but not on sale: it waits for an administrator, or was withdrawn.
+    /// The product is in the catalog but not on sale: it waits for an administrator, or was withdrawn.
     Unlisted,
-    /// The last request was refused.
+    /// The last request of the owner was refused.
     Refused,
 }
 
-/// A listing. Its id is the product's.
+/// A listing. Its id is the id of the product.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct ListingRow {

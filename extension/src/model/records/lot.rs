@@ -43,5 +43,5 @@ impl Lot {
     }
 }
 
-// Debts and repayments may have to be reversed.
+// A lot with a debt or a repayment stays live, because both may have to be reversed.
 json_record!(Lot, "credits", live: |lot| lot.left_micros() > 0 || lot.owed_micros > 0 || lot.repaid_micros > 0, references: |_| Vec::new());

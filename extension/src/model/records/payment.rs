@@ -19,7 +19,7 @@ pub(crate) enum RefundStatus {
     RequiresAction,
     /// Paid out.
     Succeeded,
-    /// Returned to us, or never paid out.
+    /// Returned to us, or not paid out.
     Failed,
 }
 
@@ -32,13 +32,13 @@ pub(crate) struct Refund {
     pub status: RefundStatus,
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Other amounts in its snapshots: a contradiction that a person resolves.
+    /// Other amounts in snapshots of the refund: a contradiction that a person resolves.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub contradicted_by: BTreeSet<i64>,
-    /// The payout is booked.
+    /// Whether the payout is booked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub booked: bool,
-    /// The return to us is booked.
+    /// Whether the return to us is booked.
     #[serde(default, skip_serializing_if = "is_false")]
     pub booked_back: bool,
 }
@@ -61,16 +61,16 @@ pub(crate) struct Payment {
     /// The charge that moved the money.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub charge: Option<String>,
-    /// The invoice it paid.
+    /// The invoice that the payment paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
-    /// The purchase it paid.
+    /// The purchase that the payment paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
     /// Money received, once the intent reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
-    /// Its session booked the received money.
+    /// Whether the session has booked the received money.
     #[serde(skip_serializing_if = "is_false")]
     pub booked: bool,
     /// The highest refunded sum in snapshots of the charge, in minor units.
@@ -84,13 +84,13 @@ pub(crate) struct Payment {
 }
 
 impl Payment {
-    /// Returns the disputed amount, in minor units: the sum of all disputes except won ones and inquiries.
+    /// Returns the disputed amount, in minor units: the sum of all disputes except won disputes and inquiries.
     pub fn disputed_minor(&self) -> i64 {
         let held = self.disputes.values().filter(|(status, _)| status.is_held());
         held.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
     }
 
-    /// Whether any of it was ever refunded or disputed.
+    /// Returns whether any part of the payment was ever refunded or disputed.
     pub fn has_returns(&self) -> bool {
         self.charge_refunded_minor > 0 || !self.refunds.is_empty() || !self.disputes.is_empty()
     }

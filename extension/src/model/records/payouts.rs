@@ -17,9 +17,9 @@ pub(crate) enum Onboarding {
     /// The owner has not entered all data yet.
     #[serde(rename = "onboarding")]
     Begun,
-    /// It can receive payouts.
+    /// The account can receive payouts.
     Enabled,
-    /// The provider restricts it.
+    /// The provider restricts the account.
     Restricted,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Payout {
     /// Amount of the open transfer, in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub open_minor: i64,
-    /// The last transfer failed. The next one is requested after a change.
+    /// Whether the last transfer failed. The next transfer is requested after a change.
     #[serde(skip_serializing_if = "is_false")]
     pub stopped: bool,
 }
@@ -58,7 +58,7 @@ pub(crate) struct Payouts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected: Option<String>,
     pub onboarding: Onboarding,
-    /// The provider's time of its newest snapshot.
+    /// The provider's time of the newest snapshot of the connected account.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seen_at: Option<Timestamp>,
     /// Link requests that wait for the requested connected account.

@@ -40,7 +40,7 @@ impl ProductRow {
         Ok((self.values.clone(), self.metadata.get_or_init(|| metadata.into()).clone()))
     }
 
-    /// Whether it shares these values and this metadata by pointer.
+    /// Returns whether the row shares these values and this metadata by pointer.
     pub fn has(&self, values: &Shared<ProductValues>, metadata: &Shared<Object>) -> bool {
         self.values.is_same_as(values) && self.metadata.get().is_some_and(|own| own.is_same_as(metadata))
     }

@@ -51,7 +51,7 @@ pub(crate) struct Counted {
 pub(crate) struct AwaitsCustomer {
     /// Payload of the checkout, without the customer.
     pub checkout: Value,
-    /// Where the reply is sent.
+    /// The caller that waits for the reply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Details {
     pub checkout_url: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<Value>,
-    /// Its subscription has ended permanently.
+    /// Whether the purchase's subscription has ended permanently.
     #[serde(skip_serializing_if = "is_false")]
     pub subscription_ended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,8 @@ pub(crate) struct Details {
     /// Disputed amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, i64>,
-    /// It is superseded and being refunded: another one grants the same item, or it was never allowed.
+    /// Whether the purchase is superseded and being refunded: another purchase or subscription grants the same item, or
+    /// the purchase was never allowed.
     #[serde(skip_serializing_if = "is_false")]
     pub beaten: bool,
     /// Payments of superseded sessions, which are fully refunded.
@@ -95,7 +96,7 @@ pub(crate) struct Details {
 /// A purchase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PurchaseRow {
-    /// The row's columns. `details` replaces the metadata text in it.
+    /// The row's columns. `details` replaces the metadata text in `values`.
     pub values: PurchaseValues,
     /// The decoded metadata.
     pub details: Details,
@@ -127,7 +128,7 @@ impl PurchaseRow {
         is_once.then(|| counts.paid_at.unwrap_or(Timestamp::MIN))
     }
 
-    /// Whether it grants its items: it is a paid one-time purchase without disputes.
+    /// Returns whether the purchase grants its items: it is a paid one-time purchase without disputes.
     pub fn grants(&self) -> bool {
         self.values.status == PurchaseStatus::Paid
             && self.values.subscription_id.is_none()

@@ -1,11 +1,11 @@
-//! Refunds and disputes of an invoice that arrived before its payment; the invoice's sales receive them afterwards.
+//! Refunds and disputes of an invoice that arrived before its payment. The invoice's sales receive them afterwards.
 
 use super::json_record;
 use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// The returned amounts of one invoice. The row is removed once the invoice's sales have them.
+/// The returned amounts of one invoice. The row is removed once the amounts are part of the invoice's sales.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Returned {

@@ -19,7 +19,7 @@ pub(crate) enum SaleKind {
     Usage,
 }
 
-/// A sale. Its id is the purchase, or `invoice/product`. It keeps the split that was in force when it was made.
+/// A sale. Its id is the purchase, or `invoice/product`. The sale keeps the split that was in force when it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Sale {
@@ -50,8 +50,8 @@ impl Sale {
         self.back.values().fold(0i64, |sum, amount| sum.saturating_add(*amount)).clamp(0, self.gross_minor.max(0))
     }
 
-    /// Returns the share, in minor units. A return reduces it in proportion to the total returned amount, so a full
-    /// return removes the whole share, in however many parts it arrives (TES-66, S120).
+    /// Returns the share, in minor units. The share is reduced in proportion to the total returned amount, so a full
+    /// return removes the whole share, even if the return arrives in several parts (TES-66, S120).
     pub fn share_minor(&self) -> i64 {
         self.part(self.gross_minor) - self.part(self.back_minor())
     }

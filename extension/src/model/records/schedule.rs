@@ -6,7 +6,8 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Open timers and mails by key. The generation of a key outlives its timer, so that the same key can be set again.
+/// Open timers and mails by key. The generation of a key is kept longer than its timer, so that the key can be set
+/// again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct OpenSchedule {
@@ -14,7 +15,7 @@ pub(crate) struct OpenSchedule {
     pub timers: BTreeMap<String, Timestamp>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub mails: BTreeMap<String, Timestamp>,
-    /// Generation of each key, and the time until which it is kept.
+    /// Generation of each key, and the time until which the generation is kept.
     pub generation: BTreeMap<String, (u32, Timestamp)>,
 }
 

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SessionStatus {
-    /// It can be paid.
+    /// The session can be paid.
     #[default]
     Open,
-    /// It ended without payment.
+    /// The session ended without payment.
     Expired,
     /// The buyer has finished; the payment may still be pending.
     Complete,
@@ -41,17 +41,17 @@ pub(crate) struct Session {
     /// The provider's time of the first snapshot that shows it as paid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
-    /// Metadata and the buyer's address, as a JSON object, of a session that was created elsewhere and may create a
+    /// Metadata and the buyer's address, as a JSON object, if the session was created elsewhere and may create a
     /// product.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made_with: Option<String>,
-    /// The product that was created from it.
+    /// The product that was created from the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub made: Option<String>,
-    /// Its payment is booked.
+    /// Whether the session's payment is booked.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub booked: bool,
-    /// Its tax is booked.
+    /// Whether the session's tax is booked.
     #[serde(skip_serializing_if = "crate::model::json::is_false")]
     pub tax_booked: bool,
 }

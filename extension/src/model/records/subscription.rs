@@ -13,17 +13,18 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::rc::Rc;
 
-/// Whether the status is final.
+/// Returns whether the status is final.
 pub(crate) fn is_final(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
 }
 
-/// Whether the subscription is served in this status: paid, in trial, or during payment retries.
+/// Returns whether the subscription is served in this status: paid, in trial, or during payment retries.
 pub(crate) fn is_served(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing | SubscriptionStatus::PastDue)
 }
 
-/// Treatment of the invoices of a subscription with paused collection. The pause does not change its status.
+/// Treatment of the invoices of a subscription with paused collection. The pause does not change the subscription's
+/// status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Pause {
@@ -44,7 +45,7 @@ impl Pause {
     }
 }
 
-/// The state of the subscription in a snapshot. Null is a value.
+/// The state of the subscription in a snapshot. `None` is Stripe's null, which is also a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct State {
     pub status: SubscriptionStatus,
@@ -61,7 +62,7 @@ pub(crate) struct State {
     pub pause: Option<Pause>,
 }
 
-/// The `previous_attributes` of an update, for the fields that we mirror.
+/// The `previous_attributes` of an update, for the fields that are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Previous {
@@ -87,7 +88,7 @@ where
 }
 
 impl Previous {
-    /// Returns all attributes of a state, which match that state alone.
+    /// Returns all attributes of a state, so that only this state fits them.
     pub fn all_of(state: &State) -> Previous {
         Previous {
             status: Some(state.status),
@@ -98,7 +99,7 @@ impl Previous {
         }
     }
 
-    /// Whether a snapshot with this state can be the direct predecessor.
+    /// Returns whether a snapshot with this state can directly precede the update with these attributes.
     pub fn fits(&self, state: &State) -> bool {
         self.status.is_none_or(|status| status == state.status)
             && self.cancel_at_period_end.is_none_or(|flag| flag == state.cancel_at_period_end)
@@ -115,11 +116,11 @@ pub(crate) struct StateSnapshot {
     /// Previous attributes of the snapshots with this state.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub previous: Vec<Previous>,
-    /// Least id of the events with this snapshot, for people and never for ordering.
+    /// Least id of the events with this snapshot. Not used to order snapshots.
     pub event_id: String,
 }
 
-/// A snapshot in the history: time, rank, status, prices with quantities, and the pause of its collection.
+/// A snapshot in the history: time, rank, status, prices with quantities, and pause of the collection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observation(
     pub Timestamp,
@@ -150,7 +151,7 @@ impl Observation {
         self.4
     }
 
-    /// Returns the quantity of a price, if it has the price.
+    /// Returns the quantity of a price, if the snapshot has the price.
     pub fn quantity_of(&self, price: &str) -> Option<u32> {
         self.prices().iter().find(|(id, _)| id == price).map(|(_, quantity)| *quantity)
     }
@@ -161,17 +162,17 @@ impl Observation {
 pub(crate) struct SubscriptionRow {
     /// The customer in the newest snapshot that named one.
     pub customer_id: String,
-    /// The provider's time of that snapshot.
+    /// The provider's time of the snapshot that named the customer.
     pub customer_at: Timestamp,
     /// The provider's time of the newest snapshot.
     pub at: Timestamp,
-    /// Its rank within that second.
+    /// Rank of the newest snapshot within its second.
     pub rank: SnapshotRank,
-    /// The snapshots of that moment, sorted by content; usually one.
+    /// The snapshots of the newest moment, sorted by content; usually one.
     pub views: Vec<StateSnapshot>,
     /// Index of the current snapshot in `views`.
     pub shown: usize,
-    /// The order of `views` can't be determined, so the current snapshot is an arbitrary one.
+    /// Whether the order of `views` is unclear. Then the current snapshot is an arbitrary one of them.
     pub is_unclear: bool,
     /// Received snapshots, in chronological order.
     pub history: Vec<Observation>,
@@ -181,7 +182,7 @@ pub(crate) struct SubscriptionRow {
     pub was_ever_served: bool,
     /// End of the grace period after a failed payment.
     pub grace_end: Option<Timestamp>,
-    /// It has ended and grants nothing any more.
+    /// Whether the subscription has ended and grants nothing any more.
     pub settled: bool,
 }
 
@@ -190,7 +191,7 @@ pub(crate) struct SubscriptionRow {
 #[serde(default)]
 struct SubscriptionMetadata {
     customer_at: Timestamp,
-    /// Left out if the columns contain all of a single snapshot.
+    /// Empty if the row's columns contain all data of the only snapshot.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     views: Vec<StateSnapshot>,
     #[serde(skip_serializing_if = "is_first")]
@@ -205,7 +206,7 @@ struct SubscriptionMetadata {
     settled: bool,
 }
 
-/// The stored form of the history. Most snapshots share their prices, and numbers are decoded fast.
+/// The stored form of the history. Most snapshots have the same prices, and numbers are decoded fast.
 #[derive(Default, Serialize, SmallDeserialize)]
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
@@ -281,7 +282,7 @@ impl SubscriptionRow {
         self.state().status
     }
 
-    /// Whether its status is final.
+    /// Returns whether the subscription's status is final.
     pub fn is_final(&self) -> bool {
         is_final(self.status())
     }
@@ -291,12 +292,12 @@ impl SubscriptionRow {
         self.views.iter().map(|view| view.event_id.clone()).collect()
     }
 
-    /// Returns the states of the newest moment that these events reported.
+    /// Returns the states in snapshots of the newest moment that these events reported.
     pub fn views_of<'r>(&'r self, events: &'r [String]) -> impl Iterator<Item = &'r State> {
         self.views.iter().filter(|view| events.contains(&view.event_id)).map(|view| &view.state)
     }
 
-    /// Returns the number of snapshots of the newest moment if a fetched one is among them, else 0.
+    /// Returns the number of snapshots of the newest moment if a fetched snapshot is among them, and otherwise 0.
     pub fn views_beside_an_answer(&self) -> usize {
         if self.rank == SnapshotRank::Retrieved { self.views.len() } else { 0 }
     }
@@ -306,18 +307,19 @@ impl SubscriptionRow {
         Snapshot { at: self.at, rank: self.rank, event_id: self.view().event_id.clone() }
     }
 
-    /// Returns the time of its end, by the provider.
+    /// Returns the time of the subscription's end, by the provider's clock.
     pub fn ended_at(&self) -> Timestamp {
         self.state().ended_at.unwrap_or(self.at)
     }
 
-    /// Returns the start of the current run of a property: the time of the oldest snapshot in the newest unbroken run.
+    /// Returns the time of the oldest snapshot in the newest unbroken run of snapshots for which `holds` is true.
     pub fn run_start(&self, holds: impl Fn(&Observation) -> bool) -> Option<Timestamp> {
         self.history.iter().rev().take_while(|seen| holds(seen)).last().map(Observation::at)
     }
 
-    /// Returns the time since which at most `quantity` of a price counts: that of the first snapshot after those with a
-    /// higher quantity, or of the first in the current, unpaid run with a higher one. None if no snapshot had more.
+    /// Returns the time since which at most `quantity` of a price counts; `None` if no snapshot has a higher quantity.
+    /// If the newest snapshot has a higher quantity, which is unpaid, this is the time of the first snapshot of this
+    /// run. Otherwise it is the time of the first snapshot after the last higher quantity.
     pub fn fewer_since(&self, price: &str, quantity: u32) -> Option<Timestamp> {
         let more = |seen: &Observation| seen.quantity_of(price).is_some_and(|named| named > quantity);
         let fell = || self.history.iter().any(more).then(|| self.run_start(|seen| !more(seen))).flatten();
@@ -329,7 +331,7 @@ impl SubscriptionRow {
         self.history.iter().rev().find(|seen| seen.status() != SubscriptionStatus::PastDue).map(Observation::at)
     }
 
-    /// Returns the prices in any snapshot. A list that several snapshots share is returned once.
+    /// Returns the price ids in all snapshots. A list that several snapshots share is returned once.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let mut lists: Vec<&Rc<Vec<(String, u32)>>> = Vec::new();
         for Observation(_, _, _, prices, _) in &self.history {
@@ -340,7 +342,7 @@ impl SubscriptionRow {
         lists.into_iter().flat_map(|list| list.iter().map(|(id, _)| id))
     }
 
-    /// Returns the values of its row.
+    /// Returns the values of the subscription's row.
     pub fn values(&self) -> Fallible<SubscriptionValues> {
         let state = self.state();
         let fits_columns = |view: &StateSnapshot| {

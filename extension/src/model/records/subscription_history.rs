@@ -8,17 +8,17 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Most stored entries of each kind: more than a subscription has at a time.
+/// Maximum number of stored entries of each kind: more than a subscription has at a time.
 pub(crate) const KEPT_MAX: usize = 100;
 
-/// An invoice that is not settled.
+/// An unpaid invoice: a draft, an open or uncollectible invoice, or the voided invoice of a change of plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct OpenInvoice {
     /// Stripe's `billing_reason`.
     pub reason: String,
     /// Prices on its lines.
     pub prices: Vec<String>,
-    /// When it was voided, if it was.
+    /// Time at which the invoice was voided; `None` for other invoices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub void_at: Option<Timestamp>,
 }
@@ -31,7 +31,7 @@ pub(crate) struct PendingChange {
     /// Quantity of the price, for plans that count each unit.
     #[serde(default)]
     pub quantity: u32,
-    /// Time at which it takes effect.
+    /// Time at which the change takes effect.
     pub at: Timestamp,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct PendingChange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct BillingHistory {
-    /// Open invoices by id.
+    /// Unpaid invoices by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open: BTreeMap<String, OpenInvoice>,
     /// Time of the first failed payment, by invoice. A later payment does not remove it.
@@ -48,7 +48,7 @@ pub(crate) struct BillingHistory {
     /// Prices on paid invoices, with the latest time of payment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub paid: BTreeMap<String, Timestamp>,
-    /// The purchase that began it.
+    /// The purchase that began the subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purchase: Option<String>,
     /// The change of plan requested for the end of the period.
@@ -57,13 +57,14 @@ pub(crate) struct BillingHistory {
     /// The first paid invoice, if it was not free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub began_with: Option<String>,
-    /// It is superseded and being cancelled: another one grants the same item, or it was never allowed.
+    /// Whether the subscription is superseded and being cancelled: another subscription or purchase grants the same
+    /// item, or the subscription was never allowed.
     #[serde(skip_serializing_if = "is_false")]
     pub beaten: bool,
-    /// Its first payment is being refunded.
+    /// Whether the subscription's first payment is being refunded.
     #[serde(skip_serializing_if = "is_false")]
     pub given_back: bool,
-    /// The subscription has ended and grants nothing any more.
+    /// Whether the subscription has ended and grants nothing any more.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
 }

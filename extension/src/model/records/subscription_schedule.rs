@@ -5,20 +5,20 @@ use extension_contract::{Reference, RowKey, Timestamp};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 
-/// Status of a schedule. It only moves forward, and each end status is final.
+/// Status of a schedule. It only moves forward, and every status in which a schedule ends is final.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ScheduleStatus {
-    /// Its first phase has not begun.
+    /// The first phase has not begun.
     #[default]
     NotStarted,
     /// A phase is in force.
     Active,
-    /// Its last phase is over.
+    /// The last phase is over.
     Completed,
-    /// It was detached from its subscription, which continues unchanged.
+    /// The schedule was detached from its subscription, which continues unchanged.
     Released,
-    /// It ended together with its subscription.
+    /// The schedule ended together with its subscription.
     Canceled,
 }
 
@@ -45,10 +45,10 @@ pub(crate) struct SubscriptionSchedule {
     pub status: ScheduleStatus,
     /// The provider's time of the winning snapshot, in milliseconds since the epoch.
     pub at: Timestamp,
-    /// The subscription that it changes, or changed until its release.
+    /// The subscription that the schedule changes, or changed until its release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subscription: Option<String>,
-    /// In chronological order.
+    /// The phases, in chronological order.
     pub phases: Vec<Phase>,
 }
 

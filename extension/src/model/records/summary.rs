@@ -1,4 +1,4 @@
-//! The summary of all instances of an account, so that no event reads all of them.
+//! The summary of all instances of an account, so that no event has to read all instances.
 
 use super::{ACCOUNT, json_record};
 use crate::model::json::is_false;
@@ -15,7 +15,7 @@ pub(crate) struct Contribution {
     /// Consumption by entitlement; empty once the instance is gone.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub consumed: BTreeMap<String, i64>,
-    /// Last measured contents of its resources, by the entitlement that they count against.
+    /// Last measured contents of the instance's resources, by the entitlement that they count against.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub held: BTreeMap<String, i64>,
     /// Measurements by meter.
@@ -23,7 +23,7 @@ pub(crate) struct Contribution {
     pub measured: BTreeMap<String, i64>,
 }
 
-/// Sums over all instances.
+/// Sums over all instances of the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Summary {
@@ -44,10 +44,10 @@ pub(crate) struct Summary {
     /// Time since which the contents exceed the allowance, by entitlement.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub excess: BTreeMap<String, Timestamp>,
-    /// Fingerprint of the account state that all instances were last reconciled with.
+    /// Fingerprint of the account state with which all instances were last reconciled.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub reached: String,
-    /// Some instances are not reconciled with it yet; a timer continues.
+    /// Whether some instances are not yet reconciled with this state; a timer continues the reconciliation.
     #[serde(skip_serializing_if = "is_false")]
     pub continues: bool,
 }
@@ -83,7 +83,7 @@ impl Summary {
     }
 }
 
-// The types are read along, since they determine the desired state of each instance.
+// The host reads the types together with the summary, because they determine the desired state of each instance.
 json_record!(Summary, ACCOUNT, live: |_| true, references: |row| {
     let types = row.types.keys().map(|name| CatalogKey::Product(type_row_id(name)));
     types.map(Reference::Catalog).take(extension_contract::REFERENCES_MAX).collect()

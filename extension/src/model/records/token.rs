@@ -13,11 +13,11 @@ pub(crate) enum TokenStatus {
     /// The host is creating it.
     #[default]
     Issuing,
-    /// It can be redeemed until it expires.
+    /// The token can be redeemed until it expires.
     Issued,
-    /// It has expired.
+    /// The token has expired.
     Expired,
-    /// It was revoked.
+    /// The token was revoked.
     Revoked,
 }
 
@@ -33,16 +33,16 @@ impl TokenStatus {
     }
 }
 
-/// A token. Its id, which is public, is `tok_` and sixteen digits.
+/// A token. Its id, which is public, is `tok_` and sixteen hexadecimal digits.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct Token {
     /// Name of its declaration in the product type.
     pub name: String,
     pub product: String,
-    /// The entitlement that it requires.
+    /// The entitlement that the token requires.
     pub entitlement: String,
-    /// Who requested it.
+    /// Id of the actor that requested the token.
     pub subject: String,
     pub status: TokenStatus,
     pub issued_at: Timestamp,
@@ -50,7 +50,7 @@ pub(crate) struct Token {
     /// SHA-256 of the token, hexadecimal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
-    /// Why it was revoked.
+    /// Reason of the revocation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Number of redemptions.
@@ -59,7 +59,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Whether it is being issued or can be redeemed.
+    /// Returns whether the token is being issued or can be redeemed.
     pub fn is_live(&self) -> bool {
         matches!(self.status, TokenStatus::Issuing | TokenStatus::Issued)
     }
@@ -73,7 +73,7 @@ pub(crate) struct Access {
     pub at: Timestamp,
     /// `token_issued`, `token_refused`, `token_revoked`, `pulled` or `pull_refused`.
     pub action: String,
-    /// None if no token was issued.
+    /// `None` if no token was issued.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub token: Option<String>,
     pub product: String,
@@ -81,7 +81,7 @@ pub(crate) struct Access {
     /// IP address of the request, as reported by the host.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub ip: Option<String>,
-    /// Why it was refused.
+    /// Reason of the refusal.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
 }

@@ -7,7 +7,7 @@ use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Most distinct uses of one day or month. Further ones are combined without their attributes.
+/// Maximum number of distinct uses of one day or month. Further uses are combined without their attributes.
 const USES_MAX: usize = 200;
 
 /// The usage of one meter with the same attributes.
@@ -15,7 +15,7 @@ const USES_MAX: usize = 200;
 pub(crate) struct Use {
     /// The meter.
     pub meter: String,
-    /// The attributes that distinguish it.
+    /// The attributes that distinguish the use from other uses of the meter.
     pub attributes: Vec<(String, String)>,
     /// Quantity in the meter's unit.
     pub quantity: i64,
@@ -35,7 +35,7 @@ pub(crate) struct Use {
 pub(crate) struct Uses(pub Vec<Use>);
 
 impl Uses {
-    /// Adds a use to the one with the same meter and attributes.
+    /// Adds a use to the stored use with the same meter and attributes.
     pub fn add(&mut self, used: Use) {
         let find = |uses: &[Use], used: &Use| {
             uses.binary_search_by(|known| (&known.meter, &known.attributes).cmp(&(&used.meter, &used.attributes)))
@@ -80,7 +80,7 @@ pub(crate) struct SellerPart {
     /// Unpaid fees of earlier months.
     #[serde(skip_serializing_if = "is_zero")]
     pub carried_micros: i64,
-    /// Paid part of both.
+    /// Paid part of `micros` and `carried_micros`.
     #[serde(skip_serializing_if = "is_zero")]
     pub paid_micros: i64,
 }
@@ -95,16 +95,16 @@ pub(crate) struct UsageMonth {
     pub end: Timestamp,
     /// Usage by meter and attributes.
     pub uses: Uses,
-    /// Part of the cost paid by credits, in millionths.
+    /// Part of the cost that credits paid, in millionths of the currency's unit.
     #[serde(skip_serializing_if = "is_zero")]
     pub credits_micros: i64,
-    /// Amount carried over from earlier months that was too small for an invoice, in millionths.
+    /// Amount carried over from earlier months because it was too small for an invoice, in millionths.
     #[serde(skip_serializing_if = "is_zero")]
     pub carried_micros: i64,
     /// Sellers' parts by product.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sellers: BTreeMap<String, SellerPart>,
-    /// Its invoice is requested or its amount carried over. Later measurements count for the next month.
+    /// Whether the invoice is requested or the amount carried over. Later measurements then count for the next month.
     #[serde(skip_serializing_if = "is_false")]
     pub closed: bool,
     /// Invoiced amount in minor units.
@@ -113,29 +113,29 @@ pub(crate) struct UsageMonth {
     /// Invoice id at the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub invoice: Option<String>,
-    /// Stripe refused to create its invoice.
+    /// Whether Stripe refused to create the invoice.
     #[serde(skip_serializing_if = "is_false")]
     pub refused: bool,
     /// Number of retries after the refusal.
     #[serde(skip_serializing_if = "is_zero")]
     pub asked_again: i64,
-    /// All sellers have received their parts.
+    /// Whether all sellers have received their parts.
     #[serde(skip_serializing_if = "is_false")]
     pub settled: bool,
 }
 
 impl UsageMonth {
-    /// Returns the total cost, in millionths.
+    /// Returns the total cost, in millionths of the currency's unit.
     pub fn cost_micros(&self) -> i64 {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))
     }
 
-    /// Whether sellers receive their parts once its invoice is paid.
+    /// Returns whether sellers receive their parts once the month's invoice is paid.
     pub fn is_waited_for(&self) -> bool {
         self.closed && self.invoiced_minor > 0 && !self.settled && !self.sellers.is_empty()
     }
 
-    /// Returns the unpaid amount, in millionths.
+    /// Returns the unpaid amount, in millionths of the currency's unit.
     pub fn open_micros(&self) -> i64 {
         self.cost_micros().saturating_sub(self.credits_micros).saturating_add(self.carried_micros)
     }

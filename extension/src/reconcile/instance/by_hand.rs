@@ -24,7 +24,7 @@ fn recipient(task: &ByHand) -> To {
     }
 }
 
-/// Opens a task and notifies its person if that has not happened, and marks an overdue task.
+/// Opens a task and notifies its person, unless this has already happened. Marks an overdue task.
 pub(super) fn open_task(desk: &mut Desk<'_>, instance: &mut Instance, decl: &ByHand, name: &str) -> Ruled<()> {
     let known = instance.record.resources.get(name).and_then(|resource| resource.task.as_deref());
     let mut task = known.cloned().unwrap_or_default();
@@ -98,7 +98,7 @@ pub(super) fn remind(now: Timestamp, instance: &Instance, later: &mut DesiredSch
     }
 }
 
-/// Returns the times of the reminders, of daily ones only the next.
+/// Returns the times of the single reminders, and of the next daily reminder.
 fn times(decl: &ByHand, since: Timestamp, now: Timestamp) -> impl Iterator<Item = Timestamp> {
     let single = move |reminder: &Reminder| match reminder {
         Reminder::After(span) => Some(span.after(since)),

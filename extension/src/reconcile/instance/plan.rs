@@ -14,14 +14,14 @@ pub(super) fn is_in_force(instance: &Instance, context: &Context<'_>) -> bool {
     instance.decl.plan.as_ref().is_some_and(|link| context.standing.plans.contains_key(&link.family))
 }
 
-/// Returns whether every subscription that ever granted the instance's plan has ended for good.
+/// Returns whether every subscription that ever granted the instance's plan has ended permanently.
 pub(super) fn is_over(instance: &Instance, context: &Context<'_>) -> bool {
     let lost = instance.decl.plan.as_ref().and_then(|link| context.standing.lost.get(&link.family));
     lost.is_some_and(|lost| lost.is_final)
 }
 
-/// Updates plan, quotas and subscription in the metadata. Without a plan, an instance that has begun keeps the last
-/// ones, and a waiting instance has none.
+/// Updates plan, quotas and subscription in the metadata. Without a plan, an instance that has begun keeps its last
+/// plan and quotas, and a waiting instance has neither.
 pub(super) fn update(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
     let Some(link) = instance.decl.plan.clone().filter(|_| !instance.is(InstanceStatus::Terminated)) else {
         return Ok(());

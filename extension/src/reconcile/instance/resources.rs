@@ -1,8 +1,8 @@
 //! Requests the next effects for the resources of an instance.
 //!
-//! State-based: [`advance`] derives the next effect of each resource from its actual and desired state, so it can be
-//! run again after any event. A resource is identified by name and variant; the generation of its effects rises with
-//! each request. A step is requested once: when done, it stays done until its instance begins anew.
+//! [`advance`] derives the next effect of each resource only from the actual and the desired state, so it can run again
+//! after any event. A resource is identified by name and variant; the generation of its effects rises with each
+//! request. A step is requested once: when done, it stays done until its instance begins anew.
 
 use super::by_hand;
 use super::stock::{self, Stock};
@@ -46,7 +46,7 @@ fn desired_state(status: Option<InstanceStatus>, decl: &Decl) -> DesiredState {
 
 /// The account's inputs to a resource.
 pub(super) struct AccountInputs<'g> {
-    /// The fields of the plan that pays for it.
+    /// The fields of the plan that pays for the instance.
     pub plan: &'g Object,
     pub standing: &'g AccountStanding,
 }
@@ -62,7 +62,7 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Acco
     for decl in decls {
         current.push(entry_name(instance, decl, given.plan, desired_state(status, decl))?);
     }
-    // Resources are created in order: each one after its dependencies.
+    // Resources are created in order, each resource after its dependencies.
     for (decl, name) in decls.iter().zip(&current) {
         done &= match desired_state(status, decl) {
             DesiredState::Running => make(desk, instance, decl, name, decls, &current, given)?,
@@ -94,7 +94,8 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Acco
     Ok(done)
 }
 
-/// Returns the name of the entry to use: with the plan's variant, or the existing entry without a plan.
+/// Returns the name of the resource's entry: with the variant that the template gives, or the name of the existing
+/// entry if the resource need not run or the template cannot be filled in.
 fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, desired_state: DesiredState) -> Ruled<String> {
     let Some(template) = &decl.variant else { return Ok(decl.name.clone()) };
     let existing = || {
@@ -114,7 +115,7 @@ fn entry_name(instance: &Instance, decl: &Decl, plan: &Object, desired_state: De
     }
 }
 
-/// Name and outputs of a dependency; `None` for a skipped one.
+/// Name and outputs of a dependency; `None` for a skipped dependency.
 type Outputs<'i> = (&'i str, Option<&'i Object>);
 
 /// Returns the outputs of a resource's direct and indirect dependencies; `None` if one of them is not present.
@@ -168,7 +169,7 @@ fn inputs(
     })
 }
 
-/// Returns the configuration values that a template names and that are set; for a secret its reference.
+/// Returns the configuration values that a template names and that are set. A secret is returned as a reference.
 fn config_of(desk: &mut Desk<'_>, with: &Object) -> Ruled<Object> {
     let mut out = Object::new();
     for place in places(with) {
@@ -191,7 +192,8 @@ fn allowed_of(standing: &AccountStanding, with: &Object) -> Object {
     gather(keys.map(|key| (key.to_owned(), json!(standing.allows(key)))))
 }
 
-/// Requests the next effect to create, change or restore a resource. Returns true if it is running as desired.
+/// Requests the next effect to create, change or restore a resource. Returns true if the resource is running as
+/// desired.
 fn make(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
@@ -258,7 +260,7 @@ fn make(
         ask(desk, instance, decl, name, next, Verb::Change, payload)?;
         return Ok(false);
     }
-    // It was refused; the predecessor stays in service until a retry.
+    // The provider refused the resource; the predecessor stays in service until a retry.
     if known.blocked {
         return Ok(false);
     }
@@ -284,7 +286,7 @@ fn make(
     Ok(false)
 }
 
-/// Opens a manual task for a resource, if its type allows that. Returns false: the resource is not present yet.
+/// Opens a manual task for a resource, if its type allows one. Returns false, because the resource is not present yet.
 fn open_manual_task(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
@@ -303,8 +305,8 @@ fn open_manual_task(
 }
 
 /// Requests an observation of a manually made resource before its outputs are accepted; the person waits for the reply.
-/// Also searches for a resource that an effect may have created, before a person is notified. Returns true if
-/// requested.
+/// Also searches for a resource that an effect may have created, before a person is notified. Returns true if an
+/// observation is requested.
 fn observe(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(mut next) = instance.record.resources.get(name).cloned() else { return Ok(false) };
     let is_verified = decl.or_manual.as_ref().is_some_and(|by_hand| by_hand.verify);
@@ -323,7 +325,7 @@ fn observe(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     Ok(true)
 }
 
-/// Requests the suspension of a resource. Returns true if it is suspended or cannot be suspended.
+/// Requests the suspension of a resource. Returns true if the resource is suspended or cannot be suspended.
 fn suspend(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
     if known.status.is_in_flight() {
@@ -353,7 +355,7 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     }
     let mut payload = known.inputs.clone();
     payload.insert("outputs".to_owned(), Value::Object(known.outputs.clone()));
-    // The backup of an archive is kept as long as the archive, that of a deleted instance for a limited time.
+    // The backup of an archive is kept as long as the archive, the backup of a deleted instance for a limited time.
     if instance.is(InstanceStatus::Deleting) {
         payload.insert("keep_days".to_owned(), json!(desk.catalog.settings()?.final_backup_days));
     }
@@ -369,7 +371,8 @@ fn back_up(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str
     Ok(false)
 }
 
-/// Requests that a resource be destroyed, or cancels its creation if that has not begun. Returns true if it is absent.
+/// Requests that a resource be destroyed, or cancels its creation if the creation has not begun. Returns true if the
+/// resource is absent.
 fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -> Ruled<bool> {
     let Some(known) = instance.record.resources.get(name).cloned() else { return Ok(true) };
     let may_exist = known.task.as_ref().is_some_and(|task| task.may_exist);

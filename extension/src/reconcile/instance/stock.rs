@@ -1,5 +1,5 @@
 //! Stock: items that a business has a limited number of. Each item is a claim, so two accounts cannot take the same
-//! one.
+//! item.
 
 use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;

@@ -1,4 +1,4 @@
-//! Instances that have not begun: they wait for their plan or purchase, and end or are revived with it.
+//! Instances that have not begun: they wait for their plan or purchase, and end or are revived together with it.
 
 use super::{Context, plan, resources};
 use crate::catalog::desk::Desk;
@@ -20,8 +20,8 @@ pub(super) fn purchase_of(desk: &mut Desk<'_>, instance: &Instance) -> Ruled<Opt
     }
 }
 
-/// Returns whether provisioning may continue: the plan is in force, or it has begun and cannot be undone. Ends the
-/// instance if its purchase has failed.
+/// Returns whether provisioning may continue: the plan is in force, or provisioning has begun and cannot be undone.
+/// Ends the instance if its purchase has failed.
 pub(super) fn may_begin(
     desk: &mut Desk<'_>,
     instance: &mut Instance,
@@ -44,16 +44,16 @@ pub(super) fn may_begin(
         Some(PurchaseStatus::Pending | PurchaseStatus::RequiresApproval | PurchaseStatus::PaidPendingApproval) => {
             Ok(false)
         }
-        // A refund is not a cancellation: an instance that is granted may begin.
+        // A refund is not a cancellation: if the plan is in force, the instance may begin.
         Some(PurchaseStatus::Refunded) if has_plan && fits => Ok(true),
-        // A refunded purchase may still be granted by a subscription that is not known yet.
+        // A subscription that is not known yet may still grant the plan of a refunded purchase.
         Some(PurchaseStatus::Refunded) if is_ended == Some(false) => Ok(false),
         Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
             instance.end(false);
             Ok(true)
         }
-        // Paid, but its subscription is not known or grants nothing yet. If the subscription has ended, the instance
-        // ends.
+        // Paid, but the purchase's subscription is not known or grants nothing yet. If the subscription has ended, the
+        // instance ends.
         Some(PurchaseStatus::Paid) if !has_plan => {
             let over = is_ended == Some(true);
             if over {
@@ -70,8 +70,8 @@ pub(super) fn may_begin(
     }
 }
 
-/// Cancels the requests that were made under a plan that was lost again, if none of them has begun. Returns true if the
-/// instance is back in its waiting state.
+/// Cancels the requests that were made under a plan that has been lost since, if none of the requests has begun.
+/// Returns true if the instance is back in its waiting state.
 fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
     if instance.record.reached_world {
         return Ok(false);
@@ -102,14 +102,14 @@ fn refuse(instance: &mut Instance, code: &str, message: &str) {
     instance.record.refused = true;
 }
 
-/// Returns whether the subscription of a purchase has ended for good; `None` if it has no subscription.
+/// Returns whether the subscription of a purchase has ended permanently; `None` if the purchase has no subscription.
 fn ended(desk: &mut Desk<'_>, purchase: Option<&PurchaseRow>) -> Ruled<Option<bool>> {
     let Some(id) = purchase.and_then(|purchase| purchase.values.subscription_id.clone()) else { return Ok(None) };
     Ok(Some(desk.account.get::<SubscriptionRow>(&id)?.is_some_and(|row| row.is_final())))
 }
 
-/// Revives a terminated instance that never began, if its purchase is paid after all by another or a late session. It
-/// takes its names again if they are still free.
+/// Revives a terminated instance that never began, if another session or a late payment pays its purchase after all.
+/// The instance takes its names again if they are still free.
 pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
     let is_gone = instance.is(InstanceStatus::Terminated) && !instance.record.begun && !instance.record.ended_by_owner;
     if !is_gone {

@@ -1,4 +1,4 @@
-//! Creates a catalog product and its prices at the payment provider, one after the other, each once.
+//! Creates a catalog product and its prices at the payment provider, one by one, each once.
 
 use super::put_price;
 use crate::catalog::desk::Desk;

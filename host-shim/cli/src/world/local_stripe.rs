@@ -15,18 +15,18 @@ impl StartedStripe {
         Ok(StartedStripe(std::sync::Arc::new(host_stripe_replay::LocalStripe::start()?)))
     }
 
-    /// Returns its address and key, for the provider.
+    /// Returns the address and the API key of the local Stripe, for the provider.
     pub(crate) fn address(&self) -> LocalStripe {
         LocalStripe { url: self.0.url(), key: host_stripe_replay::TEST_KEY.to_owned() }
     }
 
-    /// Adds it to the live providers.
+    /// Adds the local Stripe to the live providers.
     pub(crate) fn add_to(self, live: LiveProviders) -> LiveProviders {
         live.with_stripe(self.0)
     }
 }
 
-/// This program can't start a local Stripe.
+/// A type without values: this program can't start a local Stripe.
 #[cfg(not(feature = "local-stripe"))]
 pub(crate) enum StartedStripe {}
 

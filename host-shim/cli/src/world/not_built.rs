@@ -42,7 +42,7 @@ impl WorldArgs {
         }
     }
 
-    /// Never called, because nothing can be opened.
+    /// Is never called, because this program can't open providers.
     pub(crate) fn end(&self, opened: &Opened, _: &mut dyn Write) -> anyhow::Result<()> {
         match *opened {}
     }

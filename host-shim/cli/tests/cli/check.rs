@@ -52,7 +52,7 @@ fn check(folder: &Path, args: &[&str]) -> Ran {
     run(&all, b"")
 }
 
-/// Returns the lines with mistakes, without the folder.
+/// Returns the lines with mistakes. Their paths are relative to the folder.
 fn mistakes(ran: &Ran, folder: &Path) -> Vec<String> {
     assert_eq!((ran.code, ran.stderr.as_str()), (2, ""), "{}", ran.stdout);
     let folder = format!("{}/", folder.display());

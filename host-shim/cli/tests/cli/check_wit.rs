@@ -19,7 +19,7 @@ fn check(new: &str, args: &[&str]) -> Ran {
 }
 
 #[test]
-fn a_fit_is_exit_code_0_and_a_break_is_1_with_advice() {
+fn a_compatible_contract_returns_0_and_a_breaking_change_returns_1_with_advice() {
     let same = check(OLD, &[]);
     assert_eq!(same.code, 0, "{}", same.stderr);
     assert!(same.stdout.contains("nothing differs"), "{}", same.stdout);
@@ -45,7 +45,7 @@ fn json_has_a_line_per_difference_and_a_summary() {
 }
 
 #[test]
-fn an_unreadable_contract_is_exit_code_2() {
+fn an_unreadable_contract_returns_exit_code_2() {
     let ran = check("package a:b;\ninterface {", &[]);
     assert_eq!(ran.code, 2);
     assert!(ran.stderr.contains("new.wit") && ran.stderr.contains("expected a .wit file"), "{}", ran.stderr);

@@ -11,7 +11,7 @@ fn released() -> String {
 }
 
 #[test]
-fn the_same_on_both_sides_is_exit_code_0() {
+fn comparing_the_library_with_itself_returns_exit_code_0() {
     let ran = run(&["compare", "native", "native", &scenario()], b"");
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
     assert!(
@@ -29,7 +29,7 @@ fn the_same_on_both_sides_is_exit_code_0() {
 }
 
 #[test]
-fn more_fuel_than_allowed_is_exit_code_1() {
+fn a_component_does_not_use_more_fuel_than_itself() {
     // A component compared with itself has no difference in fuel.
     let old = released();
     let within = run(&["compare", &old, &old, "--fuel-within", "0", "--format", "json", &scenario()], b"");

@@ -140,7 +140,7 @@ fn on_a_full_disk_a_line_is_printed_only_for_a_stored_event() {
         .collect();
     fs::write(&log, lines(&events)).expect("written");
     let args = ["--format", "json", "--business", "solobase", "--store", &store, &log];
-    // Limits files to 1.5 MiB, in blocks of 512 bytes; a write beyond it is an error instead of a signal.
+    // Limits files to 1.5 MiB, in blocks of 512 bytes; a write beyond this limit is an error instead of a signal.
     let script = "trap '' XFSZ; ulimit -f 3072; exec \"$0\" replay --native \"$@\"";
     let full = std::process::Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_host-shim")])
@@ -157,7 +157,7 @@ fn on_a_full_disk_a_line_is_printed_only_for_a_stored_event() {
 }
 
 #[test]
-fn the_mode_is_the_events_mode() {
+fn each_event_is_replayed_in_its_own_mode() {
     let mut live = subscription("evt_1");
     live["livemode"] = json!(true);
     live["data"]["object"]["livemode"] = json!(true);

@@ -1,4 +1,5 @@
-//! `host-shim coverage`, and the refusals of `host-shim profile`; their results are tested in their crates.
+//! The output of `host-shim coverage`, and the arguments that `host-shim profile` refuses. Their crates test the
+//! results.
 
 use crate::run::{Ran, fixtures, run};
 use std::path::PathBuf;

@@ -10,7 +10,7 @@ fn drift(folder: &Path, store: &str, more: &[&str]) -> Ran {
     run_with(&args, b"", &[SECRETS_KEY])
 }
 
-/// Plays events into a store, with a world or without one.
+/// Replays events into a store, with or without a world folder.
 fn play(folder: &Path, store: &str, events: &[serde_json::Value], has_world: bool) {
     let path = |name: &str| folder.join(name).display().to_string();
     std::fs::write(folder.join("events.jsonl"), lines(events)).expect("written");
@@ -34,7 +34,7 @@ fn an_orphan_is_reported_and_destroyed_only_by_its_name() {
     play(folder.path(), "store.db", &[subscription("evt_1"), create], true);
     let agrees = drift(folder.path(), "store.db", &[]);
     assert_eq!((agrees.code, agrees.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{agrees:?}");
-    // Another store, without these resources.
+    // The other store does not record these resources.
     play(folder.path(), "other.db", &[subscription("evt_1")], false);
     let report = drift(folder.path(), "other.db", &[]);
     assert_eq!(report.code, 1, "{report:?}");

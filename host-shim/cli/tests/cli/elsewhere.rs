@@ -1,4 +1,4 @@
-//! The program without the source tree: everything it needs is built in.
+//! The program runs without the source tree, because its data is built in.
 
 use crate::run::{fixtures, lines, subscription};
 use std::fs;
@@ -15,7 +15,7 @@ impl Elsewhere {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let (built, program) = (env!("CARGO_BIN_EXE_host-shim"), folder.path().join("host-shim"));
-        // A link is enough, if the system allows it.
+        // A hard link is enough, if the system allows one.
         fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).expect("a copy");
         Elsewhere { folder }
     }
@@ -74,7 +74,7 @@ fn a_mistake_of_a_catalog_is_reported_once_for_all_its_scenarios() {
         (format!("{catalog}\n- x\n"), "expected a YAML document"),
     ] {
         fs::write(elsewhere.at("my-business/catalog.yml"), wrong).expect("written");
-        // The folder is relative here, and the scenarios find it by its full name.
+        // The command line has a relative path of the folder, and the scenarios find it by its absolute path.
         let (code, out, err) = elsewhere.run(&["check", "--native", "my-business"]);
         assert_eq!(code, 2, "{err}");
         assert!(out.starts_with("my-business/catalog.yml:") && out.contains(message), "{out}");

@@ -1,4 +1,4 @@
-//! `host-shim export`: the store of a replay is exported as a scenario, which replays.
+//! `host-shim export`: an account of a replay's store is exported as a scenario that can be replayed.
 
 use crate::run::{Ran, invoice, lines, replay, run, subscription};
 use serde_json::json;

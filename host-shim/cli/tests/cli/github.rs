@@ -49,7 +49,7 @@ fn a_mistake_is_an_annotation_too() {
 }
 
 #[test]
-fn without_a_break_or_a_difference_there_is_only_a_notice() {
+fn without_a_broken_law_or_a_difference_there_is_only_a_notice() {
     let story = fixtures().join("solobase/scenarios/requirements/billing-history.yml").display().to_string();
     for (command, begin, end) in [
         (

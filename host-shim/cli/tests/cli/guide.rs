@@ -1,5 +1,5 @@
-//! The guide to testing with Stripe: its links exist, its scenarios hold, its cards are the local Stripe's, and its
-//! commands exist.
+//! The guide to testing with Stripe: its links exist, its scenarios hold, its cards are those of the local Stripe, and
+//! its commands exist.
 
 use crate::run::{fixtures, run};
 use serde_json::Value;

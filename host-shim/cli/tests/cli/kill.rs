@@ -1,7 +1,7 @@
 //! `replay --store` is killed repeatedly: the store has everything that was printed, and the final state is the same.
 //!
-//! `KILLS` is the number of kills of a running process, `SEED` determines their moments. A kill ends the process but
-//! not the operating system, so these tests do not cover power failures.
+//! The variable `KILLS` sets the number of kills of running processes; `SEED` determines their moments. A kill ends the
+//! process but not the operating system, so these tests do not cover power failures.
 
 #[path = "kill/kept.rs"]
 mod kept;
@@ -25,7 +25,7 @@ use story::Story;
 
 /// Default number of kills.
 const KILLS_DEFAULT: usize = 12;
-/// Number of kills from which each kind of moment must have occurred.
+/// With at least this number of kills, each kind of moment must have occurred.
 const KILLS_MANY: usize = 100;
 const CUSTOMERS: usize = 40;
 const SIGKILL: i32 = 9;
@@ -51,7 +51,8 @@ struct Moment {
 }
 
 impl Moment {
-    /// Draws a moment: at any time, some time after a line, or directly after a line, which must be stored by then.
+    /// Draws a moment: at any time, some time after a line, or directly after a line, whose event must be stored by
+    /// then.
     fn random(random: &mut Random, lines: usize, longest: Duration) -> Moment {
         let line = 1 + random.below(lines as u64) as usize;
         let (lines, longest) = match random.below(4) {
@@ -97,7 +98,7 @@ fn killed(input: &Path, store: &Path, moment: &Moment) -> Ran {
         .expect("the program starts");
     let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
     let (sender, receiver) = mpsc::channel();
-    // Reads on after the kill: printed lines are acknowledged, except a line that is cut off.
+    // Reads on after the kill: all complete lines are acknowledged, but not a last line that the kill cut off.
     let reader = std::thread::spawn(move || {
         let mut line = String::new();
         while out.read_line(&mut line).expect("UTF-8") > 0 && line.ends_with('\n') {
@@ -108,7 +109,7 @@ fn killed(input: &Path, store: &Path, moment: &Moment) -> Ran {
     if lines.len() == moment.lines {
         std::thread::sleep(moment.delay);
     }
-    // Fails if the process has ended.
+    // The kill fails if the process has already ended.
     let _ = child.kill();
     let status = child.wait().expect("it ends");
     reader.join().expect("read");
@@ -118,10 +119,10 @@ fn killed(input: &Path, store: &Path, moment: &Moment) -> Ran {
     Ran { lines: lines.iter().map(|line| serde_json::from_str(line).expect("a JSON line")).collect(), is_killed }
 }
 
-/// The outcomes that processes over one store have printed.
+/// The printed outcomes of all processes that used one store.
 #[derive(Default)]
 struct Acknowledged {
-    /// Events with a first outcome: each event has only one.
+    /// Ids of the events whose first outcome was printed. An event has only one first outcome.
     first: BTreeSet<String>,
 }
 
@@ -138,7 +139,7 @@ impl Acknowledged {
             let kept = books.inbox.get(id).unwrap_or_else(|| panic!("printed, but not stored: {line}"));
             let outcome = printed["outcome"].as_str().expect("an outcome");
             if outcome == "duplicate" && kept.outcomes.iter().flatten().all(|(name, _)| name != outcome) {
-                // A repeated event, whose earlier outcome is stored.
+                // The event was delivered again, and the store has its earlier outcome.
                 assert!(!kept.outcomes.is_empty(), "{line}: {kept:?}");
                 continue;
             }
@@ -156,7 +157,7 @@ struct KillCounts {
     kills: usize,
     /// Stores whose replay was completed.
     ends: usize,
-    /// Runs that ended before the moment.
+    /// Processes that ended before their kill.
     too_late: usize,
     /// Kills that left only some of the events in the store.
     amid_events: usize,
@@ -168,7 +169,7 @@ struct KillCounts {
 }
 
 impl KillCounts {
-    /// Counts a kill by the store that it left, compared with the complete one.
+    /// Counts a kill by comparing the store that it left with the complete store.
     fn count(&mut self, story: &Story, left: &Books, whole: &Books) {
         let id = |event: &Value| event["id"].as_str().expect("an id").to_owned();
         let arrived = story.events.iter().filter(|event| left.inbox.contains_key(&id(event))).count();
@@ -205,7 +206,7 @@ fn check_end(story: &Story, summary: &Value, books: &Books, expected: (&str, &Bo
 }
 
 #[test]
-fn printed_lines_survive_kills_and_the_end_is_the_same() {
+fn printed_events_survive_kills_and_the_final_state_is_the_same() {
     let (kills, seed) = (number("KILLS", KILLS_DEFAULT), number("SEED", 1));
     let folder = tempfile::tempdir().expect("a folder");
     let (input, store) = (folder.path().join("story.jsonl"), folder.path().join("undisturbed.db"));
@@ -227,7 +228,7 @@ fn printed_lines_survive_kills_and_the_end_is_the_same() {
     while met.kills < kills {
         let store = folder.path().join(format!("{}.db", met.ends));
         let mut acknowledged = Acknowledged::default();
-        // Repeats until a process ends by itself; the last one is not killed.
+        // Starts processes until one ends by itself. After the last kill, the next process is not killed.
         loop {
             let moment = Moment::random(&mut random, story.events.len(), longest);
             let wants = met.kills < kills;

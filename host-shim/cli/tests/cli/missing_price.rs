@@ -41,7 +41,7 @@ fn the_failures_that_follow_from_a_missing_price_are_one_line() {
                     of the products in catalog.yml (price_basic_monthly, price_studio_monthly); did you mean \
                     `price_basic_monthly`?";
     assert_eq!(lines, [expected]);
-    // Also if the outcome is not asserted.
+    // The price is also reported if the scenario does not assert the outcome.
     let silent =
         STORY.replace("      price: price_basic_monthly\n    expect: applied", "      price: price_of_another");
     let (_, lines) = failures(&silent, &[]);
@@ -50,7 +50,7 @@ fn the_failures_that_follow_from_a_missing_price_are_one_line() {
 }
 
 #[test]
-fn a_base_bodys_price_is_reported_with_the_way_to_set_another() {
+fn a_missing_price_of_a_base_body_is_reported_with_a_hint_to_set_another() {
     let story = STORY.replace("    set:\n      price: price_basic_monthly\n", "");
     let (_, lines) = failures(&story, &[]);
     assert_eq!(lines.len(), 1, "{lines:?}");
@@ -67,7 +67,7 @@ fn an_expected_refusal_hides_no_failure() {
     let (_, lines) = failures(&story, &[]);
     assert_eq!(lines.len(), 2, "the command and the entitlement, once for both versions: {lines:?}");
     assert!(lines.iter().all(|line| !line.contains("no price")), "{lines:?}");
-    // An earlier failure is reported, too.
+    // A failure before the missing price is reported, too.
     let before = STORY.replace("events:\n", "events:\n  - check: {entitlements: {sites: 7}}\n");
     let (_, lines) = failures(&before.replace("price: price_basic", "price: prices_basic"), &[]);
     assert_eq!(lines.len(), 2, "{lines:?}");

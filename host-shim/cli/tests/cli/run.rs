@@ -48,7 +48,7 @@ pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, 
         .expect("the program starts");
     let mut pipe = child.stdin.take().expect("a pipe");
     let bytes = stdin.to_owned();
-    // Fails if the program has refused its arguments and closed the pipe.
+    // The write fails if the program has refused its arguments and closed the pipe.
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
     let output = child.wait_with_output().expect("the program ends");
     writer.join().expect("written");

@@ -225,7 +225,7 @@ fn the_scenario_of_the_documentation_holds() {
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
 }
 
-/// A customer on Hobby with an instance that is measured.
+/// A customer has the plan Hobby and an instance with measurements.
 const MEASURED: &str = r#"name: measurements count
 given: {business: solobase, account: "user:u1"}
 events:

@@ -34,9 +34,9 @@ pub struct BusinessFolder {
     pub name: String,
     /// Path of the folder.
     pub folder: PathBuf,
-    /// Payload of `catalog.load`: the catalog document with all other clauses for the extension.
+    /// Payload of `catalog.load`: the catalog document with all other clauses for the extension and the mail templates.
     pub catalog: Value,
-    /// The same document with files and lines, for messages.
+    /// The document with all clauses and with files and lines, for messages.
     pub lines: Arc<Node>,
     /// Own declarations of the business, in addition to those of the extension.
     pub own: BusinessDeclarations,
@@ -81,8 +81,8 @@ impl BusinessFolder {
         config
     }
 
-    /// Returns the SHA-256, hex, of the RFC 8785 form of `{"catalog", "config"}`, with `overrides`: all that a decision
-    /// depends on besides its account. Independent of the order of entries.
+    /// Returns the SHA-256, hex, of the RFC 8785 form of `{"catalog", "config"}`, with `overrides`. Decisions depend on
+    /// this data, in addition to the event and the account. The order of entries does not change the hash.
     pub fn hash(&self, overrides: &[(String, String)]) -> String {
         let document = json!({"catalog": self.catalog, "config": self.config_with(overrides)});
         let canonical = serde_json_canonicalizer::to_vec(&document).expect("finite numbers and text keys");

@@ -1,4 +1,5 @@
-//! When is a business's catalog loaded? At a start, if it differs from the last loaded one.
+//! When is a business's catalog loaded? At a start, unless the last load was accepted with the same catalog,
+//! configuration and component.
 
 mod refused;
 
@@ -50,8 +51,8 @@ pub fn is_load_at_start(event: &Event) -> bool {
     event.kind == KIND && event.actor.kind == ActorKind::Admin && event.actor.subject == SUBJECT
 }
 
-/// Returns the id of a load. Loads are numbered from 1, so that a catalog that returns after another one is loaded
-/// again.
+/// Returns the id of a load. Loads are numbered from 1, so that an earlier catalog can be loaded again after another
+/// catalog.
 fn load_id(business: &str, number: u64) -> String {
     format!("catalog:{business}:{number}")
 }
@@ -73,7 +74,7 @@ fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Time
     }
 }
 
-/// Returns the last load with its number, by binary search: inbox rows are never deleted.
+/// Returns the last load with its number. A binary search finds it, since inbox rows are never deleted.
 fn last_load(store: &dyn Store, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
     let find = |number: u64| store.event(partition, SOURCE, &load_id(business, number));
     let Some(mut last) = find(1)? else { return Ok(None) };

@@ -54,12 +54,13 @@ pub(crate) fn json_size(what: &str, text: &str) -> Stored<()> {
     Err(StoreError::LimitExceeded(format!("{what} of {} bytes, at most {JSON_BYTES_MAX}", text.len())))
 }
 
-/// Returns why a text is not readable JSON; none if it is.
+/// Returns the reason why a text is not readable JSON; none if it is readable.
 pub(crate) fn json_problem(text: &str) -> Option<String> {
     serde_json::from_str::<Readable>(text).err().map(|error| error.to_string())
 }
 
-/// Like `IgnoredAny`, but refuses what a JSON reader refuses: unlimited nesting, lone surrogates, 1e999.
+/// Like `IgnoredAny`, but also refuses the values that a JSON reader refuses: unlimited nesting, lone surrogates,
+/// 1e999.
 struct Readable;
 
 impl<'de> Deserialize<'de> for Readable {

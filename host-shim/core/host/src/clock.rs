@@ -17,8 +17,8 @@ impl Clock {
         Clock { latest: start, is_manual: true }
     }
 
-    /// Creates a clock that follows the system clock. If the system clock is set back, this one stops until it catches
-    /// up.
+    /// Creates a clock that follows the system clock. If the system clock is set back, this clock stops until the
+    /// system clock has caught up.
     pub fn system() -> Self {
         Clock { latest: system_ms(), is_manual: false }
     }
@@ -36,7 +36,7 @@ impl Clock {
         self.latest
     }
 
-    /// Returns how long to wait until `time`; none for a manual clock that has not reached it.
+    /// Returns the duration until `time`; none for a manual clock that has not reached `time`.
     pub fn until(&mut self, time: Timestamp) -> Option<Duration> {
         let left = time.saturating_sub(self.now());
         match u64::try_from(left) {

@@ -39,7 +39,7 @@ pub struct PreparedDecision {
 }
 
 impl PreparedDecision {
-    /// Returns no changes, on the condition that the claims that placed the event are unchanged.
+    /// Returns a decision without changes. Its commit requires that the claims that placed the event are unchanged.
     pub(crate) fn only_expectations(snapshot: &FinishedSnapshot) -> Self {
         let expected = Expected { claims: expected_claims(snapshot), ..Expected::default() };
         PreparedDecision { changes: Changes { expected, ..Changes::default() }, ..PreparedDecision::default() }
@@ -179,7 +179,7 @@ fn row_write(
 ) -> Result<RowWrite, DecisionError> {
     let is_price = matches!(change.key, RowKey::Price(_));
     if !is_price && change.expected != stored {
-        // The extension expects another version than it has read.
+        // The change expects another version than the read or stored version.
         return Err(StoreError::Conflict(stored).into());
     }
     let version = stored + 1;
@@ -242,7 +242,7 @@ fn facts(snapshot: &FinishedSnapshot, scope: &Scope, facts: &[String]) -> Result
     check_keys("fact", facts)?;
     let mut new = BTreeSet::new();
     for (fact, known) in facts.iter().zip(snapshot.store.known(scope, facts)?) {
-        // A fact happens once: the first event that notes it stays its origin.
+        // A fact is recorded once: the first event that records it stays its origin.
         if !known {
             new.insert(fact.clone());
         }
@@ -271,7 +271,7 @@ fn claims(
             (Some(row), _) | (None, Some(row)) => row.clone(),
             (None, None) => {
                 let row = snapshot.store.claims(std::slice::from_ref(&full))?.into_iter().next().flatten();
-                // The extension did not read this claim, so the commit must depend on it here.
+                // The extension did not read this claim, so the commit does not depend on it yet.
                 prepared.changes.expected.claims.push((full.clone(), row.clone()));
                 row
             }
@@ -297,7 +297,7 @@ fn claims(
                         }
                         *until
                     }
-                    // A claim is only ever extended, so that the order of events does not matter.
+                    // A held claim can be extended, but not shortened, so that the order of events does not matter.
                     ClaimHold::Until(before) if longer(*until, before) => *until,
                     ClaimHold::Until(_) => continue,
                 };
@@ -336,7 +336,7 @@ struct EffectChanges<'a> {
 }
 
 impl EffectChanges<'_> {
-    /// Requests an effect; returns false if the same effect exists.
+    /// Requests an effect; returns false if the same generation with the same contents exists.
     fn request(&mut self, effect: &Effect) -> Result<bool, DecisionError> {
         contract(check_sizes(effect))?;
         self.check(effect)?;
@@ -414,7 +414,7 @@ impl EffectChanges<'_> {
         Ok(())
     }
 
-    /// Returns the generations of a key with the changes so far, oldest first.
+    /// Returns the generations of a key, oldest first, including the changes of this decision so far.
     fn generations(&self, key: &str) -> Result<Vec<EffectRow>, DecisionError> {
         let mut rows = self.snapshot.store.effect(self.scope, key)?;
         for index in self.indexes.get(key).into_iter().flatten() {

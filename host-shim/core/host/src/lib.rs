@@ -2,7 +2,7 @@
 //!
 //! The [`processor`] runs an event: the extension reads the account through a [`snapshot`], and [`decision`] turns its
 //! decision into store changes. The [`outbox`] carries out effects and returns results as events. [`business`] loads a
-//! business folder, [`view`] prints the state as JSON, [`writer`] is the thread that serves several callers.
+//! business folder, [`view`] returns the state as JSON, [`writer`] is the thread that serves several callers.
 
 pub mod business;
 pub mod catalog;

@@ -9,9 +9,9 @@ use std::path::Path;
 /// The part of a manifest that a host uses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// Name of the extension, equal to the one that its component declares.
+    /// Name of the extension, equal to the name that its component declares.
     pub name: String,
-    /// JSON members of its rows that are excluded from the state: `state: {without: [MEMBER, …]}`.
+    /// JSON members of the extension's rows that are excluded from the state: `state: {without: [MEMBER, …]}`.
     pub not_state: NotState,
 }
 

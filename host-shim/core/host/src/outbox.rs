@@ -1,8 +1,8 @@
 //! How are effects carried out? Calls go to providers, results come back as events. The caller passes the time.
 //!
-//! The mark `running` is durable before a call; result and finished row are stored in one group. After a crash
-//! [`Outbox::recover`] repeats a running effect under the same key, with a higher lease number. The deadline of an
-//! effect that waits for an earlier one (by ordering key) is checked at its turn.
+//! The mark `running` of an effect is durable before the call; the result and the finished effect are stored in one
+//! group. After a crash [`Outbox::recover`] repeats a running effect under the same key, with a higher lease number. If
+//! an effect waits for an earlier effect of the same ordering key, its deadline is checked only at its turn.
 
 mod agenda;
 mod at_once;
@@ -27,7 +27,7 @@ use queue::{EffectTransition, Queue};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum number of effects at one point in time; more count as a loop.
+/// Maximum number of effects that run without an advance of the clock; more effects count as a loop.
 pub const EFFECTS_MAX: usize = 100_000;
 /// Maximum duration of a call, in milliseconds: 5 minutes. A longer operation must report that it is in progress; a
 /// call without an answer by then is retried under the same key.
@@ -57,7 +57,8 @@ pub enum OutboxError {
         /// Scope of the last effect.
         scope: String,
     },
-    /// Effects start only after a durable mark, so not in an open group, unless every provider simulates.
+    /// Effects start only after their mark is durable. So they cannot start in an open group, unless every provider
+    /// simulates.
     #[error("effects cannot run in an open group")]
     GroupOpen,
 }
@@ -148,7 +149,7 @@ impl Outbox {
         &mut self.registry
     }
 
-    /// Returns the latest passed time, in milliseconds since the epoch.
+    /// Returns the latest time that a caller has passed, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.clock
     }
@@ -222,7 +223,7 @@ impl Outbox {
     }
 
     /// Starts some of the effects due at `now`, and returns the calls to make. Each called effect is marked as running,
-    /// with its lease, before this returns.
+    /// with its lease, before this function returns.
     ///
     /// Effects that need no call end here. One `begin` either returns calls or ends effects, so that results are stored
     /// in the order in which their effects became due.
@@ -333,8 +334,8 @@ impl Outbox {
     }
 
     /// Accepts replies; stores results and rows in one group. An answer under an expired lease, or to an effect that
-    /// has ended, is late: a late success is an event of its own, a late failure is ignored. An unexpected or repeated
-    /// answer is ignored.
+    /// has ended, is late: a late success becomes a separate event, and a late failure is ignored. An unexpected or
+    /// repeated answer is ignored.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -366,7 +367,8 @@ impl Outbox {
         Ok(reports)
     }
 
-    /// Returns true for an ended effect whose deadline (or creation) is at most [`WAIT_MAX_MS`] ago.
+    /// Returns true for an ended effect whose deadline, or without a deadline its creation, is less than
+    /// [`WAIT_MAX_MS`] ago.
     fn is_worth_polling(&self, row: &EffectRow, now: Timestamp) -> Result<bool, StoreError> {
         let found = self.queue.row(&row.scope, &row.effect.key, row.effect.generation)?;
         let has_ended = found.is_some_and(|row| row.state == EffectState::Finished);
@@ -466,7 +468,8 @@ impl Outbox {
         self.retry_or_fail(row, None, failure(EffectFailureClass::TimedOut, "lost-answer", message), now)
     }
 
-    /// Plans a retry, if the policy has one and not after the deadline; otherwise ends the effect with `failure`.
+    /// Plans a retry if the policy has a further attempt, at the latest at the deadline; otherwise ends the effect with
+    /// `failure`.
     fn retry_or_fail(
         &self,
         row: EffectRow,
@@ -527,7 +530,7 @@ fn timed_out(row: EffectRow) -> PlannedTransition {
     ended(row, Err(failure(EffectFailureClass::TimedOut, "deadline", message)))
 }
 
-/// Ends the lease; its number stays, so that the next lease has a higher one.
+/// Ends the lease; its number stays, so that the next lease has a higher number.
 fn without_lease(mut row: EffectRow) -> EffectRow {
     row.lease = Lease { number: row.lease.number, ..Lease::default() };
     row

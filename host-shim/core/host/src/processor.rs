@@ -1,4 +1,5 @@
-//! How is an event processed? Decided on a snapshot of its account, committed as a whole; then woken events run.
+//! How is an event processed? It is decided on a snapshot of its account and committed as a whole; then the events that
+//! it wakes run.
 //!
 //! Only the processor writes the inbox. It calls the extension through a [`Runner`] and does not interpret decisions;
 //! it decides itself to which account an event belongs, which event is a duplicate, and which event waits.
@@ -31,15 +32,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Delay after the first, second, … failed attempt, in milliseconds: 1 s, 10 s, 1 min, 10 min.
 pub const RETRY_DELAYS_MS: [i64; ATTEMPTS_MAX as usize - 1] = [1_000, 10_000, 60_000, 600_000];
-/// Maximum number of parked events; beyond it the oldest are evicted, those without this host's mark first.
+/// Maximum number of parked events. Beyond it, the oldest parked events are evicted, events without this host's mark
+/// first.
 pub const PARKED_MAX: u64 = 100_000;
 /// Maximum wait of an event for a claim, a fact or an effect, in milliseconds: 30 days.
 pub const WAIT_MAX_MS: i64 = 30 * 24 * 3_600_000;
 /// Maximum number of events that one commit wakes; the others run with [`Processor::retry_due`].
 pub const WOKEN_MAX: usize = 10_000;
-/// Maximum number of parked events of one connected account; beyond it its oldest are evicted.
+/// Maximum number of parked events of one connected account; beyond it, the account's oldest parked events are evicted.
 pub const PARKED_CONNECTED_MAX: usize = 10_000;
-/// Maximum number of decisions of one attempt that concurrent changes invalidate, before the attempt fails.
+/// Maximum number of decisions in one attempt. If concurrent changes invalidate all of them, the attempt fails.
 pub const CONFLICTS_MAX: u32 = 8;
 
 /// The business of a processor.
@@ -51,7 +53,7 @@ pub struct Business {
     pub livemode: bool,
     /// Configuration as text, by declared key; an absent key has its default.
     pub config: BTreeMap<String, String>,
-    /// Its own declarations, in addition to those of the extension.
+    /// Declarations of the business, in addition to the declarations of the extension.
     pub own: BusinessDeclarations,
     /// SHA-256 of catalog and configuration, hex; recorded with every outcome.
     pub catalog_hash: String,
@@ -70,9 +72,9 @@ pub struct Counters {
 
 /// Runs the events of one business in one mode over one store.
 ///
-/// An `Err` of any method means that the store failed: nothing of that call is stored, except in an open group, which
-/// the caller then rolls back with [`Processor::rollback_group`]. Only [`StoreError::Denied`] means that the event
-/// belongs to another business; such an event is not stored.
+/// An `Err` of any method means that the store failed: the group in which the error occurred is not stored. If the
+/// caller has opened the group, it must roll the group back with [`Processor::rollback_group`]. Only
+/// [`StoreError::Denied`] means that the event belongs to another business; such an event is not stored.
 pub struct Processor {
     /// None only during a call of the extension.
     store: Option<Box<dyn Store>>,
@@ -167,7 +169,7 @@ impl Processor {
         self.partition.scope(account)
     }
 
-    /// Consumes the processor and returns its parts.
+    /// Consumes the processor and returns the store and the runner.
     pub fn into_parts(mut self) -> (Box<dyn Store>, Box<dyn Runner>) {
         (self.take_store(), self.runner)
     }
@@ -236,7 +238,8 @@ impl Processor {
     /// Accepts an event: stores, places and decides it, and runs the events that it wakes.
     ///
     /// `raw` are the received bytes; empty if the payload is complete without them. The first report is the event's
-    /// own; those of woken events follow in run order. A known id is `duplicate`, without a call of the extension.
+    /// own; those of woken events follow in run order. An event with a known id is reported as `duplicate`, without a
+    /// call of the extension.
     ///
     /// # Errors
     /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
@@ -251,7 +254,7 @@ impl Processor {
         })
     }
 
-    /// Denies an event of another business, which this catalog must not decide.
+    /// Denies an event of another business, since it must not be decided with this business's catalog.
     pub(crate) fn check_business(&self, event: &Event) -> Result<(), StoreError> {
         let (own, named) = (&self.partition.business, &event.business);
         if own == named {
@@ -328,7 +331,7 @@ impl Processor {
         }
     }
 
-    /// Returns the time of the next pending event after `now`, in milliseconds.
+    /// Returns the time after `now` at which the next pending event is due, in milliseconds.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -336,10 +339,11 @@ impl Processor {
         self.store().inbox_next_due(&self.partition, now)
     }
 
-    /// Runs an event again on behalf of an operator: a dead letter, a rejected or a waiting event.
+    /// Runs an event again on behalf of an operator: a dead letter, a rejected, waiting or pending event.
     ///
-    /// An applied, ignored, duplicate or erased event is reported as `duplicate`. Returns no report if this business
-    /// and mode have no such row.
+    /// An applied, ignored, duplicate, stale or erased event is reported as `duplicate`, and an event that the intake
+    /// refused is reported with its refusal; neither runs again. Returns no report if this business and mode have no
+    /// such row.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -436,10 +440,11 @@ fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<
     }
 }
 
-/// Returns the outcome of an event of another mode; decided before the extension is called (S09, S76).
+/// Returns the outcome of an event whose mode differs from the mode of its secret or of the business; none for other
+/// events. Called before the extension (S09, S76).
 ///
-/// A secret is named `test/…` or `live/…`. The endpoint of a live Connect account also gets the test events of its
-/// connected accounts, so a live secret on such an event is no contradiction.
+/// A secret is named `test/…` or `live/…`. A live Connect endpoint also gets the test events of its connected accounts,
+/// so a live secret on such an event is no contradiction.
 fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
     let of_event = event.livemode?;
     let facts = event.provider.as_ref()?;
@@ -475,7 +480,7 @@ fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
     let version = |event: &Event| event.provider.as_ref().and_then(|facts| facts.api_version.clone());
     let read = |body: &[u8]| serde_json::from_slice::<serde_json::Value>(body).ok();
     let data = |body: &[u8]| read(body).and_then(|body| body.get("data").cloned());
-    // A fetched object may be newer than the sent one.
+    // A fetched object may be newer than the object that the provider sent.
     let time = |event: &Event| event.provider.as_ref().and_then(|facts| facts.time);
     let is_same = version(known) == version(again) && time(known) == time(again);
     first != second && is_same && data(first) != data(second)

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderEvent {
-    /// Id of the event; an id that the inbox has is a duplicate.
+    /// Id of the event. An event whose id is already in the inbox is a duplicate.
     id: String,
     /// Type of the event, for example `invoice.paid`.
     #[serde(rename = "type")]
@@ -56,7 +56,7 @@ mod tests {
     use extension_contract::{Payload, Refusal};
 
     #[test]
-    fn the_event_equals_one_that_the_provider_sends() {
+    fn the_event_equals_an_event_that_the_provider_sends() {
         let payload = json!({
             "id": "evt_1", "type": "invoice.paid", "date_ms": 1_767_225_600_250_i64, "api_version": "2025-03-31.basil",
             "object": {"id": "in_1", "object": "invoice"},

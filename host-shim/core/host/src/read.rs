@@ -5,10 +5,10 @@ use extension_contract::{
 };
 use host_store::{Partition, Scope, Store};
 
-/// Rows per query.
+/// Number of rows per query.
 const PAGE: usize = 500;
 
-/// Returns one product of an account; also a deleted one.
+/// Returns a product of an account, also if it is deleted.
 ///
 /// # Errors
 /// Fails if the store fails.

@@ -1,4 +1,5 @@
-//! How does a host start, take events and stop? One business in one mode, one store, one extension, providers, a clock.
+//! How does a host start, take events and stop? A host has one business in one mode, one store, one extension,
+//! providers and a clock.
 
 use crate::bad_input::BadInput;
 use crate::business::BusinessFolder;
@@ -13,7 +14,7 @@ use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
 use host_wasm_runner::runner::Runner;
 
-/// The setup of a host: its business and configuration. It serves any number of starts.
+/// The setup of a host: its business and configuration. A setup can start any number of hosts.
 #[derive(Clone, Debug)]
 pub struct Setup {
     folder: BusinessFolder,
@@ -22,7 +23,7 @@ pub struct Setup {
 
 impl Setup {
     /// Creates a setup: a business, its mode (true for real money), configuration overrides and the extension's
-    /// manifest. Without a manifest the extension's rows belong to the state completely.
+    /// manifest. Without a manifest, the state contains all members of the extension's rows.
     pub fn new(
         folder: BusinessFolder,
         livemode: bool,
@@ -49,7 +50,8 @@ impl Setup {
 /// The reason why a host does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The extension refuses the catalog, or lacks something that the business names; at least one mistake.
+    /// The extension refuses the catalog, or the business uses a name that is not declared. Contains at least one
+    /// mistake.
     #[error("{}", crate::bad_input::lines(.0))]
     Catalog(Vec<BadInput>),
     /// The extension failed while it loaded the catalog; the catalog may be correct.
@@ -115,8 +117,8 @@ impl Host {
         Ok(())
     }
 
-    /// Starts a host: loads the catalog if it differs from the one in force, then recovers running effects. Returns the
-    /// reports of the catalog's load. Due effects wait for [`Outbox::begin`] or [`Outbox::run_until_quiet`].
+    /// Starts a host: loads the catalog unless it is in force, then recovers running effects. Returns the reports of
+    /// the catalog's load. Due effects wait for [`Outbox::begin`] or [`Outbox::run_until_quiet`].
     ///
     /// # Errors
     /// Fails if the catalog or the configuration is wrong, or if the extension or the store fails.
@@ -136,7 +138,7 @@ impl Host {
             .map_err(|error| StartError::Config { business: folder.name.clone(), error })?;
         let mut outbox = Outbox::new(processor, registry);
         let now = clock.now();
-        // Recovered effects are decided under the catalog of this start.
+        // The results of recovered effects are decided with the catalog of this start.
         let reports = catalog::load_if_changed(folder, &mut outbox, now)?;
         outbox.recover(now)?;
         Ok((Host { outbox, clock }, reports))
@@ -156,7 +158,7 @@ impl Host {
     }
 
     /// Accepts events in order, like [`Host::accept`]; see [`Processor::accept_all`]. Returns one result per event: a
-    /// denied event is not stored, the others are processed.
+    /// denied event is not stored, and the other events are processed.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -222,7 +224,8 @@ impl Host {
         host_store::state_hash(&[self.processor().store()], self.processor().declared().not_state())
     }
 
-    /// Stops the host. Returns the store, in the state of a kill, and the clock, at least at the outbox's time.
+    /// Stops the host. Returns the store, in the state in which a killed process would leave it, and the clock,
+    /// advanced at least to the outbox's time.
     pub fn stop(mut self) -> (Box<dyn Store>, Clock) {
         self.clock.advance_to(self.outbox.clock());
         let (processor, _) = self.outbox.into_parts();

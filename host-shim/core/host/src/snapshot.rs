@@ -1,7 +1,7 @@
 //! What can an extension read during a call? The event's account, as it was before the event, and the catalog.
 //!
 //! Places the event, and records all reads, so that the commit can depend on them. Writes nothing. Owns the store
-//! during the call, since a component instance cannot borrow one.
+//! during the call, since a component instance cannot borrow it.
 
 use crate::check;
 use extension_contract::{
@@ -27,7 +27,7 @@ pub enum Access {
 pub struct Context {
     /// Business and mode.
     pub partition: Partition,
-    /// Account, if it is known without placing.
+    /// Account, if it is known without placement.
     pub account: Option<Account>,
     /// Connected account of the event's provider; part of its claim keys.
     pub connected_account: Option<String>,
@@ -35,7 +35,7 @@ pub struct Context {
     pub event_id: String,
     /// Time at which claims are evaluated: the event's `received_at`, in milliseconds since the epoch.
     pub now: Timestamp,
-    /// The part of the store that it may read.
+    /// The part of the store that the call may read.
     pub access: Access,
     /// Declarations of the extension, with the configuration of the host.
     pub declared: Arc<Declared>,
@@ -62,7 +62,7 @@ pub enum PlacementResult {
     },
     /// No account; the event is not for this business.
     Ignored(IgnoreReason),
-    /// No account, and never any.
+    /// The event has no account and cannot get one.
     Refused(Refusal),
 }
 
@@ -126,7 +126,7 @@ impl Snapshot {
         }
     }
 
-    /// Ends the call.
+    /// Ends the call; returns the store and the recorded reads.
     pub fn finish(self) -> FinishedSnapshot {
         let Snapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace } = self;
         FinishedSnapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace }
@@ -162,7 +162,7 @@ impl Snapshot {
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
         let mut holder: Option<(&str, Account)> = None;
         for ((key, full), claim) in full_keys.iter().zip(self.store.claims(&wanted)?) {
-            // The placement depends on these claims, also on those without a holder.
+            // The placement depends on these claims, also on claims without a holder.
             self.claims.insert(full.clone(), claim.clone());
             let held = claim.filter(|row| row.until.is_none_or(|until| until > self.context.now));
             let Some(account) = held.and_then(|row| row.holder) else { continue };
@@ -245,14 +245,15 @@ impl Snapshot {
     }
 }
 
-/// Returns the full form of a short claim key: `business/mode` (the partition), the connected account, the key. Claims
-/// on connected accounts themselves belong to our own account, so that events of the connected account find it.
+/// Returns the full form of a short claim key: `business/mode/connected-account/key`. In the key of a claim on a
+/// connected account itself, the part `connected-account` is empty, so that events of the connected account find the
+/// claim of our own account.
 pub(crate) fn full_key(partition: &Partition, connected: Option<&str>, key: &str) -> String {
     let connected = connected.filter(|_| !key.starts_with(CONNECTED_ACCOUNT_CLAIMS)).unwrap_or_default();
     format!("{}/{connected}/{key}", partition.name())
 }
 
-/// Returns true if the account's name has 1 to 255 bytes and no control characters.
+/// Returns true if the account's id has 1 to 255 bytes and no control characters.
 fn is_account(account: &Account) -> bool {
     match account {
         Account::Platform => true,

@@ -19,7 +19,7 @@ pub fn text(ms: i64) -> String {
     }
 }
 
-/// Units of a span in milliseconds; `ms` before its suffix `s`.
+/// Units of a span, with their milliseconds. The first matching unit counts, so `ms` precedes `s`.
 const UNITS: [(&str, i64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 
 /// Parses a span such as `250ms`, `90s`, `15m`, `12h` or `7d` into milliseconds.

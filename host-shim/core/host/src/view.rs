@@ -143,7 +143,8 @@ fn effect(row: &EffectRow) -> Value {
     })
 }
 
-/// Returns the last outcome of every event from outside, by id, with reason and account; `failed` without an outcome.
+/// Returns the last outcome of every event from outside, by id, with reason and account. The outcome is `failed` for a
+/// dead letter and for an event that waits for a retry.
 ///
 /// # Errors
 /// Fails if the store fails.

@@ -1,8 +1,8 @@
 //! How does one thread serve several callers? It takes jobs from a bounded channel, commits a group, then answers.
 //!
 //! A group has the jobs that arrive within [`WriterLimits::gather`], at most [`WriterLimits::group`], in their order.
-//! Answers, reports and calls leave only after the commit; without a commit nobody gets an outcome. The [`Listener`]
-//! makes the calls to providers elsewhere, without blocking the host.
+//! Answers, reports and calls leave only after the commit; if the commit fails, no caller gets an outcome. The
+//! [`Listener`] makes the calls to providers on other threads, without blocking the host.
 
 mod deliver;
 mod jobs;
@@ -34,7 +34,7 @@ pub struct WriterLimits {
     pub waiting: usize,
     /// Maximum number of jobs in one group.
     pub group: usize,
-    /// Time that a group waits for more jobs after its first one.
+    /// Time that a group waits for more jobs after its first job.
     pub gather: Duration,
 }
 
@@ -110,7 +110,7 @@ struct WriterLoop {
     limits: WriterLimits,
     /// Time of the next search for events that wait too long.
     expire_at: Timestamp,
-    /// True after a failure of the store: the outbox may miss running effects.
+    /// True after a failure of the store: the outbox may not know all running effects.
     is_stale: bool,
 }
 
@@ -167,7 +167,7 @@ impl WriterLoop {
         }
     }
 
-    /// Gathers the first job and those that arrive soon after it.
+    /// Gathers the first job and the jobs that arrive soon after it.
     fn gather(&self, first: Option<Job>, jobs: &Receiver<Job>) -> Batch {
         let mut batch = Batch::default();
         let Some(first) = first else { return batch };
@@ -246,7 +246,8 @@ impl WriterLoop {
         Ok(())
     }
 
-    /// Starts due effects. Returns the time until more is due; none means never.
+    /// Starts due effects. Returns the duration until more work is due; none for a manual clock that has not reached
+    /// that time.
     fn carry_out(&mut self) -> Option<Duration> {
         let next = self.begin_some().and_then(|more| match more {
             true => Ok(None),

@@ -1,12 +1,13 @@
-//! Limits of a body, and the quarantine for authentic bodies that are not JSON objects.
+//! Which bodies are accepted? The limits of a body, and the quarantine for authentic bodies that are not JSON objects.
 
 use crate::json::{Document, JsonError, JsonKind};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
-/// Largest body in bytes. Genuine Stripe events reach 900 KB, but stay well below 1 MiB.
+/// Maximum size of a body in bytes. Genuine Stripe events reach 900 KB, but stay well below 1 MiB.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
-/// Deepest nesting of a body. Genuine events stay below 20; the extension's parser recurses.
+/// Maximum nesting depth of a body, since the extension's parser is recursive. Genuine events have fewer than 20
+/// levels.
 pub const DEPTH_MAX: usize = 64;
 
 /// The error for a body larger than [`BODY_BYTES_MAX`]; the HTTP status is 413.
@@ -17,7 +18,7 @@ pub struct TooLarge {
     pub bytes: u64,
 }
 
-/// Checks an announced or counted length. To be called before any computation over the body.
+/// Checks an announced or counted length. The server must call this function before any computation over the body.
 ///
 /// # Errors
 /// [`TooLarge`] above [`BODY_BYTES_MAX`].
@@ -31,7 +32,7 @@ pub enum NotAnObject {
     /// The body is not JSON, or nested too deeply.
     #[error(transparent)]
     Json(#[from] JsonError),
-    /// The body is another JSON value.
+    /// The body is a JSON value, but not an object.
     #[error("expected an object, found {0}")]
     Other(JsonKind),
 }
@@ -42,7 +43,7 @@ pub enum NotAnObject {
 pub struct Quarantined {
     /// SHA-256 of the bytes, lower-case hex; the identity of the body.
     pub sha256: String,
-    /// Cause.
+    /// The reason why the bytes are not a readable JSON object.
     pub cause: NotAnObject,
     /// Bytes as received.
     pub bytes: Vec<u8>,

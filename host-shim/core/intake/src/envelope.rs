@@ -9,13 +9,14 @@ use crate::reader::{LocatedObject, Reader};
 use crate::signature::{EndpointSecret, Mode};
 use extension_contract::{Actor, Event, Payload, ProviderFacts, Refusal, Timestamp};
 
-/// `object` of a classic event, which has a snapshot of its object.
+/// Value of `object` in a snapshot event, which contains a snapshot of its object.
 pub const SNAPSHOT_EVENT: &str = "event";
-/// `object` of a thin event, which only names its object.
+/// Value of `object` in a thin event, which contains only the id and the type of its object.
 pub const THIN_EVENT: &str = "v2.core.event";
 
-/// Members of `data.object` with amounts or quantities. A number must be a whole number of 64 bits, else the event is
-/// refused: nothing is rounded. (In some objects such a member is an object or a list, which the extension reads.)
+/// Members of `data.object` with amounts or quantities. A number must be an integer of 64 bits; otherwise the event is
+/// refused, so that no amount is rounded. (In some objects, such a member is an object or an array. The extension reads
+/// it.)
 const AMOUNTS: [&str; 26] = [
     "amount",
     "amount_capturable",
@@ -48,7 +49,7 @@ const AMOUNTS: [&str; 26] = [
 /// An event and, if it is invalid, its refusal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decoded {
-    /// The event, to be stored in any case. Its account is set only if the body names it.
+    /// The event. The host stores it even if it has a refusal. Its account is set only if the body names an account.
     pub event: Event,
     /// The reason why the event must not be applied: its outcome is `rejected`, and the extension is not called.
     pub refusal: Option<Refusal>,
@@ -62,10 +63,10 @@ pub(crate) fn id_of_bytes(bytes: &[u8]) -> String {
     format!("sha256:{}", sha256(bytes))
 }
 
-/// Decodes a body. `matched` is the secret that signed it; none for an unsigned file.
+/// Decodes a body. `matched` is the secret that signed the body; none for an unsigned file.
 ///
 /// # Errors
-/// [`Quarantined`] if it is not a JSON object.
+/// [`Quarantined`] if the body is not a JSON object.
 pub fn decode(
     body: Vec<u8>,
     business: &str,
@@ -113,7 +114,7 @@ impl Facts {
         if !thin && object.as_deref() != Some(SNAPSHOT_EVENT) {
             reader.malformed(root, "object");
         }
-        // With two ids neither is reliable.
+        // If the body has two members `id`, neither of them is reliable.
         let id = reader.required_id(root, "id").filter(|_| document.duplicate() != Some("/id"));
         let kind = reader.required_id(root, "type").unwrap_or_default();
         let time = if thin { reader.rfc3339(root, "created") } else { reader.seconds(root, "created") };
@@ -138,7 +139,7 @@ impl Facts {
         if let Some(secret) = matched {
             check_secret(&mut reader, secret, own_livemode, provider.connected_account.as_deref());
         }
-        // If the event has no mode, it has the mode of its secret, unless the endpoint receives both modes.
+        // An event without a mode gets the mode of its secret, unless the endpoint receives events of both modes.
         let account = provider.connected_account.as_deref();
         let single_mode = matched.filter(|secret| !receives_both_modes(secret, account));
         let livemode = own_livemode.or(single_mode.map(|secret| secret.mode().livemode()));
@@ -146,8 +147,8 @@ impl Facts {
     }
 }
 
-/// Reads the connected account of the event, none for our own account: `account`, before 2017 `user_id`; in a thin
-/// event the last account in `context`.
+/// Reads the connected account of the event; none for our own account. The account is in `account`, before 2017 in
+/// `user_id`. In a thin event, it is the last account in `context`.
 fn connected_account(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: bool) -> Option<String> {
     let account = account_id(reader, root, "account");
     if account.is_some() {
@@ -159,13 +160,14 @@ fn connected_account(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: boo
     let context = reader.id(root, "context")?;
     let named = context.rsplit('/').find(|part| part.starts_with("acct_") && is_account_id(part)).map(str::to_owned);
     if named.is_none() {
-        // If it counted as an event of our own account, its metadata would determine the placement.
+        // Without this refusal, the event would count as an event of our own account, and its metadata would determine
+        // the placement.
         reader.malformed(root, "context");
     }
     named
 }
 
-/// Reads an account id. It becomes part of claim keys, so it must not contain their separators.
+/// Reads an account id. The id becomes a part of claim keys, so it must not contain their separators.
 fn account_id(reader: &mut Reader, root: LocatedObject<'_, '_>, name: &str) -> Option<String> {
     let id = reader.id(root, name)?;
     if is_account_id(&id) {
@@ -234,13 +236,13 @@ fn is_valid_amount(value: Value<'_>) -> bool {
     }
 }
 
-/// Returns whether events of both modes arrive at the endpoint: only at a live Connect endpoint, from connected
-/// accounts.
+/// Returns true if the endpoint receives events of both modes from this account. Only a live Connect endpoint does,
+/// from its connected accounts.
 fn receives_both_modes(secret: &EndpointSecret, account: Option<&str>) -> bool {
     secret.mode() == Mode::Live && secret.connect() != Some(false) && account.is_some()
 }
 
-/// Checks mode and account of the event against the endpoint of its secret.
+/// Checks that the mode and the account of the event fit the endpoint of its secret.
 fn check_secret(reader: &mut Reader, secret: &EndpointSecret, livemode: Option<bool>, account: Option<&str>) {
     let other_mode = livemode.is_some_and(|livemode| Mode::of(livemode) != secret.mode());
     if other_mode && !receives_both_modes(secret, account) {

@@ -10,7 +10,7 @@ impl<'h> Headers<'h> {
         self.0.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
     }
 
-    /// Returns whether the request has a header.
+    /// Returns true if the request has the header. Ignores the case of the name.
     pub fn has(self, name: &str) -> bool {
         self.0.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
     }

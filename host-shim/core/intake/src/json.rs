@@ -1,8 +1,8 @@
 //! A strict, bounded JSON parser that keeps the positions of all values.
 //!
 //! One pass checks the whole text (UTF-8, grammar, surrogates, depth) without recursion and records the members of each
-//! object in order. Numbers stay text, so nothing is rounded. A duplicate name in an object is recorded, since parsers
-//! differ in which of the two wins. Values are converted only on request.
+//! object in order. Numbers stay text, so nothing is rounded. A duplicate name in an object is recorded, since some
+//! parsers return the first of the two members and others the second. Values are converted only on request.
 
 mod scan;
 
@@ -10,7 +10,7 @@ use crate::body::{BODY_BYTES_MAX, DEPTH_MAX};
 use std::borrow::Cow;
 use std::fmt;
 
-/// Longest JSON Pointer in a report, in bytes; a longer one ends in `…`.
+/// Maximum length of a reported JSON Pointer in bytes. A longer pointer is cut, and ends in `…`.
 pub const POINTER_BYTES_MAX: usize = 255;
 
 /// The reason why bytes are not acceptable JSON. Offsets are in bytes from 0.
@@ -182,7 +182,7 @@ impl<'d> Value<'d> {
         (self.node.kind == JsonKind::Bool).then(|| self.raw() == "true")
     }
 
-    /// Returns a number that is written as a whole number and fits: not `10.0`, `1e3`, `-0` or 2⁶³.
+    /// Returns a number that is written as an integer and fits into 64 bits; none for `10.0`, `1e3`, `-0` or 2⁶³.
     pub fn as_i64(&self) -> Option<i64> {
         if self.node.kind != JsonKind::Number || self.raw() == "-0" {
             return None;
@@ -200,12 +200,12 @@ impl<'d> Value<'d> {
         (self.node.kind == JsonKind::Array).then(|| scan::objects(self.raw()))?
     }
 
-    /// Returns a member of an object by name; the first of duplicates.
+    /// Returns a member of an object by name; the first member, if several members have this name.
     pub fn get(&self, name: &str) -> Option<Value<'d>> {
         self.members().find(|(member, _)| member.name == name).map(|(_, value)| value)
     }
 
-    /// Returns the members of an object in order; nothing for other values.
+    /// Returns the members of an object in order; no members for other values.
     pub fn members(&self) -> impl Iterator<Item = (Name<'d>, Value<'d>)> + use<'d> {
         let (text, members) = (self.text, self.members);
         let (from, to) = self.node.members;
@@ -226,7 +226,8 @@ pub struct Name<'d> {
     pub raw: &'d str,
 }
 
-/// Appends a reference token to a JSON Pointer (RFC 6901). Replaces control characters.
+/// Appends a reference token to a JSON Pointer (RFC 6901). Replaces control characters, and cuts a pointer that is too
+/// long.
 pub(crate) fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     for c in token.chars() {

@@ -1,8 +1,8 @@
-//! Turns bytes into an authentic, bounded event envelope.
+//! Verifies the bytes of a webhook, and turns them into an event of limited size.
 //!
-//! Pure functions: no I/O, no clock. [`receive`] handles a webhook delivery of Stripe, [`webhook::receive`] one of
-//! another provider, and [`raw::read`] an unsigned file. Every input gets a result in bounded time and memory. An
-//! authentic event is never lost: an invalid one becomes an envelope with a refusal, to be stored as `rejected`.
+//! Pure functions: no I/O, no clock. [`receive`] handles a webhook delivery of Stripe, [`webhook::receive`] a delivery
+//! of another provider, and [`raw::read`] an unsigned file. Every input gets a result in bounded time and memory. An
+//! authentic event is never lost: an invalid event gets a refusal, and the host stores it as `rejected`.
 
 pub mod body;
 pub mod envelope;
@@ -23,7 +23,8 @@ use body::{Quarantined, TooLarge};
 use extension_contract::Timestamp;
 use signature::SignatureError;
 
-/// The reason why a delivery does not become an event. The texts do not reveal to the sender which check failed.
+/// The reason why a delivery does not become an event. The texts do not reveal to the sender why a signature or a body
+/// is not valid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The body is too long.
@@ -47,9 +48,8 @@ impl Refused {
     }
 }
 
-/// Turns a Stripe delivery into an envelope. Checks length, signature and JSON, in this order. `business` is the
-/// business of the endpoint, `headers` are all `Stripe-Signature` headers of the request, and `now` becomes
-/// `received_at`.
+/// Turns a Stripe delivery into an event. Checks length, signature and JSON, in this order. `business` is the business
+/// of the endpoint, `headers` are all `Stripe-Signature` headers of the request, and `now` becomes `received_at`.
 ///
 /// # Errors
 /// [`Refused`] if a check fails.

@@ -1,8 +1,9 @@
 //! Reads unsigned events from a file: a Stripe event, a product event, a fact of the business, a command, measurements,
 //! or a message of another account.
 //!
-//! An object with a text in `object`, `event`, `type`, `command` or `message`, or a list in `usage`, always becomes an
-//! event. If parts are missing, it is refused, so that a replay shows it. Other input is an error.
+//! An object always becomes an event if it has a text in `object`, `event`, `type` or `command`, texts in `message` and
+//! `from`, or a list in `usage`. If other parts are missing, the event gets a refusal, so that a replay shows it. Other
+//! input is an error.
 
 mod command;
 mod message;
@@ -68,7 +69,8 @@ enum InputKind {
     Message,
 }
 
-/// Reads one object. The caller sets the event's time of receipt after it has the [`Decoded::time`] of all its input.
+/// Reads one object. A caller that derives the event's `received_at` from the [`Decoded::time`] of all its input sets
+/// it later.
 ///
 /// # Errors
 /// [`InputError`] if the bytes are not an event.
@@ -146,7 +148,7 @@ struct Envelope {
     refusal: Option<Refusal>,
 }
 
-/// Reads the id, unless the document has two.
+/// Reads the id; none if the document has two ids.
 fn read_id(reader: &mut Reader, document: &Document<'_>) -> Option<String> {
     reader.required_id(LocatedObject::root(document), "id").filter(|_| document.duplicate() != Some("/id"))
 }

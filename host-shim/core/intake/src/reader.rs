@@ -1,5 +1,5 @@
-//! Reads members of JSON objects. For optional members absent, null and empty are equivalent. The first problem becomes
-//! the refusal.
+//! Reads members of JSON objects. An optional text, flag or object that is null or the empty string counts as missing.
+//! The first problem becomes the refusal.
 
 use crate::json::{Document, JsonKind, Value, push_token};
 use extension_contract::{ID_BYTES_MAX, Refusal, Timestamp};
@@ -39,7 +39,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Starts with the refusal of a duplicate member name, if the document has one.
+    /// If the document has a duplicate member name, this is the first refusal.
     pub(crate) fn new(document: &Document<'_>) -> Self {
         Reader { refusal: document.duplicate().map(|pointer| Refusal::Malformed(pointer.to_owned())) }
     }
@@ -125,7 +125,7 @@ impl Reader {
     }
 }
 
-/// Returns whether a value is the empty text, which means none.
+/// Returns true if a value is the empty string, which counts as missing.
 pub(crate) fn is_empty(value: &Value<'_>) -> bool {
     value.raw() == "\"\""
 }

@@ -1,8 +1,8 @@
-//! Handles a webhook request as a value: returns the response and the data to store. A server only passes its requests
-//! on.
+//! How does a server answer a webhook request? [`Endpoints::answer`] takes a request as a value, and returns the
+//! response and the data to store.
 //!
-//! A path may end in a slash; there are no redirects, which webhook senders count as failed deliveries. `Content-Type`
-//! is ignored, since the signature covers only the bytes.
+//! A path may end in a slash. The response is never a redirect, since senders of webhooks count redirects as failed
+//! deliveries. `Content-Type` is ignored, since the signature covers only the bytes.
 
 use crate::body::Quarantined;
 use crate::envelope::Decoded;
@@ -48,7 +48,7 @@ pub struct Endpoints {
 pub struct WebhookReply {
     /// HTTP status if storing succeeds; otherwise the server must send 503.
     pub status: u16,
-    /// Header `Allow`.
+    /// Value of the header `Allow`, for status 405.
     pub allow: Option<&'static str>,
     /// The data to store before the response is sent.
     pub taken: Taken,
@@ -57,11 +57,11 @@ pub struct WebhookReply {
 /// The data of a request to store before the response is sent.
 #[derive(Debug)]
 pub enum Taken {
-    /// An event, and the bytes as received unless its payload has them.
+    /// An event, and the received bytes; no bytes if the event's payload contains them.
     Event(Box<Decoded>, Vec<u8>),
     /// Authentic bytes that are not an event, for operators.
     Quarantined(Box<Quarantined>),
-    /// Nothing; the text is the name of a counter.
+    /// No data to store. The text is the name of the counter for such requests.
     Nothing(&'static str),
 }
 

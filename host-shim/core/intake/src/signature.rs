@@ -16,17 +16,19 @@ use std::fmt;
 
 /// Name of the header.
 pub const HEADER_NAME: &str = "stripe-signature";
-/// Longest header in bytes. Two signatures need 150; even with many rolled secrets it stays far below this.
+/// Maximum length of the header in bytes. A header with two signatures has 150 bytes. Even with many rolled secrets,
+/// the header stays far below this limit.
 pub const HEADER_BYTES_MAX: usize = 4096;
-/// Most signatures of a header that are checked. Stripe sends one for each active secret of the endpoint.
+/// Maximum number of signatures of a header that are checked. Stripe sends one for each active secret of the endpoint.
 pub const SIGNATURES_MAX: usize = 8;
-/// Most secrets of one endpoint. A delivery costs at most this number of passes over its body.
+/// Maximum number of secrets of one endpoint. To verify a delivery takes at most one pass over its body per secret.
 pub const SECRETS_MAX: usize = 4;
-/// Largest difference between a delivery's time and ours, in seconds. Stripe's own default.
+/// Default of the maximum difference between a delivery's time and ours, in seconds. Stripe's libraries have the same
+/// default.
 pub const TOLERANCE_S_DEFAULT: u32 = 300;
 
-/// The reason why a delivery is not authentic. `Display` is the same for all, since it may reach the sender;
-/// [`SignatureError::label`] distinguishes them for counters.
+/// The reason why a delivery is not authentic. `Display` gives the same text for all reasons, since the text may reach
+/// the sender. [`SignatureError::label`] distinguishes the reasons for counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureError {
     /// The header is missing or empty.
@@ -54,7 +56,7 @@ pub enum SignatureError {
 }
 
 impl SignatureError {
-    /// Returns the name for counters. Must not be sent to the sender.
+    /// Returns the name of the reason for counters. The name must not be sent to the sender.
     pub fn label(&self) -> &'static str {
         match self {
             SignatureError::Missing => "missing",

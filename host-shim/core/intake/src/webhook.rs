@@ -27,14 +27,14 @@ pub struct Webhook {
     pub scheme: Scheme,
     /// Id of a delivery, if the scheme has none. The default is the hash of the body.
     pub id: Option<Template>,
-    /// Facts; the first whose conditions match a body applies.
+    /// Facts. A delivery becomes the first fact whose conditions match its body.
     pub facts: Vec<FactOf>,
 }
 
-/// A fact derived from matching bodies.
+/// A fact that is derived from the bodies that match its conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactOf {
-    /// Conditions: paths of the body and their expected values as text.
+    /// Conditions: paths to values in the body, and the expected values as text.
     pub when: Vec<(BodyPath, String)>,
     /// Name of the fact, for example `user.registered`.
     pub event: String,
@@ -47,7 +47,7 @@ pub struct FactOf {
 /// The result of an authentic delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// A fact, refused if a value is missing, and the bytes as received.
+    /// A fact, with a refusal if a value is missing, and the received bytes.
     Fact(Box<Decoded>, Vec<u8>),
     /// No fact of the webhook matches.
     Ignored,
@@ -88,7 +88,7 @@ impl Webhook {
             path.find(root).and_then(|found| found.text).is_some_and(|text| text == *value)
         };
         let fact = self.facts.iter().find(|fact| fact.when.iter().all(matches))?;
-        // The first problem becomes the refusal; a duplicate member name precedes all others.
+        // The first problem becomes the refusal; a duplicate member name precedes all other problems.
         let mut problem = document.duplicate().map(str::to_owned);
         let mut note = |pointer: String| {
             problem.get_or_insert(pointer);
@@ -131,8 +131,8 @@ impl Webhook {
         Some(Decoded { event, refusal: problem.map(Refusal::Malformed), time: signed.time })
     }
 
-    /// Returns the webhook's name and the delivery's id, so that ids of two providers differ. Without an id it uses the
-    /// hash of the body, for a long id the hash of the id.
+    /// Returns the webhook's name, a colon and the delivery's id, so that the ids of two providers differ. A missing id
+    /// is replaced by the hash of the body, and an id that is too long or has control characters by its own hash.
     fn event_id(&self, id: Option<String>, body: &[u8]) -> String {
         let id = match id {
             Some(id) if is_id(&format!("{}:{id}", self.name)) => id,

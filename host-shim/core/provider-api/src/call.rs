@@ -18,11 +18,11 @@ pub struct Call {
     pub generation: u32,
     /// Number of the attempt, from 1; a call after a crash and each poll repeat the number.
     pub attempt: u32,
-    /// Arguments as declared by the effect's kind; secrets by reference.
+    /// Arguments of the effect, as its kind declares them. Secrets are references.
     pub payload: Value,
     /// Token of the previous [`CallOutcome::InProgress`]; none for the first call of an attempt.
     pub token: Option<String>,
-    /// Time at which the effect ends without an answer, in milliseconds since the epoch.
+    /// Deadline in milliseconds since the Unix epoch: if the effect has no answer by then, it ends without an answer.
     pub deadline: Option<i64>,
     /// Lease number (fencing number): calls of the same effect with a lower number have lost their lease.
     pub lease: u64,
@@ -41,8 +41,9 @@ impl Call {
         self.kind.rsplit_once('.').map_or(self.kind.as_str(), |(_, verb)| verb)
     }
 
-    /// Returns true for the four resource verbs, for example `database.ensure`. `secret.ensure` is not a resource call:
-    /// a secret is handed over once and never changed, observed or destroyed.
+    /// Returns true if the kind consists of a resource without a dot and one of the verbs `observe`, `ensure`, `change`
+    /// and `destroy`, for example `database.ensure`. `secret.ensure` is not a resource call: a secret is handed over
+    /// once, and cannot be observed, changed or destroyed.
     pub fn is_resource_call(&self) -> bool {
         let resource = self.resource();
         matches!(self.verb(), "observe" | "ensure" | "change" | "destroy")
@@ -51,7 +52,7 @@ impl Call {
             && resource != "secret"
     }
 
-    /// Returns a text argument of the payload.
+    /// Returns an argument of the payload; none if it is missing or not a string.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.payload.get(name).and_then(Value::as_str)
     }
@@ -64,8 +65,8 @@ impl Call {
         self.secrets.resolve(&self.scope, reference)
     }
 
-    /// Creates a random secret with this name, or returns the one that an earlier call created; see
-    /// [`Secrets::make`](crate::Secrets::make).
+    /// Creates a random secret with this name from `bytes` random bytes, or returns the secret that an earlier call
+    /// created; see [`Secrets::make`](crate::Secrets::make).
     ///
     /// # Errors
     /// Fails if the secret store is not available.
@@ -90,25 +91,26 @@ impl Call {
 /// The result of one call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallOutcome {
-    /// Done, with the outputs that the kind declares: an object without secrets.
+    /// Done, with the outputs that the kind declares: a JSON object without plain secrets.
     Done(Value),
-    /// Started and not done yet. A poll follows: the same call with the token. Polls do not count as attempts.
+    /// Started and not done yet. The outbox polls later: it repeats the call with the token. Polls do not count as
+    /// attempts.
     InProgress {
-        /// Milliseconds until the poll.
+        /// Milliseconds until the next poll.
         after_ms: i64,
-        /// Token by which the provider finds its work again; without secrets.
+        /// Token by which the provider identifies the started work; without secrets.
         token: String,
     },
-    /// Not done as far as known; a retry may succeed.
+    /// Failed, or it is unknown whether the call succeeded; a retry may succeed.
     Retry {
-        /// Milliseconds until the next attempt, if the remote system named them; otherwise the retry policy decides.
+        /// Milliseconds until the next attempt, if the remote system named a delay; otherwise the retry policy decides.
         after_ms: Option<i64>,
         /// Code for programs, for example `throttled`.
         code: String,
         /// Text for operators; without secrets.
         message: String,
     },
-    /// Not done; a retry cannot succeed.
+    /// Failed; a retry cannot succeed.
     Refused {
         /// Code for programs, for example `quota-exceeded`.
         code: String,
@@ -136,12 +138,13 @@ pub enum Reply {
     Answer(CallOutcome),
     /// The provider did not answer. The lease stays open; when it expires, the effect is retried under the same key.
     Silence {
-        /// Milliseconds until the lease expires; none if it never does.
+        /// Milliseconds until the lease expires; none if it never expires.
         lease_ms: Option<i64>,
     },
 }
 
-/// An unknown secret stays unknown, so the call is refused; an unreadable one may become readable, so it is retried.
+/// The call is refused if the secret is unknown, since a retry would not find it either. The call is retried if the
+/// secret store is not available.
 impl From<SecretError> for CallOutcome {
     fn from(error: SecretError) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! Does a provider of a resource keep the contract? One check that the provider's tests call.
+//! Does a provider of a resource keep the contract? The tests of each provider call [`check`].
 
 use crate::call::{Call, CallOutcome};
 use crate::provider::Provider;
@@ -20,9 +20,9 @@ pub struct Violation {
     pub found: Vec<CallOutcome>,
 }
 
-/// Creates a resource, observes, suspends, resumes and destroys it, each change twice.
+/// Creates, observes, suspends, resumes and destroys a resource. Makes each call that changes the resource twice.
 ///
-/// `ensure` is the payload of the resource's `ensure`; the resource must not exist yet.
+/// `ensure` is the payload of the call of `ensure`. The resource must not exist yet.
 ///
 /// # Errors
 /// Fails with the first promise that the provider breaks.
@@ -37,7 +37,8 @@ pub fn check(provider: &dyn Provider, resource: &str, ensure: &Value) -> Result<
         lease: 1,
         ..Call::default()
     };
-    // Each `observe` has an attempt number of its own, so that none repeats an earlier call.
+    // Each `observe` has its own attempt number, so that the provider does not take it for a repetition of an earlier
+    // call.
     let mut attempt = 0;
     let mut observe = |generation| {
         attempt += 1;

@@ -1,9 +1,9 @@
-//! How does a text become a part of an HTML page? Providers that write pages or mails use this.
+//! How is a text escaped, so that it can be inserted into HTML? Providers that write pages or mails use [`escaped`].
 
 use std::borrow::Cow;
 
-/// Replaces the characters of a text that have a meaning in HTML, so that it is safe in an element and in a quoted
-/// attribute.
+/// Replaces the special characters of HTML by character references, so that the text is safe in an element and in a
+/// quoted attribute.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {
         return Cow::Borrowed(text);
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_with_a_meaning_are_replaced_and_others_stay() {
+    fn special_characters_are_escaped_and_others_stay() {
         assert_eq!(escaped("<a b='1' c=\"2\">&amp;é"), "&lt;a b=&#39;1&#39; c=&quot;2&quot;&gt;&amp;amp;é");
         assert!(matches!(escaped("Zoë {x}"), Cow::Borrowed("Zoë {x}")));
     }

@@ -1,23 +1,25 @@
-//! Which name does a resource get in the remote system? The name is stable per resource and keeps the system's rules.
+//! Which name does a resource get in the remote system? The name of a resource never changes, and follows the rules of
+//! the remote system.
 
 use crate::resource::ResourceId;
 use sha2::{Digest, Sha256};
 
-/// Alphabet of a derived name's last part: lower case, without characters that look alike.
+/// Alphabet of the letters in a derived name: lower case, without characters that look alike.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-/// Number of characters of that part: 120 bits, enough to exclude collisions.
+/// Number of letters in a derived name. 24 letters of 5 bits contain 120 bits of the hash, enough to exclude
+/// collisions.
 pub const DERIVED_LETTERS: usize = 24;
 
 /// The rules for a name in a remote system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rules {
-    /// The kind of the named thing, for errors: `bucket`.
+    /// Kind of the named resource, for error messages; for example `bucket`.
     pub what: &'static str,
     /// Minimum length in bytes.
     pub shortest: usize,
     /// Maximum length in bytes.
     pub longest: usize,
-    /// Bytes allowed in addition to `a-z` and `0-9`; a name neither begins nor ends with one of them.
+    /// Bytes allowed in addition to `a-z` and `0-9`; a name must not begin or end with such a byte.
     pub others: &'static [u8],
 }
 
@@ -27,7 +29,7 @@ pub struct Rules {
 pub struct BadName {
     /// The requested name, cut to 80 characters.
     pub name: String,
-    /// The rules that it breaks.
+    /// The rules; the name breaks at least one of them.
     pub rules: Rules,
 }
 
@@ -53,7 +55,7 @@ impl Rules {
         }
     }
 
-    /// Returns an opaque name that is unique to this resource: `prefix` and letters of a hash of the whole id.
+    /// Returns an opaque name that is unique to this resource: `prefix`, followed by the [`letters`] of the id.
     ///
     /// # Errors
     /// Fails if the prefix leaves no room for [`DERIVED_LETTERS`] or has a byte that the rules refuse.
@@ -65,7 +67,7 @@ impl Rules {
     /// Returns the wanted name if there is one, otherwise the derived name.
     ///
     /// # Errors
-    /// Fails if that name breaks a rule.
+    /// Fails if the wanted name, or without one the derived name, breaks a rule.
     pub fn name(&self, wanted: Option<&str>, prefix: &str, id: &ResourceId) -> Result<String, BadName> {
         match wanted {
             Some(wanted) => self.check(wanted).map(str::to_owned),
@@ -77,7 +79,7 @@ impl Rules {
 /// Returns [`DERIVED_LETTERS`] characters of `a-z` and `2-9`, derived from scope, resource and id.
 pub fn letters(id: &ResourceId) -> String {
     let mut hash = Sha256::new();
-    // The length in front of each part keeps the parts apart.
+    // The length before each part keeps the concatenations of different ids different.
     for part in [&id.scope, &id.resource, &id.id] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());

@@ -8,23 +8,24 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-/// Carries out effects. Every call is idempotent by `scope`, `key` and `generation`; several calls may run at a time.
+/// Carries out effects. Every call is idempotent by `scope`, `key` and `generation`; several calls may run at the same
+/// time.
 ///
 /// A resource (`database`, `bucket`, …) has the verbs below. A provider answers an unknown kind or verb with
 /// [`CallOutcome::unsupported`].
 ///
 /// | verb | effect |
 /// |---|---|
-/// | `observe` | reads without changing anything: `{"exists", "state", "outputs"}`, with the outputs of `ensure`; with `"adopt": true` and `outputs` it reads a resource that a person created, and refuses one that cannot be reached or is not empty |
+/// | `observe` | reads without changing anything: `{"exists", "state", "outputs"}`, with the outputs of `ensure`; with `"adopt": true` and `outputs`, reads a resource that a person created, and refuses the call if the resource cannot be reached or is not empty |
 /// | `ensure` | creates the resource, or finds the existing one and returns the same outputs |
 /// | `change` | sets `{"state": "suspended"\|"running"}` or other settings |
 /// | `destroy` | deletes the resource; succeeds if it does not exist |
 pub trait Provider: Send + Sync {
-    /// Carries out the call, or returns the reason why not.
+    /// Carries out the call. If the call fails, the outcome contains the reason.
     fn call(&self, call: &Call) -> CallOutcome;
 
-    /// Returns false for a provider whose calls stay in progress until something changes in the world, such as a watch:
-    /// nobody waits for their end.
+    /// Returns false if the provider's calls stay in progress until something changes in the world, for example until a
+    /// watched URL fails. A replay does not wait for the end of such calls.
     fn ends(&self) -> bool {
         true
     }
@@ -32,7 +33,7 @@ pub trait Provider: Send + Sync {
     /// Lists the resources of this host in the remote system; empty for a provider whose resources cannot be listed.
     ///
     /// # Errors
-    /// Fails if the remote system cannot list them now.
+    /// Fails if the remote system cannot list the resources now.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         Ok(Vec::new())
     }
@@ -43,16 +44,18 @@ pub trait Provider: Send + Sync {
     }
 }
 
-/// A provider that only simulates. Its resources exist in memory and forgetting them undoes a call, so nothing has to
-/// be durable before the call.
+/// A provider that only simulates. Its resources exist only in memory: if the process ends, the calls are undone. So
+/// the store does not have to record that an effect is running before the call.
 pub trait Simulation {
-    /// Replaces [`Provider::call`]; may also return [`Reply::Silence`].
+    /// The host calls this function instead of [`Provider::call`]. It may also return [`Reply::Silence`].
     fn play(&self, call: &Call) -> Reply;
 
-    /// Returns true until the first call or [`Simulation::remember`]: it knows nothing of an earlier process yet.
+    /// Returns true until the first call or the first [`Simulation::remember`]: until then, the simulation does not
+    /// know the resources of an earlier process.
     fn is_new(&self) -> bool;
 
-    /// Restores a call of an earlier process with its outputs. The host passes them in the order of the results.
+    /// Restores the effect of a call that succeeded in an earlier process. The host passes the calls in the order of
+    /// their results.
     fn remember(&self, call: &Call, outputs: &Value);
 }
 
@@ -94,14 +97,14 @@ impl Registry {
         }
     }
 
-    /// Replaces each provider by the one that `wrap` returns for it.
+    /// Replaces each provider by the provider that `wrap` returns for it.
     pub fn wrap(&mut self, mut wrap: impl FnMut(Arc<dyn Provider>) -> Arc<dyn Provider>) {
         for provider in &mut self.providers {
             *provider = wrap(provider.clone());
         }
     }
 
-    /// Sets the secret store; without one every reference is unknown.
+    /// Sets the secret store. Without a secret store, every reference is unknown.
     pub fn set_secrets(&mut self, secrets: Arc<dyn Secrets>) {
         self.secrets = Some(secrets);
     }
@@ -131,9 +134,9 @@ impl Registry {
         self.providers.iter().filter_map(|provider| provider.simulation()).any(Simulation::is_new)
     }
 
-    /// Carries out an effect with the provider of the longest matching pattern. Replaces each secret that was resolved
-    /// for the call by its reference in the reply. A panic of the provider becomes a retry, since its effect is
-    /// unknown.
+    /// Carries out an effect with the provider of the longest matching pattern. In the reply, replaces each plain
+    /// secret that the call has resolved by its reference. A panic of the provider becomes a retry, since it is unknown
+    /// what the provider did before the panic.
     pub fn call(&self, call: &Call) -> Reply {
         let Some(provider) = self.find(&call.kind) else {
             return CallOutcome::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
@@ -152,7 +155,7 @@ impl Registry {
         }
     }
 
-    /// Returns false for effects whose calls stay in progress until something changes in the world.
+    /// Returns [`Provider::ends`] of the provider that takes effects of this kind; true without a provider.
     pub fn ends(&self, kind: &str) -> bool {
         self.find(kind).is_none_or(Provider::ends)
     }
@@ -258,7 +261,7 @@ mod tests {
         }
     }
 
-    /// Leaks its secret in the reply, in the form that the verb selects.
+    /// A provider that puts its plain secret into the reply. The verb selects the outcome.
     struct Leaky;
     impl Provider for Leaky {
         fn call(&self, call: &Call) -> CallOutcome {

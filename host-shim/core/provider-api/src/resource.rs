@@ -9,7 +9,7 @@ const VERBS: [&str; 6] = ["backup", "change", "destroy", "ensure", "observe", "r
 /// The id of a resource.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceId {
-    /// Scope that requested it: `business/mode/account`.
+    /// Scope that requested the resource: `business/mode/account`.
     pub scope: String,
     /// Kind of resource: `database`, `bucket`, …
     pub resource: String,
@@ -17,7 +17,7 @@ pub struct ResourceId {
     pub id: String,
 }
 
-/// Prints the id as scenarios write it: `database:inst_1/database`.
+/// Formats the id as in scenarios: `database:inst_1/database`.
 impl fmt::Display for ResourceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.resource, self.id)

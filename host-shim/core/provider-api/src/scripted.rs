@@ -1,8 +1,9 @@
-//! A simulated provider: which answers does a scenario script, and which resources exist?
+//! A simulated provider: how does it answer, and which resources has it created?
 //!
-//! Without a script every call succeeds with derived outputs, except `stripe.retrieve` and `probe.watch`, which get no
-//! answer since none can be derived. For the outbox, `Late` is a call in progress with one poll, `Lost` a silence whose
-//! lease expires at once, `Never` a silence whose lease never expires.
+//! Without a script, every call succeeds with outputs that are derived from its key. Calls of `stripe.retrieve` and
+//! `probe.watch` get no answer, since their outputs cannot be derived. For the outbox, a `Late` answer is a call in
+//! progress that ends at the first poll; `Lost` is a silence whose lease expires at once; `Never` is a silence whose
+//! lease never expires.
 
 mod inventory;
 mod outputs;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The scripted answer to a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ScriptedAnswer {
-    /// Done; these outputs override the derived ones, member by member.
+    /// Done. These outputs override the derived outputs, member by member.
     Ok(Value),
     /// Done, with exactly these outputs, for example a recorded answer.
     Exactly(Value),
@@ -66,16 +67,17 @@ impl ScriptedAnswer {
 pub struct Entry {
     /// The call.
     pub call: Call,
-    /// The answer with its outputs; `Late` as scripted.
+    /// The answer with its outputs; `Late` if the answer came later.
     pub answer: ScriptedAnswer,
 }
 
 /// The scripted provider.
 ///
 /// A scripted [`ScriptedAnswer::Ok`] overrides the derived outputs member by member, so that a scenario writes only the
-/// members that matter; `Ok(null)` is plain success. A call that succeeds, is lost or succeeds late is carried out.
-/// `observe` reports what exists and consumes no scripted answer. A repeated attempt, from a host that was killed
-/// before it stored the answer, gets the same answer. A clone is a second handle on the same provider.
+/// members that matter; `Ok(null)` returns the derived outputs. The provider carries out a call whose answer is a
+/// success, also if this answer is lost or late. `observe` reports the existing resource, overridden by its scripted
+/// answer. If a host was killed before it stored an answer and repeats the attempt, the attempt gets the same answer. A
+/// clone is a second handle on the same provider.
 #[derive(Clone, Default)]
 pub struct Scripted(Arc<Mutex<State>>);
 
@@ -84,7 +86,7 @@ pub struct Scripted(Arc<Mutex<State>>);
 pub struct Memory(State);
 
 impl Memory {
-    /// Number of calls at that point.
+    /// Returns the number of calls before the state was saved.
     pub fn calls(&self) -> usize {
         self.0.journal.len()
     }
@@ -119,20 +121,21 @@ impl Scripted {
         Scripted::default()
     }
 
-    /// Scripts the answers for effect keys that match `pattern` (an exact key, or with `*` for any characters): one
-    /// answer per call, then the last one repeatedly; each key has its own position in the list. An exact key wins over
-    /// patterns, an earlier pattern over a later one. Setting the same pattern again replaces its list.
+    /// Sets the answers for the effect keys that match `pattern`: an exact key, or a pattern in which `*` stands for
+    /// any characters. Each call consumes one answer, and the last answer repeats. Each key has its own position in the
+    /// list. An exact key has precedence over patterns, and an earlier pattern over a later pattern. A second call with
+    /// the same pattern replaces the answers.
     pub fn script(&self, pattern: impl Into<String>, answers: Vec<ScriptedAnswer>) {
         self.state().script.set(pattern.into(), answers);
     }
 
-    /// Injects a fault into the call with this number (from 0) for one effect key: the call is not carried out, or it
-    /// is carried out as scripted and its answer is lost or late.
+    /// Injects a fault into one call of an effect key. `call` is the number of the call, from 0. Depending on the
+    /// fault, the call is not carried out, or it is carried out as scripted and its answer is lost or late.
     pub fn fault(&self, key: impl Into<String>, call: usize, answer: ScriptedAnswer) {
         self.state().script.fault(key.into(), call, answer);
     }
 
-    /// Returns the current state; copies only a few pointers.
+    /// Returns a copy of the current state, which shares the resources and the journal entries.
     pub fn memory(&self) -> Memory {
         Memory(self.state().clone())
     }
@@ -157,7 +160,7 @@ impl Scripted {
         self.state().journal.iter().map(|entry| (**entry).clone()).collect()
     }
 
-    /// Adds a call that another provider answered to the journal.
+    /// Adds an entry to the journal, for a call that another provider has answered.
     pub fn note(&self, call: &Call, answer: ScriptedAnswer) {
         self.state().journal.push(Arc::new(Entry { call: call.clone(), answer }));
     }
@@ -168,13 +171,13 @@ impl Scripted {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // After a panic in another test thread the state is plain data and still readable.
+        // The state is plain data, so it is still readable after a panic in another thread.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn answer(&self, call: &Call) -> ScriptedAnswer {
         let mut state = self.state();
-        // In a process without the stored answer, the call starts again.
+        // If this process does not know the token, for example after a restart, the call starts again.
         if let Some(answer) = call.token.as_ref().and_then(|token| state.late.get(token)) {
             return answer.clone();
         }
@@ -220,7 +223,7 @@ impl Simulation for Scripted {
 }
 
 impl Provider for Scripted {
-    /// Like [`Simulation::play`], for a caller that expects an answer; silence becomes a transient failure.
+    /// Like [`Simulation::play`], for a caller that expects an answer; a silence becomes a retry.
     fn call(&self, call: &Call) -> CallOutcome {
         match self.play(call) {
             Reply::Answer(answer) => answer,
@@ -251,7 +254,7 @@ impl State {
             return same.answer.clone();
         }
         let answer = self.new_answer(call);
-        // Without an answer the host repeats the same attempt, and the repetition may get another answer.
+        // After a silence, the host repeats the attempt. The repeated attempt may get another answer.
         if !matches!(answer, ScriptedAnswer::Lost | ScriptedAnswer::Never) {
             let (kind, generation, attempt) = (kind.clone(), *generation, *attempt);
             let last = LastAnswer { kind, generation, attempt, answer: answer.clone() };
@@ -271,7 +274,9 @@ impl State {
         }
     }
 
-    /// Applies a fault: carries out the scripted answer or not. A lost answer stays in the script for the next call.
+    /// Applies a fault to a call. With `Lost`, carries out the call as scripted, and leaves the scripted answer for the
+    /// next call. With a `Late` success, carries out the call as scripted, and consumes the scripted answer. Any other
+    /// fault is the answer itself, and leaves the scripted answer for the next call.
     fn fail(&mut self, call: &Call, fault: ScriptedAnswer) -> ScriptedAnswer {
         match fault {
             ScriptedAnswer::Lost => {
@@ -326,7 +331,8 @@ impl State {
     }
 }
 
-/// Overrides the members of `base` with those of `over`; a value that is not an object replaces `base`.
+/// Overrides the members of `base` with the members of `over`. Null changes nothing; any other value that is not an
+/// object replaces `base`.
 fn overlay(mut base: Value, over: Value) -> Value {
     match (&mut base, over) {
         (_, Value::Null) => base,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Prefix of every reference.
 pub const SECRET_PREFIX: &str = "secret:";
 
-/// A plain value. `Debug` does not print it; use [`Secret::expose`].
+/// The plain value of a secret. `Debug` does not print it; use [`Secret::expose`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -30,16 +30,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The reason why there is no plain value.
+/// The reason why a secret cannot be read, created or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The text does not begin with [`SECRET_PREFIX`]. The error omits it, since it may be a plain value.
+    /// The text does not begin with [`SECRET_PREFIX`]. The error omits the text, since it may be a plain value.
     #[error("the text is not a secret reference")]
     NoReference,
     /// This scope has no secret under this reference.
     #[error("no secret under `{0}`")]
     Unknown(String),
-    /// The secret cannot be read now; a retry may succeed.
+    /// The secret store is not available now; a retry may succeed.
     #[error("the secret under `{reference}` can't be read: {reason}")]
     Unavailable {
         /// Reference of the secret.
@@ -49,16 +49,18 @@ pub enum SecretError {
     },
 }
 
-/// A store of plain values.
+/// A secret store.
 pub trait Secrets: Send + Sync {
-    /// Returns the value of a reference in a payload of `scope` (`business/mode/account`).
+    /// Returns the plain value of a secret of `scope` (`business/mode/account`) by its reference.
     ///
     /// # Errors
-    /// Fails with [`SecretError::Unknown`] also for a secret of another scope.
+    /// Fails with [`SecretError::Unknown`] if the scope has no secret under this reference, even if another scope has
+    /// one. Fails with [`SecretError::Unavailable`] if the store is not available.
     fn resolve(&self, scope: &str, reference: &str) -> Result<Secret, SecretError>;
 
-    /// Creates a random secret of `scope` with this name. The same name returns the same reference and value until the
-    /// secret is deleted. `bytes` is its randomness, at least [`SECRET_BYTES_MIN`].
+    /// Creates a random secret of `scope` with this name. Until the secret is deleted, further calls with the same name
+    /// return the same reference, and the value stays the same. `bytes` is the number of random bytes, at least
+    /// [`SECRET_BYTES_MIN`].
     ///
     /// # Errors
     /// Fails if the store is not available.
@@ -71,7 +73,7 @@ pub trait Secrets: Send + Sync {
     fn forget(&self, scope: &str, reference: &str) -> Result<(), SecretError>;
 }
 
-/// Minimum randomness of a created secret, in bytes: 256 bits.
+/// Minimum number of random bytes of a created secret: 256 bits.
 pub const SECRET_BYTES_MIN: usize = 32;
 
 /// A created secret.
@@ -83,7 +85,7 @@ pub struct MadeSecret {
     pub sha256: String,
 }
 
-/// The access of one call to secrets. It remembers the resolved values, so that it can redact the answer.
+/// The access of one call to secrets. It keeps the resolved values, so that it can remove them from the call's answer.
 #[derive(Clone, Default)]
 pub struct SecretAccess {
     secrets: Option<Arc<dyn Secrets>>,
@@ -91,7 +93,7 @@ pub struct SecretAccess {
 }
 
 impl SecretAccess {
-    /// Creates an access to `secrets` for one call. The default resolves nothing.
+    /// Creates an access to `secrets` for one call. With none, as in the default, every reference is unknown.
     pub fn new(secrets: Option<Arc<dyn Secrets>>) -> Self {
         SecretAccess { secrets, resolved: Arc::default() }
     }
@@ -129,14 +131,14 @@ impl SecretAccess {
         if resolved.is_empty() {
             return answer;
         }
-        // A longer value may contain a shorter one.
+        // Longer values are replaced first, since a longer value may contain a shorter value.
         resolved.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
         answer.map_text(&|text| resolved.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name)))
     }
 }
 
 impl CallOutcome {
-    /// Applies `text` to each text of the answer, member names included.
+    /// Applies `text` to each string of the answer, including the names of members.
     pub fn map_text(self, text: &dyn Fn(String) -> String) -> CallOutcome {
         match self {
             CallOutcome::Done(value) => CallOutcome::Done(map_texts(value, text)),
@@ -149,7 +151,7 @@ impl CallOutcome {
     }
 }
 
-/// Applies `text` to each text of a value, member names included.
+/// Applies `text` to each string of a value, including the names of members.
 pub fn map_texts(value: Value, text: &dyn Fn(String) -> String) -> Value {
     match value {
         Value::String(plain) => Value::String(text(plain)),
@@ -167,7 +169,7 @@ impl fmt::Debug for SecretAccess {
     }
 }
 
-/// Always equal: the access to secrets does not distinguish two calls.
+/// Always returns true, so that the comparison of two calls ignores their access to secrets.
 impl PartialEq for SecretAccess {
     fn eq(&self, _: &Self) -> bool {
         true

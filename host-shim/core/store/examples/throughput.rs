@@ -104,7 +104,7 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     }
     target.pragma_update(None, "cache_size", -16384).expect("set");
     type Row = Vec<rusqlite::types::Value>;
-    // In the original order, which determines how many pages a batch touches.
+    // Reads the rows in their original order, which determines how many pages a batch touches.
     let read = |table: &str, order: &str| -> (String, Vec<Row>) {
         // The events do not write the catalog.
         let shown = if table == "scopes" { "account <> 'platform'" } else { "true" };
@@ -142,8 +142,8 @@ fn bare(from: &std::path::Path, to: &std::path::Path, batch: u64) -> Duration {
     begun.elapsed()
 }
 
-/// Measures an account with `count` settled rows: microseconds per event that reads and writes two other rows, and per
-/// query for a hundred outdated rows.
+/// Measures an account with `count` rows that are not live: microseconds per event that reads and writes two other
+/// rows, and per query for a hundred outdated rows.
 fn with_rows(store: &mut dyn Store, count: usize) -> (f64, f64) {
     const EVENTS: u64 = 2000;
     let scope = samples::scope("user:0");

@@ -11,26 +11,26 @@ use std::sync::Arc;
 pub struct RowWrite {
     /// Key of the row.
     pub key: RowKey,
-    /// New content; none deletes the row, which only a record allows.
+    /// New content; none deletes the row. Only records can be deleted.
     pub row: Option<Row>,
     /// `data-version` of the component that wrote the row.
     pub data_version: u32,
-    /// Whether later events of the account need the row.
+    /// True if later events of the account need the row: [`Store::open`](crate::Store::open) returns the live rows.
     pub live: bool,
-    /// References of the row.
+    /// References of the row to other rows, to the catalog and to names.
     pub references: Vec<Reference>,
     /// Fingerprint of the state that the row was reconciled with.
     pub fingerprint: Option<String>,
 }
 
-/// The conditions under which a change is applied. Omitted ones are not checked.
+/// The conditions under which a change is applied. Omitted conditions are not checked.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Expected {
     /// Expected revision of the account.
     pub account_revision: Option<u64>,
     /// Expected revision of the catalog of the account's business and mode.
     pub catalog_revision: Option<u64>,
-    /// Expected claims by full key, as they were read.
+    /// Expected claims by full key; none if the claim must not exist.
     pub claims: Vec<(String, Option<ClaimRow>)>,
 }
 
@@ -47,11 +47,11 @@ pub enum InboxChange {
 /// An event that is not yet in the inbox.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewInbox {
-    /// Envelope; its account is set only if it is known without placement.
+    /// The event. Its account is set only if the account is known without placement.
     pub event: Arc<Event>,
     /// Mode of the event's partition.
     pub livemode: bool,
-    /// Bytes as received; empty if the payload is complete.
+    /// Received bytes; empty if the payload contains all of them.
     pub raw: Arc<Vec<u8>>,
     /// Initial progress.
     pub progress: InboxProgress,
@@ -79,7 +79,7 @@ pub struct InboxProgress {
     pub error: Option<String>,
     /// Outcome, if there is one.
     pub outcome: Option<Outcome>,
-    /// Full keys that wake the row (see `Store::woken_by`); they replace the earlier ones.
+    /// Full keys that wake the row (see [`Store::woken_by`](crate::Store::woken_by)); they replace the earlier keys.
     /// Ignored unless the row is parked or deferred.
     pub waits_for: Vec<String>,
     /// The run that ended in this state; none if the host itself changed the row.
@@ -93,15 +93,15 @@ pub enum EffectChange {
     Insert(Box<EffectRow>),
     /// Updates a stored effect.
     Update {
-        /// Key.
+        /// Key of the effect.
         key: String,
-        /// Generation.
+        /// Generation of the effect.
         generation: u32,
         /// New state.
         state: EffectState,
         /// Number of started attempts.
         attempts: u32,
-        /// Earliest next attempt.
+        /// Earliest time of the next attempt.
         due_at: Timestamp,
         /// Lease.
         lease: Lease,
@@ -115,11 +115,11 @@ pub struct Changes {
     pub scope: Option<Scope>,
     /// Id of the event, stored with each fact.
     pub event_id: String,
-    /// Rows, each key once.
+    /// Rows to write; each key at most once.
     pub rows: Vec<RowWrite>,
     /// New facts.
     pub facts: BTreeSet<String>,
-    /// Claims by full key; none removes the claim.
+    /// Claims to write, by full key; none removes the claim.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
     /// Changes of the outbox, in the order of the requests.
     pub effects: Vec<EffectChange>,
@@ -134,7 +134,7 @@ pub struct Changes {
     /// events (pending, parked, deferred) and open effects, which a later erasure covers. Log entries are not in the
     /// store.
     pub erase: bool,
-    /// Conditions.
+    /// Conditions under which the changes are applied.
     pub expected: Expected,
 }
 
@@ -156,8 +156,7 @@ impl Changes {
         self.decides() || !self.effects.is_empty() || self.reply.is_some() || self.erase
     }
 
-    /// Returns true if the change raises the account's revision. Effects and erasures do not: no decision of an
-    /// extension depends on them.
+    /// Returns true if the change raises the account's revision. Effects, replies and erasures do not raise it.
     pub fn decides(&self) -> bool {
         !(self.rows.is_empty() && self.facts.is_empty() && self.claims.is_empty())
     }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// A mismatch between a configuration and the extension's declarations.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The manifest has no such key.
+    /// The extension does not declare the key.
     #[error("configuration key `{key}` is not declared")]
     Undeclared {
         /// The key.
@@ -24,7 +24,7 @@ pub enum ConfigError {
     WrongType {
         /// The key.
         key: String,
-        /// The value; never that of a secret.
+        /// The value; never the value of a secret.
         value: String,
         /// Description of the expected value.
         expected: &'static str,
@@ -42,7 +42,7 @@ pub struct Declared {
 
 impl Declared {
     /// Joins declarations with configuration values in text form. A secret that is not a reference (`secret:…`) is
-    /// replaced by the reference `secret:config/KEY`, so that it never reaches the extension.
+    /// replaced by the reference `secret:config/KEY`, so that the plain secret never reaches the extension.
     ///
     /// # Errors
     /// Fails if a value is not declared, has another type than declared, or is required and missing.

@@ -29,7 +29,7 @@ pub enum Then {
     Alive,
 }
 
-/// A store with an injected fault. Clones share it; [`Faults::open`] returns the store for a host.
+/// A store with an injected fault. Clones share the store and the fault; [`Faults::open`] returns the store for a host.
 ///
 /// Writes are `begin`, `apply` and `commit`, counted from 1 since the last [`Faults::fail_at`].
 #[derive(Clone)]
@@ -57,7 +57,7 @@ impl Faults {
         })))
     }
 
-    /// Fails the `write`-th write from now.
+    /// Makes the `write`-th write from now fail.
     pub fn fail_at(&self, write: u64, moment: Moment, then: Then) {
         let mut state = self.state();
         state.writes = 0;
@@ -69,13 +69,13 @@ impl Faults {
         self.state().fault = None;
     }
 
-    /// Fails every read from now, or none. Does not affect writes.
+    /// Sets whether reads fail from now on. Does not affect writes.
     pub fn fail_reads(&self, fail: bool) {
         self.state().reads_fail = fail;
     }
 
-    /// Returns the number of writes since the last [`Faults::fail_at`]. A run without a fault counts the writes to
-    /// fail.
+    /// Returns the number of writes since the last [`Faults::fail_at`]. A run without a fault counts the writes, so
+    /// that a test can then fail each of them.
     pub fn writes(&self) -> u64 {
         self.state().writes
     }
@@ -101,8 +101,8 @@ impl Faults {
         Box::new(FaultStore(self.clone()))
     }
 
-    /// Replaces the store, as a new process does that opens the same file after a kill. The fault and the count of
-    /// writes stay.
+    /// Continues with `store` instead of the wrapped store, like a new process that opens the same file after a kill.
+    /// The fault and the count of writes stay.
     pub fn open_in_place(&self, store: Box<dyn Store>) -> Box<dyn Store> {
         let mut state = self.state();
         (state.store, state.in_group, state.dead) = (store, false, false);

@@ -1,8 +1,8 @@
-//! State, inbox, outbox and claims: one trait, in memory and in SQLite.
+//! How does the host store state, inbox, outbox and claims? One trait, with implementations in memory and in SQLite.
 //!
-//! A [`Store`] keeps rows and decides nothing. [`Store::open`] reads everything that an event needs at once. The
-//! changes of the event return as [`Changes`], which [`Store::apply`] writes atomically, if the data that they were
-//! decided from still is as [`Expected`].
+//! A [`Store`] keeps rows and decides nothing. [`Store::open`] reads everything that an event needs at once.
+//! [`Store::apply`] writes the [`Changes`] of the event atomically, if the data that the decision read still is as
+//! [`Expected`].
 
 mod changes;
 mod declared;

@@ -9,6 +9,6 @@ pub struct LogEntry {
     pub level: LogLevel,
     /// Message.
     pub message: String,
-    /// Names and values.
+    /// Names and values of the fields.
     pub fields: Vec<(String, String)>,
 }

@@ -1,9 +1,9 @@
 //! The store in memory, for replay and tests. It has the guarantees of the store on disk, except durability.
 //!
-//! A fork shares everything with its origin; each of them copies a part (an account's rows, for example) on its first
-//! write to it. The rows themselves are never copied. Persistent maps would avoid that copy, but slow every replay:
-//! rpds takes two to three times as long for a look-up by hash and eight for a scan, and `deny.toml` excludes imbl's
-//! licence.
+//! A fork shares all data with its original. Before the first write to a shared part, for example to the map of an
+//! account's rows, the writing store copies this part, but not the rows themselves. Persistent maps would avoid the
+//! copy, but slow every replay: rpds takes two to three times as long for a look-up by hash, and eight times as long
+//! for a scan. `deny.toml` excludes the licence of imbl.
 
 mod account;
 mod claims;
@@ -35,7 +35,7 @@ pub struct MemoryStore {
     claims: Arc<Claims>,
     outbox: Arc<Outbox>,
     inbox: Arc<Inbox>,
-    /// Undo entries of the open group, in the order of its changes. The allocation is reused by the next group.
+    /// Undo entries of the open group, in the order of its changes. The next group reuses the allocation.
     journal: Vec<Undo>,
     in_group: bool,
 }
@@ -50,7 +50,7 @@ enum Undo {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Returns an empty store.
     pub fn new() -> Self {
         Self::default()
     }

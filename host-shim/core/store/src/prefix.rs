@@ -13,7 +13,8 @@ pub(crate) fn prefix_end(prefix: &str) -> Option<String> {
     None
 }
 
-/// Returns the bounds of a scan: the first inclusive, the second exclusive or open.
+/// Returns the bounds of a scan of the ids with a prefix that follow `after` in the direction of the scan. The lower
+/// bound is inclusive; the upper bound is exclusive, and none if the range has no end.
 pub(crate) fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (String, Option<String>) {
     let end = prefix_end(prefix);
     match after {

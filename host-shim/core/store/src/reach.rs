@@ -4,7 +4,7 @@ use extension_contract::{CatalogKey, REFERENCES_MAX, Reference, RowKey, Stored};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// Referrers per look-up.
+/// Maximum number of referrers per look-up.
 const PAGE: usize = 64;
 
 /// The rows of an account as a graph of their references.
@@ -15,8 +15,8 @@ pub(crate) trait Graph {
     fn row(&self, key: &RowKey) -> Stored<Option<Self::Row>>;
     /// Returns the references of a row, in its own order.
     fn references<'a>(&self, row: &'a Self::Row) -> &'a [Reference];
-    /// Returns the rows that refer to a row after a key text, in byte order of their key texts, without soft-deleted
-    /// products.
+    /// Returns the rows that refer to a row, in byte order of their key texts, after the key text `after`. Omits
+    /// soft-deleted products.
     fn referrers(&self, key: &RowKey, after: Option<&str>, limit: usize) -> Stored<Vec<(String, RowKey)>>;
 }
 
@@ -69,13 +69,13 @@ impl<G: Graph> Walk<'_, G> {
         let mut frontier = Frontier::default();
         for key in named.iter().filter_map(row_key) {
             self.visit(key, &mut frontier)?;
-            // Referrers of a row that does not exist yet also concern the event.
+            // The referrers of a named row also concern the event if the row does not exist yet.
             frontier.add(Arc::new(key.clone()));
         }
         while let Some(key) = frontier.queue.pop_front() {
             self.follow(&key, &mut frontier)?;
             let mut after: Option<String> = None;
-            // Without room only rows that were already found could follow.
+            // Without room, the walk could reach only rows that it has already found.
             while self.room > 0 {
                 let page = self.graph.referrers(&key, after.as_deref(), PAGE)?;
                 for (_, referrer) in &page {

@@ -44,7 +44,8 @@ pub(crate) trait Lookup {
     fn event(&self, seq: u64) -> Stored<bool>;
 }
 
-/// Refuses a change that takes a unique value of another row, or updates a missing row.
+/// Refuses a change that takes a unique value of another row, repeats a fact or a generation of an effect, or updates a
+/// missing row.
 pub(crate) fn check(changes: &Changes, existing: &impl Lookup) -> Stored<()> {
     check_purchases(changes, existing, UniqueField::Session)?;
     check_purchases(changes, existing, UniqueField::PaymentIntent)?;
@@ -67,7 +68,7 @@ fn check_purchases(changes: &Changes, existing: &impl Lookup, unique: UniqueFiel
     for write in &changes.rows {
         let Some(Row::Purchase(row)) = &write.row else { continue };
         let Some(value) = unique.of(row) else { continue };
-        // A row that the same change replaces releases its old value.
+        // If the same change also writes the other row, the other row releases its old value.
         let other = existing.purchase(unique, value)?;
         let taken = other.is_some_and(|other| changes.rows.iter().all(|write| write.key != other));
         if taken || !seen.insert(value) {

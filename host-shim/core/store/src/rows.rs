@@ -6,9 +6,9 @@ use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow,
 /// The result of [`Store::open`](crate::Store::open).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct OpenedRows {
-    /// Revision of the account, 0 for a new one.
+    /// Revision of the account; 0 for a new account.
     pub account_revision: u64,
-    /// Revision of the catalog, 0 for a new one.
+    /// Revision of the catalog; 0 for a new catalog.
     pub catalog_revision: u64,
     /// Rows in order of their keys.
     pub rows: Vec<StoredRow>,
@@ -18,11 +18,11 @@ pub struct OpenedRows {
     pub facts: Vec<bool>,
 }
 
-/// Effect kind of a timer: it returns as an event at its not-before time.
+/// Effect kind of a timer: the host delivers the timer as an event at its not-before time.
 pub const TIMER: &str = "timer.at";
-/// Effect kind of a message: it is delivered once to the account in `to`.
+/// Effect kind of a message: the host delivers the message once, as an event, to the account in `to`.
 pub const MESSAGE: &str = "account.send";
-/// Effect kind that enters the inbox as an event of the provider, for any account.
+/// Effect kind of a provider event: the host puts the event into the inbox, and places it like a received event.
 pub const PROVIDER_EVENT: &str = "provider.event";
 /// Effect kind that erases an account: see [`Changes::erase`](crate::Changes::erase).
 pub const ERASE: &str = "account.erase";
@@ -37,19 +37,19 @@ pub enum InboxState {
         /// Earliest next attempt, in milliseconds since the epoch.
         not_before: Timestamp,
     },
-    /// Its account is unknown; it waits for one of its claim keys.
+    /// The event's account is unknown; the event waits for one of its claim keys.
     Parked {
         /// Start of the wait.
         since: Timestamp,
     },
-    /// It ran, and waits for a claim, a fact or an effect.
+    /// The event ran, and waits for a claim, a fact or an effect.
     Deferred {
         /// Start of the wait.
         since: Timestamp,
     },
-    /// It has a final outcome.
+    /// The event has a final outcome.
     Done,
-    /// It failed too often; an operator must act.
+    /// The event failed too often; an operator must act.
     Dead,
 }
 
@@ -58,7 +58,7 @@ pub enum InboxState {
 pub struct Provenance {
     /// SHA-256 of catalog and configuration, hex.
     pub catalog_hash: String,
-    /// SHA-256 of the component, hex; `native` for the library.
+    /// SHA-256 of the component, hex; `native` for a native library.
     pub component_hash: String,
     /// Results of `claims.take` in order, as text.
     pub claim_answers: String,
@@ -73,9 +73,9 @@ pub struct Provenance {
 pub struct Run {
     /// Time of the run.
     pub at: Timestamp,
-    /// Outcome; none if it failed.
+    /// Outcome; none if the run failed.
     pub outcome: Option<Outcome>,
-    /// Error, if it failed.
+    /// Error, if the run failed.
     pub error: Option<String>,
     /// Provenance of the outcome; none if the run failed or the host itself decided.
     pub provenance: Option<Provenance>,
@@ -84,13 +84,13 @@ pub struct Run {
 /// A stored event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InboxRow {
-    /// Order of acceptance, from 1.
+    /// Number of the row in order of acceptance, from 1.
     pub seq: u64,
-    /// Envelope; it has an account once the event is placed.
+    /// The event; it has an account after its placement.
     pub event: Event,
     /// Mode of the event's partition.
     pub livemode: bool,
-    /// Bytes as received.
+    /// Received bytes.
     pub raw: Vec<u8>,
     /// State.
     pub state: InboxState,
@@ -102,7 +102,7 @@ pub struct InboxRow {
     pub outcome: Option<Outcome>,
     /// Provenance of the last run; [`Store::runs`](crate::Store::runs) returns all runs.
     pub provenance: Option<Provenance>,
-    /// True after its account was erased: it can no longer be run or compared.
+    /// True after the account was erased. An erased event can no longer be run or compared.
     pub erased: bool,
 }
 
@@ -122,9 +122,11 @@ pub enum EffectState {
 /// A lease on an effect.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Lease {
-    /// Fencing number: a higher lease replaces a lower one, whose result is then late. 0 before the first lease.
+    /// Fencing token: a lease with a higher number replaces a lease with a lower number, and the result of the replaced
+    /// lease counts as late. 0 before the first lease.
     pub number: u64,
-    /// Expiry, or the next progress check of running work, in milliseconds since the epoch; none if neither applies.
+    /// Time of expiry, or of the next poll of a call in progress, in milliseconds since the epoch; none if the lease
+    /// neither expires nor is polled.
     pub until: Option<Timestamp>,
     /// The provider's token for its work in progress.
     pub token: Option<String>,
@@ -133,7 +135,7 @@ pub struct Lease {
 /// A stored effect; identified by scope, key and generation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EffectRow {
-    /// Order of the request within the store, from 1.
+    /// Number of the effect in order of the requests to the store, from 1.
     pub seq: u64,
     /// Scope that requested the effect.
     pub scope: Scope,
@@ -143,26 +145,26 @@ pub struct EffectRow {
     pub state: EffectState,
     /// Number of started attempts.
     pub attempts: u32,
-    /// Earliest next attempt: the effect's own not-before, later the backoff.
+    /// Earliest time of the next attempt: the effect's not-before time; after a failed attempt, the end of the backoff.
     pub due_at: Timestamp,
     /// Time of the request.
     pub created_at: Timestamp,
-    /// Id of the event that requested it.
+    /// Id of the event that requested the effect.
     pub caused_by: String,
     /// Last lease.
     pub lease: Lease,
-    /// True after its account was erased: payload and context are gone.
+    /// True after the account was erased. Payload and context are gone.
     pub erased: bool,
 }
 
-/// A claim on a name. A row without a holder is a block.
+/// A claim on a name. A row without a holder is a block: it only prevents accounts from taking the name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimRow {
-    /// Account that holds it.
+    /// Account that holds the claim; none for a block.
     pub holder: Option<Account>,
     /// Expiry, by event time; none if it does not expire.
     pub until: Option<Timestamp>,
-    /// Earliest time at which it may be taken.
+    /// Earliest time at which an account may take the name.
     pub blocked_until: Option<Timestamp>,
 }
 

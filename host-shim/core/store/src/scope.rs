@@ -1,4 +1,4 @@
-//! The owner of rows: a business in a mode (partition), and an account of it (scope).
+//! A row belongs to a scope: one account in a partition. A partition is one business in one mode.
 
 use extension_contract::Account;
 
@@ -7,7 +7,7 @@ use extension_contract::Account;
 pub struct Partition {
     /// The business whose catalog and configuration apply, for example `solobase`.
     pub business: String,
-    /// True for real money.
+    /// True for live mode (real money).
     pub livemode: bool,
 }
 
@@ -28,7 +28,7 @@ impl Partition {
 pub struct Scope {
     /// The business whose catalog and configuration apply, for example `solobase`.
     pub business: String,
-    /// True for real money.
+    /// True for live mode (real money).
     pub livemode: bool,
     /// The account.
     pub account: Account,

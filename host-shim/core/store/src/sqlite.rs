@@ -1,8 +1,8 @@
 //! The store in SQLite: one file, one writing connection, durable when a group is committed.
 //!
-//! Rows are typed columns. Data that only the extension reads stays the text or bytes that it wrote, so that nothing is
-//! encoded twice. Statements are prepared once. One statement reads all live rows of an account; a write takes one
-//! statement per row and no savepoint.
+//! Rows have typed columns. Data that only the extension reads is stored as the text or bytes that the extension wrote,
+//! so that it is not encoded twice. Statements are prepared once. One statement reads all live rows of an account; a
+//! write takes one statement per row and no savepoint.
 
 mod apply;
 mod catalog;
@@ -40,13 +40,14 @@ use std::time::Duration;
 
 /// Longest wait for another writing process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Capacity of the statement cache: more than there are statements, so that none is prepared twice.
+/// Capacity of the statement cache: larger than the number of statements, so that no statement is prepared twice.
 const STATEMENTS_MAX: usize = 128;
 /// Page cache in KiB: bounds the memory of an idle host, whatever the size of the file.
 const CACHE_KIB: i64 = 16 * 1024;
-/// Pages in the write-ahead log before a checkpoint (16 MiB): fewer, larger checkpoints.
+/// Number of pages in the write-ahead log that triggers a checkpoint (16 MiB): more than SQLite's default, for fewer
+/// checkpoints.
 const CHECKPOINT_PAGES: i64 = 4096;
-/// Size to which the write-ahead log is truncated after a checkpoint.
+/// Size in bytes to which the write-ahead log is truncated after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// The durability that a commit waits for.
@@ -55,8 +56,8 @@ pub enum Synchronous {
     /// Waits for the disk: committed data survives a power failure.
     #[default]
     Full,
-    /// Waits for the operating system: committed data survives the process, but a failing machine may lose the last
-    /// groups.
+    /// Waits for the operating system: committed data survives a crash of the process, but after a failure of the
+    /// machine the last groups may be lost.
     Normal,
 }
 
@@ -68,7 +69,7 @@ pub enum OpenError {
     Io {
         /// Path of the file.
         path: PathBuf,
-        /// Cause.
+        /// Error of the operating system.
         error: io::Error,
     },
     /// The file was written by a newer version of this program.
@@ -82,7 +83,7 @@ pub enum OpenError {
     /// The file is a database of another program.
     #[error("a database of another program: it has {tables} tables and indexes, but no schema version")]
     Foreign {
-        /// Entries of its schema.
+        /// Number of entries in the file's schema.
         tables: i64,
     },
     /// SQLite failed.
@@ -135,9 +136,10 @@ impl SqliteStore {
     fn prepare(mut connection: Connection, synchronous: Synchronous) -> Result<Self, OpenError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        // Otherwise SQLite prepares a statement again for each value that could make a partial index apply.
+        // Without this setting, SQLite prepares a statement again for each value that could make a partial index apply.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // Before the journal mode, which writes to a file that may belong to another program.
+        // The schema is checked before the journal mode is set: setting the mode writes to the file, which may belong
+        // to another program.
         schema::migrate(&mut connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         let synchronous = match synchronous {
@@ -211,7 +213,7 @@ impl SqliteStore {
         let _ = self.connection.busy_timeout(BUSY_TIMEOUT);
     }
 
-    /// Clears the caches: another process changed the rows, or a change was rolled back.
+    /// Clears the caches, after another process changed the rows or a change was rolled back.
     fn clear_caches(&self) {
         self.scopes.clear();
         self.catalog.clear();
@@ -351,7 +353,7 @@ impl Store for SqliteStore {
         self.begin()?;
         let applied = self.apply_in_group(changes).and_then(|applied| self.commit().map(|()| applied));
         if applied.is_err() {
-            // The first error is more useful than one of the rollback; either way no change remains.
+            // The first error is more useful than an error of the rollback; in both cases no change remains.
             let _ = self.end_group();
         }
         applied

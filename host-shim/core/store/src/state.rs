@@ -29,7 +29,8 @@ impl NotState {
         NotState { members: names.into_iter().collect() }
     }
 
-    /// Returns the state in a stored JSON text. Invalid JSON is returned as text; no transaction would have stored it.
+    /// Returns a stored JSON text as a value without the excluded members. Invalid JSON, which the host does not store,
+    /// is returned as a string.
     pub fn strip(&self, text: &str) -> Value {
         let mut value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         if !self.members.is_empty() {
@@ -186,7 +187,7 @@ pub(crate) fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerR
     let mut timers: Vec<TimerRow> = open
         .into_iter()
         .filter(|row| row.effect.kind == TIMER)
-        // The requested time: a delayed retry of a failed delivery is not state.
+        // The state contains the requested time. The time of a retry after a failed delivery is not state.
         .map(|row| TimerRow { due_at: row.effect.not_before.unwrap_or(row.due_at), key: row.effect.key })
         .collect();
     timers.sort_by(|a, b| (&a.key, a.due_at).cmp(&(&b.key, b.due_at)));

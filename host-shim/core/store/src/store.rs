@@ -11,8 +11,8 @@ use extension_contract::{
 
 /// A transactional store of rows.
 ///
-/// **Group commit.** Between [`Store::begin`] and [`Store::commit`] nothing is durable, and everything is visible to
-/// this store's own reads. Outside of a group each [`Store::apply`] is durable when it returns.
+/// **Group commit.** Changes between [`Store::begin`] and [`Store::commit`] are visible to this store's own reads, but
+/// durable only after the commit. Outside of a group, each [`Store::apply`] is durable when it returns.
 ///
 /// **Revisions.** An account's revision rises by one with each applied change that has rows, facts or claims. A change
 /// that expects another revision is a conflict.
@@ -21,7 +21,7 @@ use extension_contract::{
 ///
 /// # Errors
 /// Every method fails with `StoreError::Unavailable` if the underlying storage fails. [`Store::apply`] also fails with
-/// `StoreError::Taken` if a unique index has the value.
+/// `StoreError::Taken` if a unique index already has the value.
 pub trait Store: Send {
     /// Begins a group.
     fn begin(&mut self) -> Stored<()>;
@@ -36,30 +36,31 @@ pub trait Store: Send {
 
     /// Reads everything that an event of the account needs.
     ///
-    /// `rows` are the live rows and at most [`REFERENCES_MAX`](extension_contract::REFERENCES_MAX) other rows, the
-    /// `named` ones included. These are found first from the named rows, breadth first over references in both
-    /// directions (a row's own references before its referrers), then from the live rows over their own references.
-    /// A soft-deleted product is included only if it is named or referred to. `catalog` holds the products and prices
-    /// of the catalog that the named references and the rows' references name, each once.
+    /// `rows` are the live rows and at most [`REFERENCES_MAX`](extension_contract::REFERENCES_MAX) other rows,
+    /// including the `named` rows. The search for the other rows starts at the named rows, and goes breadth first over
+    /// references in both directions (a row's own references before its referrers). Then it starts at the live rows,
+    /// and follows only their own references. A soft-deleted product is included only if it is named or referred to.
+    /// `catalog` holds the products and prices of the catalog that the named references and the rows' references name,
+    /// each once.
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows>;
-    /// Returns rows of the scope by key, soft-deleted products too.
+    /// Returns rows of the scope by key, including soft-deleted products.
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
-    /// Returns rows of the scope without soft-deleted products: a listing in byte order of the ids, or the outdated
-    /// rows, least recently written first.
+    /// Returns rows of the scope: a listing in byte order of the ids, or the outdated rows, least recently written
+    /// first. Omits soft-deleted products.
     fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>>;
-    /// Returns the rows of a kind after `after`, in byte order of their ids, soft-deleted products too.
+    /// Returns the rows of a kind after the id `after`, in byte order of their ids, including soft-deleted products.
     fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>>;
     /// Returns the collections of the scope that have records, in byte order.
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>>;
     /// Returns for each fact whether the scope has it.
     fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>>;
-    /// Returns the id of the event that noted a fact of the scope.
+    /// Returns the id of the event that recorded a fact of the scope.
     fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>>;
-    /// Returns the revision of the scope, 0 for a new one.
+    /// Returns the revision of the scope; 0 for a new scope.
     fn revision(&self, scope: &Scope) -> Stored<u64>;
-    /// Returns the last reply to a caller of the scope; none after its account was erased.
+    /// Returns the last reply to a caller of the scope; none after an erasure of the account.
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>>;
-    /// Returns the newest data version that a row of the scope was ever written with; none for a new scope.
+    /// Returns the newest data version with which a row of the scope was ever written; none for a new scope.
     fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>>;
 
     /// Returns claims by full key.
@@ -69,7 +70,8 @@ pub trait Store: Send {
     /// Visits every claim and block of a partition, or of all partitions, in order of the full keys.
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()>;
 
-    /// Returns the products of the catalog after `after`, in byte order of their ids, without deleted ones.
+    /// Returns the products of the catalog that match the query, after the id `after`, in byte order of their ids.
+    /// Omits deleted products.
     fn catalog_find(
         &self,
         partition: &Partition,
@@ -77,53 +79,56 @@ pub trait Store: Send {
         after: Option<&str>,
         limit: usize,
     ) -> Stored<Vec<Product>>;
-    /// Returns products (deleted ones too) and prices of the catalog. Settings are not stored: always none.
+    /// Returns products and prices of the catalog by key, including deleted products. Returns none for each setting,
+    /// since settings are not in the store.
     fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>>;
 
-    /// Returns the generations of an effect of the scope, oldest first, finished ones too.
+    /// Returns the generations of an effect of the scope, oldest first, including finished and cancelled generations.
     fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>>;
-    /// Returns all effects of the scope after `after`, in order of `seq`, finished and cancelled ones too.
+    /// Returns all effects of the scope after the `seq` `after`, in order of `seq`, including finished and cancelled
+    /// effects.
     fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
-    /// Returns the effects that may begin at `now`: queued, due, and first of their ordering key; in order of due time,
-    /// then `seq`. Without `timers`, effects of kind `timer.at` are omitted (a replay with paused timers may have
-    /// many).
+    /// Returns the effects that may begin at `now`: queued, due, and the first open effect of their ordering key; in
+    /// order of due time, then `seq`. Without `timers`, omits effects of kind `timer.at` (a replay with paused timers
+    /// may have many of them).
     fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>>;
     /// Returns the running effects in order of `seq`. A starting host resumes them.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
-    /// Returns all effects that have not ended, in order of `seq`; of every account if none is given.
+    /// Returns all effects of an account, or of all accounts, that have not ended, in order of `seq`.
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>>;
-    /// Returns the time of the next effect that becomes due after `now`, timers and retries included.
+    /// Returns the time at which the next effect becomes due after `now`, including timers and retries.
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>>;
 
     /// Returns the row of an event by its identity: partition, source and id.
     fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>>;
     /// Returns an inbox row by its number.
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>>;
-    /// Returns the inbox rows of all partitions after `after`, in order of acceptance.
+    /// Returns the inbox rows of all partitions after the number `after`, in order of acceptance.
     fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
     /// Returns the runs of an event, first to last.
     fn runs(&self, seq: u64) -> Stored<Vec<Run>>;
     /// Returns the latest time at which an event of the partition was accepted or ran, if any. Reads every run.
     fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>>;
-    /// Returns the pending rows that may be tried at `now`, in order of acceptance.
+    /// Returns the numbers of the pending rows that may be tried at `now`, in order of acceptance.
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>>;
-    /// Returns the time of the next pending row that becomes due after `now`.
+    /// Returns the time at which the next pending row becomes due after `now`.
     fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>>;
-    /// Returns the parked or deferred rows that wait for one of these full keys, in order of acceptance. A full key is
-    /// `claim:` and a full claim key, or `fact:` / `effect:`, the name of a scope and the key of the fact or effect.
+    /// Returns the numbers of the parked or deferred rows that wait for one of these full keys, in order of acceptance.
+    /// A full key is `claim:` and a full claim key, or `fact:` / `effect:`, the name of a scope and the key of the fact
+    /// or effect.
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>>;
-    /// Returns the rows that were parked before a time, longest wait first.
+    /// Returns the numbers of the rows that were parked before a time, longest wait first.
     fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
-    /// Returns the rows that were deferred before a time, longest wait first.
+    /// Returns the numbers of the rows that were deferred before a time, longest wait first.
     fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
     /// Returns the number of parked rows.
     fn parked_count(&self, partition: &Partition) -> Stored<u64>;
-    /// Returns the dead letters after `after`, in order of acceptance.
+    /// Returns the dead letters after the number `after`, in order of acceptance.
     fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
-    /// Returns the pending rows and the dead letters after `after`, in order of acceptance.
+    /// Returns the pending rows and the dead letters after the number `after`, in order of acceptance.
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
 
-    /// Returns an independent store with the same rows, if that is cheap. A store on disk returns none.
+    /// Returns an independent store with the same rows, if a copy is cheap. A store on disk returns none.
     fn fork(&self) -> Option<MemoryStore> {
         None
     }

@@ -92,7 +92,7 @@ impl ComponentCache {
     }
 
     /// Returns the user's default folder: `host-shim/components` in `XDG_CACHE_HOME` or `~/.cache`; none if the user
-    /// has neither of these folders.
+    /// has no home folder and the variable is not set to an absolute path.
     pub fn default_folder() -> Option<PathBuf> {
         let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
         let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;

@@ -2,7 +2,8 @@
 //!
 //! A [`LoadedComponent`] is compiled, linked and checked once; its [`WasmRunner`]s share the engine and the pool of
 //! instances. A component can call only the imports of its world. Fuel is the main limit, since it is deterministic and
-//! recorded; memory, stack, host calls and passed bytes are limited too, and an epoch deadline is the last safeguard.
+//! recorded; memory, stack, host calls and the bytes passed to the host are limited too, and an epoch deadline is the
+//! last safeguard.
 
 mod bounds;
 mod exports;
@@ -31,29 +32,33 @@ use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm,
 };
 
-/// Largest component in bytes, which bounds the time to compile. Ours has less than 2 MiB.
+/// Maximum size of a component in bytes, which bounds the compile time. The instance provisioner has less than 2 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
 
-/// Most live instances of all runners of one loaded component. Each reserves 4 GiB of addresses, but no memory.
+/// Maximum number of live instances of one loaded component, in all its runners. Each instance reserves 4 GiB of
+/// addresses, but no memory.
 const INSTANCES_MAX: u32 = 32;
 
-/// Core instances in one component: the encoder generates three, the core and two that break a cycle of imports.
+/// Maximum number of core instances in one component. The encoder generates three: the core module, and two that break
+/// a cycle of imports.
 const CORE_INSTANCES_MAX: u32 = 8;
 
-/// Memory of a pool slot that stays mapped between instances, if the kernel can report dirty pages (Linux 6.7 and
-/// newer). It halves the cost of fresh instances.
+/// Bytes of a pool slot's memory that stay mapped between instances, if the kernel can report dirty pages (Linux 6.7
+/// and newer). This halves the cost of fresh instances.
 const RESIDENT_BYTES: usize = 4 << 20;
 
-/// The same on older kernels, which zero all of it each time: only enough for stack and data of a component.
+/// Bytes of a pool slot's memory that stay mapped on older kernels. All of these bytes are zeroed for each instance, so
+/// they are only enough for a component's stack and data.
 const RESIDENT_BYTES_UNSCANNED: usize = 192 << 10;
 
-/// Period of the epoch, and precision of the deadline.
+/// Time between two increments of the epoch; also the precision of the deadline.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The limits of one call of a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Fuel, about one unit per instruction. With none only the deadline stops a call, which is not deterministic.
+    /// Fuel, about one unit per instruction. Without a fuel limit, only the deadline stops a call, which is not
+    /// deterministic.
     pub fuel: Option<u64>,
     /// Linear memory in bytes.
     pub memory_bytes: usize,
@@ -72,15 +77,15 @@ pub struct CallLimits {
 impl Default for CallLimits {
     fn default() -> Self {
         CallLimits {
-            // A webhook event takes less than a million units. A hundred times that takes about 0.2 s, so that fuel
-            // and not the deadline stops an endless loop, also on a slow machine.
+            // A webhook event takes less than a million units of fuel. A hundred million units take about 0.2 s, so
+            // fuel stops an endless loop before the deadline does, also on a slow machine.
             fuel: Some(100_000_000),
             memory_bytes: 64 << 20,
-            // Wasmtime's default; serde_json stops at 128 levels, which need far less.
+            // Wasmtime's default. The extension's JSON reader stops at 128 levels, which need far less.
             stack_bytes: 512 << 10,
-            // A hundred times the number of our largest decision.
+            // A hundred times the number of host calls of the instance provisioner's largest decision.
             host_calls: 10_000,
-            // A bulk call of 256 records of the usual few kilobytes, or 32 of the largest.
+            // Enough for a bulk call of 256 records of the usual few kilobytes, or of 32 records of the maximum size.
             crossing_bytes: 8 << 20,
             crossing_bytes_total: 64 << 20,
             deadline_ms: 1_000,
@@ -105,7 +110,7 @@ pub enum LoadError {
     /// The file is not a component.
     #[error("not a component: {0}")]
     Malformed(String),
-    /// The component imports interfaces that are not in the world, or in another version of it.
+    /// The component imports interfaces that are not in the world, or interfaces of another version of the world.
     #[error("the component imports interfaces that this host does not provide: {}", imports.join(", "))]
     ForeignImports {
         /// Names of the imports.
@@ -150,8 +155,8 @@ struct Shared {
 }
 
 impl LoadedComponent {
-    /// Checks, compiles and links a component, and reads its declarations. The machine code is optimised: use this for a host
-    /// that decides many events.
+    /// Checks, compiles and links a component, and reads its declarations. The machine code is optimised: use this
+    /// function for a host that decides many events.
     ///
     /// # Errors
     /// [`LoadError`] if the component is invalid, does not fit the world, or fails to return its declarations.
@@ -159,7 +164,7 @@ impl LoadedComponent {
         LoadedComponent::load_with(bytes, limits, cache, None, Compilation::Optimised)
     }
 
-    /// Loads a component as [`LoadedComponent::load`] does, but compiles it in half of the time, to slower machine code.
+    /// Loads a component as [`LoadedComponent::load`] does, but compiles it in half the time, to slower machine code.
     /// Decisions and fuel are the same.
     ///
     /// # Errors
@@ -178,7 +183,7 @@ impl LoadedComponent {
         cache: Option<&ComponentCache>,
     ) -> Result<(Self, Arc<Samples>), LoadError> {
         let samples = Arc::new(Samples::default());
-        // Without a deadline the stack is sampled at the next tick of the epoch.
+        // With a deadline of 0 ms, the first sample is taken at the next tick of the epoch.
         let limits = CallLimits { deadline_ms: 0, ..limits };
         let loaded =
             LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)), Compilation::Optimised)?;
@@ -227,12 +232,12 @@ impl LoadedComponent {
         &self.shared.declarations
     }
 
-    /// Returns the SHA-256 of its bytes, hex.
+    /// Returns the SHA-256 of the component's bytes, hex.
     pub fn hash(&self) -> &str {
         &self.shared.hash
     }
 
-    /// Returns the origin of its machine code.
+    /// Returns the origin of the component's machine code.
     pub fn origin(&self) -> &Origin {
         &self.shared.origin
     }
@@ -243,7 +248,7 @@ impl LoadedComponent {
     }
 }
 
-/// Checks a component without compiling it.
+/// Checks the size, the format and the imports of a component without compiling it.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() > COMPONENT_BYTES_MAX {
         return Err(LoadError::TooLarge { bytes: bytes.len(), limit: COMPONENT_BYTES_MAX });
@@ -256,12 +261,12 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
-/// How wasmtime compiles a component.
+/// The goal of wasmtime's compilation of a component.
 #[derive(Clone, Copy, Debug)]
 enum Compilation {
-    /// To fast machine code.
+    /// Fast machine code.
     Optimised,
-    /// In little time.
+    /// A short compile time.
     Quick,
 }
 
@@ -302,7 +307,7 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     Ok(linker)
 }
 
-/// Increments the epoch until the engine is dropped.
+/// Starts a thread that increments the engine's epoch until the engine is dropped.
 fn tick(engine: &Engine, every: Duration) -> std::io::Result<()> {
     let engine = engine.weak();
     std::thread::Builder::new().name("epoch".to_owned()).spawn(move || {

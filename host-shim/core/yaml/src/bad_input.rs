@@ -1,17 +1,18 @@
-//! The error type for files that a person wrote: place, problem, expected value and a guess.
+//! How is a mistake in an input file reported? With its place, the problem, the expected value and a guess at the right
+//! name.
 
 use crate::guess::nearest;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A place in an input.
+/// A position in an input: the file, the line and, if known, a JSON Pointer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     /// File, or `-` for standard input.
     pub file: PathBuf,
     /// Line, from 1; 0 for the whole file.
     pub line: usize,
-    /// JSON Pointer of the value in the document, if an extension named it.
+    /// JSON Pointer of the value in the document, if it is known.
     pub pointer: Option<Box<str>>,
 }
 
@@ -66,13 +67,13 @@ impl BadInput {
         BadInput { place, problem: problem.into(), expected: expected.into(), guess: None }
     }
 
-    /// Adds the candidate nearest to `word` as the guess.
+    /// Sets the guess to the candidate nearest to `word`; no guess if no candidate is near enough.
     pub fn guessing<'c>(self, word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Self {
         BadInput { guess: nearest(word, candidates).map(Box::from), ..self }
     }
 }
 
-/// Joins mistakes, one line each.
+/// Returns the mistakes as text, one line per mistake.
 pub fn lines(list: &[BadInput]) -> String {
     list.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }

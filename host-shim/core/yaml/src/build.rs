@@ -1,15 +1,15 @@
-//! Values that a program makes, without a place.
+//! How does a program create nodes that come from no file? Such nodes have no place.
 
 use crate::node::{Entry, Node, Tree};
 use serde_json::Value;
 
 impl Node {
-    /// Returns a node without a place.
+    /// Returns a node without a place: its line and column are 0, and it has no file.
     pub fn of(value: Tree) -> Node {
         Node { line: 0, column: 0, file: None, value }
     }
 
-    /// Returns a text.
+    /// Returns a string node without a place.
     pub fn text(text: impl Into<String>) -> Node {
         Node::of(Tree::Text(text.into()))
     }
@@ -20,12 +20,12 @@ impl Node {
         Node::of(Tree::Map(entries.into_iter().map(entry).collect()))
     }
 
-    /// Returns a list.
+    /// Returns a list of these nodes, in their order.
     pub fn list(entries: impl IntoIterator<Item = Node>) -> Node {
         Node::of(Tree::List(entries.into_iter().collect()))
     }
 
-    /// Converts a JSON value; none if it has a whole number beyond [`i64`].
+    /// Converts a JSON value to nodes without places; none if it contains an integer that [`i64`] cannot hold.
     pub fn from_json(value: &Value) -> Option<Node> {
         Some(Node::of(match value {
             Value::Null => Tree::Null,

@@ -2,7 +2,7 @@
 
 use strsim::damerau_levenshtein;
 
-/// Word length per allowed typo, in addition to the first typo.
+/// A word may have one typo, and one more typo for each group of this many characters.
 const CHARACTERS_PER_TYPO: usize = 4;
 /// Minimum word length; shorter words resemble too many others.
 const CHARACTERS_MIN: usize = 3;
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_typo_means_the_nearest_word() {
+    fn the_guess_for_a_misspelt_word_is_the_nearest_candidate() {
         let known = ["name", "grants", "fields", "family", "max_length", "min_length"];
         for (word, meant) in [
             ("nmae", Some("name")),

@@ -1,6 +1,6 @@
-//! How is a YAML or JSON file that a person wrote read, so that every mistake names its file and line?
+//! How is a YAML or JSON file read, so that each error message can name the file and the line of the mistake?
 //!
-//! [`Node::parse`] reads a document into values that know their places. [`bad_input::BadInput`] is a mistake with its
+//! [`Node::parse`] reads a document into nodes that contain their places. [`bad_input::BadInput`] is a mistake with its
 //! place, the expected value and a [`guess`] at a misspelt name.
 
 pub mod bad_input;

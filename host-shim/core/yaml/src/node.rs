@@ -1,4 +1,4 @@
-//! A YAML document as a tree of values that know their file, line and column.
+//! How is a YAML document represented? As a tree of nodes. Each node contains a value and its file, line and column.
 
 use crate::bad_input::Place;
 use serde_json::Value;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 /// A value with its position.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Line, from 1; 0 for a value that no file has.
+    /// Line, from 1; 0 for a value that does not come from a file.
     pub line: usize,
-    /// Column in characters, from 1; 0 for a value that no file has.
+    /// Column in characters, from 1; 0 for a value that does not come from a file.
     pub column: usize,
-    /// File; none for a value that no file has.
+    /// File; none for a value that does not come from a file.
     pub(crate) file: Option<Arc<Path>>,
     /// The value.
     pub value: Tree,
@@ -21,19 +21,19 @@ pub struct Node {
 /// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tree {
-    /// Nothing.
+    /// `null`, or an empty value.
     Null,
-    /// Truth value.
+    /// `true` or `false`.
     Bool(bool),
     /// Whole number.
     Int(i64),
-    /// Any other number; finite in a document.
+    /// Any other number. [`Node::parse`] refuses NaN and infinities.
     Float(f64),
     /// Text.
     Text(String),
     /// List.
     List(Vec<Node>),
-    /// Mapping, in the order of the file.
+    /// Mapping; its entries are in the order of the file.
     Map(Vec<Entry>),
 }
 
@@ -42,7 +42,7 @@ pub enum Tree {
 pub struct Entry {
     /// Key.
     pub key: String,
-    /// Line of the key, from 1; 0 for an entry that no file has.
+    /// Line of the key, from 1; 0 for an entry that does not come from a file.
     pub line: usize,
     /// Value.
     pub value: Node,
@@ -65,7 +65,7 @@ impl Node {
         Place::line(self.file(), self.line)
     }
 
-    /// Returns the kind of value, for messages.
+    /// Returns the type of the value in words, for messages: for example `a list`.
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Tree::Null => "nothing",
@@ -91,7 +91,7 @@ impl Node {
         }
     }
 
-    /// Returns the values of a list; none for anything else.
+    /// Returns the values of a list; none if the node is not a list.
     pub fn items(&self) -> Option<&[Node]> {
         match &self.value {
             Tree::List(list) => Some(list),
@@ -99,7 +99,7 @@ impl Node {
         }
     }
 
-    /// Returns the entries of a mapping; none for anything else.
+    /// Returns the entries of a mapping; none if the node is not a mapping.
     pub fn entries(&self) -> Option<&[Entry]> {
         match &self.value {
             Tree::Map(map) => Some(map),
@@ -107,7 +107,7 @@ impl Node {
         }
     }
 
-    /// Consumes a mapping and returns its entries; empty for anything else.
+    /// Consumes a mapping and returns its entries; empty if the node is not a mapping.
     pub fn into_entries(self) -> Vec<Entry> {
         match self.value {
             Tree::Map(map) => map,
@@ -123,7 +123,7 @@ impl Node {
         }
     }
 
-    /// Returns a single value as text; none for nothing, a list or a mapping.
+    /// Returns a scalar as text; none for `null`, a list or a mapping.
     pub fn scalar(&self) -> Option<String> {
         match &self.value {
             Tree::Text(text) => Some(text.clone()),
@@ -132,7 +132,7 @@ impl Node {
         }
     }
 
-    /// Returns the value of a key of a mapping, for changes.
+    /// Returns a mutable reference to the value of a key; none if the key is missing or the node is not a mapping.
     pub fn entry_mut(&mut self, key: &str) -> Option<&mut Node> {
         match &mut self.value {
             Tree::Map(map) => map.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.value),
@@ -140,7 +140,7 @@ impl Node {
         }
     }
 
-    /// Appends an entry to a mapping.
+    /// Appends an entry to a mapping. Changes nothing if the node is not a mapping.
     pub fn push(&mut self, entry: Entry) {
         if let Tree::Map(map) = &mut self.value {
             map.push(entry);

@@ -1,4 +1,4 @@
-//! Reads the text of a YAML document.
+//! Parses the text of a YAML document into nodes with their lines and columns.
 
 use crate::bad_input::{BadInput, Place};
 use crate::node::{Entry, Node, Tree};
@@ -15,8 +15,8 @@ impl Node {
     /// Parses one YAML document; JSON is YAML, too.
     ///
     /// # Errors
-    /// Fails with the line if the text is not YAML, nests too deeply, repeats a key, or has a number that JSON does not
-    /// have.
+    /// Fails with the line if the text is not YAML, nests too deeply or repeats a key, or if it contains NaN, an
+    /// infinity or an integer that [`i64`] cannot hold.
     pub fn parse(file: &Path, text: &str) -> Result<Node, BadInput> {
         let options = serde_saphyr::options! {
             strict_booleans: true,

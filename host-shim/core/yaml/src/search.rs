@@ -8,7 +8,7 @@ impl Node {
     /// Returns the value at a JSON Pointer.
     ///
     /// # Errors
-    /// Fails with the nearest existing parent if there is no value.
+    /// Fails with the nearest existing parent if the document has no value at the pointer.
     pub fn at(&self, pointer: &str) -> Result<&Node, &Node> {
         let mut node = self;
         for part in pointer.split('/').skip(1) {
@@ -29,9 +29,9 @@ impl Node {
         self.at(pointer).unwrap_or_else(|above| above)
     }
 
-    /// Returns the place that an error with a JSON Pointer and a quotation means: the only key or value at or below the
-    /// pointer that equals the quotation, otherwise the value itself. For a missing value, starts at the nearest
-    /// parent.
+    /// Returns the place of a mistake, from an error that names a JSON Pointer and may quote a text. If exactly one key
+    /// or scalar at or below the pointer equals the quoted text, returns its place, otherwise the place of the value at
+    /// the pointer. If the document has no value at the pointer, uses the nearest existing parent instead.
     pub fn place_meant(&self, pointer: &str, quoted: Option<&str>) -> Place {
         let node = self.nearest(pointer);
         match quoted.map(|quoted| node.places_of(quoted)).as_deref() {
@@ -40,7 +40,7 @@ impl Node {
         }
     }
 
-    /// Returns the places at or below this value where a key or a single value equals `text`, in the order of the file.
+    /// Returns the places of all keys and scalars at or below this value that equal `text`, in the order of the file.
     pub fn places_of(&self, text: &str) -> Vec<Place> {
         let mut found = Vec::new();
         self.find(text, &mut found);
@@ -63,7 +63,7 @@ impl Node {
         }
     }
 
-    /// Returns all keys and texts at or below this value, in the order of the file.
+    /// Returns all keys and strings at or below this value, in the order of the file.
     pub fn words(&self) -> Vec<&str> {
         match &self.value {
             Tree::Text(text) => vec![text],
@@ -75,7 +75,7 @@ impl Node {
         }
     }
 
-    /// Returns the value without those at these JSON Pointers; the others keep their places.
+    /// Returns a copy of this value without the values at these JSON Pointers. The remaining values keep their places.
     pub fn without(&self, pointers: &BTreeSet<String>) -> Node {
         self.left("", pointers)
     }

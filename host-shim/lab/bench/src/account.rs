@@ -1,4 +1,4 @@
-//! The cost of an event in accounts with a long past, many instances, or many live subscriptions.
+//! Measures the cost of an event in accounts with a long past, many instances, or many live subscriptions.
 
 use crate::corpus;
 use crate::setting::{BATCH, BUSINESS, Extension, START_MS, Setting, all_applied, median, micros_each};
@@ -13,12 +13,12 @@ use std::time::Instant;
 const EVENTS: usize = 200;
 /// Rounds per measurement; the median counts.
 const ROUNDS: usize = 15;
-/// Maximum ratio of the cost of an event to that in a small account.
+/// Target: maximum ratio of the cost of an event in a large account to the cost in a small account.
 const MOST: f64 = 1.5;
-/// The same for live rows of other kinds, which the host returns from `open`.
+/// The same target for accounts with many live subscriptions, whose rows the host returns from `open`.
 const MOST_LIVE: f64 = 2.0;
 
-/// Measures all three.
+/// Measures accounts with many past events, with many instances, and with many live subscriptions.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let events: &[usize] = setting.pick(&[10, 1_000, 100_000], &[10, 1_000, 10_000]);
     let instances: &[usize] = setting.pick(&[1, 100, 5_000], &[1, 100, 1_000]);
@@ -42,8 +42,9 @@ fn compare(
     Ok(())
 }
 
-/// Microseconds of an event in accounts with `past` changes of plan. With few past events there are more accounts,
-/// since the measured events lengthen the past: 10 becomes 25, 1 000 becomes 1 300.
+/// Microseconds of an event in accounts with `past` changes of plan. The measured events lengthen the past. With a
+/// short past, these events are spread over more accounts, so that 10 past events become only 25, and 1 000 become
+/// 1 300.
 fn past_events(setting: &Setting, past: usize) -> Result<f64> {
     let accounts = (EVENTS * 50 / past).clamp(1, EVENTS);
     let each = EVENTS / accounts;
@@ -61,7 +62,7 @@ fn past_events(setting: &Setting, past: usize) -> Result<f64> {
         let events = events.collect::<Result<Vec<_>>>()?;
         let mut reports = Vec::with_capacity(events.len());
         let begun = Instant::now();
-        // One by one: a group of events of one account costs more, with any past.
+        // One `accept` per event: `accept_all` costs more for several events of one account, with any past.
         processor.begin_group()?;
         for event in events {
             reports.extend(processor.accept(event, Vec::new())?);
@@ -101,7 +102,7 @@ fn subscriptions_of(setting: &Setting, count: usize) -> Result<f64> {
     updates(&mut host)
 }
 
-/// Microseconds of a snapshot of the first subscription.
+/// Microseconds of an event `customer.subscription.updated` of the first subscription.
 fn updates(host: &mut Rig) -> Result<f64> {
     let mut times = Vec::new();
     for round in 0..ROUNDS {
@@ -115,7 +116,7 @@ fn host(setting: &Setting) -> Result<Rig> {
     setting.host(setting.runners(Extension::Reused), Box::new(MemoryStore::new()))
 }
 
-/// Accepts events as a group and carries out their effects. Returns microseconds per event, without decoding.
+/// Accepts events as a group, and carries out their effects. Returns the microseconds per event, without decoding.
 fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<f64> {
     let clock = host.clock();
     let decode = |event: &Value| host_intake::raw::read(event.to_string().into_bytes(), BUSINESS, clock);
@@ -148,7 +149,7 @@ fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Val
         "actor": {"kind": by, "id": "A"}, "payload": payload})
 }
 
-/// A snapshot of a subscription to that plan, with a period that begins `step` seconds after the start.
+/// An event with a snapshot of a subscription to [`large_plan`]. Its period begins `step` seconds after [`START_MS`].
 fn subscription(kind: &str, id: &str, step: usize) -> Value {
     let created = START_MS / 1000 + step as i64;
     let item = json!({"id": "si_1", "price": {"id": "price_large"}, "quantity": 1,

@@ -1,4 +1,5 @@
-//! Events of many customers: a full body of `customer.subscription.updated`, indented as by Stripe, about 8 kB.
+//! Makes events of many customers from a full body of `customer.subscription.updated`, with Stripe's indentation. A
+//! body has about 8 kB.
 
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
@@ -11,7 +12,7 @@ const PRICES: [&str; 2] = ["price_xyz789", "price_professional_monthly"];
 
 /// The body of an event of a customer. The plan alternates, so that each event is applied.
 fn body(customer: usize, step: usize) -> String {
-    // As long as ids of Stripe.
+    // With 20 digits, ids are as long as Stripe's.
     let number = format!("{customer:020}");
     BODY.trim_end()
         .replace("@E@", &format!("{step:04}{number}"))
@@ -35,7 +36,7 @@ pub fn updated(customer: usize, step: usize) -> Result<Event> {
     decode(body(customer, step).into_bytes(), step)
 }
 
-/// The event that starts a customer's subscription, without whitespace; it only prepares the account.
+/// The event that starts a customer's subscription, without whitespace. It prepares the account and is not measured.
 fn created(customer: usize) -> Result<Event> {
     let mut event: serde_json::Value = serde_json::from_str(&body(customer, 0))?;
     event["type"] = "customer.subscription.created".into();
@@ -58,7 +59,7 @@ pub fn subscribe(processor: &mut Processor, customers: std::ops::Range<usize>) -
     Ok(())
 }
 
-/// Accepts events, group by group.
+/// Accepts events in groups of [`BATCH`].
 pub fn accept(processor: &mut Processor, events: Vec<Event>) -> Result<()> {
     let mut reports = Vec::with_capacity(events.len());
     let mut events = events.into_iter().peekable();

@@ -1,5 +1,5 @@
-//! Durable events per second, compared with a bare program that writes the same rows in the same batches to the same
-//! disk.
+//! Measures durable events per second, and compares them with a bare program that writes the same rows in the same
+//! batches to the same disk.
 
 use crate::corpus;
 use crate::setting::{BATCH, Extension, Setting, median, scratch};
@@ -11,7 +11,7 @@ use rusqlite::{Connection, params_from_iter};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Rows that each event writes: table, condition of the rows, and how they are written.
+/// The rows that each event writes: table, SQL condition of the rows, and kind of write.
 const TABLES: [(&str, &str, Written); 5] = [
     ("events", "kind = 'customer.subscription.updated'", Written::Inserted),
     ("inbox", "seq IN (SELECT seq FROM events WHERE kind = 'customer.subscription.updated')", Written::Inserted),
@@ -32,7 +32,7 @@ enum Written {
 
 type Row = Vec<Value>;
 
-/// Measures host and bare program in turn.
+/// Measures the host and the bare program in turn.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let customers = setting.pick(1000, 500);
     let rounds = setting.pick(20, 6);
@@ -51,7 +51,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Events per second of the host; pushes those of the bare program to `bare`.
+/// Returns the events per second of the host. Pushes the events per second of the bare program to `bare`.
 fn run(
     setting: &Setting,
     extension: Extension,
@@ -79,7 +79,8 @@ fn run(
     Ok(events as f64 / time.as_secs_f64())
 }
 
-/// Writes the rows of the host with plain statements, starting from the same file.
+/// Writes the host's rows with plain SQL statements from database `from` to `to`, a copy of the database before the
+/// events. Returns the duration.
 fn write_bare(from: &Path, to: &Path, events: usize) -> Result<Duration> {
     let (source, target) = (Connection::open(from)?, Connection::open(to)?);
     target.set_prepared_statement_cache_capacity(16);
@@ -112,7 +113,7 @@ fn write_bare(from: &Path, to: &Path, events: usize) -> Result<Duration> {
     Ok(begun.elapsed())
 }
 
-/// The rows of a table, and the statement that writes one.
+/// Returns the SQL statement that writes one row of a table, and the rows.
 fn read(source: &Connection, table: &str, rows: &str, written: Written) -> Result<(String, Vec<Row>)> {
     let mut select = source.prepare(&format!("SELECT * FROM {table} WHERE {rows}"))?;
     let columns = select.column_count();

@@ -1,4 +1,4 @@
-//! The time of one webhook event in memory, and its parts.
+//! Measures the time of one webhook event in memory, and the parts of this time.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each};
@@ -12,24 +12,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Customers, with one event each per round.
+/// Number of customers. Each has one event per round.
 const CUSTOMERS: usize = 500;
 
-/// Nanoseconds and fuel of calls since the last read.
+/// Nanoseconds and fuel of the calls of `handle` since the last reset.
 #[derive(Default)]
 struct Spent {
     handle: AtomicU64,
     fuel: AtomicU64,
 }
 
-/// Cost of an event: microseconds in total and in `handle`, and fuel.
+/// Cost of an event: microseconds in total, microseconds in `handle`, and fuel.
 pub struct Parts {
     total: f64,
     handle: f64,
     fuel: f64,
 }
 
-/// Measures the unit, and each way to run the extension relative to it.
+/// Measures the unit, and the time of an event in units for each way to run the extension.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let bytes = corpus::body_bytes();
     let unit = unit::micros(setting.rounds())?;
@@ -50,7 +50,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Measures the events of many customers, round by round.
+/// Measures the events of many customers. Returns the medians of the rounds.
 pub fn parts(setting: &Setting, extension: Extension) -> Result<Parts> {
     let spent = Arc::new(Spent::default());
     let (inner, shared) = (setting.runners(extension), spent.clone());

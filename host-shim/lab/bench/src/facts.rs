@@ -1,4 +1,4 @@
-//! The machine that the figures depend on.
+//! Reads the facts about the machine on which the figures depend.
 
 use crate::setting::{median, scratch};
 use anyhow::Result;
@@ -7,18 +7,18 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-/// The machine.
+/// Facts about the machine.
 #[derive(Serialize)]
 pub struct Facts {
-    /// Cores that this process may use.
+    /// Number of cores that this process may use.
     pub cores: usize,
-    /// Name of the processor, if the system reports it.
+    /// Name of the processor; empty if the system does not report it.
     pub cpu: String,
     /// Release of the kernel.
     pub kernel: String,
     /// Median microseconds of a synchronous write of 4 KiB.
     pub disk_sync_us: f64,
-    /// Other work on the machine: runnable threads over the last minute.
+    /// Load average of the last minute: number of running or waiting threads on the machine.
     pub load: f64,
 }
 

@@ -1,6 +1,5 @@
 //! Measures the host and the extension against the targets of the design: one table, all ratios from one run on one
-//! machine.
-//! `cargo xtask bench` builds what it needs and starts it.
+//! machine. `cargo xtask bench` builds the component and this program, and starts the program.
 
 mod account;
 mod corpus;
@@ -45,11 +44,11 @@ struct Options {
     /// Format of the report.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
-    /// Measure these only.
+    /// Measure only this; can be repeated.
     #[arg(long = "only", value_enum, value_name = "WHAT")]
     only: Vec<What>,
-    /// Instead of measuring, list the functions in which the component spends its time, and draw a flamegraph, of
-    /// `event` or the `--only` measurement (`event` or `story`). The component needs function names: `cargo xtask
+    /// Profile `event`, or the `--only` measurement (`event` or `story`), instead of measuring: list the functions in
+    /// which the component spends its time, and draw a flamegraph. The component needs function names: `cargo xtask
     /// bench` builds it so.
     #[arg(long, value_name = "SVG", num_args = 0..=1, default_missing_value = "target/profile.svg")]
     profile: Option<PathBuf>,
@@ -75,7 +74,7 @@ enum What {
     Story,
     /// Events per second on disk, compared with a bare program.
     Durable,
-    /// Time from process start to the first event.
+    /// Time from the start of the process to the first event.
     Start,
     /// Size of the component.
     Size,
@@ -83,11 +82,11 @@ enum What {
     Memory,
     /// Cost of an event with few and many accounts.
     Scale,
-    /// Cost of an event in accounts with a short and a long past, and with few and many instances.
+    /// Cost of an event in accounts with a short or long past, few or many instances, few or many live subscriptions.
     Account,
     /// Events per second of `replay`.
     Replay,
-    /// Time that the host adds to the providers of a saga.
+    /// Time that the host adds to the provider calls of a saga.
     Saga,
 }
 

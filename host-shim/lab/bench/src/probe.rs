@@ -1,4 +1,4 @@
-//! Measurements that need a separate process: start time and resident memory.
+//! Measures start time and resident memory, which need a separate process.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, scratch};
@@ -16,11 +16,11 @@ pub enum Probe {
     Start,
     /// Handle events with the library, for a profiler that counts instructions.
     Native,
-    /// Handle many events durably and print the memory that is left, in KiB.
+    /// Handle many events durably and print the resident memory in KiB.
     Memory,
 }
 
-/// Customers of the memory probe.
+/// Number of customers of the probes `native` and `memory`.
 const CUSTOMERS: usize = 1000;
 
 /// Runs the task in this process.

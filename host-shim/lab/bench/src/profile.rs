@@ -10,7 +10,7 @@ use host_profile::stacks::{Stacks, functions, readable};
 use std::fs::File;
 use std::path::Path;
 
-/// Customers of the story.
+/// Number of customers in the story.
 const CUSTOMERS: usize = 1000;
 /// Number of listed functions.
 const LISTED: usize = 40;

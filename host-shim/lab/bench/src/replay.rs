@@ -1,4 +1,4 @@
-//! Events per second of `host-shim replay --format json` on raw events in memory, on one core.
+//! Measures the events per second of `host-shim replay --format json` on raw events in memory, on one core.
 
 use crate::setting::{BUSINESS, Extension, Setting, median, scratch};
 use crate::story::Story;
@@ -30,7 +30,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Writes the stories as JSON lines. Returns the number of events and bytes.
+/// Writes the events of the story as JSON lines. Returns the number of events and the number of bytes.
 fn write_log(setting: &Setting, log: &Path) -> Result<(usize, usize)> {
     let mut out = BufWriter::new(std::fs::File::create(log)?);
     let (mut events, mut bytes) = (0, 0);
@@ -47,7 +47,7 @@ fn write_log(setting: &Setting, log: &Path) -> Result<(usize, usize)> {
     Ok((events, bytes))
 }
 
-/// Duration of one replay in seconds.
+/// Replays the log once. Returns the duration in seconds.
 fn run(setting: &Setting, extension: Extension, log: &Path, events: usize) -> Result<f64> {
     let options = ReplayOptions {
         business: Some(BUSINESS.to_owned()),

@@ -1,4 +1,4 @@
-//! The time that the host adds to slow providers of a saga, alone and with a hundred sagas at once.
+//! Measures the time that the host adds to the calls of slow providers, with one saga and with a hundred sagas at once.
 
 use crate::setting::{BUSINESS, Extension, Setting, all_applied, median};
 use crate::story::Story;
@@ -12,11 +12,11 @@ use serde_json::json;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Duration of each call.
+/// Duration of each provider call.
 const CALL: Duration = Duration::from_millis(20);
-/// Steps of the story before the instance is created.
+/// Number of steps of the story before the instance is created.
 const BEFORE: usize = 3;
-/// Sequential calls in the longest branch: database, function, mail.
+/// Number of sequential calls in the longest branch: database, function, mail.
 const LONGEST: u32 = 3;
 /// Number of concurrent sagas.
 const MANY: usize = 100;
@@ -71,7 +71,8 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// The time of `customers` concurrent sagas, with busy time and calls of their provider.
+/// Plays `customers` concurrent sagas. Returns their duration, and the busy time and the number of calls of the
+/// provider.
 fn sagas(setting: &Setting, story: &Story, customers: usize) -> Result<(Duration, (Duration, usize))> {
     let slow = Slow::default();
     let mut registry = Registry::new();

@@ -1,4 +1,4 @@
-//! The cost of an event with few and many accounts.
+//! Compares the cost of an event on a store with few accounts and on a store with many accounts.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each, scratch};
@@ -11,7 +11,7 @@ use std::time::Instant;
 /// Events per round, spread over all accounts.
 const EVENTS: usize = 1000;
 
-/// Measures both stores.
+/// Measures the store in memory and the SQLite store.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let many = setting.pick(100_000, 10_000);
     let folder = scratch(&setting.disk)?;

@@ -1,4 +1,4 @@
-//! Shared by all measurements: the loaded component, the business, and hosts on empty stores.
+//! The state that all measurements share: the loaded component, the business, and hosts on empty stores.
 
 use anyhow::{Context, Result, ensure};
 use host::processor::Report;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Events in one group commit.
 pub const BATCH: usize = 64;
-/// The business.
+/// Name of the business in the fixtures.
 pub const BUSINESS: &str = "solobase";
 /// Start of all clocks: 2026-01-01, milliseconds since the epoch.
 pub const START_MS: i64 = 1_767_225_600_000;
@@ -37,16 +37,16 @@ pub struct Setting {
 /// How the extension runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extension {
-    /// The library.
+    /// The extension as a native library.
     Native,
-    /// The component, one instance for all events.
+    /// The component, with one instance for all events.
     Reused,
-    /// The component, an instance for each event.
+    /// The component, with a new instance for each event.
     Fresh,
 }
 
 impl Setting {
-    /// Loads component and business.
+    /// Loads the component and the business.
     pub fn load(component: &Path, fixtures: &Path, disk: &Path, quick: bool) -> Result<Setting> {
         let (bytes, cache) = (read(component)?, cache()?);
         Ok(Setting {
@@ -59,7 +59,7 @@ impl Setting {
         })
     }
 
-    /// A copy with a component whose stack is sampled.
+    /// Returns a copy of the setting with a component whose stack is sampled, and the samples.
     pub fn sampled(&self) -> Result<(Setting, Arc<Samples>)> {
         let (bytes, cache) = (read(&self.component)?, cache()?);
         let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())?;
@@ -68,12 +68,12 @@ impl Setting {
         Ok((Setting { component, fixtures, disk, quick: self.quick, loaded, business }, samples))
     }
 
-    /// Returns `full` in a full run, `quick` in a quick one.
+    /// Returns `full` in a full run, `quick` in a quick run.
     pub fn pick<T>(&self, full: T, quick: T) -> T {
         if self.quick { quick } else { full }
     }
 
-    /// Rounds of a repeated measurement.
+    /// Number of rounds of a repeated measurement.
     pub fn rounds(&self) -> usize {
         self.pick(9, 3)
     }
@@ -94,7 +94,7 @@ impl Setting {
         self.host_in(None, runners, store)
     }
 
-    /// Starts a host with real providers.
+    /// Starts a host on `store`. The providers in `live` replace the scripted provider for their effect kinds.
     pub fn host_in(&self, live: Option<LiveProviders>, runners: Runners, store: Box<dyn Store>) -> Result<Rig> {
         let setup = RigSetup {
             business: self.business.clone(),

@@ -1,4 +1,4 @@
-//! A story of many customers, played through the whole host with the component and with the library.
+//! Plays a story of many customers through the whole host, with the component and with the library.
 
 use crate::setting::{BATCH, BUSINESS, Extension, Setting, all_applied, median};
 use crate::table::Table;
@@ -21,7 +21,7 @@ pub struct Story {
 }
 
 impl Story {
-    /// Builds the events.
+    /// Reads the story and builds its events.
     pub fn load(fixtures: &Path) -> Result<Story> {
         let scenario = Scenario::parse(Path::new("story.yml"), STORY)?;
         let cases = prepare(&scenario, &Shapes::load(&fixtures.join("stripe"))?)?;
@@ -29,7 +29,7 @@ impl Story {
         Ok(Story { case: case.with_context(|| format!("the story has no version {VERSION}"))? })
     }
 
-    /// The steps: the clock, and the body of each customer.
+    /// The deliveries of the story: the clock in milliseconds since the epoch, and one body per customer.
     pub fn steps(&self, customers: usize) -> impl Iterator<Item = (i64, Vec<Vec<u8>>)> {
         self.case.deliveries.iter().flatten().map(move |delivery| {
             let text = String::from_utf8_lossy(&delivery.bytes);
@@ -39,7 +39,7 @@ impl Story {
     }
 }
 
-/// Measures the ratio in alternating rounds, so that a disturbance affects both.
+/// Measures the component and the library in alternating rounds, so that a disturbance affects both.
 pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     let story = Story::load(&setting.fixtures)?;
     let customers = setting.pick(200, 50);
@@ -61,7 +61,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Plays the story. Returns its time without decoding, and the number of events including results of effects.
+/// Plays the story. Returns the duration without decoding, and the number of events including results of effects.
 pub fn play(setting: &Setting, extension: Extension, story: &Story, customers: usize) -> Result<(Duration, usize)> {
     let mut host = setting.host(setting.runners(extension), Box::new(MemoryStore::new()))?;
     host.set_fire_timers(true);

@@ -1,4 +1,5 @@
-//! The unit of event times: the time in which serde_json natively reads the same body into a borrowing struct.
+//! Measures the unit of event times: the time in which serde_json natively reads the body of a measured event into a
+//! borrowing struct.
 
 use crate::corpus;
 use crate::setting::{median, micros_each};
@@ -9,10 +10,10 @@ use std::borrow::Cow;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// Readings per round.
+/// Number of readings per round.
 const READINGS: usize = 2_000;
 
-/// The part of a webhook on a subscription that decisions depend on.
+/// The members of a subscription's webhook on which decisions depend.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(borrow)]

@@ -1,4 +1,4 @@
-//! Allowed differences, as given on the command line: `effects`, or `effects:invoice.paid`.
+//! Parses the allowed differences of the command line: `effects`, or `effects:invoice.paid`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 /// A part of the result of an event that can differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
-    /// Outcome, its reason, the account of the event, and whether the event ran at all.
+    /// Outcome, reason and account of the event, and whether the event ran at all.
     Outcome,
     /// Reply to the caller.
     Reply,
@@ -16,7 +16,7 @@ pub enum Field {
     Money,
     /// Rows, claims and open timers of the account.
     State,
-    /// Fuel of the call.
+    /// Fuel of the event.
     Fuel,
 }
 
@@ -46,7 +46,7 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// True if it allows a difference of `field` in an event of `kind`.
+    /// True if a difference of `field` in an event of `kind` is allowed.
     pub fn allows(&self, field: Field, kind: &str) -> bool {
         self.field == field && self.kind.as_deref().is_none_or(|allowed| allowed == kind)
     }

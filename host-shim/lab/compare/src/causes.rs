@@ -1,4 +1,4 @@
-//! Groups differences by cause, and separates those that only follow from an earlier difference.
+//! Groups differences by cause, and separates the differences that only follow from an earlier difference.
 
 use crate::allow::{Allowed, Field};
 use crate::difference::{Difference, of_runs, of_states, only_one};
@@ -19,20 +19,20 @@ pub struct Key {
     pub kind: String,
     /// The field that differs.
     pub field: Field,
-    /// Short form of old and new value, without ids, times and amounts.
+    /// Short form of the old and the new value, without ids, times and amounts.
     pub form: String,
 }
 
 /// Differences with one cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
-    /// The common key.
+    /// The common key of the differences.
     pub key: Key,
-    /// Whether they are allowed.
+    /// True if the differences are allowed.
     pub allowed: bool,
     /// Number of differences.
     pub count: u64,
-    /// Number of later differing events of the same accounts.
+    /// Number of later events that differ as a consequence of this cause.
     pub follows: u64,
     /// The first difference.
     pub first: Example,
@@ -47,7 +47,7 @@ pub struct Example {
     pub event: String,
     /// Account of the event.
     pub account: Option<String>,
-    /// Unified diff from old to new.
+    /// Unified diff from the old to the new value.
     pub diff: String,
 }
 
@@ -64,10 +64,10 @@ pub struct Grouper<'a> {
 /// State of the case that is being compared.
 #[derive(Default)]
 struct Case {
-    /// The cause since which an account differs.
+    /// The cause from which later differences of an account follow, as an index of `causes`.
     roots: HashMap<Option<String>, usize>,
     last_root: Option<usize>,
-    /// All differences of an account after its last moment.
+    /// All differences in the state of an account after its last moment.
     known: HashMap<String, Value>,
     first: Option<(usize, Key, Option<String>)>,
 }
@@ -88,7 +88,7 @@ impl<'a> Grouper<'a> {
         Grouper { allow, causes, index, fuel: Fuel::default(), runs: 0, case: Case::default() }
     }
 
-    /// Begins a new case; its differences do not follow from those of earlier cases.
+    /// Begins a new case. Its differences do not follow from the differences of earlier cases.
     pub fn begin_case(&mut self) {
         self.case = Case::default();
     }
@@ -103,7 +103,7 @@ impl<'a> Grouper<'a> {
         (self.causes, self.fuel, self.runs)
     }
 
-    /// Counts that NEW refuses a business that OLD takes.
+    /// Counts one difference: NEW refuses a business that OLD accepts.
     pub fn refused(&mut self, place: &EventPlace, why: &str) {
         let difference = Difference {
             field: Field::Outcome,
@@ -118,7 +118,7 @@ impl<'a> Grouper<'a> {
 
     /// Compares the moments of a step on both sides.
     pub fn compare_moments(&mut self, place: &EventPlace, step: usize, old: &Moment, new: &Moment) {
-        // Accounts that differ since this step, and the event by which each does.
+        // Accounts that differ from this step on, and the first differing event of each account in this step.
         let mut since_now: HashSet<Option<String>> = HashSet::new();
         let mut differing: HashMap<Option<String>, (&str, &str)> = HashMap::new();
         let pairs = pairs(&old.turns, &new.turns);
@@ -164,9 +164,10 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    /// Counts differences of one event, either as causes or as following from an earlier cause. A difference that is
-    /// not allowed does not follow from an allowed cause, unless it can't differ `by_itself` (an event of the host that
-    /// ran on one side only).
+    /// Counts the differences of one event, either as causes or as consequences of an earlier cause. Differences that
+    /// are not allowed do not follow from an allowed cause. `by_itself` is false for an event that ran on one side
+    /// only: its difference follows from the cause of its account, else from the last cause of the case, allowed or
+    /// not.
     fn count_or_follow(
         &mut self,
         of: &Subject<'_>,
@@ -226,7 +227,7 @@ impl<'a> Grouper<'a> {
     }
 }
 
-/// Pairs the runs of the same event, in OLD's order, then those only in NEW.
+/// Pairs the runs of the same event, in the order of OLD. Runs of events that ran only with NEW follow at the end.
 pub(crate) fn pairs<'m>(old: &'m [EventRun], new: &'m [EventRun]) -> Vec<(Option<&'m EventRun>, Option<&'m EventRun>)> {
     let mut left: Vec<&EventRun> = new.iter().collect();
     let mut found = Vec::with_capacity(old.len().max(new.len()));

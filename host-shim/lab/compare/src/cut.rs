@@ -14,7 +14,7 @@ use host_scenario::model::write::{ScenarioText, Unwritable};
 use host_scenario::model::{Action, Answers, Expectations, Scenario, Step, Versions};
 use std::path::Path;
 
-/// Reason why no scenario can be written.
+/// The reason why no scenario can be written.
 #[derive(Debug, thiserror::Error)]
 pub enum CutError {
     /// A story could not be played.
@@ -33,19 +33,20 @@ pub enum CutError {
 pub struct Cut {
     /// Text of the file.
     pub text: String,
-    /// Number of its steps.
+    /// Number of steps of the scenario.
     pub steps: usize,
     /// Number of steps of the original case.
     pub steps_before: usize,
 }
 
 /// Returns the smallest differing case, cut to the steps that its difference needs, with the results of OLD as
-/// expectations.
-/// `file` is the path it will be written to. Returns None if all differences are allowed.
+/// expectations. `file` is the path of the scenario; this function does not write the file. Returns None if all
+/// differences are allowed.
 ///
 /// # Errors
 ///
-/// If the events of the case alone don't differ, or a scenario can't assert the difference.
+/// Fails if the case can't be played or written, its events alone don't differ, or a scenario can't assert the
+/// difference.
 pub fn smallest(
     library: &mut Library<'_>,
     comparison: &Comparison,
@@ -131,7 +132,7 @@ impl Cutter<'_, '_> {
         Ok(true)
     }
 
-    /// True if the scenario still shows the difference after it is written and parsed. An invalid scenario does not.
+    /// True if the scenario still shows the difference after it is written and parsed; false for an invalid scenario.
     fn differs(&mut self, scenario: &Scenario) -> Result<bool, CutError> {
         let Some((scenario, cases)) = self.read(scenario)? else { return Ok(false) };
         let mut grouper = Grouper::new(&self.options.allow);
@@ -146,12 +147,12 @@ impl Cutter<'_, '_> {
         Ok(causes.iter().any(|cause| cause.key == self.story.cause))
     }
 
-    /// The scenario after writing and parsing, with its cases in the version of the story.
+    /// The scenario after writing and parsing, with its cases in the version of the story; None if it is invalid.
     fn read(&mut self, scenario: &Scenario) -> Result<Option<(Scenario, Vec<host_scenario::prepare::Case>)>, CutError> {
         let text = ScenarioText::of(scenario).text()?;
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(None) };
         let Ok(mut cases) = self.library.cases(&scenario) else { return Ok(None) };
-        // A scenario without Stripe events has a case in the newest version only.
+        // A scenario without Stripe events has a case only in the newest version.
         if let Some(only) = cases.iter().find(|case| Some(&case.version) == self.story.version.as_ref()).cloned() {
             cases = vec![only];
         }
@@ -181,7 +182,8 @@ impl Cutter<'_, '_> {
         Ok(scenario)
     }
 
-    /// True if it holds with OLD and fails with NEW. If needed, restricts the scenario to this API version.
+    /// True if the scenario holds with OLD and fails with NEW. If it does so only in this API version, restricts the
+    /// scenario to the version.
     fn proves(&mut self, scenario: &mut Scenario, version: &str) -> Result<bool, CutError> {
         if self.is_proof(scenario)? {
             return Ok(true);
@@ -196,7 +198,7 @@ impl Cutter<'_, '_> {
         Ok(proves)
     }
 
-    /// True if it holds with OLD and fails with NEW.
+    /// True if the scenario holds with OLD and fails with NEW.
     fn is_proof(&mut self, scenario: &Scenario) -> Result<bool, CutError> {
         let text = ScenarioText::of(scenario).text()?;
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(false) };

@@ -15,9 +15,10 @@ pub struct Difference {
     pub form: String,
     /// Value with OLD, over several lines.
     pub old: String,
-    /// Value with NEW.
+    /// Value with NEW, over several lines.
     pub new: String,
-    /// True if later differences can follow from it: state, effects or account differ.
+    /// True if later differences can follow from this difference: the state, the effects, the outcome or the account
+    /// differs.
     pub lasts: bool,
 }
 
@@ -103,7 +104,8 @@ fn effects(old: &EventRun, new: &EventRun) -> Option<Difference> {
     Some(Difference { field: Field::Effects, form, old, new, lasts: true })
 }
 
-/// The differences of an account, and all of them as one value that identifies an unchanged difference later.
+/// The differences of two states of an account, and the same differences as one JSON value. If the value is equal
+/// after a later event, the event made no new difference.
 pub(crate) fn of_states(old: &AccountState, new: &AccountState) -> (Vec<Difference>, Value) {
     let mut found = Vec::new();
     let money = changes(Some(&old.money), Some(&new.money));
@@ -125,7 +127,7 @@ pub(crate) fn of_states(old: &AccountState, new: &AccountState) -> (Vec<Differen
 fn difference(field: Field, changes: &[Change]) -> Difference {
     let short = |change: &Change| {
         let mut change = change.clone();
-        // Drops the id of a row, and the owner's id of a ledger account.
+        // Removes the id of a row, and the owner's id of a ledger account.
         if let (Field::State, Some(id)) = (field, change.path.get_mut(1)) {
             *id = "*".to_owned();
         }

@@ -10,7 +10,7 @@ const CHANGES_MAX: usize = 4;
 /// A value that differs.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Change {
-    /// Members and indexes that lead to it.
+    /// Member names and indexes that lead to the value.
     pub path: Vec<String>,
     pub old: Option<Value>,
     pub new: Option<Value>,
@@ -48,7 +48,7 @@ fn collect(path: &mut Vec<String>, old: Option<&Value>, new: Option<&Value>, fou
 }
 
 impl Change {
-    /// Its short form.
+    /// The short form of the change.
     pub fn short(&self) -> String {
         let path = self.path.iter().map(|part| name(part)).collect::<Vec<_>>().join(".");
         let space = if path.is_empty() { "" } else { ": " };
@@ -60,7 +60,7 @@ impl Change {
     }
 }
 
-/// The short form of several changes.
+/// Joins the short forms of several changes; lists at most [`CHANGES_MAX`] of them.
 pub(crate) fn together(mut forms: Vec<String>) -> String {
     forms.sort();
     forms.dedup();
@@ -93,7 +93,7 @@ fn shape(value: Option<&Value>) -> String {
     }
 }
 
-/// A text shortened, with words that look like ids, times or amounts replaced by `*`.
+/// Shortens a text, and replaces words that look like ids or amounts by `*`. Returns `time` for a time.
 pub(crate) fn word(text: &str) -> String {
     if host::time::parse(text).is_some() {
         return "time".to_owned();

@@ -4,7 +4,7 @@ use crate::Options;
 use crate::allow::Field;
 use std::collections::BTreeMap;
 
-/// Fuel by kind of event, without native runs and events that the host decided itself.
+/// The fuel of both components, without native runs and events that the host decided itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fuel {
     /// Fuel by kind of event.
@@ -14,7 +14,7 @@ pub struct Fuel {
 /// Fuel of some runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
-    /// Number of runs, the same on both sides.
+    /// Number of runs on each side.
     pub runs: u64,
     /// Fuel of OLD.
     pub old: u64,
@@ -44,7 +44,7 @@ impl Spent {
 }
 
 impl Fuel {
-    /// Adds a run on both sides.
+    /// Adds a run with its fuel on both sides. Ignores a run without fuel on one side.
     pub(crate) fn add(&mut self, kind: &str, old: u64, new: u64) {
         if old == 0 || new == 0 {
             return;
@@ -64,7 +64,7 @@ impl Fuel {
         })
     }
 
-    /// Kinds beyond the limits of `--fuel-within` and `--allow`; `all` is the sum over all kinds.
+    /// Kinds with more fuel than `--fuel-within` and `--allow` permit; `all` is the sum over all kinds.
     pub fn beyond(&self, options: &Options) -> Vec<String> {
         let Some(percent) = options.fuel_within else { return Vec::new() };
         let allowed = |kind: &str| options.allow.iter().any(|allowed| allowed.allows(Field::Fuel, kind));

@@ -29,18 +29,18 @@ use host_scenario::model::Scenario;
 pub struct Options {
     /// The current component.
     pub old: Runners,
-    /// The component that is to replace it.
+    /// The component that is to replace `old`.
     pub new: Runners,
     /// Differences that do not fail the comparison.
     pub allow: Vec<Allowed>,
     /// API versions in which scenarios are played; empty for all.
     pub only: Vec<String>,
-    /// Additional fuel that NEW may use, in percent, in total and per kind of event; None for any.
+    /// Additional fuel that NEW may use, in percent, in total and per kind of event; None for any amount.
     pub fuel_within: Option<u32>,
 }
 
 impl Options {
-    /// Compares all versions, and allows only differences of fuel.
+    /// Creates options that compare all API versions, and allow any difference of fuel but no other difference.
     pub fn new(old: Runners, new: Runners) -> Options {
         Options { old, new, allow: Vec::new(), only: Vec::new(), fuel_within: None }
     }
@@ -74,7 +74,7 @@ pub struct Record {
     pub events: u64,
     /// Number of events with a different result.
     pub differing: u64,
-    /// Description of the first one.
+    /// Description of the first event with a different result.
     pub first: Option<String>,
 }
 
@@ -83,11 +83,11 @@ pub struct Record {
 pub struct Story {
     /// The case.
     pub scenario: Scenario,
-    /// The API version in which it differs; None for a case of a log.
+    /// The API version in which the case differs; None for a case of a log.
     pub version: Option<String>,
     /// The business.
     pub business: std::sync::Arc<host_scenario::business::BusinessFolder>,
-    /// The step after which it differs, from 0.
+    /// Number of the step after which the case differs, from 0.
     pub step: usize,
     /// Key of the difference.
     pub cause: causes::Key,
@@ -100,14 +100,15 @@ impl Comparison {
     }
 }
 
-/// Receives the progress of a comparison: first the amount of work, then what was done.
+/// Receives the progress of a comparison: for scenarios and raw streams first the total amount of work, then the work
+/// done. For a log, the total is not known.
 pub type Progress<'p> = dyn FnMut(Step) + 'p;
 
 /// A step of the progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Total amount of work.
+    /// Total amount of work: number of cases.
     Of(u64),
-    /// Work done since the last report.
+    /// Work done since the last step: number of cases, or of rows of a log.
     Done(u64),
 }

@@ -1,6 +1,6 @@
 //! Feeds the events of a recorded log, in their order, to two processors with empty stores.
 //!
-//! Carries out no effect: the log has the effects that were carried out and their results.
+//! No effect is carried out: the log has the results of the effects.
 
 use crate::causes::Grouper;
 use crate::lockstep::{Engine, Lockstep, Side};
@@ -30,12 +30,13 @@ struct Log {
     erased: HashSet<Account>,
 }
 
-/// Compares two components with a recorded log. The business is found by its name in the fixtures, or as configured in
-/// the library.
+/// Compares two components on a recorded log. The library finds a business by its name in the fixtures, or as it is
+/// configured.
 ///
 /// # Errors
 ///
-/// If the store fails, a business is not found, or a component does not declare its configuration.
+/// Fails if the store fails or has no event, a business is not found, or its configuration does not match the
+/// declarations of a component.
 pub fn compare(
     library: &mut Library<'_>,
     recording: &dyn Store,
@@ -110,7 +111,7 @@ impl Log {
             self.erased.extend(row.event.account);
             return Ok(());
         }
-        // The intake refused it before any component ran.
+        // The intake refused the event before any component ran.
         if is_refused_by_intake(&row) {
             return Ok(());
         }
@@ -134,7 +135,7 @@ impl Log {
         Ok(())
     }
 
-    /// Compares the results of OLD with the recorded ones, after the last event.
+    /// Compares the results of OLD with the recorded results, after the last event.
     fn compare_with_record(&self, recording: &dyn Store, record: &mut Record) -> Result<(), ReplayError> {
         let store = self.lockstep.old.engine.processor().store();
         for (recorded, replayed) in &self.recorded {
@@ -172,7 +173,7 @@ fn mark_begun(recording: &dyn Store, processor: &mut Processor, reports: &[Repor
     Ok(())
 }
 
-/// Marks the effect that an event reports about as finished.
+/// Marks an effect as finished if the event is its result, its timer or its message.
 fn mark_ended(processor: &mut Processor, event: &Event) -> Result<(), ReplayError> {
     let (account, key, generation) = match &event.payload {
         Payload::EffectResult(report) => (event.account.as_ref(), &report.key, report.generation),

@@ -30,7 +30,7 @@ pub struct EventRun {
     pub kind: String,
     /// Account of the event.
     pub account: Option<String>,
-    /// Outcome without reason, or `failed`.
+    /// Outcome without its reason, or `failed`.
     pub outcome: String,
     /// Reason of the outcome.
     pub reason: Option<String>,
@@ -62,7 +62,7 @@ impl EventRun {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn of(processor: &Processor, report: &Report) -> Result<EventRun, ReplayError> {
         let mut effects = Vec::with_capacity(report.effects.len());
         if let Some(account) = &report.account {
@@ -92,7 +92,7 @@ impl AccountState {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn of(processor: &Processor, account: &Account) -> Result<AccountState, ReplayError> {
         let rows = account_rows(processor, account)?;
         let money = rows.sections.get(LEDGER).map(ledger_sums).unwrap_or_default();
@@ -104,11 +104,11 @@ impl AccountState {
 }
 
 impl Moment {
-    /// Collects runs and the state of the given accounts.
+    /// Collects the runs of the reports, and the states of the accounts.
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn of<'a>(
         processor: &Processor,
         reports: &[Report],

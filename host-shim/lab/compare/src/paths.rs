@@ -22,7 +22,8 @@ use std::path::PathBuf;
 ///
 /// # Errors
 ///
-/// If a path or a file is invalid, or OLD refuses a business. (If NEW refuses it, that is a difference.)
+/// Fails if a path or a file is invalid, or OLD refuses a business. If only NEW refuses the business, that is a
+/// difference.
 pub fn compare(
     library: &mut Library<'_>,
     paths: &[PathBuf],
@@ -118,7 +119,7 @@ pub(crate) fn moments(
     runners: &Runners,
 ) -> Result<Vec<(usize, Moment)>, ReplayError> {
     let options = PlayOptions::new(runners.clone());
-    // The catalog is loaded before the first step, so its account is compared at that step.
+    // The catalog is loaded before the first step, so the platform is compared at the first step.
     let mut accounts = BTreeSet::from([Account::Platform]);
     let mut found = Vec::with_capacity(scenario.steps.len());
     play_watched(scenario, case, business, &options, &mut |stepped| {

@@ -18,10 +18,10 @@ pub enum EventPlace {
     Raw {
         /// The stream's file.
         file: PathBuf,
-        /// Number of the event in it, from 1.
+        /// Number of the event in the stream, from 1.
         number: usize,
     },
-    /// An event of a log, by its number there.
+    /// An event of a log, by its inbox number.
     Log(u64),
 }
 

@@ -17,8 +17,8 @@ use std::sync::Arc;
 /// Number of log rows per page.
 const PAGE: usize = 500;
 
-/// The events of an account up to an inbox number of the log, with the answers of the providers. None if a scenario
-/// can't express one of the events.
+/// A story of the events of an account up to inbox number `until` of the log, with the answers of the providers. None
+/// if a scenario can't express one of the events, or the story has no steps.
 pub(crate) fn of_account(
     recording: &dyn Store,
     partition: &Partition,

@@ -1,4 +1,4 @@
-//! Compares two components: by scenarios, by a raw stream and by a log.
+//! Compares two components on scenarios, on a raw stream and on a log.
 
 mod compare {
     mod cut;

@@ -1,4 +1,4 @@
-//! The state of one account between two steps, as far as clauses depend on it.
+//! Reads the state of one account between two steps: the parts on which clauses depend.
 
 use extension_contract::{
     Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Stored, Usage,
@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Number of inbox rows per page.
 const PAGE: usize = 500;
 
-/// An instance of the account, deleted ones included.
+/// An instance of the account. It may be deleted.
 pub(crate) struct Instance {
     pub id: String,
     pub product_type: String,
@@ -31,7 +31,7 @@ pub(crate) struct PurchaseLine {
     pub is_given_back: bool,
 }
 
-/// A requested effect, in one of its generations.
+/// One generation of a requested effect.
 pub(crate) struct RequestedEffect {
     pub kind: String,
     pub key: String,
@@ -44,7 +44,7 @@ pub(crate) struct PastEvent {
     pub is_applied: bool,
     pub is_by_member: bool,
     pub measured: Vec<Usage>,
-    /// Key of a timer.
+    /// Key of the fired timer; None for other events.
     pub timer: Option<String>,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct AccountState {
     /// Subscribed products, with their types.
     pub subscribed: BTreeSet<(String, String)>,
     pub entitlements: Vec<Entitlement>,
-    /// Products that grant entitlements, by the source ids of the entitlements.
+    /// Products that grant entitlements, by the id of the purchase or subscription.
     pub sources: BTreeMap<String, BTreeSet<String>>,
     pub effects: Vec<RequestedEffect>,
     pub events: Vec<PastEvent>,
@@ -157,7 +157,8 @@ impl AccountState {
         self.instances.iter().filter(move |instance| instance.product_type == product_type)
     }
 
-    /// The catalog products that grant an entitlement. A free plan is its own source.
+    /// The catalog products that grant an entitlement; none if its allowed amount is 0. The source of a default plan's
+    /// entitlement is the id of the plan itself.
     pub fn granted_by<'s>(&'s self, entitlement: &'s Entitlement) -> impl Iterator<Item = &'s str> {
         let products = entitlement.sources.iter().flat_map(|source| match self.sources.get(source) {
             Some(products) => products.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -171,7 +172,7 @@ impl AccountState {
         self.types.get(product).map(String::as_str)
     }
 
-    /// Effects of an instance, with the entry that each belongs to: their keys are `INSTANCE/ENTRY/VERB`.
+    /// Effects of an instance, each with the name of its entry: the keys of these effects are `INSTANCE/ENTRY/VERB`.
     pub fn effects_of_instance<'s>(
         &'s self,
         instance: &'s str,

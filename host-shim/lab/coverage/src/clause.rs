@@ -11,7 +11,7 @@ type Test = Box<dyn Fn(&AccountState) -> bool>;
 
 /// A part of a catalog that scenarios can reach.
 pub(crate) struct Clause {
-    /// Name in reports: `instance provisions/compute`.
+    /// Name in reports, for example `instance provisions/compute`.
     pub name: String,
     /// JSON Pointer in the catalog.
     pub pointer: String,
@@ -39,7 +39,7 @@ impl Clause {
     /// File and line of the clause.
     pub fn place(&self, business: &BusinessFolder) -> Place {
         match self.pointer.rsplit_once('/') {
-            // The line of an entry is the line of its key.
+            // An entry has the line of its key.
             Some((parent, key)) => {
                 let key = key.replace("~1", "/").replace("~0", "~");
                 let entries = business.lines.at(parent).ok().and_then(|lined| lined.entries());
@@ -51,8 +51,8 @@ impl Clause {
     }
 }
 
-/// All clauses of a catalog whose use is observable. Leaves out the policies of `business`, `config`, `retry`, fields
-/// of catalog products, and names such as `id_prefix`.
+/// All clauses of a catalog whose use shows in the state of an account. Leaves out the policies of `business`,
+/// `config`, `retry`, fields of catalog products, and names such as `id_prefix`.
 pub(crate) fn clauses_of(business: &BusinessFolder) -> Vec<Clause> {
     let mut found = clauses::of_types(&business.catalog);
     found.extend(clauses::of_products(&business.catalog));

@@ -32,9 +32,9 @@ pub struct CoverOptions {
     pub runners: Runners,
 }
 
-/// Plays all inputs in `paths`, and counts the items that they reach. Streams of raw events count for event kinds, outcomes,
-/// refusals and effects; only scenarios count for ids and clauses. `progress` receives the number of inputs, then 0
-/// after each.
+/// Plays all inputs in `paths`, and counts the items that they reach. Streams of raw events count for event kinds,
+/// outcomes, refusals and effects; only scenarios count for ids and clauses. `progress` receives the number of inputs,
+/// then 0 after each.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ struct CurrentScenario {
     touched: BTreeSet<usize>,
     effects: BTreeSet<String>,
     sold: CatalogProducts,
-    /// The [`signature`] of the host at the last check. While it is equal, no clause is checked again.
+    /// The [`signature`] of the host at the last check. While the signature stays equal, no clause is checked again.
     last: (usize, u64, u64),
 }
 

@@ -1,4 +1,4 @@
-//! The result: what can be reached, and what of it was reached.
+//! The result of a coverage: the items that inputs can reach, and how often each was reached.
 
 use std::collections::BTreeMap;
 
@@ -30,13 +30,13 @@ pub(crate) const REFUSALS: [&str; 18] = [
 /// An item that scenarios can reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Its name within its section.
+    /// Name of the item within its section.
     pub name: String,
     /// Number of scenarios (ids and clauses) or events (all others) that reach it.
     pub reached: u64,
-    /// Place in a file, as `FILE:LINE`.
+    /// Place in a file, as `FILE:LINE`; only ids and clauses have a place.
     pub place: Option<String>,
-    /// Condition under which it counts as reached, for clauses.
+    /// Condition under which a clause counts as reached; None for other items.
     pub when: Option<&'static str>,
 }
 
@@ -71,7 +71,7 @@ impl Section {
 pub struct KindRow {
     /// The kind; for results of effects, the kind of the effect and ` (result)`.
     pub kind: String,
-    /// True if the extension or the business declares it; others come from the host or are unknown.
+    /// True if the extension or the business declares the kind. Other kinds come from the host or are unknown.
     pub declared: bool,
     /// Events by outcome, in the order of [`OUTCOMES`].
     pub outcomes: [u64; 6],
@@ -96,17 +96,17 @@ pub enum Clauses {
 /// The coverage of a set of inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    /// Number of scenarios that held in every version, and of streams whose events all instance an outcome.
+    /// Number of scenarios that held in every version, and of streams whose events all have an outcome.
     pub held: usize,
-    /// Files of all other inputs; they do not count.
+    /// Files of the inputs that did not hold; their items do not count.
     pub not_held: Vec<String>,
-    /// Number of those that are marked `known_to_fail`.
+    /// Number of files in `not_held` that are marked `known_to_fail`.
     pub known: usize,
-    /// The table of event kinds: declared ones, then others that occurred.
+    /// The table of event kinds: declared kinds, then other kinds that occurred.
     pub kinds: Vec<KindRow>,
     /// The sections.
     pub sections: Vec<Section>,
-    /// Whether catalogs have sections.
+    /// Whether the clauses of catalogs were measured.
     pub clauses: Clauses,
 }
 

@@ -16,7 +16,7 @@ impl Reached {
     /// Counts the lines of one story.
     pub fn of<'l>(lines: impl IntoIterator<Item = &'l Line>) -> Reached {
         let mut reached = Reached::default();
-        // The line of a later run has no kind.
+        // The line of a later run has no kind: the kind is on the first line of the event.
         let mut kinds: BTreeMap<&str, String> = BTreeMap::new();
         for line in lines {
             match line {
@@ -48,7 +48,7 @@ impl Reached {
     }
 
     fn count(&mut self, kind: String, outcome: &str, reason: Option<&str>) {
-        // `failed` is no outcome.
+        // `failed` is not an outcome.
         let Some(at) = OUTCOMES.iter().position(|known| *known == outcome) else { return };
         let (outcomes, refusals) = self.kinds.entry(kind).or_default();
         outcomes[at] += 1;
@@ -95,7 +95,7 @@ impl Reached {
         self.effects.get(kind).copied().unwrap_or_default()
     }
 
-    /// The table: declared kinds, then the others that occurred.
+    /// The table: declared kinds, then other kinds that occurred.
     pub fn rows(&self, declared: &BTreeSet<String>) -> Vec<KindRow> {
         let row = |kind: &String| {
             let (outcomes, refusals) = self.kinds.get(kind).cloned().unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use host_intake::webhook::split_place;
 
-/// True if `text` contains the parts of the template between its placeholders, in order.
+/// True if `text` equals the template with some text in place of each placeholder.
 pub(crate) fn matches_template(text: &str, template: &str) -> bool {
     let mut parts = literals(template).into_iter();
     let Some(first) = parts.next() else { return text.is_empty() };

@@ -1,5 +1,5 @@
-//! Crashes: kills the host before and after every write of an act, and again at every write of the restart that
-//! follows. A caller that got no answer sends its event again. The end must equal that of the written story.
+//! Crashes: kills the host before and after every write of an act, and a second time before every write of the restart.
+//! A caller that got no answer sends its event again. The end must equal the end of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;

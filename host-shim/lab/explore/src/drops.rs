@@ -1,5 +1,5 @@
 //! Drops: loses each provider event in turn and delivers it at the end, as a reconciliation would.
-//! If all other acts had the same outcomes, the final standing must be the same.
+//! If all other acts had the same outcomes, the final standing must equal that of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;

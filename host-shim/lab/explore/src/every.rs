@@ -6,12 +6,12 @@ use host_scenario::error::ReplayError;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Explores stories, `jobs` at a time. Returns one result per story in the given order, None for those not begun when
-/// `watch` stopped the exploration.
+/// Explores stories, `jobs` at a time. Returns one result per story in the given order; the result is None if `watch`
+/// stopped the exploration before the story was begun.
 ///
 /// # Errors
 ///
-/// If a story can't be played as it is written.
+/// Fails if a story can't be played as it is written.
 pub fn explore_every(
     tales: &[Tale],
     limits: &ExploreLimits,

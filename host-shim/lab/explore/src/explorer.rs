@@ -14,7 +14,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum VariantKind {
-    /// No difference.
+    /// The written story itself.
     Written,
     /// Provider events arrive in another order.
     Orders,
@@ -59,11 +59,11 @@ impl fmt::Display for VariantKind {
 /// Numbers of variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Judged variants, alone or together with others that reached the same point.
+    /// Number of judged variants. Variants that reached the same point are judged together.
     pub variants: u64,
-    /// Runs that were played to their end.
+    /// Number of runs that were played to their end.
     pub runs: u64,
-    /// Variants that broke a law.
+    /// Number of variants that broke a law.
     pub broken: u64,
 }
 
@@ -78,7 +78,7 @@ pub struct Finding {
     pub variant: String,
     /// The shortest story that breaks the same law.
     pub plan: Plan,
-    /// The story that it is compared with.
+    /// The reference story with which `plan` is compared.
     pub reference: Plan,
 }
 
@@ -91,7 +91,7 @@ impl Finding {
     }
 }
 
-/// Which variants are explored, and how many.
+/// Selects the variants to explore, and limits their number.
 #[derive(Clone, Debug)]
 pub struct ExploreLimits {
     /// Kinds of variants to play.
@@ -135,18 +135,18 @@ pub struct Explored {
     pub name: String,
     /// Counts by kind.
     pub counts: BTreeMap<VariantKind, Counts>,
-    /// Number of decisions.
+    /// Number of decisions of the extension in all runs.
     pub decisions: u64,
-    /// The laws that broke.
+    /// The broken laws, each with its shortest story.
     pub findings: Vec<Finding>,
     /// True if the exploration stopped before all variants were played.
     pub ended_early: bool,
 }
 
-/// The run of a plan: a mark before each act, and the end.
+/// The run of a plan.
 pub(crate) struct Written {
     pub plan: Plan,
-    /// One mark before each act and one after the last.
+    /// One mark before each act, and one after the last act.
     pub marks: Vec<Mark>,
     pub end: Reference,
 }
@@ -166,7 +166,7 @@ pub(crate) struct Explorer<'e> {
 ///
 /// # Errors
 ///
-/// If the story can't be played as it is written, or a variant can't be played.
+/// Fails if the story can't be played as it is written, or a variant can't be played.
 pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result<Explored, ReplayError> {
     let stage = Stage::start(tale)?;
     let start = stage.mark()?;
@@ -232,7 +232,7 @@ impl Explorer<'_> {
         self.stopped
     }
 
-    /// Records a breach, shrunk to its shortest story, unless enough of its kind and law are recorded.
+    /// Shrinks a breach to its shortest story and records it, unless enough breaches of this kind and law are recorded.
     pub fn record_breach(
         &mut self,
         kind: VariantKind,

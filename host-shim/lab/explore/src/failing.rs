@@ -13,12 +13,12 @@ use host_scenario::model::{Action, Answers, At, Expectations, SECTIONS, Scenario
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Returns the text of a scenario with the shortest story of a finding; it expects what the law requires. `again` is
-/// the command that reproduces the finding.
+/// Returns the text of a scenario with the shortest story of a finding. The scenario expects the values that the law
+/// requires. `again` is the command that reproduces the finding.
 ///
 /// # Errors
 ///
-/// If the scenario language can't express the story.
+/// Fails if the scenario language can't express the story.
 pub fn failing_scenario(tale: &Tale, finding: &Finding, again: &str) -> Result<String, ReplayError> {
     let mut scenario = (*tale.scenario).clone();
     scenario.name = format!("{}, {}: {}", tale.scenario.name, finding.kind, finding.breach.law);
@@ -60,7 +60,7 @@ fn steps(tale: &Tale, plan: &Plan) -> Vec<Step> {
             steps.push(Step { kill: None, only: Vec::new(), ..until });
         }
         if let (Action::Stripe(stripe), Some(delivery)) = (&mut step.action, &tale.case.deliveries[act.step]) {
-            // An event's time may be written relative to the event before it, and that may be another event now.
+            // The time of an event can be relative to the previous event, which may be another event in this plan.
             stripe.at = At::Time(created(&delivery.bytes).unwrap_or(act.clock));
         }
         let known = step.action.event_id().map(str::to_owned);
@@ -114,7 +114,7 @@ fn expected(finding: &Finding) -> Expectations {
                         of_account.filter_map(|(name, should, is)| section(Some(&account), &name, &should, &is)),
                     );
                 }
-                // Not an account: claims and inventory.
+                // Claims and inventory belong to no account.
                 Err(_) => sections.extend(section(None, &account, &should, &is)),
             }
         }
@@ -137,7 +137,7 @@ fn section(account: Option<&Account>, name: &str, should: &Value, is: &Value) ->
     Some(SectionExpectation { account: account.cloned(), section, matcher })
 }
 
-/// The members that differ, with both values.
+/// The members that differ, each with both values.
 fn pairs(should: &Value, is: &Value) -> Vec<(String, Value, Value)> {
     let none = Map::new();
     let (one, two) = (should.as_object().unwrap_or(&none), is.as_object().unwrap_or(&none));

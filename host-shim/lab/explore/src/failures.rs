@@ -1,5 +1,5 @@
-//! Failures: makes each provider call fail in each way, alone or (pairs) together with a second call that follows,
-//! including the calls that undo. Transient failures must leave the standing of the written story.
+//! Failures: makes each provider call fail in each way, alone or (pairs) together with a later call. Calls that undo
+//! earlier effects fail, too. After transient failures, the standing must equal that of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -98,16 +98,16 @@ fn faults(call: &ProviderCall, mode: &FailureMode) -> Vec<Fault> {
     (0..mode.calls).map(fault).collect()
 }
 
-/// The calls of a run that succeeded, in order. (Calls that the story itself lets fail are left out.) Calls after the
-/// last act have the number behind the last act.
+/// The successful calls of a run, in order. Leaves out calls that fail in the written story. The `act` of calls after
+/// the last act is the number of acts.
 fn calls_of(explorer: &mut Explorer<'_>, run: &Written) -> Result<Vec<ProviderCall>, ReplayError> {
     explorer.stage.go_to(run.end.mark())?;
     let journal = explorer.stage.host().scripted().journal();
     Ok((0..journal.len()).filter_map(|number| provider_call(&journal, number, &run.marks, 0)).collect())
 }
 
-/// Entry `number` of a journal if that call succeeded. `marks` are those before the acts from `from` on, and the last
-/// one.
+/// The call of journal entry `number`; None if the call failed or repeats a finished call. `marks` are the marks before
+/// the acts from number `from` on, and the mark after the last act.
 fn provider_call(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option<ProviderCall> {
     let Entry { call: Call { key, generation, deadline, .. }, answer: ScriptedAnswer::Ok(_) } = &journal[number] else {
         return None;
@@ -144,7 +144,7 @@ fn single_failure(
     judge(explorer, rested, faults, call.passes(mode), VariantKind::Failures)
 }
 
-/// Lets each call after the failed first one fail as well.
+/// Makes each call after the failed first call fail as well, one at a time.
 fn failure_pairs(
     explorer: &mut Explorer<'_>,
     rested: &Written,
@@ -166,7 +166,7 @@ fn failure_pairs(
     let journal = explorer.stage.host().scripted().journal();
     for number in at_first..journal.len() {
         let Some(second) = provider_call(&journal, number, &marks, first.act) else { continue };
-        // The first failure's own calls are no second failure.
+        // A call that already fails because of the first failure is not a second failure.
         if faults_of_first.iter().any(|fault| fault.key == second.key && fault.call == second.call) {
             continue;
         }

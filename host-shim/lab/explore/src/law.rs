@@ -78,9 +78,10 @@ impl Breach {
 pub struct Laws {
     /// [`Law::SameState`].
     pub state: bool,
-    /// [`Law::SameStanding`] without claims: which names an instance holds depends on whether it ever ran.
+    /// [`Law::SameStanding`]; includes claims only with `names`.
     pub standing: bool,
-    /// Whether [`Law::SameStanding`] includes claims.
+    /// Whether [`Law::SameStanding`] includes claims. The claims of an instance depend on whether the instance ever
+    /// ran.
     pub names: bool,
     /// [`Law::SameEffects`].
     pub effects: bool,
@@ -97,18 +98,18 @@ pub struct Reference {
     standing: Value,
     asked: BTreeSet<(Account, String)>,
     groups: BTreeMap<Group, BTreeSet<String>>,
-    /// Balances above zero.
+    /// Names of the balances above zero.
     positive: BTreeSet<String>,
     stray: BTreeSet<String>,
     expectations_hold: bool,
 }
 
 impl Reference {
-    /// Takes the run that the stage has finished as the reference.
+    /// Takes the finished run of the stage as the reference.
     ///
     /// # Errors
     ///
-    /// If the store or the extension fails.
+    /// Fails if the store or the extension fails.
     pub fn here(stage: &mut Stage<'_>) -> Result<Reference, ReplayError> {
         let (scenario, case) = (stage.tale.scenario.clone(), stage.tale.case.clone());
         let mark = stage.mark()?;
@@ -126,7 +127,7 @@ impl Reference {
         Ok(reference)
     }
 
-    /// The end of the run.
+    /// The mark at the end of the run.
     pub fn mark(&self) -> &Mark {
         &self.mark
     }
@@ -135,7 +136,7 @@ impl Reference {
     ///
     /// # Errors
     ///
-    /// If the store or the extension fails.
+    /// Fails if the store or the extension fails.
     pub fn judge(&self, stage: &mut Stage<'_>, laws: Laws) -> Result<Option<Breach>, ReplayError> {
         let watched = stage.watched();
         if let Some((event, why)) = watched.failed.iter().find(|(id, _)| !self.mark.watched().failed.contains_key(*id))
@@ -234,7 +235,8 @@ impl Reference {
                 return Ok(Some(Breach::new(Law::Balanced, what)));
             }
         }
-        // Only the extension knows whether a negative balance is allowed; a positive one must not become negative.
+        // Only the extension knows whether a balance may be negative. A balance that is positive in the reference must
+        // not become negative.
         let negative = |(balance, amount): &(String, i64)| *amount < 0 && self.positive.contains(balance);
         let Some((balance, amount)) = balances(host)?.into_iter().find(negative) else { return Ok(None) };
         let values = Some((self.standing.clone(), standing(host)?));
@@ -246,7 +248,7 @@ impl Reference {
 ///
 /// # Errors
 ///
-/// If the store or the extension fails.
+/// Fails if the store or the extension fails.
 pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
     let mut found = Map::new();
     let at = host.clock();
@@ -294,7 +296,8 @@ fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
 /// Verbs of effects that only read; repeating them does no harm.
 const READ_ONLY_VERBS: [&str; 3] = ["observe", "retrieve", "list"];
 
-/// The keys under which the same effect succeeded. Timers are left out, and notices, which may be sent twice.
+/// The keys under which each effect succeeded. Leaves out timers, effects that only read, and notices: a notice may be
+/// sent twice.
 fn groups(host: &Rig) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
     let done = host.succeeded()?;
     let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
@@ -328,8 +331,8 @@ fn balances(host: &mut Rig) -> Result<BTreeMap<String, i64>, ReplayError> {
     Ok(found)
 }
 
-/// Differences between the recorded inventory and that of the provider: a description with the recorded and the actual
-/// state. Leaves out resources of open effects and of effects that never got an answer.
+/// Differences between the recorded inventory and the provider's inventory: the recorded and the actual state, by
+/// description. Leaves out the resources of open effects and of effects that timed out without an answer.
 fn stray(host: &Rig) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
     let open = host.store().effects_open(host.processor().partition(), None)?;
     let silent = host.silent()?;

@@ -1,8 +1,8 @@
 //! Plays variants of a scenario and reports which law broke.
 //!
 //! A variant is a [`Plan`](plan::Plan): the same steps in another order, with repeats, losses, failures and kills. The
-//! [laws](law::Law) mostly compare it with the story as written. A variant starts at a point that the written run has
-//! passed; a store in memory saves such points at the cost of a few pointers.
+//! [laws](law::Law) mostly compare the variant with the story as written. A variant starts at a marked point of the
+//! written run; with a store in memory, a mark costs only a few pointers.
 
 mod crashes;
 mod drops;

@@ -1,9 +1,9 @@
 //! Orders: delivers the provider events between two other acts in every order.
 //!
-//! All events arrive at the time of the latest one. With effects held back until the last event, every order must end
-//! in one state; with effects carried out in between, in one standing. Two orders that delivered the same events and
-//! reached the same point continue alike, so the rest is played once: 720 orders of six events take as few as 192
-//! deliveries.
+//! All events arrive at the time of the last event. If effects are held back until the last event, all orders must end
+//! in the same state; if effects are carried out in between, all orders must end with the same standing. If two orders
+//! have delivered the same events and reached the same point, their continuation is played only once: 720 orders of six
+//! events take as few as 192 deliveries.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::{Breach, Laws, Reference};
@@ -87,7 +87,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         }
     }
 
-    /// Plays every order: from each point, each event that has not arrived.
+    /// Plays every order: delivers, at each point, each event that has not arrived.
     fn all(&mut self) -> Result<(), ReplayError> {
         let count = self.segment.events.len();
         self.points.iter_mut().for_each(|node| node.orders = 0);
@@ -193,7 +193,8 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(to)
     }
 
-    /// Compares a point after all events with the written order. Returns false if the exploration is to stop.
+    /// Compares a point at which all events have arrived with the end of the written order. Returns false if the
+    /// exploration is to stop.
     fn judge(&mut self, point: usize, orders: u64) -> Result<bool, ReplayError> {
         let laws = Laws { state: self.held, standing: !self.held, ..Laws::default() };
         let Some(end) = &self.end else { return Ok(true) };

@@ -1,4 +1,4 @@
-//! What a run plays: the steps of a story in some order, with the faults on the way.
+//! Plans: the steps of a story that a run plays, in some order, with faults and kills.
 
 use extension_contract::Timestamp;
 use host_provider_api::scripted::ScriptedAnswer;
@@ -16,29 +16,29 @@ pub struct Plan {
     pub rest_ms: i64,
 }
 
-/// One step of the story at a time.
+/// A step of the story, and the time at which it is played.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Act {
     /// Number of the step in the scenario.
     pub step: usize,
     /// Time to which the clock advances before the step, in milliseconds since the epoch.
     pub clock: Timestamp,
-    /// If true, its effects wait for the next act that is not held.
+    /// If true, the effects of this act wait for the next act that is not held.
     pub held: bool,
-    /// Where the host is killed during the step.
+    /// The write of the step at which the host is killed; None without a kill.
     pub kill: Option<Kill>,
 }
 
 /// A provider call with a changed answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// The effect's key.
+    /// Key of the effect.
     pub key: String,
     /// Number of the call for this key, from 0.
     pub call: usize,
     /// Short description of the failure.
     pub name: &'static str,
-    /// The answer.
+    /// The answer of the provider to this call.
     pub answer: ScriptedAnswer,
 }
 
@@ -61,9 +61,9 @@ impl Plan {
 /// Consecutive acts that are provider events or advance the clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Number of its first act.
+    /// Number of the first act of the segment.
     pub from: usize,
-    /// Number of the first act after it.
+    /// Number of the first act after the segment.
     pub to: usize,
     /// Numbers of the acts that are provider events.
     pub events: Vec<usize>,
@@ -71,8 +71,8 @@ pub struct Segment {
     pub clock: Timestamp,
 }
 
-/// Returns the segments with at least two provider events: with `across` those in which the clock advances, else those
-/// at one time.
+/// Returns the segments with at least two provider events. With `across`, returns the segments in which the clock
+/// advances, else the segments in which it does not.
 pub fn segments(scenario: &Scenario, plan: &Plan, across: bool) -> Vec<Segment> {
     let action = |act: usize| &scenario.steps[plan.acts[act].step].action;
     let is_time = |act: usize| matches!(action(act), Action::Advance(_) | Action::Until(_));

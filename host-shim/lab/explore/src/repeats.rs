@@ -43,7 +43,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// True if the stage is equivalent to the written run before an act, so that the rest runs alike.
+/// True if the stage is equivalent to the written run before an act, so that the rest of both runs is the same.
 pub(crate) fn same_course(explorer: &mut Explorer<'_>, written: &Written, act: usize) -> Result<bool, ReplayError> {
     let mark = explorer.stage.mark()?;
     let before = &written.marks[act];

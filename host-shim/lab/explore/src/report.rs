@@ -15,11 +15,11 @@ use std::time::Duration;
 pub struct Found {
     /// The finding.
     pub finding: Finding,
-    /// Command that reproduces it.
+    /// Command that reproduces the finding.
     pub again: String,
     /// File of the failing scenario.
     pub file: PathBuf,
-    /// Line of the explored story at which it breaks, from 1; 0 if it breaks without any step.
+    /// Line of the explored story at which the law breaks, from 1; 0 if it breaks without any step.
     pub line: usize,
 }
 
@@ -164,7 +164,7 @@ impl Report {
     ///
     /// # Errors
     ///
-    /// If the report can't be written as XML.
+    /// Fails if the report can't be written as XML.
     pub fn junit(&self) -> Result<String, String> {
         let mut report = quick_junit::Report::new("host-shim explore");
         let mut suite = TestSuite::new("explore");

@@ -1,4 +1,4 @@
-//! Shrinks a plan to the shortest one that breaks the same law.
+//! Shrinks a plan to the shortest plan that breaks the same law.
 
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::Plan;
@@ -17,7 +17,7 @@ pub(crate) fn shrink(
     let mut steps: Vec<usize> = plan.acts.iter().map(|act| act.step).collect();
     steps.sort_unstable();
     steps.dedup();
-    // From the end, since late steps depend on early ones.
+    // Removes steps from the end, since late steps depend on early steps.
     loop {
         let before = plan.acts.len();
         for step in steps.clone().into_iter().rev() {
@@ -37,8 +37,8 @@ pub(crate) fn shrink(
     }
 }
 
-/// The law that a plan breaks compared with `reference`, both played from the beginning. None if one of them can't be
-/// played.
+/// The law that a plan breaks compared with `reference`; both plans are played from the beginning. None if no law
+/// breaks or one of the plans can't be played.
 fn breaks(stage: &mut Stage<'_>, start: &Mark, reference: &Plan, plan: &Plan, laws: Laws) -> Option<Breach> {
     let mut run = || -> Result<Option<Breach>, ReplayError> {
         stage.go_to(start)?;

@@ -22,11 +22,11 @@ pub struct Watched {
     pub answered: BTreeSet<String>,
     /// Ids of events that ended without an outcome, with the reason.
     pub failed: BTreeMap<String, String>,
-    /// First outcomes of the story's own events, except those of providers.
+    /// First outcome of each delivered event by event id, except provider events.
     pub outcomes: BTreeMap<String, String>,
 }
 
-/// A point to return to.
+/// A point of a run to which the stage can return.
 pub struct Mark {
     point: Point,
     watched: Arc<Watched>,
@@ -34,22 +34,22 @@ pub struct Mark {
 }
 
 impl Mark {
-    /// The rows at that point.
+    /// The store at the marked point.
     pub fn store(&self) -> &MemoryStore {
         self.point.store()
     }
 
-    /// The observations up to that point.
+    /// The observations up to the marked point.
     pub fn watched(&self) -> &Watched {
         &self.watched
     }
 
-    /// Number of provider calls up to that point.
+    /// Number of provider calls up to the marked point.
     pub fn calls(&self) -> usize {
         self.point.calls()
     }
 
-    /// The clock, in milliseconds since the epoch.
+    /// The clock at the marked point, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.clock
     }
@@ -70,7 +70,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the host can't start or an event of the story can't be decoded.
+    /// Fails if the host can't start or an event of the story can't be decoded.
     pub fn start(tale: &'t Tale) -> Result<Self, ReplayError> {
         let given = &tale.scenario.given;
         let mut host = Rig::start(RigSetup {
@@ -108,7 +108,7 @@ impl<'t> Stage<'t> {
         &self.notes.watched
     }
 
-    /// Number of decisions in all runs.
+    /// Number of decisions of the extension in all runs.
     pub fn decisions(&self) -> u64 {
         self.notes.decisions
     }
@@ -117,7 +117,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the store can't be saved.
+    /// Fails if the store can't be saved.
     pub fn mark(&self) -> Result<Mark, ReplayError> {
         Ok(Mark { point: self.host.save()?, watched: self.notes.watched.clone(), clock: self.host.clock() })
     }
@@ -126,7 +126,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the host can't start from it.
+    /// Fails if the host can't start from the mark.
     pub fn go_to(&mut self, mark: &Mark) -> Result<(), ReplayError> {
         self.host.go_to(&mark.point)?;
         self.notes.watched = mark.watched.clone();
@@ -142,7 +142,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If an act can't be played.
+    /// Fails if an act can't be played.
     pub fn play(&mut self, plan: &Plan) -> Result<(), ReplayError> {
         plan.faults.iter().for_each(|fault| self.fault(fault));
         plan.acts.iter().try_for_each(|act| self.act(act))?;
@@ -154,7 +154,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the host fails.
+    /// Fails if the host fails.
     pub fn rest(&mut self, rest_ms: i64) -> Result<(), ReplayError> {
         match rest_ms {
             0 => Ok(()),
@@ -166,7 +166,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the host fails.
+    /// Fails if the host fails.
     pub fn time(&mut self, clock: Timestamp) -> Result<(), ReplayError> {
         if self.host.clock() < clock {
             let reports = self.host.advance_to(clock)?;
@@ -179,7 +179,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the host fails.
+    /// Fails if the host fails.
     pub fn settle(&mut self) -> Result<(), ReplayError> {
         let reports = self.host.settle()?;
         self.notes.note(&reports);
@@ -190,7 +190,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the step can't be played.
+    /// Fails if the step can't be played.
     pub fn act(&mut self, act: &Act) -> Result<(), ReplayError> {
         let Some(kill) = act.kill else { return self.play_act(act) };
         let (tale, decoded) = (self.tale, std::mem::take(&mut self.decoded));
@@ -205,7 +205,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the act can't be played.
+    /// Fails if the act can't be played.
     pub fn writes_of(&mut self, act: &Act) -> Result<u64, ReplayError> {
         let mark = self.mark()?;
         let faults = self.host.with_faults()?;
@@ -221,7 +221,7 @@ impl<'t> Stage<'t> {
     ///
     /// # Errors
     ///
-    /// If the host can't restart.
+    /// Fails if the host can't restart.
     pub fn writes_of_start(&mut self, act: &Act) -> Result<u64, ReplayError> {
         let Some(kill) = act.kill else { return Ok(0) };
         let mark = self.mark()?;
@@ -275,7 +275,7 @@ fn play_act(
     act: &Act,
     notes: &mut Notes,
 ) -> Result<(), ReplayError> {
-    // A host that was killed at this time has not run what is due now.
+    // A host that was killed at this time has not run the effects that are due now.
     if host.clock() < act.clock || (act.kill.is_some() && host.clock() == act.clock) {
         notes.note(&host.advance_to(act.clock)?);
     }
@@ -328,11 +328,11 @@ fn deliver(
     Ok(())
 }
 
-/// Returns the accounts with rows, without the catalog's.
+/// Returns the accounts with rows, except the platform, which owns the catalog.
 ///
 /// # Errors
 ///
-/// If the store fails.
+/// Fails if the store fails.
 pub fn accounts(host: &Rig) -> Result<Vec<Account>, ReplayError> {
     let partition = host.processor().partition();
     let scopes = host.store().scopes()?.into_iter().filter(|scope| scope.partition() == *partition);

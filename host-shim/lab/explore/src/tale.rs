@@ -11,11 +11,11 @@ use std::sync::Arc;
 pub struct Tale {
     /// The scenario.
     pub scenario: Arc<Scenario>,
-    /// Its events in one API version.
+    /// The events of the scenario in one API version.
     pub case: Case,
-    /// The business.
+    /// The business of the scenario.
     pub business: Arc<BusinessFolder>,
-    /// The extension.
+    /// Runners of the extension.
     pub runners: Runners,
 }
 

@@ -1,4 +1,4 @@
-//! The difference in fuel between two components for the same inputs.
+//! Compares the fuel of two components for the same inputs.
 
 use crate::measured::Measured;
 use crate::meter::Spent;
@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The differences between an old and a new component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Event kinds, the greatest difference of fuel first.
+    /// Event kinds, ordered from the largest difference of fuel to the smallest.
     pub kinds: Vec<KindDifference>,
-    /// Functions, the greatest difference of their own fuel first.
+    /// Functions, ordered from the largest difference of fuel without callees to the smallest.
     pub functions: Vec<FunctionDifference>,
 }
 
-/// An event kind in both components; zero where it did not run.
+/// The fuel of an event kind in both components; zero for a component in which the kind did not run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KindDifference {
     /// The kind.
@@ -26,14 +26,14 @@ pub struct KindDifference {
     pub new: Spent,
 }
 
-/// A function in both components, with estimated fuel; zero where it is absent.
+/// The estimated fuel of a function in both components; zero for a component without the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FunctionDifference {
     /// Demangled name.
     pub name: String,
-    /// Fuel including calls, in the old and in the new component.
+    /// Fuel including callees, in the old and in the new component.
     pub within: (u64, u64),
-    /// Fuel without calls, in the old and in the new component.
+    /// Fuel without callees, in the old and in the new component.
     pub alone: (u64, u64),
 }
 
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_differences_alone_are_ordered_by_the_difference_with_calls() {
+    fn functions_with_equal_differences_of_own_fuel_are_ordered_by_fuel_with_callees() {
         let seen = [("k;z;y", 1), ("j;a", 1)];
         let (old, new) = (measured(&[("k", 100), ("j", 50)], &seen), measured(&[("k", 300), ("j", 50)], &seen));
         let names = |only: &[&str]| {

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 ///
-/// If no stack has a weight, or writing to `out` fails.
+/// Fails if no stack has a weight, or writing to `out` fails.
 pub fn draw(stacks: &Stacks, title: &str, unit: &str, out: impl Write) -> io::Result<()> {
     // Semicolons separate the frames of a line.
     let line = |(stack, weight): (&Vec<String>, &u64)| {

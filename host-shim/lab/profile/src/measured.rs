@@ -21,7 +21,8 @@ pub struct Measured {
     pub samples: u64,
     /// Fuel and calls by event kind.
     pub kinds: BTreeMap<String, Spent>,
-    /// Stacks with fuel, each below its event kind: the fuel of a kind, divided by the samples of its stacks.
+    /// Stacks with their estimated fuel; the first frame is the event kind. The fuel of a kind is divided among its
+    /// stacks in proportion to their samples.
     pub stacks: Stacks,
 }
 
@@ -46,15 +47,15 @@ impl Measured {
         Measured { file, hash, named, samples, kinds, stacks }
     }
 
-    /// The stacks of the kinds in `only`; if it is empty, of all kinds except [`START`], with which each scenario
-    /// begins.
+    /// The stacks of the kinds in `only`. If `only` is empty, the stacks of all kinds except [`START`], with which each
+    /// scenario begins.
     pub fn stacks_of(&self, only: &[String]) -> Stacks {
         let is_meant = |kind: &String| if only.is_empty() { kind != START } else { only.contains(kind) };
         let of_meant = self.stacks.iter().filter(|(stack, _)| stack.first().is_some_and(is_meant));
         of_meant.map(|(stack, fuel)| (stack.clone(), *fuel)).collect()
     }
 
-    /// The functions of the kinds in `only` (see [`Measured::stacks_of`]), by fuel.
+    /// The functions of the kinds in `only` (see [`Measured::stacks_of`]), most fuel first.
     pub fn functions(&self, only: &[String]) -> Vec<Function> {
         functions(&self.stacks_of(only), 1)
     }

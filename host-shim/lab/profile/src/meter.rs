@@ -1,4 +1,4 @@
-//! A runner around the runner of a component that counts the fuel of each call and labels its stack samples.
+//! Counts the fuel of each call of a component, and labels the stack samples of the call with a heading.
 
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Listed, Offer, Page, Payload, Problem,
@@ -10,12 +10,12 @@ use host_wasm_runner::wasm::Samples;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Heading of loading a catalog at the start of a host.
+/// Heading of the call that loads the catalog when a host starts.
 pub const START: &str = "the host's start";
-/// Heading of queries, which scenarios make to check entitlements or balances.
+/// Heading of queries: for example, scenarios query entitlements and balances to check them.
 pub const QUESTIONS: &str = "questions";
 
-/// The calls of one heading and their fuel.
+/// The number of calls of one heading, and their fuel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spent {
     /// Number of successful calls.
@@ -44,7 +44,7 @@ impl Meter {
         Meter { samples, state: Arc::default() }
     }
 
-    /// Starts or stops counting; inputs are checked before they are played, and that must not count.
+    /// Starts or stops counting. The calls that check the inputs before they are played must not be counted.
     pub fn measure(&self, measuring: bool) {
         self.state().measuring = measuring;
     }

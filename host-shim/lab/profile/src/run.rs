@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub enum Rounds {
     /// A fixed number.
     Times(u32),
-    /// As many as fit into a time, at least one.
+    /// As many rounds as begin within a time, at least one.
     For(Duration),
 }
 
@@ -49,13 +49,13 @@ pub struct ProfileOptions {
 pub struct Profile {
     /// Measurements of the component.
     pub component: Measured,
-    /// Measurements of the older component.
+    /// Measurements of the older component; None without an older component.
     pub against: Option<Measured>,
     /// Number of played rounds.
     pub rounds: u32,
     /// Number of inputs per round.
     pub inputs: usize,
-    /// Cases and streams that did not hold; their fuel is counted too.
+    /// Names of the cases and streams that did not hold. Their fuel is counted too.
     pub not_held: Vec<String>,
     /// Event kinds whose functions are reported.
     pub only: Vec<String>,
@@ -67,7 +67,7 @@ impl Profile {
         &self.component.kinds
     }
 
-    /// The differences from the older component; None without one.
+    /// The differences from the older component; None without an older component.
     pub fn difference(&self) -> Option<Difference> {
         self.against.as_ref().map(|old| difference(old, &self.component, &self.only))
     }
@@ -83,7 +83,7 @@ impl Profile {
 ///
 /// # Errors
 ///
-/// If a component or an input can't be read, or a kind in `options.only` never ran.
+/// Fails if a component or an input can't be read, or a kind in `options.only` never ran.
 pub fn profile(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -177,7 +177,7 @@ impl Side {
         Ok(Side { file: name, hash, named, runners, meter })
     }
 
-    /// An input that did not hold, with the component if there are two.
+    /// Describes an input that did not hold; names the component if there are two.
     fn blame(&self, what: &str, sides: usize) -> String {
         if sides > 1 { format!("{what} with {}", self.file) } else { what.to_owned() }
     }

@@ -10,9 +10,9 @@ pub type Stacks = BTreeMap<Vec<String>, u64>;
 pub struct Function {
     /// Demangled name.
     pub name: String,
-    /// Weight including calls.
+    /// Weight including callees.
     pub within: u64,
-    /// Weight without calls.
+    /// Weight without callees.
     pub alone: u64,
 }
 

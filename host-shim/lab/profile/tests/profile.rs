@@ -1,4 +1,4 @@
-//! Profiles the hostile guest, a component of another extension that is built here.
+//! Profiles the hostile guest, a component of another extension that this test builds.
 
 use host_profile::{NOT_SEEN, Profile, ProfileOptions, Rounds, START, Spent, flamegraph, human, json, profile};
 use host_scenario::error::ReplayError;

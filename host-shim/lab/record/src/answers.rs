@@ -1,7 +1,7 @@
-//! Reconstructs the providers' answers, call by call, as a scenario's answers.
+//! Reconstructs the answers of the providers, call by call, for the `answers` of a scenario.
 //!
 //! A store keeps the number of an effect's calls, the due time of the last call and the result. Calls before the last
-//! one had a retryable failure; the first of them gets the delay that makes the last one due at its recorded time.
+//! one had a retryable failure; the first call gets the delay that makes the last call due at its recorded time.
 
 use crate::recording::Recording;
 use extension_contract::{Account, EffectFailure, EffectFailureClass, EffectReport, RetryPolicy, Timestamp};
@@ -13,7 +13,7 @@ use host_store::{Declared, EffectRow, EffectState, OF_HOST};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Code of a failed call of which only the retry is known.
+/// Code of a failed call: the store records only that the host retried it.
 const RETRIED: &str = "retried";
 /// Codes with which a host ends an effect without an answer.
 const DEADLINE: &str = "deadline";
@@ -31,13 +31,13 @@ struct EffectEnd<'r> {
 struct CalledEffect<'r> {
     row: &'r EffectRow,
     ended: Option<EffectEnd<'r>>,
-    /// A success that arrived after its end.
+    /// A success that arrived after the end of the effect.
     late: Option<EffectEnd<'r>>,
     /// Time of the first call.
     began: Timestamp,
 }
 
-/// Returns the answers by effect key, without keys whose calls all succeed as without a script.
+/// Returns the answers by effect key. Leaves out the keys whose calls all get the same answers without a script.
 pub(crate) fn answers(recording: &Recording, declared: &Declared) -> Vec<Answers> {
     let shadow = Scripted::new();
     let mut lists: BTreeMap<String, Vec<ScriptedAnswer>> = BTreeMap::new();
@@ -69,7 +69,7 @@ fn shortened(mut list: Vec<ScriptedAnswer>) -> Vec<ScriptedAnswer> {
     list
 }
 
-/// Returns the called effects in order of their ends, when the provider has carried them out.
+/// Returns the called effects in the order of their ends, in which the provider carried them out.
 fn in_order(recording: &Recording) -> Vec<CalledEffect<'_>> {
     let results = recording.results();
     let ended = |row: &EffectRow, is_late: bool| {
@@ -164,7 +164,8 @@ impl CalledEffect<'_> {
         let natural = match shadow.call(&call) {
             CallOutcome::Done(natural) if natural == outputs => return ScriptedAnswer::Ok(Value::Null),
             CallOutcome::Done(natural) => natural,
-            // Without a script, such a call has no answer; a script's outputs are merged into these.
+            // Without a script, this call has no answer. The provider merges a script's outputs into the derived
+            // outputs.
             _ => derived_outputs(&call),
         };
         shadow.remember(&call, &outputs);

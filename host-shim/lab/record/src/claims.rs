@@ -12,15 +12,16 @@ const OTHER_USER: &str = "somebody-else";
 /// A change of another account's claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimChange {
-    /// Time of the run that shows it.
+    /// Time of the run that shows the change.
     pub at: Timestamp,
-    /// Inbox number of the event that shows it.
+    /// Inbox number of the event that shows the change.
     pub seq: u64,
-    /// True if that event is a step: the change happened before it. Otherwise it happened after the last step.
+    /// True if that event is a step; then the change happened before this step. Otherwise the change happened after the
+    /// last step before the event.
     pub is_step: bool,
-    /// Short key.
+    /// Short key of the claim.
     pub key: String,
-    /// Its new state.
+    /// New state of the claim.
     pub holding: Holding,
 }
 
@@ -39,7 +40,7 @@ pub(crate) fn changes(recording: &Recording, store: &dyn Store) -> Stored<Vec<Cl
                 None => continue,
             },
             "blocked" => Holding::Blocked,
-            // The account holds it itself.
+            // The account itself holds the claim.
             "mine" => continue,
             _ => Holding::Free,
         };
@@ -78,8 +79,9 @@ fn answers(recording: &Recording) -> Vec<(Timestamp, &RecordedEvent, String, Str
     found
 }
 
-/// Returns the current holder if it is not part of the export; it may have been another account then. Returns none if
-/// the holder is exported, too: it takes the claim itself.
+/// Returns the current holder of a claim; the holder at the time of the recorded run is not known. Returns none if the
+/// holder is exported, too: its own steps take the claim. Returns a made-up user if nobody or the account itself holds
+/// the claim now.
 fn holder(recording: &Recording, store: &dyn Store, key: &str) -> Stored<Option<Account>> {
     let space = recording.partition.name();
     let full = if key.starts_with("acct_") { format!("{space}/{key}") } else { format!("{space}//{key}") };

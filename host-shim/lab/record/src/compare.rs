@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 pub(crate) struct Comparison {
     /// Number of values that differ only because personal data was replaced.
     pub replaced: usize,
-    /// Other differences: place, recorded value, actual value.
+    /// All other differences, each with its place, the recorded value and the value after the replay.
     pub differences: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn compare(recorded: &Value, played: &Value, personal: Option<&Person
     comparison
 }
 
-/// Replaces the names of members, so that both values use the same names.
+/// Replaces the recorded names of members by the names in the played value.
 fn keys_replaced(value: &Value, played: Option<&Value>, personal: &Personal) -> Value {
     match value {
         Value::Object(members) => {
@@ -115,7 +115,7 @@ fn members<'v>(
     }
 }
 
-/// Returns true if a value is the replacement of the recorded one.
+/// Returns true if `after` is the replacement of the recorded value `before`.
 fn is_replaced(before: &Value, after: &Value, personal: &Personal, path: &[&str]) -> bool {
     match (before, after) {
         (Value::String(before), Value::String(after)) => {

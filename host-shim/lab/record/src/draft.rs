@@ -18,10 +18,10 @@ const FILE: &str = "export.yml";
 /// Number of failed runs after which only an operator runs an event again.
 const FAILURES_MAX: usize = host::processor::ATTEMPTS_MAX as usize;
 
-/// The text of a failed store's error.
+/// Part of the error of a run whose store failed.
 const UNAVAILABLE: &str = "store unavailable";
 
-/// The start of a scenario that no event shows.
+/// The parts of a scenario's `given` that the recorded events do not show.
 pub(crate) struct Start<'a> {
     /// Name of the business; none if its folder determines it.
     pub business: Option<String>,
@@ -69,7 +69,7 @@ impl Draft {
         shapes: &Shapes,
         to_the_byte: bool,
     ) -> Result<Draft, ExportError> {
-        // Events whose short form differs, so that they are written raw.
+        // Numbers of the events that are written raw, because their short form differs from the recording.
         let mut raw: BTreeSet<usize> = BTreeSet::new();
         loop {
             let mut left_out = Vec::new();
@@ -81,7 +81,7 @@ impl Draft {
             hold_timers(recording, &mut timed_steps);
             timed_steps.sort_by_key(|timed| (timed.at, timed.rank));
             let (scenario, numbers) = assemble(recording, start, timed_steps, given_claims);
-            // The comparison uses the scenario as read from the file.
+            // The comparison uses the scenario as parsed from its text.
             let text = ScenarioText::of(&scenario).text()?;
             let scenario = Scenario::parse(Path::new(FILE), &text).map_err(host_scenario::error::ReplayError::from)?;
             let differing = differing_events(recording, &scenario, shapes, &numbers, to_the_byte)?;
@@ -121,9 +121,9 @@ fn event_steps(
     timed_steps
 }
 
-/// Returns the expected outcome: that of the first run.
+/// Returns the expected outcome: the outcome of the first run.
 fn expected(recorded: &RecordedEvent) -> Option<OutcomeExpectation> {
-    // A failure of the store does not repeat.
+    // A replay does not repeat a failure of the store.
     let first =
         recorded.runs.first().filter(|run| !run.error.as_ref().is_some_and(|error| error.contains(UNAVAILABLE)))?;
     let outcome = first.outcome.as_ref().map_or("failed", Outcome::name).to_owned();
@@ -150,7 +150,7 @@ fn redriven(recording: &Recording) -> Vec<TimedStep> {
     timed_steps
 }
 
-/// Returns the claims that others held at the start; adds steps for later changes.
+/// Returns the claims that other accounts held at the start; adds steps for later changes.
 fn claims_of_others(
     recording: &Recording,
     store: &dyn Store,
@@ -165,7 +165,7 @@ fn claims_of_others(
             holding => {
                 let recorded =
                     recording.events.iter().rfind(|recorded| recorded.is_step && recorded.row.seq <= change.seq);
-                // A change at the time of an event belongs to its step.
+                // A change at the time of an event goes before the step of the event.
                 let (at, rank) = match recorded {
                     Some(recorded) if change.is_step || recorded.row.event.received_at == change.at => {
                         (recorded.row.event.received_at, (recorded.row.seq, -1))
@@ -180,7 +180,7 @@ fn claims_of_others(
     Ok(given)
 }
 
-/// Adds steps that stop the timers shortly before one was due but did not fire, and start them when it fired.
+/// Adds steps that stop the timers shortly before a timer was due but did not fire, and start them when it fired.
 fn hold_timers(recording: &Recording, timed_steps: &mut Vec<TimedStep>) {
     for hold in timers::holds(recording) {
         let begins =
@@ -230,7 +230,7 @@ fn assemble(
         push(Action::Until(ended), None, None);
     }
     if steps.is_empty() {
-        // Without steps, because the events are erased or only timers ran, only the clock is written.
+        // If the events are erased or only timers ran, the scenario has one step that sets the clock.
         steps.push(Step::new(Action::Until(clock)));
         numbers.push(None);
     }

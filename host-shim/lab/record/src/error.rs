@@ -4,7 +4,7 @@ use extension_contract::StoreError;
 use host_scenario::error::ReplayError;
 use host_scenario::model::write::Unwritable;
 
-/// An error of an export. A replay with another result is not an error: it is in the verdict.
+/// An error of an export. A replay with another result is not an error: the verdict reports it.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// The store has no such account, event or business.
@@ -15,7 +15,7 @@ pub enum ExportError {
         /// The existing items.
         expected: String,
     },
-    /// A scenario file can't have a recorded value.
+    /// A scenario file can't express a recorded value.
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
     /// The store failed, the business is wrong, or the scenario can't be played.

@@ -5,7 +5,7 @@ use host_scenario::model::{Action, CommandStep, Measurement, RawStep, UsageStep}
 use host_scenario::prepare::actor;
 use serde_json::{Map, Value, json};
 
-/// Returns the shortest step of an event. It may differ from the event, which [`is_same`] checks.
+/// Returns the shortest step for an event. The step may deliver a different event; [`is_same`] checks this.
 pub(crate) fn short(event: &Event, account: &Account) -> Action {
     let other = event.account.clone().filter(|of| of != account);
     match &event.payload {
@@ -94,7 +94,7 @@ fn with_text(envelope: &Map<String, Value>, name: &str, text: &str) -> Vec<u8> {
     let mut whole = json!(envelope).to_string();
     whole.pop();
     whole.push_str(&format!(",{}:{text}}}", json!(name)));
-    // A mapping's members are sorted when read. If this leaves the member's text unchanged, the body is written sorted.
+    // A scenario sorts the members of a mapping. The body is written sorted if this leaves the member's text unchanged.
     let is_as_it_was = |whole: &Value| serde_json::to_string(&whole[name]).is_ok_and(|again| again == text);
     let sorted: Option<Value> = serde_json::from_str(&whole).ok().filter(is_as_it_was);
     sorted.map_or(whole, |sorted| sorted.to_string()).into_bytes()
@@ -171,7 +171,7 @@ pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: 
     read == known
 }
 
-/// Rewrites the payload's JSON in one format.
+/// Rewrites the payload's JSON in one format, and resets the version and the deletion mark of products.
 fn in_one_form(payload: &mut Payload) {
     let again = |text: &str| serde_json::from_str::<Value>(text).map(|value| value.to_string());
     match payload {

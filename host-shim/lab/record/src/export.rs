@@ -54,11 +54,11 @@ pub enum Verdict {
 /// An exported account.
 #[derive(Clone, Debug)]
 pub struct Export {
-    /// The scenario.
+    /// Text of the scenario.
     pub text: String,
-    /// The comparison of its replay with the recording.
+    /// The comparison of the scenario's replay with the recording.
     pub verdict: Verdict,
-    /// Hash of the account's rows after the replay, in hex.
+    /// SHA-256 of the account's rows after the replay, in hex.
     pub state: String,
     /// Warnings for the reader.
     pub warnings: Vec<String>,
@@ -91,8 +91,8 @@ struct Exporter<'a> {
 
 /// Exports an account of a store, and plays the scenario in memory.
 ///
-/// The scenario has only the account's own events if it replays to the same state; otherwise it also has the events of
-/// the platform, which owns the catalog.
+/// If the account's own events do not replay to the same state, the events of the platform, which owns the catalog, are
+/// tried as well. The result is the scenario with the fewest differences.
 ///
 /// # Errors
 ///
@@ -175,8 +175,9 @@ impl<'a> Exporter<'a> {
         self.scope.partition()
     }
 
-    /// Improves an attempt by claims that the account may have held before its first event. No event shows them, so
-    /// each of its claims is tried, and kept if it reduces the differences.
+    /// Improves an attempt by claims that the account may have held before its first event. No event shows these
+    /// claims, so each claim that the account holds now is tried, and kept if it reduces the differences. Skips claims
+    /// that the account did not hold when it first requested them.
     fn with_claims(&self, mut best: Attempt) -> Result<Attempt, ExportError> {
         if best.is_same() {
             return Ok(best);
@@ -324,7 +325,7 @@ impl<'a> Exporter<'a> {
     }
 }
 
-/// Returns the first digits of a hash, enough to distinguish two.
+/// Returns the first 12 digits of a hash.
 fn short(hash: &str) -> String {
     hash.chars().take(12).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! A value is personal by the name of its member (`names`), or by its shape: a mail address, a telephone number with a
 //! country code, an IP address. A text of several words in a customer's command or fact is personal, too. A personal
-//! value is replaced wherever it occurs. Ids stay.
+//! value is replaced wherever it occurs. An id stays unchanged unless it contains a personal value.
 //!
 //! A stand-in derives from the value and the salt of the export, has the value's length and kind of characters, and
 //! belongs to nobody: domains end in `.example`, telephone numbers begin with a country code that does not exist.
@@ -24,9 +24,9 @@ const WITHIN_MIN: usize = 4;
 
 /// Minimum length of a value that is replaced as the whole text of a member without a personal name.
 const WHOLE_MIN: usize = 3;
-/// Minimum length of an identifier with digits that does not count as a word.
+/// Minimum length of a lower-case identifier with digits that is searched within other texts.
 const NUMBER_MIN: usize = 8;
-/// The name of a list's entry, which is not personal.
+/// The path element of a list's entry: entries have no name that could be personal.
 const ENTRY: &str = "";
 
 /// The origin of a JSON value.
@@ -45,7 +45,7 @@ pub struct Personal {
     names: Names,
     shapes: Shapes,
     stand_ins: StandIns,
-    /// Pattern of the values that are searched within texts, once all values are learned.
+    /// Pattern of the values that are searched within texts; none until all values are learned.
     within: Option<Regex>,
     /// Whether ids may be derived from personal texts.
     ids: bool,
@@ -79,7 +79,7 @@ impl Personal {
         self.within = None;
     }
 
-    /// Learns the personal data of a text that is not JSON, an id or a key, by its shape.
+    /// Learns the personal data in a text that is not JSON, such as an id or a key, by its shape.
     pub fn learn_text(&mut self, text: &str) {
         self.shapes.each(text, &mut |kind, found| {
             self.stand_ins.of(kind, found);
@@ -121,7 +121,7 @@ impl Personal {
             self.stand_ins.originals().filter(|text| is_distinctive(text) || self.stand_ins.has_shape(text)).collect();
         values.sort_by_key(|text| std::cmp::Reverse(text.len()));
         let pattern = values.iter().map(|text| regex::escape(text)).collect::<Vec<_>>().join("|");
-        // A pattern that exceeds the size limit is not used.
+        // If the pattern exceeds the size limit, no value is searched within texts.
         self.within =
             (!values.is_empty()).then(|| regex::RegexBuilder::new(&pattern).size_limit(1 << 28).build().ok()).flatten();
     }

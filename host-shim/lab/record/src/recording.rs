@@ -22,7 +22,7 @@ pub(crate) struct RecordedEvent {
     pub row: InboxRow,
     /// Its runs, in order.
     pub runs: Vec<Run>,
-    /// True if it must be a step of the scenario: no other event of the accounts causes it.
+    /// True if the event must be a step of the scenario, since no other event of the accounts causes it.
     pub is_step: bool,
 }
 
@@ -33,9 +33,9 @@ pub(crate) struct Recording {
     pub partition: Partition,
     /// The accounts, starting with the exported one.
     pub accounts: Vec<Account>,
-    /// Their events, in order of acceptance, without erased ones.
+    /// Events of the accounts, in order of acceptance, without erased events.
     pub events: Vec<RecordedEvent>,
-    /// Their effects, for each account in order of the requests.
+    /// Effects of the accounts, for each account in order of the requests.
     pub effects: Vec<EffectRow>,
     /// Time of the first catalog load, if there was one.
     pub began: Option<Timestamp>,
@@ -170,7 +170,8 @@ fn each_row(store: &dyn Store, partition: &Partition, visit: &mut dyn FnMut(Inbo
 ///
 /// # Errors
 ///
-/// Fails with [`ExportError::Nothing`] if there is none; the error lists existing accounts.
+/// Fails with [`ExportError::Nothing`] if the store does not have the account; the error lists existing accounts. Also
+/// fails if the store fails.
 pub fn scopes_of(store: &dyn Store, account: &Account) -> Result<Vec<Scope>, ExportError> {
     let all = store.scopes()?;
     let found: Vec<Scope> = all.iter().filter(|scope| scope.account == *account).cloned().collect();
@@ -193,7 +194,8 @@ pub fn scopes_of(store: &dyn Store, account: &Account) -> Result<Vec<Scope>, Exp
 ///
 /// # Errors
 ///
-/// Fails with [`ExportError::Nothing`] if there is no such event, or it has no account.
+/// Fails with [`ExportError::Nothing`] if the store does not have the event, or the event has no account. Also fails if
+/// the store fails.
 pub fn account_of_event(store: &dyn Store, id: &str) -> Result<Scope, ExportError> {
     let nothing =
         |expected: &str| ExportError::Nothing { what: format!("event `{id}`"), expected: expected.to_owned() };

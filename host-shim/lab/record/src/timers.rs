@@ -1,20 +1,20 @@
-//! Finds the times in which due timers did not fire: in a raw stream, or while no host ran.
+//! Finds the periods in which due timers did not fire: in a raw stream, or while no host ran.
 
 use crate::recording::Recording;
 use extension_contract::{Account, Payload, Timestamp};
 use host_store::{EffectState, TIMER};
 use std::collections::BTreeMap;
 
-/// A time in which no timer fired.
+/// A period in which due timers did not fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Hold {
-    /// The due time of the first timer that did not fire.
+    /// The due time of the first timer that did not fire on time.
     pub from: Timestamp,
-    /// Time and inbox number of the first timer event after it; none if no timer fired.
+    /// Time and inbox number of the timer event that ends the period; none if a timer never fired.
     pub until: Option<(Timestamp, u64)>,
 }
 
-/// Returns the times in which no timer fired though one was due, in order, without overlap.
+/// Returns the periods in which due timers did not fire, in order, without overlap.
 pub(crate) fn holds(recording: &Recording) -> Vec<Hold> {
     let mut fired: BTreeMap<(&Account, &str, u32), (Timestamp, u64)> = BTreeMap::new();
     let mut seqs: BTreeMap<&str, u64> = BTreeMap::new();
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn overlapping_times_are_joined() {
+    fn overlapping_holds_are_joined() {
         let hold = |from, until: Option<i64>| Hold { from, until: until.map(|at| (at, 0)) };
         let holds = vec![hold(50, Some(60)), hold(0, Some(10)), hold(5, Some(20)), hold(70, None), hold(80, Some(90))];
         assert_eq!(joined(holds), [hold(0, Some(20)), hold(50, Some(60)), hold(70, None)]);

@@ -1,4 +1,5 @@
-//! Measures the memory of a replay: a log of many events, replayed into SQLite, whose cache is bounded, or into memory.
+//! Measures how much memory the replay of a long log needs, with a store in SQLite (whose cache is bounded) or in
+//! memory.
 //!
 //! `cargo run --release -p host-replay --example stream_memory -- FOLDER [EVENTS] [file|pipe] [sqlite|memory]`
 
@@ -14,7 +15,8 @@ use std::time::Instant;
 const EVENTS_EACH: usize = 10;
 const START: usize = 1_767_225_600;
 
-/// Writes events of subscriptions that change to another plan and back, about 1 kB per event.
+/// Writes a log of subscriptions that change to another plan and back, with about 1 kB per event. Returns its size in
+/// bytes.
 fn write_log(log: &Path, events: usize) -> std::io::Result<u64> {
     let mut out = BufWriter::new(File::create(log)?);
     let note = "x".repeat(400);
@@ -39,7 +41,7 @@ fn write_log(log: &Path, events: usize) -> std::io::Result<u64> {
     Ok(std::fs::metadata(log)?.len())
 }
 
-/// Returns a value of the kernel's about this process, in MiB.
+/// Returns a memory value of this process from `/proc/self/status`, in MiB.
 fn memory(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");

@@ -37,7 +37,7 @@ impl Checked {
 ///
 /// # Errors
 ///
-/// Fails if the check can't be completed; mistakes in the files are part of the result.
+/// Fails if the check can't be completed. Mistakes in the files are not an error, but part of the result.
 pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Checked, ReplayError> {
     let FoundPaths { businesses, inputs } = find(paths)?;
     let mut library = Library::new(sources, runners.clone(), paths)?;

@@ -31,7 +31,7 @@ fn with_newline(text: &str) -> String {
 
 /// Returns JSON over several lines, with members in order of names.
 pub fn pretty(value: &Value) -> String {
-    // A value from rows or text can always be written.
+    // Writing can't fail: the keys of a JSON value are texts.
     serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string())
 }
 

@@ -1,4 +1,4 @@
-//! Finds and reads the fixtures and businesses of a run, each once, and checks inputs against them.
+//! Finds and reads the fixtures and businesses of a run, each once, and checks the inputs of the run.
 
 use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
 use crate::rig::{Rig, RigSetup, StoreKind};
@@ -14,17 +14,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The ways to name an input's business, for messages.
+/// The ways to name the business of an input, for messages.
 const WHICH_BUSINESS: &str =
     "catalog.yml in its folder or above, `business` in a scenario's `given`, or --business NAME or DIR";
 
 /// The locations of business and fixtures, if they are not near the inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Name or folder of the business; none is the business of the input's folder.
+    /// Name or folder of the business; none means the business of each input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none searches above the inputs, the working folder and the program, then uses built-in
-    /// ones.
+    /// The fixtures folder. None means: search above the inputs, the working folder and the program, or else use the
+    /// built-in shapes.
     pub fixtures: Option<PathBuf>,
 }
 
@@ -35,36 +35,36 @@ pub enum Ready {
     Scenario {
         /// The scenario.
         scenario: Box<Scenario>,
-        /// The scenario in each API version that it is played in.
+        /// The scenario in each API version in which it is played.
         cases: Vec<Case>,
-        /// Its business.
+        /// The business of the scenario.
         business: Arc<BusinessFolder>,
     },
     /// Raw events.
     Raw {
         /// The events.
         raw: RawInput,
-        /// Their business.
+        /// The business of the events.
         business: Arc<BusinessFolder>,
     },
 }
 
-/// A scenario with its business, and its events in each of its API versions.
+/// A scenario with its business, and with its events in each API version.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The scenario.
     pub scenario: Arc<Scenario>,
-    /// Its versions.
+    /// The scenario in each API version in which it is played.
     pub cases: Vec<Case>,
     /// The business.
     pub business: Arc<BusinessFolder>,
 }
 
-/// Reads every scenario that `paths` name; skips raw events in their folders.
+/// Reads the scenarios at or below `paths`; skips raw events.
 ///
 /// # Errors
 ///
-/// Fails if a scenario is wrong, or if there is none.
+/// Fails if a scenario is wrong, or if the paths have no scenario.
 pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Vec<Story>, ReplayError> {
     let mut library = Library::new(sources, runners.clone(), paths)?;
     let mut found = Vec::new();
@@ -86,9 +86,9 @@ pub struct Library<'a> {
     runners: Runners,
     paths: &'a [PathBuf],
     fixtures: Option<Fixtures>,
-    /// By canonical folder; a failed read is kept, too.
+    /// The businesses by canonical folder. A failed read is also kept.
     businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, BadInput>>,
-    /// Folders and configurations with which a host has started.
+    /// The folders and configurations that were checked.
     started: HashSet<(PathBuf, Vec<(String, String)>)>,
 }
 
@@ -135,8 +135,8 @@ impl<'a> Library<'a> {
         }
     }
 
-    /// Reads a folder's business and checks its catalog with the extension; an error lists as many mistakes as can be
-    /// found.
+    /// Reads the business of a folder and checks its catalog with the extension. The error lists all mistakes that can
+    /// be found.
     pub(crate) fn ready_business(&mut self, folder: &Path) -> Result<(), ReplayError> {
         let business = self.business_in(folder)?;
         let first = match self.try_start(&business, &[], None) {
@@ -147,7 +147,7 @@ impl<'a> Library<'a> {
         Err(ReplayError::Input(crate::mistakes::all(&business, first, judge)))
     }
 
-    /// Prepares a scenario in each API version that it is played in.
+    /// Prepares a scenario in each API version in which it is played.
     ///
     /// # Errors
     ///
@@ -156,7 +156,7 @@ impl<'a> Library<'a> {
         Ok(prepare(scenario, &self.fixtures()?.shapes)?)
     }
 
-    /// Returns the business of this name, unless the sources name another one.
+    /// Returns the business of this name, or the business that the sources name, if they name one.
     ///
     /// # Errors
     ///
@@ -165,7 +165,7 @@ impl<'a> Library<'a> {
         self.business(Some(name), None)
     }
 
-    /// Returns the name that a scenario outside of the business's folder uses: its name among the fixtures, or its
+    /// Returns the name of a business for a scenario outside of the business's folder: its name in the fixtures, or its
     /// folder.
     pub fn name_of(&mut self, folder: &Path) -> String {
         let among = |fixtures: &Fixtures| {
@@ -193,7 +193,8 @@ impl<'a> Library<'a> {
         Ok(self.fixtures.insert(fixtures))
     }
 
-    /// Checks a business by starting a host in memory, once for each configuration. `scenario` is the file of `config`.
+    /// Checks a business by starting a host in memory, once for each configuration. `scenario` is the file that
+    /// contains `config`.
     fn try_start(
         &mut self,
         business: &BusinessFolder,

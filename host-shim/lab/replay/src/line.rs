@@ -1,4 +1,4 @@
-//! The lines of `--format json`: a contract, so the fields and their order are fixed.
+//! The lines of `--format json`. They are a contract, so the fields and their order are fixed.
 
 use crate::play::CaseReport;
 use host::processor::Report;
@@ -16,7 +16,7 @@ pub enum Line {
         /// The result.
         later: LaterLine,
     },
-    /// A result, a timer or a message.
+    /// A run of an effect's result, a timer or a message.
     Derived {
         /// The result.
         derived: InputLine,
@@ -26,20 +26,20 @@ pub enum Line {
 /// The result of an event's first run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InputLine {
-    /// Id.
+    /// Id of the event.
     pub event: String,
-    /// Type or kind.
+    /// Type of a Stripe event, or kind of another event.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Account, once known.
+    /// Account of the event; none if it is unknown.
     pub account: Option<String>,
     /// One of the six outcomes, or `failed`.
     pub outcome: &'static str,
     /// Reason of the outcome.
     pub reason: Option<String>,
-    /// The effects that it requested.
+    /// The effects that the run requested.
     pub effects: Vec<EffectLine>,
-    /// The input that it is from, if there are several.
+    /// Name of the event's input, if there are several inputs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
 }
@@ -47,16 +47,16 @@ pub struct InputLine {
 /// A requested effect.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EffectLine {
-    /// Kind.
+    /// Kind of the effect, such as `database.ensure`.
     pub kind: String,
-    /// Key.
+    /// Key of the effect.
     pub key: String,
 }
 
 /// The result of a later run of an event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LaterLine {
-    /// Id.
+    /// Id of the event.
     pub event: String,
     /// One of the six outcomes, or `failed`.
     pub outcome: &'static str,
@@ -69,42 +69,42 @@ pub struct LaterLine {
 pub struct CaseLine {
     /// Name of the scenario.
     pub name: String,
-    /// Its file.
+    /// File of the scenario.
     pub file: String,
     /// The API version.
     pub version: String,
     /// `held`, `failed` or `known`.
     pub status: &'static str,
-    /// The reason why it is known to fail; omitted otherwise.
+    /// The finding that explains the failure; omitted if the status is not `known`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownLine>,
     /// Number of assertions.
     pub assertions: usize,
     /// Number of assertions about state, effects or ledger.
     pub facts: usize,
-    /// Line of the first event whose outcome is not asserted.
+    /// Line of the first event whose outcome is not asserted; none if all are.
     pub unasserted: Option<usize>,
     /// The ids that the scenario covers.
     pub covers: Vec<CoverLine>,
-    /// Hash of the state at its end.
+    /// Hash of the state at the end of the case.
     pub state: String,
 }
 
 /// An id that a scenario covers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CoverLine {
-    /// Id.
+    /// The id.
     pub id: String,
-    /// Line of the id.
+    /// Line of the id, from 1.
     pub line: usize,
 }
 
 /// The end of one of several inputs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StreamLine {
-    /// The input.
+    /// Name of the input.
     pub source: String,
-    /// Hash of its state.
+    /// Hash of the state after the input.
     pub state: String,
 }
 
@@ -120,26 +120,26 @@ pub struct KnownLine {
 /// The end of a replay, with the final outcomes of the input events.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Serialize)]
 pub struct Summary {
-    /// Input events.
+    /// Number of input events.
     pub events: u64,
     /// Events that changed the state.
     pub applied: u64,
-    /// Events that repeat an earlier one.
+    /// Events that repeat an earlier event, or report a fact that is already recorded.
     pub duplicate: u64,
-    /// Events with an older snapshot.
+    /// Events whose snapshot is older than the stored snapshot.
     pub stale: u64,
     /// Events that were ignored.
     pub ignored: u64,
-    /// Events that still wait.
+    /// Events that still wait for something.
     pub deferred: u64,
-    /// Events that were refused.
+    /// Events that were rejected.
     pub rejected: u64,
-    /// Events without outcome.
+    /// Events that ended without an outcome.
     pub failed: u64,
     /// Cases that are known to fail and failed; omitted if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub known: u64,
-    /// Hash of the state; for several streams, the hash of their hashes.
+    /// Hash of the state. For several streams, the hash of the hashes of their states.
     pub state: String,
 }
 
@@ -188,12 +188,12 @@ impl Summary {
 }
 
 impl Line {
-    /// Returns the line of an input event's arrival.
+    /// Returns the line of the first run of an input event.
     pub fn input(report: &Report) -> Line {
         Line::Input(InputLine::of(report))
     }
 
-    /// Returns the line of a run that followed from it.
+    /// Returns the line of a later run of an input event, or of a run of a derived event.
     pub fn following(report: &Report) -> Line {
         if !crate::rig::is_input(report) {
             return Line::Derived { derived: InputLine::of(report) };
@@ -207,7 +207,7 @@ impl Line {
         }
     }
 
-    /// Adds the input to the line of an input event.
+    /// Adds the name of the input to the line of an input event.
     pub fn with_source(mut self, source: Option<&str>) -> Line {
         if let Line::Input(line) = &mut self {
             line.source = source.map(str::to_owned);

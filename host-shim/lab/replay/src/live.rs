@@ -1,7 +1,7 @@
 //! Live providers: providers that create real resources while a scenario is played.
 //!
-//! They replace the scripted provider for the effect kinds that they handle. The clock is then mixed: it jumps as the
-//! scenario's steps say, and follows the machine's clock while a live provider works or waits for a retry.
+//! They replace the scripted provider for the effect kinds that they handle. The clock then jumps as the scenario's
+//! steps say, but follows the machine's clock while a live provider works or waits for a retry.
 
 use crate::local_stripe::StripeServer;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
@@ -10,10 +10,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The default limit of the wait for one step's effects: ten minutes, enough to create a database server.
+/// The default limit of the wait for the effects of one step: ten minutes. This is enough to create a database server.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Providers that act for real while a scenario is played, and the limit of the wait for them.
+/// Providers that create real resources while a scenario is played, and the limit of the wait for them.
 #[derive(Clone)]
 pub struct LiveProviders {
     registry: Registry,
@@ -28,17 +28,17 @@ impl LiveProviders {
         LiveProviders { registry, patience: PATIENCE, stripe: None, is_recorded: false }
     }
 
-    /// Waits this long for one step's effects instead of [`PATIENCE`].
+    /// Sets the limit of the wait for the effects of one step, instead of [`PATIENCE`].
     pub fn with_patience(self, patience: Duration) -> LiveProviders {
         LiveProviders { patience, ..self }
     }
 
-    /// Adds a local Stripe, whose webhooks the host receives.
+    /// Adds a local Stripe. The host receives its webhooks.
     pub fn with_stripe(self, stripe: Arc<dyn StripeServer>) -> LiveProviders {
         LiveProviders { stripe: Some(stripe), ..self }
     }
 
-    /// Adds their answered calls to the scripted provider's journal.
+    /// Adds the answered calls of these providers to the journal of the scripted provider.
     pub(crate) fn recorded(self) -> LiveProviders {
         LiveProviders { is_recorded: true, ..self }
     }
@@ -48,7 +48,7 @@ impl LiveProviders {
         self.stripe.clone()
     }
 
-    /// Returns the limit of the wait for one step's effects.
+    /// Returns the limit of the wait for the effects of one step.
     pub fn patience(&self) -> Duration {
         self.patience
     }
@@ -67,7 +67,7 @@ impl LiveProviders {
         self.registry.takes(kind)
     }
 
-    /// Returns the live providers, with the scripted one for all other effects.
+    /// Returns a registry with these providers, and with the scripted provider for all other effects.
     pub(crate) fn over(&self, scripted: Scripted) -> Registry {
         let mut registry = self.registry.clone();
         if self.is_recorded {
@@ -95,7 +95,7 @@ impl Provider for Recorded {
             CallOutcome::Refused { code, message } => {
                 ScriptedAnswer::Final { code: code.clone(), message: message.clone() }
             }
-            // The host calls again for the answer.
+            // The call has no answer yet; the host calls again.
             CallOutcome::InProgress { .. } => return outcome,
         };
         self.journal.note(call, answer);

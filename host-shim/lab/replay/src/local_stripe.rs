@@ -9,29 +9,30 @@ use host_scenario::error::{BadInput, Place};
 use host_scenario::model::{AtStripe, Step};
 use std::path::Path;
 
-/// A local Stripe. Only [`StripeServer::advance_to`] advances its clock.
+/// A local Stripe. Only [`StripeServer::begin`] and [`StripeServer::advance_to`] advance its clock.
 pub trait StripeServer: Send + Sync {
-    /// Advances the clock and starts sending webhooks in an API version. Returns the secrets that they are signed with.
+    /// Advances the clock and starts sending webhooks in an API version. Returns the secrets that check their
+    /// signatures.
     ///
     /// # Errors
     ///
     /// Fails if the server refuses the webhook endpoint or is unavailable.
     fn begin(&self, version: &str, clock: Timestamp) -> Result<EndpointSecrets, StripeServerError>;
 
-    /// Calls its API on behalf of a customer or an operator.
+    /// Calls Stripe's API on behalf of a customer or an operator.
     ///
     /// # Errors
     ///
     /// Fails if the server refuses the call, or the call names an object that does not exist.
     fn call(&self, call: &AtStripe) -> Result<(), StripeServerError>;
 
-    /// Returns the time of its next scheduled change, up to `until`.
+    /// Returns the time of Stripe's next scheduled change; none if no change is due until `until`.
     fn next_due(&self, until: Timestamp) -> Option<Timestamp>;
 
-    /// Advances its clock and makes all changes that are due. Does nothing if the time has passed.
+    /// Advances Stripe's clock and makes all changes that are due. Does nothing if `to` is in the past.
     fn advance_to(&self, to: Timestamp);
 
-    /// Returns the next delivery; none if all are delivered or given up.
+    /// Returns the next delivery; none if all webhooks are delivered or given up.
     ///
     /// # Errors
     ///
@@ -49,12 +50,13 @@ pub struct Delivery {
     pub body: Vec<u8>,
     /// Arrival by the machine's clock, in milliseconds since the epoch; signatures use this clock, not the scenario's.
     pub at: Timestamp,
-    /// Responds with a status.
+    /// Responds with an HTTP status.
     pub answer: Box<dyn FnOnce(u16) + Send>,
 }
 
 impl Delivery {
-    /// Passes the request to these endpoints. The caller must pass the reply's status to [`Delivery::answer`].
+    /// Passes the request to these endpoints and returns their reply. The caller must pass the reply's status to
+    /// [`Delivery::answer`].
     pub fn taken_by(&self, endpoints: &Endpoints) -> WebhookReply {
         let headers: Vec<(&str, &[u8])> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
@@ -66,12 +68,12 @@ impl Delivery {
 /// An error of a local Stripe.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StripeServerError {
-    /// It refused a call.
+    /// Stripe refused a call.
     #[error("Stripe refused `{call}` with {status}: {message}")]
     Refused {
         /// Method and path.
         call: String,
-        /// The status.
+        /// The HTTP status.
         status: u16,
         /// Stripe's message.
         message: String,
@@ -84,7 +86,7 @@ pub enum StripeServerError {
         /// The kind of object.
         kind: String,
     },
-    /// It has stopped or could not start.
+    /// The local Stripe has stopped or could not start.
     #[error("the local Stripe failed: {0}")]
     Unavailable(String),
 }

@@ -1,8 +1,8 @@
-//! Finds the mistakes of a catalog after the first one. An extension may stop at its first mistake, so the wrong part
-//! is left out and the rest is checked again.
+//! Finds further mistakes of a catalog after the first mistake. An extension may stop at the first mistake, so this
+//! module leaves out the wrong part and checks the rest again.
 //!
-//! A part that is left out can cause new errors elsewhere. A later mistake is reported only if no left-out part can be
-//! its cause; the others appear once the reported ones are fixed.
+//! A missing part can cause new mistakes elsewhere. A later mistake is reported only if no left-out part can be its
+//! cause. The other mistakes appear in a check after the reported mistakes are fixed.
 
 use host::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
@@ -14,8 +14,8 @@ const REPORTED_MAX: usize = 20;
 /// The maximum number of checks of one catalog.
 const ROUNDS_MAX: usize = 100;
 
-/// Returns all mistakes that can be found in a business whose catalog was refused for `first`. `judge` checks the rest
-/// of the business with the extension.
+/// Returns the mistakes, at most [`REPORTED_MAX`], that can be found in a business whose catalog was refused for
+/// `first`. `judge` checks the rest of the business with the extension.
 pub(crate) fn all(
     business: &BusinessFolder,
     first: Vec<BadInput>,
@@ -25,7 +25,7 @@ pub(crate) fn all(
         LeftOut { business, pointers: BTreeSet::new(), entries: BTreeSet::new(), words: BTreeSet::new() };
     let (mut reported, mut next): (Vec<BadInput>, _) = (Vec::new(), first);
     for round in 0..ROUNDS_MAX {
-        // Mistakes of one check concern the same document: none of them causes another.
+        // All mistakes of one check are found in the same document, so none of them causes another.
         let place = |bad: BadInput| {
             let pointer = left_out.original(bad.place.pointer.as_deref().unwrap_or_default());
             let place = bad.place.clone().at(&pointer);
@@ -53,22 +53,22 @@ pub(crate) fn all(
 /// The parts of a business that are left out of further checks.
 struct LeftOut<'b> {
     business: &'b BusinessFolder,
-    /// Pointers of the parts.
+    /// JSON pointers of the left-out parts.
     pointers: BTreeSet<String>,
-    /// The entries of clauses that lost a part.
+    /// JSON pointers of the entries that lost a part.
     entries: BTreeSet<String>,
-    /// The keys and texts of the parts, each with its clause.
+    /// Each key or text of a left-out part, after its clause.
     words: BTreeSet<(String, String)>,
 }
 
 impl LeftOut<'_> {
-    /// Converts a pointer into the reduced document to one into the whole document.
+    /// Converts a pointer of the reduced document to a pointer of the whole document.
     fn original(&self, pointer: &str) -> String {
         let mut whole = String::new();
         for part in pointer.split('/').skip(1) {
             let missing = |index: &usize| self.pointers.contains(&format!("{whole}/{index}"));
             let next = match part.parse::<usize>() {
-                // The index counts only the remaining entries.
+                // The index in the reduced document counts only the remaining entries.
                 Ok(left) => {
                     (0..).filter(|index| !missing(index)).nth(left).map_or(part.to_owned(), |index| index.to_string())
                 }
@@ -84,7 +84,7 @@ impl LeftOut<'_> {
         self.business.lines.at(pointer).ok()
     }
 
-    /// Returns whether a left-out part may be the cause of a mistake.
+    /// Returns true if a left-out part may be the cause of a mistake.
     fn explains(&self, pointer: &str, bad: &BadInput) -> bool {
         if unknown_name(bad).is_some() {
             return false;
@@ -94,8 +94,8 @@ impl LeftOut<'_> {
         if self.pointers.iter().any(|other| is_below(pointer, other) || is_below(other, pointer)) {
             return true;
         }
-        // A value that is wrong in itself does not depend on its neighbours, and the quoted value names nothing in its
-        // clause.
+        // A value that is wrong by itself (`found …`) does not depend on other parts of its clause, so a missing name
+        // of this clause can't be the cause.
         let (entry, is_by_itself) = (entry_of(pointer), bad.problem.starts_with("found "));
         let mut lost = self.words.iter().filter(|(clause, _)| !is_by_itself || clause != clause_of(entry));
         if lost.any(|(_, lost)| quoted(&bad.problem).any(|word| word == lost)) {
@@ -104,7 +104,7 @@ impl LeftOut<'_> {
         !is_by_itself && (self.entries.contains(entry) || self.is_missed_by(entry))
     }
 
-    /// Returns whether an entry names an entry of another clause that lost a part.
+    /// Returns true if an entry names an entry that belongs to another clause and lost a part.
     fn is_missed_by(&self, entry: &str) -> bool {
         let others = self.entries.iter().filter(|other| clause_of(other) != clause_of(entry));
         let names: BTreeSet<&str> = others.flat_map(|other| self.names(other)).collect();
@@ -119,7 +119,7 @@ impl LeftOut<'_> {
         texts.chain(entry.rsplit('/').next()).collect()
     }
 
-    /// Leaves out the value of a mistake, or its nearest existing parent. Returns false if there is nothing to leave
+    /// Leaves out the value of a mistake, or the nearest parent that still exists. Returns false if nothing can be left
     /// out.
     fn add(&mut self, pointer: &str, bad: &BadInput) -> bool {
         let named = unknown_name(bad).map(|name| format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")));
@@ -137,7 +137,7 @@ impl LeftOut<'_> {
     }
 }
 
-/// Returns the unknown name, if the mistake is an unknown field.
+/// Returns the name of the field if the mistake is an unknown field.
 fn unknown_name(bad: &BadInput) -> Option<&str> {
     bad.problem.strip_prefix("unknown field `")?.split('`').next()
 }
@@ -148,12 +148,12 @@ fn quoted(problem: &str) -> impl Iterator<Item = &str> {
     quotations.flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '-'))
 }
 
-/// Returns the entry of a clause that has a value: the first two parts of its pointer.
+/// Returns the pointer of the entry that contains a value: the first two parts of the value's pointer.
 fn entry_of(pointer: &str) -> &str {
     pointer.match_indices('/').nth(2).map_or(pointer, |(end, _)| &pointer[..end])
 }
 
-/// Returns the clause of an entry.
+/// Returns the clause of an entry: the first part of the entry's pointer.
 fn clause_of(entry: &str) -> &str {
     entry.split('/').nth(1).unwrap_or_default()
 }

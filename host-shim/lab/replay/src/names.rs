@@ -1,6 +1,6 @@
 //! Finds unknown names in scenarios: commands, facts of the business, types of Stripe events, effect kinds.
 //!
-//! The host refuses or ignores such a step. A step that expects this outcome is correct.
+//! The host rejects or ignores an event with an unknown name. A step that expects this outcome is correct.
 
 use extension_contract::Declarations;
 use host::business::BusinessFolder;
@@ -15,7 +15,7 @@ const LOAD: &str = "catalog.load";
 /// Sections whose entries have an effect kind.
 const OF_EFFECTS: [&str; 2] = ["effects", "notices"];
 
-/// The known names of a business.
+/// The names that a scenario of a business can use.
 pub(crate) struct Names {
     commands: BTreeSet<String>,
     facts: BTreeSet<String>,
@@ -48,7 +48,7 @@ impl Names {
         }
     }
 
-    /// Returns the unknown names of a scenario, in its order.
+    /// Returns the unknown names of a scenario, in the order of the steps.
     pub(crate) fn unknown(mut self, scenario: &Scenario) -> Vec<BadInput> {
         for step in &scenario.steps {
             if let Action::Command(command) = &step.action
@@ -101,7 +101,7 @@ struct Unknown<'s> {
     name: &'s str,
     known: &'s BTreeSet<String>,
     what: &'static str,
-    /// The outcome that a step with it may expect.
+    /// The outcome that a step with the unknown name may expect; none if no outcome makes the name right.
     unless: Option<&'static str>,
 }
 

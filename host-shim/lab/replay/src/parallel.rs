@@ -1,4 +1,4 @@
-//! Runs jobs on several threads, and hands over their results in the order of the jobs.
+//! Runs jobs on several threads, and passes on their results in the order of the jobs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,11 +10,11 @@ use std::thread;
 ///
 /// # Errors
 ///
-/// The first error of `take`. Each thread then ends after its job.
+/// Returns the first error of `take`. Each thread then ends after its current job.
 ///
 /// # Panics
 ///
-/// If a job panics.
+/// Panics if a job panics.
 pub(crate) fn in_order<T: Send, E>(
     count: usize,
     threads: usize,

@@ -1,4 +1,4 @@
-//! Plans a scenario: lists the calls that would make, change and destroy resources, without making them.
+//! Plans a scenario: lists the calls that would create, change and destroy resources, without carrying them out.
 
 use crate::live::LiveProviders;
 use crate::play::{CaseReport, PlayOptions, play_watched};
@@ -16,18 +16,18 @@ use std::fmt::Write;
 /// The kind of change that a call makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CallVerb {
-    /// Makes a resource.
+    /// Creates a resource.
     Make,
-    /// Changes one.
+    /// Changes a resource.
     Change,
-    /// Destroys one.
+    /// Destroys a resource.
     Destroy,
-    /// Anything else: a mail, a payment, a backup, a step.
+    /// Any other call: a mail, a payment, a backup, a step.
     Other,
 }
 
 impl CallVerb {
-    /// Returns its name in JSON.
+    /// Returns the name of the verb in JSON.
     pub fn name(self) -> &'static str {
         match self {
             CallVerb::Make => "make",
@@ -50,7 +50,7 @@ impl CallVerb {
 /// One call of a plan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PlannedCall {
-    /// Time of the call, in milliseconds since the epoch.
+    /// The host's clock after the step that caused the call, in milliseconds since the epoch.
     pub at: Timestamp,
     /// Line of the step in the scenario; none for calls before the first step.
     pub line: Option<usize>,
@@ -60,15 +60,16 @@ pub struct PlannedCall {
     pub scope: String,
     /// Kind of the effect, such as `database.ensure`.
     pub kind: String,
-    /// The effect's key.
+    /// Key of the effect.
     pub key: String,
-    /// Changed members with their values before and after, in order of names; secrets are references.
+    /// The members that the call changes, with their values before and after, in order of names. Secrets are
+    /// references.
     pub members: Vec<(String, Option<Value>, Option<Value>)>,
-    /// Code of the failure that the scenario scripts.
+    /// Code of the failure, if the call fails.
     pub fails: Option<String>,
 }
 
-/// Plays a case and returns its calls, in order, and its report. The calls of live providers are among them.
+/// Plays a case. Returns its calls in order, including the calls of live providers, and its report.
 ///
 /// # Errors
 ///
@@ -94,7 +95,7 @@ pub fn plan(
     Ok((planned, report))
 }
 
-/// Returns the plan of one call; none if it only reads.
+/// Returns the planned call of a journal entry; none if the call only reads a resource.
 fn of(
     entry: &Entry,
     at: Timestamp,
@@ -237,7 +238,8 @@ mod tests {
         let (planned, report) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
         assert!(report.held());
         let count = |verb| planned.iter().filter(|one| one.verb == verb).count();
-        // Three resources; the archive keeps the bucket, so two are made again; all are destroyed at the end.
+        // The order creates three resources. The archive destroys two and keeps the bucket; the restore creates the two
+        // again. At the end, all three are destroyed.
         assert_eq!((count(CallVerb::Make), count(CallVerb::Destroy)), (5, 5));
         let suspended = planned.iter().find(|one| one.verb == CallVerb::Change).expect("a change");
         assert_eq!(suspended.key, "inst_myapp/compute@lambda/change");
@@ -253,7 +255,7 @@ mod tests {
         assert!(lines.ends_with("\"make\":5}}\n"), "{lines}");
     }
 
-    /// A live provider that answers each call a moment later, as the scripted provider would.
+    /// A live provider that gives the answers of the scripted provider, but each call needs 1 ms.
     struct Slow(Scripted);
 
     impl Provider for Slow {

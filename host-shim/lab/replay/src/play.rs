@@ -39,7 +39,7 @@ pub struct PlayOptions {
     pub runners: Runners,
     /// The store of each case.
     pub store: StoreKind,
-    /// The order of the provider events between two other steps.
+    /// The order of the provider events between two steps of other kinds.
     pub order: Order,
     /// The number of deliveries of each provider event, at least 1.
     pub repeat: u32,
@@ -56,12 +56,13 @@ impl PlayOptions {
     }
 }
 
-/// The order in which the provider events between two other steps are delivered.
+/// The order in which the provider events between two steps of other kinds are delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// The written order, each event at its own time; all expectations are checked.
     Written,
-    /// The written order or a seed's, with all events at the newest time among them; only the state is checked.
+    /// All these events have the newest time among them, in the written order or in a random order with this seed. Only
+    /// the state is checked.
     Together(Option<u64>),
 }
 
@@ -70,13 +71,13 @@ pub enum Order {
 pub struct CaseReport {
     /// Name of the scenario.
     pub name: String,
-    /// Its file.
+    /// File of the scenario.
     pub file: PathBuf,
     /// The API version.
     pub version: String,
     /// The failed expectations.
     pub failures: Vec<Failure>,
-    /// The limits that events exceeded, in order of the runs; each is also a failure unless it is blessed.
+    /// The limits that events exceeded, in order of the runs. Unless `bless` is set, each is also a failure.
     pub over: Vec<ExceededLimit>,
     /// The known failure that the scenario declares, if the case failed.
     pub known: Option<KnownFailure>,
@@ -100,7 +101,8 @@ impl CaseReport {
         self.failures.is_empty()
     }
 
-    /// Returns its status in reports: `held`, `failed`, or `known` if the scenario declares the failure as known.
+    /// Returns the status of the case in reports: `held`, `failed`, or `known` if the scenario declares the failure as
+    /// known.
     pub fn status(&self) -> &'static str {
         match (self.held(), &self.known) {
             (true, _) => "held",
@@ -142,14 +144,15 @@ pub fn play(
     Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-/// A callback with the result of each step; an error ends the play.
+/// A callback for the result of each step. Its error ends the play.
 pub type Watch<'w> = dyn FnMut(Stepped<'_>) -> Result<(), ReplayError> + 'w;
 
 /// The result of a step of a case. The host is idle.
 pub struct Stepped<'a> {
-    /// Number of the step in its scenario, from 0; none before the first step.
+    /// Index of the step in its scenario, from 0; none before the first step.
     pub step: Option<usize>,
-    /// All runs of events, in order, including those that the clock caused before the step's own.
+    /// All runs of events since the previous step, in order. They include the runs that the clock caused before the
+    /// event of the step.
     pub reports: &'a [Report],
     /// The host after the step.
     pub host: &'a mut Rig,
@@ -171,7 +174,7 @@ pub fn play_watched(
     Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-/// Plays one case; exceeded budgets are not failures yet.
+/// Plays one case. Exceeded budgets are not failures yet.
 fn run(
     scenario: &Scenario,
     case: &Case,
@@ -192,7 +195,7 @@ fn run(
     player.finish(began)
 }
 
-/// Plays one case in its written order and calls `look` with the host before the result is made.
+/// Plays one case in the written order, and calls `look` with the host before it makes the report.
 ///
 /// # Errors
 ///
@@ -211,7 +214,7 @@ pub fn play_and_look(
     player.finish(began)
 }
 
-/// Plays a scenario in all its versions. The final states must be equal in every version and order.
+/// Plays a scenario in all its API versions. A final state that differs from another version's or order's is a failure.
 ///
 /// # Errors
 ///
@@ -264,8 +267,8 @@ pub fn play_all_watched(
     Ok(reports)
 }
 
-/// Marks the failures of a scenario that is known to fail. It must fail in at least one version, or its marker is
-/// outdated; except in another order, where only the state is checked.
+/// Marks the failures of a scenario that is known to fail. If the scenario holds in every version, its marker is
+/// outdated, which is a failure. In another order this is not a failure, because only the state is checked.
 fn mark_known(known: &KnownFailure, order: Order, reports: &mut [CaseReport]) {
     let holds = reports.iter().all(CaseReport::held);
     if let (Some(first), true, Order::Written) = (reports.first_mut(), holds, order) {
@@ -278,8 +281,8 @@ fn mark_known(known: &KnownFailure, order: Order, reports: &mut [CaseReport]) {
     }
 }
 
-/// Decodes the event that a step delivers, at the host's time. A webhook also has a reply, and no event if it is
-/// refused.
+/// Decodes the event that a step delivers, at the host's time. Returns the event and the reply to a webhook. A refused
+/// webhook has no event; a step without a webhook has no reply.
 ///
 /// # Errors
 ///
@@ -305,7 +308,7 @@ pub fn decoded(
     Ok((event, Some(answer)))
 }
 
-/// Checks the expectations of the state at a scenario's end and returns the failed ones.
+/// Checks the expectations of the state at the end of a scenario. Returns the failures.
 ///
 /// # Errors
 ///
@@ -328,7 +331,7 @@ struct Player<'a> {
     over: Vec<ExceededLimit>,
     /// The budgets of steps, by the id of their event.
     budgets: HashMap<String, Budget>,
-    /// Whether a watch receives the reports.
+    /// True if a watch receives the reports.
     watched: bool,
     /// The reports since the last call of the watch.
     reports: Vec<Report>,
@@ -337,7 +340,7 @@ struct Player<'a> {
     tally: Tally,
     /// The inbox number of each event, by id.
     seqs: HashMap<String, u64>,
-    /// The expectations of replies that have not arrived, with the number and the id of their event.
+    /// The expectations of replies that have not arrived, each with the inbox number and the id of its event.
     pending_replies: Vec<(Matcher, u64, String)>,
 }
 
@@ -396,14 +399,14 @@ impl<'a> Player<'a> {
         self.check_end()
     }
 
-    /// Reports a step to the watch.
+    /// Calls the watch with the reports since its last call.
     fn report_step(&mut self, step: Option<usize>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let reports = std::mem::take(&mut self.reports);
         watch(Stepped { step, reports: &reports, host: &mut self.host })
     }
 
-    /// Plays the steps with all provider events between two other steps at the newest time among them, in a seed's
-    /// order.
+    /// Plays the steps as [`Order::Together`] says: delivers all provider events between two steps of other kinds at
+    /// the newest time among them, in the random order of the seed or, without a seed, in the written order.
     fn together(&mut self, seed: Option<u64>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let steps = &self.scenario.steps;
         let mut random = seed.map(shuffle::Random::new);
@@ -484,7 +487,7 @@ impl<'a> Player<'a> {
         Ok(())
     }
 
-    /// Advances the clock. A step that only advances the clock may be killed meanwhile.
+    /// Advances the clock to the time of the step. If the step only advances the clock, its `kill` applies here.
     fn time(&mut self, step: &Step, clock: Timestamp) -> Result<(), ReplayError> {
         let kill = step.kill.filter(|_| matches!(step.action, Action::Advance(_) | Action::Until(_)));
         if self.host.clock() >= clock && kill.is_none() {
@@ -506,7 +509,7 @@ impl<'a> Player<'a> {
         self.following(&reports)
     }
 
-    /// Accepts an event, and runs its effects unless the step holds them.
+    /// Accepts an event, and runs its effects unless the step has `hold`.
     fn take_in(&mut self, step: &Step, decoded: Decoded) -> Result<Delivered, ReplayError> {
         let clock = self.host.clock();
         let mut delivered = None;
@@ -557,7 +560,7 @@ impl<'a> Player<'a> {
         Ok(decoded)
     }
 
-    /// Registers the step's budget for its event.
+    /// Stores the budget of the step under the id of its event.
     fn budget_of(&mut self, step: &Step) {
         if let (Some(id), Some(budget)) = (step.action.event_id(), &step.budget) {
             self.budgets.insert(id.to_owned(), budget.clone());
@@ -611,7 +614,8 @@ impl<'a> Player<'a> {
         Ok(StepResult { first: first.clone(), effects: Value::Array(effects), reply })
     }
 
-    /// Checks a run against the budget of its step or scenario, in the written order only: another order may use more.
+    /// Collects the report for the watch, and checks the run against the budget of its step or scenario. Checks only in
+    /// the written order, because another order may use more.
     fn check_budget(&mut self, report: &Report) {
         if self.watched {
             self.reports.push(report.clone());

@@ -1,4 +1,4 @@
-//! The resources that should exist according to a store: every resource that was made and not destroyed.
+//! Which resources should exist according to a store: all resources that were created and not destroyed.
 
 use host::outbox::each_done;
 use host_provider_api::Simulation;
@@ -6,8 +6,7 @@ use host_provider_api::scripted::{Resource, Scripted};
 use host_scenario::error::ReplayError;
 use host_store::{Partition, Store};
 
-/// Returns the resources of a business and mode, or of the whole store, from the stored effect results. Only reads the
-/// store.
+/// Returns the resources of a business and mode, or of the whole store, according to the stored effect results.
 ///
 /// # Errors
 ///

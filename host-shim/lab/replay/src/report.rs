@@ -14,7 +14,8 @@ pub use junit::junit;
 
 use std::borrow::Cow;
 
-/// Escapes a text for a terminal: control characters, invisible ones and those that change the direction of writing.
+/// Escapes a text for a terminal: control characters, invisible characters, and characters that change the direction of
+/// writing.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_deceptive) {
         return Cow::Borrowed(text);

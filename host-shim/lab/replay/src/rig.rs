@@ -1,4 +1,4 @@
-//! A host under replay: a store, the scripted provider, and a clock that the replay sets.
+//! A host in a replay, with a store, the scripted provider, and a clock that the replay sets.
 
 use crate::live::LiveProviders;
 use crate::recorded::recorded;
@@ -22,12 +22,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The kind of store.
+/// The kind of a host's store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreKind {
-    /// In memory.
+    /// The store is in memory.
     Memory,
-    /// In a SQLite file.
+    /// The store is this SQLite file.
     Sqlite(PathBuf),
 }
 
@@ -36,9 +36,9 @@ pub enum StoreKind {
 pub struct RigSetup {
     /// The business.
     pub business: BusinessFolder,
-    /// Mode.
+    /// True if the host runs in live mode.
     pub livemode: bool,
-    /// Configuration values, which override the business's.
+    /// Configuration values. They override the values of the business.
     pub config: Vec<(String, String)>,
     /// The extension.
     pub runners: Runners,
@@ -53,15 +53,15 @@ pub struct RigSetup {
 /// A running host.
 pub struct Rig {
     setup: RigSetup,
-    /// The set-up of each start; known once the extension has declared its name.
+    /// The set-up with which the host starts; none before the extension has declared its name.
     starts_with: Option<host::Setup>,
-    /// None only during a restart.
+    /// The host; none while it is stopped, such as during a restart.
     running: Option<host::Host>,
     scripted: Scripted,
     requested: Arc<RequestedEffects>,
     waiting: Arc<WaitingCallers>,
     fire_timers: bool,
-    /// The clock when the host last stopped over a failed store.
+    /// The clock at the last stop in [`Rig::restart_over`].
     stopped_at: Clock,
     /// The accounts that receive messages; none is all accounts.
     accounts: Option<BTreeSet<Account>>,
@@ -75,7 +75,7 @@ type RequestedEffect = Arc<(Account, String)>;
 struct RequestedEffects {
     in_order: Vec<RequestedEffect>,
     known: BTreeSet<RequestedEffect>,
-    /// The number of the last row in the store that is left out.
+    /// Number of the last effect in the store that does not count as requested.
     after: u64,
 }
 
@@ -90,10 +90,10 @@ impl RequestedEffects {
     }
 }
 
-/// The inbox numbers of events whose caller waits for a reply, by caller.
+/// The inbox numbers of the events whose callers wait for a reply, by caller.
 type WaitingCallers = BTreeMap<String, u64>;
 
-/// A saved state of a host and its scripted provider, which the host can return to.
+/// A saved state of a host and its scripted provider, to which the host can return.
 pub struct Point {
     running: host::Saved,
     provider: Memory,
@@ -108,7 +108,7 @@ impl Point {
         self.running.store()
     }
 
-    /// Returns the number of the provider's calls up to this point.
+    /// Returns the number of calls of the provider up to this point.
     pub fn calls(&self) -> usize {
         self.provider.calls()
     }
@@ -122,17 +122,18 @@ const CONNECTED: &str = "acct_";
 pub struct Delivered {
     /// The event's own run.
     pub first: Report,
-    /// The runs that followed from it: woken events, results, timers, messages.
+    /// The runs that followed from this run: woken events, results, timers, messages.
     pub following: Vec<Report>,
 }
 
-/// Returns true if the event came from outside, false for results, timers and messages.
+/// Returns true if the event came from outside, and false for results, timers and messages.
 pub fn is_input(report: &Report) -> bool {
     host::view::is_outside(&report.source)
 }
 
 impl Rig {
-    /// Starts a host, loads the catalog and recovers the effects that were running when the store was closed.
+    /// Starts a host on the store of its set-up, loads the catalog, and recovers the effects that were running when the
+    /// store was closed.
     ///
     /// # Errors
     ///
@@ -142,8 +143,8 @@ impl Rig {
         Rig::start_with(setup, store)
     }
 
-    /// Starts a host as [`Rig::start`] does, on the caller's store. The clock starts no earlier than the store's latest
-    /// time.
+    /// Starts a host as [`Rig::start`] does, but on the caller's store. The clock starts no earlier than the latest
+    /// time in the store.
     ///
     /// # Errors
     ///
@@ -192,7 +193,8 @@ impl Rig {
         Ok(())
     }
 
-    /// Restarts the host as after a kill: keeps only the store and recovers the running effects.
+    /// Restarts the host as after a kill: keeps only the store, and recovers the running effects. Returns the reports
+    /// of all runs that become due.
     ///
     /// # Errors
     ///
@@ -214,7 +216,7 @@ impl Rig {
     ///
     /// # Errors
     ///
-    /// Fails if the store can't be forked, which is true of stores on disk.
+    /// Fails if the store is on disk, because such a store can't be forked.
     pub fn save(&self) -> Result<Point, ReplayError> {
         let running = self.running().save();
         Ok(Point {
@@ -241,13 +243,13 @@ impl Rig {
         Ok(())
     }
 
-    /// Runs `play`, kills the host at a write, restarts it over its store and runs `play` again, as a caller without a
-    /// reply does. Returns the reports of the restarts, and of events that were already stored and were repeated.
-    /// Without so many writes, there is no kill.
+    /// Runs `play`, kills the host at a write, restarts it on its store and runs `play` again, as a caller repeats a
+    /// request without a reply. Returns the reports of the restart, and the replies to callers that have waited since
+    /// before the kill. If `play` makes fewer writes, there is no kill.
     ///
     /// # Errors
     ///
-    /// Fails if the store can't be forked, or `play` fails without a kill.
+    /// Fails if the store can't be forked, the host can't restart, or `play` fails without a kill.
     pub fn killed(
         &mut self,
         kill: Kill,
@@ -288,7 +290,7 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Replaces the store by one with the same rows that can be made to fail.
+    /// Replaces the store with a copy that can be made to fail, and returns the control of its faults.
     ///
     /// # Errors
     ///
@@ -301,8 +303,8 @@ impl Rig {
         Ok(faults)
     }
 
-    /// Restarts the host as [`Rig::restart`] does, over the given store. After an error, only this function may be
-    /// called.
+    /// Restarts the host as [`Rig::restart`] does, but on the given store. After an error, the caller may call only
+    /// this function.
     ///
     /// # Errors
     ///
@@ -338,7 +340,7 @@ impl Rig {
         Ok(found)
     }
 
-    /// Returns the effects that timed out without an answer, so that their result is unknown: by scope and key.
+    /// Returns the effects whose result is unknown, because they timed out without an answer, by scope and key.
     ///
     /// # Errors
     ///
@@ -382,8 +384,8 @@ impl Rig {
         claims.iter().try_for_each(|(key, account)| self.hold_claim(key, &Holding::By(account.clone())))
     }
 
-    /// Sets the state of a claim as another host would. `key` is its short key, for a connected account with a prefix:
-    /// `acct_1/stripe-customer:cus_1`.
+    /// Sets the state of a claim as another host would. `key` is the short key of the claim. A claim of a connected
+    /// account has a prefix: `acct_1/stripe-customer:cus_1`.
     ///
     /// # Errors
     ///
@@ -445,7 +447,7 @@ impl Rig {
         Ok(Delivered { first, following: reports })
     }
 
-    /// Begins a group: events accepted from here on become durable with [`Rig::commit_group`].
+    /// Begins a group: the events accepted after this call become durable with [`Rig::commit_group`].
     ///
     /// # Errors
     ///
@@ -476,7 +478,8 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Waits, within the patience, for calls that live providers work on or that are retried.
+    /// Waits for the calls that live providers still work on or that are retried, at most as long as the patience
+    /// allows.
     fn wait_for_live_providers(&mut self) -> Result<Vec<Report>, ReplayError> {
         let mut reports = Vec::new();
         let Some(patience) = self.setup.live.as_ref().map(LiveProviders::patience) else { return Ok(reports) };
@@ -516,7 +519,7 @@ impl Rig {
         let mut reports = self.outbox_mut().run_until_quiet(from)?;
         reports.extend(self.wait_for_live_providers()?);
         if self.setup.live.is_some() {
-            // Stops at each time in between, so that live providers can finish their work.
+            // Stops at each time at which something is due, so that live providers can finish their work.
             while let Some(next) = self.outbox().next_time()?.filter(|next| *next < until) {
                 reports.extend(self.outbox_mut().advance_to(next)?);
                 self.running_mut().clock_mut().advance_to(next);
@@ -547,7 +550,7 @@ impl Rig {
         }
     }
 
-    /// Notes the stored effects as requested: a killed host may not have reported them.
+    /// Notes the stored effects as requested, because a killed host may not have reported them.
     fn note_stored(&mut self) -> Result<(), ReplayError> {
         let after = self.requested.after;
         let noted = std::mem::take(&mut self.requested);
@@ -561,7 +564,7 @@ impl Rig {
         for (_, account, key) in &stored {
             RequestedEffects::note(&mut self.requested, account, key);
         }
-        // An effect that was requested again has an older row.
+        // An effect that was requested again may have a row before `after`, so the rows alone are not complete.
         noted.in_order.iter().for_each(|effect| RequestedEffects::note(&mut self.requested, &effect.0, &effect.1));
         Ok(())
     }
@@ -572,7 +575,7 @@ impl Rig {
         self.outbox_mut().set_fire_timers(fire);
     }
 
-    /// Scripts the provider's answers.
+    /// Adds answers to the script of the scripted provider.
     pub fn script(&mut self, answers: &[Answers]) {
         for Answers { pattern, list, .. } in answers {
             self.scripted.script(pattern.clone(), list.clone());
@@ -599,12 +602,12 @@ impl Rig {
         &self.setup
     }
 
-    /// Returns account and key of the requested effects, in order of the first request.
+    /// Returns the account and the key of each requested effect, in order of the first request.
     pub fn asked(&self) -> impl Iterator<Item = (&Account, &str)> {
         self.requested.in_order.iter().map(|effect| (&effect.0, effect.1.as_str()))
     }
 
-    /// Forgets the effects requested so far, for example by the catalog.
+    /// Forgets the effects requested so far, such as the effects that the catalog requested at the start.
     ///
     /// # Errors
     ///
@@ -660,7 +663,7 @@ impl Rig {
     }
 }
 
-/// Returns the latest time in the store: of the last event or run, or the due time of a call that has begun.
+/// Returns the latest time in the store: the time of the last event or run, or the due time of a call that has begun.
 fn left_at(store: &dyn Store, setup: &RigSetup) -> Result<Option<Timestamp>, ReplayError> {
     let partition = Partition { business: setup.business.name.clone(), livemode: setup.livemode };
     let begun = store.effects_running(&partition)?.into_iter().map(|row| row.due_at).max();

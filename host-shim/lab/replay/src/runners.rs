@@ -28,7 +28,7 @@ impl Runners {
         Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
     }
 
-    /// Loads a component, compiled once to fast machine code; with `fresh`, each event has a new instance.
+    /// Loads a component and compiles it once, to fast machine code. With `fresh`, each event has a new instance.
     ///
     /// # Errors
     ///
@@ -37,12 +37,12 @@ impl Runners {
         Runners::load(file, fresh, LoadedComponent::load)
     }
 
-    /// Loads a component as [`Runners::component`] does, but compiles it in half of the time, to slower machine code. That is
-    /// sooner done for the few thousand events of scenarios.
+    /// Loads a component as [`Runners::component`] does, but compiles it in half of the time, to slower machine code.
+    /// For the few thousand events of scenarios, this takes less time in total.
     ///
     /// # Errors
     ///
-    /// As [`Runners::component`].
+    /// Fails as [`Runners::component`] does.
     pub fn component_quickly(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
         Runners::load(file, fresh, LoadedComponent::load_quickly)
     }

@@ -1,4 +1,4 @@
-//! Reproducible random orders.
+//! Makes random orders that a seed reproduces.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Returns a number below `bound`, which is at least 1.
+    /// Returns a number below `bound`. A `bound` of 0 counts as 1.
     pub fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound.max(1) as u64) as usize
     }
@@ -33,7 +33,8 @@ impl Random {
     }
 }
 
-/// Restores the original order among entries with the same key: if an event has several forms, the first one counts.
+/// Restores the original order among entries with the same key. The host applies only the first of several events with
+/// the same id, so their order matters.
 pub fn keep_order_of_same<K: Ord>(list: &mut [usize], key: impl Fn(usize) -> K) {
     let mut places: BTreeMap<K, Vec<usize>> = BTreeMap::new();
     for (place, entry) in list.iter().enumerate() {
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_gives_the_same_order_and_another_seed_another() {
+    fn equal_seeds_give_equal_orders_and_different_seeds_different_orders() {
         let order = |seed| {
             let mut list: Vec<u32> = (0..20).collect();
             Random::new(seed).shuffle(&mut list);

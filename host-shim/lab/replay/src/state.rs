@@ -1,4 +1,4 @@
-//! The state as a hash and as the JSON of snapshots.
+//! Returns the state as the JSON of a snapshot, and the hash of several states.
 
 use extension_contract::Account;
 use host::processor::Processor;
@@ -14,8 +14,8 @@ pub fn hash_of_streams(states: &[String]) -> String {
     hex::encode(Sha256::digest(Value::from(states).to_string()))
 }
 
-/// Returns the rows of every account, for a snapshot: `{account: {section: {id: row}}}`. Omits the catalog, which is a
-/// file of the business.
+/// Returns the rows of the accounts, for a snapshot: `{account: {section: {id: row}}}`. Omits the account `platform`,
+/// whose rows come from the catalog.
 ///
 /// # Errors
 ///

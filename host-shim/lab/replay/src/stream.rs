@@ -1,4 +1,5 @@
-//! Replays raw events: one stream, one clock, no timers.
+//! Replays a stream of raw events. The clock stands at the time of the newest event. It advances, and timers fire, only
+//! after the last event, if `until` is set.
 
 use crate::inputs::{Located, RawInput};
 use crate::line::{Line, Summary};
@@ -12,7 +13,8 @@ use host::processor::Report;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 
-/// The maximum number of events that are committed together, with their effects: the provider is only simulated.
+/// The maximum number of events in a group, which is committed at once with its effects. The effects may run before the
+/// commit, because the provider is only simulated.
 const GROUP_EVENTS_MAX: usize = 64;
 
 /// Options of replaying a stream.
@@ -26,11 +28,11 @@ pub struct StreamOptions {
     pub shuffle: Option<u64>,
     /// The number of deliveries of the whole stream, at least 1.
     pub repeat: u32,
-    /// Time up to which timers, retries and late answers run after the last event, in milliseconds since the epoch.
+    /// Time until which timers, retries and late answers run after the last event, in milliseconds since the epoch.
     pub until: Option<Timestamp>,
-    /// Whether results, timers and messages are reported.
+    /// True if results, timers and messages are reported, too.
     pub trace: bool,
-    /// Providers that replace the scripted one for the effects that they handle. Each event is then its own group, so
+    /// Providers that replace the scripted one for the effects that they handle. Each event is then committed alone, so
     /// that an effect is durable before its call.
     pub live: Option<LiveProviders>,
 }
@@ -38,20 +40,20 @@ pub struct StreamOptions {
 /// The result of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEnd {
-    /// Final outcomes of its events, and the hash of the state.
+    /// Final outcomes of the stream's events, and the hash of the state.
     pub summary: Summary,
     /// Number of events of any kind that ended without an outcome.
     pub failed: u64,
 }
 
-/// A replay of one stream. The host of each mode starts with the mode's first event.
+/// A replay of one stream. The host of a mode starts when the first event of this mode arrives.
 struct Stream<'a> {
     business: &'a BusinessFolder,
     options: &'a StreamOptions,
     clock: Timestamp,
     /// The hosts of test mode and live mode.
     hosts: [Option<Rig>; 2],
-    /// Number of events in the open group, and its mode.
+    /// Number of events in the open group, and the index of its mode in `hosts`.
     open: Option<(usize, usize)>,
     /// Lines of the open group, which are emitted once it is durable.
     lines: Vec<Line>,
@@ -61,7 +63,7 @@ struct Stream<'a> {
 /// A callback with the lines of a durable group.
 type Emit<'a> = &'a mut dyn FnMut(Vec<Line>) -> Result<(), ReplayError>;
 
-/// Replays a stream; the lines of each group go to `emit` once it is durable.
+/// Replays a stream. The lines of each group go to `emit` once the group is durable.
 ///
 /// # Errors
 ///
@@ -92,7 +94,7 @@ pub fn replay_stream(
     stream.end(emit)
 }
 
-/// Returns the events with the provider events between two others permuted.
+/// Returns all events, with the provider events between two other events permuted.
 fn shuffled(raw: &RawInput, seed: u64) -> Result<Vec<Located>, BadInput> {
     let mut events: Vec<Option<Located>> = raw.located()?.into_iter().map(Some).collect();
     let mut order: Vec<usize> = (0..events.len()).collect();
@@ -188,7 +190,7 @@ impl Stream<'_> {
         let mut summary = self.tally.summary().clone();
         let mut stores: Vec<&dyn host_store::Store> = self.hosts.iter().flatten().map(Rig::store).collect();
         if matches!(self.options.store, StoreKind::Sqlite(_)) {
-            // Both modes are in one file, and each connection sees all of it.
+            // Both modes are in one file, so the first store has the rows of both.
             stores.truncate(1);
         }
         let hosts = self.hosts.iter().flatten();

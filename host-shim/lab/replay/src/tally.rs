@@ -7,7 +7,7 @@ use std::collections::HashMap;
 /// Outcomes that a later run may replace.
 const OPEN: [&str; 2] = ["deferred", "failed"];
 
-/// A count of outcomes, which is corrected when an event runs again.
+/// Counts of outcomes. A count is corrected when its event runs again.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     summary: Summary,
@@ -37,7 +37,7 @@ impl Tally {
         }
     }
 
-    /// Marks an event with this outcome as open again, for a redrive.
+    /// Marks an event as open again before a redrive. `outcome` is its outcome so far.
     pub fn reopen(&mut self, seq: u64, outcome: &'static str) {
         self.open.insert(seq, outcome);
     }

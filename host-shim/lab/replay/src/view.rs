@@ -1,5 +1,5 @@
-//! The sections of the state that scenarios check: the host's read model, the scripted provider's inventory, and this
-//! extension's ledger and notices.
+//! The sections of the state that scenarios check: the host's read model, the scripted provider's inventory, and the
+//! ledger and notices of this project's extension.
 
 use crate::rig::Rig;
 use crate::state::{account_rows, parsed};
@@ -20,7 +20,7 @@ pub fn is_notice(kind: &str) -> bool {
     NOTICE_KINDS.iter().any(|notice| kind.starts_with(notice))
 }
 
-/// Returns the section of an expectation as JSON; `account` is the default account.
+/// Returns the actual state of the section that an expectation names, as JSON. `account` is the default account.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn ledger(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     Ok(json!({"balances": ledger_sums(&entries), "entries": entries}))
 }
 
-/// Sums the ledger's entries: minor units by currency and account.
+/// Returns the balances of the ledger's entries: minor units by currency and ledger account.
 pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeMap<String, i64>> {
     let mut balances: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
     for entry in entries.values() {
@@ -86,7 +86,7 @@ pub fn ledger_sums(entries: &BTreeMap<String, Value>) -> BTreeMap<String, BTreeM
     balances
 }
 
-/// Returns the currencies in which the account's ledger does not sum to zero, with the sum.
+/// Returns the currencies in which the account's ledger does not sum to zero, with the sum in minor units.
 ///
 /// # Errors
 ///
@@ -103,7 +103,8 @@ pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i64)>, R
     Ok(found)
 }
 
-/// Returns the notices sent so far, in order: kind, key and the members of the payload.
+/// Returns the notices sent so far, in order of the first request. Each has its kind, its key and the members of its
+/// payload.
 fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let scope = host.processor().scope(account.clone());
     let mut found = Vec::new();
@@ -124,7 +125,7 @@ fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     Ok(Value::Array(found))
 }
 
-/// Returns the resources of the scripted provider and those that live providers list, by `resource:id`.
+/// Returns the resources that the scripted provider and the live providers hold, by `resource:id`.
 fn inventory(host: &Rig) -> Result<Value, ReplayError> {
     let held = match host.live() {
         Some(live) => live.held().map_err(|error| ReplayError::Host(error.to_string()))?,

@@ -6,22 +6,22 @@ use std::path::{Path, PathBuf};
 
 pub use host::business::{BUSINESS_FILE, BusinessFolder, CATALOG_FILE, CONFIG_FILE, business_of};
 
-/// The default business if the fixtures have several.
+/// Name of the default business if the fixtures folder has several.
 pub const BUSINESS_DEFAULT: &str = "solobase";
-/// Folder of Stripe's base bodies within the fixtures.
+/// Folder of Stripe's base bodies within the fixtures folder.
 const SHAPES_FOLDER: &str = "stripe";
 
 /// The folder `fixtures`, with the businesses and Stripe's shapes.
 #[derive(Clone, Debug)]
 pub struct Fixtures {
-    /// The folder; none if only the built-in shapes are used.
+    /// The folder; none if there are no fixtures and the built-in shapes are used.
     pub folder: Option<PathBuf>,
     /// Stripe's shapes.
     pub shapes: Shapes,
 }
 
 impl Fixtures {
-    /// Reads Stripe's shapes from a fixtures folder; uses the built-in shapes if it has none.
+    /// Reads Stripe's shapes from a fixtures folder; uses the built-in shapes if the folder has none.
     ///
     /// # Errors
     ///
@@ -44,7 +44,7 @@ impl Fixtures {
         Ok(Fixtures { folder: None, shapes: Shapes::built_in()? })
     }
 
-    /// Finds the fixtures folder at or above one of these folders.
+    /// Finds the fixtures folder at or above one of the paths `starts`.
     pub fn find(starts: &[PathBuf]) -> Option<PathBuf> {
         let is_fixtures = |folder: &Path| folder.join(SHAPES_FOLDER).is_dir();
         starts.iter().find_map(|start| {
@@ -60,7 +60,7 @@ impl Fixtures {
         })
     }
 
-    /// Returns the folder of a business, given by name or as a folder.
+    /// Returns the folder of a business. `name` is its name in the fixtures or its folder.
     ///
     /// # Errors
     ///
@@ -95,7 +95,8 @@ impl Fixtures {
     }
 }
 
-/// Returns the folder of a file's business: the nearest folder above it with a catalog that is not a feature's folder.
+/// Returns the folder of a file's business: the nearest folder above the file that has a catalog and is not the folder
+/// of a feature.
 pub fn business_above(file: &Path) -> Option<PathBuf> {
     let file = file.canonicalize().ok()?;
     let is_business = |folder: &&Path| folder.join(CATALOG_FILE).is_file() && business_of(folder).is_none();

@@ -66,7 +66,7 @@ impl ReplayError {
         }
     }
 
-    /// Returns true if the caller's input is wrong: exit code 2.
+    /// Returns true if the caller's input is wrong, so that the exit code is 2.
     pub fn is_bad_input(&self) -> bool {
         !matches!(self, ReplayError::Store(_) | ReplayError::Host(_))
     }

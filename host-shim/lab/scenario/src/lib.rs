@@ -1,7 +1,8 @@
-//! The scenario language: reads a scenario file, matches values against what it expects, and builds the events it
-//! delivers.
+//! The scenario language: reads scenario files, matches values against their expectations, and builds the events that
+//! they deliver.
 //!
-//! This crate never runs a scenario. `host-replay` plays scenarios; `explore`, `record` and others write new ones.
+//! This crate never runs a scenario. `host-replay` plays scenarios; `explore`, `record` and other crates write new
+//! scenarios.
 
 pub mod business;
 pub mod error;

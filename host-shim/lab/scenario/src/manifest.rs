@@ -6,8 +6,8 @@ use std::path::Path;
 
 const TEXT: &str = include_str!("../../../../manifest.yml");
 
-/// Returns the manifest of the shipped extension if it declares this name, as a library or as a component; none
-/// otherwise.
+/// Returns the manifest of the shipped extension if `name` is its name; none for any other extension. The library and
+/// the component declare the same name.
 ///
 /// # Errors
 ///

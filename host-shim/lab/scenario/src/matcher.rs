@@ -1,7 +1,7 @@
 //! Matches a value against a scenario's expectation and lists the differences.
 //!
-//! A mapping lists required members and allows others; a list is exact; `any`, `{regex: …}`, `{absent: true}`,
-//! `{exact: …}`, `{subset: …}`, `{contains: […]}` and `{size: n}` override this.
+//! A mapping lists required members and allows others; a list is exact. The special forms `any`, `{regex: …}`,
+//! `{absent: true}`, `{literal: …}`, `{exact: …}`, `{subset: …}`, `{contains: […]}` and `{size: n}` override this.
 
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
@@ -11,7 +11,7 @@ use serde_json::Value;
 /// An expectation, with its line.
 #[derive(Clone, Debug)]
 pub struct Matcher {
-    /// Line, from 1.
+    /// Line of the expectation, from 1; 0 if the expectation does not come from a file.
     pub line: usize,
     rule: Rule,
 }
@@ -32,7 +32,7 @@ enum Rule {
 /// The keys that make a mapping with one member a special form.
 const FORMS: [&str; 7] = ["regex", "absent", "size", "literal", "contains", "subset", "exact"];
 
-/// One difference between a value and what was expected.
+/// A difference between a value and its expectation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mismatch {
     /// Line of the expectation, from 1.
@@ -43,7 +43,7 @@ pub struct Mismatch {
     pub expected: String,
     /// The actual value; none if it is missing.
     pub actual: Option<Value>,
-    /// The members of the mapping that lacks the expected member.
+    /// If a mapping lacks the expected member, the names of the members that it has.
     pub others: Vec<String>,
 }
 
@@ -112,22 +112,22 @@ impl Matcher {
         list.iter().map(|entry| Self::read(reader, entry)).collect()
     }
 
-    /// Returns the expectation of exactly this value.
+    /// Returns an expectation that only `value` meets.
     pub fn literal(line: usize, value: Value) -> Matcher {
         Matcher { line, rule: Rule::Literal(value) }
     }
 
-    /// Returns the expectation that there is no value.
+    /// Returns an expectation that only a missing value meets.
     pub fn absent(line: usize) -> Matcher {
         Matcher { line, rule: Rule::Absent }
     }
 
-    /// Returns the expectation of a mapping with these members; others are allowed.
+    /// Returns the expectation of a mapping with these members. Other members are allowed.
     pub fn members(members: Vec<(String, Matcher)>) -> Matcher {
         Matcher { line: members.first().map_or(0, |(_, first)| first.line), rule: Rule::Subset(members) }
     }
 
-    /// Returns the expectation of this value: mappings may have more members, everything else is exact.
+    /// Returns an expectation that `value` meets. Mappings may have more members; everything else is exact.
     pub fn of(value: &Value) -> Matcher {
         let rule = match value {
             Value::Object(members) => {
@@ -139,17 +139,18 @@ impl Matcher {
         Matcher { line: 0, rule }
     }
 
-    /// Returns the expectation of a mapping with this member; others are allowed.
+    /// Returns the expectation of a mapping with this member. Other members are allowed.
     pub fn member(key: &str, inner: Matcher) -> Matcher {
         Matcher { line: inner.line, rule: Rule::Subset(vec![(key.to_owned(), inner)]) }
     }
 
-    /// Returns the expectation that there is any value.
+    /// Returns an expectation that every existing value meets.
     pub fn any(line: usize) -> Matcher {
         Matcher { line, rule: Rule::Any }
     }
 
-    /// Returns the expectation of only those members, at any depth, in which `should` differs from `is`.
+    /// Returns an expectation of only those members of `should` that differ from `is`, at any depth. Members that only
+    /// `is` has are expected to be absent.
     pub fn telling(should: &Value, is: &Value) -> Matcher {
         let (Value::Object(one), Value::Object(two)) = (should, is) else { return Matcher::of(should) };
         let differ = one.iter().filter(|(name, value)| two.get(*name) != Some(value)).map(|(name, value)| {
@@ -161,7 +162,7 @@ impl Matcher {
         Matcher { line: 0, rule: Rule::Subset(differ.chain(absent).collect()) }
     }
 
-    /// Returns the expectation in the format of a scenario file; none if it has a whole number beyond [`i64`].
+    /// Returns the expectation in the format of a scenario file; none if it contains a whole number beyond [`i64`].
     pub fn node(&self) -> Option<Node> {
         let list = |list: &[Matcher]| list.iter().map(Matcher::node).collect::<Option<Vec<_>>>().map(Node::list);
         let map = |map: &[(String, Matcher)]| {
@@ -190,7 +191,7 @@ impl Matcher {
         })
     }
 
-    /// Returns the expectations of a list's entries or a mapping's members.
+    /// Returns the expectations of a list's entries or a mapping's members; an empty list for other expectations.
     pub fn parts(&self) -> Vec<&Matcher> {
         match &self.rule {
             Rule::List(list) | Rule::Contains(list) => list.iter().collect(),
@@ -199,7 +200,8 @@ impl Matcher {
         }
     }
 
-    /// Returns line and text of the expectation of a mapping's member; none if it does not expect a text.
+    /// Returns the text that is expected of a mapping's member, with its line; none if no text is expected of this
+    /// member.
     pub fn text_of(&self, member: &str) -> Option<(usize, &str)> {
         let (Rule::Subset(map) | Rule::Exact(map)) = &self.rule else { return None };
         let (_, expected) = map.iter().find(|(key, _)| key == member)?;
@@ -209,12 +211,12 @@ impl Matcher {
         }
     }
 
-    /// Returns true for the expectation of a plain value: text, number, truth value or null.
+    /// Returns true for the expectation of a plain value (text, number, truth value or null) or of `{literal: …}`.
     pub fn is_literal(&self) -> bool {
         matches!(&self.rule, Rule::Literal(_))
     }
 
-    /// Rewrites the members of a mapping, for sections with short forms.
+    /// Applies `change` to the expectation of each member of a mapping, for sections with short forms.
     pub fn map_members(self, change: &dyn Fn(Matcher) -> Matcher) -> Matcher {
         let members = |map: Vec<(String, Matcher)>| map.into_iter().map(|(k, m)| (k, change(m))).collect();
         let rule = match self.rule {
@@ -225,7 +227,8 @@ impl Matcher {
         Matcher { line: self.line, rule }
     }
 
-    /// Returns the number of assertions: the leaves other than `any`.
+    /// Returns the number of assertions: each leaf except `any`, each exact mapping or list, and each required member
+    /// or entry that has no assertion inside.
     pub fn assertions(&self) -> usize {
         match &self.rule {
             Rule::Any => 0,
@@ -347,7 +350,7 @@ impl Matcher {
         }
     }
 
-    /// Returns true if the value has no difference from the expectation.
+    /// Returns true if the value meets the expectation.
     pub fn holds(&self, value: &Value) -> bool {
         let mut found = Vec::new();
         self.check("", Some(value), &mut found);
@@ -405,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapping_allows_other_members_and_exact_does_not() {
+    fn a_mapping_allows_other_members_unless_it_is_exact() {
         assert!(matcher("{a: 1}").holds(&json!({"a": 1, "b": 2})));
         assert_eq!(mismatches("{exact: {a: 1}}", json!({"a": 1, "b": 2})), ["1: v.b expected nothing"]);
         assert_eq!(mismatches("{a: {b: 1}}", json!({"a": {"b": 2}})), ["1: v.a.b expected 1"]);
@@ -459,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn assertions_are_counted_by_leaf_without_any() {
+    fn leaves_exact_shapes_and_required_members_are_assertions() {
         assert_eq!(matcher("any").assertions(), 0);
         assert_eq!(matcher("{a: 1, b: {c: 2, d: any}}").assertions(), 3);
         assert_eq!(matcher("[]").assertions(), 1);

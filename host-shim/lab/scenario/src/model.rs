@@ -1,4 +1,4 @@
-//! The model of a scenario file: the start, the steps and the expectations.
+//! The model of a scenario file: the state at the start, the steps and the expectations.
 
 mod answers;
 pub mod budget;
@@ -25,17 +25,17 @@ pub const COVERS_MAX: usize = 3;
 pub struct Scenario {
     /// The file.
     pub file: PathBuf,
-    /// Name.
+    /// Name of the scenario.
     pub name: String,
-    /// Ids of the requirements, decisions and scenarios that it covers, with the line of each.
+    /// Ids of the requirements, decisions and scenarios that this scenario covers, with the line of each id.
     pub covers: Vec<(String, usize)>,
-    /// The finding that makes it fail for now.
+    /// The known finding that makes the scenario fail.
     pub known_to_fail: Option<KnownFailure>,
-    /// The API versions that it is restricted to, with the reason.
+    /// The API versions that the scenario is restricted to, with the reason.
     pub versions: Option<Versions>,
-    /// The limits for each of its events.
+    /// The limits for each event of the scenario.
     pub budget: Option<Budget>,
-    /// The start.
+    /// The state at the start.
     pub given: Given,
     /// The steps, in order.
     pub steps: Vec<Step>,
@@ -63,31 +63,31 @@ impl fmt::Display for KnownFailure {
 /// A restriction to some API versions.
 #[derive(Clone, Debug)]
 pub struct Versions {
-    /// The versions that it runs in.
+    /// The API versions in which the scenario is played.
     pub only: Vec<String>,
-    /// The reason.
+    /// The reason for the restriction.
     pub because: String,
 }
 
-/// The start of a scenario.
+/// The state at the start of a scenario.
 #[derive(Clone, Debug)]
 pub struct Given {
-    /// Business; none is the business of the file's folder.
+    /// Name or folder of the business; none means the business of the file's folder.
     pub business: Option<String>,
     /// The clock, in milliseconds since the epoch.
     pub clock: i64,
-    /// Mode of the host.
+    /// True if the host runs in live mode.
     pub livemode: bool,
-    /// Configuration values as text, which override the business's.
+    /// Configuration values as text. They override the values of the business.
     pub config: Vec<(String, String)>,
-    /// The account of commands and expectations that name none.
+    /// The account of the commands and expectations that do not name an account.
     pub account: Option<Account>,
-    /// The actor of commands and product changes that name none, unparsed: the actor that a kind stands for depends on
-    /// the account.
+    /// The actor of the commands and product changes that do not name an actor. The node is not parsed yet, because the
+    /// actor that a kind such as `user` means depends on the account.
     pub by: Option<Node>,
-    /// The accounts that take part; messages to others are dropped. Empty is all accounts.
+    /// The accounts that take part; messages to other accounts are dropped. An empty list means all accounts.
     pub accounts: Vec<Account>,
-    /// The claims at the start, by short key, with their holders.
+    /// The claims at the start: the short key and the holder of each.
     pub claims: Vec<(String, Account)>,
     /// The provider's answers, by pattern of effect keys.
     pub answers: Vec<Answers>,
@@ -96,11 +96,11 @@ pub struct Given {
 /// A step of a scenario.
 #[derive(Clone, Debug)]
 pub struct Step {
-    /// Line, from 1.
+    /// Line of the step, from 1; 0 if the step does not come from a file.
     pub line: usize,
     /// The action.
     pub action: Action,
-    /// The API versions that have this step; empty is all.
+    /// The API versions that have this step; an empty list means all versions.
     pub only: Vec<String>,
     /// The expected outcome.
     pub outcome: Option<OutcomeExpectation>,
@@ -108,26 +108,26 @@ pub struct Step {
     pub effects: Option<Matcher>,
     /// The expected reply to the caller of a command.
     pub reply: Option<Matcher>,
-    /// The expected status of a webhook's response.
+    /// The expected HTTP status of a webhook's response.
     pub answer: Option<Matcher>,
     /// Line of the expectation that the step leaves the state unchanged.
     pub unchanged: Option<usize>,
-    /// The limits for its event.
+    /// The limits for the event of the step.
     pub budget: Option<Budget>,
-    /// True if its effects wait for the next step without `hold`.
+    /// True if the effects of the event wait for the next step without `hold`.
     pub hold: bool,
     /// The point at which the host is killed during this step.
     pub kill: Option<Kill>,
 }
 
-/// The point at which a host is killed, to start again from its store.
+/// The point at which a host is killed. The host then starts again from its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kill {
     /// The number of the write within the step, from 1.
     pub write: u64,
-    /// Before or after that write.
+    /// Whether the host is killed before or after the write.
     pub moment: Moment,
-    /// The number of the write, from 1, within the following start, before which the host is killed again.
+    /// The number of a write during the following start, from 1. The host is killed again before this write.
     pub again: Option<u64>,
 }
 
@@ -164,7 +164,7 @@ pub enum Action {
     Command(CommandStep),
     /// A fact that the business itself reports.
     Fact(CommandStep),
-    /// A product event.
+    /// A change of a product.
     Product(ProductStep),
     /// Measurements.
     Usage(UsageStep),
@@ -182,13 +182,13 @@ pub enum Action {
     Until(i64),
     /// Calls the local Stripe's API as a customer or an operator would.
     AtStripe(AtStripe),
-    /// Changes the provider's answers from here on.
+    /// Changes the provider's answers to later calls.
     Answers(Vec<Answers>),
-    /// Changes claims outside of the host: by short key, the new state of each.
+    /// Changes claims as another host would: the short key and the new state of each.
     Claims(Vec<(String, Holding)>),
-    /// Lets timers fire, or stops them, from here on.
+    /// Sets whether timers fire from this step on.
     Timers(bool),
-    /// Restarts host and component, which keep only the store.
+    /// Restarts the host and the component. Only the store is kept.
     Restart,
     /// Checks expectations at this point.
     Check(Expectations),
@@ -197,21 +197,22 @@ pub enum Action {
 /// The state of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Holding {
-    /// An account holds it.
+    /// An account holds the claim.
     By(Account),
-    /// Nobody holds it, and nobody may take it.
+    /// No account holds the claim, and no account may take it.
     Blocked,
-    /// Nobody holds it.
+    /// No account holds the claim, and any account may take it.
     Free,
 }
 
-/// A call of Stripe's API that the host does not make: by a customer in the checkout, or a person in the dashboard.
+/// A call of Stripe's API that a customer makes in the checkout, or a person in the dashboard; the host does not make
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AtStripe {
-    /// `POST` or `DELETE`.
+    /// The HTTP method: `POST` or `DELETE`.
     pub method: String,
-    /// The path. `{customer}`, here and in values of the form, stands for the id of the newest customer; likewise for
-    /// other objects.
+    /// The path. A placeholder such as `{customer}` or `{subscription}` stands for the id of the newest object of that
+    /// kind. Values of the form may contain placeholders, too.
     pub path: String,
     /// The form's members with their values; a nested member is `outer[inner]`.
     pub form: Vec<(String, String)>,
@@ -220,9 +221,10 @@ pub struct AtStripe {
 /// The time at which a provider created an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    /// The provider time of the previous event, or the clock.
+    /// The clock of the scenario at this step.
     Same,
-    /// This many milliseconds after the provider time of the previous event; negative is before.
+    /// This many milliseconds after the provider time of the previous Stripe event, or after the start if there is
+    /// none. A negative number means before.
     Later(i64),
     /// This time.
     Time(i64),
@@ -231,9 +233,9 @@ pub enum At {
 /// A change to a base body.
 #[derive(Clone, Debug, Default)]
 pub struct Patch {
-    /// Names of `places.yml` or paths, and their values.
+    /// Values to set, each by a name of `places.yml` or by a path.
     pub set: Vec<Change>,
-    /// Paths that may be new, and their values.
+    /// Values to set, each by a path whose last key may be new.
     pub add: Vec<Change>,
     /// Paths to remove, with their lines.
     pub unset: Vec<(String, usize)>,
@@ -242,11 +244,11 @@ pub struct Patch {
 /// A change of one value.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Name or path.
+    /// A name of `places.yml` or a path.
     pub key: String,
-    /// Line of the key.
+    /// Line of the key, from 1.
     pub line: usize,
-    /// Value.
+    /// The new value.
     pub value: Node,
 }
 
@@ -255,25 +257,25 @@ pub struct Change {
 pub struct StripeStep {
     /// Type of the event.
     pub kind: String,
-    /// Id.
+    /// Id of the event.
     pub id: String,
-    /// Provider time.
+    /// The time at which Stripe created the event.
     pub at: At,
-    /// Base body; none is the body that belongs to the type.
+    /// Name of the base body; none means the body that belongs to the type.
     pub base: Option<String>,
-    /// API version, if it differs from the version that is played.
+    /// API version of the event, if it differs from the version that is played.
     pub version: Option<String>,
-    /// Changes for every version.
+    /// Changes in every API version.
     pub patch: Patch,
-    /// Changes for one version.
+    /// Changes in one API version only.
     pub version_patches: Vec<(String, Patch)>,
     /// Values before the event, from which `data.previous_attributes` is made.
     pub previous: Vec<Change>,
-    /// Connected account that sent it.
+    /// Connected account that the event comes from.
     pub connected: Option<String>,
-    /// Mode, if it differs from the host's.
+    /// True for live mode; none means the host's mode.
     pub livemode: Option<bool>,
-    /// Idempotency key of the request that caused it.
+    /// Idempotency key of the request that caused the event.
     pub request_key: Option<String>,
     /// Changes to the event's envelope.
     pub envelope: Patch,
@@ -282,7 +284,7 @@ pub struct StripeStep {
 /// A raw event.
 #[derive(Clone, Debug)]
 pub struct RawStep {
-    /// Id: the body's, or `raw_<n>` if it has none.
+    /// Id of the event: the `id` of the body, or `raw_<n>` if the body has none.
     pub id: String,
     /// The body.
     pub bytes: Vec<u8>,
@@ -299,24 +301,24 @@ impl RawStep {
 /// A command of the API, or a fact that the business itself reports.
 #[derive(Clone, Debug)]
 pub struct CommandStep {
-    /// Kind, such as `instance.create`; for a fact its name, such as `user.registered`.
+    /// Kind of the command, such as `instance.create`, or name of the fact, such as `user.registered`.
     pub kind: String,
-    /// Id.
+    /// Id of the event.
     pub id: String,
-    /// Account; none is the scenario's.
+    /// Account; none means the scenario's account.
     pub account: Option<Account>,
     /// The actor.
     pub by: Actor,
-    /// Payload; for a fact its data.
+    /// Payload of the command, or data of the fact.
     pub payload: serde_json::Value,
 }
 
-/// A product event of the platform.
+/// A change of a product.
 #[derive(Clone, Debug)]
 pub struct ProductStep {
-    /// `created`, `updated` or `deleted`.
+    /// The change: `created`, `updated` or `deleted`.
     pub verb: String,
-    /// Id.
+    /// Id of the event.
     pub id: String,
     /// The actor.
     pub by: Actor,
@@ -324,7 +326,7 @@ pub struct ProductStep {
     pub data: serde_json::Value,
 }
 
-/// A webhook of another provider, signed by the replay with a key of its own.
+/// A webhook of another provider. The replay signs it with a key that it makes.
 #[derive(Clone, Debug)]
 pub struct WebhookStep {
     /// Name of the webhook.
@@ -342,13 +344,13 @@ pub struct WebhookStep {
 /// The kind of a webhook's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signature {
-    /// Correct and current.
+    /// The signature is correct and current.
     Good,
-    /// Made with another key.
+    /// The signature is made with another key.
     Bad,
-    /// Correct, but an hour old.
+    /// The signature is correct, but an hour old.
     Old,
-    /// Missing.
+    /// There is no signature.
     None,
 }
 
@@ -357,7 +359,7 @@ pub enum Signature {
 pub struct UsageStep {
     /// Id of the event.
     pub id: String,
-    /// Account; none is the scenario's.
+    /// Account; none means the scenario's account.
     pub account: Option<Account>,
     /// The sender.
     pub by: Actor,
@@ -368,13 +370,13 @@ pub struct UsageStep {
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Measurement {
-    /// Id, unique within account and meter.
+    /// Id, unique within the account and the meter.
     pub id: String,
-    /// Meter.
+    /// Name of the meter.
     pub meter: String,
     /// Amount in the meter's unit.
     pub quantity: i64,
-    /// Time of use, in milliseconds since the epoch; none is the clock.
+    /// Time of use, in milliseconds since the epoch; none means the clock.
     pub at: Option<i64>,
     /// Attributes that determine the cost.
     pub attributes: Vec<(String, String)>,
@@ -387,7 +389,7 @@ pub struct OutcomeExpectation {
     pub line: usize,
     /// One of the six outcomes, or `failed`.
     pub outcome: String,
-    /// Expectation of its reason.
+    /// Expectation of the outcome's reason.
     pub reason: Option<Matcher>,
     /// Expectation of the exceeded quota.
     pub quota: Option<Matcher>,
@@ -409,7 +411,7 @@ pub struct Expectations {
 /// The expectation of one section.
 #[derive(Clone, Debug)]
 pub struct SectionExpectation {
-    /// Account; none is the scenario's account or, for [`COMMON_SECTIONS`], the whole host.
+    /// Account; none means the scenario's account or, for [`COMMON_SECTIONS`], the whole host.
     pub account: Option<Account>,
     /// Section: one of [`SECTIONS`].
     pub section: &'static str,
@@ -452,7 +454,7 @@ impl Expectations {
 }
 
 impl Action {
-    /// Returns the id of the event, if the step delivers one to the host.
+    /// Returns the id of the event that the step delivers; none if it delivers no event.
     pub fn event_id(&self) -> Option<&str> {
         match self {
             Action::Stripe(step) => Some(&step.id),
@@ -466,7 +468,7 @@ impl Action {
         }
     }
 
-    /// Returns true for a provider's event, which may arrive in any order and any number of times.
+    /// Returns true for the event of a provider. Such events may arrive in any order and any number of times.
     pub fn is_provider_event(&self) -> bool {
         match self {
             Action::Stripe(_) | Action::Same(_) => true,
@@ -518,8 +520,8 @@ impl Scenario {
         of_steps + self.expect.assertions() + self.budget.as_ref().map_or(0, |budget| budget.limits.len())
     }
 
-    /// Returns true if it limits the memory of an event. Memory is measured in a new instance, without the memory that
-    /// earlier events left.
+    /// Returns true if the scenario limits the memory of an event. Such a scenario needs a new instance of the
+    /// component for each event, because an instance keeps the memory that earlier events used.
     pub fn limits_memory(&self) -> bool {
         let budgets = self.steps.iter().map(|step| &step.budget).chain([&self.budget]).flatten();
         budgets.flat_map(|budget| &budget.limits).any(|limit| limit.resource == budget::Resource::Memory)

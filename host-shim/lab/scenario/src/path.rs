@@ -1,4 +1,4 @@
-//! Dotted paths into JSON: `items.data[0].price.id`, with `[*]` for every entry of a list.
+//! Dotted paths into JSON: `items.data[0].price.id`, with `[*]` for all entries of a list.
 
 use serde_json::Value;
 use std::fmt;
@@ -64,12 +64,12 @@ impl std::str::FromStr for JsonPath {
     }
 }
 
-/// What `set` does if the last key does not exist.
+/// Whether [`JsonPath::set`] may add the last key of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewKey {
-    /// Adds the key only to open objects (`metadata`) and empty ones.
+    /// `set` may add the key only to an object named `metadata` and to empty objects.
     Known,
-    /// Adds the key to any object.
+    /// `set` may add the key to any object.
     Any,
 }
 
@@ -78,7 +78,7 @@ impl JsonPath {
     ///
     /// # Errors
     ///
-    /// Fails if the path does not exist, or `new_key` forbids its last key.
+    /// Fails if the path does not exist and `new_key` does not allow `set` to add its last key.
     pub fn set(&self, root: &mut Value, value: &Value, new_key: NewKey) -> Result<(), PathError> {
         self.visit(root, &mut |parent, last, open| match (parent, last) {
             (Value::Object(map), Segment::Key(key)) => {
@@ -107,7 +107,7 @@ impl JsonPath {
     ///
     /// # Errors
     ///
-    /// Fails if the path does not exist.
+    /// Fails if the path does not exist or ends with `[*]`.
     pub fn unset(&self, root: &mut Value) -> Result<(), PathError> {
         self.visit(root, &mut |parent, last, _| match (parent, last) {
             (Value::Object(map), Segment::Key(key)) => map.remove(key).is_some(),

@@ -1,4 +1,4 @@
-//! Builds the deliveries of a scenario: every event in one API version, before anything runs.
+//! Builds the events that a scenario delivers in each API version, before the scenario is played.
 
 use crate::error::{BadInput, Place};
 use crate::model::{Action, At, CommandStep, Measurement, ProductStep, Scenario, Signature, UsageStep, WebhookStep};
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 pub struct PreparedEvent {
     /// The body.
     pub bytes: Vec<u8>,
-    /// The webhook that delivers the body, and its signature; none for an event that needs no webhook.
+    /// The delivery by webhook; none for an event of another kind, such as a Stripe event or a command.
     pub webhook: Option<WebhookDelivery>,
     /// The clock at the delivery, in milliseconds since the epoch.
     pub clock: Timestamp,
@@ -38,17 +38,17 @@ impl WebhookDelivery {
 /// A scenario in one API version.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// The version.
+    /// The API version.
     pub version: String,
     /// The delivery of each step; none if the step delivers no event or this version omits it.
     pub deliveries: Vec<Option<PreparedEvent>>,
-    /// The clock after each step.
+    /// The clock after each step, in milliseconds since the epoch.
     pub clocks: Vec<Timestamp>,
-    /// True for each step that happens in this version.
+    /// For each step, true if this version has the step.
     pub happens: Vec<bool>,
 }
 
-/// Builds every event of a scenario in every API version that the scenario is played in.
+/// Builds all events of a scenario in each API version in which the scenario is played.
 ///
 /// # Errors
 ///
@@ -133,7 +133,8 @@ fn case(scenario: &Scenario, shapes: &Shapes, shape: &Shape) -> Result<Case, Bad
     Ok(case)
 }
 
-/// Writes a command or a fact, with its kind and contents under the given names.
+/// Writes a command or a fact as JSON. `kind` and `contents` are the names of the members for its kind and its
+/// contents.
 fn command_bytes(
     step: &CommandStep,
     [kind, contents]: [&str; 2],

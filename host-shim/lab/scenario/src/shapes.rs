@@ -1,4 +1,5 @@
-//! Stripe's shapes: base bodies of several API versions, and events built from them.
+//! Stripe's shapes: the base bodies of Stripe's objects in several API versions, from which the events of scenarios are
+//! built.
 //!
 //! A version is a folder with one file for each complete object, including `event.json`, and `places.yml`, which maps
 //! the names that a scenario sets to paths of this version.
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use build::BuiltEvent;
 
-/// The folder of built-in bodies in messages.
+/// The folder that messages name for the built-in bodies.
 const BUILT_IN: &str = "(built in)/stripe";
 /// The suffix of body files.
 const BODY_SUFFIX: &str = ".json";
@@ -26,7 +27,7 @@ const PLACES_FILE: &str = "places.yml";
 /// The bodies of one API version.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// The exact `api_version`.
+    /// The API version, exactly as in `api_version`.
     pub version: String,
     folder: PathBuf,
     bodies: BTreeMap<String, Value>,
@@ -80,8 +81,8 @@ impl Shapes {
         self.versions.keys().map(String::as_str).collect()
     }
 
-    /// Returns the versions that a scenario is played in: all versions that have a body for each of its events, within
-    /// the scenario's restriction. A scenario without Stripe events is played once, in the newest version.
+    /// Returns the API versions in which a scenario is played: all versions that have a body for each of its events,
+    /// within the scenario's restriction. A scenario without Stripe events is played once, in the newest version.
     ///
     /// # Errors
     ///
@@ -126,7 +127,7 @@ impl Shapes {
         }
     }
 
-    /// Returns the shape of an event: its own version's, or else the shape that is played.
+    /// Returns the shape of an event: the shape of `version` if it exists, otherwise `played`.
     pub fn for_event<'s>(&'s self, played: &'s Shape, version: Option<&str>) -> &'s Shape {
         version.and_then(|version| self.version(version)).unwrap_or(played)
     }
@@ -191,7 +192,7 @@ impl Shape {
                 let wanted = stripe.base.as_deref().unwrap_or(&stripe.kind);
                 let problem = format!("no base body for `{wanted}` in {}", self.version);
                 let expected = format!("`base` with one of {}", names.join(", "));
-                // In an event type, only the object's name can be misspelt here.
+                // A base body has the name of an object, so the guess compares only the object in the event type.
                 let object = |kind: &'_ str| kind.rsplit('.').nth(1).unwrap_or(kind).to_owned();
                 let word = stripe.base.clone().unwrap_or_else(|| object(&stripe.kind));
                 BadInput::new(Place::line(&scenario.file, step.line), problem, expected).guessing(&word, names)

@@ -1,6 +1,7 @@
-//! Reads fields from a YAML document and refuses unknown ones.
+//! Reads fields from a YAML document and refuses unknown fields.
 //!
-//! Scenarios are read from this tree instead of derived structs: a failed expectation reports its line.
+//! Scenarios are not read into derived structs, because a failed expectation must report its line: each node of the
+//! tree has one.
 
 pub mod text;
 
@@ -10,7 +11,7 @@ use std::path::Path;
 
 pub use host_yaml::{Entry, Node, Tree};
 
-/// A reader of one file's nodes, whose errors name the file.
+/// Reads the nodes of one file. Its errors name the file.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a> {
     /// The file.
@@ -18,7 +19,7 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Returns an error at a line.
+    /// Returns an error at a line of the file.
     pub fn bad(&self, line: usize, problem: impl Into<String>, expected: impl Into<String>) -> BadInput {
         BadInput::new(Place::line(self.file, line), problem, expected)
     }
@@ -85,7 +86,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns the fields of a mapping, which the caller takes one by one.
+    /// Returns the fields of a mapping. The caller takes them one by one.
     ///
     /// # Errors
     ///
@@ -124,12 +125,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The fields of one mapping. A field that is not taken is an error that lists the known fields.
+/// The fields of one mapping. [`Fields::finish`] refuses a field that was not taken, and lists the known fields.
 #[derive(Debug)]
 pub struct Fields<'a, 'n> {
     reader: Reader<'a>,
     what: &'static str,
-    /// Line of the mapping.
+    /// Line of the mapping, from 1.
     pub line: usize,
     entries: Vec<Option<&'n Entry>>,
     known: Vec<&'static str>,
@@ -147,7 +148,7 @@ impl<'n> Fields<'_, 'n> {
         self.entries.iter_mut().find(|e| e.is_some_and(|entry| entry.key == name)).and_then(Option::take)
     }
 
-    /// Takes the fields `name@SUFFIX`, with their suffixes.
+    /// Takes all fields `name@SUFFIX`, and returns each suffix with its value.
     pub fn take_suffixed(&mut self, name: &'static str) -> Vec<(&'n str, &'n Node)> {
         let mut found = Vec::new();
         for slot in &mut self.entries {
@@ -184,11 +185,11 @@ impl<'n> Fields<'_, 'n> {
         self.entries.into_iter().flatten()
     }
 
-    /// Ends the reading.
+    /// Checks that all fields were taken.
     ///
     /// # Errors
     ///
-    /// Fails if a field is left: it is unknown.
+    /// Fails if a field was not taken: its name is unknown.
     pub fn finish(self) -> Result<(), BadInput> {
         match self.entries.iter().flatten().next() {
             None => Ok(()),

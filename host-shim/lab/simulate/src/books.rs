@@ -1,4 +1,4 @@
-//! Stripe's own books at the end of a story: an oracle that shares no code with the extension.
+//! Reads the state of the local Stripe at the end of a story. Tests compare the host's state with it.
 
 use crate::sandbox::Stripe;
 use crate::story::VERSIONS;
@@ -23,7 +23,7 @@ impl Books {
         let subscriptions = stripe.all("subscription");
         let statuses = subscriptions.iter().map(|sub| (sub.id().to_owned(), sub.text("status").to_owned()));
         let refunds = stripe.all("refund").into_iter().map(|refund| {
-            // The oldest API version shows the invoice in the charge.
+            // In the oldest API version, a charge names its invoice.
             let charge = stripe.shown(refund.text("charge"), VERSIONS[0]);
             (refund.id().to_owned(), charge["invoice"].as_str().unwrap_or_default().to_owned())
         });

@@ -1,7 +1,7 @@
-//! A business's catalog as the oracle reads it: prices, grants, instance types, meters, tokens and facts.
+//! Reads a business's catalog for the oracle: prices, grants, instance types, meters, tokens and facts.
 //!
-//! Shares no code with the extension, which is checked against it. A new business needs no code here if its catalog
-//! uses the clauses that are read.
+//! Shares no code with the extension, so that the oracle can check the extension. A new business needs no code here if
+//! its catalog uses only clauses that this file reads.
 
 use crate::sandbox::{Offer, synced_price};
 use serde_json::{Value, json};
@@ -15,66 +15,67 @@ pub const UNLIMITED: i64 = -1;
 pub struct Grant {
     /// Key of the entitlement.
     pub key: String,
-    /// Amount, or [`UNLIMITED`].
+    /// Amount of one unit, or [`UNLIMITED`].
     pub amount: i64,
-    /// Entitlement that a plan must grant for it.
+    /// Entitlement that a plan in force must grant; without it, this grant does not apply.
     pub condition: Option<String>,
 }
 
 /// A price on sale with the grants of its product.
 #[derive(Clone, Debug)]
 pub struct Ware {
-    /// Product, price and amount.
+    /// Product, price, amount and interval.
     pub offer: Offer,
     /// Family of the plan.
     pub family: Option<String>,
-    /// Rank in its family.
+    /// Rank of the plan in its family; the plan with the highest rank is in force.
     pub rank: i64,
     /// `user` or `organization`; None for both.
     pub sold_to: Option<String>,
     /// Item of which an account can have only one.
     pub item: Option<String>,
-    /// Entitlement that a plan must grant before it is sold.
+    /// Entitlement that a plan in force must grant. Without it, our command refuses the purchase, and the grants do not
+    /// apply.
     pub condition: Option<String>,
-    /// True if its grants apply only together with a plan.
+    /// True if the grants apply only while a plan is in force.
     pub requires_plan: bool,
     /// Maximum quantity of one purchase.
     pub most: i64,
     /// Grants of one unit.
     pub grants: Vec<Grant>,
-    /// Credits granted by its payment, in minor units.
+    /// Credits that the payment of one unit grants, in minor units.
     pub credit: i64,
-    /// Creator with a share of the price, and the share in basis points.
+    /// Creator who gets a share of the price, and the share in basis points.
     pub share: Option<(String, i64)>,
 }
 
 /// A default plan, in force without payment.
 #[derive(Clone, Debug)]
 pub struct UnpaidPlan {
-    /// Its family.
+    /// Family of the plan.
     pub family: String,
     /// `user` or `organization`; None for both.
     pub sold_to: Option<String>,
-    /// Its grants.
+    /// Grants of the plan.
     pub grants: Vec<Grant>,
 }
 
 /// A type of instances.
 #[derive(Clone, Debug)]
 pub struct InstanceType {
-    /// Its name.
+    /// Name of the type.
     pub name: String,
-    /// Prefix of ids.
+    /// Prefix of the ids of instances.
     pub prefix: String,
     /// Field that forms the rest of the id.
     pub id_by: String,
-    /// Family of the plan that pays for it.
+    /// Family of the plan that pays for the instances.
     pub family: Option<String>,
     /// Entitlements consumed by one instance, with amounts.
     pub consumes: Vec<(String, i64)>,
-    /// Required fields, with the kind of value and the value.
+    /// Required fields: name, kind of value (`label`, `email` or `given`) and the given value.
     fields: Vec<(String, String, Value)>,
-    /// True if it has provisions.
+    /// True if the type has provisions.
     pub runs: bool,
     /// True if idle instances are archived.
     pub idles: bool,
@@ -116,7 +117,7 @@ pub struct Rate {
 pub struct TokenKind {
     /// Product of the tokens.
     pub product: String,
-    /// Entitlement that they require.
+    /// Entitlement that a token requires.
     pub entitlement: String,
     /// Lifetime in milliseconds.
     pub ttl_ms: i64,
@@ -147,7 +148,7 @@ pub struct Catalog {
     pub follows: Vec<(String, String)>,
     /// Template for campaigns, if the business has campaigns.
     pub campaign: Option<String>,
-    /// Number of reminders of a failed payment, and of a coming end.
+    /// Number of reminders of a failed payment, and number of reminders of a coming end.
     pub reminders: (usize, usize),
     /// Grace period after a failed payment, in milliseconds.
     pub grace_ms: i64,
@@ -167,7 +168,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-/// A field of a product: from its metadata, its members, or the default.
+/// The value of a product's field: from its metadata, else from its members, else the default.
 fn field<'v>(product: &'v Value, kind: &'v Value, name: &str) -> &'v Value {
     let default = || list(&kind["fields"]).find(|field| field["name"] == name).map_or(&Value::Null, |f| &f["default"]);
     [&product["metadata"][name], &product[name]].into_iter().find(|value| !value.is_null()).unwrap_or_else(default)
@@ -265,7 +266,7 @@ fn instance_type(kind: &Value) -> Option<InstanceType> {
     let fields: Vec<_> = required.map(given).collect::<Option<_>>()?;
     let as_given = json!({"metadata": fields.iter().map(|(name, _, value)| (name.clone(), value.clone())).collect::<serde_json::Map<_, _>>()});
     let by_hand = |step: &Value| {
-        // A step with a condition is manual here, since no configuration enables it.
+        // A step with a condition is manual in the simulation, since no configuration meets the condition.
         let asks = (!step["or_manual"].is_null() && !step["if"].is_null()).then(|| list(&step["or_manual"]["asks"]))?;
         let asks = asks.filter_map(|ask| Some((text(&ask["name"])?, text(&ask["type"])?)));
         Some((text(&step["name"])?, asks.collect()))

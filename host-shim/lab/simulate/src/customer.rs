@@ -1,4 +1,4 @@
-//! What one customer does at a local Stripe, for any business, and the resulting story.
+//! Plays the actions of one customer at a local Stripe, for any business, and collects the resulting story.
 //!
 //! A move that does not apply, or that Stripe refuses, is skipped, so any list of moves is a valid story.
 
@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 const DAY_S: i64 = 86_400;
-/// Events further apart than this many seconds form separate segments: an invoice is open for an hour before it is
-/// paid.
+/// Events that are further apart than this many seconds form separate segments. An invoice is open for an hour before
+/// it is paid; its events stay in one segment.
 const TOGETHER_S: i64 = 2 * 3_600;
 const TOGETHER_MS: i64 = TOGETHER_S * 1_000;
 
@@ -37,7 +37,7 @@ const NEEDED: [&str; 16] = [
     "refund.failed",
 ];
 
-/// Redundant event types, with the flag of the first move that enables them at the endpoint.
+/// Additional event types. Each group has the flag of the first move that enables the group at the endpoint.
 const MORE: [(u32, &[&str]); 5] = [
     (5, &["customer.created", "customer.updated"]),
     (7, &["invoice.created", "customer.subscription.trial_will_end"]),
@@ -56,7 +56,7 @@ pub struct Checkout<'c> {
     pub recurs: bool,
     /// Stripe's id of the card.
     pub card: &'c str,
-    /// True if it begins with a trial of 14 days.
+    /// True if the subscription begins with a trial of 14 days.
     pub trial: bool,
     /// True if the metadata of the session is copied to the subscription.
     pub hands_on: bool,
@@ -79,15 +79,15 @@ pub struct Customer {
     commands: usize,
     /// API versions of the bodies.
     versions: Vec<&'static str>,
-    /// True if the clock is moved from outside; then moves do not wait.
+    /// True if the caller advances the clock; then moves do not wait.
     is_moved: bool,
-    /// Commands of the current segment.
+    /// Commands and other bodies of the current segment.
     open: Vec<Incoming>,
     /// The last event.
     last: Option<Incoming>,
     /// Number of taken segments.
     taken: usize,
-    /// Segments that were not taken yet.
+    /// Segments that the caller has not taken.
     pub segments: Vec<Segment>,
 }
 
@@ -96,7 +96,7 @@ impl Customer {
     ///
     /// # Errors
     ///
-    /// If the local Stripe refuses an offer or an event type.
+    /// Fails if the local Stripe refuses an offer or an event type.
     pub fn new<K>(
         account: Account,
         offers: &[Offer],
@@ -136,31 +136,31 @@ impl Customer {
         })
     }
 
-    /// Lets the caller move the clock, and uses one API version.
+    /// Leaves the clock to the caller, and uses only one API version.
     pub fn moved_by_others(mut self, version: &'static str) -> Self {
         (self.is_moved, self.versions) = (true, vec![version]);
         self
     }
 
-    /// Advances the clock, unless it is moved from outside.
+    /// Advances the clock, unless the caller advances it.
     fn wait(&mut self, seconds: i64) {
         if !self.is_moved {
             self.stripe.wait(seconds);
         }
     }
 
-    /// Number of segments so far; no later segment has this number.
+    /// Number of segments so far, including taken segments.
     pub fn number(&self) -> usize {
         self.taken + self.segments.len()
     }
 
-    /// Takes the segments that were not taken yet.
+    /// Takes the segments since the last call.
     pub fn take_segments(&mut self) -> Vec<Segment> {
         self.taken += self.segments.len();
         std::mem::take(&mut self.segments)
     }
 
-    /// Metadata key with the owner of an object.
+    /// Metadata key that names the owner of an object: `user_id` or `organization_id`.
     pub fn owner_key(&self) -> &'static str {
         owner_key(&self.account)
     }
@@ -199,7 +199,7 @@ impl Customer {
         id
     }
 
-    /// Ends the segment: all events since the last one arrive, then the commands.
+    /// Ends the segment: all events since the last segment arrive, then the commands.
     pub fn end_segment(&mut self) {
         let now = self.stripe.now_s() * 1_000;
         let mut new: Vec<Segment> = Vec::new();
@@ -223,7 +223,7 @@ impl Customer {
         self.segments.append(&mut new);
     }
 
-    /// Picks one of the subscriptions that fit, ordered by age.
+    /// Returns the subscription that the move selects among those that `fits` accepts; the oldest is the first.
     pub fn pick<K>(&self, each: &Move<K>, fits: impl Fn(&Object) -> bool) -> Option<Object> {
         let mut fitting: Vec<_> = self.stripe.all("subscription").into_iter().filter(|sub| fits(sub)).collect();
         fitting.reverse();
@@ -297,7 +297,7 @@ impl Customer {
         }
     }
 
-    /// Waits for the next period; the flags decide whether the card pays.
+    /// Sets the card, and waits for the next period. The flags decide whether the card can be charged.
     pub fn renew<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, goes_on) else { return };
         self.use_card(if pays(each) { GOOD_CARD } else { BAD_CARD });
@@ -313,7 +313,8 @@ impl Customer {
         self.stripe.post(&format!("/v1/invoices/{}/pay", subscription.text("latest_invoice")), &[]);
     }
 
-    /// Ends the attempts: unpaid, cancelled, or written off.
+    /// Ends the payment attempts of a past-due subscription. The flags decide whether it becomes unpaid, is cancelled,
+    /// or is cancelled with its invoice written off.
     pub fn give_up<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| sub.text("status") == "past_due") else { return };
         if each.flag(0) && each.flag(1) {
@@ -328,14 +329,14 @@ impl Customer {
         self.wait(20 * DAY_S);
     }
 
-    /// Waits until an unpaid first payment expires.
+    /// Waits until a subscription with an unpaid first invoice expires.
     pub fn expire(&mut self) {
         if self.stripe.all("subscription").iter().any(|sub| sub.text("status") == "incomplete") {
             self.wait(DAY_S);
         }
     }
 
-    /// Cancels a subscription at the end of its period.
+    /// Sets a subscription to be cancelled at the end of its period.
     pub fn cancel_at_end<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, goes_on) else { return };
         if !each.flag(0) {
@@ -351,7 +352,7 @@ impl Customer {
         self.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &[("cancel_at_period_end", "false")]);
     }
 
-    /// Ends a subscription: at the end of the period if it is cancelled then, else at once.
+    /// Ends a subscription: waits for the end of its period if it is set to be cancelled then, else cancels it at once.
     pub fn end<K>(&mut self, each: &Move<K>) {
         let Some(subscription) = self.pick(each, |sub| lives(sub) && sub.text("status") != "incomplete") else {
             return;
@@ -407,7 +408,7 @@ pub fn goes_on(subscription: &Object) -> bool {
     matches!(subscription.text("status"), "active" | "trialing") && !subscription.is("cancel_at_period_end")
 }
 
-/// True if the card of a move pays.
+/// True if the card of a move can be charged.
 pub fn pays<K>(each: &Move<K>) -> bool {
     each.flag(0) || each.flag(1)
 }

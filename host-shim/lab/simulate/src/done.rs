@@ -1,4 +1,4 @@
-//! Effects that providers carried out for an account, as far as the oracle expects them.
+//! Counts the effects that providers carried out for an account, for comparison with the oracle.
 
 use host_provider_api::Call;
 use std::collections::BTreeMap;
@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 /// A sent mail.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mail {
-    /// Its template.
+    /// Template of the mail.
     pub template: String,
     /// Scope and payload (JSON) of the mail.
     pub words: String,
 }
 
-/// Counts of effects, each effect once.
+/// Counts of the effects of one account. The caller notes a repeated call of an effect only once.
 #[derive(Clone, Debug, Default)]
 pub struct Done {
     mails: BTreeMap<Mail, usize>,

@@ -1,4 +1,4 @@
-//! The host under simulation: one business on a store in memory that sometimes fails at a write (a crash).
+//! Runs the simulated host: one business on a store in memory. The host crashes when a write of the store fails.
 
 use crate::provider::FlakyProvider;
 use crate::simulate::SimulateError;
@@ -33,7 +33,7 @@ pub(crate) struct CrashingHost {
 }
 
 impl CrashingHost {
-    /// Starts a host with its catalog loaded and synced.
+    /// Starts a host, and loads and syncs its catalog.
     pub(crate) fn start(
         setup: Setup,
         runners: Runners,
@@ -62,7 +62,7 @@ impl CrashingHost {
         Ok(())
     }
 
-    /// Restarts on the store: running effects are recovered, everything outside of the store is lost.
+    /// Restarts the host on its store. Running effects are recovered; all state outside of the store is lost.
     fn reopen(&mut self) -> Result<(), StartError> {
         if let Some(host) = self.host.take() {
             self.clock = self.clock.max(host.outbox().clock());
@@ -101,12 +101,12 @@ impl CrashingHost {
         Err(ReplayError::Host(format!("the host does not start again after {STARTS_MAX} attempts")).into())
     }
 
-    /// Lets the store fail at a coming write.
+    /// Makes the store fail at the `write`-th write from now: after the write if `is_done`, else before it.
     pub(crate) fn die_at(&self, write: u64, is_done: bool) {
         self.faults.fail_at(write, if is_done { Moment::After } else { Moment::Before }, Then::Dead);
     }
 
-    /// Stops failing the store.
+    /// Removes the failure set by [`CrashingHost::die_at`].
     pub(crate) fn live(&self) {
         self.faults.clear();
     }
@@ -121,7 +121,7 @@ impl CrashingHost {
             return Err(bad(refusal).into());
         }
         let mut first = Some(first);
-        // After a crash it is sent again.
+        // After a crash, the caller sends the body again.
         self.insist(|host| match first.take().map_or_else(read, Ok) {
             Ok(decoded) => host.accept(decoded, Vec::new()),
             Err(_) => Ok(Vec::new()),

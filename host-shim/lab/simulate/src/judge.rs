@@ -27,7 +27,7 @@ impl Difference {
         Difference { what: what.into(), should_be: should_be.into(), is: is.into() }
     }
 
-    /// The difference if the host can't be read.
+    /// Creates the difference for a host that can't be read.
     fn unreadable(error: impl fmt::Display) -> Self {
         Difference::new("what the host has", "an answer", error.to_string())
     }
@@ -48,7 +48,7 @@ impl Ledgers {
     ///
     /// # Errors
     ///
-    /// If the store can't be read.
+    /// Fails if the store can't be read.
     pub fn of(store: &dyn Store) -> Result<Self, Difference> {
         let mut out = BTreeMap::new();
         for scope in store.scopes().map_err(Difference::unreadable)? {
@@ -66,11 +66,12 @@ impl Ledgers {
         Ok(Ledgers(out))
     }
 
-    /// Checks that each ledger sums to zero per unit, and that debts equal claims between accounts.
+    /// Checks that the ledger of each account sums to zero per unit, and that the debts to each creator equal the
+    /// creator's claims.
     ///
     /// # Errors
     ///
-    /// The first violation.
+    /// Returns the first violation.
     pub fn check_sums(&self) -> Result<(), Difference> {
         let mut sums: BTreeMap<(&str, &str), i64> = BTreeMap::new();
         for ((account, _, unit), amount) in &self.0 {
@@ -95,11 +96,12 @@ impl Ledgers {
         }
     }
 
-    /// Checks that an account owes each creator a share within the bounds (minor units), and others nothing.
+    /// Checks that an account owes each creator an amount within the bounds in `shares` (minor units), and nothing to
+    /// other accounts.
     ///
     /// # Errors
     ///
-    /// The first violation.
+    /// Returns the first violation.
     pub fn check_owed_shares(&self, account: &str, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
         let mut owed: BTreeMap<&str, i64> = shares.keys().map(|creator| (creator.as_str(), 0)).collect();
         for ((of, ledger, _), amount) in &self.0 {
@@ -122,11 +124,11 @@ impl Ledgers {
         self.0.keys().map(|(account, ..)| account.as_str()).collect()
     }
 
-    /// Checks that each creator has shares within the bounds, in minor units.
+    /// Checks that the sales of each creator gave a share within the bounds in `shares`, in minor units.
     ///
     /// # Errors
     ///
-    /// The first violation.
+    /// Returns the first violation.
     pub fn check_earned_shares(&self, shares: &BTreeMap<String, Share>) -> Result<(), Difference> {
         for (creator, (least, most)) in shares {
             let of_creator = self.0.iter().filter(|((of, ledger, _), _)| of == creator && ledger == "due:sales");
@@ -147,7 +149,8 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
     Err(Difference::new(what, format!("{expected:?}"), format!("{found:?}")))
 }
 
-/// Maximum number of equal mails: one; for reminders one per day of their schedule; for tasks of operators any.
+/// Maximum number of equal mails: one; for reminders, the maximum that the oracle expects; for mails about tasks of
+/// operators, no limit.
 fn max_mails(template: &str, expected: &Expected) -> usize {
     match template {
         "payment_failed" => expected.reminders.0,
@@ -178,7 +181,7 @@ fn check_effects(done: &Done, expected: &Expected) -> Result<(), Difference> {
 ///
 /// # Errors
 ///
-/// The first difference.
+/// Returns the first difference.
 pub fn judge(
     processor: &mut Processor,
     done: &Done,
@@ -238,7 +241,7 @@ pub fn judge(
 ///
 /// # Errors
 ///
-/// If the store can't be read.
+/// Fails if the store can't be read.
 pub fn statuses(store: &dyn Store, scope: &Scope) -> Result<BTreeMap<String, String>, Difference> {
     let rows = read::products(store, scope).map_err(Difference::unreadable)?;
     let status = |row: &Product| {

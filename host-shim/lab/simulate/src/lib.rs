@@ -1,9 +1,10 @@
-//! Simulates a whole business over many days: customers act at random on local Stripes; the host receives their events
-//! late, twice and out of order, over failing providers and through crashes; an oracle checks every account each day.
+//! Simulates a whole business over many days. Customers act at random on local Stripes. The host receives the events
+//! late, twice and out of order, while providers fail and the host crashes. An oracle checks, at the end of each day,
+//! the accounts with activity.
 //!
-//! [`catalog`] reads a business's catalog; [`traders`] play the moves of [`trade`] at a [`customer`] of a [`sandbox`]
-//! and feed the [`oracle`]; [`judge`] compares a host with it; [`simulate`] runs many customers. Shares no code with
-//! the extension.
+//! [`catalog`] reads a business's catalog. [`traders`] plays the moves of [`trade`] for a [`customer`] of a
+//! [`sandbox`], and updates the [`oracle`]. [`judge`] compares a host with the oracle. [`simulate`] runs many
+//! customers. The crate shares no code with the extension.
 
 pub mod books;
 pub mod catalog;

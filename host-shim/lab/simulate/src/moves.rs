@@ -1,4 +1,4 @@
-//! A move: one thing that happens around an account, with its parameters.
+//! A move: one action that concerns an account, with its parameters.
 
 const DAY_S: i64 = 86_400;
 /// Pauses between moves, in seconds.
@@ -9,11 +9,11 @@ pub const PAUSES: [i64; 6] = [60, 3_600, DAY_S, 4 * DAY_S, 9 * DAY_S, 33 * DAY_S
 pub struct Move<K> {
     /// Kind of the move.
     pub kind: K,
-    /// Selects one of several objects, and amounts.
+    /// Selects one of several objects.
     pub pick: u8,
     /// Flags for variations of the move.
     pub flags: u16,
-    /// Index of the pause before it.
+    /// Index in [`PAUSES`] of the pause before the move.
     pub pause: u8,
 }
 
@@ -23,7 +23,7 @@ impl<K> Move<K> {
         Move { kind, pick: 0, flags, pause }
     }
 
-    /// Returns one of the flags.
+    /// Returns flag number `bit`, from 0 to 15.
     pub fn flag(&self, bit: u32) -> bool {
         self.flags >> bit & 1 == 1
     }

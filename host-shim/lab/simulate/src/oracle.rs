@@ -1,4 +1,4 @@
-//! The expected results of a story, computed from the catalog, the objects of the local Stripe and the moves.
+//! Computes the expected results of a story from the catalog, the objects of the local Stripe and the moves.
 //!
 //! Written from the requirements. Shares no code with the extension that it checks.
 
@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Micro-dollars per cent.
+/// Millionths of a dollar in one cent.
 const CENT: i64 = 10_000;
 
 /// The expected result of a command or a fact.
@@ -42,9 +42,9 @@ pub struct Bought {
 /// An instance of an account.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Its id.
+    /// Id of the instance.
     pub id: String,
-    /// Index of its type.
+    /// Index of the instance type.
     pub instance_type: usize,
     /// Text that confirms its deletion.
     pub confirm: String,
@@ -52,16 +52,17 @@ pub struct Instance {
     pub deleted: bool,
     /// Open manual steps.
     pub by_hand: Vec<String>,
-    /// True if its state depends on timing: its plan was interrupted, or more was in use than allowed.
+    /// True if the state of the instance depends on timing: its plan was interrupted, more was in use than allowed, or
+    /// a late event arrived.
     pub is_unsure: bool,
 }
 
 /// A token.
 #[derive(Clone, Debug)]
 pub struct Token {
-    /// Its id.
+    /// Id of the token.
     pub id: String,
-    /// Index of its kind.
+    /// Index of the kind of token.
     pub kind: usize,
     /// Time of issue, in milliseconds since the epoch.
     pub issued_at: i64,
@@ -79,7 +80,7 @@ pub type Share = (i64, i64);
 /// The expectations at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Expected {
-    /// Allowed amounts by entitlement, without zeros.
+    /// Allowed amounts by entitlement, without amounts of 0.
     pub entitlements: BTreeMap<String, i64>,
     /// Cash at Stripe, in minor units.
     pub cash: i64,
@@ -99,7 +100,7 @@ pub struct Expected {
     pub invoices: Vec<i64>,
     /// Number of reactions to facts, by `mail:TEMPLATE` or operation.
     pub followed: BTreeMap<String, usize>,
-    /// Maximum number of reminders of failed payments, and of a coming end.
+    /// Maximum number of reminders of failed payments, and maximum number of reminders of a coming end.
     pub reminders: (usize, usize),
     /// Number of mails to the account by campaign name.
     pub campaigns: BTreeMap<String, usize>,
@@ -115,7 +116,7 @@ struct Source {
     id: String,
 }
 
-/// The oracle of one account: everything that the objects of Stripe do not show.
+/// The oracle of one account. Keeps the facts that the objects of Stripe do not show.
 #[derive(Clone, Debug, Default)]
 pub struct Oracle {
     /// `user` or `organization`.
@@ -134,7 +135,7 @@ pub struct Oracle {
     covered_micros: i64,
     /// Usage not covered by credits, by month, in millionths.
     open_micros: BTreeMap<String, i64>,
-    /// Facts that follow from Stripe's events, with the id of their object.
+    /// Facts that follow from Stripe's events, each with the id of its object.
     happened: BTreeSet<(&'static str, String)>,
     /// Counts of facts of the business.
     own_facts: BTreeMap<String, usize>,
@@ -208,7 +209,7 @@ impl Oracle {
         }
     }
 
-    /// True if a subscription grants something now.
+    /// True if a subscription grants entitlements now.
     fn entitles(&self, catalog: &Catalog, subscription: &Object, now_ms: i64) -> bool {
         match subscription.text("status") {
             "active" | "trialing" => true,
@@ -242,7 +243,7 @@ impl Oracle {
         charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
     }
 
-    /// The plan in force of each family: its grants and their multiplier.
+    /// The grants of the plan in force, and their multiplier, by family.
     fn plans(&self, catalog: &Catalog, sources: &[Source]) -> BTreeMap<String, (Vec<Grant>, i64)> {
         let mut best: BTreeMap<&str, &Source> = BTreeMap::new();
         let order = |source: &Source| (catalog.wares[source.ware].rank, Reverse((source.since_s, source.id.clone())));
@@ -266,7 +267,7 @@ impl Oracle {
         out
     }
 
-    /// The entitlements now, without zeros.
+    /// The allowed amounts now by entitlement, without amounts of 0.
     pub fn entitlements(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, i64> {
         let sources = self.sources(catalog, stripe);
         let plans = self.plans(catalog, &sources);
@@ -302,7 +303,7 @@ impl Oracle {
         plans.values().flat_map(|(grants, _)| grants).any(|grant| grant.key == key && grant.amount != 0)
     }
 
-    /// Whether another instance may be created; None if that depends on timing.
+    /// Whether the account may create another instance; None if that depends on timing.
     pub fn has_room(&self, catalog: &Catalog, stripe: &Stripe, instance_type: &InstanceType) -> Option<bool> {
         if instance_type.family.as_ref().is_some_and(|family| !self.has_plan(catalog, stripe, family)) {
             return Some(false);
@@ -335,8 +336,8 @@ impl Oracle {
         held.sum::<i64>() - self.covered_micros
     }
 
-    /// Records usage that costs `micros` at `at_ms`. It belongs to the month of that time, or to the current one if
-    /// that month is closed (M10).
+    /// Records usage at `at_ms` that costs `micros`. The usage belongs to the month of `at_ms`, or to the current month
+    /// if the month of `at_ms` is closed (M10).
     pub fn record_usage(&mut self, catalog: &Catalog, stripe: &Stripe, micros: i64, at_ms: i64) {
         let left = self.net_credits(catalog, stripe).max(0);
         let covered = left.min(micros);
@@ -346,7 +347,8 @@ impl Oracle {
         *self.open_micros.entry(of).or_default() += micros - covered;
     }
 
-    /// The invoices so far: a day after each month its open amount, with amounts carried over that were too small.
+    /// The invoiced amounts so far, in minor units. One day after the end of a month, its open amount is invoiced; an
+    /// amount that is too small is carried over to the next month.
     fn invoices(&self, catalog: &Catalog, now_ms: i64) -> Vec<i64> {
         let Some(least) = catalog.rates.iter().filter_map(|rate| rate.invoiced_from).min() else { return Vec::new() };
         let (mut carried, mut out) = (0, Vec::new());
@@ -371,13 +373,13 @@ impl Oracle {
         self.own_facts.contains_key(fact)
     }
 
-    /// Records a campaign; `is_for` if the account is in its audience.
+    /// Records a campaign; `is_for` is true if the account is in its audience.
     pub fn campaign(&mut self, name: String, is_for: bool) {
         self.campaigns.insert(name, usize::from(is_for));
     }
 
-    /// Number of invoices with a failed or open payment: each has its own reminders, and the next period's invoice can
-    /// open while the one before is past due.
+    /// Number of invoices with a failed or open payment. Each of these invoices has its own reminders: the invoice of
+    /// the next period can open while the previous invoice is past due.
     fn unpaid(&self, stripe: &Stripe) -> usize {
         let is_open = |invoice: &&Arc<Object>| matches!(invoice.text("status"), "draft" | "open");
         let has_failed = |invoice: &&Arc<Object>| {
@@ -402,7 +404,7 @@ impl Oracle {
                     .any(|(known, _)| known == own)
                     .then(|| self.own_facts.get(own).copied().unwrap_or(0)),
             };
-            // A reaction to a fact that is not counted here is not checked.
+            // A reaction is not checked if it also follows from a fact that is not counted here.
             match (count, out.get(then)) {
                 (Some(count), _) => *out.entry(then.clone()).or_default() += count,
                 (None, _) => _ = out.insert(then.clone(), usize::MAX / 2),
@@ -412,7 +414,7 @@ impl Oracle {
         out
     }
 
-    /// Counts usage of an entitlement if the allowance covers it.
+    /// Counts usage of an entitlement, if the allowed amount of the month covers it.
     pub fn count(&mut self, catalog: &Catalog, stripe: &Stripe, key: &str, amount: i64) -> Verdict {
         let allowed = self.entitlements(catalog, stripe).get(key).copied().unwrap_or(0);
         let used = self.counted.entry((key.to_owned(), month(stripe.now_s() * 1_000))).or_default();
@@ -423,7 +425,7 @@ impl Oracle {
         Verdict::Applied
     }
 
-    /// Counts measured usage at `at_ms`. It has already happened, so no limit refuses it.
+    /// Counts measured usage at `at_ms`. Measured usage has already happened, so no limit refuses it.
     pub fn record_counted_usage(&mut self, key: &str, amount: i64, at_ms: i64) {
         *self.counted.entry((key.to_owned(), month(at_ms))).or_default() += amount;
     }
@@ -432,7 +434,7 @@ impl Oracle {
         !token.revoked && now_ms < token.issued_at + catalog.tokens[token.kind].ttl_ms
     }
 
-    /// Issues a token of a kind, if allowed.
+    /// Issues a token of a kind, if the account is entitled to it and has fewer live tokens than the limit.
     pub fn issue(&mut self, catalog: &Catalog, stripe: &Stripe, kind: usize, id: String) -> Verdict {
         let now_ms = stripe.now_s() * 1_000;
         let live =
@@ -445,14 +447,14 @@ impl Oracle {
         Verdict::Applied
     }
 
-    /// Redeems a token.
+    /// Redeems a token, if it is live.
     pub fn redeem(&mut self, catalog: &Catalog, stripe: &Stripe, number: usize) -> Verdict {
         let is_live = Self::is_live(catalog, &self.tokens[number], stripe.now_s() * 1_000);
         self.tokens[number].redeemed += i64::from(is_live);
         if is_live { Verdict::Applied } else { Verdict::Refused }
     }
 
-    /// Revokes a token.
+    /// Revokes a token, if it is live.
     pub fn revoke(&mut self, catalog: &Catalog, stripe: &Stripe, number: usize) -> Verdict {
         let is_live = Self::is_live(catalog, &self.tokens[number], stripe.now_s() * 1_000);
         self.tokens[number].revoked |= is_live;
@@ -480,24 +482,23 @@ impl Oracle {
         }
     }
 
-    /// Marks instances and tokens as unsure after a late event: the host decided about them before it knew all of
-    /// Stripe's events.
+    /// Marks all instances and tokens as unsure after a late event: the host decided about them without this event.
     pub fn mark_unsure(&mut self) {
         self.instances.iter_mut().for_each(|own| own.is_unsure = true);
         self.tokens.iter_mut().for_each(|token| token.is_unsure = true);
     }
 
-    /// True if an instance is deleted or unsure.
+    /// True if any instance is deleted or unsure.
     pub fn has_unsure(&self) -> bool {
         self.instances.iter().any(|own| own.deleted || own.is_unsure)
     }
 
-    /// Drops deleted and unsure instances that are gone.
+    /// Removes the deleted and unsure instances for which `is_gone` is true.
     pub fn forget(&mut self, is_gone: impl Fn(&str) -> bool) {
         self.instances.retain(|own| !((own.deleted || own.is_unsure) && is_gone(&own.id)));
     }
 
-    /// True if a subscription is past due; its grace period ends without an event of Stripe.
+    /// True if a subscription is past due. No event of Stripe shows the end of its grace period.
     pub fn is_past_due(&self) -> bool {
         !self.past_due.is_empty()
     }
@@ -516,7 +517,7 @@ impl Oracle {
             let (least, most) = match left {
                 0 => (0, 0),
                 left if left == gross => (whole, whole),
-                // The refunded part is rounded too.
+                // The extension rounds the refunded part too.
                 _ => ((part - 1).max(0), (part + 1).min(whole)),
             };
             let held = out.entry(creator.clone()).or_default();
@@ -586,7 +587,7 @@ impl Oracle {
         }
     }
 
-    /// True if no other purchase conflicts with buying a ware.
+    /// True if no live subscription and no paid purchase conflicts with a purchase of the ware.
     pub fn is_free(&self, catalog: &Catalog, stripe: &Stripe, ware: usize) -> bool {
         let wanted = &catalog.wares[ware];
         let clashes = |other: usize| {

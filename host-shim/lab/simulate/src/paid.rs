@@ -5,7 +5,7 @@ use crate::sandbox::Stripe;
 use local_stripe::object::Object;
 use serde_json::Value;
 
-/// Indexes of the wares that an invoice charges, without credited ones.
+/// Indexes of the wares that an invoice charges, without the wares that it credits.
 fn charged<'s>(stripe: &'s Stripe, invoice: &'s Object) -> impl Iterator<Item = usize> + use<'s> {
     let charges = |line: &&Value| line["amount"].as_i64().unwrap_or(0) >= 0;
     let lines = invoice.list_at("lines").iter().filter(charges);
@@ -15,8 +15,9 @@ fn charged<'s>(stripe: &'s Stripe, invoice: &'s Object) -> impl Iterator<Item = 
     })
 }
 
-/// The paid ware of an item: the ware on the item, unless the invoice of the start or change is unpaid, or the
-/// subscription is past due; then the ware of its family that was paid last, if that has a lower rank (S53).
+/// The paid ware of a subscription item. This is the ware on the item, unless the invoice of its start or change is
+/// unpaid, or the subscription is past due. Then it is the ware of the same family that was paid last, if this ware has
+/// a lower rank (S53).
 pub(crate) fn ware_in_force(catalog: &Catalog, stripe: &Stripe, subscription: &Object, on_item: usize) -> usize {
     let wares = &catalog.wares;
     if wares[on_item].family.is_none() {

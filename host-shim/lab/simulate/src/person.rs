@@ -14,9 +14,10 @@ use std::collections::BTreeMap;
 const DAY_S: i64 = 86_400;
 /// Hours of a day at which customers act.
 pub(crate) const HOURS: [i64; 3] = [5, 11, 17];
-/// Maximum delay of an event of Stripe, in days; shorter than the delay of mails.
+/// Maximum delay of an event of Stripe, in days. Shorter than the default of `mail_within` in a catalog (3 days), so
+/// that late events still cause mails.
 const LATE_DAYS: usize = 2;
-/// Half of the customers start on the first day, the others within this many days.
+/// Half of the customers start on the first day, the other customers within this many days.
 const COMING_DAYS: usize = 90;
 
 /// Bodies delivered together: events in any order, then commands in order.
@@ -32,29 +33,29 @@ pub(crate) struct Person<'c> {
     random: Random,
     /// API version of all bodies.
     pub version: &'static str,
-    /// Day of the first purchase.
+    /// Day of the first purchase, from 0.
     born: i64,
     /// Kinds of moves that the catalog allows, with their rates.
     rates: Vec<(MoveKind, usize)>,
     /// Delayed events, with the second of their delivery.
     withheld: Vec<(i64, Incoming)>,
-    /// Second before which no move depends on the host's knowledge.
+    /// Time in seconds from which moves may depend on the host's state again after a late event.
     asks_from_s: i64,
-    /// Second of the next due action at Stripe; None if nothing is due until the end.
+    /// Second of the next due action at Stripe; None if no action is due until the end.
     next_due_s: Option<i64>,
     end_s: i64,
-    /// True if something happened since the last check.
+    /// True if the account had activity since the last check.
     pub is_active: bool,
     /// First day of consecutive checks at which the host had unfinished effects.
     pub at_work_since: Option<i64>,
-    /// True after a difference; the customer is no longer played or checked.
+    /// True after a difference. Then the customer makes no moves and is not checked.
     pub is_wrong: bool,
     /// Shares of sales at the last check.
     pub shares: BTreeMap<String, Share>,
 }
 
 impl<'c> Person<'c> {
-    /// Creates customer number `index`; its days depend only on the number and the seed.
+    /// Creates customer number `index`. The behaviour of the customer depends only on this number and the seed.
     pub(crate) fn new(catalog: &'c Catalog, seed: u64, index: usize, end_s: i64) -> Result<Self, SandboxError> {
         let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (index as u64 + 1));
         let first = Move { kind: MoveKind::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
@@ -99,8 +100,8 @@ impl<'c> Person<'c> {
             (self.random.below(HOURS.len()), Move { kind, pick, flags, pause: 0 })
         };
         let mut moves: Vec<(usize, Move<MoveKind>)> = kinds.into_iter().map(&mut made).collect();
-        // A payment or deletion in the same second as the end of a plan has no defined result, so moves that end
-        // something are alone in their hour.
+        // A payment or deletion in the same second as the end of a plan has no defined result. So a move that ends
+        // a subscription or deletes an instance shares its hour only with moves of these kinds.
         let ends =
             |it: &(usize, Move<MoveKind>)| matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete);
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
@@ -108,13 +109,13 @@ impl<'c> Person<'c> {
         moves
     }
 
-    /// True if something is due by then without a move.
+    /// True if an action at Stripe or a delayed event is due at `now_s`.
     pub(crate) fn has_due(&self, now_s: i64) -> bool {
         let is_due = |at: i64| at <= now_s;
         self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
     }
 
-    /// True if the account is checked at the end of the day: something happened, or a grace period is running.
+    /// True if the account is checked at the end of the day: it had activity, or a subscription is past due.
     pub(crate) fn is_to_be_judged(&self) -> bool {
         self.is_active || self.driver.oracle.is_past_due()
     }
@@ -141,7 +142,7 @@ impl<'c> Person<'c> {
         is_at_stripe || self.withheld.is_empty() && now_s >= self.asks_from_s
     }
 
-    /// Advances time to a second. Returns the bodies to deliver.
+    /// Advances the clock to `now_s`. Returns the bodies to deliver.
     pub(crate) fn pass(&mut self, now_s: i64, catalog: &Catalog) -> Vec<Batch> {
         self.driver.customer.stripe.advance_to(now_s);
         let mut late = Batch::default();
@@ -159,13 +160,13 @@ impl<'c> Person<'c> {
         out
     }
 
-    /// Plays one move and appends its bodies.
+    /// Plays one move, and appends the resulting bodies to `out`.
     pub(crate) fn act(&mut self, each: &Move<MoveKind>, now_s: i64, out: &mut Vec<Batch>) {
         self.driver.act(each);
         self.collect(now_s, out);
     }
 
-    /// Collects the bodies of what happened, delaying some events.
+    /// Collects the bodies since the last call, and delays some events.
     fn collect(&mut self, now_s: i64, out: &mut Vec<Batch>) {
         self.driver.close();
         self.next_due_s = self.driver.customer.stripe.next_due_s(self.end_s);

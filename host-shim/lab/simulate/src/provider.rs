@@ -1,6 +1,6 @@
-//! A provider that fails at random: it refuses for a while, loses its answer, or answers late.
+//! A provider that fails at random: it refuses a call for a while, loses the answer, or answers late.
 //!
-//! The scripted provider determines results; `stripe.retrieve` returns the object of the customer's own Stripe.
+//! The scripted provider determines the results. `stripe.retrieve` returns the object of the customer's own Stripe.
 
 use crate::done::Done;
 use host_provider_api::scripted::Scripted;
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Refused attempts per thousand first and second attempts. The third one succeeds, since mails have three.
+/// Refused attempts per thousand first and second attempts. The third attempt succeeds, since it is the last attempt of
+/// a mail.
 const REFUSED: usize = 40;
 /// Attempts per thousand that are carried out with a lost answer.
 const LOST: usize = 20;
@@ -18,11 +19,11 @@ const LOST: usize = 20;
 const LATE: usize = 20;
 /// Maximum delay of an answer, in minutes.
 const LATE_MINUTES: usize = 120;
-/// Number of attempts that may fail.
+/// Number of attempts of an effect that can fail.
 const ATTEMPTS: u32 = 2;
-/// Milliseconds until a `stripe.retrieve` is polled again; its answer is there by then.
+/// Milliseconds after which the host polls a `stripe.retrieve` again. By then, the shard has set the answer.
 pub(crate) const LOOK_MS: i64 = 60_000;
-/// Kinds that never fail, because customers use their results at once.
+/// Kinds of effects that do not fail, because customers use their results at once.
 const SURE: [&str; 3] = ["probe.watch", "secret.ensure", "stripe.checkout.create"];
 
 /// Identity of an effect: scope, key, generation.
@@ -35,20 +36,20 @@ pub(crate) struct FlakyProvider(Arc<Mutex<State>>);
 struct State {
     scripted: Scripted,
     seed: u64,
-    /// True while nothing fails.
+    /// True while no call fails.
     is_calm: bool,
     faults: u64,
-    /// Calls without an answer, in order.
+    /// Calls to Stripe without an answer, in order.
     asked: Vec<Call>,
     answers: BTreeMap<Effect, Value>,
     done: BTreeMap<String, Done>,
     noted: BTreeSet<Effect>,
-    /// Scope whose answers are recorded, and the answers: key, and the answer in scenario syntax.
+    /// The recorded scope, and its answers: key of the effect, and the answer in scenario syntax.
     log: Option<(String, Vec<(String, Value)>)>,
 }
 
 impl FlakyProvider {
-    /// Creates a provider that never fails until [`FlakyProvider::wake`], and records the answers of `log`, a scope.
+    /// Creates a provider that does not fail until [`FlakyProvider::wake`]. Records the answers for the scope `log`.
     pub(crate) fn new(seed: u64, log: Option<String>) -> Self {
         FlakyProvider(Arc::new(Mutex::new(State {
             scripted: Scripted::new(),
@@ -133,7 +134,7 @@ impl State {
         reply.into()
     }
 
-    /// The failure of an attempt; the same for each repetition of the attempt.
+    /// The failure of an attempt. Each repetition of the attempt has the same failure.
     fn mishap(&self, call: &Call) -> Option<Mishap> {
         let is_sure = self.is_calm || SURE.contains(&call.kind.as_str()) || call.attempt > ATTEMPTS;
         if is_sure || call.token.is_some() {
@@ -207,7 +208,7 @@ impl Simulation for FlakyProvider {
     }
 
     fn is_new(&self) -> bool {
-        // It outlives crashes of its host.
+        // The provider keeps its state when its host crashes.
         false
     }
 

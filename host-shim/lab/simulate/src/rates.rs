@@ -1,5 +1,5 @@
-//! Rates of moves per ten thousand customer days. A move without an occasion is skipped, so most rates are for
-//! customers who have one.
+//! Rates of moves per ten thousand customer days. A move that does not apply to a customer is skipped, so most rates
+//! concern only some of the customers.
 
 use crate::trade::MoveKind;
 
@@ -8,23 +8,23 @@ pub const DAYS: usize = 10_000;
 
 /// Kinds of moves with their rates.
 pub const RATES: [(MoveKind, usize); 21] = [
-    // Buys something new: every other week, by subscription until all families are taken.
+    // Makes a purchase about every other week: subscriptions until the customer has one of each family.
     (MoveKind::Buy, 800),
-    // Changes the card: one of four can't be charged, so the next renewals fail.
+    // Changes the card: one of four cards can't be charged, so the next renewals fail.
     (MoveKind::Renew, 150),
-    // Pays an open invoice with a good card or the old one, within a few days.
+    // Pays an open invoice, after a week on average, with a good card or with a card that can't be charged.
     (MoveKind::Retry, 1_500),
-    // Stops paying: unpaid, cancelled or written off.
+    // Stops paying: the subscription becomes unpaid or cancelled, or the invoice is written off.
     (MoveKind::GiveUp, 300),
     // Changes the plan within a family.
     (MoveKind::ChangePlan, 150),
-    // Cancels on one of 120 days; some withdraw the cancellation, and a few end at once.
+    // Cancels on one of 125 days. Some customers withdraw the cancellation, and a few cancel at once.
     (MoveKind::CancelAtEnd, 80),
     (MoveKind::Undo, 600),
     (MoveKind::End, 30),
     // Gets a refund, in part or completely.
     (MoveKind::Refund, 80),
-    // Disputes are decided within two weeks.
+    // Decides a dispute, after two weeks on average.
     (MoveKind::Decide, 700),
     // Creates and deletes instances; operators do manual steps.
     (MoveKind::Make, 500),
@@ -40,17 +40,17 @@ pub const RATES: [(MoveKind, usize); 21] = [
     (MoveKind::Tell, 200),
     // Repeats the last event under another id.
     (MoveKind::Twin, 100),
-    // First payments expire with time only.
+    // Unpaid first invoices expire without a move.
     (MoveKind::Expire, 0),
     // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The
-    // end-to-end stories include it.
+    // end-to-end stories include campaigns.
 ];
 
-/// Late events (one or two days) per thousand events of Stripe.
+/// Events that arrive one or two days late, per thousand events of Stripe.
 pub const LATE: usize = 3;
 /// Repeated events per thousand events of Stripe.
 pub const TWICE: usize = 30;
 /// Crashes per hundred deliveries.
 pub const CRASHES: usize = 25;
-/// A crash happens at one of the next writes, up to this number; if there are fewer writes, there is no crash.
+/// A crash happens at one of the next writes, up to this number. If a delivery has fewer writes, it has no crash.
 pub const WRITES: usize = 60;

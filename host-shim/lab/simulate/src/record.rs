@@ -1,4 +1,4 @@
-//! Records what one customer's host received, as a scenario.
+//! Records the bodies that the host receives for one customer, as a scenario.
 
 use crate::oracle::Expected;
 use extension_contract::Timestamp;

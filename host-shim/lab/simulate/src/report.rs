@@ -20,7 +20,7 @@ fn again(options: &Options, extension: &str, found: &Found) -> String {
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
     for found in &simulated.found {
         let Found { day, clock, account, difference, .. } = found;
@@ -57,7 +57,7 @@ pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, ext
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn json(out: &mut impl Write, simulated: &Simulated, options: &Options, extension: &str) -> io::Result<()> {
     for found in &simulated.found {
         let Found { day, clock, account, difference, .. } = found;

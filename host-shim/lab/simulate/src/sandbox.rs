@@ -11,14 +11,14 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Start of every story: 2026-01-01T00:00:00Z, in milliseconds since the epoch.
+/// Start of all stories: 2026-01-01T00:00:00Z, in milliseconds since the epoch.
 pub const START_MS: Timestamp = 1_767_225_600_000;
 
-/// A card that pays.
+/// A card that can be charged.
 pub const GOOD_CARD: &str = "pm_card_visa";
 /// A card that can be saved but not charged.
 pub const BAD_CARD: &str = "pm_card_chargeCustomerFail";
-/// A card that pays, but whose refunds fail.
+/// A card that can be charged, but whose refunds fail.
 pub const NO_REFUND_CARD: &str = "pm_card_refundFail";
 
 /// A price on sale.
@@ -34,15 +34,15 @@ pub struct Offer {
     pub interval: Option<String>,
 }
 
-/// The id of a price that has none in the catalog: the sync creates it, with an id derived from the effect's key.
+/// The id of a price without an id in the catalog: the sync creates the price with an id derived from the effect's key.
 pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
     format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}usd:{interval}")))
 }
 
-/// An error of setting up a local Stripe.
+/// An error while a local Stripe is set up.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxError {
-    /// It refuses an offer.
+    /// The local Stripe refuses an offer.
     #[error("the local Stripe refuses the price {amount} {interval} of `{product}`: {message}")]
     Offer {
         /// The product of the catalog.
@@ -54,7 +54,7 @@ pub enum SandboxError {
         /// Message of the refusal.
         message: String,
     },
-    /// It does not know an event type.
+    /// The local Stripe does not know an event type.
     #[error("the local Stripe refuses an endpoint for the event types {event_types:?}: {message}")]
     Endpoint {
         /// The event types.
@@ -80,14 +80,14 @@ impl Stripe {
     ///
     /// # Errors
     ///
-    /// If the local Stripe refuses an offer or an event type.
+    /// Fails if the local Stripe refuses an offer or an event type.
     pub fn selling(name: &str, event_types: &[&str], offers: &[Offer]) -> Result<Self, SandboxError> {
         let seed = name.bytes().fold(0, |seed, byte| seed << 8 | u64::from(byte));
         let settings = Settings { start_s: START_MS / 1_000, seed, ..Settings::default() };
         let (prices, names) = (Vec::new(), BTreeMap::new());
         let mut made = Self { sandbox: Sandbox::new(settings), prices, names, taken: 0 };
         for offer in offers {
-            // A product with several prices exists from the second one on.
+            // If the product has several prices, it exists already from the second price on.
             made.post("/v1/products", &[("id", &offer.product), ("name", &offer.product)]);
             let amount = offer.amount.to_string();
             let mut form =
@@ -136,14 +136,14 @@ impl Stripe {
         text(&body["id"]).ok_or_else(|| text(&body["error"]["message"]).unwrap_or_default())
     }
 
-    /// Advances the clock by `seconds` and runs what becomes due.
+    /// Advances the clock by `seconds` and runs the actions that become due.
     pub fn wait(&mut self, seconds: i64) {
         if seconds > 0 {
             self.advance_to(self.now_s() + seconds);
         }
     }
 
-    /// Advances the clock to a second and runs what becomes due. Does nothing if it has passed.
+    /// Advances the clock to `until_s` and runs the actions that become due. Does nothing if this time has passed.
     pub fn advance_to(&mut self, until_s: i64) {
         if until_s > self.now_s() {
             self.sandbox.tick(until_s).expect("a sandbox in memory");
@@ -186,12 +186,12 @@ impl Stripe {
         self.prices.iter().position(|id| id == price).unwrap_or_default()
     }
 
-    /// Replaces the id of an object in everything that leaves the sandbox by the id that our side uses.
+    /// Replaces the id of an object by `known_as`, the host's id of the object, in all bodies that leave the sandbox.
     pub fn rename(&mut self, id: &str, known_as: String) {
         self.names.insert(id.to_owned(), known_as);
     }
 
-    /// All events from a number on, also those without an endpoint.
+    /// All events from number `from` on, including events that are not sent to the endpoint.
     pub fn history(&self, from: u64) -> impl Iterator<Item = Arc<Event>> {
         let state = self.sandbox.state();
         (from..state.event_count()).filter_map(|at| state.event(at))

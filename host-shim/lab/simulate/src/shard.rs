@@ -1,8 +1,9 @@
-//! The customers of one host, day after day.
+//! Simulates the customers of one host, day by day.
 //!
-//! Three times a day customers act, and the host receives what happened at their Stripes, in any order. At the end of
-//! the day everything due is delivered, and every account with activity is checked, all others once a week. An account
-//! with delayed events or unfinished effects is checked on the first day without them.
+//! Customers act three times a day; each time, the host receives the resulting events of their Stripes, in any order.
+//! At the end of the day, all due events are delivered, and every account with activity is checked. The other accounts
+//! are checked once a week. An account with delayed events or unfinished effects is checked on the first day without
+//! them.
 
 use crate::catalog::Catalog;
 use crate::house::CrashingHost;
@@ -29,9 +30,9 @@ const DAY_S: i64 = 24 * HOUR_S;
 const WEEK: i64 = 7;
 /// Maximum number of waits for answers of Stripe at the end of a day.
 const LOOKS_MAX: usize = 4;
-/// Days after which effects must have finished; their attempts end within hours.
+/// Number of days after which effects must have finished: all attempts end within hours.
 const AT_WORK_DAYS: i64 = 3;
-/// Statuses of instances that are gone.
+/// Statuses of instances that no longer exist.
 const GONE: [&str; 2] = ["terminated", "deleted"];
 
 /// Bodies of all customers that are delivered before effects run, with the index of the customer.
@@ -58,7 +59,7 @@ pub(crate) struct Shard<'c> {
     found: Vec<Found>,
     /// True after a difference across accounts.
     is_wrong: bool,
-    /// The recorded customer with the record.
+    /// Index of the recorded customer, and the record.
     record: Option<(usize, Record)>,
 }
 
@@ -162,8 +163,8 @@ impl<'c> Shard<'c> {
         self.judge()
     }
 
-    /// Delivers bodies in rounds: in each, the events of all customers in any order, some twice, then commands. The
-    /// host may crash meanwhile.
+    /// Delivers bodies in rounds. A round delivers the events of all customers in any order, some of them twice, then
+    /// the commands. The host may crash in a round.
     fn deliver(&mut self, now_s: i64, incoming: Vec<(usize, Vec<Batch>)>) -> Result<(), SimulateError> {
         self.now_s = now_s;
         let crashes = self.system.crashes();
@@ -226,7 +227,7 @@ impl<'c> Shard<'c> {
             let now_s = self.system.clock() / 1_000;
             let found = self.index.get(account).and_then(|at| {
                 let person = &mut self.people[*at];
-                // The answer shows the current time; events until then are delivered at the next time.
+                // The answer shows the state at this time. The events until this time are delivered later.
                 person.driver.customer.stripe.advance_to(now_s);
                 let object = person.driver.customer.stripe.retrieve(id, person.version)?;
                 Some(json!({"date_ms": now_s * 1_000, "api_version": person.version, "object": object}))
@@ -314,7 +315,7 @@ impl<'c> Shard<'c> {
             if is_sure {
                 self.judge_shares(&ledgers);
             }
-            // Debts equal claims, so the shares of accounts determine those of creators.
+            // Since debts equal claims, the shares that accounts owe determine the shares of the creators.
             ledgers.check_sums()
         });
         if let Err(difference) = held {
@@ -326,7 +327,7 @@ impl<'c> Shard<'c> {
     /// Checks the shares that accounts owe to creators.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
         let nothing = BTreeMap::new();
-        // An account without a ledger may have expectations too.
+        // An account without a ledger can have expected shares too.
         let mut accounts = ledgers.accounts();
         accounts.extend(self.index.keys().map(String::as_str));
         let judged = accounts.into_iter().filter_map(|account| {
@@ -368,7 +369,7 @@ impl<'c> Shard<'c> {
         self.found.iter().any(|found| found.customer == Some(customer))
     }
 
-    /// The recorded customer as a scenario of the business in `folder`.
+    /// Returns the recorded customer as a scenario of the business in `folder`; None without a record.
     pub(crate) fn scenario(&mut self, found: &Found, folder: &str) -> Option<Value> {
         let (at, mut record) = self.record.take()?;
         let driver = &self.people[at].driver;

@@ -16,8 +16,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Customers of one host. A year of them takes some hundred megabytes. Threads share out the shards; a customer is
-/// always in the same shard, so that a seed gives the same days for any `jobs`.
+/// Number of customers in a shard, which has one host. A year of a shard takes a few hundred megabytes of memory. Each
+/// thread takes the next shard. A customer is always in the same shard, so a seed gives the same days for any `jobs`.
 pub const SHARD: usize = 50;
 /// Number of differences that ends a simulation.
 pub const FOUND_MAX: usize = 20;
@@ -31,7 +31,7 @@ pub struct Options {
     pub runners: Runners,
     /// Number of customers, at least 1.
     pub customers: usize,
-    /// Simulates only the shard of the customer with this number; its days are the same as in a full run.
+    /// Simulates only the shard of the customer with this number. The days of the shard are the same as in a full run.
     pub only: Option<usize>,
     /// Number of days, at least 1.
     pub days: u32,
@@ -87,7 +87,7 @@ impl SimulateError {
         }
     }
 
-    /// The messages, one per mistake.
+    /// The messages of the error, one per mistake.
     pub fn messages(&self) -> Vec<String> {
         match self {
             SimulateError::Replay(error) => error.messages(),
@@ -133,7 +133,7 @@ impl AddAssign for Counts {
     }
 }
 
-/// A difference with its place and time.
+/// A difference with its account and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The day, from 0.
@@ -142,7 +142,7 @@ pub struct Found {
     pub clock: Timestamp,
     /// The account, or `all accounts`.
     pub account: String,
-    /// Number of the customer, if it is one account.
+    /// Number of the customer; None for a difference across accounts.
     pub customer: Option<usize>,
     /// The difference.
     pub difference: Difference,
@@ -157,7 +157,7 @@ pub struct Simulated {
     pub found: Vec<Found>,
     /// Paths of written scenarios.
     pub written: Vec<PathBuf>,
-    /// True if the budget or the number of differences ended it early.
+    /// True if the budget or the number of differences ended the simulation early.
     pub is_cut: bool,
 }
 
@@ -165,7 +165,8 @@ pub struct Simulated {
 ///
 /// # Errors
 ///
-/// If the business can't be simulated, or the host fails. Differences are no errors.
+/// Fails if the business can't be simulated, the host fails, or a scenario can't be written. Differences are not
+/// errors.
 pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Simulated, SimulateError> {
     let business = &options.business;
     let named = || business.name.clone();
@@ -207,7 +208,7 @@ struct Run<'o> {
     options: &'o Options,
     setup: host::Setup,
     catalog: Catalog,
-    /// The next shard.
+    /// Number of the next shard.
     next: AtomicUsize,
     found: AtomicUsize,
     began: Instant,
@@ -274,7 +275,7 @@ impl Run<'_> {
         Ok(Simulated { counts, found, written, is_cut })
     }
 
-    /// Simulates each customer with a difference again, and writes a scenario.
+    /// Simulates each customer with a difference again, and writes a scenario of the customer to `folder`.
     fn write(
         &self,
         folder: &std::path::Path,

@@ -25,9 +25,9 @@ pub struct Segment {
 /// An event or command with its body in several API versions.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// Its id.
+    /// Id of the event or command.
     pub id: String,
-    /// API versions with JSON bodies.
+    /// API versions with their JSON bodies.
     bodies: Vec<(&'static str, String)>,
 }
 
@@ -48,7 +48,7 @@ impl Incoming {
         other
     }
 
-    /// The JSON body of a version, or of the first version if it has none of this one.
+    /// The JSON body in an API version, else in the first version that has a body.
     pub fn in_version(&self, version: &str) -> &str {
         let incoming = self.bodies.iter().find(|(known, _)| *known == version).or(self.bodies.first());
         incoming.map_or("{}", |(_, text)| text)
@@ -64,18 +64,18 @@ fn parsed(text: &str) -> Value {
 pub struct Story {
     /// Folder name of the business.
     pub business: String,
-    /// The account, `user:…`.
+    /// The account, for example `user:ana`.
     pub account: String,
     /// Segments, with ascending clocks.
     pub segments: Vec<Segment>,
-    /// The books of Stripe at the end.
+    /// The state of Stripe at the end.
     pub books: Books,
 }
 
 /// An event or command in one API version.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its id.
+    /// Id of the event or command.
     pub id: String,
     /// JSON body.
     pub bytes: Vec<u8>,
@@ -131,7 +131,7 @@ impl Story {
     ///
     /// # Errors
     ///
-    /// If the folder or a file can't be written.
+    /// Fails if the folder or a file can't be written.
     pub fn write(&self, folder: &Path, property: &str) -> io::Result<Vec<PathBuf>> {
         std::fs::create_dir_all(folder)?;
         let write = |version: &&str| {

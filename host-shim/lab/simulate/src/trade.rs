@@ -1,20 +1,20 @@
-//! The kinds of moves around an account of any business, and which of them a catalog allows.
+//! Defines the kinds of moves for an account of any business, and determines which kinds a catalog allows.
 
 use crate::catalog::Catalog;
 
 /// A kind of move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MoveKind {
-    /// A purchase by our command, a checkout made elsewhere, or a subscription without checkout; paid, failed or on
-    /// trial.
+    /// A purchase by our command, a checkout made elsewhere, or a subscription without checkout. The payment succeeds,
+    /// fails, or follows after a trial.
     Buy,
-    /// The next period begins; paid or failed.
+    /// The next period begins; the payment succeeds or fails.
     Renew,
     /// Another attempt to pay an open invoice.
     Retry,
-    /// The end of attempts, after weeks: unpaid, or cancelled.
+    /// The end of the payment attempts: the subscription becomes unpaid or cancelled.
     GiveUp,
-    /// The first payment expires.
+    /// A subscription with an unpaid first invoice expires.
     Expire,
     /// A change to another plan of the family, paid at once.
     ChangePlan,
@@ -22,9 +22,9 @@ pub enum MoveKind {
     CancelAtEnd,
     /// The withdrawal of a cancellation.
     Undo,
-    /// The end of a subscription, with its period or at once.
+    /// The end of a subscription, at the end of its period or at once.
     End,
-    /// A refund, of a part or of the rest.
+    /// A refund of a part of a charge, or of the rest.
     Refund,
     /// The decision of a dispute: won or lost.
     Decide,
@@ -50,7 +50,7 @@ pub enum MoveKind {
     Campaign,
     /// The last event again, under another id.
     Twin,
-    /// Time passes.
+    /// A pause without an action.
     Wait,
 }
 

@@ -1,4 +1,4 @@
-//! Plays moves around one account of any business: produces the story and, with the oracle, its expectations.
+//! Plays moves of one account of any business. Produces the story and, with the oracle, its expectations.
 
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_MS: i64 = 3_600_000;
-/// Delays of late usage reports, in milliseconds: within the month, and after it is closed.
+/// Delays of late usage reports, in milliseconds: some within the month of the usage, some after the month is closed.
 const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 40 * 24 * HOUR_MS];
 /// A card whose payment is disputed.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
@@ -30,11 +30,11 @@ pub struct CheckedStory {
     pub verdicts: BTreeMap<String, Verdict>,
 }
 
-/// Plays moves around a new account and returns the story with its expectations.
+/// Plays moves of a new account, and returns the story with its expectations.
 ///
 /// # Errors
 ///
-/// If the local Stripe refuses the offers of the catalog.
+/// Fails if the local Stripe refuses the offers of the catalog.
 pub fn checked_story(catalog: &Catalog, name: &str, moves: &[Move<MoveKind>]) -> Result<CheckedStory, SandboxError> {
     let mut driver = AccountDriver::new(catalog, name, moves.first())?;
     driver.checks = Some(BTreeMap::new());
@@ -52,7 +52,7 @@ pub fn checked_story(catalog: &Catalog, name: &str, moves: &[Move<MoveKind>]) ->
     Ok(CheckedStory { story, checks: checks.unwrap_or_default(), verdicts })
 }
 
-/// Plays moves around one account and updates its oracle.
+/// Plays moves of one account, and updates its oracle.
 pub struct AccountDriver<'c> {
     catalog: &'c Catalog,
     /// The customer with the story so far.
@@ -63,7 +63,7 @@ pub struct AccountDriver<'c> {
     open: Vec<(String, usize, i64)>,
     /// Wares of purchases that will not be paid.
     left_open: BTreeSet<usize>,
-    /// Number of created instances; no later instance has this number.
+    /// Number of created instances, and the number of the next instance.
     created: usize,
     /// Expectations by segment; None if they are not collected.
     checks: Option<BTreeMap<usize, Expected>>,
@@ -76,7 +76,7 @@ impl<'c> AccountDriver<'c> {
     ///
     /// # Errors
     ///
-    /// If the local Stripe refuses the offers of the catalog.
+    /// Fails if the local Stripe refuses the offers of the catalog.
     pub fn new(catalog: &'c Catalog, name: &str, first: Option<&Move<MoveKind>>) -> Result<Self, SandboxError> {
         let sells_to = |owner: &str| catalog.wares.iter().any(|ware| ware.sold_to.as_deref() == Some(owner));
         let is_organization = match (sells_to("user"), sells_to("organization")) {
@@ -111,7 +111,7 @@ impl<'c> AccountDriver<'c> {
         })
     }
 
-    /// Ends the segment, advances the clock, and ends the segment of what happened meanwhile.
+    /// Ends the segment, advances the clock, and ends the segment of the events in between.
     fn pause(&mut self, seconds: i64) {
         self.close();
         if seconds > 0 {
@@ -135,7 +135,7 @@ impl<'c> AccountDriver<'c> {
     }
 
     fn play(&mut self, each: &Move<MoveKind>) {
-        // Moves of tokens are not days apart, since tokens live for hours.
+        // The pauses before moves of tokens are at most one day, since tokens live for hours.
         let is_of_tokens = matches!(each.kind, MoveKind::Issue | MoveKind::Redeem | MoveKind::Revoke);
         let pause = if is_of_tokens { each.pause % 3 } else { each.pause };
         self.pause(Move { pause, ..*each }.pause_s());
@@ -192,7 +192,7 @@ impl<'c> AccountDriver<'c> {
     fn buy(&mut self, each: &Move<MoveKind>) {
         let choice = self.choice();
         let Some(ware) = each.of(choice.len()).map(|index| choice[index]) else { return };
-        // An open purchase is paid before a new one starts.
+        // An open purchase is paid before a new purchase starts.
         if let Some((purchase, ware, quantity)) = self.open.pop() {
             if self.is_sold(ware) && self.oracle.is_free(self.catalog, &self.customer.stripe, ware) {
                 self.pay(each, ware, quantity, &purchase);
@@ -253,7 +253,7 @@ impl<'c> AccountDriver<'c> {
         self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
     }
 
-    /// True if it begins with a trial.
+    /// True if the subscription begins with a trial.
     fn is_tried(&self, each: &Move<MoveKind>, ware: usize) -> bool {
         let wanted = &self.catalog.wares[ware];
         wanted.offer.interval.is_some() && wanted.share.is_none() && each.flag(0) && each.flag(1)
@@ -376,7 +376,7 @@ impl<'c> AccountDriver<'c> {
 
     // Usage.
 
-    /// Delay of a usage report, in milliseconds; None for an immediate one.
+    /// Delay of a usage report, in milliseconds; None for an immediate report.
     fn late_ms(each: &Move<MoveKind>) -> Option<i64> {
         let which = usize::from(each.flags >> 4) % LATE_MS.len();
         (each.flag(2) && each.flag(3)).then(|| LATE_MS[which])
@@ -431,7 +431,7 @@ impl<'c> AccountDriver<'c> {
 
     fn issue(&mut self, each: &Move<MoveKind>) {
         let Some(kind) = each.of(self.catalog.tokens.len()) else { return };
-        // Sometimes more than the limit at once.
+        // One of eight moves issues more tokens than the limit allows.
         let times = if each.flags & 7 == 0 { self.catalog.tokens[kind].live + 1 } else { 1 };
         for _ in 0..times {
             let payload = json!({"product": self.catalog.tokens[kind].product});

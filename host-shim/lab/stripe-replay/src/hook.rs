@@ -1,4 +1,4 @@
-//! The HTTP server that receives webhooks: each request waits until the replay has handled it and set a status.
+//! The HTTP server that receives webhooks. Each request waits until the replay has handled it and set a status.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 
-/// A small server on 127.0.0.1; it stops with its runtime.
+/// A small server on 127.0.0.1. It stops with its runtime.
 pub(crate) struct Hook {
     address: SocketAddr,
     deliveries: Mutex<Receiver<Delivery>>,
@@ -40,7 +40,7 @@ impl Hook {
         format!("http://{}", self.address)
     }
 
-    /// Returns the next delivery, if one arrives in time.
+    /// Returns the next delivery; none if no delivery arrives within `wait`.
     pub(crate) fn next(&self, wait: Duration) -> Result<Option<Delivery>, StripeServerError> {
         let deliveries = self.deliveries.lock().unwrap_or_else(PoisonError::into_inner);
         match deliveries.recv_timeout(wait) {

@@ -1,5 +1,5 @@
-//! Runs a local Stripe during a replay: `stripe` effects and `at_stripe` steps call its API, and it sends signed
-//! webhooks over HTTP.
+//! Runs a local Stripe during a replay: `stripe` effects and `at_stripe` steps call Stripe's API, and Stripe sends
+//! signed webhooks over HTTP.
 
 mod hook;
 
@@ -17,16 +17,16 @@ use local_stripe::settings::Settings;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
-/// The API key of its test account.
+/// The API key of the local Stripe's test account.
 pub const TEST_KEY: &str = "sk_test_beside";
 
-/// Its clock before a scenario: 2020-01-01T00:00:00Z, in seconds since the epoch. It is the earliest start of a
-/// scenario.
+/// The clock of the local Stripe before a scenario: 2020-01-01T00:00:00Z, in seconds since the epoch. A scenario can't
+/// start earlier.
 const START_S: i64 = 1_577_836_800;
-/// Delays of retries, in seconds: a failed delivery is retried once, at once, so that a refused webhook does not delay
-/// a scenario.
+/// Delays before the retries of a delivery, in seconds. A failed delivery is retried only once and without delay, so
+/// that a refused webhook does not delay a scenario.
 const RETRY_S: [u64; 1] = [0];
-/// The wait for a delivery between two checks for pending ones.
+/// How long the replay waits for a delivery before it checks again whether deliveries are pending.
 const LOOK: Duration = Duration::from_millis(5);
 
 /// An error of starting a local Stripe.
@@ -40,9 +40,9 @@ pub enum StartError {
     Io(#[from] std::io::Error),
 }
 
-/// A local Stripe on its own threads; it stops when this is dropped.
+/// A local Stripe on its own threads. Dropping this value stops it.
 pub struct LocalStripe {
-    // Dropped before their runtime.
+    // The server and the receiver must be dropped before their runtime.
     server: Server,
     hook: Hook,
     _runtime: Runtime,
@@ -63,7 +63,7 @@ impl LocalStripe {
         Ok(LocalStripe { server, hook, _runtime: runtime })
     }
 
-    /// Returns the address of its API and pages, `http://127.0.0.1:PORT`.
+    /// Returns the address of the API and the pages, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.server.url()
     }
@@ -129,7 +129,7 @@ impl StripeServer for LocalStripe {
 
     fn next(&self) -> Result<Option<Delivery>, StripeServerError> {
         loop {
-            // Read before the queue: a delivery in between is then in the queue.
+            // This check comes before the look into the queue, so that a delivery between them is not missed.
             let all_delivered = self.server.undelivered() == 0;
             match self.hook.next(if all_delivered { Duration::ZERO } else { LOOK })? {
                 Some(delivery) => return Ok(Some(delivery)),

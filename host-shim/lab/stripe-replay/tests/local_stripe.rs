@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-/// 2026-01-01T00:00:00Z, in milliseconds.
+/// 2026-01-01T00:00:00Z, in milliseconds since the epoch.
 const START: i64 = 1_767_225_600_000;
 const DAY: i64 = 86_400_000;
 
@@ -22,7 +22,8 @@ fn call(method: &str, path: &str, form: &[(&str, &str)]) -> AtStripe {
     AtStripe { method: method.to_owned(), path: path.to_owned(), form }
 }
 
-/// Returns the events that an endpoint accepts: type, API version and seconds since the epoch.
+/// Receives all pending deliveries; the endpoint must accept each of them. Returns the type, the API version and the
+/// creation time (in seconds since the epoch) of each event.
 fn received(stripe: &LocalStripe, endpoints: &Endpoints) -> Vec<(String, String, i64)> {
     let mut received = Vec::new();
     while let Some(delivery) = stripe.next().expect("it is there") {
@@ -43,7 +44,7 @@ fn started() -> (LocalStripe, Endpoints) {
     (stripe, endpoints)
 }
 
-/// Makes a price, a customer and a monthly subscription.
+/// Creates a price, a customer and a monthly subscription.
 fn subscribe(stripe: &LocalStripe) {
     let price =
         [("product_data[name]", "Pro"), ("currency", "usd"), ("unit_amount", "500"), ("recurring[interval]", "month")];
@@ -80,7 +81,8 @@ fn webhooks_are_signed_in_the_requested_version_and_sent_at_their_time() {
     assert!(kinds.contains(&"price.created") && kinds.contains(&"invoice.paid"), "{kinds:?}");
     assert!(first.iter().all(|(_, version, at)| version == "2020-08-27" && *at == START / 1_000), "{first:?}");
     assert_eq!(received(&stripe, &endpoints), []);
-    // The next period is announced a week before it begins, after a month; no webhook is sent in between.
+    // Stripe announces the invoice of the next period a week before the period begins, and creates it when the period
+    // begins. It sends no webhook in between.
     for (kind, at) in [("invoice.upcoming", START + 24 * DAY), ("invoice.created", START + 31 * DAY)] {
         assert_eq!(stripe.next_due(START + 40 * DAY), Some(at));
         stripe.advance_to(at - 1_000);
@@ -99,7 +101,7 @@ fn a_webhook_signed_with_another_secret_is_refused() {
     let secrets = stripe.begin("2025-03-31.basil", START).expect("a second endpoint");
     let second = Endpoints { business: "shop".to_owned(), stripe: Some(secrets), webhooks: Vec::new() };
     stripe.call(&call("POST", "/v1/customers", &[])).expect("a customer");
-    // Both endpoints receive it, and each accepts only the request that is signed for it.
+    // Stripe sends the event to both endpoints. Each accepts only the request that is signed with its secret.
     let mut taken = Vec::new();
     while let Some(delivery) = stripe.next().expect("it is there") {
         taken.push((delivery.taken_by(&first).status, delivery.taken_by(&second).status));
@@ -152,8 +154,8 @@ events:
 expect: {}
 "#;
 
-/// Plays the scenario with a local Stripe. Returns the report and, for each of Stripe's events, its kind, creation and
-/// arrival, in seconds since the epoch.
+/// Plays the scenario with a local Stripe. Returns the report and, for each of Stripe's events, its type, its creation
+/// time and its arrival time, both in seconds since the epoch.
 fn played(stripe: Arc<dyn StripeServer>) -> (CaseReport, Vec<(String, i64, i64)>) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("story.yml");
@@ -184,7 +186,7 @@ fn events_while_time_passes_arrive_at_their_time() {
     assert!(failed > 1, "the renewal and its retries: {came:?}");
 }
 
-/// A local Stripe whose host has another secret.
+/// A local Stripe that gives the host a wrong secret.
 struct OtherSecret(LocalStripe);
 
 impl StripeServer for OtherSecret {

@@ -1,4 +1,5 @@
-//! The differences between two contracts, and what each means for a component of the old contract.
+//! The differences between two contracts, each with its consequence for a component that was built against the old
+//! contract.
 
 use crate::world::{Contract, Names, Shape, Signature};
 use std::collections::BTreeMap;
@@ -6,17 +7,17 @@ use std::collections::BTreeMap;
 /// A difference between two contracts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// The function or type, as `interface.name`.
+    /// Name of the function or type, as `interface.name`.
     pub place: String,
     /// Description of the change.
     pub what: String,
     /// Consequence for a component built against the old contract.
     pub means: &'static str,
-    /// True if such a component can't run on a host of the new contract.
+    /// True if a component built against the old contract can't run on a host of the new contract.
     pub breaks: bool,
 }
 
-/// A side of the world.
+/// A side of a world.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     /// Provided by the host; a component may call it.
@@ -36,7 +37,7 @@ pub(crate) fn changes(old: &Contract, new: &Contract) -> Vec<Change> {
     let mut changes = Vec::new();
     of_side(Side::Import, &old.imports(), &new.imports(), &mut changes);
     of_side(Side::Export, &old.exports(), &new.exports(), &mut changes);
-    // A type on both sides counts once.
+    // A type that is both imported and exported can cause the same change twice, one after the other.
     changes.dedup();
     changes
 }
@@ -80,7 +81,7 @@ fn signature(before: &Signature, after: &Signature) -> String {
     format!("the function was `{}`, is `{}`", text(before), text(after))
 }
 
-/// The differences between two types of one name.
+/// Returns the differences between two types with the same name.
 fn shape(before: &Shape, after: &Shape) -> Vec<String> {
     let ((was, part), (is, other)) = (before.words(), after.words());
     if part != other {
@@ -97,7 +98,7 @@ fn shape(before: &Shape, after: &Shape) -> Vec<String> {
             (Some(now), _) => {
                 found.push(format!("{part} `{name}` was of type `{}`, is of `{}`", or_none(ty), or_none(now)));
             }
-            // A new part of the same type at the same position.
+            // The new contract has a new part of the same type at the same position.
             (None, Some((other, of))) if of == ty && !known.contains_key(other.as_str()) => {
                 renamed.push(other.as_str());
                 found.push(format!("{part} `{name}` was renamed to `{other}`"));

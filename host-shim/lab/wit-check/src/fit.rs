@@ -1,4 +1,5 @@
-//! Decides whether a component of one contract fits another, and which version the new contract needs.
+//! Decides whether a component of an old contract runs on a host of a new contract, and which version the new contract
+//! needs.
 
 use crate::changes::{Change, changes};
 use crate::world::{Contract, lines};
@@ -19,13 +20,14 @@ pub struct Fit {
 }
 
 impl Fit {
-    /// True if a component built against the old contract runs on a host of the new one.
+    /// Returns true if a component built against the old contract runs on a host of the new contract.
     pub fn fits(&self) -> bool {
         self.objection.is_none() && !self.changes.iter().any(|change| change.breaks)
     }
 
-    /// The lowest allowed version of the new contract: a breaking change raises the first nonzero number, an addition
-    /// the number after it.
+    /// Returns the lowest allowed version of the new contract; none if the old contract has no version. A breaking
+    /// change raises the major number, an addition the minor number. In versions 0.x.y, a breaking change raises x, an
+    /// addition y.
     pub fn needs(&self) -> Option<Version> {
         let old = self.old.as_ref()?;
         let (major, minor, patch) = (old.major, old.minor, old.patch);
@@ -38,7 +40,7 @@ impl Fit {
         })
     }
 
-    /// True if the new contract's version is high enough.
+    /// Returns true if the version of the new contract is high enough.
     pub fn is_version_right(&self) -> bool {
         self.needs().is_none_or(|needs| self.new.as_ref().is_some_and(|new| *new >= needs))
     }
@@ -52,8 +54,8 @@ pub fn fit(old: &Contract, new: &Contract) -> Fit {
     Fit { changes, objection, old: old.version.clone(), new: new.version.clone() }
 }
 
-/// The objection of `wit-component`, which compares two worlds of one package, or a component with a world of its
-/// version.
+/// Returns the objection of `wit-component`; none if it has no objection or can't compare the contracts. It can compare
+/// two WIT texts, or a component with a WIT text of the same version.
 fn objection(old: &Contract, new: &Contract) -> Option<String> {
     match &old.component {
         Some(bytes) if old.version == new.version && new.component.is_none() => {
@@ -69,7 +71,7 @@ fn objection(old: &Contract, new: &Contract) -> Option<String> {
     }
 }
 
-/// The old contract under a version of its own, so that merging keeps the two apart.
+/// Returns the old contract with a version of its own, so that the two contracts stay separate when they are merged.
 fn apart(old: &Contract) -> Resolve {
     let mut resolve = old.resolve.clone();
     let version = Version { pre: semver::Prerelease::new("old").unwrap_or_default(), ..Version::new(0, 0, 0) };

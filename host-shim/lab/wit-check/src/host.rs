@@ -5,9 +5,9 @@ use crate::world::Contract;
 
 /// The contract of this host.
 const CONTRACT: &str = include_str!("../../../../wit/products.wit");
-/// The package prefix of its interfaces.
+/// Prefix of the contract's interfaces: their package.
 const PACKAGE: &str = "solobase:products/";
-/// Prefix of system interfaces.
+/// Prefix of the system interfaces.
 const SYSTEM: &str = "wasi:";
 
 /// A problem of a component and its remedy.
@@ -19,12 +19,12 @@ pub struct Advice {
     pub remedy: String,
 }
 
-/// Returns the problems that keep a component from running on this host; none if its imports and exports fit the
-/// contract.
+/// Returns the problems that keep a component from running on this host. The list is empty if the component's imports
+/// and exports fit the contract.
 ///
 /// # Errors
 ///
-/// If the bytes are not a component.
+/// Fails if the bytes are not a component.
 pub fn advice(component: &[u8]) -> Result<Vec<Advice>, String> {
     let component = Contract::of_component(component.to_vec())?;
     let host = Contract::of_text("wit/products.wit", CONTRACT)?;

@@ -1,4 +1,4 @@
-//! A contract as names: interfaces with their functions and types.
+//! Reads a contract and lists its names: interfaces with their functions and types.
 
 use semver::Version;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub enum Unreadable {
     File {
         /// Path of the file.
         path: PathBuf,
-        /// Error of the system.
+        /// Error of the operating system.
         cause: std::io::Error,
     },
     /// The file is not a contract.
@@ -29,9 +29,9 @@ pub enum Unreadable {
 
 /// A parsed contract.
 pub struct Contract {
-    /// Version of its package; for a component, the version of most of its interfaces.
+    /// Version of the contract's package. For a component, the version that most of its interfaces have.
     pub version: Option<Version>,
-    /// The bytes, if it is a component.
+    /// The bytes of the component; none if the contract is WIT.
     pub(crate) component: Option<Vec<u8>>,
     pub(crate) resolve: Resolve,
     pub(crate) world: WorldId,
@@ -42,9 +42,9 @@ pub struct Contract {
 pub(crate) struct Names {
     /// Functions as `interface.function`, with their signatures.
     pub functions: BTreeMap<String, Signature>,
-    /// Types as `interface.type`.
+    /// Types as `interface.type`, with their structures.
     pub types: BTreeMap<String, Shape>,
-    /// Interfaces.
+    /// Interfaces, with their versions.
     pub interfaces: BTreeMap<String, Option<Version>>,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Names {
 pub(crate) struct Signature {
     /// Names and types of the arguments.
     pub params: Vec<(String, String)>,
-    /// Type of the result.
+    /// Type of the result; none if the function returns nothing.
     pub result: Option<String>,
 }
 
@@ -62,16 +62,16 @@ pub(crate) struct Signature {
 pub(crate) enum Shape {
     /// Fields with their types.
     Record(Vec<(String, String)>),
-    /// Cases with their payload types; cases of an enum have none.
+    /// Cases with their payload types. The payload type of an enum's case is empty.
     Cases(Vec<(String, String)>),
-    /// Flags.
+    /// Flags. Their types are empty.
     Flags(Vec<(String, String)>),
     /// A resource.
     Resource,
 }
 
 impl Shape {
-    /// The word for the type and the word for its parts.
+    /// Returns the word for the type and the word for its parts.
     pub fn words(&self) -> (&'static str, &'static str) {
         match self {
             Shape::Record(_) => ("a record", "field"),
@@ -81,7 +81,7 @@ impl Shape {
         }
     }
 
-    /// Its parts with their types.
+    /// Returns the parts of the type with their types.
     pub fn parts(&self) -> &[(String, String)] {
         match self {
             Shape::Record(parts) | Shape::Cases(parts) | Shape::Flags(parts) => parts,
@@ -95,7 +95,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// [`Unreadable`], with the path and what was expected.
+    /// Fails if the file can't be read or is not a contract. The error names the path and the expected content.
     pub fn read(path: &Path) -> Result<Contract, Unreadable> {
         let wrong = |reason: String| Unreadable::Wrong { path: path.to_owned(), reason };
         let file = |cause| Unreadable::File { path: path.to_owned(), cause };
@@ -117,7 +117,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// If the text is not valid WIT or has no single world.
+    /// Fails if the text is not valid WIT or does not have exactly one world.
     pub fn of_text(name: &str, text: &str) -> Result<Contract, String> {
         let mut resolve = Resolve::default();
         let package = resolve.push_str(name, text).map_err(|error| lines(&error))?;
@@ -129,7 +129,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// If the bytes are not a component.
+    /// Fails if the bytes are not a component.
     pub fn of_component(bytes: Vec<u8>) -> Result<Contract, String> {
         match wit_component::decode(&bytes).map_err(|error| lines(&error))? {
             DecodedWasm::Component(resolve, world) => Ok(Contract::of(resolve, world, Some(bytes))),
@@ -152,7 +152,7 @@ impl Contract {
         contract
     }
 
-    /// The versions of its interfaces, with the number of interfaces.
+    /// Returns the versions of the interfaces, with the number of interfaces of each version.
     fn versions(&self) -> BTreeMap<Version, usize> {
         let mut versions = BTreeMap::new();
         for names in [self.imports(), self.exports()] {
@@ -163,12 +163,12 @@ impl Contract {
         versions
     }
 
-    /// The imports of the world.
+    /// Returns the imports of the world.
     pub(crate) fn imports(&self) -> Names {
         self.names(self.resolve.worlds[self.world].imports.iter())
     }
 
-    /// The exports of the world.
+    /// Returns the exports of the world.
     pub(crate) fn exports(&self) -> Names {
         self.names(self.resolve.worlds[self.world].exports.iter())
     }
@@ -186,7 +186,7 @@ impl Contract {
         names
     }
 
-    /// The name of an item, and the version if it is an interface.
+    /// Returns the name of an item and, if the item is an interface with a version, this version.
     fn name_of(&self, key: &WorldKey) -> (String, Option<Version>) {
         let name = self.resolve.name_world_key(key);
         match name.split_once('@') {
@@ -206,7 +206,7 @@ impl Contract {
         }
     }
 
-    /// Adds a named type; aliases are left out.
+    /// Adds a named type. Aliases are not added.
     fn add_type(&self, name: &str, found: &TypeDef, names: &mut Names) {
         let shape = match &found.kind {
             TypeDefKind::Record(record) => {
@@ -233,7 +233,7 @@ impl Contract {
         Signature { params: params.collect(), result: function.result.as_ref().map(|ty| self.text(ty)) }
     }
 
-    /// A type in WIT syntax, with aliases resolved.
+    /// Returns a type in WIT syntax, with aliases resolved.
     fn text(&self, ty: &Type) -> String {
         let Type::Id(id) = ty else { return format!("{ty:?}").to_lowercase() };
         let found = &self.resolve.types[*id];
@@ -251,7 +251,7 @@ impl Contract {
     }
 }
 
-/// An error with its causes, on one line.
+/// Returns an error with its causes, on one line.
 pub(crate) fn lines(error: &impl std::fmt::Display) -> String {
     format!("{error:#}").split_whitespace().collect::<Vec<_>>().join(" ")
 }

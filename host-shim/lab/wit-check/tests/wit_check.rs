@@ -137,7 +137,7 @@ fn an_unreadable_contract_is_reported_with_its_path() {
     assert!(message.contains("none.wit"), "{message}");
 }
 
-/// The advice for a component in the text format.
+/// Returns the advice for a component in the WebAssembly text format.
 fn advice_for(component: &str) -> Vec<(String, String)> {
     let bytes = wat::parse_str(component).expect("a component");
     advice(&bytes).expect("a component").into_iter().map(|advice| (advice.problem, advice.remedy)).collect()

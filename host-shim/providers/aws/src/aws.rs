@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Name of the provider in errors.
 const NAME: &str = "aws";
-/// Threads that run requests.
+/// Number of threads that run requests.
 const THREADS: usize = 2;
 
 /// Timeouts of one request and of one call.
@@ -46,7 +46,7 @@ pub enum Credentials {
     Static {
         /// Id of the key.
         access_key_id: String,
-        /// The key.
+        /// The secret key.
         secret_access_key: Secret,
         /// Session token of a temporary key.
         session_token: Option<Secret>,
@@ -56,13 +56,15 @@ pub enum Credentials {
 /// Region, endpoint, credentials and timeouts.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// AWS region, for example `eu-central-1`; for B2 the one in its endpoint, `us-east-005`.
+    /// AWS region, for example `eu-central-1`. For B2, the region in the endpoint's host name, for example
+    /// `us-east-005`.
     pub region: String,
-    /// Endpoint other than AWS's own: `https://s3.us-east-005.backblazeb2.com`. Bucket names are then put in the path.
+    /// Address of an AWS-compatible service, for example `https://s3.us-east-005.backblazeb2.com`. Requests to such an
+    /// address have the bucket name in their path. None for AWS itself.
     pub endpoint: Option<String>,
-    /// Credentials.
+    /// Source of the credentials.
     pub credentials: Credentials,
-    /// Timeouts.
+    /// Timeouts of a request and of a call.
     pub timeouts: Timeouts,
 }
 
@@ -77,7 +79,7 @@ pub enum OpenError {
     Setting {
         /// Name of the setting.
         field: &'static str,
-        /// Its value.
+        /// Value of the setting.
         found: String,
         /// Accepted values.
         expected: &'static str,
@@ -114,7 +116,8 @@ impl Drop for Shared {
 pub struct Aws(Arc<Shared>);
 
 impl Aws {
-    /// Builds the clients without sending a request. Neither this nor a provider call may run in an async runtime.
+    /// Loads the credentials and starts the threads, without sending a request to the service. Neither `open` nor a
+    /// provider call may run in an async runtime.
     ///
     /// # Errors
     ///
@@ -180,7 +183,7 @@ impl Aws {
         }
     }
 
-    /// Runs a listing. Only its single requests have timeouts.
+    /// Runs a listing. Each of its requests has a timeout; the listing as a whole has none.
     pub(crate) fn list<T>(&self, work: impl Future<Output = Result<T, CallOutcome>>) -> Result<T, Unlisted> {
         let unlisted = |reason: String| Unlisted { provider: NAME, reason };
         let Some(runtime) = &self.0.runtime else { return Err(unlisted("the provider is being closed".to_owned())) };

@@ -27,13 +27,13 @@ const FIRST_REGION: &str = "us-east-1";
 const ABSENT: &[&str] = &["NoSuchBucket"];
 const TAKEN: &[&str] = &["BucketAlreadyExists"];
 const DENIED: &[&str] = &["AccessDenied", "AllAccessDisabled", "PermanentRedirect", "AuthorizationHeaderMalformed"];
-/// First delay before a bucket that is being emptied is polled.
+/// First delay before a bucket that is being emptied is polled, in milliseconds.
 const POLL_MS: i64 = 1000;
 
 /// The part of the S3 API that the server supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
-    /// All of it. Ownership marks are tags; public access is blocked; policies apply.
+    /// The whole S3 API. Ownership marks are tags; public access is blocked; policies apply.
     Aws,
     /// Object requests, CORS and encryption. The ownership marks are in the object `.provisioner.json`. B2 buckets are
     /// private unless made public. B2 has no policies, so `writes` is recorded but not enforced, and no lifecycles, so
@@ -46,9 +46,9 @@ pub enum Flavor {
 pub struct BucketConfig {
     /// Supported part of the S3 API.
     pub flavor: Flavor,
-    /// AWS account number whose distributions may read the buckets; none to allow no distribution.
+    /// Number of the AWS account whose distributions may read the buckets. None: no distribution may.
     pub cdn_account: Option<String>,
-    /// Buckets of the platform, whose objects are signed for every account.
+    /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
     pub shared: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct BucketConfig {
 /// | effect | payload | outputs |
 /// |---|---|---|
 /// | `bucket.ensure` | `name`, `cors` (a list of origins), `writes` (`allowed`, `refused`) | `id`, `bucket` |
-/// | `bucket.change` | `state`, which is only recorded; and the members of `ensure` | `id`, `bucket` |
+/// | `bucket.change` | `state`, which is only recorded, and the members of `ensure` | `id`, `bucket` |
 /// | `bucket.observe` | as `ensure`; with `adopt` and `outputs.bucket` | `exists`, `state`, `outputs` |
 /// | `bucket.destroy` | as `ensure`; deletes all objects | none |
 /// | `object.sign` | `bucket`, `key` (or `object`), `ttl_s` | `url` |
@@ -77,7 +77,7 @@ enum Lookup {
 }
 
 impl Buckets {
-    /// Buckets of this account and region.
+    /// Creates the provider for the buckets of this account and region.
     pub fn new(aws: &Aws, config: BucketConfig) -> Buckets {
         let mut settings = Builder::from(aws.sdk()).force_path_style(aws.has_endpoint());
         if config.flavor == Flavor::B2 {
@@ -105,7 +105,8 @@ impl Buckets {
                     marks.admit(call)?;
                     self.destroy(call, &name).await
                 }
-                // Creation was interrupted before marking, or deletion after the marks were removed.
+                // The creation was interrupted before the bucket was marked, or the deletion after the marks were
+                // removed.
                 Lookup::Unmarked(name) if self.is_begun(call, &name).await? => self.destroy(call, &name).await,
                 _ => Ok(CallOutcome::Done(json!({}))),
             },
@@ -140,9 +141,9 @@ impl Buckets {
         }
     }
 
-    /// Returns true if an unmarked bucket is the remains of an interrupted creation. On AWS the tags are set at
-    /// creation, so only a derived name counts, which nobody else would choose; B2 can't do both in one request, so
-    /// there an empty bucket of this account counts too.
+    /// Returns true if an unmarked bucket was left by an interrupted call. A bucket with the derived name was, since
+    /// nobody else would choose that name. On B2, an empty bucket of this account counts too: there, a bucket is
+    /// created and marked by two requests, while a bucket on AWS is created with its tags.
     async fn is_begun(&self, call: &Call, name: &str) -> Result<bool, CallOutcome> {
         if self.rules().derive(PREFIX, &call.resource_id())? == name {
             return Ok(true);
@@ -168,7 +169,8 @@ impl Buckets {
         }
     }
 
-    /// Applies the settings and finally the marks `after` to our bucket. Its first write makes older calls fail.
+    /// Applies the settings to our bucket and finally writes the marks `after`. From the first write on, calls of older
+    /// generations fail.
     async fn apply(
         &self,
         name: &str,
@@ -180,7 +182,7 @@ impl Buckets {
         if let Some(wanted) = wanted {
             let print = wanted.fingerprint(&self.config);
             if before.get(settings::TAG) != Some(&print) {
-                // From here on it has neither the old nor the new settings.
+                // From here on the bucket may have some old and some new settings.
                 let had = marks.more.remove(settings::TAG);
                 if had.is_some() || before.generation != after.generation {
                     self.mark(name, &marks).await?;
@@ -259,7 +261,7 @@ enum Ownership {
     NoBucket,
     Marked(Box<Marks>),
     Unmarked,
-    /// Access is denied: it belongs to another account or region.
+    /// Access is denied: the bucket belongs to another account or region.
     Inaccessible,
 }
 

@@ -17,7 +17,7 @@ use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted}
 use serde_json::{Value, json};
 use settings::Settings;
 
-/// First poll delay: deployment takes minutes.
+/// First delay before a poll, in milliseconds. A deployment takes minutes.
 const POLL_MS: i64 = 5000;
 const ABSENT: &[&str] = &["NoSuchDistribution"];
 const DEPLOYED: &str = "Deployed";
@@ -26,9 +26,9 @@ const DEPLOYED: &str = "Deployed";
 ///
 /// | effect | payload | outputs |
 /// |---|---|---|
-/// | `ensure` | `host`; `origin`: an address, `https://…`, a host name, or the name of a bucket | `id`, `domain` |
-/// | `change` | `state` (`suspended` disables it) and the members of `ensure` | `id`, `domain` |
-/// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` (also before it is deployed) |
+/// | `ensure` | `host`; `origin`: an address (`https://…`), a host name or the name of a bucket | `id`, `domain` |
+/// | `change` | `state` (`suspended` disables the distribution) and the members of `ensure` | `id`, `domain` |
+/// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` (also during a deployment) |
 /// | `destroy` | as `ensure` | none |
 ///
 /// A suspended distribution is disabled, so its host does not respond.
@@ -38,7 +38,7 @@ pub struct Distributions {
     config: CdnConfig,
 }
 
-/// An existing distribution with the ETag that a change of it must name.
+/// An existing distribution, with the ETag that a request to change it must include.
 struct ExistingDistribution {
     id: String,
     arn: String,
@@ -82,12 +82,13 @@ impl Distributions {
         let wanted = Settings::of(call, &self.config, self.aws.region())?;
         if let Some((found, marks)) = self.seek(call, wanted.host()).await? {
             marks.admit(call)?;
-            // Not the actual state: an abandoned removal has disabled it.
+            // The recorded state, since an abandoned removal may have disabled the distribution.
             let is_enabled = marks.state == RUNNING;
             return self.apply(call, found, &marks, Some(&wanted), is_enabled).await;
         }
         let marks = Marks::of(call)?;
-        // Repeating the call repeats the reference; a call of a later generation creates another distribution.
+        // A repeated call has the same reference, so CloudFront does not create a second distribution. A call of a
+        // later generation has another reference.
         let reference = format!("{}-{}", letters(&marks.id), call.generation);
         let config = wanted.build(&reference, &comment(&marks.id), true)?;
         let with = DistributionConfigWithTags::builder().distribution_config(config).tags(tags(&marks)?).build();
@@ -97,7 +98,7 @@ impl Distributions {
             Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => {
                 return Err(name_taken(wanted.host().unwrap_or_default()));
             }
-            // It was created, and the list does not show it yet.
+            // The distribution exists, but the list does not show it yet.
             Err(failure) if failure.is(&["DistributionAlreadyExists"]) => {
                 return Err(CallOutcome::retry("conflict", failure.aws_message()));
             }
@@ -124,7 +125,7 @@ impl Distributions {
         self.apply(call, found, &marks, wanted.as_ref(), is_enabled).await
     }
 
-    /// Applies these settings to our distribution and waits until they are deployed.
+    /// Applies these settings to our distribution, and asks for polls until they are deployed.
     async fn apply(
         &self,
         call: &Call,
@@ -155,7 +156,7 @@ impl Distributions {
         }
     }
 
-    /// Updates the distribution; returns whether it is deployed already.
+    /// Updates the distribution. Returns true if the update is deployed already.
     async fn update(&self, found: &ExistingDistribution, config: DistributionConfig) -> Result<bool, CallOutcome> {
         let update = self.client.update_distribution().id(&found.id).if_match(&found.etag).distribution_config(config);
         let done = match update.send().await.in_request("cloudfront:UpdateDistribution") {
@@ -172,7 +173,8 @@ impl Distributions {
         Ok(())
     }
 
-    /// Adopts a distribution that a person created: it must exist, be unowned, and serve the wanted host.
+    /// Adopts a distribution that a person created: it must exist, serve the wanted host and not belong to another
+    /// resource.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the id of a distribution"))?;
         let Some(mut found) = self.get(id).await? else {
@@ -198,7 +200,8 @@ impl Distributions {
         Ok(observed(&found))
     }
 
-    /// Disables the distribution, waits until that is deployed, and deletes it; CloudFront deletes only disabled ones.
+    /// Disables the distribution, asks for polls until that is deployed, and deletes the distribution. CloudFront
+    /// deletes only disabled distributions.
     async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let Some((found, marks)) = self.seek(call, None).await? else { return Ok(CallOutcome::Done(json!({}))) };
         marks.admit(call)?;

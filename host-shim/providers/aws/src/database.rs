@@ -1,4 +1,4 @@
-//! Dedicated databases: one RDS instance each.
+//! Dedicated databases on RDS, each in an instance of its own.
 
 mod backup;
 mod find;
@@ -22,16 +22,16 @@ const RULES: Rules = Rules { what: "database instance", shortest: 1, longest: 63
 /// Prefix of derived names, which must begin with a letter.
 const PREFIX: &str = "sbp-";
 const ABSENT: &[&str] = &["DBInstanceNotFound", "DBInstanceNotFoundFault"];
-/// First poll delay: an instance takes minutes.
+/// First delay before a poll, in milliseconds. An instance is created or changed within minutes.
 const POLL_MS: i64 = 5000;
-/// The tag with the reference of the password.
+/// Key of the tag with the reference to the password.
 const SECRET: &str = "secret";
 
 const AVAILABLE: &str = "available";
 const STOPPED: &str = "stopped";
-/// State of an instance for hours after its storage has grown; it is usable.
+/// Status of an instance for hours after its storage has grown. The instance is usable.
 const OPTIMIZING: &str = "storage-optimization";
-/// States that only a person can resolve.
+/// Statuses that only a person can resolve.
 const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-credentials", "storage-full"];
 
 /// The provider of dedicated databases.
@@ -45,7 +45,7 @@ const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-cre
 /// | `restore` | as `ensure`, and `backup`: the outputs of `backup`, or its id | as `ensure` |
 /// | `destroy` | as `ensure`; keeps backups | none |
 ///
-/// AWS starts a stopped instance by itself after seven days. `ensure` makes the password, `destroy` forgets it.
+/// AWS starts a stopped instance by itself after seven days. `ensure` creates the password, and `destroy` deletes it.
 pub struct Databases {
     aws: Aws,
     client: Client,
@@ -118,7 +118,7 @@ impl Databases {
         self.apply(call, found, &marks, wanted.as_ref(), &state).await
     }
 
-    /// Applies these settings and this state to our instance. Settings of a stopped instance wait until it runs.
+    /// Applies these settings and this state to our instance. Settings are applied only while the instance runs.
     async fn apply(
         &self,
         call: &Call,
@@ -146,7 +146,7 @@ impl Databases {
             (RUNNING, STOPPED) => {
                 let start = self.client.start_db_instance().db_instance_identifier(&found.id);
                 let done = start.send().await.in_request("rds:StartDBInstance")?;
-                // Settings are applied once it runs, so a poll follows in any case.
+                // The settings are applied once the instance runs, so a poll must follow.
                 match wanted {
                     Some(_) => Ok(poll_later(call, &found.id, POLL_MS)),
                     None => self.done_if_status(call, done.db_instance, &after, AVAILABLE),
@@ -196,7 +196,8 @@ impl Databases {
         Ok(CallOutcome::Done(json!({"exists": true, "state": state_of(&found.status), "outputs": outputs})))
     }
 
-    /// Adopts an instance that a person created: it must exist and be unowned. Its data is not checked.
+    /// Adopts an instance that a person created: it must exist and not belong to another resource. Its data is not
+    /// checked.
     async fn adopt(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let id = output(call, "id").ok_or_else(|| bad("outputs.id", "", "the name of a database instance"))?;
         let Some(found) = self.get(RULES.check(id)?).await? else {
@@ -228,7 +229,7 @@ impl Databases {
             }
             return Ok(poll_later(call, &found.id, POLL_MS));
         }
-        // By its name, since no tag with its reference is left.
+        // The password is found by its name, since the tag with its reference was deleted with the instance.
         let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
         call.forget_secret(&made.reference)?;
         Ok(CallOutcome::Done(json!({})))

@@ -1,16 +1,16 @@
 //! Translates errors of the AWS SDK to call outcomes, with AWS's retry hint where there is one.
 //!
-//! A request without a response is never a refusal: it may have taken effect.
+//! A sent request without a response is retried, not refused: it may have taken effect.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use host_provider_api::CallOutcome;
 use std::error::Error;
 
-/// Characters of AWS's error message that an outcome includes.
+/// Maximum characters of AWS's error message that an outcome includes.
 const AWS_MESSAGE_MAX: usize = 300;
 
-/// Error codes that are temporary; statuses 429 and 5xx always are.
+/// Codes of temporary errors. Errors with status 429 or 5xx are always temporary.
 const TRANSIENT: &[&str] = &[
     "BucketAlreadyOwnedByYou",
     "ConcurrentModification",
@@ -40,7 +40,7 @@ const TRANSIENT: &[&str] = &[
     "TooManyUpdates",
 ];
 
-/// Parts of codes that mean an exhausted quota. `TooManyRequests…` is temporary and checked before.
+/// Parts of codes that mean an exhausted quota. `TooManyRequests…` is temporary and is checked first.
 const QUOTA: [&str; 4] = ["QuotaExceeded", "LimitExceeded", "CodeStorageExceeded", "TooMany"];
 const DENIED: &[&str] = &[
     "AccessDenied",
@@ -58,7 +58,7 @@ pub(crate) struct Failure {
     request: &'static str,
     /// HTTP status of AWS's response; none without a response.
     status: Option<u16>,
-    /// AWS's error code; empty if it sent none.
+    /// AWS's error code; empty if AWS sent none.
     code: String,
     aws_message: String,
     /// Whether outcomes may include AWS's error message.
@@ -103,7 +103,7 @@ impl Failure {
         }
     }
 
-    /// True if AWS answered with one of these codes.
+    /// Returns true if AWS's response has one of these error codes.
     pub(crate) fn is(&self, codes: &[&str]) -> bool {
         codes.contains(&self.code.as_str())
     }
@@ -196,7 +196,8 @@ pub(crate) fn incomplete(request: &str, missing: &str) -> CallOutcome {
     CallOutcome::retry("bad-answer", format!("{request}: the response lacks {missing}"))
 }
 
-/// Refuses a request that the SDK can't build. The parts that providers set never cause this.
+/// Refuses a request that the SDK can't build because a required value is missing. The providers set all required
+/// values.
 pub(crate) fn unbuilt(error: &aws_sdk_s3::error::BuildError) -> CallOutcome {
     CallOutcome::refused("bad-request", error.to_string())
 }
@@ -264,7 +265,7 @@ mod tests {
     fn aws_messages_that_may_repeat_a_secret_are_left_out() {
         let message = failure(400, "InvalidParameterValue").without_aws_message().message();
         assert_eq!(message, "lambda:X: 400 InvalidParameterValue");
-        // The omitted message still decides which kind of failure it is.
+        // The omitted message still decides the code of the outcome.
         let aws_message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
         let outcome = CallOutcome::from(
             Failure { aws_message, ..failure(400, "InvalidParameterValueException") }.without_aws_message(),

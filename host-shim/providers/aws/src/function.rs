@@ -22,9 +22,9 @@ const RULES: Rules = Rules { what: "function", shortest: 1, longest: 64, others:
 /// Prefix of derived names.
 const PREFIX: &str = "sbp-";
 const ABSENT: &[&str] = &["ResourceNotFoundException"];
-/// First poll delay: an update takes seconds.
+/// First delay before a poll, in milliseconds. An update takes seconds.
 const POLL_MS: i64 = 1000;
-/// The tag with the id of the code.
+/// Key of the tag with the id of the code.
 const CODE: &str = "code";
 
 /// The provider of functions.
@@ -55,7 +55,7 @@ enum Lookup {
     Ours(Box<ExistingFunction>, Marks),
     /// The wanted name belongs to another resource.
     Taken(String),
-    /// It does not exist and is to be created under this name.
+    /// The function does not exist and is to be created under this name.
     Absent(String),
 }
 
@@ -123,8 +123,8 @@ impl Functions {
         }
     }
 
-    /// Applies these settings and this state to our function. The generation is marked first, so that older calls are
-    /// refused from then on.
+    /// Applies these settings and this state to our function. The generation is recorded first, so that calls of older
+    /// generations are refused from then on.
     async fn apply(
         &self,
         call: &Call,
@@ -158,7 +158,7 @@ impl Functions {
             }
             // An adopted function keeps its code.
             if marks.get(CODE).is_some_and(|has| has != self.checked.code_id()) {
-                // From here on it has either the old or the new code.
+                // From here on the function has either the old or the new code.
                 self.tag(&found.arn, &after.clone().with(CODE, "being-updated")).await?;
                 let update = self.client.update_function_code().function_name(&found.name);
                 let made = self.checked.update_code(update).send().await.in_request("lambda:UpdateFunctionCode")?;
@@ -220,7 +220,7 @@ impl Functions {
     async fn destroy(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         if let Lookup::Ours(found, marks) = self.seek(call).await? {
             marks.admit(call)?;
-            // Lambda deletes the URL and its permissions with it.
+            // Lambda deletes the URL and its permissions with the function.
             let response = self.client.delete_function().function_name(&found.name).send().await;
             response.in_request("lambda:DeleteFunction").none_if(ABSENT)?;
         }

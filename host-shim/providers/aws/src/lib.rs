@@ -1,8 +1,9 @@
 //! AWS provider: functions on Lambda, buckets on S3 and Backblaze B2, distributions on CloudFront, databases on RDS.
 //!
 //! [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. Every created resource
-//! carries tags (`managed-by`, `scope`, `resource`, `resource-id`, `generation`, `state`): by them a provider
-//! recognizes and lists its own resources and refuses others. The SDK's own retries are off, since the outbox retries.
+//! carries ownership marks (`managed-by`, `scope`, `resource`, `resource-id`, `generation`, `state`) in tags, or on B2
+//! in an object. By its marks, a provider recognizes and lists its own resources; it refuses calls for resources of
+//! others. The SDK's own retries are off, since the outbox retries.
 
 mod aws;
 mod bucket;

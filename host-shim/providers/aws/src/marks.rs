@@ -1,13 +1,14 @@
-//! Ownership marks: the tags that record which resource owns something in AWS, and its latest generation and state.
+//! Ownership marks: the tags that record to which resource of which account a bucket, function, distribution or
+//! instance belongs, and the latest generation and state of that resource.
 
 use crate::errors::name_taken;
 use crate::payload::bad;
 use host_provider_api::{Call, CallOutcome, Held, ResourceId};
 use std::collections::BTreeMap;
 
-/// Key of the tag on every created resource.
+/// Key of the tag that marks every created resource. Its value is [`OWNER`].
 pub const MANAGED_BY: &str = "managed-by";
-/// Value of that tag.
+/// Value of the tag [`MANAGED_BY`].
 pub const OWNER: &str = "solobase-provisioner";
 
 const SCOPE: &str = "scope";
@@ -16,7 +17,7 @@ const RESOURCE_ID: &str = "resource-id";
 const GENERATION: &str = "generation";
 const STATE: &str = "state";
 
-/// Maximum characters of a tag value; all services accept as many.
+/// Maximum characters of a tag value; all services accept this length.
 const VALUE_MAX: usize = 256;
 /// Bytes of a tag value that are not escaped, besides letters and digits. `=` begins an escape, so it is escaped too.
 const PLAIN: &[u8] = b" _.:/+-@";
@@ -47,7 +48,7 @@ impl Marks {
         Ok(Marks { id, generation: call.generation, state, more: BTreeMap::new() })
     }
 
-    /// Returns these marks with the generation of the call.
+    /// Returns these marks with the generation of the call, if it is later.
     pub(crate) fn after(&self, call: &Call) -> Marks {
         Marks { generation: call.generation.max(self.generation), ..self.clone() }
     }
@@ -76,7 +77,7 @@ impl Marks {
         own.into_iter().chain(more).map(|(name, value)| (name.to_owned(), escape(value))).collect()
     }
 
-    /// Parses tags; none if one is missing or the owner is not [`OWNER`].
+    /// Parses tags. None if a required tag is missing or the value of [`MANAGED_BY`] is not [`OWNER`].
     pub(crate) fn read<'t>(tags: impl IntoIterator<Item = (&'t str, &'t str)>) -> Option<Marks> {
         let mut all: BTreeMap<String, String> =
             tags.into_iter().map(|(name, value)| (name.to_owned(), unescape(value))).collect();
@@ -87,7 +88,7 @@ impl Marks {
         (owner == OWNER).then_some(Marks { id, generation, state, more: all })
     }
 
-    /// Refuses a call of an older generation than the recorded one.
+    /// Refuses a call whose generation is older than the recorded generation.
     pub(crate) fn admit(&self, call: &Call) -> Result<(), CallOutcome> {
         match call.generation < self.generation {
             true => Err(CallOutcome::refused(
@@ -101,7 +102,7 @@ impl Marks {
         }
     }
 
-    /// Refuses if the marks belong to another resource.
+    /// Refuses the call if its resource is not the resource in the marks.
     pub(crate) fn check_owner(&self, call: &Call, name: &str) -> Result<(), CallOutcome> {
         if self.id == call.resource_id() { Ok(()) } else { Err(name_taken(name)) }
     }
@@ -111,7 +112,8 @@ impl Marks {
     }
 }
 
-/// Returns true if both ids are variants of one resource, `i/compute@a` and `i/compute@b`; one replaces the other.
+/// Returns true if both ids are variants of one resource, for example `i/compute@a` and `i/compute@b`. One variant
+/// replaces the other.
 pub(crate) fn are_variants(one: &ResourceId, other: &ResourceId) -> bool {
     let base = |id: &ResourceId| id.id.rsplit_once('@').map(|(base, _)| base.to_owned());
     one.scope == other.scope && one.resource == other.resource && base(one).is_some() && base(one) == base(other)

@@ -4,7 +4,7 @@ use host_provider_api::{Call, CallOutcome};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Maximum bytes of a text.
+/// Maximum bytes of a string.
 const TEXT_MAX: usize = 2048;
 /// Members that are not settings of a resource.
 const NO_SETTINGS: [&str; 3] = ["state", "outputs", "backup"];
@@ -14,7 +14,8 @@ pub(crate) fn bad(field: &str, found: impl std::fmt::Display, expected: &str) ->
     CallOutcome::refused("bad-payload", format!("`{field}` is `{found}`: expected {expected}"))
 }
 
-/// Returns a non-empty text; refuses a value that is not a text.
+/// Returns a non-empty string from the payload. None if the member is missing, null or empty. Refuses values of other
+/// types and strings of more than 2048 bytes.
 pub(crate) fn text<'c>(call: &'c Call, field: &str) -> Result<Option<&'c str>, CallOutcome> {
     match call.payload.get(field) {
         None | Some(Value::Null) => Ok(None),
@@ -25,12 +26,12 @@ pub(crate) fn text<'c>(call: &'c Call, field: &str) -> Result<Option<&'c str>, C
     }
 }
 
-/// Returns a required text.
+/// Returns a required string from the payload.
 pub(crate) fn needed<'c>(call: &'c Call, field: &str) -> Result<&'c str, CallOutcome> {
     text(call, field)?.ok_or_else(|| bad(field, "", "a text"))
 }
 
-/// Returns a whole number in these bounds; a text of digits is accepted.
+/// Returns a whole number from `least` to `most` from the payload, which may have it as a string of digits.
 pub(crate) fn whole(call: &Call, field: &str, least: i32, most: i32) -> Result<Option<i32>, CallOutcome> {
     let Some(value) = call.payload.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
     let number = match value {
@@ -42,13 +43,13 @@ pub(crate) fn whole(call: &Call, field: &str, least: i32, most: i32) -> Result<O
     number.map(Some).ok_or_else(|| bad(field, value, &format!("a whole number from {least} to {most}")))
 }
 
-/// Returns a text from the resource's recorded outputs.
+/// Returns a string from the resource's recorded outputs.
 pub(crate) fn output<'c>(call: &'c Call, name: &str) -> Option<&'c str> {
     let text = call.payload.get("outputs")?.get(name)?.as_str()?;
     Some(text).filter(|text| !text.is_empty() && text.len() <= TEXT_MAX)
 }
 
-/// Returns true if the payload includes the resource's outputs, which it does once a call has returned them.
+/// Returns true if the payload includes the resource's recorded outputs. It does once a call has returned outputs.
 pub(crate) fn has_outputs(call: &Call) -> bool {
     call.payload.get("outputs").and_then(Value::as_object).is_some_and(|outputs| !outputs.is_empty())
 }
@@ -58,7 +59,7 @@ pub(crate) fn adopts(call: &Call) -> bool {
     call.payload.get("adopt") == Some(&Value::Bool(true))
 }
 
-/// Returns true if the payload has more members than a state; it then contains all settings.
+/// Returns true if the payload has settings, not only a state. It then contains all settings.
 pub(crate) fn has_settings(call: &Call) -> bool {
     let members = call.payload.as_object();
     members.is_some_and(|members| members.keys().any(|name| !NO_SETTINGS.contains(&name.as_str())))
@@ -79,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_may_be_text_and_has_bounds() {
+    fn a_number_may_be_a_string_and_has_bounds() {
         for (value, expected) in [(json!(512), Some(512)), (json!("512"), Some(512)), (Value::Null, None)] {
             assert_eq!(whole(&call(json!({ "memory_mb": value })), "memory_mb", 128, 1024), Ok(expected));
         }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_alone_is_not_settings() {
+    fn a_payload_with_only_a_state_has_no_settings() {
         assert!(!has_settings(&call(json!({"state": "running", "outputs": {"id": "x"}}))));
         assert!(has_settings(&call(json!({"state": "running", "tier": "large"}))));
     }

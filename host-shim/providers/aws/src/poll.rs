@@ -1,13 +1,13 @@
-//! Polling of long-running work with doubling delays.
+//! Asks for polls of long-running work, with doubling delays.
 
 use host_provider_api::{Call, CallOutcome};
 
-/// Longest delay before a poll.
+/// Longest delay before a poll, in milliseconds.
 const WAIT_MAX_MS: i64 = 60_000;
 /// Maximum bytes of a token that is parsed.
 const TOKEN_MAX: usize = 256;
 
-/// Parses a token: number of polls so far, and the name of the polled resource.
+/// Parses a token: the number of polls so far, and the name of the polled resource.
 fn read(call: &Call) -> Option<(u32, &str)> {
     let token = call.token.as_deref().filter(|token| token.len() <= TOKEN_MAX)?;
     let (polls, name) = token.split_once(' ')?;
@@ -19,7 +19,8 @@ pub(crate) fn subject(call: &Call) -> Option<&str> {
     read(call).map(|(_, name)| name).filter(|name| !name.is_empty())
 }
 
-/// Asks for another poll of `name`: the first after `first_ms`, each later one after twice the delay.
+/// Asks for a poll of `name`: the first after `first_ms` milliseconds, each later poll after twice the previous delay,
+/// a minute at most.
 pub(crate) fn poll_later(call: &Call, name: &str, first_ms: i64) -> CallOutcome {
     let polls = read(call).map_or(0, |(polls, _)| polls);
     let after_ms = first_ms.saturating_mul(1_i64 << polls.min(16)).clamp(1, WAIT_MAX_MS);

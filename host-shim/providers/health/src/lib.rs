@@ -1,6 +1,7 @@
 //! Health provider: `probe.watch` polls a URL until its health changes.
 //!
-//! Each poll is one request. The token stores the consecutive results, so a restarted host continues counting.
+//! Each poll is one request. The token stores the number of consecutive equal results, so a restarted host continues
+//! counting.
 
 mod request;
 mod watch;
@@ -15,24 +16,25 @@ use watch::{Streak, WatchSettings};
 /// The provider of `probe.watch`.
 ///
 /// Payload: `url` (`http` or `https`), `every_s` (seconds between requests, 1 to 86 400), `fail_after` and
-/// `recover_after` (the number of consecutive bad or good results that change the health, 1 to 1000), `health` (at the
-/// start of the watch: `healthy`, `unhealthy`, or anything else for unknown). Output: `{"health":
-/// "healthy"|"unhealthy"}` when it changes.
+/// `recover_after` (the numbers of consecutive bad and good results that change the health, 1 to 1000), `health` (the
+/// health at the start of the watch: `healthy`, `unhealthy`, or anything else for unknown). Output, when the health has
+/// changed: `health` (`healthy` or `unhealthy`).
 ///
-/// A complete response with a status below 400 within the timeout is good; redirects are not followed.
+/// A result is good if the response has a status below 400 and is complete within the timeout. Of a body, at most
+/// [`BODY_BYTES_MAX`] bytes are read. Redirects are not followed.
 pub struct Probe {
     http: HttpProbe,
 }
 
 impl Probe {
-    /// Creates a provider with these limits. Without certificates on the machine `https` requests fail.
+    /// Creates the provider with these limits. If the machine has no root certificates, `https` requests fail.
     pub fn new(config: Config) -> Probe {
         Probe { http: HttpProbe::new(config) }
     }
 }
 
 impl Provider for Probe {
-    /// A watch has no deadline: it lasts until the health changes.
+    /// Returns false: a watch has no deadline, since it lasts until the health changes.
     fn ends(&self) -> bool {
         false
     }

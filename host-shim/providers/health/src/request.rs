@@ -1,4 +1,4 @@
-//! Sends one probe request, except to forbidden addresses.
+//! Sends one probe request. Requests to forbidden addresses are not sent.
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-/// Maximum bytes that are read of a response body; the rest is ignored.
+/// Maximum bytes that are read of a response body. The rest is ignored.
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;
 /// Maximum bytes of a response's headers.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
@@ -35,7 +35,7 @@ impl Default for Config {
 pub(crate) enum ProbeResult {
     Good,
     Bad,
-    /// The address is forbidden or invalid, so no request was sent; with the reason for operators.
+    /// The address is forbidden or invalid, so no request was sent. Contains the reason for operators.
     NotAllowed(String),
 }
 
@@ -56,9 +56,9 @@ impl HttpProbe {
             .max_redirects(0)
             .http_status_as_error(false)
             .max_response_header_size(HEADER_BYTES_MAX)
-            // A proxy would choose the address itself.
+            // A proxy would resolve the name itself, so the address could not be checked.
             .proxy(None)
-            // A reused connection would hide that the server accepts no new ones.
+            // A request on a reused connection would succeed even if the server accepts no new connections.
             .max_idle_connections(0)
             .user_agent("health-probe")
             .tls_config(tls.build());
@@ -78,7 +78,7 @@ impl HttpProbe {
         };
         let is_good = response.status().as_u16() < 400;
         let mut body = response.into_body().into_reader().take(BODY_BYTES_MAX);
-        // An incomplete body counts as a failed request.
+        // An incomplete body is a bad result.
         match std::io::copy(&mut body, &mut std::io::sink()) {
             Ok(_) if is_good => ProbeResult::Good,
             _ => ProbeResult::Bad,
@@ -86,12 +86,12 @@ impl HttpProbe {
     }
 }
 
-/// A link-local address, where cloud providers serve credentials.
+/// A forbidden address, for example a link-local address, at which cloud providers serve credentials.
 #[derive(Debug, thiserror::Error)]
 #[error("the address {0} is link-local: expected an address that is reachable from other machines")]
 struct LinkLocalAddress(IpAddr);
 
-/// Resolves names as usual, but rejects link-local and other forbidden addresses.
+/// Resolves names as usual, but fails if a resolved address is forbidden.
 #[derive(Debug, Default)]
 struct GuardedResolver(DefaultResolver);
 
@@ -102,7 +102,7 @@ impl Resolver for GuardedResolver {
         config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        // Names under `localhost` mean this machine, even if its resolver does not know them (RFC 6761).
+        // Names under `localhost` mean this machine, even if the machine's resolver does not know them (RFC 6761).
         if uri.host().is_some_and(|host| host.ends_with(".localhost")) {
             let port = uri.port_u16().unwrap_or(if uri.scheme_str() == Some("https") { 443 } else { 80 });
             let mut found = self.0.empty();

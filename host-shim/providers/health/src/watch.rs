@@ -1,4 +1,4 @@
-//! Parses a watch's payload, and counts consecutive results in its token.
+//! Parses the payload of a watch, and counts consecutive equal results in its token.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -75,7 +75,7 @@ fn shown(value: &Value) -> String {
     value.to_string().chars().take(80).collect()
 }
 
-/// The number of consecutive good or bad results.
+/// The health at the start of a watch, and the number of consecutive good or bad results since.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Streak {
     health: Health,
@@ -96,7 +96,7 @@ impl Streak {
         serde_json::to_string(self).expect("numbers and a word are JSON")
     }
 
-    /// Counts one more result, up to the maximum that matters.
+    /// Counts one more result. The counts stop at 1000.
     pub fn and(self, is_good: bool) -> Streak {
         match is_good {
             true => Streak { good: (self.good + 1).min(IN_A_ROW_MAX), bad: 0, ..self },
@@ -104,7 +104,7 @@ impl Streak {
         }
     }
 
-    /// Returns the new health if it has changed.
+    /// Returns the new health, if the health has changed.
     pub fn change(&self, settings: &WatchSettings) -> Option<&'static str> {
         if self.good >= settings.recover_after && self.health != Health::Healthy {
             return Some("healthy");
@@ -123,7 +123,7 @@ mod tests {
         WatchSettings::of(&payload).expect("settings")
     }
 
-    /// Returns after which result the health changes, and to what.
+    /// Returns the number of the result that changes the health, from 1, and the new health.
     fn play(health: &str, answers: &str) -> Option<(usize, &'static str)> {
         let settings = settings(health);
         let mut streak = Streak::begin(&settings);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_payload_is_refused_by_member() {
+    fn the_error_of_an_invalid_payload_names_the_member() {
         let good = json!({"url": "https://a.example/health", "every_s": 300, "fail_after": 3, "recover_after": 1});
         assert_eq!(WatchSettings::of(&good).expect("settings").every_ms, 300_000);
         for (member, value) in [

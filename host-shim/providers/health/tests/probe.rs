@@ -1,4 +1,4 @@
-//! A watch of a real server, which changes its mind.
+//! Tests a watch against a server with scripted responses.
 
 use host_health::{Config, Probe};
 use host_provider_api::{Call, CallOutcome, Provider};
@@ -12,13 +12,13 @@ use std::thread;
 use std::time::Duration;
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-/// A server that says nothing until the client disconnects.
+/// Scripted response of a server that waits until the client has disconnected.
 const SILENCE: &str = "silence";
-/// The longest silence, far beyond a probe's timeout.
+/// Longest time for which a silent server waits, far beyond a probe's timeout.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 const DOWN: &str = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
 
-/// A server that answers as it is told, one answer a request and the last one again and again.
+/// A server with scripted responses, one per request. It repeats the last response.
 struct Fickle {
     address: SocketAddr,
     answers: Arc<Mutex<VecDeque<String>>>,
@@ -57,7 +57,7 @@ fn answer_one(mut stream: TcpStream, answer: &str) {
     let _ = stream.read(&mut buffer);
     if answer == SILENCE {
         let _ = stream.set_read_timeout(Some(SILENCE_MAX));
-        // A probe without a timeout gets a good answer in the end, and its test fails.
+        // A probe without a timeout would finally get a good response, and its test would fail.
         let (_, _) = (stream.read(&mut buffer), stream.write_all(OK.as_bytes()));
         return;
     }
@@ -86,7 +86,7 @@ fn watch(url: &str, health: &str) -> Call {
     }
 }
 
-/// Looks until the health has changed; how many requests that took, and what it is.
+/// Polls until the health has changed. Returns the number of requests and the outputs.
 fn follow(probe: impl Fn() -> Probe, call: &Call) -> (usize, Value) {
     let mut call = call.clone();
     for looks in 1..20 {
@@ -100,10 +100,10 @@ fn follow(probe: impl Fn() -> Probe, call: &Call) -> (usize, Value) {
 }
 
 #[test]
-fn a_server_that_goes_down_and_comes_back_is_told_once_each_time() {
+fn a_failure_and_a_recovery_are_each_reported_once() {
     let server = Fickle::start(&[OK, DOWN, DOWN, OK, DOWN]);
     let url = format!("http://{}/health", server.address);
-    // A new provider for each look: only the token goes from one to the next.
+    // Each poll has a new provider, so only the token connects the polls.
     assert_eq!(follow(probe, &watch(&url, "healthy")), (7, json!({"health": "unhealthy"})));
     server.say(&[DOWN, OK]);
     assert_eq!(follow(probe, &watch(&url, "unhealthy")), (3, json!({"health": "healthy"})));
@@ -111,7 +111,7 @@ fn a_server_that_goes_down_and_comes_back_is_told_once_each_time() {
 }
 
 #[test]
-fn a_look_that_comes_again_after_a_crash_counts_once() {
+fn a_poll_repeated_after_a_crash_counts_once() {
     let server = Fickle::start(&[DOWN]);
     let call = watch(&format!("http://{}/", server.address), "healthy");
     let first = probe().call(&call);
@@ -123,7 +123,7 @@ fn a_look_that_comes_again_after_a_crash_counts_once() {
 }
 
 #[test]
-fn silence_half_an_answer_and_nobody_there_are_bad() {
+fn a_late_incomplete_invalid_or_missing_response_is_bad() {
     let half = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
     for (bad, timeout_ms) in [(SILENCE, 10), (half, 500), ("no HTTP at all\r\n\r\n", 500)] {
         let server = Fickle::start(&[bad]);
@@ -135,7 +135,7 @@ fn silence_half_an_answer_and_nobody_there_are_bad() {
 }
 
 #[test]
-fn a_redirect_is_an_answer_and_is_not_followed() {
+fn a_redirect_is_a_good_response_and_is_not_followed() {
     let elsewhere = Fickle::start(&[OK]);
     let redirect =
         format!("HTTP/1.1 302 Found\r\nLocation: http://{}/\r\nContent-Length: 0\r\n\r\n", elsewhere.address);
@@ -146,14 +146,14 @@ fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[test]
-fn an_answer_without_end_is_read_to_its_limit() {
+fn a_long_response_is_read_up_to_the_limit() {
     let long = format!("HTTP/1.1 200 OK\r\nContent-Length: 4000000000\r\n\r\n{}", "x".repeat(200_000));
     let server = Fickle::start(&[long.as_str()]);
     assert_eq!(follow(probe, &watch(&format!("http://{}/", server.address), "unknown")).0, 2);
 }
 
 #[test]
-fn nobody_is_asked_where_credentials_of_the_machine_are() {
+fn forbidden_addresses_and_invalid_urls_are_refused() {
     for url in ["http://169.254.169.254/latest/meta-data/", "https://[fe80::1]/", "http://[::ffff:a9fe:a9fe]/"] {
         let answer = probe().call(&watch(url, "unknown"));
         assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "address-refused"), "{url}: {answer:?}");
@@ -165,7 +165,7 @@ fn nobody_is_asked_where_credentials_of_the_machine_are() {
 }
 
 #[test]
-fn a_watch_says_so_when_it_is_asked_for_something_else() {
+fn an_unsupported_kind_or_a_foreign_token_is_refused() {
     let answer = probe().call(&Call { kind: "probe.look".to_owned(), ..watch("http://127.0.0.1/", "unknown") });
     assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "unsupported"), "{answer:?}");
     let foreign = Call { token: Some("{}".to_owned()), ..watch("http://127.0.0.1:1/", "unknown") };

@@ -13,7 +13,7 @@ use ureq::{Agent, Body as ResponseBody};
 pub struct ExchangeLimits {
     /// Time from name resolution to the last byte of the response.
     pub timeout: Duration,
-    /// Maximum bytes of a response body; a larger one is [`CallError::TooLarge`].
+    /// Maximum bytes of a response body. A larger body is the error [`CallError::TooLarge`].
     pub body_bytes_max: u64,
 }
 
@@ -60,7 +60,7 @@ pub enum Body {
 pub struct Request<'r> {
     /// HTTP method.
     pub method: Method,
-    /// Path and query after the client's base URL: `/v1/customers?limit=1`.
+    /// Path and query, which are appended to the client's base URL: `/v1/customers?limit=1`.
     pub path: &'r str,
     /// Key or token, sent as `Authorization: Bearer …`.
     pub bearer: &'r str,
@@ -83,12 +83,12 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// Returns a header's value; none if it is missing or not a text.
+    /// Returns a header's value. None if the header is missing or its value is not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// Returns true for 200 to 299.
+    /// Returns true for the statuses 200 to 299.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
@@ -103,8 +103,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Creates a client for `base`, `https://api.example.com`. It trusts the machine's certificate authorities. A
-    /// redirect is returned and not followed, since that would pass on the key.
+    /// Creates a client for the base URL `base`, for example `https://api.example.com`. It trusts the machine's
+    /// certificate authorities. It returns redirects and does not follow them, since it would send the key to another
+    /// server.
     pub fn new(base: &str, limits: ExchangeLimits) -> Client {
         let found = rustls_native_certs::load_native_certs();
         let roots: Vec<_> = found.certs.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
@@ -118,7 +119,7 @@ impl Client {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            // A reused connection may be closed by the server, and the request would fail with an unknown result.
+            // The server may close a reused connection; the request would then fail with an unknown result.
             .max_idle_connections(0)
             .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(limits.timeout))
@@ -130,7 +131,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Fails without a response. Except for [`CallError::Unsendable`] the request may have taken effect.
+    /// Fails if there is no complete response. The request may have taken effect, except after
+    /// [`CallError::Unsendable`].
     pub fn send(&self, request: &Request<'_>) -> Result<Reply, CallError> {
         let mut built = HttpRequest::builder()
             .method(request.method.name())

@@ -1,8 +1,9 @@
-//! Parses the HTTP times of `Date` and `Retry-After`.
+//! Parses the times in the HTTP headers `Date` and `Retry-After`.
 
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// Returns `Sun, 06 Nov 1994 08:49:37 GMT` in milliseconds since the epoch; none for any other format.
+/// Parses a time such as `Sun, 06 Nov 1994 08:49:37 GMT`. Returns milliseconds since the epoch; none for any other
+/// format.
 pub(crate) fn read(text: &str) -> Option<i64> {
     DateTimeParser::new().parse_timestamp(text).ok().map(|time| time.as_millisecond())
 }

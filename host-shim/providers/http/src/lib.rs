@@ -1,5 +1,6 @@
-//! HTTPS requests of providers: each is sent once, bounded in time and size. Errors convert to
-//! [`host_provider_api::CallOutcome`]. Nothing is retried here: the outbox retries under the same key.
+//! Sends the HTTPS requests of providers. Each request is sent once, with limits of time and response size. Errors
+//! convert to [`host_provider_api::CallOutcome`]. The client does not retry, since the outbox retries under the same
+//! key.
 
 mod client;
 mod date;

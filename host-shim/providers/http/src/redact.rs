@@ -1,4 +1,4 @@
-//! Removes keys from texts that a server sent.
+//! Removes keys from strings that a server sent.
 
 use host_provider_api::{CallOutcome, Secret, map_texts};
 use serde_json::Value;
@@ -6,16 +6,17 @@ use serde_json::Value;
 /// Replacement of a key.
 const REDACTED: &str = "(redacted)";
 
-/// Removes keys from texts.
+/// Removes keys from strings.
 pub struct Redacted<'k> {
     /// The key that was sent.
     pub key: &'k Secret,
-    /// Prefixes of the server's keys, `sk_live_`: the prefix and what follows it, even a part of a key, is removed.
+    /// Prefixes of the server's keys, for example `sk_live_`. Each word that begins with a prefix is removed, even if
+    /// it is only a part of a key.
     pub prefixes: &'k [&'static str],
 }
 
 impl Redacted<'_> {
-    /// Returns the text without keys.
+    /// Returns the string without keys.
     pub fn text(&self, text: &str) -> String {
         let mut text = match self.key.expose() {
             "" => text.to_owned(),
@@ -35,7 +36,7 @@ impl Redacted<'_> {
         text
     }
 
-    /// Returns the outcome without keys in any of its texts.
+    /// Returns the outcome without keys in any of its strings.
     pub fn outcome(&self, outcome: CallOutcome) -> CallOutcome {
         outcome.map_text(&|text| self.text(&text))
     }

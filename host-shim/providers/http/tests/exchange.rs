@@ -11,15 +11,15 @@ use std::time::Duration;
 
 const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_millis(500), body_bytes_max: 1_000 };
 
-/// The longest silence of the server below, far beyond a client's timeout.
+/// Longest time for which a silent server keeps the connection open, far beyond a client's timeout.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
 
-/// Starts a server for one exchange; returns its URL and a handle that yields the received request.
+/// Starts a server for one exchange. Returns its URL, and the handle of its thread, which returns the received request.
 fn server(answer: &str) -> (String, JoinHandle<String>) {
     server_that(answer, false)
 }
 
-/// Starts a server for one exchange, which can be silent until the client disconnects.
+/// Starts a server for one exchange. A silent server waits until the client has disconnected before it responds.
 fn server_that(answer: &str, is_silent: bool) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

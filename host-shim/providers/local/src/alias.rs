@@ -7,7 +7,8 @@ use host_provider_api::names::letters;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 
-/// Registers the first label of the wanted host as a name under `localhost`.
+/// Registers the first label of the requested host as a name under `localhost`. Refuses the call if another resource
+/// has that name.
 pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     let host = call.text("host").or(call.text("domain")).or(call.text("name")).unwrap_or_default();
@@ -25,7 +26,7 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Returns the function of a host's label: by its own name or an alias.
+/// Returns the function whose own label or alias is `label`. An alias leads only to a function of the same account.
 pub(crate) fn resolve(store: &ResourceStore, label: &str) -> Result<Option<Resource>, LocalError> {
     if let Some(function) = function::by_label(store, label)? {
         return Ok(Some(function));

@@ -1,4 +1,4 @@
-//! Contents of a SQLite database: its size, a hash, and the table in which functions store entries.
+//! Reads and writes SQLite databases: size, hash, integrity check, and the table in which functions store entries.
 
 use crate::error::LocalError;
 use rusqlite::types::ValueRef;
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::time::Duration;
 
-/// Time to wait for another connection.
+/// Time to wait for another connection that has locked the database.
 const BUSY: Duration = Duration::from_secs(5);
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT";
@@ -20,7 +20,7 @@ pub(crate) fn open(path: &Path) -> Result<Connection, LocalError> {
     Ok(connection)
 }
 
-/// Creates a database if there is none.
+/// Creates the database and its table of entries, if they don't exist.
 pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
@@ -28,7 +28,8 @@ pub(crate) fn make(path: &Path) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// Returns a hash of all rows of all tables in order, independent of their pages.
+/// Returns a hash of the definitions and rows of all tables in a fixed order. It does not depend on how the file stores
+/// them.
 pub(crate) fn hash(connection: &Connection) -> Result<String, LocalError> {
     let mut tables = connection.prepare(
         "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name",
@@ -72,7 +73,7 @@ pub(crate) fn check(connection: &Connection, path: &Path) -> Result<(), LocalErr
     }
 }
 
-/// Returns the size of its pages in bytes.
+/// Returns the size of the database's pages in bytes.
 pub(crate) fn size(connection: &Connection) -> Result<u64, LocalError> {
     let sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)

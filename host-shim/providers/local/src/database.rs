@@ -1,4 +1,4 @@
-//! `database.*`: one SQLite file per database, with backups that outlive it.
+//! `database.*`: one SQLite file per database. Backups stay when their database is destroyed.
 
 use crate::content;
 use crate::error::LocalError;
@@ -18,7 +18,7 @@ use std::time::Duration;
 const FILE: &str = "database.sqlite";
 /// Prefix of endpoints, before the resource's short name.
 const ENDPOINT: &str = "sqlite:";
-/// Pages that are copied at a time, and the pause after them, in which others may write.
+/// Pages that are copied at a time. Other connections may write during the pause after them.
 const PAGES: i32 = 256;
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -28,7 +28,7 @@ struct BackupManifest {
     backup_id: String,
     /// SHA-256 of the backup file.
     sha256: String,
-    /// Hash of the rows, for comparison with the restored database.
+    /// Hash of the tables, for comparison with the restored database.
     content: String,
     bytes: u64,
     verified: bool,
@@ -47,7 +47,8 @@ pub(crate) fn at(store: &ResourceStore, endpoint: &str) -> Result<Option<Resourc
     }
 }
 
-/// Returns the database of an endpoint if the call's account owns it and the call has its secret; else a refusal.
+/// Returns the database at an endpoint if the call's account owns it and `secret` refers to its secret; otherwise a
+/// refusal.
 pub(crate) fn authorized(
     store: &ResourceStore,
     call: &Call,
@@ -81,7 +82,7 @@ pub(crate) fn migrate(store: &ResourceStore, call: &Call) -> Result<CallOutcome,
     Ok(CallOutcome::Done(json!({})))
 }
 
-/// `database.seed`: stores each text of the payload as an entry, except the database and its secret.
+/// `database.seed`: stores each string of the payload as an entry, except `database` and `secret`.
 pub(crate) fn seed(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let database = match authorized(store, call, call.text("database").unwrap_or_default(), call.text("secret"))? {
         Ok(database) => database,
@@ -114,19 +115,19 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call) -> Result<CallOutcome, 
         "secret_ref": secret.reference,
     });
     let mut resource = Resource::new(call, outputs.clone());
-    // A function proves its access to the database by the secret's hash.
+    // Calls that use the database must have its secret. Its hash is stored to check that.
     resource.settings.insert("secret_sha256".to_owned(), json!(secret.sha256));
     store.save(&resource)?;
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Forgets the database's secret.
+/// Deletes the database's secret. Returns an outcome if that fails.
 pub(crate) fn destroy(call: &Call, resource: &Resource) -> Option<CallOutcome> {
     let reference = resource.output("secret_ref")?;
     call.forget_secret(reference).err().map(CallOutcome::from)
 }
 
-/// Copies the database and verifies the copy by a hash of all rows. A repeated call returns the same backup.
+/// Copies the database and verifies the copy by a hash of all tables. A repeated call returns the same backup.
 pub(crate) fn backup(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     if store.find(&id)?.is_none() {
@@ -157,14 +158,14 @@ pub(crate) fn backup(store: &ResourceStore, call: &Call) -> Result<CallOutcome, 
     Ok(CallOutcome::Done(outputs(&manifest)))
 }
 
-/// Replaces the database by a backup whose hashes were checked.
+/// Replaces the database with a backup, after checking the hashes of the backup's file and tables.
 pub(crate) fn restore(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let id = call.resource_id();
     if store.find(&id)?.is_none() {
         return Ok(CallOutcome::refused("not-found", "there is no database to restore into"));
     }
     let named = call.payload.pointer("/backup/backup_id").and_then(Value::as_str).unwrap_or_default();
-    // Backups are named after their resource, so another resource's can't be restored.
+    // A backup's name contains a hash of its resource's id, so a backup of another resource is refused.
     let is_own = named.rsplit_once('-').is_some_and(|(of, number)| of == letters(&id) && number.parse::<u32>().is_ok());
     let manifest = if is_own { read::<BackupManifest>(&manifest_path(store, named))? } else { None };
     let Some(manifest) = manifest else {

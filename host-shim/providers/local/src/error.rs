@@ -9,7 +9,7 @@ pub enum LocalError {
     /// A file or folder can't be used.
     #[error("{path}: {error}")]
     Io {
-        /// Its path.
+        /// Path of the file or folder.
         path: PathBuf,
         /// Cause.
         error: std::io::Error,
@@ -20,7 +20,7 @@ pub enum LocalError {
     /// A file has unexpected contents.
     #[error("{path} has unexpected contents: {error}")]
     Content {
-        /// Its path.
+        /// Path of the file or folder.
         path: PathBuf,
         /// Cause.
         error: String,
@@ -28,7 +28,7 @@ pub enum LocalError {
     /// The server can't listen on the port.
     #[error("can't listen on 127.0.0.1:{port}: {error}")]
     Port {
-        /// The port.
+        /// Number of the port.
         port: u16,
         /// Cause.
         error: std::io::Error,
@@ -42,7 +42,7 @@ impl LocalError {
     }
 }
 
-/// Retries, since a full disk or a locked file may recover. Paths are left out of the message.
+/// All errors are retried, since a full disk or a locked file may recover. The message includes no paths.
 impl From<LocalError> for CallOutcome {
     fn from(error: LocalError) -> Self {
         let message = match &error {

@@ -1,4 +1,4 @@
-//! `function.*`: one small HTTP server per instance, found by its name.
+//! `function.*`: functions, which the HTTP server finds by the label of their host name.
 
 use crate::database;
 use crate::error::LocalError;
@@ -20,7 +20,7 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
         Ok(name) => name,
         Err(error) => return Ok(error.into()),
     };
-    // Host names can't contain `_`.
+    // Labels of host names can't contain `_`.
     let label = name.replace('_', "-");
     if by_label(store, &label)?
         .is_some_and(|other| other.scope != id.scope || without_variant(&other.id) != without_variant(&id.id))
@@ -37,25 +37,27 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Returns a refusal if the call's database belongs to another account or its secret is missing or wrong.
+/// Returns a refusal if the payload's database does not exist or belongs to another account, or if its secret is
+/// missing or wrong.
 pub(crate) fn refused(store: &ResourceStore, call: &Call) -> Result<Option<CallOutcome>, LocalError> {
     let Some(endpoint) = call.text("database") else { return Ok(None) };
     Ok(database::authorized(store, call, endpoint, call.text("database_secret"))?.err())
 }
 
-/// Returns the id without its variant, `inst_1/compute` for `inst_1/compute@large`: a successor is created before its
-/// predecessor is destroyed, and both have the same name.
+/// Returns the id without its variant, for example `inst_1/compute` for `inst_1/compute@large`. A new variant is
+/// created before the old variant is destroyed, and both have the same name.
 fn without_variant(id: &str) -> &str {
     id.split('@').next().unwrap_or(id)
 }
 
-/// Returns the function with this label; the newest, if predecessors with the same name still exist.
+/// Returns the function with this label. If several variants have the label, returns the variant of the latest
+/// generation.
 pub(crate) fn by_label(store: &ResourceStore, label: &str) -> Result<Option<Resource>, LocalError> {
     let all = store.all()?.into_iter();
     Ok(all.filter(|it| it.resource == "function" && it.output("label") == Some(label)).max_by_key(|it| it.generation))
 }
 
-/// Returns the function's settings that its page shows.
+/// Returns the settings of the function that its page shows: all but the database and its secret.
 pub(crate) fn shown(function: &Resource) -> Value {
     let hidden = ["database_secret", "database"];
     let settings = function.settings.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));

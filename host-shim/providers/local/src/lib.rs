@@ -1,8 +1,8 @@
-//! Local provider: resources on this machine, so that a whole business runs without a cloud account.
+//! Local provider: creates resources on this machine, so that a whole business runs without a cloud account.
 //!
-//! A database is a SQLite file, a bucket a folder, a function a small HTTP server with access to its own database only.
-//! One server on 127.0.0.1 serves all functions by the request's host, `http://NAME.localhost:PORT`. Everything is
-//! stored in one folder and survives a restart.
+//! A database is a SQLite file, and a bucket is a folder. A function serves HTTP and has access to its own database
+//! only. One server on 127.0.0.1 serves all functions; it finds the function by the request's host,
+//! `http://NAME.localhost:PORT`. All resources are stored in one folder and survive a restart.
 
 mod alias;
 mod bucket;

@@ -8,7 +8,7 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;mar
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.35rem .5rem;border-bottom:1px solid #ddd}\
 @media(prefers-color-scheme:dark){body{color:#eee;background:#161616}th,td{border-color:#444}}";
 
-/// Renders a page with a heading, a line and a table of texts.
+/// Renders a page with a heading, a line and a table of names and values. Escapes all of them.
 pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String {
     let (title, line) = (escaped(title), escaped(line));
     let mut out = format!(
@@ -27,7 +27,7 @@ pub(crate) fn page(title: &str, line: &str, rows: &[(String, String)]) -> String
     out
 }
 
-/// Returns rows of an object's members; texts without quotes.
+/// Returns the names and values of an object's members as rows. Strings have no quotes.
 pub(crate) fn rows(object: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     object.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_of_tenants_are_escaped() {
+    fn strings_of_tenants_are_escaped() {
         let shown = page("<b>", "\"&'", &[("<i>".to_owned(), "</td>".to_owned())]);
         assert!(!shown.contains("<b>") && !shown.contains("<i>") && shown.contains("&lt;/td&gt;"), "{shown}");
         assert!(shown.contains("&quot;&amp;&#39;"), "{shown}");

@@ -1,4 +1,4 @@
-//! Dispatches calls, one at a time.
+//! Carries out the calls of the local provider, one at a time.
 
 use crate::error::LocalError;
 use crate::server::Server;
@@ -13,17 +13,18 @@ use std::sync::{Mutex, PoisonError};
 /// Resources of [`Local`], as patterns for the registry.
 pub const PATTERNS: [&str; 5] = ["bucket", "cdn", "database", "domain", "function"];
 
-/// The local provider with its folder and the server of its functions. Dropping it stops the server.
+/// The local provider, with its folder and the HTTP server of its functions. Dropping the provider stops the server.
 pub struct Local {
     store: ResourceStore,
     server: Server,
-    /// Serializes calls, so that checking and taking a name is atomic.
+    /// Lets one call run at a time, so that checking and taking a name is atomic.
     lock: Mutex<()>,
 }
 
 impl Local {
-    /// Opens or creates the folder and serves its functions on 127.0.0.1. The port is the folder's previous one, since
-    /// URLs of functions contain it; otherwise `port`, or a free one.
+    /// Opens or creates the folder and serves its functions on 127.0.0.1. The server uses the port that is stored in
+    /// the folder, since the functions' URLs contain it. If the folder stores no port, the server uses `port`, or a
+    /// free port.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The HTTP server of all functions: finds the function by the request's host and responds for it.
+//! The HTTP server of all functions. It finds the function by the request's host and responds for it.
 
 use crate::error::LocalError;
 use crate::page::{page, rows};
@@ -28,7 +28,7 @@ const POLICY: &str =
 /// The file that stores the port.
 const PORT: &str = "port.json";
 
-/// An HTTP server on its own threads; it stops when dropped.
+/// An HTTP server on its own threads. It stops when it is dropped.
 pub(crate) struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -54,10 +54,10 @@ impl Server {
         };
         runtime.spawn(async move {
             let serving = axum::serve(listener, app).with_graceful_shutdown(async move {
-                // A dropped sender also means to stop.
+                // The server also stops if the sender is dropped.
                 let _ = stopped.await;
             });
-            // It ends after the signal, or with the process.
+            // Serving ends after the signal, or with the process.
             let _ = serving.await;
         });
         Ok(Server { address, stop: Some(stop), runtime: Some(runtime) })
@@ -74,7 +74,7 @@ impl Drop for Server {
             let _ = stop.send(());
         }
         if let Some(runtime) = self.runtime.take() {
-            // The port is free when this returns.
+            // The port is free after the shutdown.
             runtime.shutdown_timeout(STOP);
         }
     }
@@ -93,7 +93,7 @@ async fn handle(
     result.unwrap_or_else(|_| text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed"))
 }
 
-/// Responds as the function of the host.
+/// Returns the response of the host's function.
 fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body: &[u8]) -> Response {
     let Some(label) = label(host) else {
         return text(StatusCode::MISDIRECTED_REQUEST, "this server only serves hosts NAME.localhost");
@@ -110,7 +110,7 @@ fn respond(store: &ResourceStore, method: &Method, host: &str, path: &str, body:
     serve(store, &function, method, path, body).unwrap_or_else(|error| failed(&error))
 }
 
-/// Returns `name` of `name.localhost` and `name.localhost:PORT`. Rejects other hosts, against DNS rebinding.
+/// Returns `name` for `name.localhost` and `name.localhost:PORT`. None for other hosts, to prevent DNS rebinding.
 fn label(host: &str) -> Option<&str> {
     let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
     host.strip_suffix(".localhost").filter(|label| !label.contains('.'))
@@ -154,7 +154,7 @@ fn serve(
     })
 }
 
-/// `GET` and `PUT` of an entry in the instance's own database.
+/// Responds to `GET` and `PUT` of an entry in the function's own database.
 fn entry_of(
     connection: &rusqlite::Connection,
     database: &Resource,
@@ -189,7 +189,7 @@ fn entry_of(
 }
 
 fn failed(error: &LocalError) -> Response {
-    // The error contains a path, so only the operator gets it.
+    // The error contains a path, so it is shown to the operator only.
     eprintln!("a local function failed: {error}");
     text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed")
 }

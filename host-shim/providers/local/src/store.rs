@@ -1,4 +1,4 @@
-//! The folder of all resources: each has its own folder, named by a hash of its whole id.
+//! The folder of all resources. Each resource has its own folder in it, whose name is a hash of the resource's full id.
 
 use crate::error::LocalError;
 use host_provider_api::names::letters;
@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// The record file of a resource; a folder without it does not count.
+/// The file with the record of a resource. A folder without this file is not a resource.
 const RECORD: &str = "resource.json";
 
 /// The record of an existing resource.
@@ -24,7 +24,7 @@ pub(crate) struct Resource {
     pub generation: u32,
     /// The outputs of `ensure`.
     pub outputs: Value,
-    /// The payload members of all `ensure` and `change` calls; the latest value of each.
+    /// The payload members of all `ensure` and `change` calls, except `state`. A later value replaces an earlier value.
     pub settings: Map<String, Value>,
 }
 
@@ -59,12 +59,12 @@ impl Resource {
         ResourceId { scope: self.scope.clone(), resource: self.resource.clone(), id: self.id.clone() }
     }
 
-    /// Returns a text of the outputs.
+    /// Returns a string of the outputs.
     pub fn output(&self, name: &str) -> Option<&str> {
         self.outputs.get(name).and_then(Value::as_str)
     }
 
-    /// Returns a text of the settings.
+    /// Returns a string of the settings.
     pub fn setting(&self, name: &str) -> Option<&str> {
         self.settings.get(name).and_then(Value::as_str)
     }
@@ -91,12 +91,13 @@ impl ResourceStore {
         self.folder.join(name)
     }
 
-    /// Returns the folder of backups, which outlive their databases.
+    /// Returns the folder of backups. It is not in the databases' folders, so backups stay when a database is
+    /// destroyed.
     pub fn backups(&self) -> PathBuf {
         self.folder.join("backups")
     }
 
-    /// Returns the folder of a resource, whether or not it exists.
+    /// Returns the path of a resource's folder, which may not exist.
     pub fn folder_of(&self, id: &ResourceId) -> PathBuf {
         self.folder.join("resources").join(letters(id))
     }
@@ -105,7 +106,7 @@ impl ResourceStore {
         read(&self.folder_of(id).join(RECORD))
     }
 
-    /// Returns the resource with this short name, the last part of its folder.
+    /// Returns the resource whose folder has this name.
     pub fn by_letters(&self, letters: &str) -> Result<Option<Resource>, LocalError> {
         let is_name =
             !letters.is_empty() && letters.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -133,7 +134,7 @@ impl ResourceStore {
         write(&folder.join(RECORD), resource)
     }
 
-    /// Removes a resource. The record is removed first: a folder without one does not count.
+    /// Removes a resource. The record is removed first, since a folder without a record is not a resource.
     pub fn remove(&self, id: &ResourceId) -> Result<(), LocalError> {
         let folder = self.folder_of(id);
         for gone in [fs::remove_file(folder.join(RECORD)), fs::remove_dir_all(&folder)] {

@@ -13,7 +13,7 @@ use std::time::Duration;
 pub struct BadConfig {
     /// Name of the setting.
     pub field: &'static str,
-    /// Its value.
+    /// Value of the setting.
     pub found: String,
     /// Accepted values.
     pub expected: &'static str,
@@ -23,10 +23,10 @@ pub struct BadConfig {
 pub struct Config {
     /// Sender: an address, optionally with a name. Its domain is the domain of every `Message-ID`.
     pub from: String,
-    /// Folder of the templates, `NAME.txt` and `NAME.html`. Without it, or without a file for the template, a mail
-    /// lists its values line by line.
+    /// Folder of the templates, `NAME.txt` and `NAME.html`. Without a folder, or if it has no `NAME.txt`, a mail lists
+    /// its values line by line.
     pub templates: Option<PathBuf>,
-    /// Addresses of `account` and `admin`.
+    /// Looks up the addresses of `account` and `admin`.
     pub addresses: Arc<dyn AddressBook>,
     /// Transport of mails.
     pub transport: MailTransport,
@@ -37,20 +37,20 @@ pub enum MailTransport {
     /// An SMTP server.
     #[cfg(feature = "smtp")]
     Smtp(Smtp),
-    /// A folder; each mail becomes a file `ID.eml`, readable by its owner only.
+    /// A folder. Each mail becomes a file `ID.eml`, which only its owner can read.
     Folder(PathBuf),
 }
 
 /// An SMTP server.
 #[cfg(feature = "smtp")]
 pub struct Smtp {
-    /// Host name, which its certificate must match.
+    /// Host name. The server's certificate must match it.
     pub host: String,
     /// Port: 465 for TLS from the start, 587 for STARTTLS.
     pub port: u16,
     /// Encryption of the connection.
     pub security: Security,
-    /// User and password; none for a server without login.
+    /// User and password. None for a server without login.
     pub login: Option<(String, Password)>,
     /// Timeout of each step: connecting, writing, reading a response.
     pub timeout: Duration,
@@ -64,9 +64,9 @@ pub struct Smtp {
 pub enum Security {
     /// TLS from the start.
     Tls,
-    /// STARTTLS; a server without it gets no mail.
+    /// STARTTLS. A server without STARTTLS gets no mail.
     StartTls,
-    /// No encryption, for this machine only.
+    /// No encryption. Allowed only for a server on this machine.
     PlainOnLoopback,
 }
 
@@ -76,7 +76,7 @@ pub enum Security {
 pub enum Password {
     /// The password itself.
     Plain(Secret),
-    /// A reference, `secret:env/NAME`, resolved at each call.
+    /// A reference, for example `secret:env/NAME`, which is resolved at each call.
     Reference(String),
 }
 
@@ -90,8 +90,8 @@ pub struct AddressUnavailable(
 
 /// Resolves the recipients `account` and `admin` to addresses.
 pub trait AddressBook: Send + Sync {
-    /// Returns the addresses of `account` (the owner or the administrators of the account of `scope`,
-    /// `business/mode/account`) or `admin` (the operators). Without any address the mail is refused.
+    /// Returns addresses. `to` is `account` (the owner or the administrators of the account in `scope`,
+    /// `business/mode/account`) or `admin` (the operators). If there is no address, the mail is refused.
     ///
     /// # Errors
     ///

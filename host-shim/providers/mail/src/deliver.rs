@@ -1,4 +1,4 @@
-//! Delivers a mail by the configured transport.
+//! Delivers a mail to the configured SMTP server or folder.
 
 use crate::config::{BadConfig, MailTransport};
 #[cfg(feature = "smtp")]
@@ -23,7 +23,7 @@ impl Delivery {
         }
     }
 
-    /// Delivers the mail.
+    /// Delivers the mail. On failure, returns the outcome of the call.
     pub fn deliver(&self, call: &Call, id: &str, mail: &Message) -> Result<(), CallOutcome> {
         #[cfg(not(feature = "smtp"))]
         let _ = call;
@@ -36,14 +36,14 @@ impl Delivery {
     }
 }
 
-/// Writes the mail to its file. An existing file is complete and stays.
+/// Writes the mail to its file. Leaves an existing file as it is, since files are complete.
 fn file(folder: &Path, id: &str, mail: &Message) -> io::Result<()> {
     let path = folder.join(format!("{id}.eml"));
     if path.try_exists()? {
         return Ok(());
     }
     std::fs::create_dir_all(folder)?;
-    // Concurrent writers of the same mail have a draft each; the last rename wins.
+    // Concurrent calls for the same mail write a draft each. The file is the draft that is renamed last.
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
     draft.write_all(&mail.formatted())?;
     draft.as_file().sync_all()?;

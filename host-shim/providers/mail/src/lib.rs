@@ -1,7 +1,8 @@
 //! Mail provider: sends mails by SMTP or writes them into a folder.
 //!
-//! A mail's `Message-ID` is derived from the effect's scope and key, so that recipients recognize a mail that was sent
-//! twice after a lost response. In a folder it is written once.
+//! A mail's `Message-ID` is derived from the effect's scope and key. If the response of an SMTP server is lost, the
+//! mail is sent again, and the recipient can recognize the duplicate by the same `Message-ID`. In a folder, a mail is
+//! written once.
 
 mod config;
 mod deliver;
@@ -27,8 +28,8 @@ const RECIPIENTS_MAX: usize = 50;
 
 /// The provider of `mail.send`.
 ///
-/// Payload: `template` (a name of a-z, 0-9 and `_`), `to` (an address, or `account` or `admin`, resolved by the
-/// [`AddressBook`]), `values` (an object with the values of the template's placeholders). Output: `{"message_id"}`,
+/// Payload: `template` (a name of a-z, 0-9 and `_`), `to` (an address, or `account` or `admin`, whose addresses the
+/// [`AddressBook`] returns), `values` (an object with the values of the template's placeholders). Output: `message_id`,
 /// without angle brackets.
 pub struct Mail {
     from: Mailbox,

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Idle time after which a connection is closed.
+/// Time after which an idle connection is closed.
 const IDLE: Duration = Duration::from_secs(60);
 /// Maximum characters of a server's message in an outcome.
 const MESSAGE_CHARS_MAX: usize = 200;
@@ -57,7 +57,7 @@ impl Server {
             return transport.clone();
         }
         let pool_config = PoolConfig::new().max_size(self.smtp.connections.max(1)).idle_timeout(IDLE);
-        // The other two constructors choose port and TLS themselves; here both are configured.
+        // The other constructors choose the port and the encryption themselves.
         let mut builder = SmtpTransport::builder_dangerous(&self.smtp.host)
             .port(self.smtp.port)
             .tls(self.tls.clone())
@@ -76,10 +76,11 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Refuses on permanent errors; retries others, and also login errors, since the operator can fix them.
+/// Returns the outcome of a failed delivery. Permanent errors are refused, except login errors, which the operator can
+/// fix. Login errors and all other errors are retried.
 fn failed(error: &Error) -> CallOutcome {
     let code = error.status().map(u16::from);
-    // Servers tend to repeat the address, which is personal data and must not be stored with the failure.
+    // Servers often repeat the address, which is personal data and must not be stored with the failure.
     let message = error.to_string();
     let message = message.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
     let message: String = message.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_CHARS_MAX).collect();

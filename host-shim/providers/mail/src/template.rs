@@ -5,15 +5,15 @@ use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::Path;
 
-/// Maximum bytes of a template file, the same as for a business's files.
+/// Maximum bytes of a template file, the same as of a business's files.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
-/// Maximum bytes of a filled-in text.
+/// Maximum bytes of a mail's plain text and HTML together.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// Maximum characters of a subject.
 const SUBJECT_MAX: usize = 200;
 /// Maximum bytes of a template's name.
 const NAME_MAX: usize = 100;
-/// Prefix of a template's first line.
+/// Prefix of the first line of a template `NAME.txt`.
 const SUBJECT: &str = "Subject: ";
 
 /// The text of a mail.
@@ -67,7 +67,7 @@ pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<
     Ok(text)
 }
 
-/// Returns the file's text; none if the file does not exist.
+/// Returns the contents of the file; none if the file does not exist.
 fn read(path: &Path) -> Result<Option<String>, String> {
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
@@ -82,13 +82,13 @@ fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Fills in the body, without the empty line after the subject.
+/// Fills in the body, without the empty line between subject and body.
 fn body(rest: &str, values: &Map<String, Value>) -> String {
     let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
     filled(rest, values, Form::Plain)
 }
 
-/// Returns the text of a mail without a template: its name as the subject, and its values.
+/// Returns the text of a mail without a template file. The subject is the template's name; the body lists the values.
 fn by_default(name: &str, values: &Map<String, Value>) -> Text {
     let words = name.replace('_', " ");
     let mut letters = words.trim().chars();
@@ -111,8 +111,8 @@ enum Form {
     Html,
 }
 
-/// Fills in the placeholders once; values that contain placeholders are not filled in again. Braces around anything
-/// other than a word, such as CSS rules, stay; unknown placeholders become empty.
+/// Replaces each placeholder `{name}` with its value. Placeholders in values are not replaced. A placeholder without a
+/// value becomes empty. Braces around anything but a word, such as CSS rules, stay.
 fn filled(text: &str, values: &Map<String, Value>, form: Form) -> String {
     let is_word =
         |place: &str| !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
@@ -147,7 +147,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Replaces control characters in header text, so that no value can begin another header.
+/// Replaces control characters in a header's text with spaces, so that a value can't begin another header.
 fn one_line(text: &str) -> String {
     let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     plain.take(SUBJECT_MAX).collect::<String>().trim().to_owned()
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_filled_once_and_escaped_in_html() {
+    fn placeholders_are_filled_once_and_escaped_in_html() {
         let files = [
             ("hi.txt", "Subject: Hello {name}\n\nDear {name}, {missing}you have {count}. {a b} {\n"),
             ("hi.html", "<style>p { color: red }</style><p title=\"{name}\">{name}</p>"),
@@ -181,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn no_value_begins_a_header() {
+    fn a_value_can_not_begin_a_header() {
         let files = [("hi.txt", "Subject: Hello {name}\n\n.")];
         let text = fill_of(&files, "hi", json!({"name": "Ana\r\nBcc: all@example.com\u{0}"})).expect("a text");
         assert_eq!(text.subject, "Hello Ana  Bcc: all@example.com");
     }
 
     #[test]
-    fn a_mail_without_a_template_is_its_values() {
+    fn a_mail_without_a_template_lists_its_values() {
         let values = json!({"login_url": "https://a.example/login", "days": 3});
         let expected = Text {
             subject: "Orchestra welcome".to_owned(),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_template_is_refused_with_what_was_expected() {
+    fn an_invalid_template_is_refused_with_the_expected_value() {
         for name in ["", "../etc/passwd", "A", "a.b", &"a".repeat(101)] {
             assert!(matches!(fill_of(&[], name, Value::Null), Err(BadTemplate::Name(_))), "{name}");
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 const TIMEOUT: Duration = Duration::from_millis(700);
 
-/// One account has an address, the operators have two.
+/// An address book with one address of one account and two addresses of the operators.
 struct TestAddressBook;
 impl AddressBook for TestAddressBook {
     fn addresses(&self, scope: &str, to: &str) -> Result<Vec<String>, AddressUnavailable> {
@@ -195,7 +195,7 @@ fn an_unencrypted_connection_is_limited_to_this_machine() {
     let config = Config { from: "nobody".to_owned(), templates: None, addresses: Arc::new(TestAddressBook), transport };
     let outcome = Mail::new(config).err().expect("no address").to_string();
     assert!(outcome.starts_with("`from` is `nobody`: expected "), "{outcome}");
-    // A server without TLS gets no mail over a connection that requires it.
+    // A server without TLS gets no mail if the connection requires STARTTLS.
     let sink = Sink::start(None);
     let strict = Smtp { host: "localhost".to_owned(), security: Security::StartTls, ..smtp(sink.address(), None) };
     let answer = provider(MailTransport::Smtp(strict), None).call(&mail("a", "ana@example.com"));
@@ -216,7 +216,8 @@ fn a_mail_is_written_once_into_a_folder() {
     };
     let [file] = files().try_into().expect("one file");
     assert!(std::fs::read_to_string(&file).expect("the mail").starts_with("From: Shop <shop@shop.example>"));
-    // The date of a rewritten mail might be the same, so the file is replaced by a marker to detect rewriting.
+    // A mail that is written again may have the same date, so the file gets other contents, which a second write would
+    // replace.
     std::fs::write(&file, "as it was").expect("marked");
     assert_eq!(send(&mail("a", "ana@example.com")), first, "the same mail is not written again");
     assert_eq!(std::fs::read(&file).expect("the mail"), b"as it was", "the file is unchanged");
@@ -246,7 +247,7 @@ fn a_mail_arrives_under_one_id_despite_faults() {
     let sink = Sink::start(None);
     let faults = [Fault::Refuse, Fault::ResetBefore, Fault::ResetAfter, Fault::Truncate, Fault::Delay(TIMEOUT * 2)];
     let (mut struck, mut twice, mut late) = (0, 0, 0);
-    // The exchanges of a new connection: greeting, hello, sender, recipient, data, the mail.
+    // The exchanges of a new connection: greeting, EHLO, MAIL FROM, RCPT TO, DATA, the mail.
     for exchange in 0..6 {
         for fault in faults {
             let proxy = FaultProxy::start(sink.address(), Protocol::Plain);
@@ -255,12 +256,14 @@ fn a_mail_arrives_under_one_id_despite_faults() {
             proxy.fail_nth(exchange, fault);
             let call = mail(&format!("{exchange}/{fault:?}"), "ana@example.com");
             let first = provider.call(&call);
-            // Not every fault matters: a response that nobody waits for may be lost.
+            // The first call may succeed despite the fault, if the fault strikes a response for which the provider does
+            // not wait.
             assert!(
                 matches!(&first, CallOutcome::Done(_) | CallOutcome::Retry { .. }),
                 "{exchange} {fault:?}: {first:?}"
             );
-            // A provider that waits for a late response would report that the mail is sent.
+            // Counts late responses after which the provider reports a timeout. Without a timeout, it would wait and
+            // report success.
             late += usize::from(matches!((fault, &first), (Fault::Delay(_), CallOutcome::Retry { .. })));
             struck += proxy.struck();
             proxy.clear();

@@ -1,7 +1,7 @@
-//! `database.backup`: dumps a tenant's database into a file, with a manifest of what was verified.
+//! `database.backup`: dumps a tenant's database into a file, verifies the file and writes its manifest.
 //!
-//! A backup counts only if the restored file has the same content as the database: both are dumped from one snapshot,
-//! so concurrent writes of the tenant make no difference.
+//! A backup is stored only if the SQL that `pg_restore` reads from the file is the same as a dump of the database. The
+//! file and the dump come from one snapshot, so concurrent writes of the tenant make no difference.
 
 use crate::config::Config;
 use crate::connect::within;
@@ -30,7 +30,7 @@ pub(crate) struct BackupManifest {
     /// SHA-256 of the file, in hex.
     pub sha256: String,
     pub bytes: u64,
-    /// SHA-256 of the dumped content, in hex.
+    /// SHA-256 of the backup's content as SQL, in hex, without the lines that differ between dumps.
     pub content_sha256: String,
     /// `business/mode/account` of the database.
     pub scope: String,
@@ -64,7 +64,7 @@ impl BackupManifest {
     }
 }
 
-/// Retries after an error of the backup folder, which an operator may repair.
+/// Returns a retry after an error of the backup folder, which an operator may repair.
 pub(crate) fn folder_unavailable(config: &Config, error: &io::Error) -> Failed {
     Failed::retry("folder-unavailable", format!("{}: {error}", config.backups.display()))
 }
@@ -103,8 +103,9 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<CallOutcome, Failed
     })
 }
 
-/// Dumps a snapshot, verifies the file and stores both. `dump` gets the name of the snapshot and the file, and returns
-/// a hash of the content. `keeper` is a connection to the database.
+/// Dumps a snapshot into a file, verifies the file, and stores it with its manifest. `dump` gets the name of the
+/// snapshot and the path of the file, and returns a hash of the content. `keeper` is a connection to the database; it
+/// keeps the snapshot.
 pub(crate) async fn store_verified(
     config: &Config,
     call: &Call,
@@ -114,7 +115,7 @@ pub(crate) async fn store_verified(
 ) -> Result<CallOutcome, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
     let failed = |error: io::Error| folder_unavailable(config, &error);
-    // The snapshot lives as long as this connection; it must run no other statement meanwhile.
+    // The snapshot lives as long as this connection, which must run no other statement meanwhile.
     let begun = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     keeper.batch_execute(begun).await?;
     let snapshot: String = keeper.query_typed_one("SELECT pg_export_snapshot()", &[]).await?.try_get(0)?;
@@ -135,7 +136,8 @@ pub(crate) async fn store_verified(
     Ok(CallOutcome::Done(manifest.outputs()))
 }
 
-/// Returns a hash of a backup's content. `pg_restore --list` alone would read only its table of contents.
+/// Returns a hash of a backup's content. Reads the whole file, since `pg_restore --list` reads only its table of
+/// contents.
 pub(crate) fn content(config: &Config, file: &Path, until: Instant) -> Result<String, process::ProgramFailed> {
     run(program(config, "pg_restore").arg("--list").arg(file), until, None)?;
     let mut hash = DumpHash::default();
@@ -145,7 +147,7 @@ pub(crate) fn content(config: &Config, file: &Path, until: Instant) -> Result<St
     Ok(hash.end())
 }
 
-/// Writes the manifest, after everything is verified.
+/// Writes the manifest. A backup is complete once it has a manifest.
 fn write_manifest(config: &Config, manifest: &BackupManifest) -> io::Result<()> {
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(&config.backups)?;
     draft.write_all(&serde_json::to_vec(manifest)?)?;

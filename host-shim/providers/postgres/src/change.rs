@@ -1,4 +1,4 @@
-//! `database.change` and `database.destroy`: suspends, resumes, limits and drops a database.
+//! `database.change` and `database.destroy`: suspend, resume, limit and drop a database.
 
 use crate::config::Config;
 use crate::connect::within;
@@ -13,7 +13,7 @@ use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::json;
 
-/// Bytes of a secret that is made only to get its reference.
+/// Random bytes of a tenant's password, if `destroy` has to create it in order to get its reference.
 const PASSWORD_BYTES: usize = 32;
 
 pub(crate) fn change(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
@@ -79,7 +79,7 @@ pub(crate) fn destroy(config: &Config, call: &Call) -> Result<CallOutcome, Faile
             server.drop_all(&names).await?;
         }
         server.client.batch_execute(&[record::SCHEMA, &gone.store()].concat()).await?;
-        // A crashed call may have made the secret; making it again returns the same reference.
+        // A crashed call may have created the secret. `make_secret` returns its reference.
         worker::forget(call, &id)?;
         let made = call.make_secret(&id.id, PASSWORD_BYTES)?;
         call.forget_secret(&made.reference)?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Maximum connections of one tenant, whatever the payload requests.
+/// Maximum connections of one tenant. A payload that requests more gets this number.
 pub const CONNECTIONS_MAX: u32 = 1_000;
 
 /// An invalid setting.
@@ -16,7 +16,7 @@ pub const CONNECTIONS_MAX: u32 = 1_000;
 pub struct BadConfig {
     /// Name of the setting.
     pub field: &'static str,
-    /// Its value.
+    /// Value of the setting.
     pub found: String,
     /// Accepted values.
     pub expected: &'static str,
@@ -27,22 +27,23 @@ pub struct BadConfig {
 pub enum Password {
     /// The password itself.
     Plain(Secret),
-    /// A reference, `secret:env/NAME`, resolved at each call.
+    /// A reference, for example `secret:env/NAME`, which is resolved at each call.
     Reference(String),
 }
 
 /// A server shared by tenants.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// Host name or address, also for tenants.
+    /// Host name or address, for the provider and for tenants.
     pub host: String,
-    /// Port.
+    /// TCP port.
     pub port: u16,
-    /// Name of a superuser: isolating tenants needs to revoke rights of PUBLIC in the system catalogs.
+    /// Name of a superuser. Only a superuser can revoke the rights of PUBLIC in the system catalogs, which isolates
+    /// tenants.
     pub admin_user: String,
     /// Password of the superuser.
     pub admin_password: Password,
-    /// Maximum databases.
+    /// Maximum number of tenants' databases.
     pub max_databases: u32,
     /// Whether to connect by TLS, with a certificate for `host`. Needs the feature `tls`.
     pub tls: bool,
@@ -58,8 +59,8 @@ impl ServerConfig {
 /// Settings of the provider.
 #[derive(Clone)]
 pub struct Config {
-    /// The servers. A database stays on its server, so a server with databases must not be removed. The first one also
-    /// holds the advisory locks: all hosts that share the servers must list the same one first.
+    /// The servers. A database stays on its server, so a server with databases must not be removed. The first server
+    /// also holds the advisory locks, so all hosts that share the servers must list the same server first.
     pub servers: Vec<ServerConfig>,
     /// Connections of a tenant if the payload has no `max_connections`; 1 to [`CONNECTIONS_MAX`].
     pub connections: u32,
@@ -69,28 +70,30 @@ pub struct Config {
     pub addresses: BTreeMap<String, SocketAddr>,
     /// Folder of `pg_dump` and `pg_restore`, of the servers' version or a newer one.
     pub programs: PathBuf,
-    /// Folder of backups, which contain the tenants' data.
+    /// Folder of backups. Backups contain the tenants' data.
     pub backups: PathBuf,
-    /// Folder of `database.migrate` with files `NNN_name.sql`; none to refuse migrations.
+    /// Folder with the files `NNN_name.sql` of `database.migrate`. None refuses migrations.
     pub migrations: Option<PathBuf>,
-    /// Folder of `database.seed` with files `name.sql`.
+    /// Folder with the files `name.sql` of `database.seed`. None refuses seeds.
     pub seeds: Option<PathBuf>,
     /// Timeout of a call without background work.
     pub call_timeout: Duration,
     /// Timeout of a backup, a restore or a script in the background.
     pub work_timeout: Duration,
-    /// Time that a call waits for background work before it reports progress.
+    /// Time that a call waits for background work before it asks for a poll.
     pub work_wait: Duration,
-    /// Statement timeout of tenants, which they can change for a session.
+    /// Statement timeout of tenants. A tenant can change it for a session.
     pub statement_timeout: Duration,
     /// Idle timeout of tenants' sessions, in and outside of transactions.
     pub idle_timeout: Duration,
-    /// Resolves references of administrators' passwords outside of calls, to list databases.
+    /// Resolves the references of the administrators' passwords when databases are listed. Calls have their own access
+    /// to secrets.
     pub secrets: Option<Arc<dyn Secrets>>,
 }
 
 impl Config {
-    /// Returns default settings for these servers: 20 connections per tenant, a minute per call, an hour per backup.
+    /// Returns default settings for these servers: 20 connections per tenant, a minute per call, an hour per background
+    /// job.
     pub fn new(servers: Vec<ServerConfig>, programs: PathBuf, backups: PathBuf) -> Config {
         Config {
             servers,

@@ -54,7 +54,7 @@ pub(crate) async fn as_admin(
     open(config, wanted.host(&server.host).port(server.port), server.tls).await
 }
 
-/// Connects with the given settings, with TLS or unencrypted.
+/// Connects with the settings `wanted`, with TLS or unencrypted.
 pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: bool) -> Result<Client, Failed> {
     let mut wanted = found(config, wanted);
     wanted.connect_timeout(CONNECT).application_name("provisioner");

@@ -4,7 +4,7 @@ use crate::config::CONNECTIONS_MAX;
 use crate::failed::Failed;
 use serde_json::Value;
 
-/// Requested settings; absent ones stay unchanged.
+/// Requested settings. None leaves a setting unchanged.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct DesiredSettings {
     /// Quota in bytes; `Some(None)` for unlimited.
@@ -26,7 +26,7 @@ impl DesiredSettings {
         let connections = number(payload, "max_connections")?.filter(|number| *number >= 1.0);
         Ok(DesiredSettings {
             quota,
-            // Bounded, so the cast is exact.
+            // The number is bounded, so the cast can't overflow.
             connections: connections.map(|number| number.min(f64::from(CONNECTIONS_MAX)) as i32),
             writes_refused: either(payload, "writes", "refused", "allowed")?,
             is_suspended: either(payload, "state", "suspended", "running")?,
@@ -39,14 +39,14 @@ impl DesiredSettings {
     }
 }
 
-/// Converts units of `2^shift` bytes; a negative number means unlimited.
+/// Converts a number of units of `2^shift` bytes to bytes. None, which means unlimited, for a negative number.
 fn bytes(units: f64, shift: u32) -> Option<i64> {
     let bytes = units * f64::from(1_u32 << shift);
     // The cast saturates at the largest number.
     (units >= 0.0).then_some(bytes as i64)
 }
 
-/// Returns a number; a text of digits is accepted, since templates produce texts.
+/// Returns a number from the payload, which may have it as a string, since templates produce strings.
 fn number(payload: &Value, member: &str) -> Result<Option<f64>, Failed> {
     let Some(found) = payload.get(member).filter(|found| !found.is_null()) else { return Ok(None) };
     let number = found.as_f64().or_else(|| found.as_str().and_then(|text| text.parse().ok()));
@@ -65,7 +65,7 @@ fn either(payload: &Value, member: &str, yes: &str, no: &str) -> Result<Option<b
     }
 }
 
-/// Refuses an invalid payload member; its value is cut to 80 characters.
+/// Refuses an invalid payload member. The message includes at most 80 characters of its value.
 pub(crate) fn bad(member: &str, found: &Value, expected: &str) -> Failed {
     let found: String = found.to_string().chars().take(80).collect();
     Failed::refused("bad-payload", format!("`{member}` is {found}: expected {expected}"))

@@ -53,7 +53,7 @@ pub(crate) fn ensure(config: &Config, call: &Call) -> Result<CallOutcome, Failed
     })
 }
 
-/// Stores the record and creates the role on the server with the fewest databases.
+/// Chooses the server with the fewest databases, stores the record and creates the role there.
 async fn begin<'s, 'c>(
     servers: &'s Servers<'c>,
     desired: &DesiredSettings,
@@ -86,7 +86,7 @@ async fn begin<'s, 'c>(
     let server = &servers.0[number];
     isolate::close(server).await?;
     server.client.batch_execute(record::SCHEMA).await?;
-    // Concurrent calls on this server wait for the lock, so that two can't take the last place.
+    // Concurrent calls on this server wait for the lock, so that two calls can't take the last place.
     let most = server.settings.max_databases;
     let noted = format!(
         "BEGIN; LOCK TABLE provisioner.databases IN SHARE ROW EXCLUSIVE MODE;
@@ -103,7 +103,7 @@ async fn begin<'s, 'c>(
     Ok(server)
 }
 
-/// Updates the role of an earlier call to the current password.
+/// Sets the current password of the role that an earlier call created, or creates the role.
 async fn begin_again<'s, 'c>(
     server: &'s Server<'c>,
     record: &Record,
@@ -120,7 +120,7 @@ async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed
     let names = record.names.clone();
     let (_, has_database) = server.has(&names).await?;
     if !has_database {
-        // Connections stay closed until everybody else is excluded.
+        // Nobody can connect until the rights of PUBLIC are revoked.
         let made = format!(
             "CREATE DATABASE {} TEMPLATE template0 ALLOW_CONNECTIONS false",
             escape_identifier(&names.database)

@@ -1,4 +1,4 @@
-//! Errors of calls as outcomes.
+//! Translates errors to call outcomes.
 
 use host_provider_api::names::BadName;
 use host_provider_api::{CallOutcome, SecretError};
@@ -36,8 +36,8 @@ impl From<BadName> for Failed {
     }
 }
 
-/// Retries without a response of the server, since the result is unknown. Refuses what another attempt can't change.
-/// Only the first line of the server's message is included: the others contain values.
+/// An error without a response of the server is retried, since the result is unknown. An error that another attempt
+/// can't change is refused. Of the server's error only the main message is included, since its details contain values.
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Failed {
         let Some(db_error) = error.as_db_error() else {
@@ -45,7 +45,7 @@ impl From<tokio_postgres::Error> for Failed {
         };
         let (state, message) = (db_error.code(), db_error.message().chars().take(200).collect::<String>());
         let text = format!("{message} ({})", state.code());
-        // A concurrent call did the same first: the next attempt finds its result.
+        // A concurrent call did the same work first. The next attempt finds its result.
         let is_conflict = [
             SqlState::DUPLICATE_DATABASE,
             SqlState::DUPLICATE_OBJECT,
@@ -61,7 +61,8 @@ impl From<tokio_postgres::Error> for Failed {
             return Failed::retry("database-busy", text);
         }
         match &state.code()[..2] {
-            // Connection lost, resources exhausted, intervention or concurrency, internal errors.
+            // Lost connections, rolled back transactions, exhausted resources, objects in use, operator intervention,
+            // system and internal errors.
             "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Failed::retry("database-unavailable", text),
             "28" => Failed::retry("login-refused", text),
             _ if *state == SqlState::INSUFFICIENT_PRIVILEGE => Failed::refused("not-allowed", text),

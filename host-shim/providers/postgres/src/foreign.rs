@@ -1,4 +1,4 @@
-//! Backup and restore of databases on other servers, which the payload locates.
+//! Backup and restore of databases on servers that are not configured. The payload has their connection settings.
 
 use crate::backup::{BackupManifest, store_verified};
 use crate::config::Config;
@@ -17,15 +17,16 @@ use std::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::config::Host;
 
-/// Host suffix of Supabase's databases, and their user and database name.
+/// Host suffix of Supabase's databases.
 const SUPABASE: &str = ".supabase.co";
 const USUAL: &str = "postgres";
 /// PostgreSQL's default port.
 const PORT: u16 = 5432;
 
-/// Builds the connection settings of a database from a payload. The secret is either the database's URL
-/// (`postgres://user:password@host/name`), whose host must match the payload's endpoint, or a password, with `user` and
-/// `name` (or `database`) in the payload; on Supabase's hosts both default to `postgres`.
+/// Builds the connection settings of a database from a payload. `secret` and `endpoint` are the names of payload
+/// members. The secret is either the database's URL (`postgres://user:password@host/name`), whose host must match the
+/// endpoint, or a password. With a password, the payload also has `user` and `name` (or `database`); on Supabase's
+/// hosts both default to `postgres`.
 pub(crate) fn foreign(
     call: &Call,
     payload: &Value,
@@ -52,9 +53,9 @@ pub(crate) fn foreign(
     }
     let mut address = tokio_postgres::Config::new();
     address.host(&host).port(port.unwrap_or(PORT)).password(plain.expose());
-    // Supabase's outputs have the project's name as `name`; in a migration's payload `database` is the endpoint.
+    // In Supabase's outputs, `name` is the project's name. In a migration's payload, `database` is the endpoint.
     let name = text("database").filter(|_| endpoint != "database").or_else(|| text("name"));
-    // On other hosts these names may be an administrator's, whose password must not be tried.
+    // On other hosts, `postgres` may be the administrator, and the secret must not be tried as its password.
     let usual = |member: &str| match host.ends_with(SUPABASE) {
         true => Ok(USUAL),
         false => Err(missing(member, "a name, since the secret is not a URL")),
@@ -63,7 +64,7 @@ pub(crate) fn foreign(
     Ok(address)
 }
 
-/// Connects to a database on another server, by TLS unless it is on this machine.
+/// Connects to a database on another server, with TLS unless that server is on this machine.
 pub(crate) async fn open(config: &Config, wanted: tokio_postgres::Config) -> Result<tokio_postgres::Client, Failed> {
     connect::open(config, &wanted, !is_here(&wanted)).await
 }
@@ -76,7 +77,7 @@ fn is_here(wanted: &tokio_postgres::Config) -> bool {
     })
 }
 
-/// Returns the payload's outputs with the endpoint of a database on another server.
+/// Returns the payload's `outputs`, if they have the endpoint of a database.
 fn outputs(call: &Call) -> Option<&Value> {
     call.payload.get("outputs").filter(|outputs| outputs.get("endpoint").is_some_and(Value::is_string))
 }
@@ -94,7 +95,7 @@ async fn reach(config: &Config, call: &Call, outputs: &Value) -> Result<ForeignD
     Ok(ForeignDatabase { inside: open(config, wanted).await?, target })
 }
 
-/// Returns the same target for `pg_dump` and `pg_restore`.
+/// Converts connection settings to a target for `pg_dump` and `pg_restore`.
 fn target(wanted: &tokio_postgres::Config) -> Option<DumpTarget> {
     let [Host::Tcp(host)] = wanted.get_hosts() else { return None };
     Some(DumpTarget {
@@ -108,7 +109,7 @@ fn target(wanted: &tokio_postgres::Config) -> Option<DumpTarget> {
     })
 }
 
-/// Backs up a database on another server; none if the payload has none.
+/// Backs up a database on another server. None if the payload has no endpoint of such a database.
 pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Result<Option<CallOutcome>, Failed> {
     let Some(outputs) = outputs(call) else { return Ok(None) };
     let ForeignDatabase { inside, target } = reach(config, call, outputs).await?;
@@ -116,8 +117,8 @@ pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Resu
     store_verified(config, call, inside, until, dump).await.map(Some)
 }
 
-/// Restores a backup into an empty database on another server; none if the payload has none. It runs in one
-/// transaction, so a crash leaves nothing or all of it.
+/// Restores a backup into an empty database on another server. None if the payload has no endpoint of such a database.
+/// The restore is one transaction, so after a crash the database has all of the backup or nothing.
 pub(crate) async fn restore(
     config: &Config,
     call: &Call,
@@ -128,7 +129,7 @@ pub(crate) async fn restore(
     let ForeignDatabase { inside, target } = reach(config, call, outputs).await?;
     let done = CallOutcome::Done(manifest.restore_outputs());
     if is_filled(&inside).await? {
-        // A repeated call after a successful restore.
+        // The database has the backup's content if an earlier call restored it.
         return match target.dump(config, None, None, until)? == content_hash {
             true => Ok(Some(done)),
             false => Err(Failed::refused("not-empty", "the database is not empty: expected an empty one")),

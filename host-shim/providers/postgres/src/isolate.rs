@@ -7,11 +7,12 @@ use crate::record::Record;
 use crate::servers::Server;
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 
-/// Lists the common databases that PUBLIC may connect to.
+/// Lists the common databases (`postgres`, `template1`) in which PUBLIC has a right.
 const COMMON: &str = "SELECT string_agg(datname, ', ') FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) \
                       WHERE datname IN ('postgres', 'template1') AND grantee = 0";
 
-/// Closes the server's common databases to tenants, and refuses a server where that fails.
+/// Revokes PUBLIC's rights in the server's common databases, so that tenants can't connect to them. Refuses the call if
+/// PUBLIC still has a right.
 pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     let open = |row: tokio_postgres::Row| row.try_get::<_, Option<String>>(0);
     if open(server.client.query_typed_one(COMMON, &[]).await?)?.is_none() {
@@ -20,7 +21,7 @@ pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     server.client.batch_execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC").await?;
     match open(server.client.query_typed_one(COMMON, &[]).await?)? {
         None => Ok(()),
-        // A REVOKE without the right to it only causes a warning.
+        // A REVOKE by a role that may not revoke causes a warning, not an error.
         Some(names) => {
             let problem =
                 format!("everybody can connect to {names} of {}: expected nobody", server.settings.endpoint());
@@ -29,7 +30,8 @@ pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     }
 }
 
-/// Returns SQL for the tenant's role, without rights yet, with a SCRAM verifier instead of the plain password.
+/// Returns SQL that creates or updates the tenant's role, with a SCRAM verifier instead of the plain password. A new
+/// role can't log in.
 pub(crate) fn role(names: &Names, exists: bool, verifier: &str) -> String {
     let (role, verifier) = (escape_identifier(&names.role), escape_literal(verifier));
     let rights = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT NOREPLICATION NOBYPASSRLS";
@@ -39,7 +41,7 @@ pub(crate) fn role(names: &Names, exists: bool, verifier: &str) -> String {
     }
 }
 
-/// Returns SQL for access to the database and the session limits of its role.
+/// Returns SQL that gives only the tenant's role access to the database, and that sets the timeouts of its sessions.
 pub(crate) fn around(names: &Names, config: &Config) -> String {
     let (role, database) = (escape_identifier(&names.role), escape_identifier(&names.database));
     let (statement, idle) = (config.statement_timeout.as_millis(), config.idle_timeout.as_millis());
@@ -54,11 +56,11 @@ pub(crate) fn around(names: &Names, config: &Config) -> String {
     )
 }
 
-/// Returns SQL for the inside of the database: a schema of the tenant and nothing else. Large objects belong to no
-/// schema and would escape backups and quotas.
+/// Returns SQL to run in the database. The tenant gets the schema `app` and no other rights. It can't create large
+/// objects: they belong to no schema and would escape backups and quotas.
 pub(crate) fn inside(names: &Names) -> String {
     let role = escape_identifier(&names.role);
-    // Binds only the tenant, and allows DROP, which frees space.
+    // Refuses statements of the tenant only, and allows DROP, which frees space.
     let guard = format!(
         "BEGIN
            IF session_user = {} AND tg_tag NOT LIKE 'DROP %' THEN
@@ -79,8 +81,8 @@ pub(crate) fn inside(names: &Names) -> String {
     )
 }
 
-/// Returns SQL that revokes or restores the tenant's rights to write. An owner could grant itself the rights again by a
-/// change of definitions, so those are refused too.
+/// Returns SQL that revokes or restores the tenant's rights to write. The tenant owns its tables and could grant itself
+/// the rights again, so all its DDL statements but DROP are refused too.
 pub(crate) fn writes(record: &Record) -> String {
     let role = escape_identifier(&record.names.role);
     let in_database = format!("ALTER ROLE {role} IN DATABASE {}", escape_identifier(&record.names.database));

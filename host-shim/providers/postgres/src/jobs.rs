@@ -1,5 +1,5 @@
-//! Background jobs: work that outlasts a call runs in a thread, and later calls poll its result. After a restart the
-//! work starts again and finds what was done.
+//! Background jobs: work that takes longer than a call runs in a thread, and later calls poll its result. After a
+//! restart of the host, the next poll starts the work again; the work checks what was done before.
 
 use crate::failed::Failed;
 use host_provider_api::{Call, CallOutcome};
@@ -11,23 +11,24 @@ use std::time::Duration;
 
 /// Maximum concurrent jobs.
 const JOBS_MAX: usize = 8;
-/// Milliseconds until the first poll, doubled with each.
+/// Milliseconds until the first poll. The delay doubles with each poll.
 const POLL_MS: i64 = 1_000;
-/// Maximum milliseconds until a poll.
+/// Maximum milliseconds until the next poll.
 const POLL_MS_MAX: i64 = 60_000;
 /// Prefix of tokens, before the number of polls.
 const TOKEN: &str = "look:";
 
-/// Scope, key, generation.
+/// Scope, key and generation of the call.
 type Id = (String, String, u32);
 
-/// Running jobs. The receiver is absent while a call waits for the job.
+/// Running jobs, and finished jobs whose outcome was not returned. The receiver is absent while a call waits for the
+/// job.
 #[derive(Default)]
 pub(crate) struct Jobs(Mutex<HashMap<Id, Option<Receiver<CallOutcome>>>>);
 
 impl Jobs {
-    /// Runs the work, or waits for it if it already runs. Returns its outcome, or progress if it takes longer than
-    /// `wait`.
+    /// Starts the work, unless it runs already, and waits for it. Returns its outcome, or `InProgress` if it takes
+    /// longer than `wait` or another call waits for it.
     pub fn run(
         &self,
         call: &Call,
@@ -45,7 +46,7 @@ impl Jobs {
                 }
                 None => {
                     let (sender, receiver) = channel();
-                    // The receiver may be gone: then nobody polls any more.
+                    // Sending fails if the receiver was dropped, since no call polls any more.
                     thread::spawn(move || drop(sender.send(work().unwrap_or_else(|Failed(outcome)| outcome))));
                     jobs.insert(id.clone(), None);
                     receiver

@@ -1,7 +1,8 @@
-//! Databases on shared PostgreSQL servers: one per tenant, with its own role.
+//! Databases on shared PostgreSQL servers. Each tenant has a database and a role of its own.
 //!
-//! A record of each database is stored on its server before anything is created, so that a repeated call finds it.
-//! Calls for one database are serialized by a lock, also across processes. Long work runs in the background.
+//! The record of a database is stored on its server before the database is created, so that a repeated call finds the
+//! server. The calls `ensure`, `change`, `destroy` and `restore` of one database take a lock, so they run one after
+//! another, also in different processes. Backups, restores, migrations and seeds run in the background.
 
 mod backup;
 mod change;
@@ -41,13 +42,13 @@ const PROVIDER: &str = "postgres";
 /// | verb | payload | outputs |
 /// |---|---|---|
 /// | `ensure` | `quota_gb` or `quota_mb`, `max_connections`, `writes` (`refused`, `allowed`), `endpoint` of the wanted server | `id`, `endpoint`, `name`, `user`, `secret_ref` |
-/// | `change` | the same, and `state` (`suspended`, `running`) | the same, and `state` |
-/// | `observe` | nothing; or `adopt` with `outputs` (`endpoint`, `secret_ref`, for a password also `user` and `name`, except at Supabase) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
-/// | `destroy` | nothing | nothing |
-/// | `backup` | nothing; for a database on another server `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
-/// | `restore` | `backup`, the outputs of `backup`; and `outputs` as for `backup` | `backup_id`, `sha256`, `verified` |
+/// | `change` | as `ensure`, and `state` (`suspended`, `running`) | as `ensure`, and `state` |
+/// | `observe` | none; or `adopt` with `outputs` (`endpoint`, `secret_ref`; if the secret is a password, also `user` and `name`, except at Supabase) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
+/// | `destroy` | none | none |
+/// | `backup` | none; for a database on another server `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
+/// | `restore` | `backup` (the outputs of the verb `backup`), and `outputs` as for `backup` | `backup_id`, `sha256`, `verified` |
 /// | `migrate` | `database` (an endpoint), `secret` | `version`, `migrations` |
-/// | `seed` | the same, and texts that seeds read as `current_setting('seed.NAME')` | `seeds` |
+/// | `seed` | as `migrate`, and strings that seeds read as `current_setting('seed.NAME')` | `seeds` |
 pub struct Postgres {
     config: Arc<Config>,
     jobs: Jobs,
@@ -117,7 +118,7 @@ impl Provider for Postgres {
         done.unwrap_or_else(|Failed(outcome)| outcome)
     }
 
-    /// Includes incomplete databases, as suspended.
+    /// Lists the databases of all servers. An incomplete database is listed as suspended.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         self.list().map_err(|Failed(outcome)| match outcome {
             CallOutcome::Retry { message, .. } | CallOutcome::Refused { message, .. } => {

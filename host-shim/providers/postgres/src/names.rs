@@ -1,4 +1,5 @@
-//! Names of databases, roles and backups. Every tenant can read the names on its server, so they reveal nothing.
+//! Names of databases, roles and backups. Every tenant can read the names on its server, so the names contain nothing
+//! about their tenants.
 
 use crate::failed::Failed;
 use host_provider_api::ResourceId;
@@ -7,7 +8,7 @@ use host_provider_api::names::Rules;
 const RULES: Rules = Rules { what: "database", shortest: 3, longest: 63, others: b"_" };
 const BACKUP: Rules = Rules { what: "backup", shortest: 24, longest: 24, others: b"" };
 
-/// The names of one resource.
+/// Names of a resource's database and roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
     pub database: String,
@@ -23,7 +24,7 @@ impl Names {
     }
 }
 
-/// Returns the name of this resource's backup of this generation.
+/// Returns the name of the backup that this generation of the resource's effect makes.
 pub(crate) fn backup(id: &ResourceId, generation: u32) -> Result<String, Failed> {
     let of = ResourceId { resource: "backup".to_owned(), id: format!("{}#{generation}", id.id), ..id.clone() };
     Ok(BACKUP.derive("", &of)?)

@@ -1,4 +1,4 @@
-//! `database.observe`: reports a database of our servers, or adopts one on another server.
+//! `database.observe`: reports a database of our servers, or, with `adopt`, adopts a database on another server.
 
 use crate::config::Config;
 use crate::connect::within;
@@ -11,10 +11,10 @@ use crate::servers::Servers;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
-/// Timeout for a database to adopt.
+/// Time limit for connecting to a database that is to be adopted and for its check.
 const FOREIGN: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Counts a user's relations, without those of extensions.
+/// Counts the relations in the schemas `public` and `app`, without those of extensions.
 const FILLED: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                       WHERE n.nspname IN ('public', 'app') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
                       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
@@ -42,7 +42,7 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<CallOutcome, Faile
     })
 }
 
-/// Adopts a database that a person created: it must accept the payload's credentials, and be empty.
+/// Adopts a database that a person created: it must be empty, and its server must accept the payload's credentials.
 fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     let nothing = Value::Null;
     let outputs = call.payload.get("outputs").unwrap_or(&nothing);
@@ -56,7 +56,7 @@ fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
         Ok(some) => {
             Err(Failed::refused("not-empty", format!("the database has {some} relations: expected an empty one")))
         }
-        // Retrying would keep the person waiting, so a failed connection is refused. Timeouts are still retried.
+        // A failed connection is refused, since a retry would keep the person waiting. A timeout is retried.
         Err(Failed(CallOutcome::Retry { code, message, .. }))
             if code == "database-unreachable" || code == "login-refused" =>
         {
@@ -66,7 +66,7 @@ fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
     }
 }
 
-/// Splits `host` or `host:port`.
+/// Splits `host` or `host:port` into the host and the port. None if the host or the port is invalid.
 pub(crate) fn split(endpoint: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match endpoint.rsplit_once(':') {
         Some((host, port)) => (host, Some(port.parse().ok()?)),

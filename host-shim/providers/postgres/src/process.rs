@@ -15,21 +15,21 @@ use std::time::{Duration, Instant};
 
 /// Interval of checks whether a program has exited.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Maximum bytes of a program's error output that are kept.
+/// Maximum bytes that are kept of a program's error output.
 const STDERR_BYTES_MAX: u64 = 4 * 1024;
-/// Maximum characters of it in an error message.
+/// Maximum characters of the error output that an error message includes.
 const MESSAGE_CHARS_MAX: usize = 200;
 
 /// A program that failed.
 #[derive(Debug)]
 pub(crate) struct ProgramFailed {
-    /// It was killed at its deadline.
+    /// Whether the program was killed at its deadline.
     pub is_late: bool,
     stderr: String,
 }
 
 impl ProgramFailed {
-    /// Returns an error message.
+    /// Returns an error message with the first line of the error output.
     pub fn message(&self, program: &str) -> String {
         let why = if self.is_late { "took too long" } else { "failed" };
         let first = self.stderr.lines().next().unwrap_or_default();
@@ -63,7 +63,7 @@ pub(crate) struct DumpTarget {
 }
 
 impl DumpTarget {
-    /// A tenant's database on one of our servers, with the tenant's rights only.
+    /// Returns the target of a tenant's database on one of our servers, with the tenant's rights only.
     pub fn to_tenant(server: &Server<'_>, worker: &Worker) -> DumpTarget {
         let (settings, names) = (server.settings, &worker.names);
         DumpTarget {
@@ -99,8 +99,8 @@ impl DumpTarget {
         command
     }
 
-    /// Returns a hash of the database's content, from a snapshot if one is given, and also writes a dump to `file` if
-    /// one is given.
+    /// Returns a hash of the database's content, as it is now or in `snapshot`. If there is a `file`, also writes a
+    /// dump to it.
     pub fn dump(
         &self,
         config: &Config,
@@ -130,7 +130,7 @@ impl DumpTarget {
     }
 }
 
-/// Runs a program until its exit or the deadline `until`; hashes its output into `digest`.
+/// Runs a program until it exits, and kills it at the deadline `until`. Hashes its output into `digest`.
 pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut DumpHash>) -> Result<(), ProgramFailed> {
     let failed = |stderr: String| ProgramFailed { is_late: false, stderr };
     let printed = if digest.is_some() { Stdio::piped() } else { Stdio::null() };
@@ -141,7 +141,7 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Dum
         let stderr = scope.spawn(move || {
             let mut stderr = Vec::new();
             if let Some(mut err) = err {
-                // The rest is read too, else the program would block on a full pipe.
+                // The rest of the output is read too; otherwise the program would block on a full pipe.
                 let _ = err.by_ref().take(STDERR_BYTES_MAX).read_to_end(&mut stderr);
                 let _ = std::io::copy(&mut err, &mut std::io::sink());
             }
@@ -156,7 +156,7 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Dum
                 Ok(Some(status)) => break Some(status),
                 Ok(None) if Instant::now() < until => thread::sleep(POLL_INTERVAL),
                 _ => {
-                    // It may have exited just now.
+                    // Killing fails if the program has just exited.
                     let _ = child.kill();
                     let _ = child.wait();
                     break None;
@@ -175,16 +175,16 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Dum
 
 /// Prefixes of lines that differ between dumps of the same content.
 const VOLATILE: [&[u8]; 3] = [b"-- Dumped ", b"\\restrict ", b"\\unrestrict "];
-/// Bytes of a line that are enough to recognize these prefixes.
+/// Bytes of a line that are enough to recognize each prefix.
 const HEAD: usize = 12;
 
-/// A hash of an SQL dump, without the lines that always differ.
+/// A hash of an SQL dump, without the lines that differ between dumps of the same content.
 #[derive(Default)]
 pub(crate) struct DumpHash {
     hash: Sha256,
     /// The beginning of a line that is not classified yet.
     head: Vec<u8>,
-    /// In the middle of a line: whether the line is skipped.
+    /// Whether the current line is skipped. None until the line is classified.
     is_left_out: Option<bool>,
 }
 
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn a_hanging_program_is_killed_and_a_failing_one_reports_why() {
-        // Without a kill it would end by itself, and well.
+        // Without the kill, the program would exit with success after 30 seconds.
         let ended = run(Command::new("sleep").arg("30"), Instant::now(), None).expect_err("killed");
         assert!(ended.is_late);
         let later = Instant::now() + Duration::from_secs(30);

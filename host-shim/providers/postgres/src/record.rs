@@ -1,5 +1,5 @@
-//! Records of databases: rows in the administrators' database, which tenants can't access. Comments on databases are
-//! readable by everybody, so they only mark a database as ours.
+//! Records of databases: rows in the administrators' database, which tenants can't access. Each database also has a
+//! comment that marks it as ours. Everybody can read comments, so they contain nothing about the tenant.
 
 use crate::failed::Failed;
 use crate::names::Names;
@@ -10,7 +10,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Row};
 
-/// Creates the table. Concurrent calls may conflict and then retry.
+/// Creates the table. If concurrent calls conflict, the calls are retried.
 pub(crate) const SCHEMA: &str = "
 CREATE SCHEMA IF NOT EXISTS provisioner;
 CREATE TABLE IF NOT EXISTS provisioner.databases (
@@ -69,7 +69,7 @@ pub(crate) struct Record {
     pub id: ResourceId,
     pub generation: i64,
     pub state: State,
-    /// A restore has begun and not ended: the tenant can't log in.
+    /// Whether a restore has begun and has not ended. Meanwhile the tenant can't log in.
     pub is_restoring: bool,
     /// SHA-256 of the last restored backup.
     pub restored: Option<String>,
@@ -129,7 +129,7 @@ impl Record {
         format!("COMMENT ON DATABASE {} IS {};", escape_identifier(&self.names.database), escape_literal(&mark))
     }
 
-    /// Returns the statement that allows or forbids the role to log in.
+    /// Returns the statement that allows or forbids the tenant's role to log in, and limits its connections.
     pub fn login(&self) -> String {
         let may = self.state == State::Running && !self.is_restoring;
         format!(
@@ -152,13 +152,13 @@ impl Record {
     }
 }
 
-/// Returns the record with this name on a server; none also if the table does not exist.
+/// Returns the record of the database with this name. None if there is no such record or the table does not exist.
 pub(crate) async fn find(client: &Client, name: &str) -> Result<Option<Record>, Failed> {
     let query = format!("SELECT {COLUMNS} FROM provisioner.databases WHERE name = $1");
     select(client, &query, &[name]).await.map(|mut found| found.pop())
 }
 
-/// Returns the record of the database with this password reference.
+/// Returns the record of the account's database whose password has this reference.
 pub(crate) async fn find_by_secret(client: &Client, scope: &str, secret: &str) -> Result<Option<Record>, Failed> {
     let query = format!(
         "SELECT {COLUMNS} FROM provisioner.databases WHERE scope = $1 AND secret_ref = $2 AND state <> 'ended'"

@@ -1,5 +1,5 @@
-//! `database.restore`: restores a backup into an empty database. The tenant can't log in meanwhile, so a crash leaves
-//! nothing or all of it.
+//! `database.restore`: restores a backup into an empty database. The tenant can't log in until the restore has ended,
+//! so it never sees a part of the backup, even after a crash.
 
 use crate::backup::{BackupManifest, content, folder_unavailable};
 use crate::config::Config;
@@ -18,7 +18,7 @@ use serde_json::Value;
 use std::time::Instant;
 use tokio_postgres::Client;
 
-/// Counts a tenant's objects.
+/// Counts the relations, functions and types in the tenant's schema.
 const FILLED: &str = "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace = to_regnamespace('app')) \
                       + (SELECT count(*) FROM pg_proc WHERE pronamespace = to_regnamespace('app')) \
                       + (SELECT count(*) FROM pg_type WHERE typnamespace = to_regnamespace('app'))";
@@ -42,11 +42,12 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Faile
         if is_repeat && !record.is_restoring && record.restored.as_deref() == Some(manifest.sha256.as_str()) {
             return Ok(done);
         }
-        // A restore of a crashed process may still be running on the server.
+        // A restore that a crashed process began may still be running on the server.
         server.end_sessions(&names.worker).await?;
         let inside = server.inside(&names).await?;
         if record.is_restoring {
-            // Nobody has logged in since, so it contains only parts of the restore.
+            // The tenant has not been able to log in since the restore began, so the database has only parts of the
+            // backup.
             clear(&inside, &names).await?;
         } else if is_filled(&inside).await? {
             return Err(Failed::refused("not-empty", "the database is not empty: expected an empty one"));
@@ -76,7 +77,7 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Faile
     })
 }
 
-/// Returns the payload's backup and a hash of its content, after checking that its file is unchanged.
+/// Returns the manifest of the payload's backup and a hash of its content, after checking that the file is unchanged.
 fn checked(config: &Config, call: &Call, until: Instant) -> Result<(BackupManifest, String), Failed> {
     let nothing = Value::Null;
     let wanted = call.payload.get("backup").unwrap_or(&nothing);

@@ -1,4 +1,4 @@
-//! The connected servers of a call, locks, and the search for a resource's database.
+//! Connects a call to the servers, locks the resource's database, and finds its server.
 
 use crate::config::{Config, ServerConfig};
 use crate::connect::{self, ADMIN_DATABASE};
@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 
 /// Time limit for terminated sessions to end.
 const END: Duration = Duration::from_secs(5);
-/// Interval of checks for them.
+/// Interval of checks whether the sessions have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A connected server.
@@ -24,12 +24,12 @@ pub(crate) struct Server<'c> {
     pub password: Secret,
 }
 
-/// Result of searching a resource's database.
+/// Result of the search for a resource's database.
 #[derive(Default)]
 pub(crate) struct Lookup {
     /// Index of the server with the database, complete or not.
     pub at: Option<usize>,
-    /// Its record, also of a destroyed database.
+    /// Record of the database, also if the database was destroyed.
     pub record: Option<Record>,
 }
 
@@ -39,13 +39,13 @@ impl Lookup {
         self.at.zip(self.record).filter(|(_, record)| record.state != State::Making)
     }
 
-    /// Like [`complete`](Self::complete), but refuses if there is none.
+    /// Like [`complete`](Self::complete), but refuses the call if there is no complete database.
     pub fn needed(self, call: &Call) -> Result<(usize, Record), Failed> {
         self.complete().ok_or_else(|| not_found(call))
     }
 }
 
-/// Refuses because the call's resource has no database.
+/// Refuses a call because its resource has no database.
 pub(crate) fn not_found(call: &Call) -> Failed {
     Failed::refused("not-found", format!("`{}` has no database on these servers", call.key))
 }
@@ -61,7 +61,7 @@ impl<'c> Server<'c> {
         connect::as_admin(self.config, self.settings, &self.password, &names.database).await
     }
 
-    /// Returns whether the role and the database exist, whoever created them.
+    /// Returns whether the role exists and whether the database exists. They may be somebody else's.
     pub async fn has(&self, names: &Names) -> Result<(bool, bool), Failed> {
         let query = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_database WHERE datname = $2)";
         let row =
@@ -83,7 +83,7 @@ impl<'c> Server<'c> {
         Err(Failed::retry("database-busy", "sessions of the tenant do not end"))
     }
 
-    /// Stores the record, the mark and the login permission together.
+    /// Stores the record, the mark and the login permission in one transaction.
     pub async fn save(&self, record: &Record) -> Result<(), Failed> {
         Ok(self.client.batch_execute(&[record.store(), record.mark(), record.login()].concat()).await?)
     }
@@ -101,7 +101,7 @@ impl<'c> Server<'c> {
 pub(crate) struct Servers<'c>(pub Vec<Server<'c>>);
 
 impl<'c> Servers<'c> {
-    /// Connects to all of them: an unreachable server might have the database.
+    /// Connects to all servers. Fails if a server is unreachable, since it might have the database.
     pub async fn reach(config: &'c Config, call: &Call) -> Result<Servers<'c>, Failed> {
         let mut reached = Vec::with_capacity(config.servers.len());
         for settings in &config.servers {
@@ -111,7 +111,7 @@ impl<'c> Servers<'c> {
         Ok(Servers(reached))
     }
 
-    /// Connects to all servers, locks the call's database and finds it. Refuses outdated calls.
+    /// Connects to all servers, locks the call's database and finds it. Refuses a superseded call.
     pub async fn reach_locked(
         config: &'c Config,
         call: &Call,
@@ -133,7 +133,8 @@ impl<'c> Servers<'c> {
         Ok(self.0[0].client.batch_execute(&query).await?)
     }
 
-    /// Finds the server with the database. Refuses if another database or role has one of its names.
+    /// Finds the server with the database. Refuses the call if another database or role has one of the resource's
+    /// names.
     pub async fn find(&self, id: &ResourceId, names: &Names) -> Result<Lookup, Failed> {
         let mut found = Lookup::default();
         for (number, server) in self.0.iter().enumerate() {
@@ -164,7 +165,7 @@ impl<'c> Servers<'c> {
     }
 }
 
-/// Refuses a call that is older than the latest one.
+/// Refuses a call whose generation is older than the recorded generation.
 fn admit(call: &Call, found: &Lookup) -> Result<(), Failed> {
     match &found.record {
         Some(record) if record.generation > i64::from(call.generation) => {

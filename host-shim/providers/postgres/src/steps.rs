@@ -1,4 +1,5 @@
-//! `database.migrate` and `database.seed`: SQL files, each run once in its own transaction with the tenant's rights.
+//! `database.migrate` and `database.seed`: run SQL files, each once, in a transaction of its own, with the tenant's
+//! rights.
 
 use crate::config::Config;
 use crate::connect::{self, within};
@@ -21,12 +22,13 @@ const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Maximum number of files.
 const FILES_MAX: usize = 10_000;
 
-/// The kind of files to run.
+/// The kind of the files to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScriptKind {
     /// `NNN_name.sql`. A file that was changed after it was run is refused, since databases would differ.
     Migrate,
-    /// `name.sql`. A changed file is run again. It reads the payload's texts as `current_setting('seed.NAME')`.
+    /// `name.sql`. A changed file is run again. A file reads the strings of the payload as
+    /// `current_setting('seed.NAME')`.
     Seed,
 }
 
@@ -54,7 +56,7 @@ pub(crate) fn run(config: &Config, call: &Call, kind: ScriptKind) -> Result<Call
             begun.push_str(&settings(&call.payload)?);
         }
         let has_schema = "SELECT to_regnamespace('app') IS NOT NULL";
-        // Not `IF NOT EXISTS`, which requires the right to create a schema even if it exists.
+        // `CREATE SCHEMA IF NOT EXISTS` would require the right to create a schema even if the schema exists.
         if !client.query_typed_one(has_schema, &[]).await?.try_get::<_, bool>(0)? {
             begun.push_str("CREATE SCHEMA app;");
         }
@@ -66,7 +68,7 @@ pub(crate) fn run(config: &Config, call: &Call, kind: ScriptKind) -> Result<Call
         for file in &files {
             run_once(&client, kind, file).await?;
         }
-        // Independent of the files that were left to run, since the call may be repeated.
+        // The outputs count all files, not only those that this call ran, so that a repeated call has the same outputs.
         let last = files.last().map(|file| file.name.as_str());
         Ok(CallOutcome::Done(match kind {
             ScriptKind::Migrate => json!({"version": last, "migrations": files.len()}),
@@ -82,7 +84,8 @@ fn table(kind: ScriptKind) -> &'static str {
     }
 }
 
-/// Connects as the tenant: to a database of ours found by its password's reference, else by the secret's contents.
+/// Connects as the tenant. If one of our databases on the payload's endpoint has the payload's secret as its password,
+/// connects to that database; otherwise to the database that the payload describes.
 async fn reach(config: &Config, call: &Call, plain: &Secret) -> Result<Client, Failed> {
     let nothing = Value::Null;
     let value = call.payload.get("database").unwrap_or(&nothing);
@@ -104,7 +107,8 @@ async fn reach(config: &Config, call: &Call, plain: &Secret) -> Result<Client, F
     open(config, foreign(call, &call.payload, "secret", "database")?).await
 }
 
-/// Returns statements that pass the payload's texts to seeds: as settings they can't be executed as SQL.
+/// Returns statements that pass the payload's strings to seeds. They are passed as settings, which are not executed as
+/// SQL.
 fn settings(payload: &Value) -> Result<String, Failed> {
     let mut out = String::new();
     for (name, value) in payload.as_object().into_iter().flatten() {
@@ -118,11 +122,11 @@ fn settings(payload: &Value) -> Result<String, Failed> {
     Ok(out)
 }
 
-/// Runs a file unless it was run before.
+/// Runs a file unless it was run before. Runs a changed seed again; refuses a changed migration.
 async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), Failed> {
     let table = table(kind);
     let in_file = |error| of_file(error, &file.name);
-    // A concurrent call for the same files waits for the lock and then finds them done.
+    // A concurrent call for the same file waits for the lock and then finds that the file was run.
     client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).await?;
     let query = format!("SELECT sha256 FROM {table} WHERE name = $1");
     let known = client.query_typed_opt(&query, &[(&file.name, Type::TEXT)]).await?;
@@ -151,7 +155,8 @@ async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), 
     Ok(client.batch_execute(&noted).await?)
 }
 
-/// Adds the file's name to an error. An object that exists already is the file's mistake, not a concurrent call's.
+/// Adds the file's name to an error. If an object exists already, the file is wrong, so the call is refused instead of
+/// retried.
 fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
     if let Some(db_error) = error.as_db_error()
         && ["23", "42"].contains(&&db_error.code().code()[..2])

@@ -1,7 +1,8 @@
-//! The worker role that dumps and restores: a temporary login that is a member of the tenant's role only.
+//! The worker role, with which `pg_dump` and `pg_restore` log in: a temporary role that is a member of the tenant's
+//! role only.
 //!
 //! Restoring a backup runs the tenant's code, for example CHECK constraints. In an administrator's session that code
-//! could regain the administrator's rights; in the worker's it has the tenant's rights only.
+//! could use the administrator's rights; in a session of the worker role it has the tenant's rights only.
 
 use crate::failed::Failed;
 use crate::names::Names;
@@ -10,28 +11,28 @@ use host_provider_api::{Call, MadeSecret, ResourceId, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use postgres_protocol::password::scram_sha_256;
 
-/// Random bytes of its password.
+/// Random bytes of the worker role's password.
 const PASSWORD_BYTES: usize = 32;
 /// Connections that a dump needs, with a reserve.
 const CONNECTIONS: u32 = 2;
 
-/// The temporary login of one job.
+/// The worker role of one job, with its password.
 pub(crate) struct Worker {
     pub names: Names,
     pub password: Secret,
 }
 
-/// Returns the secret with a worker's password; makes it if needed.
+/// Returns the secret with the worker role's password. Creates it if needed.
 fn secret(call: &Call, id: &ResourceId) -> Result<MadeSecret, Failed> {
     Ok(call.make_secret(&format!("{}#work", id.id), PASSWORD_BYTES)?)
 }
 
-/// Forgets a worker's password, if there is one.
+/// Deletes the worker role's password.
 pub(crate) fn forget(call: &Call, id: &ResourceId) -> Result<(), Failed> {
     Ok(call.forget_secret(&secret(call, id)?.reference)?)
 }
 
-/// Runs work with a new worker and drops it afterwards. First removes the worker of a crashed process.
+/// Creates a worker role, runs `work` with it, and drops the role. First drops the worker role of a crashed process.
 pub(crate) async fn with<T>(
     server: &Server<'_>,
     call: &Call,
@@ -50,7 +51,7 @@ pub(crate) async fn with<T>(
     );
     server.client.batch_execute(&made).await?;
     let done = work(Worker { names: names.clone(), password }).await;
-    // The error of the work is more informative than one of the cleanup.
+    // If the work and the cleanup both fail, the error of the work is returned.
     let gone = match server.client.batch_execute(&format!("DROP ROLE IF EXISTS {worker}")).await {
         Ok(()) => forget(call, &id),
         Err(error) => Err(error.into()),

@@ -1,9 +1,10 @@
-//! Addresses of `account` and `admin` in mails, from the settings.
+//! Looks up the addresses of the mail recipients `account` and `admin` in the settings.
 
 use crate::settings::MailSettings;
 use host_mail::{AddressBook, AddressUnavailable};
 
-/// The addresses of the settings. With local delivery, where mails are files, every account has an address.
+/// Address book with the addresses of the settings. The local provider writes mails to files, so with it every account
+/// has an address, listed or derived from its name.
 pub(crate) struct SettingsAddressBook {
     settings: MailSettings,
     is_local: bool,

@@ -1,4 +1,4 @@
-//! Opens the providers of clouds and shared servers with their settings.
+//! Opens the providers AWS, B2, PostgreSQL and Supabase with their settings.
 
 use crate::name::Name;
 use crate::open::{OpenError, ProviderBuilder};
@@ -191,7 +191,7 @@ impl ProviderBuilder<'_> {
             url: settings.url.clone().unwrap_or(default.url),
             ..Config::default()
         };
-        // Supabase's API can't work within databases; the PostgreSQL provider does that, if there is one.
+        // Supabase's API can't migrate, seed or back up a database. The PostgreSQL provider can, if it is open too.
         let beside_postgres = self.options.names.contains(&Name::Postgres);
         let patterns: &[&str] = if beside_postgres { &host_supabase::KINDS } else { &["database"] };
         self.limited(name, patterns, Arc::new(Supabase::new(config.clone())));
@@ -205,7 +205,8 @@ impl ProviderBuilder<'_> {
 
 #[cfg(all(feature = "postgres", feature = "supabase"))]
 impl ProviderBuilder<'_> {
-    /// Registers backups that resume suspended projects, whose databases accept no connections.
+    /// Registers the provider of backups at Supabase, if both providers are open. It resumes a suspended project for
+    /// its backup, since nobody can connect to the database of a suspended project.
     pub(crate) fn backups_at_supabase(&mut self) {
         if let (Some(config), Some(postgres)) = (self.projects.take(), self.postgres.take()) {
             let awake = host_supabase::Awake::new(config, postgres);

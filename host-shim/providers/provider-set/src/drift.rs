@@ -1,4 +1,4 @@
-//! Compares recorded resources with the resources that providers report.
+//! Reports drift: differences between the recorded resources and the resources that providers report.
 
 use host_provider_api::{Held, ResourceId};
 use std::collections::BTreeMap;
@@ -6,28 +6,28 @@ use std::collections::BTreeMap;
 /// A difference between the records and the providers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Drift {
-    /// It exists without a record: it costs money and serves nobody.
+    /// The resource exists but is not recorded. It costs money and serves nobody.
     Orphan(Held),
-    /// It is recorded and does not exist.
+    /// The resource is recorded but does not exist.
     Lost {
         /// Id of the resource.
         id: ResourceId,
         /// Recorded state, `running` or `suspended`.
         state: String,
     },
-    /// It exists in another state than recorded.
+    /// The resource exists in another state than recorded.
     Otherwise {
         /// The resource as reported by its provider.
         held: Held,
         /// Recorded state, `running` or `suspended`.
         recorded: String,
     },
-    /// It exists more than once.
+    /// The provider reports the resource more than once.
     Twice(Held),
 }
 
-/// Returns all differences in order. `recorded` contains the state of each resource that was created and not destroyed;
-/// `taken` returns whether the providers were asked for resources of a kind.
+/// Returns all differences, sorted. `recorded` contains the state of each resource that was created and not destroyed.
+/// `taken` returns true if a provider was asked for resources of a kind; recorded resources of other kinds are ignored.
 pub fn drift(recorded: &[(ResourceId, String)], held: &[Held], taken: impl Fn(&str) -> bool) -> Vec<Drift> {
     let recorded: BTreeMap<&ResourceId, &str> =
         recorded.iter().filter(|(id, _)| taken(&id.resource)).map(|(id, state)| (id, state.as_str())).collect();

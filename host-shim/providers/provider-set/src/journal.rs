@@ -8,21 +8,21 @@ use std::time::{Duration, Instant};
 
 /// Characters of the longest bar.
 const BAR: u128 = 40;
-/// Maximum effects of a chart; the longest are shown.
+/// Maximum effects in a chart. If there are more, the effects that took longest are shown.
 const ROWS_MAX: usize = 60;
 
-/// The execution of one effect, from its first call to the end of its last one.
+/// The execution of one effect, from its first call to the end of its last call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     /// Effect kind, for example `database.ensure`.
     pub kind: String,
     /// Key of the effect.
     pub key: String,
-    /// Begin of its first call, since the journal's begin.
+    /// Start of the first call, relative to the start of the journal.
     pub from: Duration,
-    /// End of its last call, since the journal's begin.
+    /// End of the last call, relative to the start of the journal.
     pub to: Duration,
-    /// Total time of its calls.
+    /// Total time of all calls.
     pub busy: Duration,
     /// Number of calls, including polls.
     pub calls: usize,
@@ -30,7 +30,7 @@ pub struct Span {
     pub ended: String,
 }
 
-/// A journal of calls; clones share it.
+/// A journal of calls. Clones share their entries.
 #[derive(Clone)]
 pub struct Journal(Arc<Mutex<JournalEntries>>);
 
@@ -80,7 +80,7 @@ impl Journal {
         };
     }
 
-    /// Returns the spans of all effects, in order of their first calls.
+    /// Returns the spans of all effects, in the order of their first calls.
     pub fn spans(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = self.entries().spans.values().cloned().collect();
         spans.sort_by(|a, b| (a.from, &a.key).cmp(&(b.from, &b.key)));
@@ -110,7 +110,8 @@ impl Provider for JournaledProvider {
     }
 }
 
-/// Renders one line per effect, each with a bar from its begin to its end on a common time scale.
+/// Renders a chart with one line per effect. Each line has a bar from the start to the end of the effect, on a common
+/// time scale.
 pub fn chart(spans: &[Span]) -> String {
     let (Some(first), Some(last)) = (spans.iter().map(|span| span.from).min(), spans.iter().map(|span| span.to).max())
     else {
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn polls_count_for_their_effect() {
+    fn polls_belong_to_the_span_of_their_effect() {
         let journal = Journal::default();
         let provider = journal.around(Arc::new(Twice));
         let call = Call { kind: "database.ensure".into(), key: "k".into(), ..Call::default() };

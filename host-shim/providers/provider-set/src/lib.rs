@@ -1,4 +1,4 @@
-//! The configured providers: opens them, limits their calls, and compares their resources with records.
+//! Opens the configured providers, limits their calls, and compares their resources with the recorded resources.
 
 mod addresses;
 mod clouds;

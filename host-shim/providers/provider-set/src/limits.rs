@@ -1,7 +1,8 @@
-//! Limits around a provider: call rate, concurrency in total and per account, and a circuit breaker.
+//! Limits the calls of a provider: call rate, concurrent calls in total and per account, and a circuit breaker.
 //!
-//! A call that must wait is parked: its outcome is in progress, which uses no attempt, and it returns as a poll. So an
-//! outage costs waiting but no attempts, and an account with a thousand effects does not block others.
+//! A call that must wait is parked: its outcome is `InProgress`, which uses no attempt, and the outbox polls it later.
+//! So calls do not use up their attempts while the circuit is open, and an account with a thousand effects does not
+//! block other accounts.
 
 use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
 use sha2::{Digest, Sha256};
@@ -9,11 +10,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Prefix of a parked call's token; the provider's own token follows, if there is one.
+/// Prefix of the token of a parked call. The provider's own token follows, if there is one.
 const PARKED: &str = "parked";
-/// The window of [`ProviderLimits::per_second`].
+/// The time window of [`ProviderLimits::per_second`].
 const SECOND: Duration = Duration::from_secs(1);
-/// Delay of a call without a free place, before jitter.
+/// Delay of a call when the maximum of concurrent calls is running, before jitter.
 const NO_ROOM: Duration = Duration::from_millis(200);
 
 /// The limits of a provider.
@@ -25,20 +26,21 @@ pub struct ProviderLimits {
     pub at_once: usize,
     /// Maximum concurrent calls per account.
     pub per_account: usize,
-    /// Consecutive failures that open the circuit.
+    /// Number of consecutive failures that opens the circuit. A failure is a call whose outcome is `Retry`, or a panic.
     pub failures: usize,
-    /// Time that the circuit stays open; then one trial call is allowed.
+    /// Time for which the circuit stays open. Then one trial call is allowed.
     pub pause: Duration,
 }
 
 impl Default for ProviderLimits {
-    /// 20 calls per second, 16 concurrent, 4 per account; a pause of 15 seconds after 8 consecutive failures.
+    /// 20 calls per second, 16 concurrent calls in total and 4 per account, and a pause of 15 seconds after 8
+    /// consecutive failures.
     fn default() -> Self {
         ProviderLimits { per_second: 20, at_once: 16, per_account: 4, failures: 8, pause: Duration::from_secs(15) }
     }
 }
 
-/// Returns the time now.
+/// A function that returns the time now.
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// A provider with limits.
@@ -51,19 +53,19 @@ pub struct Limited {
 
 #[derive(Default)]
 struct State {
-    /// Begin times of the calls of the last second.
+    /// Start times of the calls of the last second.
     begun: VecDeque<Instant>,
     at_once: usize,
     by_scope: BTreeMap<String, usize>,
     failures: usize,
-    /// End of the circuit's pause, while it is open.
+    /// End of the circuit's pause, while the circuit is open.
     open_until: Option<Instant>,
     /// True while a trial call is running.
     is_trying: bool,
 }
 
 impl Limited {
-    /// Wraps a provider in limits, by the machine's clock.
+    /// Wraps a provider in limits. Uses the machine's clock.
     pub fn new(inner: Arc<dyn Provider>, limits: ProviderLimits) -> Limited {
         Limited::with_clock(inner, limits, Box::new(Instant::now))
     }
@@ -76,7 +78,7 @@ impl Limited {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Admits a call, or returns how long it must wait.
+    /// Admits a call, or returns the time that it must wait.
     fn admit(&self, scope: &str, now: Instant) -> Result<(), Duration> {
         let mut state = self.state();
         if let Some(until) = state.open_until {
@@ -129,7 +131,7 @@ impl Limited {
     }
 }
 
-/// Ends an admitted call when dropped, also after a panic of the provider, which counts as a failure.
+/// Ends an admitted call when dropped, also after a panic of the provider. A panic counts as a failure.
 struct Room<'l> {
     limited: &'l Limited,
     scope: &'l str,
@@ -167,7 +169,7 @@ impl Provider for Limited {
     }
 }
 
-/// Returns the provider's own token within the token of a parked call.
+/// Returns the provider's own token, which the token of a parked call contains.
 fn own_token(token: Option<&str>) -> Option<&str> {
     match token?.strip_prefix(PARKED) {
         Some("") => None,
@@ -176,7 +178,8 @@ fn own_token(token: Option<&str>) -> Option<&str> {
     }
 }
 
-/// Returns the wait in milliseconds plus up to a half, derived from the effect and its lease, to spread waiting calls.
+/// Returns the wait in milliseconds, increased by up to a half. The increase is derived from the effect and its lease,
+/// so that waiting calls are polled at different times.
 fn with_jitter(wait: Duration, call: &Call) -> i64 {
     let mut hash = Sha256::new();
     hash.update(call.scope.as_bytes());
@@ -196,7 +199,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
-    /// A provider that counts its calls, and can hold them until the test lets them go on.
+    /// A provider that counts its calls and can hold them until the test lets them continue.
     struct Busy {
         counts: Mutex<Counts>,
         changed: Condvar,
@@ -206,7 +209,7 @@ mod tests {
         calls: usize,
         /// Calls that are running now.
         running: usize,
-        /// The largest number of calls that ran at a time.
+        /// The largest number of calls that ran at the same time.
         most: usize,
         /// Calls that the limits have parked.
         parked: usize,
@@ -281,8 +284,8 @@ mod tests {
         matches!(answer, CallOutcome::InProgress { token, after_ms } if token.starts_with(PARKED) && *after_ms > 0)
     }
 
-    /// Makes the calls of each group at the same time, one group after the other, and holds all of them until each one
-    /// runs or is parked. Returns the answers.
+    /// Makes the calls of a group at the same time, one group after another. Holds the calls until each of them runs or
+    /// is parked. Returns their outcomes.
     fn at_once(limited: &Limited, busy: &Busy, groups: &[Vec<Call>]) -> Vec<CallOutcome> {
         busy.change(|counts| (counts.holds, counts.parked) = (true, 0));
         let mut count = 0;
@@ -304,13 +307,13 @@ mod tests {
         })
     }
 
-    /// One call of each of so many accounts.
+    /// Returns one group with a call of each of `count` accounts.
     fn of_accounts(count: usize) -> Vec<Vec<Call>> {
         vec![(0..count).map(|number| call(&format!("u{number}"), number)).collect()]
     }
 
     #[test]
-    fn no_more_than_allowed_are_under_way_and_one_account_leaves_room() {
+    fn concurrent_calls_are_limited_in_total_and_per_account() {
         let busy = Busy::new();
         let limited = Limited::new(busy.clone(), limits());
         let greedy: Vec<Call> = (0..7).map(|number| call("greedy", number)).collect();
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn accounts_together_have_no_more_room_than_there_is() {
+    fn the_total_limit_applies_to_calls_of_different_accounts() {
         let busy = Busy::new();
         let limited = Limited::new(busy.clone(), limits());
         let parked = at_once(&limited, &busy, &of_accounts(5)).iter().filter(|answer| is_parked(answer)).count();
@@ -331,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_alone_tries_whether_the_other_side_is_well_and_then_all_go_on() {
+    fn after_the_pause_one_trial_call_runs_and_its_success_closes_the_circuit() {
         let (busy, clock) = (Busy::new(), TestClock::default());
         let pause = Duration::from_millis(300);
         let limited = clock.around(busy.clone(), ProviderLimits { failures: 1, pause, ..limits() });
@@ -355,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_that_panics_has_failed_and_leaves_its_room() {
+    fn a_panic_counts_as_a_failure_and_releases_its_place() {
         let limited = Limited::new(Arc::new(Broken), limits());
         for number in 0..3 {
             let call = call("u", number);
@@ -366,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_has_so_many_calls_and_no_more() {
+    fn calls_per_second_are_limited() {
         let (busy, clock) = (Busy::new(), TestClock::default());
         let limited = clock.around(busy.clone(), ProviderLimits { per_second: 5, ..limits() });
         let parked = || (0..9).filter(|number| is_parked(&limited.call(&call("u", *number)))).count();
@@ -378,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn after_failures_in_a_row_calls_wait_and_then_one_tries() {
+    fn consecutive_failures_open_the_circuit_until_a_trial_call_succeeds() {
         let (busy, clock) = (Busy::new(), TestClock::default());
         let limited = clock.around(busy.clone(), limits());
         busy.answer(CallOutcome::retry("refused", "nobody listens"));
@@ -399,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parked_look_keeps_the_providers_own_token() {
+    fn a_parked_poll_keeps_the_providers_own_token() {
         let busy = Busy::new();
         let limited = Limited::new(busy.clone(), ProviderLimits { per_second: 1, ..limits() });
         limited.call(&call("u", 0));

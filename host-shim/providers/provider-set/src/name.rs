@@ -29,7 +29,7 @@ impl Name {
     pub const ALL: [Name; 8] =
         [Name::Aws, Name::B2, Name::Http, Name::Local, Name::Postgres, Name::Smtp, Name::Stripe, Name::Supabase];
 
-    /// Returns the written name.
+    /// Returns the name as it is written in options and settings.
     pub fn as_str(self) -> &'static str {
         match self {
             Name::Aws => "aws",
@@ -45,7 +45,7 @@ impl Name {
 }
 
 impl Name {
-    /// Returns the cargo feature that includes the provider; `stripe` also includes the local Stripe.
+    /// Returns the cargo feature that includes the provider. The feature `stripe` also includes the local Stripe.
     pub fn feature(self) -> &'static str {
         match self {
             Name::B2 => "aws",

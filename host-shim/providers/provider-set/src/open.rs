@@ -26,24 +26,24 @@ const SECRETS: &str = "secrets.db";
 /// Options of [`open`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The providers; a later one takes precedence over earlier ones for the same resources.
+    /// Names of the providers. If several providers have the same resources, the last of them is used.
     pub names: Vec<Name>,
-    /// Folder of local resources and secrets; none for a temporary folder.
+    /// Folder of local resources and secrets. None for a temporary folder.
     pub folder: Option<PathBuf>,
-    /// Port of the local server; none for a free one.
+    /// Port of the local provider's HTTP server. None for a free port.
     pub port: Option<u16>,
-    /// A local Stripe that `stripe` calls instead of Stripe.
+    /// A local Stripe, which the provider `stripe` calls instead of Stripe.
     pub local_stripe: Option<LocalStripe>,
     /// Settings of the providers.
     pub settings: Settings,
 }
 
-/// A local Stripe.
+/// Address and key of a local Stripe.
 #[derive(Clone, Debug)]
 pub struct LocalStripe {
     /// Base URL, `http://127.0.0.1:PORT`.
     pub url: String,
-    /// A key of its test account, which is worthless elsewhere.
+    /// A key of the local Stripe's test account. It is not valid at Stripe.
     pub key: String,
 }
 
@@ -82,17 +82,17 @@ pub enum OpenError {
     Nothing,
 }
 
-/// Open providers. Dropping this stops the local server.
+/// Open providers. Dropping them stops the local provider's HTTP server.
 pub struct Opened {
     /// The registry with all providers.
     pub registry: Registry,
-    /// Timing of all calls.
+    /// Journal of all calls.
     pub journal: Journal,
     /// The vault with the secrets.
     pub vault: Arc<Vault>,
-    /// Address of the local server.
+    /// Address of the local provider's HTTP server.
     pub serves: Option<SocketAddr>,
-    /// The temporary folder, removed on drop.
+    /// The temporary folder. It is removed on drop.
     _scratch: Option<tempfile::TempDir>,
 }
 
@@ -106,7 +106,8 @@ impl fmt::Debug for Opened {
 ///
 /// # Errors
 ///
-/// Fails if a provider is unknown to this build, its settings are invalid, or the secrets can't be opened.
+/// Fails if no provider is named, if the program was built without a provider, if a provider's settings are invalid, or
+/// if the folder or the secrets can't be opened.
 pub fn open(options: &Options) -> Result<Opened, OpenError> {
     if options.names.is_empty() {
         return Err(OpenError::Nothing);
@@ -155,7 +156,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     Ok(Opened { registry, journal, vault, serves, _scratch: scratch })
 }
 
-/// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]; creates the folder if needed.
+/// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]. Creates the folder and the vault if needed.
 ///
 /// # Errors
 ///
@@ -167,13 +168,13 @@ pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
     Ok(Vault::open(&folder.join(SECRETS), keys)?)
 }
 
-/// Returns access to the environment variables that the settings refer to, and to the secrets folder.
+/// Returns access to the environment variables to which the settings refer, and to the files of the secrets folder.
 fn machine_secrets(settings: &Settings) -> MachineSecrets {
     let named = settings.references().into_iter().filter_map(MachineSecrets::variable_of).map(str::to_owned);
     MachineSecrets::new(named, settings.secrets_folder.clone())
 }
 
-/// Builder of the registry; this crate's features decide which providers it can add.
+/// Builds the registry. The features of this crate decide which providers it can add.
 pub(crate) struct ProviderBuilder<'o> {
     registry: Registry,
     journal: Journal,
@@ -185,7 +186,7 @@ pub(crate) struct ProviderBuilder<'o> {
     /// The PostgreSQL provider within its limits.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub postgres: Option<Arc<dyn Provider>>,
-    /// Settings to reach Supabase's projects.
+    /// Settings of the Supabase provider.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub projects: Option<host_supabase::Config>,
 }
@@ -219,7 +220,7 @@ impl ProviderBuilder<'_> {
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
 
-    /// Registers local resources and mails into a folder.
+    /// Registers the local provider, and a mail provider that writes mails to a folder.
     fn local(&mut self, folder: &Path) -> Result<(), OpenError> {
         let local = Local::open(&folder.join("local"), self.options.port)?;
         self.serves = Some(local.address());
@@ -298,7 +299,7 @@ impl ProviderBuilder<'_> {
         Ok(())
     }
 
-    /// Returns the configuration of the account in the settings.
+    /// Returns the configuration of the provider `stripe` from the settings.
     #[cfg(feature = "stripe")]
     fn stripe_account(&self) -> Result<host_stripe::Config, OpenError> {
         let settings = &self.options.settings.stripe;

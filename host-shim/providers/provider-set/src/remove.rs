@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 /// Longest delay between two polls.
 const POLL_DELAY_MAX: Duration = Duration::from_secs(60);
 
-/// Reasons why a resource was not removed, as far as known.
+/// Reasons why the removal of a resource was not confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotRemoved {
-    /// Its provider refused.
+    /// The provider refused to remove the resource.
     #[error("its provider refused: {code}: {message}")]
     Refused {
         /// The provider's code.
@@ -19,21 +19,21 @@ pub enum NotRemoved {
         /// The provider's message.
         message: String,
     },
-    /// It was not removed in time; the removal continues.
+    /// The resource was not removed in time. The provider may continue the removal.
     #[error("it was not removed within {} s: {last}", .after.as_secs())]
     Late {
-        /// Time waited.
+        /// Time since the start of the removal.
         after: Duration,
-        /// The last status.
+        /// Status of the removal at its last poll or attempt.
         last: String,
     },
 }
 
-/// Destroys a resource of any generation and waits until it is gone.
+/// Destroys a resource and waits until it is gone. The call has the maximum generation, so it is not superseded.
 ///
 /// # Errors
 ///
-/// Fails if the provider refuses, or it is not gone within `patience`.
+/// Fails if the provider refuses, or if the resource is not gone within `patience`.
 pub fn remove(registry: &Registry, held: &Held, patience: Duration) -> Result<(), NotRemoved> {
     let mut call = Call {
         kind: format!("{}.destroy", held.id.resource),

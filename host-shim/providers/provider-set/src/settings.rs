@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Maximum bytes of the file.
+/// Maximum bytes of the settings file.
 const BYTES_MAX: u64 = 256 * 1024;
 
-/// Settings of all providers. Secrets are given by reference, `secret:env/NAME` or `secret:file/NAME`.
+/// Settings of all providers. They contain references instead of secrets: `secret:env/NAME` or `secret:file/NAME`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -18,19 +18,19 @@ pub struct Settings {
     pub secrets_folder: Option<PathBuf>,
     /// Sender and addresses of mails.
     pub mail: MailSettings,
-    /// Server of `smtp`.
+    /// Server of the provider `smtp`.
     pub smtp: Option<SmtpSettings>,
-    /// Account of `stripe`.
+    /// Account of the provider `stripe`.
     pub stripe: StripeSettings,
-    /// Account of `aws`.
+    /// Account of the provider `aws`.
     pub aws: Option<AwsSettings>,
-    /// Account of `b2`.
+    /// Account of the provider `b2`.
     pub b2: Option<B2Settings>,
-    /// Servers of `postgres`.
+    /// Servers of the provider `postgres`.
     pub postgres: Option<PostgresSettings>,
-    /// Organization of `supabase`.
+    /// Organization of the provider `supabase`.
     pub supabase: SupabaseSettings,
-    /// Limits by provider name; [`ProviderLimits::default`] for missing ones.
+    /// Limits by provider name. A missing limit has its value in [`ProviderLimits::default`].
     pub limits: BTreeMap<String, LimitSettings>,
 }
 
@@ -38,13 +38,13 @@ pub struct Settings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MailSettings {
-    /// Sender, `Shop <shop@example.com>`.
+    /// Sender, for example `Shop <shop@example.com>`.
     pub from: String,
     /// Addresses of `to: admin`.
     pub admin: Vec<String>,
-    /// Addresses of `to: account`, by account: `user:u1`.
+    /// Addresses of `to: account`, by account, for example `user:u1`.
     pub accounts: BTreeMap<String, Vec<String>>,
-    /// Folder of the templates.
+    /// Folder of the templates, `NAME.txt` and `NAME.html`.
     pub templates: Option<PathBuf>,
 }
 
@@ -74,7 +74,7 @@ pub struct SmtpSettings {
     /// User name for the login.
     #[serde(default)]
     pub user: Option<String>,
-    /// Password, by reference.
+    /// Reference to the password.
     #[serde(default)]
     pub password: Option<String>,
 }
@@ -92,7 +92,7 @@ pub enum SmtpSecurity {
     /// STARTTLS.
     #[default]
     Starttls,
-    /// No encryption, for this machine only.
+    /// No encryption. Allowed only for a server on this machine.
     Plain,
 }
 
@@ -100,11 +100,11 @@ pub enum SmtpSecurity {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StripeSettings {
-    /// Key of test mode, by reference.
+    /// Reference to the key of test mode.
     pub test_key: String,
-    /// Key of live mode, by reference.
+    /// Reference to the key of live mode.
     pub live_key: String,
-    /// Base URL other than Stripe's: that of `host-shim stripe`.
+    /// Base URL of a local Stripe, `host-shim stripe`. None for Stripe itself.
     pub url: Option<String>,
 }
 
@@ -124,34 +124,35 @@ impl Default for StripeSettings {
 pub struct AwsSettings {
     /// Region, for example `eu-central-1`.
     pub region: String,
-    /// Endpoint other than AWS's.
+    /// Address of an AWS-compatible service. None for AWS itself.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// Id of the key; without it the machine's credentials are used.
+    /// Id of the access key. None to use the machine's credentials.
     #[serde(default)]
     pub access_key_id: Option<String>,
-    /// Key, by reference.
+    /// Reference to the secret key.
     #[serde(default)]
     pub secret_access_key: Option<String>,
-    /// Settings of functions; without them AWS provides no functions.
+    /// Settings of functions. Without them, the provider `aws` has no functions.
     #[serde(default)]
     pub functions: Option<AwsFunctions>,
-    /// Settings of dedicated databases; without them AWS provides no databases.
+    /// Settings of dedicated databases. Without them, the provider `aws` has no databases.
     #[serde(default)]
     pub databases: Option<AwsDatabases>,
-    /// ARN of the distributions' certificate, in `us-east-1`.
+    /// ARN of the distributions' certificate, in `us-east-1`. Without a certificate, distributions serve only their own
+    /// domains.
     #[serde(default)]
     pub certificate_arn: Option<String>,
-    /// Id of the access control by which distributions read buckets.
+    /// Id of the origin access control that lets distributions read private buckets.
     #[serde(default)]
     pub origin_access_control_id: Option<String>,
     /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
     #[serde(default)]
     pub price_class: Option<String>,
-    /// AWS account number whose distributions may read the buckets.
+    /// Number of the AWS account whose distributions may read the buckets.
     #[serde(default)]
     pub cdn_account: Option<String>,
-    /// Buckets of the platform, whose objects are signed for every account.
+    /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
     #[serde(default)]
     pub shared_buckets: Vec<String>,
 }
@@ -168,10 +169,10 @@ pub struct AwsFunctions {
     pub runtime: String,
     /// Handler, for example `bootstrap`.
     pub handler: String,
-    /// Size if the payload has none.
+    /// Size of a function if the payload has no `tier`. The payload's `memory_mb` and `timeout_s` override every size.
     #[serde(default)]
     pub size: Option<AwsSize>,
-    /// Sizes by the payload's `tier`; if there are any, other tiers are refused.
+    /// Sizes by the payload's `tier`. Other tiers are refused. If there are no sizes, `tier` is ignored.
     #[serde(default)]
     pub tiers: BTreeMap<String, AwsSize>,
     /// Environment variables of every function; not for secrets.
@@ -180,13 +181,13 @@ pub struct AwsFunctions {
     /// Whether the variable `DATABASE_SECRET` gets the database's plain secret.
     #[serde(default)]
     pub secret_in_environment: bool,
-    /// ARN of the key that encrypts the environment.
+    /// ARN of the key that encrypts the environment; Lambda's own key if none.
     #[serde(default)]
     pub kms_key_arn: Option<String>,
-    /// Subnets of the functions' network.
+    /// Ids of the subnets of the functions' network; empty for Lambda's own network.
     #[serde(default)]
     pub subnet_ids: Vec<String>,
-    /// Security groups in that network.
+    /// Ids of the functions' security groups in that network.
     #[serde(default)]
     pub security_group_ids: Vec<String>,
 }
@@ -213,9 +214,9 @@ pub enum AwsCode {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsSize {
-    /// Memory in MB.
+    /// Memory in MB, 128 to 10240.
     pub memory_mb: i32,
-    /// Timeout in seconds.
+    /// Timeout of a request in seconds, 1 to 900.
     pub timeout_s: i32,
 }
 
@@ -223,24 +224,24 @@ pub struct AwsSize {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsDatabases {
-    /// Database engine, `postgres`.
+    /// Database engine: `postgres`.
     pub engine: String,
-    /// Engine version, `17`; AWS's default if none.
+    /// Engine version, for example `17`; AWS's default if none.
     #[serde(default)]
     pub engine_version: Option<String>,
-    /// Name of the administrator.
+    /// Name of the administrator of each instance.
     pub user: String,
     /// Instance class, for example `db.t4g.micro`.
     pub class: String,
-    /// GB of storage if the payload has no quota; at least 20.
+    /// GB of storage if the payload has no `quota_gb`; at least 20.
     #[serde(default = "storage_gb")]
     pub storage_gb: i32,
-    /// Days that AWS's own backups are kept if the payload has no value.
+    /// Days for which AWS keeps its automatic backups if the payload has no `backups.keep_days`, 0 to 35.
     pub keep_days: i32,
-    /// Subnet group.
+    /// Subnet group of instances; the account's default if none.
     #[serde(default)]
     pub subnet_group: Option<String>,
-    /// Security groups.
+    /// Ids of the security groups of instances; the network's default if none.
     #[serde(default)]
     pub security_group_ids: Vec<String>,
     /// Whether each instance has a standby in another zone.
@@ -256,16 +257,16 @@ fn storage_gb() -> i32 {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct B2Settings {
-    /// Region as in the endpoint, `us-east-005`.
+    /// Region in the endpoint's host name, for example `us-east-005`.
     pub region: String,
-    /// Endpoint other than the region's.
+    /// Address of the service; by default the endpoint of the region.
     #[serde(default)]
     pub endpoint: Option<String>,
-    /// Id of the key.
+    /// Id of the application key.
     pub key_id: String,
-    /// Key, by reference.
+    /// Reference to the secret key.
     pub app_key: String,
-    /// Buckets of the platform, whose objects are signed for every account.
+    /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
     #[serde(default)]
     pub shared_buckets: Vec<String>,
 }
@@ -274,23 +275,24 @@ pub struct B2Settings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostgresSettings {
-    /// The servers; a database stays on its server.
+    /// The servers. A database stays on its server. All hosts that share the servers must list the same server first.
     pub servers: Vec<PostgresServer>,
     /// PEM file with certificate authorities to trust in addition to the machine's.
     #[serde(default)]
     pub ca: Option<PathBuf>,
-    /// Addresses of hosts that the machine can't resolve: `{db1.internal: "10.0.0.7:5432"}`.
+    /// Addresses of hosts that the machine can't resolve or reach by their names, for example
+    /// `{db1.internal: "10.0.0.7:5432"}`.
     #[serde(default)]
     pub addresses: BTreeMap<String, SocketAddr>,
-    /// Folder of `pg_dump` and `pg_restore`.
+    /// Folder of the programs `pg_dump` and `pg_restore`.
     pub programs: PathBuf,
-    /// Folder of backups; by default in the providers' folder.
+    /// Folder of backups; by default `postgres-backups` in the providers' folder.
     #[serde(default)]
     pub backups: Option<PathBuf>,
-    /// Folder of `database.migrate`.
+    /// Folder with the files `NNN_name.sql` of `database.migrate`. None refuses migrations.
     #[serde(default)]
     pub migrations: Option<PathBuf>,
-    /// Folder of `database.seed`.
+    /// Folder with the files `name.sql` of `database.seed`. None refuses seeds.
     #[serde(default)]
     pub seeds: Option<PathBuf>,
 }
@@ -305,11 +307,11 @@ pub struct PostgresServer {
     pub port: u16,
     /// Name of a superuser.
     pub user: String,
-    /// Password of the superuser, by reference.
+    /// Reference to the password of the superuser.
     pub password: String,
-    /// Maximum databases.
+    /// Maximum number of tenants' databases.
     pub max_databases: u32,
-    /// Whether to connect by TLS.
+    /// Whether to connect with TLS.
     #[serde(default)]
     pub tls: bool,
 }
@@ -318,7 +320,7 @@ pub struct PostgresServer {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SupabaseSettings {
-    /// Access token, by reference.
+    /// Reference to the access token.
     pub token: String,
     /// Slug of the organization if the payload has none.
     pub organization: Option<String>,
@@ -326,7 +328,7 @@ pub struct SupabaseSettings {
     pub region: Option<String>,
     /// Machine sizes by the payload's `plan`.
     pub instance_sizes: BTreeMap<String, String>,
-    /// Base URL other than Supabase's.
+    /// Base URL of another server than Supabase's. None for Supabase itself.
     pub url: Option<String>,
 }
 
@@ -364,14 +366,15 @@ pub struct LimitSettings {
     pub at_once: Option<usize>,
     /// Maximum concurrent calls per account.
     pub per_account: Option<usize>,
-    /// Consecutive failures that open the circuit.
+    /// Number of consecutive failures that opens the circuit.
     pub failures: Option<usize>,
-    /// Seconds that the circuit stays open.
+    /// Seconds for which the circuit stays open.
     pub pause_s: Option<u64>,
 }
 
 impl LimitSettings {
-    /// Returns these limits with defaults for missing ones. The minimum is 1, since 0 would block all calls.
+    /// Returns these limits, with the default for each missing limit. Numbers are at least 1, since 0 would block all
+    /// calls.
     pub fn limits(self) -> ProviderLimits {
         let given = |set: Option<usize>, else_: usize| set.unwrap_or(else_).max(1);
         let default = ProviderLimits::default();

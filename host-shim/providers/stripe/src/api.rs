@@ -8,21 +8,21 @@ use host_provider_api::Secret;
 use serde_json::Value;
 use stripe_client_core::{RequestBuilder, StripeMethod, VERSION};
 
-/// Prefixes of keys; texts that leave the provider are cleared of them.
+/// Prefixes of keys. Words with these prefixes are removed from all outcomes.
 const KEY_PREFIXES: [&str; 4] = ["sk_live_", "rk_live_", "sk_test_", "rk_test_"];
 
-/// An object with details of Stripe's response.
+/// An object of the API, with details of Stripe's response.
 #[derive(Debug)]
 pub(crate) struct ObjectResponse {
-    /// The object, without keys in it.
+    /// The object as Stripe sent it.
     pub object: Value,
     /// The response's `Date` in milliseconds since the epoch.
     pub date_ms: Option<i64>,
-    /// The response's `Stripe-Version`.
+    /// The response's `Stripe-Version`, or the version that the request asked for.
     pub api_version: String,
 }
 
-/// Stripe's API with the key of one mode, for the platform or a connected account.
+/// Sends requests with the key of one mode, for the platform or on behalf of a connected account.
 #[derive(Clone, Copy)]
 pub(crate) struct Api<'a> {
     pub config: &'a Config,
@@ -42,17 +42,19 @@ impl<'a> Api<'a> {
         Api { connected, ..self }
     }
 
-    /// Returns the redactor that removes keys from texts.
+    /// Returns the redactor that removes keys from strings.
     pub fn redacted(&self) -> Redacted<'a> {
         Redacted { key: self.key, prefixes: &KEY_PREFIXES }
     }
 
-    /// Sends a creating or changing request. For a day the same marks and step get the same response.
+    /// Sends a request that creates or changes an object. Within a day, Stripe returns the same response to the same
+    /// marks and step.
     pub fn post(&self, request: RequestBuilder, marks: &Marks, step: &str) -> Result<Value, Failed> {
         Ok(self.send(request, Some(&marks.idempotency(step)))?.object)
     }
 
-    /// Sends a deleting request, without idempotency key: Stripe ignores it there.
+    /// Sends a request that deletes an object. It has no idempotency key, since Stripe ignores the keys of such
+    /// requests.
     pub fn delete(&self, request: RequestBuilder) -> Result<Value, Failed> {
         Ok(self.send(request, None)?.object)
     }
@@ -107,7 +109,7 @@ impl<'a> Api<'a> {
         Ok(ObjectResponse { object, date_ms: reply.date_ms, api_version })
     }
 
-    /// Reads an error response. If the body is not Stripe's, the status still decides about a retry.
+    /// Reads an error response. If the body is not an error of Stripe, the status alone decides about a retry.
     fn error(&self, reply: &Reply) -> Failed {
         let error = serde_json::from_slice::<ErrorBody>(&reply.body).map(|body| body.error).unwrap_or_default();
         let status = reply.status;
@@ -121,7 +123,7 @@ impl<'a> Api<'a> {
     }
 }
 
-/// Pairs of a query; a name may occur several times.
+/// Names and values of a query. A name may occur several times.
 struct Query<'q>(&'q [(&'q str, &'q str)]);
 
 impl serde::Serialize for Query<'_> {

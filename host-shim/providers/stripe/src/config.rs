@@ -1,4 +1,4 @@
-//! Settings of the provider: keys, limits and defaults that no payload contains.
+//! Settings of the provider: keys, limits, and settings of objects that payloads do not contain.
 
 use crate::failure::Failed;
 use host_http::ExchangeLimits;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Base URL of Stripe's API.
 const API: &str = "https://api.stripe.com";
 
-/// Stripe's mode.
+/// A mode of Stripe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Live mode: real money.
@@ -43,10 +43,10 @@ impl Mode {
     }
 }
 
-/// Type of connected accounts, which decides who supports their holders.
+/// Type of connected accounts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AccountType {
-    /// Stripe hosts the pages, the platform is liable.
+    /// Stripe hosts the account's pages, and the platform is liable for losses.
     #[default]
     Express,
     /// The holder has a full Stripe account.
@@ -56,21 +56,22 @@ pub enum AccountType {
 /// Settings of the provider.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`; required for `live` scopes.
+    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`. Required for calls of `live` scopes.
     pub live_key: Option<Secret>,
-    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`; required for `test` scopes.
+    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`. Required for calls of `test` scopes.
     pub test_key: Option<Secret>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,
-    /// Limits of one request. A call sends a few; an invoice about fifty.
+    /// Limits of one request. Most calls send a few requests; a call for an invoice sends about fifty.
     pub limits: ExchangeLimits,
     /// Type of new connected accounts.
     pub account_type: AccountType,
-    /// Country of connected accounts, `DE`; by default the platform's.
+    /// Country of new connected accounts, for example `DE`; by default the platform's country.
     pub account_country: Option<String>,
-    /// Configuration of the customer portal, `bpc_…`; by default the account's.
+    /// Id of the configuration of the customer portal, `bpc_…`; by default the account's default configuration.
     pub portal_configuration: Option<String>,
-    /// Days until a usage invoice, which is then mailed, is due; without it the customer's card is charged.
+    /// Days until a usage invoice is due. With this setting, Stripe mails the invoice; without it, Stripe charges the
+    /// customer's payment method.
     pub invoice_days_until_due: Option<u32>,
 }
 
@@ -80,7 +81,8 @@ impl Default for Config {
             live_key: None,
             test_key: None,
             url: API.to_owned(),
-            // An invoice with lines and payments is far below a megabyte; a page of a hundred events may reach a few.
+            // An invoice with lines and payments is far smaller than 1 MB; a page of a hundred events may have a few
+            // MB.
             limits: ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },
             account_type: AccountType::default(),
             account_country: None,
@@ -91,7 +93,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Returns the key of a mode; fails if the configured key is of another mode.
+    /// Returns the key of a mode. Fails if there is no key or it has the prefix of another mode.
     pub(crate) fn key(&self, mode: Mode) -> Result<&Secret, Failed> {
         let key = match mode {
             Mode::Live => self.live_key.as_ref(),

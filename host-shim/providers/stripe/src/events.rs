@@ -1,4 +1,4 @@
-//! Lists Stripe's events, to find those whose webhooks were lost.
+//! Lists Stripe's events, to find events whose webhook deliveries were lost.
 
 use crate::api::Api;
 use crate::config::Mode;
@@ -23,12 +23,13 @@ pub struct Events {
 }
 
 impl Stripe {
-    /// Lists the events since a time in seconds since the epoch, newest first, at most `max` and [`EVENTS_MAX`]; the
-    /// connected account's if one is given. Stripe keeps events for thirty days.
+    /// Lists the events since `since_s`, a time in seconds since the epoch, newest first, at most `max` and
+    /// [`EVENTS_MAX`]. With a `connected_account`, lists the events of that account. Stripe keeps events for thirty
+    /// days.
     ///
     /// # Errors
     ///
-    /// Fails if the id or the mode's key is invalid, or a request fails.
+    /// Fails if the id of the connected account or the mode's key is invalid, or if a request fails.
     pub fn events_since(
         &self,
         mode: Mode,

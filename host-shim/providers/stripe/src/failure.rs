@@ -33,7 +33,7 @@ pub enum Failed {
     Unreadable {
         /// HTTP status.
         status: u16,
-        /// What is wrong with the response.
+        /// The problem of the response.
         reason: &'static str,
     },
     /// Stripe returned an error.
@@ -48,7 +48,8 @@ pub enum Failed {
         /// Stripe's retry hint in milliseconds.
         after_ms: Option<i64>,
     },
-    /// Stripe rejected the key or its permission. Stripe's message contains a part of the key, so it is omitted.
+    /// Stripe rejected the key, or the key lacks a permission. Stripe's message is omitted, since it contains a part of
+    /// the key.
     #[error("the key for {} mode is not accepted for this (status {status})", .mode.name())]
     Unauthorized {
         /// Mode of the key.
@@ -56,7 +57,7 @@ pub enum Failed {
         /// HTTP status, 401 or 403.
         status: u16,
     },
-    /// The object of the effect has a newer generation.
+    /// A newer generation of the effect has created the object.
     #[error("the call has generation {generation}, but generation {newest} has been applied")]
     Superseded {
         /// Generation of the call.
@@ -64,10 +65,10 @@ pub enum Failed {
         /// Generation of the object.
         newest: u32,
     },
-    /// An object with our id was created by somebody else.
+    /// An object with the id that the provider chose was not created by this effect.
     #[error("`{0}` exists, but was not created by this effect")]
     Taken(String),
-    /// The existing object contradicts the request.
+    /// The request contradicts the state of an existing object.
     #[error("{0}")]
     Inconsistent(String),
     /// Objects of this type can't be fetched.
@@ -85,7 +86,7 @@ impl From<Failed> for CallOutcome {
             Failed::KeyOfOtherMode(_) => refused("wrong-mode-key"),
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::Unanswered(error) => error.into(),
-            // The request may have taken effect: a gateway may have responded instead of Stripe.
+            // The request may have taken effect, since a gateway may have sent the response.
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized { .. } => refused("unauthorized"),
             Failed::Superseded { .. } => refused("superseded"),
@@ -93,7 +94,8 @@ impl From<Failed> for CallOutcome {
             Failed::Inconsistent(_) => refused("inconsistent"),
             Failed::UnknownObject(_) => refused("unknown-object"),
             Failed::Error { status, code, message, after_ms } => match status {
-                // 409: another request with this key or about this object is in progress; 424: a dependency failed.
+                // 409: another request with this idempotency key or for this object is in progress; 424: a dependency
+                // failed.
                 409 | 424 | 429 | 500.. => CallOutcome::Retry { after_ms, code, message },
                 _ => CallOutcome::Refused { code, message },
             },
@@ -107,7 +109,7 @@ pub(crate) struct ErrorBody {
     pub error: ErrorObject,
 }
 
-/// The used members of Stripe's error object.
+/// The members of Stripe's error object that the provider uses.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct ErrorObject {

@@ -1,8 +1,9 @@
 //! Stripe provider: carries out the `stripe.*` effects.
 //!
-//! async-stripe builds the requests; our own client sends them once each, with an idempotency key, because
-//! async-stripe's hides `Retry-After` and `Date`, does not limit responses and rejects objects of older API versions.
-//! Created objects carry [`marks`], which identify them after Stripe has forgotten the key.
+//! async-stripe builds the requests. Our own client sends each request once. async-stripe's client is not used, because
+//! it hides `Retry-After` and `Date`, does not limit the size of responses and rejects objects of older API versions.
+//! Requests that create or change an object have an idempotency key. Created objects have ownership [`marks`], which
+//! identify them after Stripe has forgotten the key.
 
 mod api;
 mod config;

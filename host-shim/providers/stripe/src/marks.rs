@@ -1,4 +1,5 @@
-//! Identifies calls: by idempotency keys of requests, and by ownership marks in the metadata of created objects.
+//! Identifies calls in Stripe: by idempotency keys of requests, and by ownership marks in the metadata of created
+//! objects.
 
 use crate::failure::Failed;
 use host_provider_api::Call;
@@ -15,12 +16,12 @@ pub const GENERATION: &str = "provisioner_generation";
 /// Maximum characters of a metadata value, Stripe's limit.
 const VALUE_CHARS_MAX: usize = 500;
 
-/// The marks of one call.
+/// The ownership marks and idempotency keys of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
-    /// The scope as stored in metadata.
+    /// The scope as stored in metadata: the scope, or its hash if it is too long.
     pub scope: String,
-    /// The key as stored in metadata.
+    /// The key as stored in metadata: the key, or its hash if it is too long.
     pub key: String,
     /// Generation of the effect.
     pub generation: u32,
@@ -41,12 +42,13 @@ impl Marks {
         }
     }
 
-    /// Returns the idempotency key of one request; `step` distinguishes the requests of a call.
+    /// Returns the idempotency key of one request. `step` distinguishes the requests of a call.
     pub fn idempotency(&self, step: &str) -> String {
         format!("{}-{step}", self.idempotency)
     }
 
-    /// Returns an object id derived from the effect, the same in all generations, for objects with chosen ids.
+    /// Returns an object id derived from the effect, for objects whose id the provider chooses. It is the same in all
+    /// generations.
     pub fn id(&self, prefix: &str) -> String {
         format!("{prefix}{}", &self.identity[..32])
     }
@@ -59,11 +61,11 @@ impl Marks {
         metadata
     }
 
-    /// Returns whether the effect created this object, in any generation.
+    /// Returns true if the effect created this object, in this or an older generation.
     ///
     /// # Errors
     ///
-    /// Fails if the object has a newer generation.
+    /// Fails with [`Failed::Superseded`] if a newer generation of the effect created the object.
     pub fn made(&self, object: &Value) -> Result<bool, Failed> {
         let metadata = |name: &str| object.get("metadata")?.get(name)?.as_str();
         if metadata(SCOPE) != Some(&self.scope) || metadata(KEY) != Some(&self.key) {
@@ -77,7 +79,7 @@ impl Marks {
     }
 }
 
-/// Returns the text, or its hash if it is too long for metadata.
+/// Returns the string, or its hash if the string is too long for metadata.
 fn value(text: &str) -> String {
     match text.chars().count() <= VALUE_CHARS_MAX {
         true => text.to_owned(),
@@ -87,7 +89,7 @@ fn value(text: &str) -> String {
 
 fn hash(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
-    // Each part is prefixed with its length, so that different splits have different hashes.
+    // Each part is prefixed with its length, so that different parts with the same concatenation have different hashes.
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_is_recognized_in_all_generations_except_newer_ones() {
+    fn an_object_of_the_same_or_an_older_generation_is_recognized() {
         let ours = json!({"metadata": marks("s", "k", 2).on(HashMap::new())});
         assert_eq!(marks("s", "k", 2).made(&ours), Ok(true));
         assert_eq!(marks("s", "k", 3).made(&ours), Ok(true));

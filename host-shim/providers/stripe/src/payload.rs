@@ -26,7 +26,7 @@ impl<'c> Payload<'c> {
         self.maybe_text(member)?.ok_or(Failed::Payload { member, expected: "a text that is not empty" })
     }
 
-    /// Returns a text; none if it is missing, null or empty.
+    /// Returns a string; none if it is missing, null or empty.
     pub fn maybe_text(self, member: &'static str) -> Result<Option<&'c str>, Failed> {
         match self.given(member) {
             None => Ok(None),
@@ -35,7 +35,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// Returns a Stripe id, which is safe in a request path.
+    /// Returns a required Stripe id, which is safe in a request path.
     pub fn id(self, member: &'static str) -> Result<&'c str, Failed> {
         self.maybe_id(member)?.ok_or(Failed::Payload { member, expected: "an id of Stripe" })
     }
@@ -48,7 +48,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// Returns an amount in minor units, at least 1.
+    /// Returns a required amount in minor units, at least 1.
     pub fn amount(self, member: &'static str) -> Result<i64, Failed> {
         self.maybe_amount(member)?.ok_or(Failed::Payload { member, expected: "minor units, 1 or more" })
     }
@@ -79,7 +79,7 @@ impl<'c> Payload<'c> {
         list.map(Vec::as_slice).ok_or(Failed::Payload { member, expected: "a list" })
     }
 
-    /// Returns metadata: null values are left out, values other than texts are serialized as JSON.
+    /// Returns the payload's `metadata`. Null values are left out. Values other than strings are serialized as JSON.
     pub fn metadata(self) -> Result<HashMap<String, String>, Failed> {
         match self.given("metadata") {
             None => Ok(HashMap::new()),
@@ -88,7 +88,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// Returns the `metadata` of an object member.
+    /// Returns the `metadata` of an object in the payload.
     pub fn metadata_of(self, member: &'static str) -> Result<Option<HashMap<String, String>>, Failed> {
         let Some(value) = self.given(member) else { return Ok(None) };
         match value.get("metadata") {
@@ -99,7 +99,7 @@ impl<'c> Payload<'c> {
     }
 }
 
-/// Returns true if a text is safe in a request path as an id.
+/// Returns true if a string is safe as an id in a request path.
 pub(crate) fn is_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
     !text.is_empty() && text.len() <= ID_CHARS_MAX && text.bytes().all(plain)
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_is_texts() {
+    fn metadata_values_are_strings() {
         let payload = json!({"metadata": {"a": "1", "b": null, "c": 2, "d": ["x"]}});
         let metadata = Payload(&payload).metadata().expect("an object");
         let expected =

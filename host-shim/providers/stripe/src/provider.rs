@@ -10,7 +10,7 @@ use serde_json::Value;
 
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
-/// The kinds and their handlers.
+/// Effect kinds and their handlers.
 const HANDLERS: [(&str, Handler); 15] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
@@ -58,7 +58,7 @@ impl Stripe {
             Ok(api) => api,
             Err(failed) => return failed.into(),
         };
-        // Stripe's responses repeat the payload, which may contain a key by mistake.
+        // Stripe's responses repeat parts of the payload, which may contain a key by mistake.
         api.redacted().outcome(handler(&api, call).map_or_else(CallOutcome::from, CallOutcome::Done))
     }
 }

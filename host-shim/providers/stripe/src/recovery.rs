@@ -1,5 +1,5 @@
-//! Finds objects that an earlier attempt of a call created, so that nothing is created twice after Stripe has forgotten
-//! the idempotency key (a day).
+//! Finds the object that an earlier attempt of a call created, so that no second object is created after Stripe has
+//! forgotten the idempotency key, which it does after a day.
 
 use crate::api::Api;
 use crate::failure::Failed;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Objects per page, Stripe's limit.
 pub(crate) const PAGE: &str = "100";
-/// Maximum pages of a search, newest first.
+/// Maximum pages of a list that are searched for an object. The pages begin with the newest objects.
 const PAGES_MAX: usize = 10;
 
 /// Returns true if an earlier attempt or generation of the call may have taken effect.
@@ -17,7 +17,7 @@ pub(crate) fn may_be_done(call: &Call) -> bool {
     call.attempt > 1 || call.lease > 1 || call.generation > 1
 }
 
-/// Finds the call's object among the newest thousand of a list.
+/// Finds the call's object among the newest 1000 objects of a list.
 pub(crate) fn in_list(
     api: &Api<'_>,
     marks: &Marks,
@@ -34,14 +34,14 @@ pub(crate) fn in_list(
     Ok(found)
 }
 
-/// Finds the call's object by Stripe's search. Search indexes an object about a minute after its creation, so it
-/// complements the idempotency key.
+/// Finds the call's object with Stripe's search. Stripe indexes an object about a minute after its creation; until
+/// then, only the idempotency key prevents a second object.
 pub(crate) fn by_search(api: &Api<'_>, marks: &Marks, path: &str) -> Result<Option<Value>, Failed> {
     let query =
         format!("metadata['{KEY}']:'{}' AND metadata['{SCOPE}']:'{}'", quoted(&marks.key), quoted(&marks.scope));
     let found = api.get(format!("{path}/search"), &[("query", &query), ("limit", PAGE)])?.object;
     for object in data(&found)? {
-        // Search ignores case, so its results are compared again.
+        // The search ignores case, so the marks of its results are compared.
         if marks.made(object)? {
             return Ok(Some(object.clone()));
         }
@@ -53,8 +53,8 @@ fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
-/// Visits a list's objects, newest first, until the visitor returns false, up to `pages_max` pages. Returns false if
-/// more objects are left.
+/// Calls `visit` for the objects of a list, newest first, until it returns false or `pages_max` pages are read. Returns
+/// false if the list has more pages.
 pub(crate) fn pages(
     api: &Api<'_>,
     path: &str,

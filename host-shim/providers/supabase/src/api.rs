@@ -8,7 +8,7 @@ use host_provider_api::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Prefixes of tokens; texts that leave the provider are cleared of them.
+/// Prefixes of tokens. Words with these prefixes are removed from all outcomes.
 const TOKEN_PREFIXES: [&str; 2] = ["sbp_", "sba_"];
 /// Projects per page, Supabase's maximum.
 const PAGE: usize = 100;
@@ -66,7 +66,7 @@ impl<'a> Api<'a> {
         Err(Failed::TooMany(PAGES_MAX * PAGE))
     }
 
-    /// Returns a project; none if it does not exist or is removed.
+    /// Returns a project; none if it does not exist or was removed.
     pub fn project(&self, reference: &str) -> Result<Option<Project>, Failed> {
         let path = format!("/v1/projects/{reference}");
         match self.object::<Project>(Method::Get, &path, None, "a project") {
@@ -152,7 +152,7 @@ impl<'a> Api<'a> {
         let is_limit = words.contains("limit") || words.contains("quota") || words.contains("exceeded");
         match reply.status {
             402 => Failed::Quota(message),
-            // Supabase sends no error code for this.
+            // Supabase sends no error code for a reached limit.
             400 | 403 | 422 if is_limit => Failed::Quota(message),
             status => Failed::Error { status, message, after_ms: retry_after_ms(reply) },
         }

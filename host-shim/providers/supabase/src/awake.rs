@@ -13,15 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Token prefixes of these calls: the project is being resumed, or suspended again.
+/// Prefixes of poll tokens, by phase: the project is being resumed, or it is being suspended again.
 const RESUMING: &str = "supabase-up ";
 const SUSPENDING: &str = "supabase-down ";
 
-/// Makes backups by another provider, which connects to the database, and keeps the project running meanwhile. A
-/// running project and a database that is not one of our Supabase projects are left unchanged.
+/// Lets another provider back up the database of a project, and keeps the project running meanwhile. Leaves a project
+/// that is already running as it is. Passes the call on unchanged if the database is not in one of our Supabase
+/// projects.
 ///
-/// If the host is killed before the resume request is stored, nothing suspends the project again; it then runs until
-/// its next change.
+/// If the host is killed after it has sent the resume request and before the poll token is stored, the project is not
+/// suspended again; it then runs until its next change.
 pub struct Awake {
     config: Config,
     client: Client,
@@ -30,7 +31,8 @@ pub struct Awake {
 
 /// Phase of a call.
 enum Phase {
-    /// Resuming the project, then calling the other provider; with that provider's token, empty before its first call.
+    /// Resuming the project, then calling the other provider. Contains that provider's token, which is empty before its
+    /// first call.
     Resuming(Progress, String),
     /// Suspending the project again, after the other provider has finished.
     Suspending(Progress, InnerOutcome),
@@ -72,7 +74,7 @@ impl Phase {
         match self {
             Phase::Resuming(progress, inner) => format!("{RESUMING}{} {inner}", progress.token()),
             Phase::Suspending(progress, end) => {
-                // This type always serializes.
+                // Serializing this type can't fail.
                 let end = serde_json::to_string(end).unwrap_or_default();
                 format!("{SUSPENDING}{} {end}", progress.token())
             }
@@ -81,7 +83,7 @@ impl Phase {
 }
 
 impl Awake {
-    /// Creates the provider. `inner` makes the backups; `config` reaches the projects.
+    /// Creates the provider. `inner` makes the backups; `config` has the settings of the management API.
     pub fn new(config: Config, inner: Arc<dyn Provider>) -> Awake {
         let client = Client::new(&config.url, config.limits);
         Awake { config, client, inner }
@@ -175,9 +177,9 @@ impl Awake {
                     return self.poll(&Phase::Suspending(progress.next(true), end));
                 }
                 match api.pause(&project.reference).map_err(CallOutcome::from) {
-                    // A retry would not help: the backup is made, and the project runs until its next change.
+                    // The backup has ended, so its outcome is returned. The project runs until its next change.
                     Err(CallOutcome::Refused { .. }) => end.into(),
-                    // On a temporary error the request is repeated at the next poll.
+                    // After a temporary error, the request is repeated at the next poll.
                     asked => self.poll(&Phase::Suspending(progress.next(asked.is_ok()), end)),
                 }
             }

@@ -1,4 +1,4 @@
-//! Settings of the provider.
+//! Settings of the provider: token, defaults of projects, and limits of requests.
 
 use host_http::ExchangeLimits;
 use host_provider_api::Secret;
@@ -11,21 +11,21 @@ const API: &str = "https://api.supabase.com";
 /// Settings of the provider.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Personal access token, `sbp_…`, or an OAuth application's token; without it every call is refused as
-    /// `not-configured`.
+    /// Personal access token, `sbp_…`, or an OAuth application's token. Without a token, every call is refused with the
+    /// code `not-configured`.
     pub token: Option<Secret>,
     /// Slug of the organization if the payload has none.
     pub organization: Option<String>,
     /// Region if the payload has none.
     pub region: String,
-    /// Machine size by the payload's `plan`, for example `micro`; by default Supabase's smallest. The paid plan is set
-    /// at the organization.
+    /// Machine sizes, for example `micro`, by the payload's `plan`. For other plans, Supabase chooses the size. The
+    /// paid plan is a setting of the organization.
     pub instance_sizes: BTreeMap<String, String>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,
     /// Limits of one request.
     pub limits: ExchangeLimits,
-    /// Delay before the first poll; it doubles with each poll, up to sixteen times.
+    /// Delay before the first poll. It doubles with each poll, up to sixteen times the first delay.
     pub poll: Duration,
 }
 

@@ -31,7 +31,7 @@ pub enum Failed {
         /// Expected content.
         expected: &'static str,
     },
-    /// Supabase rejected the token. Its message may repeat a part of the token, so it is omitted.
+    /// Supabase rejected the token. Supabase's message is omitted, since it may repeat a part of the token.
     #[error("the token is not accepted (status 401)")]
     Unauthorized,
     /// A limit of the organization's plan is reached.
@@ -66,7 +66,7 @@ pub enum Failed {
     NotEmpty {
         /// Id of the project.
         reference: String,
-        /// Number of its tables.
+        /// Number of tables in its schema `public`.
         tables: i64,
     },
     /// A project to adopt is not running.
@@ -74,7 +74,7 @@ pub enum Failed {
     NotRunning {
         /// Id of the project.
         reference: String,
-        /// Supabase's status.
+        /// The project's status at Supabase.
         status: String,
     },
     /// Supabase can't change this setting.
@@ -90,7 +90,7 @@ pub enum Failed {
     /// The project failed to initialize.
     #[error("project `{0}` never came up")]
     NeverCameUp(String),
-    /// The organization has more projects than are searched, so ours may be missing from the search.
+    /// The organization has more projects than a search reads, so the search may have missed the resource's project.
     #[error("the organization has more than {0} projects")]
     TooMany(usize),
 }
@@ -104,7 +104,7 @@ impl From<Failed> for CallOutcome {
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::Secret(error) => error.into(),
             Failed::Unanswered(error) => error.into(),
-            // The request may have taken effect: a gateway may have responded instead of Supabase.
+            // The request may have taken effect, since a gateway may have sent the response.
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized => refused("unauthorized"),
             Failed::Quota(_) => refused("quota-exceeded"),

@@ -1,7 +1,8 @@
-//! Databases at Supabase, by its management API: one project each.
+//! Databases at Supabase, managed by its API. Each database is a project of its own.
 //!
-//! A project has no metadata, so its name ([`Mark`]) stores the resource, the generation that changed it last, and
-//! whether it is adopted. Work that takes minutes is reported as in progress and polled with growing delays.
+//! A project has no metadata, so its name ([`Mark`]) stores a hash of the resource's id, the latest generation that
+//! changed the project, and whether the project is adopted. Work that takes minutes is reported as in progress and
+//! polled with growing delays.
 
 mod api;
 mod awake;

@@ -1,4 +1,4 @@
-//! Ownership marks in project names, the only place where a project can store them.
+//! Ownership marks of projects. They are in the projects' names, since a project has no other place for them.
 
 use host_provider_api::{ResourceId, names};
 
@@ -7,8 +7,8 @@ const SHOWN_CHARS_MAX: usize = 180;
 /// Suffix of an adopted project's name.
 const ADOPTED: char = 'a';
 
-/// The mark of a resource in its project's name: `orchestra-acme-k3jx….2` is generation 2 of the resource with the
-/// letters `k3jx…`; `orchestra-acme-k3jx….2a` is an adopted project.
+/// The ownership mark in a project's name. `orchestra-acme-k3jx….2` is the project of the resource whose id has the
+/// hash `k3jx…`, changed last by generation 2. `orchestra-acme-k3jx….2a` is an adopted project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// Readable part: `orchestra-acme`.
@@ -49,7 +49,7 @@ impl Mark {
         format!("{}.{}{end}", self.lasting(), self.generation)
     }
 
-    /// Returns the part of the name that never changes.
+    /// Returns the part of the name that stays the same in all generations.
     pub fn lasting(&self) -> String {
         format!("{}-{}", self.shown, self.letters)
     }

@@ -1,11 +1,11 @@
-//! Tokens of work in progress: project, number of polls, and whether the API request was sent.
+//! Tokens of work in progress: the project, the number of polls, and whether the API request was sent.
 
 use host_provider_api::CallOutcome;
 use std::time::Duration;
 
 /// Maximum doublings of the delay.
 const DOUBLINGS_MAX: u32 = 4;
-/// Polls after which a request without effect is repeated.
+/// Number of polls after which a request without a visible effect is repeated.
 const REQUEST_AGAIN_AFTER: u32 = 20;
 
 /// The contents of a token: `abcdefghijklmnopqrst 3 asked`.
@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts without polls and requests.
+    /// Creates the progress of work on a project before the first poll and request.
     pub fn of(reference: &str) -> Progress {
         Progress { reference: reference.to_owned(), polls: 0, was_requested: false }
     }
@@ -28,7 +28,7 @@ impl Progress {
         Progress::split(token).map(|(progress, _)| progress)
     }
 
-    /// Parses the start of a token and returns the rest.
+    /// Parses the first three words of a token. Also returns the rest of the token.
     pub fn split(token: &str) -> Option<(Progress, &str)> {
         let mut words = token.splitn(4, ' ');
         let (reference, polls, was_requested) = (words.next()?, words.next()?, words.next()?);
@@ -40,12 +40,13 @@ impl Progress {
         format!("{} {} {}", self.reference, self.polls, if self.was_requested { "asked" } else { "waits" })
     }
 
-    /// Counts one more poll.
+    /// Returns the progress after one more poll.
     pub fn next(self, was_requested: bool) -> Progress {
         Progress { polls: self.polls.saturating_add(1), was_requested, ..self }
     }
 
-    /// Returns true while the effect of a sent request is awaited.
+    /// Returns true if a request was sent and its effect is still awaited. False at every twentieth poll, so that the
+    /// request is repeated.
     pub fn is_pending(&self) -> bool {
         self.was_requested && self.polls % REQUEST_AGAIN_AFTER != REQUEST_AGAIN_AFTER - 1
     }

@@ -3,7 +3,7 @@
 use crate::name::Mark;
 use serde::{Deserialize, Deserializer, de::Error};
 
-/// The used members of a project in a list or a single response.
+/// The members of a project that the provider uses.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Project {
     /// Id of the project, 20 letters of a to z.
@@ -12,13 +12,13 @@ pub(crate) struct Project {
     pub name: String,
     #[serde(default)]
     pub region: String,
-    /// Slug of its organization; missing in an organization's list.
+    /// Slug of the project's organization. Missing in the list of an organization's projects.
     #[serde(default)]
     pub organization_slug: Option<String>,
     pub status: String,
 }
 
-/// The state that a status means.
+/// State of a project, derived from its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ProjectState {
     /// Running.
@@ -29,7 +29,7 @@ pub(crate) enum ProjectState {
     Changing,
     /// A change of state failed.
     Failed,
-    /// It failed to initialize.
+    /// The project failed to initialize.
     NeverCameUp,
     /// Removed.
     Gone,
@@ -54,7 +54,7 @@ impl Project {
     }
 }
 
-/// Reads an id, which becomes a part of request paths; rejects any other text.
+/// Reads a project id, which becomes a part of request paths. Rejects a string that is not a project id.
 fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     let text = String::deserialize(from)?;
     match is_reference(&text) {
@@ -63,12 +63,12 @@ fn reference<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     }
 }
 
-/// Returns true if a text is a project id.
+/// Returns true if a string is a project id.
 pub(crate) fn is_reference(text: &str) -> bool {
     text.len() == 20 && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Returns the project id in an endpoint: `db.REF.supabase.co:5432`, `REF.supabase.co`.
+/// Returns the project id `REF` of an endpoint such as `db.REF.supabase.co:5432` or `REF.supabase.co`.
 pub(crate) fn reference_of(endpoint: &str) -> Option<&str> {
     let host = endpoint.strip_suffix(":5432").unwrap_or(endpoint);
     let reference = host.strip_suffix(".supabase.co")?;

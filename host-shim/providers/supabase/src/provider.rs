@@ -1,4 +1,4 @@
-//! Dispatches calls to the verbs.
+//! The provider: which calls it carries out, with which payloads and outputs.
 
 use crate::api::Api;
 use crate::config::Config;
@@ -7,20 +7,21 @@ use crate::verbs::{Work, change, destroy, ensure, observe};
 use host_http::Client;
 use host_provider_api::{Call, CallOutcome, Provider};
 
-/// Effect kinds that it carries out. Others (`database.migrate`) are another provider's.
+/// Effect kinds that the provider carries out. Another provider carries out the other kinds, for example
+/// `database.migrate`.
 pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.destroy", "database.observe"];
 
-/// Databases at Supabase, one project each. The provider has no state of its own.
+/// The provider of databases at Supabase. It has no state of its own.
 ///
 /// | verb | payload | outputs |
 /// |---|---|---|
 /// | `observe` | `organization`; with `adopt`: `name`, `outputs` with `endpoint`, `secret_ref` | `exists`, `state`, `outputs` |
 /// | `ensure` | `name`, `organization`, `region`, `plan` | `id`, `endpoint`, `name`, `database`, `user`, `secret_ref` |
-/// | `change` | `state`, `organization`, `region` | the same and `state` |
-/// | `destroy` | `organization` | nothing |
+/// | `change` | `state`, `organization`, `region` | as `ensure`, and `state` |
+/// | `destroy` | `organization` | none |
 ///
-/// Backups, migrations and seeds are `unsupported`: the API makes scheduled backups only. [`Awake`](crate::Awake)
-/// combines it with a provider that makes backups.
+/// Calls for backups, migrations and seeds are refused as `unsupported`: the API makes scheduled backups only.
+/// [`Awake`](crate::Awake) keeps a project running while another provider backs it up.
 pub struct Supabase {
     config: Config,
     client: Client,

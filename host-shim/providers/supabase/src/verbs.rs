@@ -1,4 +1,4 @@
-//! The verbs, one file each, and their shared parts.
+//! Carries out the verbs. Each verb has a file of its own; this file has their shared parts.
 
 pub mod change;
 pub mod destroy;
@@ -37,7 +37,8 @@ impl<'w> Work<'w> {
         Ok(Work { api, config, call, organization, mark, progress })
     }
 
-    /// Returns the resource's project: the one in the poll token, otherwise the oldest with the resource's mark.
+    /// Returns the resource's project: the project in the poll token, otherwise the oldest project with the resource's
+    /// mark.
     fn project(&self) -> Result<Option<Project>, Failed> {
         let is_ours = |project: &Project| project.mark().is_some_and(|mark| mark.letters == self.mark.letters);
         match &self.progress {
@@ -48,7 +49,8 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Refuses a call that is older than the latest change, and records a newer generation in the project's name.
+    /// Refuses a call whose generation is older than that in the project's name. Records a newer generation in the
+    /// name.
     fn admit(&self, project: &Project) -> Result<(), Failed> {
         let mark = self.not_superseded(project)?;
         match mark.generation == self.call.generation {
@@ -68,12 +70,13 @@ impl<'w> Work<'w> {
         }
     }
 
-    /// Makes the database password, once per resource.
+    /// Creates the database password, or returns the password that an earlier call created.
     fn secret(&self) -> Result<MadeSecret, Failed> {
         Ok(self.call.make_secret(&format!("supabase/{}", self.mark.letters), SECRET_BYTES_MIN)?)
     }
 
-    /// Returns the outputs of a project. An adopted project's password belongs to its creator and is not included.
+    /// Returns the outputs of a project. For an adopted project they have no `secret_ref`, since its creator chose the
+    /// password.
     fn outputs(&self, project: &Project) -> Result<Value, Failed> {
         let mark = project.mark().ok_or_else(|| Failed::Taken(project.reference.clone()))?;
         let mut outputs = json!({
@@ -93,7 +96,7 @@ impl<'w> Work<'w> {
     }
 }
 
-/// Returns a text of the payload; none if it is missing, null or empty.
+/// Returns a string from the payload; none if it is missing, null or empty.
 fn text<'c>(call: &'c Call, member: &'static str) -> Result<Option<&'c str>, Failed> {
     match call.payload.get(member) {
         None | Some(Value::Null) => Ok(None),

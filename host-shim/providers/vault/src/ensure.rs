@@ -3,12 +3,13 @@
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 
-/// Provider of secrets, which it makes in the call's secret store.
+/// The provider of `secret.ensure`. It creates secrets in the call's secret store.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SecretProvider;
 
 impl Provider for SecretProvider {
-    /// Payload: `bytes` of randomness, at least 32. Outputs: `ref` and `sha256`. One secret is made per effect key.
+    /// Payload: `bytes`, the number of random bytes, at least 32. Outputs: `ref` and `sha256`. Each generation of an
+    /// effect key has a secret of its own; a repeated call returns the same secret.
     fn call(&self, call: &Call) -> CallOutcome {
         if call.kind != "secret.ensure" {
             return CallOutcome::unsupported(call);

@@ -9,7 +9,7 @@ use std::fmt;
 pub const KEY_VARIABLE: &str = "HOST_SHIM_SECRETS_KEY";
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
-/// Bytes of a nonce; enough to choose it at random.
+/// Bytes of a nonce, enough to choose nonces at random.
 pub(crate) const NONCE_BYTES: usize = 24;
 /// Hex digits of a key's id.
 const ID_DIGITS: usize = 16;
@@ -21,7 +21,7 @@ pub struct Key {
     cipher: XChaCha20Poly1305,
 }
 
-/// Reasons why keys can't be parsed or created. None repeats a key.
+/// Reasons why keys can't be parsed or created. The messages include no part of a key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// There is no key.
@@ -32,7 +32,7 @@ pub enum KeyError {
     Malformed {
         /// Position of the key, from 1.
         number: usize,
-        /// Number of its characters.
+        /// Number of characters of the malformed key.
         found: usize,
     },
     /// The operating system has no random bytes.
@@ -59,17 +59,17 @@ impl Key {
         Ok(Key::new(&bytes))
     }
 
-    /// Returns the key's id, a part of its hash, which is stored with each secret that it encrypts.
+    /// Returns the key's id, a part of its hash. The id is stored with each secret that the key encrypts.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Encrypts a text; none if it is too long.
+    /// Encrypts `plain`; none if it is too long. `about` is authenticated but not encrypted.
     pub(crate) fn seal(&self, nonce: &[u8; NONCE_BYTES], plain: &[u8], about: &[u8]) -> Option<Vec<u8>> {
         self.cipher.encrypt(XNonce::from_slice(nonce), Payload { msg: plain, aad: about }).ok()
     }
 
-    /// Decrypts; none if the data was not sealed with this key, nonce and `about`.
+    /// Decrypts `sealed`; none if it was not encrypted with this key, `nonce` and `about`.
     pub(crate) fn open(&self, nonce: &[u8; NONCE_BYTES], sealed: &[u8], about: &[u8]) -> Option<Vec<u8>> {
         self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: about }).ok()
     }
@@ -81,7 +81,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Encryption keys: the first encrypts, all decrypt.
+/// Encryption keys. The first key encrypts; all keys decrypt.
 #[derive(Clone, Debug)]
 pub struct Keys(Vec<Key>);
 
@@ -91,11 +91,11 @@ impl Keys {
         Keys(vec![key])
     }
 
-    /// Parses keys of 64 hex digits each, separated by commas: the encrypting one first, then older ones.
+    /// Parses keys of 64 hex digits each, separated by commas: first the key that encrypts, then older keys.
     ///
     /// # Errors
     ///
-    /// Fails without a key or if one is malformed.
+    /// Fails if there is no key or a key is malformed.
     pub fn parse(text: &str) -> Result<Keys, KeyError> {
         let mut keys = Vec::new();
         for (index, part) in text.split(',').map(str::trim).enumerate() {
@@ -110,7 +110,7 @@ impl Keys {
         Ok(Keys(keys))
     }
 
-    /// Returns the encrypting key.
+    /// Returns the key that encrypts.
     pub(crate) fn first(&self) -> Option<&Key> {
         self.0.first()
     }

@@ -1,8 +1,8 @@
 //! Stores of plain secrets.
 //!
-//! [`Vault`] is a separate SQLite file in which each secret is encrypted for its scope and reference, so that a copied
-//! row can't be decrypted elsewhere. [`MachineSecrets`] reads environment variables
-//! and files of one folder. [`CombinedSecrets`] combines both.
+//! [`Vault`] is a separate SQLite file in which each secret is encrypted for its scope and reference, so that a row
+//! can't be decrypted if it is copied to another scope or reference. [`MachineSecrets`] reads environment variables and
+//! files of one folder. [`CombinedSecrets`] combines both.
 
 mod ensure;
 mod key;

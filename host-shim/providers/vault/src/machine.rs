@@ -12,8 +12,8 @@ const ENVIRONMENT: &str = "secret:env/";
 /// Prefix of references to files.
 const FILE: &str = "secret:file/";
 
-/// Environment variables and files of one folder that an operator has allowed. Payloads can't refer to others, so
-/// tenants can't read the host's own environment.
+/// Environment variables that an operator has allowed, and the files of one folder. Payloads can't refer to other
+/// variables and files, so tenants can't read the host's own secrets.
 #[derive(Clone, Debug, Default)]
 pub struct MachineSecrets {
     variables: BTreeSet<String>,
@@ -26,7 +26,7 @@ impl MachineSecrets {
         MachineSecrets { variables: variables.into_iter().collect(), folder }
     }
 
-    /// Returns the variable of a reference; none for a reference of another kind.
+    /// Returns the name of the variable in a reference; none for a reference of another kind.
     pub fn variable_of(reference: &str) -> Option<&str> {
         reference.strip_prefix(ENVIRONMENT)
     }
@@ -45,7 +45,8 @@ impl MachineSecrets {
     }
 }
 
-/// The machine's secrets belong to the host, whatever the scope. They can't be made, and are never forgotten.
+/// The machine's secrets belong to the host, so calls of every scope can resolve them. `make` fails, and `forget` has
+/// no effect.
 impl Secrets for MachineSecrets {
     fn resolve(&self, _: &str, reference: &str) -> Result<Secret, SecretError> {
         self.find(reference).unwrap_or_else(|| Err(SecretError::Unknown(reference.to_owned())))
@@ -61,7 +62,7 @@ impl Secrets for MachineSecrets {
     }
 }
 
-/// Returns the text of a file without trailing line ends.
+/// Returns the contents of a file without trailing line ends.
 fn read(path: PathBuf, reference: &str) -> Result<Secret, SecretError> {
     let unavailable = |reason: String| SecretError::Unavailable { reference: reference.to_owned(), reason };
     let file = match std::fs::File::open(path) {

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 /// Prefix of references to the vault.
 const PREFIX: &str = "secret:vault/";
-/// Maximum bytes of a stored secret; a made secret has at most half as many random bytes.
+/// Maximum bytes of a stored secret. A created secret has at most half as many random bytes, since it is stored in hex.
 pub const SECRET_BYTES_MAX: usize = 16 * 1024;
-/// Time to wait for another writing process.
+/// Time to wait for another process that writes to the file.
 const BUSY: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "
@@ -43,12 +43,12 @@ pub enum VaultError {
         /// Cause.
         error: std::io::Error,
     },
-    /// A secret was encrypted with a missing key.
+    /// A secret was encrypted with a key that the vault does not have.
     #[error("`{reference}` was encrypted with key {key_id}, which is not among those given")]
     NoKey {
         /// Reference of the secret.
         reference: String,
-        /// Id of the key.
+        /// Id of the missing key.
         key_id: String,
     },
     /// A row was modified outside of the vault.
@@ -60,30 +60,30 @@ pub enum VaultError {
     /// The operating system has no random bytes.
     #[error("can't get random bytes: {0}")]
     Random(String),
-    /// A secret's size is not allowed. The secret is not repeated.
+    /// A secret's size is not allowed. The message does not include the secret.
     #[error("a secret has {found} bytes: expected {expected}")]
     Size {
-        /// Its bytes.
+        /// Size of the secret in bytes.
         found: usize,
-        /// Accepted bytes.
+        /// Accepted sizes in bytes.
         expected: String,
     },
 }
 
-/// A secret's entry in a list, without its value.
+/// An entry in the list of secrets, without the secret's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretInfo {
     /// `business/mode/account` of the owner.
     pub scope: String,
     /// Reference of the secret in payloads.
     pub reference: String,
-    /// Name under which it was made or stored.
+    /// Name under which the secret was created or stored.
     pub name: String,
     /// Id of the encryption key.
     pub key_id: String,
 }
 
-/// A store of secrets in one SQLite file, usable from several threads.
+/// A store of secrets in one SQLite file. Threads can share it.
 pub struct Vault {
     connection: Mutex<Connection>,
     keys: Keys,
@@ -131,7 +131,7 @@ impl Vault {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Stores a value under a name of a scope, replacing an existing one.
+    /// Stores a value under a name of a scope. Replaces an existing value.
     ///
     /// # Errors
     ///
@@ -149,7 +149,7 @@ impl Vault {
         Ok(MadeSecret { reference: row.reference, sha256: row.sha256 })
     }
 
-    /// Re-encrypts all secrets with the first key; returns how many had another key.
+    /// Encrypts the secrets of older keys again, with the first key. Returns the number of these secrets.
     ///
     /// # Errors
     ///
@@ -157,7 +157,8 @@ impl Vault {
     pub fn rotate(&self) -> Result<usize, VaultError> {
         let Some(first) = self.keys.first() else { return Ok(0) };
         let mut connection = self.connection();
-        // An immediate transaction: a value stored concurrently would otherwise be overwritten.
+        // The transaction locks the file before it reads. Otherwise it could overwrite a value that is stored
+        // concurrently.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let rows: Vec<(String, SealedSecret)> = {
             let mut all = transaction.prepare(
@@ -234,7 +235,7 @@ impl Vault {
         let mut random = vec![0; bytes];
         getrandom::fill(&mut random).map_err(|error| VaultError::Random(error.to_string()))?;
         let row = self.seal(scope, &reference, &hex::encode(random))?;
-        // Of concurrent callers the first one's value stays.
+        // If calls are concurrent, the value of the first call stays.
         self.connection().execute(
             "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)
              ON CONFLICT (scope, reference) DO NOTHING",
@@ -272,7 +273,7 @@ fn reference(scope: &str, name: &str) -> String {
     format!("{PREFIX}{}", letters(&id))
 }
 
-/// Returns the associated data that binds a sealed secret to its row.
+/// Returns the associated data that binds an encrypted secret to its row.
 fn about(scope: &str, reference: &str) -> Vec<u8> {
     format!("{}:{scope}{reference}", scope.len()).into_bytes()
 }

@@ -1,4 +1,4 @@
-//! Contents of the vault's file, access to secrets, and key rotation.
+//! Tests the contents of the vault's file, access to secrets, and key rotation.
 
 use host_provider_api::{SecretError, Secrets};
 use host_vault::{Keys, Vault, VaultError};
@@ -139,7 +139,7 @@ fn a_value_stored_during_a_rotation_stays() {
     let path = folder.path().join("secrets.db");
     let [writer, one, other] = ["1", "2,1", "1,2"]
         .map(|keys| open(&path, &keys.split(',').map(|it| it.repeat(64)).collect::<Vec<_>>().join(",")));
-    // Enough secrets that a rotation takes some time.
+    // With this many secrets, a rotation takes some time.
     (0..40).for_each(|number| drop(writer.put(SCOPE, &format!("other-{number}"), "value").expect("kept")));
     let both = open(&path, &format!("{},{}", key('1'), key('2')));
     let is_over = AtomicBool::new(false);
@@ -147,7 +147,7 @@ fn a_value_stored_during_a_rotation_stays() {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 one.rotate().and_then(|_| other.rotate()).expect("rotated");
-                // SQLite's lock is not fair: without a pause other writers starve.
+                // SQLite's lock is not fair: without a pause, the other writer would not get it.
                 thread::sleep(Duration::from_millis(10));
             }
         });

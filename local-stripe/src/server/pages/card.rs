@@ -1,4 +1,4 @@
-//! The card form: its fields, the input, and the payment method created from it.
+//! The card form: its fields, the buyer's input, and the payment method that is created from the input.
 
 use super::html::{Html, html};
 use super::{Shared, field};
@@ -6,18 +6,18 @@ use crate::cards;
 use crate::form::Form;
 use crate::sandbox::{Response, json_of, own_request};
 
-/// The input that a form shows again after an error. It lacks the CVC, which no page keeps.
+/// The input that a form shows again after an error. The CVC is not shown again.
 #[derive(Default)]
 pub(super) struct CardInput {
     pub(super) email: String,
     pub(super) number: String,
     pub(super) expiry: String,
     pub(super) name: String,
-    /// Whether to save the card, if the form offers that.
+    /// Whether the checkbox to save the card is ticked.
     pub(super) saves: bool,
 }
 
-/// An error message and its field.
+/// An error message, and the field of the form that it is about.
 pub(super) struct FieldError {
     message: String,
     field: &'static str,
@@ -28,7 +28,7 @@ impl FieldError {
         Self { message: message.to_owned(), field }
     }
 
-    /// Converts the error of an API call.
+    /// Converts the error response of an API call.
     pub(super) fn of(response: &Response) -> Self {
         let error = &json_of(response)["error"];
         let param = error["param"].as_str().unwrap_or_default();
@@ -47,7 +47,7 @@ impl FieldError {
 }
 
 impl CardInput {
-    /// Reads the input, without a number that may be a real card's, which is never sent back.
+    /// Reads the input. A number that may belong to a real card is replaced by an empty one, so that no page shows it.
     pub(super) fn of(form: &Form) -> Self {
         let number = field(form, "number");
         Self {
@@ -76,7 +76,7 @@ pub(super) struct CardForm<'f> {
 
 impl CardForm<'_> {
     pub(super) fn html(&self) -> Html {
-        // A browser's saved cards are real, so it must not offer them.
+        // `autocomplete="off"`, so that the browser does not offer its saved cards, which are real.
         let email = self.asks_email.then(|| {
             let kind = html!("type=\"email\" autocomplete=\"email\"");
             self.input("email", "email", "Email", &kind, &self.typed.email)
@@ -139,7 +139,7 @@ fn test_cards() -> Html {
 pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, FieldError> {
     let number = field(form, "number");
     if may_be_real(number) {
-        // Refused here, so that it never reaches a state file.
+        // A real card's number is refused here, so that no state file stores it.
         let message = "Your card was declined. This is a sandbox: use a test card, never a real one.";
         return Err(FieldError::about("cardNumber", message));
     }
@@ -169,7 +169,7 @@ pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, FieldError> {
     method.ok_or_else(|| FieldError::of(&made))
 }
 
-/// Splits `12 / 34` or `1234` into month and year.
+/// Splits an expiry such as `12 / 34` or `1234` into month and year.
 fn expiry(text: &str) -> Option<(&str, &str)> {
     let (month, year) = match text.split_once('/') {
         Some(halves) => halves,

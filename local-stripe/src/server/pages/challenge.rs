@@ -1,4 +1,4 @@
-//! The 3-D Secure step, which a cardholder's bank would show.
+//! The 3-D Secure page, which a cardholder's bank would show.
 
 use axum::body::Body;
 use axum::extract::{Path, State};

@@ -1,4 +1,4 @@
-//! The checkout page: the order, the card form, and the redirect afterwards.
+//! The checkout page: the order, the card form, and the redirect after the payment.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -12,7 +12,7 @@ use crate::checkout::{self, keep};
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
 
-/// `GET /c/pay/{id}`.
+/// `GET /c/pay/{id}`: shows the page of a session.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match object(&shared, "checkout.session", &id) {
         Some(session) => page(&shared, &session, &CardInput::default(), None),
@@ -20,7 +20,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
     }
 }
 
-/// Renders the form of a session, with the previous input and its error.
+/// Renders the page of a session, with the previous input and its error, if any.
 pub(super) fn page(
     shared: &Shared,
     session: &Object,
@@ -67,7 +67,7 @@ pub(super) fn page(
     layout::page(&branding, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
 }
 
-/// Renders the form of a session that requires no card.
+/// Renders the form of a session that requires no payment method: only the email address.
 fn without_card(action: &str, button: &str, typed: &CardInput, fault: Option<&FieldError>) -> Html {
     html!(
         "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}<div class=\"field\">\
@@ -80,7 +80,7 @@ fn without_card(action: &str, button: &str, typed: &CardInput, fault: Option<&Fi
     )
 }
 
-/// Renders the field of a promotion code, if the session accepts codes; an applied code can be removed.
+/// Renders the form that applies a promotion code or removes the applied code, if the session accepts codes.
 fn code(session: &Object) -> Option<Html> {
     if !session.is("allow_promotion_codes") {
         return None;

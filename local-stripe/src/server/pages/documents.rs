@@ -19,7 +19,7 @@ pub(super) fn badge(status: &str) -> Html {
     html!("<span class=\"badge {mood}\">{words}</span>", mood = mood, words = words)
 }
 
-/// `GET /_sandbox/invoices/{id}`.
+/// `GET /_sandbox/invoices/{id}`: shows an invoice, with a card form if it is open.
 pub(super) async fn invoice(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match object(&shared, "invoice", &id) {
         Some(invoice) => page(&shared, &invoice, &CardInput::default(), None),
@@ -29,7 +29,7 @@ pub(super) async fn invoice(State(shared): State<Shared>, Path(id): Path<String>
 
 fn page(shared: &Shared, invoice: &Object, typed: &CardInput, fault: Option<&FieldError>) -> HttpResponse<Body> {
     let mut branding = branding(shared);
-    // The name at the time of issue, even if the business's name has changed.
+    // The invoice shows the business's name at the time of issue.
     branding.name = invoice.text("account_name").to_owned();
     let shown = |member: &str| money::display(invoice.int(member), invoice.text("currency"));
     let (status, mood) = words::status(invoice.text("status"));
@@ -113,7 +113,7 @@ fn sums(invoice: &Object) -> Html {
     rows.into_iter().collect()
 }
 
-/// `POST /_sandbox/invoices/{id}`: pays with the typed card.
+/// `POST /_sandbox/invoices/{id}`: pays the invoice with the typed card.
 pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(open) = object(&shared, "invoice", &id) else { return not_found(&shared) };
@@ -132,7 +132,7 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
     again(&FieldError::of(&paid))
 }
 
-/// `GET /_sandbox/receipts/{id}`.
+/// `GET /_sandbox/receipts/{id}`: shows the receipt of a charge.
 pub(super) async fn receipt(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let Some(charge) = object(&shared, "charge", &id) else { return not_found(&shared) };
     let branding = branding(&shared);

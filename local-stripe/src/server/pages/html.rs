@@ -1,15 +1,15 @@
-//! HTML templates with automatic escaping: values are text unless they are markup already.
+//! HTML templates with automatic escaping: every value is escaped unless it is an [`Html`].
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-/// Markup.
+/// A piece of HTML.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Html(String);
 
 impl Html {
-    /// Wraps text that is markup; only [`html!`] calls it, with escaped values.
+    /// Wraps text that is HTML already. Only [`html!`] calls this function, with escaped values.
     pub(super) fn of_template(text: String) -> Self {
         Self(text)
     }
@@ -82,7 +82,8 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Fills a template. `concat!` keeps `format!` from capturing variables by name, which would skip the escaping.
+/// Fills a template with named values. `concat!` keeps `format!` from capturing variables by name, since these would
+/// not be escaped.
 macro_rules! html {
     ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
         $crate::server::pages::html::Html::of_template(
@@ -92,15 +93,15 @@ macro_rules! html {
 }
 pub(super) use html;
 
-/// Returns a URL that a page may link to: only `http` and `https`, so `javascript:` never becomes a link.
+/// Returns the URL if a page may link to it. Only `http` and `https` are allowed, so that no link runs `javascript:`.
 pub(super) fn web_url(url: &str) -> Option<&str> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let is_web = matches!(scheme.as_deref(), Some("http" | "https"));
-    // Browsers drop these characters, which would change the URL.
+    // Browsers drop control characters and change backslashes, so the link would lead to another URL.
     (is_web && !url.chars().any(|c| c.is_control() || c == '\\')).then_some(url)
 }
 
-/// Returns the web URL in a text member.
+/// Returns a JSON string as a URL, if a page may link to it; see [`web_url`].
 pub(super) fn url_of(value: &Value) -> Option<&str> {
     value.as_str().and_then(web_url)
 }

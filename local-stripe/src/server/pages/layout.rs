@@ -1,4 +1,4 @@
-//! What all pages share: the frame, the security headers, the branding, the style and the script.
+//! The common parts of all pages: the frame, the security headers, the branding, the style and the script.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,8 +9,8 @@ use super::{Shared, branding};
 use crate::colour::Colour;
 use crate::settings::Settings;
 
-/// Nothing from other hosts, nothing inline, no frames. A form may lead to any web URL, as the redirect in the shop's
-/// response counts as the form's target.
+/// The content security policy: nothing from other hosts, nothing inline, no frames. `form-action` allows all web URLs,
+/// because browsers also apply it to the redirect after the form, which may lead to the seller's site.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
     form-action 'self' http: https:; base-uri 'none'; frame-ancestors 'none'";
 
@@ -29,7 +29,7 @@ impl Branding {
         self.name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().to_string()).unwrap_or_default()
     }
 
-    /// Renders the name with its initial.
+    /// Renders the business's name with its initial.
     pub(super) fn business(&self) -> Html {
         html!(
             "<p class=\"business\"><span class=\"mark\" aria-hidden=\"true\">{initial}</span>{name}</p>",
@@ -39,7 +39,7 @@ impl Branding {
     }
 }
 
-/// Renders a page. Its body must have the `main` landmark. Not cached, as it may contain the buyer's input.
+/// Renders a page. `body` must contain the element `main`. The page is not cached, as it may contain the buyer's input.
 pub(super) fn page(branding: &Branding, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
     let text = html!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} – {name}</title>\
@@ -80,7 +80,7 @@ pub(super) fn redirect(branding: &Branding, url: &str) -> HttpResponse<Body> {
 
 /// Redirects to another page of the sandbox.
 pub(super) fn go(path: &str) -> HttpResponse<Body> {
-    // Paths consist of ids, which are ASCII; an invalid one leads to the root.
+    // Paths consist of ids, which are ASCII. An invalid path leads to `/`.
     see_other(HeaderValue::from_str(path).unwrap_or(HeaderValue::from_static("/")))
 }
 

@@ -1,4 +1,4 @@
-//! The onboarding page of a connected account: one button, then back to the platform.
+//! The onboarding page of a connected account: one button, which redirects to the platform.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -9,13 +9,13 @@ use super::{Shared, branding, layout, not_found, object};
 use crate::object::Object;
 use crate::sandbox::own_request;
 
-/// Returns the link, if it has not expired.
+/// Returns the account link with a token, if it has not expired.
 fn link(shared: &Shared, token: &str) -> Option<Object> {
     let now_s = shared.read(|s| s.state().clock_s());
     object(shared, "_account_link", &format!("_link_{token}")).filter(|link| link.int("expires_at") > now_s)
 }
 
-/// `GET /_sandbox/onboarding/{token}`.
+/// `GET /_sandbox/onboarding/{token}`: shows the button.
 pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>) -> HttpResponse<Body> {
     let Some(link) = link(&shared, &token) else { return not_found(&shared) };
     let branding = branding(&shared);
@@ -29,7 +29,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>
     layout::page(&branding, StatusCode::OK, "Onboarding", &body)
 }
 
-/// `POST /_sandbox/onboarding/{token}`.
+/// `POST /_sandbox/onboarding/{token}`: completes the onboarding.
 pub(super) async fn complete(State(shared): State<Shared>, Path(token): Path<String>) -> HttpResponse<Body> {
     let Some(link) = link(&shared, &token) else { return not_found(&shared) };
     let path = format!("/_sandbox/accounts/{}/onboard", link.text("account"));

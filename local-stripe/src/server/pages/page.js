@@ -3,7 +3,7 @@
 
 const digits = (text) => text.replace(/\D/g, '');
 
-// American Express groups by 4, 6 and 5, every other card by fours.
+// American Express numbers are shown in groups of 4, 6 and 5 digits, all other numbers in groups of 4.
 function grouped(number) {
   const amex = /^3[47]/.test(number);
   const cuts = amex ? [4, 10, 15] : [4, 8, 12, 16, 19];
@@ -18,7 +18,7 @@ function dated(text, erased) {
   return `${number.slice(0, 2)} / ${number.slice(2)}`;
 }
 
-// Formats the input and keeps the caret behind the same digit.
+// Formats a field on input, and keeps the caret behind the digit where it was.
 function format(field, shape) {
   field.addEventListener('input', (event) => {
     const erased = (event.inputType || '').startsWith('delete');
@@ -37,7 +37,7 @@ function format(field, shape) {
 
 const shapes = {
   cardNumber: (text) => grouped(digits(text)),
-  // A full date in a longer form is unchanged.
+  // An expiry with more than four digits, such as `12/2034`, stays as it is.
   cardExpiry: (text, erased) => (digits(text).length > 4 ? text : dated(text, erased)),
   cardCvc: (text) => digits(text).slice(0, 4),
 };
@@ -46,7 +46,7 @@ for (const [id, shape] of Object.entries(shapes)) {
   if (field) format(field, shape);
 }
 
-// Disables the button after one click, until the page is shown again.
+// Prevents a form from being submitted twice, until the page is shown again.
 for (const form of document.querySelectorAll('form')) {
   form.addEventListener('submit', (event) => {
     if (form.dataset.sent) event.preventDefault();

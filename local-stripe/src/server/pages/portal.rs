@@ -18,7 +18,7 @@ use crate::portal;
 use crate::sandbox::{Response, own_request};
 use crate::state::State as Account;
 
-/// An unexpired session with its customer's account.
+/// A visit of the portal: an unexpired session with its configuration and its customer.
 struct Visit {
     branding: Branding,
     session: Object,
@@ -26,7 +26,7 @@ struct Visit {
     customer: Object,
 }
 
-/// The response if a visit can't continue.
+/// The error page of a visit that can't continue.
 type Refusal = Box<HttpResponse<Body>>;
 
 impl Visit {
@@ -57,7 +57,7 @@ impl Visit {
         format!("/p/session/{}{rest}", self.session.id())
     }
 
-    /// Returns the subscription of a path, if it is this customer's and can still be managed.
+    /// Returns the subscription in a path, if it belongs to this customer and can be managed in the portal.
     fn subscription(&self, shared: &Shared, id: &str) -> Result<Object, Refusal> {
         let found = shared.read(|s| portal::owned(s.state(), &self.session, id).map(|o| Object::clone(&o)));
         found.ok().filter(portal::is_live).ok_or_else(|| Box::new(not_found(shared)))
@@ -85,7 +85,7 @@ impl Visit {
         layout::page(&self.branding, status, title, &body)
     }
 
-    /// Renders the link back to the first page.
+    /// Renders the link back to the portal's first page.
     fn up(&self) -> Html {
         html!(
             "<p><a class=\"back\" href=\"{home}\"><span aria-hidden=\"true\">←</span> All of your billing</a></p>",
@@ -93,7 +93,8 @@ impl Visit {
         )
     }
 
-    /// Redirects after a finished step: to the first page, or where the session's flow says.
+    /// Responds to a finished step as the session's flow says, with a redirect or a confirmation. Otherwise redirects
+    /// to the first page.
     fn finished(&self, done: &str) -> HttpResponse<Body> {
         let after = |member: &str| self.session.at(&format!("flow.after_completion.{member}"));
         match after("type").as_str() {
@@ -116,7 +117,7 @@ impl Visit {
     }
 }
 
-/// Returns the notice of a finished step on the first page.
+/// Returns the notice about a finished step.
 fn notice(done: &str) -> &'static str {
     match done {
         "updated" => "Your plan was changed.",
@@ -127,7 +128,8 @@ fn notice(done: &str) -> &'static str {
     }
 }
 
-/// Returns a session and one of its subscriptions, or the error page.
+/// Returns a visit and one of the customer's subscriptions. Returns the error page if the configuration does not allow
+/// the feature.
 fn visit_of(shared: &Shared, id: &str, subscription: &str, feature: &str) -> Result<(Visit, Object), Refusal> {
     let visit = Visit::start(shared, id)?;
     if !visit.allows(feature) {
@@ -137,7 +139,7 @@ fn visit_of(shared: &Shared, id: &str, subscription: &str, feature: &str) -> Res
     Ok((visit, sub))
 }
 
-/// Renders a plan's name and price.
+/// Renders the plan of a subscription item: the product's name, the quantity and the price.
 fn item(st: &Account, item: &Value) -> Html {
     let quantity = item["quantity"].as_i64().unwrap_or(1);
     html!(
@@ -149,7 +151,7 @@ fn item(st: &Account, item: &Value) -> Html {
     )
 }
 
-/// Calls one of the portal's actions.
+/// Calls the action `what` of the portal's API for a visit.
 fn call_action(shared: &Shared, visit: &Visit, what: &str, form: &[(&str, &str)]) -> Response {
     shared.handle(&own_request("POST", &format!("/_sandbox/portal/{}/{what}", visit.session.id()), form))
 }

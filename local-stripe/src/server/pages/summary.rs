@@ -10,7 +10,7 @@ use crate::calendar::{DAY_S, date_text};
 use crate::money;
 use crate::object::Object;
 
-/// The amounts of a session, as formatted on its page.
+/// The order summary of a session. Amounts are in minor units.
 pub(super) struct Summary<'s> {
     session: &'s Object,
     now_s: i64,
@@ -45,7 +45,7 @@ impl<'s> Summary<'s> {
         self.session.at(&format!("total_details.{name}")).as_i64().unwrap_or_default()
     }
 
-    /// Returns the price of each period, before discounts and tax.
+    /// Returns the price of all recurring lines per period, before discounts and tax.
     fn each_period(&self) -> i64 {
         self.recurring().map(whole).sum()
     }
@@ -61,16 +61,16 @@ impl<'s> Summary<'s> {
 
     /// Returns a text like `14 days free`.
     fn free(&self) -> Option<String> {
-        // Rounded up to whole days.
+        // The trial is rounded up to whole days.
         self.trial_end_s.map(|end| format!("{} free", words::days((end - self.now_s + DAY_S - 1) / DAY_S)))
     }
 
-    /// Returns a text like `per month`, of the first recurring line: all have the same interval.
+    /// Returns a text like `per month`, from the first recurring line. All recurring lines have the same interval.
     fn every(&self) -> Option<String> {
         self.recurring().next().map(|l| words::every(&l["price"]))
     }
 
-    /// Returns the headline, which says what the buyer pays for.
+    /// Returns the headline, such as `Subscribe to Pro`.
     fn headline(&self) -> String {
         let name = self.lines().first().and_then(|l| l["description"].as_str()).unwrap_or_default();
         match (self.session.text("mode"), self.lines().len()) {
@@ -174,7 +174,7 @@ impl<'s> Summary<'s> {
     }
 }
 
-/// Returns a line's price times its quantity, regardless of a trial; zero for a metered price.
+/// Returns a line's price times its quantity, even in a trial; zero for a metered price.
 fn whole(line: &Value) -> i64 {
     if usage::is_metered(&line["price"]) {
         return 0;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn summary_of_trials_and_discounts() {
+    fn the_summary_shows_trials_and_discounts() {
         let shown = |session: &Object| Summary::of(session, 1_793_491_200).html().as_str().to_owned();
         let trial = shown(&session(500, json!({ "trial_period_days": 14 }), 0, 0));
         for wanted in ["14 days free", "Then $20.00 per month", "From 15 Nov 2026", "id=\"total\">$5.00"] {

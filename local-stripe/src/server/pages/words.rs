@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::money;
 
-/// Returns the cost of one unit of a price.
+/// Returns the cost of one unit of a price, such as `$20.00`.
 pub(super) fn unit(price: &Value) -> String {
     let currency = price["currency"].as_str().unwrap_or("usd");
     money::display_decimal(price["unit_amount_decimal"].as_str().unwrap_or("0"), currency)
@@ -25,7 +25,7 @@ pub(super) fn days(count: i64) -> String {
     format!("{count} {}", if count == 1 { "day" } else { "days" })
 }
 
-/// Returns the label of a status, and whether it is `good`, `bad` or `plain`.
+/// Returns the label of a status, and its CSS class: `good`, `bad` or `plain`.
 pub(super) fn status(status: &str) -> (&str, &'static str) {
     match status {
         "active" => ("Active", "good"),

@@ -1,4 +1,4 @@
-//! One exchange of HTTP/1.1, on its own connection.
+//! Forwards one exchange of HTTP/1.1, on its own connection.
 
 use super::{Fault, Shared, reset};
 use std::io::{self, Read, Write};
@@ -44,7 +44,8 @@ pub(super) fn exchange(mut client: &TcpStream, upstream: SocketAddr, shared: &Sh
     Ok(())
 }
 
-/// Reads one whole request; none if the connection ends before.
+/// Reads one whole request. Returns `None` if the connection ends before the end of the request, or the request is
+/// longer than [`BYTES_MAX`].
 fn message(mut from: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let (mut bytes, mut buffer, mut continued) = (Vec::new(), [0; 16 * 1024], false);
     loop {
@@ -74,7 +75,7 @@ fn message(mut from: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-/// Returns the position of the body.
+/// Returns the position of the body, or `None` if the head is incomplete.
 fn end_of_head(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|window| window == b"\r\n\r\n").map(|at| at + 4)
 }

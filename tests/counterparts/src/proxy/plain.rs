@@ -1,4 +1,4 @@
-//! Exchanges of any protocol in which the client waits for the server's response.
+//! Forwards exchanges of any protocol in which the client waits for the server's response.
 
 use super::{Fault, Shared, reset};
 use std::io::{self, Read, Write};
@@ -58,7 +58,7 @@ pub(super) fn pass(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared
         }
         server.write_all(&buffer[..read])?;
     }
-    // It may have closed already.
+    // The server may have closed the connection already.
     let _ = server.shutdown(Shutdown::Both);
     // A reset connection makes the other thread end with an error.
     let _ = answers.join();

@@ -13,12 +13,12 @@ pub(super) struct Request {
     pub path: String,
     query: String,
     pub authorization: String,
-    /// Null without a body.
+    /// The JSON body; null if there is no body or it is not JSON.
     pub body: Value,
 }
 
 impl Request {
-    /// Returns a query parameter.
+    /// Returns a query parameter, undecoded.
     pub fn query(&self, name: &str) -> Option<&str> {
         self.query
             .split('&')
@@ -28,7 +28,7 @@ impl Request {
     }
 }
 
-/// Serves the request of a connection. Connection errors are visible to the client.
+/// Serves the request of a connection. An error closes the connection.
 pub(super) fn serve(client: &TcpStream, answer: impl FnOnce(&Request) -> (u16, Value)) {
     let Some(request) = read(client) else { return };
     let (status, body) = answer(&request);

@@ -1,4 +1,4 @@
-//! Properties of all stories of all businesses (`stripe-scenarios.md` part 3), checked with an oracle that reads the
+//! Tests the properties of all stories (`stripe-scenarios.md` part 3) with every business. The oracle reads the
 //! catalogs itself and shares no code with the extension.
 //!
 //! A failing case stores its seed in `regressions` and its story in `target/failed-stories`, as a scenario for

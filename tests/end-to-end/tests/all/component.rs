@@ -25,7 +25,7 @@ fn played(setup: Setup, parts: &[Part]) -> World {
     world
 }
 
-/// Fixed stories: `PROPTEST_CASES`, or six.
+/// Returns `PROPTEST_CASES` fixed stories, by default six.
 fn stories() -> Vec<Vec<Part>> {
     let count = std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(6);
     let mut runner = TestRunner::deterministic();
@@ -116,7 +116,7 @@ fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Val
 
 #[test]
 fn an_account_with_many_instances_can_be_cancelled() {
-    // The library creates the instances, since the component is slow at it; after the reopening the component runs.
+    // The library creates the instances, because the component is slow. After `reopen` the component runs.
     let made = Arc::new(AtomicBool::new(false));
     let is_made = made.clone();
     let runners = Runners::new("the library, then the component", move || match is_made.load(Ordering::Relaxed) {

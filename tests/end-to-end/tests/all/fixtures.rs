@@ -23,7 +23,7 @@ const SECRETS: [(&str, usize); 9] = [
     ("-----BEGIN ", 8),
 ];
 
-/// The first secret in a text.
+/// Returns the first secret in a text.
 fn secret(text: &str) -> Option<&str> {
     let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == ' ';
     SECRETS.into_iter().find_map(|(begin, least)| {

@@ -1,4 +1,4 @@
-//! The end-to-end tests, in one program: each links the whole host.
+//! The end-to-end tests, in one test program, because each test program links the whole host.
 
 mod businesses;
 mod component;

@@ -1,6 +1,5 @@
-//! Provisioning under faults: every step and every undo fails, is repeated, is late, or is interrupted by a crash.
-//!
-//! At the end the resources of the provider must equal our record.
+//! Tests provisioning under faults: each step and each undo fails, is repeated, is late, or is interrupted by a crash.
+//! At the end the resources at the provider must equal the record.
 
 use end_to_end::compare::difference;
 use end_to_end::hosts::HostKind;
@@ -21,7 +20,7 @@ const STEPS: [&str; 4] = ["database", "bucket", "compute@lambda", "cdn"];
 const INSTANCE: &str = "inst_acme";
 const HOUR_MS: i64 = 3_600_000;
 
-/// The ways in which a step can fail finally, with the expected code in the record.
+/// The ways in which a step can fail for good: name, answer, and the expected code in the record.
 fn failures() -> [(&'static str, ScriptedAnswer, &'static str); 3] {
     [
         ("final", ScriptedAnswer::failed("quota-exceeded", "no more of it"), "quota-exceeded"),
@@ -92,7 +91,7 @@ fn status(world: &World) -> String {
     metadata(world)["status"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The recorded resources.
+/// The recorded resources of the instance, by name.
 fn resources(world: &World) -> Map<String, Value> {
     let scope = world.processor().scope("user:A".parse().expect("an account"));
     let row = read::record(world.store(), &scope, "instances", INSTANCE).expect("readable records");
@@ -101,7 +100,7 @@ fn resources(world: &World) -> Map<String, Value> {
     saga["resources"].as_object().cloned().unwrap_or_default()
 }
 
-/// The resources that exist or may exist according to our record: all that are not absent or skipped.
+/// The resources that exist or may exist according to the record: all resources that are not absent or skipped.
 fn recorded(world: &World) -> BTreeSet<String> {
     let exists = resources(world)
         .into_iter()
@@ -184,7 +183,7 @@ fn a_failed_undo_is_recorded_and_repeated_before_the_next_attempt() {
     for kind in HostKind::each() {
         for step in &STEPS[..3] {
             for (class, answer, _) in failures() {
-                // A resource destroyed with a lost answer is gone, although the record does not show it.
+                // If the answer to `destroy` is lost, the resource is gone, although the record still lists it.
                 let lost = answer == ScriptedAnswer::Lost;
                 let what = format!("cdn fails, and so does the undo of {step}, {class}");
                 let scripted = Scripted::new();
@@ -211,14 +210,15 @@ fn a_failed_undo_is_recorded_and_repeated_before_the_next_attempt() {
     }
 }
 
-/// Results of the instance's effects after an event of the inbox.
+/// Results of the instance's effects after the inbox number `after`.
 fn results(world: &World, after: u64) -> Vec<Event> {
     let rows = world.store().inbox_after(after, 100_000).expect("a readable inbox");
     let events = rows.into_iter().map(|row| row.event);
     events.filter(|e| e.source == "effects" && e.id.contains(INSTANCE) && !e.id.ends_with("/again")).collect()
 }
 
-/// Repeats results: under the same ids they must be duplicates without changes, under other ids they must not fail.
+/// Delivers results again: under the same ids they must be duplicates without changes, under other ids they must not
+/// fail.
 fn repeat(world: &mut World, results: Vec<Event>, as_others: bool, what: &str) {
     let before = world.document();
     for event in results {
@@ -232,7 +232,8 @@ fn repeat(world: &mut World, results: Vec<Event>, as_others: bool, what: &str) {
     }
 }
 
-/// Plays with one answer per second, and calls `each_second` in between.
+/// Creates an instance at a provider that answers each call after one second. Calls `each_second` after each of the
+/// first eight seconds.
 fn one_by_one(kind: HostKind, failing: Option<&str>, mut each_second: impl FnMut(&mut World, &str)) -> World {
     let scripted = Scripted::new();
     let late = |then: ScriptedAnswer| vec![ScriptedAnswer::Late { after_ms: 1_000, then: Box::new(then) }];
@@ -276,8 +277,8 @@ fn a_repeated_result_changes_nothing() {
     }
 }
 
-/// Given an instance whose database was created and undone because its bucket was refused; with the result of the
-/// creation.
+/// Returns a host with an instance whose bucket was refused and whose database was therefore undone, and the result of
+/// the creation of that database.
 fn database_undone(kind: HostKind) -> (World, Vec<Event>) {
     let scripted = Scripted::new();
     scripted.script(key("database", "ensure"), vec![ScriptedAnswer::Ok(Value::Null), ScriptedAnswer::Never]);
@@ -357,8 +358,9 @@ fn a_resource_of_an_abandoned_instance_is_destroyed_even_if_it_is_late() {
     }
 }
 
-/// Plays `body` without a kill, and with a kill at every write (as shipped at every fifth, which covers each of the
-/// three writes of a group). All runs must end the same. Returns the run without a kill.
+/// Plays `body` without a kill, and with a kill at every write. On [`HostKind::Shipped`], plays a kill at every fifth
+/// write, which covers each of the three writes of a group. All runs must end in the same state. Returns the host of
+/// the run without a kill.
 fn at_every_write(
     kind: HostKind,
     scripts: &[(String, ScriptedAnswer)],
@@ -392,7 +394,7 @@ fn at_every_write(
 
 // covers: S21
 #[test]
-fn a_crash_at_any_write_of_a_creation_ends_as_without_it() {
+fn a_crash_at_any_write_of_a_creation_does_not_change_the_result() {
     for kind in HostKind::each() {
         let world = at_every_write(kind, &[], create, "no failure");
         assert_eq!(status(&world), "running");
@@ -402,7 +404,7 @@ fn a_crash_at_any_write_of_a_creation_ends_as_without_it() {
 
 // covers: S21, S131
 #[test]
-fn a_crash_at_any_write_of_an_undo_ends_as_without_it() {
+fn a_crash_at_any_write_of_an_undo_does_not_change_the_result() {
     for kind in HostKind::each() {
         for step in ["compute@lambda", "cdn"] {
             let refused = (key(step, "ensure"), ScriptedAnswer::failed("quota-exceeded", "no more of it"));
@@ -415,7 +417,7 @@ fn a_crash_at_any_write_of_an_undo_ends_as_without_it() {
 
 // covers: S21
 #[test]
-fn a_crash_at_any_write_of_a_deletion_ends_as_without_it() {
+fn a_crash_at_any_write_of_a_deletion_does_not_change_the_result() {
     for kind in HostKind::each() {
         let world = at_every_write(
             kind,

@@ -23,8 +23,8 @@ fn validator(schema: &Value) -> Validator {
     jsonschema::draft202012::options().should_validate_formats(true).build(schema).expect("a valid schema")
 }
 
-/// Values for a field in stored form (the intake lowers texts and removes nulls, the schema does not). Whole numbers
-/// have no fraction.
+/// Values for a field in the form in which they are stored: the intake changes texts to lowercase and removes nulls,
+/// but the schema does not. No number has a fraction.
 fn value_of(field: &Field) -> BoxedStrategy<Value> {
     let mut good: Vec<Value> = field.options.iter().chain(&field.reserved).map(|text| json!(text)).collect();
     let (min, max) = (field.min.unwrap_or(-2), field.max.unwrap_or(1_000));
@@ -61,7 +61,7 @@ fn value_of(field: &Field) -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// A valid value, so that whole objects are often valid.
+/// A valid value of a field, so that generated objects are often valid.
 fn fitting(field: &Field) -> Value {
     match field.field_type {
         FieldType::Enum => {
@@ -86,7 +86,7 @@ fn metadata_of(decl: &TypeDecl) -> impl Strategy<Value = Map<String, Value>> + u
         .iter()
         .map(|field| {
             let name = field.name.clone();
-            // 0: absent, 1 and 2: any value, else a valid one.
+            // 0: no value; 1 and 2: any value; otherwise a valid value.
             (0..14u8, Just(fitting(field)), value_of(field)).prop_map(move |(which, fits, any)| match which {
                 0 => None,
                 1 | 2 => Some((name.clone(), any)),
@@ -98,7 +98,7 @@ fn metadata_of(decl: &TypeDecl) -> impl Strategy<Value = Map<String, Value>> + u
     (fields, stranger).prop_map(|(fields, stranger)| fields.into_iter().chain([stranger]).flatten().collect())
 }
 
-/// The result of `schemas.validate`.
+/// Returns the mistake that `schemas.validate` finds in the metadata.
 fn takes(world: &mut World, decl: &TypeDecl, metadata: &Map<String, Value>) -> Result<(), String> {
     let proposed = ProductValues {
         product_type: decl.name.clone(),
@@ -110,7 +110,7 @@ fn takes(world: &mut World, decl: &TypeDecl, metadata: &Map<String, Value>) -> R
         filters: Vec::new(),
         metadata: Value::Object(metadata.clone()).to_string(),
     };
-    // A service may set every field; permissions are no part of the schema.
+    // A service may set every field. The schema does not contain permissions.
     let candidate = Candidate { by: ActorKind::Service, current: None, proposed };
     match world.processor_mut().validate(&candidate, START_MS) {
         Ok(_) => Ok(()),

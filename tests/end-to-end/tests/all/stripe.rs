@@ -1,4 +1,4 @@
-//! Stripe scenarios that need more than a scenario file: host faults, many orders, shapes without base bodies.
+//! Stripe scenarios that a scenario file cannot express: host faults, many orders, API versions without base bodies.
 
 mod crash;
 mod failing;

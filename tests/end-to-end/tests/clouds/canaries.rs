@@ -19,15 +19,15 @@ use std::time::Duration;
 
 /// Number of customers with concurrent instances.
 const CUSTOMERS: usize = 12;
-/// A wrong database password, and how long it is tried.
+/// A wrong database password, and the time for which the host tries it.
 const WRONG: &str = "the-wrong-password-of-who-made-it";
 const SHORT: Duration = Duration::from_secs(5);
 
-/// The bytes that a story left, by place.
+/// The bytes that remain after a story, by place.
 struct Left(Vec<(String, Vec<u8>)>);
 
 impl Left {
-    /// Everything that the host stores and reports about a story.
+    /// Collects everything that the host stores and reports about a story.
     fn of(report: &CaseReport, world: &LiveProviders, opened: &Opened, store: &Path) -> Left {
         let spans = opened.journal.spans();
         let held = opened.registry.held().map_err(|error| error.to_string());
@@ -50,7 +50,8 @@ impl Left {
         self.0.iter().filter(|(_, bytes)| has(bytes)).map(|(name, _)| name.as_str()).collect()
     }
 
-    /// Asserts that no place contains a secret, and that `known` is found, so the search works.
+    /// Asserts that no place contains a secret. Also asserts that `known` is found, so that the search is known to
+    /// work.
     fn assert_without(&self, canaries: &[String], known: &str) {
         assert!(self.find(known).len() > 1, "`{known}` must be found in the store and in the report");
         for canary in canaries {
@@ -60,7 +61,7 @@ impl Left {
     }
 }
 
-/// The created and given secrets in the vault of the host.
+/// Returns all secrets in the vault of the host.
 fn kept(opened: &Opened) -> Vec<String> {
     let all = opened.vault.list().expect("a list");
     let plain = |scope: &str, reference: &str| opened.vault.resolve(scope, reference).expect("a secret");
@@ -82,7 +83,7 @@ fn no_secret_remains_anywhere() {
     let given = [AWS_KEY, SMTP_PASSWORD, TEST_KEY].map(str::to_owned);
     let mut planted = given.len() + 1;
 
-    // Given customers with running instances, whose secrets still exist, and one whose instance was destroyed.
+    // Given customers with running instances, whose secrets still exist, and one customer whose instance was destroyed.
     let (site, other) = (Site::start(), Site::start());
     for customer in 0..=CUSTOMERS {
         let (site, name) = if customer == 0 { (&other, "checkout-to-the-end.yml") } else { (&site, "checkout.yml") };
@@ -101,7 +102,8 @@ fn no_secret_remains_anywhere() {
         left.assert_without(&canaries, &format!("inst_myapp{customer}"));
     }
 
-    // Given a project made manually at Supabase: the operator's secret, the token, the project's password.
+    // Given a project that an operator created at Supabase. The secrets are the operator's secret, the token and the
+    // administrator's password.
     for password in [Project::PASSWORD, WRONG] {
         let site = AtSupabase::start();
         let (world, opened) = site.open();
@@ -121,7 +123,7 @@ fn no_secret_remains_anywhere() {
     assert!(planted >= 20, "{planted} secrets were planted");
 }
 
-/// A story of the examples for this customer and its own instance.
+/// Loads a story from the folder `examples`, changed to this customer and to an instance of this customer.
 fn of_customer(name: &str, customer: usize, folder: &Path) -> Story {
     let text = std::fs::read_to_string(root().join("examples").join(name)).expect("the story");
     let text = text.replace("myapp", &format!("myapp{customer}")).replace("u1", &format!("c{customer}"));

@@ -1,6 +1,6 @@
 //! A plan is bought at a checkout of the local Stripe, which sends signed webhooks; an instance is created, suspended,
-//! archived, restored and destroyed. After each step the servers have the state that the scenario expects. `cargo xtask
-//! live` shows it.
+//! archived, restored and destroyed. After each step the servers must have the state that the scenario expects. `cargo
+//! xtask live` runs these tests.
 
 use crate::site::{Site, address};
 use counterparts::{chromium, succeeds};

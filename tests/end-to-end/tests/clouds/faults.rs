@@ -1,5 +1,5 @@
-//! Breaks one exchange of a saga, each in turn and in each way: at the end the servers equal the record, and nothing
-//! remains of the deleted instance.
+//! Breaks the exchanges of a saga with the servers, one exchange in each run, with each fault. At the end no resource
+//! of the deleted instance remains.
 
 use crate::saga::{folder, saga};
 use crate::site::Site;
@@ -7,7 +7,7 @@ use counterparts::{Fault, FaultProxy};
 use end_to_end::acting::{failures, played};
 use std::time::Duration;
 
-/// The faults of an exchange; the hint of the 429 is shorter than the retry delays of the policy.
+/// The faults of an exchange. The response 429 asks the client to wait for one second.
 const FAULTS: [Fault; 6] = [
     Fault::ResetBefore,
     Fault::ResetAfter,
@@ -17,7 +17,8 @@ const FAULTS: [Fault; 6] = [
     Fault::Truncate,
 ];
 
-/// Breaks every `every`-th combination of exchange and fault, or all with `EXCHANGES=all`.
+/// Breaks every `every`-th combination of exchange and fault, or all combinations with `EXCHANGES=all`. Returns the
+/// number of injected faults.
 fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
     let every = if std::env::var("EXCHANGES").is_ok_and(|which| which == "all") { 1 } else { every };
     let folder = folder();

@@ -1,4 +1,4 @@
-//! Kills a host with real servers before or after a write of a saga, and restarts it: at the end nothing remains.
+//! Kills a host with real servers before or after a write of a saga, and restarts it: at the end no resource remains.
 
 use crate::saga::{folder, saga};
 use crate::site::Site;

@@ -1,5 +1,5 @@
-//! An instance of a customer from the first payment to its end. After each step the inventory of moto and PostgreSQL is
-//! compared with the scenario.
+//! Plays a customer's instance from the first payment to its end. After each step, compares the inventory of moto and
+//! PostgreSQL with the scenario.
 
 use crate::site::Site;
 use end_to_end::acting::{failures, load_stories, played};
@@ -7,7 +7,8 @@ use end_to_end::hosts::component;
 use end_to_end::world::root;
 use host_replay::runners::Runners;
 
-/// Created, suspended, archived with a backup, restored, archived again, destroyed.
+/// A scenario in which an instance is created, suspended, archived with a backup, restored, archived again and
+/// destroyed.
 const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-terminate.yml";
 
 #[test]

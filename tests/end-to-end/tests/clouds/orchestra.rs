@@ -1,6 +1,6 @@
-//! Orchestra on real servers: a database on a shared PostgreSQL; a project at a test double of Supabase, whose database
-//! is a PostgreSQL with TLS under its host's name; and a project that an operator made there, since the quota was
-//! reached.
+//! Plays Orchestra on real servers: with a database on a shared PostgreSQL server; with a project at a test double of
+//! Supabase, whose database is a PostgreSQL server with TLS and the project's host name; and with a project that an
+//! operator created there, because the quota was reached.
 
 use crate::site::address;
 use counterparts::{Postgres, Project, Supabase};
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 pub const TOKEN: &str = "sbp_nobodymayreadthis";
 const ORGANIZATION: &str = "org-1";
-/// The projects that the double creates, and one created manually.
+/// References of the projects that the double creates, and of the project that the operator creates.
 const FIRST: &str = "aaaaaaaaaaaaaaaaaaab";
 const SECOND: &str = "aaaaaaaaaaaaaaaaaaac";
 const BY_HAND: &str = "byhandbyhandbyhandby";
@@ -100,11 +100,12 @@ fn an_orchestra_on_a_shared_postgresql_runs_to_its_end() {
     println!("{}", chart(&opened.journal.spans()));
 }
 
-/// A test double of Supabase; the database of its projects is a PostgreSQL under their host names.
+/// A test double of Supabase. The database of its projects is a PostgreSQL server, reached under the projects' host
+/// names.
 pub struct AtSupabase {
     double: Supabase,
     postgres: Arc<Postgres>,
-    /// A shared server, on which nothing is created.
+    /// A shared server, on which no database is created.
     shared: Postgres,
     folder: Folder,
     stripe: Arc<LocalStripe>,
@@ -180,11 +181,11 @@ fn an_orchestra_with_a_database_made_by_an_operator() {
     println!("{}", chart(&opened.journal.spans()));
 }
 
-/// The story of an operator who creates the project at Supabase manually and enters this password.
+/// The story in which an operator creates the project at Supabase and enters this password.
 pub fn by_hand(site: &AtSupabase, opened: &Opened, password: &str) -> Story {
     site.double.set_most(0);
     site.double.put(Project::ready(BY_HAND, ORGANIZATION, "Philharmonic, by hand"));
-    // Stored in the scope of the orchestra's account.
+    // The password is stored in the scope of the orchestra's account.
     let made = opened.vault.put("orchestra/test/user:o1", "philharmonic", password).expect("kept");
     let story = story("orchestra-by-hand.yml");
     let file = site.folder.0.path().join("by-hand.yml");

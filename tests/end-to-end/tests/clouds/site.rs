@@ -1,4 +1,4 @@
-//! The servers of a test, and the providers on them.
+//! The servers of a test, and the providers that use them.
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_provider_set::{Name, Opened, Options, Settings, open};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// Timeout of a step: retry policies of effects begin with five seconds.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Secrets that must not appear anywhere.
+/// Secrets that the host must not store or report.
 pub const AWS_KEY: &str = "aws-key-nobody-reads";
 pub const SMTP_PASSWORD: &str = "smtp-password-nobody-reads";
 /// An empty zip file.
@@ -53,7 +53,7 @@ impl Site {
         self.open(vec![Name::Aws, Name::Postgres, Name::Smtp], None)
     }
 
-    /// The same with a local Stripe.
+    /// Like [`world`](Self::world), with a local Stripe in addition.
     pub fn world_with(&self, stripe: &Arc<LocalStripe>) -> (LiveProviders, Opened) {
         let names = vec![Name::Aws, Name::Postgres, Name::Smtp, Name::Stripe];
         let (world, opened) = self.open(names, Some(address(stripe)));
@@ -121,12 +121,12 @@ postgres:
     }
 }
 
-/// URL and key of a local Stripe.
+/// The URL and the API key of a local Stripe.
 pub fn address(stripe: &LocalStripe) -> host_provider_set::LocalStripe {
     host_provider_set::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
 }
 
-/// Creates the role of functions, which moto requires.
+/// Creates the role of the functions, because moto requires an existing role.
 fn make_role(address: SocketAddr) {
     let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
     let body = format!("Action=CreateRole&Version=2010-05-08&RoleName=functions&AssumeRolePolicyDocument={policy}");

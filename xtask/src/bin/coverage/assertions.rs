@@ -1,4 +1,4 @@
-//! Counts what makes a test fail if something is not as it should be.
+//! Counts the assertions of tests: expressions that can make a test fail.
 
 use super::source;
 use proc_macro2::{TokenStream, TokenTree};
@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprCall, ExprMethodCall, ExprTry, File, ImplItemFn, ItemFn, ItemMacro, Local, Macro};
 
-/// The assertions of a function: assertions and panics, errors that are passed on, results that must be good or bad, and
-/// calls of `helpers`, the functions of its file that do one of these.
+/// Counts the assertions of a function: assertion macros and `panic!`, `?`, `expect` and `expect_err` outside of a
+/// `let`, and calls of `helpers`, the functions of the same file that assert something.
 pub fn count(block: &Block, helpers: &BTreeSet<String>) -> usize {
     let mut counter = Counter { helpers, found: 0, in_let: false };
     counter.visit_block(block);
     counter.found
 }
 
-/// Names of the functions of a file that assert something, themselves or through each other.
+/// Returns the names of the functions of a file that assert something, directly or by calls of each other.
 pub fn helpers(file: &File) -> BTreeSet<String> {
     let mut functions = Functions(Vec::new());
     functions.visit_file(file);
@@ -52,11 +52,11 @@ impl Visit<'_> for Functions {
     }
 }
 
-/// Counts in one function.
+/// Counts the assertions of one function.
 struct Counter<'a> {
     helpers: &'a BTreeSet<String>,
     found: usize,
-    /// Within a `let`, where `expect` brings a value rather than says what must be.
+    /// True within a `let`, where `expect` gets a value and is not an assertion.
     in_let: bool,
 }
 
@@ -97,7 +97,7 @@ fn is_assertion(name: &str) -> bool {
     name.contains("assert") || name == "panic"
 }
 
-/// Assertions in what is given to a macro, whose syntax is its own.
+/// Counts the assertions in the tokens of a macro, which need not be Rust syntax.
 fn assertions_in(tokens: &TokenStream) -> usize {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let inner: usize = tokens
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_fail_a_test_counts() {
+    fn expressions_that_can_fail_a_test_are_counted() {
         assert_eq!(counted("fn t() { assert_eq!(1, 1); panic!(\"no\"); prop_assert!(true); }"), 3);
         assert_eq!(counted("fn t() -> R { told()?; Ok(()) }"), 1);
         assert_eq!(counted("fn t() { run().expect(\"it runs\"); read().expect_err(\"no file\"); }"), 2);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_does_not() {
+    fn other_expressions_are_not_counted() {
         assert_eq!(counted("fn t() { run(); /* assert!(false) */ \"assert!(a)\"; }"), 0);
         assert_eq!(counted("fn t() { let file = read().expect(\"a file\"); println!(\"{file}\"); }"), 0);
     }

@@ -1,17 +1,17 @@
-//! What the scenarios show: read from the lines of `host-shim replay --format json`.
+//! Reads which ids the scenarios cover, from the output of `host-shim replay --format json`.
 
 use super::{Showing, Standing};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// One line of the report that tells of a scenario; other lines have no `case`.
+/// One line of the report. Only lines about a scenario have a `case`.
 #[derive(Deserialize)]
 struct Line {
     case: Option<Case>,
 }
 
-/// How a scenario ended in one API version.
+/// The result of a scenario in one API version.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
     name: String,
@@ -25,19 +25,23 @@ pub struct Case {
     covers: Vec<Cover>,
 }
 
-/// An id and the line that names it.
+/// An id, and the number of the line that names it.
 #[derive(Clone, Debug, Deserialize)]
 struct Cover {
     id: String,
     line: usize,
 }
 
-/// The status of a case that holds: no other one shows anything.
+/// Status of a case that holds. A case with another status covers no ids.
 const HELD: &str = "held";
-/// The status of a case that is marked as failing, and does.
+/// Status of a case that is marked as a known failure and fails.
 const KNOWN: &str = "known";
 
-/// The cases of a report.
+/// Parses the cases of a report.
+///
+/// # Errors
+///
+/// Fails if a line is not JSON of the expected form.
 pub fn parse(report: &str) -> Result<Vec<Case>> {
     let mut cases = Vec::new();
     for (at, line) in report.lines().enumerate() {
@@ -47,7 +51,7 @@ pub fn parse(report: &str) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// What the cases of each scenario show together; those of one scenario follow each other.
+/// Combines the cases of each scenario. The cases of a scenario must follow each other.
 pub fn showings(cases: &[Case]) -> Vec<Showing> {
     cases.chunk_by(|one, next| one.file == next.file).map(of_scenario).collect()
 }
@@ -63,7 +67,8 @@ fn of_scenario(cases: &[Case]) -> Showing {
     }
 }
 
-/// A scenario shows its ids if it asserts the outcome of each event and a fact, and holds in every version.
+/// Returns whether a scenario covers its ids. It must assert the outcome of each event and at least one fact, and hold
+/// in every version.
 fn standing(first: &Case, cases: &[Case]) -> Standing {
     if let Some(line) = first.unasserted {
         return Standing::Wrong(format!("line {line} asserts no outcome"));
@@ -102,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_shows_its_ids_only_if_it_holds_in_every_version() {
+    fn a_scenario_covers_its_ids_only_if_it_holds_in_every_version() {
         assert_eq!(standing_of(&["held", "held"], 1, "null"), Standing::Shows);
         assert_eq!(standing_of(&["held", "failed"], 1, "null"), Standing::Wrong("it is failed in v1".into()));
         assert_eq!(standing_of(&["known", "failed"], 1, "null"), Standing::Wrong("it is failed in v1".into()));
@@ -110,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn a_case_that_is_known_to_fail_shows_nothing_and_is_no_problem() {
+    fn a_known_failure_covers_nothing_and_is_no_problem() {
         let known = Standing::NotYet("it is known to fail in v1".into());
         assert_eq!(standing_of(&["known", "known"], 1, "null"), known);
         assert_eq!(standing_of(&["held", "known"], 1, "null"), known);
     }
 
     #[test]
-    fn a_scenario_asserts_every_outcome_and_a_fact() {
+    fn a_scenario_must_assert_every_outcome_and_a_fact() {
         assert_eq!(standing_of(&["held"], 1, "8"), Standing::Wrong("line 8 asserts no outcome".into()));
         assert!(matches!(standing_of(&["held"], 0, "null"), Standing::Wrong(why) if why.contains("no fact")));
     }

@@ -5,31 +5,40 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// All ids that there are.
+/// All ids of the file.
 #[derive(Debug, Default)]
 pub struct Ids {
-    /// Ids that must be shown.
+    /// Ids that must be covered.
     pub required: BTreeSet<String>,
-    /// All others.
+    /// All other ids.
     pub known: BTreeSet<String>,
-    /// Of these, ids that no scenario can show, by what they are left for.
+    /// The known ids that no scenario can cover, by the reason: a word of `LEFT`.
     pub left: BTreeMap<&'static str, BTreeSet<String>>,
-    /// What of an id nothing here can show, by ids that something shows all the same.
+    /// Descriptions of the parts of ids that nothing in this repository can cover, by id. The other parts of these ids
+    /// can be covered.
     pub parts: BTreeMap<String, String>,
 }
 
-/// What ids can be left for: a server, its pages, real clouds, and what is read by people.
+/// Reasons why no scenario can cover an id: it needs a server, the pages of a server, a real cloud, or people who read.
 const LEFT: [&str; 4] = ["http", "pages", "cloud", "paper"];
 
 impl Ids {
-    /// Reads lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`, `paper`) and `part ID what is not shown of
-    /// it`; `#` begins a comment.
+    /// Reads a file of lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`, `paper`) and
+    /// `part ID DESCRIPTION`, which describes the part of the id that can't be covered. `#` begins a comment.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be read or has an invalid line.
     pub fn read(file: &Path) -> Result<Ids> {
         let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         Ids::parse(&text).with_context(|| file.display().to_string())
     }
 
-    /// The same, of a text.
+    /// Parses the contents of such a file.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a line is invalid.
     pub fn parse(text: &str) -> Result<Ids> {
         let mut ids = Ids::default();
         for (at, line) in text.lines().enumerate() {
@@ -67,7 +76,7 @@ impl Ids {
         }
     }
 
-    /// Whether there is this id.
+    /// Returns true if the file has this id.
     pub fn contains(&self, id: &str) -> bool {
         self.required.contains(id) || self.known.contains(id)
     }
@@ -89,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_shown_of_an_id_stands_beside_it() {
+    fn the_part_of_an_id_that_can_not_be_covered_is_parsed() {
         let ids = Ids::parse("required S1\npart S1 a real   server # later\n").expect("ids");
         assert_eq!(ids.parts["S1"], "a real server");
         for (text, expected) in

@@ -1,7 +1,7 @@
-//! `cargo xtask coverage --lines`: which lines of the extension's Rust no scenario reaches.
+//! `cargo xtask coverage --lines`: lists the lines of the extension's Rust code that no scenario reaches.
 //!
-//! The extension's library is built once more, instrumented, with the host around it; everything else is what an ordinary
-//! build has made. The scenarios are played natively, and LLVM's own tools read what was counted.
+//! The extension's library and the host are built again with instrumentation; all other crates come from an ordinary
+//! build. The scenarios are replayed natively, and LLVM's tools read the counts.
 
 mod lcov;
 mod report;
@@ -19,29 +19,34 @@ use xtask::process;
 
 pub use report::Format;
 
-/// Set for the compiler's wrapper, which is this program.
+/// Environment variable that is set when cargo runs this program as the compiler's wrapper.
 pub const WRAPPER: &str = "XTASK_INSTRUMENT";
 /// The crates whose lines are counted.
 const COUNTED: [&str; 3] = ["extension-contract", "extension-reader", "instance-provisioner"];
-/// The program that runs them; without the flag the linker leaves the part out that writes the counts.
+/// The program that runs these crates. It is instrumented too: otherwise the linker leaves out the code that writes the
+/// counts.
 const PROGRAM: &str = "host-shim";
-/// How the compiler instruments. Names stay plain, since LLVM's tools are built without zlib in places.
+/// Compiler flags for instrumentation. Names are not compressed, since some builds of LLVM's tools have no zlib.
 const FLAGS: [&str; 2] = ["-Cinstrument-coverage", "-Cllvm-args=-enable-name-compression=false"];
-/// The folder of these crates.
+/// The folder of the counted crates.
 const FOLDER: &str = "extension";
 
-/// What to count, and how to tell.
+/// Options of `cargo xtask coverage --lines`.
 pub struct Options<'a> {
-    /// Scenarios, and folders of them.
+    /// Scenarios, and folders of scenarios.
     pub paths: &'a [PathBuf],
-    /// How to report.
+    /// Format of the report.
     pub format: Format,
-    /// The least share of lines that must be reached, in per cent.
+    /// Minimum share of the lines that must be reached, in per cent.
     pub min: u32,
 }
 
-/// Build the host with the extension's library instrumented, replay the paths natively, and print the lines that were not
-/// reached. Fewer than `min` per cent are an error, and so is a scenario that does not hold.
+/// Builds the instrumented host, replays the paths natively, and prints the lines that were not reached.
+///
+/// # Errors
+///
+/// Fails if fewer than `min` per cent of the lines are reached, if a scenario does not hold, or if a build or a tool
+/// fails.
 pub fn run(options: &Options<'_>) -> Result<()> {
     let root = component_builder::workspace_root();
     let tools = Tools::find()?;
@@ -70,7 +75,8 @@ pub fn run(options: &Options<'_>) -> Result<()> {
     }
 }
 
-/// Plays the paths, which leaves a profile behind. What does not hold is told.
+/// Replays the paths natively, which writes a profile to `folder`. Fails and prints the report if a scenario does not
+/// hold.
 fn replay(host: &Path, folder: &Path, paths: &[PathBuf]) -> Result<()> {
     let mut command = Command::new(host);
     command.current_dir(component_builder::workspace_root()).args(["replay", "--native"]).args(paths);
@@ -83,7 +89,8 @@ fn replay(host: &Path, folder: &Path, paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// The host with instrumented crates of the extension. What the workspace's crates depend on is built as ever, and shared.
+/// Builds the host with instrumented crates of the extension, and returns its path. Dependencies outside of the
+/// workspace are those of an ordinary build.
 fn instrumented(folder: &Path) -> Result<PathBuf> {
     let wrapper = std::env::current_exe().context("cannot find this program")?;
     let place = build::target_folder().join("debug").join(build::program(PROGRAM));
@@ -91,10 +98,10 @@ fn instrumented(folder: &Path) -> Result<PathBuf> {
     if place.exists() {
         fs::rename(&place, &plain).with_context(|| format!("cannot move {}", place.display()))?;
     }
-    // With an example, so that cargo chooses the features that tests are built with, and compiles no dependency anew.
+    // The example makes cargo choose the same features as for tests, so that it compiles no dependency again.
     let mut command = process::cargo(["build", "--bin", PROGRAM, "--example", "stream_memory"]);
     command.env("RUSTC_WORKSPACE_WRAPPER", wrapper).env(WRAPPER, "1");
-    // Macros may be instrumented as well, and leave a profile behind wherever they run.
+    // Instrumented macros write a profile when the compiler runs them.
     command.env("LLVM_PROFILE_FILE", folder.join("build-%p.profraw"));
     let built = process::run(&mut command);
     let kept = folder.join(build::program(PROGRAM));
@@ -107,7 +114,7 @@ fn instrumented(folder: &Path) -> Result<PathBuf> {
     kept
 }
 
-/// Be the compiler's wrapper: the compiler and its arguments, and a flag for the crates that are counted.
+/// Acts as the compiler's wrapper: runs the compiler with its arguments, and with `FLAGS` for instrumented crates.
 pub fn wrap() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
     let Some(rustc) = args.next() else { return ExitCode::FAILURE };
@@ -141,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_crates_that_are_counted_are_those_of_the_extension_that_run_in_the_host() {
+    fn all_crates_of_the_extension_that_run_in_the_host_are_counted() {
         let folder = component_builder::workspace_root().join(FOLDER);
         let mut manifests = vec![folder.join("Cargo.toml")];
         let entries = fs::read_dir(&folder).expect("the extension").map(|entry| entry.expect("an entry").path());
@@ -154,7 +161,7 @@ mod tests {
         };
         let mut names: Vec<String> = manifests.iter().map(name).collect();
         names.sort();
-        // The component is what WASM has around the library, and a macro runs in the compiler.
+        // The crate of the component is compiled only for WASM, and the macro runs in the compiler.
         let apart = [component_builder::PROVISIONER, "extension-small-deserialize"];
         let (left_out, counted): (Vec<_>, Vec<_>) =
             names.iter().map(String::as_str).partition(|name| apart.contains(name));
@@ -163,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_of_the_run_are_told_from_those_of_the_build() {
+    fn profiles_of_the_build_are_left_out() {
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["run-7.profraw", "build-8.profraw", "run-9.profraw"] {
             fs::write(folder.path().join(name), "").expect("written");

@@ -1,7 +1,8 @@
-//! `coverage`: which requirement, decision or scenario of Stripe is covered by which case.
+//! `coverage`: lists which cases cover which requirement, decision or scenario of Stripe.
 //!
-//! An id is covered by a scenario that asserts the outcome of each event and at least one fact and holds in every
-//! API version, and by a Rust test that names it (`// covers: ID`), asserts something, was compiled, ran and passed.
+//! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in
+//! every API version. A Rust test covers the ids that it names (`// covers: ID`) if it asserts something, was compiled,
+//! ran and passed.
 
 mod assertions;
 mod cases;
@@ -25,9 +26,10 @@ use xtask::test::{Passed, kept};
 /// It fails on an unknown id, on a case that names ids and does not cover them, and if nothing covers an id that
 /// `fixtures/ids.txt` requires.
 ///
-/// With `--lines` it lists which lines of the extension's Rust no scenario reaches, natively. That needs `llvm-profdata`
-/// and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; where they are missing the error says how else to get
-/// them. `host-shim coverage` reports what scenarios reach of an extension's declarations and its catalogs.
+/// With `--lines`, list the lines of the extension's Rust code that no scenario reaches when the extension runs
+/// natively. This needs `llvm-profdata` and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; if
+/// they are missing, the error names other ways to install them. `host-shim coverage` reports which parts of an
+/// extension's declarations and catalogs the scenarios reach.
 #[derive(Parser)]
 #[command(
     name = "cargo xtask coverage --",
@@ -41,19 +43,19 @@ struct Options {
     /// List the lines of the extension that are not reached.
     #[arg(long)]
     lines: bool,
-    /// With --lines: scenarios, and folders of them.
+    /// With --lines: scenarios, and folders of scenarios.
     #[arg(value_name = "PATH", requires = "lines", default_value = "fixtures")]
     paths: Vec<PathBuf>,
-    /// With --lines: fail if fewer lines are reached than so many per cent.
+    /// With --lines: fail if less than this share of the lines is reached, in per cent.
     #[arg(long, value_name = "PERCENT", requires = "lines", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     min: u32,
-    /// With --lines: how to report.
+    /// With --lines: format of the report.
     #[arg(long, value_enum, requires = "lines", default_value_t = lines::Format::Human)]
     format: lines::Format,
 }
 
 fn main() -> ExitCode {
-    // Cargo runs this program in the compiler's place where lines are counted.
+    // With `--lines`, cargo runs this program as the compiler's wrapper.
     if std::env::var_os(lines::WRAPPER).is_some() {
         return lines::wrap();
     }
@@ -78,13 +80,13 @@ fn run(options: &Options) -> Result<()> {
     show(&passed, &cases::parse(&cases)?)
 }
 
-/// True if the test at `path` in this target ran and passed.
+/// Returns true if the test at `path` in this target ran and passed.
 fn has_passed(passed: &[Passed], package: &str, target: &Target, path: &str) -> bool {
     let of_target = passed.iter().filter(|one| one.package == package && one.target == *target);
     of_target.flat_map(|one| &one.tests).any(|test| test == path)
 }
 
-/// Prints which id is covered by what; it is an error if something is wrong.
+/// Prints which cases cover which ids. Fails if there is a problem.
 fn show(passed: &[Passed], cases: &[Case]) -> Result<()> {
     let root = component_builder::workspace_root();
     let ids = Ids::read(&root.join("fixtures").join("ids.txt"))?;
@@ -96,36 +98,36 @@ fn show(passed: &[Passed], cases: &[Case]) -> Result<()> {
     if coverage.problems.is_empty() { Ok(()) } else { bail!("{} problems of coverage", coverage.problems.len()) }
 }
 
-/// Something that names ids.
+/// A case that names ids: a scenario, a test, or a comment without a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Showing {
-    /// The case, for people.
+    /// Name of the case, for people.
     name: String,
-    /// File.
+    /// File of the case.
     file: PathBuf,
-    /// Ids with their lines.
+    /// The ids that the case names, each with its line number.
     ids: Vec<(String, usize)>,
     /// Number of assertions.
     assertions: usize,
-    /// Whether it shows them.
+    /// Whether the case covers the ids.
     standing: Standing,
 }
 
-/// Whether a case shows the ids that it names.
+/// Whether a case covers the ids that it names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Standing {
-    /// It does.
+    /// The case covers the ids.
     Shows,
-    /// It will: why it does not today.
+    /// The case does not cover the ids yet, for this reason. This is not a problem.
     NotYet(String),
-    /// It does not, which is wrong.
+    /// The case does not cover the ids, for this reason. This is a problem.
     Wrong(String),
 }
 
-/// What the tests of the workspace show, and marks that belong to none.
+/// Returns the tests of the workspace that name ids, and the comments with ids that belong to no test.
 fn of_tests(root: &Path, packages: &[Package], passed: &[Passed]) -> Result<Vec<Showing>> {
     let root = fs::canonicalize(root).with_context(|| format!("cannot find {}", root.display()))?;
-    // A file may be a module of several targets: its tests count if they passed in one.
+    // A file may be a module of several targets. A test counts if it passed in one of them.
     let mut found: BTreeMap<(PathBuf, usize), Showing> = BTreeMap::new();
     for package in packages {
         for target in &package.targets {
@@ -164,7 +166,7 @@ fn of_test(file: &Path, package: &str, test: &source::Test, ran: bool) -> Showin
     }
 }
 
-/// Marks in any source file in `folder` of `root` that stand above no test of any target.
+/// Finds comments with ids in all source files in `folder` of `root` that belong to no test of a target.
 fn stray_marks(
     root: &Path,
     folder: &Path,
@@ -197,27 +199,27 @@ fn stray_marks(
     Ok(())
 }
 
-/// An id with what shows it.
+/// A covered id, with the cases that cover it.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     id: String,
     cases: Vec<String>,
-    /// Assertions of the cases, together.
+    /// Sum of the assertions of the cases.
     assertions: usize,
 }
 
-/// The whole table.
+/// The coverage of all ids.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Coverage {
-    /// Ids that are shown, in order.
+    /// Covered ids, in order.
     rows: Vec<Row>,
-    /// Cases that show nothing yet, as is known.
+    /// Cases that do not cover their ids yet, because they are known failures.
     notes: Vec<String>,
-    /// Unknown ids, cases that don't show what they name, required ids that nothing shows.
+    /// Unknown ids, cases that do not cover their ids, and required ids that no case covers.
     problems: Vec<String>,
-    /// Ids that are left for something else and that nothing shows, in a line each.
+    /// Ids that no scenario can cover and that no test covers, one line for each reason.
     left: Vec<String>,
-    /// What of an id that is shown can't be shown here, in a line each.
+    /// Parts of covered ids that nothing in this repository can cover, one line for each id.
     parts: Vec<String>,
 }
 
@@ -259,7 +261,8 @@ fn combine(ids: &Ids, showings: &[Showing]) -> Coverage {
 }
 
 impl Coverage {
-    /// For people: a line an id, then what is wrong, then the counts.
+    /// Renders the coverage for people: a line for each covered id, then ids and parts that can't be covered, notes and
+    /// problems, then the counts.
     fn render(&self) -> String {
         let width = self.rows.iter().map(|row| row.id.len()).max().unwrap_or_default().max("id".len());
         let mut text = format!("{:width$}  assertions  cases\n", "id");
@@ -296,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_ids_have_their_cases_and_the_sum_of_assertions() {
+    fn covered_ids_have_their_cases_and_the_sum_of_assertions() {
         let shows = [showing(&["SOL-01", "S17"], Standing::Shows), showing(&["S17", "S18"], Standing::Shows)];
         let found = combine(&ids(), &shows);
         assert_eq!(found.problems, Vec::<String>::new());
@@ -306,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_for_something_else_is_listed_until_it_is_shown() {
+    fn ids_that_no_scenario_can_cover_are_listed_until_a_test_covers_them() {
         let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
         let found = combine(&ids, &[showing(&["TES-21"], Standing::Shows)]);
         assert_eq!(found.left, ["left for http (1): TES-20", "left for pages (1): TES-80"]);
@@ -314,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_t_be_shown_of_an_id_is_told_where_the_rest_is_shown() {
+    fn the_part_of_an_id_that_can_not_be_covered_is_listed_if_the_id_is_covered() {
         let ids = Ids::parse("known S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
         let found = combine(&ids, &[showing(&["S17"], Standing::Shows)]);
         assert_eq!(found.parts, ["S17 is shown but for this: the pages"]);
@@ -323,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named_and_what_is_not_yet_is_apart() {
+    fn problems_and_known_failures_are_listed_separately() {
         let wrong = Standing::Wrong("it did not run".into());
         let later = Standing::NotYet("it is known to fail in v1".into());
         let found = combine(
@@ -348,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_test_shows_its_ids_only_if_it_ran_and_asserts() {
+    fn a_test_covers_its_ids_only_if_it_ran_and_asserts() {
         let test = |assertions| source::Test {
             path: "m::t".into(),
             file: "/tree/a.rs".into(),
@@ -362,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_above_no_test_of_a_target_is_found() {
+    fn a_comment_with_ids_that_belongs_to_no_test_is_found() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir_all(folder.path().join("src")).expect("made");
         fs::create_dir_all(folder.path().join("target")).expect("made");

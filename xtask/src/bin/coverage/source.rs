@@ -1,6 +1,6 @@
-//! The tests of a crate, as its source has them: found by parsing, from a target's root module along its `mod` items.
+//! Finds the tests of a target in its source files, which it parses from the root module along the `mod` items.
 //!
-//! A test names the ids that it shows in a comment above it or among its attributes: `// covers: S02, S03`.
+//! A test names the ids that it covers in a comment above it or among its attributes: `// covers: S02, S03`.
 
 use super::assertions;
 use anyhow::{Context, Result};
@@ -11,23 +11,23 @@ use std::path::{Path, PathBuf};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Block, Expr, ExprLit, Ident, Item, ItemMod, Lit, Meta, Token, Visibility};
 
-/// What begins a comment that names ids.
+/// Prefix of a comment that names ids.
 pub const MARK: &str = "// covers:";
 
 /// A test function of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
-    /// Its path in the target, as the test program prints it: `module::function`.
+    /// Path of the test in the target, as the test program prints it: `module::function`.
     pub path: String,
-    /// File.
+    /// File of the test.
     pub file: PathBuf,
-    /// Ids that it names, with their lines.
+    /// Ids that the test names, each with its line number.
     pub ids: Vec<(String, usize)>,
-    /// Number of its assertions.
+    /// Number of assertions.
     pub assertions: usize,
 }
 
-/// A function that the macro `proptest!` makes a test of: its parameters are no Rust.
+/// A test function in the macro `proptest!`. Its parameters are not Rust syntax.
 struct Generated {
     attributes: Vec<Attribute>,
     name: Ident,
@@ -49,7 +49,7 @@ impl Parse for Generated {
     }
 }
 
-/// The functions in a macro; none if it has anything else.
+/// The functions in a macro. Parsing fails if the macro contains anything else.
 struct GeneratedTests(Vec<Generated>);
 
 impl Parse for GeneratedTests {
@@ -63,7 +63,11 @@ impl Parse for GeneratedTests {
     }
 }
 
-/// The tests of the target with this root file.
+/// Returns the tests of the target with this root file.
+///
+/// # Errors
+///
+/// Fails if a source file can't be read or parsed.
 pub fn tests_of(root: &Path) -> Result<Vec<Test>> {
     let mut found = Vec::new();
     let folder = root.parent().unwrap_or(Path::new("")).to_owned();
@@ -71,7 +75,7 @@ pub fn tests_of(root: &Path) -> Result<Vec<Test>> {
     Ok(found)
 }
 
-/// Reads one file; `folder` is where the files of its modules are.
+/// Reads one file. `folder` is the folder of its modules' files.
 fn read_module(file: &Path, folder: &Path, path: &str, found: &mut Vec<Test>) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let syntax = syn::parse_file(&text).with_context(|| format!("cannot parse {}", file.display()))?;
@@ -79,19 +83,19 @@ fn read_module(file: &Path, folder: &Path, path: &str, found: &mut Vec<Test>) ->
     source.read(&syntax.items, &Folders { modules: folder, named: file.parent().unwrap_or(folder) }, path, found)
 }
 
-/// Where the files of modules are that an item declares.
+/// The folders of the files of modules that an item declares.
 struct Folders<'a> {
-    /// Those that go by the module's name.
+    /// Folder of files with the module's name.
     modules: &'a Path,
-    /// Those that `#[path]` names.
+    /// Folder to which paths in `#[path]` are relative.
     named: &'a Path,
 }
 
-/// One file.
+/// A source file.
 struct Source<'a> {
     file: &'a Path,
     lines: Vec<&'a str>,
-    /// Functions of the file that assert something.
+    /// Names of the functions of the file that assert something.
     helpers: BTreeSet<String>,
 }
 
@@ -114,7 +118,7 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// A module in braces, or in a file of its own.
+    /// Reads a module in braces or in a file of its own.
     fn read_inner(&self, module: &ItemMod, folders: &Folders<'_>, path: &str, found: &mut Vec<Test>) -> Result<()> {
         let name = module.ident.to_string();
         let inner = format!("{path}{name}::");
@@ -136,7 +140,7 @@ impl Source<'_> {
         }
     }
 
-    /// The function as a test, if its attributes make it one.
+    /// Returns the function as a test, if it has a test attribute.
     fn test(&self, attributes: &[Attribute], name: &Ident, block: &Block, path: &str) -> Option<Test> {
         let is_test =
             |attribute: &Attribute| attribute.path().segments.last().is_some_and(|segment| segment.ident == "test");
@@ -149,7 +153,8 @@ impl Source<'_> {
         })
     }
 
-    /// The ids named in comments that stand directly above line `first` or between it and line `last`, from 1.
+    /// Returns the ids in comments directly above line `first` or between the lines `first` and `last`. Line numbers
+    /// begin at 1.
     fn ids(&self, first: usize, last: usize) -> Vec<(String, usize)> {
         let is_comment = |line: &&&str| line.trim_start().starts_with("//");
         let above = self.lines[..first - 1].iter().rev().take_while(is_comment).count();
@@ -158,23 +163,23 @@ impl Source<'_> {
     }
 }
 
-/// The ids of a line that is a mark.
+/// Returns the ids in a line that begins with [`MARK`]. None for other lines.
 pub fn ids_of(line: &str) -> Option<impl Iterator<Item = &str>> {
     let ids = line.trim_start().strip_prefix(MARK)?;
     Some(ids.split([',', ' ']).filter(|id| !id.is_empty()))
 }
 
-/// The functions that a macro may make tests of.
+/// Returns the functions in a macro, which may be tests.
 fn generated(tokens: &TokenStream) -> Vec<Generated> {
     syn::parse2::<GeneratedTests>(tokens.clone()).map(|tests| tests.0).unwrap_or_default()
 }
 
-/// The functions of all macros among these items, for those who look for helpers.
+/// Returns the names and bodies of the functions in a macro.
 pub fn generated_blocks(tokens: &TokenStream) -> Vec<(String, Block)> {
     generated(tokens).into_iter().map(|function| (function.name.to_string(), function.block)).collect()
 }
 
-/// The file of `#[path = "file"]`.
+/// Returns the file of the attribute `#[path = "file"]`.
 fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     attributes.iter().find(|attribute| attribute.path().is_ident("path")).and_then(|attribute| match &attribute.meta {
         Meta::NameValue(meta) => match &meta.value {
@@ -189,7 +194,7 @@ fn path_attribute(attributes: &[Attribute]) -> Option<String> {
 mod tests {
     use super::*;
 
-    /// The tests of a target with these files, the first of which is its root.
+    /// Returns the tests of a target with these files. The first file is the target's root.
     fn tests_in(files: &[(&str, &str)]) -> Vec<Test> {
         let folder = tempfile::tempdir().expect("a folder");
         for (name, text) in files {

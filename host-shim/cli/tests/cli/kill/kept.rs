@@ -85,8 +85,8 @@ impl Books {
         of_kind.filter(|(_, state)| **state == EffectState::Finished).count()
     }
 
-    /// Returns the number of effects with a call but no stored answer, without watches, which run as long as their
-    /// resource.
+    /// Returns the number of effects that have a call but no stored answer. Watches do not count, because they run as
+    /// long as their resource.
     pub fn in_flight(&self) -> usize {
         let running = self.effects.iter().filter(|(_, state)| **state == EffectState::Running);
         running.filter(|((_, kind, ..), _)| kind != "probe.watch").count()

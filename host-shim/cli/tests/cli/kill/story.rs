@@ -7,9 +7,9 @@ use std::path::Path;
 /// Delay of each customer's events after the previous customer's, in seconds, so that no two timers fire at the same
 /// time.
 const APART_S: i64 = 3_600;
-/// Number of customers who start before one has sent all events.
+/// Number of customers who start between two events of the same customer.
 const BESIDE: usize = 6;
-/// The time at which the instances of all cancelled customers are deleted.
+/// A time after the instances of all cancelled customers have been deleted.
 pub const UNTIL: &str = "2028-01-01T00:00:00Z";
 
 /// The events, and their expected results.
@@ -49,7 +49,7 @@ fn customer(template: &str, number: usize) -> Vec<Value> {
     template.lines().map(one).collect()
 }
 
-/// Shifts the times in an event, which are recognized by their size.
+/// Shifts the times in an event. Their size shows which numbers are times.
 fn later(value: &mut Value, shift: i64) {
     match value {
         Value::Object(members) => members.values_mut().for_each(|member| later(member, shift)),

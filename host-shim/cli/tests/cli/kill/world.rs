@@ -1,5 +1,5 @@
 //! A process is killed while it makes resources on this machine. Started again with its store and world folder, it
-//! reaches the same end, without orphans.
+//! reaches the same final state, without orphans.
 
 use crate::run::{Ran, SECRETS_KEY, run_with};
 use std::fs::File;
@@ -31,7 +31,7 @@ impl Folders {
         run_with(&self.args(&["replay", "--native", &life().display().to_string()]), b"", &[SECRETS_KEY])
     }
 
-    /// Plays the scenario until the kill; returns false if it had ended before.
+    /// Plays the scenario until the kill. Returns false if the process ended before the kill.
     fn play_killed(&self, after: Duration) -> bool {
         let log = || File::create(self.0.path().join("log")).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
@@ -43,7 +43,7 @@ impl Folders {
             .spawn()
             .expect("the program starts");
         std::thread::sleep(after);
-        // Fails if the process has ended.
+        // The kill fails if the process has already ended.
         let _ = child.kill();
         !child.wait().expect("it ends").success()
     }
@@ -60,7 +60,7 @@ fn life() -> PathBuf {
 }
 
 #[test]
-fn a_scenario_killed_at_any_time_ends_the_same_and_leaves_no_orphan() {
+fn a_replay_killed_at_any_time_reaches_the_same_state_and_leaves_no_orphan() {
     let kills = super::number("KILLS", KILLS_DEFAULT as usize) as u32;
     let began = Instant::now();
     let undisturbed = Folders::make().play();
@@ -70,7 +70,7 @@ fn a_scenario_killed_at_any_time_ends_the_same_and_leaves_no_orphan() {
     for number in 0..kills {
         let place = Folders::make();
         killed += u32::from(place.play_killed(took * number / kills));
-        // Runs again, from wherever the killed run had stopped.
+        // The second run continues where the killed run stopped.
         killed += u32::from(place.play_killed(took / 3));
         let ended = place.play();
         assert_eq!((ended.code, state(&ended)), (0, state(&undisturbed)), "kill {number}: {ended:?}");

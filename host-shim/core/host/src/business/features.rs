@@ -14,7 +14,7 @@ const FOLDER: &str = "features";
 pub(super) const CLAUSES: [&str; 5] = ["may", own::CONFIG, own::RESOURCES, retry::CLAUSE, webhooks::CLAUSE];
 /// Clauses that only one file may have, since they are not collections.
 const WHOLE: [&str; 2] = ["business", "campaigns"];
-/// Clauses that are lists of named entries, with the naming member.
+/// Clauses that are lists of named entries, each with the member that contains the name.
 const NAMED: [(&str, &str); 2] = [("product_types", "name"), ("products", "id")];
 
 /// Returns the business folder of a feature folder; none if the folder is not a feature.
@@ -126,7 +126,7 @@ fn add(lines: &mut Node, other: Node) -> Result<(), BadInput> {
     Ok(())
 }
 
-/// Checks that a clause can be extended: it defines no entry that exists.
+/// Checks that `entry` can extend the clause `known`: it must not define an existing entry again.
 fn check_free(known: &Node, entry: &Entry) -> Result<(), BadInput> {
     if WHOLE.contains(&entry.key.as_str()) {
         return taken(entry.place(), format!("`{}`", entry.key), known.place());

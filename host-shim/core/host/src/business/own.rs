@@ -71,7 +71,8 @@ impl BusinessDeclarations {
         found
     }
 
-    /// Returns the declarations without those at these JSON Pointers.
+    /// Returns the declarations without the retries at these JSON Pointers, and without the webhooks that contain one
+    /// of them.
     pub(super) fn without(&self, pointers: &BTreeSet<String>) -> BusinessDeclarations {
         let mut own = self.clone();
         own.retries.retain(|retry| !pointers.contains(&retry.pointer()));
@@ -83,7 +84,7 @@ impl BusinessDeclarations {
         own
     }
 
-    /// Returns the declarations of the extension extended by these.
+    /// Returns the declarations of the extension, extended by the declarations of the business.
     pub fn beside(&self, declarations: &Declarations) -> Declarations {
         let mut joined = declarations.clone();
         joined.config.extend(self.config.iter().cloned());

@@ -82,7 +82,7 @@ fn delay_ms(text: &str) -> Option<u32> {
     u32::try_from(ms).ok().filter(|_| (1_000..=DELAY_MAX_MS).contains(&ms))
 }
 
-/// Applies retry policies to effects; a policy for a kind wins over one for its resource.
+/// Applies retry policies to effects; a policy for a kind has precedence over a policy for its resource.
 pub(super) fn apply(retries: &[RetryDecl], effects: &mut [EffectDecl]) {
     for effect in effects {
         let policy = retries.iter().filter(|retry| retry.is_for(&effect.kind)).max_by_key(|retry| retry.is_of_kind());
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_for_a_kind_wins_over_one_for_its_resource() {
+    fn a_policy_for_a_kind_has_precedence_over_a_policy_for_its_resource() {
         let orders = [
             "retry: {database: [10s, 2m], database.destroy: [1h, 30d], stripe.price.create: []}",
             "retry: {stripe.price.create: [], database.destroy: [1h, 30d], database: [10s, 2m]}",

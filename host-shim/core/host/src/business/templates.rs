@@ -8,12 +8,12 @@ use std::path::Path;
 
 /// Name of the optional folder of templates in a business folder.
 pub(super) const FOLDER: &str = "templates";
-/// Prefix of the first line of a text.
+/// Prefix of the first line of a text template.
 const SUBJECT: &str = "Subject: ";
 /// Maximum size of a file, in bytes.
 const BYTES_MAX: usize = 256 * 1024;
 
-/// Reads the templates: the list of placeholders by name, as passed to the extension.
+/// Reads the templates. Returns the list of placeholders by template name, as the extension gets it.
 pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
     let folder = folder.join(FOLDER);
     let mut out = BTreeMap::new();

@@ -29,7 +29,7 @@ const ACCOUNTS: [&str; 2] = ["user:", "organization:"];
 pub struct WebhookDecl {
     /// Signature scheme and facts.
     pub webhook: Webhook,
-    /// Configuration key of its secret.
+    /// Configuration key of the webhook's secret.
     pub secret: String,
     secret_at: Place,
     /// For each fact, the place of its name and the places of its fields.
@@ -59,7 +59,7 @@ fn bounded(entry: &Entry, count: usize, most: usize) -> Result<(), BadInput> {
     }
 }
 
-/// The members of a mapping without unknown members.
+/// The members of a mapping, after a check for unknown names.
 struct Members<'m> {
     of: String,
     place: Place,
@@ -228,7 +228,8 @@ fn fact(webhook: &str, value: &Node) -> Result<(FactOf, (Place, Vec<Place>)), Ba
     Ok((fact, (event.value.place(), fields_at)))
 }
 
-/// Returns the mistakes: unknown secrets of the configuration, facts of the catalog and fields of facts.
+/// Returns the mistakes: secrets that are not in the configuration, facts that are not in the catalog, and unknown or
+/// missing fields of facts.
 pub(super) fn mistakes(webhooks: &[WebhookDecl], config: &[ConfigDecl], catalog: &Node) -> Vec<BadInput> {
     let facts = catalog.at(&format!("/{FACTS}")).ok().and_then(Node::entries).unwrap_or_default();
     let mut found = Vec::new();

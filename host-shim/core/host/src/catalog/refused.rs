@@ -2,7 +2,7 @@
 //! guess.
 //!
 //! An extension error has the JSON Pointer of a value and a message `PROBLEM: expected WHAT`; either half may be
-//! missing, and the wrong name is quoted first.
+//! missing. The first quotation is the wrong name.
 
 use crate::bad_input::{BadInput, Place};
 use crate::business::{BusinessFolder, CATALOG_FILE};
@@ -60,14 +60,14 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     let allowed = expected.map(names_in).unwrap_or_default();
     match (allowed.is_empty(), error.code) {
         (false, _) => {
-            // The quotation is the wrong text; of a placeholder in a template, its last name.
+            // The quotation is the wrong name, or a placeholder whose last part is the wrong name.
             let place = quoted.map(|quoted| quoted.trim_matches(['{', '}']));
             let member = place.and_then(|place| place.rsplit('.').next());
             let written = [quoted, member, Some(word)].into_iter().flatten();
             let meant = written.clone().find(|word| nearest(word, allowed.iter().copied()).is_some());
             bad.guessing(meant.unwrap_or(word), allowed)
         }
-        // An unknown name without a list of allowed ones: guess from the words of the catalog.
+        // An unknown name without a list of allowed names: guess from the words of the catalog.
         (true, FieldErrorCode::NotAllowed) if quoted.is_some() => bad.guessing(word, catalog.words()),
         (true, _) => bad,
     }
@@ -87,7 +87,7 @@ impl<'m> MessageParts<'m> {
             (Some((problem, rest)), None) => (Some(problem), rest),
             (None, None) => return MessageParts { problem: Some(message), expected: None },
         };
-        // The file shows the found value better than the JSON reader.
+        // The found value is omitted: the file shows it better than the message of the JSON reader.
         let expected = rest.split_once(", found ").map_or(rest, |(expected, _)| expected);
         MessageParts { problem, expected: Some(expected) }
     }

@@ -5,7 +5,7 @@ use host_provider_api::Call;
 use host_store::EffectRow;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Scope, key and generation.
+/// Scope, key and generation of an effect.
 pub(super) type EffectId = (String, String, u32);
 
 /// Returns the id of a call's effect.
@@ -52,7 +52,7 @@ pub(super) struct Agenda {
     open: BTreeMap<EffectId, (EffectRow, AgendaState)>,
     /// Ended effects that a provider still works on, by the time of the poll.
     polls: BTreeMap<(Timestamp, EffectId), EffectRow>,
-    /// The next event of each open effect that has one.
+    /// Time of the next event of each open effect, if the effect has a lease with an end or a deadline.
     times: BTreeSet<(Timestamp, EffectId)>,
 }
 
@@ -105,8 +105,8 @@ impl Agenda {
         [poll, self.times.first().map(|(at, _)| *at)].into_iter().flatten().min()
     }
 
-    /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. At equal times an answer
-    /// comes before the deadline.
+    /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. At equal times, polls of
+    /// ended effects come first, and the end of a lease comes before a deadline.
     pub(super) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&AgendaEvent) -> bool) -> Option<AgendaEvent> {
         let at = self.next().filter(|at| *at <= now)?;
         if let Some(((time, id), row)) = self.polls.first_key_value()

@@ -8,7 +8,7 @@ use host_store::EffectRow;
 use std::sync::mpsc;
 use std::thread;
 
-/// Maximum number of concurrent calls.
+/// No further calls start while at least this number of calls is open.
 const CALLS_MAX: usize = 64;
 /// Maximum number of waiting effects that are searched for the next attempt.
 const SEARCHED_MAX: usize = 1024;

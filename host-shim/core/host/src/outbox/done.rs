@@ -6,7 +6,7 @@ use host_provider_api::{Call, SecretAccess};
 use host_store::{EffectRow, InboxRow, Partition, Store};
 use serde_json::Value;
 
-/// Inbox rows per query.
+/// Number of inbox rows per query.
 const PAGE: usize = 256;
 
 /// Visits every successful call of one business and mode, or of the whole store, with its outputs, in the order of the

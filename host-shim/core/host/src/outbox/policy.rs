@@ -1,9 +1,10 @@
 //! When is a transient failure retried?
 
-/// Default delays after failed attempts, in milliseconds; for effects without a policy whose kind has none either.
+/// Default delays after failed attempts, in milliseconds; used if neither the effect nor its kind has a retry policy.
 pub const DEFAULT_DELAYS_MS: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
 
-/// Returns the milliseconds until the next attempt after `attempts` failed ones; none without a further attempt.
+/// Returns the milliseconds until the next attempt after `attempts` failed attempts; none if there is no further
+/// attempt.
 pub fn retry_delay_ms(delays_ms: &[u32], attempts: u32) -> Option<i64> {
     let failed_before = usize::try_from(attempts.saturating_sub(1)).ok()?;
     delays_ms.get(failed_before).map(|delay| i64::from(*delay))

@@ -1,4 +1,4 @@
-//! How are outbox rows read and written? The only place that changes them and stores results.
+//! How are outbox rows read and written? In the outbox, only this file changes them and stores results.
 
 use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 pub(super) enum EffectTransition {
     /// The effect ends; its result becomes an event.
     End(Result<Value, EffectFailure>),
-    /// The host carries it out: it becomes an event of an account, or its account is erased.
+    /// The host carries out the effect: the effect becomes an event, or its account is erased.
     Deliver,
     /// The effect is retried at this time.
     Retry(Timestamp),
@@ -63,7 +63,7 @@ impl Queue {
         self.processor.store().effects_due(self.processor.partition(), now, timers, limit)
     }
 
-    /// Returns the time of the next due row after a time.
+    /// Returns the time at which the next row becomes due after `after`.
     pub(super) fn next_due(&self, after: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.processor.store().next_due(self.processor.partition(), after)
     }
@@ -73,7 +73,7 @@ impl Queue {
         self.processor.store().effects_running(self.processor.partition())
     }
 
-    /// Returns the current row.
+    /// Returns the current row of a generation of an effect.
     pub(super) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
         let rows = self.processor.store().effect(scope, key)?;
         Ok(rows.into_iter().find(|row| row.effect.generation == generation))
@@ -85,7 +85,7 @@ impl Queue {
         retry_delay_ms(policy.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
-    /// Marks rows as running under their current leases. Durable on return, except in an open group.
+    /// Marks rows as running under their current leases. The marks are durable on return, except in an open group.
     pub(super) fn mark_running(&mut self, rows: &[EffectRow]) -> Result<(), StoreError> {
         if rows.is_empty() {
             return Ok(());
@@ -116,7 +116,7 @@ impl Queue {
                         reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?)
                     }
                     EffectTransition::Deliver => {
-                        // An earlier effect may have cancelled or replaced it.
+                        // An earlier transition may have cancelled or replaced the effect.
                         let rows = processor.store().effect(&row.scope, &row.effect.key)?;
                         let queued = |it: &EffectRow| {
                             it.effect.generation == row.effect.generation && it.state == EffectState::Queued

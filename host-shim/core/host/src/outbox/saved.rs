@@ -35,8 +35,8 @@ impl Outbox {
         })
     }
 
-    /// Restores a saved state, of this outbox or of another one with the same business and extension. The saved state
-    /// stays usable.
+    /// Restores a saved state, of this outbox or of another outbox with the same business and extension. The saved
+    /// state stays usable.
     ///
     /// # Errors
     /// Fails in an open group.

@@ -8,12 +8,13 @@ use host_store::InboxRow;
 
 /// Rows per query.
 const PAGE: usize = 500;
-/// Divisor of the limit: one eviction removes this part of the parked rows at once, since it costs a scan.
+/// Divisor of the limit: one eviction removes 1/100 of the limit at once, since each eviction costs a scan.
 const EVICTED_PART: u64 = 100;
 
 impl Processor {
     /// Gives up events that have waited for [`WAIT_MAX_MS`] at `now`: parked events with this host's mark become
-    /// `rejected(unclaimed)` with an alert, others `ignored(not-ours)`; deferred events `rejected(not-found(…))`.
+    /// `rejected(unclaimed)` with an alert, other parked events `ignored(not-ours)`; deferred events
+    /// `rejected(not-found(…))`.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -44,8 +45,8 @@ impl Processor {
         }
     }
 
-    /// After an event was parked: evicts the oldest parked events beyond the limit, those without this host's mark
-    /// first. A connected account has a limit of its own, so that its events do not evict events of others.
+    /// If an event was just parked, evicts the oldest parked events beyond the limit, events without this host's mark
+    /// first. A connected account has its own limit, so that its events do not evict events of other accounts.
     pub(super) fn bound_parking(
         &mut self,
         connected: Option<&str>,

@@ -1,8 +1,9 @@
 //! How is a group of events processed? Decisions are made ahead, then committed in order.
 //!
-//! A decision is a pure function of its reads, and its commit depends on them; it is made again if an earlier event of
-//! the group changed them. Deciding several, then writing several, keeps caches warm (`docs/figures.md`). The writer
-//! uses this; a replay does not, since it carries out the effects of each event before the next one.
+//! A decision is a pure function of the data that it reads, and its commit requires that this data is unchanged. If an
+//! earlier event of the group has changed the data, the event is decided again. To decide several events and then
+//! commit them keeps caches warm (`docs/figures.md`). The writer processes groups; a replay does not, since it carries
+//! out the effects of each event before the next event.
 
 use super::Processor;
 use super::report::Report;
@@ -33,8 +34,8 @@ impl QueuedEvent {
 }
 
 impl Processor {
-    /// Accepts events in order, with the same outcomes as [`Processor::accept`], in the open group or in one of their
-    /// own. Returns the reports of each event, in order.
+    /// Accepts events in order, with the same outcomes as [`Processor::accept`], in the open group or in a group of
+    /// their own. Returns the reports of each event, in order.
     ///
     /// # Errors
     /// Fails if the store fails, or with [`StoreError::Denied`](extension_contract::StoreError::Denied) if one event
@@ -56,14 +57,15 @@ impl Processor {
         })
     }
 
-    /// Decides events ahead up to the second event of one account; returns true if it stopped at one.
+    /// Decides events ahead, up to and including the second event of one account. Also returns true if it stopped at
+    /// such an event.
     fn decide_some(&mut self, events: &mut VecDeque<EventWithBytes>) -> Stored<(Vec<QueuedEvent>, bool)> {
         let mut waiting: Vec<QueuedEvent> = Vec::with_capacity(events.len());
         let (mut ids, mut accounts) = (HashSet::new(), HashSet::new());
         while let Some((event, raw)) = events.pop_front() {
             let is_new = ids.insert((event.source.clone(), event.id.clone())) && self.known(&event)?.is_none();
             let now = event.received_at;
-            // Only a provider's event has no known account before its decision.
+            // The account of a provider's event is not known before its decision.
             let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Provider(_)));
             let is_of_known_account = of_account.is_some_and(|account| accounts.contains(account));
             let mut attempt = Attempt::first(event, raw);
@@ -83,12 +85,13 @@ impl Processor {
     }
 
     fn commit_some(&mut self, waiting: Vec<QueuedEvent>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
-        // Accounts changed since: effects alone do not raise the revision that a commit depends on.
+        // Accounts that earlier events of the group have changed. The commit alone does not detect all changes: effects
+        // do not raise the revision that the commit depends on.
         let mut touched: HashSet<Account> = HashSet::new();
         for mut next in waiting {
             let is_outdated = match next.account() {
                 Some(account) => touched.contains(account),
-                // The placement may depend on the prices of the catalog.
+                // Without an account, the placement may depend on the prices of the catalog.
                 None => touched.contains(&Account::Platform),
             };
             if is_outdated {

@@ -67,7 +67,8 @@ pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Ve
     Ok(differences)
 }
 
-/// Returns the differences between a recorded and a replayed event. A wait that the host gave up by the clock is none.
+/// Returns the differences between a recorded and a replayed event. A wait that the host gave up by the clock is not a
+/// difference.
 pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<Difference> {
     let mut differences = Vec::new();
     if gave_up(recorded) && matches!(replayed.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {

@@ -42,11 +42,11 @@ impl Disposition {
 /// A newly requested effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EffectRef {
-    /// Kind.
+    /// Kind of the effect.
     pub kind: String,
-    /// Key.
+    /// Key of the effect.
     pub key: String,
-    /// Generation.
+    /// Generation of the effect.
     pub generation: u32,
 }
 
@@ -73,11 +73,11 @@ pub struct Report {
     pub reply: Option<Reply>,
     /// Fuel of the committed call; 0 for a native extension and for a decision of the host.
     pub fuel: u64,
-    /// Size of the instance's linear memory after the call, in bytes; 0 like `fuel`.
+    /// Size of the instance's linear memory after the call, in bytes; 0 in the same cases as `fuel`.
     pub memory_bytes: u64,
     /// Number of called imports; 0 for a decision of the host.
     pub host_calls: u64,
-    /// Log entries of this run, also of a failed one.
+    /// Log entries of this run, also of a failed run.
     pub logs: Vec<LogEntry>,
     /// True if this is not the event's arrival: the event was woken, retried, redriven or given up.
     pub later: bool,

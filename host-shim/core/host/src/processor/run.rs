@@ -62,7 +62,7 @@ impl Attempt {
         Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
 
-    /// Creates the attempt of a redriven event; it has all its attempts again.
+    /// Creates the attempt of a redriven event, with no failed attempts and no wait.
     pub fn redriven(row: InboxRow) -> Self {
         Attempt { failures: 0, waits_since: None, ..Attempt::again(row) }
     }
@@ -138,8 +138,8 @@ impl Attempt {
 }
 
 impl Processor {
-    /// Decides an event before its turn to commit. None for a failure: the event is decided again at its turn, so that
-    /// an event which exhausts its fuel does so twice.
+    /// Decides an event before its turn to commit. Returns none if the decision failed: the event is decided again at
+    /// its turn. So an event that runs out of fuel does this twice.
     pub(super) fn decide_ahead(&mut self, attempt: &mut Attempt, now: Timestamp) -> Option<DecidedRun> {
         attempt.begin();
         self.decide(attempt, now).ok()
@@ -265,7 +265,8 @@ impl Processor {
         }
     }
 
-    /// Stores an outcome with all its changes; none if a read of the decision is outdated.
+    /// Stores an outcome with all its changes. Returns none, and stores nothing, if data that the decision read has
+    /// changed.
     pub(super) fn record_outcome(
         &mut self,
         attempt: &Attempt,
@@ -396,7 +397,7 @@ impl Processor {
     }
 }
 
-/// Returns the caller that waits for a reply: the one that the event names, or the command itself.
+/// Returns the caller that waits for a reply: the caller that the event names, or the id of a command.
 pub(super) fn caller_of(event: &Event) -> Option<&str> {
     let command = matches!(event.payload, Payload::Command(_)).then_some(&*event.id);
     event.reply_to.as_deref().or(command)

@@ -13,7 +13,7 @@ impl Processor {
         claimable.map(|key| full_key(&self.partition, connected, key)).collect()
     }
 
-    /// Returns the wake keys of a parked event: its claims, and the lists that an eviction reads.
+    /// Returns the wake keys of a parked event: the keys of its claims, and of the lists that an eviction reads.
     pub(super) fn parked_waits_for(&self, event: &Event, keys: &[String], marked: bool) -> Vec<String> {
         let mut waits_for: Vec<String> =
             self.full_claim_keys(event, keys).iter().map(|full| claim_wake_key(full)).collect();

@@ -9,8 +9,8 @@ use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, Inb
 use std::collections::BTreeSet;
 
 impl Processor {
-    /// Runs an event, then the events that it wakes, in order of acceptance and each in a transaction of its own. After
-    /// [`WOKEN_MAX`] events the others become pending.
+    /// Runs an event, then the events that it wakes, in order of acceptance. Applies the changes of each event
+    /// separately. After [`WOKEN_MAX`] woken events, the remaining events become pending.
     pub(super) fn run_and_wake(
         &mut self,
         attempt: Attempt,
@@ -47,7 +47,7 @@ impl Processor {
         let report = self.run(attempt, ahead, now, &mut keys)?;
         let seq = report.seq;
         if !keys.is_empty() {
-            // An event that waits for its own fact or claim would run for ever.
+            // An event that waits for its own fact or claim would wake itself forever.
             awake.extend(self.store().woken_by(&keys)?.into_iter().filter(|woken| *woken != seq));
         }
         Ok(report)
@@ -70,7 +70,8 @@ impl Processor {
     }
 }
 
-/// Returns the wake keys of a commit: claims taken, facts noted, effects ended.
+/// Returns the wake keys of a commit: of the claims that the commit takes, the facts that it records, and the effects
+/// that end.
 ///
 /// For waiting events an effect ends when its result is decided, not when the outbox finishes it: only then are the
 /// result's changes visible.

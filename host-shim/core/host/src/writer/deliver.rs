@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 use host_intake::body::Quarantined;
 use host_intake::request::{Endpoints, Request, Taken};
 
-/// Status of an event that could not be stored; the provider sends it again.
+/// Status of an event that could not be stored; the provider sends the event again.
 const UNAVAILABLE: u16 = 503;
 
 /// The response to a request, with its reports for operators.
@@ -14,11 +14,11 @@ const UNAVAILABLE: u16 = 503;
 pub struct Delivered {
     /// HTTP status.
     pub status: u16,
-    /// Header `Allow`.
+    /// Value of the header `Allow`, for status 405.
     pub allow: Option<&'static str>,
     /// Reports of the event; empty if nothing was stored.
     pub reports: Vec<Report>,
-    /// Authentic bytes that are not an event.
+    /// Authentic bytes that are not an event, for operators.
     pub quarantined: Option<Box<Quarantined>>,
     /// Reason why nothing was stored, as the name of a counter.
     pub counted: Option<&'static str>,

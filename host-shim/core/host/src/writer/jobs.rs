@@ -126,7 +126,7 @@ impl Jobs {
         receiver.recv().map_err(|_| JobError::Ended)
     }
 
-    /// Stops the writer after the jobs before this one.
+    /// Stops the writer after the jobs that were sent before.
     pub(super) fn stop(&self) -> Result<(), JobError> {
         self.send(Job::Stop)
     }

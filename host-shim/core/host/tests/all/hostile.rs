@@ -50,7 +50,7 @@ impl World {
         World::new(&HOSTILE, mode, Box::new(MemoryStore::new()))
     }
 
-    /// Returns one of each: reused and fresh, in memory and in SQLite.
+    /// Returns worlds with reused and with fresh instances, in memory and in SQLite.
     fn each() -> Vec<Self> {
         let on_disk = World::new(&HOSTILE, Mode::Reused, Box::new(SqliteStore::open_in_memory().unwrap()));
         vec![World::in_memory(Mode::Reused), World::in_memory(Mode::Fresh), on_disk]
@@ -102,7 +102,8 @@ impl World {
         assert_eq!(claim.unwrap().holder, Some(user("u1")));
     }
 
-    /// Asserts that an event of this kind fails with this error, changes nothing, and the next good event is applied.
+    /// Asserts that an event of this kind fails with this error and changes nothing, and that the next good event is
+    /// applied.
     fn assert_fails(&mut self, kind: &str, account: Account, expected: &str) {
         self.assert_behaves();
         let before = stored_data(self.processor.store());
@@ -142,7 +143,7 @@ struct StoredData {
     state: Value,
     effects: Vec<EffectRow>,
     claims: Vec<(String, ClaimRow)>,
-    /// Revisions; each row, fact or claim raises one.
+    /// Revisions of the accounts. Each changed row, fact or claim raises a revision.
     revisions: Vec<u64>,
 }
 

@@ -1,4 +1,5 @@
-//! Tests of the outbox, over a store in memory, the scripted provider and an extension that its events script.
+//! Tests of the outbox, with a store in memory, the scripted provider, and the toy extension, whose events contain
+//! their decisions.
 #![allow(clippy::unwrap_used)]
 
 use crate::processor::{events, toy};

@@ -1,4 +1,4 @@
-//! Tests of the processor, over a store in memory and an extension that its events script.
+//! Tests of the processor, with a store in memory and the toy extension, whose events contain their decisions.
 #![allow(clippy::unwrap_used)]
 
 mod conflicts;

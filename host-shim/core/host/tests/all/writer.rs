@@ -1,4 +1,4 @@
-//! Tests of the writer, over stores that may fail and an extension that its events script.
+//! Tests of the writer, with stores that may fail and the toy extension, whose events contain their decisions.
 #![allow(clippy::unwrap_used)]
 
 use crate::processor::{events, toy};
@@ -84,13 +84,13 @@ pub fn play(jobs: &Jobs, id: &str) -> Ticket {
     accept(jobs, id, "a", json!({}))
 }
 
-/// Returns the ids of the inbox in order, without the catalog's.
+/// Returns the ids of the events in the inbox, in order, without the loads of the catalog.
 pub fn inbox(host: &Host) -> Vec<String> {
     let rows = host.processor().inbox_after(0, 10_000).unwrap();
     rows.into_iter().map(|row| row.event.id).filter(|id| !id.starts_with("catalog:")).collect()
 }
 
-/// Blocks the writer until the sender is used or dropped.
+/// Blocks the writer until the returned sender is used or dropped.
 pub fn block(jobs: &Jobs) -> Sender<()> {
     let (release, released) = channel::<()>();
     let (entered, is_blocked) = channel();

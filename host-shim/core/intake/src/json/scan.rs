@@ -9,11 +9,11 @@ const PAIRWISE_MAX: usize = 32;
 
 /// An open array or object.
 struct Frame {
-    /// Offset of its beginning.
+    /// Offset of the opening bracket.
     start: usize,
     /// Index of the current item of an array; none for an object.
     item: Option<usize>,
-    /// Length of `open` at its beginning: index of an object's first member.
+    /// Length of `open` at the opening bracket, which is the index of an object's first member.
     base: usize,
 }
 
@@ -299,7 +299,7 @@ fn hex_unit(digits: &[u8]) -> Option<u16> {
     digits.iter().try_fold(0u16, |unit, digit| Some(unit << 4 | (*digit as char).to_digit(16)? as u16))
 }
 
-/// Returns a duplicate name, in at most n·log n steps.
+/// Returns a name that two members have. Takes at most n·log n steps for n members.
 fn duplicate_name(members: &[Member<'_>]) -> Option<String> {
     if members.len() <= PAIRWISE_MAX {
         let twice = |(i, member): (usize, &Member<'_>)| {

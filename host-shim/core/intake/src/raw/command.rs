@@ -16,7 +16,7 @@ pub(super) fn read_fact(document: &Document<'_>) -> Envelope {
     read_with(document, FACT_SOURCE, "event", "data")
 }
 
-/// Reads an envelope. `kind` and `contents` are the names of the members for kind and payload.
+/// Reads an envelope. `kind` and `contents` are the names of the members that contain the kind and the payload.
 fn read_with(document: &Document<'_>, source: &'static str, kind: &'static str, contents: &'static str) -> Envelope {
     let mut reader = Reader::new(document);
     let root = LocatedObject::root(document);

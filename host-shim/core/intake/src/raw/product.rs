@@ -1,7 +1,7 @@
 //! Reads a product event: `{"id", "event": "product.created|updated|deleted", "timestamp", "actor", "data":
 //! {product}}`.
 //!
-//! For an update, `previous` may have the old product; otherwise the host reads it from its row.
+//! For an update, `previous` may contain the old product; otherwise the host reads the old product from the store.
 
 use super::{Envelope, read_actor, read_id, read_timestamp};
 use crate::json::{Document, JsonKind, Name, Value};
@@ -19,7 +19,8 @@ const DELETED: &str = "product.deleted";
 /// Currency of a price without a currency.
 const CURRENCY_DEFAULT: &str = "usd";
 
-/// Members of a product that are not fields: they have their own column, or are bookkeeping of the row and ignored.
+/// Members of a product that are not fields of its type. Some of them have their own column; the others are bookkeeping
+/// of the row, and are ignored.
 const NON_FIELDS: [&str; 23] = [
     "active",
     "billing_interval",
@@ -131,7 +132,7 @@ fn read_product(reader: &mut Reader, product: LocatedObject<'_, '_>, actor: &Act
     Some(Product { id: id?, owner: read_owner(reader, product, actor), values, version: 0, deleted: false })
 }
 
-/// Reads `product_type`, or the platform's alias `type`. Both must agree.
+/// Reads `product_type`, or the platform's alias `type`. If the product has both, they must be equal.
 fn read_type(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<String> {
     let alias = reader.id(product, "type");
     let own = reader.id(product, "product_type");
@@ -142,8 +143,8 @@ fn read_type(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<Stri
     own.or(alias)
 }
 
-/// Reads the owner: `owner`, `user_id` or `organization_id`, else those of the metadata, else the acting user, else the
-/// platform. Two different owners are refused.
+/// Reads the owner: `owner`, `user_id` or `organization_id`, else the same members of the metadata, else the acting
+/// user, else the platform. Refuses two different owners.
 fn read_owner(reader: &mut Reader, product: LocatedObject<'_, '_>, actor: &Actor) -> Account {
     if let Some(owner) = read_owner_fields(reader, product) {
         return owner;
@@ -179,7 +180,7 @@ fn read_owner_fields(reader: &mut Reader, parent: LocatedObject<'_, '_>) -> Opti
     Some(first)
 }
 
-/// Reads `price`: minor units, or `{"amount", "currency"}`. Refuses fractions.
+/// Reads `price`: an amount in minor units, or `{"amount", "currency"}`. Refuses fractions.
 fn read_price(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<Money> {
     let price = product.get("price").filter(|price| !is_empty(price))?;
     let pointer = product.pointer_to("price");
@@ -211,8 +212,8 @@ fn read_price(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<Mon
     }
 }
 
-/// Reads `billing_interval` or `interval`: `day`, `week`, `month`, `year`, or `{"unit", "count"}`. None or `once` means
-/// a one-time price.
+/// Reads `billing_interval` or `interval`: `day`, `week`, `month`, `year`, or `{"unit", "count"}`. No interval, or
+/// `once`, means a one-time price.
 fn read_interval(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<BillingInterval> {
     let name = if product.get("billing_interval").is_some() { "billing_interval" } else { "interval" };
     let value = product.get(name)?;
@@ -247,10 +248,10 @@ fn unit(value: Value<'_>) -> Option<IntervalUnit> {
 /// Reads the fields of the product type as one JSON object, and the filter slots.
 ///
 /// Merges the fields in `metadata`, in `features` and at the top level, so that all three shapes give the same record.
-/// A field in two of them must have the same value.
+/// A field that is in two of these places must have the same value in both.
 fn read_fields(reader: &mut Reader, product: LocatedObject<'_, '_>) -> (String, Vec<(String, String)>) {
     let metadata = reader.object(product, "metadata");
-    // A `features` list is an ordinary field.
+    // If `features` is a list, it is an ordinary field.
     let features = product.get("features").filter(|features| features.kind() == JsonKind::Object);
     let own = metadata.into_iter().flat_map(|metadata| metadata.members());
     let mut fields: BTreeMap<&str, (Name<'_>, Value<'_>)> = own.map(|field| (field.0.name, field)).collect();

@@ -32,7 +32,8 @@ pub(super) fn read(document: &Document<'_>) -> Envelope {
     Envelope { id, source: "api", kind: KIND.to_owned(), account, livemode, actor, reply_to, payload, time, refusal }
 }
 
-/// Reads one measurement. The default time is the event's. Returns none, and records a refusal, if a part is missing.
+/// Reads one measurement. The default of `at` is the event's time. Returns none, and records a refusal, if a part is
+/// missing.
 fn measurement(reader: &mut Reader, item: LocatedObject<'_, '_>, time: Option<Timestamp>) -> Option<Usage> {
     let id = reader.required_id(item, "id");
     let meter = reader.required_id(item, "meter");

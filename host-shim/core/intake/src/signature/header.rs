@@ -2,12 +2,12 @@
 
 use super::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError};
 
-/// Bytes of an HMAC-SHA256.
+/// Length of an HMAC-SHA256 in bytes.
 const SIGNATURE_BYTES: usize = 32;
 
 /// A parsed header.
 pub(super) struct Header<'h> {
-    /// Time as signed text.
+    /// The text of the time, which is a part of the signed text.
     pub(super) time: &'h [u8],
     /// Time in seconds since the Unix epoch.
     pub(super) time_s: i64,
@@ -37,7 +37,7 @@ impl<'h> Header<'h> {
                 b"t" => time = Some((value, seconds(value).ok_or(SignatureError::BadTime)?)),
                 b"v1" if v1_count < SIGNATURES_MAX => {
                     v1_count += 1;
-                    // An unreadable signature is skipped: another one may be valid.
+                    // An unreadable signature is skipped: another signature may be valid.
                     if let Some(signature) = signature(value) {
                         signatures[count] = signature;
                         count += 1;
@@ -67,7 +67,7 @@ fn seconds(value: &[u8]) -> Option<i64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// Parses lower-case hex, as Stripe writes it: a signature has only one valid text.
+/// Parses lower-case hex, as Stripe writes it. Refuses upper case, so that a signature has only one valid text.
 fn signature(value: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
     if value.iter().any(u8::is_ascii_uppercase) {
         return None;

@@ -1,4 +1,4 @@
-//! The signing secrets of an endpoint. Their text is dropped once they are keyed, and never printed.
+//! The signing secrets of an endpoint. The text of a secret is dropped when the HMAC key is made, and never printed.
 
 use super::{SECRETS_MAX, TOLERANCE_S_DEFAULT};
 use hmac::{Hmac, KeyInit};
@@ -42,8 +42,8 @@ pub struct SecretConfig {
     pub name: String,
     /// Mode of the provider's endpoint.
     pub mode: Mode,
-    /// True if the endpoint receives only events of connected accounts, false if only of our own account, none if of
-    /// both.
+    /// True if the endpoint receives only events of connected accounts, false if it receives only events of our own
+    /// account, none if it receives both.
     pub connect: Option<bool>,
     /// The whole secret, including `whsec_`.
     pub secret: String,
@@ -63,7 +63,7 @@ impl fmt::Debug for SecretConfig {
 /// The reason why the secrets of an endpoint cannot be used. No variant contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The endpoint has no secret, so that it could accept nothing.
+    /// The endpoint has no secret, so it would refuse every delivery.
     #[error("no signing secret: expected 1 to {SECRETS_MAX}")]
     NoSecret,
     /// The endpoint has too many secrets.
@@ -104,7 +104,7 @@ pub enum ConfigError {
         /// Mode and name.
         name: String,
     },
-    /// The tolerance is 0. It cannot be turned off: the window protects against captured deliveries.
+    /// The tolerance is 0. The check of the time cannot be turned off, since it protects against captured deliveries.
     #[error("tolerance 0 s: expected at least 1, by default {TOLERANCE_S_DEFAULT}")]
     NoTolerance,
 }
@@ -129,7 +129,8 @@ impl EndpointSecret {
         self.mode
     }
 
-    /// Returns true if the endpoint receives only events of connected accounts, false if only of our own account.
+    /// Returns true if the endpoint receives only events of connected accounts, false if it receives only events of our
+    /// own account, none if it receives both.
     pub fn connect(&self) -> Option<bool> {
         self.connect
     }
@@ -157,10 +158,11 @@ pub struct EndpointSecrets {
 }
 
 impl EndpointSecrets {
-    /// Checks and keys the secrets, in the order in which they are tried.
+    /// Checks the secrets and makes their HMAC keys. A delivery is verified with the secrets in this order.
+    /// `tolerance_s` is the maximum difference between a delivery's time and ours, in seconds.
     ///
     /// # Errors
-    /// [`ConfigError`] with the name of the unusable secret.
+    /// [`ConfigError`] if a secret is not usable, if there are no secrets or too many, or if the tolerance is 0.
     pub fn new(configs: Vec<SecretConfig>, tolerance_s: u32) -> Result<Self, ConfigError> {
         if configs.is_empty() {
             return Err(ConfigError::NoSecret);
@@ -185,7 +187,7 @@ impl EndpointSecrets {
         Ok(EndpointSecrets { secrets, tolerance_s })
     }
 
-    /// Returns the largest difference between a delivery's time and ours, in seconds.
+    /// Returns the maximum difference between a delivery's time and ours, in seconds.
     pub fn tolerance_s(&self) -> u32 {
         self.tolerance_s
     }

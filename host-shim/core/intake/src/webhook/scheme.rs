@@ -11,9 +11,9 @@ use std::fmt;
 
 /// Header prefixes of Standard Webhooks and of Svix, which invented the scheme.
 const STANDARD_PREFIXES: [&str; 2] = ["webhook-", "svix-"];
-/// Prefix of the base64 of a Standard Webhooks secret. Supabase also adds the version in front.
+/// Prefix of a Standard Webhooks secret, before its base64. Supabase also adds the version before the prefix.
 const SECRET_PREFIX: &str = "whsec_";
-/// Version of a symmetric signature.
+/// Prefix of a symmetric signature: the version of the signature, and a comma.
 const VERSION: &str = "v1,";
 /// Length of a Standard Webhooks secret in bytes, from its specification.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -49,7 +49,7 @@ pub enum KeyError {
     /// The secret is empty, or contains whitespace or a control character.
     #[error("the secret is empty or contains whitespace: expected only the secret")]
     NoText,
-    /// The secret is not one of Standard Webhooks.
+    /// The secret does not have the format of Standard Webhooks.
     #[error("the secret is not a Standard Webhooks secret: expected `whsec_` and the base64 of 24 to 64 bytes")]
     NotStandard,
 }
@@ -100,7 +100,7 @@ impl Key {
 pub(super) struct SignedData {
     /// Id of the delivery.
     pub(super) id: Option<String>,
-    /// Time at which the provider sent it.
+    /// Time at which the provider sent the delivery.
     pub(super) time: Option<Timestamp>,
 }
 

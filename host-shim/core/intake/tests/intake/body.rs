@@ -28,7 +28,7 @@ fn malformed(pointer: &str) -> Option<Refusal> {
 
 // covers: S11
 #[test]
-fn s11_genuine_900_kb() {
+fn s11_a_genuine_event_of_900_kb_is_accepted() {
     let mut event = invoice_paid();
     let line = base_body("2025-03-31.basil", "invoice_line");
     let lines = 900 * 1024 / line.to_string().len();
@@ -41,7 +41,7 @@ fn s11_genuine_900_kb() {
 
 // covers: S11
 #[test]
-fn s11_huge_body() {
+fn s11_a_body_of_20_mib_is_refused() {
     let body = vec![b' '; 20 * 1024 * 1024];
     // The length is checked before the signature.
     let refused = deliver(&platform(), "", &body).expect_err("too large");
@@ -51,7 +51,7 @@ fn s11_huge_body() {
 
 // covers: S11
 #[test]
-fn s11_announced_length() {
+fn s11_an_announced_length_above_the_limit_is_refused() {
     assert_eq!(check_length(BODY_BYTES_MAX as u64), Ok(()));
     assert_eq!(check_length(BODY_BYTES_MAX as u64 + 1), Err(TooLarge { bytes: BODY_BYTES_MAX as u64 + 1 }));
     assert_eq!(check_length(u64::MAX), Err(TooLarge { bytes: u64::MAX }));
@@ -59,7 +59,7 @@ fn s11_announced_length() {
 
 // covers: S12
 #[test]
-fn s12_signed_but_not_json() {
+fn s12_signed_bytes_that_are_not_a_json_object_are_quarantined() {
     let syntax = |offset, expected| NotAnObject::Json(JsonError::Syntax { offset, expected });
     let cases: [(&[u8], NotAnObject); 15] = [
         (b"", syntax(0, "a value")),
@@ -105,7 +105,7 @@ fn s12_the_signature_is_checked_first() {
 
 // covers: S13
 #[test]
-fn s13_nesting() {
+fn s13_a_body_that_nests_too_deeply_is_quarantined() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let body = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
         let cause = quarantined(body.as_bytes()).cause;
@@ -125,7 +125,7 @@ fn s13_nesting() {
 
 // covers: S13
 #[test]
-fn s13_keys_twice() {
+fn s13_a_duplicate_member_of_the_event_is_refused() {
     let twice = |key: &str, pointer: &str| {
         let text = invoice_paid().to_string();
         let body = format!("{{\"{key}\":null,{}", &text[1..]);
@@ -157,7 +157,7 @@ fn s13_keys_twice() {
 
 // covers: S13
 #[test]
-fn s13_keys_twice_anywhere() {
+fn s13_a_duplicate_member_at_any_depth_is_refused() {
     let invoice = "\"object\":\"invoice\"";
     let line = |text: &str| refusal_with(invoice, &format!("{invoice},\"x\":{text}"));
     assert_eq!(
@@ -176,7 +176,7 @@ fn s13_keys_twice_anywhere() {
 
 // covers: S13
 #[test]
-fn s13_numbers() {
+fn s13_amounts_and_times_must_be_integers_in_range() {
     let amount = |text: &str| refusal_with("\"amount_paid\":7900", &format!("\"amount_paid\":{text}"));
     for bad in ["1e400", "1e3", "10.0", "0.1", "\"1000\"", "9223372036854775808", "-9223372036854775809", "-0", "true"]
     {
@@ -204,7 +204,7 @@ fn s13_fractions_in_other_members_are_accepted() {
 // covers: S13
 #[test]
 fn s13_a_body_with_many_members_is_read_in_bounded_time() {
-    // As many different members as fit: sorted, not compared pairwise.
+    // With so many members, the parser sorts the names instead of comparing them pairwise.
     let names: Vec<String> = (0..100_000).map(|i| format!("\"{i:x}\":0")).collect();
     let body = format!("{{{}}}", names.join(","));
     assert!(body.len() <= BODY_BYTES_MAX);

@@ -21,7 +21,7 @@ fn facts(event: &Value) -> ProviderFacts {
 }
 
 #[test]
-fn the_whole_envelope() {
+fn a_body_gives_all_members_of_the_event() {
     let mut event = invoice_paid();
     event["account"] = json!("acct_1");
     event["request"] = json!({"id": "req_1", "idempotency_key": "solobase/cancel/sub_1"});
@@ -57,7 +57,7 @@ fn the_whole_envelope() {
 
 // covers: S15
 #[test]
-fn s15_missing_parts() {
+fn s15_an_event_with_missing_or_broken_parts_is_refused() {
     // A pointer to remove or set, the new value, and the refusal.
     let cases: [(&str, Option<Value>, &str); 29] = [
         ("/id", None, "/id"),
@@ -120,7 +120,7 @@ fn s15_an_event_without_id_gets_the_hash_of_its_bytes() {
 
 // covers: S15
 #[test]
-fn s15_optional_parts_absent_null_and_empty() {
+fn s15_an_optional_part_that_is_null_or_empty_counts_as_missing() {
     for name in ["api_version", "account", "request", "livemode"] {
         let expected = {
             let mut event = invoice_paid();
@@ -151,7 +151,7 @@ fn s15_unknown_fields_are_ignored_and_kept() {
 
 // covers: S88
 #[test]
-fn s88_request_a_string() {
+fn s88_request_may_be_a_string() {
     let mut event = invoice_paid();
     event["request"] = json!("req_1");
     assert_eq!(facts(&event).request_key, None);
@@ -159,7 +159,7 @@ fn s88_request_a_string() {
 
 // covers: S88
 #[test]
-fn s88_user_id_for_account() {
+fn s88_user_id_is_read_if_account_is_missing() {
     let mut event = invoice_paid();
     event["user_id"] = json!("acct_old");
     assert_eq!(facts(&event).connected_account.as_deref(), Some("acct_old"));
@@ -169,7 +169,7 @@ fn s88_user_id_for_account() {
 
 // covers: S88
 #[test]
-fn s88_no_api_version() {
+fn s88_api_version_may_be_null() {
     let mut event = invoice_paid();
     event["api_version"] = json!(null);
     assert_eq!(facts(&event).api_version, None);
@@ -177,7 +177,7 @@ fn s88_no_api_version() {
 
 // covers: S88
 #[test]
-fn s88_an_object_without_id() {
+fn s88_the_object_of_an_event_may_have_no_id() {
     let mut event = event_of("invoice.upcoming", base_body("2020-08-27", "invoice"));
     event["data"]["object"].as_object_mut().expect("an object").remove("id");
     let decoded = decoded(&event);
@@ -216,7 +216,7 @@ fn thin_events() {
 }
 
 #[test]
-fn thin_events_of_a_connected_account() {
+fn the_context_of_a_thin_event_names_the_connected_account() {
     let context = |text: &str| {
         let mut event = thin();
         event["context"] = json!(text);
@@ -229,7 +229,7 @@ fn thin_events_of_a_connected_account() {
 }
 
 #[test]
-fn thin_events_with_broken_parts() {
+fn a_thin_event_with_broken_parts_is_refused() {
     let cases = [
         ("created", json!(1767225600), "/created"),
         ("created", json!("yesterday"), "/created"),

@@ -60,7 +60,7 @@ fn grammar() {
 }
 
 #[test]
-fn strings_without_escapes() {
+fn escapes_in_strings_are_decoded() {
     let cases = [
         (r#""plain é 🎉""#, "plain é 🎉"),
         (r#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{c}\n\r\t"),
@@ -92,7 +92,7 @@ fn members() {
 }
 
 #[test]
-fn the_line_of_an_error() {
+fn an_error_has_an_offset_and_a_line() {
     let text = b"{\n \"a\": 1,\n \"b\": x\n}";
     let error = Document::parse(text).expect_err("no value");
     assert_eq!((error.offset(), error.line(text)), (17, 3));

@@ -85,7 +85,7 @@ fn agrees_with_the_standard_parser(body: &[u8]) -> Result<(), TestCaseError> {
     let theirs = serde_json::from_slice::<serde_json::Value>(body);
     match (&ours, &theirs) {
         (Err(JsonError::TooDeep { .. } | JsonError::TooLarge { .. }), _) => {}
-        // The standard parser cannot represent 1e400; ours keeps the text.
+        // The standard parser cannot represent 1e400; our parser keeps the text.
         (Ok(_), Err(e)) if e.to_string().starts_with("number out of range") => {}
         _ => prop_assert_eq!(ours.is_ok(), theirs.is_ok(), "{:?} {:?} {}", ours, theirs, body.escape_ascii()),
     }
@@ -138,7 +138,7 @@ proptest! {
             offset -= part.len();
         }
         let [body, header, secret] = parts;
-        // A secret that the configuration refuses accepts nothing.
+        // If the configuration refuses the changed secret, no delivery can be accepted.
         if let Ok(secret) = String::from_utf8(secret)
             && let Ok(secrets) = EndpointSecrets::new(vec![config(Mode::Test, "platform", None, &secret)], TOLERANCE_S_DEFAULT)
         {

@@ -131,7 +131,7 @@ fn timestamps() {
 }
 
 #[test]
-fn type_and_product_type() {
+fn type_is_an_alias_of_product_type() {
     assert_eq!(product(with("product_type", json!("instance"))).values.product_type, "instance");
     assert_eq!(with("product_type", json!("plan")).refusal, malformed("/data/product_type"));
     assert_eq!(with("type", json!(null)).refusal, malformed("/data/product_type"));
@@ -240,7 +240,7 @@ fn bookkeeping_is_ignored_and_filters_are_read() {
 }
 
 #[test]
-fn a_product_event_with_broken_parts() {
+fn a_product_event_with_broken_parts_is_refused() {
     let cases = [
         ("/id", None, "/id"),
         ("/event", Some(json!("product.sold")), "/event"),
@@ -320,7 +320,7 @@ fn commands() {
 
 // covers: PLG-05
 #[test]
-fn facts_of_the_business() {
+fn a_fact_of_the_business_is_read() {
     let fact = json!({
         "id": "reg_1", "event": "user.registered", "account": "user:u1", "timestamp": 1767225600,
         "actor": {"kind": "service", "id": "identity"}, "data": {"email": "ada@example.com"},
@@ -389,7 +389,7 @@ fn measurements() {
         ("/usage/0/attributes/model", json!({}), "/usage/0/attributes"),
         ("/usage/0/attributes/model", json!("x".repeat(256)), "/usage/0/attributes"),
         ("/account", json!(null), "/account"),
-        // Without a timestamp the first measurement has no time.
+        // Without the event's timestamp, the first measurement has no time.
         ("/timestamp", json!(null), "/usage/0/at"),
     ] {
         let mut broken = batch.clone();

@@ -37,7 +37,7 @@ fn send(method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Webh
     endpoints().answer(Request { method, path, headers: Headers(&headers), body: body.to_vec() }, NOW_MS)
 }
 
-/// Returns the status, and kind and id of the event to store or the name of the counter.
+/// Returns the status and a text: kind and id of the event to store, `quarantined`, or the name of the counter.
 fn taken(answer: &WebhookReply) -> (u16, String) {
     let what = match &answer.taken {
         Taken::Event(decoded, _) => format!("{} {}", decoded.event.kind, decoded.event.id),
@@ -57,7 +57,7 @@ fn of(status: u16, what: &str) -> (u16, String) {
 
 // covers: S14
 #[test]
-fn method_type_encoding_and_a_trailing_slash() {
+fn method_encoding_and_path_are_checked_and_a_trailing_slash_is_accepted() {
     let body = invoice().to_string().into_bytes();
     let signature = sign(SECRET, NOW_S, &body);
     let with = |name: &'static str, value: &'static str| {
@@ -93,7 +93,7 @@ fn the_signature_is_checked_before_the_content() {
     let body = invoice().to_string().into_bytes();
     let good = sign(SECRET, NOW_S, &body);
     assert_eq!(taken(&send("POST", STRIPE, &[("Stripe-Signature", &good)], &body)), of(200, "invoice.paid evt_1"));
-    // Each of these is only counted.
+    // A delivery with one of these signatures is only counted.
     let other = sign("whsec_other", NOW_S, &body);
     let old = sign(SECRET, NOW_S - 301, &body);
     for (signature, counted) in [(other.as_str(), "mismatch"), (old.as_str(), "too-old"), ("v1=00", "no-time")] {

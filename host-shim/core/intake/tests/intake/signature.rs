@@ -24,7 +24,7 @@ const OPAQUE: (u16, &str) = (400, "signature not valid");
 
 // covers: S01
 #[test]
-fn s01_valid() {
+fn s01_a_valid_signature_is_accepted() {
     let body = bytes(&invoice_paid());
     let decoded = deliver_signed(&body).expect("accepted");
     assert_eq!(decoded.refusal, None);
@@ -37,7 +37,7 @@ fn s01_valid() {
 
 // covers: S01
 #[test]
-fn s01_a_signature_made_elsewhere() {
+fn s01_a_signature_by_openssl_is_accepted() {
     // Computed with `printf '1767225610.{}' | openssl dgst -sha256 -hmac whsec_test_platform`.
     let header = "t=1767225610,v1=059432dac00385d27e49d469c0956c58be74017781d6f861b733fa41b3b3db92";
     platform().verify([header.as_bytes()], b"{}", NOW_MS).expect("the whole secret is the key");
@@ -45,7 +45,7 @@ fn s01_a_signature_made_elsewhere() {
 
 // covers: S02
 #[test]
-fn s02_one_byte_changed() {
+fn s02_one_changed_byte_is_refused() {
     let body = bytes(&invoice_paid());
     let header = sign(SECRET, NOW_S, &body);
     let mut results = Vec::new();
@@ -78,7 +78,7 @@ fn s02_upper_case_hex_is_refused() {
 
 // covers: S03
 #[test]
-fn s03_same_json_other_bytes() {
+fn s03_the_same_json_in_other_bytes_is_refused() {
     let mut event = invoice_paid();
     event["data"]["object"]["description"] = json!("Café ☕ für alle 🎉");
     // Stripe indents its bodies.
@@ -110,7 +110,7 @@ fn s03_odd_whitespace_is_json() {
 
 // covers: S04
 #[test]
-fn s04_secret_roll() {
+fn s04_the_old_and_the_new_secret_are_valid_during_a_roll() {
     let body = bytes(&invoice_paid());
     let (old, new) = ("whsec_old", "whsec_new");
     let both = endpoint(vec![config(Mode::Test, "old", None, old), config(Mode::Test, "new", None, new)]);
@@ -135,7 +135,7 @@ fn s04_secret_roll() {
 
 // covers: S05
 #[test]
-fn s05_downgrade() {
+fn s05_signatures_of_other_versions_are_ignored() {
     let body = bytes(&invoice_paid());
     let good = signature(SECRET, NOW_S, &body);
     let wrong = signature("whsec_other", NOW_S, &body);
@@ -148,7 +148,7 @@ fn s05_downgrade() {
 
 // covers: S06
 #[test]
-fn s06_old_timestamp() {
+fn s06_a_delivery_that_is_too_old_is_refused() {
     let body = bytes(&invoice_paid());
     let at = |time_s| deliver(&platform(), &sign(SECRET, time_s, &body), &body);
     at(NOW_S - 300).expect("within the tolerance");
@@ -158,14 +158,14 @@ fn s06_old_timestamp() {
 
 // covers: S06
 #[test]
-fn s06_no_tolerance_is_an_error_at_start() {
+fn s06_a_tolerance_of_0_is_a_configuration_error() {
     let configs = vec![config(Mode::Test, "platform", None, SECRET)];
     assert_eq!(EndpointSecrets::new(configs, 0).expect_err("not off"), ConfigError::NoTolerance);
 }
 
 // covers: S07
 #[test]
-fn s07_future_timestamp() {
+fn s07_a_delivery_from_the_future_is_refused() {
     let body = bytes(&invoice_paid());
     let at = |time_s| deliver(&platform(), &sign(SECRET, time_s, &body), &body);
     at(NOW_S + 300).expect("within the tolerance");
@@ -175,7 +175,7 @@ fn s07_future_timestamp() {
 
 // covers: S08
 #[test]
-fn s08_broken_headers() {
+fn s08_a_broken_header_is_refused() {
     let body = bytes(&invoice_paid());
     let good = signature(SECRET, NOW_S, &body);
     let odd = &good[1..];
@@ -221,7 +221,7 @@ fn s08_broken_headers() {
 
 // covers: S08
 #[test]
-fn s08_no_header_and_two_header_lines() {
+fn s08_a_missing_or_repeated_header_is_refused() {
     let body = bytes(&invoice_paid());
     let header = sign(SECRET, NOW_S, &body);
     let deliver = |headers: &[&str]| {
@@ -235,7 +235,7 @@ fn s08_no_header_and_two_header_lines() {
 
 // covers: S08
 #[test]
-fn s08_an_unreadable_signature_beside_a_good_one() {
+fn s08_an_unreadable_signature_is_skipped() {
     let body = bytes(&invoice_paid());
     let good = signature(SECRET, NOW_S, &body);
     let header = format!("t={NOW_S},v1=zz,v1={good}");
@@ -244,7 +244,7 @@ fn s08_an_unreadable_signature_beside_a_good_one() {
 
 // covers: S08
 #[test]
-fn s08_eight_signatures_are_checked() {
+fn s08_only_the_first_eight_signatures_are_checked() {
     let body = bytes(&invoice_paid());
     let (good, wrong) = (signature(SECRET, NOW_S, &body), signature("whsec_other", NOW_S, &body));
     let header = |before: usize| format!("t={NOW_S}{},v1={good}", format!(",v1={wrong}").repeat(before));
@@ -253,7 +253,7 @@ fn s08_eight_signatures_are_checked() {
     assert_eq!(ninth, Err(SignatureError::Mismatch));
 }
 
-/// Returns secrets for test and live, platform and Connect.
+/// Returns four secrets: for test and live mode, each for our own account and for connected accounts.
 fn four_secrets() -> EndpointSecrets {
     endpoint(vec![
         config(Mode::Test, "platform", Some(false), "whsec_tp"),
@@ -265,7 +265,7 @@ fn four_secrets() -> EndpointSecrets {
 
 // covers: S09
 #[test]
-fn s09_wrong_endpoint_or_modes_secret() {
+fn s09_an_event_that_does_not_fit_the_mode_or_endpoint_of_its_secret_is_refused() {
     let account = Some("acct_1");
     let wrong_mode = Some(Refusal::ModeMismatch);
     let stray = |text: &str| Some(Refusal::Inconsistent(text.to_owned()));
@@ -336,7 +336,7 @@ fn s09_the_secret_determines_the_mode_of_an_event_without_one() {
 
 // covers: S10
 #[test]
-fn s10_captured_and_sent_again() {
+fn s10_a_repeated_delivery_is_accepted_within_the_tolerance() {
     let body = bytes(&invoice_paid());
     let header = sign(SECRET, NOW_S - 200, &body);
     let first = deliver(&platform(), &header, &body).expect("accepted");

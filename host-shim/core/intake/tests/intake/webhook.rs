@@ -156,7 +156,7 @@ fn a_standard_signature_covers_id_time_and_body() {
     assert_eq!(why(send(&twice)), SignatureError::SeveralHeaders);
     assert_eq!(why(send(&with(2, &"v1,A ".repeat(2_000)))), SignatureError::HeaderTooLong);
 
-    // During a change of secrets there are two signatures. Header names may be those of Svix, in any case.
+    // During a roll of the secret, a delivery has two signatures. The headers may have Svix's names, in any case.
     let good = sign("msg_1", NOW_MS)[2].1.clone();
     assert!(send(&with(2, &format!("v1,AAAA {good}"))).is_ok());
     let svix: Vec<_> =

@@ -1,4 +1,4 @@
-//! Which resources exist in the scripted provider? The only place that creates, changes and deletes them.
+//! Which resources exist in the scripted provider? Only this file creates, changes and deletes them.
 
 use crate::call::Call;
 use crate::resource::ResourceId;
@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 /// An existing resource.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resource {
-    /// Id.
+    /// Scope, kind and id of the resource.
     pub id: ResourceId,
     /// State: `running` after `ensure`, then as set by `change`.
     pub state: String,
-    /// Generation of the last call that changed it.
+    /// Generation of the last `ensure` or `change`.
     pub generation: u32,
     /// Outputs of `ensure`.
     pub outputs: Value,
-    /// Other settings of `ensure` and `change`; the last value of each name.
+    /// Members of the payloads of `ensure` and `change`, except `state`; the last value of each name.
     pub settings: Map<String, Value>,
 }
 
@@ -53,7 +53,7 @@ impl Inventory {
         resource.outputs.clone()
     }
 
-    /// Changes a resource and returns its outputs with the new `state`; none if it does not exist.
+    /// Changes a resource and returns its outputs with its `state`; none if the resource does not exist.
     pub(super) fn change(&mut self, call: &Call) -> Option<Value> {
         let id = self.find(call)?;
         let resource = self.resources.get_mut(&id)?;
@@ -75,7 +75,8 @@ impl Inventory {
         }
     }
 
-    /// Reports the resource; with `adopt`, first takes over a resource that a person created.
+    /// Reports whether the resource exists, its state and its outputs. With `adopt`, first takes over a resource that a
+    /// person created.
     pub(super) fn observe(&mut self, call: &Call) -> Value {
         let made = call.payload.get("outputs").filter(|_| call.payload.get("adopt") == Some(&json!(true)));
         if let Some(outputs) = made {
@@ -101,8 +102,8 @@ impl Inventory {
         }
     }
 
-    /// Finds the resource by the key's id, otherwise by an output (`id`, `arn`, `bucket`, `name`) that the payload
-    /// repeats.
+    /// Finds the resource by the id in the effect's key. Without such a resource, finds a resource of the same scope
+    /// and kind with an output (`id`, `arn`, `bucket`, `name`) that equals the payload's member of the same name.
     fn find(&self, call: &Call) -> Option<ResourceId> {
         let own = ResourceId::of(call);
         if self.resources.contains_key(&own) {

@@ -1,4 +1,5 @@
-//! Which outputs does a success have without a script? Values derived from the key alone.
+//! Which outputs does a successful call have without a script? They are derived from the effect's key and names in the
+//! payload.
 
 use crate::call::Call;
 use serde_json::{Map, Value, json};
@@ -9,8 +10,9 @@ pub fn short_hash(key: &str) -> String {
     hex::encode(&Sha256::digest(key.as_bytes())[..6])
 }
 
-/// Returns the outputs of a successful call. A text of the same name in the payload (`name`, `bucket`, `domain`) wins
-/// over the derived one. An unknown kind has the outputs `{}`, `ensure` of an unknown resource an `id`.
+/// Returns the outputs of a successful call. A string in the payload, for example `name`, `bucket` or `domain`,
+/// replaces the derived output of the same name. An unknown kind has the outputs `{}`; `ensure` of an unknown resource
+/// has the output `id`.
 pub fn derived_outputs(call: &Call) -> Value {
     let hash = short_hash(&call.key);
     let outputs = match call.kind.as_str() {

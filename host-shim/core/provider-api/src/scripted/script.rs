@@ -4,16 +4,16 @@ use super::ScriptedAnswer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Lists of answers by pattern, and faults by call.
+/// The answers by pattern, the faults by call, and the number of calls so far.
 #[derive(Clone, Default)]
 pub(super) struct Script {
     exact: Arc<BTreeMap<String, Vec<ScriptedAnswer>>>,
     globs: Arc<Vec<(String, Vec<ScriptedAnswer>)>>,
-    /// Faults of single calls, by effect key and number of the call from 0.
+    /// Faults of single calls, by effect key and number of the call, from 0.
     faults: Arc<BTreeMap<(String, usize), ScriptedAnswer>>,
-    /// Calls so far, by effect key.
+    /// Number of calls so far, by effect key.
     made: BTreeMap<String, usize>,
-    /// Calls that consumed a listed answer, by effect key.
+    /// Number of calls that consumed a scripted answer, by effect key.
     calls: BTreeMap<String, usize>,
     used: BTreeSet<String>,
 }
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_key_fits_every_pattern_made_by_cutting_pieces_out_of_it(key in "[ab/]{0,12}", a in 0usize..12, b in 0usize..12) {
+        fn a_key_matches_each_pattern_in_which_a_star_replaces_a_part_of_the_key(key in "[ab/]{0,12}", a in 0usize..12, b in 0usize..12) {
             let (from, to) = (a.min(b).min(key.len()), a.max(b).min(key.len()));
             let pattern = format!("{}*{}", &key[..from], &key[to..]);
             prop_assert!(matches_pattern(&pattern, &key));

@@ -80,15 +80,15 @@ impl AccountRows {
         }
     }
 
-    /// Returns rows with another fingerprint, least recently written first: merges the oldest rows of each other
-    /// fingerprint, from the index.
+    /// Returns the rows of a kind with a fingerprint other than `fingerprint`, least recently written first. Merges the
+    /// oldest rows of all these fingerprints, from the index.
     pub(super) fn outdated(&self, kind: &RowKind, fingerprint: &str, limit: usize) -> Vec<StoredRow> {
         let of_kind = self.fingerprints.range((kind.clone(), String::new())..).take_while(|((of, _), _)| of == kind);
         let outdated = of_kind.filter(|((_, other), _)| other != fingerprint).map(|(_, rows)| rows.iter());
         first_of_all(outdated, limit).into_iter().filter_map(|(_, key)| self.load(key)).collect()
     }
 
-    /// Returns the purchase with a value in a unique field.
+    /// Returns the purchase that has this value in a unique field.
     pub(super) fn purchase(&self, unique: UniqueField, value: &str) -> Option<RowKey> {
         self.purchases[unique as usize].get(value).map(|key| (**key).clone())
     }
@@ -97,7 +97,7 @@ impl AccountRows {
         self.rows_after(kind, after).take(limit).map(|entry| entry.stored.clone()).collect()
     }
 
-    /// Returns the products that `fits` accepts, without deleted ones.
+    /// Returns the products that are not deleted and that `fits` accepts.
     pub(super) fn products(&self, after: Option<&str>, limit: usize, fits: impl Fn(&Product) -> bool) -> Vec<Product> {
         let products = self.rows_after(&RowKind::Product, after).filter_map(|entry| product(entry));
         products.filter(|row| !row.deleted && fits(row)).take(limit).cloned().collect()
@@ -138,7 +138,7 @@ impl AccountRows {
         self.rows.range::<RowKey, _>((from, Bound::Excluded(end(kind)))).map(|(_, entry)| entry)
     }
 
-    /// Applies checked changes; returns how to undo them.
+    /// Applies checked changes; returns the data to undo them.
     pub(super) fn apply(&mut self, changes: &Changes) -> AccountUndo {
         let mut undo =
             AccountUndo { revision: self.revision, data_version: self.data_version, ..AccountUndo::default() };
@@ -189,7 +189,7 @@ impl AccountRows {
         self.data_version = undo.data_version;
     }
 
-    /// Sets or removes a row; returns the old one.
+    /// Sets or removes a row; returns the old row.
     fn set(&mut self, key: &Arc<RowKey>, row: Option<Arc<RowEntry>>) -> Option<Arc<RowEntry>> {
         let old = match &row {
             Some(entry) => self.rows.insert(key.clone(), entry.clone()),
@@ -291,7 +291,8 @@ fn entry(write: &RowWrite, written: u64) -> Option<RowEntry> {
     })
 }
 
-/// Moves the entry of a unique index, unless another row has taken the old value, as in an exchange.
+/// Moves the entry of a row in a unique index to its new value. Keeps the entry of the old value if it already belongs
+/// to another row, as when two rows exchange their values.
 fn move_unique(index: &mut HashMap<String, Arc<RowKey>>, key: &Arc<RowKey>, old: Option<String>, new: Option<String>) {
     if let Some(old) = old
         && index.get(&old) == Some(key)

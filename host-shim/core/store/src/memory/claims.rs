@@ -1,4 +1,4 @@
-//! Claims by key.
+//! The claims in memory, by key and by holder.
 
 use crate::prefix::prefix_end;
 use crate::rows::ClaimRow;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Claims {
     rows: BTreeMap<Arc<str>, ClaimRow>,
-    /// Keys by holder, expired ones too.
+    /// Keys by holder, including the keys of expired claims.
     by_holder: BTreeSet<(Account, Arc<str>)>,
 }
 
@@ -44,7 +44,7 @@ impl Claims {
         rows.for_each(|(key, row)| visit(key, row));
     }
 
-    /// Sets or removes a row; returns the old one.
+    /// Sets or removes a row; returns the old row.
     pub(super) fn set(&mut self, key: &str, row: Option<ClaimRow>) -> Option<ClaimRow> {
         let key: Arc<str> = key.into();
         let holder = row.as_ref().and_then(|row| row.holder.clone());

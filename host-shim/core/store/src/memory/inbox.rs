@@ -1,4 +1,4 @@
-//! The inbox in memory: events, and the queues of those that may be tried.
+//! The inbox in memory: events, and the queues of the unfinished events.
 
 use crate::changes::{InboxMove, InboxProgress, NewInbox};
 use crate::erase;
@@ -74,7 +74,7 @@ type EventName<'a> = (&'a str, &'a str);
 /// State of an unfinished event, and the keys that wake it.
 type Waiting<'a> = (&'a InboxState, &'a [Arc<str>]);
 
-/// How to undo one change.
+/// The data to undo one change.
 #[derive(Debug)]
 pub(super) enum InboxUndo {
     Inserted,
@@ -119,7 +119,7 @@ impl Inbox {
         seq
     }
 
-    /// Updates an existing row; returns how to undo it.
+    /// Updates an existing row; returns the data to undo the change.
     pub(super) fn change(&mut self, change: &InboxMove) -> InboxUndo {
         let old = &self.progress[index(change.seq)];
         let new = Arc::new(next_progress(&change.progress, old.account.as_ref(), &old.runs));
@@ -203,7 +203,7 @@ impl Inbox {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
         let mut due: Vec<u64> = up_to_now(&queues.pending_times, now).take(limit.saturating_add(1)).collect();
         if due.len() > limit {
-            // More rows than the limit: returns the first ones in order of acceptance.
+            // More rows than the limit: returns the first rows in order of acceptance.
             due = queues.pending.iter().filter(|(_, at)| **at <= now).take(limit).map(|(seq, _)| *seq).collect();
         }
         due.sort_unstable();
@@ -262,7 +262,7 @@ impl Inbox {
         (at < self.events.len()).then_some(at)
     }
 
-    /// Replaces the changing part of a row; returns the old one.
+    /// Replaces the changing part of a row; returns the old part.
     fn replace(&mut self, seq: u64, new: Arc<Progress>) -> Arc<Progress> {
         self.remove_from_indexes(seq);
         let old = std::mem::replace(&mut self.progress[index(seq)], new);
@@ -322,7 +322,8 @@ impl Inbox {
     }
 }
 
-/// Adds new progress to earlier runs. Keeps the account if the progress has none.
+/// Returns the changing part of a row after `progress`: adds its run to the earlier runs, and keeps `account` if the
+/// progress has no account.
 fn next_progress(progress: &InboxProgress, account: Option<&Account>, runs: &[Arc<Run>]) -> Progress {
     let InboxProgress { account: placed, state, failures, error, outcome, waits_for, run } = progress;
     let is_waiting = matches!(state, InboxState::Parked { .. } | InboxState::Deferred { .. });

@@ -1,4 +1,4 @@
-//! The outbox in memory: effects, and the queues of those that may begin.
+//! The outbox in memory: effects, and the queues of the effects that may begin.
 
 use crate::changes::EffectChange;
 use crate::erase::NO_JSON;
@@ -20,7 +20,8 @@ pub(super) struct Outbox {
 /// Open effects of a partition.
 #[derive(Clone, Debug, Default)]
 struct Queues {
-    /// Queued effects that are first of their ordering key, by due time. Timers are separate: most are due far later.
+    /// Queued effects that are the first effects of their ordering keys, by due time. Timers have a separate queue,
+    /// since most timers are due far later.
     due: Queue,
     timers: Queue,
     running: BTreeSet<u64>,
@@ -37,7 +38,7 @@ struct ScopedEffects {
     ordered: HashMap<String, BTreeSet<u64>>,
 }
 
-/// How to undo one change.
+/// The data to undo one change.
 #[derive(Debug)]
 pub(super) enum OutboxUndo {
     Inserted,
@@ -68,7 +69,7 @@ fn is_open(state: EffectState) -> bool {
 }
 
 impl Outbox {
-    /// Returns true if both have the same open effects.
+    /// Returns true if both outboxes have the same open effects.
     pub(super) fn same_open(&self, other: &Outbox) -> bool {
         let open = |of: &Outbox| -> Vec<EffectRow> {
             let seqs = of.queues.values().flat_map(|queues| &queues.open);
@@ -80,7 +81,7 @@ impl Outbox {
         open(self) == open(other)
     }
 
-    /// Applies a checked change; returns how to undo it.
+    /// Applies a checked change; returns the data to undo it.
     pub(super) fn change(&mut self, scope: &Scope, change: &EffectChange) -> OutboxUndo {
         match change {
             EffectChange::Insert(row) => {
@@ -202,7 +203,7 @@ impl Outbox {
         seqs.iter().copied().find(|seq| self.row(*seq).effect.generation == generation)
     }
 
-    /// Replaces the changing part of a row; returns the old one.
+    /// Replaces the changing part of a row; returns the old part.
     fn set(&mut self, seq: u64, new: EffectProgress) -> EffectProgress {
         self.remove_from_indexes(seq);
         let row = Arc::make_mut(&mut self.rows[seq as usize - 1]);
@@ -216,7 +217,7 @@ impl Outbox {
         old
     }
 
-    /// Removes a row from every index except the one by key.
+    /// Removes a row from every index except the index by key.
     fn remove_from_indexes(&mut self, seq: u64) {
         let row = self.rows[seq as usize - 1].clone();
         let Some(queues) = self.queues.get_mut(&row.scope.partition()) else { return };
@@ -254,7 +255,8 @@ impl Outbox {
         };
         group.insert(seq);
         let mut order = group.iter();
-        // A row that returns to the front, as in an undo, replaces the first one in the queue.
+        // A row that returns to the front of its ordering key, as in an undo, replaces the row that was first in the
+        // queue.
         if order.next() == Some(&seq) {
             if let Some(second) = order.next() {
                 queues.dequeue(&self.rows[*second as usize - 1]);

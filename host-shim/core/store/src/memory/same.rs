@@ -1,4 +1,4 @@
-//! Compares two forks of a store. Parts that they still share are skipped.
+//! Compares two forks of a store. Skips the parts that the forks still share.
 
 use super::MemoryStore;
 use super::account::AccountRows;
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl MemoryStore {
-    /// Returns true if both have the same state, that is the same [`state_hash`](crate::state_hash).
+    /// Returns true if both stores have the same state, that is the same [`state_hash`](crate::state_hash).
     ///
     /// # Errors
     /// Fails if a row cannot be serialized.
@@ -29,7 +29,7 @@ impl MemoryStore {
         Ok(true)
     }
 
-    /// Returns true if no later event can distinguish the two: they have the same state, facts, open effects and
+    /// Returns true if no later event can distinguish the two stores: they have the same state, facts, open effects and
     /// unfinished events. Their histories may differ.
     ///
     /// # Errors

@@ -17,8 +17,8 @@ impl SqliteStore {
         }
         let scope = changes.scope.as_ref().map_or(Ok(None), |scope| self.find_scope(scope))?;
         let refusal = check(changes, &ScopeLookup { connection: &self.connection, scope: scope.map(|known| known.id) });
-        // A known event is a conflict, whatever else refuses the change. Without a refusal its insert detects the
-        // conflict.
+        // If the inbox already has the event, the result is a conflict and not a refusal. Without a refusal, the insert
+        // of the event detects the conflict.
         if refusal.is_err()
             && let Some(InboxChange::New(new)) = &changes.inbox
             && inbox::contains(&self.connection, new).map_err(unavailable)?
@@ -28,7 +28,7 @@ impl SqliteStore {
         refusal.map(|()| true)
     }
 
-    /// Writes a change that [`SqliteStore::may_apply`] accepted. An error leaves a part of it behind.
+    /// Writes a change that [`SqliteStore::may_apply`] accepted. After an error, a part of the change may remain.
     pub(super) fn write_all(&self, changes: &Changes) -> Stored<Applied> {
         let mut seq = None;
         // This is the first write, so that a conflict has nothing to undo.
@@ -92,7 +92,7 @@ impl SqliteStore {
         let connection = &self.connection;
         let known = self.scopes.ensure(connection, scope).map_err(unavailable)?;
         let revision = known.revision + u64::from(changes.decides());
-        // Two purchases may exchange unique values: release all old values before writing the new ones.
+        // Two purchases may exchange unique values: release all old values before writing the new values.
         if changes.rows.len() > 1 {
             for write in &changes.rows {
                 if let RowKey::Purchase(id) = &write.key {

@@ -1,4 +1,4 @@
-//! A cache of catalog rows: nearly every event reads the same few, and they rarely change.
+//! A cache of catalog rows: nearly every event reads the same few rows, and they rarely change.
 
 use super::rows;
 use extension_contract::{Account, CatalogKey, CatalogRow, Row, RowKey};
@@ -23,7 +23,7 @@ struct CachedRows {
 }
 
 impl CatalogCache {
-    /// Must be called after a rollback: another change may get a revision that is already cached.
+    /// Clears the cache. Must be called after a rollback: another change may get a revision that is already cached.
     pub(super) fn clear(&self) {
         self.cached.borrow_mut().version = None;
     }

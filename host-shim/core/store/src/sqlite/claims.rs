@@ -12,7 +12,7 @@ use std::collections::HashMap;
 const CACHE_MAX: usize = 16 * 1024;
 
 /// Claims that were read or written in the open group. The placement of an event reads some claims, and its commit
-/// checks them again. Cleared when another process may have changed them.
+/// checks them again. The store clears the cache when another process may have changed the claims.
 #[derive(Debug, Default)]
 pub(super) struct ClaimCache {
     cached: RefCell<HashMap<String, Option<ClaimRow>>>,
@@ -23,7 +23,7 @@ impl ClaimCache {
         self.cached.borrow_mut().clear();
     }
 
-    /// Returns a claim or block. `grouped`: a group is open, so that the cache is valid.
+    /// Returns a claim or block. `grouped` is true if a group is open: only then is the cache valid.
     pub(super) fn find(&self, connection: &Connection, key: &str, grouped: bool) -> Result<Option<ClaimRow>, Error> {
         if grouped && let Some(row) = self.cached.borrow().get(key) {
             return Ok(row.clone());

@@ -1,4 +1,4 @@
-//! The table of effects, and the queries for those that may begin.
+//! The table of effects, and the queries for effects that may begin.
 
 use super::{inbox, scopes, text};
 use crate::changes::EffectChange;

@@ -7,7 +7,7 @@ use extension_contract::Account;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Error, params};
 
-/// Events per page.
+/// Number of events per page.
 const PAGE: usize = 256;
 
 /// Erases the done and dead events of an account. Scans the whole inbox: erasures are rare, and an index would slow

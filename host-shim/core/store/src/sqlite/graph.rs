@@ -14,7 +14,7 @@ pub(super) struct AccountGraph<'a> {
 }
 
 impl AccountGraph<'_> {
-    /// Returns the live rows and the rows that are reachable from them and from the named ones.
+    /// Returns the live rows and the rows that are reachable from them and from the named rows.
     pub(super) fn reached(&self, named: &[Reference]) -> Stored<Rows<LoadedRow>> {
         let live = rows::live(self.connection, self.scope, self.owner).map_err(unavailable)?;
         let live = live.into_iter().map(|loaded| (Arc::new(loaded.stored.row.key()), loaded)).collect();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// The part of an event that no query uses.
+/// The members of an event that no condition of a query needs, stored as JSON in one column.
 #[derive(Serialize, Deserialize)]
 struct Envelope<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,7 +160,8 @@ fn state_columns(state: &InboxState) -> (i64, Timestamp) {
     }
 }
 
-/// Writes the keys that a row waits for, and its last run. The inbox row must have the number of the run.
+/// Writes the keys that a row waits for, and its last run. The column `runs` of the inbox row must already contain the
+/// number of the run.
 fn write_waits_and_run(connection: &Connection, seq: i64, progress: &InboxProgress) -> Result<(), Error> {
     if matches!(progress.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
         let mut wait = connection.prepare_cached("INSERT OR IGNORE INTO waits (key, seq) VALUES (?1, ?2)")?;
@@ -222,7 +223,7 @@ fn outcome(row: &Row<'_>, column: usize) -> Result<Option<Outcome>, Error> {
     }
 }
 
-/// Reads a provenance from five columns.
+/// Reads a provenance from the five columns that begin at `column`.
 fn provenance(row: &Row<'_>, column: usize) -> Result<Option<Provenance>, Error> {
     if row.get_ref(column)? == ValueRef::Null {
         return Ok(None);
@@ -317,7 +318,8 @@ pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error>
         .collect()
 }
 
-/// Returns the latest acceptance or run. Numbers follow acceptance, but an event may run again at any time.
+/// Returns the time of the latest acceptance or run. The row with the highest number was accepted last, but any event
+/// may have run last.
 pub(super) fn latest(connection: &Connection, partition: i64) -> Result<Option<Timestamp>, Error> {
     let accepted = "SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM inbox WHERE partition = ?1)";
     let accepted: Option<Timestamp> =
@@ -336,7 +338,7 @@ pub(super) fn due(connection: &Connection, partition: i64, now: Timestamp, limit
                WHERE partition = ?1 AND state < 3 AND state = 0 AND at <= ?2 LIMIT ?3";
     let mut due = seqs(connection, sql, [partition, now, text::limit(limit.saturating_add(1))])?;
     if due.len() > limit {
-        // More rows than the limit: returns the first ones in order of acceptance.
+        // More rows than the limit: returns the first rows in order of acceptance.
         let sql = "SELECT seq FROM inbox INDEXED BY inbox_failed \
                    WHERE partition = ?1 AND state IN (0, 4) AND state = 0 AND at <= ?2 ORDER BY seq LIMIT ?3";
         due = seqs(connection, sql, [partition, now, text::limit(limit)])?;

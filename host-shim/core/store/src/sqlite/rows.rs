@@ -59,7 +59,7 @@ pub(super) fn one(
         .optional()
 }
 
-/// Returns the rows that later events need, in no order.
+/// Returns the rows that later events need, in no particular order.
 pub(super) fn live(connection: &Connection, scope: i64, owner: &Account) -> Rows<LoadedRow> {
     connection.prepare_cached(&LIVE)?.query_map([scope], |row| loaded(row, owner))?.collect()
 }
@@ -90,8 +90,8 @@ pub(super) fn all(
     many(connection, owner, &table.all, params![scope, collection, from, text::end(to), text::limit(limit)])
 }
 
-/// Returns rows with another fingerprint, least recently written first: merges the oldest rows of each other
-/// fingerprint, from the index. Reads only the returned rows.
+/// Returns the rows of a kind with a fingerprint other than `fingerprint`, least recently written first. Merges the
+/// oldest rows of all these fingerprints, from the index. Reads only the returned rows.
 pub(super) fn outdated(
     connection: &Connection,
     scope: i64,
@@ -136,7 +136,7 @@ pub(super) fn steps_of_outdated(connection: &Connection, kind: &RowKind) -> Resu
     statements.into_iter().map(steps).sum()
 }
 
-/// Returns the key texts of rows that refer to a target, in order, after a text.
+/// Returns the key texts of the rows that refer to a target, in byte order, after the text `after`.
 pub(super) fn referrers(
     connection: &Connection,
     scope: i64,
@@ -150,7 +150,7 @@ pub(super) fn referrers(
         .collect()
 }
 
-/// Returns products in order of their ids without deleted ones, of one type if given.
+/// Returns the products that are not deleted, in order of their ids; only products of `product_type`, if it is given.
 pub(super) fn products(
     connection: &Connection,
     scope: i64,
@@ -167,7 +167,7 @@ pub(super) fn products(
         .collect()
 }
 
-/// Returns the products that refer to a name, in order of their ids, without deleted ones.
+/// Returns the products that are not deleted and refer to a name, in order of their ids.
 pub(super) fn products_named(
     connection: &Connection,
     scope: i64,

@@ -17,8 +17,8 @@ pub(super) struct ScopeRow {
     pub(super) data_version: Option<u32>,
 }
 
-/// Partitions and scopes that were read in the open group. Nobody else can change them while a group is open. Cleared
-/// when another process may have changed them between groups.
+/// Partitions and scopes that were read in the open group. No other process can change them while a group is open. The
+/// store clears the cache when another process may have changed them between groups.
 #[derive(Debug, Default)]
 pub(super) struct ScopeCache {
     scopes: RefCell<HashMap<Scope, Option<ScopeRow>>>,
@@ -31,7 +31,7 @@ impl ScopeCache {
         self.partitions.borrow_mut().clear();
     }
 
-    /// Returns an existing scope. `grouped`: a group is open, so that the cache is valid.
+    /// Returns an existing scope. `grouped` is true if a group is open: only then is the cache valid.
     pub(super) fn find(
         &self,
         connection: &Connection,
@@ -55,7 +55,7 @@ impl ScopeCache {
         Ok(known)
     }
 
-    /// Returns a scope, inserted if new. A group must be open.
+    /// Returns a scope, and inserts it if it is new. A group must be open.
     pub(super) fn ensure(&self, connection: &Connection, scope: &Scope) -> Result<ScopeRow, Error> {
         if let Some(known) = self.find(connection, scope, true)? {
             return Ok(known);
@@ -97,7 +97,7 @@ impl ScopeCache {
         Ok(id)
     }
 
-    /// Returns the number of a partition, inserted if new. A group must be open.
+    /// Returns the number of a partition, and inserts the partition if it is new. A group must be open.
     pub(super) fn ensure_partition(&self, connection: &Connection, partition: &Partition) -> Result<i64, Error> {
         if let Some(id) = self.find_partition(connection, partition, true)? {
             return Ok(id);

@@ -111,13 +111,13 @@ pub(super) fn hash(row: &Row<'_>, column: usize) -> Result<String, Error> {
     })
 }
 
-/// Returns the end of a range of texts; none is open.
+/// Returns the column value for the end of a range of texts; `None` means that the range has no end.
 pub(super) fn end(end: Option<String>) -> Value {
     // SQLite orders every text before the empty blob.
     end.map_or(Value::Blob(Vec::new()), Value::Text)
 }
 
-/// Converts a limit of rows.
+/// Converts a maximum number of rows to a column value.
 pub(super) fn limit(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
@@ -149,7 +149,7 @@ pub(super) fn targets(references: Option<&str>) -> Result<BTreeSet<Cow<'_, str>>
     Ok(texts.into_iter().map(|Target(text)| text).filter(|text| !text.starts_with(CATALOG_PREFIX)).collect())
 }
 
-/// A text that is copied only if it has escapes. A bare `Cow` in a list is always copied.
+/// A text that serde copies only if it has escapes. serde always copies a bare `Cow` in a list.
 #[derive(Deserialize)]
 struct Target<'a>(#[serde(borrow)] Cow<'a, str>);
 

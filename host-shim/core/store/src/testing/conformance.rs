@@ -1,4 +1,4 @@
-//! The conformance suite of stores. Each case opens empty stores and panics if one behaves wrongly.
+//! The conformance suite of stores. Each case opens empty stores, and panics if a store behaves wrongly.
 //!
 //! [`store_conformance!`](crate::store_conformance) generates a test for each case.
 

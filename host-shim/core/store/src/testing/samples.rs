@@ -1,4 +1,4 @@
-//! Sample rows for tests, minimal by default.
+//! Sample rows for tests. Most optional values are missing.
 
 use crate::changes::{Changes, EffectChange, InboxChange, InboxMove, InboxProgress, NewInbox, RowWrite};
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease};
@@ -23,7 +23,7 @@ pub fn partition() -> Partition {
     Partition { business: "shop".into(), livemode: false }
 }
 
-/// Returns empty changes of a scope by an event.
+/// Returns the empty changes of an event in a scope.
 pub fn changes(scope: &Scope, event_id: &str) -> Changes {
     Changes { scope: Some(scope.clone()), event_id: event_id.into(), ..Changes::default() }
 }

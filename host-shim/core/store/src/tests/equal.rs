@@ -188,7 +188,7 @@ fn changes() -> impl Strategy<Value = Changes> {
                 }
             }
             let mut changes = samples::changes(&scope, "evt_1");
-            // Each key once: the last row wins.
+            // A change may contain each key only once: keeps the last row of each key.
             let rows: BTreeMap<RowKey, RowWrite> = rows.into_iter().map(|write| (write.key.clone(), write)).collect();
             changes.rows = rows.into_values().collect();
             for write in &mut changes.rows {

@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Passes the file to write to the child process of the crash test.
+/// Environment variable with the path of the file that the child process of the crash test writes.
 const CRASH_FILE: &str = "HOST_STORE_CRASH_FILE";
 
 fn sold(scope: &Scope, n: u64) -> crate::Changes {
@@ -67,7 +67,7 @@ fn a_reopened_file_has_everything_that_was_committed() {
 }
 
 #[test]
-fn a_second_process_sees_what_the_first_committed() {
+fn a_second_process_sees_the_committed_changes_of_the_first() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.db");
     let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
@@ -129,7 +129,7 @@ fn a_cached_price_is_read_again_after_a_change() {
     first.apply(&price(3)).expect("applied");
     assert_eq!(costs(&first), [3; 2]);
     first.rollback().expect("rolled back");
-    // The next change gets the revision of the rolled back one.
+    // The next change gets the revision of the change that was rolled back.
     second.apply(&price(4)).expect("applied");
     assert_eq!((costs(&first), costs(&second)), ([4; 2], [4; 2]));
 }
@@ -181,7 +181,7 @@ fn rewriting_a_row_does_not_rewrite_unchanged_references() {
         store.apply(&changes).expect("applied");
         store.connection().total_changes() - before
     };
-    // The row and the revision of its account, the new account, and the references.
+    // Changed rows: the row and the revision of its account, the new account, and the two references.
     assert_eq!(write(&purchase, &[name("a"), name("b")]), 2 + 1 + 2);
     purchase.version = 2;
     assert_eq!(write(&purchase, &[name("a"), name("b")]), 2);
@@ -189,7 +189,8 @@ fn rewriting_a_row_does_not_rewrite_unchanged_references() {
     assert_eq!(write(&purchase, &[]), 2 + 2);
 }
 
-/// Returns a store with `count` things of one fingerprint; the first `fresh` were rewritten with another one.
+/// Returns a store with `count` records of one fingerprint. The first `fresh` records were rewritten with another
+/// fingerprint.
 fn things(count: usize, fresh: usize) -> SqliteStore {
     let mut store = SqliteStore::open_in_memory().expect("opened");
     for (things, fingerprint) in [(0..count, "old"), (0..fresh, "new")] {

@@ -1,4 +1,4 @@
-//! Tests of what the state hash includes and excludes.
+//! Which data does the state hash include, and which data does it exclude?
 
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
@@ -157,7 +157,7 @@ fn every_row_of_the_state_is_in_the_hash() {
 }
 
 #[test]
-fn several_stores_of_one_host_hash_as_one() {
+fn the_stores_of_one_host_have_the_hash_of_one_store_with_all_accounts() {
     let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
     let change = |scope: &crate::Scope| {
         let mut changes = samples::changes(scope, "evt_1");

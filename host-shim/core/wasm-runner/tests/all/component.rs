@@ -21,7 +21,7 @@ const SIZE_MAX: usize = 2 << 20;
 static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
 
-/// Loads the component, compiled by the first caller: the compiled code is kept in the target folder.
+/// Loads the component. The first caller compiles it; later callers load the machine code from the target folder.
 fn load(limits: CallLimits) -> LoadedComponent {
     let cache = ComponentCache::open(&component_builder::workspace_root().join("target/compiled-components")).unwrap();
     LoadedComponent::load(&COMPONENT, limits, Some(&cache)).unwrap()

@@ -9,7 +9,7 @@ use host_scenario::model::{OutcomeExpectation, SECTIONS, Scenario, SectionExpect
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Expects outcome, reply and effects of the step's own event.
+/// Expects the outcome, the reply and the effects of the step's own event, as far as they differ.
 pub(super) fn expect(scenario: &mut Scenario, number: usize, old: &Moment, new: &Moment) {
     let Some(step) = scenario.steps.get_mut(number) else { return };
     let Some(id) = step.action.event_id().map(str::to_owned) else { return };
@@ -38,7 +38,8 @@ pub(super) fn expect(scenario: &mut Scenario, number: usize, old: &Moment, new: 
     }
 }
 
-/// Expects, at the end, rows and sums of each account, and effects requested by events of the host.
+/// Expects, at the end, the differing rows and ledger sums of each account, and the differing effects that events of
+/// the host requested.
 pub(super) fn expect_end(scenario: &mut Scenario, old: &[(usize, Moment)], new: &[(usize, Moment)]) {
     let mut found: BTreeMap<(String, &'static str), Matcher> = BTreeMap::new();
     let nothing = AccountState::default();
@@ -73,8 +74,8 @@ pub(super) fn expect_end(scenario: &mut Scenario, old: &[(usize, Moment)], new: 
 /// Rows of a section, by collection if the section has collections.
 type Collections = BTreeMap<String, Vec<(String, Matcher)>>;
 
-/// Differing rows of OLD, by section. Claims are left out: they belong to no single account, and their object has a
-/// row.
+/// Differing rows of OLD, by section. Leaves out claims: a claim belongs to no single account, and the object that
+/// holds the claim has a row of its own.
 fn rows(old: &AccountState, new: &AccountState) -> Vec<(&'static str, Matcher)> {
     let mut by_section: BTreeMap<&'static str, Collections> = BTreeMap::new();
     let mut seen = BTreeSet::new();
@@ -84,7 +85,7 @@ fn rows(old: &AccountState, new: &AccountState) -> Vec<(&'static str, Matcher)> 
         let Some(name) = SECTIONS.into_iter().find(|known| *known == name && name != "claims") else { continue };
         let ids: Vec<String> = match change.path.get(1) {
             Some(id) => vec![id.clone()],
-            // The whole section is on one side.
+            // Only one side has the section.
             None => [&old.state, &new.state]
                 .into_iter()
                 .flat_map(|state| state[section].as_object().into_iter().flatten().map(|(id, _)| id.clone()))
@@ -102,7 +103,7 @@ fn rows(old: &AccountState, new: &AccountState) -> Vec<(&'static str, Matcher)> 
         for (collection, rows) in collections {
             match collection.is_empty() {
                 true => members.extend(rows),
-                // Without a row of OLD the collection itself may be absent.
+                // If OLD has none of the rows and no such collection, the collection is expected to be absent.
                 false
                     if rows.iter().all(|(id, _)| old.state[format!("records/{collection}")].get(id).is_none())
                         && old.state.get(format!("records/{collection}")).is_none() =>
@@ -117,7 +118,7 @@ fn rows(old: &AccountState, new: &AccountState) -> Vec<(&'static str, Matcher)> 
     by_section.into_iter().map(section).collect()
 }
 
-/// Effects of events that are no step, by account: as OLD requested them, or absent.
+/// Differing effects of events that are not steps, by account: as OLD requested them, or absent.
 fn effects(scenario: &Scenario, old: &[(usize, Moment)], new: &[(usize, Moment)]) -> Vec<(String, Matcher)> {
     let steps: BTreeSet<&str> = scenario.steps.iter().filter_map(|step| step.action.event_id()).collect();
     let asked = |moments: &[(usize, Moment)]| {

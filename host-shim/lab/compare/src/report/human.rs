@@ -13,7 +13,7 @@ const DIFF_LINES_MAX: usize = 40;
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn human(out: &mut dyn Write, comparison: &Comparison, options: &Options, colour: bool) -> io::Result<()> {
     let paint = |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     writeln!(out, "OLD {}\nNEW {}", printable(&comparison.old), printable(&comparison.new))?;

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn json(out: &mut dyn Write, comparison: &Comparison, options: &Options) -> io::Result<()> {
     for cause in &comparison.causes {
         writeln!(out, "{}", json!({"cause": cause.json()}))?;

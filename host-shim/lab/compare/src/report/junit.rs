@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 ///
 /// # Errors
 ///
-/// If a text can't be written as XML.
+/// Fails if a text can't be written as XML.
 pub fn junit(comparison: &Comparison, options: &Options) -> Result<String, String> {
     let mut suite = TestSuite::new(format!("{} -> {}", comparison.old, comparison.new));
     for cause in &comparison.causes {

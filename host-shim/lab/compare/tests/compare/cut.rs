@@ -1,4 +1,4 @@
-//! The smallest difference as a scenario that holds with OLD and fails with NEW.
+//! Cuts the smallest difference to a scenario that holds with OLD and fails with NEW.
 
 use super::support::{by_paths, changed, fixtures, options, podcasts, sources};
 use extension_contract::{Decision, Outcome, Payload, Refusal};

@@ -6,7 +6,7 @@ use host_compare::report::{github, human, json, junit};
 use host_replay::runners::Runners;
 use serde_json::{Value, json};
 
-/// A component that refuses each instance named Second.
+/// A component that refuses each instance with the name `Second`.
 fn refuses() -> Runners {
     changed(|event, decision| {
         let is_second = matches!(&event.payload, extension_contract::Payload::Command(text) if text.contains("Second"));
@@ -33,7 +33,7 @@ fn a_different_outcome_is_reported_once_and_later_differences_follow() {
     assert_eq!(first.account.as_deref(), Some("user:ana"));
     assert!(first.diff.contains("-applied in user:ana") && first.diff.contains("+rejected("), "{}", first.diff);
     assert!(found.differs(&options));
-    // The same difference in each API version.
+    // Each API version has the same difference.
     assert_eq!(found.causes[0].count, found.cases);
 }
 
@@ -68,7 +68,7 @@ fn a_missing_effect_is_reported_and_its_result_follows() {
 }
 
 #[test]
-fn a_different_amount_in_the_ledger_is_money() {
+fn a_different_ledger_amount_is_reported_as_money() {
     let new = changed(|_, decision| {
         rewrite(decision, "ledger", |entry| {
             for posting in entry["postings"].as_array_mut().into_iter().flatten() {
@@ -103,7 +103,7 @@ fn a_different_reply_is_reported_and_nothing_follows() {
 }
 
 #[test]
-fn a_different_row_is_state() {
+fn a_different_row_is_reported_as_state() {
     let new = changed(|_, decision| {
         for change in &mut decision.changes {
             if let extension_contract::Write::Subscription(values) = &mut change.write {

@@ -1,4 +1,4 @@
-//! Compares by a log with effects, timers and messages.
+//! Compares two components on a log that has effects, timers and messages.
 
 use super::support::{self, cause_lines, changed, fixtures, options, sources};
 use extension_contract::Payload;
@@ -34,7 +34,7 @@ events:
   - advance: 1d
 "#;
 
-/// The log that a host writes for the story.
+/// The log that a host writes for [`STORY`].
 fn recorded(folder: &Path) -> Box<dyn Store> {
     log_of(STORY, folder)
 }

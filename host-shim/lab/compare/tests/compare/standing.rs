@@ -1,4 +1,4 @@
-//! State that a comparison takes from the log: effects that began or ended, and erased accounts.
+//! Tests the state that a comparison takes from the log: effects that began or ended, and erased accounts.
 //!
 //! The toy extension sends a mail for each effect that the host reports as begun, so a wrong state of an effect shows
 //! in the effects of OLD.
@@ -43,7 +43,7 @@ fn mail(key: String) -> Effect {
     }
 }
 
-/// Compares by the log of a story, with `new` as the new component.
+/// Compares `new` with [`mailing_begun_effects`] on the log of a story.
 fn compared(events: &str, new: Runners, allow: &[&str]) -> Comparison {
     let folder = tempfile::tempdir().expect("a folder");
     let business = folder.path().join("toys");
@@ -87,7 +87,7 @@ fn a_new_generation_has_not_begun_although_the_first_one_ended() {
   - {command: do, payload: {ask: [{kind: mail.send, key: m, generation: 2, not_before: AN_HOUR}]}, expect: applied}
   - {command: do, payload: {begun: [m], cancel: [m]}, expect: applied, effects: []}
 ",
-        // The catalog, four commands, and the results of the mail and of the mail about it.
+        // The catalog, four commands, and the results of the mail and of the mail that reports it as begun.
         7,
     );
 }
@@ -144,7 +144,7 @@ fn an_effect_that_new_cancelled_has_not_begun_although_it_ended_in_the_log() {
 }
 
 #[test]
-fn a_generation_that_new_did_not_request_does_not_end_the_one_before() {
+fn a_generation_that_new_did_not_request_does_not_end_the_previous_generation() {
     let story = "
   - {command: do, payload: {ask: [{kind: timer.at, key: t, not_before: AN_HOUR}]}, expect: applied}
   - {command: do, id: again, payload: {ask: [{kind: timer.at, key: t, generation: 2, not_before: AN_HOUR}]}, expect: applied}

@@ -1,4 +1,4 @@
-//! Components with changed decisions, and comparisons of them.
+//! Makes components with changed decisions, and compares them.
 
 use extension_contract::{Decision, Event, RowKey, Write};
 use host_compare::allow::Allowed;
@@ -21,7 +21,7 @@ pub fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
 }
 
-/// A scenario of the podcasts business.
+/// Path of a scenario of the business `podcasts`.
 pub fn podcasts(name: &str) -> PathBuf {
     fixtures().join("podcasts/scenarios").join(name)
 }
@@ -44,7 +44,7 @@ pub fn changed_of(runners: Runners, change: impl Fn(&Event, &mut Decision) + Sen
     })
 }
 
-/// Our extension, reporting `fuel` for each event.
+/// Our extension, which reports `fuel` for each event.
 pub fn with_fuel(name: &str, fuel: u64) -> Runners {
     Runners::new(name, move || {
         Ok(Box::new(Around::new(host_native::runners().make()?, move |inner, imports, event| {
@@ -94,7 +94,7 @@ pub fn log_of(story: &str, business: &Path, runners: Runners, folder: &Path) -> 
     open(&store).expect("the store")
 }
 
-/// Compares by the log of a business of the given sources.
+/// Compares two components on the log in `store`; `sources` has the business of the log.
 pub fn by_log(store: &dyn Store, sources: Sources, options: &Options) -> Comparison {
     let mut library = Library::new(sources, options.old.clone(), &[]).expect("the fixtures");
     log::compare(&mut library, store, options, &mut |_| {}).expect("a comparison")

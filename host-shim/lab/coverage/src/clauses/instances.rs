@@ -48,7 +48,7 @@ pub(super) fn of_type(of: &TypeDecl<'_>) -> Vec<Clause> {
     found
 }
 
-/// True if metadata has the value.
+/// True if the metadata has a value with this name, and the value is not null.
 fn is_there(metadata: &serde_json::Map<String, Value>, name: &str) -> bool {
     metadata.get(name).is_some_and(|value| !value.is_null())
 }
@@ -108,12 +108,12 @@ fn provisions(of: &TypeDecl<'_>) -> Vec<Clause> {
     found
 }
 
-/// True if an entry of an instance belongs to the resource: same name, with or without a variant.
+/// True if an entry of an instance belongs to the resource `name`: `NAME`, or `NAME@VARIANT`.
 fn is_entry(entry: &str, name: &str) -> bool {
     entry.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
 }
 
-/// The clauses of fields instance_clause, lifecycle, url, watch and meters.
+/// The clauses of `views`, `lifecycle`, `expects`, `url`, `watch` and `meters`.
 fn lifecycle(of: &TypeDecl<'_>) -> Vec<Clause> {
     let mut found = Vec::new();
     for (field, at, words) in entries(&of.decl["views"], &format!("{}/views", of.at)) {

@@ -3,7 +3,7 @@
 use crate::clause::{Clause, text, values};
 use serde_json::Value;
 
-/// The products of a catalog that have an id.
+/// The clauses of the products that have an id.
 pub(crate) fn of_products(catalog: &Value) -> Vec<Clause> {
     let how = "an account buys the product, subscribes to it, has a grant of it, or has an instance that it pays for";
     let mut found = Vec::new();

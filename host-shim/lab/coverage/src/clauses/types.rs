@@ -1,4 +1,4 @@
-//! Clauses of `product_types`: the type whole_type, its sale, its grants and tokens.
+//! Clauses of `product_types`: the type as a whole, its sale, its grants and its tokens.
 
 use super::instances;
 use crate::account_state::AccountState;
@@ -38,7 +38,7 @@ impl TypeDecl<'_> {
     }
 }
 
-/// The clauses of all types. An entry that is only a name refers to a loaded type and has no clauses.
+/// The clauses of all types. An entry that is only a string names a loaded type and has no clauses.
 pub(crate) fn of_types(catalog: &Value) -> Vec<Clause> {
     let mut found = Vec::new();
     for (at, decl) in values(&catalog["product_types"], "/product_types") {
@@ -69,7 +69,7 @@ fn is_granted_by(state: &AccountState, entitlement: &extension_contract::Entitle
     state.granted_by(entitlement).any(|product| state.type_of(product) == Some(product_type))
 }
 
-/// The clauses of sale, refund, split and listing.
+/// The clauses of `buy`, `on_paid`, `refund`, `split` and `listing`.
 fn sales(of: &TypeDecl<'_>) -> Vec<Clause> {
     let sale = |state: &AccountState, product_type: &str| {
         state.records("sales").any(|(_, sale)| state.type_of(&text(&sale["product"])) == Some(product_type))
@@ -97,7 +97,7 @@ fn sales(of: &TypeDecl<'_>) -> Vec<Clause> {
     clauses.into_iter().flatten().collect()
 }
 
-/// The clauses of grants and tokens.
+/// The clauses of `grants` and `tokens`.
 fn grants(of: &TypeDecl<'_>) -> Vec<Clause> {
     let mut found = Vec::new();
     for (key, at, _) in entries(&of.decl["grants"], &format!("{}/grants", of.at)) {

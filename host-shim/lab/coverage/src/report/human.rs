@@ -1,4 +1,4 @@
-//! The report for people: a table, what was not reached, and the counts.
+//! The report for people: a table, the items that were not reached, and the counts.
 
 use crate::coverage::{Clauses, Coverage, Item, KindRow, OUTCOMES, Section};
 use host_replay::report::printable;
@@ -11,7 +11,7 @@ const WIDTH: usize = 120;
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn human(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<()> {
     table(&coverage.kinds, out)?;
     for section in &coverage.sections {

@@ -59,7 +59,7 @@ struct SectionLine<'a> {
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn json(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<()> {
     for row in &coverage.kinds {
         let outcomes = OUTCOMES.into_iter().zip(row.outcomes).collect();

@@ -1,4 +1,4 @@
-//! The clauses of a catalog, and which scenarios reach them.
+//! Checks which clauses of a catalog a scenario reaches.
 
 use crate::support::{covered, fixture, holes, lines, podcasts, reached, report, section, write};
 

@@ -4,7 +4,7 @@ use crate::support::{covered, holes, podcasts, reached, write};
 use host_coverage::Coverage;
 use std::fs;
 
-/// Covers one scenario of the podcasts with replacements in the catalog.
+/// Measures the coverage of `story` with the catalog of `podcasts`, after replacements in the catalog.
 fn covered_with_changes(catalog: &[(&str, &str)], files: &[(&str, &str)], story: &str) -> Coverage {
     let folder = podcasts(&[]);
     let mut text = fs::read_to_string(folder.path().join("catalog.yml")).expect("read");

@@ -1,4 +1,4 @@
-//! Folders of scenarios, and their coverage.
+//! Makes folders of scenarios, and measures their coverage.
 
 use host_coverage::{CoverOptions, Coverage, Item, cover, human, json};
 use host_replay::runners::Runners;
@@ -47,7 +47,7 @@ pub fn section<'c>(coverage: &'c Coverage, begins: &str) -> &'c [Item] {
     &found.unwrap_or_else(|| panic!("no section {begins}")).items
 }
 
-/// How often an item of a section was reached.
+/// Number of times that an item of a section was reached.
 pub fn reached(coverage: &Coverage, of: &str, name: &str) -> u64 {
     let found = section(coverage, of).iter().find(|item| item.name == name);
     found.unwrap_or_else(|| panic!("no `{name}` in {of}")).reached

@@ -1,8 +1,8 @@
-//! Event kinds, outcomes, refusals, effects and ids.
+//! Checks the coverage of event kinds, outcomes, refusals, effects and ids.
 
 use crate::support::{covered, holes, lines, podcasts, reached, report, write};
 
-/// A scenario with a refusal, covering an id of its own.
+/// A scenario with a refusal; only this scenario covers S01.
 const REFUSED: &str = r#"
 name: a second show exceeds the quota
 covers: [S01]

@@ -20,7 +20,7 @@ fn an_annotation_names_the_line_of_the_breaking_step() {
     let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
     let explored = explored(&tale, &[VariantKind::Crashes]);
     let finding = explored.findings.iter().find(|finding| finding.breach.law == Law::SameEffects).expect("a finding");
-    // The breaking step is the one with the kill, without a kill the last step of the shortest story.
+    // The breaking step is the step with the kill; without a kill, it is the last step of the shortest story.
     let killed = finding.plan.acts.iter().find(|act| act.kill.is_some()).expect("a kill").step;
     assert_eq!(finding.step(), Some(killed));
     let kill = finding.plan.acts.iter().find_map(|act| act.kill);

@@ -9,7 +9,7 @@ use host_replay::runners::Runners;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// True if a written scenario holds with an extension.
+/// True if the scenario in `text` holds with the extension of `runners`.
 fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("found.yml");

@@ -7,7 +7,7 @@ use host_replay::library::{Sources, stories};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Sampled orders of more than four events; `host-shim explore fixtures` samples more.
+/// Number of sampled orders of more than four events; `host-shim explore fixtures` samples more.
 const SAMPLES: usize = 12;
 /// Businesses explored with provider failures.
 const FAILING: [&str; 4] = ["families-and-add-ons", "orchestra", "podcasts", "seats"];
@@ -45,7 +45,7 @@ fn broken(business: &str, kinds: &[VariantKind]) -> (BTreeSet<String>, u64) {
     (found, variants)
 }
 
-/// `UPDATE_GOLDEN=1` rewrites the list; a new line in it is a new fault.
+/// `UPDATE_GOLDEN=1` rewrites `known.txt`. A new line in this file is a new fault.
 #[test]
 fn the_broken_laws_of_the_fixtures_are_those_listed() {
     let businesses = std::fs::read_dir(fixture("")).expect("the fixtures");

@@ -1,4 +1,4 @@
-//! Stories of the fixtures, and extensions with changed decisions.
+//! Loads stories of the fixtures, and makes extensions with changed decisions.
 
 use extension_contract::{Decision, Event};
 use host_explore::{ExploreLimits, Explored, Tale, ToTheEnd, VariantKind, explore};
@@ -12,7 +12,7 @@ pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
 }
 
-/// A scenario in its first API version with an extension.
+/// A scenario in its first API version, with the extension of `runners`.
 pub fn tale(file: &Path, runners: &Runners) -> Tale {
     let mut found = stories(&[file.to_owned()], Sources::default(), runners).expect("a scenario");
     let Story { scenario, mut cases, business } = found.remove(0);

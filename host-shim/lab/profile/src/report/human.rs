@@ -14,7 +14,7 @@ const BUILD_NAMED: &str = "build it with names: `cargo xtask build --named`, or 
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn human(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<()> {
     let rounds = if profile.rounds == 1 { "1 round".to_owned() } else { format!("{} rounds", profile.rounds) };
     let inputs = if profile.inputs == 1 { "1 input".to_owned() } else { format!("{} inputs", profile.inputs) };

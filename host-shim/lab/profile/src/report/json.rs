@@ -36,7 +36,7 @@ struct OldKind {
 #[derive(Serialize)]
 struct Function<'a> {
     name: &'a str,
-    /// Including calls.
+    /// Fuel including callees.
     fuel: u64,
     alone: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,7 +82,7 @@ impl<'a> Component<'a> {
 ///
 /// # Errors
 ///
-/// If writing to `out` fails.
+/// Fails if writing to `out` fails.
 pub fn json(profile: &Profile, out: &mut dyn Write) -> io::Result<()> {
     let mut write = |item: Item<'_>| -> io::Result<()> {
         serde_json::to_writer(&mut *out, &item)?;

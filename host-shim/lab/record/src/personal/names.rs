@@ -173,7 +173,8 @@ impl Names {
         }
     }
 
-    /// Returns the kind of a text at a path, in a provider's object of this type; none if it is not personal.
+    /// Returns the kind of a personal text; none if the text is not personal. `path` leads to the text, `object` is the
+    /// type of the provider's object that contains it.
     pub fn kind(&self, path: &[&str], object: Option<&str>, from: Origin, text: &str) -> Option<PersonalKind> {
         if text.is_empty() {
             return None;

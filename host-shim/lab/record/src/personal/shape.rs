@@ -66,7 +66,8 @@ mod tests {
         ("(?i", "unicode-case"),
     ];
 
-    // Other packages turn on more features of `regex` in tests than the program has, so to compile is not enough.
+    // In tests, other packages enable more features of `regex` than the program has. So it is not enough that a pattern
+    // compiles.
     #[test]
     fn each_pattern_compiles_with_the_features_of_the_program() {
         assert_eq!(Shapes::new().0.len(), PATTERNS.len());

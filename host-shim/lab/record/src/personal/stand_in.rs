@@ -75,7 +75,7 @@ impl StandIns {
         &self.by_original[original]
     }
 
-    /// Returns a made-up number with the same number of digits.
+    /// Returns a made-up number with at most as many digits.
     pub fn number(&self, number: &Number) -> Value {
         let made_up = Characters::of(&self.salt, "number", 0, &number.to_string()).like(&number.to_string());
         made_up.trim_start_matches('0').parse::<u64>().map_or_else(|_| Value::from(1), Value::from)

@@ -1,4 +1,4 @@
-//! Answers other than plain successes are exported, with their delays.
+//! Checks that failures, retries and late or lost answers are exported, with their delays.
 
 use crate::common::{Played, SALT, played, played_text};
 use extension_contract::Account;
@@ -41,7 +41,7 @@ fn a_final_failure_is_exported_with_its_code() {
 }
 
 #[test]
-fn retries_are_exported_in_their_number() {
+fn the_number_of_retries_is_exported() {
     let found = answers(&exported(&story(r#""inst_acme/compute@lambda/*": [retryable a, retryable b, ok]"#)));
     assert_eq!(found.matches("Retryable {").count(), 2, "{found}");
 }

@@ -1,4 +1,4 @@
-//! Plays scenarios on a store on disk and exports from it.
+//! Plays scenarios on a store on disk, and exports accounts from the store.
 
 use extension_contract::Account;
 use host_record::{Export, Options, export};
@@ -11,7 +11,7 @@ use host_scenario::prepare::prepare;
 use host_store::Scope;
 use std::path::{Path, PathBuf};
 
-/// A salt.
+/// Salt of the exports without personal data.
 pub const SALT: [u8; 32] = [7; 32];
 
 pub fn fixtures() -> PathBuf {
@@ -44,7 +44,7 @@ pub fn played(scenario: &Scenario, business: BusinessFolder, runners: Runners) -
     Played { folder, business, config: scenario.given.config.clone(), runners, report }
 }
 
-/// Plays a text natively.
+/// Plays a scenario's text with the native extension, and asserts that it holds. `name` is the business.
 pub fn played_text(text: &str, name: &str) -> Played {
     let scenario = Scenario::parse(Path::new("story.yml"), text).unwrap_or_else(|e| panic!("{e}\n{text}"));
     let played = played(&scenario, business(name), host_native::runners());

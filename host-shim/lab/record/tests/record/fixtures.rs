@@ -1,4 +1,4 @@
-//! Each account of every scenario of three businesses is exported and replays to the same state.
+//! Exports each account of every scenario of three businesses, and checks that the export replays to the same state.
 
 use crate::common::{Played, SALT, business, fixtures, played};
 use host_record::Verdict;

@@ -1,11 +1,11 @@
-//! An export has no personal data of customers and the same outcomes.
+//! Checks that an export has no personal data of customers, and has the same outcomes.
 
 use crate::common::{SALT, played_text};
 use host_record::Verdict;
 use host_scenario::model::Scenario;
 use std::path::Path;
 
-/// Texts that must not be exported, from Stripe's bodies, commands and facts.
+/// Personal texts in Stripe's bodies, commands and facts; an export must contain none of them.
 const CANARIES: [&str; 22] = [
     "anna.canary@firm.example.org",
     "Anna Canary",

@@ -1,4 +1,4 @@
-//! Accounts of another extension, which shares only the contract, are exported as well.
+//! Checks the export of accounts of another extension, which shares only the contract.
 
 use crate::common::{SALT, played};
 use host_record::Verdict;

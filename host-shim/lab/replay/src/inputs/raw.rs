@@ -1,5 +1,5 @@
-//! Reads raw events: one JSON object, or one per line. The input is checked completely, then read again event by event
-//! during the replay, so that memory does not grow with the input.
+//! Reads raw events: one JSON object, or one JSON object per line. The input is checked completely before the replay,
+//! and read again event by event during the replay, so that memory does not grow with the input.
 
 mod chunks;
 
@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 
 pub use chunks::LINE_BYTES_MAX;
 
-/// The number of bytes of an input whose events stay in memory, so that usual inputs are decoded once: 16 MiB.
+/// The number of bytes at the beginning of an input whose events stay in memory: 16 MiB. Usual inputs are not longer,
+/// so they are decoded only once.
 const FIRST_BYTES_MAX: u64 = 16 << 20;
 
 /// Size of the read buffer, in bytes.
@@ -29,43 +30,44 @@ pub struct RawInput {
     business: String,
     /// The first events, in order.
     first: Vec<Decoded>,
-    /// The events after them.
+    /// The events after `first`; none if all events are in memory.
     rest: Option<Rest>,
     /// The newest provider time of all events, in milliseconds since the epoch.
     pub newest: Option<Timestamp>,
-    /// The mistake that ended the reading early; only for standard input, which keeps the events before it.
+    /// The mistake that ended the reading early. Only standard input has it: the events before the mistake are
+    /// replayed.
     pub bad: Option<BadInput>,
 }
 
-/// The events that are read again, one per line: from the input file, or for a pipe from a temporary file.
+/// The events that are read again, one per line: from the input file or, for a pipe, from a temporary file.
 #[derive(Debug)]
 struct Rest {
     file: File,
-    /// Range of bytes in the file.
+    /// Range of bytes of these events in the file.
     span: (u64, u64),
-    /// Number of the first line in the input.
+    /// Number of their first line in the input, from 1.
     line: usize,
 }
 
-/// The place of an event in an input, with the properties that a shuffle needs.
+/// The place of an event in an input, with the properties of the event that a shuffle needs.
 #[derive(Debug)]
 pub struct Located {
-    /// Its id.
+    /// Id of the event.
     pub id: Box<str>,
-    /// Whether it is a provider's event.
+    /// True if the event comes from a provider.
     pub is_provider: bool,
     place: EventPlace,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum EventPlace {
-    /// Index in the first events.
+    /// The event is in `first`, at this index.
     First(usize),
-    /// Range of bytes in the rest, and number of the line in the input.
+    /// The event is in `rest`: its range of bytes in the file, and the number of its line in the input.
     Rest { span: (u64, u64), line: usize },
 }
 
-/// Checks a whole input.
+/// Reads and checks all events of an input.
 ///
 /// # Errors
 ///
@@ -102,7 +104,7 @@ struct Check<'a> {
     source: &'a Path,
     business: &'a str,
     first: Vec<Decoded>,
-    /// Range of bytes from which the rest is read again, and the number of its first line.
+    /// Range of bytes of the events that are read again, and the number of their first line.
     rest: Option<((u64, u64), usize)>,
     newest: Option<Timestamp>,
 }
@@ -116,7 +118,8 @@ enum Reread {
 }
 
 impl Reread {
-    /// Stores the text of an event if needed, and returns its range of bytes.
+    /// Stores the text of an event if it can't be read again from the input. Returns the range of bytes from which it
+    /// is read again.
     fn keep(&mut self, chunk: &Chunk) -> std::io::Result<(u64, u64)> {
         let Reread::Aside(file, length) = self else { return Ok(chunk.span) };
         let file = match file {
@@ -132,7 +135,7 @@ impl Reread {
 }
 
 impl Check<'_> {
-    /// Checks an input that can be read only once, and returns the temporary file with the events that exceed the
+    /// Checks an input that can be read only once, and returns the temporary file with the events that do not stay in
     /// memory.
     fn pipe(&mut self, pipe: &mut dyn Read) -> (Result<(), BadInput>, Option<File>) {
         let mut again = Reread::Aside(None, 0);
@@ -165,7 +168,7 @@ impl Check<'_> {
 }
 
 impl RawInput {
-    /// Returns the events in order.
+    /// Returns the events in the order of the input. An error means that the input can't be read again.
     pub fn events(&self) -> impl Iterator<Item = Result<Decoded, BadInput>> {
         let rest = self.rest.iter().flat_map(|rest| {
             let chunks = self.chunks(rest.span, rest.line);
@@ -219,7 +222,7 @@ impl RawInput {
         }
     }
 
-    /// Reads the events in a range of bytes of the rest, starting at this line.
+    /// Reads the events in a range of bytes of `rest`. `line` is the number of the first line.
     fn chunks(&self, (from, to): (u64, u64), line: usize) -> impl Iterator<Item = Result<Chunk, BadInput>> {
         let found = self.rest.iter().map(move |rest| {
             let mut file = &rest.file;
@@ -248,7 +251,7 @@ fn decode(chunk: Chunk, source: &Path, business: &str) -> Result<Decoded, BadInp
     }
     let copy_for_errors = if bytes.contains(&b'\n') { Some(bytes.clone()) } else { None };
     host_intake::raw::read(bytes, business, 0).map_err(|error| {
-        // A missing end is reported at the last line with text.
+        // If the end of the object is missing, the mistake is reported at the last line with text.
         let within = copy_for_errors.map_or(1, |bytes| error.line(bytes.trim_ascii_end()));
         BadInput::new(Place::line(source, line + within - 1), error.to_string(), EXPECTED)
     })

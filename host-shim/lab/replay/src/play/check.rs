@@ -18,11 +18,11 @@ use std::path::{Path, PathBuf};
 pub struct Failure {
     /// The scenario's file.
     pub file: PathBuf,
-    /// Line of the expectation, from 1; 0 for the case as a whole.
+    /// Line of the expectation, from 1; 0 means the whole case.
     pub line: usize,
     /// The difference, in one line.
     pub title: String,
-    /// Expected and actual value as a unified diff; empty if the title is enough.
+    /// The expected and the actual value as a unified diff; empty if the title is enough.
     pub diff: String,
 }
 
@@ -37,7 +37,7 @@ pub(super) struct StepResult {
 pub(super) struct Failures<'a> {
     file: &'a Path,
     list: Vec<Failure>,
-    /// Whether a step expected its event to fail.
+    /// True if a step expects its event to fail.
     expected_failure: bool,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Failures<'a> {
         self.list.len()
     }
 
-    /// Replaces the failures from this number on by one.
+    /// Replaces all failures from index `from` on with `failure`.
     pub fn replace_from(&mut self, from: usize, failure: Failure) {
         self.list.truncate(from);
         self.list.push(failure);
@@ -95,7 +95,7 @@ impl<'a> Failures<'a> {
         self.mismatches(found);
     }
 
-    /// Adds the failure of an event without outcome.
+    /// Adds the failure of an event that ended without an outcome.
     pub fn failed(&mut self, report: &Report) {
         let reason = report.result.reason().unwrap_or_default();
         self.add(0, format!("{} ({}) failed: {reason}", report.event_id, report.kind), String::new());
@@ -140,8 +140,8 @@ impl<'a> Failures<'a> {
         }
     }
 
-    /// Checks the reply of an event. Returns false if the reply is missing but may still arrive, which `is_final`
-    /// excludes.
+    /// Checks the reply of an event. Returns false, without a failure, if the reply is missing but may still arrive.
+    /// With `is_final`, no reply can arrive any more.
     pub fn reply(&mut self, matcher: &Matcher, event: &str, reply: Option<&Reply>, is_final: bool) -> bool {
         let mut found = Vec::new();
         matcher.check(&format!("{event}.reply"), reply.map(reply_value).as_ref(), &mut found);
@@ -152,12 +152,12 @@ impl<'a> Failures<'a> {
         true
     }
 
-    /// Adds the failure of a local Stripe's webhook that became no event.
+    /// Adds the failure of a webhook of the local Stripe that the host refused.
     pub fn delivery(&mut self, status: u16, why: &str) {
         self.add(0, format!("a webhook of Stripe was answered {status}: {why}"), String::new());
     }
 
-    /// Checks the response to a webhook. A webhook that becomes no event has no outcome.
+    /// Checks the response to a webhook. A refused webhook has no outcome, so the expectation of an outcome fails.
     pub fn answer(&mut self, step: &Step, answer: &WebhookReply) {
         let id = step.action.event_id().unwrap_or_default();
         if let Some(matcher) = &step.answer {
@@ -179,7 +179,7 @@ impl<'a> Failures<'a> {
         self.add(line, "expected an unchanged state, got a changed one", diff);
     }
 
-    /// Checks sections of the state.
+    /// Checks the expected sections of the state.
     pub fn state(&mut self, host: &mut Rig, scenario: &Scenario, expect: &Expectations) -> Result<(), ReplayError> {
         for expectation in &expect.sections {
             let account = scenario.given.account.as_ref();
@@ -225,7 +225,7 @@ impl<'a> Failures<'a> {
         });
         let all: Vec<&Answers> = of_steps.chain([&scenario.given.answers]).flatten().collect();
         if host.live().is_some() {
-            // Live providers replace some of the scripted answers.
+            // Live providers handle some effects, so scripted answers may stay unused.
             return;
         }
         for pattern in host.scripted().unused_patterns() {
@@ -238,7 +238,7 @@ impl<'a> Failures<'a> {
         }
     }
 
-    /// Checks that every ledger sums to zero in each currency.
+    /// Checks that the ledger of every account sums to zero in each currency.
     pub fn ledgers(&mut self, host: &Rig) -> Result<(), ReplayError> {
         for scope in host.store().scopes()? {
             for (currency, sum) in view::unbalanced(host, &scope.account)? {
@@ -259,8 +259,9 @@ fn quota_value(outcome: &Outcome) -> Option<Value> {
     Some(json!({"key": quota.quota, "allowed": quota.allowed, "used": quota.used, "upgrade": quota.upgrade}))
 }
 
-/// Returns a reply in the format of expectations: the answer's object, or `{"refused": {"code", "detail"}}`, for a
-/// quota also with what is allowed and used, and the product that would allow more.
+/// Returns a reply in the format of expectations: the object of the answer, or `{"refused": {"code", "detail"}}`. The
+/// refusal of an exceeded quota also has `quota`, the amounts `allowed` and `used`, and `upgrade`, the product that
+/// would allow more.
 pub fn reply_value(reply: &Reply) -> Value {
     match reply {
         Reply::Answer(text) => crate::state::parsed(text),
@@ -284,7 +285,8 @@ pub(super) fn same_state(first: &CaseReport, name: &str, other: &mut CaseReport)
     }
 }
 
-/// Checks that a scenario requests the same effects in every version. In another order, some may become unnecessary.
+/// Checks that a scenario requests the same effects in every version. In another order, some effects may become
+/// unnecessary.
 pub(super) fn same_effects(first: &CaseReport, other: &mut CaseReport) {
     if first.effects != other.effects {
         let (expected, actual) = (first.effects.join("\n"), other.effects.join("\n"));

@@ -8,14 +8,14 @@ use host_scenario::error::{BadInput, Place, ReplayError};
 use host_scenario::model::{AtStripe, Step};
 use std::sync::Arc;
 
-/// A local Stripe with the endpoint that it sends webhooks to.
+/// A local Stripe, with the endpoints that receive its webhooks.
 pub(super) struct StripeConnection {
     stripe: Arc<dyn StripeServer>,
     endpoints: Endpoints,
 }
 
 impl StripeConnection {
-    /// Starts its webhooks in an API version.
+    /// Starts the webhooks of the local Stripe in an API version.
     pub fn begin(
         stripe: Arc<dyn StripeServer>,
         business: &str,
@@ -46,11 +46,12 @@ impl Player<'_> {
         }
     }
 
-    /// Advances the clocks of host and Stripe, and receives the webhooks of each of Stripe's changes at its time.
+    /// Advances the clocks of the host and Stripe to each scheduled change of Stripe until `until`, and receives the
+    /// webhooks of each change.
     pub(super) fn time_at_stripe(&mut self, until: Timestamp) -> Result<(), ReplayError> {
         let mut passed = None;
         while let Some(due) = self.stripe.as_ref().and_then(|connection| connection.stripe.next_due(until)) {
-            // Stops at a change that stays due, to avoid an endless loop.
+            // Ends the loop if a change stays due after its time. Otherwise, the loop would be endless.
             if passed.is_some_and(|passed| due <= passed) {
                 break;
             }
@@ -62,8 +63,8 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Receives webhooks until Stripe has no more. Responds to each event when it is stored and runs its effects
-    /// afterwards, as a server does.
+    /// Receives webhooks until Stripe has no more. Like a server, the host responds when it has stored the event, and
+    /// runs the effects afterwards.
     pub(super) fn receive_webhooks(&mut self) -> Result<(), ReplayError> {
         loop {
             let Some(connection) = &self.stripe else { return Ok(()) };

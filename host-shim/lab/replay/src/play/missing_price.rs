@@ -1,4 +1,4 @@
-//! Reports an event's price that the catalog lacks, as one mistake instead of all failures that follow from it.
+//! Reports a price that is not in the catalog as one mistake, instead of all failures that follow from it.
 
 use super::Player;
 use super::check::{Failure, Failures};
@@ -12,15 +12,15 @@ use host_scenario::model::{Action, Step};
 /// The maximum number of prices that a message lists.
 const SHOWN_MAX: usize = 5;
 
-/// The first event of a case that was refused for a missing price although the scenario does not expect it.
+/// The first event of a case that was unexpectedly refused because its price is not in the catalog.
 pub(super) struct MissingPrice {
     failure: Failure,
-    /// The number of failures before it.
+    /// The number of failures before the event.
     failures_before: usize,
 }
 
 impl Player<'_> {
-    /// Remembers the missing price of a run, if there is one.
+    /// Stores the failure if the run was unexpectedly refused because of a missing price.
     pub(super) fn look_for_missing_price(&mut self, report: &Report) -> Result<(), ReplayError> {
         let Some(Outcome::Rejected(Refusal::UnknownPrice(price))) = report.result.outcome() else { return Ok(()) };
         let is_it = |step: &&Step| step.action.event_id() == Some(&report.event_id);
@@ -44,7 +44,7 @@ impl Player<'_> {
 }
 
 impl MissingPrice {
-    /// Replaces all failures since the event.
+    /// Replaces all failures since the event with the missing price.
     pub(super) fn replace_failures(self, failures: &mut Failures<'_>) {
         if failures.len() > self.failures_before {
             failures.replace_from(self.failures_before, self.failure);

@@ -1,4 +1,4 @@
-//! Delivers the webhooks of a business's own providers: signs them in the provider's place and sends them through the
+//! Delivers the webhooks of a business's own providers: signs them as the provider would, and sends them through the
 //! usual endpoint.
 
 use extension_contract::Timestamp;
@@ -13,7 +13,7 @@ use host_scenario::prepare::WebhookDelivery;
 /// One hour, in milliseconds: older than any accepted delivery.
 const OLD_MS: i64 = 3_600_000;
 
-/// Sends a body to the endpoint of a webhook at `now`.
+/// Sends a body to the endpoint of a webhook at `now`, and returns the reply of the endpoint.
 pub(super) fn deliver(
     business: &BusinessFolder,
     place: Place,
@@ -29,7 +29,7 @@ pub(super) fn deliver(
         let bad = BadInput::new(place, format!("`{}` is not a webhook of the business", delivery.name), expected);
         return Err(bad.guessing(&delivery.name, names));
     };
-    // The key is made up: sender and endpoint are both here.
+    // Any key works, because this function makes both the signature and the endpoint.
     let key = |whose: &str| Key::of_bytes(format!("{whose} of {}", delivery.name).as_bytes());
     let scheme = &declared.webhook.scheme;
     let headers = match delivery.signature {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// The cases of one business, counted.
+/// Counts of the cases of one business.
 #[derive(Debug, Default)]
 struct Counts {
     cases: usize,
@@ -44,10 +44,10 @@ impl Businesses {
         }
     }
 
-    /// The head of the table.
+    /// The header row of the table.
     pub const HEAD: [&str; 5] = ["business", "cases", "events", "held", "time"];
 
-    /// A row for each business.
+    /// Returns a row for each business.
     pub fn rows(&self) -> Vec<Vec<String>> {
         let row = |(name, counts): (&String, &Counts)| {
             let held = match counts.known {
@@ -60,7 +60,7 @@ impl Businesses {
         self.counts.iter().map(row).collect()
     }
 
-    /// A paragraph for each known failure: the finding, its reason, and the scenarios.
+    /// Returns a paragraph for each known failure: the finding, its reason, and the scenarios.
     pub fn known_failures(&self) -> Vec<String> {
         let paragraph = |((finding, reason), names): (&(String, String), &Vec<String>)| {
             let scenarios: String = names.iter().map(|name| format!("\n  {name}")).collect();
@@ -70,7 +70,7 @@ impl Businesses {
     }
 }
 
-/// The name of the business's folder, or the name that the scenario gives.
+/// Returns the name of the business that the scenario gives, or of the business's folder, or `-`.
 fn business_of(scenario: &Scenario) -> String {
     let folder = business_above(&scenario.file);
     let folder = folder.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());

@@ -2,7 +2,7 @@
 
 use crate::play::{CaseReport, Failure};
 
-/// A failure of a scenario, with the versions that it is in.
+/// A failure of a scenario, with the API versions in which it occurs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
     /// Name of the scenario.
@@ -20,7 +20,8 @@ impl Told {
     }
 }
 
-/// Returns the failures of cases that are not known to fail, in order, each once.
+/// Returns the failures of the cases that are not known to fail, in order. A failure that occurs in several API
+/// versions is listed once.
 pub fn failures(cases: &[CaseReport]) -> Vec<Told> {
     let mut told: Vec<Told> = Vec::new();
     for case in cases.iter().filter(|case| case.failed()) {

@@ -52,7 +52,7 @@ pub fn notice(out: &mut String, title: &str, text: &str) {
     out.push_str(&format!("::notice title={}::{}\n", property(title), message(text)));
 }
 
-/// Adds an error, as one line; line 0 of `place` means the file as a whole.
+/// Adds an error, as one line. Line 0 in `place` means the whole file.
 pub fn annotation(out: &mut String, place: Option<(&Path, usize)>, title: &str, text: &str) {
     let mut properties = Vec::new();
     if let Some((file, line)) = place {
@@ -63,12 +63,12 @@ pub fn annotation(out: &mut String, place: Option<(&Path, usize)>, title: &str, 
     out.push_str(&format!("::error {}::{}\n", properties.join(","), message(text)));
 }
 
-/// Escapes a text after the colons.
+/// Escapes the message of an annotation, which follows `::`.
 fn message(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// Escapes a text between commas.
+/// Escapes the value of an annotation's property, which ends at a comma or colon.
 fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
 }

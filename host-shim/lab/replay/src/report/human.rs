@@ -1,4 +1,4 @@
-//! A table for people, with the failures below it.
+//! The report for people: a table, with the failures below the table.
 
 use super::businesses::Businesses;
 use super::{Told, failures, printable};
@@ -26,8 +26,9 @@ impl Paint {
     }
 }
 
-/// A sink that collects cases and streams, and writes at the end: a row for each business or, if there are few cases, for each
-/// case; then each failure with its difference; then the known failures with their reasons.
+/// A sink that collects cases, streams and raw events, and writes a report at the end. For scenarios, the report has a
+/// row for each business or, if there are few cases, for each case; then each failure with its difference; then the
+/// known failures with their reasons.
 pub struct Human<W, P> {
     out: W,
     paint: Paint,
@@ -39,23 +40,23 @@ pub struct Human<W, P> {
     events: Vec<Vec<String>>,
     failures: Vec<Told>,
     held: usize,
-    /// Ids of the findings of cases that are known to fail.
+    /// Ids of the findings of the known failures.
     known: BTreeSet<String>,
     played: usize,
     scenarios: bool,
-    /// The input of the lines, if there are several.
+    /// Name of the input of the last input event; empty if there is only one input.
     source: String,
-    /// Called with the number of inputs at the beginning, then with 0 after each.
+    /// Called with the number of inputs at the beginning, then with 0 after each input.
     progress: P,
 }
 
-/// The maximum number of raw events that are listed; beyond it, only the counts are shown.
+/// The maximum number of listed raw events. If there are more, only the counts are shown.
 const EVENTS_SHOWN_MAX: usize = 200;
-/// The maximum number of cases with a row each, unless every case is asked for.
+/// The maximum number of cases that have their own rows without `--verbose`.
 const CASES_SHOWN_MAX: usize = 20;
 
 impl<W: Write, P: FnMut(usize)> Human<W, P> {
-    /// Returns a sink for a writer; `progress` is called with the number of inputs, then with 0 after each of them.
+    /// Returns a sink for a writer; `progress` is called with the number of inputs, then with 0 after each input.
     pub fn new(out: W, colour: bool, width: Option<u16>, progress: P) -> Self {
         Human {
             out,
@@ -76,13 +77,14 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
         }
     }
 
-    /// Lists every case, however many there are.
+    /// If `verbose` is true, lists all cases, even if there are many.
     #[must_use]
     pub fn verbose(self, verbose: bool) -> Self {
         Human { verbose, ..self }
     }
 
-    /// Returns the number of cases that are known to fail, and their findings.
+    /// Returns a text with the number of cases that are known to fail and the ids of their findings; empty if there are
+    /// none.
     fn known_to_fail(&self, summary: &Summary) -> String {
         let mut findings: Vec<&str> = self.known.iter().map(String::as_str).collect();
         findings.sort_by_key(|id| (id.chars().next(), id.len()));
@@ -124,7 +126,8 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
         }
         let row = match line {
             Line::Input(line) => {
-                // Derived events have no source; they come before the next input's events.
+                // The lines of derived events have no source. They follow a line of their input, so they keep this
+                // source.
                 self.source = line.source.clone().unwrap_or_default();
                 (String::new(), &line.event, line.kind.as_str(), line.outcome, &line.reason, &line.effects)
             }
@@ -230,7 +233,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
     }
 }
 
-/// Returns the result of a case, in a word.
+/// Returns the result of a case, in one or two words.
 fn result_of(report: &CaseReport) -> String {
     match &report.known {
         Some(known) => format!("known {}", known.finding),

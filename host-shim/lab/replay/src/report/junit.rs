@@ -1,5 +1,5 @@
-//! JUnit XML: one suite per scenario file with one case per API version; one suite of raw events with one case per
-//! input.
+//! JUnit XML: one suite for each scenario file, with one case for each API version, and one suite for raw events, with
+//! one case for each input.
 
 use crate::play::CaseReport;
 use crate::run::{Finished, RawEnd};

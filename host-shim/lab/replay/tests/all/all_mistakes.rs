@@ -1,4 +1,4 @@
-//! A check reports all mistakes of a catalog, and no mistake that only follows from another one.
+//! A check reports all mistakes of a catalog, and no mistake that is only a consequence of another mistake.
 
 use crate::catalogs;
 
@@ -14,12 +14,13 @@ fn check_mistakes(catalog: &str) -> Vec<BadInput> {
     check(&[folder.path().to_owned()], Sources::default(), &host_native::runners()).expect("it can be checked").mistakes
 }
 
-/// Returns mistakes without line and allowed values, which depend on other mistakes.
+/// Returns the pointer and the problem of each mistake. Lines and allowed values depend on other mistakes.
 fn without_lines(mistakes: &[BadInput]) -> Vec<(Option<String>, String)> {
     mistakes.iter().map(|bad| (bad.place.pointer.as_deref().map(str::to_owned), bad.problem.clone())).collect()
 }
 
-/// One in how many pairs of mistakes is tried: the variable `ONE_PAIR_IN`, or twelve.
+/// Returns the size of a group of pairs of mistakes: the variable `ONE_PAIR_IN`, or 12. The test tries one pair of each
+/// group.
 fn one_pair_in() -> usize {
     let given = std::env::var("ONE_PAIR_IN").ok().and_then(|count| count.parse().ok());
     given.filter(|share| *share > 0).unwrap_or(12)
@@ -37,13 +38,13 @@ fn a_check_of_two_mistakes_reports_no_other_mistake() {
     for (a, first) in BROKEN.iter().enumerate() {
         for (b, second) in BROKEN.iter().enumerate().skip(a + 1) {
             let text = WHOLE.replace(first.0, first.1);
-            // Only a share of the pairs, to save time, and only pairs with different places.
+            // Tries only a share of the pairs, to save time, and only pairs whose places do not overlap.
             if !(a + b).is_multiple_of(share) || text.matches(second.0).count() != 1 {
                 continue;
             }
             let found = without_lines(&check_mistakes(&text.replace(second.0, second.1)));
             let known = |one: &(Option<String>, String)| single[a].contains(one) || single[b].contains(one);
-            // The extension reports the first mistake: two mistakes together may be correct or a different mistake.
+            // Two mistakes together may be a correct catalog or a third mistake. Such a pair is not checked.
             if !found.first().is_some_and(known) {
                 others += 1;
                 continue;

@@ -16,12 +16,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Members of the catalog's `business` that the stored policies have and that a catalog has elsewhere.
+/// Members of the stored policies that a catalog does not have in `business`, but in other places.
 const STORED: [&str; 10] =
     ["campaigns", "config", "defaults", "entitlements", "events", "may", "on", "rates", "resources", "templates"];
 
-/// Texts of [`WHOLE`], each with an unknown name that only the reader can refuse, because a business may declare such
-/// names.
+/// Texts of [`WHOLE`], each with a replacement that has an unknown name. Only the reader can refuse it, because a
+/// business may declare names.
 const UNKNOWN: [(&str, &str); 27] = [
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
@@ -67,7 +67,7 @@ fn json_of(text: &str) -> Value {
     Node::parse(Path::new("x.yml"), text).expect("valid YAML").json()
 }
 
-/// Returns the mistakes that host and extension find in a catalog and a `business.yml`.
+/// Returns the mistakes that the host and the extension find in a catalog and a `business.yml`.
 fn mistakes_of_text(catalog: &str, business_yml: Option<&str>) -> Vec<BadInput> {
     let folder = folder_with(catalog);
     if let Some(text) = business_yml {
@@ -174,12 +174,12 @@ const OBJECTS: [(&str, &str); 36] = [
     ("/$defs/price", "/products/0/prices/month"),
     ("/$defs/price/properties/id/anyOf/1", "/products/0/prices/month/id"),
     ("/$defs/product/properties/price/anyOf/1", "/products/1/price"),
-    // Fields of the type may stand in it, so it is open.
+    // A product may also have the fields of its type, so the schema allows further members.
     ("/$defs/product", "/products/0"),
     ("/$defs/product", "/products/1"),
 ];
 
-/// Collects the pointers of a schema's objects that allow no other members.
+/// Collects the pointers of the schema's objects that allow only the listed members.
 fn closed(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
     if schema["additionalProperties"] == json!(false) {
         found.insert(at.to_owned());
@@ -238,7 +238,7 @@ fn schema_and_reader_know_the_same_names() {
             _ => assert!(bad.problem == "unknown field `zzz`", "{object}: {bad}"),
         }
         match object {
-            // These members are in another file.
+            // A catalog has these members in another file of the business.
             "" => assert!(["config", "may", "resources", "templates"].iter().all(|name| read.remove(*name))),
             "/$defs/policies" => assert!(STORED.iter().all(|name| read.remove(*name))),
             _ => {}
@@ -413,7 +413,7 @@ fn schema_and_reader_accept_the_same_webhooks() {
         assert!(!validator.is_valid(&json_of(&text)), "the schema takes {text}");
         assert_eq!(mistakes_of_text(catalog, Some(&text)).len(), 1, "{text}");
     }
-    // Mistakes that only the reader finds: braces, and names of other places.
+    // Only the reader finds unmatched braces, and unknown names that are declared elsewhere.
     let own = "config: {zone: {}, key: {type: secret}}\n";
     for (text, message) in [
         (with(standard, &fact.replace("{user.id}", "{user.id")), "has an unmatched brace"),
@@ -439,7 +439,7 @@ fn schema_and_reader_accept_the_same_webhooks() {
     }
 }
 
-/// Returns whether a mistake concerns the shape of the value at this place, and not its meaning.
+/// Returns true if a mistake concerns the shape of the value at this place, and not the value's meaning.
 fn is_of_shape(bad: &BadInput, place: &str) -> bool {
     let within = bad.place.pointer.as_deref().is_some_and(|pointer| pointer.starts_with(place));
     within && (bad.problem.starts_with("found ") || bad.problem.starts_with("unknown field"))

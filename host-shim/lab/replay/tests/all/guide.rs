@@ -1,5 +1,5 @@
-//! The guide's examples are in the fixtures, word by word, which other tests play; and its table of commands is
-//! complete.
+//! The examples of the guide to adding a business are word for word in the fixtures, which other tests play. The table
+//! of commands is complete.
 
 use extension_contract::Extension;
 use instance_provisioner::Provisioner;
@@ -35,7 +35,7 @@ fn every_command_is_in_the_table() {
         let schema: Value = serde_json::from_str(&command.schema).expect("a schema");
         for member in schema["required"].as_array().expect("members") {
             let member = member.as_str().expect("a name");
-            // A product's commands are listed with its type.
+            // The members of product commands depend on the product type, so the table does not list them.
             let is_products = command.kind.starts_with("product.");
             assert!(is_products || row.contains(&format!("`{member}`")), "{}: no `{member}`", command.kind);
         }

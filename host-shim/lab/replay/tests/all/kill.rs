@@ -1,4 +1,4 @@
-//! A host is killed and started again on the same store, each time with a provider that has lost its memory.
+//! A host is killed and started again on the same store. The provider of the new start has lost its memory.
 //!
 //! The events: a subscription, its first invoice, an instance, and the end of the subscription, which suspends the
 //! instance.
@@ -17,17 +17,17 @@ use std::rc::Rc;
 
 /// A day after the last event: 2026-09-30T14:13:20Z in milliseconds since the epoch.
 const CLOCK_MS: i64 = 1_790_864_000_000;
-/// A time after all consequences of the subscription's end.
+/// One year, in milliseconds: longer than the consequences of the subscription's end take.
 const YEAR_MS: i64 = 365 * 86_400_000;
 const STORY: &str = include_str!("kill/story.jsonl");
 
-/// The final result.
+/// The final state of a host.
 #[derive(Debug, PartialEq)]
 struct End {
     state: String,
     /// The provider's resources with their states.
     resources: Vec<(String, String)>,
-    /// Open effects with their states: later timers and mails are queued, the watch runs.
+    /// Open effects with their states: later timers and mails are queued, the instance's watch runs.
     open: Vec<(String, EffectState)>,
 }
 
@@ -86,7 +86,7 @@ fn the_events_suspend_the_instance() {
     assert_eq!((end.resources.len(), suspended), (3, vec!["function:inst_acme/compute@lambda"]));
 }
 
-/// After the kill all events are delivered again, as by a second replay of the file.
+/// After the kill, all events are delivered again, as a second replay of the file would do.
 #[test]
 fn a_kill_at_any_write_does_not_change_the_result() {
     let expected = undisturbed();
@@ -108,8 +108,8 @@ fn a_kill_at_any_write_does_not_change_the_result() {
     }
 }
 
-/// Advances the clock after the last event as `--until` does. The restarted host begins with the clock of the events,
-/// long before the kill.
+/// Advances the clock after the last event as `--until` does. The set-up of the restarted host has the clock of the
+/// events, long before the kill.
 #[test]
 fn a_kill_while_time_passes_does_not_change_the_result() {
     let pass = |host: &mut Rig| -> Result<(), ReplayError> {
@@ -154,7 +154,7 @@ fn a_second_run_on_a_store_continues_the_first() {
     }
 }
 
-/// The store is as a host with live providers leaves it if it is killed during their calls.
+/// The store is in the state in which a host leaves it if the host is killed during calls of live providers.
 #[test]
 fn effects_that_ran_at_a_kill_are_recovered_by_the_next_start() {
     let mut host = start(Box::new(MemoryStore::new())).expect("a host");
@@ -182,7 +182,7 @@ fn effects_that_ran_at_a_kill_are_recovered_by_the_next_start() {
     assert_eq!(end(&host), undisturbed());
 }
 
-/// A writer that counts lines, and notes their number at each flush.
+/// A writer that counts lines, and stores the number of lines at each flush.
 #[derive(Clone, Default)]
 struct Lines(Rc<RefCell<(usize, Vec<usize>)>>);
 

@@ -80,7 +80,7 @@ fn solobase() -> BusinessFolder {
     BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business")
 }
 
-/// Returns the events of other systems that change the state, in the order of their delivery here.
+/// Returns the hooks whose events change the state, in the order of their delivery in this function.
 fn events_that_change_something() -> Vec<&'static str> {
     let (business, config, runners, store) = (solobase(), Vec::new(), host_native::runners(), StoreKind::Memory);
     let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None })
@@ -116,7 +116,7 @@ fn events_that_change_something() -> Vec<&'static str> {
 
 // covers: SOL-47
 #[test]
-fn the_hooks_are_the_events_that_the_extension_decides_about() {
+fn the_hooks_of_the_manifest_are_the_events_that_change_the_state() {
     let manifest = manifest();
     let hooks =
         manifest["hooks"].as_array().expect("a list").iter().map(|hook| hook["event"].as_str().expect("a name"));
@@ -137,7 +137,7 @@ fn the_monitors_interval_matches_the_manifest() {
     assert_eq!(minutes, 5);
 }
 
-/// Returns the members of a block of the contract, which begins with this line.
+/// Returns the members of the block of the contract that begins with the line `begin`.
 fn members<'a>(wit: &'a str, begin: &str) -> Vec<&'a str> {
     let (_, from) = wit.split_once(begin).unwrap_or_else(|| panic!("no `{begin}`"));
     let (body, _) = from.split_once("\n    }").expect("its end");
@@ -153,7 +153,7 @@ fn the_permissions_match_the_contract() {
     let of_imports = imports.filter_map(|import| match import {
         "account" | "catalog" => Some("products.read"),
         "claims" => Some("claims.take"),
-        // Logging changes nothing.
+        // Logging needs no permission, because it changes nothing.
         "log" => None,
         other => panic!("`{other}` has no permission"),
     });
@@ -162,7 +162,7 @@ fn the_permissions_match_the_contract() {
     let of_rows = rows.into_iter().filter_map(|row| match row {
         "product" | "price" | "purchase" => Some("products.write"),
         "subscription" => Some("subscriptions.write"),
-        // Records are the extension's own.
+        // The extension's own records need no permission.
         "record" => None,
         other => panic!("rows `{other}` have no permission"),
     });

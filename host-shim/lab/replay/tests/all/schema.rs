@@ -54,7 +54,7 @@ fn with_step(step: &str) -> String {
     format!("name: x\ngiven: {{account: platform}}\nevents:\n  - {{stripe: invoice.paid}}\n  - {step}\n")
 }
 
-/// Returns a scenario with this start.
+/// Returns a scenario with this `given`.
 fn with_given(given: &str) -> String {
     format!("name: x\ngiven: {given}\nevents:\n  - {{raw: x}}\n")
 }
@@ -64,7 +64,7 @@ fn with_expect(expect: &str) -> String {
     format!("name: x\nevents:\n  - {{raw: x}}\nexpect: {expect}\n")
 }
 
-/// Returns correct scenarios, which together have every member.
+/// Returns correct scenarios. Together, they have every member of the format.
 fn right() -> Vec<String> {
     vec![
         with_step("{stripe: a.b, id: 7, at: +5s, set: {a: 1}, 'set@2020-08-27': {b: 1}, 'unset@2020-08-27': [c]}"),
@@ -106,7 +106,7 @@ fn right() -> Vec<String> {
 }
 
 #[test]
-fn schema_and_reader_accept_and_refuse_the_same() {
+fn schema_and_reader_accept_and_refuse_the_same_scenarios() {
     let validator = validator();
     for text in &right() {
         let value = json_of(text);
@@ -196,7 +196,7 @@ fn schema_and_reader_accept_and_refuse_the_same() {
     }
 }
 
-/// Returns the names that the reader knows at the place of an unknown one.
+/// Returns the names that the reader expects in place of the unknown name `zzz`.
 fn known(text: &str) -> BTreeSet<String> {
     let error = Scenario::parse(Path::new("x.yml"), text).expect_err("an unknown name");
     assert!(error.problem.starts_with("unknown field `zzz`"), "{text}: {error}");
@@ -236,7 +236,7 @@ fn schema_and_reader_know_the_same_names() {
     assert_eq!(alternatives, steps.map(|(name, _)| json!({"$ref": format!("#/$defs/{name}Step")})));
     for (name, step) in steps {
         let mut read = known(&with_step(&format!("{{{step}, zzz: 1}}")));
-        // The reader tries the kinds of steps in turn.
+        // The reader tries the kinds of steps in turn, so its error also lists the other kinds.
         read.retain(|field| field == name || steps.iter().all(|(other, _)| other != field));
         assert_eq!(read, named(of(&format!("{name}Step"))), "{name}");
     }
@@ -251,7 +251,7 @@ fn schema_and_reader_know_the_same_names() {
     assert_eq!(known(&with_given("{by: {kind: user, zzz: 1}}")), named(&of("actor")["anyOf"][1]), "an actor");
 }
 
-/// Places with free names: values that are passed on, expectations, and mappings by key or pattern.
+/// Places where any name is allowed: values that the reader passes on, expectations, and mappings by key or pattern.
 const FREE: [&str; 4] = [
     r"^(/given/(config|claims|answers)|/events/\d+/claims)$",
     r"^(/given|/events/\d+)/answers(/[^/]+(/\d+)?(/then)?/(ok|exactly).*)?$",

@@ -1,4 +1,4 @@
-//! Measurements of instances: storage, shared quotas, and use above a smaller plan's limit.
+//! Measurements of instances: storage, shared quotas, and use above the limit of a smaller plan.
 
 use extension_contract::{Account, Actor, Event, Payload, Question, Usage};
 use host_intake::Decoded;
@@ -45,7 +45,7 @@ impl Story {
         self.host.deliver(decoded, self.now).expect("an outcome")
     }
 
-    /// Sets the subscription from now on.
+    /// Delivers a snapshot of the subscription with this price and period.
     fn subscribe(&mut self, price: &str, period_start_ms: i64) {
         self.events += 1;
         let start = period_start_ms / 1000;
@@ -92,12 +92,12 @@ impl Story {
         assert_eq!(delivered.first.result.name(), "applied", "{:?}", delivered.first);
     }
 
-    /// Delivers a measurement in the monitor's format, with its own id.
+    /// Delivers a measurement in the monitor's format, with an id. Returns its outcome.
     fn measure(&mut self, id: &str, meter: &str, instance: &str, quantity: i64) -> &'static str {
         self.measure_at(id, meter, instance, quantity, self.now)
     }
 
-    /// Delivers a measurement with this time.
+    /// Delivers a measurement with the time `at`. Returns its outcome.
     fn measure_at(&mut self, id: &str, meter: &str, instance: &str, quantity: i64, at: i64) -> &'static str {
         self.events += 1;
         let usage = Usage {
@@ -135,7 +135,7 @@ impl Story {
         rows.sections["products"][instance]["metadata"].clone()
     }
 
-    /// Returns allowed and used amount, and the time at which the counter restarts.
+    /// Returns the allowed amount, the used amount, and the time at which the counter restarts.
     fn entitlement(&mut self, key: &str) -> (i64, i64, Option<i64>) {
         let question = Question { account: Story::account(), actor: Actor::system(), at: self.now };
         let found = self.host.processor_mut().ask_entitlements(&question).expect("entitlements");
@@ -199,7 +199,7 @@ fn usage_that_arrives_before_its_renewal_counts_in_the_new_period() {
 }
 
 #[test]
-fn of_two_measurements_within_a_second_the_later_counts() {
+fn the_later_of_two_measurements_within_a_second_counts() {
     let mut story = Story::begin();
     story.subscribe(HOBBY, START_MS);
     story.create("myapp");
@@ -210,7 +210,7 @@ fn of_two_measurements_within_a_second_the_later_counts() {
 }
 
 #[test]
-fn the_request_counter_goes_on_while_an_upgrade_is_not_paid() {
+fn the_request_counter_does_not_restart_while_an_upgrade_is_unpaid() {
     let mut story = Story::begin();
     story.subscribe(HOBBY, START_MS);
     story.invoice("in_1", "paid", "subscription_create", HOBBY);
@@ -242,7 +242,7 @@ fn all_instances_of_a_subscription_share_its_quotas() {
 
 //
 #[test]
-fn above_the_storage_of_a_smaller_plan_writes_are_refused_and_14_days_later_all_is_suspended() {
+fn above_the_storage_limit_writes_are_refused_and_after_14_days_the_instance_is_suspended() {
     let mut story = Story::begin();
     story.subscribe(PROFESSIONAL, START_MS);
     story.create("myapp");
@@ -257,7 +257,7 @@ fn above_the_storage_of_a_smaller_plan_writes_are_refused_and_14_days_later_all_
     story.pass(1);
     assert_eq!(story.metadata("inst_myapp")["status"], "suspended");
     assert_eq!(story.metadata("inst_myapp")["suspend_reason"], "over_limit");
-    // Nothing is deleted, however long it takes.
+    // Nothing is deleted, even after another year.
     story.pass(365 * DAY_MS);
     assert_eq!(story.metadata("inst_myapp")["status"], "suspended");
     assert_eq!(story.settings("inst_myapp/bucket")["name"], "solobase-myapp");
@@ -272,7 +272,7 @@ fn writes_are_accepted_again_below_the_limit() {
     story.pass(100 * DAY_MS);
     story.measure("m1", "storage_gb", "inst_myapp", 3);
     assert_eq!(story.settings("inst_myapp/bucket")["writes"], "refused");
-    // The wait counts from the measurement, not from the plan.
+    // The 14 days begin with the measurement, not with the plan.
     story.pass(13 * DAY_MS);
     assert_eq!(story.metadata("inst_myapp")["status"], "running");
     story.measure("m2", "storage_gb", "inst_myapp", 2);

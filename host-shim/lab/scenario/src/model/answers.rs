@@ -1,7 +1,7 @@
 //! Reads and writes the provider's answers of a scenario.
 //!
-//! `ok`, `lost`, `never`, `retryable CODE`, `final CODE`, `late SPAN`, or the long forms `{ok: {…}}`, `{exactly: {…}}`,
-//! `{retryable: CODE, message: …}`, `{final: CODE, message: …}` and `{late: SPAN, then: ANSWER}`.
+//! An answer is `ok`, `lost`, `never`, `retryable CODE`, `final CODE`, `late SPAN`, or a long form: `{ok: {…}}`,
+//! `{exactly: {…}}`, `{retryable: CODE, message: …}`, `{final: CODE, message: …}` or `{late: SPAN, then: ANSWER}`.
 
 use super::write::{Unwritable, span};
 use crate::error::BadInput;
@@ -19,7 +19,7 @@ const MESSAGE: &str = "as the scenario says";
 pub struct Answers {
     /// Line of the pattern, from 1.
     pub line: usize,
-    /// Pattern of effect keys.
+    /// Pattern of the effect keys.
     pub pattern: String,
     /// The answers, in the order of the calls.
     pub list: Vec<ScriptedAnswer>,
@@ -84,7 +84,7 @@ fn long(reader: Reader<'_>, node: &Node) -> Result<ScriptedAnswer, BadInput> {
     let (Some((form, companion)), None) = (forms.next(), forms.next()) else {
         return Err(reader.bad(node.line, "an answer has none or several of the forms", FORMS));
     };
-    // The second member of another form is a known field, but has no meaning here.
+    // The second member of another form is a known name, but has no meaning with this form.
     let of_others = LONG_FORMS.iter().filter_map(|(_, other)| *other).filter(|other| Some(*other) != *companion);
     if let Some(entry) = of_others.filter_map(|name| entries.iter().find(|entry| entry.key == name)).next() {
         let expected =
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn ok_has_outputs() {
+    fn an_ok_answer_can_have_outputs() {
         let found = answers("db/*: {ok: {endpoint: db.example}}").expect("answers");
         assert_eq!(
             found,
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn exactly_has_the_whole_answer() {
+    fn an_exactly_answer_must_be_a_mapping() {
         let found = answers("k: {exactly: {id: db-7}}").expect("answers");
         assert_eq!(found[0].list, vec![ScriptedAnswer::Exactly(json!({"id": "db-7"}))]);
         let error = answers("k:\n  {exactly: 1}").expect_err("no mapping").to_string();
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_without_meaning_is_refused_with_the_allowed_ones() {
+    fn the_second_member_of_another_form_is_refused() {
         for (text, expected) in [
             ("{ok: {},\n then: lost}", "x.yml:2: `then` has no meaning with `ok`; expected `ok` alone"),
             ("{ok: {},\n message: m}", "x.yml:2: `message` has no meaning with `ok`; expected `ok` alone"),

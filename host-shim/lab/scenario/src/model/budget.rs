@@ -9,11 +9,11 @@ use std::fmt;
 /// A resource that an event uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Resource {
-    /// Fuel of the component, about one unit per instruction; zero natively.
+    /// Fuel of the component, about one unit per instruction; 0 if the extension runs natively.
     Fuel,
-    /// Linear memory of the component in bytes; zero natively.
+    /// Linear memory of the component, in bytes; 0 if the extension runs natively.
     Memory,
-    /// Calls of the host's functions.
+    /// Number of calls of the host's functions.
     HostCalls,
 }
 
@@ -25,12 +25,12 @@ const NAMES: [(Resource, &str); 3] =
 const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
 
 impl Resource {
-    /// Returns its name in a scenario.
+    /// Returns the name of the resource in a scenario.
     pub fn name(self) -> &'static str {
         NAMES.iter().find(|(resource, _)| *resource == self).map_or("", |(_, name)| name)
     }
 
-    /// Returns the amount that a run used.
+    /// Returns the amount of this resource that a run used.
     pub fn used(self, report: &Report) -> u64 {
         match self {
             Resource::Fuel => report.fuel,
@@ -39,7 +39,7 @@ impl Resource {
         }
     }
 
-    /// Formats an amount for a scenario.
+    /// Formats an amount of this resource for a scenario.
     pub fn text(self, amount: u64) -> String {
         match self {
             Resource::Memory => {
@@ -50,8 +50,9 @@ impl Resource {
         }
     }
 
-    /// Returns the limit that `--bless` sets for this use: the use itself, but for fuel a fifth more, rounded up to two
-    /// digits, since any change of the extension changes its fuel.
+    /// Returns the limit that `--bless` sets for the amount `used`. For memory and host calls, the limit is this
+    /// amount. For fuel, it is a fifth more, rounded up to two digits, because every change of the extension changes
+    /// its fuel.
     pub fn allowance(self, used: u64) -> u64 {
         if self != Resource::Fuel {
             return used;
@@ -78,7 +79,7 @@ fn grouped(number: u64) -> String {
 /// The limits for one event, or for each event of a scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
-    /// At least one limit, each resource at most once.
+    /// The limits: at least one, and at most one for each resource.
     pub limits: Vec<Limit>,
 }
 
@@ -190,12 +191,12 @@ fn memory(node: &Node) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*unit)
 }
 
-/// A limit that was raised.
+/// A limit that [`raise`] raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RaisedLimit {
     /// The place of the number.
     pub place: Place,
-    /// The event that exceeded it most.
+    /// The old limit, and the event that exceeded it most.
     pub over: ExceededLimit,
     /// The new maximum.
     pub max: u64,
@@ -209,8 +210,8 @@ impl fmt::Display for RaisedLimit {
     }
 }
 
-/// Raises the limits that events exceeded. Returns the file's text with only these numbers replaced, and the raised
-/// limits. `text` is the text of `scenario`.
+/// Raises the limits that events exceeded. `text` is the text of the scenario's file. Returns this text with only the
+/// numbers of these limits replaced, and the raised limits.
 ///
 /// # Errors
 ///
@@ -224,7 +225,7 @@ pub fn raise(scenario: &Scenario, text: &str, over: &[ExceededLimit]) -> Result<
             None => worst.push(one),
         }
     }
-    // From the end, so that earlier positions stay valid.
+    // Replaces the last number first, so that the positions of the others stay valid.
     worst.sort_by_key(|over| std::cmp::Reverse((over.limit.line, over.limit.column)));
     let (mut changed, mut raised) = (text.to_owned(), Vec::new());
     for over in worst {
@@ -242,7 +243,7 @@ pub fn raise(scenario: &Scenario, text: &str, over: &[ExceededLimit]) -> Result<
     Ok((changed, raised))
 }
 
-/// Returns the range of the number that begins at a line and column.
+/// Returns the range of bytes of the number that begins at a line and column, both from 1.
 fn number_at(text: &str, line: usize, column: usize) -> Option<std::ops::Range<usize>> {
     let before: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let line = text.get(before..)?.lines().next()?;

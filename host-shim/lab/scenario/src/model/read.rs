@@ -25,7 +25,7 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// Fails if the text is not a scenario; every error names file, line and the expected value.
+    /// Fails if the text is not a scenario. The error names the file, the line and the expected value.
     pub fn parse(file: &Path, text: &str) -> Result<Scenario, BadInput> {
         let node = Node::parse(file, text)?;
         let reader = Reader { file };
@@ -119,7 +119,7 @@ fn given(reader: Reader<'_>, node: Option<&Node>) -> Result<Given, BadInput> {
     }
     given.account = fields.take("account").map(|n| account(reader, n)).transpose()?;
     if let Some(by) = fields.take("by") {
-        // Parsed here only to report a mistake at its line.
+        // Parses the actor only to report a mistake at its line.
         actor(reader, Some(by), given.account.as_ref())?;
         given.by = Some(by.clone());
     }
@@ -193,7 +193,7 @@ fn steps(reader: Reader<'_>, list: &[Node], given: &Given) -> Result<Vec<Step>, 
     Ok(steps)
 }
 
-/// Counters that number the events without an id.
+/// Counters of the steps of each kind, for the ids of events without an id.
 #[derive(Default)]
 pub(super) struct Counter {
     pub stripe: usize,
@@ -393,7 +393,7 @@ fn form_members(reader: Reader<'_>, name: &str, node: &Node, form: &mut Vec<(Str
     }
 }
 
-/// The value of a claim that nobody may take.
+/// The value of a claim that no account may take.
 pub(super) const BLOCKED: &str = "blocked";
 
 fn holdings(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Holding)>, BadInput> {
@@ -408,7 +408,7 @@ fn holdings(reader: Reader<'_>, node: &Node) -> Result<Vec<(String, Holding)>, B
     reader.map("claims", node)?.iter().map(holding).collect()
 }
 
-/// Reads a raw body: a text is taken unchanged, anything else becomes JSON.
+/// Reads a raw body. A text is the body itself; any other value is converted to JSON.
 fn raw(node: &Node, number: usize) -> RawStep {
     let bytes = match &node.value {
         Tree::Text(text) => text.clone().into_bytes(),
@@ -518,9 +518,9 @@ pub(super) struct MessageForm {
     pub name: &'static str,
     what: &'static str,
     pub contents: &'static str,
-    /// Prefix of ids.
+    /// Prefix of the default ids.
     pub id: &'static str,
-    /// True if its default actor is a service.
+    /// True if the default actor is a service.
     pub by_service: bool,
 }
 
@@ -613,7 +613,7 @@ pub(super) fn actor(reader: Reader<'_>, node: Option<&Node>, account: Option<&Ac
             Some(Account::Platform) => {
                 return Ok(Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() });
             }
-            // A member with all rights; scenarios about roles name theirs.
+            // The default actor has all rights. A scenario about roles names its actor.
             Some(Account::Organization(_)) => {
                 let (subject, roles) = ("member".to_owned(), vec!["owner".to_owned()]);
                 return Ok(Actor { kind: ActorKind::User, subject, roles });
@@ -726,7 +726,8 @@ fn sections(
     Ok(())
 }
 
-/// Expands plain values, which stand for the main member of a row: an entitlement's `allowed`, a claim's `holder`, etc.
+/// Expands plain values. A plain value stands for the main member of a row: an entitlement's `allowed`, a claim's
+/// `holder`, etc.
 fn short_forms(section: &str, matcher: Matcher) -> Matcher {
     let main = match section {
         "entitlements" => "allowed",

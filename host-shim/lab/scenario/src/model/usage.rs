@@ -4,7 +4,8 @@ use super::Measurement;
 use crate::error::BadInput;
 use crate::tree::{Node, Reader, Tree};
 
-/// Reads one measurement or a list of them; a measurement without an id gets one from its event's.
+/// Reads one measurement or a list of them; a measurement without an id gets one that begins with `event`, the id of
+/// its event.
 pub(super) fn read(reader: Reader<'_>, node: &Node, event: &str) -> Result<Vec<Measurement>, BadInput> {
     let Tree::List(list) = &node.value else { return Ok(vec![measurement(reader, node, event.to_owned())?]) };
     if list.is_empty() {

@@ -1,4 +1,4 @@
-//! Writes a [`Scenario`] as a YAML file that reads as the same scenario.
+//! Writes a [`Scenario`] as a YAML file. Reading this file gives the same scenario.
 
 mod steps;
 
@@ -16,7 +16,7 @@ pub enum Unwritable {
     Span {
         /// Name of the value.
         what: String,
-        /// The span.
+        /// The span, in milliseconds.
         ms: i64,
     },
     /// A whole number beyond [`i64`].
@@ -39,10 +39,10 @@ pub enum Unwritable {
     },
 }
 
-/// A scenario as the text of a file, with a comment above it.
+/// Writes a scenario as the text of a file, with an optional comment above it.
 ///
-/// Omits ids and actors that equal a reader's defaults. The text does not depend on its folder: `given.business` must
-/// name the business if the file lies outside of the business's folder.
+/// The text omits ids and actors that equal the reader's defaults. It does not depend on the folder of the file: if the
+/// file lies outside of the business's folder, `given.business` must name the business.
 #[derive(Clone, Debug)]
 pub struct ScenarioText<'a> {
     scenario: &'a Scenario,
@@ -50,7 +50,7 @@ pub struct ScenarioText<'a> {
 }
 
 impl<'a> ScenarioText<'a> {
-    /// Returns the text of a scenario.
+    /// Returns a writer of this scenario, without a comment.
     pub fn of(scenario: &'a Scenario) -> Self {
         ScenarioText { scenario, comments: Vec::new() }
     }
@@ -62,11 +62,11 @@ impl<'a> ScenarioText<'a> {
         self
     }
 
-    /// Returns the YAML; [`Scenario::parse`] reads it as the same scenario, apart from line numbers.
+    /// Returns the YAML. [`Scenario::parse`] reads it as the same scenario, except for line numbers.
     ///
     /// # Errors
     ///
-    /// Fails if the scenario has a value that no file can have.
+    /// Fails if the scenario has a value that a scenario file can't have.
     pub fn text(&self) -> Result<String, Unwritable> {
         let scenario = self.scenario;
         let mut out = String::new();
@@ -376,7 +376,7 @@ expect:
     }
 
     #[test]
-    fn values_that_no_file_can_have_are_errors() {
+    fn values_that_a_scenario_file_can_not_have_are_errors() {
         let text = "name: x\nevents:\n  - stripe: invoice.paid\n  - advance: 1s\n  - raw: x\n";
         let scenario = Scenario::parse(Path::new("x.yml"), text).expect("a scenario");
         let message_of = |at: usize, action: Action| {

@@ -19,11 +19,13 @@ pub struct BuiltEvent {
 }
 
 impl Shapes {
-    /// Builds the event of a step in the shape `played`, created at `created` (milliseconds since the epoch).
+    /// Builds the event of a step in the step's own API version or, if it names none, in the shape `played`. `created`
+    /// is the provider time, in milliseconds since the epoch.
     ///
     /// # Errors
     ///
-    /// Fails if the version has no such base body or path.
+    /// Fails if the API version does not have the base body or a path that the step changes, or if the version does not
+    /// allow a value.
     pub fn build(
         &self,
         file: &Path,
@@ -105,7 +107,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Applies changes: lists of objects first, so that later changes find their entries.
+    /// Applies changes. Lists of objects come first, so that the other changes find the entries of these lists.
     fn set(&self, base: &str, body: &mut Value, changes: &[Change]) -> Result<(), BadInput> {
         let (lists, others): (Vec<&Change>, Vec<&Change>) =
             changes.iter().partition(|change| matches!(self.rule(base, &change.key), Some(Rule::Items { .. })));
@@ -166,7 +168,7 @@ impl Builder<'_> {
             .collect()
     }
 
-    /// Returns `data.previous_attributes`: the old values of the changed keys, with lists in full.
+    /// Returns `data.previous_attributes`: the old values of the changed keys. A changed list is complete.
     fn previous(&self, base: &str, now: &Value, changes: &[Change]) -> Result<Value, BadInput> {
         let mut before = now.clone();
         self.set(base, &mut before, changes)?;

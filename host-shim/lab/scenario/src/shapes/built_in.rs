@@ -1,6 +1,6 @@
 //! The base bodies of `fixtures/stripe`, compiled into the program for businesses outside of the fixtures.
 
-/// Includes the files of an API version: its name, and each file's name and text.
+/// Includes the files of an API version: gives the name of the version, and the name and text of each file.
 macro_rules! version {
     ($version:literal: $($file:literal)*) => {
         ($version, &[$(($file, include_str!(concat!(
@@ -12,7 +12,7 @@ macro_rules! version {
 /// Name and text of each file.
 pub(super) type Files = [(&'static str, &'static str)];
 
-/// Every version; a test compares the list with the folder.
+/// All API versions. A test compares this list with the folder `fixtures/stripe`.
 pub(super) const VERSIONS: [(&str, &Files); 2] = [
     version!("2020-08-27": "account.json" "charge.json" "checkout.session.json" "customer.json" "dispute.json" "event.json"
         "invoice.json" "invoice_line.json" "payment_intent.json" "payment_method.json" "places.yml" "price.json" "product.json"

@@ -13,21 +13,21 @@ const VALUE: &str = "$value";
 /// A rule that puts a named value into a body.
 #[derive(Clone, Debug)]
 pub(super) enum Rule {
-    /// Applies all of these rules; none if the version has no place for the value.
+    /// Applies all of these rules. The list is empty if the version has no place for the value.
     All(Vec<Rule>),
     /// Sets this path.
     Path(JsonPath),
-    /// Splits a mapping: each part has its own rule.
+    /// Splits the value into named parts; each part has its own rule.
     Parts(Vec<(String, Rule)>),
-    /// Adds a value that is made from a template.
+    /// Sets the path `add`, whose last key may be new, to a template that contains the value.
     Template { add: JsonPath, value: Value },
-    /// Sets fixed values, chosen by the named value as text.
+    /// Sets fixed values. The text of the named value selects them.
     When(Vec<(String, Vec<(JsonPath, Value)>)>),
     /// Sets a list of objects, each built from a base body.
     Items { list: JsonPath, base: String },
 }
 
-/// Reads `places.yml`: rules by body and name.
+/// Reads `places.yml`: the rules by name of the body and name of the value.
 pub(super) fn read(file: &Path, text: &str) -> Result<BTreeMap<String, BTreeMap<String, Rule>>, BadInput> {
     let node = Node::parse(file, text)?;
     let reader = Reader { file };
@@ -102,7 +102,8 @@ pub(super) enum PlaceError {
 }
 
 impl Rule {
-    /// Puts a value into a body. The caller, which has the base bodies, builds lists of objects.
+    /// Puts a value into a body. For [`Rule::Items`], the value must be the complete list: the caller has the base
+    /// bodies to build it.
     pub(super) fn apply(&self, body: &mut Value, value: &Value) -> Result<(), PlaceError> {
         match self {
             Rule::All(rules) => rules.iter().try_for_each(|rule| rule.apply(body, value)),

@@ -1,4 +1,4 @@
-//! Writes a tree as YAML that reads as the same tree.
+//! Writes a tree as YAML. Reading this YAML gives the same tree.
 
 use super::{Entry, Node, Tree};
 use serde_json::Value;
@@ -10,9 +10,9 @@ const WIDTH: usize = 120;
 /// The layout of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
-    /// On one line if it fits.
+    /// The entry is on one line if it fits.
     Short,
-    /// One line for each inner entry, each laid out as [`Layout::Short`].
+    /// Each inner entry begins on its own line and has the layout [`Layout::Short`].
     Block,
 }
 
@@ -24,7 +24,7 @@ pub fn entry(out: &mut String, indent: usize, key: &str, value: &Node, layout: L
     value_of(out, indent, key.chars().count() + 2, value, layout);
 }
 
-/// Adds a mapping as an entry of a list, with one line for each of its own entries.
+/// Adds a mapping as an entry of a list. Each entry of the mapping begins on its own line.
 pub fn item(out: &mut String, indent: usize, entries: &[Entry]) {
     for (number, of_item) in entries.iter().enumerate() {
         let at = out.len();
@@ -82,7 +82,7 @@ fn write_flow(node: &Node, out: &mut String) {
         Tree::Int(number) => {
             let _ = write!(out, "{number}");
         }
-        // In JSON's format, which keeps the point of a whole number.
+        // JSON writes the float 1 as `1.0`, so that it is read as a float again.
         Tree::Float(number) => out.push_str(&Value::from(*number).to_string()),
         Tree::Text(text) => scalar(text, out),
         Tree::List(list) => {
@@ -131,7 +131,7 @@ fn scalar(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// Returns whether a text needs no quotes as a key, in a mapping on one line or in a list.
+/// Returns true if a text needs no quotes, whether it is a key, a value of a one-line mapping or an entry of a list.
 fn is_plain(text: &str) -> bool {
     if crate::time::parse(text).is_some() || crate::time::parse_span(text).is_some() {
         return true;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// The object with the marks of a B2 bucket.
 pub(super) const MARKER: &str = ".provisioner.json";
-/// Maximum bytes of that object.
+/// Maximum size of the object `MARKER` in bytes.
 const MARKER_MAX: i64 = 64 * 1024;
 const UNTAGGED: &[&str] = &["NoSuchTagSet", "NoSuchTagSetError"];
 const NO_OBJECT: &[&str] = &["NoSuchKey"];

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 
 /// The tag with the fingerprint of the applied settings.
 pub(super) const TAG: &str = "settings";
-/// Incremented when the fixed settings below change, so that each bucket gets them with its next change.
+/// Version of the fixed settings below. Increment it when they change, so that each bucket gets them with its next call
+/// that has settings.
 const EDITION: u32 = 1;
 /// Days after which incomplete uploads are deleted.
 const ABORT_DAYS: i32 = 7;
@@ -26,7 +27,7 @@ const NO_CORS: &[&str] = &["NoSuchCORSConfiguration"];
 
 /// The settings in a payload.
 pub(super) struct Settings {
-    /// Origins whose pages may read and write in a browser.
+    /// Origins whose pages may read and write objects in a browser (CORS).
     origins: Vec<String>,
     refuses_writes: bool,
 }
@@ -138,10 +139,10 @@ fn lifecycle() -> Result<BucketLifecycleConfiguration, CallOutcome> {
     BucketLifecycleConfiguration::builder().rules(rule).build().map_err(|error| unbuilt(&error))
 }
 
-/// Builds the bucket policy, in addition to IAM roles; none if it has no statements.
+/// Builds the bucket policy, which applies in addition to IAM roles. None if it has no statements.
 ///
-/// Distributions of the account may read. Writes are refused to everybody; objects can still be deleted, so that an
-/// account can get back under its quota.
+/// With a `cdn_account`, the distributions of that account may read objects. With `refuses_writes`, nobody may write
+/// objects; objects can still be deleted, so that an account can get back under its quota.
 fn policy(bucket: &str, refuses_writes: bool, cdn_account: Option<&str>) -> Option<Value> {
     let objects = format!("arn:aws:s3:::{bucket}/*");
     let mut statements = Vec::new();

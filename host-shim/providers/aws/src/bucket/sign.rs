@@ -11,7 +11,8 @@ use std::time::Duration;
 const TTL_S: (i32, i32) = (1, 7 * 24 * 3600);
 
 impl Buckets {
-    /// Signs a URL for an object in a shared bucket or in one of this account. Does not check that the object exists.
+    /// Signs a URL for an object in a shared bucket or in a bucket of this account. Does not check that the object
+    /// exists.
     pub(super) async fn sign(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let bucket = needed(call, "bucket")?;
         let key = match text(call, "key")? {
@@ -36,7 +37,7 @@ impl Buckets {
         let signing = signing.map_err(|error| CallOutcome::refused("bad-payload", error.to_string()))?;
         let signed = self.client.get_object().bucket(bucket).key(key).presigned(signing).await;
         let signed = signed.map_err(|error| {
-            // Signing sends no request: only credentials can fail, and they may become available.
+            // Signing sends no request. It fails only if there are no credentials, which may become available.
             let reason = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
             CallOutcome::retry("no-credentials", reason.chars().take(300).collect::<String>())
         })?;

@@ -50,8 +50,8 @@ impl Distributions {
         }
     }
 
-    /// Finds the distribution of the call's resource by its token, its outputs, or the comment in the list. Refuses if
-    /// another distribution serves the host `wanted`.
+    /// Finds the distribution of the call's resource by the call's token, by the recorded outputs, or in the list of
+    /// distributions. Refuses the call if another distribution serves the host `wanted`.
     pub(super) async fn seek(
         &self,
         call: &Call,
@@ -73,7 +73,7 @@ impl Distributions {
                 return Ok(Some(found));
             }
         }
-        // An adopted distribution keeps the comment of its creator.
+        // An adopted distribution keeps its creator's comment; only its tags identify the resource.
         if call.verb() != "ensure" && !has_outputs(call) {
             for line in lines.iter().filter(|line| !line.comment.starts_with(OWNER)) {
                 let is_ours = self.marks(&line.arn).await?.is_some_and(|marks| marks.id == id);

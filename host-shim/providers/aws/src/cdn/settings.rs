@@ -10,8 +10,8 @@ use aws_sdk_cloudfront::types::{
 use host_provider_api::names::Rules;
 use host_provider_api::{Call, CallOutcome};
 
-/// Ids of CloudFront's managed policies, from its documentation: cache as the origin states, or a day; never cache;
-/// forward everything from the viewer except the host.
+// Ids of CloudFront's managed policies, from its documentation. `CACHE` caches for as long as the origin states, or for
+// a day; `NO_CACHE` does not cache; `ALL_BUT_HOST` forwards everything in a request except its host.
 const CACHE: &str = "658327ea-f89d-4fab-a63d-7e88639e58f6";
 const NO_CACHE: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
 const ALL_BUT_HOST: &str = "b689b0a8-53d0-40ab-baf2-68738e2966ac";
@@ -24,9 +24,11 @@ const ORIGIN: &str = "origin";
 /// Settings that all distributions share.
 #[derive(Clone, Debug, Default)]
 pub struct CdnConfig {
-    /// ARN of the certificate, in `us-east-1`, for the payload's `host`. Without it only its own domain is served.
+    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without a certificate, a distribution serves
+    /// only its own domain.
     pub certificate_arn: Option<String>,
-    /// Id of the access control by which distributions read buckets; without it only public buckets can be read.
+    /// Id of the origin access control that lets distributions read private buckets. Without it, they read only public
+    /// buckets.
     pub origin_access_control_id: Option<String>,
     /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All` (default).
     pub price_class: Option<String>,
@@ -54,7 +56,7 @@ impl<'c> Settings<'c> {
         Ok(Settings { host: config.certificate_arn.as_ref().map(|_| host), origin, config })
     }
 
-    /// Returns the host that it serves in addition to its own domain.
+    /// Returns the host that the distribution serves in addition to its own domain.
     pub(super) fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
@@ -123,7 +125,7 @@ impl<'c> Settings<'c> {
         Origins::builder().quantity(1).items(origin).build().map_err(|error| unbuilt(&error))
     }
 
-    /// Builds the cache behaviour: bucket reads are cached; other origins get each request unchanged.
+    /// Builds the cache behaviour: reads from a bucket are cached; other origins get each request, with their own host.
     fn behaviour(&self) -> Result<DefaultCacheBehavior, CallOutcome> {
         let read = [Method::Get, Method::Head];
         let all =
@@ -162,7 +164,7 @@ impl<'c> Settings<'c> {
     }
 }
 
-/// Parses an address, a host name or a bucket name, which has no dot.
+/// Parses an address, a host name or a bucket name. A name without a dot is a bucket name.
 fn origin(text: &str, region: &str) -> Result<OriginAddress, CallOutcome> {
     let expected = "an address, a host name or the name of a bucket";
     let without = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));

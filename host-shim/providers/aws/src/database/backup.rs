@@ -10,9 +10,9 @@ use host_provider_api::{Call, CallOutcome, SECRET_BYTES_MIN};
 use serde_json::json;
 
 const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
-/// The tag with the backup that an instance was restored from.
+/// Key of the tag with the id of the backup that an instance was restored from.
 const RESTORED: &str = "restored-from";
-/// The tag that records that a restored instance has got its own password instead of the backup's.
+/// Key of the tag that records that a restored instance has its own password instead of the backup's.
 const PASSWORD: &str = "password";
 
 impl Databases {
@@ -40,15 +40,15 @@ impl Databases {
             }
         };
         match snapshot.status.as_deref() {
-            // AWS reports this once all blocks are copied; no server has been started from the snapshot.
+            // AWS reports this status once all blocks are copied. The backup is not test-restored.
             Some(AVAILABLE) => Ok(CallOutcome::Done(json!({"backup_id": name, "verified": true}))),
             Some("failed") => Err(CallOutcome::refused("failed", format!("backup `{name}` failed"))),
             _ => Ok(poll_later(call, &name, POLL_MS)),
         }
     }
 
-    /// Restores a database from a backup. RDS creates a new instance for it, so the existing one is deleted first; the
-    /// new one has its name and address, and gets its password.
+    /// Restores a database from a backup. RDS restores into a new instance, so the existing instance is deleted first.
+    /// The new instance gets the name, address and password of the deleted instance.
     pub(super) async fn restore(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let (backup, wanted) = (backup_id(call)?, super::Settings::of(call, &self.config)?);
         let marks = Marks::of(call)?;
@@ -64,7 +64,7 @@ impl Databases {
                 return Ok(poll_later(call, &found.id, POLL_MS));
             }
         }
-        // Nothing is deleted before the backup is known to be usable.
+        // The instance is deleted only if the backup is usable.
         let snapshot = self.snapshot(backup).await?.filter(|snapshot| {
             let of_snapshot = marks_of(snapshot).filter(|marks| marks.id.scope == call.scope);
             of_snapshot.is_some() && snapshot.status.as_deref() == Some(AVAILABLE)
@@ -88,7 +88,7 @@ impl Databases {
         Ok(poll_later(call, &name, POLL_MS))
     }
 
-    /// Sets the password; a restored instance has the one from the time of the backup.
+    /// Sets the password of a restored instance, which has the password from the time of the backup.
     async fn give_password(
         &self,
         call: &Call,
@@ -122,7 +122,8 @@ fn marks_of(snapshot: &DbSnapshot) -> Option<Marks> {
     Marks::read(tags.iter().filter_map(|tag| Some((tag.key.as_deref()?, tag.value.as_deref()?))))
 }
 
-/// Returns the id of the backup to restore: from the outputs of `backup`, or the id itself.
+/// Returns the id of the backup to restore. The payload's `backup` is the outputs of the effect `backup`, or the id.
+/// Without `backup`, the id is in the recorded outputs.
 fn backup_id(call: &Call) -> Result<&str, CallOutcome> {
     let backup = call.payload.get("backup");
     let id = backup.and_then(|backup| backup.as_str().or_else(|| backup.get("backup_id")?.as_str()));

@@ -14,7 +14,7 @@ impl Databases {
         there.map(|there| read(there).ok_or_else(|| incomplete("rds:DescribeDBInstances", "an instance"))).transpose()
     }
 
-    /// Finds the instance under the derived name, or the adopted one.
+    /// Finds the instance under the derived name, or the adopted instance.
     pub(super) async fn seek(&self, call: &Call) -> Result<Option<(ExistingInstance, Marks)>, CallOutcome> {
         let id = call.resource_id();
         let name = RULES.derive(PREFIX, &id)?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// Minimum and maximum GB of `gp3` storage in RDS.
 const STORAGE_GB: (i32, i32) = (20, 65_536);
-/// Allowed days of backups; 0 keeps none.
+/// Minimum and maximum days for which AWS keeps its automatic backups. 0 means no backups.
 const KEEP_DAYS: (i32, i32) = (0, 35);
 /// Maximum bytes of a database name.
 const NAME_MAX: usize = 63;
@@ -35,9 +35,9 @@ pub struct DatabaseConfig {
     pub user: String,
     /// Size of an instance if the payload has no tier.
     pub size: DatabaseSize,
-    /// Sizes by the payload's `tier`. If there are any, other tiers are refused.
+    /// Sizes by the payload's `tier`. Other tiers are refused. If there are no sizes, `tier` is ignored.
     pub tiers: BTreeMap<String, DatabaseSize>,
-    /// Days that AWS's own backups are kept if the payload has no `backups.keep_days`, 0 to 35.
+    /// Days for which AWS keeps its automatic backups if the payload has no `backups.keep_days`, 0 to 35.
     pub keep_days: i32,
     /// Subnet group of instances; the account's default if none.
     pub subnet_group: Option<String>,
@@ -56,7 +56,7 @@ pub(super) struct Settings {
     keep_days: i32,
 }
 
-/// Settings that must change.
+/// Settings that must change. None keeps a setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
     class: Option<String>,
@@ -119,12 +119,14 @@ impl Settings {
             .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
     }
 
-    /// Returns the storage if it exceeds the backup's: an instance can't be restored into less.
+    /// Returns the storage in GB if it exceeds the storage of the backup: an instance can't be restored into less
+    /// storage.
     pub(super) fn storage_over(&self, backup_gb: Option<i32>) -> Option<i32> {
         Some(self.storage_gb).filter(|wanted| backup_gb.is_some_and(|has| has < *wanted))
     }
 
-    /// Returns the changes that the instance needs; none if nothing changes. Storage never shrinks: RDS can't do that.
+    /// Returns the changes that the instance needs; none if it needs no changes. Storage only grows: RDS can't shrink
+    /// it.
     pub(super) fn changes(&self, there: &DbInstance) -> Option<Changes> {
         let has_class = there.db_instance_class.as_deref() == Some(self.class.as_str());
         let changes = Changes {
@@ -132,7 +134,7 @@ impl Settings {
             storage_gb: Some(self.storage_gb).filter(|wanted| there.allocated_storage.is_none_or(|has| has < *wanted)),
             keep_days: Some(self.keep_days).filter(|wanted| there.backup_retention_period != Some(*wanted)),
         };
-        // Requested changes are still pending.
+        // Pending changes must finish first.
         (changes != Changes::default() && !is_pending(there)).then_some(changes)
     }
 }
@@ -154,7 +156,7 @@ impl Changes {
     }
 }
 
-/// Returns true if AWS has accepted a change of these settings and not finished it.
+/// Returns true if AWS has accepted a change of these settings or of the password and has not finished it.
 pub(super) fn is_pending(there: &DbInstance) -> bool {
     there.pending_modified_values.as_ref().is_some_and(|pending| {
         pending.db_instance_class.is_some()

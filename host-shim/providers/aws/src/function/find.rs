@@ -20,7 +20,7 @@ impl Functions {
         let arn = config.function_arn.clone().ok_or_else(missing)?;
         let may_be_suspended = marks.as_ref().is_some_and(|marks| marks.state == SUSPENDED);
         let reserved = match reserved {
-            // `GetFunction` may omit a concurrency of 0; this request does not.
+            // `GetFunction` may omit a concurrency of 0; `GetFunctionConcurrency` does not.
             None if may_be_suspended => {
                 let response = self.client.get_function_concurrency().function_name(&name).send().await;
                 let found = response.in_request("lambda:GetFunctionConcurrency").none_if(ABSENT)?;
@@ -31,7 +31,8 @@ impl Functions {
         Ok(Some(ExistingFunction { name, arn, marks, config, is_suspended: reserved == Some(0) }))
     }
 
-    /// Finds the function, first by the wanted name. Of variants with one name the second gets the derived one.
+    /// Finds the function by the recorded ARN, by the wanted name, or by the derived name. If two variants of a
+    /// resource want the same name, the second gets the derived name.
     pub(super) async fn seek(&self, call: &Call) -> Result<Lookup, CallOutcome> {
         let id = call.resource_id();
         let derived = RULES.derive(PREFIX, &id)?;
@@ -52,7 +53,7 @@ impl Functions {
                 },
             }
         }
-        // A first `ensure` has created nothing under another name.
+        // At its first `ensure`, the resource can't have a function with another name, so the list is not needed.
         if (call.verb() != "ensure" || call.generation > 1)
             && !has_outputs(call)
             && let Some((found, marks)) = self.listed(&id).await?
@@ -82,7 +83,7 @@ impl Functions {
         Ok(None)
     }
 
-    /// Returns names and descriptions of all functions with a description of this provider.
+    /// Returns names and descriptions of all functions whose description begins with [`OWNER`].
     pub(super) async fn names(&self) -> Result<Vec<(String, String)>, CallOutcome> {
         let (mut names, mut marker) = (Vec::new(), None);
         loop {

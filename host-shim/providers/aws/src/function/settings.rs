@@ -38,14 +38,14 @@ pub enum Code {
         /// Version of the object in a versioned bucket.
         version: Option<String>,
     },
-    /// A file on this machine, 50 MiB at most, which is read once.
+    /// A file on this machine of at most 50 MiB. It is read once, when the provider is created.
     File(PathBuf),
 }
 
 /// Size of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionSize {
-    /// Memory in MB, 128 to 10240; the processor share grows with it.
+    /// Memory in MB, 128 to 10240. The share of processor time grows with the memory.
     pub memory_mb: i32,
     /// Timeout of a request in seconds, 1 to 900.
     pub timeout_s: i32,
@@ -69,9 +69,9 @@ pub struct FunctionConfig {
     pub runtime: String,
     /// Handler, for example `bootstrap`.
     pub handler: String,
-    /// Size of a function if the payload has neither a tier nor numbers.
+    /// Size of a function if the payload has no `tier`. The payload's `memory_mb` and `timeout_s` override every size.
     pub size: FunctionSize,
-    /// Sizes by the payload's `tier`. If there are any, other tiers are refused.
+    /// Sizes by the payload's `tier`. Other tiers are refused. If there are no sizes, `tier` is ignored.
     pub tiers: BTreeMap<String, FunctionSize>,
     /// Environment variables of every function; not for secrets.
     pub environment: BTreeMap<String, String>,
@@ -79,11 +79,11 @@ pub struct FunctionConfig {
     /// it, and shows it to everybody who may read the function's configuration. Otherwise the variable
     /// `DATABASE_SECRET_REF` gets the reference, and the function must resolve it by other means.
     pub secret_in_environment: bool,
-    /// ARN of the key that encrypts the environment; Lambda's own if none.
+    /// ARN of the key that encrypts the environment; Lambda's own key if none.
     pub kms_key_arn: Option<String>,
-    /// Subnets of the functions' network; empty for Lambda's own network.
+    /// Ids of the subnets of the functions' network; empty for Lambda's own network.
     pub subnet_ids: Vec<String>,
-    /// Security groups in that network.
+    /// Ids of the functions' security groups in that network.
     pub security_group_ids: Vec<String>,
 }
 
@@ -131,14 +131,14 @@ pub(super) struct CheckedConfig {
     code_id: String,
 }
 
-/// Settings of one function. Not `Debug`, since its environment may contain a secret.
+/// Settings of one function. Not `Debug`, since the environment may contain a secret.
 pub(super) struct Settings {
     size: FunctionSize,
     environment: HashMap<String, String>,
 }
 
 impl CheckedConfig {
-    /// Returns the id of the code, which differs for different code.
+    /// Returns the id of the code: a hash of the file's content, or of the object's bucket, key and version.
     pub(super) fn code_id(&self) -> &str {
         &self.code_id
     }

@@ -42,7 +42,7 @@ impl Functions {
                 MAY_CALL => add.function_url_auth_type(FunctionUrlAuthType::None),
                 _ => add.invoked_via_function_url(true),
             };
-            // A concurrent call of the same effect may have added it.
+            // A concurrent call of the same effect may have added the statement.
             add.send().await.in_request("lambda:AddPermission").none_if(CONFLICT)?;
         }
         Ok(url)

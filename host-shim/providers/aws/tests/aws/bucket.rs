@@ -55,7 +55,7 @@ fn a_bucket_is_private_encrypted_and_drops_incomplete_uploads() {
 }
 
 #[test]
-fn half_written_settings_are_written_again_also_to_return_to_the_old_ones() {
+fn a_later_change_to_the_old_settings_reverts_an_interrupted_change() {
     let env = TestEnv::shared();
     let provider = buckets(&env.via_proxy(), Flavor::Aws);
     let ensure = call("bucket.ensure", "half", "i_1/bucket", 1, json!({"name": "half-files"}));

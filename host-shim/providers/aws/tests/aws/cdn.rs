@@ -66,7 +66,8 @@ fn a_host_of_another_distribution_is_refused() {
     assert_eq!(done(&provider, &first), outputs);
 }
 
-/// Makes moto behave like CloudFront: an ETag per change, deployment after some polls, deletion only of disabled ones.
+/// Makes moto behave like CloudFront: each change has a new ETag, is deployed after some polls, and only disabled
+/// distributions can be deleted.
 fn strict(env: &TestEnv) -> RuleProxy {
     /// Version, polls until deployment, enabled.
     type Known = (u32, u32, bool);
@@ -119,7 +120,7 @@ fn strict(env: &TestEnv) -> RuleProxy {
 }
 
 #[test]
-fn calls_wait_for_deployment_and_changes_name_the_newest_etag() {
+fn calls_wait_for_deployment_and_changes_send_the_newest_etag() {
     let env = TestEnv::shared();
     let rule_proxy = strict(&env);
     let provider = distributions(&aws(&rule_proxy.url(), ("test", "test")));
@@ -161,7 +162,7 @@ fn an_enabled_distribution_is_disabled_before_it_is_deleted() {
 }
 
 #[test]
-fn an_abandoned_removal_leaves_nothing_disabled() {
+fn ensure_enables_a_distribution_after_an_abandoned_removal() {
     let env = TestEnv::shared();
     let provider = distributions(&env.aws());
     let payload = json!({"host": "kept.sites.example", "origin": "https://one.origin.example"});
@@ -176,7 +177,7 @@ fn an_abandoned_removal_leaves_nothing_disabled() {
 }
 
 #[test]
-fn a_list_is_read_over_all_its_pages() {
+fn all_pages_of_a_list_are_read() {
     let env = TestEnv::isolated();
     let provider = distributions(&env.via_proxy());
     let client = Client::new(&env.sdk());

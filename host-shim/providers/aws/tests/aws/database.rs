@@ -1,4 +1,4 @@
-//! Dedicated databases on RDS. moto's are available at once; a rule proxy delays them where that matters.
+//! Dedicated databases on RDS. moto's instances are available at once; where that matters, a rule proxy delays them.
 
 use crate::rule_proxy::{RuleProxy, body_of, with_body};
 use crate::support::{TestEnv, WithSecrets, aws, call, databases, done, held, other, refused, scope, state, states};
@@ -96,7 +96,7 @@ fn a_database_is_restored_from_its_backup_with_its_own_password() {
     assert_eq!(tag("restored-from").as_deref(), name);
     assert_eq!(tag("password").as_deref(), Some("set"));
 
-    // Another account's backup can't be restored, and nothing is deleted for it.
+    // Another account's backup can't be restored, and the attempt deletes no instance.
     let rival = call("database.ensure", "backed2", "i_1/database", 1, json!({"name": "app"}));
     done(&provider, &rival);
     let mut steal = other(&rival, "restore", 2);

@@ -54,7 +54,7 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
         }
         proxy.seen()
     };
-    // A busy machine may need extra attempts; the shortest run has the necessary requests.
+    // On a busy machine a run may have extra attempts. The shortest run has only the necessary requests.
     let plays = (0..3).map(|_| play(0, None));
     let seen = plays.min_by_key(Vec::len).expect("some plays");
     assert!(seen.len() >= 4, "{seen:?}");
@@ -68,7 +68,7 @@ fn every_fault(proxy: &FaultProxy, through: &dyn Provider, direct: &dyn Provider
 }
 
 #[test]
-fn a_function() {
+fn a_function_is_created_and_deleted_despite_each_fault() {
     let env = TestEnv::isolated();
     let direct = WithSecrets::new(env.functions(&env.aws()));
     let through = direct.also(env.functions(&env.with_short_timeouts()));
@@ -77,7 +77,7 @@ fn a_function() {
 }
 
 #[test]
-fn a_bucket() {
+fn a_bucket_is_created_and_deleted_despite_each_fault() {
     let env = TestEnv::isolated();
     let (direct, through) = (buckets(&env.aws(), Flavor::Aws), buckets(&env.with_short_timeouts(), Flavor::Aws));
     let payload = json!({"cors": ["https://app.example"], "writes": "refused"});
@@ -85,7 +85,7 @@ fn a_bucket() {
 }
 
 #[test]
-fn a_bucket_of_b2_under_a_wanted_name() {
+fn a_b2_bucket_with_a_wanted_name_is_created_and_deleted_despite_each_fault() {
     let env = TestEnv::isolated();
     let (direct, through) = (buckets(&env.b2(), Flavor::B2), buckets(&env.b2_with_short_timeouts(), Flavor::B2));
     every_fault(
@@ -97,7 +97,7 @@ fn a_bucket_of_b2_under_a_wanted_name() {
 }
 
 #[test]
-fn a_distribution() {
+fn a_distribution_is_created_and_deleted_despite_each_fault() {
     let env = TestEnv::isolated();
     let (direct, through) = (distributions(&env.aws()), distributions(&env.with_short_timeouts()));
     let payload = json!({"host": "faults.sites.example", "origin": "https://one.origin.example/"});
@@ -105,7 +105,7 @@ fn a_distribution() {
 }
 
 #[test]
-fn a_database() {
+fn a_database_is_created_and_deleted_despite_each_fault() {
     let env = TestEnv::isolated();
     let direct = WithSecrets::new(databases(&env.aws()));
     let through = direct.also(databases(&env.with_short_timeouts()));

@@ -104,7 +104,7 @@ fn a_change_is_made_in_place_and_updates_the_code() {
     let (memory, other_code) = sha();
     assert_eq!(memory, Some(1024));
     assert_ne!(other_code, code);
-    // A state alone changes nothing else.
+    // A payload with only a state changes only the state.
     let mut alone = state(&ensure, 3, "running");
     alone.payload = json!({"state": "running"});
     done(&next, &alone);

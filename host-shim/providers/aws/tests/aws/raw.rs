@@ -38,7 +38,7 @@ pub fn make_role(address: SocketAddr, name: &str) -> String {
         body.len()
     );
     let (status, answer) = send(address, &request);
-    // Another test on this server may have created it.
+    // Another test on this server may have created the role.
     assert!(status == 200 || answer.contains("EntityAlreadyExists"), "{answer}");
     format!("arn:aws:iam::123456789012:role/{name}")
 }

@@ -1,4 +1,5 @@
-//! A proxy before moto whose rule answers or changes requests, to imitate AWS where moto is too lenient.
+//! A proxy in front of moto, with a rule that answers requests or changes responses, to imitate AWS where moto is too
+//! lenient.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

@@ -33,7 +33,7 @@ pub const REQUEST: Duration = Duration::from_millis(1000);
 
 static SHARED: Mutex<Weak<Moto>> = Mutex::new(Weak::new());
 
-/// Returns the moto server that tests share; it stops with the last user.
+/// Returns the moto server that tests share. It stops when the last test has dropped it.
 pub fn moto() -> Arc<Moto> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
@@ -43,7 +43,7 @@ pub fn moto() -> Arc<Moto> {
     })
 }
 
-/// A moto server with a fault proxy before it.
+/// A moto server with a fault proxy in front of it.
 pub struct TestEnv {
     moto: Arc<Moto>,
     pub proxy: FaultProxy,
@@ -57,7 +57,7 @@ impl TestEnv {
         TestEnv::on(moto())
     }
 
-    /// Starts a server of its own, for tests that count lists.
+    /// Starts a server for this test only. Tests that count listed entries or requests need one.
     pub fn isolated() -> TestEnv {
         TestEnv::on(Arc::new(Moto::start()))
     }
@@ -91,7 +91,8 @@ impl TestEnv {
         account(&self.proxy.url(), ("test", "test"), REGION, timeouts)
     }
 
-    /// Connects as to B2, without a location constraint; moto requires one except in its first region.
+    /// Connects as to B2. The provider sends B2 no location constraint, and moto requires one in all regions but the
+    /// first.
     pub fn b2(&self) -> Aws {
         account(&self.moto.url(), ("test", "test"), FIRST_REGION, Timeouts::default())
     }
@@ -254,7 +255,7 @@ impl<P: Provider> Provider for WithSecrets<P> {
     }
 }
 
-/// Calls and polls until the outcome is final.
+/// Calls the provider and polls until the outcome is not `InProgress`.
 pub fn answer(provider: &dyn Provider, call: &Call) -> CallOutcome {
     let mut answer = provider.call(call);
     for _ in 0..POLLS_MAX {
@@ -280,7 +281,7 @@ pub fn refused(provider: &dyn Provider, call: &Call) -> String {
     }
 }
 
-/// Returns the outputs of a call that finally succeeds, and the outcomes of the attempts before.
+/// Repeats a call until it succeeds. Returns its outputs, and the outcomes of the failed attempts.
 pub fn done_in_the_end(provider: &dyn Provider, call: &Call) -> (Value, Vec<CallOutcome>) {
     let mut before = Vec::new();
     for attempt in 1..=ATTEMPTS_MAX as u32 {

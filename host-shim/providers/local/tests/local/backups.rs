@@ -1,4 +1,4 @@
-//! Backups outlive their database, and restore the same bytes.
+//! Tests backups: a restored database has the same bytes, and changed or foreign backups are refused.
 
 use crate::Machine;
 use host_provider_api::CallOutcome;
@@ -47,7 +47,7 @@ fn a_backup_restores_the_same_bytes() {
     let machine = machine.restarted();
     done(verb(&machine, "ensure", 3, json!({"name": "acme"})));
     assert_eq!(machine.http("GET", &acme, "/data/note-199", "").0, 404);
-    // SQLite's side files of a killed process belong to the replaced database.
+    // SQLite's side files, which a killed process leaves, belong to the replaced database and must be removed.
     let places = fs::read_dir(machine.folder().join("resources")).expect("the resources");
     let database = places.map(|it| it.expect("a place").path().join("database.sqlite")).find(|path| path.exists());
     let rests =
@@ -61,7 +61,7 @@ fn a_backup_restores_the_same_bytes() {
 }
 
 #[test]
-fn a_backup_with_one_changed_byte_is_refused_and_nothing_is_lost() {
+fn a_backup_with_one_changed_byte_is_refused_and_the_database_is_unchanged() {
     let machine = Machine::new();
     let acme = machine.instance("u1", "acme");
     machine.http("PUT", &acme, "/data/note", "of the backup");

@@ -1,4 +1,4 @@
-//! Functions behind the server, and the resources they use.
+//! Tests functions, and the databases, buckets and host names that they use.
 
 use crate::Machine;
 use host_provider_api::{CallOutcome, conformance};
@@ -85,7 +85,7 @@ fn a_function_can_not_use_another_accounts_database_or_name() {
     assert_eq!(ensure("u2", unfitting), "wrong-secret");
     assert_eq!(ensure("u2", json!({"name": "acme"})), "name-taken");
     assert_eq!(ensure("u2", json!({"name": "Acme!"})), "bad-name");
-    // Their instance has the same id as ours, but in another account.
+    // The instance of `u2` has the same id as the instance of `u1`.
     let same_id = machine.call("u2", "inst_acme/compute/ensure", "function.ensure", 1, json!({"name": "acme"}));
     assert_eq!(refusal(&same_id), "name-taken");
     let bucket = |user: &str| {

@@ -1,4 +1,4 @@
-//! Resources of `--providers local`, as browsers and later calls see them.
+//! Tests the local provider by HTTP requests and by later calls.
 
 mod backups;
 mod functions;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A machine: the provider with a folder, and a vault that survives restarts.
+/// The provider with its folder and a vault. Folder and vault survive a restart of the provider.
 struct Machine {
     local: Arc<Local>,
     registry: Registry,
@@ -50,7 +50,7 @@ impl Machine {
         self.registry.secret_access()
     }
 
-    /// Calls for the account of `user`, with the key `INSTANCE/NAME/VERB`.
+    /// Makes a call for the account of `user`, with the key `INSTANCE/NAME/VERB`.
     fn call(&self, user: &str, key: &str, kind: &str, generation: u32, payload: Value) -> CallOutcome {
         let call = Call {
             kind: kind.to_owned(),
@@ -77,7 +77,7 @@ impl Machine {
         }
     }
 
-    /// Sends a request to a host name; returns status and body.
+    /// Sends a request with this host name. Returns the response's status and body.
     fn http(&self, method: &str, host: &str, path: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.local.address()).expect("the server listens");
         let length = body.len();
@@ -92,7 +92,7 @@ impl Machine {
         (status, answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
     }
 
-    /// Creates an account's database and function, as Solobase's saga does; returns the function's host.
+    /// Creates an account's database and function, as Solobase's saga does. Returns the function's host.
     fn instance(&self, user: &str, name: &str) -> String {
         let database = self.done(
             user,

@@ -35,7 +35,7 @@ fn a_reachable_empty_database_is_adopted_and_migrated() {
     stage.admin_of(0, "project").batch_execute("SELECT * FROM app.a").expect("migrated");
     let filled = provider.call(&adopt(&endpoint, &secret));
     assert!(is_refused(&filled, "not-empty"), "{filled:?}");
-    // Destroy leaves an adopted database to its creator.
+    // `destroy` does not delete an adopted database.
     assert_eq!(
         done(&provider, &call("database.destroy", "inst_1/database", 2, json!({"outputs": outputs}))),
         json!({})
@@ -44,13 +44,13 @@ fn a_reachable_empty_database_is_adopted_and_migrated() {
 }
 
 #[test]
-fn a_password_needs_a_user_and_a_name() {
+fn a_secret_that_is_a_password_needs_a_user_and_a_name() {
     let stage = Stage::with(1);
     let (endpoint, _) = made_by_hand(&stage);
     let provider = stage.provider();
     let secret = stage.vault.put(SCOPE, "by hand", "anas-own-password").expect("kept").reference;
     assert!(is_refused(&provider.call(&adopt(&endpoint, &secret)), "bad-payload"));
-    // An administrator's password is not tried under any name of the server.
+    // The administrator's password is not tried, whichever name of the server the endpoint has.
     let own = stage.vault.put(SCOPE, "the server's", stage.servers[0].password()).expect("kept").reference;
     for endpoint in [&endpoint, &endpoint.replace("127.0.0.1", "localhost")] {
         assert!(is_refused(&provider.call(&adopt(endpoint, &own)), "bad-payload"));

@@ -1,4 +1,4 @@
-//! Backups and restores are complete and unchanged, or fail.
+//! Tests that backups and restores have the complete and unchanged content, or fail.
 
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::{Client, NoTls};
@@ -39,7 +39,7 @@ fn a_backup_is_restored() {
     let mut tenant = stage.tenant(&first);
     tenant.batch_execute(CONTENT).expect("written");
     let before = hash(&mut tenant);
-    // A suspended database is backed up too.
+    // A suspended database can be backed up.
     done(&provider, &call("database.change", "inst_1/database", 2, json!({"state": "suspended"})));
     let saved = done(&provider, &backup(3));
     assert_eq!(saved["verified"], json!(true));
@@ -121,7 +121,8 @@ fn an_interrupted_restore_restarts_and_nobody_can_log_in_meanwhile() {
     done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
     let outputs = ensure(&provider, "inst_1/database", 4);
     let name = outputs["name"].as_str().expect("a name");
-    // The host crashed after storing the begin of a restore, with a part of it done.
+    // The state after a crash during a restore: the record says that a restore has begun, and the database has a part
+    // of the backup.
     stage.tenant(&outputs).batch_execute("CREATE TABLE half (n int)").expect("a part of the restore");
     stage
         .admin()
@@ -170,7 +171,7 @@ fn a_tenants_code_runs_with_its_own_rights_during_a_restore() {
     assert_eq!(stage.vault.list().expect("the secrets").len(), 1, "its password is forgotten");
 }
 
-/// Creates a folder of programs, one of which runs other commands first.
+/// Creates a folder with `pg_dump` and `pg_restore`. The program `name` runs the shell commands `instead` first.
 #[cfg(unix)]
 fn programs(stage: &Stage, name: &str, instead: &str) -> std::path::PathBuf {
     use std::os::unix::fs::PermissionsExt;

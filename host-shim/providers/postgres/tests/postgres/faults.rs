@@ -8,7 +8,8 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 const CALL: Duration = Duration::from_secs(3);
-/// Maximum attempts after one fault: the first one, and those that wait for its leftovers.
+/// Maximum attempts of a call with a fault: the attempt with the fault, and attempts that wait until the server has
+/// ended its session.
 const ATTEMPTS: usize = 6;
 
 struct FaultSetup {
@@ -35,7 +36,7 @@ impl FaultSetup {
         self.proxy.seen().len()
     }
 
-    /// Repeats the call until it is done, the first time with a fault; returns whether the fault struck.
+    /// Repeats the call until it is done. The first attempt has a fault. Returns true if the fault struck.
     fn play(&self, call: &Call, exchange: usize, fault: Fault) -> bool {
         self.proxy.clear();
         self.proxy.fail_nth(exchange, fault);
@@ -59,7 +60,7 @@ impl FaultSetup {
     }
 }
 
-/// Combines every exchange with immediate faults, every sixth also with a delay.
+/// Combines every exchange with faults that take no time, and every sixth exchange also with a delay.
 fn matrix(exchanges: usize) -> Vec<(usize, Fault)> {
     let mut out = vec![(0, Fault::Refuse)];
     for exchange in 0..exchanges {
@@ -133,7 +134,7 @@ fn a_backup_and_a_restore_recover_from_faults() {
     setup.stage.tenant(&outputs).batch_execute("CREATE TABLE t AS SELECT generate_series(1, 1000) n").expect("written");
     let save = |generation| call("database.backup", "inst/database", generation, json!({}));
     let exchanges = setup.exchanges(&save(2));
-    // A dump has many exchanges, so only a sample of them gets faults.
+    // A dump has many exchanges, so only some of them get faults.
     for (number, exchange) in (0..exchanges).step_by((exchanges / 12).max(1)).enumerate() {
         for fault in [Fault::ResetBefore, Fault::ResetAfter] {
             let generation = 100 + u32::try_from(number).expect("few") * 2 + u32::from(fault == Fault::ResetAfter);

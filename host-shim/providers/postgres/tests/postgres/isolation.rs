@@ -1,4 +1,4 @@
-//! Attempts of a tenant to escape its database; all must fail.
+//! Attempts of a tenant to get rights beyond its own database. All must fail.
 
 use super::support::{Stage, ensure, state};
 use ::postgres::NoTls;

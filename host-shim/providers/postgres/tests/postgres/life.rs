@@ -135,7 +135,7 @@ fn the_server_with_fewest_databases_is_chosen_and_found_again() {
     let port = |server: usize| json!(format!("127.0.0.1:{}", stage.servers[server].port()));
     let at = |id: &str| ensure(&provider, id, 1)["endpoint"].clone();
     assert_eq!((at("a/database"), at("b/database"), at("c/database")), (port(0), port(1), port(0)));
-    // The first server is full now, so the second one gets all new databases.
+    // The first server is full now, so the second server gets all new databases.
     assert_eq!((at("d/database"), at("e/database")), (port(1), port(1)));
     assert_eq!((at("a/database"), at("b/database"), at("c/database")), (port(0), port(1), port(0)), "each is found");
     done(&provider, &call("database.destroy", "a/database", 2, json!({})));
@@ -146,7 +146,7 @@ fn the_server_with_fewest_databases_is_chosen_and_found_again() {
     assert!(is_refused(&nowhere, "unknown-server"), "{nowhere:?}");
     assert_eq!(code(&wanted(port(0).as_str().expect("an endpoint"))), "no-room", "the server is full");
     assert_eq!(provider.held().expect("a list").len(), 5);
-    // An unreachable server might have the database.
+    // The call fails, since the unreachable server might have the database.
     let deaf = stage.provider_with(|config| config.servers[1].port = 1);
     assert_eq!(code(&deaf.call(&call("database.ensure", "h/database", 1, json!({})))), "database-unreachable");
 }
@@ -187,7 +187,7 @@ fn concurrent_calls_create_one_database_and_respect_the_servers_maximum() {
 }
 
 #[test]
-fn a_foreign_database_under_the_name_is_left_alone() {
+fn a_database_of_others_with_the_derived_name_is_left_alone() {
     let (stage, elsewhere) = (Stage::with(1), Stage::with(1));
     let name = ensure(&elsewhere.provider(), "inst_1/database", 1)["name"].as_str().expect("a name").to_owned();
     stage.admin().batch_execute(&format!("CREATE DATABASE {name}")).expect("somebody else's");

@@ -69,7 +69,7 @@ fn files_run_once_in_order_with_the_tenants_rights() {
 }
 
 #[test]
-fn a_failed_migration_leaves_nothing_and_earlier_ones_stay() {
+fn a_failed_migration_is_rolled_back_and_earlier_migrations_stay() {
     let stage = Stage::with(1);
     let files = files(&stage);
     let migrations = files.migrations.clone();
@@ -112,7 +112,7 @@ fn scripts_need_a_configured_folder_and_the_accounts_own_database() {
     let provider = stage.provider_with(move |config| config.migrations = Some(migrations));
     let others = Call { scope: "shop/test/user:u2".to_owned(), ..step("database.migrate", &outputs) };
     assert!(is_refused(&provider.call(&others), "secret-unknown"));
-    // An account's own secret does not open another database.
+    // A secret of the account that is not the database's password does not open the database.
     let kept = stage.vault.put(SCOPE, "mine", "some password").expect("kept");
     let foreign = json!({"endpoint": outputs["endpoint"], "secret_ref": kept.reference});
     assert!(is_refused(&provider.call(&step("database.migrate", &foreign)), "bad-payload"));

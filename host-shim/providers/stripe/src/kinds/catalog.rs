@@ -12,11 +12,12 @@ use stripe_client_core::StripeRequest;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::CreateProduct;
 
-/// Stripe's error code for an id that exists.
+/// Stripe's error code if an object with the requested id exists.
 const EXISTS: &str = "resource_already_exists";
 
-/// `stripe.product.create`: takes `name`, `description`, `product` (our id, stored as metadata); returns `id`. The id
-/// is derived from the effect, so repeated calls can't create a second product.
+/// `stripe.product.create`: takes `name`, `description`, `product` (id of the product in the catalog, stored as
+/// metadata); returns `id`. The returned id is derived from the effect, so a repeated call can't create a second
+/// product.
 pub(crate) fn product(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = marks.id("prod_");
@@ -44,8 +45,9 @@ fn id_if_ours(marks: &Marks, found: &Value) -> Result<Value, Failed> {
     }
 }
 
-/// `stripe.price.create`: takes `stripe_product_id`, `unit_amount`, `currency`, `interval`, `interval_count`, `product`
-/// (our id, stored as metadata); returns `id`. Without an interval the price is for a single payment.
+/// `stripe.price.create`: takes `stripe_product_id`, `unit_amount` in minor units, `currency`, `interval`,
+/// `interval_count`, `product` (id of the product in the catalog, stored as metadata); returns `id`. A price without an
+/// interval is one-time.
 pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let product = payload.text("stripe_product_id")?;
@@ -68,7 +70,7 @@ pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     only_id(&api.post(request.build(), &marks, "price")?)
 }
 
-/// Returns the payload's metadata with our product id.
+/// Returns the payload's metadata, with the `product` of the payload.
 fn metadata_with_product(payload: Payload<'_>) -> Result<std::collections::HashMap<String, String>, Failed> {
     let mut metadata = payload.metadata()?;
     if let Some(product) = payload.maybe_text("product")? {

@@ -15,9 +15,9 @@ use stripe_checkout::checkout_session::{
 };
 use stripe_client_core::StripeRequest;
 
-/// `stripe.checkout.create`: takes `mode`, `price`, `quantity`, `client_reference_id`, `customer`, `success_url`,
-/// `cancel_url`, `metadata`, and `metadata` in `subscription_data` or `payment_intent_data`; returns `session_id`,
-/// `url`.
+/// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
+/// `customer`, `success_url`, `cancel_url`, `metadata`, `subscription_data.metadata`, `payment_intent_data.metadata`;
+/// returns `session_id`, `url`.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mode = match payload.text("mode")? {
@@ -62,13 +62,13 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     session(&api.post(request.build(), &marks, "checkout")?)
 }
 
-/// Returns the outputs; the URL of a paid or expired session is null.
+/// Returns the outputs. The URL of a paid or expired session is null.
 fn session(object: &Value) -> Result<Value, Failed> {
     Ok(json!({"session_id": member(object, "id")?, "url": object.get("url")}))
 }
 
-/// `stripe.checkout.expire`: takes `session_id`; returns `session_id`, `status`. An expired session succeeds; a paid
-/// one is refused.
+/// `stripe.checkout.expire`: takes `session_id`; returns `session_id`, `status`. Succeeds for an expired session.
+/// Refuses a paid session.
 pub(crate) fn expire(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let id = Payload::of(call).id("session_id")?;
     let object = api.get(format!("/checkout/sessions/{id}"), &[])?.object;

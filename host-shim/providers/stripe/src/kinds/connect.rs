@@ -1,4 +1,4 @@
-//! Creates connected accounts, which receive payouts, and transfers to them.
+//! Creates connected accounts, links to their onboarding, and transfers to them.
 
 use super::{currency, member, only_id};
 use crate::api::Api;
@@ -16,7 +16,8 @@ use stripe_connect::account::{
 use stripe_connect::account_link::{CreateAccountLink, CreateAccountLinkType};
 use stripe_connect::transfer::CreateTransfer;
 
-/// `stripe.account.create`: takes `metadata`; returns `id`. Requests the transfers capability, to pay shares.
+/// `stripe.account.create`: takes `metadata`; returns `id`. Requests the capability `transfers`, so that the account
+/// can receive transfers.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mut transfers = CreateAccountCapabilitiesTransfers::new();
@@ -40,8 +41,8 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     only_id(&api.post(request.build(), &marks, "account")?)
 }
 
-/// `stripe.account.link`: takes `account`, `return_url`, `refresh_url`; returns `url`. A link lives for minutes, so an
-/// earlier one is not reused.
+/// `stripe.account.link`: takes `account`, `return_url`, `refresh_url`; returns `url`. A link expires within minutes,
+/// so an earlier link is not reused.
 pub(crate) fn link(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let request = CreateAccountLink::new(payload.id("account")?, CreateAccountLinkType::AccountOnboarding)

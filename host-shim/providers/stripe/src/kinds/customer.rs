@@ -31,8 +31,8 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     only_id(&api.post(request.build(), &marks, "customer")?)
 }
 
-/// `stripe.portal.create`: takes `customer`, `return_url`; returns `id`, `url`. A session lives for minutes, so an
-/// earlier one is not reused.
+/// `stripe.portal.create`: takes `customer`, `return_url`; returns `id`, `url`. A session expires within minutes, so an
+/// earlier session is not reused.
 pub(crate) fn portal(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let request = CreateBillingPortalSession::new().customer(payload.id("customer")?);
@@ -53,7 +53,7 @@ pub(crate) fn credit(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(instance) = payload.maybe_text("instance")? {
         metadata.insert("instance".to_owned(), instance.to_owned());
     }
-    // A negative balance is a credit of the customer.
+    // In Stripe, a negative customer balance is a credit.
     let request =
         CreateCustomerCustomerBalanceTransaction::new(customer, -amount, currency(payload.text("currency")?)?);
     let mut request = request.metadata(marks.on(metadata));

@@ -1,4 +1,5 @@
-//! Creates the invoice of a month's usage: draft, lines, finalization. An earlier attempt may have done any step.
+//! Creates the invoice of a month's usage: creates a draft, adds the lines and finalizes the invoice. Continues after
+//! the steps that an earlier attempt has completed.
 
 use super::lines::{Line, UsageCharges, lines};
 use super::{currency, member};
@@ -15,14 +16,14 @@ use stripe_billing::invoice::{CreateInvoice, CreateInvoicePendingInvoiceItemsBeh
 use stripe_billing::invoice_item::{CreateInvoiceItem, Period};
 use stripe_client_core::StripeRequest;
 
-/// Metadata name of a line's number, from 0.
+/// Metadata name of a line's number. Numbers begin at 0.
 const LINE: &str = "provisioner_line";
-/// Maximum pages of lines; an invoice has less than two.
+/// Maximum pages of lines that are read. Our lines fit on one page.
 const PAGES_MAX: usize = 3;
 
 /// `stripe.invoice.create`: takes `customer`, `month`, `currency`, `lines`, `total_minor`, `period_start`,
-/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`; returns `id`. Stripe does not finalize the draft
-/// before all lines are on it.
+/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`; returns `id`. The draft is created without
+/// automatic advancement, so Stripe does not finalize it before all lines are added.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let (customer, month) = (payload.id("customer")?, payload.text("month")?);
@@ -52,7 +53,7 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     Ok(json!({"id": id}))
 }
 
-/// Returns the current state of the invoice, which this or an earlier attempt created.
+/// Creates the draft, or finds the invoice that an earlier attempt created. Returns its current state.
 fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str) -> Result<Value, Failed> {
     if recovery::may_be_done(call)
         && let Some(made) = recovery::in_list(api, marks, "/invoices", &[("customer", customer)])?
@@ -67,7 +68,7 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
         .currency(currency(payload.text("currency")?)?)
         .description(format!("Use in {month}"))
         .auto_advance(false)
-        // Pending items belong to the next invoice of a subscription.
+        // Pending invoice items belong to the next invoice of a subscription.
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .metadata(marks.on(metadata));
     let request = match api.config.invoice_days_until_due {
@@ -75,11 +76,11 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
         None => request.collection_method(InvoiceCollectionMethod::ChargeAutomatically),
     };
     let made = api.post(request.build(), marks, "invoice")?;
-    // A repeated idempotency key returns the object's state at its creation, so it is fetched again.
+    // The response to a repeated idempotency key has the invoice's state at its creation, so the invoice is fetched.
     Ok(api.get(format!("/invoices/{}", member(&made, "id")?), &[])?.object)
 }
 
-/// Returns the amounts on an invoice by line number; lines without a number are not ours.
+/// Returns the sums of the amounts on an invoice by line number. Lines without a number are not ours.
 fn amounts_by_line(api: &Api<'_>, customer: &str, invoice: &str) -> Result<BTreeMap<Option<usize>, i64>, Failed> {
     let mut out = BTreeMap::new();
     let filter = [("customer", customer), ("invoice", invoice)];
@@ -118,7 +119,7 @@ fn add(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, new: &NewLine<'_>) ->
     api.post(request.build(), marks, &format!("line-{}", new.number)).map(drop)
 }
 
-/// Returns the month in seconds, if the payload has both ends.
+/// Returns the period of the usage in seconds since the epoch, if the payload has `period_start` and `period_end`.
 fn period(payload: Payload<'_>) -> Result<Option<Period>, Failed> {
     let second = |member: &'static str| match payload.maybe_text(member)? {
         None => Ok(None),

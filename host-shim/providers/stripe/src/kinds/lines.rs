@@ -1,9 +1,11 @@
-//! Lines of a usage invoice: distributes millionths to minor units so that the lines add up to the total exactly.
+//! Lines of a usage invoice: rounds amounts in millionths to minor units, so that the lines add up to the total
+//! exactly.
 
 use crate::failure::Failed;
 use serde_json::{Map, Value};
 
-/// Maximum lines; the rest is summed in one line. Each line is a request, and customers don't read more.
+/// Maximum lines for usage. Further usage is summed in the last of these lines, since each line needs a request. Lines
+/// for carried over amounts and credits are added.
 pub(crate) const LINES_MAX: usize = 50;
 /// Maximum characters of a line's description.
 const DESCRIPTION_CHARS_MAX: usize = 250;
@@ -17,19 +19,19 @@ pub(crate) struct Line {
     pub amount_minor: i64,
 }
 
-/// The charges of an invoice, in millionths of the currency's unit.
+/// The charges of an invoice. Amounts are in millionths of the currency's unit.
 pub(crate) struct UsageCharges<'p> {
     /// Objects with `meter`, `attributes`, `quantity`, `cost_micros`.
     pub lines: &'p [Value],
     /// Cost of the whole month's usage.
     pub cost_micros: Option<i64>,
-    /// Amount paid by credits, negative.
+    /// Amount paid by credits, 0 or negative.
     pub credits_micros: i64,
     /// Amount carried over from earlier months.
     pub carried_micros: i64,
 }
 
-/// Returns the lines, which add up to `total_minor`; zero lines are left out.
+/// Returns the lines. They add up to `total_minor`. Lines with an amount of 0 are left out.
 pub(crate) fn lines(charges: &UsageCharges<'_>, month: &str, total_minor: i64) -> Result<Vec<Line>, Failed> {
     let mut micros: Vec<(String, i64)> = Vec::new();
     for (number, line) in charges.lines.iter().enumerate() {
@@ -48,7 +50,8 @@ pub(crate) fn lines(charges: &UsageCharges<'_>, month: &str, total_minor: i64) -
     if whole <= 0 {
         return Ok(vec![Line { description: format!("Use in {month}"), amount_minor: total_minor }]);
     }
-    // Each line is the difference of two rounded cumulative sums, so the last sum is the total.
+    // The amount of a line is the difference of two rounded cumulative sums, so all amounts add up to the last sum, the
+    // total.
     let (mut sum, mut before, mut out) = (0_i128, 0_i128, Vec::new());
     for (description, micros) in micros {
         sum += i128::from(micros);
@@ -63,7 +66,7 @@ pub(crate) fn lines(charges: &UsageCharges<'_>, month: &str, total_minor: i64) -
     Ok(out)
 }
 
-/// Adds to the last line if it has the same name, otherwise appends a line.
+/// Adds an amount to the last line if that has the same name; otherwise appends a line.
 fn add(micros: &mut Vec<(String, i64)>, name: &str, more: i64) {
     match micros.last_mut() {
         Some((last, sum)) if last == name => *sum = sum.saturating_add(more),
@@ -72,7 +75,7 @@ fn add(micros: &mut Vec<(String, i64)>, name: &str, more: i64) {
     }
 }
 
-/// Returns a description like `tokens (model: large): 250000`.
+/// Returns the description of a line, for example `tokens (model: large): 250000`.
 fn description(line: &Value) -> String {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let none = Map::new();

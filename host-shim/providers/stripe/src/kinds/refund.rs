@@ -1,4 +1,4 @@
-//! Refunds a payment, an invoice's payment or a subscription's newest payment.
+//! Refunds a payment, the newest payment of an invoice, or the payment of a subscription's newest paid invoice.
 
 use super::only_id;
 use crate::api::Api;
@@ -11,7 +11,7 @@ use serde_json::Value;
 use stripe_client_core::StripeRequest;
 use stripe_core::refund::{CreateRefund, CreateRefundReason};
 
-/// Number of paid invoices of a subscription that are searched for the newest in a currency.
+/// Number of paid invoices of a subscription that are searched for the newest invoice in a currency.
 const INVOICES: &str = "20";
 
 /// The payment to refund.
@@ -20,8 +20,9 @@ enum Payment {
     Charge(String),
 }
 
-/// `stripe.refund.create`: takes one of `payment_intent`, `charge`, `invoice`, `subscription` (with `currency`);
-/// `amount_minor`, by default all that is left; `reason`, `metadata`; returns `id`.
+/// `stripe.refund.create`: takes one of `payment_intent`, `charge`, `invoice`, `subscription` (with `currency` and
+/// `amount_minor`); `amount_minor` (by default the amount that is not yet refunded), `reason`, `metadata`; returns
+/// `id`.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mut metadata = payload.metadata()?;
@@ -30,7 +31,7 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         "duplicate" => request = request.reason(CreateRefundReason::Duplicate),
         "fraudulent" => request = request.reason(CreateRefundReason::Fraudulent),
         "requested_by_customer" => request = request.reason(CreateRefundReason::RequestedByCustomer),
-        // Stripe accepts only these three; another reason is stored as metadata.
+        // Stripe accepts only these three reasons. Another reason is stored as metadata.
         other => drop(metadata.insert("reason".to_owned(), other.to_owned())),
     }
     if let Some(amount) = payload.maybe_amount("amount_minor")? {
@@ -69,7 +70,7 @@ fn payment(api: &Api<'_>, payload: Payload<'_>) -> Result<Payment, Failed> {
         return Err(Failed::Payload { member: "payment_intent", expected });
     };
     let currency = payload.text("currency")?;
-    // Without an amount the newest payment would be refunded completely, whatever it was for.
+    // The amount is required: without it, the whole newest payment would be refunded, which may be for something else.
     payload.amount("amount_minor")?;
     let filter = [("subscription", subscription), ("status", "paid"), ("limit", INVOICES)];
     let invoices = api.get("/invoices".to_owned(), &filter)?.object;
@@ -83,7 +84,7 @@ fn payment(api: &Api<'_>, payload: Payload<'_>) -> Result<Payment, Failed> {
     payment_of(api, id.ok_or_else(nothing)?)
 }
 
-/// Returns the newest payment of an invoice.
+/// Returns the newest successful payment of an invoice.
 fn payment_of(api: &Api<'_>, invoice: &str) -> Result<Payment, Failed> {
     let filter = [("invoice", invoice), ("status", "paid"), ("limit", "1")];
     let payments = api.get("/invoice_payments".to_owned(), &filter)?.object;

@@ -7,7 +7,7 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Object types, their paths, and members to expand that Stripe omits by default.
+/// Object types with their paths, and with a member to expand if Stripe omits it by default.
 const OBJECTS: [(&str, &str, Option<&str>); 24] = [
     ("account", "accounts", None),
     ("balance_transaction", "balance_transactions", None),
@@ -35,7 +35,7 @@ const OBJECTS: [(&str, &str, Option<&str>); 24] = [
     ("transfer", "transfers", None),
 ];
 
-/// Takes `object`, `id`, `connected_account`; returns `date_ms`, `api_version`, `object`.
+/// `stripe.retrieve`: takes `object`, `id`, `connected_account`; returns `date_ms`, `api_version`, `object`.
 pub(crate) fn retrieve(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let (object, id) = (payload.text("object")?, payload.id("id")?);
@@ -51,7 +51,7 @@ pub(crate) fn retrieve(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     }))
 }
 
-/// Fallback for a response without `Date`; all of Stripe's have one.
+/// Returns the time now in milliseconds since the epoch. Used if a response has no `Date`; Stripe's responses have one.
 fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)

@@ -1,5 +1,5 @@
-//! Changes and cancels subscriptions, now or at the end of the period. Compares the request with the current state, so
-//! that a repeated call changes nothing.
+//! Changes and cancels subscriptions, now or at the end of the period. A call compares the payload with the current
+//! state of the subscription, so a repeated call changes nothing.
 
 use super::member;
 use crate::api::Api;
@@ -22,7 +22,7 @@ use stripe_billing::subscription_schedule::{
 use stripe_client_core::StripeRequest;
 
 /// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `prorate`, `cancel_at_ms`; returns `id`,
-/// `status`. Succeeds for an ended subscription.
+/// `status`. Succeeds without a change if the subscription has ended.
 pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
@@ -37,7 +37,7 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if !at_period_end {
         let mut request = CancelSubscription::new(id);
         if prorate {
-            // Only an invoice turns the unused part into balance, and no later one will come.
+            // Prorations become customer balance only by an invoice, and a canceled subscription has no later invoice.
             request = request.prorate(true).invoice_now(true);
         }
         return outputs(&api.delete(request.build())?);
@@ -82,7 +82,7 @@ pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     }
 }
 
-/// A requested change of an item.
+/// A requested change of a subscription item.
 struct ItemChange<'p> {
     subscription: &'p str,
     item: &'p str,
@@ -106,7 +106,7 @@ fn update_now(
             return Err(Failed::Payload { member: "proration_behavior", expected });
         }
     };
-    // An immediate change cancels a scheduled one.
+    // An immediate change cancels a scheduled change.
     let released = release(api, marks, now)?;
     let existing = items(now)?.into_iter().find(|item| item.id == change.item);
     let existing = existing
@@ -125,7 +125,8 @@ fn update_now(
     outputs(&api.post(request.build(), marks, "update")?)
 }
 
-/// Uses a schedule: its first phase is the current state until the period's end, its second the change.
+/// Changes the item at the end of the period, by a subscription schedule. Its first phase is the current state until
+/// the end of the period; its second phase has the change.
 fn update_later(
     api: &Api<'_>,
     payload: Payload<'_>,
@@ -192,7 +193,7 @@ fn schedule_id(subscription: &Value) -> Option<&str> {
     subscription.get("schedule").and_then(Value::as_str).filter(|id| is_id(id))
 }
 
-/// Releases a subscription from its schedule, which otherwise prevents changes; returns whether there was one.
+/// Releases a subscription from its schedule, which prevents changes. Returns true if there was a schedule.
 fn release(api: &Api<'_>, marks: &Marks, subscription: &Value) -> Result<bool, Failed> {
     let Some(schedule) = schedule_id(subscription) else { return Ok(false) };
     api.post(ReleaseSubscriptionSchedule::new(schedule).build(), marks, "release")?;

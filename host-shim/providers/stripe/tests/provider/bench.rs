@@ -1,4 +1,4 @@
-//! Test support: a local Stripe, a fault proxy before it, and a provider that uses the proxy.
+//! Test support: a local Stripe, a fault proxy in front of it, and a provider that uses the proxy.
 
 use counterparts::{FaultProxy, Protocol};
 use host_http::ExchangeLimits;
@@ -10,9 +10,9 @@ use serde_json::Value;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// The key; no answer may contain any part of it.
+/// The key. No outcome may contain any part of it.
 pub const KEY: &str = "sk_test_51NobodyMayReadThis";
-/// Request timeout; delaying faults take longer.
+/// Timeout of a request. Faults that delay a response take longer.
 pub const TIMEOUT: Duration = Duration::from_millis(700);
 /// A delay longer than the timeout.
 pub const TOO_LATE: Duration = Duration::from_millis(1_200);
@@ -58,7 +58,7 @@ impl Bench {
         answer
     }
 
-    /// The outputs of a call that must succeed.
+    /// Returns the outputs of a call that must succeed.
     pub fn done(&self, call: &Call) -> Value {
         match self.call(call) {
             CallOutcome::Done(outputs) => outputs,
@@ -66,7 +66,7 @@ impl Bench {
         }
     }
 
-    /// Returns the call's objects in a list.
+    /// Returns the objects in a list that the call created.
     pub fn made(&self, path: &str, filter: &[(&str, &str)], call: &Call) -> Vec<Value> {
         let mut form = vec![("limit", "100")];
         form.extend_from_slice(filter);
@@ -93,7 +93,7 @@ pub fn call(kind: &str, payload: Value) -> Call {
     }
 }
 
-/// The call of a host that was killed before it stored the outcome.
+/// Returns the call that a restarted host makes if it was killed before it stored the outcome of `call`.
 pub fn after_a_crash(call: &Call) -> Call {
     Call { lease: call.lease + 1, ..call.clone() }
 }

@@ -1,4 +1,4 @@
-//! All creating or changing kinds with payloads as the extension writes them.
+//! Test cases: all kinds that create or change an object, with payloads as the extension writes them.
 
 use crate::bench::{Bench, text};
 use serde_json::{Value, json};
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 /// Path and filter of a list.
 pub type Listed = (String, Vec<(&'static str, String)>);
 
-/// A kind that creates or changes something.
+/// A kind that creates or changes an object.
 pub struct Case {
     pub kind: &'static str,
     /// Creates the prerequisites and returns the payload.
     pub payload: fn(&Bench) -> Value,
-    /// Returns the list with the created object, for a payload.
+    /// Returns the list that contains the object created from a payload. None if there is no such list.
     pub listed: fn(&Value) -> Option<Listed>,
 }
 

@@ -1,4 +1,4 @@
-//! Each kind creates the requested object, as read back from the local Stripe.
+//! Tests that each kind creates the requested object. The tests fetch the object from the local Stripe.
 
 use crate::bench::{Bench, call, text};
 use crate::cases::{CASES, Case, checkout, invoice, payment, subscription};
@@ -9,7 +9,7 @@ fn case(kind: &str) -> &'static Case {
     CASES.iter().find(|case| case.kind == kind).unwrap()
 }
 
-/// Carries out a kind's case; returns the payload, the outputs, and the created object if it can be listed.
+/// Carries out the test case of a kind. Returns the payload, the outputs, and the created object if it is in a list.
 fn carried_out(bench: &Bench, kind: &str) -> (Value, Value, Option<Value>) {
     let case = case(kind);
     let payload = (case.payload)(bench);
@@ -100,7 +100,7 @@ fn a_checkout_has_the_customer_and_its_metadata() {
         assert_eq!((&made["client_reference_id"], &made["customer"]), (&json!("pur_1"), &request.payload["customer"]));
         assert_eq!((&made["success_url"], &made["amount_total"]), (&json!("https://shop.example/ok"), &json!(1000)));
         assert_eq!(made["metadata"]["user_id"], "ada");
-        // The objects that the checkout creates have the metadata too.
+        // The payment or subscription that the checkout creates has the metadata too.
         let session = text(&outputs, "session_id");
         bench.direct("POST", &format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", "pm_card_visa")]);
         let made = bench.direct("GET", &format!("/v1/checkout/sessions/{session}"), &[]);

@@ -124,7 +124,7 @@ fn a_key_repeated_by_stripe_is_not_reported() {
 }
 
 #[test]
-fn an_invalid_payload_is_refused_by_member_before_anything_is_sent() {
+fn an_invalid_payload_is_refused_with_its_members_name_and_without_a_request() {
     let bench = Bench::start();
     for (kind, payload, member) in [
         ("stripe.account.link", json!({"account": "acct_1/../x"}), "account"),

@@ -68,7 +68,7 @@ fn every_fault(kinds: &[&str]) {
 }
 
 #[test]
-fn customers_catalog_and_checkouts() {
+fn customers_catalog_and_checkouts_survive_each_fault() {
     every_fault(&[
         "stripe.customer.create",
         "stripe.portal.create",
@@ -81,7 +81,7 @@ fn customers_catalog_and_checkouts() {
 }
 
 #[test]
-fn accounts_transfers_and_refunds() {
+fn accounts_transfers_and_refunds_survive_each_fault() {
     every_fault(&["stripe.account.create", "stripe.account.link", "stripe.transfer.create", "stripe.refund.create"]);
 }
 

@@ -1,4 +1,5 @@
-//! Repeated calls create nothing twice: at once, after a crash, a day later, and in another generation.
+//! Tests that repeated calls create no second object: calls repeated at once, after a crash, days later, and in another
+//! generation.
 
 use crate::bench::{Bench, after_a_crash, call};
 use crate::cases::CASES;
@@ -8,7 +9,7 @@ use serde_json::Value;
 /// Longer than Stripe keeps idempotency keys.
 const TWO_DAYS_S: &str = "172800";
 
-/// Counts the call's objects in the case's list.
+/// Counts the objects in the case's list that the call created.
 fn made(bench: &Bench, case: &crate::cases::Case, call: &Call) -> Option<usize> {
     let (path, filter) = (case.listed)(&call.payload)?;
     let filter: Vec<_> = filter.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -26,7 +27,7 @@ fn lasting(outputs: &Value) -> Value {
 }
 
 #[test]
-fn a_repeated_call_returns_the_same_and_creates_nothing() {
+fn a_repeated_call_returns_the_same_outputs_and_creates_nothing() {
     for case in &CASES {
         let bench = Bench::start();
         let request = call(case.kind, (case.payload)(&bench));
@@ -39,7 +40,7 @@ fn a_repeated_call_returns_the_same_and_creates_nothing() {
 
 #[test]
 fn a_repeated_call_creates_nothing_after_stripe_has_forgotten_the_key() {
-    // Account links and portal sessions live for minutes, so new ones are created.
+    // Account links and portal sessions expire within minutes, so repeated calls create new ones.
     let lasts = |kind: &str| !matches!(kind, "stripe.account.link" | "stripe.portal.create");
     for case in CASES.iter().filter(|case| lasts(case.kind)) {
         let bench = Bench::start();
@@ -64,7 +65,7 @@ fn another_key_creates_another_object() {
 }
 
 #[test]
-fn a_newer_generation_reuses_an_older_ones_object() {
+fn a_newer_generation_reuses_the_object_of_an_older_generation() {
     for kind in ["stripe.product.create", "stripe.price.create", "stripe.customer.create"] {
         let case = CASES.iter().find(|case| case.kind == kind).unwrap();
         let bench = Bench::start();

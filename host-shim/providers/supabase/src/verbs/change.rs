@@ -30,7 +30,8 @@ pub(crate) fn change(work: &Work<'_>) -> Result<CallOutcome, Failed> {
         let (from, to) = (project.region, region.to_owned());
         return Err(Failed::Unchangeable { member: "region", from, to });
     }
-    // The organization pays for plans, and Supabase schedules backups: both need no change here.
+    // A change of `plan` or `backups` has no effect: the organization has the paid plan, and Supabase schedules
+    // backups.
     if let Some(in_progress) = desired.map(|desired| converge(work, &project, desired)).transpose()?.flatten() {
         return Ok(in_progress);
     }
@@ -47,7 +48,7 @@ pub(super) fn observed_state(project: &Project) -> &'static str {
     }
 }
 
-/// Brings the project to the desired state; none if it is there.
+/// Brings the project to the desired state. None if it has that state already.
 pub(super) fn converge(
     work: &Work<'_>,
     project: &Project,

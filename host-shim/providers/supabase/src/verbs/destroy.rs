@@ -15,6 +15,6 @@ pub(crate) fn destroy(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     if !work.progress.as_ref().is_some_and(|progress| progress.is_pending()) {
         work.api.delete(&project.reference)?;
     }
-    // Done only when the project no longer exists.
+    // The call is done only when the project no longer exists.
     Ok(work.in_progress(&project, true))
 }

@@ -11,7 +11,7 @@ pub(crate) fn ensure(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     if let Some(project) = work.project()? {
         work.admit(&project)?;
         if project.state() == ProjectState::NeverCameUp {
-            // It never ran and is empty; the next attempt creates another one.
+            // The project never ran, so it is empty. The next attempt creates another project.
             work.api.delete(&project.reference)?;
             return Err(Failed::NeverCameUp(project.reference));
         }

@@ -1,4 +1,4 @@
-//! `database.observe`: reports the project; with `adopt` takes over a project that a person created.
+//! `database.observe`: reports the project, or, with `adopt`, adopts a project that a person created.
 
 use super::Work;
 use super::change::observed_state;
@@ -32,7 +32,7 @@ fn adopt(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let reference = endpoint.ok_or(Failed::Payload { member: "outputs", expected: "`endpoint` db.REF.supabase.co" })?;
     let secret = member("secret_ref");
     let secret = secret.ok_or(Failed::Payload { member: "outputs", expected: "`secret_ref`" })?;
-    // Checks only that the secret exists; its value is the person's.
+    // Checks only that the secret exists. Its value is not used.
     work.call.secret(secret)?;
     // A project that this token may not read counts as absent.
     let project = match work.api.project(reference) {

@@ -24,7 +24,7 @@ fn by_hand(bench: &Bench) -> String {
 }
 
 #[test]
-fn an_adopted_project_is_ours_but_its_password_is_not() {
+fn later_calls_find_an_adopted_project_and_omit_its_password() {
     let bench = Bench::start();
     let secret = by_hand(&bench);
     let seen = bench.done(&adopt(1, REFERENCE, &secret));
@@ -34,7 +34,7 @@ fn an_adopted_project_is_ours_but_its_password_is_not() {
     let mark = Mark::read(&bench.only().name).expect("a mark");
     assert_eq!((mark.shown.as_str(), mark.is_adopted, mark.generation), ("orchestra-acme", true, 1));
     assert_eq!(bench.done(&adopt(1, REFERENCE, &secret)), seen);
-    // Other calls find it, and omit the password that they don't know.
+    // Other calls find the project. Their outputs have no `secret_ref`.
     let changed = bench.done(&change(2, "suspended"));
     assert_eq!((&changed["id"], changed.get("secret_ref")), (&json!(REFERENCE), None));
     bench.done(&change(3, "running"));
@@ -53,7 +53,7 @@ fn an_adopted_project_may_have_tables_later() {
 }
 
 #[test]
-fn a_full_stopped_or_absent_project_is_not_adopted() {
+fn only_an_existing_running_project_without_tables_is_adopted() {
     let bench = Bench::start();
     let secret = by_hand(&bench);
     bench.double.change(REFERENCE, |project| project.tables = 1);

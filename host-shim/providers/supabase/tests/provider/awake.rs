@@ -28,7 +28,7 @@ impl Provider for BackupProvider {
     }
 }
 
-/// Maximum polls of one call: fewer than until the API request is repeated.
+/// Maximum polls of one call: fewer than the polls after which the API request is repeated.
 const POLLS_MAX: usize = 16;
 
 struct TestSite {
@@ -59,7 +59,7 @@ impl TestSite {
         answer
     }
 
-    /// Polls until the outcome is final.
+    /// Calls the provider and polls until the outcome is not `InProgress`.
     fn ask(&self, call: &Call) -> CallOutcome {
         let mut answer = self.call(call);
         for _ in 0..POLLS_MAX {
@@ -69,7 +69,7 @@ impl TestSite {
         panic!("too many polls")
     }
 
-    /// Polls until the backup provider was called `times` times, and returns the next poll.
+    /// Polls until the backup provider was called `times` times. Returns the call for the next poll.
     fn begun(&self, call: &Call, times: usize) -> Call {
         let mut look = call.clone();
         for _ in 0..POLLS_MAX {
@@ -117,7 +117,7 @@ fn a_suspended_project_is_resumed_for_its_backup_and_suspended_again() {
 }
 
 #[test]
-fn a_pausing_project_is_waited_for() {
+fn a_backup_waits_for_a_project_that_is_being_suspended() {
     let (site, outputs) = TestSite::start();
     let CallOutcome::InProgress { .. } = site.bench.call(&change(2, "suspended")) else { panic!("expected progress") };
     assert_eq!(site.ask(&backup(&outputs)), done());
@@ -145,7 +145,7 @@ fn a_failed_pause_is_repeated_without_a_second_backup() {
 }
 
 #[test]
-fn a_refused_pause_keeps_the_backup() {
+fn a_backup_succeeds_if_supabase_refuses_to_suspend_the_project_again() {
     let (site, outputs) = TestSite::start();
     site.bench.done(&change(2, "suspended"));
     let begun = site.begun(&backup(&outputs), 2);
@@ -155,7 +155,7 @@ fn a_refused_pause_keeps_the_backup() {
 }
 
 #[test]
-fn another_resources_project_is_not_resumed() {
+fn the_project_of_another_resource_is_not_resumed() {
     let (site, outputs) = TestSite::start();
     site.bench.done(&change(2, "suspended"));
     let other = Call { key: "orch_other/database/backup".to_owned(), ..backup(&outputs) };

@@ -1,4 +1,4 @@
-//! Test support: a double of the management API, a fault proxy before it, and a provider with a vault.
+//! Test support: a double of the management API, a fault proxy in front of it, and a provider with a vault.
 
 use counterparts::{FaultProxy, Project, Protocol, Supabase as Double};
 use host_http::ExchangeLimits;
@@ -64,7 +64,7 @@ impl Bench {
         answer
     }
 
-    /// Calls and polls until the outcome is final.
+    /// Calls the provider and polls until the outcome is not `InProgress`.
     pub fn ask(&self, call: &Call) -> CallOutcome {
         let mut answer = self.call(call);
         for _ in 0..POLLS_MAX {
@@ -74,7 +74,7 @@ impl Bench {
         panic!("{} takes too many polls", call.kind)
     }
 
-    /// Returns the outputs of a call that must finally succeed.
+    /// Returns the outputs of a call that must succeed after its polls.
     pub fn done(&self, call: &Call) -> Value {
         match self.ask(call) {
             CallOutcome::Done(outputs) => outputs,
@@ -82,7 +82,7 @@ impl Bench {
         }
     }
 
-    /// Returns the code of a call that must finally be refused.
+    /// Returns the code of a call that must be refused after its polls.
     pub fn refused(&self, call: &Call) -> String {
         match self.ask(call) {
             CallOutcome::Refused { code, .. } => code,

@@ -18,7 +18,7 @@ const FAULTS: [Fault; 8] = [
 
 const REFERENCE: &str = "byhandbyhandbyhandby";
 
-/// A verb: prepares the state and returns the call, and checks the result.
+/// Tests one verb: `before` prepares the state and returns the call, and `after` checks the result.
 struct Case {
     name: &'static str,
     before: fn(&Bench) -> Call,

@@ -63,7 +63,7 @@ fn the_default_region_is_the_configured_one() {
 }
 
 #[test]
-fn a_repeated_call_finds_the_project_and_another_key_creates_another() {
+fn a_repeated_call_finds_its_project_and_another_key_creates_a_second_project() {
     let bench = Bench::start();
     let first = bench.done(&ensure());
     assert_eq!(bench.done(&ensure()), first);
@@ -75,7 +75,7 @@ fn a_repeated_call_finds_the_project_and_another_key_creates_another() {
 }
 
 #[test]
-fn a_project_is_found_behind_a_page_of_others() {
+fn a_project_is_found_on_a_later_page() {
     let bench = Bench::start();
     for number in 0..230_u32 {
         let letters: String = format!("{number:020}").bytes().map(|byte| char::from(byte - b'0' + b'k')).collect();
@@ -160,7 +160,7 @@ fn a_project_that_fails_to_initialize_is_replaced() {
 }
 
 #[test]
-fn an_observation_of_a_starting_project_waits_for_it() {
+fn observe_waits_until_a_project_has_started() {
     let bench = Bench::start();
     bench.double.set_polls(5);
     assert!(matches!(bench.call(&ensure()), CallOutcome::InProgress { .. }));

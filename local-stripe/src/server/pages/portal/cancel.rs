@@ -1,4 +1,4 @@
-//! The portal's page for cancelling a plan, and for revoking that.
+//! The portal's page for cancelling a plan, and the action that revokes the cancellation.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -62,7 +62,7 @@ fn cancel_page(shared: &Shared, visit: &Visit, sub: &Object, fault: Option<&Fiel
     visit.page(status, "Cancel plan", &work)
 }
 
-/// `POST /p/session/{id}/{subscription}/cancel`.
+/// `POST /p/session/{id}/{subscription}/cancel`: cancels the plan.
 pub(in crate::server::pages) async fn cancel(
     State(shared): State<Shared>,
     Path((id, sub)): Path<(String, String)>,
@@ -81,7 +81,7 @@ pub(in crate::server::pages) async fn cancel(
     cancel_page(&shared, &visit, &sub, Some(&FieldError::of(&answer)))
 }
 
-/// `POST /p/session/{id}/{subscription}/resume`.
+/// `POST /p/session/{id}/{subscription}/resume`: revokes the cancellation.
 pub(in crate::server::pages) async fn resume(
     State(shared): State<Shared>,
     Path((id, sub)): Path<(String, String)>,

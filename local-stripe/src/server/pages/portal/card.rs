@@ -10,7 +10,7 @@ use crate::server::pages::card::{self, CardForm, CardInput, FieldError};
 use crate::server::pages::html::html;
 use crate::server::pages::{fields, not_found};
 
-/// `GET /p/session/{id}/card`.
+/// `GET /p/session/{id}/card`: shows the card form.
 pub(in crate::server::pages) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match Visit::start(&shared, &id) {
         Ok(visit) => card_page(&shared, &visit, &CardInput::default(), None),
@@ -36,7 +36,7 @@ fn card_page(shared: &Shared, visit: &Visit, typed: &CardInput, fault: Option<&F
     visit.page(status, "Your card", &work)
 }
 
-/// `POST /p/session/{id}/card`.
+/// `POST /p/session/{id}/card`: saves the new card.
 pub(in crate::server::pages) async fn save(
     State(shared): State<Shared>,
     Path(id): Path<String>,

@@ -19,7 +19,7 @@ use crate::state::State as Account;
 /// The maximum number of invoices on the first page.
 const INVOICES_MAX: usize = 12;
 
-/// `GET /p/session/{id}`: shows the overview, or redirects to the session's flow.
+/// `GET /p/session/{id}`: shows the overview, or redirects to the step that the session's flow names.
 pub(in crate::server::pages) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -48,7 +48,7 @@ pub(in crate::server::pages) async fn show(
     visit.page(StatusCode::OK, "Billing", &work)
 }
 
-/// Renders the notice of the step just finished.
+/// Renders the notice about the step that the query names as finished or failed.
 fn notice_of(query: &str) -> Option<Html> {
     if query.ends_with("redirect_status=failed") {
         return Some(html!(

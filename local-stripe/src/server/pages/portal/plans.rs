@@ -139,7 +139,7 @@ fn preview_sums(cost: &Value, shown: &dyn Fn(&Value) -> String) -> Html {
     )
 }
 
-/// `POST /p/session/{id}/{subscription}/plans/{price}`.
+/// `POST /p/session/{id}/{subscription}/plans/{price}`: changes the plan.
 pub(in crate::server::pages) async fn update(
     State(shared): State<Shared>,
     Path((id, sub, price)): Path<(String, String, String)>,
@@ -158,7 +158,7 @@ pub(in crate::server::pages) async fn update(
     preview_page(&shared, &visit, &sub, &price, Some(&FieldError::of(&answer)))
 }
 
-/// Returns the payment intent of a pending change of plan.
+/// Returns the id of the payment intent that waits for 3-D Secure before a change of plan is applied.
 fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();

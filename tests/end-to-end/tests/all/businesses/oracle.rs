@@ -28,16 +28,16 @@ fn entitlements_and_cash_of_every_business_equal_payments() {
     }
 }
 
-/// The flags for late usage reports and their delay.
+/// The flags of a move that make its usage report late and set the delay.
 const LATE: u16 = 0b11_1100;
 
-/// Buys a ware and uses all meters for three months, with some late reports.
+/// Returns moves that buy a ware and use all meters for three months, with some late reports.
 fn use_of(ware: usize) -> Vec<Move<MoveKind>> {
     let a_move = |kind, pick, flags, pause| Move { kind, pick, flags, pause };
     let mut moves = vec![a_move(MoveKind::Buy, ware as u8, 0b1000, 0)];
     for pause in [1, 5, 5] {
         for pick in 0..3 {
-            // Little at first, covered by credits, then more than they cover.
+            // In the first month the credits cover the usage, later they do not.
             let many = if pause == 1 { 40 } else { 60_000 };
             moves.push(a_move(MoveKind::Use, pick, many + u16::from(pick), 1));
             moves.push(a_move(MoveKind::Count, pick, 0, 0));

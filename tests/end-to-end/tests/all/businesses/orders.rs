@@ -88,7 +88,7 @@ fn events_without_changes_have_no_effects() {
     });
 }
 
-/// Property 4: a kill at some writes and redelivery end as the uninterrupted run.
+/// Property 4: a run with a kill and a redelivery ends in the same state as the uninterrupted run, for some writes.
 #[test]
 fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     of_every_business(file!(), 4, 7, |catalog, moves, version, seed| {
@@ -158,7 +158,7 @@ fn merged(left: &[Delivery], right: &[Delivery], random: &mut Random) -> Vec<Del
     turns.into_iter().filter_map(|turn| if turn { left.next() } else { right.next() }).cloned().collect()
 }
 
-/// Properties 5 and 11: two interleaved accounts end as each alone.
+/// Properties 5 and 11: each of two interleaved accounts ends in the state that it reaches alone.
 #[test]
 fn two_interleaved_accounts_end_as_each_alone() {
     of_every_business(file!(), 5, 8, |catalog, moves, version, seed| {

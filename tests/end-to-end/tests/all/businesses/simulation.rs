@@ -50,7 +50,7 @@ fn a_seed_repeats_the_same_days() {
     assert_ne!(one, other);
 }
 
-/// An extension that does not receive events of refunds.
+/// Returns runners of an extension that does not receive the events of refunds.
 fn ignoring_refunds() -> Runners {
     let inner = Setup::default().runners;
     Runners::new("deaf", move || {
@@ -62,8 +62,8 @@ fn ignoring_refunds() -> Runners {
     })
 }
 
-/// Given an extension that does not book refunds, the simulation reports the difference with expected and actual value
-/// and the command that repeats it, and writes a scenario that fails with that extension.
+/// Given an extension that does not book refunds, the simulation reports the difference with the expected value, the
+/// actual value and the command that repeats the simulation. It also writes a scenario that fails with that extension.
 #[test]
 fn an_unbooked_refund_is_reported_and_written_as_a_scenario() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -96,7 +96,7 @@ fn an_unbooked_refund_is_reported_and_written_as_a_scenario() {
     assert!(right.held(), "{:?}", right.cases);
 }
 
-/// An unsupported currency is bad input; the message names it and the expected one.
+/// An unsupported currency is bad input. The message names the currency and the expected currency.
 #[test]
 fn an_unsupported_currency_is_refused() {
     let mut options = share("solobase", 1, 1);

@@ -93,8 +93,8 @@ pub fn same_state(expected: &World, found: &World, what: &str) -> Result<(), Str
     }
 }
 
-/// A state without members that depend on the order of a failed refund or a dispute and its payment: counters of
-/// messages and bookings, and rows of other accounts about a sale. The oracle checks their sums.
+/// Removes the members of a state that depend on whether a payment arrives before its failed refund or its dispute:
+/// counters of messages and bookings, and other accounts' rows about a sale. The oracle checks their sums.
 pub fn settled(mut document: Value) -> Value {
     let is_other = |own: &Value| own["records"]["earnings"].is_array() || own["records"]["earned"].is_array();
     if let Some(accounts) = document["accounts"].as_array_mut() {
@@ -125,8 +125,8 @@ pub fn settled(mut document: Value) -> Value {
     document
 }
 
-/// The sums of a ledger by object, account and currency. Partial bookings and reversals are numbered in order of
-/// arrival, so the number is left out.
+/// The sums of a ledger by object, account and currency. The number of a partial booking or a reversal depends on the
+/// order of arrival, so it is left out.
 fn sums(entries: &Value) -> Value {
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for entry in entries.as_array().into_iter().flatten() {
@@ -156,7 +156,7 @@ pub fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     Ok(())
 }
 
-/// The parts with provider events shuffled.
+/// The parts, with the provider events of each part shuffled.
 pub fn shuffled(parts: &[Part], random: &mut Random) -> Vec<Part> {
     let mut parts = parts.to_vec();
     parts.iter_mut().for_each(|part| random.shuffle(&mut part.events));

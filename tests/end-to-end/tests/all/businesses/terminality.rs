@@ -13,7 +13,8 @@ fn is_final(status: SubscriptionStatus) -> bool {
     matches!(status, SubscriptionStatus::Canceled | SubscriptionStatus::IncompleteExpired)
 }
 
-/// Checks that ended subscriptions stay ended in any order, and that the same subscriptions ended as at Stripe.
+/// Checks that ended subscriptions stay ended in any order, and that exactly the subscriptions that ended at Stripe
+/// have ended.
 fn stays_ended(story: &Story, parts: &[Part]) -> Result<(), String> {
     let account: Account = story.account.parse().expect("an account");
     let mut world = world(&story.business);

@@ -7,8 +7,8 @@ use end_to_end::story::VERSIONS;
 use end_to_end::traders::checked_story;
 use serde_json::Value;
 
-/// The state without members that only one version contains: since basil a payment names its invoice only after it is
-/// paid.
+/// The state without the members that only one API version contains: since basil, a payment names its invoice only
+/// after the invoice is paid.
 fn in_both_versions(document: Value, books: &Books) -> Value {
     let mut document = settled(document);
     for rows in document["accounts"].as_array_mut().into_iter().flatten() {

@@ -21,10 +21,11 @@ use std::sync::Arc;
 /// Maximum host calls of an applied `customer.subscription.updated` on the simplest account (design.md, "Numbers to
 /// reach").
 const CALLS_SIMPLEST: usize = 3;
-/// The same on an account with a running instance from a checkout.
+/// Maximum host calls of the same event on an account with a running instance from a checkout.
 const CALLS_WITH_INSTANCE: usize = 4;
 
-/// The body of the benchmarks, which changes the plan of its account; `created` starts the subscription.
+/// Returns the subscription event of the benchmarks. `updated` changes the price from `prices[0]` to `prices[1]`;
+/// `created` starts the subscription.
 fn body(kind: &str, step: i64, prices: [&str; 2]) -> Vec<u8> {
     let file = root().join("host-shim/lab/bench/bodies/subscription_updated.json");
     let text = std::fs::read_to_string(file).expect("the body");
@@ -57,7 +58,7 @@ fn last_update(world: &World, recorder: &CallRecorder) -> RecordedCalls {
     record.expect("recorded calls")
 }
 
-/// Given an account with a subscription, when its plan changes.
+/// Returns the host calls of a plan change on an account that has only a subscription.
 fn on_the_simplest_account(setup: Setup) -> RecordedCalls {
     let (mut world, recorder) = recording(setup);
     let [hobby, professional] = ["price_xyz789", "price_professional_monthly"];
@@ -67,7 +68,7 @@ fn on_the_simplest_account(setup: Setup) -> RecordedCalls {
     last_update(&world, &recorder)
 }
 
-/// Given an account with a plan and an instance paid in a checkout, when its plan changes.
+/// Returns the host calls of a plan change on an account with an instance that was paid in a checkout.
 fn with_an_instance(setup: Setup) -> RecordedCalls {
     let (mut world, recorder) = recording(setup);
     let moves = [Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::ChangePlan, 1, 1)];
@@ -139,7 +140,7 @@ fn the_component_receives_rows_in_byte_order() {
 /// Ids whose byte order differs from alphabetical order and from their order here.
 const IDS: [&str; 6] = ["b", "é", "a", "B", "a-1", "ab"];
 
-/// A store with rows of all ids in two kinds and two collections of an account.
+/// Fills a store with rows of one account: each id as a product, as a subscription, and as a record of two collections.
 fn filled(mut store: Box<dyn Store>, partition: &Partition, account: &Account) -> Box<dyn Store> {
     let scope = partition.scope(account.clone());
     let rows = IDS.iter().flat_map(|id| {

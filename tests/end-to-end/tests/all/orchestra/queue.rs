@@ -36,7 +36,7 @@ fn command(world: &mut World, id: &str, kind: &str, by: &str, payload: &Value) {
     deliver(world, &event, "applied");
 }
 
-/// The open tasks of the account, filtered by status.
+/// The open tasks of the account with the status `filter`, or with any status.
 fn tasks(world: &mut World, filter: Option<&str>) -> Vec<Value> {
     let actor = Actor { kind: ActorKind::Admin, subject: "dora".to_owned(), roles: Vec::new() };
     let question = Question { account: Account::User("A".to_owned()), actor, at: START_MS };

@@ -1,5 +1,5 @@
-//! Each command on the data of an orchestra concerns exactly one orchestra of one account: key, ordering key and
-//! payload name no other one (requirements 4.3).
+//! Tests that each effect on data concerns exactly one orchestra: its key, ordering key and payload name no other
+//! orchestra (requirements 4.3).
 
 use end_to_end::world::{fixtures, orchestra, root};
 use extension_contract::Account;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Kinds of effects on data, by prefix; all others are notices.
+/// Prefixes of the kinds of effects on data; all other effects are notices.
 const OF_DATA: [&str; 2] = ["database.", "orchestra_config."];
 
 /// An orchestra: its account and its names.
@@ -37,7 +37,7 @@ fn tenants(report: &CaseReport) -> BTreeMap<String, Tenant> {
     found
 }
 
-/// The texts within a value.
+/// Adds all strings within a JSON value to `found`.
 fn texts<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
     match value {
         Value::String(text) => found.push(text),
@@ -54,7 +54,8 @@ fn names(text: &str, name: &str) -> bool {
         .any(|(at, _)| is_edge(text[..at].chars().next_back()) && is_edge(text[at + name.len()..].chars().next()))
 }
 
-/// The orchestra of an effect; fails unless it is exactly one, of the requesting account.
+/// Returns the id of the orchestra that an effect concerns. Panics if there is none, if it does not belong to the
+/// requesting account, or if the effect also names another orchestra.
 fn only_tenant<'t>(row: &EffectRow, tenants: &'t BTreeMap<String, Tenant>, file: &Path) -> &'t str {
     let effect = &row.effect;
     let effect_name = format!("{} `{}` in {}", effect.kind, effect.key, file.display());
@@ -118,7 +119,7 @@ fn every_data_command_concerns_exactly_one_orchestra() {
             crowded += usize::from(served.len() > 1);
         }
     }
-    // The check is not vacuous: all verbs occur, and some hosts serve several orchestras.
+    // The test is not vacuous: all kinds occur, and some hosts serve several orchestras.
     let verbs: Vec<&str> = kinds.keys().map(String::as_str).collect();
     let all = [
         "database.backup",

@@ -13,7 +13,7 @@ use host_store::Store;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Ledger entries by account of the business and fact.
+/// Ledger entries by account and fact.
 fn ledger(document: &Value) -> BTreeMap<(String, String), Value> {
     let accounts = document["accounts"].as_array().into_iter().flatten();
     accounts
@@ -66,7 +66,8 @@ fn facts_name_events(world: &World, entries: &BTreeMap<(String, String), Value>)
     Ok(())
 }
 
-/// Checks that a new host without effects reaches the same outcomes and ledger from the inbox.
+/// Checks that a new host that carries out no effects reaches the same outcomes and ledger from the events of the
+/// inbox.
 fn the_inbox_reproduces_the_ledger(
     setup: &Setup,
     world: &World,

@@ -1,5 +1,5 @@
-//! Runs the corpus of the fuzz targets through their functions, so that fixed faults stay fixed and the targets
-//! compile. The fuzzing itself is `cargo fuzz` (`docs/fuzzing.md`).
+//! Runs the fuzz targets' functions on their corpus, so that fixed faults stay fixed and the targets compile.
+//! `cargo fuzz` does the fuzzing itself (`docs/fuzzing.md`).
 
 #[path = "../../../../../fuzz/src/catalog.rs"]
 mod catalog;
@@ -33,7 +33,7 @@ const TARGETS: [(&str, Body); 6] = [
 /// Minimum number of files of a corpus.
 const FILES_MIN: usize = 3;
 
-/// Sorted names in a folder of `fuzz`, without files added by the fuzzer, which are named by hash.
+/// Sorted names in a folder of `fuzz`, without the files that the fuzzer added and named by their hashes.
 fn names(folder: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz").join(folder);
     let entries = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
@@ -50,7 +50,7 @@ fn each_target_passes_its_corpus() {
         let corpus = names(&format!("corpus/{target}"));
         assert!(corpus.len() >= FILES_MIN, "{target} has only {corpus:?}");
         for name in corpus {
-            // Shows which file a panic is about.
+            // Names the file if the function panics.
             println!("{target}: {name}");
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target).join(name);
             body(&fs::read(file).expect("read"));

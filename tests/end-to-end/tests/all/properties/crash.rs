@@ -1,4 +1,4 @@
-//! A kill at a write and redelivery end as the uninterrupted run.
+//! Tests that a run with a kill at a write and a redelivery ends in the same state as the uninterrupted run.
 
 use super::support::{judged, report_failure, same_state};
 use end_to_end::hosts::{Counts, HostKind, on_each_kind};
@@ -13,7 +13,7 @@ use end_to_end::world::{Setup, World};
 use host_store::testing::{Moment, Then};
 use proptest::prelude::*;
 
-/// The uninterrupted run, checked with the oracle, and its number of writes.
+/// Plays the story without a kill, and checks it with the oracle. Returns the host and the number of its writes.
 fn uninterrupted(setup: &Setup, checked: &CheckedStory, parts: &[Part]) -> Result<(World, u64), String> {
     let mut world = World::start(setup.clone());
     world.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
@@ -23,7 +23,7 @@ fn uninterrupted(setup: &Setup, checked: &CheckedStory, parts: &[Part]) -> Resul
     Ok((world, writes))
 }
 
-/// Kills the host at a write, restarts it, and repeats everything without an answer.
+/// Plays the story with a kill at a write. After the restart, plays the interrupted part again.
 fn killed(setup: &Setup, parts: &[Part], write: u64, moment: Moment) -> World {
     let mut world = World::start(setup.clone());
     world.faults().fail_at(write, moment, Then::Dead);
@@ -64,10 +64,10 @@ fn a_kill_and_redelivery_end_as_the_uninterrupted_run() {
     });
 }
 
-/// Property 4 at every write of one story: bought, provisioned, cancelled, archived; in memory and on a file, and at
-/// some writes as shipped.
+/// Property 4 for one story, in which an instance is bought, provisioned, cancelled and archived: at every write in
+/// memory and on a file, and at some writes with the component.
 #[test]
-fn a_kill_at_every_write_ends_as_the_uninterrupted_run() {
+fn a_run_with_a_kill_at_any_write_ends_as_the_uninterrupted_run() {
     let checked = checked_story(
         "A",
         &[Move::plain(Kind::Order, 1, 0), Move::plain(Kind::Buy, 0, 0), Move::plain(Kind::End, 0, 2)],

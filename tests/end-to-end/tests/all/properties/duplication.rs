@@ -24,7 +24,7 @@ fn again(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     Ok(())
 }
 
-/// Repeats the content of an event under another id, and checks that nothing changes.
+/// Delivers the content of an event under another id, and checks that nothing changes.
 fn twin(world: &mut World, delivery: &Delivery) -> Result<(), String> {
     let text = std::str::from_utf8(&delivery.bytes).expect("bodies are text");
     let other = text.replace(&format!("\"{}\"", delivery.id), &format!("\"{}_twin\"", delivery.id));
@@ -80,7 +80,7 @@ proptest! {
         report_failure("duplication", &[&checked.story], repeated(&checked, VERSIONS[version], seed))?;
     }
 
-    /// Given two events with the same content, it is applied once. The end is checked with the oracle.
+    /// The content of two equal events with different ids is applied once. The end is checked with the oracle.
     // covers: S19
     #[test]
     fn the_same_content_under_another_event_id_changes_nothing(moves in moves(7), version in 0..2usize) {

@@ -1,4 +1,4 @@
-//! Two interleaved accounts end as each alone.
+//! Tests that each of two interleaved accounts ends in the state that it reaches alone.
 
 use super::support::{cash_is_there, report_failure};
 use end_to_end::compare::{difference, of_account};
@@ -10,7 +10,7 @@ use end_to_end::world::{Setup, World};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
 
-/// Puts two streams on one clock: each part at the later of the two times.
+/// Puts two streams on one clock: both parts with the same index get the later of their two times.
 fn on_one_clock(left: &[Part], right: &[Part]) -> (Vec<Part>, Vec<Part>) {
     let count = left.len().max(right.len());
     let mut clock = 0;
@@ -47,7 +47,7 @@ fn interleaved(setup: &Setup, left: &[Part], right: &[Part], seed: u64) -> World
     world
 }
 
-/// Property 5: the streams of two accounts merged at random. The cash of each equals Stripe's books.
+/// Property 5: the streams of two accounts, merged at random. The cash of each account equals Stripe's books.
 #[test]
 fn two_interleaved_accounts_end_as_each_alone() {
     let cases = (moves(6), moves(6), (0..2usize, 0..2usize), any::<u64>());

@@ -1,4 +1,4 @@
-//! Provider events between two commands end in the same state in any order.
+//! Tests that provider events between two commands lead to the same state in any order.
 
 use super::support::{cases, judged, played, report_failure, same_state};
 use end_to_end::judged::judge_end;
@@ -59,7 +59,8 @@ fn lasting_effects(world: &World) -> BTreeSet<String> {
     lasting.map(|effect| effect.key.clone()).collect()
 }
 
-/// Checks that a part ends the same in these orders as in its own order, which is checked with the oracle.
+/// Checks that a part ends in the same state, with the same lasting effects, in these orders as in its own order. The
+/// oracle checks the run in its own order.
 fn in_orders(checked: &CheckedStory, parts: &[Part], focus: usize, orders: Vec<Vec<usize>>) -> Result<(), String> {
     let setup = Setup::default();
     let expected = judged(&setup, checked, &parts[..=focus])?;
@@ -78,7 +79,7 @@ fn in_orders(checked: &CheckedStory, parts: &[Part], focus: usize, orders: Vec<V
     Ok(())
 }
 
-/// The part with the most events, up to `at_most`.
+/// Returns the index of the part with the most events, among the parts with 2 to `at_most` events.
 fn largest(parts: &[Part], at_most: usize) -> Option<usize> {
     let fitting = parts.iter().enumerate().filter(|(_, part)| (2..=at_most).contains(&part.events.len()));
     fitting.max_by_key(|(_, part)| part.events.len()).map(|(index, _)| index)
@@ -87,7 +88,7 @@ fn largest(parts: &[Part], at_most: usize) -> Option<usize> {
 proptest! {
     #![proptest_config(cases(12))]
 
-    /// Property 1, all orders of the largest part with up to four events.
+    /// Property 1: all orders of the largest part with at most four events.
     #[test]
     fn every_order_of_a_part_ends_in_the_same_state(moves in moves(6), version in 0..2usize) {
         let checked = checked_story("A", &moves);
@@ -98,7 +99,7 @@ proptest! {
         }
     }
 
-    /// Property 1, sampled: all parts of a story shuffled, of any size. Each part is checked with the oracle.
+    /// Property 1, sampled: the events of each part are shuffled. Each part is checked with the oracle.
     #[test]
     fn any_order_of_all_parts_ends_in_the_same_state(moves in moves(8), version in 0..2usize, seed: u64) {
         let checked = checked_story("A", &moves);
@@ -118,8 +119,8 @@ proptest! {
     }
 }
 
-/// Joins the provider events between two commands to one part, at the latest time: a late event of one move can arrive
-/// after an event of the next move.
+/// Joins the provider events between two commands to one part, at the latest of their times, so that a late event of
+/// one move can arrive after an event of the next move.
 fn between_commands(parts: &[Part]) -> Vec<Part> {
     let mut merged: Vec<Part> = Vec::new();
     for part in parts {
@@ -135,7 +136,7 @@ fn between_commands(parts: &[Part]) -> Vec<Part> {
     merged
 }
 
-/// Property 1, across moves: fixed stories in some orders. The end is checked with the oracle.
+/// Property 1 across moves, for fixed stories in some orders. The end is checked with the oracle.
 #[test]
 fn any_order_between_two_commands_ends_in_the_same_state() {
     let (mut runner, mut random) = (TestRunner::deterministic(), Random::new(1));
@@ -178,7 +179,7 @@ fn a_move(kind: Kind, flags: u16) -> Move {
 #[test]
 fn all_orders_of_six_events_end_in_the_same_state() {
     let stories = [
-        // Subscription, charge, invoice, subscription, session of our own purchase with an instance.
+        // A purchase by our own command, with an instance.
         vec![a_move(Kind::Order, 1), a_move(Kind::Buy, 0)],
         // A purchase made elsewhere, and a failed renewal.
         vec![a_move(Kind::Buy, 0), a_move(Kind::Renew, 0b1_1000_0000)],

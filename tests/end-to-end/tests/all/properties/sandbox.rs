@@ -1,4 +1,4 @@
-//! The extension has the same entitlements, cash and subscriptions as the local Stripe.
+//! Tests that the extension's entitlements, cash and subscriptions agree with the local Stripe.
 
 use super::support::{judged, report_failure};
 use end_to_end::hosts::{Counts, on_each_kind};
@@ -23,8 +23,8 @@ fn knows(checked: &CheckedStory, world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// Properties 3 and 7: after each part of a story, entitlements, plan and quotas equal payments, and cash equals
-/// Stripe's books; at the end the extension has the same subscriptions as the local Stripe, in every API version.
+/// Properties 3 and 7, in every API version: after each part of a story, entitlements, plan and quotas follow from the
+/// payments, and cash equals Stripe's books. At the end the extension has the same subscriptions as the local Stripe.
 #[test]
 fn entitlements_equal_payments_and_subscriptions_equal_stripe() {
     on_each_kind(file!(), Counts { quick: 24, shipped: 3 }, moves(9), |setup, moves| {

@@ -11,8 +11,8 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
 use std::collections::BTreeMap;
 
-/// Given stories in order and on time, nothing fails, nothing waits at the end, no provider event is rejected, and the
-/// oracle agrees. Together the stories reach all outcomes.
+/// If the events of a story arrive in order and on time, no event fails or waits at the end, no provider event is
+/// rejected, and the oracle agrees. Together the stories reach all outcomes.
 #[test]
 fn stories_are_valid_and_reach_all_outcomes() {
     let mut runner = TestRunner::deterministic();

@@ -1,4 +1,4 @@
-//! Shared by the properties.
+//! Functions that several property tests use.
 
 use end_to_end::books::Books;
 use end_to_end::compare::{difference, of_account};
@@ -11,13 +11,13 @@ use proptest::prelude::TestCaseError;
 use proptest::test_runner::Config;
 use serde_json::Value;
 
-/// `default` cases, or `PROPTEST_CASES`.
+/// Returns a configuration with `default` fixed cases, or with `PROPTEST_CASES` random cases.
 pub fn cases(default: u32) -> Config {
     end_to_end::cases::cases(default, 500)
 }
 
-/// Reports a broken law, and writes its stories to files. Shrinking ends with the smallest failing story, so the files
-/// contain that one at the end.
+/// Reports a broken law, and writes its stories to files. Shrinking ends with the smallest failing story, so at the end
+/// the files contain that story.
 pub fn report_failure(property: &str, stories: &[&Story], law: Result<(), String>) -> Result<(), TestCaseError> {
     law.map_err(|problem| {
         let files = stories.iter().flat_map(|story| {

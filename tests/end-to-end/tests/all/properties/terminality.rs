@@ -1,4 +1,4 @@
-//! An ended subscription stays ended and grants nothing.
+//! Tests that an ended subscription stays ended and grants nothing.
 
 use super::support::report_failure;
 use end_to_end::hosts::{Counts, on_each_kind};
@@ -47,7 +47,7 @@ fn stays_ended(setup: &Setup, checked: &CheckedStory, version: &str, seed: u64) 
     Ok(())
 }
 
-/// Property 8: terminality. Given parts in any order, each is checked with the oracle.
+/// Property 8: terminality, with the events of each part in any order. Each part is checked with the oracle.
 // covers: S31
 #[test]
 fn an_ended_subscription_stays_ended() {

@@ -10,8 +10,8 @@ use end_to_end::world::Setup;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// The state without members that only one version contains: since basil a payment names its invoice only after it is
-/// paid.
+/// The state without the members that only one API version contains: since basil, a payment names its invoice only
+/// after the invoice is paid.
 fn in_both_versions(mut document: Value, books: &Books) -> Value {
     for rows in document["accounts"].as_array_mut().into_iter().flatten() {
         let payments = rows.pointer_mut("/records/payments").and_then(Value::as_array_mut);

@@ -1,4 +1,4 @@
-//! Kills a host at any write of a saga and restarts it: at the end the resources equal the record.
+//! Kills a host at each write of a saga and restarts it: at the end no resource remains.
 
 use super::machine;
 use end_to_end::acting::{failures, found_in, killed_at, kills, load_stories, played};
@@ -6,11 +6,12 @@ use end_to_end::world::root;
 
 /// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
 const WRITES: u64 = 14;
-/// Created, suspended, archived, restored, archived again, destroyed; with the inventory after each step.
+/// A scenario in which an instance is created, suspended, archived, restored, archived again and destroyed. It expects
+/// an inventory after each step.
 const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-terminate.yml";
 
 #[test]
-fn an_instance_life_with_a_kill_at_any_write_ends_the_same() {
+fn an_instance_life_with_a_kill_at_any_write_leaves_no_resources() {
     let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
     let kills = kills(&story, WRITES);
     let found = found_in(&kills, |(at, kill)| {

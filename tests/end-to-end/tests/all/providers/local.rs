@@ -1,5 +1,5 @@
-//! Every scenario without scripted answers holds on this machine as with the scripted provider: the same statuses,
-//! effects and inventory, the last from the provider's own list.
+//! Tests that every scenario without scripted answers also holds with the provider `local`: with the same statuses and
+//! effects, and with the inventory that the provider itself lists.
 
 use super::machine;
 use end_to_end::acting::{failures, found_in, load_stories, played};
@@ -8,8 +8,8 @@ use host_replay::library::Story;
 use host_scenario::model::Action;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Words of scenarios that depend on the scripted provider: its settings and outputs, manual steps, and the time of
-/// answers.
+/// Words that occur only in scenarios that depend on the scripted provider: on its settings and outputs, on manual
+/// steps, or on the time of its answers.
 const OF_SCRIPTED: [&str; 6] = ["settings:", "outputs:", "step.complete", "token.redeem", "restart", "hold:"];
 
 /// True for a scenario with scripted answers, or with expectations that only the scripted provider meets.

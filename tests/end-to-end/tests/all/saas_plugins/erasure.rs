@@ -1,11 +1,11 @@
-//! Erasure removes all personal data, page by page, and nothing else.
+//! Tests that the erasure removes all personal data, page by page, and no other data.
 
 use super::tokens::{command, subscribed};
 use end_to_end::world::{START_MS, World};
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;
-/// Number of requests: more than two pages of a hundred.
+/// Number of requested tokens: more than two pages of a hundred lines.
 const ASKED: usize = 230;
 
 fn records(world: &World, collection: &str) -> Vec<Value> {
@@ -15,7 +15,7 @@ fn records(world: &World, collection: &str) -> Vec<Value> {
     own["records"][collection].as_array().cloned().unwrap_or_default()
 }
 
-/// Number of lines of the audit trail, and of lines with an IP address.
+/// Returns the number of lines of the audit trail, and the number of lines with an IP address.
 fn lines(world: &World) -> (usize, usize) {
     let lines = records(world, "access_log");
     (lines.len(), lines.iter().filter(|line| line["value"].get("ip").is_some()).count())

@@ -1,5 +1,5 @@
-//! Random lives of tokens, compared with a small model that shares no code with the extension: the paid subscription,
-//! the time of issue and the revocation of each token.
+//! Compares random sequences of commands about tokens with a small model that shares no code with the extension. The
+//! model contains the paid subscription, and the time of issue and the revocation of each token.
 
 use super::tokens::{EDITOR, command, subscribed, subscription, tokens};
 use end_to_end::world::{START_MS, World};
@@ -14,7 +14,7 @@ const LIVE_MAX: usize = 10;
 enum Step {
     Wait(i64),
     Issue,
-    /// The token with this number, modulo their count.
+    /// Redeems the token with this number, modulo the number of tokens.
     Redeem(usize),
     Revoke(usize),
     End,
@@ -42,7 +42,7 @@ struct Token {
 
 #[derive(Default)]
 struct Model {
-    /// Number of the paid subscription.
+    /// Number of the paid subscription, if any.
     paid: Option<usize>,
     subscriptions: usize,
     tokens: Vec<Token>,
@@ -89,7 +89,7 @@ impl Model {
     }
 }
 
-/// Plays a step on the host; None if there is nothing to do.
+/// Plays a step on the host and returns the result; `None` if the step does not apply.
 fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Option<String> {
     let id = format!("step_{number}");
     let token = |number: &usize, model: &Model| {
@@ -115,7 +115,7 @@ fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Opt
         }
         Step::End => {
             let paid = model.paid.take()?;
-            // Stripe's clock has seconds: an end in the second of the start still is the end.
+            // Stripe's times are whole seconds. An end in the same second as the start still ends the subscription.
             subscription(world, &format!("life_{number}"), &format!("sub_{paid}"), "deleted", "canceled");
             Some("applied".to_owned())
         }
@@ -139,7 +139,7 @@ fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Opt
 
 // covers: PLG-45
 #[test]
-fn a_token_is_valid_exactly_while_the_model_is() {
+fn tokens_have_the_same_status_as_in_the_model() {
     let lives = prop::collection::vec(step(), 1..60);
     let mut runner = TestRunner::new(Config { cases: 96, failure_persistence: None, ..Config::default() });
     let run = runner.run(&lives, |steps| {

@@ -1,4 +1,5 @@
-//! A token is valid for its owner, its product and one day only, and can not be replaced by anything similar.
+//! Tests that a token is valid only for its owner, its product and one day, and that similar ids and hashes are
+//! refused.
 
 use end_to_end::world::{START_MS, Setup, World, saas_plugins};
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
 pub(super) const EDITOR: &str = "prod_sample_editor";
 
-/// Starts a host on which A pays for the editor, and B for nothing.
+/// Starts a host on which the user A pays for the editor. The user B pays for no product.
 pub(super) fn subscribed() -> World {
     let mut world = World::start(Setup { business: saas_plugins(), ..Setup::default() });
     subscription(&mut world, "evt_1", "sub_1", "created", "active");
@@ -34,7 +35,7 @@ pub(super) fn subscription(world: &mut World, id: &str, subscription: &str, verb
     assert_eq!(deliver(world, &event), "applied");
 }
 
-/// Delivers an event. Returns its outcome, or the reason if it is refused.
+/// Delivers an event. Returns its outcome, or the reason if it is rejected.
 fn deliver(world: &mut World, event: &Value) -> String {
     let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
     let report = reports.first().expect("a report");
@@ -65,7 +66,7 @@ pub(super) fn tokens(world: &World) -> Vec<(String, Value)> {
     tokens.map(|token| (token["id"].as_str().expect("an id").to_owned(), token["value"].clone())).collect()
 }
 
-/// The only token of A: id and stored hash.
+/// The id and the stored hash of A's only token.
 fn token(world: &World) -> (String, String) {
     let (id, row) = tokens(world).pop().expect("a token");
     (id, row["sha256"].as_str().expect("its hash").to_owned())

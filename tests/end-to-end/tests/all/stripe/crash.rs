@@ -16,7 +16,8 @@ const STORY: &str = "
   - {stripe: checkout.session.completed}
 ";
 
-/// The distinct calls of the provider, without `observe`, which only reads after a crash.
+/// The distinct calls of the provider. `observe` calls are left out, because they only read and occur only after a
+/// crash.
 fn asked(world: &World) -> BTreeSet<String> {
     let calls = world.scripted().journal().into_iter().map(|entry| entry.call);
     let calls = calls.filter(|call| call.verb() != "observe");
@@ -37,7 +38,7 @@ fn world() -> World {
 
 // covers: S21
 #[test]
-fn a_kill_at_each_write_and_stripes_retry_end_as_the_uninterrupted_run() {
+fn after_a_kill_and_stripes_retry_the_state_equals_the_uninterrupted_run() {
     let events = story_bytes::events(STORY);
     let deliver = |world: &mut World| {
         let mut crashes = 0;

@@ -1,4 +1,4 @@
-//! A component that traps.
+//! Tests what the host does with an event whose component traps.
 
 use super::story_bytes;
 use end_to_end::world::{Setup, World};
@@ -12,7 +12,7 @@ use instance_provisioner::Provisioner;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Starts a host on which `handle` of `evt_bad` runs out of fuel `times` times, at its end.
+/// Starts a host on which the first `times` calls of `handle` for `evt_bad` run out of fuel at their end.
 fn failing(times: u32) -> World {
     let left = Arc::new(AtomicU32::new(times));
     let runners = Runners::new("failing", move || {

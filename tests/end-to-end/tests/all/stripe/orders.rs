@@ -25,8 +25,8 @@ fn necessary(report: &CaseReport) -> Vec<&str> {
     report.effects.iter().map(String::as_str).filter(needed).collect()
 }
 
-/// Plays a scenario in `orders` orders; each must end with the state and effects of the written one, in both API
-/// versions.
+/// Plays a scenario in `orders` orders, in both API versions. Each run must end with the state and effects of the
+/// written order.
 fn assert_same(name: &str, orders: u64) {
     let scenario = story_bytes::scenario(name);
     let cases = story_bytes::cases(&scenario);
@@ -44,13 +44,13 @@ fn assert_same(name: &str, orders: u64) {
 
 // covers: S36
 #[test]
-fn a_checkouts_burst_ends_the_same_in_every_order() {
+fn the_events_of_a_checkout_lead_to_the_same_state_in_every_order() {
     assert_same("s36-burst-in-stripes-order.yml", 40);
 }
 
 // covers: S47
 #[test]
-fn a_renewal_ends_the_same_in_every_order() {
+fn the_events_of_a_renewal_lead_to_the_same_state_in_every_order() {
     assert_same("s47-renewal.yml", 24);
 }
 

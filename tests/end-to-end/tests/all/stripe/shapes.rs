@@ -1,4 +1,4 @@
-//! One story in shapes without base bodies: that of 2018 and that of the last version train of 2025.
+//! Plays one story also in two API versions without base bodies: 2018-11-08 and 2025-09-30.clover.
 
 use super::story_bytes;
 use end_to_end::world::{Setup, World};
@@ -16,7 +16,7 @@ fn played(version: &str, reshape: fn(&mut Value)) -> World {
         let Some(prepared) = prepared else { continue };
         let mut event: Value = serde_json::from_slice(&prepared.bytes).expect("JSON");
         if event.get("data").is_some_and(|data| data.get("object").is_some()) {
-            // The story knows the account by a claim; here metadata names it.
+            // The scenario finds the account by a given claim; here the metadata names the account.
             if event["data"]["object"]["object"] == "subscription" {
                 event["data"]["object"]["metadata"]["user_id"] = json!("A");
             }
@@ -35,8 +35,8 @@ fn effects(world: &World) -> Vec<String> {
     found
 }
 
-/// Before 2019 there were plans instead of prices, and a subscription repeated its only plan and quantity at the top
-/// level.
+/// Changes an event to version 2018-11-08: it has plans instead of prices, and a subscription repeats its only plan and
+/// quantity at the top level.
 fn as_in_2018(event: &mut Value) {
     event["api_version"] = json!("2018-11-08");
     for place in ["/data/object/items/data", "/data/object/lines/data"] {
@@ -55,7 +55,8 @@ fn as_in_2018(event: &mut Value) {
     }
 }
 
-/// 2025-09-30.clover bills flexibly, is otherwise like basil, and here has an unknown field.
+/// Changes an event to version 2025-09-30.clover, which uses flexible billing and otherwise equals basil. Also adds an
+/// unknown field.
 fn as_in_clover(event: &mut Value) {
     event["api_version"] = json!("2025-09-30.clover");
     let object = &mut event["data"]["object"];

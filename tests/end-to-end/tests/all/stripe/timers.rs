@@ -1,4 +1,4 @@
-//! A timer that fires too late.
+//! Tests a timer that fires too late.
 
 use super::story_bytes;
 use end_to_end::world::{Setup, World};
@@ -26,7 +26,7 @@ fn a_grace_timer_after_the_payment_changes_nothing() {
     let due = 1_770_512_400_000;
     world.advance_to(due).expect("the store has no fault");
     let state = world.state();
-    // When the timer was already on its way at the time of the payment.
+    // The timer can be on its way already when the payment arrives.
     let account = Account::User("A".to_owned());
     let reports = world.accept(Event {
         id: "timer:late".to_owned(),

@@ -1,5 +1,6 @@
-//! Packs are bought, used, refunded and disputed at random. The remaining credits must equal grants minus usage minus
-//! refunds; a negative amount is owed. The ledger sums to zero, and cash equals payments.
+//! Buys, uses, refunds and disputes packs of credits at random. The remaining credits must equal grants minus usage
+//! minus refunds; a negative amount is owed. The ledger must sum to zero, and cash must equal payments minus refunds
+//! and disputes.
 
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World, tesslate};
@@ -9,9 +10,9 @@ use serde_json::{Value, json};
 
 /// Micro-dollars per cent.
 const CENT: i64 = 10_000;
-/// Packs, with the cents that they cost and grant.
+/// Packs, each with its price in cents, which is also the amount of its credits.
 const PACKS: [(&str, i64); 3] = [("pack_small", 500), ("pack_medium", 1_000), ("pack_large", 5_000)];
-/// Operations of one story.
+/// Number of operations in one story.
 const STEPS: usize = 40;
 
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +58,7 @@ struct Story {
 impl Story {
     fn new() -> Self {
         let mut world = World::start(Setup { business: tesslate(), ..Setup::default() });
-        // A known Stripe customer, so that a checkout does not create one.
+        // The account has a Stripe customer, so a checkout does not create one.
         let customer = json!({"id": "cus_A", "object": "customer", "metadata": {"user_id": "A"}});
         deliver(&mut world, 0, "customer.created", &customer);
         Story { world, events: 1, paid: Vec::new(), used_micros: 0, covered_micros: 0 }
@@ -141,7 +142,7 @@ impl Story {
             Step::Dispute(of) => {
                 let Some(number) = of.checked_rem(self.paid.len()) else { return };
                 let paid = &mut self.paid[number];
-                // A dispute takes the rest of a payment.
+                // The test disputes only payments without a refund.
                 if paid.disputed || paid.decided || paid.refunded > 0 {
                     return;
                 }
@@ -166,7 +167,7 @@ impl Story {
         }
     }
 
-    /// Granted credits minus covered usage minus refunds, in millionths.
+    /// Granted credits minus covered usage minus refunds and disputes, in millionths of a dollar.
     fn net_micros(&self) -> i64 {
         let held = |paid: &Paid| if paid.disputed { 0 } else { paid.cents - paid.refunded };
         self.paid.iter().map(held).sum::<i64>() * CENT - self.covered_micros

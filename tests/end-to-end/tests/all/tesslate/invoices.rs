@@ -1,6 +1,6 @@
-//! A year of usage of three people with monthly invoices. The invoices equal a golden file byte for byte
-//! (`UPDATE_GOLDEN=1` rewrites it), for any arrival order of measurements and any number of host restarts. Invoices and
-//! usage summaries are also computed here, from the measurements alone.
+//! Tests the monthly invoices of three people for a year of usage. The invoices must equal a golden file byte for byte
+//! (`UPDATE_GOLDEN=1` rewrites it), for any order of arrival and for any number of host restarts. The tests also
+//! compute the invoices and the usage summaries from the measurements alone.
 
 use end_to_end::world::{START_MS, Setup, World, tesslate};
 use extension_contract::{Account, Actor, Event, Payload, Question, Timestamp, Usage, UsageTotal};
@@ -11,14 +11,14 @@ use std::path::Path;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// Days of the months of 2026, the year of the story.
+/// Number of days of each month of 2026, the year of the story.
 const DAYS: [i64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-/// People with the scale of their usage; one often has too little for an invoice.
+/// People, each with the scale of their usage. C often uses too little for an invoice.
 const PEOPLE: [(&str, i64); 3] = [("A", 90), ("B", 400), ("C", 3)];
-/// A person with initial credits, in cents.
+/// The person who has initial credits, and their amount in cents.
 const CREDITS: (&str, i64) = ("B", 5_000);
 
-/// A measurement with its person and its cost in millionths.
+/// A measurement, with its person and its cost in millionths of a dollar.
 #[derive(Clone, Debug)]
 struct Measured {
     who: &'static str,
@@ -56,14 +56,14 @@ fn measurements(month: usize) -> Vec<Measured> {
     all
 }
 
-/// The arrival of measurements.
+/// How measurements arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arrival {
-    /// Each at its time.
+    /// Each measurement at its own time.
     Alone,
-    /// All of a month together at its end, in reverse order.
+    /// All measurements of a month together at the end of the month, in reverse order.
     Together,
-    /// Each three times, with a kill of the host after each.
+    /// Each measurement three times, with a kill of the host after each delivery.
     Killed,
 }
 
@@ -190,7 +190,7 @@ fn the_invoices_of_a_year_are_the_same_bytes_for_any_arrival() {
     for arrival in [Arrival::Together, Arrival::Killed] {
         assert_eq!(invoices(&play(arrival)), made, "{arrival:?}");
     }
-    // Unpaid usage of a month is invoiced, rounded up, or carried over below half a dollar.
+    // Unpaid usage of a month is rounded up and invoiced. Below half a dollar it is carried over to the next month.
     let mut counted = 0;
     for (who, _) in PEOPLE {
         let mut credits = if who == CREDITS.0 { CREDITS.1 * 10_000 } else { 0 };
@@ -253,7 +253,7 @@ fn usage_is_summed_by_model_by_agent_and_by_day() {
                 assert_eq!(sum(|total| total.quantity), measured.iter().map(|m| m.usage.quantity).sum::<i64>());
                 assert_eq!(sum(|total| total.cost_micros), measured.iter().map(|m| m.micros).sum::<i64>());
             }
-            // Credits are used in order of time.
+            // Earlier usage consumes credits first.
             let covered = |until: Timestamp| {
                 let used = all.iter().filter(|m| m.who == who && m.usage.at < until).map(|m| m.micros).sum::<i64>();
                 used.min(if who == CREDITS.0 { CREDITS.1 * 10_000 } else { 0 })

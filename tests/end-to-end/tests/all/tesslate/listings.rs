@@ -1,4 +1,4 @@
-//! Two creators request one name before either is answered.
+//! Tests that of two creators who request the same name before either request is answered, only one gets it.
 
 use super::support::rows;
 use end_to_end::world::{Setup, World, tesslate};

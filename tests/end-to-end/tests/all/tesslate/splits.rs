@@ -1,5 +1,5 @@
-//! Shared sales are made, taxed, refunded and disputed at random, in currencies with no, two and three decimals. The
-//! shares are compared with the split clause in whole numbers; no money is created or lost between buyer and creator.
+//! Makes, taxes, refunds and disputes shared sales at random, in currencies with no, two and three decimals. Compares
+//! the shares with the split clause in integer arithmetic; no money may be created or lost between buyer and creator.
 
 use super::support::{cases, rows};
 use end_to_end::world::{START_MS, Setup, World};
@@ -15,7 +15,7 @@ const CURRENCIES: [&str; 3] = ["jpy", "usd", "kwd"];
 /// Share in basis points and amount of each product.
 const SOLD: [(i64, i64); 7] =
     [(9_000, 1_999), (9_000, 1), (9_000, 999), (3_333, 100_001), (1, 9_999), (10_000, 77), (0, 500)];
-/// Operations of one story.
+/// Number of operations in one story.
 const STEPS: usize = 30;
 
 /// A business that sells these products in a currency.
@@ -58,7 +58,7 @@ enum Step {
     Dispute(usize),
     /// Number of the sale, and true if its dispute is won.
     Decide(usize, bool),
-    /// Number of a delivered event to repeat.
+    /// Delivers the event with this number again.
     Again(usize),
 }
 
@@ -89,15 +89,15 @@ impl Paid {
         if self.disputed { self.total } else { self.refunded }
     }
 
-    /// True if a share equals the clause to the unit: the part of the sale rounded down, reduced in proportion to
-    /// refunds, and zero after a full refund.
+    /// True if a share, in minor units, agrees with the clause: the part of the sale rounded down, reduced in
+    /// proportion to refunds, and zero after a full refund.
     fn is_share(&self, share: i64) -> bool {
         let (bp, net) = (i128::from(SOLD[self.sold].0), i128::from(self.total - self.tax));
         let (back, total, share) = (i128::from(self.back()), i128::from(self.total), i128::from(share));
         if back == total {
             return share == 0;
         }
-        // Rounded down once for the sale, and twice for the reduction: the refunded net, and its share.
+        // The share of the sale is rounded down once. A refund rounds twice: the refunded net amount, and its share.
         let exact = net * bp * (total - back);
         let scale = 10_000 * total;
         let whole = back == 0 && share * 10_000 <= net * bp && (share + 1) * 10_000 > net * bp;
@@ -238,7 +238,7 @@ impl Story {
             let earnings = rows(&document, creator, "earnings");
             let of_sales: i64 = earnings.values().map(|row| row["share_minor"].as_i64().expect("an amount")).sum();
             prop_assert_eq!(*due, of_sales, "the sum of {}'s sales", creator);
-            // The sums of each product equal its sales, all of which are pending.
+            // The sums of each product equal the sums of its sales. All shares are pending.
             let earned = rows(&document, creator, "earned");
             for product in (0..SOLD.len()).map(|sold| format!("prod_{sold}")) {
                 let own = earnings.values().filter(|row| row["product"] == *product);

@@ -1,10 +1,10 @@
-//! Shared by the random stories: the number of cases, and the rows of an account.
+//! Functions that several tests of Tesslate use: the number of cases, and the rows of an account.
 
 use proptest::test_runner::Config;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// `most` cases, or `PROPTEST_CASES`.
+/// Returns a configuration with `most` fixed cases, or with `PROPTEST_CASES` random cases.
 pub fn cases(most: u32) -> Config {
     end_to_end::cases::cases(most, 200)
 }

@@ -1,11 +1,12 @@
-//! Every command and query by every kind of actor and role, in the own account, another account, an organization and
-//! the platform. The expected permissions are a table here, independent of `business.yml`.
+//! Tests the permissions of every command and query, for every kind of actor and role: in the actor's own account, in
+//! another account, in an organization and in the platform. The expected permissions are a table in this file,
+//! independent of `business.yml`.
 
 use end_to_end::world::{START_MS, Setup, World, twobot};
 use extension_contract::{Account, Actor, ActorKind, Event, Page, Payload, Problem, Question, Refusal};
 use host::processor::{AskError, Report};
 
-/// Commands, and the roles of an organization that may send each; no role may send those of the platform.
+/// Commands, each with the roles of an organization that may send it. No role may send the commands of the platform.
 const COMMANDS: [(&str, &[&str]); 32] = [
     ("catalog.load", &[]),
     ("product.create", &["owner", "member"]),
@@ -41,7 +42,7 @@ const COMMANDS: [(&str, &[&str]); 32] = [
     // Last, because later commands of a closed account are refused.
     ("account.close", &[]),
 ];
-/// Queries, and the roles that may make each; any role if the business lists none.
+/// Queries, each with the roles that may send it: all roles if the business lists no role.
 const QUERIES: [(&str, &[&str]); 4] =
     [("entitlements", &ROLES), ("usage", &ROLES), ("balances", &["owner", "billing"]), ("list", &ROLES)];
 const ROLES: [&str; 6] = ["owner", "member", "billing", "viewer", "guest", "stranger"];
@@ -64,7 +65,7 @@ fn accounts() -> [Account; 4] {
     [own, other, Account::Organization("O".to_owned()), Account::Platform]
 }
 
-/// True if the table allows it.
+/// True if the table, whose entry is `roles`, allows the actor to send the command or query in the account.
 fn is_allowed(actor: &Actor, account: &Account, roles: &[&str]) -> bool {
     match (actor.kind, account) {
         (ActorKind::User, Account::User(id)) => id == "A",
@@ -87,7 +88,7 @@ fn command(kind: &str, actor: &Actor, account: &Account, number: usize) -> Event
         actor: actor.clone(),
         reply_to: None,
         provider: None,
-        // Not executable: only the permission counts.
+        // The payload need not be valid, because the test checks only the permission.
         payload: Payload::Command(r#"{"id": "nothing", "unknown_member": 1}"#.to_owned()),
     }
 }
@@ -117,7 +118,7 @@ fn a_command_is_permitted_by_actor_role_and_account() {
                 let what = format!("{kind} by {actor:?} in {account:?}: {:?}", report.result.reason());
                 assert_eq!(is_forbidden(report), expected, "{what}");
                 assert_ne!(report.result.name(), "failed", "{what}");
-                // Commands on the account itself need no payload.
+                // Commands about the account itself need no payload.
                 let needs_more = !is_catalogs && !kind.starts_with("account.") && !kind.starts_with("mail.");
                 assert!(!needs_more || report.result.name() != "applied", "applied without a valid payload: {what}");
             }

@@ -1,4 +1,4 @@
-//! A hundred accounts that create an instance at once.
+//! Tests a hundred accounts that create an instance at the same time.
 
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, solobase};

@@ -1,4 +1,4 @@
-//! A host with its writer, providers on a separate thread, and the endpoint of Stripe.
+//! A host with its writer, providers on a separate thread, and Stripe's webhook endpoint.
 
 use end_to_end::world::{START_MS, fixtures};
 use host::business::BusinessFolder;
@@ -61,7 +61,7 @@ impl Serving {
                 for call in calls {
                     log.lock().unwrap_or_else(PoisonError::into_inner).push(call.clone());
                     let reply = registry.call(&call);
-                    // A stopped writer accepts nothing.
+                    // A stopped writer accepts no results.
                     let _ = jobs.finish(call, reply);
                 }
             }
@@ -95,14 +95,14 @@ impl Serving {
         self.jobs().deliver(&self.endpoints, request, START_MS)
     }
 
-    /// Waits until nothing runs and nothing is due.
+    /// Waits until no effect is running or due.
     pub fn settle(&self) {
         let began = Instant::now();
         loop {
             let going_on = self.jobs().look(|processor| {
                 let (store, partition) = (processor.store(), processor.partition());
                 let mut rows = store.effects_running(partition).expect("read");
-                // A probe never ends.
+                // The effect of a watch stays running.
                 rows.retain(|row| row.effect.kind != "probe.watch");
                 rows.extend(store.effects_due(partition, START_MS, true, 1).expect("read"));
                 rows.first().map(|row| format!("{} {} {:?}", row.effect.kind, row.effect.key, row.state))
@@ -113,7 +113,7 @@ impl Serving {
         }
     }
 
-    /// `scope key@generation` of every call of a provider, sorted.
+    /// Returns `SCOPE KEY@GENERATION` of each provider call, sorted.
     pub fn called(&self) -> Vec<String> {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let mut called: Vec<String> =
@@ -127,7 +127,7 @@ impl Serving {
     }
 }
 
-/// The bodies of a scenario's events, in the oldest of its API versions.
+/// Returns the bodies of a scenario's events in its first API version.
 pub fn bodies(scenario: &str) -> Vec<Vec<u8>> {
     let scenario = Scenario::parse(Path::new("events.yml"), scenario).expect("a scenario");
     let cases = prepare(&scenario, &fixtures().shapes).expect("bodies");

@@ -1,4 +1,4 @@
-//! Webhooks while the store fails, and eight at the same moment.
+//! Tests webhooks while the store fails, and eight concurrent deliveries of one event.
 
 use super::support::{Serving, bodies};
 use end_to_end::world::{START_MS, saas_plugins};
@@ -21,7 +21,7 @@ fn subscribed() -> Vec<u8> {
     bodies(SUBSCRIBED).remove(0)
 }
 
-/// The status, and the outcome of the event if one was stored.
+/// Returns the HTTP status, and the outcome of the event, or `nothing` if no event was stored.
 fn answered(delivered: &Delivered) -> (u16, &'static str) {
     (delivered.status, delivered.reports.first().map_or("nothing", |report| report.result.name()))
 }
@@ -39,7 +39,7 @@ fn is_there(serving: &Serving) -> bool {
 #[test]
 fn a_failed_write_is_answered_503_and_the_retry_is_applied() {
     let body = subscribed();
-    // Begin, event, commit; a later failure does not undo an acknowledged event.
+    // Writes 1 to 3 are begin, event and commit. A failure at a later write does not undo the acknowledged event.
     for (write, is_kept) in [(1, false), (2, false), (3, false), (4, true)] {
         let faults = Faults::new(Box::new(MemoryStore::new()));
         let serving = Serving::start(saas_plugins(), faults.open(), &Scripted::new());
@@ -69,7 +69,7 @@ fn a_retry_after_a_lost_answer_is_a_duplicate() {
     faults.fail_reads(false);
     assert_eq!(answered(&serving.stripe(&subscribed())), (200, "applied"));
     serving.settle();
-    // Begin, event, commit: the commit succeeds, but its answer is lost.
+    // Write 3 is the commit, after begin and event. The commit succeeds, but its answer is lost.
     faults.fail_at(3, Moment::After, Then::Alive);
     let other = bodies(&SUBSCRIBED.replace("created,", "updated, id: evt_2,")).remove(0);
     assert_eq!(answered(&serving.stripe(&other)), (503, "nothing"));

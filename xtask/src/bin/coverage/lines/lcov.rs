@@ -4,22 +4,22 @@ use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// The lines of a file that have code, with how often each ran.
+/// The lines of a file that have code, each with the number of times that it ran.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines(BTreeMap<usize, u64>);
 
 impl Lines {
-    /// How many have code.
+    /// Returns the number of lines that have code.
     pub fn all(&self) -> usize {
         self.0.len()
     }
 
-    /// How many of these ran.
+    /// Returns the number of lines that ran.
     pub fn reached(&self) -> usize {
         self.0.values().filter(|times| **times > 0).count()
     }
 
-    /// The others as ranges, first and last line. Lines without code between two of them part nothing.
+    /// Returns the lines that did not run as ranges: first and last line. Lines without code do not end a range.
     pub fn missed(&self) -> Vec<(usize, usize)> {
         let mut ranges: Vec<(usize, usize)> = Vec::new();
         let mut is_open = false;
@@ -35,7 +35,11 @@ impl Lines {
     }
 }
 
-/// The files of a report. What a file has in several places counts together.
+/// Parses the files of a report. If a report has a line several times, the counts are added.
+///
+/// # Errors
+///
+/// Fails if a line that begins with `DA:` is invalid.
 pub fn parse(text: &str) -> Result<BTreeMap<PathBuf, Lines>> {
     let mut found: BTreeMap<PathBuf, Lines> = BTreeMap::new();
     let mut file: Option<PathBuf> = None;
@@ -58,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_that_never_ran_are_told_as_ranges() {
+    fn lines_that_did_not_run_are_returned_as_ranges() {
         let text = "SF:a.rs\nFN:1,f\nDA:1,0\nDA:2,0\nDA:5,0\nDA:6,3\nDA:8,0\nLF:5\nend_of_record\n";
         let found = parse(text).expect("read");
         let lines = &found[&PathBuf::from("a.rs")];
@@ -72,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_of_another_form_is_told_by_its_line() {
+    fn the_error_of_an_invalid_report_names_the_line() {
         let told = parse("SF:a.rs\nDA:x,1\n").expect_err("no number").to_string();
         assert_eq!(told, "line 2 of the report is `DA:x,1`, expected DA:LINE,TIMES");
     }

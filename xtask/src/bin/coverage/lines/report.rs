@@ -1,4 +1,4 @@
-//! What was reached, for people and programs.
+//! Reports which lines were reached, as a table for people or as JSON for programs.
 
 use super::lcov::Lines;
 use serde_json::json;
@@ -6,22 +6,22 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// How to report.
+/// Format of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     /// A table
     Human,
-    /// JSON lines: one a file, then a summary
+    /// JSON lines: one line per file, then a summary
     Json,
 }
 
-/// The lines of each file, the file with the most that were not reached first.
+/// The lines of each file. The file with the most lines that were not reached comes first.
 pub struct Report {
     files: Vec<(String, Lines)>,
 }
 
 impl Report {
-    /// The report on these files, named from `root`. Tests and examples are no part of the extension.
+    /// Creates the report on these files, with names relative to `root`. Leaves out tests, examples and benches.
     pub fn new(root: &Path, found: BTreeMap<PathBuf, Lines>) -> Report {
         let name = |file: PathBuf| file.strip_prefix(root).unwrap_or(&file).display().to_string();
         let mut files: Vec<(String, Lines)> = found.into_iter().map(|(file, lines)| (name(file), lines)).collect();
@@ -38,18 +38,18 @@ impl Report {
         self.files.iter().map(|(_, lines)| lines.all()).sum()
     }
 
-    /// Whether so many per cent of the lines are reached at least.
+    /// Returns true if at least `min` per cent of the lines are reached.
     pub fn reaches(&self, min: u32) -> bool {
         self.reached() * 100 >= self.all() * min as usize
     }
 
-    /// `1200 of 1500 lines (80.0 %)`.
+    /// Returns the share of reached lines, for example `1200 of 1500 lines (80.0 %)`.
     pub fn share(&self) -> String {
         let (reached, all) = (self.reached(), self.all());
         format!("{reached} of {all} lines ({})", percent(reached, all))
     }
 
-    /// The report as text, lines that end.
+    /// Returns the report as lines of text.
     pub fn show(&self, format: Format, min: u32) -> String {
         match format {
             Format::Human => self.human(),
@@ -82,13 +82,13 @@ impl Report {
     }
 }
 
-/// A share in tenths of a per cent, never rounded up.
+/// Returns a share in per cent, rounded down to one decimal.
 fn percent(part: usize, all: usize) -> String {
     let tenths = (part * 1000).checked_div(all).unwrap_or(1000);
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// `4-5, 9`.
+/// Returns the lines that were not reached, for example `4-5, 9`.
 fn ranges(lines: &Lines) -> String {
     let range = |(first, last): (usize, usize)| match first == last {
         true => first.to_string(),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn files_come_with_their_holes_the_most_first() {
+    fn files_are_sorted_by_the_number_of_lines_that_were_not_reached() {
         let text = report().show(Format::Human, 0);
         let words = |at: usize| text.lines().nth(at).expect("a line").split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(words(1), "extension/src/b.rs 1 4 25.0 % 4-5, 9");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_a_line_a_file_and_a_summary() {
+    fn the_json_has_a_line_per_file_and_a_summary() {
         let text = report().show(Format::Json, 43);
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         let first = json!({"name": "extension/src/b.rs", "reached": 1, "lines": 4, "not_reached": [[4, 5], [9, 9]]});

@@ -1,15 +1,16 @@
-//! Finds `llvm-profdata` and `llvm-cov`, which must be of the compiler's LLVM: older ones can't read what it writes.
+//! Finds `llvm-profdata` and `llvm-cov`. They must have the version of the compiler's LLVM or a newer version: older
+//! tools can't read the compiler's output.
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The variable that names the folder of both programs.
+/// Environment variable with the folder of both programs.
 const FOLDER: &str = "LLVM_TOOLS";
 const PROFDATA: &str = "llvm-profdata";
 const COV: &str = "llvm-cov";
 
-/// Both programs.
+/// Paths or names of both programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tools {
     /// `llvm-profdata`.
@@ -19,13 +20,17 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Those of the folder that is named, of the toolchain, or on the path, as `llvm-cov-22` or `llvm-cov`. It is an error
-    /// that says what was found, and how to get others, if none is new enough.
+    /// Finds both programs in the folder of `LLVM_TOOLS`, in the toolchain, or on the search path, as `llvm-cov-22` or
+    /// `llvm-cov`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if no programs are new enough. The message says which programs were found and how to install others.
     pub fn find() -> Result<Tools> {
         let needed = compilers_llvm()?;
         let mut found = Vec::new();
         for (profdata, cov) in candidates(needed)? {
-            // Old ones of the other program tell no version.
+            // Only the version of `llvm-cov` is compared; old versions of `llvm-profdata` don't print theirs.
             let Some(version) = version_of(&cov) else { continue };
             if version >= needed && version_of(&profdata).is_some() {
                 return Ok(Tools { profdata, cov });
@@ -42,7 +47,7 @@ impl Tools {
     }
 }
 
-/// Where both may be: a full path, or a name to be looked for.
+/// Returns where both programs may be: paths, or names to find on the search path.
 fn candidates(needed: u32) -> Result<Vec<(PathBuf, PathBuf)>> {
     let both = |folder: &Path| (folder.join(PROFDATA), folder.join(COV));
     let mut list = Vec::new();
@@ -57,7 +62,7 @@ fn candidates(needed: u32) -> Result<Vec<(PathBuf, PathBuf)>> {
     Ok(list)
 }
 
-/// The LLVM that the compiler is of.
+/// Returns the major version of the compiler's LLVM.
 fn compilers_llvm() -> Result<u32> {
     let text = rustc(&["-vV"])?;
     let version = field(&text, "LLVM version").context("the compiler names no LLVM")?;
@@ -71,7 +76,7 @@ fn rustc(args: &[&str]) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// The value of a line `NAME: VALUE`.
+/// Returns the value of the line `NAME: VALUE`.
 fn field(text: &str, name: &str) -> Option<String> {
     let value = |line: &str| line.strip_prefix(name)?.strip_prefix(": ").map(str::to_owned);
     text.lines().find_map(value)
@@ -81,13 +86,14 @@ fn major(version: &str) -> Option<u32> {
     version.split('.').next()?.parse().ok()
 }
 
-/// The LLVM that a program is of; none if it can't be run.
+/// Returns the major LLVM version of a program. None if the program can't be run or prints no version.
 fn version_of(program: &Path) -> Option<u32> {
     let output = Command::new(program).arg("--version").output().ok().filter(|output| output.status.success())?;
     version_in(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// The version that `--version` tells: `LLVM version 22.1.8`, with a distribution's name in front of it or not.
+/// Parses the major version in the output of `--version`, for example `LLVM version 22.1.8`. The name of a distribution
+/// may precede it.
 fn version_in(text: &str) -> Option<u32> {
     let (_, version) = text.split_once("LLVM version ")?;
     major(version.split_whitespace().next()?)
@@ -98,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_as_compiler_and_tools_tell_them() {
+    fn the_versions_of_the_compiler_and_the_tools_are_parsed() {
         let rustc = "rustc 1.95.0\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\nLLVM version: 22.1.2\n";
         assert_eq!(field(rustc, "host").as_deref(), Some("x86_64-unknown-linux-gnu"));
         assert_eq!(field(rustc, "LLVM version").and_then(|version| major(&version)), Some(22));

@@ -117,11 +117,11 @@ fn a_repeated_event_of_an_erased_account_is_a_duplicate() {
     other.payload = extension_contract::Payload::Provider(b"{\"data\":{\"object\":{}}}".to_vec());
     assert!(!outbox.accept(other, Vec::new()).unwrap()[0].alert, "nothing is left to conflict with");
 
-    // The same mail is requested again: it has been sent.
+    // The same mail is requested again, but not sent again.
     ask(&mut outbox, "c9", json!([mail()]));
     let made = calls(&scripted);
     assert_eq!((run(&mut outbox, DUE), calls(&scripted)), (Vec::new(), made));
-    // A rejected event cannot be decided again.
+    // After the erasure, a rejected event cannot be decided again.
     let seq = row(&outbox, "api", "c3").seq;
     let redriven = outbox.processor_mut().redrive(seq, DUE).unwrap();
     assert_eq!(lines(&redriven), ["c3: duplicate(c3)"]);
@@ -166,7 +166,7 @@ fn a_log_replay_does_not_compare_an_erased_account() {
     let business = Business { name: "toys".into(), ..Business::default() };
     let fresh = || Processor::new(Box::new(MemoryStore::new()), Box::new(ToyRunner::new(1)), business.clone()).unwrap();
     assert_eq!(replay_log(outbox.processor().store(), &mut fresh()).unwrap(), []);
-    // Account `b` is compared.
+    // The events of account `b` are compared.
     let mut other = fresh();
     other.accept(command("before", "b", T0, json!({"note": ["x"]})), Vec::new()).unwrap();
     let differences = replay_log(outbox.processor().store(), &mut other).unwrap();
@@ -183,7 +183,7 @@ fn no_database_file_contains_erased_text() {
     };
     let store = SqliteStore::open(folder.path().join("state.db")).unwrap();
     let mut outbox = over(Box::new(store), &Scripted::new());
-    // Without a context, which the toy stores in a row of its own.
+    // The effect has no context, since the toy would store it in a row.
     let asks = json!([
         {"kind": "mail.send", "key": "m", "payload": {"name": CANARY}},
         {"kind": "timer.at", "key": "t", "not_before": T0 + 3, "payload": {"log": CANARY}},
@@ -205,7 +205,7 @@ fn no_database_file_contains_erased_text() {
     assert!(!is_there());
 }
 
-/// Returns true if the account is erased and the effect has ended; asserts that it is both or neither.
+/// Returns true if the account is erased and the effect has ended; asserts that either both or neither are true.
 fn is_erased(store: &dyn Store, scope: &host_store::Scope) -> bool {
     let ended = store.effect(scope, "erase").unwrap()[0].state == EffectState::Finished;
     let rows = store.inbox_after(0, 100).unwrap();

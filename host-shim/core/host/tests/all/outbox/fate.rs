@@ -52,7 +52,7 @@ fn the_context_of_an_effect_returns_with_its_result_and_is_not_compared() {
     scripted.script("m", vec![retryable(), ScriptedAnswer::failed("bounced", "")]);
     let mail = |context: Value| json!([{"kind": "mail.send", "key": "m", "context": context}]);
     ask(&mut outbox, "c1", mail(json!({"row": "inst_1"})));
-    // The same effect again does nothing, also with another context.
+    // A second request of the same effect does nothing, also with another context.
     ask(&mut outbox, "c2", mail(json!({"row": "inst_2"})));
     advance(&mut outbox, T0 + 10_000);
     assert_eq!(result(&outbox, M).context, r#"{"row":"inst_1"}"#);
@@ -86,7 +86,7 @@ fn a_transient_failure_ends_the_effect_after_the_last_attempt() {
 }
 
 #[test]
-fn an_effects_own_policy_wins_over_the_declared_one() {
+fn an_effects_own_policy_has_precedence_over_the_declared_policy() {
     let (mut outbox, scripted) = outbox();
     scripted.script("m", vec![retryable()]);
     let retry = json!({"delays_ms": []});
@@ -137,7 +137,7 @@ fn a_late_answer_arrives_at_its_time() {
 }
 
 #[test]
-fn a_success_after_the_deadline_is_an_event_of_its_own() {
+fn a_success_after_the_deadline_becomes_a_separate_event() {
     let (mut outbox, scripted) = outbox();
     scripted
         .script("db", vec![ScriptedAnswer::Late { after_ms: 5_000, then: Box::new(ScriptedAnswer::Ok(Value::Null)) }]);

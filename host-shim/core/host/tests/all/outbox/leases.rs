@@ -38,7 +38,7 @@ fn in_progress(token: &str) -> CallOutcome {
     CallOutcome::InProgress { after_ms: 30_000, token: token.into() }
 }
 
-/// Blocks in its call until it is released.
+/// A provider whose call blocks until the test releases it.
 struct Blocking {
     entered: SyncSender<()>,
     go: Mutex<Receiver<()>>,
@@ -197,7 +197,7 @@ impl Secrets for Vault {
     }
 }
 
-/// Leaks its secret in its answers.
+/// A provider that puts its plain secret into its answers.
 struct Leaky;
 impl Provider for Leaky {
     fn call(&self, call: &Call) -> CallOutcome {

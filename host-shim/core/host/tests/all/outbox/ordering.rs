@@ -106,7 +106,7 @@ fn a_provider_refuses_a_superseded_generation() {
 }
 
 #[test]
-fn endless_effects_are_an_error_that_names_the_last_one() {
+fn endless_effects_are_an_error_that_names_the_last_effect() {
     let (mut outbox, _) = outbox();
     let story = (2..=30).rev().fold(
         json!({}),

@@ -43,7 +43,7 @@ fn effects_and_timers_of_another_partition_are_not_run_or_recovered() {
         assert!(ours.journal().is_empty());
         assert_eq!((open(&other), open(&outbox)), (before, Vec::new()));
 
-        // Its own host continues.
+        // The host of the other partition continues.
         let mut other = of(business, faults.open(), &theirs);
         other.recover(T0 + 2).unwrap();
         assert_eq!(advance(&mut other, T0 + 20).len(), 3);

@@ -145,7 +145,7 @@ fn scripted() -> Scripted {
 
 type PlayStep = Box<dyn Fn(&mut Outbox) -> Result<(), OutboxError>>;
 
-/// Plays the story. After a failure of the store: restarts (if it is dead), recovers and repeats the step.
+/// Plays the story. After a failure of the store: restarts (if the store is dead), recovers and repeats the step.
 fn play(faults: &Faults, then: Then) -> (Value, Vec<Resource>, BTreeSet<String>) {
     let scripted = scripted();
     let mut outbox = over(faults.open(), &scripted);

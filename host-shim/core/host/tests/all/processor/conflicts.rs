@@ -81,7 +81,8 @@ fn a_decision_is_made_again_if_its_claim_was_taken() {
 
 const CUSTOMER: &str = "toys/test//customer:1";
 
-/// Returns changes that give the customer's claim to `holder`; of another account, so that the holder's revision stays.
+/// Returns changes that give the customer's claim to `holder`. They belong to another account, so that the holder's
+/// revision stays.
 fn customer_of(holder: &str) -> Changes {
     let row = ClaimRow { holder: Some(user(holder)), until: None, blocked_until: None };
     let claims = [(CUSTOMER.to_owned(), Some(row))].into();
@@ -107,7 +108,7 @@ fn an_event_whose_claim_is_taken_during_its_decision_is_not_parked() {
 }
 
 #[test]
-fn a_changed_catalog_is_a_conflict_and_another_account_is_not() {
+fn a_change_of_the_catalog_is_a_conflict_and_a_change_of_another_account_is_not() {
     let product = |_| {
         let values = super::events::product("toy", json!({})).values;
         let product = Product { id: "toy".into(), owner: Account::Platform, values, version: 1, deleted: false };
@@ -148,7 +149,7 @@ fn an_attempt_fails_after_the_maximum_number_of_conflicts() {
     let runs = processor.store().runs(reports[0].seq).unwrap();
     assert_eq!((runs.len(), runs[0].provenance.is_none()), (1, true));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
-    // No more concurrent changes.
+    // There are no more concurrent changes.
     assert_eq!(lines(&processor.retry_due(not_before).unwrap()), ["later c1: applied"]);
     assert_eq!(things(processor.store(), "a", "fact/"), ["f"]);
 }

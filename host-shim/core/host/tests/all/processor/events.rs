@@ -82,7 +82,7 @@ pub fn product_event(
     event(id, "products", kind, at, Some(user(account)), payload)
 }
 
-/// Returns `id: outcome(reason)` of each report, with `later ` in front of later runs.
+/// Returns `id: outcome(reason)` of each report, with `later ` before later runs.
 pub fn lines(reports: &[Report]) -> Vec<String> {
     let line = |report: &Report| {
         let later = if report.later { "later " } else { "" };

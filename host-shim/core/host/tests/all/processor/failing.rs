@@ -49,7 +49,7 @@ fn an_event_that_always_fails_is_a_dead_letter_until_an_operator_redrives_it() {
     assert_eq!(dead[0].error.as_deref(), Some("internal: told to fail"));
     assert_eq!(accept(&mut processor, vec![fails(0)]), ["c1: duplicate(c1)"], "the id is known");
 
-    // A redriven event has all its attempts again.
+    // A redriven event may fail as often as a new event.
     assert_eq!(lines(&processor.redrive(1, now).unwrap()), ["later c1: failed(internal: told to fail)"]);
     assert_eq!(processor.failed().unwrap()[0].state, InboxState::Pending { not_before: now + RETRY_DELAYS_MS[0] });
 }

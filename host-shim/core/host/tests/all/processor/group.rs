@@ -25,7 +25,7 @@ impl Numbers {
     }
 }
 
-/// Returns the story of one event; accounts, names, facts and effects are few, so that events interact.
+/// Returns the story of one event. There are only a few accounts, names, facts and effects, so that events interact.
 fn doing(numbers: &mut Numbers) -> Value {
     let (name, fact, key) = (numbers.some_name(), format!("f{}", numbers.below(5)), format!("e{}", numbers.below(4)));
     match numbers.below(8) {
@@ -41,7 +41,7 @@ fn doing(numbers: &mut Numbers) -> Value {
 }
 
 fn event(numbers: &mut Numbers, number: u64) -> Event {
-    // Some ids repeat, mostly soon.
+    // Some ids repeat, mostly after a few events.
     let id = format!("ev_{}", if numbers.below(6) == 0 { number.saturating_sub(numbers.below(9)) } else { number });
     let at = T0 + number as i64;
     let doing = doing(numbers);

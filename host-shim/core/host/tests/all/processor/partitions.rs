@@ -1,4 +1,4 @@
-//! Tests of partitions (H1): two businesses, or two modes of one, over one store do not affect each other.
+//! Tests of partitions (H1): two businesses, or two modes of one business, do not affect each other in one store.
 
 use super::business;
 use super::events::{T0, command, lines, things, webhook};
@@ -79,7 +79,7 @@ fn parked_events_of_another_partition_do_not_count() {
 }
 
 #[test]
-fn only_its_own_processor_redrives_an_event() {
+fn an_event_is_redriven_only_by_the_processor_of_its_partition() {
     each(|toys, others, of_others| {
         let refused = command("c1", "a", T0, json!({"outcome": {"rejected": {"already-owned": "plan"}}}));
         let reports = others.accept(of_others(refused), Vec::new()).unwrap();

@@ -1,4 +1,4 @@
-//! Tests of placing: to which account does an event belong?
+//! Tests of placement: to which account does an event belong?
 
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::FUEL;

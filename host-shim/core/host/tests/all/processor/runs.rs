@@ -14,7 +14,7 @@ fn runs(processor: &Processor, seq: u64) -> Vec<(i64, Option<&'static str>, Opti
 }
 
 #[test]
-fn each_run_is_stored_as_a_row_of_its_own() {
+fn each_run_is_stored_as_a_separate_row() {
     let mut processor = processor();
     let failed = || Some("internal: told to fail".to_owned());
     accept(&mut processor, vec![command("c1", "a", T0, json!({"fail": 2}))]);
@@ -64,7 +64,7 @@ fn a_redrive_adds_a_run_and_a_duplicate_adds_none() {
 #[test]
 fn a_redrive_keeps_a_refusal_of_the_intake() {
     let mut processor = processor();
-    // The extension would apply it.
+    // The extension would apply the event.
     let event = || webhook("e1", T0, json!({"account": "user:a", "note": ["f"]}));
     let refusal = Refusal::Malformed("/data/object/metadata".into());
     let refused = processor.accept_refused(event(), b"raw".to_vec(), refusal.clone()).unwrap();

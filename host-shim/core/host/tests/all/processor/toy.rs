@@ -20,7 +20,7 @@ pub struct Story {
     pub account: Option<Account>,
     /// Placement: mark.
     pub mark: Option<Mark>,
-    /// Placement: prices that it names.
+    /// Placement: prices that the event names.
     pub prices: Vec<String>,
     /// Prices to sell; only in the account `platform`.
     pub sell: Vec<String>,
@@ -30,11 +30,11 @@ pub struct Story {
     pub grab: Vec<String>,
     /// Claims to release.
     pub release: Vec<String>,
-    /// Facts to note.
+    /// Facts to record.
     pub note: Vec<String>,
-    /// Deferred until this fact is noted.
+    /// Defers the event until this fact is recorded.
     pub needs_fact: Option<String>,
-    /// Deferred until this effect has ended.
+    /// Defers the event until this effect has ended.
     pub needs_effect: Option<String>,
     /// Effects whose start is checked and recorded as `begun/KEY=ANSWER`.
     pub begun: Vec<String>,
@@ -44,7 +44,7 @@ pub struct Story {
     pub ask: Vec<Ask>,
     /// Number of additional host calls, whose results are ignored.
     pub calls: u32,
-    /// Writes no row of its own, so that the decision may consist of effects only.
+    /// If true, the toy does not write its usual row, so that the decision may consist of effects only.
     pub quiet: bool,
     /// A line for the log.
     pub log: Option<String>,
@@ -52,7 +52,7 @@ pub struct Story {
     pub fail_early: u32,
     /// Number of attempts that fail.
     pub fail: u32,
-    /// Traps after everything was done.
+    /// If true, the call traps after the decision.
     pub trap: bool,
     /// Outcome; `applied` by default.
     pub outcome: Option<Outcome>,
@@ -75,7 +75,7 @@ pub struct Ask {
     pub not_before: Option<Timestamp>,
     pub deadline: Option<Timestamp>,
     pub retry: Option<RetryPolicy>,
-    /// Script of its result.
+    /// Script of the event that contains the effect's result.
     pub then: Option<Box<Story>>,
 }
 
@@ -165,7 +165,7 @@ impl Play<'_> {
             self.host.log_write(LogLevel::Info, line, &[]);
         }
         for _ in 0..story.calls {
-            // An extension that ignores errors.
+            // The toy ignores an error of this call.
             let _ = self.host.claims_mine("");
         }
         (self.toy.meanwhile)(Moment::Called);
@@ -348,7 +348,7 @@ impl Extension for Toy {
             return Err(Problem::Refused(Refusal::NotFound("account".into())));
         };
         (self.meanwhile)(Moment::Opened);
-        // An extension that ignores errors.
+        // The toy ignores an error of this call.
         let _ = host.claims_mine("");
         let entitlement = |stored: &StoredRow| Entitlement {
             key: format!("{}: {}", here.account, stored.row.id()),

@@ -12,7 +12,7 @@ fn with_version(store: Box<dyn Store>, data_version: u32) -> Processor {
     Processor::new(store, Box::new(ToyRunner::new(data_version)), business()).unwrap()
 }
 
-/// Returns id and data version of each thing of an account.
+/// Returns id and data version of each record of an account.
 fn versions(processor: &Processor, account: &str) -> Vec<(String, u32)> {
     let (scope, kind) = (processor.scope(user(account)), RowKind::Record(COLLECTION.into()));
     let rows = processor.store().rows_all(&scope, &kind, None, 100).unwrap();
@@ -47,7 +47,7 @@ fn an_event_that_reads_a_too_new_row_is_pending_until_the_newer_component_return
     let mut new = with_version(processor().into_parts().0, 2);
     accept(&mut new, vec![command("c1", "a", T0, json!({"note": ["f"]}))]);
     let mut old = with_version(new.into_parts().0, 1);
-    // It writes the same thing, so it reads the row of the newer component.
+    // The event writes the same record, so the old component reads the row of the newer component.
     let of_same_name = Event { source: "elsewhere".into(), ..command("c1", "a", T0, json!({})) };
     let reports = old.accept(of_same_name, Vec::new()).unwrap();
     let too_new = Failure::Internal("record:things:ran/c1 is of data version 2".into());

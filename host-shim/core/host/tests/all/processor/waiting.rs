@@ -65,7 +65,7 @@ fn a_woken_event_is_placed_again_at_each_attempt() {
 }
 
 #[test]
-fn an_event_that_waits_for_a_fact_runs_when_its_account_notes_the_fact() {
+fn an_event_that_waits_for_a_fact_runs_when_its_account_records_the_fact() {
     let mut processor = processor();
     let lines = accept(
         &mut processor,
@@ -127,7 +127,7 @@ fn a_woken_event_that_fails_is_retried_and_does_not_stop_the_others() {
 }
 
 #[test]
-fn after_thirty_days_a_parked_event_is_given_up_and_one_with_our_mark_is_reported() {
+fn after_thirty_days_a_parked_event_is_given_up_and_an_event_with_our_mark_is_reported() {
     let mut processor = processor();
     let park = |id, at, mark| webhook(id, at, json!({"keys": [id], "mark": mark}));
     accept(&mut processor, vec![park("e1", T0, "ours"), park("e2", T0, "unknown"), park("e3", T0 + DAY, "ours")]);

@@ -1,4 +1,4 @@
-//! Tests of the catalog at a start: the folder's catalog compared with the one in force (H2).
+//! Tests of the catalog at a start: the folder's catalog is compared with the catalog in force (H2).
 
 use super::events::{T0, lines};
 use super::toy::ToyRunner;
@@ -49,7 +49,7 @@ const A: &str = "sell: [price_a]\n";
 const B: &str = "sell: [price_b]\n";
 
 #[test]
-fn a_catalog_is_loaded_only_if_another_one_is_in_force() {
+fn a_catalog_is_loaded_only_if_another_catalog_is_in_force() {
     let shop = Shop::new();
     assert_eq!(shop.start(A), ["catalog:toys:1: applied"]);
     assert_eq!(shop.start(A), [""; 0], "the catalog is in force");
@@ -134,7 +134,7 @@ fn a_missing_required_secret_stops_the_start_before_any_write() {
         error.to_string(),
         format!("configuration of toys: configuration key `{key}` is required and has no value")
     );
-    // With the secret the start continues up to the toy, which refuses this clause.
+    // With the secret, the start continues until the toy refuses this clause.
     let error = Shop { folder: shop.folder.clone(), ..Shop::new() }
         .start_with(A, &[(key, "secret:env/STRIPE_SECRET_KEY")], ToyRunner::new(1))
         .err()

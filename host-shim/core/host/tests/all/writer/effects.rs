@@ -1,4 +1,5 @@
-//! Tests of effects: providers are called outside of the writer, after the commit; replies return through it.
+//! Tests of effects: providers are called outside of the writer, after the commit; their replies return through the
+//! writer.
 
 use super::events::{T0, lines};
 use super::toy::ToyRunner;

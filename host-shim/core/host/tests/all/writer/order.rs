@@ -47,7 +47,7 @@ fn waiting_jobs_are_committed_together_up_to_the_group_size() {
         let (writer, _events) = spawn(faults.open(), WriterLimits { group, ..WriterLimits::default() });
         let release = block(writer.jobs());
         let tickets: Vec<_> = (0..6).map(|n| play(writer.jobs(), &format!("c{n}"))).collect();
-        // Never reached; resets the count of writes.
+        // This write is never reached. The call resets the count of writes.
         faults.fail_at(u64::MAX, host_store::testing::Moment::Before, host_store::testing::Then::Alive);
         drop(release);
         for ticket in tickets {

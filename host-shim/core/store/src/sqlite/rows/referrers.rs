@@ -1,7 +1,7 @@
 //! The table `refs`, an index of rows by their references, updated with every write of a row.
 //!
-//! It has references to rows and names. References to the catalog are only in the row itself, since no query looks for
-//! their referrers.
+//! The table contains the references to rows and names. References to the catalog are only in the row itself, since no
+//! query looks for the rows that refer to the catalog.
 
 use super::super::text;
 use super::table::Table;
@@ -22,7 +22,7 @@ impl OldReferences {
         Ok(OldReferences(found.flatten()))
     }
 
-    /// Replaces the index entries of the row with those of the references `now`.
+    /// Replaces the index entries of the row by entries for the references `now`.
     pub(super) fn replace(
         &self,
         connection: &Connection,

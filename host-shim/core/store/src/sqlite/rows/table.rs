@@ -6,15 +6,15 @@ use std::sync::LazyLock;
 /// The columns of one table.
 struct TableColumns {
     name: &'static str,
-    /// TableColumns of the key below the scope; the last one is the id.
+    /// Columns of the key after the scope; the last column is the id.
     key: &'static [&'static str],
-    /// TableColumns of the content, in the order in which `values` reads and writes them.
+    /// Columns of the content, in the order in which the module `values` reads and writes them.
     values: &'static [&'static str],
-    /// Condition for rows in listings.
+    /// SQL condition of the rows that listings show: rows that are not soft-deleted.
     shown: &'static str,
 }
 
-/// Index of a kind in [`TABLES`]; it is the first column of every result.
+/// Indexes of the kinds in [`TABLES`]. The first column of every result is the index of the row's kind.
 pub(super) const PRODUCT: usize = 0;
 pub(super) const PRICE: usize = 1;
 pub(super) const PURCHASE: usize = 2;
@@ -103,23 +103,24 @@ static TABLE_COLUMNS: [TableColumns; 5] = [
     TableColumns { name: "records", key: &["collection", "id"], values: &["value", "version"], shown: "" },
 ];
 
-/// Number of columns before those of the row: kind, data version and references.
+/// Number of columns before the columns of the row's key and content: kind, data version and references.
 pub(super) const BEFORE: usize = 3;
 
-/// The statements of one table. `?1` is the scope and `?2` the collection, null except for records.
+/// The statements of one table. Except in `put`, `?1` is the scope, and `?2` is the collection of a record, null for
+/// other kinds.
 pub(super) struct Table {
     /// Returns the row with the id `?3`.
     pub(super) one: String,
-    /// Returns ids from `?3` to before `?4`, at most `?5`.
+    /// Returns at most `?5` rows with ids from `?3` to before `?4`, in order of the ids.
     pub(super) ascending: String,
     pub(super) descending: String,
-    /// As `ascending`, with soft-deleted rows.
+    /// As `ascending`, including soft-deleted rows.
     pub(super) all: String,
     /// Returns the first fingerprint from `?3` on.
     pub(super) next_fingerprint: String,
     /// Returns write revisions and ids of rows with the fingerprint `?3`, least recent first, at most `?4`.
     pub(super) of_fingerprint: String,
-    /// Returns the references of the row with the id `?3`, null if it is soft-deleted.
+    /// Returns the references of the row with the id `?3`; null if the row is soft-deleted.
     pub(super) references: String,
     /// Writes a row: the scope, its key, its values, then data version, live, fingerprint, revision and references.
     pub(super) put: String,
@@ -160,8 +161,8 @@ pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
     TABLE_COLUMNS.iter().enumerate().map(arm).collect::<Vec<_>>().join(" UNION ALL ")
 });
 
-/// Returns products of the catalog `?1` from the id `?2` on that are not deleted, of the type `?3` or all, at most
-/// `?4`.
+/// Returns at most `?4` products of the catalog `?1` that are not deleted, from the id `?2` on. If `?3` is not null,
+/// returns only products of this type.
 pub(super) static PRODUCTS: LazyLock<String> = LazyLock::new(|| {
     let TableColumns { name, shown, .. } = TABLE_COLUMNS[PRODUCT];
     let select = TABLE_COLUMNS[PRODUCT].select(PRODUCT);

@@ -195,7 +195,7 @@ pub fn changes_need_a_scope(open: Open<'_>) {
     assert_eq!(store.apply(&Changes::default()), DONE);
 }
 
-/// Changes are refused that write a key twice, write a row of another key, or delete a row that is not a record.
+/// A change that writes a key twice, writes a row of another key, or deletes a row that is not a record is refused.
 pub fn mismatched_rows_are_refused(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
@@ -217,7 +217,7 @@ pub fn mismatched_rows_are_refused(open: Open<'_>) {
     assert_eq!(store.scopes(), Ok(Vec::new()));
 }
 
-/// The revision rises by one with each change of rows, facts or claims, and not with effects or events.
+/// The revision rises by one with each change of rows, facts or claims, but not with changes of effects or events.
 pub fn a_revision_rises_with_rows_facts_and_claims(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");

@@ -55,7 +55,7 @@ fn seqs(rows: Stored<Vec<InboxRow>>) -> Vec<u64> {
     rows.expect("read").iter().map(|row| row.seq).collect()
 }
 
-/// Business, mode, source and id identify an event. The first row stays.
+/// Business, mode, source and id identify an event. If an event arrives again, the first row stays.
 pub fn an_event_is_accepted_once(open: Open<'_>) {
     let mut store = open();
     assert_eq!(accept(&mut *store, samples::new_event("evt_1")), 1);
@@ -202,7 +202,7 @@ pub fn inbox_rows_keep_their_progress_and_every_run(open: Open<'_>) {
     assert_eq!((row.outcome, row.provenance), (Some(rejected), Some(provenance())));
     assert_eq!(store.runs(1), Ok(vec![first.clone(), second.clone()]));
 
-    // Without a run the host itself sets the outcome; the provenance stays that of the last run.
+    // Without a run, the host itself sets the outcome; the row keeps the provenance of the last run.
     let ignored = Some(Outcome::Ignored(IgnoreReason::NotOurs));
     set_progress(&mut *store, 1, InboxProgress { outcome: ignored.clone(), ..samples::progress(InboxState::Done) });
     let row = store.inbox(1).expect("read").expect("there");
@@ -238,7 +238,7 @@ pub fn pending_rows_are_due_in_order_of_acceptance(open: Open<'_>) {
     assert_eq!(store.inbox_due(&p, 9000, 10), Ok(vec![1, 2, 4]));
 }
 
-/// Only parked and deferred rows wait, for the keys of their last change. A result has each row once.
+/// Only parked and deferred rows wait, for the keys of their last change. A result contains each row only once.
 pub fn waiting_rows_are_woken_by_their_keys(open: Open<'_>) {
     let mut store = open();
     for id in ["evt_1", "evt_2", "evt_3"] {
@@ -279,7 +279,7 @@ pub fn waiting_rows_are_counted_and_selected_by_age(open: Open<'_>) {
     assert_eq!(store.deferred_before(&p, 4200, 10), Ok(Vec::new()));
     assert_eq!(store.deferred_before(&p, 4201, 10), Ok(vec![4]));
     assert_eq!(store.deferred_before(&p, 4201, 0), Ok(Vec::new()));
-    // After a redrive the wait starts again.
+    // If a row is parked again, its wait starts again.
     set_progress(&mut *store, 1, waiting(parked(8000), &["claim:k"]));
     assert_eq!(store.parked_before(&p, 8000, 10), Ok(vec![3, 2]));
     set_progress(&mut *store, 3, samples::progress(InboxState::Done));

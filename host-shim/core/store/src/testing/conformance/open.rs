@@ -36,7 +36,7 @@ fn ids(store: &dyn Store, named: &[Reference]) -> Vec<String> {
     opened(store, named).rows.into_iter().map(|stored| id(stored.row)).collect()
 }
 
-/// `open` returns all live rows in order of their keys, and no settled ones. A row may change between the two.
+/// `open` returns only the live rows, in order of their keys. A write may change whether a row is live.
 pub fn open_returns_the_live_rows_in_order_of_their_keys(open: Open<'_>) {
     let mut store = open();
     let account = samples::scope("user:A").account;
@@ -69,7 +69,7 @@ pub fn open_returns_the_live_rows_in_order_of_their_keys(open: Open<'_>) {
     assert_eq!(again.account_revision, 2);
 }
 
-/// `open` follows references in both directions from named rows, and only outgoing ones from live rows.
+/// `open` follows references in both directions from named rows, and only outgoing references from live rows.
 pub fn open_follows_references_from_named_and_live_rows(open: Open<'_>) {
     let mut store = open();
     write(
@@ -104,7 +104,8 @@ pub fn open_follows_references_from_named_and_live_rows(open: Open<'_>) {
     assert_eq!(ids(&*store, &[to("charge")]), to_the_new_charge, "old referrers refer to the new row");
 }
 
-/// `open` limits the rows that are not live: named rows first, then the nearest, then references of live rows.
+/// `open` limits the number of rows that are not live. It returns the named rows first, then the rows nearest to them,
+/// then the references of live rows.
 pub fn open_reaches_a_bounded_number_of_rows(open: Open<'_>) {
     let mut store = open();
     let number = |n: usize| format!("{n:03}");
@@ -196,7 +197,7 @@ pub fn open_returns_the_named_catalog_rows(open: Open<'_>) {
     assert_eq!(store.open(&other_mode, &named, &[]), Ok(OpenedRows::default()));
 }
 
-/// `open` returns for each fact, in order, whether it is known, for a new account too.
+/// `open` returns for each fact, in order, whether it is known, also for a new account.
 pub fn open_returns_whether_facts_are_known(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");

@@ -146,7 +146,7 @@ pub fn effects_are_due_in_order_of_time(open: Open<'_>) {
     );
 }
 
-/// Timers are due like any effect, or omitted.
+/// Due timers are returned like other effects, or omitted if the caller asks for this.
 pub fn timers_can_be_left_out(open: Open<'_>) {
     let mut store = open();
     queue_effect(&mut *store, "user:A", samples::effect(TIMER, "timer"), 1000);
@@ -158,7 +158,7 @@ pub fn timers_can_be_left_out(open: Open<'_>) {
     assert_eq!(store.next_due(&samples::partition(), 1000), Ok(Some(1500)));
 }
 
-/// Per account only the first open effect of an ordering key may begin, even if only a later one is due.
+/// In each account, only the first open effect of an ordering key may begin, even if only a later effect is due.
 pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     let mut store = open();
     queue(&mut *store, "user:A", "a1", Some("db"), 2000);
@@ -180,7 +180,8 @@ pub fn one_effect_of_an_ordering_key_is_due_at_a_time(open: Open<'_>) {
     assert_eq!(keys(store.effects_due(&samples::partition(), 1000, true, 10)), ["other", "b1", "a3"]);
 }
 
-/// Queued and running effects are listed by account and by partition, and running ones for a starting host.
+/// Queued and running effects are listed by account and by partition; running effects also separately, for a starting
+/// host.
 pub fn open_effects_are_listed_until_they_end(open: Open<'_>) {
     let mut store = open();
     queue(&mut *store, "user:A", "a1", None, 5000);
@@ -225,7 +226,7 @@ pub fn an_effect_is_inserted_once_and_updated_only_if_it_exists(open: Open<'_>) 
     assert_eq!(store.effect(&scope, "third").expect("read")[0].seq, 3);
 }
 
-/// All effects of an account, ended ones too, are listed by pages in order of their requests.
+/// All effects of an account, including ended effects, are listed by pages in order of their requests.
 pub fn effects_of_an_account_are_listed_in_every_state(open: Open<'_>) {
     let mut store = open();
     for (account, key) in [("user:A", "b"), ("user:B", "x"), ("user:A", "a"), ("user:A", "c")] {

@@ -202,7 +202,7 @@ pub fn the_catalog_is_read_by_key(open: Open<'_>) {
     assert_eq!(store.catalog_read(&live, &keys), Ok(vec![None; 6]));
 }
 
-/// Products are found by pages: all, by type, or by a name that they refer to, without deleted ones.
+/// Products are found by pages: all products, by type, or by a name that they refer to. Deleted products are not found.
 pub fn products_of_the_catalog_are_found(open: Open<'_>) {
     let mut store = open();
     let platform = samples::scope("platform");
@@ -339,7 +339,7 @@ pub fn outdated_rows_come_least_recently_written_first(open: Open<'_>) {
     assert_eq!(outdated(&*store, RowKind::Record("things".into()), "y", 10), ["t"]);
     assert!(outdated(&*store, RowKind::Record("things".into()), "x", 10).is_empty());
     assert!(outdated(&*store, RowKind::Subscription, "n", 10).is_empty());
-    // Rewritten with the current fingerprint, with another one, and without one.
+    // Rows that are rewritten with the current fingerprint, with another fingerprint, and without a fingerprint.
     write(&mut *store, &scope, vec![product("b", Some("n"), false)]);
     write(&mut *store, &scope, vec![product("c", Some("o"), false)]);
     assert_eq!(outdated(&*store, RowKind::Product, "n", 10), ["a", "c"]);
@@ -393,7 +393,7 @@ pub fn a_taken_unique_id_refuses_the_whole_change(open: Open<'_>) {
     write(&mut *store, &samples::scope("user:B"), vec![purchase(full_purchase())]);
 }
 
-/// A fact keeps the event that first noted it.
+/// A fact keeps the id of the event that recorded it first.
 pub fn facts_are_noted_once(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");

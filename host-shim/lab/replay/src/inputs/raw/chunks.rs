@@ -12,9 +12,9 @@ pub const LINE_BYTES_MAX: usize = host_intake::body::BODY_BYTES_MAX;
 /// The text of one event.
 pub(super) struct Chunk {
     pub(super) bytes: Vec<u8>,
-    /// Range of bytes in the input, with the line break.
+    /// Range of bytes in the input, including the line break.
     pub(super) span: (u64, u64),
-    /// Number of its first line, from 1.
+    /// Number of the event's first line, from 1.
     pub(super) line: usize,
 }
 
@@ -26,21 +26,22 @@ pub(super) struct Chunks<R> {
     at: u64,
     /// The last line, without its line break.
     line: Vec<u8>,
-    /// Number of the last line.
+    /// Number of the last line, from 1.
     number: usize,
-    /// True once each line is known to have an event.
+    /// True if each further line is one event.
     is_lines: bool,
     has_ended: bool,
 }
 
 impl<R: BufRead> Chunks<R> {
-    /// Reads an input from its beginning. A file extension of JSON lines means that each line has an event.
+    /// Reads an input from its beginning. With the file extension `jsonl` or `ndjson`, each line must be one event.
     pub(super) fn new(reader: R, source: &Path) -> Self {
         let is_lines = matches!(source.extension().and_then(|e| e.to_str()), Some("jsonl" | "ndjson"));
         Chunks { reader, source: source.to_owned(), at: 0, line: Vec::new(), number: 0, is_lines, has_ended: false }
     }
 
-    /// Reads a part of an input with one event per line, starting at a byte and its line.
+    /// Reads a part of an input with one event per line. `at` is the number of bytes before this part, and `line` the
+    /// number of its first line.
     pub(super) fn lines(reader: R, source: &Path, at: u64, line: usize) -> Self {
         Chunks {
             reader,
@@ -62,7 +63,7 @@ impl<R: BufRead> Chunks<R> {
             if self.line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            // A copy without spare capacity, since it may stay in memory.
+            // The copy has no spare capacity, because it may stay in memory.
             let mut bytes = self.line.clone();
             let line = self.number;
             if !self.is_lines && serde_json::from_slice::<IgnoredAny>(&bytes).is_err() {
@@ -73,7 +74,7 @@ impl<R: BufRead> Chunks<R> {
         }
     }
 
-    /// Reads the next line; false at the end of the input.
+    /// Reads the next line. Returns false at the end of the input.
     fn next_line(&mut self) -> Result<bool, BadInput> {
         self.line.clear();
         self.number += 1;
@@ -89,7 +90,7 @@ impl<R: BufRead> Chunks<R> {
         if self.line.len() > LINE_BYTES_MAX { Err(self.too_long()) } else { Ok(read > 0) }
     }
 
-    /// Reads the rest of an input that is one event over several lines.
+    /// Reads the rest of an input that is a single event over several lines.
     fn read_rest(&mut self, whole: &mut Vec<u8>) -> Result<(), BadInput> {
         whole.push(b'\n');
         let room = (LINE_BYTES_MAX + 1).saturating_sub(whole.len()) as u64;

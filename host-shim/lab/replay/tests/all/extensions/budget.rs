@@ -6,7 +6,7 @@ use host_replay::runners::Runners;
 use std::fs;
 use std::path::Path;
 
-/// A scenario of the toy extension, whose events contain the number of additional host calls.
+/// A scenario of the toy extension. Its events contain the number of additional host calls.
 const STORY: &str = "name: x\ngiven: {account: user:a}\nbudget: {host_calls: 12}  # of each\nevents:\n  \
     - {command: few, payload: {calls: 2}, expect: applied}\n  - {command: many, payload: {calls: 20}, expect: applied}\n  \
     - command: more\n    payload: {calls: 20}\n    budget: {host_calls: 100}\n    expect: applied\n";

@@ -1,4 +1,4 @@
-//! A failing extension is reported as such.
+//! A failure of the extension is not reported as a mistake of the catalog.
 
 use extension_contract::{
     Balance, Candidate, Decision, Declarations, Entitlement, Event, Extension, Failure, Imports, Listed, Offer, Page,

@@ -18,7 +18,7 @@ pub(super) fn nodes(scenario: &Scenario) -> Result<Vec<Node>, Unwritable> {
 
 struct Writer<'a> {
     scenario: &'a Scenario,
-    /// The counters of a reader, for default ids.
+    /// Counts the steps as the reader does, to know the default ids.
     counter: read::Counter,
 }
 
@@ -144,7 +144,7 @@ impl Writer<'_> {
         self.by(&step.by, Some(&Actor::system()), account, entries);
     }
 
-    /// Returns the actor that a reader takes for this `by`, or for a missing one.
+    /// Returns the actor that the reader assigns for `by`, or for a step without `by`.
     fn actor(&self, by: Option<&Node>, account: Option<&Account>) -> Option<Actor> {
         let reader = Reader { file: &self.scenario.file };
         read::actor(reader, by.or(self.scenario.given.by.as_ref()), account).ok()
@@ -263,7 +263,7 @@ fn webhook(step: &WebhookStep, number: usize, entries: &mut Entries) -> Result<(
     Ok(())
 }
 
-/// Adds a body, as a mapping if that gives the same bytes.
+/// Adds a body: as a mapping if the reader makes the same bytes from it, otherwise as text.
 fn raw(step: &RawStep, entries: &mut Entries) -> Result<(), Unwritable> {
     let body = serde_json::from_slice::<serde_json::Value>(&step.bytes).ok().filter(serde_json::Value::is_object);
     let node = body.as_ref().and_then(Node::from_json).filter(|node| node.json().to_string().as_bytes() == step.bytes);
