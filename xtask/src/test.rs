@@ -126,7 +126,8 @@ struct FullCount {
 
 /// Full counts of tests that a plain run repeats less often: tests with killed processes and with pairs of mistakes in
 /// a catalog.
-const FULL_COUNTS: [FullCount; 3] = [
+const FULL_COUNTS: [FullCount; 4] = [
+    FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
     FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },

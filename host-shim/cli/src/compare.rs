@@ -97,8 +97,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = Options {
-        old: runners(&args.old)?,
-        new: runners(&args.new)?,
+        old: runners(&args.old, args.store.is_some())?,
+        new: runners(&args.new, args.store.is_some())?,
         allow: args.allow.clone(),
         only: args.only.clone(),
         fuel_within: args.fuel_within,
@@ -135,8 +135,13 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(comparison.differs(&options))))
 }
 
-fn runners(file: &Path) -> Result<Runners, ReplayError> {
-    if file.as_os_str() == NATIVE { crate::extension::native() } else { Runners::component(file, false) }
+/// Returns runners of a component, for the many events of a log or for the few thousand of scenarios.
+fn runners(file: &Path, of_log: bool) -> Result<Runners, ReplayError> {
+    match (file.as_os_str() == NATIVE, of_log) {
+        (true, _) => crate::extension::native(),
+        (false, true) => Runners::component(file, false),
+        (false, false) => Runners::component_quickly(file, false),
+    }
 }
 
 fn report(format: Format, comparison: &Comparison, options: &Options) -> anyhow::Result<()> {

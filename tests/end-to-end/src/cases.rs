@@ -5,14 +5,28 @@ use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 /// The seed is fixed, so a test fails only because the code has changed.
 const SEED: u64 = 1;
 
-/// Returns a configuration with `default` fixed cases, or with `PROPTEST_CASES` random cases. proptest shrinks a
+/// Returns the part of the generated stories and kills that a run of the tests tries: one of this many. It is the variable
+/// `ONE_STORY_IN`, or 4; `cargo xtask test --all` sets it to 1. It is never a multiple of 3, because a group has three
+/// writes, and kills must reach each of them.
+///
+/// # Panics
+///
+/// If the variable is not a positive number, or a multiple of 3.
+pub fn one_story_in() -> usize {
+    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "4".to_owned());
+    let part = given.parse().ok().filter(|part| part % 3 != 0);
+    part.unwrap_or_else(|| panic!("ONE_STORY_IN is {given}, expected a positive number that is no multiple of 3"))
+}
+
+/// Returns a configuration with `default` fixed cases, of which [`one_story_in`] leaves a part, or with `PROPTEST_CASES` random
+/// cases. proptest shrinks a
 /// failing case in at most `shrink_steps` steps.
 pub fn cases(default: u32, shrink_steps: u32) -> Config {
     let given = std::env::var("PROPTEST_CASES").is_ok();
     let env = Config::default();
     let seed = if given { env.rng_seed } else { RngSeed::Fixed(SEED) };
     Config {
-        cases: if given { env.cases } else { default },
+        cases: if given { env.cases } else { default.div_ceil(one_story_in() as u32) },
         rng_seed: seed,
         failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
         max_shrink_iters: shrink_steps,

@@ -1,7 +1,7 @@
 //! The hosts that stories are played on: how the extension runs, and where rows are stored.
 
 use crate::kept::Storage;
-use crate::world::{Setup, root};
+use crate::world::Setup;
 use component_builder::PROVISIONER;
 use host_replay::runners::Runners;
 use host_wasm_runner::cache::ComponentCache;
@@ -10,15 +10,24 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::sync::OnceLock;
 
-/// The current component, built and compiled once. The compiled code is cached in the target folder, since compiling
-/// takes most of a minute in a debug build and several test programs need it.
+/// The current component, built once.
 pub fn component() -> &'static LoadedComponent {
     static COMPONENT: OnceLock<LoadedComponent> = OnceLock::new();
     COMPONENT.get_or_init(|| {
         let bytes = component_builder::build(PROVISIONER).expect("a built component");
-        let cache = ComponentCache::open(&root().join("target/compiled-components")).ok();
-        LoadedComponent::load_quickly(&bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
+        compiled(&bytes)
     })
+}
+
+/// Compiles a component, or takes its machine code from the cache of `host-shim`: several test programs need the same
+/// code.
+///
+/// # Panics
+///
+/// If the component cannot be loaded.
+pub fn compiled(bytes: &[u8]) -> LoadedComponent {
+    let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
+    LoadedComponent::load_quickly(bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
 }
 
 /// A kind of host: how the extension runs, and where rows are stored.

@@ -28,9 +28,7 @@ use state::HostState;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Component, HasSelf, InstancePre, Linker};
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, RegallocAlgorithm,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 /// Maximum size of a component in bytes, which bounds the compile time. The instance provisioner has less than 2 MiB.
 pub const COMPONENT_BYTES_MAX: usize = 16 << 20;
@@ -161,16 +159,16 @@ impl LoadedComponent {
     /// # Errors
     /// [`LoadError`] if the component is invalid, does not fit the world, or fails to return its declarations.
     pub fn load(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
-        LoadedComponent::load_with(bytes, limits, cache, None, Compilation::Optimised)
+        LoadedComponent::load_with(bytes, limits, cache, None, OptLevel::Speed)
     }
 
-    /// Loads a component as [`LoadedComponent::load`] does, but compiles it in half the time, to slower machine code.
+    /// Loads a component as [`LoadedComponent::load`] does, but compiles it in two thirds of the time, to slower machine code.
     /// Decisions and fuel are the same.
     ///
     /// # Errors
     /// As [`LoadedComponent::load`].
     pub fn load_quickly(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
-        LoadedComponent::load_with(bytes, limits, cache, None, Compilation::Quick)
+        LoadedComponent::load_with(bytes, limits, cache, None, OptLevel::None)
     }
 
     /// Loads a component for a profile: samples its stack while it runs, without a deadline.
@@ -185,8 +183,7 @@ impl LoadedComponent {
         let samples = Arc::new(Samples::default());
         // With a deadline of 0 ms, the first sample is taken at the next tick of the epoch.
         let limits = CallLimits { deadline_ms: 0, ..limits };
-        let loaded =
-            LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)), Compilation::Optimised)?;
+        let loaded = LoadedComponent::load_with(bytes, limits, cache, Some(Arc::clone(&samples)), OptLevel::Speed)?;
         Ok((loaded, samples))
     }
 
@@ -195,10 +192,10 @@ impl LoadedComponent {
         limits: CallLimits,
         cache: Option<&ComponentCache>,
         samples: Option<Arc<Samples>>,
-        compilation: Compilation,
+        optimisation: OptLevel,
     ) -> Result<Self, LoadError> {
         check(bytes)?;
-        let engine = new_engine(&limits, compilation).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
+        let engine = new_engine(&limits, optimisation).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
         let (component, origin) = match cache {
             Some(cache) => cache.load_or_compile(&engine, bytes),
             None => Component::new(&engine, bytes).map(|component| (component, Origin::Compiled)),
@@ -261,16 +258,7 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), LoadError> {
     if imports.is_empty() { Ok(()) } else { Err(LoadError::ForeignImports { imports }) }
 }
 
-/// The goal of wasmtime's compilation of a component.
-#[derive(Clone, Copy, Debug)]
-enum Compilation {
-    /// Fast machine code.
-    Optimised,
-    /// A short compile time.
-    Quick,
-}
-
-fn new_engine(limits: &CallLimits, compilation: Compilation) -> wasmtime::Result<Engine> {
+fn new_engine(limits: &CallLimits, optimisation: OptLevel) -> wasmtime::Result<Engine> {
     let scan = PoolingAllocationConfig::is_pagemap_scan_available();
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
@@ -284,17 +272,12 @@ fn new_engine(limits: &CallLimits, compilation: Compilation) -> wasmtime::Result
         .linear_memory_keep_resident(if scan { RESIDENT_BYTES } else { RESIDENT_BYTES_UNSCANNED })
         .table_keep_resident(if scan { RESIDENT_BYTES } else { RESIDENT_BYTES_UNSCANNED })
         .pagemap_scan(Enabled::Auto);
-    let (optimisation, registers) = match compilation {
-        Compilation::Optimised => (OptLevel::Speed, RegallocAlgorithm::Backtracking),
-        Compilation::Quick => (OptLevel::None, RegallocAlgorithm::SinglePass),
-    };
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
         .consume_fuel(limits.fuel.is_some())
         .epoch_interruption(true)
         .cranelift_opt_level(optimisation)
-        .cranelift_regalloc_algorithm(registers)
         .max_wasm_stack(limits.stack_bytes)
         .cranelift_nan_canonicalization(true)
         .relaxed_simd_deterministic(true);

@@ -37,7 +37,7 @@ impl Runners {
         Runners::load(file, fresh, LoadedComponent::load)
     }
 
-    /// Loads a component as [`Runners::component`] does, but compiles it in half of the time, to slower machine code.
+    /// Loads a component as [`Runners::component`] does, but compiles it in two thirds of the time, to slower machine code.
     /// For the few thousand events of scenarios, this takes less time in total.
     ///
     /// # Errors

@@ -9,7 +9,6 @@ use host_replay::library::{Library, Sources};
 use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
-use host_wasm_runner::wasm::{CallLimits, LoadedComponent};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -52,7 +51,7 @@ fn released(version: &str) -> Runners {
 }
 
 fn loaded(name: &str, bytes: &[u8]) -> Runners {
-    let component = LoadedComponent::load_quickly(bytes, CallLimits::default(), None).expect("a loaded component");
+    let component = end_to_end::hosts::compiled(bytes);
     Runners::loaded(name, component, false)
 }
 

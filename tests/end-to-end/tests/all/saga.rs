@@ -1,6 +1,7 @@
 //! Tests provisioning under faults: each step and each undo fails, is repeated, is late, or is interrupted by a crash.
 //! At the end the resources at the provider must equal the record.
 
+use end_to_end::cases::one_story_in;
 use end_to_end::compare::difference;
 use end_to_end::hosts::HostKind;
 use end_to_end::moves::{Kind, Move};
@@ -358,8 +359,8 @@ fn a_resource_of_an_abandoned_instance_is_destroyed_even_if_it_is_late() {
     }
 }
 
-/// Plays `body` without a kill, and with a kill at every write. On [`HostKind::Shipped`], plays a kill at every fifth
-/// write, which covers each of the three writes of a group. All runs must end in the same state. Returns the host of
+/// Plays `body` without a kill, and with a kill at every write, of which [`one_story_in`] leaves a part. On
+/// [`HostKind::Shipped`], plays a kill at every fifth of these writes, which covers each of the three writes of a group. All runs must end in the same state. Returns the host of
 /// the run without a kill.
 fn at_every_write(
     kind: HostKind,
@@ -378,7 +379,7 @@ fn at_every_write(
     expected.faults().fail_at(u64::MAX, Moment::Before, Then::Dead);
     body(&mut expected).expect("the store has no fault");
     let writes = expected.faults().writes();
-    let step = if kind == HostKind::Quick { 1 } else { 5 };
+    let step = one_story_in() * if kind == HostKind::Quick { 1 } else { 5 };
     for write in (1..=writes).step_by(step) {
         for moment in [Moment::Before, Moment::After] {
             let what = format!("{what}, killed {moment:?} write {write} of {writes}");

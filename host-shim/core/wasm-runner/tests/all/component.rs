@@ -21,10 +21,10 @@ const SIZE_MAX: usize = 2 << 20;
 static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
 
-/// Loads the component. The first caller compiles it; later callers load the machine code from the target folder.
+/// Loads the component. The first caller compiles it; later callers load the machine code from the cache of `host-shim`.
 fn load(limits: CallLimits) -> LoadedComponent {
-    let cache = ComponentCache::open(&component_builder::workspace_root().join("target/compiled-components")).unwrap();
-    LoadedComponent::load(&COMPONENT, limits, Some(&cache)).unwrap()
+    let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
+    LoadedComponent::load_quickly(&COMPONENT, limits, cache.as_ref()).unwrap()
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Tests that a run with a kill at a write and a redelivery ends in the same state as the uninterrupted run.
 
 use super::support::{judged, report_failure, same_state};
+use end_to_end::cases::one_story_in;
 use end_to_end::hosts::{Counts, HostKind, on_each_kind};
 use end_to_end::judged::judge_end;
 use end_to_end::kept::Storage;
@@ -77,7 +78,7 @@ fn a_run_with_a_kill_at_any_write_ends_as_the_uninterrupted_run() {
     for (setup, step) in [(HostKind::Quick.setup(), 1), (in_a_file, 1), (HostKind::Shipped.setup(), 12)] {
         judged(&setup, &checked, &parts).unwrap_or_else(|broken| panic!("{broken}"));
         let (expected, writes) = uninterrupted(&setup, &checked, &parts).unwrap_or_else(|broken| panic!("{broken}"));
-        for write in (1..=writes).step_by(step) {
+        for write in (1..=writes).step_by(step * one_story_in()) {
             for moment in [Moment::Before, Moment::After] {
                 survives(&setup, &parts, &expected, write, moment)
                     .unwrap_or_else(|broken| panic!("{}, {:?}: {broken}", setup.runners.name(), setup.storage));

@@ -2,6 +2,7 @@
 
 use super::machine;
 use end_to_end::acting::{failures, found_in, killed_at, kills, load_stories, played};
+use end_to_end::cases::one_story_in;
 use end_to_end::world::root;
 
 /// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
@@ -14,6 +15,8 @@ const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-termi
 fn an_instance_life_with_a_kill_at_any_write_leaves_no_resources() {
     let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
     let kills = kills(&story, WRITES);
+    assert!(kills.len() > 200, "{} kills", kills.len());
+    let kills: Vec<_> = kills.into_iter().step_by(one_story_in()).collect();
     let found = found_in(&kills, |(at, kill)| {
         let story = killed_at(&story, *at, *kill);
         let (world, opened) = machine();
@@ -25,5 +28,4 @@ fn an_instance_life_with_a_kill_at_any_write_leaves_no_resources() {
         found.into_iter().map(|it| format!("step {at}, {kill:?}: {it}")).collect()
     });
     assert_eq!(found, [""; 0]);
-    assert!(kills.len() > 200, "{} kills", kills.len());
 }
