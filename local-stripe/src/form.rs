@@ -6,7 +6,8 @@ use thiserror::Error;
 
 /// The maximum number of key-value pairs in a request. The largest real requests to Stripe have a few hundred.
 pub const PAIRS_MAX: usize = 2_000;
-/// The maximum number of names in a key: `a[b][]` has three. Stripe's deepest documented parameter has six brackets.
+/// The maximum number of segments in a key: `a[b][]` has three segments, the last is empty. Stripe's deepest documented
+/// parameter has six pairs of brackets.
 pub const DEPTH_MAX: usize = 12;
 /// The maximum length of a key in bytes.
 pub const KEY_BYTES_MAX: usize = 512;

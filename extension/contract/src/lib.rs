@@ -2,7 +2,8 @@
 //!
 //! The extension implements [`Extension`] and reads through [`Imports`]. The host implements [`Imports`] on a
 //! transaction and calls [`Extension`], natively or through the component. No type depends on a binding generator, so
-//! the host, the extension and the tests share them. The WIT is the reference; names differ only in Rust's case.
+//! the host, the extension and the tests share them. The WIT is the reference. The names
+//! here are the names of the WIT in the spelling of Rust: `received_at` for `received-at`.
 
 mod crossing;
 pub mod effects;
@@ -44,6 +45,7 @@ pub const RETRY_DELAYS_MAX: usize = 20;
 /// Value of [`Event::source`] for a fact of the business, which arrives as a command with the fact's kind, for example
 /// `user.registered`.
 pub const FACT_SOURCE: &str = "business";
-/// Prefix of the claims `connected-account:ID`. The host stores them without the event's connected account, so that
-/// events of our own provider account and of the connected account find the same claim.
+/// Prefix of the claims `connected-account:ID`. The host stores every other claim under a key that contains the event's
+/// connected account. The key of these claims does not contain it, so that events of our own provider account and of
+/// the connected account find the same claim.
 pub const CONNECTED_ACCOUNT_CLAIMS: &str = "connected-account:";

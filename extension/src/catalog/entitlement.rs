@@ -25,7 +25,7 @@ pub enum CountedBy {
     /// Calendar months in UTC.
     #[default]
     CalendarMonth,
-    /// The billing periods of the plan that grants it; calendar months without a paid plan.
+    /// The billing periods of the plan that grants the entitlement; calendar months without a paid plan.
     BillingPeriod,
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 /// Time to play a scenario once in one API version, with its checks.
 pub(crate) const CASE: Duration = Duration::from_millis(10);
-/// Time to play an input, which most often is a scenario in two API versions.
+/// Time to play an input: a scenario or a file of raw events. Most inputs are scenarios in two API versions.
 pub(crate) const INPUT: Duration = Duration::from_millis(20);
 /// Time to simulate one day of one customer.
 pub(crate) const DAY_OF_CUSTOMER: Duration = Duration::from_millis(2);

@@ -84,6 +84,11 @@ struct Diagnostic {
     rendered: Option<String>,
 }
 
+/// The crates in which the tests spend most of their time. They are optimised for the tests only: `cargo xtask replay` does not
+/// share their builds, because the tests compile the workspace's crates with clippy.
+const OPTIMISED: [&str; 7] =
+    ["host", "host-intake", "host-provider-api", "host-replay", "host-scenario", "host-store", "host-wasm-runner"];
+
 /// Compiles all targets that `args` of `cargo build` select.
 ///
 /// # Errors
@@ -92,6 +97,9 @@ struct Diagnostic {
 pub fn compile(args: &[&str], packages: &[Package]) -> Result<Compiled> {
     let mut command =
         process::cargo(["build", "--all-targets", "--message-format", "json"].iter().chain(args).copied());
+    for name in OPTIMISED {
+        command.arg("--config").arg(format!("profile.dev.package.{name}.opt-level=1"));
+    }
     lint(&mut command)?;
     let mut child = command.stdout(Stdio::piped()).spawn().context("cannot run `cargo build`")?;
     let output = child.stdout.take().context("the output of `cargo build` is piped")?;

@@ -1,5 +1,5 @@
-//! Webhooks of other providers, as a business configures them: verifies their signatures and turns bodies into facts of
-//! the business.
+//! Webhooks of providers other than Stripe. The business configures these webhooks. This module verifies their
+//! signatures and turns their bodies into facts of the business.
 
 mod scheme;
 mod template;
@@ -25,13 +25,13 @@ pub struct Webhook {
     pub name: String,
     /// Signature scheme of its deliveries.
     pub scheme: Scheme,
-    /// Id of a delivery, if the scheme has none. The default is the hash of the body.
+    /// Template of a delivery's id, for a scheme that signs no id. Without a template, the id is the hash of the body.
     pub id: Option<Template>,
     /// Facts. A delivery becomes the first fact whose conditions match its body.
     pub facts: Vec<FactOf>,
 }
 
-/// A fact that is derived from the bodies that match its conditions.
+/// A rule that turns a body into a fact if the body matches the conditions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FactOf {
     /// Conditions: paths to values in the body, and the expected values as text.
@@ -131,8 +131,8 @@ impl Webhook {
         Some(Decoded { event, refusal: problem.map(Refusal::Malformed), time: signed.time })
     }
 
-    /// Returns the webhook's name, a colon and the delivery's id, so that the ids of two providers differ. A missing id
-    /// is replaced by the hash of the body, and an id that is too long or has control characters by its own hash.
+    /// Returns the webhook's name, a colon and the delivery's id, so that the ids of two providers differ. The hash of
+    /// the body replaces a missing id. The hash of the id replaces an id that is too long or has control characters.
     fn event_id(&self, id: Option<String>, body: &[u8]) -> String {
         let id = match id {
             Some(id) if is_id(&format!("{}:{id}", self.name)) => id,

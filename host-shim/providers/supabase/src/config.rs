@@ -18,8 +18,8 @@ pub struct Config {
     pub organization: Option<String>,
     /// Region if the payload has none.
     pub region: String,
-    /// Machine sizes, for example `micro`, by the payload's `plan`. For other plans, Supabase chooses the size. The
-    /// paid plan is a setting of the organization.
+    /// Machine sizes, for example `micro`, by the payload's `plan`. For other plans, Supabase chooses the size. A
+    /// paid Supabase plan is not set here: it is a setting of the Supabase organization.
     pub instance_sizes: BTreeMap<String, String>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,

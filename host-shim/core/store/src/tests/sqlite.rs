@@ -73,7 +73,8 @@ fn a_second_process_sees_the_committed_changes_of_the_first() {
     let (a, b) = (samples::scope("user:A"), samples::scope("user:B"));
     let mut first = SqliteStore::open(&path).expect("opened");
     let mut second = SqliteStore::open(&path).expect("opened");
-    // Each store looks for an account that only the other creates: its cached miss must not outlive the group.
+    // Each store looks for an account that only the other store creates later. A store may cache that the account does
+    // not exist, but only until the end of the group.
     for (store, scope) in [(&mut first, &b), (&mut second, &a)] {
         store.begin().expect("begun");
         assert_eq!(store.revision(scope), Ok(0));
@@ -205,7 +206,7 @@ fn things(count: usize, fresh: usize) -> SqliteStore {
 }
 
 #[test]
-fn the_cost_of_a_page_of_outdated_rows_does_not_depend_on_their_number() {
+fn the_cost_of_a_page_of_outdated_rows_does_not_depend_on_the_number_of_rows() {
     let kind = RowKind::Record("things".into());
     let steps = |store: &SqliteStore, fingerprint: &str| {
         store.steps_of_outdated(&kind);
@@ -223,7 +224,7 @@ fn the_cost_of_a_page_of_outdated_rows_does_not_depend_on_their_number() {
 
 #[cfg(unix)]
 #[test]
-fn only_its_owner_may_read_a_new_file() {
+fn a_new_file_is_readable_only_by_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("state.db");
@@ -247,7 +248,7 @@ fn a_commit_waits_for_the_disk_by_default() {
 }
 
 #[test]
-fn a_file_of_a_newer_version_or_another_program_is_refused_unchanged() {
+fn a_file_of_a_newer_version_or_another_program_is_refused_and_not_changed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("newer.db");
     drop(SqliteStore::open(&path).expect("opened"));
@@ -297,7 +298,7 @@ fn acknowledged_groups_survive_a_killed_process() {
         let mut acknowledged = lines.filter_map(|line| line.split_once("acknowledged ")?.1.parse::<u64>().ok());
         let mut last = acknowledged.nth(3 + round * 5).expect("the child writes");
         child.kill().expect("killed");
-        // Acknowledgements between the last read and the kill count too.
+        // The child may have acknowledged more groups between the last read and the kill.
         last = acknowledged.last().unwrap_or(last);
         child.wait().expect("ended");
 

@@ -1,0 +1,59 @@
+//! Tests that `cargo xtask`, `cargo xtask replay` and `cargo xtask test` share the builds of their dependencies. Cargo compiles a
+//! dependency again for each other set of features.
+
+use component_builder::workspace_root as root;
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+/// Feature sets by package and version.
+type Builds = BTreeMap<String, BTreeSet<String>>;
+
+/// Crates that the tests need with more features than the host. Only crates of the workspace depend on them, and they compile in
+/// seconds.
+const OTHERWISE_IN_TESTS: [&str; 7] =
+    ["fnv", "num-traits", "regex", "regex-automata", "regex-syntax", "syn v2", "wit-component"];
+
+/// Returns the feature sets of the dependencies of a build.
+fn builds(selection: &[&str]) -> Builds {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let format = ["--prefix", "none", "--format", "{p} [{f}]", "--locked"];
+    let output = Command::new(cargo).arg("tree").args(selection).args(format).current_dir(root()).output();
+    let output = output.expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut found = Builds::new();
+    for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
+        let (package, features) = line.trim_end_matches(" (*)").rsplit_once(" [").expect("a package and features");
+        // Crates of the workspace have a path.
+        let is_own = package.contains(&root().display().to_string());
+        if !is_own {
+            let package = package.trim_end_matches(" (proc-macro)").to_owned();
+            found.entry(package).or_default().insert(features.trim_end_matches(']').to_owned());
+        }
+    }
+    found
+}
+
+/// Returns the packages that both builds need, with other features.
+fn different(first: &Builds, second: &Builds) -> Vec<String> {
+    let shared = first.iter().filter_map(|(package, features)| Some((package, features, second.get(package)?)));
+    shared.filter(|(_, one, other)| one != other).map(|(package, ..)| package.clone()).collect()
+}
+
+#[test]
+fn the_commands_share_the_builds_of_dependencies() {
+    let built = ["--edges", "normal,build"];
+    let xtask = builds(&[["--package", "xtask"].as_slice(), &built].concat());
+    let host = builds(&[["--package", "host-shim", "--package", "component-builder"].as_slice(), &built].concat());
+    let tests = builds(&["--edges", "normal,build,dev", "--features", xtask::test::FEATURES]);
+    assert!(xtask.len() > 20 && host.len() > 100 && tests.len() > 200, "cargo lists too few packages");
+
+    let is_known = |package: &String| {
+        OTHERWISE_IN_TESTS
+            .iter()
+            .any(|known| package.starts_with(&format!("{known} ")) || package.starts_with(&format!("{known}.")))
+    };
+    let of_tests: Vec<String> = different(&host, &tests).into_iter().filter(|package| !is_known(package)).collect();
+    let advice = "request the same features in xtask/shared-features/Cargo.toml";
+    assert_eq!(different(&xtask, &host), [""; 0], "compiled again for `cargo xtask replay`: {advice}");
+    assert_eq!(of_tests, [""; 0], "compiled again for `cargo xtask test`: {advice}");
+}
