@@ -21,7 +21,9 @@ fn builds(selection: &[&str]) -> Builds {
     let output = output.expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let mut found = Builds::new();
-    for line in String::from_utf8(output.stdout).expect("UTF-8").lines() {
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    // An empty line stands between two members of the workspace.
+    for line in text.lines().filter(|line| !line.is_empty()) {
         let (package, features) = line.trim_end_matches(" (*)").rsplit_once(" [").expect("a package and features");
         // Crates of the workspace have a path.
         let is_own = package.contains(&root().display().to_string());

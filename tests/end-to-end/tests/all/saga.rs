@@ -360,8 +360,8 @@ fn a_resource_of_an_abandoned_instance_is_destroyed_even_if_it_is_late() {
 }
 
 /// Plays `body` without a kill, and with a kill at every write, of which [`one_story_in`] leaves a part. On
-/// [`HostKind::Shipped`], plays a kill at every fifth of these writes, which covers each of the three writes of a group. All runs must end in the same state. Returns the host of
-/// the run without a kill.
+/// [`HostKind::Shipped`], plays a kill at every fifth of these writes, which covers each of the three writes of a group.
+/// All runs must end in the same state. Returns the host of the run without a kill.
 fn at_every_write(
     kind: HostKind,
     scripts: &[(String, ScriptedAnswer)],
