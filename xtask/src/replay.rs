@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 
 /// Build the component and the host, then replay: all fixtures, or what the arguments say.
 ///
-/// Takes about six minutes on two cores the first time, and seconds afterwards. It leaves the component and the host in `dist`; that
+/// Takes about four minutes on two cores the first time, and seconds afterwards. It leaves the component and the host in `dist`; that
 /// host has the commands `replay`, `check`, `inspect`, `plan` and `schema`, and `cargo xtask build` makes the full one.
 ///
 /// The arguments go to `host-shim replay` as they are; `cargo xtask replay -- --help` lists them. The exit code is its

@@ -10,8 +10,7 @@ type Builds = BTreeMap<String, BTreeSet<String>>;
 
 /// Crates that the tests need with more features than the host. Only crates of the workspace depend on them, and they compile in
 /// seconds.
-const OTHERWISE_IN_TESTS: [&str; 7] =
-    ["fnv", "num-traits", "regex", "regex-automata", "regex-syntax", "syn v2", "wit-component"];
+const OTHERWISE_IN_TESTS: [&str; 5] = ["regex", "regex-automata", "regex-syntax", "syn v2", "wit-component"];
 
 /// Returns the feature sets of the dependencies of a build.
 fn builds(selection: &[&str]) -> Builds {
