@@ -31,7 +31,7 @@ pub(super) struct Files {
 }
 
 /// The number of times that locking a file is tried again; [`PAUSE`] is the time before each attempt.
-const TRIES: u32 = 10;
+const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Locks a file, in several attempts: while this process starts a child process, the child may still hold a lock that
