@@ -1,4 +1,4 @@
-//! What may a customer do in the billing portal? The actions that the session's configuration allows.
+//! The actions of a customer in the billing portal, as the session's configuration allows them.
 
 use std::sync::Arc;
 

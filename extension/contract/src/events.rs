@@ -206,7 +206,7 @@ pub enum IgnoreReason {
     NoChange,
 }
 
-/// What a deferred event waits for. The host delivers the event again afterwards.
+/// The condition under which the host delivers a deferred event again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeferReason {

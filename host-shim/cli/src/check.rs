@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::Parser;
 use host_replay::check::{Checked, check};
 use host_replay::report::{github, printable};
+use host_replay::runners::Workload;
 use host_scenario::error::BadInput;
 use serde_json::json;
 use std::io::{self, Write};
@@ -57,7 +58,8 @@ const FORMATS: &[Accepted] = &[(Format::Human, "One line per mistake"), JSON, GI
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let sources = args.source.sources();
-    let checked = args.extension.quick_runners(false).and_then(|runners| check(&args.paths, sources, &runners));
+    let checked =
+        args.extension.runners(false, Workload::Scenarios).and_then(|runners| check(&args.paths, sources, &runners));
     let checked = match checked {
         Ok(checked) => checked,
         // A wrong path or option ends the check.

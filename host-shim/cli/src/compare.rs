@@ -14,7 +14,7 @@ use host_compare::report::{github, human, json, junit};
 use host_compare::{Comparison, Options, Step, log, paths};
 use host_replay::library::Library;
 use host_replay::rig::{StoreKind, open};
-use host_replay::runners::Runners;
+use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -96,9 +96,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    let workload = if args.store.is_some() { Workload::ManyEvents } else { Workload::Scenarios };
     let options = Options {
-        old: runners(&args.old, args.store.is_some())?,
-        new: runners(&args.new, args.store.is_some())?,
+        old: runners(&args.old, workload)?,
+        new: runners(&args.new, workload)?,
         allow: args.allow.clone(),
         only: args.only.clone(),
         fuel_within: args.fuel_within,
@@ -135,12 +136,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(u8::from(comparison.differs(&options))))
 }
 
-/// Returns runners of a component, for the many events of a log or for the few thousand of scenarios.
-fn runners(file: &Path, of_log: bool) -> Result<Runners, ReplayError> {
-    match (file.as_os_str() == NATIVE, of_log) {
-        (true, _) => crate::extension::native(),
-        (false, true) => Runners::component(file, false),
-        (false, false) => Runners::component_quickly(file, false),
+fn runners(file: &Path, workload: Workload) -> Result<Runners, ReplayError> {
+    match file.as_os_str() == NATIVE {
+        true => crate::extension::native(),
+        false => Runners::component(file, false, workload),
     }
 }
 

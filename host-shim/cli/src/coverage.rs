@@ -9,6 +9,7 @@ use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::Parser;
 use host_coverage::{CoverOptions, cover, human, json};
+use host_replay::runners::Workload;
 use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,7 +63,7 @@ const FORMATS: &[Accepted] = &[
 ];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let covered = args.extension.quick_runners(false).and_then(|runners| {
+    let covered = args.extension.runners(false, Workload::Scenarios).and_then(|runners| {
         let options =
             CoverOptions { business: args.source.business.clone(), fixtures: args.source.fixtures.clone(), runners };
         let bar = bar();

@@ -11,6 +11,7 @@ use clap::{Parser, ValueEnum};
 use host_explore::report::{Found, Report};
 use host_explore::{ExploreLimits, Tale, VariantKind, Watch, explore_every, failing_scenario};
 use host_replay::library::stories;
+use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
 use indicatif::ProgressBar;
 use std::collections::BTreeMap;
@@ -160,7 +161,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn tales(args: &Args) -> Result<Vec<Tale>, ReplayError> {
-    let runners = args.extension.runners(false)?;
+    let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let sources = args.source.sources();
     let mut tales = Vec::new();
     for story in stories(&args.paths, sources, &runners)? {

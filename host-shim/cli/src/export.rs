@@ -10,6 +10,7 @@ use extension_contract::Account;
 use host_record::{Export, ExportError, Options, Verdict, account_of_event, export, scopes_of};
 use host_replay::report::printable;
 use host_replay::rig::{StoreKind, open};
+use host_replay::runners::Workload;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::error::ReplayError;
 use host_store::{Scope, Store};
@@ -128,7 +129,7 @@ fn exported(args: &Args) -> Result<Export, ExportError> {
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
     let scope = scope(args, store.as_ref())?;
     let (business, names_business) = business(args, &scope)?;
-    let runners = args.extension.runners(false)?;
+    let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let salt = (!args.plain).then(salt);
     let options = Options { business, config: args.config.clone(), names_business, runners, salt };
     let exported = export(store, &scope, &options);

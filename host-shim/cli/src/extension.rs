@@ -1,7 +1,7 @@
 //! The options with which several commands choose the extension.
 
 use clap::Parser;
-use host_replay::runners::Runners;
+use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
 use std::path::{Path, PathBuf};
 
@@ -28,22 +28,13 @@ impl ExtensionArgs {
         }
     }
 
-    /// Returns runners of the library or the component, for many events; with `fresh`, each event has a new instance of the
-    /// component.
-    pub(crate) fn runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
-        self.runners_by(|file| Runners::component(file, fresh))
-    }
-
-    /// Returns runners as [`ExtensionArgs::runners`] does, for the few thousand events of scenarios.
-    pub(crate) fn quick_runners(&self, fresh: bool) -> Result<Runners, ReplayError> {
-        self.runners_by(|file| Runners::component_quickly(file, fresh))
-    }
-
-    fn runners_by(&self, load: impl Fn(&Path) -> Result<Runners, ReplayError>) -> Result<Runners, ReplayError> {
+    /// Returns runners of the library or the component; with `fresh`, each event has a new instance of the component.
+    pub(crate) fn runners(&self, fresh: bool, workload: Workload) -> Result<Runners, ReplayError> {
         if self.native {
             return native();
         }
-        load(&component_or_default(self.component.as_deref(), "--component FILE or --native")?)
+        let file = component_or_default(self.component.as_deref(), "--component FILE or --native")?;
+        Runners::component(&file, fresh, workload)
     }
 }
 

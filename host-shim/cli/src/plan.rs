@@ -11,6 +11,7 @@ use host_replay::library::stories;
 use host_replay::plan::{human, json, plan};
 use host_replay::play::PlayOptions;
 use host_replay::report::printable;
+use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
 use host_scenario::model::Action;
 use std::io::{self, Write};
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let runners = args.extension.quick_runners(false)?;
+    let runners = args.extension.runners(false, Workload::Scenarios)?;
     let stories = stories(std::slice::from_ref(&args.path), args.source.sources(), &runners)?;
     let [story] = stories.as_slice() else {
         let problem = format!("found {} scenarios; expected one", stories.len());

@@ -12,6 +12,7 @@ use clap::Parser;
 use host_replay::inputs::is_scenario;
 use host_replay::report::{Human, Json, failures, github, junit, printable};
 use host_replay::run::{Finished, ReplayOptions, Silent, replay};
+use host_replay::runners::Workload;
 use host_scenario::error::Place;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::num::NonZero;
@@ -104,14 +105,14 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let opened = args.world.open_with_stripe(args.local_stripe)?;
-    let runners = match args.paths.iter().all(|path| path.is_dir() || is_scenario(path)) {
-        true => args.extension.quick_runners(args.fresh)?,
-        false => args.extension.runners(args.fresh)?,
+    let workload = match args.paths.iter().all(|path| path.is_dir() || is_scenario(path)) {
+        true => Workload::Scenarios,
+        false => Workload::ManyEvents,
     };
     let options = ReplayOptions {
         business: args.source.business.clone(),
         fixtures: args.source.fixtures.clone(),
-        runners,
+        runners: args.extension.runners(args.fresh, workload)?,
         store: args.store.clone(),
         shuffle: args.shuffle,
         repeat: args.repeat,

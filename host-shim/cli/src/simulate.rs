@@ -8,6 +8,7 @@ use crate::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::report::printable;
+use host_replay::runners::Workload;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::error::ReplayError;
 use host_simulate::report;
@@ -126,7 +127,7 @@ fn options(args: &Args) -> Result<Options, ReplayError> {
     let folder = business(args)?;
     Ok(Options {
         business: BusinessFolder::load(&folder)?,
-        runners: args.extension.runners(false)?,
+        runners: args.extension.runners(false, Workload::ManyEvents)?,
         customers: args.customers as usize,
         only: args.only.map(|number| number as usize),
         days: args.days,

@@ -1,4 +1,4 @@
-//! What happens when a payment method pays a payment intent? Runs one attempt.
+//! Runs one attempt to pay a payment intent with a payment method.
 
 use serde_json::{Value, json};
 

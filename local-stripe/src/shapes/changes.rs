@@ -1,4 +1,4 @@
-//! What changed in each API version? Newest first. A row names the version, the kind of object, and either the added
+//! The changes of each API version, newest first. A row names the version, the kind of object, and either the added
 //! members, or the removed members with the values that older versions show.
 //!
 //! Stripe also added members without a new version. Their rows name the version from which the sandbox shows them.

@@ -3,14 +3,14 @@
 use crate::world::root;
 use host_replay::library::{Sources, Story, stories};
 use host_replay::live::LiveProviders;
+use host_replay::parallel::in_order;
 use host_replay::play::{CaseReport, PlayOptions, play};
 use host_replay::runners::Runners;
 use host_scenario::model::{Action, Kill, Step};
 use host_store::fault::Moment;
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// Number of stories played at a time.
 const THREADS: usize = 2;
@@ -56,18 +56,17 @@ pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
     story
 }
 
-/// Runs `find` on each item, on several threads, and collects the results.
+/// Runs `find` on each item, on several threads, and collects the results in the order of the items.
 pub fn found_in<T: Sync>(all: &[T], find: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
-    let next = AtomicUsize::new(0);
-    let look = || {
-        let mut found = Vec::new();
-        while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-            found.extend(find(one));
-        }
-        found
-    };
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(look)).collect();
-        threads.into_iter().flat_map(|it| it.join().expect("a finished thread")).collect()
-    })
+    let mut found = Vec::new();
+    let Ok(()) = in_order::<_, _, Infallible>(
+        all.iter().collect(),
+        THREADS,
+        |one| find(one),
+        |_, of_one| {
+            found.extend(of_one);
+            Ok(())
+        },
+    );
+    found
 }

@@ -26,7 +26,7 @@ pub fn component() -> &'static LoadedComponent {
 ///
 /// If the component cannot be loaded.
 pub fn compiled(bytes: &[u8]) -> LoadedComponent {
-    let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
+    let cache = ComponentCache::of_user();
     LoadedComponent::load_quickly(bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
 }
 

@@ -59,7 +59,7 @@ pub struct Resource {
     /// Whether a verified backup must exist before the resource is destroyed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub backup: bool,
-    /// What happens to the resource when the instance is archived.
+    /// The change of the resource when the instance is archived.
     #[serde(default)]
     pub on_archive: OnArchive,
     /// Time limit of the creation with all attempts. After this time the creation has failed, regardless of later
@@ -143,7 +143,7 @@ pub struct ByHand {
     /// Fields of the outputs that the person must report.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub asks: Vec<Field>,
-    /// Who does the task.
+    /// The people who do the task: operators or users of the account.
     #[serde(default)]
     pub by: Doer,
     /// Instructions, line by line.

@@ -91,6 +91,12 @@ impl ComponentCache {
         Ok(cache)
     }
 
+    /// Opens the user's default folder as a cache; none if the user has no such folder, or if it cannot be used. Without a
+    /// cache, components are compiled at each start of the program, which only takes longer.
+    pub fn of_user() -> Option<Self> {
+        ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok())
+    }
+
     /// Returns the user's default folder: `host-shim/components` in `XDG_CACHE_HOME` or `~/.cache`; none if the user
     /// has no home folder and the variable is not set to an absolute path.
     pub fn default_folder() -> Option<PathBuf> {

@@ -39,13 +39,13 @@ pub fn compare(
     let mut ready = Vec::with_capacity(inputs.len());
     for input in &inputs {
         let mut found = library.ready(input, &mut std::io::empty())?;
-        if let Ready::Scenario { cases, .. } = &mut found {
-            cases.retain(|case| options.only.is_empty() || options.only.contains(&case.version));
+        if let Ready::Scenario(story) = &mut found {
+            story.cases.retain(|case| options.only.is_empty() || options.only.contains(&case.version));
         }
         ready.push((input.source(), found));
     }
     let work = ready.iter().map(|(_, ready)| match ready {
-        Ready::Scenario { cases, .. } => cases.len() as u64,
+        Ready::Scenario(story) => story.cases.len() as u64,
         Ready::Raw { .. } => 1,
     });
     let work = work.sum();
@@ -60,13 +60,13 @@ pub fn compare(
     let mut stories = Vec::new();
     for (source, ready) in ready {
         match ready {
-            Ready::Scenario { scenario, cases, business } => {
-                for case in &cases {
+            Ready::Scenario(ready) => {
+                for case in &ready.cases {
                     grouper.begin_case();
-                    both(&scenario, case, &business, options, &mut grouper)?;
+                    both(&ready.scenario, case, &ready.business, options, &mut grouper)?;
                     if let Some((step, cause, _)) = grouper.first_of_case().cloned() {
                         let (scenario, version, business) =
-                            ((*scenario).clone(), Some(case.version.clone()), business.clone());
+                            ((*ready.scenario).clone(), Some(case.version.clone()), ready.business.clone());
                         stories.push(Story { scenario, version, business, step, cause });
                     }
                     progress(Step::Done(1));

@@ -164,10 +164,9 @@ impl Side {
     fn load(file: &Path) -> Result<Side, ReplayError> {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
         let wrong = |error: String| ReplayError::Usage(format!("{}: {error}", file.display()));
-        // Without a cache folder the component is compiled again, which only takes longer.
-        let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
-        let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())
-            .map_err(|error| wrong(error.to_string()))?;
+        let (loaded, samples) =
+            LoadedComponent::load_sampled(&bytes, CallLimits::default(), ComponentCache::of_user().as_ref())
+                .map_err(|error| wrong(error.to_string()))?;
         let named = has_function_names(&bytes).map_err(|error| wrong(error.to_string()))?;
         let (hash, meter, name) = (loaded.hash().to_owned(), Meter::new(samples), file.display().to_string());
         let runners = Runners::new(name.clone(), {

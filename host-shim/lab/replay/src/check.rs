@@ -54,8 +54,8 @@ pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<C
             Input::Raw(_) | Input::Stdin => checked.raw += 1,
         }
         match library.ready(input, &mut std::io::empty()) {
-            Ok(Ready::Scenario { scenario, business, .. }) => {
-                let unknown = Names::new(&declarations, &business).unknown(&scenario);
+            Ok(Ready::Scenario(story)) => {
+                let unknown = Names::new(&declarations, &story.business).unknown(&story.scenario);
                 checked.note(ReplayError::Input(unknown))?;
             }
             Ok(Ready::Raw { .. }) => {}

@@ -9,7 +9,7 @@ pub mod live;
 pub mod local_stripe;
 mod mistakes;
 mod names;
-mod parallel;
+pub mod parallel;
 pub mod plan;
 pub mod play;
 pub mod recorded;

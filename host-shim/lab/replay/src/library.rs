@@ -31,15 +31,8 @@ pub struct Sources {
 /// A checked input.
 #[derive(Debug)]
 pub enum Ready {
-    /// A scenario.
-    Scenario {
-        /// The scenario.
-        scenario: Box<Scenario>,
-        /// The scenario in each API version in which it is played.
-        cases: Vec<Case>,
-        /// The business of the scenario.
-        business: Arc<BusinessFolder>,
-    },
+    /// A scenario with its business.
+    Scenario(Story),
     /// Raw events.
     Raw {
         /// The events.
@@ -69,8 +62,8 @@ pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result
     let mut library = Library::new(sources, runners.clone(), paths)?;
     let mut found = Vec::new();
     for input in collect(paths)?.iter().filter(|input| matches!(input, Input::Scenario(_))) {
-        if let Ready::Scenario { scenario, cases, business } = library.ready(input, &mut std::io::empty())? {
-            found.push(Story { scenario: Arc::new(*scenario), cases, business });
+        if let Ready::Scenario(story) = library.ready(input, &mut std::io::empty())? {
+            found.push(story);
         }
     }
     match found.is_empty() {
@@ -120,7 +113,7 @@ impl<'a> Library<'a> {
                 let cases = prepare(&scenario, &self.fixtures()?.shapes)?;
                 let business = self.business(scenario.given.business.as_deref(), Some(file))?;
                 self.try_start(&business, &scenario.given.config, Some(file))?;
-                Ok(Ready::Scenario { scenario: Box::new(scenario), cases, business })
+                Ok(Ready::Scenario(Story { scenario: Arc::new(scenario), cases, business }))
             }
             Input::Raw(_) | Input::Stdin => {
                 let file = match input {

@@ -17,7 +17,6 @@ use host_scenario::model::budget::{self, RaisedLimit};
 use host_scenario::model::{Scenario, read_text};
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// Options of a replay.
 #[derive(Clone, Debug)]
@@ -184,30 +183,22 @@ pub fn replay(
     let several = inputs.len() > 1 || paths.len() > 1;
     let mut finished = Finished { summary: Summary::default(), cases: Vec::new(), raw: Vec::new(), raised: Vec::new() };
     let mut states = Vec::new();
-    let (stories, mut raws) = split(ready);
-    let threads = if sink.watches() { 1 } else { options.threads };
-    let ahead = |index: usize| match &stories[index] {
-        Some(story) if threads > 1 => Some(play_story(story, options, None)),
+    let watched = sink.watches();
+    let ahead = |(_, ready): &(Input, Ready)| match ready {
+        Ready::Scenario(story) if !watched => Some(play_story(story, options, None)),
         _ => None,
     };
-    in_order(inputs.len(), threads, ahead, |index, played| {
-        let source = inputs[index].source();
-        let summary = match (&stories[index], raws[index].take()) {
-            (Some(story), _) => {
+    in_order(inputs.into_iter().zip(ready).collect(), options.threads, ahead, |(input, ready), played| {
+        let source = input.source();
+        let summary = match ready {
+            Ready::Scenario(story) => {
                 let reports = match played {
                     Some(played) => played?,
-                    None if sink.watches() => {
-                        let mut look = |stepped: Stepped<'_>| sink.look(stepped);
-                        play_story(story, options, Some(&mut look))?
-                    }
-                    None => play_story(story, options, None)?,
+                    None => play_story(&story, options, Some(&mut |stepped| sink.look(stepped)))?,
                 };
-                report_story(story, reports, several.then_some(&source), options, sink, &mut finished)?
+                report_story(&story, reports, several.then_some(&source), options, sink, &mut finished)?
             }
-            (None, Some((raw, business))) => {
-                play_raw(raw, &business, (&source, several), options, sink, &mut finished)?
-            }
-            (None, None) => Summary::default(),
+            Ready::Raw { raw, business } => play_raw(raw, &business, (&source, several), options, sink, &mut finished)?,
         };
         finished.summary.add(&summary);
         if several {
@@ -269,20 +260,6 @@ fn check(
             Ok(ready)
         })
         .collect()
-}
-
-/// The events of an input of raw events, and their business.
-type Raw = (RawInput, Arc<BusinessFolder>);
-
-/// Splits the inputs into scenarios and raw events. In both lists, an input has the index that it has in `ready`.
-fn split(ready: Vec<Ready>) -> (Vec<Option<Story>>, Vec<Option<Raw>>) {
-    let inputs = ready.into_iter().map(|ready| match ready {
-        Ready::Scenario { scenario, cases, business } => {
-            (Some(Story { scenario: Arc::new(*scenario), cases, business }), None)
-        }
-        Ready::Raw { raw, business } => (None, Some((raw, business))),
-    });
-    inputs.unzip()
 }
 
 /// Plays a scenario in each of its API versions, or only in the first one with live providers.

@@ -3,12 +3,21 @@
 use host_scenario::error::ReplayError;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::runner::Runner;
-use host_wasm_runner::wasm::{CallLimits, LoadError, LoadedComponent, Mode};
+use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
+
+/// The events that a component will decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Workload {
+    /// The few thousand events of scenarios. The component is compiled in two thirds of the time, to slower machine code.
+    Scenarios,
+    /// Possibly millions of events. The component is compiled to fast machine code.
+    ManyEvents,
+}
 
 /// A factory of runners. A host needs a new runner whenever it starts: at the beginning of a case and after a restart.
 #[derive(Clone)]
@@ -28,34 +37,18 @@ impl Runners {
         Runners { name: name.into(), make: Arc::new(make), make_fresh: None }
     }
 
-    /// Loads a component and compiles it once, to fast machine code. With `fresh`, each event has a new instance.
+    /// Loads a component and compiles it once. With `fresh`, each event has a new instance.
     ///
     /// # Errors
     ///
     /// Fails if the file can't be read or is not a component that the host can load.
-    pub fn component(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
-        Runners::load(file, fresh, LoadedComponent::load)
-    }
-
-    /// Loads a component as [`Runners::component`] does, but compiles it in two thirds of the time, to slower machine code.
-    /// For the few thousand events of scenarios, this takes less time in total.
-    ///
-    /// # Errors
-    ///
-    /// Fails as [`Runners::component`] does.
-    pub fn component_quickly(file: &Path, fresh: bool) -> Result<Self, ReplayError> {
-        Runners::load(file, fresh, LoadedComponent::load_quickly)
-    }
-
-    fn load(
-        file: &Path,
-        fresh: bool,
-        load: impl Fn(&[u8], CallLimits, Option<&ComponentCache>) -> Result<LoadedComponent, LoadError>,
-    ) -> Result<Self, ReplayError> {
+    pub fn component(file: &Path, fresh: bool, workload: Workload) -> Result<Self, ReplayError> {
         let bytes = std::fs::read(file).map_err(|cause| ReplayError::File { path: file.to_owned(), cause })?;
-        // Without a cache, the component is compiled at each start of the program, which only takes longer.
-        let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
-        let loaded = load(&bytes, CallLimits::default(), cache.as_ref())
+        let load = match workload {
+            Workload::Scenarios => LoadedComponent::load_quickly,
+            Workload::ManyEvents => LoadedComponent::load,
+        };
+        let loaded = load(&bytes, CallLimits::default(), ComponentCache::of_user().as_ref())
             .map_err(|error| ReplayError::Usage(format!("{}: {error}", file.display())))?;
         Ok(Runners::loaded(file.display().to_string(), loaded, fresh))
     }

@@ -23,8 +23,7 @@ static COMPONENT: LazyLock<Vec<u8>> =
 
 /// Loads the component. The first caller compiles it; later callers load the machine code from the cache of `host-shim`.
 fn load(limits: CallLimits) -> LoadedComponent {
-    let cache = ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok());
-    LoadedComponent::load_quickly(&COMPONENT, limits, cache.as_ref()).unwrap()
+    LoadedComponent::load_quickly(&COMPONENT, limits, ComponentCache::of_user().as_ref()).unwrap()
 }
 
 #[test]
