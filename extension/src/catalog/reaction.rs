@@ -203,7 +203,7 @@ pub(crate) fn check_reactions(
     Ok(())
 }
 
-/// Checks that a template exists and that all its placeholders have values.
+/// Checks that a template exists and that all its placeholders are names of values.
 pub(crate) fn check_template(template: &str, templates: &Templates, values: &[&str], path: &str) -> Ruled<()> {
     let message = match templates.get(template) {
         None => {
@@ -212,8 +212,34 @@ pub(crate) fn check_template(template: &str, templates: &Templates, values: &[&s
         }
         Some(places) => match places.iter().find(|place| !values.contains(&place.as_str())) {
             None => return Ok(()),
-            Some(place) => format!("`{{{place}}}` in {template} has no value: expected {}", one_of(values)),
+            Some(place) => format!("`{place}` in {template} has no value: expected {}", one_of(values)),
         },
     };
     Err(wrong_field(path, FieldErrorCode::NotAllowed, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::halt::Halt;
+    use extension_contract::Refusal;
+
+    #[test]
+    fn a_placeholder_without_a_value_is_refused_with_its_name() {
+        let templates = |places: &[&str]| -> Templates {
+            [("welcome".to_owned(), places.iter().map(|place| (*place).to_owned()).collect())].into()
+        };
+        let check =
+            |name: &str, places: &[&str]| match check_template(name, &templates(places), &["email", "user"], "/x") {
+                Ok(()) => None,
+                Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message.clone()),
+                Err(_) => panic!("another refusal"),
+            };
+        assert_eq!(check("welcome", &["email"]), None);
+        for place in ["emial", "user.name"] {
+            let expected = format!("`{place}` in welcome has no value: expected one of email, user");
+            assert_eq!(check("welcome", &["email", place]), Some(expected));
+        }
+        assert!(check("bye", &[]).expect("no template").starts_with("`bye` is not a template"));
+    }
 }

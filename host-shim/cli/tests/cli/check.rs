@@ -223,6 +223,31 @@ expect:
 }
 
 #[test]
+fn a_placeholder_of_a_mail_without_a_value_is_reported() {
+    let catalog = format!(
+        "{CATALOG}events: {{user.registered: {{fields: [{{name: email, type: string}}]}}}}\n\
+        on:\n  - {{event: user.registered, mail: welcome}}\n"
+    );
+    let folder = business(&catalog, STORY);
+    let template = folder.path().join("templates/welcome.txt");
+    fs::create_dir(folder.path().join("templates")).expect("made");
+    for (place, expected) in [
+        ("{% if a %}{{ emial }}{% endif %}", "`a` in welcome has no value; expected one of email"),
+        ("{{ emial }}", "`emial` in welcome has no value; expected one of email"),
+        ("{{ email.domain }}", "`email.domain` in welcome has no value; expected one of email"),
+        ("{email}", "templates/welcome.txt:3: `{email}` is not a placeholder; expected `{{ email }}`"),
+        ("{{ email | uper }}", "templates/welcome.txt:3: `uper` has an unknown filter"),
+    ] {
+        fs::write(&template, format!("Subject: Welcome\n\n{place}\n")).expect("written");
+        let lines = mistakes(&check(folder.path(), &[]), folder.path());
+        assert!(lines.len() == 1 && lines[0].contains(expected), "{place}: {lines:#?}");
+    }
+    fs::write(&template, "Subject: Welcome\n\n{{ email }}\n").expect("written");
+    let ran = check(folder.path(), &[]);
+    assert_eq!(ran.code, 0, "{}", ran.stdout);
+}
+
+#[test]
 fn a_scenario_that_loads_a_catalog_knows_its_names() {
     let story = "name: names
 given: {account: \"user:ana\"}

@@ -1,43 +1,28 @@
 //! Fills in the templates of mails.
 
-use host_provider_api::html::escaped;
+use host_template::{FILE_BYTES_MAX, Form, MailTemplate, MailText, TEXT_BYTES_MAX, TemplateError, is_name};
 use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::Path;
 
-/// Maximum bytes of a template file, the same as of a business's files.
-const FILE_BYTES_MAX: u64 = 256 * 1024;
-/// Maximum bytes of a mail's plain text and HTML together.
-const TEXT_BYTES_MAX: usize = 1024 * 1024;
 /// Maximum characters of a subject.
 const SUBJECT_MAX: usize = 200;
-/// Maximum bytes of a template's name.
-const NAME_MAX: usize = 100;
-/// Prefix of the first line of a template `NAME.txt`.
-const SUBJECT: &str = "Subject: ";
-
-/// The text of a mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Text {
-    pub subject: String,
-    pub plain: String,
-    pub html: Option<String>,
-}
 
 /// Reasons why a template can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadTemplate {
-    #[error("`template` is `{0}`: expected a name of a-z, 0-9 and _")]
+    #[error("`template` is `{0}`: expected a name of at most 100 of a-z, 0-9 and _")]
     Name(String),
     #[error("`values` is {0}: expected an object")]
     Values(&'static str),
-    #[error("template {name}: {problem}: expected {expected}")]
-    File { name: String, problem: String, expected: &'static str },
+    #[error("template {name}.{}: {problem}: expected a text of 256 KiB at most", form.extension())]
+    File { name: String, form: Form, problem: String },
+    #[error("template {name}.{}:{}: {}: expected {}", error.form.extension(), error.line, error.problem, error.expected)]
+    Template { name: String, error: TemplateError },
 }
 
-pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<Text, BadTemplate> {
-    let is_right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(is_right) {
+pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<MailText, BadTemplate> {
+    if !is_name(name) {
         return Err(BadTemplate::Name(name.chars().take(80).collect()));
     }
     let nothing = Map::new();
@@ -47,24 +32,17 @@ pub(crate) fn fill(folder: Option<&Path>, name: &str, values: &Value) -> Result<
         Value::Array(_) => return Err(BadTemplate::Values("a list")),
         _ => return Err(BadTemplate::Values("a single value")),
     };
-    let bad = |problem: String, expected| BadTemplate::File { name: name.to_owned(), problem, expected };
-    let read = |extension: &str| match folder {
-        Some(folder) => read(&folder.join(format!("{name}.{extension}")))
-            .map_err(|problem| bad(problem, "a text of 256 KiB at most")),
+    let read = |form: Form| match folder {
+        Some(folder) => read(&folder.join(format!("{name}.{}", form.extension())))
+            .map_err(|problem| BadTemplate::File { name: name.to_owned(), form, problem }),
         None => Ok(None),
     };
-    let Some(text) = read("txt")? else { return Ok(by_default(name, values)) };
-    let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
-    let Some(subject) = first.strip_prefix(SUBJECT) else {
-        return Err(bad("it has no subject".to_owned(), "a first line `Subject: …`"));
-    };
-    let html = read("html")?.map(|html| filled(&html, values, Form::Html));
-    let text = Text { subject: one_line(&filled(subject, values, Form::Plain)), plain: body(rest, values), html };
-    let bytes = text.plain.len() + text.html.as_ref().map_or(0, String::len);
-    if bytes > TEXT_BYTES_MAX {
-        return Err(bad(format!("it has {bytes} bytes when filled"), "1 MiB at most"));
-    }
-    Ok(text)
+    let Some(text) = read(Form::Plain)? else { return Ok(by_default(name, values)) };
+    let html = read(Form::Html)?;
+    let text = MailTemplate::parse(&text, html.as_deref())
+        .and_then(|template| template.fill(values))
+        .map_err(|error| BadTemplate::Template { name: name.to_owned(), error })?;
+    Ok(MailText { subject: one_line(&text.subject), ..text })
 }
 
 /// Returns the contents of the file; none if the file does not exist.
@@ -75,21 +53,15 @@ fn read(path: &Path) -> Result<Option<String>, String> {
         Err(error) => return Err(error.to_string()),
     };
     let mut text = String::new();
-    let read = file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    match read as u64 > FILE_BYTES_MAX {
+    let read = file.take(FILE_BYTES_MAX as u64 + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    match read > FILE_BYTES_MAX {
         true => Err("it is too long".to_owned()),
         false => Ok(Some(text)),
     }
 }
 
-/// Fills in the body, without the empty line between subject and body.
-fn body(rest: &str, values: &Map<String, Value>) -> String {
-    let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix('\n')).unwrap_or(rest);
-    filled(rest, values, Form::Plain)
-}
-
 /// Returns the text of a mail without a template file. The subject is the template's name; the body lists the values.
-fn by_default(name: &str, values: &Map<String, Value>) -> Text {
+fn by_default(name: &str, values: &Map<String, Value>) -> MailText {
     let words = name.replace('_', " ");
     let mut letters = words.trim().chars();
     let subject = letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default();
@@ -102,41 +74,7 @@ fn by_default(name: &str, values: &Map<String, Value>) -> Text {
         }
         plain.truncate(end);
     }
-    Text { subject, plain, html: None }
-}
-
-#[derive(Clone, Copy)]
-enum Form {
-    Plain,
-    Html,
-}
-
-/// Replaces each placeholder `{name}` with its value. Placeholders in values are not replaced. A placeholder without a
-/// value becomes empty. Braces around anything but a word, such as CSS rules, stay.
-fn filled(text: &str, values: &Map<String, Value>, form: Form) -> String {
-    let is_word =
-        |place: &str| !place.is_empty() && place.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('{') {
-        out.push_str(before);
-        match after.split_once('}').filter(|(place, _)| is_word(place)) {
-            Some((place, after)) => {
-                let value = values.get(place).map(shown).unwrap_or_default();
-                match form {
-                    Form::Plain => out.push_str(&value),
-                    Form::Html => out.push_str(&escaped(&value)),
-                }
-                rest = after;
-            }
-            None => {
-                out.push('{');
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
+    MailText { subject, plain, html: None }
 }
 
 fn shown(value: &Value) -> String {
@@ -158,7 +96,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn fill_of(files: &[(&str, &str)], name: &str, values: Value) -> Result<Text, BadTemplate> {
+    fn fill_of(files: &[(&str, &str)], name: &str, values: Value) -> Result<MailText, BadTemplate> {
         let folder = tempfile::tempdir().expect("a folder");
         for (file, text) in files {
             std::fs::write(folder.path().join(file), text).expect("written");
@@ -169,20 +107,20 @@ mod tests {
     #[test]
     fn placeholders_are_filled_once_and_escaped_in_html() {
         let files = [
-            ("hi.txt", "Subject: Hello {name}\n\nDear {name}, {missing}you have {count}. {a b} {\n"),
-            ("hi.html", "<style>p { color: red }</style><p title=\"{name}\">{name}</p>"),
+            ("hi.txt", "Subject: Hello {{ name }}\n\nDear {{name}}, you have {{ count }}. {a b} {\n"),
+            ("hi.html", "<style>p { color: red }</style><p title=\"{{ name }}\">{{ name }}</p>"),
         ];
-        let text = fill_of(&files, "hi", json!({"name": "<Ana> & {count}'\"", "count": 3})).expect("a text");
-        assert_eq!(text.subject, "Hello <Ana> & {count}'\"");
-        assert_eq!(text.plain, "Dear <Ana> & {count}'\", you have 3. {a b} {\n");
-        let name = "&lt;Ana&gt; &amp; {count}&#39;&quot;";
+        let text = fill_of(&files, "hi", json!({"name": "<Ana> & {{ count }}'\"", "count": 3})).expect("a text");
+        assert_eq!(text.subject, "Hello <Ana> & {{ count }}'\"");
+        assert_eq!(text.plain, "Dear <Ana> & {{ count }}'\", you have 3. {a b} {\n");
+        let name = "&lt;Ana&gt; &amp; {{ count }}&#39;&quot;";
         let html = format!("<style>p {{ color: red }}</style><p title=\"{name}\">{name}</p>");
         assert_eq!(text.html, Some(html));
     }
 
     #[test]
     fn a_value_can_not_begin_a_header() {
-        let files = [("hi.txt", "Subject: Hello {name}\n\n.")];
+        let files = [("hi.txt", "Subject: Hello {{ name }}\n\n.")];
         let text = fill_of(&files, "hi", json!({"name": "Ana\r\nBcc: all@example.com\u{0}"})).expect("a text");
         assert_eq!(text.subject, "Hello Ana  Bcc: all@example.com");
     }
@@ -190,7 +128,7 @@ mod tests {
     #[test]
     fn a_mail_without_a_template_lists_its_values() {
         let values = json!({"login_url": "https://a.example/login", "days": 3});
-        let expected = Text {
+        let expected = MailText {
             subject: "Orchestra welcome".to_owned(),
             plain: "days: 3\nlogin url: https://a.example/login\n".to_owned(),
             html: None,
@@ -200,19 +138,63 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_template_is_refused_with_the_expected_value() {
+    fn an_invalid_template_is_refused_with_its_file_and_line() {
         for name in ["", "../etc/passwd", "A", "a.b", &"a".repeat(101)] {
             assert!(matches!(fill_of(&[], name, Value::Null), Err(BadTemplate::Name(_))), "{name}");
         }
-        let long = format!("Subject: x\n{}", "x".repeat(256 * 1024));
-        for text in ["Hello", long.as_str()] {
-            let told = fill_of(&[("a.txt", text)], "a", Value::Null).expect_err("no template").to_string();
-            assert!(told.starts_with("template a: it ") && told.contains("expected"), "{told}");
-        }
         assert!(matches!(fill_of(&[], "a", json!([])), Err(BadTemplate::Values(_))));
-        let text = format!("Subject: x\n\n{}", "{x}".repeat(1_000));
-        let told =
+        let long = format!("Subject: x\n{}", "x".repeat(256 * 1024));
+        for (text, expected) in [
+            ("Hello", "template a.txt:1: the mail has no subject: expected a first line `Subject: …`"),
+            (long.as_str(), "template a.txt: it is too long: expected a text of 256 KiB at most"),
+            ("Subject: x\n\n{name}", "template a.txt:3: `{name}` is not a placeholder: expected `{{ name }}`"),
+            ("Subject: x\n\n{{ name }}", "template a.txt:3: `name` has no value: expected a value, or "),
+        ] {
+            let error = fill_of(&[("a.txt", text)], "a", Value::Null).expect_err("no template").to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+        let text = format!("Subject: x\n\n{}", "{{ x }}".repeat(1_000));
+        let error =
             fill_of(&[("a.txt", &text)], "a", json!({"x": "y".repeat(2_000)})).expect_err("too long").to_string();
-        assert!(told.contains("2000000 bytes"), "{told}");
+        assert!(error.starts_with("template a.txt:3: it is too long when filled: expected"), "{error}");
+    }
+
+    /// The bytes are those of the releases before, whose placeholders were `{name}`.
+    #[test]
+    fn the_mails_of_the_fixtures_keep_their_bytes() {
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/saas-plugins");
+        let of = |folder: &str, name: &str, values: Value| {
+            let text = fill(Some(&fixture.join(folder)), name, &values).expect("a mail");
+            (text.subject, text.plain, text.html)
+        };
+        let dashboard = "https://plugins.example/dashboard";
+        let expected = (
+            "Welcome".to_owned(),
+            format!(
+                "You are registered with o'neil+a/b@example.com. Choose what to run on your dashboard: {dashboard}\n"
+            ),
+            Some(format!(
+                "<p>You are registered with <b>o&#39;neil+a/b@example.com</b>.</p>\n\
+                 <p><a href=\"{dashboard}\">Choose what to run</a></p>\n"
+            )),
+        );
+        assert_eq!(of("templates", "welcome", json!({"email": "o'neil+a/b@example.com"})), expected);
+        let plain = "Downloads that it paid for can't be begun any more. Your subscription was sub_1.\n".to_owned();
+        let expected = ("Your subscription has ended".to_owned(), plain, None);
+        assert_eq!(of("templates", "goodbye", json!({"subscription": "sub_1"})), expected);
+        let link = "https://plugins.example/unsubscribe/user:u1";
+        let expected = (
+            "Spring & more".to_owned(),
+            format!(
+                "There is a new release. Choose what to run on your dashboard: {dashboard}\n\n\
+                 You get this since you have an account. If you want no more of it: {link}\n"
+            ),
+            Some(format!(
+                "<p>There is a new release.</p>\n<p><a href=\"{dashboard}\">Choose what to run</a></p>\n\
+                 <p><small><a href=\"{link}\">No more of these</a></small></p>\n"
+            )),
+        );
+        let values = json!({"campaign": "Spring & more", "unsubscribe": "user:u1"});
+        assert_eq!(of("features/campaigns/templates", "news", values), expected);
     }
 }

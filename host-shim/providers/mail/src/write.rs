@@ -1,7 +1,7 @@
 //! Builds a mail's MIME message.
 
-use crate::template::Text;
 use host_provider_api::{Call, ResourceId, names};
+use host_template::MailText;
 use lettre::Address;
 use lettre::error::Error;
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
@@ -16,7 +16,7 @@ pub(crate) struct Mail<'m> {
     pub to: &'m [Address],
     pub id: &'m str,
     pub message_id: &'m str,
-    pub text: &'m Text,
+    pub text: &'m MailText,
 }
 
 impl Mail<'_> {

@@ -76,9 +76,9 @@ fn header<'v>(mail: &'v Value, name: &str) -> Vec<&'v str> {
 /// Creates templates of a business.
 fn templates() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let text = "Subject: Willkommen, {name}\n\nHallo {name},\nhier entlang: {url}\n";
+    let text = "Subject: Willkommen, {{ name }}\n\nHallo {{ name }},\nhier entlang: {{ url }}\n";
     std::fs::write(folder.path().join("welcome.txt"), text).expect("the text");
-    std::fs::write(folder.path().join("welcome.html"), "<p>Hallo {name}, <a href=\"{url}\">hier</a></p>")
+    std::fs::write(folder.path().join("welcome.html"), "<p>Hallo {{ name }}, <a href=\"{{ url }}\">hier</a></p>")
         .expect("the html");
     folder
 }
@@ -128,8 +128,7 @@ fn values_and_addresses_can_not_inject_headers_or_recipients() {
     let sink = Sink::start(None);
     let templates = templates();
     let provider = provider(MailTransport::Smtp(smtp(sink.address(), None)), Some(templates.path()));
-    let payload =
-        json!({"template": "welcome", "to": "zoe@example.com", "values": {"name": "Zoë\r\nBcc: all@example.com"}});
+    let payload = json!({"template": "welcome", "to": "zoe@example.com", "values": {"name": "Zoë\r\nBcc: all@example.com", "url": ""}});
     assert_eq!(code(&provider.call(&Call { payload, ..mail("a", "") })), "done");
     let found = read(&sink, &sink.mails()[0]);
     assert_eq!((header(&found, "Bcc").len(), header(&found, "X-Envelope-To").len()), (0, 1));

@@ -191,7 +191,7 @@ mod tests {
             BASE,
             ("features/b/catalog.yml", "entitlements: {b: {kind: limit}}\nproducts: [{id: q}]\non: [{event: x.y}]\n"),
             ("features/b/business.yml", "resources: {tent: [ensure]}\n"),
-            ("features/b/templates/hello.txt", "Subject: Hello {name}\n"),
+            ("features/b/templates/hello.txt", "Subject: Hello {{ name }}\n"),
             ("features/a/templates/bye.txt", "Subject: Bye\n"),
         ])
         .expect("a business");

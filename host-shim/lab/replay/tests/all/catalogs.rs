@@ -8,7 +8,7 @@ pub fn folder_with(catalog: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("catalog.yml"), catalog).expect("written");
     fs::create_dir(folder.path().join("templates")).expect("made");
-    fs::write(folder.path().join("templates/hello.txt"), "Subject: Hello {name}\n").expect("written");
+    fs::write(folder.path().join("templates/hello.txt"), "Subject: Hello {{ name }}\n").expect("written");
     folder
 }
 
