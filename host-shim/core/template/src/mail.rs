@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn places_of_all_parts_are_found() {
+    fn placeholders_of_all_parts_are_found() {
         let text = "Subject: {{ c }}\n\n{{ b }}{{ c }}";
         let template = MailTemplate::parse(text, Some("{{ a.b }}")).expect("a template");
         assert_eq!(template.placeholders().into_iter().collect::<Vec<_>>(), ["a.b", "b", "c"]);

@@ -1,4 +1,4 @@
-//! The former spelling of placeholders, `{placeholder}`.
+//! The former spelling of placeholders, `{name}`.
 
 /// The tags of the language: a placeholder, a statement, a comment.
 const TAGS: [(&str, &str); 3] = [("{{", "}}"), ("{%", "%}"), ("{#", "#}")];

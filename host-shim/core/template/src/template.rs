@@ -33,8 +33,8 @@ impl<'s> Template<'s> {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`TemplateError`] if the text is not a template, has a placeholder in the former spelling `{placeholder}`, or names an unknown
-    /// filter, test or function. A name that only values other than short texts lead to is not found here.
+    /// [`TemplateError`] if the text is not a template, has a placeholder in the former spelling `{name}`, or names an unknown
+    /// filter or test. An unknown filter in a branch that texts as values do not reach is found by [`Template::fill`].
     pub fn parse(text: &'s str, form: Form) -> Result<Self, TemplateError> {
         if let Some((line, placeholder)) = old::find(text) {
             let problem = format!("`{{{placeholder}}}` is not a placeholder");
@@ -84,7 +84,8 @@ impl<'s> Template<'s> {
         String::from_utf8(out.bytes).map_err(|_| Error::from(ErrorKind::WriteFailure))
     }
 
-    /// Searches unknown names of filters, tests and functions by filling in a sample. They are known only then.
+    /// Searches unknown names of filters and tests by filling in a sample, since parsing does not find them. An unknown
+    /// function is a placeholder without a value.
     fn check_names(&self) -> Result<(), TemplateError> {
         let mut sample = Map::new();
         self.placeholders().iter().for_each(|placeholder| add_sample(&mut sample, placeholder));
@@ -111,7 +112,7 @@ impl<'s> Template<'s> {
                 ("it is too long when filled".to_owned(), format!("a text of at most {bytes_max} bytes"))
             }
             kind if is_unknown_name(kind) => {
-                (format!("`{shown}` has an {kind}"), "a filter, test or function of minijinja".to_owned())
+                (format!("`{shown}` is an {kind}"), "a filter or test of minijinja".to_owned())
             }
             kind => (format!("`{shown}`: {kind}"), "an expression that fits its values".to_owned()),
         };
@@ -134,7 +135,7 @@ impl<'s> Template<'s> {
 }
 
 fn is_unknown_name(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction)
+    matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest)
 }
 
 /// Adds a value at a placeholder with dots between the names.
@@ -233,15 +234,15 @@ mod tests {
     }
 
     #[test]
-    fn the_places_are_those_that_need_a_value() {
+    fn the_placeholders_are_those_that_need_a_value() {
         let text = "{{ b }}{{ a.x.y }}{% for c in list %}{{ c.z }}{{ loop.index }}{% endfor %}{% set d = e %}{{ d }}\
-            {% if f is defined %}{{ f }}{% endif %}{{ range(2) }}{{ h | default(g) }}{# i #}{{ 'j' }}";
+            {% if f is defined %}{{ f }}{% endif %}{{ range(2) }}{{ h | default(g) }}{# i #}{{ 'j' }}{{ k() }}";
         let template = Template::parse(text, Form::Plain).expect("a template");
-        assert_eq!(template.placeholders().into_iter().collect::<Vec<_>>(), ["a.x.y", "b", "e", "f", "g", "h", "list"]);
+        assert_eq!(template.placeholders().into_iter().collect::<Vec<_>>(), ["a.x.y", "b", "e", "f", "g", "h", "k", "list"]);
     }
 
     #[test]
-    fn a_place_without_a_value_is_an_error() {
+    fn a_placeholder_without_a_value_is_an_error() {
         for (text, expression, line) in [
             ("a\n{{ name }}", "name", 2),
             ("{{ user.name }}", "user.name", 1),
@@ -264,10 +265,9 @@ mod tests {
             ("{{ name", "line 1 of the .txt: unexpected end of input"),
             ("a\n{% if a %}", "line 2 of the .txt: unexpected end of input"),
             ("{% include 'b.txt' %}", "line 1 of the .txt: unknown statement include"),
-            ("{{ name | uper }}", "line 1 of the .txt: `uper` has an unknown filter; expected a filter, test"),
-            ("{{ user.name | uper }}", "line 1 of the .txt: `uper` has an unknown filter"),
-            ("\n{% if name is prety %}{% endif %}", "line 2 of the .txt: `name is prety` has an unknown test"),
-            ("{{ today() }}", "line 1 of the .txt: `today()` has an unknown function"),
+            ("{{ name | uper }}", "line 1 of the .txt: `uper` is an unknown filter; expected a filter or test"),
+            ("{{ user.name | uper }}", "line 1 of the .txt: `uper` is an unknown filter"),
+            ("\n{% if name is prety %}{% endif %}", "line 2 of the .txt: `prety` is an unknown test"),
         ] {
             let error = Template::parse(text, Form::Plain).expect_err("an invalid template").to_string();
             assert!(error.starts_with(expected), "{text}: {error}");
