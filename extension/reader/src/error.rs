@@ -5,38 +5,51 @@ use serde::de::{self, Expected, Unexpected};
 use std::borrow::Cow;
 use std::fmt;
 
-/// A syntax error: the text is not valid JSON.
+/// A syntax error: the text is not valid JSON. The variants name the expected token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub enum Fault {
+    /// A value.
     Value,
+    /// The name of a member.
     Key,
+    /// The colon after a name.
     Colon,
+    /// A comma, or the end of the object.
     CommaOrBrace,
+    /// A comma, or the end of the array.
     CommaOrBracket,
+    /// A number as JSON writes it.
     Number,
+    /// An escape that JSON has.
     Escape,
+    /// The other half of a surrogate pair.
     Surrogate,
+    /// A string without control characters.
     Control,
+    /// The closing quote of a string.
     Quote,
+    /// A value that is not nested too deeply.
     Depth,
+    /// The end of the text.
     End,
 }
 
 impl Fault {
-    fn text(self) -> &'static str {
+    /// Returns the expected token, for a message after the word "expected".
+    pub fn expected(self) -> &'static str {
         match self {
-            Fault::Value => "expected a value",
-            Fault::Key => "expected a name in quotes",
-            Fault::Colon => "expected `:` after a name",
-            Fault::CommaOrBrace => "expected `,` or `}`",
-            Fault::CommaOrBracket => "expected `,` or `]`",
-            Fault::Number => "expected a valid JSON number",
-            Fault::Escape => "expected a valid JSON escape",
-            Fault::Surrogate => "expected both halves of a surrogate pair",
-            Fault::Control => "expected no control character in a text",
-            Fault::Quote => "expected a quote at the end of a text",
-            Fault::Depth => "expected at most 127 nested objects and lists",
-            Fault::End => "expected nothing after the value",
+            Fault::Value => "a value",
+            Fault::Key => "a name in quotes",
+            Fault::Colon => "`:` after a name",
+            Fault::CommaOrBrace => "`,` or `}`",
+            Fault::CommaOrBracket => "`,` or `]`",
+            Fault::Number => "a valid JSON number",
+            Fault::Escape => "a valid JSON escape",
+            Fault::Surrogate => "both halves of a surrogate pair",
+            Fault::Control => "no control character in a text",
+            Fault::Quote => "a quote at the end of a text",
+            Fault::Depth => "at most 127 nested objects and lists",
+            Fault::End => "nothing after the value",
         }
     }
 }
@@ -137,7 +150,7 @@ impl std::error::Error for Error {}
 impl From<Fault> for Error {
     #[cold]
     fn from(fault: Fault) -> Error {
-        Error::new(fault.text())
+        Error::new(format!("expected {}", fault.expected()))
     }
 }
 

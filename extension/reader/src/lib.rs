@@ -35,8 +35,9 @@ mod rest;
 mod skip;
 mod small;
 mod text;
+pub mod tokens;
 
-pub use error::Error;
+pub use error::{Error, Fault};
 pub use key::{Key, member};
 pub use raw::Raw;
 pub use rest::Rest;

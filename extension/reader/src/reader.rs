@@ -79,7 +79,7 @@ impl<'a, 'm> Reader<'a, 'm> {
 
     /// Reads a string, starting at its opening quote.
     #[inline(always)]
-    pub fn read_text(&mut self) -> Result<Text<'a>, Error> {
+    pub fn read_text(&mut self) -> Result<Text<'a>, Fault> {
         self.cursor.at += 1;
         let start = self.cursor.at;
         if self.cursor.text_stop() == b'"' {
@@ -106,8 +106,9 @@ impl<'a, 'm> Reader<'a, 'm> {
                     return Ok(());
                 }
                 b'\\' => {
-                    let character = self.cursor.character()?;
-                    self.scratch.push(character);
+                    let escape = self.cursor;
+                    let character = self.cursor.character().inspect_err(|_| self.cursor.move_to(escape));
+                    self.scratch.push(character?);
                     start = self.cursor.at;
                 }
                 _ => return Err(self.cursor.control()),

@@ -22,7 +22,7 @@ fn first(reader: &mut Reader<'_, '_>) -> u8 {
 #[inline(never)]
 fn text<'a>(reader: &mut Reader<'a, '_>, expected: &dyn Expected) -> Result<Text<'a>, Error> {
     match reader.cursor.space() {
-        b'"' => reader.read_text(),
+        b'"' => Ok(reader.read_text()?),
         _ => Err(reader.mismatch(expected)),
     }
 }

@@ -1,12 +1,14 @@
 //! A strict, bounded JSON parser that keeps the positions of all values.
 //!
 //! One pass checks the whole text (UTF-8, grammar, surrogates, depth) without recursion and records the members of each
-//! object in order. Numbers stay text, so nothing is rounded. A duplicate name in an object is recorded, since some
-//! parsers return the first of the two members and others the second. Values are converted only on request.
+//! object in order; the extension's reader reads the tokens. Numbers stay text, so nothing is rounded. A duplicate name in
+//! an object is recorded, since some parsers return the first of the two members and others the second. Values are
+//! converted only on request.
 
 mod scan;
 
 use crate::body::{BODY_BYTES_MAX, DEPTH_MAX};
+use extension_reader::{Key, Raw};
 use std::borrow::Cow;
 use std::fmt;
 
@@ -174,7 +176,7 @@ impl<'d> Value<'d> {
 
     /// Returns the content of a string, unescaped.
     pub fn as_str(&self) -> Option<Cow<'d, str>> {
-        (self.node.kind == JsonKind::String).then(|| scan::unescape(self.raw()))
+        (self.node.kind == JsonKind::String).then(|| text(self.raw()))?
     }
 
     /// Returns the value of a boolean.
@@ -192,12 +194,17 @@ impl<'d> Value<'d> {
 
     /// Returns the items of an array if all are strings.
     pub fn as_strings(&self) -> Option<Vec<String>> {
-        (self.node.kind == JsonKind::Array).then(|| scan::strings(self.raw()))?
+        let items =
+            (self.node.kind == JsonKind::Array).then(|| extension_reader::from_str::<Vec<Key<'_>>>(self.raw()))?;
+        Some(items.ok()?.into_iter().map(|item| item.into_text().into_owned()).collect())
     }
 
     /// Returns the items of an array if all are objects.
     pub fn as_objects(&self) -> Option<Vec<Document<'d>>> {
-        (self.node.kind == JsonKind::Array).then(|| scan::objects(self.raw()))?
+        let items =
+            (self.node.kind == JsonKind::Array).then(|| extension_reader::from_str::<Vec<Raw<'d>>>(self.raw()))?;
+        let object = |item: Raw<'d>| item.get().starts_with('{').then(|| scan::scan(item.get()).ok())?;
+        items.ok()?.into_iter().map(object).collect()
     }
 
     /// Returns a member of an object by name; the first member, if several members have this name.
@@ -214,6 +221,14 @@ impl<'d> Value<'d> {
                 Name { name: &member.name, raw: &text[member.name_span.0 as usize..member.name_span.1 as usize] };
             (name, Value { text, members, node: member.value })
         })
+    }
+}
+
+/// Returns the content of a checked string with quotes.
+fn text(raw: &str) -> Option<Cow<'_, str>> {
+    match raw.contains('\\') {
+        false => raw.get(1..raw.len() - 1).map(Cow::Borrowed),
+        true => extension_reader::from_str::<Key<'_>>(raw).ok().map(Key::into_text),
     }
 }
 

@@ -63,20 +63,20 @@ fn s12_signed_bytes_that_are_not_a_json_object_are_quarantined() {
     let syntax = |offset, expected| NotAnObject::Json(JsonError::Syntax { offset, expected });
     let cases: [(&[u8], NotAnObject); 15] = [
         (b"", syntax(0, "a value")),
-        (b"{", syntax(1, "a member's name")),
+        (b"{", syntax(1, "a name in quotes")),
         (b"[]", NotAnObject::Other(JsonKind::Array)),
         (b"\"event\"", NotAnObject::Other(JsonKind::String)),
         (b"null", NotAnObject::Other(JsonKind::Null)),
         (b"\xEF\xBB\xBF{}", NotAnObject::Json(JsonError::ByteOrderMark)),
         (b"{\"id\":\"\xff\"}", NotAnObject::Json(JsonError::NotUtf8 { offset: 7 })),
-        (b"{\"id\":\"\\ud800\"}", syntax(7, "a pair of surrogates")),
-        (b"{\"id\":\"\\ud800\\u0041\"}", syntax(7, "a pair of surrogates")),
-        (b"{\"id\":\"\\udc00\"}", syntax(7, "a pair of surrogates")),
-        (b"{\"id\":\"\0\"}", syntax(7, "no control character in a string")),
+        (b"{\"id\":\"\\ud800\"}", syntax(7, "both halves of a surrogate pair")),
+        (b"{\"id\":\"\\ud800\\u0041\"}", syntax(7, "both halves of a surrogate pair")),
+        (b"{\"id\":\"\\udc00\"}", syntax(7, "both halves of a surrogate pair")),
+        (b"{\"id\":\"\0\"}", syntax(7, "no control character in a text")),
         (b"\0", syntax(0, "a value")),
-        (b"{}\0", syntax(2, "the end")),
-        (b"{} {}", syntax(3, "the end")),
-        (b"{'id':1}", syntax(1, "a member's name")),
+        (b"{}\0", syntax(2, "nothing after the value")),
+        (b"{} {}", syntax(3, "nothing after the value")),
+        (b"{'id':1}", syntax(1, "a name in quotes")),
     ];
     for (body, cause) in cases {
         let quarantined = quarantined(body);
