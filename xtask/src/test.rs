@@ -140,18 +140,17 @@ const OBJECTS: &str = "STRIPE_OBJECTS";
 fn tests(options: &Options) -> Result<Done> {
     let packages = packages::all()?;
     let module = build::start_module();
-    let compiled = programs::compile(&["--features", FEATURES], &packages);
-    let module = build::finish_module(module)?;
-    let mut compiled = compiled?;
+    let mut compiled = programs::compile(&["--features", FEATURES], &packages)?;
     let encoder = compiled.binary("component-builder", build::ENCODER).context("cargo built no encode-component")?;
-    build::encode(encoder, &module)?;
+    let encoder = encoder.to_owned();
     // `xtask` is compiled separately: with the feature `coverage` it uses the crates that macros use, with other
     // features. If all were compiled together, every macro would be compiled again.
     compiled.add(programs::compile(&["--package", "xtask", "--features", "xtask/coverage"], &packages)?);
     if options.all {
         raise_counts(&mut compiled);
     }
-    let summary = run::run(&compiled, &packages)?;
+    let component = || build::encode(&encoder, &build::finish_module(module)?).map(drop);
+    let summary = run::run(&compiled, &packages, component)?;
     run::keep(&summary.passed)?;
     Ok(match std::env::var_os(OBJECTS).filter(|folder| !folder.is_empty()) {
         Some(_) => Done::Whole,

@@ -33,14 +33,14 @@ pub struct Inputs {
     data: u64,
     /// Rust sources, by path and content.
     sources: u64,
-    /// The component.
+    /// The component; 0 before it is read.
     component: u64,
     /// The environment.
     env: u64,
 }
 
 impl Inputs {
-    /// Reads the repository and the environment.
+    /// Reads the repository and the environment, but not the component.
     ///
     /// # Errors
     ///
@@ -48,12 +48,17 @@ impl Inputs {
     pub fn read() -> Result<Inputs> {
         let (mut data, mut sources) = (DefaultHasher::new(), DefaultHasher::new());
         files(&component_builder::workspace_root(), &mut data, &mut sources)?;
-        let mut component = DefaultHasher::new();
-        fs::read(build::dist().join("instance-provisioner.wasm")).ok().hash(&mut component);
         let mut variables = DefaultHasher::new();
         VARIABLES.map(|name| (name, std::env::var_os(name))).hash(&mut variables);
-        let [data, sources, component, env] = [data, sources, component, variables].map(|hasher| hasher.finish());
-        Ok(Inputs { data, sources, component, env })
+        let [data, sources, env] = [data, sources, variables].map(|hasher| hasher.finish());
+        Ok(Inputs { data, sources, component: 0, env })
+    }
+
+    /// Reads the component, which must be complete.
+    pub fn read_component(&mut self) {
+        let mut component = DefaultHasher::new();
+        fs::read(build::dist().join("instance-provisioner.wasm")).ok().hash(&mut component);
+        self.component = component.finish();
     }
 
     /// The hash of one program's inputs.
@@ -63,8 +68,7 @@ impl Inputs {
         identity(&program.executable).hash(&mut hasher);
         let binaries = compiled.binaries.get(&program.package).into_iter().flatten();
         binaries.for_each(|file| identity(file).hash(&mut hasher));
-        let package = packages.iter().find(|package| package.name == program.package);
-        if package.is_some_and(|package| package.depends_on("component-builder")) || program.package == "host-shim" {
+        if reads_component(program, packages) {
             self.component.hash(&mut hasher);
         }
         if READ_SOURCES.contains(&(program.package.as_str(), program.target.name.as_str())) {
@@ -72,6 +76,12 @@ impl Inputs {
         }
         hasher.finish()
     }
+}
+
+/// Returns whether a program may read the component.
+pub fn reads_component(program: &Program, packages: &[Package]) -> bool {
+    let package = packages.iter().find(|package| package.name == program.package);
+    package.is_some_and(|package| package.depends_on("component-builder")) || program.package == "host-shim"
 }
 
 /// What tells a compiled file from one that was compiled again: cargo writes a file only if it compiles it.

@@ -3,18 +3,18 @@
 //! A program that passed is not run again while its inputs stay the same: its own file, the files that it may read, and what the
 //! environment says about counts. Each skipped program is reported.
 
-use super::inputs::Inputs;
+use super::inputs::{self, Inputs};
 use super::programs::{Compiled, Program};
 use crate::build;
 use crate::packages::{Package, Target};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,6 @@ struct Stamp {
 pub struct Summary {
     /// The programs that passed, also those that were skipped.
     pub passed: Vec<Passed>,
-    /// Programs that were skipped since their inputs did not change.
-    pub skipped: usize,
 }
 
 /// Programs that run alone, after the others: they measure time or memory.
@@ -58,53 +56,105 @@ pub fn folder() -> PathBuf {
 
 /// Runs all programs, two at a time on two cores. The output of a failed program is printed whole.
 ///
+/// Programs that do not read the component run while `component` finishes its file.
+///
 /// # Errors
 ///
-/// A test fails, or a program cannot be started.
-pub fn run(compiled: &Compiled, packages: &[Package]) -> Result<Summary> {
-    let inputs = Inputs::read()?;
+/// A test fails, a program cannot be started, or `component` fails.
+pub fn run<'c>(
+    compiled: &'c Compiled,
+    packages: &[Package],
+    component: impl FnOnce() -> Result<()> + Send,
+) -> Result<Summary> {
     let stamps = folder().join("passed");
     fs::create_dir_all(&stamps).with_context(|| format!("cannot make {}", stamps.display()))?;
-    let mut summary = Summary::default();
-    let mut queue = Vec::new();
-    for program in &compiled.tests {
-        let key = inputs.of(program, compiled, packages);
-        let file = stamps.join(program.executable.file_name().context("a program has a name")?).with_extension("json");
-        let stamp = fs::read(&file).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
-        match stamp {
-            Some(stamp) if stamp.inputs == key => {
-                summary.skipped += 1;
-                summary.passed.push(stamp.passed);
-            }
-            // What took long before is started first, so that the cores end together; a new program counts as long.
-            stamp => queue.push((stamp.map_or(u64::MAX, |stamp| stamp.took_ms), program, key, file)),
-        }
-    }
-    queue.sort_by_key(|(took_ms, program, ..)| (std::cmp::Reverse(*took_ms), program.title()));
-    let is_alone = |program: &Program| ALONE.contains(&(program.package.as_str(), program.target.name.as_str()));
-    let (alone, together): (Vec<_>, Vec<_>) = queue.into_iter().partition(|(_, program, ..)| is_alone(program));
     let workers = thread::available_parallelism().map_or(1, usize::from);
-    let failed = Mutex::new(Vec::new());
-    let passed = Mutex::new(Vec::new());
-    for (queue, workers) in [(together, workers), (alone, 1)] {
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some((_, program, key, file)) = queue.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let end = Ended::of(program);
-                println!("{}", end.line(program));
-                match end.passed(program) {
-                    Some(tests) => {
-                        let took_ms = u64::try_from(end.took.as_millis()).unwrap_or(u64::MAX);
-                        let stamp = Stamp { inputs: *key, took_ms, passed: tests };
-                        // Without its stamp the program only runs again.
-                        let _ = serde_json::to_vec(&stamp).map(|text| fs::write(file, text));
-                        lock(&passed).push(stamp.passed);
-                    }
-                    None => {
-                        println!("{}", end.output);
-                        lock(&failed).push(program.title());
-                    }
+    let mut inputs = Inputs::read()?;
+    let mut runs = Runs::default();
+    let keyed = |programs: Vec<&'c Program>, inputs: &Inputs| -> Vec<(&'c Program, u64)> {
+        programs.into_iter().map(|program| (program, inputs.of(program, compiled, packages))).collect()
+    };
+    let (readers, others): (Vec<_>, Vec<_>) =
+        compiled.tests.iter().partition(|program| inputs::reads_component(program, packages));
+    let mut queue = runs.queue(keyed(others, &inputs), &stamps)?;
+    let mut alone = take_alone(&mut queue);
+    sort(&mut queue);
+    let (rest, component) = thread::scope(|scope| {
+        let component = scope.spawn(component);
+        let rest = runs.run(queue, workers, || component.is_finished());
+        (rest, component.join())
+    });
+    component.map_err(|_| anyhow!("the build of the component panicked"))??;
+    inputs.read_component();
+    let mut queue = runs.queue(keyed(readers, &inputs), &stamps)?;
+    alone.extend(take_alone(&mut queue));
+    queue.extend(rest);
+    sort(&mut queue);
+    runs.run(queue, workers, || false);
+    runs.run(alone, 1, || false);
+    runs.report(compiled.tests.len())
+}
+
+/// A program that must run, since its inputs changed.
+struct Queued<'c> {
+    program: &'c Program,
+    /// Hash of its inputs.
+    key: u64,
+    /// Time of its last run in milliseconds; the maximum if it never ran.
+    took_ms: u64,
+    /// File of its stamp.
+    stamp: PathBuf,
+}
+
+/// Sorts by time. The longest program is started first, so that the cores end together; a new program counts as long.
+fn sort(queue: &mut [Queued<'_>]) {
+    queue.sort_by_key(|queued| (std::cmp::Reverse(queued.took_ms), queued.program.title()));
+}
+
+/// Takes the programs that must run alone.
+fn take_alone<'c>(queue: &mut Vec<Queued<'c>>) -> Vec<Queued<'c>> {
+    let is_alone = |queued: &mut Queued<'_>| {
+        ALONE.contains(&(queued.program.package.as_str(), queued.program.target.name.as_str()))
+    };
+    queue.extract_if(.., is_alone).collect()
+}
+
+/// The results of programs.
+#[derive(Default)]
+struct Runs {
+    skipped: Vec<Passed>,
+    passed: Mutex<Vec<Passed>>,
+    failed: Mutex<Vec<String>>,
+}
+
+impl Runs {
+    /// Returns the programs that must run. Each has the hash of its inputs. A program that passed with the same inputs is
+    /// skipped.
+    fn queue<'c>(&mut self, programs: Vec<(&'c Program, u64)>, stamps: &Path) -> Result<Vec<Queued<'c>>> {
+        let mut queue = Vec::new();
+        for (program, key) in programs {
+            let name = program.executable.file_name().context("a program has a name")?;
+            let stamp = stamps.join(name).with_extension("json");
+            let last = fs::read(&stamp).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
+            match last {
+                Some(last) if last.inputs == key => self.skipped.push(last.passed),
+                last => {
+                    let took_ms = last.map_or(u64::MAX, |last| last.took_ms);
+                    queue.push(Queued { program, key, took_ms, stamp });
                 }
+            }
+        }
+        Ok(queue)
+    }
+
+    /// Runs programs in order, `workers` at a time, and starts no further program once `stop` returns true. Returns the
+    /// programs that were not started.
+    fn run<'c>(&self, queue: Vec<Queued<'c>>, workers: usize, stop: impl Fn() -> bool + Sync) -> Vec<Queued<'c>> {
+        let queue = Mutex::new(VecDeque::from(queue));
+        let work = || {
+            while !stop() {
+                let Some(queued) = lock(&queue).pop_front() else { return };
+                self.run_one(&queued);
             }
         };
         thread::scope(|scope| {
@@ -112,22 +162,45 @@ pub fn run(compiled: &Compiled, packages: &[Package]) -> Result<Summary> {
                 scope.spawn(work);
             }
         });
+        queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into()
     }
-    summary.passed.extend(passed.into_inner().unwrap_or_default());
-    let failed = failed.into_inner().unwrap_or_default();
-    let tests: usize = summary.passed.iter().map(|passed| passed.tests.len()).sum();
-    println!("tests: {tests} passed, {} failed", failed.len());
-    if summary.skipped > 0 {
-        println!(
-            "{} of {} test programs were skipped: they passed, and nothing that they read has changed",
-            summary.skipped,
-            compiled.tests.len()
-        );
+
+    fn run_one(&self, queued: &Queued<'_>) {
+        let end = Ended::of(queued.program);
+        println!("{}", end.line(queued.program));
+        match end.passed(queued.program) {
+            Some(tests) => {
+                let took_ms = u64::try_from(end.took.as_millis()).unwrap_or(u64::MAX);
+                let stamp = Stamp { inputs: queued.key, took_ms, passed: tests };
+                // Without its stamp the program only runs again.
+                let _ = serde_json::to_vec(&stamp).map(|text| fs::write(&queued.stamp, text));
+                lock(&self.passed).push(stamp.passed);
+            }
+            None => {
+                println!("{}", end.output);
+                lock(&self.failed).push(queued.program.title());
+            }
+        }
     }
-    if !failed.is_empty() {
-        bail!("tests failed in {}", failed.join(", "));
+
+    /// Prints the sums.
+    fn report(self, programs: usize) -> Result<Summary> {
+        let skipped = self.skipped.len();
+        let mut passed = self.skipped;
+        passed.extend(self.passed.into_inner().unwrap_or_default());
+        let failed = self.failed.into_inner().unwrap_or_default();
+        let tests: usize = passed.iter().map(|passed| passed.tests.len()).sum();
+        println!("tests: {tests} passed, {} failed", failed.len());
+        if skipped > 0 {
+            println!(
+                "{skipped} of {programs} test programs were skipped: they passed, and nothing that they read has changed"
+            );
+        }
+        if !failed.is_empty() {
+            bail!("tests failed in {}", failed.join(", "));
+        }
+        Ok(Summary { passed })
     }
-    Ok(summary)
 }
 
 /// A panic of another worker leaves the list as it was.
