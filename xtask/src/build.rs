@@ -25,6 +25,8 @@ pub struct Options {
 
 /// Features of the host that `cargo xtask build` makes.
 const FULL: &str = "full";
+/// Cargo profile of that host, of the providers' tests and of the measuring program.
+pub const HOST_PROFILE: &str = "host";
 
 /// Runs the chore.
 ///
@@ -61,7 +63,7 @@ pub struct HostBuild {
 
 /// The host with every command and provider, optimised.
 pub fn release_host() -> HostBuild {
-    HostBuild { args: &["--release", "--features", FULL], folder: "release" }
+    HostBuild { args: &["--profile", HOST_PROFILE, "--features", FULL], folder: HOST_PROFILE }
 }
 
 /// The host with the commands of a first look, in the profile that the tests use.
@@ -150,14 +152,14 @@ fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {
     Ok(path.to_owned())
 }
 
-/// Builds the measuring program for release and returns its path.
+/// Builds the measuring program with the profile of the shipped host, and returns its path.
 ///
 /// # Errors
 ///
 /// It does not compile.
 pub fn bench() -> Result<PathBuf> {
-    process::run(&mut process::cargo(["build", "--release", "--package", "host-bench"]))?;
-    Ok(target_folder().join("release").join(program("host-bench")))
+    process::run(&mut process::cargo(["build", "--profile", HOST_PROFILE, "--package", "host-bench"]))?;
+    Ok(target_folder().join(HOST_PROFILE).join(program("host-bench")))
 }
 
 /// Name of a program's file on this system.

@@ -6,7 +6,8 @@ use crate::{build, process, test};
 use anyhow::{Result, bail};
 use std::process::Command;
 
-const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
+/// The subcommand.
+pub const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
 
 /// Build the component with `cargo component build` and let the host inspect it.
 ///

@@ -1,7 +1,7 @@
 //! `cargo xtask live`: plays a story, from a signed checkout to a destroyed instance, on servers that it starts.
 
-use crate::{process, test};
-use anyhow::Result;
+use crate::{packages, process, test};
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
 /// Play a business's story on real servers, through the component, and show what was called when.
@@ -44,7 +44,9 @@ impl Place {
 /// Fails if a test fails or does not compile.
 pub fn run(options: &Options) -> Result<()> {
     let places = if options.places.is_empty() { Place::value_variants() } else { &options.places };
-    let mut command = test::with_providers("test");
-    command.args(["--test", "clouds", "--", "--nocapture", "--test-threads", "1"]);
+    let compiled = test::compile_providers(&packages::all()?)?;
+    let program = compiled.tests.iter().find(|program| program.target.name == "clouds");
+    let mut command = program.context("cargo built no tests of clouds")?.command();
+    command.args(["--nocapture", "--test-threads", "1"]);
     process::run(command.args(places.iter().map(|place| place.tests())))
 }

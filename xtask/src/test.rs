@@ -2,13 +2,13 @@
 
 mod fixtures;
 mod inputs;
-mod programs;
+pub mod programs;
 mod run;
 
 pub use run::Passed;
 
 use crate::groups::{Done, Groups};
-use crate::packages;
+use crate::packages::{self, Package};
 use crate::tool::Tool;
 use crate::{build, cargo_component, coverage, process};
 use anyhow::{Context, Result};
@@ -60,11 +60,9 @@ const GROUPS: [Group; 13] = [
     }),
     longer("guests", |_| guests()),
     longer("clients", clients),
-    longer("providers", |_| providers()),
+    longer("providers", providers),
     longer("full-host", |_| full_host()),
-    longer("bench", |_| {
-        whole(process::run(process::cargo(["check", "--package", "extension-bench"]).args(["--all-targets"])))
-    }),
+    longer("bench", |_| whole(programs::compile(&["--package", "extension-bench"], &packages::all()?))),
     longer("workflows", |_| workflows()),
     longer("cargo-component", |_| cargo_component::check()),
     longer("deny", |_| deny()),
@@ -124,10 +122,11 @@ struct FullCount {
     count: &'static str,
 }
 
-/// Full counts of tests that a plain run repeats less often: tests with killed processes and with pairs of mistakes in
-/// a catalog.
-const FULL_COUNTS: [FullCount; 4] = [
+/// Full counts of tests that a plain run repeats less often: with random stories, exported accounts, pairs of mistakes in a
+/// catalog, and killed processes.
+const FULL_COUNTS: [FullCount; 5] = [
     FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
+    FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-shim", target: "cli", variable: "KILLS", count: "200" },
     FullCount { package: "local-stripe", target: "http", variable: "KILLS", count: "200" },
@@ -164,7 +163,7 @@ fn raise_counts(compiled: &mut programs::Compiled) {
     for program in &mut compiled.tests {
         let counts =
             FULL_COUNTS.iter().filter(|full| full.package == program.package && full.target == program.target.name);
-        program.counts.extend(counts.map(|full| (full.variable, full.count)));
+        program.variables.extend(counts.map(|full| (full.variable, full.count)));
     }
 }
 
@@ -195,8 +194,7 @@ fn deny() -> Result<Done> {
     whole(process::run(&mut DENY.command(["check", "bans", "licenses", "sources"])))
 }
 
-/// Crates that call clouds, and the counterparts that replace clouds in tests. They are compiled separately, since SDKs
-/// take minutes to compile.
+/// Crates that call clouds, and the counterparts that replace clouds in tests.
 const PROVIDERS: [&str; 9] = [
     "counterparts",
     "end-to-end",
@@ -209,40 +207,60 @@ const PROVIDERS: [&str; 9] = [
     "host-supabase",
 ];
 
-/// Returns a command of cargo for the crates of `PROVIDERS`. All such commands use the same features.
-pub fn with_providers(command: &'static str) -> std::process::Command {
-    let packages = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
-    process::cargo([command].into_iter().chain(packages).chain(["--features", "end-to-end/providers,host-mail/smtp"]))
+/// Compiles the crates of `PROVIDERS` and their tests, with the profile of the shipped host: the SDKs of clouds take minutes to
+/// compile, and `cargo xtask build` uses the same builds of them.
+///
+/// # Errors
+///
+/// Something does not compile, or a lint warns.
+pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
+    let names = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
+    let others = ["--features", "end-to-end/providers,host-mail/smtp", "--profile", build::HOST_PROFILE];
+    programs::compile(&names.chain(others).collect::<Vec<_>>(), packages)
 }
 
-/// Tests and lints the providers. The tests install and start real servers.
-fn providers() -> Result<Done> {
-    let targets = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
-    let mut test = with_providers("test");
-    programs::lint(&mut test)?;
-    test.arg("--lib").args(targets.iter().flat_map(|name| ["--test", name]));
-    whole(process::run(&mut test))
+/// Test programs of the crates of `PROVIDERS` that start real servers. The libraries' own tests run with them.
+const WITH_SERVERS: [&str; 8] = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
+
+/// Tests and lints the providers. The tests install and start real servers. With `--all`, the tools of later groups are
+/// installed meanwhile, since the tests mostly wait.
+fn providers(options: &Options) -> Result<Done> {
+    let packages = packages::all()?;
+    let module = build::start_module();
+    let mut compiled = compile_providers(&packages)?;
+    build::finish_module(module)?;
+    let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);
+    compiled.tests.retain(|program| {
+        is_kind(program, "lib") || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str())
+    });
+    for program in &mut compiled.tests {
+        // These tests wait for servers most of the time.
+        program.variables.push(("RUST_TEST_THREADS", "4"));
+    }
+    let tools = || match options.all {
+        true => [&DENY, &cargo_component::TOOL].into_iter().try_for_each(|tool| tool.missing().map(drop)),
+        false => Ok(()),
+    };
+    whole(run::run(&compiled, &packages, tools))
 }
 
 /// Builds the program of `cargo xtask build`, and runs every command of the README with it.
 fn full_host() -> Result<Done> {
     build::both(&build::release_host())?;
-    let mut test = process::cargo(["test", "--package", "host-shim", "--features", "readme", "--test", "readme"]);
-    programs::lint(&mut test)?;
-    whole(process::run(&mut test))
+    ignored(&["--features", FEATURES], "host-shim", "readme")
 }
 
 /// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.
 fn workflows() -> Result<Done> {
-    whole(process::run(&mut process::cargo([
-        "test",
-        "--package",
-        "xtask",
-        "--features",
-        "workflows",
-        "--test",
-        "workflows",
-    ])))
+    ignored(&["--package", "xtask", "--features", "xtask/coverage"], "xtask", "workflows")
+}
+
+/// Runs the ignored tests of one program, which the group `tests` compiles with the same arguments.
+fn ignored(args: &[&str], package: &str, target: &str) -> Result<Done> {
+    let compiled = programs::compile(args, &packages::all()?)?;
+    let is_it = |program: &&programs::Program| program.package == package && program.target.name == target;
+    let program = compiled.tests.iter().find(is_it).with_context(|| format!("cargo built no test program {target}"))?;
+    whole(process::run(program.command().arg("--ignored")))
 }
 
 /// Tests the local Stripe with real clients of Stripe. The tests install the clients.

@@ -1,7 +1,7 @@
 //! Tests the files for GitHub Actions: both follow the published schemas, and the shell lines of the action replay a
 //! business.
 
-use counterparts::install::venv;
+use counterparts::venv;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -18,6 +18,7 @@ fn check(schema: &str, file: &str) {
 }
 
 #[test]
+#[ignore = "installs a checker of schemas; `cargo xtask test workflows` runs this"]
 fn the_workflow_and_the_action_follow_the_published_schemas() {
     check("vendor.github-workflows", ".github/workflows/ci.yml");
     check("vendor.github-actions", "action.yml");
@@ -40,6 +41,7 @@ fn replay(path: &str) -> (bool, String) {
 }
 
 #[test]
+#[ignore = "installs a checker of schemas; `cargo xtask test workflows` runs this"]
 fn the_action_replays_a_business_and_fails_on_a_folder_that_does_not_exist() {
     let (succeeded, output) = replay("fixtures/example-sites");
     assert!(succeeded && output.contains("::notice"), "{output}");

@@ -35,6 +35,8 @@ pub struct Inputs {
     sources: u64,
     /// The component; 0 before it is read.
     component: u64,
+    /// The sources of `tests/hostile-guest`, which tests build as a component.
+    guest: u64,
     /// The environment.
     env: u64,
 }
@@ -47,11 +49,14 @@ impl Inputs {
     /// A file of the repository cannot be read.
     pub fn read() -> Result<Inputs> {
         let (mut data, mut sources) = (DefaultHasher::new(), DefaultHasher::new());
-        files(&component_builder::workspace_root(), &mut data, &mut sources)?;
+        let root = component_builder::workspace_root();
+        files(&root, &mut data, &mut sources)?;
         let mut variables = DefaultHasher::new();
         VARIABLES.map(|name| (name, std::env::var_os(name))).hash(&mut variables);
-        let [data, sources, env] = [data, sources, variables].map(|hasher| hasher.finish());
-        Ok(Inputs { data, sources, component: 0, env })
+        let mut guest = DefaultHasher::new();
+        files(&root.join("tests/hostile-guest"), &mut DefaultHasher::new(), &mut guest)?;
+        let [data, sources, guest, env] = [data, sources, guest, variables].map(|hasher| hasher.finish());
+        Ok(Inputs { data, sources, component: 0, guest, env })
     }
 
     /// Reads the component, which must be complete.
@@ -64,12 +69,12 @@ impl Inputs {
     /// The hash of one program's inputs.
     pub fn of(&self, program: &Program, compiled: &Compiled, packages: &[Package]) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (self.data, self.env, &program.counts).hash(&mut hasher);
+        (self.data, self.env, &program.variables).hash(&mut hasher);
         identity(&program.executable).hash(&mut hasher);
         let binaries = compiled.binaries.get(&program.package).into_iter().flatten();
         binaries.for_each(|file| identity(file).hash(&mut hasher));
         if reads_component(program, packages) {
-            self.component.hash(&mut hasher);
+            (self.component, self.guest).hash(&mut hasher);
         }
         if READ_SOURCES.contains(&(program.package.as_str(), program.target.name.as_str())) {
             self.sources.hash(&mut hasher);

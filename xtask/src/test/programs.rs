@@ -23,11 +23,19 @@ pub struct Program {
     pub executable: PathBuf,
     /// The folder in which it runs.
     pub folder: PathBuf,
-    /// Variables that it gets besides the environment: counts.
-    pub counts: Vec<(&'static str, &'static str)>,
+    /// Variables that it gets besides the environment, for example counts.
+    pub variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Program {
+    /// Returns the command that runs the program as `cargo test` does: in the folder of its crate.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command.envs(self.variables.iter().copied());
+        command
+    }
+
     /// Crate and target, for people.
     pub fn title(&self) -> String {
         match self.target.kind.iter().any(|kind| kind == "test") {
@@ -137,7 +145,7 @@ impl Compiled {
         };
         if message.profile.is_some_and(|profile| profile.test) {
             let (package, folder) = (package.name.clone(), package.folder().to_owned());
-            self.tests.push(Program { package, target, executable, folder, counts: Vec::new() });
+            self.tests.push(Program { package, target, executable, folder, variables: Vec::new() });
         } else {
             self.binaries.entry(package.name.clone()).or_default().push(executable);
         }

@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,15 +56,15 @@ pub fn folder() -> PathBuf {
 
 /// Runs all programs, two at a time on two cores. The output of a failed program is printed whole.
 ///
-/// Programs that do not read the component run while `component` finishes its file.
+/// Programs that do not read the component run beside `before`, all others after it.
 ///
 /// # Errors
 ///
-/// A test fails, a program cannot be started, or `component` fails.
+/// A test fails, a program cannot be started, or `before` fails.
 pub fn run<'c>(
     compiled: &'c Compiled,
     packages: &[Package],
-    component: impl FnOnce() -> Result<()> + Send,
+    before: impl FnOnce() -> Result<()> + Send,
 ) -> Result<Summary> {
     let stamps = folder().join("passed");
     fs::create_dir_all(&stamps).with_context(|| format!("cannot make {}", stamps.display()))?;
@@ -79,12 +79,12 @@ pub fn run<'c>(
     let mut queue = runs.queue(keyed(others, &inputs), &stamps)?;
     let mut alone = take_alone(&mut queue);
     sort(&mut queue);
-    let (rest, component) = thread::scope(|scope| {
-        let component = scope.spawn(component);
-        let rest = runs.run(queue, workers, || component.is_finished());
-        (rest, component.join())
+    let (rest, before) = thread::scope(|scope| {
+        let before = scope.spawn(before);
+        let rest = runs.run(queue, workers, || before.is_finished());
+        (rest, before.join())
     });
-    component.map_err(|_| anyhow!("the build of the component panicked"))??;
+    before.map_err(|_| anyhow!("the step beside the tests panicked"))??;
     inputs.read_component();
     let mut queue = runs.queue(keyed(readers, &inputs), &stamps)?;
     alone.extend(take_alone(&mut queue));
@@ -236,12 +236,11 @@ impl Ended {
     }
 }
 
-/// Runs a program as `cargo test` does: in the folder of its crate. Both streams of its output are read as one.
+/// Runs a program. Both streams of its output are read as one.
 fn output(program: &Program) -> Result<(bool, String)> {
     let (mut reader, writer) = std::io::pipe()?;
-    let mut command = Command::new(&program.executable);
-    command.current_dir(&program.folder).env("CARGO_MANIFEST_DIR", &program.folder);
-    command.envs(program.counts.iter().copied()).env_remove("RUST_TEST_NOCAPTURE");
+    let mut command = program.command();
+    command.env_remove("RUST_TEST_NOCAPTURE");
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().with_context(|| format!("cannot run {}", program.executable.display()))?;
     // The command holds the pipe's other end, which must close for the reading to end.
