@@ -6,14 +6,14 @@ use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 const SEED: u64 = 1;
 
 /// Returns the part of the generated stories and kills that a run of the tests tries: one of this many. It is the variable
-/// `ONE_STORY_IN`, or 4; `cargo xtask test --all` sets it to 1. It is never a multiple of 3, because a group has three
+/// `ONE_STORY_IN`, or 8; `cargo xtask test --all` sets it to 1. It is never a multiple of 3, because a group has three
 /// writes, and kills must reach each of them.
 ///
 /// # Panics
 ///
 /// If the variable is not a positive number, or a multiple of 3.
 pub fn one_story_in() -> usize {
-    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "4".to_owned());
+    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "8".to_owned());
     let part = given.parse().ok().filter(|part| part % 3 != 0);
     part.unwrap_or_else(|| panic!("ONE_STORY_IN is {given}, expected a positive number that is no multiple of 3"))
 }

@@ -4,6 +4,7 @@ use super::programs::{Compiled, Program};
 use crate::build;
 use crate::packages::Package;
 use anyhow::{Context, Result};
+use std::collections::BTreeSet;
 use std::collections::hash_map::DefaultHasher;
 use std::fs;
 use std::hash::{Hash, Hasher};
@@ -71,8 +72,9 @@ impl Inputs {
         let mut hasher = DefaultHasher::new();
         (self.data, self.env, &program.variables).hash(&mut hasher);
         identity(&program.executable).hash(&mut hasher);
-        let binaries = compiled.binaries.get(&program.package).into_iter().flatten();
-        binaries.for_each(|file| identity(file).hash(&mut hasher));
+        // Cargo lists them in another order if it compiles one of them.
+        let binaries: BTreeSet<_> = compiled.binaries.get(&program.package).into_iter().flatten().collect();
+        binaries.iter().for_each(|file| identity(file).hash(&mut hasher));
         if reads_component(program, packages) {
             (self.component, self.guest).hash(&mut hasher);
         }

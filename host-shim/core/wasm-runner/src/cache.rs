@@ -2,6 +2,7 @@
 //! written must not be loaded.
 
 use sha2::{Digest, Sha256};
+use std::fs::File;
 use std::hash::{Hash, Hasher};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,9 @@ use wasmtime::component::Component;
 
 /// Maximum number of files in a cache; the oldest files are removed first.
 const ENTRIES_MAX: usize = 16;
+
+/// Name of the file that a caller locks while it compiles.
+const LOCK: &str = "lock";
 
 /// Length in bytes of the SHA-256 at the start of a file, before the machine code.
 const CHECKSUM_BYTES: usize = 32;
@@ -106,9 +110,13 @@ impl ComponentCache {
     }
 
     /// Loads the compiled component from the cache. If the file is missing or damaged, compiles `bytes` and stores the
-    /// result in the cache.
+    /// result in the cache. Of several callers, one compiles and the others wait for it.
     pub(crate) fn load_or_compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Origin)> {
         let path = self.folder.join(key(engine, bytes));
+        if let Some(component) = read(engine, &path) {
+            return Ok((component, Origin::Cached));
+        }
+        let _lock = self.lock();
         if let Some(component) = read(engine, &path) {
             return Ok((component, Origin::Cached));
         }
@@ -121,6 +129,13 @@ impl ComponentCache {
             Err(error) => Origin::NotStored(error.to_string()),
         };
         Ok((component, origin))
+    }
+
+    /// Waits until no other thread or process compiles. Returns none if the folder has no locks: two callers then compile
+    /// the same component, which only takes longer.
+    fn lock(&self) -> Option<File> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.folder.join(LOCK)).ok()?;
+        file.lock().ok().map(|()| file)
     }
 
     /// Writes a checksum and machine code to a file atomically. Then removes the oldest files beyond the limit.
@@ -137,7 +152,9 @@ impl ComponentCache {
         let mut files = Vec::new();
         for entry in std::fs::read_dir(&self.folder)? {
             let entry = entry?;
-            files.push((entry.metadata()?.modified()?, entry.path()));
+            if entry.file_name() != LOCK {
+                files.push((entry.metadata()?.modified()?, entry.path()));
+            }
         }
         files.sort();
         let surplus = files.len().saturating_sub(ENTRIES_MAX);

@@ -195,12 +195,26 @@ fn other_settings_use_another_cache_entry() {
     assert_eq!(*other.origin(), Origin::Stored);
 }
 
-/// Returns the only file in a cache.
+#[test]
+fn of_several_callers_one_compiles() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
+    let origins = std::thread::scope(|scope| {
+        let callers = [(); 3].map(|()| scope.spawn(|| load_small(&cache).origin().clone()));
+        callers.map(|caller| caller.join().unwrap())
+    });
+    let compiled = origins.iter().filter(|origin| **origin == Origin::Stored).count();
+    let cached = origins.iter().filter(|origin| **origin == Origin::Cached).count();
+    assert_eq!((compiled, cached), (1, 2), "{origins:?}");
+}
+
+/// Returns the only compiled component in a cache.
 fn entry(folder: &Path) -> std::path::PathBuf {
-    let mut entries = fs::read_dir(folder).unwrap();
-    let path = entries.next().unwrap().unwrap().path();
-    assert!(entries.next().is_none());
-    path
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let compiled: Vec<_> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect();
+    let [path] = compiled.as_slice() else { panic!("{compiled:?}") };
+    path.clone()
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Exports each account of scenarios of three businesses, and checks that the export replays to the same state. A plain run
-//! takes one scenario of four; `ONE_STORY_IN=1` takes all.
+//! takes one scenario of eight; `ONE_STORY_IN=1` takes all.
 
 use crate::common::{Played, SALT, business, fixtures, played};
 use host_record::Verdict;
@@ -10,9 +10,9 @@ use std::path::Path;
 /// Scenarios with an account that can't be exported, each with the reason.
 const EXCEPT: [(&str, &str); 0] = [];
 
-/// Returns the size of a group of scenarios, of which one is played: the variable `ONE_STORY_IN`, or 4.
+/// Returns the size of a group of scenarios, of which one is played: the variable `ONE_STORY_IN`, or 8.
 fn one_story_in() -> usize {
-    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "4".to_owned());
+    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "8".to_owned());
     given
         .parse()
         .ok()

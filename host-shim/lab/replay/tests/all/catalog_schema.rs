@@ -445,6 +445,13 @@ fn is_of_shape(bad: &BadInput, place: &str) -> bool {
     within && (bad.problem.starts_with("found ") || bad.problem.starts_with("unknown field"))
 }
 
+/// Returns the size of a group of wrong values, of which one is tried: the variable `ONE_STORY_IN`, or 8.
+fn one_value_in() -> usize {
+    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "8".to_owned());
+    let part = given.parse().ok().filter(|part| *part > 0);
+    part.unwrap_or_else(|| panic!("ONE_STORY_IN is {given}, expected a positive number"))
+}
+
 #[test]
 fn schema_and_reader_accept_the_same_values() {
     let (schema, whole) = (schema(), json_of(WHOLE));
@@ -469,10 +476,13 @@ fn schema_and_reader_accept_the_same_values() {
         json!({"zzz": {}}),
     ];
     let (mut taken, mut refused, mut differences) = (0, 0, Vec::new());
+    let (part, mut count) = (one_value_in(), 0);
     for (object, place) in OBJECTS {
         for member in named(schema.pointer(object).expect("an object of the schema")) {
             let at = format!("{place}/{member}");
-            for probe in &probes {
+            count += 1;
+            // Each value is tried at some of the members.
+            for (_, probe) in probes.iter().enumerate().filter(|(at, _)| (at + count) % part == 0) {
                 let catalog = with(&whole, place, &member, probe.clone());
                 let (is_valid, mistakes) = (validator.is_valid(&catalog), mistakes_of(&catalog));
                 if !is_valid && mistakes.is_empty() {
@@ -486,7 +496,7 @@ fn schema_and_reader_accept_the_same_values() {
         }
     }
     assert_eq!(differences, [""; 0]);
-    assert!(taken > 200 && refused > 1500, "{taken} taken, {refused} refused");
+    assert!(taken > 200 / part && refused > 1500 / part, "{taken} taken, {refused} refused");
 }
 
 #[test]

@@ -65,7 +65,9 @@ fn usage_is_counted_paid_by_credits_and_invoiced() {
             if catalog.rates.is_empty() && catalog.monthly.is_empty() {
                 continue;
             }
-            for (ware, version) in (0..catalog.wares.len()).zip(VERSIONS.iter().cycle()) {
+            // The shipped host is slow, so it plays a part of the stories.
+            let step = if kind == HostKind::Shipped { one_story_in() } else { 1 };
+            for (ware, version) in (0..catalog.wares.len()).zip(VERSIONS.iter().cycle()).step_by(step) {
                 let checked = checked_story(&catalog, "A", &use_of(ware));
                 let parts = checked.story.parts_in(version);
                 let mut world = world_on(kind, name);
