@@ -40,7 +40,7 @@ pub struct BusinessFolder {
     pub lines: Arc<Node>,
     /// Own declarations of the business, in addition to those of the extension.
     pub own: BusinessDeclarations,
-    /// Mail templates: the list of places by template name.
+    /// Mail templates: the list of placeholders by template name.
     pub templates: BTreeMap<String, Value>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,

@@ -269,3 +269,107 @@ mod system {
         None
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::{CacheError, ComponentCache, Origin};
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::{Path, PathBuf};
+    use wasmtime::{Config, Engine};
+
+    fn load_with(cache: &ComponentCache, engine: &Engine) -> Origin {
+        let bytes =
+            wat::parse_str(r#"(component (core module (func (export "f") (result i32) i32.const 1)))"#).unwrap();
+        cache.load_or_compile(engine, &bytes).unwrap().1
+    }
+
+    fn load(cache: &ComponentCache) -> Origin {
+        load_with(cache, &Engine::default())
+    }
+
+    /// Returns an empty cache, its folder, and the folder that is removed at the end of a test.
+    fn new_cache() -> (ComponentCache, PathBuf, tempfile::TempDir) {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("cache");
+        (ComponentCache::open(&folder).unwrap(), folder, outer)
+    }
+
+    /// Returns the only compiled component in a cache.
+    fn entry(folder: &Path) -> PathBuf {
+        let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let compiled: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "cwasm")).collect();
+        let [path] = compiled.as_slice() else { panic!("{compiled:?}") };
+        path.clone()
+    }
+
+    #[test]
+    fn other_settings_use_another_entry() {
+        let (cache, _folder, _outer) = new_cache();
+        assert_eq!((load(&cache), load(&cache)), (Origin::Stored, Origin::Cached));
+        let other = Engine::new(Config::new().consume_fuel(true)).unwrap();
+        assert_eq!((load_with(&cache, &other), load(&cache)), (Origin::Stored, Origin::Cached));
+    }
+
+    #[test]
+    fn of_several_callers_one_compiles() {
+        let (cache, _folder, _outer) = new_cache();
+        let origins = std::thread::scope(|scope| {
+            let callers = [(); 8].map(|()| scope.spawn(|| load(&cache)));
+            callers.map(|caller| caller.join().unwrap())
+        });
+        let count = |origin| origins.iter().filter(|found| **found == origin).count();
+        assert_eq!((count(Origin::Stored), count(Origin::Cached)), (1, 7), "{origins:?}");
+    }
+
+    #[test]
+    fn a_damaged_entry_is_compiled_again() {
+        let (cache, folder, _outer) = new_cache();
+        load(&cache);
+        let file = entry(&folder);
+        let mut content = fs::read(&file).unwrap();
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        fs::write(&file, &content).unwrap();
+        assert_eq!((load(&cache), load(&cache)), (Origin::Stored, Origin::Cached));
+        fs::write(&file, b"short").unwrap();
+        assert_eq!(load(&cache), Origin::Stored);
+    }
+
+    #[test]
+    fn a_link_or_an_entry_that_others_may_write_is_not_loaded() {
+        let (cache, folder, outer) = new_cache();
+        load(&cache);
+        let file = entry(&folder);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+        assert_eq!(load(&cache), Origin::Stored);
+        let elsewhere = outer.path().join("elsewhere");
+        fs::rename(&file, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+        assert_eq!(load(&cache), Origin::Stored);
+    }
+
+    #[test]
+    fn a_folder_that_others_may_write_is_refused() {
+        let (_, folder, _outer) = new_cache();
+        assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o770)).unwrap();
+        let error = ComponentCache::open(&folder).unwrap_err();
+        assert!(matches!(error, CacheError::WritableByOthers { mode: 0o770, .. }), "{error}");
+    }
+
+    #[test]
+    fn a_file_or_a_link_is_refused_as_a_cache() {
+        let outer = tempfile::tempdir().unwrap();
+        let file = outer.path().join("file");
+        fs::write(&file, b"").unwrap();
+        assert!(matches!(ComponentCache::open(&file), Err(CacheError::NotAFolder { .. })));
+        let target = outer.path().join("target");
+        fs::create_dir(&target).unwrap();
+        let link = outer.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(matches!(ComponentCache::open(&link), Err(CacheError::NotAFolder { .. })));
+    }
+}

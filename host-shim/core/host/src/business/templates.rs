@@ -45,7 +45,7 @@ pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
     Ok(out)
 }
 
-/// Returns the mistake with its place: `file` is the mail's text, which its HTML stands beside.
+/// Returns the mistake with its line. `file` is the mail's text; its HTML is the file of the same name beside it.
 fn mistake(file: &Path, error: TemplateError) -> BadInput {
     let file = file.with_extension(error.form.extension());
     BadInput::new(Place::line(&file, error.line), error.problem, error.expected)

@@ -6,13 +6,11 @@ use extension_contract::{
     Account, Actor, CatalogKey, CatalogQuery, CatalogRow, ClaimState, ConfigDecl, ConfigType, ConfigValue, Event, Here,
     Imports, LogLevel, Opened, Page, Payload, Placement, Product, RowKey, Selection, Stored, StoredRow,
 };
-use host_wasm_runner::cache::{CacheError, ComponentCache, Origin};
+use host_wasm_runner::cache::{ComponentCache, Origin};
 use host_wasm_runner::inspect::{self, InspectError};
 use host_wasm_runner::runner::{RunError, Runner, SharedImports};
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// Maximum size of the component in bytes.
@@ -165,7 +163,7 @@ fn a_stopped_call_releases_the_imports() {
     }
 }
 
-/// A small component, for the tests of the cache: its compilation takes little time.
+/// A small component, for the test of the cache: its compilation takes little time.
 static SMALL: LazyLock<Vec<u8>> = LazyLock::new(|| component_builder::build("hostile-guest").unwrap());
 
 fn load_small(cache: &ComponentCache) -> LoadedComponent {
@@ -183,94 +181,6 @@ fn a_compiled_component_is_loaded_from_the_cache() {
     assert_eq!(found.hash(), compiled.hash());
     assert_eq!(found.declarations(), compiled.declarations());
     assert_eq!(found.runner(Mode::Fresh).mode(), Mode::Fresh);
-}
-
-#[test]
-fn other_settings_use_another_cache_entry() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
-    load_small(&cache);
-    let limits = CallLimits { fuel: None, ..CallLimits::default() };
-    let other = LoadedComponent::load(&SMALL, limits, Some(&cache)).unwrap();
-    assert_eq!(*other.origin(), Origin::Stored);
-}
-
-#[test]
-fn of_several_callers_one_compiles() {
-    let folder = tempfile::tempdir().unwrap();
-    let cache = ComponentCache::open(&folder.path().join("cache")).unwrap();
-    let origins = std::thread::scope(|scope| {
-        let callers = [(); 3].map(|()| scope.spawn(|| load_small(&cache).origin().clone()));
-        callers.map(|caller| caller.join().unwrap())
-    });
-    let compiled = origins.iter().filter(|origin| **origin == Origin::Stored).count();
-    let cached = origins.iter().filter(|origin| **origin == Origin::Cached).count();
-    assert_eq!((compiled, cached), (1, 2), "{origins:?}");
-}
-
-/// Returns the only compiled component in a cache.
-fn entry(folder: &Path) -> std::path::PathBuf {
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let compiled: Vec<_> =
-        paths.filter(|path| path.extension().is_some_and(|extension| extension == "cwasm")).collect();
-    let [path] = compiled.as_slice() else { panic!("{compiled:?}") };
-    path.clone()
-}
-
-#[test]
-fn a_damaged_cache_entry_is_compiled_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cache");
-    let cache = ComponentCache::open(&path).unwrap();
-    load_small(&cache);
-    let file = entry(&path);
-    let mut content = fs::read(&file).unwrap();
-    let middle = content.len() / 2;
-    content[middle] ^= 1;
-    fs::write(&file, &content).unwrap();
-    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
-    assert_eq!(*load_small(&cache).origin(), Origin::Cached);
-    fs::write(&file, b"short").unwrap();
-    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
-}
-
-#[test]
-fn a_link_or_an_entry_that_others_may_write_is_not_loaded() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cache");
-    let cache = ComponentCache::open(&path).unwrap();
-    load_small(&cache);
-    let file = entry(&path);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
-    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
-    let elsewhere = folder.path().join("elsewhere");
-    fs::rename(&file, &elsewhere).unwrap();
-    std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
-    assert_eq!(*load_small(&cache).origin(), Origin::Stored);
-}
-
-#[test]
-fn a_folder_that_others_may_write_is_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("cache");
-    ComponentCache::open(&path).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o770)).unwrap();
-    let error = ComponentCache::open(&path).unwrap_err();
-    assert!(matches!(error, CacheError::WritableByOthers { mode: 0o770, .. }), "{error}");
-}
-
-#[test]
-fn a_file_or_a_link_is_refused_as_a_cache() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("file");
-    fs::write(&file, b"").unwrap();
-    assert!(matches!(ComponentCache::open(&file), Err(CacheError::NotAFolder { .. })));
-    let target = folder.path().join("target");
-    fs::create_dir(&target).unwrap();
-    let link = folder.path().join("link");
-    std::os::unix::fs::symlink(&target, &link).unwrap();
-    assert!(matches!(ComponentCache::open(&link), Err(CacheError::NotAFolder { .. })));
 }
 
 #[test]
