@@ -10,7 +10,7 @@ use std::thread;
 
 /// Build `dist/instance-provisioner.wasm` and `dist/host-shim` for release, with every command and provider.
 ///
-/// Takes about 15 minutes on two cores the first time, most of it for the SDKs of clouds. Installs the WebAssembly target with
+/// Takes about 20 minutes on two cores the first time, most of it for the SDKs of clouds. Installs the WebAssembly target with
 /// rustup if the toolchain does not have it.
 #[derive(clap::Args)]
 pub struct Options {

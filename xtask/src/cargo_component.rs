@@ -6,8 +6,7 @@ use crate::{build, process, test};
 use anyhow::{Result, bail};
 use std::process::Command;
 
-/// The subcommand.
-pub const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
+const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
 
 /// Build the component with `cargo component build` and let the host inspect it.
 ///

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
 /// requirement each test covers.
 ///
-/// Takes about 12 minutes on two cores the first time, and five after a change of the extension: test programs whose inputs did not
+/// Takes about 12 minutes on two cores the first time, and four after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
 /// full host, full counts of properties and kills, `cargo component` and `cargo deny`. The last lines name what was left out and how to run it.
 ///
@@ -60,7 +60,7 @@ const GROUPS: [Group; 13] = [
     }),
     longer("guests", |_| guests()),
     longer("clients", clients),
-    longer("providers", providers),
+    longer("providers", |_| providers()),
     longer("full-host", |_| full_host()),
     longer("bench", |_| whole(programs::compile(&["--package", "extension-bench"], &packages::all()?))),
     longer("workflows", |_| workflows()),
@@ -223,9 +223,9 @@ pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
 /// Test programs of the crates of `PROVIDERS` that start real servers. The libraries' own tests run with them.
 const WITH_SERVERS: [&str; 8] = ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy"];
 
-/// Tests and lints the providers. The tests install and start real servers. With `--all`, the tools of later groups are
-/// installed meanwhile, since the tests mostly wait.
-fn providers(options: &Options) -> Result<Done> {
+/// Tests and lints the providers. The tests install and start real servers. Some tests have time limits of a second, so nothing
+/// else runs beside them.
+fn providers() -> Result<Done> {
     let packages = packages::all()?;
     let module = build::start_module();
     let mut compiled = compile_providers(&packages)?;
@@ -234,15 +234,7 @@ fn providers(options: &Options) -> Result<Done> {
     compiled.tests.retain(|program| {
         is_kind(program, "lib") || is_kind(program, "test") && WITH_SERVERS.contains(&program.target.name.as_str())
     });
-    for program in &mut compiled.tests {
-        // These tests wait for servers most of the time.
-        program.variables.push(("RUST_TEST_THREADS", "4"));
-    }
-    let tools = || match options.all {
-        true => [&DENY, &cargo_component::TOOL].into_iter().try_for_each(|tool| tool.missing().map(drop)),
-        false => Ok(()),
-    };
-    whole(run::run(&compiled, &packages, tools))
+    whole(run::run(&compiled, &packages, || Ok(())))
 }
 
 /// Builds the program of `cargo xtask build`, and runs every command of the README with it.
