@@ -193,7 +193,7 @@ impl Runs {
         println!("tests: {tests} passed, {} failed", failed.len());
         if skipped > 0 {
             println!(
-                "{skipped} of {programs} test programs were skipped: they passed, and nothing that they read has changed"
+                "{skipped} of {programs} test programs were skipped: they passed before, and their inputs have not changed"
             );
         }
         if !failed.is_empty() {
