@@ -15,11 +15,7 @@ use crate::process::{refusal, start};
 use crate::sink::Sink;
 
 /// The default number of kills.
-const KILLS_DEFAULT: u64 = 10;
-
-fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
-}
+const KILLS_DEFAULT: usize = 10;
 
 /// Creates objects until the server is killed. Returns the ids of the acknowledged objects.
 async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
@@ -35,7 +31,7 @@ async fn make(client: Client, path: &str, form: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_requests_survive_kills() {
-    let kills = number("KILLS", KILLS_DEFAULT);
+    let kills = test_support::count("KILLS", KILLS_DEFAULT) as u64;
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
     let mut acknowledged = Vec::new();

@@ -5,17 +5,16 @@ use proptest::test_runner::{Config, FileFailurePersistence, RngSeed};
 /// The seed is fixed, so a test fails only because the code has changed.
 const SEED: u64 = 1;
 
-/// Returns the part of the generated stories and kills that a run of the tests tries: one of this many. It is the variable
-/// `ONE_STORY_IN`, or 8; `cargo xtask test --all` sets it to 1. It is never a multiple of 3, because a group has three
-/// writes, and kills must reach each of them.
+/// Returns the part of the generated stories and kills that a run of the tests tries: one of this many. It is never a
+/// multiple of 3, because a group has three writes, and kills must reach each of them.
 ///
 /// # Panics
 ///
 /// If the variable is not a positive number, or a multiple of 3.
 pub fn one_story_in() -> usize {
-    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "8".to_owned());
-    let part = given.parse().ok().filter(|part| part % 3 != 0);
-    part.unwrap_or_else(|| panic!("ONE_STORY_IN is {given}, expected a positive number that is no multiple of 3"))
+    let part = test_support::one_story_in();
+    assert!(!part.is_multiple_of(3), "ONE_STORY_IN is {part}, expected a number that is no multiple of 3");
+    part
 }
 
 /// Returns a configuration with `default` fixed cases, of which [`one_story_in`] leaves a part, or with `PROPTEST_CASES` random

@@ -94,8 +94,17 @@ struct Diagnostic {
 
 /// The crates in which the tests spend most of their time. They are optimised for the tests only: `cargo xtask replay` does not
 /// share their builds, because the tests compile the workspace's crates with clippy.
-const OPTIMISED: [&str; 7] =
-    ["host", "host-intake", "host-provider-api", "host-replay", "host-scenario", "host-store", "host-wasm-runner"];
+const OPTIMISED: [&str; 9] = [
+    "host",
+    "host-intake",
+    "host-provider-api",
+    "host-replay",
+    "host-scenario",
+    "host-simulate",
+    "host-store",
+    "host-wasm-runner",
+    "local-stripe",
+];
 
 /// Compiles all targets that `args` of `cargo build` select.
 ///

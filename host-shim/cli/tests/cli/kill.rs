@@ -22,6 +22,7 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use story::Story;
+use test_support::count;
 
 /// Default number of kills.
 const KILLS_DEFAULT: usize = 12;
@@ -180,10 +181,6 @@ impl KillCounts {
     }
 }
 
-fn number(variable: &str, default: usize) -> usize {
-    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
-}
-
 /// Checks that the result does not depend on kills: the state equals that of a run in memory, the store equals that of
 /// a run without kills, and both match the story.
 fn check_end(story: &Story, summary: &Value, books: &Books, expected: (&str, &Books)) {
@@ -207,7 +204,7 @@ fn check_end(story: &Story, summary: &Value, books: &Books, expected: (&str, &Bo
 
 #[test]
 fn printed_events_survive_kills_and_the_final_state_is_the_same() {
-    let (kills, seed) = (number("KILLS", KILLS_DEFAULT), number("SEED", 1));
+    let (kills, seed) = (count("KILLS", KILLS_DEFAULT), count("SEED", 1));
     let folder = tempfile::tempdir().expect("a folder");
     let (input, store) = (folder.path().join("story.jsonl"), folder.path().join("undisturbed.db"));
     let story = story::of_customers(CUSTOMERS);

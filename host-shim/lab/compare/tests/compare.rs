@@ -1,5 +1,8 @@
 //! Compares two components on scenarios, on a raw stream and on a log.
 
+// Links its allocator.
+use test_support as _;
+
 mod compare {
     mod cut;
     mod fields;

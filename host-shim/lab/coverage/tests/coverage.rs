@@ -1,5 +1,8 @@
 //! Measures coverage of small folders of scenarios and of the fixtures.
 
+// Links its allocator.
+use test_support as _;
+
 #[path = "coverage/catalogs.rs"]
 mod catalogs;
 #[path = "coverage/near.rs"]

@@ -1,5 +1,8 @@
 //! Explores the extension as it is, and extensions with a fault.
 
+// Links its allocator.
+use test_support as _;
+
 mod explore {
     mod annotations;
     mod faults;

@@ -61,7 +61,7 @@ fn life() -> PathBuf {
 
 #[test]
 fn a_replay_killed_at_any_time_reaches_the_same_state_and_leaves_no_orphan() {
-    let kills = super::number("KILLS", KILLS_DEFAULT as usize) as u32;
+    let kills = test_support::count("KILLS", KILLS_DEFAULT as usize) as u32;
     let began = Instant::now();
     let undisturbed = Folders::make().play();
     let took = began.elapsed();

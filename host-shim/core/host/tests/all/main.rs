@@ -1,5 +1,8 @@
 //! The host's tests, in one program.
 
+// Links its allocator.
+use test_support as _;
+
 mod hostile;
 mod outbox;
 mod processor;

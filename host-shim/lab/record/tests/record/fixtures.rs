@@ -6,19 +6,10 @@ use host_record::Verdict;
 use host_replay::inputs::{Input, collect};
 use host_scenario::model::Scenario;
 use std::path::Path;
+use test_support::one_story_in;
 
 /// Scenarios with an account that can't be exported, each with the reason.
 const EXCEPT: [(&str, &str); 0] = [];
-
-/// Returns the size of a group of scenarios, of which one is played: the variable `ONE_STORY_IN`, or 8.
-fn one_story_in() -> usize {
-    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "8".to_owned());
-    given
-        .parse()
-        .ok()
-        .filter(|part| *part > 0)
-        .unwrap_or_else(|| panic!("ONE_STORY_IN is {given}, expected a positive number"))
-}
 
 fn stories(name: &str) -> Vec<Scenario> {
     let inputs = collect(&[fixtures().join(name)]).expect("scenarios");

@@ -19,13 +19,6 @@ fn without_lines(mistakes: &[BadInput]) -> Vec<(Option<String>, String)> {
     mistakes.iter().map(|bad| (bad.place.pointer.as_deref().map(str::to_owned), bad.problem.clone())).collect()
 }
 
-/// Returns the size of a group of pairs of mistakes: the variable `ONE_PAIR_IN`, or 12. The test tries one pair of each
-/// group.
-fn one_pair_in() -> usize {
-    let given = std::env::var("ONE_PAIR_IN").ok().and_then(|count| count.parse().ok());
-    given.filter(|share| *share > 0).unwrap_or(12)
-}
-
 #[test]
 fn a_check_of_two_mistakes_reports_no_other_mistake() {
     let single: Vec<_> =
@@ -33,7 +26,8 @@ fn a_check_of_two_mistakes_reports_no_other_mistake() {
     for ((good, bad), found) in BROKEN.iter().zip(&single) {
         assert_eq!(found.len(), 1, "{bad} in place of {good}: {found:?}");
     }
-    let share = one_pair_in();
+    // The test tries one pair of each group of this size.
+    let share = test_support::count("ONE_PAIR_IN", 12);
     let (mut both, mut pairs, mut others) = (0, 0, 0);
     for (a, first) in BROKEN.iter().enumerate() {
         for (b, second) in BROKEN.iter().enumerate().skip(a + 1) {

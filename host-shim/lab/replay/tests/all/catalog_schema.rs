@@ -445,13 +445,6 @@ fn is_of_shape(bad: &BadInput, place: &str) -> bool {
     within && (bad.problem.starts_with("found ") || bad.problem.starts_with("unknown field"))
 }
 
-/// Returns the size of a group of wrong values, of which one is tried: the variable `ONE_STORY_IN`, or 8.
-fn one_value_in() -> usize {
-    let given = std::env::var("ONE_STORY_IN").unwrap_or_else(|_| "8".to_owned());
-    let part = given.parse().ok().filter(|part| *part > 0);
-    part.unwrap_or_else(|| panic!("ONE_STORY_IN is {given}, expected a positive number"))
-}
-
 #[test]
 fn schema_and_reader_accept_the_same_values() {
     let (schema, whole) = (schema(), json_of(WHOLE));
@@ -476,7 +469,7 @@ fn schema_and_reader_accept_the_same_values() {
         json!({"zzz": {}}),
     ];
     let (mut taken, mut refused, mut differences) = (0, 0, Vec::new());
-    let (part, mut count) = (one_value_in(), 0);
+    let (part, mut count) = (test_support::one_story_in(), 0);
     for (object, place) in OBJECTS {
         for member in named(schema.pointer(object).expect("an object of the schema")) {
             let at = format!("{place}/{member}");
