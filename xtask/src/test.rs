@@ -10,9 +10,10 @@ pub use run::Passed;
 use crate::groups::{Done, Groups};
 use crate::packages::{self, Package};
 use crate::tool::Tool;
-use crate::{build, cargo_component, coverage, process};
+use crate::{build, cargo_component, process};
 use anyhow::{Context, Result};
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
 /// requirement each test covers.
@@ -54,7 +55,7 @@ const GROUPS: [Group; 13] = [
     plain("fmt", |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     plain("tests", tests),
     plain("fixtures", |_| whole(fixtures::replay(&host()?))),
-    plain("coverage", |_| whole(process::run(&mut coverage::program()))),
+    plain("coverage", |_| coverage()),
     longer("doc-tests", |_| {
         whole(process::run(&mut process::cargo(["test", "--doc", "--package", "extension-reader"])))
     }),
@@ -114,6 +115,8 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 /// Features of the tests: all commands, and the providers that need no SDK of a cloud. The group `tests` and [`host`] use
 /// the same features, so that nothing is compiled twice.
 pub const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/providers";
+/// Arguments that compile `xtask` with all of its programs and tests.
+const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage"];
 /// An environment variable with a count that `--all` raises for one test program.
 struct FullCount {
     package: &'static str,
@@ -145,7 +148,7 @@ fn tests(options: &Options) -> Result<Done> {
     let encoder = encoder.to_owned();
     // `xtask` is compiled separately: with the feature `coverage` it uses the crates that macros use, with other
     // features. If all were compiled together, every macro would be compiled again.
-    compiled.add(programs::compile(&["--package", "xtask", "--features", "xtask/coverage"], &packages)?);
+    compiled.add(programs::compile(&OF_XTASK, &packages)?);
     if options.all {
         raise_counts(&mut compiled);
     }
@@ -176,6 +179,13 @@ fn raise_counts(compiled: &mut programs::Compiled) {
 pub fn host() -> Result<PathBuf> {
     let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
     compiled.binary("host-shim", "host-shim").map(PathBuf::from).context("cargo built no host-shim")
+}
+
+/// Lists which requirement is covered, with the program that the group `tests` compiles.
+fn coverage() -> Result<Done> {
+    let compiled = programs::compile(&OF_XTASK, &packages::all()?)?;
+    let program = compiled.binary("xtask", "coverage").context("cargo built no coverage")?;
+    whole(process::run(&mut Command::new(program)))
 }
 
 /// Lints the crates that become components. They are compiled for WebAssembly but linted for this machine.
@@ -245,7 +255,7 @@ fn full_host() -> Result<Done> {
 
 /// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.
 fn workflows() -> Result<Done> {
-    ignored(&["--package", "xtask", "--features", "xtask/coverage"], "xtask", "workflows")
+    ignored(&OF_XTASK, "xtask", "workflows")
 }
 
 /// Runs the ignored tests of one program, which the group `tests` compiles with the same arguments.

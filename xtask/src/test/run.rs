@@ -7,14 +7,14 @@ use super::inputs::{self, Inputs};
 use super::programs::{Compiled, Program};
 use crate::build;
 use crate::packages::{Package, Target};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,7 +56,7 @@ pub fn folder() -> PathBuf {
 
 /// Runs all programs, two at a time on two cores. The output of a failed program is printed whole.
 ///
-/// Programs that do not read the component run beside `before`, all others after it.
+/// Programs that do not read the component run beside `before`, all others once it has ended.
 ///
 /// # Errors
 ///
@@ -70,29 +70,75 @@ pub fn run<'c>(
     fs::create_dir_all(&stamps).with_context(|| format!("cannot make {}", stamps.display()))?;
     let workers = thread::available_parallelism().map_or(1, usize::from);
     let mut inputs = Inputs::read()?;
-    let mut runs = Runs::default();
-    let keyed = |programs: Vec<&'c Program>, inputs: &Inputs| -> Vec<(&'c Program, u64)> {
-        programs.into_iter().map(|program| (program, inputs.of(program, compiled, packages))).collect()
+    let runs = Runs::default();
+    let queued = |programs: Vec<&'c Program>, inputs: &Inputs| {
+        let keyed = programs.into_iter().map(|program| (program, inputs.of(program, compiled, packages)));
+        runs.queue(keyed.collect(), &stamps)
     };
     let (readers, others): (Vec<_>, Vec<_>) =
         compiled.tests.iter().partition(|program| inputs::reads_component(program, packages));
-    let mut queue = runs.queue(keyed(others, &inputs), &stamps)?;
-    let mut alone = take_alone(&mut queue);
-    sort(&mut queue);
-    let (rest, before) = thread::scope(|scope| {
-        let before = scope.spawn(before);
-        let rest = runs.run(queue, workers, || before.is_finished());
-        (rest, before.join())
+    let mut first = queued(others, &inputs)?;
+    let mut alone = take_alone(&mut first);
+    let queue = Queue::of(first);
+    let before = thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| runs.run(&queue));
+        }
+        // The queue is completed also if this fails, because the workers wait for it.
+        let mut then = before().and_then(|()| {
+            inputs.read_component();
+            queued(readers, &inputs)
+        });
+        alone.extend(then.as_mut().map(take_alone).unwrap_or_default());
+        let (rest, result) = then.map_or_else(|error| (Vec::new(), Err(error)), |rest| (rest, Ok(())));
+        queue.complete(rest);
+        result
     });
-    before.map_err(|_| anyhow!("the step beside the tests panicked"))??;
-    inputs.read_component();
-    let mut queue = runs.queue(keyed(readers, &inputs), &stamps)?;
-    alone.extend(take_alone(&mut queue));
-    queue.extend(rest);
-    sort(&mut queue);
-    runs.run(queue, workers, || false);
-    runs.run(alone, 1, || false);
+    before?;
+    let queue = Queue::of(alone);
+    queue.complete(Vec::new());
+    runs.run(&queue);
     runs.report(compiled.tests.len())
+}
+
+/// The programs that wait for a worker, the longest first.
+struct Queue<'c> {
+    waiting: Mutex<Waiting<'c>>,
+    changed: Condvar,
+}
+
+struct Waiting<'c> {
+    programs: VecDeque<Queued<'c>>,
+    /// True if no further programs will be added.
+    is_complete: bool,
+}
+
+impl<'c> Queue<'c> {
+    fn of(mut programs: Vec<Queued<'c>>) -> Queue<'c> {
+        sort(&mut programs);
+        Queue {
+            waiting: Mutex::new(Waiting { programs: programs.into(), is_complete: false }),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Adds the last programs.
+    fn complete(&self, programs: Vec<Queued<'c>>) {
+        let mut waiting = lock(&self.waiting);
+        waiting.programs.extend(programs);
+        sort(waiting.programs.make_contiguous());
+        waiting.is_complete = true;
+        self.changed.notify_all();
+    }
+
+    /// Returns the next program, and waits until there is one. Returns nothing after the last program.
+    fn next(&self) -> Option<Queued<'c>> {
+        let mut waiting = lock(&self.waiting);
+        while waiting.programs.is_empty() && !waiting.is_complete {
+            waiting = self.changed.wait(waiting).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+        waiting.programs.pop_front()
+    }
 }
 
 /// A program that must run, since its inputs changed.
@@ -122,7 +168,7 @@ fn take_alone<'c>(queue: &mut Vec<Queued<'c>>) -> Vec<Queued<'c>> {
 /// The results of programs.
 #[derive(Default)]
 struct Runs {
-    skipped: Vec<Passed>,
+    skipped: Mutex<Vec<Passed>>,
     passed: Mutex<Vec<Passed>>,
     failed: Mutex<Vec<String>>,
 }
@@ -130,14 +176,14 @@ struct Runs {
 impl Runs {
     /// Returns the programs that must run. Each has the hash of its inputs. A program that passed with the same inputs is
     /// skipped.
-    fn queue<'c>(&mut self, programs: Vec<(&'c Program, u64)>, stamps: &Path) -> Result<Vec<Queued<'c>>> {
+    fn queue<'c>(&self, programs: Vec<(&'c Program, u64)>, stamps: &Path) -> Result<Vec<Queued<'c>>> {
         let mut queue = Vec::new();
         for (program, key) in programs {
             let name = program.executable.file_name().context("a program has a name")?;
             let stamp = stamps.join(name).with_extension("json");
             let last = fs::read(&stamp).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
             match last {
-                Some(last) if last.inputs == key => self.skipped.push(last.passed),
+                Some(last) if last.inputs == key => lock(&self.skipped).push(last.passed),
                 last => {
                     let took_ms = last.map_or(u64::MAX, |last| last.took_ms);
                     queue.push(Queued { program, key, took_ms, stamp });
@@ -147,22 +193,11 @@ impl Runs {
         Ok(queue)
     }
 
-    /// Runs programs in order, `workers` at a time, and starts no further program once `stop` returns true. Returns the
-    /// programs that were not started.
-    fn run<'c>(&self, queue: Vec<Queued<'c>>, workers: usize, stop: impl Fn() -> bool + Sync) -> Vec<Queued<'c>> {
-        let queue = Mutex::new(VecDeque::from(queue));
-        let work = || {
-            while !stop() {
-                let Some(queued) = lock(&queue).pop_front() else { return };
-                self.run_one(&queued);
-            }
-        };
-        thread::scope(|scope| {
-            for _ in 0..workers {
-                scope.spawn(work);
-            }
-        });
-        queue.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).into()
+    /// Runs the programs of a queue, one after another.
+    fn run(&self, queue: &Queue<'_>) {
+        while let Some(queued) = queue.next() {
+            self.run_one(&queued);
+        }
     }
 
     fn run_one(&self, queued: &Queued<'_>) {
@@ -185,8 +220,8 @@ impl Runs {
 
     /// Prints the sums.
     fn report(self, programs: usize) -> Result<Summary> {
-        let skipped = self.skipped.len();
-        let mut passed = self.skipped;
+        let mut passed = self.skipped.into_inner().unwrap_or_default();
+        let skipped = passed.len();
         passed.extend(self.passed.into_inner().unwrap_or_default());
         let failed = self.failed.into_inner().unwrap_or_default();
         let tests: usize = passed.iter().map(|passed| passed.tests.len()).sum();

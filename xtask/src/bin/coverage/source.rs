@@ -63,7 +63,7 @@ impl Parse for GeneratedTests {
     }
 }
 
-/// Returns the tests of the target with this root file.
+/// Returns the tests of the target with this root file: all tests of each file in which a test has ids.
 ///
 /// # Errors
 ///
@@ -75,11 +75,15 @@ pub fn tests_of(root: &Path) -> Result<Vec<Test>> {
     Ok(found)
 }
 
-/// Reads one file. `folder` is the folder of its modules' files.
+/// Reads one file. `folder` is the folder of its modules' files. A file without ids and without modules is not parsed.
 fn read_module(file: &Path, folder: &Path, path: &str, found: &mut Vec<Test>) -> Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    if !text.contains(MARK) && !text.contains("mod ") {
+        return Ok(());
+    }
     let syntax = syn::parse_file(&text).with_context(|| format!("cannot parse {}", file.display()))?;
-    let source = Source { file, lines: text.lines().collect(), helpers: assertions::helpers(&syntax) };
+    let helpers = if text.contains(MARK) { assertions::helpers(&syntax) } else { BTreeSet::new() };
+    let source = Source { file, lines: text.lines().collect(), helpers };
     source.read(&syntax.items, &Folders { modules: folder, named: file.parent().unwrap_or(folder) }, path, found)
 }
 
@@ -224,11 +228,11 @@ mod tests {
                 "mod a;\n#[path = \"all/b.rs\"]\nmod b;\nmod inner {\n    mod c;\n    #[path = \"../all/far.rs\"]\n    mod d;\n}\nmod left_out;\n",
             ),
             ("tests/a.rs", "mod deep;\n"),
-            ("tests/a/deep.rs", "#[test]\nfn one() {}\n"),
-            ("tests/all/b.rs", "mod beside;\n#[tokio::test]\nasync fn two() {}\n"),
-            ("tests/all/beside.rs", "#[test]\nfn three() {}\n"),
-            ("tests/all/far.rs", "#[test]\nfn far() {}\n"),
-            ("tests/inner/c/mod.rs", "#[test]\nfn four() {}\n"),
+            ("tests/a/deep.rs", "MARK S01\n#[test]\nfn one() {}\n"),
+            ("tests/all/b.rs", "mod beside;\nMARK S01\n#[tokio::test]\nasync fn two() {}\n"),
+            ("tests/all/beside.rs", "MARK S01\n#[test]\nfn three() {}\n"),
+            ("tests/all/far.rs", "MARK S01\n#[test]\nfn far() {}\n"),
+            ("tests/inner/c/mod.rs", "MARK S01\n#[test]\nfn four() {}\n"),
             ("tests/not_compiled.rs", "MARK S01\n#[test]\nfn five() {}\n"),
         ]);
         let paths: Vec<&str> = found.iter().map(|test| test.path.as_str()).collect();
