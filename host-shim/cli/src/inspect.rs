@@ -2,6 +2,7 @@
 
 use crate::EXIT_BAD_INPUT;
 use clap::Parser;
+use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let file = args.file.display();
-    let inspection = match inspect_file(&args.file) {
+    let inspection = match inspect_file(&args.file, ComponentCache::of_user().as_ref()) {
         Ok(inspection) => inspection,
         Err(error @ InspectError::CoreModule) => {
             println!("{file}: can't be loaded: {error}");

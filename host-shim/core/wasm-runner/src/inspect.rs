@@ -1,5 +1,6 @@
 //! Inspects a component file: its imports, exports and contract version, and whether this host can load it.
 
+use crate::cache::ComponentCache;
 use crate::stubs;
 use crate::wasm::{CallLimits, LoadError, LoadedComponent};
 use std::collections::BTreeSet;
@@ -54,16 +55,16 @@ pub enum InspectError {
 ///
 /// # Errors
 /// [`InspectError`] if the file cannot be read or is not a component.
-pub fn inspect_file(path: &Path) -> Result<Inspection, InspectError> {
+pub fn inspect_file(path: &Path, cache: Option<&ComponentCache>) -> Result<Inspection, InspectError> {
     let bytes = std::fs::read(path).map_err(|source| InspectError::Unreadable { path: path.to_owned(), source })?;
-    inspect(&bytes)
+    inspect(&bytes, cache)
 }
 
-/// Inspects a component: reads its names, then tries to load it.
+/// Inspects a component: reads its names, then tries to load it. `cache` keeps the machine code of that attempt.
 ///
 /// # Errors
 /// [`InspectError`] if the bytes are not a component.
-pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
+pub fn inspect(bytes: &[u8], cache: Option<&ComponentCache>) -> Result<Inspection, InspectError> {
     let Names { imports, exports } = names(bytes)?;
     let prefix = format!("{PACKAGE}/");
     let versions: BTreeSet<&str> = imports
@@ -74,13 +75,13 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, InspectError> {
         .map(|(_, version)| version)
         .collect();
     let wit_version = versions.into_iter().map(str::to_owned).collect();
-    Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable: loadable(bytes) })
+    Ok(Inspection { imports, exports, wit_version, size: bytes.len(), loadable: loadable(bytes, cache) })
 }
 
 /// Fails with the reason if this host cannot load a component. Compiling the whole component takes many seconds, so
 /// this function first compiles only the functions that `manifest.declare` can call.
-fn loadable(bytes: &[u8]) -> Result<(), LoadError> {
-    let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), None).map(|_| ());
+fn loadable(bytes: &[u8], cache: Option<&ComponentCache>) -> Result<(), LoadError> {
+    let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), cache).map(|_| ());
     match stubs::with_stubs(bytes).map(|stubbed| load(&stubbed)) {
         // Perhaps `manifest.declare` called a stub through a table that it filled itself, so the whole component is
         // needed.

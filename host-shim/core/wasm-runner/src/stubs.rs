@@ -120,6 +120,7 @@ impl Module<'_> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cache::ComponentCache;
     use crate::wasm::{CallLimits, LoadedComponent};
 
     /// Returns true for each function, in order, whose body is not a stub.
@@ -161,7 +162,8 @@ mod tests {
     fn the_instance_provisioner_returns_its_declarations_with_stubs() {
         let component = component_builder::build(component_builder::PROVISIONER).unwrap();
         let stubbed = with_stubs(&component).unwrap();
-        let load = |bytes: &[u8]| LoadedComponent::load_quickly(bytes, CallLimits::default(), None).unwrap();
-        assert_eq!(load(&stubbed).declarations().name, "instance-provisioner");
+        let cache = ComponentCache::of_user();
+        let loaded = LoadedComponent::load_quickly(&stubbed, CallLimits::default(), cache.as_ref()).unwrap();
+        assert_eq!(loaded.declarations().name, "instance-provisioner");
     }
 }

@@ -26,7 +26,7 @@ fn load(limits: CallLimits) -> LoadedComponent {
 
 #[test]
 fn the_component_imports_only_its_world() {
-    let inspection = inspect::inspect(&COMPONENT).unwrap();
+    let inspection = inspect::inspect(&COMPONENT, ComponentCache::of_user().as_ref()).unwrap();
     let foreign: Vec<_> =
         inspection.imports.iter().filter(|import| !import.starts_with("solobase:products/")).collect();
     assert!(foreign.is_empty(), "{foreign:?}");
@@ -186,13 +186,13 @@ fn a_compiled_component_is_loaded_from_the_cache() {
 #[test]
 fn unreadable_files_and_unloadable_components_are_distinguished() {
     let folder = tempfile::tempdir().unwrap();
-    let missing = inspect::inspect_file(&folder.path().join("missing.wasm")).unwrap_err();
+    let missing = inspect::inspect_file(&folder.path().join("missing.wasm"), None).unwrap_err();
     assert!(matches!(missing, InspectError::Unreadable { .. }), "{missing}");
     let text = folder.path().join("text.wasm");
     fs::write(&text, b"not wasm").unwrap();
-    let malformed = inspect::inspect_file(&text).unwrap_err();
+    let malformed = inspect::inspect_file(&text, None).unwrap_err();
     assert!(matches!(malformed, InspectError::Malformed(_)), "{malformed}");
     let empty = folder.path().join("empty.wasm");
     fs::write(&empty, wat::parse_str("(component)").unwrap()).unwrap();
-    assert!(inspect::inspect_file(&empty).unwrap().loadable.is_err());
+    assert!(inspect::inspect_file(&empty, None).unwrap().loadable.is_err());
 }
