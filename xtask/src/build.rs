@@ -8,15 +8,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-/// Build `dist/instance-provisioner.wasm` and `dist/host-shim` for release, with every command and provider.
+/// Build `dist/instance-provisioner.wasm` and `dist/host-shim`, with every command and provider.
 ///
-/// Takes about 20 minutes on two cores the first time, most of it for the SDKs of clouds. Installs the WebAssembly target with
-/// rustup if the toolchain does not have it.
+/// The component is always optimised; the host only with `--release`. Without it, the host uses the builds of dependencies that
+/// `cargo xtask replay` and `cargo xtask test` made. Installs the WebAssembly target with rustup if the toolchain does not have it.
 #[derive(clap::Args)]
 pub struct Options {
     /// Build the component only.
     #[arg(long)]
     component: bool,
+    /// Optimise the host, too. Takes about 20 minutes on two cores the first time.
+    #[arg(long, conflicts_with_all = ["component", "named"])]
+    release: bool,
     /// Build the component with the names of its functions instead, for `host-shim profile`, into the target folder: the
     /// same code, and larger.
     #[arg(long, conflicts_with = "component")]
@@ -25,8 +28,8 @@ pub struct Options {
 
 /// Features of the host that `cargo xtask build` makes.
 const FULL: &str = "full";
-/// Cargo profile of that host, of the providers' tests and of the measuring program.
-pub const HOST_PROFILE: &str = "host";
+/// Cargo profile of the optimised host and of the measuring program.
+const HOST_PROFILE: &str = "host";
 
 /// Runs the chore.
 ///
@@ -40,7 +43,8 @@ pub fn run(options: &Options) -> Result<()> {
     } else if options.component {
         println!("{}", groups.run("component", component)?.display());
     } else {
-        let (component, host) = groups.run("component and host", || both(&release_host()))?;
+        let host = if options.release { release_host() } else { full_host() };
+        let (component, host) = groups.run("component and host", || both(&host))?;
         println!("{}\n{}", component.display(), host.display());
     }
     eprint!("{}", groups.summary());
@@ -61,8 +65,13 @@ pub struct HostBuild {
     folder: &'static str,
 }
 
+/// The host with every command and provider, in the profile that the tests use.
+pub fn full_host() -> HostBuild {
+    HostBuild { args: &["--features", FULL], folder: "debug" }
+}
+
 /// The host with every command and provider, optimised.
-pub fn release_host() -> HostBuild {
+fn release_host() -> HostBuild {
     HostBuild { args: &["--profile", HOST_PROFILE, "--features", FULL], folder: HOST_PROFILE }
 }
 

@@ -18,7 +18,7 @@ use std::process::Command;
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
 /// requirement each test covers.
 ///
-/// Takes about 12 minutes on two cores the first time, and four after a change of the extension: test programs whose inputs did not
+/// Takes about 12 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
 /// full host, full counts of properties and kills, `cargo component` and `cargo deny`. The last lines name what was left out and how to run it.
 ///
@@ -218,15 +218,15 @@ const PROVIDERS: [&str; 9] = [
     "host-supabase",
 ];
 
-/// Compiles the crates of `PROVIDERS` and their tests, with the profile of the shipped host: the SDKs of clouds take minutes to
-/// compile, and `cargo xtask build` uses the same builds of them.
+/// Compiles the crates of `PROVIDERS` and their tests. `cargo xtask build` uses the same builds of the SDKs of clouds, which take
+/// minutes to compile.
 ///
 /// # Errors
 ///
 /// Something does not compile, or a lint warns.
 pub fn compile_providers(packages: &[Package]) -> Result<programs::Compiled> {
     let names = PROVIDERS.iter().flat_map(|name| ["--package", *name]);
-    let others = ["--features", "end-to-end/providers,host-mail/smtp", "--profile", build::HOST_PROFILE];
+    let others = ["--features", "end-to-end/providers,host-mail/smtp"];
     programs::compile(&names.chain(others).collect::<Vec<_>>(), packages)
 }
 
@@ -249,7 +249,7 @@ fn providers() -> Result<Done> {
 
 /// Builds the program of `cargo xtask build`, and runs every command of the README with it.
 fn full_host() -> Result<Done> {
-    build::both(&build::release_host())?;
+    build::both(&build::full_host())?;
     ignored(&["--features", FEATURES], "host-shim", "readme")
 }
 
