@@ -10,6 +10,7 @@ pub(crate) mod checks;
 pub(crate) mod declared;
 pub(crate) mod desk;
 pub mod entitlement;
+pub(crate) mod in_force;
 pub(crate) mod instance;
 pub(crate) mod making;
 pub mod price;

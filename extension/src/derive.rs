@@ -7,4 +7,5 @@ pub(crate) mod period;
 pub(crate) mod plans;
 pub(crate) mod standing;
 pub(crate) mod subscriptions;
+pub(crate) mod unused;
 pub(crate) mod upgrade;

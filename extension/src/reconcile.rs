@@ -1,6 +1,7 @@
 //! Brings an account from its actual to its desired state. The stages run once per event, in the order of [`stages`].
 
 mod buys;
+mod chargebacks;
 mod comparison;
 mod credits;
 mod departure;
@@ -38,8 +39,10 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     dispute_fees::reconcile(desk)?;
     credits::reconcile(desk)?;
     splits::reconcile(desk)?;
+    chargebacks::reconcile(desk)?;
     let standing = standing(desk)?;
     let mut desired = DesiredSchedule::default();
+    purchases::report_unexplained(desk, &mut desired)?;
     departure::reconcile(desk, &standing)?;
     buys::reconcile(desk, &standing)?;
     grace::reconcile(desk, &standing, &mut desired)?;

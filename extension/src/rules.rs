@@ -29,6 +29,7 @@ mod subscription_schedule;
 mod thin;
 mod timer;
 mod token;
+mod unknown;
 mod usage;
 mod with_customer;
 

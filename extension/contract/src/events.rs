@@ -159,8 +159,8 @@ pub struct Event {
 pub enum Mark {
     /// The object belongs to this business: a metadata key says so.
     Ours,
-    /// The object names prices. It belongs to this business if and only if the catalog has one of the prices in
-    /// `names`.
+    /// The object names prices. It belongs to this business if the catalog has one of the prices in `names`; otherwise it
+    /// does not show whether it belongs to this business.
     ByPrices,
     /// The object does not show whether it belongs to this business.
     Unknown,

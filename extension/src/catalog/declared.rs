@@ -13,7 +13,7 @@ const PROMPT: Delays = &[5_000, 10_000, 20_000, 40_000];
 const MAIL: Delays = &[60_000, 120_000];
 
 /// Effect kinds with the required members of their payload and result, and their retry delays.
-pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 42] = [
+pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 43] = [
     ("bucket.change", &[], &[], PROMPT),
     ("bucket.destroy", &[], &[], PATIENT),
     ("bucket.ensure", &[], &[], PROMPT),
@@ -45,6 +45,7 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 42] = [
     ("stripe.account.create", &["metadata"], &["id"], PROMPT),
     ("stripe.account.link", &["account", "return_url", "refresh_url"], &["url"], PROMPT),
     ("stripe.checkout.create", &["mode", "price", "quantity"], &[], PROMPT),
+    ("stripe.checkout.expire", &["session_id"], &["session_id", "status"], PATIENT),
     ("stripe.credit.create", &["customer", "amount_minor", "currency"], &[], PATIENT),
     ("stripe.customer.create", &["metadata"], &["id"], PATIENT),
     ("stripe.invoice.create", &["customer", "month", "currency", "lines", "total_minor"], &[], PATIENT),

@@ -22,6 +22,8 @@ pub(crate) struct Proposed {
     pub metadata: Map<String, Value>,
     /// Whether the product is a default plan, which is in force without a paid plan of its family.
     pub is_default: bool,
+    /// Whether the values wait for an operator's approval before usage costs them.
+    pub waits: bool,
 }
 
 /// Members that every product has (SOL-04); all others belong to the metadata.
@@ -120,7 +122,7 @@ pub(crate) fn normalise(
     };
     let is_given = body.get("id").is_some_and(|id| !id.is_null());
     let id = is_given.then(|| required_text(body, "id")).transpose()?;
-    Ok(Proposed { id, decl, values, metadata, is_default })
+    Ok(Proposed { id, decl, values, metadata, is_default, waits: false })
 }
 
 /// Finds the product's type: by the name or alias in `product_type` or `type`, by the type of the stored product, or

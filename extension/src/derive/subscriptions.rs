@@ -77,6 +77,13 @@ fn lost_at(
     }
 }
 
+/// Returns the time since which a payment for the current period is disputed, until the dispute is won. Payments for
+/// earlier periods paid for what is over.
+fn frozen_at(row: &SubscriptionRow, billing: &BillingHistory) -> Option<Timestamp> {
+    let start = row.state().items.iter().map(|item| item.period_start).min()?;
+    billing.disputed.values().filter(|disputed| disputed.paid_at >= start).map(|disputed| disputed.at).min()
+}
+
 /// Returns whether an invoice for a price is open, or was voided without a later payment for that price.
 fn is_unsettled(price: &CatalogPrice, billing: &BillingHistory, reasons: &[&str]) -> bool {
     billing.open.values().any(|invoice| {
@@ -233,10 +240,11 @@ pub(crate) fn facts(
     let mut out = Vec::with_capacity(rows.len());
     for (id, row, billing) in rows {
         let grace_end = grace_end(&row, &billing, settings.grace_days);
-        let lost_at = lost_at(&row, grace_end, settings, now);
+        let frozen_at = frozen_at(&row, &billing);
+        let lost_at = lost_at(&row, grace_end, settings, now).into_iter().chain(frozen_at).min();
         // A superseded subscription that is being ended grants nothing, even if the subscription that superseded it
         // ends.
-        let mut gives = if billing.beaten { Vec::new() } else { gives(&row, &known) };
+        let mut gives = if billing.beaten || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
         for (price, quantity) in &mut gives {
             *quantity = paid_quantity(price, *quantity, &row, &billing, &known);
         }

@@ -16,6 +16,8 @@ pub(crate) enum EffectKey {
     Watch { instance: String },
     /// The checkout of a purchase.
     Checkout { purchase: String },
+    /// The end of an open checkout whose account was closed.
+    ExpireCheckout { session: String },
     /// The creation of the customer that a purchase waits for.
     Customer { purchase: String },
     /// A change of plan, by the requesting event.
@@ -123,6 +125,7 @@ impl fmt::Display for EffectKey {
             EffectKey::Resource { instance, resource, verb } => write!(f, "{instance}/{resource}/{verb}"),
             EffectKey::Watch { instance } => write!(f, "{instance}/watch/changed"),
             EffectKey::Checkout { purchase } => write!(f, "checkout:{purchase}"),
+            EffectKey::ExpireCheckout { session } => write!(f, "expire-checkout:{session}"),
             EffectKey::Customer { purchase } => write!(f, "customer:{purchase}"),
             EffectKey::Change { subscription, asked_by } => write!(f, "change:{subscription}:{asked_by}"),
             EffectKey::Cancel { subscription, asked_by } => write!(f, "cancel:{subscription}:{asked_by}"),
@@ -256,6 +259,7 @@ impl EffectKey {
             let by_event = || rest.rsplit_once(':').map(|(id, by)| (own(id), own(by)));
             match word {
                 "checkout" => return Some(EffectKey::Checkout { purchase: own(rest) }),
+                "expire-checkout" => return Some(EffectKey::ExpireCheckout { session: own(rest) }),
                 "customer" => return Some(EffectKey::Customer { purchase: own(rest) }),
                 "told" => return Some(EffectKey::Told { event: own(rest) }),
                 "usage-invoice" => {
@@ -554,6 +558,7 @@ mod tests {
                 .prop_map(|(instance, resource, verb)| EffectKey::Resource { instance, resource, verb }),
             plain.prop_map(|instance| EffectKey::Watch { instance }),
             id().prop_map(|purchase| EffectKey::Checkout { purchase }),
+            id().prop_map(|session| EffectKey::ExpireCheckout { session }),
             id().prop_map(|purchase| EffectKey::Customer { purchase }),
             (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Change { subscription, asked_by }),
             (id(), name()).prop_map(|(subscription, asked_by)| EffectKey::Cancel { subscription, asked_by }),

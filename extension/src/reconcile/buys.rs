@@ -28,7 +28,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
         let mut billing = BillingHistory::clone(&before);
         // An ended subscription is refunded, too: its end may be known first.
         if !billing.beaten
-            && (facts.lost_at.is_none() || facts.row.is_final())
+            && (facts.lost_at.is_none() || facts.row.is_final() || began_after_closing(standing, facts))
             && let Some(because) = refusal_reason(desk, standing, facts, &billing)?
         {
             billing.beaten = true;
@@ -77,7 +77,8 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
     Ok(())
 }
 
-/// Refunds a one-time purchase if its item has another holder, or if no plan has ever allowed the purchase.
+/// Refunds a one-time purchase if its account was closed before, if its item has another holder, or if no plan has ever
+/// allowed the purchase.
 fn check_one_time_purchase(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -85,6 +86,15 @@ fn check_one_time_purchase(
     purchase: &PurchaseRow,
     paid_at: Timestamp,
 ) -> Ruled<()> {
+    if standing.closed_at.is_some_and(|closed| paid_at > closed) {
+        let products = purchase.values.items.iter().map(|item| item.product_id.clone()).collect();
+        refund_purchase(desk, id, purchase, products, "account_closed")?;
+        let values = json!({
+            "purchase": id, "invoice": null, "amount_paid_minor": purchase.paid_minor(),
+            "currency": purchase.values.total.currency, "subscription": null,
+        });
+        return send_once(&mut desk.account, "paid_after_departure", To::Admin, id, &values);
+    }
     let [item] = purchase.values.items.as_slice() else { return Ok(()) };
     let Some(price_id) = &item.price_id else { return Ok(()) };
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(()) };
@@ -96,6 +106,17 @@ fn check_one_time_purchase(
         () if is_unmet && was_never_met(standing, paid_at) => "upgrade_required",
         () => return Ok(()),
     };
+    refund_purchase(desk, id, purchase, vec![price.product_id.clone()], because)
+}
+
+/// Refunds a one-time purchase as a whole, and notifies the account. A purchase without a payment is not refunded.
+fn refund_purchase(
+    desk: &mut Desk<'_>,
+    id: &str,
+    purchase: &PurchaseRow,
+    products: Vec<String>,
+    because: &str,
+) -> Ruled<()> {
     let Some(payment_intent) = &purchase.values.payment_intent_id else { return Ok(()) };
     let mut row = PurchaseRow::clone(purchase);
     row.details.beaten = true;
@@ -103,27 +124,35 @@ fn check_one_time_purchase(
     let payload = json!({"payment_intent": payment_intent, "reason": "duplicate"});
     let key = EffectKey::GiveBackPurchase { purchase: id.to_owned() };
     desk.account.ask(request("stripe.refund.create", &key, &payload, None)?);
-    let values = json!({"purchase": id, "products": [price.product_id], "because": because});
+    let values = json!({"purchase": id, "products": products, "because": because});
     send_once(&mut desk.account, "purchase_returned", To::Account, id, &values)
 }
 
-/// Returns why a subscription must be ended and refunded: its item has another holder, or no plan has ever allowed it.
+fn began_after_closing(standing: &AccountStanding, facts: &SubscriptionFacts) -> bool {
+    standing.closed_at.is_some_and(|closed| facts.row.first_at > closed)
+}
+
+/// Returns why a subscription must be ended and refunded: its account was closed before, its item has another holder, or no
+/// plan has ever allowed it.
 fn refusal_reason(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
 ) -> Ruled<Option<&'static str>> {
+    if began_after_closing(standing, facts) {
+        return Ok(Some("account_closed"));
+    }
     let (mut owned, mut unmet, mut is_known) = (0, Vec::new(), true);
     for (price, _) in &facts.gives {
         let terms = price.terms()?;
         let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
         if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
-            if !facts.row.is_final() {
+            if facts.row.is_final() {
+                owned += usize::from(held_before(standing, item, holder, facts)?);
+            } else if held_when_begun(standing, item, holder, facts)? {
                 owned += 1;
                 is_known &= is_known_since(desk, standing.subscription(&holder.id), facts.row.first_at)?;
-            } else if held_before(standing, item, holder, facts)? {
-                owned += 1;
             }
         }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
@@ -143,13 +172,14 @@ fn refusal_reason(
 }
 
 /// Returns whether the holder's snapshot is from `since` or later. An older snapshot may miss the subscription's end,
-/// so the subscription is fetched before any refund. If the fetch fails, the stored snapshot is used.
+/// so the subscription is fetched before any refund. If the fetch fails, the stored snapshot decides if the holder's period
+/// covers `since`; otherwise nothing is refunded until a newer snapshot of the holder arrives.
 fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since: Timestamp) -> Ruled<bool> {
     let Some(holder) = holder.filter(|holder| holder.row.at < since) else { return Ok(true) };
     let key = EffectKey::Retrieve { object: holder.id.clone(), because: since, views: 0 };
     let text = key.to_string();
     if desk.account.is_known(&FactKey::RetrieveFailed { key: &text, generation: 1 }.to_string())? {
-        return Ok(true);
+        return Ok(holder.row.state().items.iter().any(|item| item.period_end > since));
     }
     if desk.account.record_fact(&FactKey::Asked(&text).to_string())? {
         let about = Concern::Retrieve { object: holder.id.clone(), known: Vec::new() };
@@ -159,16 +189,35 @@ fn is_known_since(desk: &mut Desk<'_>, holder: Option<&SubscriptionFacts>, since
     Ok(false)
 }
 
+/// Returns the prices of an item that a subscription had at any time.
+fn prices_of<'f>(facts: &'f SubscriptionFacts, item: &str) -> Ruled<Vec<&'f str>> {
+    let mut out: Vec<&str> = Vec::new();
+    for price in &facts.named {
+        if price.terms()?.item.as_deref() == Some(item) {
+            out.push(&price.id);
+        }
+    }
+    Ok(out)
+}
+
+/// Returns whether the holder had the item when another subscription to it began. If it did not, because its payment had
+/// failed for good, the other subscription was no duplicate and granted the item.
+fn held_when_begun(standing: &AccountStanding, item: &str, holder: &Holder, begun: &SubscriptionFacts) -> Ruled<bool> {
+    let Some(facts) = standing.subscription(&holder.id) else { return Ok(true) };
+    let prices = prices_of(facts, item)?;
+    let seen = facts.row.history.iter().rev().find(|seen| seen.at() <= begun.row.first_at);
+    Ok(seen.is_none_or(|seen| {
+        use SubscriptionStatus::{Active, PastDue, Trialing};
+        matches!(seen.status(), Active | Trialing | PastDue)
+            && prices.iter().any(|price| seen.quantity_of(price).is_some())
+    }))
+}
+
 /// Returns whether the holder had the item before the ended subscription began and ever since. Then the ended
 /// subscription never granted the item.
 fn held_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &SubscriptionFacts) -> Ruled<bool> {
     let Some(facts) = standing.subscription(&holder.id) else { return Ok(false) };
-    let mut of_item: Vec<&str> = Vec::new();
-    for price in &facts.named {
-        if price.terms()?.item.as_deref() == Some(item) {
-            of_item.push(&price.id);
-        }
-    }
+    let of_item = prices_of(facts, item)?;
     let holds = |seen: &Observation| {
         matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing)
             && of_item.iter().any(|price| seen.quantity_of(price).is_some())

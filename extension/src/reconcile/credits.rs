@@ -25,7 +25,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Updates the lot of a purchase: the credits of its products, reduced in proportion to the refunded money.
+/// Updates the lot of a purchase: the credits of its products, reduced in proportion to the refunded money. The credits of
+/// a requested refund are held.
 fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
@@ -50,6 +51,8 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     lot.owed_micros = back - lot.taken_micros;
     // The lot's payments for other lots' debts are limited to the lot's remaining credits.
     lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
+    let held = part_of(lot.granted_micros, purchase.details.refunding_minor, purchase.paid_minor());
+    lot.held_micros = held.min(lot.unspent_micros());
     if known.as_ref() != Some(&lot) {
         desk.account.put(id, lot);
     }
@@ -83,7 +86,7 @@ fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Books the spendable credits as a liability instead of revenue, rounded up to minor units. The first entry books all
+/// Books the unspent credits as a liability instead of revenue, rounded up to minor units. The first entry books all
 /// granted credits that paid no debt, so that credits taken back are always a separate entry, even if the refund was
 /// known before the payment.
 fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
@@ -91,10 +94,10 @@ fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let entries = lot.entries;
     if entries == 0 {
         let granted = lot.granted_micros - lot.repaid_micros;
-        book_held(desk, id, &mut lot, granted)?;
+        book_unspent(desk, id, &mut lot, granted)?;
     }
-    let left = lot.left_micros();
-    book_held(desk, id, &mut lot, left)?;
+    let unspent = lot.unspent_micros();
+    book_unspent(desk, id, &mut lot, unspent)?;
     if lot.entries != entries {
         desk.account.put(id, lot);
     }
@@ -102,14 +105,14 @@ fn book_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 }
 
 /// Books the difference between a lot's liability and its booked amount.
-fn book_held(desk: &mut Desk<'_>, id: &str, lot: &mut Lot, micros: i64) -> Ruled<()> {
-    let held = to_minor_up(micros.max(0), &lot.currency);
-    let more = held - lot.booked_minor;
+fn book_unspent(desk: &mut Desk<'_>, id: &str, lot: &mut Lot, micros: i64) -> Ruled<()> {
+    let unspent = to_minor_up(micros.max(0), &lot.currency);
+    let more = unspent - lot.booked_minor;
     if more == 0 {
         return Ok(());
     }
     lot.entries += 1;
-    lot.booked_minor = held;
+    lot.booked_minor = unspent;
     let fact = FactKey::Credits { purchase: id, entry: lot.entries };
     book(&mut desk.account, fact, id, &lot.currency, &[(REVENUE, more), (CREDITS, -more)])
 }

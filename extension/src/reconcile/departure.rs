@@ -1,28 +1,38 @@
-//! Ends the subscriptions of a closed account at once and refunds the rest of yearly periods. Notifies the
-//! operators of later payments (S73).
+//! Ends the subscriptions and open checkouts of a closed account at once and refunds the rest of yearly periods (Q-12,
+//! Notifies the operators of later payments (S73).
 
 use crate::catalog::desk::Desk;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
+use crate::derive::unused;
 use crate::model::effect::{cancel_now, request};
 use crate::model::halt::Ruled;
 use crate::model::keys::EffectKey;
 use crate::model::notice::{To, send_once};
 use crate::model::records::closed::Closed;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
-use extension_contract::{IntervalUnit, Money, SubscriptionStatus, Timestamp};
+use crate::model::records::purchase::PurchaseRow;
+use extension_contract::{IntervalUnit, Money, PurchaseStatus, SubscriptionStatus};
 use serde_json::json;
 
 /// Ends the subscriptions of a closed account.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let Some(closed) = desk.account.fetch::<Closed>(Closed::ID)? else { return Ok(()) };
     let mut after = closed.clone();
-    for facts in standing.subscriptions.iter().filter(|facts| !facts.row.is_final()) {
+    for (_, purchase) in desk.account.all::<PurchaseRow>()? {
+        let open = purchase.values.session_id.as_ref().filter(|_| purchase.values.status == PurchaseStatus::Pending);
+        let Some(session) = open.filter(|session| after.expired.insert((*session).clone())) else { continue };
+        let key = EffectKey::ExpireCheckout { session: session.clone() };
+        desk.account.ask(request("stripe.checkout.expire", &key, &json!({"session_id": session}), None)?);
+    }
+    // A subscription that began later is refunded as a whole, elsewhere.
+    let before = |facts: &&SubscriptionFacts| facts.row.first_at <= closed.at;
+    for facts in standing.subscriptions.iter().filter(|facts| !facts.row.is_final()).filter(before) {
         if !after.cancelled.insert(facts.id.clone()) {
             continue;
         }
         desk.account.ask(cancel_now(&facts.id)?);
-        for rest in rest_of_years(facts, desk.now) {
+        for rest in rest_of_years(desk, facts)? {
             let payload = json!({
                 "subscription": facts.id, "amount_minor": rest.amount_minor, "currency": rest.currency,
                 "reason": "requested_by_customer",
@@ -48,28 +58,21 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     Ok(())
 }
 
-/// Returns the amount paid for the rest of yearly periods, by currency, rounded down; only for an active subscription.
-fn rest_of_years(facts: &SubscriptionFacts, now: Timestamp) -> Vec<Money> {
-    let mut out: Vec<Money> = Vec::new();
-    if facts.row.status() != SubscriptionStatus::Active {
-        return out;
-    }
-    for (price, quantity) in &facts.gives {
-        let is_yearly = price.interval.as_ref().is_some_and(|interval| interval.unit == IntervalUnit::Year);
-        let item = facts.row.state().items.iter().find(|item| item.price_id == price.id);
-        let Some(item) = item.filter(|item| is_yearly && item.period_start <= now && now < item.period_end) else {
-            continue;
-        };
-        let paid = i128::from(price.amount.amount_minor) * i128::from(*quantity);
-        let left = i128::from(item.period_end - now);
-        let whole = i128::from(item.period_end - item.period_start);
-        let Ok(amount_minor) = i64::try_from(paid * left / whole) else { continue };
-        let currency = &price.amount.currency;
-        match out.iter_mut().find(|rest| rest.currency == *currency) {
-            Some(rest) => rest.amount_minor = rest.amount_minor.saturating_add(amount_minor),
-            None => out.push(Money { amount_minor, currency: currency.clone() }),
+/// Returns the received money for the rest of yearly periods, by currency; only for an active subscription.
+fn rest_of_years(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Vec<Money>> {
+    let is_yearly = |id: &str| {
+        let price = facts.named.iter().find(|price| price.id == id);
+        let interval = price.and_then(|price| price.interval.as_ref());
+        interval.is_some_and(|interval| interval.unit == IntervalUnit::Year)
+    };
+    let now = desk.now;
+    let mut items = facts.row.state().items.iter();
+    let item = items.find(|item| is_yearly(&item.price_id) && item.period_start <= now && now < item.period_end);
+    match item.filter(|_| facts.row.status() == SubscriptionStatus::Active) {
+        Some(item) => {
+            let period = unused::Period { start: item.period_start, end: item.period_end };
+            unused::rest(desk, &facts.id, &period, &is_yearly)
         }
+        None => Ok(Vec::new()),
     }
-    out.retain(|rest| rest.amount_minor > 0);
-    out
 }

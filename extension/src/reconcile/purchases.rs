@@ -1,19 +1,22 @@
 //! Updates purchases from their sessions and payments: the session that counts, the refunds, and the status. The result
 //! does not depend on the order of events.
 
+use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::merge::session as merge_session;
-use crate::model::notice::{To, send_once};
+use crate::model::notice::{self, To, send_once};
 use crate::model::records::invoice::Invoice;
-use crate::model::records::payment::Payment;
-use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
+use crate::model::records::payment::{Payment, Received};
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step, Unexplained};
+use crate::model::records::schedule::OpenSchedule;
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
+use crate::model::time::plus_days;
 use extension_contract::{Money, PurchaseStatus, PurchaseValues, SubscriptionStatus};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,14 +40,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         sessions.entry(session.purchase.clone()).or_default().push((id, session));
     }
     let unpaid = never_paid(desk)?;
-    let given_back = given_back(desk)?;
-    let paid = given_back.iter().map(|back| back.purchase.clone());
+    let payments = payments(desk)?;
+    let paid = payments.iter().map(|payment| payment.purchase.clone());
     let here = desk.account.all::<PurchaseRow>()?.into_iter().map(|(id, _)| id);
     let purchases: BTreeSet<String> =
         gather(here.chain(sessions.keys().cloned()).chain(paid).chain(unpaid.iter().cloned()));
     for id in purchases {
         let sessions = sessions.remove(&id).unwrap_or_default();
-        reconcile_one(desk, &id, &sessions, &given_back, unpaid.contains(&id))?;
+        reconcile_one(desk, &id, &sessions, &payments, unpaid.contains(&id))?;
     }
     Ok(())
 }
@@ -62,12 +65,13 @@ fn never_paid(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     Ok(out)
 }
 
-/// Marks the session of a one-time purchase as paid if its payment succeeded, in any order of events (TES-47).
+/// Marks the session of a one-time purchase as paid if its payment succeeded, in any order of events (TES-47). A payment of
+/// another amount than the agreed one does not decide: discounts, taxes and shipping are in the session only (S94, S95).
 fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, payment) in desk.account.all::<Payment>()? {
         let (Some(purchase), Some(received)) = (&payment.purchase, &payment.received) else { continue };
         let Some(row) = desk.account.get::<PurchaseRow>(purchase)? else { continue };
-        if row.values.total.currency != received.currency || !is_one_time(desk, &row)? {
+        if !is_one_time(desk, &row)? {
             continue;
         }
         let by_intent = desk.account.all::<Session>()?.into_iter();
@@ -87,6 +91,11 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             continue;
         }
+        let paid = Money { amount_minor: received.amount_minor, currency: received.currency.clone() };
+        let charged = known.as_ref().filter(|known| known.status >= SessionStatus::Complete);
+        if !is_agreed(&row, charged, &paid) {
+            continue;
+        }
         let mut session = known.clone().unwrap_or_else(|| snapshot.clone());
         merge_session::merge(&mut session, &snapshot);
         if known.as_ref() != Some(&session) {
@@ -94,6 +103,13 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         }
     }
     Ok(())
+}
+
+/// Returns whether a payment's amount is the one that the purchase's completed session charges or, before that session is
+/// known, the agreed total.
+fn is_agreed(row: &PurchaseRow, session: Option<&Session>, paid: &Money) -> bool {
+    let expected = session.map_or(row.values.total.amount_minor, |session| session.total_minor);
+    paid.amount_minor == expected && paid.currency == row.values.total.currency
 }
 
 /// Returns whether all items of a purchase are one-time sales.
@@ -107,21 +123,19 @@ fn is_one_time(desk: &Desk<'_>, row: &PurchaseRow) -> Ruled<bool> {
     Ok(row.values.subscription_id.is_none() && !row.values.items.is_empty())
 }
 
-/// Refunded and disputed amounts of a payment, in minor units.
-struct ReturnedMoney {
+/// A payment of a purchase.
+struct PaymentOf {
     purchase: String,
-    payment: String,
-    refunded_minor: i64,
-    disputed_minor: i64,
+    id: String,
+    payment: Rc<Payment>,
 }
 
-/// Returns the refunded and disputed amounts of all payments of purchases.
-fn given_back(desk: &mut Desk<'_>) -> Ruled<Vec<ReturnedMoney>> {
+/// Returns the payments of all purchases.
+fn payments(desk: &mut Desk<'_>) -> Ruled<Vec<PaymentOf>> {
     let mut out = Vec::new();
     for (id, payment) in desk.account.all::<Payment>()? {
-        let (refunded_minor, disputed_minor) = (payment.refunded_minor(), payment.disputed_minor());
         if let Some(purchase) = purchase_of(desk, &payment)? {
-            out.push(ReturnedMoney { purchase, payment: id, refunded_minor, disputed_minor });
+            out.push(PaymentOf { purchase, id, payment });
         }
     }
     Ok(out)
@@ -143,7 +157,7 @@ fn reconcile_one(
     desk: &mut Desk<'_>,
     id: &str,
     sessions: &[(String, Rc<Session>)],
-    given_back: &[ReturnedMoney],
+    payments: &[PaymentOf],
     is_never_paid: bool,
 ) -> Ruled<()> {
     let stored = desk.account.get::<PurchaseRow>(id)?;
@@ -163,9 +177,19 @@ fn reconcile_one(
         refund_duplicate(desk, id, session)?;
     }
     let before = row.refunded_minor();
-    for back in given_back.iter().filter(|back| back.purchase == id) {
-        set_amount(&mut row.details.given_back, &back.payment, back.refunded_minor);
-        set_amount(&mut row.details.disputed, &back.payment, back.disputed_minor);
+    for PaymentOf { id, payment, .. } in payments.iter().filter(|payment| payment.purchase == id) {
+        set_amount(&mut row.details.given_back, id, payment.refunded_minor());
+        set_amount(&mut row.details.disputed, id, payment.disputed_minor());
+        let explains = |session: &Candidate| {
+            session.status == SessionStatus::Paid && session.payment_intent.as_deref().is_none_or(|intent| intent == id)
+        };
+        match payment.received.clone().filter(|_| !explains(&counts) && !superseded.iter().any(explains)) {
+            Some(Received { amount_minor, currency, at }) => {
+                let reported = row.details.unexplained.get(id).is_some_and(|known| known.reported);
+                row.details.unexplained.insert(id.clone(), Unexplained { amount_minor, currency, at, reported })
+            }
+            None => row.details.unexplained.remove(id),
+        };
     }
     let more = row.refunded_minor() - before;
     row.details.refunding_minor = (row.details.refunding_minor - more.max(0)).max(0);
@@ -184,6 +208,43 @@ fn reconcile_one(
     set_status(desk, id, &counts, &mut row)?;
     if stored.as_deref() != Some(&row) {
         desk.account.put(id, row);
+    }
+    Ok(())
+}
+
+/// Template of the report about a wrong amount.
+const MISMATCH: &str = "amount_mismatch";
+/// Days after which the operators hear of a payment that no session explains.
+const EXPLAINED_WITHIN_DAYS: u32 = 1;
+
+/// Schedules the reports about payments whose amount is not the agreed one and that no session explains. A payment that
+/// arrives later than its report is reported at once.
+pub(super) fn report_unexplained(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
+    for (id, purchase) in desk.account.all::<PurchaseRow>()? {
+        if purchase.details.unexplained.is_empty() {
+            continue;
+        }
+        let mut after = PurchaseRow::clone(&purchase);
+        for (payment, received) in after.details.unexplained.iter_mut().filter(|(_, received)| !received.reported) {
+            let values = json!({
+                "session": purchase.values.session_id, "purchase": id, "payment": payment,
+                "expected_minor": purchase.values.total.amount_minor, "actual_minor": received.amount_minor,
+                "currency": received.currency,
+            });
+            let at = plus_days(received.at, EXPLAINED_WITHIN_DAYS);
+            desired.mail(desk.now, MISMATCH, To::Admin, payment, at, values.clone());
+            if at <= desk.now {
+                let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
+                let key = notice::key(MISMATCH, To::Admin, payment).to_string();
+                if !open.is_some_and(|open| open.mails.contains_key(&key)) {
+                    send_once(&mut desk.account, MISMATCH, To::Admin, payment, &values)?;
+                }
+                received.reported = true;
+            }
+        }
+        if after != *purchase {
+            desk.account.put(&id, after);
+        }
     }
     Ok(())
 }
@@ -293,8 +354,7 @@ fn set_status(desk: &mut Desk<'_>, id: &str, session: &Candidate, row: &mut Purc
         }
         return Ok(());
     }
-    // The session's final total; a discount may have reduced the agreed total.
-    let total = if session.total_minor > 0 { session.total_minor } else { row.values.total.amount_minor };
+    let total = row.paid_minor();
     let refunded = total > 0 && row.values.refunded.amount_minor >= total;
     let Some(subscription) = row.values.subscription_id.clone() else {
         (row.values.status, row.details.step) = match refunded {

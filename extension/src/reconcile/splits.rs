@@ -31,8 +31,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
         let Some(payment) = desk.account.get::<Payment>(&id)? else { continue };
         if let Some(invoice) = &payment.invoice {
             if payment.has_returns() {
-                let amount = payment.refunded_minor().saturating_add(payment.disputed_minor());
-                back.entry(invoice.clone()).or_default().insert(id, amount);
+                back.entry(invoice.clone()).or_default().insert(id, payment.back_minor());
             }
             invoices.insert(invoice.clone());
         }

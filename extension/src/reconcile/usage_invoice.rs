@@ -11,7 +11,7 @@ use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::{EffectKey, TimerKey};
-use crate::model::money::{part_of, to_minor_up};
+use crate::model::money::to_minor_up;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::{DAY_MS, month_of, rfc3339};
 use serde_json::{Value, json};
@@ -88,10 +88,9 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
 
 /// Distributes the credits over the sellers in proportion to their usage.
 fn cover_by_credits(month: &mut UsageMonth) {
-    let cost = month.cost_micros();
-    let credits = month.credits_micros;
-    for part in month.sellers.values_mut() {
-        part.paid_micros = part_of(part.micros, credits, cost);
+    let paid: Vec<i64> = month.sellers.values().map(|part| month.paid_by_credits(part)).collect();
+    for (part, paid_micros) in month.sellers.values_mut().zip(paid) {
+        part.paid_micros = paid_micros;
     }
 }
 

@@ -1,22 +1,33 @@
 //! Books the usage of a seller's product as a sale of the month: the part paid by credits when the month is closed, the
-//! rest when its invoice is paid (M9, TES-65).
+//! rest when its invoice is paid (M9, TES-65). What goes back of the invoice goes back of the sales.
 
 use super::splits;
 use crate::catalog::desk::Desk;
 use crate::catalog::split::{Share, text_of};
+use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
-use crate::model::money::micros_per_minor;
+use crate::model::money::{micros_per_minor, part_of};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::payment::Payment;
 use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Updates the sales from the paid amounts of each closed month.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
+    let mut back: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, payment) in desk.account.all::<Payment>()? {
+        if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
+            let sum = back.entry(invoice.clone()).or_default();
+            *sum = sum.saturating_add(payment.back_minor());
+        }
+    }
     let here = desk.account.all::<UsageMonth>()?.into_iter();
-    let waiting = here.filter(|(_, month)| month.is_waited_for()).map(|(id, _)| id);
-    let months: BTreeSet<String> = waiting.chain(desk.account.touched::<UsageMonth>()).collect();
+    let concerned = here.filter(|(_, month)| {
+        month.is_waited_for() || month.invoice.as_ref().is_some_and(|invoice| back.contains_key(invoice))
+    });
+    let months: BTreeSet<String> = gather(concerned.map(|(id, _)| id).chain(desk.account.touched::<UsageMonth>()));
     for id in months {
         let Some(mut month) = desk.account.fetch::<UsageMonth>(&id)?.filter(|month| month.closed) else { continue };
         if month.is_waited_for() && is_paid(desk, &month)? {
@@ -27,7 +38,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
                 .for_each(|part| part.paid_micros = part.micros.saturating_add(part.carried_micros));
             desk.account.put(&id, month.clone());
         }
-        sell(desk, &id, &month)?;
+        sell(desk, &id, &month, &back)?;
     }
     Ok(())
 }
@@ -37,8 +48,13 @@ fn is_paid(desk: &mut Desk<'_>, month: &UsageMonth) -> Ruled<bool> {
     Ok(desk.account.get::<Invoice>(invoice)?.is_some_and(|invoice| invoice.status == InvoiceStatus::Paid))
 }
 
-/// Updates the sale of each product with paid usage. The sale's id does not reveal the user.
-fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth) -> Ruled<()> {
+/// Updates the sale of each product with paid usage, less its part of what went back in `back` by invoice. The sale's id
+/// does not reveal the user.
+fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, back: &BTreeMap<String, i64>) -> Ruled<()> {
+    let returned = match month.invoice.as_ref().and_then(|id| Some((id, *back.get(id)?))) {
+        Some((id, amount)) => Some((id, amount, desk.account.get::<Invoice>(id)?.map_or(0, |row| row.takings_minor()))),
+        None => None,
+    };
     let currency = desk.catalog.settings()?.currency.clone();
     let own = text_of(&desk.account.owned()?);
     for (product, part) in month.sellers.iter().filter(|(_, part)| part.paid_micros > 0) {
@@ -52,6 +68,13 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth) -> Ruled<()> {
         let sale_id = format!("use_{}/{id}/{product}", short_hash(&own));
         let mut sale = splits::sale(desk, &sale_id, (SaleKind::Usage, product.clone()), share, &currency, month.end)?;
         sale.gross_minor = part.paid_micros / micros_per_minor(&currency);
+        if let Some((invoice, amount, paid)) = returned.filter(|_| month.settled) {
+            let invoiced = part.paid_micros - month.paid_by_credits(part);
+            match part_of(invoiced, amount, paid) / micros_per_minor(&currency) {
+                0 => drop(sale.back.remove(invoice)),
+                part => drop(sale.back.insert(invoice.clone(), part)),
+            }
+        }
         splits::put(desk, &sale_id, sale)?;
     }
     Ok(())

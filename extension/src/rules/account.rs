@@ -1,6 +1,7 @@
 //! `account.register`, `account.portal` and `account.close`: the account's customer at the payment provider, the
 //! provider's portal page, and the closing of an account.
 
+use super::listing;
 use super::with_customer::{self, owner};
 use crate::catalog::desk::Desk;
 use crate::catalog::product::{return_url, text};
@@ -25,13 +26,15 @@ pub(super) fn register(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.close`: marks the account as closed. Operators and services request this when the account's owner has left.
+/// `account.close`: marks the account as closed, and takes its products off sale. Operators and services request this when the account's owner has left.
 pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
     owner(desk)?;
     if desk.account.get::<Closed>(Closed::ID)?.is_some() {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
     }
-    desk.account.put(Closed::ID, Closed { at: desk.now, cancelled: BTreeSet::new(), erased: Erased::default() });
+    let (cancelled, expired) = (BTreeSet::new(), BTreeSet::new());
+    desk.account.put(Closed::ID, Closed { at: desk.now, cancelled, expired, erased: Erased::default() });
+    listing::unlist_all(desk)?;
     Ok(Outcome::Applied.into())
 }
 

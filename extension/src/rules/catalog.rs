@@ -14,6 +14,7 @@ use crate::catalog::checks::{
 use crate::catalog::declared::OwnResources;
 use crate::catalog::desk::Desk;
 use crate::catalog::entitlement::Entitlements;
+use crate::catalog::in_force::{self, Change};
 use crate::catalog::price::{PRICE_ID, PRICES};
 use crate::catalog::product::{Proposed, normalise};
 use crate::catalog::rate::Rates;
@@ -21,6 +22,7 @@ use crate::catalog::reaction::{Events, Reaction, Templates, check_reactions};
 use crate::catalog::settings::{DefaultPlan, PROVIDERS, QUESTIONS, Roles, Settings};
 use crate::catalog::terms::{CatalogPrice, Terms, grants_of, price_rows};
 use crate::catalog::{BUSINESS, PRODUCT_TYPE};
+use crate::model::gather::sort_by;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::type_row_id;
@@ -320,10 +322,13 @@ pub(super) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
 /// Puts a product; stores its prices, or requests their creation at the provider. Returns true if any is requested.
 fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     check(desk, id, &proposed)?;
-    let sync_failed = match desk.catalog.product(id)? {
-        Some(current) => sync::keep_provider_ids(&current, &mut proposed)?,
+    let current = desk.catalog.product(id)?;
+    let stored = current.as_ref().map(|_| desk.catalog.metadata(id)).transpose()?;
+    let sync_failed = match &current {
+        Some(current) => sync::keep_provider_ids(current, &mut proposed)?,
         None => false,
     };
+    put_in_force(desk, stored.as_deref(), &mut proposed)?;
     let currency = desk.catalog.settings()?.currency.clone();
     for price in price_rows(&proposed, id, &currency)? {
         put_price(desk, price)?;
@@ -338,6 +343,19 @@ fn put(desk: &mut Desk<'_>, id: &str, mut proposed: Proposed, reply_to: Option<S
         sync::request_missing(desk, id, &proposed.values, &proposed.metadata, reply_to)?;
     }
     Ok(wants_sync)
+}
+
+/// Writes which prices of usage are in force into a product.
+fn put_in_force(desk: &Desk<'_>, stored: Option<&Object>, proposed: &mut Proposed) -> Ruled<()> {
+    let settings = desk.catalog.settings()?;
+    let sellers = settings.rates.values().filter_map(|rate| rate.seller.as_ref());
+    let mut fields: Vec<&str> = sellers.map(|seller| seller.micros.as_str()).collect();
+    sort_by(&mut fields, |a, b| a.cmp(b));
+    fields.dedup();
+    let change = Change { stored, active: proposed.values.active, waits: proposed.waits, at: desk.now };
+    in_force::update(&change, &mut proposed.metadata, &fields);
+    proposed.values.metadata = encode(&proposed.metadata)?;
+    Ok(())
 }
 
 /// Returns the published price with this id. Fails if amount, interval or product differ.

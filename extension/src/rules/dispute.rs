@@ -41,8 +41,11 @@ fn read_fees(object: &stripe::Dispute<'_>) -> BTreeMap<String, BTreeMap<String, 
 fn merge_into_payment(desk: &mut Desk<'_>, payment: &str, id: &str, snapshot: &Dispute) -> Ruled<()> {
     let known = desk.account.fetch::<Payment>(payment)?;
     let mut record = known.clone().unwrap_or_default();
-    let change =
-        Payment { disputes: gather([(id.to_owned(), (snapshot.status, snapshot.amount_minor))]), ..Payment::default() };
+    let change = Payment {
+        disputes: gather([(id.to_owned(), (snapshot.status, snapshot.amount_minor))]),
+        disputed_at: gather([(id.to_owned(), desk.provider_time)]),
+        ..Payment::default()
+    };
     merge_payment::merge(&mut record, &change);
     if known.as_ref() != Some(&record) {
         desk.account.put(payment, record);

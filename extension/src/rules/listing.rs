@@ -8,6 +8,7 @@ use crate::catalog::product::{Proposed, find_type, normalise, required_text};
 use crate::catalog::schema::{Listing, TypeDecl};
 use crate::catalog::split::{account_of, text_of};
 use crate::model::effect::request;
+use crate::model::gather::gather;
 use crate::model::halt::{Answer, Halt, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
@@ -44,6 +45,23 @@ pub(super) fn list(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&answer)?)))
 }
 
+/// Requests that no product of the account be on sale any more.
+pub(super) fn unlist_all(desk: &mut Desk<'_>) -> Ruled<()> {
+    let own = desk.account.owned()?;
+    for decl in desk.catalog.types()?.iter().filter(|decl| decl.listing.is_some()) {
+        for row in desk.catalog.products(Some(&decl.name))?.iter().filter(|row| row.values.active) {
+            if owner(decl, &*desk.catalog.metadata(&row.id)?).as_ref() != Some(&own) {
+                continue;
+            }
+            let key = EffectKey::Listing { product: row.id.clone(), asked_by: desk.event_hash() };
+            let body = gather([("active".to_owned(), json!(false))]);
+            let message = Message::Listing(message::Listing { product: row.id.clone(), body });
+            send(desk, Account::Platform, &row.id, &key, &message)?;
+        }
+    }
+    Ok(())
+}
+
 /// Handles an account's request in the platform's account: lists the product or refuses it, and notifies the account.
 pub(super) fn requested(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Ruled<Outcome> {
     match put(desk, sender, listing) {
@@ -62,9 +80,10 @@ fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Rul
     let known = desk.catalog.product(id)?.map(|_| id.as_str());
     let mut body = listing.body.clone();
     let mut proposed = normalise_listing(desk, sender, known, &mut body)?;
-    // The operators are notified of each change, so that nobody approves an outdated version.
-    let is_taken_back = listing.body.get("active") == Some(&json!(false));
-    let waits = proposed.decl.listing == Some(Listing::Approved) && !is_taken_back;
+    // The operators are notified of each change, so that nobody approves an outdated version. What is taken off sale needs
+    // no approval; its new prices do.
+    proposed.waits = proposed.decl.listing == Some(Listing::Approved);
+    let waits = proposed.waits && listing.body.get("active") != Some(&json!(false));
     proposed.values.active &= !waits;
     let values = json!({"product": id, "name": proposed.values.name, "account": text_of(sender)});
     catalog::put_one(desk, id, proposed, None)?;

@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
+use crate::catalog::in_force::value_at;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::derive::standing::{AccountStanding, standing};
@@ -43,7 +44,7 @@ pub(super) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<C
     if catalog.product(product)?.is_none() {
         return Ok(Cost { all: of_meter, seller: None });
     }
-    let micros = catalog.metadata(product)?.get(&seller.micros).and_then(Value::as_i64).unwrap_or(0).max(0);
+    let micros = value_at(&*catalog.metadata(product)?, &seller.micros, usage.at);
     let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
     let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
     Ok(Cost { all, seller: (of_seller > 0).then(|| (product.to_owned(), of_seller)) })

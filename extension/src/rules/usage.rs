@@ -14,7 +14,7 @@ use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::FactKey;
 use crate::model::records::summary::Summary;
-use crate::model::time::rfc3339;
+use crate::model::time::{plus_days, rfc3339};
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -29,6 +29,33 @@ enum Subject<'u> {
     Instance(&'u str, Meter),
 }
 
+/// Time by which a sender's clock may be ahead, in milliseconds: as at Stripe's meters.
+const AHEAD_MAX_MS: i64 = 5 * 60 * 1000;
+/// Days for which usage can be reported afterwards: as at Stripe's meters.
+const BEHIND_MAX_DAYS: u32 = 35;
+
+/// Fails if a measurement that is not counted yet has a time outside of the window in which usage is billed.
+fn check_time(desk: &mut Desk<'_>, usage: &Usage) -> Ruled<()> {
+    let now = desk.now;
+    if (usage.at > now.saturating_add(AHEAD_MAX_MS) || plus_days(usage.at, BEHIND_MAX_DAYS) < now)
+        && !desk.account.is_known(&fact_of(usage))?
+    {
+        let text = format!(
+            "time of {}: expected at most {BEHIND_MAX_DAYS} days ago and at most 5 minutes ahead, found {}",
+            usage.id,
+            rfc3339(usage.at)
+        );
+        return Err(Refusal::Malformed(text).into());
+    }
+    Ok(())
+}
+
+/// Returns the fact that a measurement was counted.
+fn fact_of(usage: &Usage) -> String {
+    FactKey::Usage { meter: &usage.meter, id: &usage.id }.to_string()
+}
+
+/// Fails if a measurement has an impossible quantity or id.
 fn check(usage: &Usage) -> Ruled<()> {
     if usage.quantity < 0 {
         return Err(Refusal::Malformed(format!("quantity of {}", usage.id)).into());
@@ -46,6 +73,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     let mut checked = Vec::with_capacity(batch.len());
     for usage in batch {
         check(usage)?;
+        check_time(desk, usage)?;
         if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
             checked.push((Subject::Paid(rate.clone(), spending::cost(&desk.catalog, rate, usage)?), usage));
             continue;
@@ -74,8 +102,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     // The whole batch is checked before any measurement is recorded.
     let mut has_news = false;
     for (subject, usage) in checked {
-        let fact = FactKey::Usage { meter: &usage.meter, id: &usage.id }.to_string();
-        if !desk.account.record_fact(&fact)? {
+        if !desk.account.record_fact(&fact_of(usage))? {
             continue;
         }
         has_news = true;

@@ -16,7 +16,7 @@ pub const PROVISIONER: &str = "extension-component";
 
 /// Compiler flags for a component. Vector instructions, which wasmtime supports, make skipping through JSON faster.
 /// Less inlining keeps the component smaller than 2 MiB.
-const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=45"];
+const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=15"];
 /// Replaces the path of cargo's source folder in a component. Panic messages contain the paths of dependencies' source
 /// files, which differ between machines.
 const SOURCES: &str = "registry";

@@ -28,6 +28,10 @@ pub(crate) fn merge(record: &mut Payment, snapshot: &Payment) {
         let known = record.disputes.entry(id.clone()).or_insert((*status, *amount));
         *known = (known.0.max(*status), known.1.max(*amount));
     }
+    for (id, at) in &snapshot.disputed_at {
+        let first = record.disputed_at.entry(id.clone()).or_insert(*at);
+        *first = (*first).min(*at);
+    }
 }
 
 /// Merges a snapshot of a refund. The least amount wins, and contradicting amounts are kept in `contradicted_by`.

@@ -13,6 +13,9 @@ pub(crate) struct Closed {
     /// Subscriptions that were cancelled because of the closure.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cancelled: BTreeSet<String>,
+    /// Sessions that were ended because of the closure.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub expired: BTreeSet<String>,
     /// Progress of the erasure.
     #[serde(default, skip_serializing_if = "Erased::is_none")]
     pub erased: Erased,

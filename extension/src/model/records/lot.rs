@@ -22,6 +22,9 @@ pub(crate) struct Lot {
     /// Credits removed by refunds and disputes.
     #[serde(skip_serializing_if = "is_zero")]
     pub taken_micros: i64,
+    /// Credits whose refund is requested: they cannot be spent, and are not removed yet.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub held_micros: i64,
     /// Credits that refunds and disputes should have removed, but that were already spent.
     #[serde(skip_serializing_if = "is_zero")]
     pub owed_micros: i64,
@@ -39,9 +42,14 @@ pub(crate) struct Lot {
 impl Lot {
     /// Returns the credits that can still be spent.
     pub fn left_micros(&self) -> i64 {
+        self.unspent_micros() - self.held_micros
+    }
+
+    /// Returns the credits that are neither spent nor removed; some of them may be held for a refund.
+    pub fn unspent_micros(&self) -> i64 {
         self.granted_micros - self.spent_micros - self.taken_micros - self.repaid_micros
     }
 }
 
 // A lot with a debt or a repayment stays live, because both may have to be reversed.
-json_record!(Lot, "credits", live: |lot| lot.left_micros() > 0 || lot.owed_micros > 0 || lot.repaid_micros > 0, references: |_| Vec::new());
+json_record!(Lot, "credits", live: |lot| lot.unspent_micros() > 0 || lot.owed_micros > 0 || lot.repaid_micros > 0, references: |_| Vec::new());

@@ -81,6 +81,9 @@ pub(crate) struct Payment {
     /// Status and amount, in minor units, of each dispute by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputes: BTreeMap<String, (DisputeStatus, i64)>,
+    /// The provider's time of the first snapshot of each dispute.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disputed_at: BTreeMap<String, Timestamp>,
 }
 
 impl Payment {
@@ -88,6 +91,17 @@ impl Payment {
     pub fn disputed_minor(&self) -> i64 {
         let held = self.disputes.values().filter(|(status, _)| status.is_held());
         held.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+
+    /// Returns the time of the first dispute for which a bank holds money; `None` if no bank does.
+    pub fn held_since(&self) -> Option<Timestamp> {
+        let held = self.disputes.iter().filter(|(_, (status, _))| status.is_held());
+        held.map(|(id, _)| self.disputed_at.get(id).copied().unwrap_or(Timestamp::MIN)).min()
+    }
+
+    /// Returns the refunded and disputed amount, in minor units.
+    pub fn back_minor(&self) -> i64 {
+        self.refunded_minor().saturating_add(self.disputed_minor())
     }
 
     /// Returns whether any part of the payment was ever refunded or disputed.

@@ -46,6 +46,20 @@ pub(crate) struct Counted {
     pub paid_at: Option<Timestamp>,
 }
 
+/// A payment whose amount is not the agreed one, until a session explains it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct Unexplained {
+    /// Received amount in minor units.
+    pub amount_minor: i64,
+    /// ISO 4217 code in lower case.
+    pub currency: String,
+    /// Time of the payment, by the provider's clock.
+    pub at: Timestamp,
+    /// Whether the operators were notified.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reported: bool,
+}
+
 /// A checkout that waits for the creation of its customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
 pub(crate) struct AwaitsCustomer {
@@ -84,6 +98,9 @@ pub(crate) struct Details {
     /// Disputed amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub disputed: BTreeMap<String, i64>,
+    /// Payments whose amount no session of the purchase explains.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unexplained: BTreeMap<String, Unexplained>,
     /// Whether the purchase is superseded and being refunded: another purchase or subscription grants the same item, or
     /// the purchase was never allowed.
     #[serde(skip_serializing_if = "is_false")]
@@ -115,10 +132,11 @@ impl PurchaseRow {
         self.details.disputed.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
     }
 
-    /// Returns the paid amount, in minor units. A discount may have made it less than the agreed total.
+    /// Returns the paid amount, in minor units: what the session that counts received. A discount may have made it less
+    /// than the agreed total, also 0.
     pub fn paid_minor(&self) -> i64 {
-        let total = self.details.counts.as_ref().map_or(0, |session| session.total_minor);
-        if total > 0 { total } else { self.values.total.amount_minor }
+        let paid = self.details.counts.as_ref().filter(|session| session.status == SessionStatus::Paid);
+        paid.map_or(0, |session| session.total_minor)
     }
 
     /// Returns the time of payment of a one-time purchase.

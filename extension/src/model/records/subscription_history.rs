@@ -35,6 +35,15 @@ pub(crate) struct PendingChange {
     pub at: Timestamp,
 }
 
+/// A payment of the subscription for which a bank holds money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
+pub(crate) struct Disputed {
+    /// Time at which its invoice was paid.
+    pub paid_at: Timestamp,
+    /// Time of the first dispute, by the provider's clock.
+    pub at: Timestamp,
+}
+
 /// The billing history of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -57,6 +66,9 @@ pub(crate) struct BillingHistory {
     /// The first paid invoice, if it was not free.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub began_with: Option<String>,
+    /// Disputed payments, except those whose disputes were won.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub disputed: BTreeMap<String, Disputed>,
     /// Whether the subscription is superseded and being cancelled: another subscription or purchase grants the same
     /// item, or the subscription was never allowed.
     #[serde(skip_serializing_if = "is_false")]

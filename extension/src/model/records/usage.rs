@@ -1,7 +1,9 @@
 //! Measured usage and its cost: by day for queries, by month for invoices.
 
-use super::json_record;
+use super::invoice::Invoice;
+use super::{json_record, to_record};
 use crate::model::json::{is_false, is_zero};
+use crate::model::money::part_of;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -130,6 +132,11 @@ impl UsageMonth {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))
     }
 
+    /// Returns the part of a seller's paid fees that credits paid, in millionths.
+    pub fn paid_by_credits(&self, part: &SellerPart) -> i64 {
+        part_of(part.micros, self.credits_micros, self.cost_micros())
+    }
+
     /// Returns whether sellers receive their parts once the month's invoice is paid.
     pub fn is_waited_for(&self) -> bool {
         self.closed && self.invoiced_minor > 0 && !self.settled && !self.sellers.is_empty()
@@ -141,7 +148,9 @@ impl UsageMonth {
     }
 }
 
-json_record!(UsageMonth, "usage_months", live: |month| !month.closed || month.is_waited_for(), references: |_| Vec::new());
+json_record!(UsageMonth, "usage_months", live: |month| !month.closed || month.is_waited_for(), references: |month| {
+    month.invoice.iter().map(|id| to_record(Invoice::COLLECTION, id)).collect()
+});
 
 #[cfg(test)]
 mod tests {

@@ -140,7 +140,7 @@ pub(crate) fn synced(
     {
         let currency = desk.catalog.settings()?.currency.clone();
         let metadata = Object::clone(&metadata);
-        let proposed = Proposed { id: None, decl, values: values.clone(), metadata, is_default: false };
+        let proposed = Proposed { id: None, decl, values: values.clone(), metadata, is_default: false, waits: false };
         for price in price_rows(&proposed, id, &currency)? {
             put_price(desk, price)?;
         }

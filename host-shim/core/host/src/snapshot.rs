@@ -189,13 +189,12 @@ impl Snapshot {
         let marked = match placement.mark {
             Mark::Ours => true,
             Mark::Unknown => false,
-            Mark::ByPrices => {
-                if !self.sells(&placement.names)? {
-                    return Ok(PlacementResult::Ignored(IgnoreReason::NotOurs));
-                }
-                true
-            }
+            // The names may be those of a customer who becomes ours later, so an unknown price decides only about the mark.
+            Mark::ByPrices => self.sells(&placement.names)?,
         };
+        if full_keys.is_empty() && placement.mark == Mark::ByPrices && !marked {
+            return Ok(PlacementResult::Ignored(IgnoreReason::NotOurs));
+        }
         if full_keys.is_empty() {
             return Ok(PlacementResult::Refused(Refusal::Malformed("/data/object/id".to_owned())));
         }

@@ -112,6 +112,8 @@ struct State {
     late: BTreeMap<String, ScriptedAnswer>,
     /// Answer to the last attempt of each effect, by scope and key.
     last_answers: Arc<HashMap<EffectId, Arc<LastAnswer>>>,
+    /// Generation and outputs of effects that were carried out and whose answer is lost or late, by scope and key.
+    unanswered: Arc<HashMap<EffectId, (u32, Value)>>,
     reminded: bool,
 }
 
@@ -253,6 +255,10 @@ impl State {
         if let Some(same) = self.last_answers.get(&id).filter(is_same) {
             return same.answer.clone();
         }
+        // A later request finds what an earlier one made, as the provider of Stripe does by its marks.
+        if let Some((_, outputs)) = self.unanswered.get(&id).filter(|(made, _)| *made < call.generation) {
+            return ScriptedAnswer::Ok(outputs.clone());
+        }
         let answer = self.new_answer(call);
         // After a silence, the host repeats the attempt. The repeated attempt may get another answer.
         if !matches!(answer, ScriptedAnswer::Lost | ScriptedAnswer::Never) {
@@ -294,6 +300,17 @@ impl State {
         }
     }
 
+    /// Remembers the outputs of a call that has created an object of Stripe and whose answer does not arrive now.
+    fn remember(&mut self, call: &Call, answer: &ScriptedAnswer) {
+        if let ScriptedAnswer::Ok(outputs) = answer
+            && call.kind.starts_with("stripe.")
+            && call.kind.ends_with(".create")
+        {
+            let id = (call.scope.clone(), call.key.clone());
+            Arc::make_mut(&mut self.unanswered).insert(id, (call.generation, outputs.clone()));
+        }
+    }
+
     fn carry_out(&mut self, call: &Call, answer: ScriptedAnswer) -> ScriptedAnswer {
         match answer {
             ScriptedAnswer::Ok(scripted) => self.succeed(call, scripted),
@@ -302,11 +319,16 @@ impl State {
                 ScriptedAnswer::Ok(outputs)
             }
             ScriptedAnswer::Lost => match self.succeed(call, Value::Null) {
-                ScriptedAnswer::Ok(_) => ScriptedAnswer::Lost,
+                made @ ScriptedAnswer::Ok(_) => {
+                    self.remember(call, &made);
+                    ScriptedAnswer::Lost
+                }
                 failed => failed,
             },
             ScriptedAnswer::Late { after_ms, then } => {
-                ScriptedAnswer::Late { after_ms, then: Box::new(self.carry_out(call, *then)) }
+                let then = self.carry_out(call, *then);
+                self.remember(call, &then);
+                ScriptedAnswer::Late { after_ms, then: Box::new(then) }
             }
             ScriptedAnswer::Retryable { .. } | ScriptedAnswer::Final { .. } | ScriptedAnswer::Never => answer,
         }

@@ -14,8 +14,9 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HOUR_MS: i64 = 3_600_000;
-/// Delays of late usage reports, in milliseconds: some within the month of the usage, some after the month is closed.
-const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 40 * 24 * HOUR_MS];
+/// Delays of late usage reports, in milliseconds: some within the month of the usage, some after the month is
+/// closed. Usage is accepted for 35 days.
+const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 34 * 24 * HOUR_MS];
 /// A card whose payment is disputed.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
 

@@ -83,12 +83,12 @@ fn a_connected_account_has_claims_of_its_own() {
 }
 
 #[test]
-fn an_event_with_only_foreign_prices_is_ignored_unless_a_key_is_claimed() {
+fn an_event_with_only_foreign_prices_waits_for_a_key_without_our_mark() {
     let mut processor = processor();
     let foreign = |id| webhook(id, T0, json!({"keys": ["customer:1"], "mark": "by-prices", "prices": ["price_x"]}));
     let take = command("c1", "a", T0, json!({"take": ["customer:1"]}));
     let lines = accept(&mut processor, vec![foreign("e1"), take, foreign("e2")]);
-    assert_eq!(lines, ["e1: ignored(not-ours)", "c1: applied", "e2: applied"]);
+    assert_eq!(lines, ["e1: deferred(claim(customer:1))", "c1: applied", "later e1: applied", "e2: applied"]);
 }
 
 #[test]

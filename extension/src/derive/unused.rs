@@ -1,0 +1,128 @@
+//! The money that was received for periods of a subscription, less what went back, and its part for the rest of these
+//! periods. List prices take no part: a discounted year is worth what was paid for it.
+
+use crate::catalog::desk::Desk;
+use crate::model::gather::gather;
+use crate::model::halt::Ruled;
+use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::payment::Payment;
+use crate::model::records::record_key;
+use extension_contract::{Money, Timestamp};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// A period of a subscription's item.
+pub(crate) struct Period {
+    pub start: Timestamp,
+    pub end: Timestamp,
+}
+
+/// Precision of the weights of lines.
+const WHOLE: i128 = 1_000_000_000;
+
+/// Returns the received money for the rest of a period, by currency, rounded down. `is_counted` chooses the lines by their
+/// prices. Reads all invoices and payments of the account.
+pub(crate) fn rest(
+    desk: &mut Desk<'_>,
+    subscription: &str,
+    period: &Period,
+    is_counted: &dyn Fn(&str) -> bool,
+) -> Ruled<Vec<Money>> {
+    desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
+    desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
+    let mut back: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, payment) in desk.account.all::<Payment>()? {
+        if let Some(invoice) = &payment.invoice {
+            let sum = back.entry(invoice.clone()).or_default();
+            *sum = sum.saturating_add(payment.back_minor());
+        }
+    }
+    let mut out: BTreeMap<String, i64> = BTreeMap::new();
+    for (id, invoice) in desk.account.all::<Invoice>()? {
+        if invoice.subscription.as_deref() == Some(subscription) && paid_within(&invoice, period).is_some() {
+            let left = of_invoice(&invoice, back.get(&id).copied().unwrap_or(0), period, desk.now, is_counted);
+            let sum = out.entry(invoice.currency.clone()).or_default();
+            *sum = sum.saturating_add(left);
+        }
+    }
+    Ok(gather(
+        out.into_iter().filter(|(_, left)| *left > 0).map(|(currency, amount_minor)| Money { amount_minor, currency }),
+    ))
+}
+
+/// Returns the time of an invoice's payment if it is within the period.
+fn paid_within(invoice: &Rc<Invoice>, period: &Period) -> Option<Timestamp> {
+    let at = invoice.paid_at.unwrap_or(invoice.at);
+    Some(at).filter(|at| invoice.status == InvoiceStatus::Paid && *at >= period.start && *at < period.end)
+}
+
+/// Returns the part of an invoice's money for the time from `now` to the end of the period. A line pays for the whole
+/// period, and a proration for the time from its invoice on.
+fn of_invoice(
+    invoice: &Invoice,
+    back_minor: i64,
+    period: &Period,
+    now: Timestamp,
+    is_counted: &dyn Fn(&str) -> bool,
+) -> i64 {
+    let received = i128::from(invoice.takings_minor().saturating_sub(back_minor).max(0));
+    let (mut all, mut weighed) = (0i128, 0i128);
+    for line in &invoice.lines {
+        let amount = i128::from(line.amount_minor);
+        all += amount;
+        if !line.price.as_deref().is_some_and(is_counted) {
+            continue;
+        }
+        let start = if line.proration { invoice.at.clamp(period.start, now) } else { period.start };
+        let (left, whole) = (i128::from(period.end - now), i128::from(period.end - start));
+        if whole > 0 {
+            weighed += amount * left * WHOLE / whole;
+        }
+    }
+    if all <= 0 {
+        return 0;
+    }
+    i64::try_from(received * weighed.clamp(0, all * WHOLE) / (all * WHOLE)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::records::invoice::Line;
+
+    const YEAR: Period = Period { start: 0, end: 365 };
+
+    fn line(price: &str, amount_minor: i64, proration: bool) -> Line {
+        Line { price: Some(price.to_owned()), amount_minor, proration }
+    }
+
+    fn rest(invoice: &Invoice, back_minor: i64, now: Timestamp) -> i64 {
+        of_invoice(invoice, back_minor, &YEAR, now, &|price| price.starts_with("year"))
+    }
+
+    fn paid(amount_minor: i64, at: Timestamp, lines: Vec<Line>) -> Invoice {
+        Invoice { amount_due_minor: amount_minor, amount_paid_minor: amount_minor, at, lines, ..Invoice::default() }
+    }
+
+    #[test]
+    fn the_rest_of_a_discounted_year_is_a_part_of_the_paid_amount() {
+        let half = paid(2_500, 0, vec![line("year_a", 5_000, false)]);
+        assert_eq!([0, 219, 364].map(|now| rest(&half, 0, now)), [2_500, 1_000, 6]);
+        assert_eq!(rest(&half, 500, 219), 800, "what went back is no part of the rest");
+        assert_eq!(rest(&half, 9_000, 219), 0);
+    }
+
+    #[test]
+    fn other_lines_of_the_invoice_take_their_part() {
+        let both = paid(6_000, 0, vec![line("year_a", 5_000, false), line("month", 1_000, false)]);
+        assert_eq!(rest(&both, 0, 219), 2_000);
+        assert_eq!(rest(&paid(0, 0, vec![line("year_a", 0, false)]), 0, 219), 0);
+    }
+
+    #[test]
+    fn a_change_within_the_year_pays_for_the_time_after_it() {
+        let change = paid(1_500, 146, vec![line("year_a", -3_000, true), line("year_b", 4_500, true)]);
+        // 219 days are left at the change, 73 of them at the end.
+        assert_eq!(rest(&change, 0, 292), 500);
+    }
+}
