@@ -1,4 +1,4 @@
-//! What several test programs share: counts from the environment, and the allocator.
+//! Reads counts from the environment for several test programs, and sets the allocator of these programs.
 //!
 //! A test program that links this crate uses mimalloc, as the host does. The tests spend a sixth of their time in the
 //! system's allocator otherwise.
