@@ -53,12 +53,10 @@ pub(crate) fn update(change: &Change<'_>, metadata: &mut Object, fields: &[&str]
     for field in fields {
         let new = value_of(metadata, field);
         let before = change.stored.map(|stored| value_of(stored, field));
-        let mut values = match (change.stored, before) {
-            (Some(stored), Some(before)) => {
-                history(stored, field).cloned().unwrap_or_else(|| vec![json!({"value": before})])
-            }
-            _ if change.waits => Vec::new(),
-            _ => continue,
+        let mut values = match change.stored {
+            Some(stored) => history(stored, field).cloned().unwrap_or_else(|| vec![json!({"value": before})]),
+            None if change.waits => Vec::new(),
+            None => continue,
         };
         let in_force = values.last().and_then(|entry| entry.get("value")).and_then(Value::as_i64);
         let is_approved = !change.waits && (change.active || before != Some(new));

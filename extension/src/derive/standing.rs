@@ -43,6 +43,11 @@ pub(crate) struct Holder {
 }
 
 impl AccountStanding {
+    /// Returns whether a time is after the closing of the account.
+    pub fn is_after_closing(&self, at: Timestamp) -> bool {
+        self.closed_at.is_some_and(|closed| at > closed)
+    }
+
     /// Returns whether a plan in force grants the entitlement. Used to evaluate conditions.
     pub fn is_granted_by_plan(&self, key: &str) -> bool {
         is_granted(&self.plans, key)

@@ -9,12 +9,23 @@ use crate::model::records::payment::Payment;
 use crate::model::records::record_key;
 use extension_contract::{Money, Timestamp};
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 /// A period of a subscription's item.
 pub(crate) struct Period {
     pub start: Timestamp,
     pub end: Timestamp,
+}
+
+/// Returns what went back of each invoice, in minor units, by the loaded payments with refunds or disputes.
+pub(crate) fn back_by_invoice(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, i64>> {
+    let mut back: BTreeMap<String, i64> = BTreeMap::new();
+    for (_, payment) in desk.account.all::<Payment>()? {
+        if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
+            let sum = back.entry(invoice.clone()).or_default();
+            *sum = sum.saturating_add(payment.back_minor());
+        }
+    }
+    Ok(back)
 }
 
 /// Precision of the weights of lines.
@@ -30,16 +41,10 @@ pub(crate) fn rest(
 ) -> Ruled<Vec<Money>> {
     desk.account.load_whole(&record_key(Invoice::COLLECTION, "").kind())?;
     desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
-    let mut back: BTreeMap<String, i64> = BTreeMap::new();
-    for (_, payment) in desk.account.all::<Payment>()? {
-        if let Some(invoice) = &payment.invoice {
-            let sum = back.entry(invoice.clone()).or_default();
-            *sum = sum.saturating_add(payment.back_minor());
-        }
-    }
+    let back = back_by_invoice(desk)?;
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
-        if invoice.subscription.as_deref() == Some(subscription) && paid_within(&invoice, period).is_some() {
+        if invoice.subscription.as_deref() == Some(subscription) && is_paid_within(&invoice, period) {
             let left = of_invoice(&invoice, back.get(&id).copied().unwrap_or(0), period, desk.now, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
             *sum = sum.saturating_add(left);
@@ -50,10 +55,10 @@ pub(crate) fn rest(
     ))
 }
 
-/// Returns the time of an invoice's payment if it is within the period.
-fn paid_within(invoice: &Rc<Invoice>, period: &Period) -> Option<Timestamp> {
+/// Returns whether an invoice was paid within the period.
+fn is_paid_within(invoice: &Invoice, period: &Period) -> bool {
     let at = invoice.paid_at.unwrap_or(invoice.at);
-    Some(at).filter(|at| invoice.status == InvoiceStatus::Paid && *at >= period.start && *at < period.end)
+    invoice.status == InvoiceStatus::Paid && (period.start..period.end).contains(&at)
 }
 
 /// Returns the part of an invoice's money for the time from `now` to the end of the period. A line pays for the whole

@@ -28,7 +28,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
         let mut billing = BillingHistory::clone(&before);
         // An ended subscription is refunded, too: its end may be known first.
         if !billing.beaten
-            && (facts.lost_at.is_none() || facts.row.is_final() || began_after_closing(standing, facts))
+            && (facts.lost_at.is_none() || facts.row.is_final() || standing.is_after_closing(facts.row.first_at))
             && let Some(because) = refusal_reason(desk, standing, facts, &billing)?
         {
             billing.beaten = true;
@@ -86,7 +86,7 @@ fn check_one_time_purchase(
     purchase: &PurchaseRow,
     paid_at: Timestamp,
 ) -> Ruled<()> {
-    if standing.closed_at.is_some_and(|closed| paid_at > closed) {
+    if standing.is_after_closing(paid_at) {
         let products = purchase.values.items.iter().map(|item| item.product_id.clone()).collect();
         refund_purchase(desk, id, purchase, products, "account_closed")?;
         let values = json!({
@@ -128,10 +128,6 @@ fn refund_purchase(
     send_once(&mut desk.account, "purchase_returned", To::Account, id, &values)
 }
 
-fn began_after_closing(standing: &AccountStanding, facts: &SubscriptionFacts) -> bool {
-    standing.closed_at.is_some_and(|closed| facts.row.first_at > closed)
-}
-
 /// Returns why a subscription must be ended and refunded: its account was closed before, its item has another holder, or no
 /// plan has ever allowed it.
 fn refusal_reason(
@@ -140,7 +136,7 @@ fn refusal_reason(
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
 ) -> Ruled<Option<&'static str>> {
-    if began_after_closing(standing, facts) {
+    if standing.is_after_closing(facts.row.first_at) {
         return Ok(Some("account_closed"));
     }
     let (mut owned, mut unmet, mut is_known) = (0, Vec::new(), true);

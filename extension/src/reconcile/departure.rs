@@ -26,8 +26,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
         desk.account.ask(request("stripe.checkout.expire", &key, &json!({"session_id": session}), None)?);
     }
     // A subscription that began later is refunded as a whole, elsewhere.
-    let before = |facts: &&SubscriptionFacts| facts.row.first_at <= closed.at;
-    for facts in standing.subscriptions.iter().filter(|facts| !facts.row.is_final()).filter(before) {
+    let before = standing.subscriptions.iter().filter(|facts| !standing.is_after_closing(facts.row.first_at));
+    for facts in before.filter(|facts| !facts.row.is_final()) {
         if !after.cancelled.insert(facts.id.clone()) {
             continue;
         }

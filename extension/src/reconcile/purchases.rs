@@ -91,9 +91,8 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             continue;
         }
-        let paid = Money { amount_minor: received.amount_minor, currency: received.currency.clone() };
         let charged = known.as_ref().filter(|known| known.status >= SessionStatus::Complete);
-        if !is_agreed(&row, charged, &paid) {
+        if !is_agreed(&row, charged, received) {
             continue;
         }
         let mut session = known.clone().unwrap_or_else(|| snapshot.clone());
@@ -107,9 +106,9 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
 
 /// Returns whether a payment's amount is the one that the purchase's completed session charges or, before that session is
 /// known, the agreed total.
-fn is_agreed(row: &PurchaseRow, session: Option<&Session>, paid: &Money) -> bool {
+fn is_agreed(row: &PurchaseRow, session: Option<&Session>, received: &Received) -> bool {
     let expected = session.map_or(row.values.total.amount_minor, |session| session.total_minor);
-    paid.amount_minor == expected && paid.currency == row.values.total.currency
+    received.amount_minor == expected && received.currency == row.values.total.currency
 }
 
 /// Returns whether all items of a purchase are one-time sales.
@@ -232,15 +231,16 @@ pub(super) fn report_unexplained(desk: &mut Desk<'_>, desired: &mut DesiredSched
                 "currency": received.currency,
             });
             let at = plus_days(received.at, EXPLAINED_WITHIN_DAYS);
-            desired.mail(desk.now, MISMATCH, To::Admin, payment, at, values.clone());
-            if at <= desk.now {
-                let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
-                let key = notice::key(MISMATCH, To::Admin, payment).to_string();
-                if !open.is_some_and(|open| open.mails.contains_key(&key)) {
-                    send_once(&mut desk.account, MISMATCH, To::Admin, payment, &values)?;
-                }
-                received.reported = true;
+            if at > desk.now {
+                desired.mail(desk.now, MISMATCH, To::Admin, payment, at, values);
+                continue;
             }
+            let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
+            let key = notice::key(MISMATCH, To::Admin, payment).to_string();
+            if !open.is_some_and(|open| open.mails.contains_key(&key)) {
+                send_once(&mut desk.account, MISMATCH, To::Admin, payment, &values)?;
+            }
+            received.reported = true;
         }
         if after != *purchase {
             desk.account.put(&id, after);

@@ -88,9 +88,9 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
 
 /// Distributes the credits over the sellers in proportion to their usage.
 fn cover_by_credits(month: &mut UsageMonth) {
-    let paid: Vec<i64> = month.sellers.values().map(|part| month.paid_by_credits(part)).collect();
-    for (part, paid_micros) in month.sellers.values_mut().zip(paid) {
-        part.paid_micros = paid_micros;
+    let (credits, cost) = (month.credits_micros, month.cost_micros());
+    for part in month.sellers.values_mut() {
+        part.paid_micros = part.paid_by_credits(credits, cost);
     }
 }
 

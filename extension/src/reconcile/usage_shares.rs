@@ -4,25 +4,19 @@
 use super::splits;
 use crate::catalog::desk::Desk;
 use crate::catalog::split::{Share, text_of};
+use crate::derive::unused::back_by_invoice;
 use crate::model::gather::gather;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
 use crate::model::money::{micros_per_minor, part_of};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
-use crate::model::records::payment::Payment;
 use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Updates the sales from the paid amounts of each closed month.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
-    let mut back: BTreeMap<String, i64> = BTreeMap::new();
-    for (_, payment) in desk.account.all::<Payment>()? {
-        if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
-            let sum = back.entry(invoice.clone()).or_default();
-            *sum = sum.saturating_add(payment.back_minor());
-        }
-    }
+    let back = back_by_invoice(desk)?;
     let here = desk.account.all::<UsageMonth>()?.into_iter();
     let concerned = here.filter(|(_, month)| {
         month.is_waited_for() || month.invoice.as_ref().is_some_and(|invoice| back.contains_key(invoice))
@@ -55,6 +49,7 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, back: &BTreeMap<Strin
         Some((id, amount)) => Some((id, amount, desk.account.get::<Invoice>(id)?.map_or(0, |row| row.takings_minor()))),
         None => None,
     };
+    let (credits, cost) = (month.credits_micros, month.cost_micros());
     let currency = desk.catalog.settings()?.currency.clone();
     let own = text_of(&desk.account.owned()?);
     for (product, part) in month.sellers.iter().filter(|(_, part)| part.paid_micros > 0) {
@@ -69,7 +64,7 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, back: &BTreeMap<Strin
         let mut sale = splits::sale(desk, &sale_id, (SaleKind::Usage, product.clone()), share, &currency, month.end)?;
         sale.gross_minor = part.paid_micros / micros_per_minor(&currency);
         if let Some((invoice, amount, paid)) = returned.filter(|_| month.settled) {
-            let invoiced = part.paid_micros - month.paid_by_credits(part);
+            let invoiced = part.paid_micros - part.paid_by_credits(credits, cost);
             match part_of(invoiced, amount, paid) / micros_per_minor(&currency) {
                 0 => drop(sale.back.remove(invoice)),
                 part => drop(sale.back.insert(invoice.clone(), part)),

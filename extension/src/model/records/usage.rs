@@ -87,6 +87,14 @@ pub(crate) struct SellerPart {
     pub paid_micros: i64,
 }
 
+impl SellerPart {
+    /// Returns the part of the month's fees that credits paid: the credits' part of the month's whole cost. All amounts are
+    /// in millionths.
+    pub fn paid_by_credits(&self, credits_micros: i64, cost_micros: i64) -> i64 {
+        part_of(self.micros, credits_micros, cost_micros)
+    }
+}
+
 /// The usage of a month. Its id is the month, `2026-01`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -130,11 +138,6 @@ impl UsageMonth {
     /// Returns the total cost, in millionths of the currency's unit.
     pub fn cost_micros(&self) -> i64 {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))
-    }
-
-    /// Returns the part of a seller's paid fees that credits paid, in millionths.
-    pub fn paid_by_credits(&self, part: &SellerPart) -> i64 {
-        part_of(part.micros, self.credits_micros, self.cost_micros())
     }
 
     /// Returns whether sellers receive their parts once the month's invoice is paid.
