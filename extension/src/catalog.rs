@@ -45,6 +45,10 @@ pub(crate) const PRODUCT_TYPE: &str = "product_type";
 
 /// Configuration key of the switch for provisioning. If the value is false, nothing is provisioned.
 pub(crate) const ENABLED: &str = "enabled";
+/// Configuration key of the switch for looking up the payments of invoices.
+pub(crate) const LOOK_UP_PAYMENTS: &str = "look_up_payments";
+/// Configuration key of the switch for looking up the sessions of subscriptions.
+pub(crate) const LOOK_UP_SESSIONS: &str = "look_up_sessions";
 
 /// Returns whether a product type is reserved for rows of the catalog itself, which only `catalog.load` writes.
 pub(crate) fn is_reserved(product_type: &str) -> bool {

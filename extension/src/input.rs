@@ -85,6 +85,15 @@ pub(crate) struct Input<'e> {
     pub facts: Vec<String>,
 }
 
+impl Input<'_> {
+    /// Returns the id of the paid checkout session with metadata of ours that the event is about.
+    pub fn paid_session_of_ours(&self) -> Option<&str> {
+        let Ok(Content::Provider(Body::Session(session))) = &self.content else { return None };
+        let is_paid = session.payment_status.as_deref() == Some("paid");
+        (is_paid && self.placement.mark == Mark::Ours).then_some(&session.id)
+    }
+}
+
 /// Prefix of the types of thin events, which only refer to their object.
 pub(crate) const THIN: &str = "v1.";
 
@@ -145,6 +154,7 @@ pub(crate) fn read(event: &Event) -> Input<'_> {
                     | Concern::Connect
                     | Concern::ConnectLink
                     | Concern::Thin { .. }
+                    | Concern::SessionOf { .. }
                     | Concern::Transfer { .. },
                 )
                 | None => Vec::new(),

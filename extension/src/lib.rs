@@ -62,7 +62,13 @@ impl Extension for Provisioner {
         let opened = match host.open(&input.placement, &input.facts)? {
             Opened::Here(here) => *here,
             // The host itself parks, ignores or rejects the event.
-            Opened::Elsewhere => return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs))),
+            Opened::Elsewhere => {
+                if let Some(session) = input.paid_session_of_ours() {
+                    let fields = [("session".to_owned(), session.to_owned())];
+                    host.log_write(LogLevel::Error, "no account holds this paid checkout session", &fields);
+                }
+                return Ok(Decision::of(Outcome::Ignored(IgnoreReason::NotOurs)));
+            }
         };
         let mut desk = desk(host, event, Some(opened.account));
         let facts: Vec<(String, bool)> = input.facts.iter().cloned().zip(opened.facts).collect();
@@ -184,7 +190,8 @@ fn conclude(mut desk: Desk<'_>, event: &Event, decided: Ruled<Verdict>) -> Falli
         Err(Halt::Refused(refusal)) => {
             desk.account.keep_what_is_told();
             let reply = waits.then(|| Reply::Refused(refusal.clone()));
-            if let Payload::Product(_) = event.payload {
+            let is_forbidden = matches!(refusal, Refusal::Forbidden(_));
+            if let (Payload::Product(_), false) = (&event.payload, is_forbidden) {
                 let fact = model::keys::FactKey::ProductEvent(&desk.event_hash()).to_string();
                 if let Ok(false) = desk.account.is_known(&fact) {
                     desk.account.record_new_fact(fact);

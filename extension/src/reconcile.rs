@@ -14,6 +14,7 @@ mod instance;
 mod instances;
 mod ledger;
 mod membership;
+mod money_requests;
 mod payouts;
 mod purchases;
 mod room;
@@ -44,7 +45,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     let mut desired = DesiredSchedule::default();
     purchases::report_unexplained(desk, &mut desired)?;
     departure::reconcile(desk, &standing)?;
-    buys::reconcile(desk, &standing)?;
+    buys::reconcile(desk, &standing, &mut desired)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
@@ -56,6 +57,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     splits::send_shares(desk)?;
     payouts::reconcile(desk, &mut desired)?;
     erasure::reconcile(desk, &standing, &mut desired)?;
+    money_requests::reconcile(desk)?;
     Ok(desired)
 }
 

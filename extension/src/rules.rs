@@ -13,6 +13,7 @@ mod instance;
 mod invoice;
 mod listing;
 mod metering;
+mod money_result;
 mod payment;
 mod price;
 mod product_event;
@@ -21,6 +22,7 @@ mod refund;
 mod resource_result;
 mod retrieve;
 mod session;
+mod session_of;
 mod share;
 mod spending;
 mod step;
@@ -29,7 +31,6 @@ mod subscription_schedule;
 mod thin;
 mod timer;
 mod token;
-mod unknown;
 mod usage;
 mod with_customer;
 
@@ -108,6 +109,9 @@ fn provider(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
 }
 
 fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Concern>) -> Ruled<Verdict> {
+    if let Some(verdict) = money_result::without_decision(desk, report)? {
+        return Ok(verdict);
+    }
     let outcome = match about {
         Some(Concern::Checkout { purchase }) => return purchase::checkout_created(desk, purchase, report),
         Some(Concern::Sync { product, interval }) => {
@@ -140,6 +144,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Conc
         Some(Concern::Redeem { token, expires_at }) => return token::granted(desk, token, *expires_at, report),
         Some(Concern::Compare { subscription }) => retrieve::compared(desk, subscription, report)?,
         Some(Concern::Thin { event, kind }) => thin::fetched(desk, event, kind, report)?,
+        Some(Concern::SessionOf { subscription }) => session_of::found(desk, subscription, report)?,
         Some(Concern::Retrieve { known, .. }) => retrieve::fetched(desk, report, known)?,
         Some(Concern::Resource { instance, resource, verb }) => {
             return resource_result::decide(desk, report, instance, resource, *verb);

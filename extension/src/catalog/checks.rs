@@ -651,6 +651,11 @@ pub(crate) fn check_names(
         );
         check_words(&places(&resource.with), &words, &format!("{path}/provisions/{index}/with"))?;
     }
+    for (index, meter) in decl.meters.iter().enumerate() {
+        if let Some(key) = meter.of.as_ref().filter(|key| !is_declared(key)) {
+            return unknown(format!("meters/{index}/of"), key, one_of(keys()));
+        }
+    }
     check_addresses(decl, path)
 }
 

@@ -63,8 +63,24 @@ pub(crate) const EFFECTS: [(&str, &[&str], &[&str], Delays); 43] = [
 pub(crate) type ConfigRow = (&'static str, ConfigType, bool, Option<&'static str>, Option<&'static str>, &'static str);
 
 /// Configuration of the extension itself. Businesses declare the keys that their resources need.
-pub(crate) const CONFIG: [ConfigRow; 2] = [
+pub(crate) const CONFIG: [ConfigRow; 4] = [
     ("enabled", ConfigType::Boolean, false, Some("true"), None, "False: nothing is provisioned"),
+    (
+        "look_up_payments",
+        ConfigType::Boolean,
+        false,
+        Some("false"),
+        None,
+        "True: asks Stripe which payment paid an invoice, if no event says so: without it a refund may find no account",
+    ),
+    (
+        "look_up_sessions",
+        ConfigType::Boolean,
+        false,
+        Some("false"),
+        None,
+        "True: asks Stripe for the checkout of a subscription that our checkout did not make, since it may name an organization",
+    ),
     ("stripe_webhook_secret", ConfigType::Secret, false, None, Some("STRIPE_WEBHOOK_SECRET"), "Signs webhooks"),
 ];
 

@@ -185,6 +185,16 @@ pub struct Meter {
     /// True for a counter, the sum of a billing period's measurements; false for a gauge, the newest measurement.
     #[serde(default)]
     pub counter: bool,
+    /// Entitlement whose plan defines the counter's billing period; by default the entitlement with the meter's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+impl Meter {
+    /// Returns the entitlement whose plan defines the counter's billing period.
+    pub(crate) fn entitlement(&self) -> &str {
+        self.of.as_deref().unwrap_or(&self.meter)
+    }
 }
 
 /// A public address of a product.

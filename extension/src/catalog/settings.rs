@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     /// Maximum delay of a provider's event about which the account still receives a mail (S25). The default is the time
     /// for which Stripe retries deliveries, so that processing the backlog of an outage sends no mails.
     pub mail_within: Span,
+    /// Time after the payment for which an item waits for the plan that it requires; then it is refunded (S113).
+    pub plan_within: Span,
     /// Kinds of paused collection during which a subscription grants nothing (S62). With other kinds it keeps its
     /// grants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -168,6 +170,7 @@ impl Default for Settings {
             compare_after: None,
             erase_after: None,
             mail_within: Span::days(3),
+            plan_within: Span::MINUTE,
             suspend_on_pause: Vec::new(),
             thin_events: false,
             sync_prices: true,

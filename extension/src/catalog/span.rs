@@ -28,6 +28,9 @@ impl Span {
         (1..=MOST).contains(&span).then_some(Span(span))
     }
 
+    /// A minute.
+    pub(crate) const MINUTE: Span = Span(60_000);
+
     /// Returns a span of days.
     pub(crate) const fn days(days: u16) -> Span {
         Span(days as i64 * DAY_MS)

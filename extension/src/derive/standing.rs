@@ -84,12 +84,10 @@ impl AccountStanding {
         self.plans.keys().find_map(|family| self.plan_item(family))
     }
 
-    /// Returns the item of the paid plan that defines the billing period of a meter: the plan that grants the meter's
-    /// entitlement or, if no plan does, the plan that defines the account's billing period.
-    pub fn period_of(&self, meter: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
-        let grants = |plan: &PlanInForce| plan.grants.iter().any(|grant| grant.key.starts_with(meter));
-        let family = self.plans.iter().find(|(_, plan)| grants(plan)).map(|(family, _)| family);
-        family.map_or_else(|| self.period(), |family| self.plan_item(family))
+    /// Returns the item of the paid plan that defines the billing period of an entitlement: the plan that grants it or, if
+    /// no plan does, the plan that defines the account's billing period.
+    pub fn period_of(&self, entitlement: &str) -> Option<(&SubscriptionFacts, &SubscriptionItem)> {
+        self.granting(entitlement).map_or_else(|| self.period(), |family| self.plan_item(family))
     }
 
     /// Returns the family of the plan that grants the entitlement.

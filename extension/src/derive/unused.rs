@@ -16,13 +16,12 @@ pub(crate) struct Period {
     pub end: Timestamp,
 }
 
-/// Returns what went back of each invoice, in minor units, by the loaded payments with refunds or disputes.
-pub(crate) fn back_by_invoice(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, i64>> {
-    let mut back: BTreeMap<String, i64> = BTreeMap::new();
-    for (_, payment) in desk.account.all::<Payment>()? {
+/// Returns what went back of each invoice by its loaded payments with refunds or disputes, in minor units.
+pub(crate) fn back_by_invoice(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, BTreeMap<String, i64>>> {
+    let mut back: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+    for (id, payment) in desk.account.all::<Payment>()? {
         if let Some(invoice) = payment.invoice.as_ref().filter(|_| payment.has_returns()) {
-            let sum = back.entry(invoice.clone()).or_default();
-            *sum = sum.saturating_add(payment.back_minor());
+            back.entry(invoice.clone()).or_default().insert(id, payment.back_minor());
         }
     }
     Ok(back)
@@ -45,7 +44,8 @@ pub(crate) fn rest(
     let mut out: BTreeMap<String, i64> = BTreeMap::new();
     for (id, invoice) in desk.account.all::<Invoice>()? {
         if invoice.subscription.as_deref() == Some(subscription) && is_paid_within(&invoice, period) {
-            let left = of_invoice(&invoice, back.get(&id).copied().unwrap_or(0), period, desk.now, is_counted);
+            let back = back.get(&id).map_or(0, |payments| payments.values().sum());
+            let left = of_invoice(&invoice, back, period, desk.now, is_counted);
             let sum = out.entry(invoice.currency.clone()).or_default();
             *sum = sum.saturating_add(left);
         }

@@ -22,6 +22,7 @@ use super::records::invoice::Invoice;
 use super::records::item::Item;
 use super::records::listing::ListingRow;
 use super::records::lot::Lot;
+use super::records::money_requests::MoneyRequests;
 use super::records::payment::Payment;
 use super::records::payouts::Payouts;
 use super::records::product::ProductRow;
@@ -110,6 +111,7 @@ tables! {
     comparisons: Comparison,
     closed: Closed,
     customer_request: CustomerRequest,
+    money_requests: MoneyRequests,
     tokens: Token,
     accesses: Access,
     usage_days: UsageDay,
@@ -153,6 +155,7 @@ impl Tables {
                 _ if id == Summary::ID => (&mut self.summaries, id),
                 _ if id == Closed::ID => (&mut self.closed, id),
                 _ if id == CustomerRequest::ID => (&mut self.customer_request, id),
+                _ if id == MoneyRequests::ID => (&mut self.money_requests, id),
                 _ if id == Comparison::ID => (&mut self.comparisons, id),
                 _ if id == Membership::ID => (&mut self.memberships, id),
                 _ if id == Payouts::ID => (&mut self.payouts, id),
@@ -218,6 +221,7 @@ impl<'h> Account<'h> {
             Comparison::ID,
             Closed::ID,
             CustomerRequest::ID,
+            MoneyRequests::ID,
         ];
         for id in ids {
             self.tables.insert_read(&record_key(ACCOUNT, id), None);
@@ -457,6 +461,11 @@ impl<'h> Account<'h> {
     /// Adds an effect to the decision.
     pub fn ask(&mut self, effect: Effect) {
         self.effects.push(effect);
+    }
+
+    /// Returns the effects that this decision requests.
+    pub fn asked_mut(&mut self) -> impl Iterator<Item = &mut Effect> {
+        self.effects.iter_mut()
     }
 
     /// Returns whether this decision requests the effect with this key.

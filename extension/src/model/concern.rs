@@ -96,6 +96,11 @@ pub(crate) enum Concern {
         /// Type of the event.
         kind: String,
     },
+    /// A search for the checkout session of a subscription.
+    SessionOf {
+        /// Subscription id.
+        subscription: String,
+    },
     /// A fetch of an object from the payment provider.
     Retrieve {
         /// Object id.
@@ -162,6 +167,7 @@ enum About {
     Redeem,
     Compare,
     Thin,
+    SessionOf,
     Retrieve,
 }
 
@@ -205,6 +211,7 @@ impl Concern {
             Concern::Redeem { token, .. } => (About::Redeem, Some(token)),
             Concern::Compare { subscription } => (About::Compare, Some(subscription)),
             Concern::Thin { event, .. } => (About::Thin, Some(event)),
+            Concern::SessionOf { subscription } => (About::SessionOf, Some(subscription)),
             Concern::Retrieve { object, .. } => (About::Retrieve, Some(object)),
         };
         let mut flat = FlatConcern {
@@ -251,6 +258,7 @@ impl Concern {
             About::Redeem => Concern::Redeem { token: id?, expires_at: flat.expires_at? },
             About::Compare => Concern::Compare { subscription: id? },
             About::Thin => Concern::Thin { event: id?, kind: part? },
+            About::SessionOf => Concern::SessionOf { subscription: id? },
             About::Retrieve => Concern::Retrieve { object: id?, known: flat.known },
         })
     }
@@ -269,6 +277,7 @@ mod tests {
             Concern::Checkout { purchase: own("pur_1") },
             Concern::Sync { product: own("prod_1"), interval: Some(own("month")) },
             Concern::Sync { product: own("prod_1"), interval: None },
+            Concern::SessionOf { subscription: own("sub_1") },
             Concern::Customer { purchase: own("pur_1") },
             Concern::Registration,
             Concern::CustomerForPortal { return_url: own("https://a.example/?b=\"c\"") },

@@ -3,7 +3,6 @@
 use super::concern::Concern;
 use super::json::encode;
 use super::keys::{EffectKey, TimerKey};
-use super::time::HOUR_MS;
 use extension_contract::{Effect, Fallible, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -35,17 +34,9 @@ pub(crate) fn timer(key: TimerKey, due: Timestamp) -> Fallible<Effect> {
     Ok(Effect { not_before: Some(due), ..request("timer.at", &EffectKey::Timer(key), &json!({}), None)? })
 }
 
-/// Milliseconds after which the result of an effect that moves money counts as unknown.
-pub(crate) const ANSWERED_WITHIN_MS: i64 = HOUR_MS;
-
-/// Returns the effect that pays out the nth transfer of a currency to a connected account.
-pub(crate) fn transfer(connected: &str, currency: &str, number: i64, amount_minor: i64) -> Fallible<Effect> {
-    let key = EffectKey::Transfer { currency: currency.to_owned(), number };
-    let payload = json!({
-        "destination": connected, "amount_minor": amount_minor, "currency": currency,
-        "transfer_group": format!("{connected}:{number}"),
-    });
-    request("stripe.transfer.create", &key, &payload, Some(&Concern::Transfer { currency: currency.to_owned() }))
+/// Returns whether effects of this kind move money, so that a repeated effect could move it twice.
+pub(crate) fn moves_money(kind: &str) -> bool {
+    matches!(kind, "stripe.invoice.create" | "stripe.refund.create" | "stripe.transfer.create")
 }
 
 /// Returns the effect that cancels a subscription immediately. The key does not contain the reason, so the cancellation

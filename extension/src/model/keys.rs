@@ -105,6 +105,8 @@ pub(crate) enum TimerKey {
     Erase { due: Timestamp },
     /// The expiry of a token.
     Token { due: Timestamp },
+    /// The time until which a paid item waits for the plan that it requires.
+    Unmet { due: Timestamp },
     /// The time at which an instance has been in `error` long enough for the lost days to be credited.
     Error { instance: String, due: Timestamp },
     /// The archive of a suspended instance.
@@ -175,6 +177,7 @@ impl fmt::Display for TimerKey {
             TimerKey::Compare { due } => write!(f, "compare:{due}"),
             TimerKey::Erase { due } => write!(f, "erase:{due}"),
             TimerKey::Token { due } => write!(f, "tokens:{due}"),
+            TimerKey::Unmet { due } => write!(f, "unmet:{due}"),
             TimerKey::Error { instance, due } => write!(f, "error:{instance}:{due}"),
             TimerKey::Archive { instance, due } => write!(f, "archive:{instance}:{due}"),
             TimerKey::Terminate { instance, due } => write!(f, "terminate:{instance}:{due}"),
@@ -207,6 +210,9 @@ impl TimerKey {
         if word == "tokens" {
             return Some(TimerKey::Token { due: rest.parse().ok()? });
         }
+        if word == "unmet" {
+            return Some(TimerKey::Unmet { due: rest.parse().ok()? });
+        }
         if word == "over-limit" {
             return Some(TimerKey::OverLimit { due: rest.parse().ok()? });
         }
@@ -237,6 +243,7 @@ impl TimerKey {
             | TimerKey::UsageInvoice { .. }
             | TimerKey::Payout { .. }
             | TimerKey::Token { .. }
+            | TimerKey::Unmet { .. }
             | TimerKey::Compare { .. }
             | TimerKey::Erase { .. }
             | TimerKey::Campaign { .. }
@@ -432,6 +439,10 @@ pub(crate) enum FactKey<'a> {
     Paid(&'a str),
     /// The object of a thin event was fetched and processed, by the event's id.
     Told(&'a str),
+    /// The session of the subscription names no organization.
+    OwnSubscription(&'a str),
+    /// The session of the subscription names an organization.
+    SubscriptionOfOther(&'a str),
     /// A session of a purchase was paid.
     PaidSession { purchase: &'a str, session: &'a str },
     /// The tax in the payment of a purchase's session was booked.
@@ -487,6 +498,8 @@ impl fmt::Display for FactKey<'_> {
         match self {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
             FactKey::Told(event) => write!(f, "told:{event}"),
+            FactKey::OwnSubscription(id) => write!(f, "own-subscription:{id}"),
+            FactKey::SubscriptionOfOther(id) => write!(f, "subscription-of-other:{id}"),
             FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
             FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
             FactKey::BookedBySession(invoice) => write!(f, "booked-by-session:{invoice}"),

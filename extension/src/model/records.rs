@@ -14,6 +14,7 @@ pub(crate) mod invoice;
 pub(crate) mod item;
 pub(crate) mod listing;
 pub(crate) mod lot;
+pub(crate) mod money_requests;
 pub(crate) mod payment;
 pub(crate) mod payouts;
 pub(crate) mod product;

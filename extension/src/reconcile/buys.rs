@@ -1,6 +1,7 @@
 //! Ends and refunds purchases and subscriptions that the account was not allowed to buy. Also maintains the rows of
 //! items that are limited to one per account.
 
+use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
 use crate::derive::standing::{AccountStanding, Holder};
@@ -10,7 +11,7 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::gather::sort_by;
 use crate::model::halt::Ruled;
 use crate::model::json::short_hash;
-use crate::model::keys::{EffectKey, FactKey};
+use crate::model::keys::{EffectKey, FactKey, TimerKey};
 use crate::model::notice::{To, send_once};
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
@@ -22,14 +23,14 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Ends and refunds superseded purchases, and updates the items' rows.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
         let mut billing = BillingHistory::clone(&before);
         // An ended subscription is refunded, too: its end may be known first.
         if !billing.beaten
             && (facts.lost_at.is_none() || facts.row.is_final() || standing.is_after_closing(facts.row.first_at))
-            && let Some(because) = refusal_reason(desk, standing, facts, &billing)?
+            && let Some(because) = refusal_reason(desk, standing, desired, facts, &billing)?
         {
             billing.beaten = true;
             end_superseded(desk, facts, because)?;
@@ -51,7 +52,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     }
     for (id, purchase) in desk.account.all::<PurchaseRow>()? {
         if let (true, Some(paid_at)) = (purchase.grants(), purchase.paid_once_at()) {
-            check_one_time_purchase(desk, standing, &id, &purchase, paid_at)?;
+            check_one_time_purchase(desk, standing, desired, &id, &purchase, paid_at)?;
         }
     }
     plans_paid_twice(desk, standing)?;
@@ -82,6 +83,7 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
 fn check_one_time_purchase(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
+    desired: &mut DesiredSchedule,
     id: &str,
     purchase: &PurchaseRow,
     paid_at: Timestamp,
@@ -103,7 +105,7 @@ fn check_one_time_purchase(
     let is_unmet = terms.condition.as_ref().is_some_and(|condition| !standing.is_granted_by_plan(condition));
     let because = match () {
         () if holder.is_some_and(|holder| holder.id != id) => "already_active",
-        () if is_unmet && was_never_met(standing, paid_at) => "upgrade_required",
+        () if is_unmet && is_unmet_for_good(desk.now, standing, desired, paid_at) => "upgrade_required",
         () => return Ok(()),
     };
     refund_purchase(desk, id, purchase, vec![price.product_id.clone()], because)
@@ -133,6 +135,7 @@ fn refund_purchase(
 fn refusal_reason(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
+    desired: &mut DesiredSchedule,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
 ) -> Ruled<Option<&'static str>> {
@@ -164,7 +167,7 @@ fn refusal_reason(
     let Some(purchase) = &billing.purchase else { return Ok(None) };
     let row = desk.account.get::<PurchaseRow>(purchase)?.filter(|row| !row.values.items.is_empty());
     let paid_at = row.and_then(|row| row.details.counts.as_ref()?.paid_at);
-    Ok(paid_at.filter(|at| was_never_met(standing, *at)).map(|_| "upgrade_required"))
+    Ok(paid_at.filter(|at| is_unmet_for_good(desk.now, standing, desired, *at)).map(|_| "upgrade_required"))
 }
 
 /// Returns whether the holder's snapshot is from `since` or later. An older snapshot may miss the subscription's end,
@@ -226,6 +229,22 @@ fn held_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &
 /// since.
 fn was_never_met(standing: &AccountStanding, at: Timestamp) -> bool {
     standing.plans.values().all(|plan| plan.since <= at) && standing.lost.values().all(|lost| lost.at <= at)
+}
+
+/// Returns whether a condition was never met and is not waited for any more. An event about the plan can be under way for a
+/// short time after the payment (S113).
+fn is_unmet_for_good(
+    now: Timestamp,
+    standing: &AccountStanding,
+    desired: &mut DesiredSchedule,
+    paid_at: Timestamp,
+) -> bool {
+    if !was_never_met(standing, paid_at) {
+        return false;
+    }
+    let due = standing.settings.plan_within.after(paid_at);
+    desired.timer(now, TimerKey::Unmet { due }, due);
+    due <= now
 }
 
 fn end_superseded(desk: &mut Desk<'_>, facts: &SubscriptionFacts, because: &str) -> Ruled<()> {

@@ -2,14 +2,15 @@
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
-use crate::model::effect::{ANSWERED_WITHIN_MS, transfer};
+use crate::model::concern::Concern;
+use crate::model::effect::request;
 use crate::model::halt::Ruled;
-use crate::model::keys::TimerKey;
+use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::money::sendable;
 use crate::model::records::earned::Earned;
 use crate::model::records::earning::Earning;
 use crate::model::records::payouts::{Onboarding, Payouts};
-use extension_contract::Effect;
+use serde_json::json;
 
 /// Adds due shares to the available amounts, and requests the transfer of these amounts. Refunds of transferred shares
 /// reduce the next transfer.
@@ -43,10 +44,13 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> R
             payout.transfers += 1;
             payout.open_minor = sendable;
             payout.available_minor -= sendable;
-            (payout.to, payout.requests) = (connected.clone(), 1);
-            let effect = transfer(&connected, currency, payout.transfers, sendable)?;
-            let deadline = Some(desk.now.saturating_add(ANSWERED_WITHIN_MS));
-            desk.account.ask(Effect { deadline, ..effect });
+            let key = EffectKey::Transfer { currency: currency.clone(), number: payout.transfers };
+            let payload = json!({
+                "destination": connected, "amount_minor": sendable, "currency": currency,
+                "transfer_group": format!("{connected}:{}", payout.transfers),
+            });
+            let about = Concern::Transfer { currency: currency.clone() };
+            desk.account.ask(request("stripe.transfer.create", &key, &payload, Some(&about))?);
         }
     }
     if before.as_deref() != Some(&payouts) {

@@ -32,7 +32,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
                 .for_each(|part| part.paid_micros = part.micros.saturating_add(part.carried_micros));
             desk.account.put(&id, month.clone());
         }
-        sell(desk, &id, &month, &back)?;
+        let returned = month.invoice.as_ref().and_then(|invoice| back.get(invoice));
+        sell(desk, &id, &month, returned)?;
     }
     Ok(())
 }
@@ -42,12 +43,12 @@ fn is_paid(desk: &mut Desk<'_>, month: &UsageMonth) -> Ruled<bool> {
     Ok(desk.account.get::<Invoice>(invoice)?.is_some_and(|invoice| invoice.status == InvoiceStatus::Paid))
 }
 
-/// Updates the sale of each product with paid usage, less its part of what went back in `back` by invoice. The sale's id
-/// does not reveal the user.
-fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, back: &BTreeMap<String, i64>) -> Ruled<()> {
-    let returned = match month.invoice.as_ref().and_then(|id| Some((id, *back.get(id)?))) {
-        Some((id, amount)) => Some((id, amount, desk.account.get::<Invoice>(id)?.map_or(0, |row| row.takings_minor()))),
-        None => None,
+/// Updates the sale of each product with paid usage, less its part of what went back of the month's invoice, by payment.
+/// The sale's id does not reveal the user.
+fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, returned: Option<&BTreeMap<String, i64>>) -> Ruled<()> {
+    let paid = match month.invoice.as_ref().filter(|_| returned.is_some()) {
+        Some(id) => desk.account.get::<Invoice>(id)?.map_or(0, |row| row.takings_minor()),
+        None => 0,
     };
     let (credits, cost) = (month.credits_micros, month.cost_micros());
     let currency = desk.catalog.settings()?.currency.clone();
@@ -63,11 +64,11 @@ fn sell(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, back: &BTreeMap<Strin
         let sale_id = format!("use_{}/{id}/{product}", short_hash(&own));
         let mut sale = splits::sale(desk, &sale_id, (SaleKind::Usage, product.clone()), share, &currency, month.end)?;
         sale.gross_minor = part.paid_micros / micros_per_minor(&currency);
-        if let Some((invoice, amount, paid)) = returned.filter(|_| month.settled) {
-            let invoiced = part.paid_micros - part.paid_by_credits(credits, cost);
-            match part_of(invoiced, amount, paid) / micros_per_minor(&currency) {
-                0 => drop(sale.back.remove(invoice)),
-                part => drop(sale.back.insert(invoice.clone(), part)),
+        let invoiced = part.paid_micros - part.paid_by_credits(credits, cost);
+        for (payment, amount) in returned.filter(|_| month.settled).into_iter().flatten() {
+            match part_of(invoiced, *amount, paid) / micros_per_minor(&currency) {
+                0 => drop(sale.back.remove(payment)),
+                part => drop(sale.back.insert(payment.clone(), part)),
             }
         }
         splits::put(desk, &sale_id, sale)?;

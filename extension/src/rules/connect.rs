@@ -1,12 +1,11 @@
 //! `account.connect`, `account.updated` and transfers: the connected account at the provider that receives payouts.
 
-use super::unknown::{is_unknown, request_again};
 use super::with_customer::owner;
 use crate::catalog::desk::Desk;
 use crate::catalog::product::return_url;
 use crate::input::stripe;
 use crate::model::concern::Concern;
-use crate::model::effect::{request, transfer};
+use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
@@ -148,22 +147,14 @@ fn merge_snapshot(desk: &mut Desk<'_>, view: &View, id: Option<&str>) -> Ruled<O
     Ok(Outcome::Applied)
 }
 
-/// Handles the result of a transfer. After a refusal, the amount is available for the next transfer. If the result is
-/// unknown, the amount stays open and the same transfer is requested again.
+/// Handles the result of a transfer. After a refusal, the amount is available for the next transfer.
 pub(super) fn transferred(desk: &mut Desk<'_>, currency: &str, report: &EffectReport) -> Ruled<Outcome> {
     let mut payouts = desk.account.fetch::<Payouts>(Payouts::ID)?.unwrap_or_default();
     let Some(payout) = payouts.currencies.get_mut(currency) else { return Err(internal(report.key.clone())) };
     let open = EffectKey::Transfer { currency: currency.to_owned(), number: payout.transfers };
-    // Another transfer is open, or another request of this transfer has ended it, or will end it.
-    let is_late = report.answer.is_err() && report.generation < payout.requests;
-    if payout.open_minor == 0 || report.key != open.to_string() || is_late {
+    // Another transfer is open, or another request of this transfer has ended it.
+    if payout.open_minor == 0 || report.key != open.to_string() {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
-    }
-    if report.answer.as_ref().is_err_and(is_unknown) {
-        payout.requests = report.generation.saturating_add(1);
-        let effect = transfer(&payout.to, currency, payout.transfers, payout.open_minor)?;
-        desk.account.put(Payouts::ID, payouts);
-        return request_again(desk, effect, report);
     }
     let amount = std::mem::take(&mut payout.open_minor);
     match &report.answer {

@@ -1,12 +1,13 @@
 //! `invoice.*`: merges a snapshot of an invoice, and updates the records of its subscription and payments.
 
-use super::{check_owner, retrieve};
+use super::{check_owner, retrieve, session_of};
+use crate::catalog::LOOK_UP_PAYMENTS;
 use crate::catalog::desk::Desk;
 use crate::catalog::reaction::publish;
 use crate::input::stripe::{self, id_of};
 use crate::model::gather::sort_by;
 use crate::model::halt::{Halt, Ruled};
-use crate::model::keys::{ClaimKey, FactKey};
+use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::merge::{News, invoice as merge_invoice, payment as merge_payment};
 use crate::model::notice::{To, send_once};
 use crate::model::records::invoice::{Invoice, InvoiceStatus, Line};
@@ -14,6 +15,7 @@ use crate::model::records::payment::Payment;
 use crate::model::records::subscription_history::{BillingHistory, KEPT_MAX, OpenInvoice};
 use extension_contract::*;
 use serde_json::json;
+use std::rc::Rc;
 
 fn parse_status(text: &str) -> Option<InvoiceStatus> {
     Some(match text {
@@ -49,7 +51,31 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
             None => retrieve::fetch_snapshot(desk, "invoice", id, at),
         };
     }
-    apply(desk, id, object, desk.provider_time)
+    let outcome = apply(desk, id, object, desk.provider_time)?;
+    if !matches!(outcome, Outcome::Deferred(_)) && object.payments().is_empty() {
+        look_up_payments(desk, id)?;
+    }
+    Ok(outcome)
+}
+
+/// Fetches a paid invoice with its payments if no payment is known. Only some API versions name the payment in the
+/// invoice, and others in an event of their own.
+fn look_up_payments(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let invoice = desk.account.get::<Invoice>(id)?;
+    let Some(invoice) = invoice.filter(|row| row.status == InvoiceStatus::Paid && row.takings_minor() > 0) else {
+        return Ok(());
+    };
+    let pays = |(_, payment): &(String, Rc<Payment>)| payment.invoice.as_deref() == Some(id);
+    if desk.account.all::<Payment>()?.iter().any(pays)
+        || desk.catalog.setting(LOOK_UP_PAYMENTS)? != Some(ConfigValue::Boolean(true))
+    {
+        return Ok(());
+    }
+    let key = EffectKey::Retrieve { object: id.to_owned(), because: invoice.paid_at.unwrap_or(invoice.at), views: 0 };
+    if desk.account.record_fact(&FactKey::Asked(&key.to_string()).to_string())? {
+        retrieve::fetch(desk, &key, id, &json!({"object": "invoice", "id": id}), Vec::new())?;
+    }
+    Ok(())
 }
 
 /// Merges a fetched invoice; `at` is the date of the provider's response.
@@ -73,6 +99,11 @@ fn apply(desk: &mut Desk<'_>, id: &str, object: &stripe::Invoice<'_>, at: Timest
     check_owner(desk, object.subscription_metadata())?;
     let view = read(desk.kind, object, at)?;
     let known = desk.account.fetch::<Invoice>(id)?;
+    if let (None, Some(subscription)) = (&known, &view.subscription)
+        && let Some(outcome) = session_of::wait_for_owner(desk, subscription, object.subscription_metadata())?
+    {
+        return Ok(outcome);
+    }
     let (invoice, news) = match &known {
         None => (view, News::Changed),
         Some(known) => {

@@ -1,12 +1,11 @@
 //! `purchase.refund`: refunds a one-time purchase within the limits of its product type: unspent credits, or products
 //! that were not used. An administrator may refund any part of the remaining amount.
 
-use super::unknown::{is_unknown, request_again};
 use crate::catalog::desk::Desk;
 use crate::catalog::product::required_text;
 use crate::derive::standing::standing;
 use crate::model::concern::Concern;
-use crate::model::effect::{ANSWERED_WITHIN_MS, request};
+use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::EffectKey;
@@ -50,8 +49,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let key = EffectKey::RefundAsked { purchase: id.clone(), asked_by: desk.event_hash() };
     let about = Concern::Refund { purchase: id.clone(), amount_minor: amount };
     let effect = request("stripe.refund.create", &key, &payload, Some(&about))?;
-    let deadline = Some(desk.now.saturating_add(ANSWERED_WITHIN_MS));
-    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), deadline, ..effect });
+    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
     Ok(Outcome::Applied.into())
 }
 
@@ -97,22 +95,10 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     Ok(paid)
 }
 
-/// Handles the result of the refund request. The event about the refund books the refund. If the result is unknown, the
-/// amount stays requested and the same refund is requested again.
+/// Handles the result of the refund request. The event about the refund books the refund.
 pub(super) fn completed(desk: &mut Desk<'_>, id: &str, amount_minor: i64, report: &EffectReport) -> Ruled<Verdict> {
     let answer = match &report.answer {
         Ok(_) => Answer::Value(encode(&json!({"purchase_id": id, "amount_minor": amount_minor}))?),
-        Err(failure) if is_unknown(failure) => {
-            if let Some(row) = desk.account.get::<PurchaseRow>(id)?.filter(|row| row.details.refunding_minor > 0) {
-                let payload = json!({"payment_intent": row.values.payment_intent_id, "amount_minor": amount_minor,
-                    "reason": "requested_by_customer", "metadata": {"purchase_id": id}});
-                let about = Concern::Refund { purchase: id.to_owned(), amount_minor };
-                // The key of the report replaces this key.
-                let key = EffectKey::RefundAsked { purchase: id.to_owned(), asked_by: String::new() };
-                request_again(desk, request("stripe.refund.create", &key, &payload, Some(&about))?, report)?;
-            }
-            Answer::Refused(Refusal::BadTransition(format!("refund {}", failure.code)))
-        }
         Err(failure) => {
             if let Some(mut row) = desk.account.fetch::<PurchaseRow>(id)? {
                 row.details.refunding_minor = (row.details.refunding_minor - amount_minor).max(0);

@@ -89,7 +89,7 @@ pub(super) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
 }
 
 /// Handles the result of the invoice request for a month. After Stripe's refusal the usage is not invoiced until an
-/// operator requests it again. After a timeout it is unknown whether the invoice exists.
+/// operator requests it again.
 pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectReport) -> Ruled<Outcome> {
     let Some(mut month) = desk.account.fetch::<UsageMonth>(month_id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
@@ -99,7 +99,7 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
             let answer: Object = decode("effects", &report.key, answer)?;
             month.invoice = answer.get("id").and_then(Value::as_str).map(str::to_owned);
         }
-        Err(failure) => month.refused = failure.class == EffectFailureClass::Final && month.invoice.is_none(),
+        Err(_) => month.refused = month.invoice.is_none(),
     }
     desk.account.put(month_id, month);
     Ok(Outcome::Applied)

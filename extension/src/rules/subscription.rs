@@ -3,6 +3,7 @@
 
 use super::check_owner;
 use super::retrieve::{self, KnownSnapshots};
+use super::session_of;
 use crate::catalog::desk::Desk;
 use crate::catalog::reaction::publish;
 use crate::catalog::terms::CatalogPrice;
@@ -84,6 +85,11 @@ fn apply(
     // The subscription is not claimed yet, and this snapshot names no customer. The fetched object names the customer.
     if known.is_none() && id_of(&object.customer).is_none() && !is_fetched {
         return retrieve::fetch_snapshot(desk, "subscription", id, at);
+    }
+    if known.is_none()
+        && let Some(outcome) = session_of::wait_for_owner(desk, id, object.metadata.as_ref())?
+    {
+        return Ok(outcome);
     }
     let state = read_state(object)?;
     let view = SubscriptionSnapshot {

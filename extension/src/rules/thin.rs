@@ -56,6 +56,18 @@ pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &Eff
     if !desk.account.record_fact(&FactKey::Told(event).to_string())? {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
+    inject(desk, event, kind, report, &answer)?;
+    Ok(Outcome::Applied)
+}
+
+/// Injects a fetched object as an event of the given kind.
+pub(super) fn inject(
+    desk: &mut Desk<'_>,
+    event: &str,
+    kind: &str,
+    report: &EffectReport,
+    answer: &retrieve::FetchResult<'_>,
+) -> Ruled<()> {
     let facts = desk.provider.cloned().unwrap_or_default();
     let payload = InjectedEvent {
         id: event,
@@ -67,5 +79,5 @@ pub(super) fn fetched(desk: &mut Desk<'_>, event: &str, kind: &str, report: &Eff
     };
     let key = EffectKey::Told { event: event.to_owned() };
     desk.account.ask(request("provider.event", &key, &payload, None)?);
-    Ok(Outcome::Applied)
+    Ok(())
 }

@@ -112,7 +112,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             Subject::Instance(id, meter) => {
                 if let Some(instance) = instances.get_mut(id) {
                     record_use(instance, usage, desk.now);
-                    let period = standing.period_of(&meter.meter);
+                    let period = standing.period_of(meter.entitlement());
                     let period = period.map(|(_, item)| (item.period_start, item.period_end));
                     add(instance, &meter, usage, period);
                 }

@@ -45,19 +45,9 @@ pub(crate) struct Payout {
     /// Amount of the open transfer, in minor units.
     #[serde(skip_serializing_if = "is_zero")]
     pub open_minor: i64,
-    /// The connected account that receives the open transfer, or the last one.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub to: String,
-    /// Number of requests of the open transfer, or of the last one; 0 before the first transfer.
-    #[serde(skip_serializing_if = "is_none")]
-    pub requests: u32,
     /// Whether the last transfer failed. The next transfer is requested after a change.
     #[serde(skip_serializing_if = "is_false")]
     pub stopped: bool,
-}
-
-fn is_none(requests: &u32) -> bool {
-    *requests == 0
 }
 
 /// The payouts row of an account.

@@ -6,3 +6,4 @@ mod orders;
 mod shapes;
 mod story_bytes;
 mod timers;
+mod unowned;

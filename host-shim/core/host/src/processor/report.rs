@@ -83,7 +83,8 @@ pub struct Report {
     pub later: bool,
     /// Mode of the business.
     pub livemode: bool,
-    /// True if an operator must act: a dead letter, a rejection without a caller, or a known id with other data.
+    /// True if an operator must act: a dead letter, a rejection without a caller, a known id with other data, or an event
+    /// that no account takes yet and about which the extension logged an error.
     pub alert: bool,
 }
 

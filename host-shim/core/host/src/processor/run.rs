@@ -6,8 +6,8 @@ use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode}
 use crate::decision::{self, DecisionError, PreparedDecision};
 use crate::snapshot::{Access, Context, FinishedSnapshot, PlacementResult};
 use extension_contract::{
-    Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Refusal, Reply, StoreError, Stored,
-    Timestamp,
+    Account, Decision, DeferReason, Event, Failure, IgnoreReason, LogLevel, Outcome, Payload, Refusal, Reply,
+    StoreError, Stored, Timestamp,
 };
 use host_store::{
     Applied, Changes, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry, NewInbox,
@@ -290,6 +290,7 @@ impl Processor {
             fuel: decided.used.fuel,
             effects_hash: effects_hash(&changes),
         };
+        let is_parked = matches!(decided.state, InboxState::Parked { .. });
         let outcome = Some(decided.outcome.clone());
         let run = Run { at: now, outcome: outcome.clone(), error: None, provenance: Some(provenance) };
         changes.inbox = Some(self.inbox_change(
@@ -315,6 +316,7 @@ impl Processor {
             }
         };
         wakes.extend(keys);
+        let is_parked_with_error = is_parked && decided.logs.iter().any(|entry| entry.level == LogLevel::Error);
         let refusal = match &decided.outcome {
             Outcome::Rejected(refusal) => Some(refusal.clone()),
             _ => None,
@@ -324,7 +326,7 @@ impl Processor {
         report.effects = decided.prepared.requested;
         Used { fuel: report.fuel, memory_bytes: report.memory_bytes, host_calls: report.host_calls } = decided.used;
         report.logs = decided.logs;
-        report.alert = refusal.is_some() && !has_caller;
+        report.alert = (refusal.is_some() && !has_caller) || (is_parked_with_error && !report.later);
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
         Ok(Some(report))
     }

@@ -14,7 +14,7 @@ pub fn folder_with(catalog: &str) -> TempDir {
 
 /// A catalog that has every clause and every member.
 pub const WHOLE: &str = r#"
-business: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, thin_events: true, customer_creation: checkout, success_url: https://a.example,
+business: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace_days: 7, dunning_days: [0, 3], over_limit_days: 14,
   archive_after_days: 30, retention_days: 90, notice_days: [7], name_block_days: 30, final_backup_days: 30,
   error_credit_hours: 24}
@@ -159,6 +159,7 @@ pub const BROKEN: [(&str, &str); 96] = [
     ("erase_after: 90d", "erase_after: 90"),
     ("personal: true", "personal: yes please"),
     ("mail_within: 3d", "mail_within: 3"),
+    ("plan_within: 1m", "plan_within: 1"),
     ("suspend_on_pause: [void]", "suspend_on_pause: [cancel]"),
     ("most: {free: 2}", "most: {}"),
     ("most: {free: 2}", "most: {free: 101}"),

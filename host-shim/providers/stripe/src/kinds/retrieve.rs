@@ -35,7 +35,8 @@ const OBJECTS: [(&str, &str, Option<&str>); 24] = [
     ("transfer", "transfers", None),
 ];
 
-/// `stripe.retrieve`: takes `object`, `id`, `connected_account`; returns `date_ms`, `api_version`, `object`.
+/// `stripe.retrieve`: takes `object`, `id`, `by`, `connected_account`; returns `date_ms`, `api_version`, `object`. With
+/// `by: subscription` it searches the session of the subscription with this id; the object is null if there is none.
 pub(crate) fn retrieve(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let payload = Payload::of(call);
     let (object, id) = (payload.text("object")?, payload.id("id")?);
@@ -43,7 +44,15 @@ pub(crate) fn retrieve(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (_, path, expand) = known.ok_or_else(|| Failed::UnknownObject(object.to_owned()))?;
     let query: Vec<_> = expand.map(|name| ("expand[]", name)).into_iter().collect();
     let api = api.on_behalf_of(payload.maybe_id("connected_account")?);
-    let response = api.get(format!("/{path}/{id}"), &query)?;
+    let by = payload.maybe_text("by")?;
+    let mut response = match by {
+        Some("subscription") if object == "checkout.session" => api.get(format!("/{path}"), &[("subscription", id)])?,
+        Some(other) => return Err(Failed::UnknownObject(format!("{object} by {other}"))),
+        None => api.get(format!("/{path}/{id}"), &query)?,
+    };
+    if by.is_some() {
+        response.object = response.object["data"].get(0).cloned().unwrap_or(Value::Null);
+    }
     Ok(json!({
         "date_ms": response.date_ms.unwrap_or_else(now_ms),
         "api_version": response.api_version,

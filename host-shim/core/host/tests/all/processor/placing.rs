@@ -4,7 +4,7 @@ use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::FUEL;
 use super::{accept, processor};
 use extension_contract::{Account, Outcome, Payload, ProviderFacts, Refusal};
-use host::processor::{Disposition, WAIT_MAX_MS};
+use host::processor::{Disposition, Report, WAIT_MAX_MS};
 use host_store::InboxState;
 use serde_json::json;
 
@@ -102,6 +102,20 @@ fn an_event_with_a_price_of_the_catalog_is_parked_with_our_mark() {
     assert_eq!(lines[1..], ["e1: deferred(claim(customer:1))", "e2: deferred(claim(customer:1))"]);
     let given_up = processor.expire(T0 + WAIT_MAX_MS + 1).unwrap();
     assert_eq!(super::events::lines(&given_up), ["later e1: rejected(unclaimed)", "later e2: ignored(not-ours)"]);
+}
+
+#[test]
+fn an_operator_hears_at_once_of_a_parked_event_about_which_the_extension_logs_an_error() {
+    let mut processor = processor();
+    let alerts = |reports: &[Report]| reports.iter().map(|report| report.alert).collect::<Vec<_>>();
+    let quiet = webhook("e1", T0, json!({"keys": ["customer:1"], "mark": "ours"}));
+    assert_eq!(alerts(&processor.accept(quiet, Vec::new()).unwrap()), [false]);
+    let loud = webhook("e2", T0, json!({"keys": ["customer:1"], "mark": "ours", "log": "a paid session"}));
+    let reports = processor.accept(loud, Vec::new()).unwrap();
+    assert_eq!((lines(&reports), alerts(&reports)), (vec!["e2: deferred(claim(customer:1))".into()], vec![true]));
+    // The account that takes the event reports it as usual.
+    let taken = processor.accept(command("c1", "a", T0, json!({"take": ["customer:1"]})), Vec::new()).unwrap();
+    assert_eq!(alerts(&taken), [false, false, false]);
 }
 
 #[test]

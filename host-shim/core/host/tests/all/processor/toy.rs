@@ -46,7 +46,7 @@ pub struct Story {
     pub calls: u32,
     /// If true, the toy does not write its usual row, so that the decision may consist of effects only.
     pub quiet: bool,
-    /// A line for the log.
+    /// A line for the log: information, or an error if no account is found.
     pub log: Option<String>,
     /// Number of attempts that fail before the account is open.
     pub fail_early: u32,
@@ -317,6 +317,9 @@ impl Extension for Toy {
         let facts: Vec<String> = story.note.iter().chain(&story.needs_fact).cloned().collect();
         let Opened::Here(here) = host.open(&placement, &facts)? else {
             (self.meanwhile)(Moment::Elsewhere);
+            if let Some(line) = &story.log {
+                host.log_write(LogLevel::Error, line, &[]);
+            }
             return Ok(Decision::of(Outcome::Applied));
         };
         (self.meanwhile)(Moment::Opened);
