@@ -4,6 +4,7 @@
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
+use crate::catalog::terms::CatalogPrice;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
@@ -346,7 +347,10 @@ fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
             continue;
         }
         let state = facts.row.state();
-        for (price, _) in &facts.gives {
+        // A frozen subscription grants nothing and keeps its row.
+        let is_current = |price: &&Rc<CatalogPrice>| state.items.iter().any(|item| item.price_id == price.id);
+        let current = facts.named.iter().filter(is_current).filter(|_| facts.gives.is_empty());
+        for price in facts.gives.iter().map(|(price, _)| price).chain(current) {
             let Some(item) = &price.terms()?.item else { continue };
             let carried = state.items.iter().find(|item| item.price_id == price.id);
             candidates_by_item.entry(item.clone()).or_default().push(Item {

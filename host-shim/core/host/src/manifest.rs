@@ -51,6 +51,10 @@ fn excluded(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Res
             let known =
                 json.as_object().is_some_and(|members| members.keys().all(|name| MEMBERS.contains(&name.as_str())));
             let part = text("rows").and_then(|rows| Excluded::parse(rows, text("member")));
+            let part = part.map(|part| match json.get("only") {
+                Some(value) => part.only(value.clone()),
+                None => part,
+            });
             match part.filter(|_| known && text("because").is_some()) {
                 Some(part) => parts.push(part),
                 None => return Err(bad(item.line, format!("`without` has `{json}`"), EXPECTED)),
@@ -63,7 +67,7 @@ fn excluded(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Res
     }
 }
 
-const MEMBERS: [&str; 3] = ["rows", "member", "because"];
+const MEMBERS: [&str; 4] = ["rows", "member", "only", "because"];
 const EXPECTED: &str = "`without` with a list of `{rows: records/COLLECTION, member: PATH, because: REASON}`";
 
 #[cfg(test)]

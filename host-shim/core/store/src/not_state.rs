@@ -13,6 +13,8 @@ pub struct Excluded {
     id: Option<String>,
     /// Names of nested members, where `*` stands for every member; empty for the whole row.
     path: Vec<String>,
+    /// The only value of the member that is excluded; an object that then is empty is excluded, too.
+    only: Option<Value>,
 }
 
 impl Excluded {
@@ -31,7 +33,13 @@ impl Excluded {
         };
         let names = [section.rsplit('/').next().unwrap_or_default(), id.unwrap_or("*")];
         let is_named = names.into_iter().chain(path.iter().map(String::as_str)).all(|name| !name.is_empty());
-        is_named.then(|| Excluded { section, id: id.map(str::to_owned), path })
+        is_named.then(|| Excluded { section, id: id.map(str::to_owned), path, only: None })
+    }
+
+    /// Excludes the member only where it has this value, with objects that then are empty.
+    #[must_use]
+    pub fn only(self, value: Value) -> Excluded {
+        Excluded { only: Some(value), ..self }
     }
 
     fn is_of(&self, section: &str, id: &str) -> bool {
@@ -66,22 +74,23 @@ impl NotState {
     pub fn strip(&self, section: &str, id: &str, text: &str) -> Value {
         let mut value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         for part in self.parts.iter().filter(|part| part.is_of(section, id)) {
-            remove(&mut value, &part.path);
+            remove(&mut value, &part.path, part.only.as_ref());
         }
         value
     }
 }
 
 /// Removes the members at a path.
-fn remove(value: &mut Value, path: &[String]) {
+fn remove(value: &mut Value, path: &[String], only: Option<&Value>) {
     let (Value::Object(members), Some((name, rest))) = (value, path.split_first()) else { return };
+    let is_named = |member: &str| name == "*" || member == name;
     if rest.is_empty() {
-        members.retain(|member, _| name != "*" && member != name);
+        members.retain(|member, value| !is_named(member) || only.is_some_and(|only| only != value));
         return;
     }
-    match name.as_str() {
-        "*" => members.values_mut().for_each(|member| remove(member, rest)),
-        name => members.get_mut(name).into_iter().for_each(|member| remove(member, rest)),
+    members.iter_mut().filter(|(member, _)| is_named(member)).for_each(|(_, member)| remove(member, rest, only));
+    if only.is_some() {
+        members.retain(|member, value| !is_named(member) || value.as_object().is_none_or(|value| !value.is_empty()));
     }
 }
 
@@ -105,6 +114,14 @@ mod tests {
         assert_eq!(without(&[("records/instances/inst_2", Some("generation"))])["generation"], 1);
         assert_eq!(without(&[("records/instances/inst_*", Some("resources.*"))])["resources"], json!({}));
         assert_eq!(not_state(&[]).strip("records/x", "y", "no JSON"), json!("no JSON"));
+    }
+
+    #[test]
+    fn a_member_can_be_excluded_for_one_value_only() {
+        let part = Excluded::parse("records/account/balances", Some("*.*")).expect("a part").only(json!(0));
+        let text = r#"{"revenue": {"usd": 0, "eur": 5}, "credits": {"usd": 0}}"#;
+        let stripped = NotState::parts([part]).strip("records/account", "balances", text);
+        assert_eq!(stripped, json!({"revenue": {"eur": 5}}));
     }
 
     #[test]
