@@ -32,12 +32,16 @@ pub(super) struct Movement {
 
 /// Returns the requested movements that were not called off, in order.
 pub(super) fn movements(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
-    let mut found = Vec::new();
+    let mut by_key = BTreeMap::new();
     for scope in host.store().scopes()? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
-            found.extend(movement(&scope.account.to_string(), &row));
+            // A repeated request under the same key is one movement.
+            if let Some(movement) = movement(&scope.account.to_string(), &row) {
+                by_key.insert((scope.account.clone(), row.effect.key), movement);
+            }
         }
     }
+    let mut found: Vec<Movement> = by_key.into_values().collect();
     found.sort();
     Ok(found)
 }
