@@ -64,6 +64,12 @@ impl Local {
             );
             return Ok(CallOutcome::refused("superseded", message));
         }
+        if call.resource() == "database"
+            && matches!(call.verb(), "ensure" | "change" | "backup")
+            && let Some(refused) = found.as_ref().and_then(|resource| database::lost(&self.store, resource))
+        {
+            return Ok(refused);
+        }
         if call.resource() == "function"
             && matches!(call.verb(), "ensure" | "change")
             && let Some(refused) = function::refused(&self.store, call)?
@@ -71,6 +77,9 @@ impl Local {
             return Ok(refused);
         }
         match (call.verb(), found) {
+            ("observe", Some(resource)) if database::lost(&self.store, &resource).is_some() => {
+                Ok(CallOutcome::Done(json!({"exists": false})))
+            }
             ("observe", Some(resource)) => {
                 Ok(CallOutcome::Done(json!({"exists": true, "state": resource.state, "outputs": resource.outputs})))
             }
@@ -137,7 +146,8 @@ impl Provider for Local {
             let name = ["bucket", "name", "domain", "id"].iter().find_map(|name| it.output(name));
             Held { name: name.unwrap_or_default().to_owned(), state: it.state.clone(), id: it.full_id() }
         };
-        Ok(all.into_iter().map(to_held).collect())
+        let exists = |it: &Resource| database::lost(&self.store, it).is_none();
+        Ok(all.into_iter().filter(exists).map(to_held).collect())
     }
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {

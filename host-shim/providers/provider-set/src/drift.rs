@@ -66,18 +66,20 @@ pub fn drift(
             Some(_) => {}
         }
     }
-    let mut broken: BTreeMap<&str, &Unreadable> = unreadable.iter().map(|found| (found.name.as_str(), found)).collect();
+    let mut broken: Vec<&Unreadable> = unreadable.iter().collect();
     for (id, state) in recorded {
         if seen.contains_key(id) {
             continue;
         }
-        if let Some(unreadable) = broken.remove(names::letters(id).as_str()) {
-            found.push(Drift::Broken { id: Some(id.clone()), found: unreadable.clone() });
+        // A derived name is the letters of the id, in some systems with a prefix.
+        let letters = names::letters(id);
+        if let Some(place) = broken.iter().position(|found| found.name.ends_with(&letters)) {
+            found.push(Drift::Broken { id: Some(id.clone()), found: broken.swap_remove(place).clone() });
         } else {
             found.push(Drift::Lost { id: id.clone(), state: state.to_owned() });
         }
     }
-    found.extend(broken.into_values().map(|unreadable| Drift::Broken { id: None, found: unreadable.clone() }));
+    found.extend(broken.into_iter().map(|unreadable| Drift::Broken { id: None, found: unreadable.clone() }));
     found.sort();
     found
 }
