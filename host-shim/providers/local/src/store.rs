@@ -72,6 +72,9 @@ impl Resource {
     }
 }
 
+/// The short name of a resource and its record, or the problem with it.
+type ListedRecord = (String, Result<Resource, LocalError>);
+
 /// The folder with all resources.
 #[derive(Clone, Debug)]
 pub(crate) struct ResourceStore {
@@ -146,7 +149,7 @@ impl ResourceStore {
     }
 
     /// Reads the records of all resources. A broken record is an entry with an error, so that it hides no other.
-    fn list(&self) -> Result<Vec<(String, Result<Resource, LocalError>)>, LocalError> {
+    fn list(&self) -> Result<Vec<ListedRecord>, LocalError> {
         let folder = self.folder.join("resources");
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder).map_err(LocalError::io(&folder))? {

@@ -5,17 +5,14 @@
 
 use crate::error::VaultError;
 use crate::key::{Key, Keys, NONCE_BYTES};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 /// Bytes of a vault's id: enough that two vaults never have the same.
 const ID_BYTES: usize = 16;
 /// Authenticated text of the encrypted id; no secret has it, since the text of a secret begins with a number.
 const ABOUT: &[u8] = b"identity";
-/// Pause before a busy file is tried again.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// The identity of an open vault.
 #[derive(Clone, Debug)]
@@ -37,9 +34,10 @@ impl Identity {
         let shown = || path.display().to_string();
         // Of several processes that start a new vault, the first one creates the identity, and the others read it.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let found: Option<(String, bool, String, Vec<u8>, Vec<u8>)> = transaction
+        let found = transaction
             .query_row("SELECT id, begun_anew, key_id, nonce, sealed FROM identity", [], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                let identity = Identity { id: row.get(0)?, begun_anew: row.get(1)? };
+                Ok((identity, row.get::<_, String>(2)?, row.get::<_, Vec<u8>>(3)?, row.get::<_, Vec<u8>>(4)?))
             })
             .optional()?;
         let missing = missing_keys(&transaction, keys)?;
@@ -48,14 +46,15 @@ impl Identity {
         }
         let is_empty = transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0))?;
         match (found, wanted) {
-            (Some((id, ..)), Some((mark, wanted))) if id != *wanted => {
-                Err(VaultError::Exchanged { path: shown(), mark: mark.shown(), found: id, wanted: wanted.clone() })
+            (Some((identity, ..)), Some((mark, wanted))) if identity.id != *wanted => {
+                let (mark, wanted) = (mark.shown(), wanted.clone());
+                Err(VaultError::Exchanged { path: shown(), mark, found: identity.id, wanted })
             }
-            (Some((id, begun_anew, key_id, nonce, sealed)), _) => {
+            (Some((identity, key_id, nonce, sealed)), _) => {
                 let nonce: Option<[u8; NONCE_BYTES]> = nonce.try_into().ok();
                 let plain = nonce.and_then(|nonce| keys.find(&key_id)?.open(&nonce, &sealed, ABOUT));
-                match plain.is_some_and(|plain| plain == id.as_bytes()) {
-                    true => Ok(Identity { id, begun_anew }),
+                match plain.is_some_and(|plain| plain == identity.id.as_bytes()) {
+                    true => Ok(identity),
                     false => Err(VaultError::BadIdentity { path: shown() }),
                 }
             }
@@ -103,21 +102,6 @@ pub(crate) fn seal_again(connection: &Connection, key: &Key) -> Result<(), Vault
     let statement = "UPDATE identity SET key_id = ?, nonce = ?, sealed = ? WHERE key_id <> ?";
     connection.execute(statement, params![key.id(), nonce, sealed, key.id()])?;
     Ok(())
-}
-
-/// Repeats a step while another process holds the file's lock, for at most `longest`.
-pub(crate) fn while_busy(longest: Duration, step: impl Fn() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
-    let begun = Instant::now();
-    loop {
-        match step() {
-            Err(rusqlite::Error::SqliteFailure(error, _))
-                if error.code == ErrorCode::DatabaseBusy && begun.elapsed() < longest =>
-            {
-                std::thread::sleep(PAUSE);
-            }
-            ended => return ended,
-        }
-    }
 }
 
 /// Renames the vault's file, with the files of its journal, so that a new one can begin. Returns the new name; none if

@@ -279,11 +279,10 @@ impl Secrets for Vault {
 /// Sets the connection up and creates the tables.
 fn prepare(connection: &Connection) -> Result<(), VaultError> {
     connection.busy_timeout(BUSY)?;
-    // SQLite does not wait for the lock if two processes change the journal of a new file at the same time.
-    identity::while_busy(BUSY, || connection.pragma_update(None, "journal_mode", "WAL"))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
-    identity::while_busy(BUSY, || connection.execute_batch(SCHEMA))?;
+    connection.execute_batch(SCHEMA)?;
     Ok(())
 }
 
