@@ -31,7 +31,7 @@ pub const DIFFERENCES: &[&str] = &[
     "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
     "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",
-    "Balance transactions have no fee and are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
+    "Balance transactions have no fee, except a dispute's: it takes 1500 minor units, which Stripe keeps even if the dispute is won; answering a dispute costs nothing. They are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
     "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
     "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
