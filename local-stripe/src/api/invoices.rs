@@ -9,6 +9,7 @@ use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items;
 use crate::billing::settle::{self, AttemptCause, Outcome};
+use crate::billing::tax::{self, RATES};
 use crate::descriptor;
 use crate::discount::redeem::{self, DISCOUNTS, Purpose};
 use crate::error::ApiError;
@@ -39,7 +40,7 @@ macro_rules! item_fields {
             off("discounts"),
             inert("tax_behavior"),
             inert("tax_code"),
-            off("tax_rates"),
+            opt("tax_rates", RATES),
             $($more),*
         ]
     };
@@ -67,7 +68,7 @@ macro_rules! invoice_fields {
             inert("account_tax_ids"),
             off("automatic_tax"),
             inert("custom_fields"),
-            off("default_tax_rates"),
+            opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
             opt("due_date", ParamKind::Time),
             inert("payment_settings"),
@@ -272,6 +273,7 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
         quantity,
         parent: Value::Null,
         metadata: merge_metadata(&json!({}), args)?,
+        tax_rates: tax::read(st, args, "tax_rates", "tax_rates")?,
     })
 }
 
@@ -333,6 +335,7 @@ fn pending_item(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError
 fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let item = pending_item(st, ids[0])?;
     let metadata = merge_metadata(item.get("metadata"), args)?;
+    let rates = args.has("tax_rates").then(|| tax::read(st, args, "tax_rates", "tax_rates")).transpose()?;
     let priced = ["amount", "price", "price_data", "pricing", "unit_amount_decimal"].iter().any(|m| args.has(m));
     let new = if priced { Some(read_item(st, args, item.text("currency"))?) } else { None };
     let changed = st.change(ids[0], |i| {
@@ -347,6 +350,9 @@ fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiEr
             i.set("description", args.value("description"));
         }
         i.set("metadata", metadata);
+        if let Some(rates) = rates {
+            i.set("tax_rates", rates);
+        }
     });
     Ok(changed.value())
 }
@@ -429,6 +435,9 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
             out.push((member, args.value(member)));
         }
     }
+    if args.has("default_tax_rates") {
+        out.push(("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?));
+    }
     if let Some(days) = args.int("days_until_due") {
         out.push(("_days_until_due", json!(days)));
     }
@@ -452,7 +461,8 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", ids[0], "id")?;
     let draft = invoice.text("status") == "draft";
-    if !draft && ["collection_method", "days_until_due", "default_payment_method"].iter().any(|m| args.has(m)) {
+    let of_drafts = ["collection_method", "days_until_due", "default_payment_method", "default_tax_rates"];
+    if !draft && of_drafts.iter().any(|m| args.has(m)) {
         let message = "Finalized invoices can't be updated in this way.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
@@ -469,6 +479,11 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
             return Err(ApiError::coded("invoice_not_editable", "Only a draft's discounts can be changed."));
         }
         next.set("_discounts", discounts);
+    }
+    if let Some((member, rates)) = settings.iter().find(|(member, _)| *member == "default_tax_rates") {
+        next.set(member, rates.clone());
+    }
+    if draft && ["discounts", "default_tax_rates"].iter().any(|member| args.has(member)) {
         let lines = next.list_at("lines").to_vec();
         invoice::set_lines(&mut next, lines, &customer)?;
     }

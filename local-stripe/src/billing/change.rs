@@ -6,7 +6,7 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
 use crate::billing::settle::{self, AttemptCause, Outcome};
-use crate::billing::{create, cycle, items, usage};
+use crate::billing::{create, cycle, items, tax, usage};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
 use crate::model;
@@ -145,6 +145,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
                 (start, end),
             );
             item["metadata"] = priced.metadata;
+            item["tax_rates"] = priced.tax_rates;
             usage::begin(&mut item, now);
             prorated.push((item.clone(), Half::Remaining));
             list.push(item);
@@ -178,6 +179,9 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         }
         if let Some(quantity) = given.int("quantity") {
             new["quantity"] = json!(quantity);
+        }
+        if given.has("tax_rates") {
+            new["tax_rates"] = tax::read(st, &given, "tax_rates", &format!("{param}[tax_rates]"))?;
         }
         new["metadata"] = crate::params::merge_metadata(&old["metadata"], &given)?;
         if new["price"]["id"] != old["price"]["id"] || new["quantity"] != old["quantity"] {

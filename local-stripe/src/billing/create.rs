@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::{cycle, due};
+use crate::billing::{cycle, due, tax};
 use crate::calendar::{self, DAY_S, HOUR_S};
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
@@ -117,6 +117,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
             let item_id = st.new_id("si");
             let mut item = model::billing::subscription_item(&item_id, now, &id, &p.price, p.quantity, (now, end));
             item["metadata"] = p.metadata.clone();
+            item["tax_rates"] = p.tax_rates.clone();
             item
         })
         .collect();
@@ -228,6 +229,9 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     }
     if sub.text("collection_method") == "send_invoice" && sub.get("days_until_due").is_null() {
         return Err(ApiError::missing("days_until_due"));
+    }
+    if args.has("default_tax_rates") {
+        sub.set("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?);
     }
     if args.has("description") {
         sub.set("description", args.value("description"));

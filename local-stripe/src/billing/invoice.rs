@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::settle;
+use crate::billing::{settle, tax};
 use crate::calendar::HOUR_S;
 use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
@@ -56,6 +56,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("collection_method", sub.get("collection_method").clone());
         invoice.set("_days_until_due", sub.get("days_until_due").clone());
         invoice.set("default_payment_method", Value::Null);
+        invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
         invoice.set("automatically_finalizes_at", now + HOUR_S);
     }
     if let Some((start, end)) = draft.period {
@@ -137,6 +138,7 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         quantity: item.int("quantity"),
         parent: item_parent(item.id(), item.is("proration"), subscription),
         metadata: item.get("metadata").clone(),
+        tax_rates: item.get("tax_rates").clone(),
     };
     let mut line = model::billing::line(id, invoice, new);
     line["discountable"] = item.get("discountable").clone();
@@ -155,12 +157,16 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
     let subtotal = lines.iter().try_fold(0, add).ok_or_else(too_large)?;
     let url = format!("/v1/invoices/{}/lines", invoice.id());
-    let (lines, off) = discounted(invoice, lines);
-    let total = subtotal - off;
+    let (mut lines, off) = discounted(invoice, lines);
+    let taxes = tax::apply(invoice, &mut lines)?;
+    let total = (subtotal - off).checked_add(taxes.exclusive).ok_or_else(too_large)?;
     invoice.set("lines", list(&url, lines));
-    for (member, amount) in
-        [("subtotal", subtotal), ("subtotal_excluding_tax", subtotal), ("total", total), ("total_excluding_tax", total)]
-    {
+    for (member, amount) in [
+        ("subtotal", subtotal),
+        ("subtotal_excluding_tax", subtotal - taxes.inclusive),
+        ("total", total),
+        ("total_excluding_tax", total - taxes.exclusive - taxes.inclusive),
+    ] {
         invoice.set(member, amount);
     }
     let balance = if customer.text("currency") == invoice.text("currency") { customer.int("balance") } else { 0 };

@@ -64,6 +64,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         quantity,
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
+        tax_rates: item["tax_rates"].clone(),
     };
     invoice::add_pending_item(st, sub, item, new, |pending| {
         pending.set("proration", true);

@@ -217,6 +217,8 @@ pub struct NewLine {
     pub parent: Value,
     /// The metadata.
     pub metadata: Value,
+    /// The line's own tax rates, an array of objects.
+    pub tax_rates: Value,
 }
 
 /// Builds an invoice line.
@@ -243,6 +245,7 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
         "subtotal": new.amount,
         "taxes": [],
         "_price": new.price,
+        "_tax_rates": new.tax_rates,
     })
 }
 
@@ -294,7 +297,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
         "proration": false,
         "quantity": new.quantity,
         "quantity_decimal": new.quantity.to_string(),
-        "tax_rates": [],
+        "tax_rates": new.tax_rates,
         "test_clock": customer.get("test_clock"),
         "_price": new.price,
     }))

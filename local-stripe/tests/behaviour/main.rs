@@ -21,5 +21,6 @@ mod schedules;
 mod setup;
 mod stories;
 mod subscriptions;
+mod taxes;
 mod versions;
 mod walk;

@@ -89,7 +89,11 @@ fn sums(invoice: &Object) -> Html {
     let sum = |member: &str| -> i64 {
         invoice.list_at(member).iter().map(|part| part["amount"].as_i64().unwrap_or_default()).sum()
     };
-    let (discount, tax) = (sum("total_discount_amounts"), sum("total_taxes"));
+    let taxes = |behavior: &str| -> i64 {
+        let of = invoice.list_at("total_taxes").iter().filter(|tax| tax["tax_behavior"] == behavior);
+        of.filter_map(|tax| tax["amount"].as_i64()).sum()
+    };
+    let (discount, tax, included) = (sum("total_discount_amounts"), taxes("exclusive"), taxes("inclusive"));
     let mut rows = vec![row("", "Subtotal", &shown(subtotal))];
     if discount != 0 {
         rows.push(row("", "Discount", &shown(-discount)));
@@ -98,6 +102,9 @@ fn sums(invoice: &Object) -> Html {
         rows.push(row("", "Tax", &shown(tax)));
     }
     rows.push(row("", "Total", &shown(total)));
+    if included != 0 {
+        rows.push(row("", "Tax included", &shown(included)));
+    }
     let due = invoice.int("amount_due");
     if due != total {
         rows.push(row("", "Customer balance", &shown(due - total)));
