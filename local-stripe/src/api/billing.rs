@@ -51,7 +51,7 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
-    off("discounts"),
+    opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
 /// One entry of the parameter `items` in an update.
@@ -65,7 +65,7 @@ pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
-    off("discounts"),
+    opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
 
@@ -208,6 +208,7 @@ pub const ROUTES: &[Route] = &[
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
+            opt("discounts", DISCOUNTS),
             opt("tax_rates", RATES),
         ],
         |st, _, args| {
@@ -233,6 +234,7 @@ pub const ROUTES: &[Route] = &[
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
+            opt("discounts", DISCOUNTS),
             opt("tax_rates", RATES),
         ],
         |st, ids, args| {
@@ -271,7 +273,7 @@ fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
 /// Converts the parameters of a subscription item's endpoint to those of a subscription update.
 fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
     let mut entry = Args::default();
-    for member in ["metadata", "price", "price_data", "quantity", "tax_rates"] {
+    for member in ["discounts", "metadata", "price", "price_data", "quantity", "tax_rates"] {
         if args.has(member) {
             entry.put(member, args.value(member));
         }

@@ -11,7 +11,8 @@ use crate::billing::items;
 use crate::billing::settle::{self, AttemptCause, Outcome};
 use crate::billing::tax::{self, RATES};
 use crate::descriptor;
-use crate::discount::redeem::{self, DISCOUNTS, Purpose};
+use crate::discount::item;
+use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
@@ -37,7 +38,7 @@ macro_rules! item_fields {
             opt("quantity", QUANTITY),
             opt("unit_amount_decimal", ParamKind::Decimal),
             opt("discountable", ParamKind::Bool),
-            off("discounts"),
+            opt("discounts", DISCOUNTS),
             inert("tax_behavior"),
             inert("tax_code"),
             opt("tax_rates", RATES),
@@ -274,6 +275,7 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
         parent: Value::Null,
         metadata: merge_metadata(&json!({}), args)?,
         tax_rates: tax::read(st, args, "tax_rates", "tax_rates")?,
+        discounts: Vec::new(),
     })
 }
 
@@ -286,6 +288,7 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     if !args.has("period") {
         new.period = (now, now);
     }
+    new.discounts = own_discounts(st, args, &customer, new.amount, &new.currency)?.unwrap_or_default();
     let id = st.new_id("ii");
     let has_words = !new.description.is_empty();
     let mut item = model::billing::invoice_item(id.clone(), now, &customer, new);
@@ -338,7 +341,13 @@ fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiEr
     let rates = args.has("tax_rates").then(|| tax::read(st, args, "tax_rates", "tax_rates")).transpose()?;
     let priced = ["amount", "price", "price_data", "pricing", "unit_amount_decimal"].iter().any(|m| args.has(m));
     let new = if priced { Some(read_item(st, args, item.text("currency"))?) } else { None };
+    let amount = new.as_ref().map_or(item.int("amount"), |new| new.amount);
+    let customer = st.copy(item.text("customer"));
+    let discounts = own_discounts(st, args, &customer, amount, item.text("currency"))?;
     let changed = st.change(ids[0], |i| {
+        if let Some(discounts) = discounts {
+            i.set("discounts", discounts.iter().map(|discount| discount["id"].clone()).collect::<Vec<_>>());
+        }
         if let Some(new) = new {
             i.set("pricing", model::billing::pricing(&new.price, &json!(new.amount.to_string())));
             i.set("amount", new.amount);
@@ -400,7 +409,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(&id).value())
 }
 
-/// Redeems the discounts that a request sets on an invoice. Returns `None` if the request has no `discounts`.
+/// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no `discounts`.
 fn own_discounts(
     st: &mut State,
     args: &Args,
@@ -411,20 +420,7 @@ fn own_discounts(
     if !args.has("discounts") {
         return Ok(None);
     }
-    let purpose = Purpose { customer: Some(customer.id()), amount, currency };
-    let given = args.list("discounts");
-    let mut all = Vec::new();
-    for id in given.iter().filter_map(|entry| entry["discount"].as_str()) {
-        let known = st.load("discount", id, "discounts")?;
-        if known.text("customer") != customer.id() {
-            return Err(ApiError::no_such("discount", id, "discounts"));
-        }
-        all.push(known.value());
-    }
-    let redeemed = redeem::read(st, &given, "discounts", purpose)?;
-    let now = st.now(customer);
-    all.extend(redeemed.iter().map(|one| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value()));
-    Ok(Some(all))
+    item::redeem_for(st, &args.list("discounts"), "discounts", customer, amount, currency).map(Some)
 }
 
 fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {

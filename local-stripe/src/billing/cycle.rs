@@ -6,7 +6,7 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::{create, end, phases, settle, usage};
-use crate::discount::term;
+use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent, subscription_parent};
@@ -52,6 +52,7 @@ pub fn lines(
             parent: subscription_parent(sub.id(), item["id"].as_str().unwrap_or_default(), false),
             metadata: sub.get("metadata").clone(),
             tax_rates: item["tax_rates"].clone(),
+            discounts: discount::item::in_force(st, sub.text("customer"), item),
         });
     }
     Ok(out)
@@ -94,6 +95,7 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
         parent: item_parent("", false, &json!(sub.id())),
         metadata: json!({}),
         tax_rates: priced.tax_rates.clone(),
+        discounts: Vec::new(),
     })
 }
 

@@ -26,6 +26,8 @@ pub struct Priced {
     pub metadata: Value,
     /// The tax rates, an array of objects.
     pub tax_rates: Value,
+    /// The entries of the parameter `discounts`.
+    pub discounts: Vec<Value>,
 }
 
 /// Returns the cost of a quantity of a price, in minor units.
@@ -65,6 +67,7 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
         quantity: args.int("quantity").unwrap_or(1),
         metadata: args.given("metadata").cloned().unwrap_or(json!({})),
         tax_rates: tax::read(st, args, "tax_rates", &format!("{param}[tax_rates]"))?,
+        discounts: args.list("discounts"),
     })
 }
 

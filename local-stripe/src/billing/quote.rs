@@ -188,6 +188,7 @@ fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiEr
             parent: Value::Null,
             metadata: json!({}),
             tax_rates: json!([]),
+            discounts: Vec::new(),
         });
     }
     let draft = Draft {

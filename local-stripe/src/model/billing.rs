@@ -219,6 +219,12 @@ pub struct NewLine {
     pub metadata: Value,
     /// The line's own tax rates, an array of objects.
     pub tax_rates: Value,
+    /// The line's own discounts, as objects.
+    pub discounts: Vec<Value>,
+}
+
+fn ids(discounts: &[Value]) -> Vec<Value> {
+    discounts.iter().map(|discount| discount["id"].clone()).collect()
 }
 
 /// Builds an invoice line.
@@ -232,7 +238,7 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
         "description": new.description,
         "discount_amounts": [],
         "discountable": true,
-        "discounts": [],
+        "discounts": ids(&new.discounts),
         "invoice": invoice,
         "livemode": false,
         "metadata": new.metadata,
@@ -246,6 +252,7 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
         "taxes": [],
         "_price": new.price,
         "_tax_rates": new.tax_rates,
+        "_discounts": new.discounts,
     })
 }
 
@@ -286,7 +293,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
         "date": date_s,
         "description": new.description,
         "discountable": true,
-        "discounts": [],
+        "discounts": ids(&new.discounts),
         "invoice": null,
         "livemode": false,
         "metadata": new.metadata,

@@ -11,6 +11,7 @@ mod cycle;
 mod debits;
 mod discounts;
 mod guards;
+mod item_discounts;
 mod meters;
 mod money;
 mod payments;
