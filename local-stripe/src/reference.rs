@@ -36,7 +36,7 @@ pub const DIFFERENCES: &[&str] = &[
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
     "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
     "Searches include the latest writes, and the name of a page is the id of the last object before it.",
-    "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
+    "There is no rate limit; `POST /_sandbox/api_faults` asks for a 429. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
 
 /// Returns the generated part of `README.md` as Markdown.

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::access::{self, Access};
 use crate::api::{self, expand, since};
+use crate::api_faults::{self, ApiFault, FaultKind, LostAnswer};
 use crate::calendar::DAY_S;
 use crate::clock;
 use crate::error::{ApiError, ErrorType};
@@ -45,6 +46,9 @@ pub struct Request {
     pub idempotency_key: Option<String>,
     /// The `Stripe-Account` header.
     pub account: Option<String>,
+    /// Whether a page of the sandbox or the process itself makes the request; see [`own_request`]. The faults of the API
+    /// do not apply to it.
+    pub is_own: bool,
 }
 
 /// A response.
@@ -62,6 +66,8 @@ pub struct Response {
     pub original_request: Option<String>,
     /// The header `Idempotency-Key`, as in the request.
     pub idempotency_key: Option<String>,
+    /// How the answer is lost, if a fault of the API asks for it. The client must not get the response then.
+    pub lost: Option<LostAnswer>,
 }
 
 /// A local Stripe account.
@@ -128,8 +134,21 @@ impl Sandbox {
             version: self.state.settings.version.to_string(),
             original_request: None,
             idempotency_key: request.idempotency_key.clone(),
+            lost: None,
         };
-        if let Err(error) = self.answer(request, &request_id, &mut response) {
+        let is_of_client = !request.is_own && request.path.starts_with("/v1/");
+        let fault = if is_of_client { self.state.api_faults.take(&request.method, &request.path) } else { None };
+        response.lost = fault.as_ref().and_then(|fault| fault.kind.lost());
+        match fault {
+            Some(ApiFault { kind: FaultKind::RateLimit, .. }) => {
+                response.refuse(&api_faults::rate_limit());
+                return response;
+            }
+            // Nothing is done, and the answer does not reach the client.
+            Some(ApiFault { is_done: false, .. }) if response.lost.is_some() => return response,
+            _ => {}
+        }
+        if let Err(error) = self.answer(request, &request_id, &mut response, fault.as_ref()) {
             response.refuse(&error);
         }
         // A request whose state can't be read or stored is refused.
@@ -139,7 +158,13 @@ impl Sandbox {
         response
     }
 
-    fn answer(&mut self, request: &Request, request_id: &str, response: &mut Response) -> Result<(), ApiError> {
+    fn answer(
+        &mut self,
+        request: &Request,
+        request_id: &str,
+        response: &mut Response,
+        fault: Option<&ApiFault>,
+    ) -> Result<(), ApiError> {
         let mut form = read_form(request)?;
         let in_form = access::take_key(&mut form);
         let access = match request.path.starts_with("/_sandbox/") {
@@ -177,7 +202,11 @@ impl Sandbox {
             }
         }
         self.state.request = RequestMeta { id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
-        let outcome = (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version));
+        let fails = fault.filter(|fault| fault.kind == FaultKind::ServerError);
+        let outcome = match fails {
+            Some(fault) if !fault.is_done => Err(api_faults::server_error()),
+            _ => (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version)),
+        };
         let is_preview = std::mem::take(&mut self.state.is_preview);
         let keeps = outcome.as_ref().err().is_none_or(|error| error.keeps_changes);
         if keeps && !is_preview {
@@ -188,6 +217,9 @@ impl Sandbox {
         match outcome {
             Ok(body) => response.body = body,
             Err(error) => response.refuse(&error),
+        }
+        if fails.is_some() {
+            response.refuse(&api_faults::server_error());
         }
         if let Some(key) = key {
             self.remember(key, request, response);
@@ -299,7 +331,7 @@ fn read_form(request: &Request) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// Creates a request with a test key, as the sandbox's own pages make it.
+/// Creates a request with a test key, as the sandbox's own pages make it. The faults of the API do not apply to it.
 pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     let (query, body) = if method == "GET" { (body.join("&"), String::new()) } else { (String::new(), body.join("&")) };
@@ -309,6 +341,7 @@ pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
         query,
         body,
         authorization: Some("Bearer sk_test_page".into()),
+        is_own: true,
         ..Request::default()
     }
 }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api_faults::ApiFaults;
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::ids;
@@ -64,6 +65,8 @@ pub struct State {
     pub is_preview: bool,
     /// The ids of events to resend, each with the id of one endpoint, or `None` for all endpoints.
     pub resends: Vec<(String, Option<String>)>,
+    /// The requested faults of the API.
+    pub api_faults: ApiFaults,
     store: Store,
     objects: RefCell<Cache<String, Arc<Object>>>,
     recent_events: RefCell<Cache<u64, Arc<Event>>>,
@@ -98,6 +101,7 @@ impl State {
             deferred: Vec::new(),
             is_preview: false,
             resends: Vec::new(),
+            api_faults: ApiFaults::default(),
             store,
             objects: RefCell::new(Cache::new(OBJECTS_BYTES_MAX)),
             recent_events: RefCell::new(Cache::new(EVENTS_BYTES_MAX)),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod api_faults;
 mod catalog;
 mod change;
 mod checkout;
