@@ -20,7 +20,7 @@ pub const DIFFERENCES: &[&str] = &[
     "The clock stands still unless `--clock wall` or a call moves it, so the same calls give the same bytes. Only a signature's `t` is the machine's time.",
     "Events have a causal order that is always the same; real Stripe guarantees no order.",
     "Failed deliveries are retried after 1, 5 and 25 seconds (`--retry`), not over hours or days; an unacknowledged `invoice.created` doesn't delay finalization, and Checkout redirects without waiting for the webhook.",
-    "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`.",
+    "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`. As at Stripe, a test clock has at most three customers, and advances by at most two intervals of its shortest subscription or schedule (two years without any). The sandbox's own clock has no such limits.",
     "Cards and bank debits only: no wallets. A debit succeeds or fails four (ACH) or five (SEPA) days after its confirmation, without micro-deposits; the checkout page accepts cards only.",
     "No automatic tax and no tiers: their parameters are refused, unless they switch the feature off. Tax rates apply to subscriptions, invoices and their items, but not in Checkout, quotes and schedules; each tax of a line is rounded once, halves away from zero.",
     "Discounts apply to customers, subscriptions and their items, invoices and invoice items, and sessions. The discounts of an item apply before those of the subscription or invoice; prorations include the discount, as with `proration_discounts=included`. A credit returns the billed amount after discounts; a one-time discount is used up by one invoice.",
@@ -157,7 +157,7 @@ fn versions(out: &mut String) {
     }
     let rows: Vec<String> = counts.iter().rev().map(|(version, count)| format!("| {version} | {count} |")).collect();
     let intro = format!(
-        "Any version from {OLDEST} on is accepted; a version after {NEWEST} gets the newest shape, and {CLI}, the Stripe CLI's own, the oldest. Checked key by key: {}. Members added or removed:",
+        "The versions that Stripe released from {OLDEST} to {NEWEST} are accepted, and the previews of those with a name (`DATE.preview`); {CLI}, the Stripe CLI's own, gets the oldest shape. Other versions are refused, as at Stripe. Checked key by key: {}. Members added or removed:",
         CHECKED.join(", ")
     );
     section(out, "API versions", &format!("{intro}\n\n| version | changes of shape |\n|---|---|\n{}", rows.join("\n")));

@@ -191,12 +191,16 @@ fn others(p: &Player<'_>, monthly: &str) {
     p.post(&format!("/v1/quotes/{quote}/accept"), &[]);
 }
 
-/// Advances a test clock by months: renewals, a trial's end, failed payments, a cancellation.
+/// Advances test clocks by more than a month: renewals, a trial's end, failed payments, a cancellation.
 fn subscriptions(p: &Player<'_>, monthly: &str, yearly: &str) {
-    let clock = p.make("/v1/test_helpers/test_clocks", &[("frozen_time", &START_S.to_string()), ("name", "months")]);
-    let on_clock = [("test_clock", clock.as_str())];
+    // A test clock has at most three customers.
+    let start = START_S.to_string();
+    let clocks =
+        [(); 3].map(|()| p.make("/v1/test_helpers/test_clocks", &[("frozen_time", &start), ("name", "months")]));
+    let customers = std::cell::Cell::new(0);
     let subscribe = |name: &str, card: &str, price: &str, more: &[(&str, &str)]| {
-        let customer = p.customer(name, card, &on_clock);
+        let clock = &clocks[customers.replace(customers.get() + 1) / 3];
+        let customer = p.customer(name, card, &[("test_clock", clock)]);
         let form = [("customer", customer.as_str()), ("items[0][price]", price)];
         p.post("/v1/subscriptions", &[&form, more].concat())
     };
@@ -218,5 +222,7 @@ fn subscriptions(p: &Player<'_>, monthly: &str, yearly: &str) {
     p.post(&format!("/v1/subscriptions/{}", text(&leaving["id"])), &[("cancel_at_period_end", "true")]);
     call(p.0, "DELETE", &format!("/v1/subscriptions/{}", text(&left["id"])), &[]);
     let later = (START_S + 40 * DAY_S).to_string();
-    p.post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
+    for clock in &clocks {
+        p.post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
+    }
 }
