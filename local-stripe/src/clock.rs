@@ -26,15 +26,17 @@ pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
 
 fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
     for _ in 0..STEPS_MAX {
-        let Some((time_s, id)) = st.next_due(clock, to_s) else {
+        let Some((time_s, owner, id)) = st.next_due_of(clock, to_s) else {
             set(st, clock, to_s);
             return Ok(());
         };
         // An overdue action runs at the clock's current time, as clocks never go back.
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
-        due::run(st, &id, time_s);
-        finish(st);
+        st.acting_for(&owner, |st| {
+            due::run(st, &id, time_s);
+            finish(st);
+        });
     }
     Err(ApiError::invalid(format!("Advancing that far takes more than {STEPS_MAX} steps; advance in smaller ones."))
         .about("frozen_time"))

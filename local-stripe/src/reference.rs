@@ -34,7 +34,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Balance transactions have no fee, except a dispute's: it takes 1500 minor units, which Stripe keeps even if the dispute is won; answering a dispute costs nothing. They are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
     "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
-    "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
+    "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed, with its connected accounts. With `Stripe-Account`, a request acts for a connected account, which needs no onboarding for that; there are no pages and no webhook endpoints for its objects, and its events go to the endpoints with `connect=true`. Deleting a connected account sends no event.",
     "Searches include the latest writes, and the name of a page is the id of the last object before it.",
     "There is no rate limit; `POST /_sandbox/api_faults` asks for a 429. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];

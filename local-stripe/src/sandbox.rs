@@ -11,6 +11,7 @@ use crate::api::{self, expand, since};
 use crate::api_faults::{self, ApiFault, FaultKind, LostAnswer};
 use crate::calendar::DAY_S;
 use crate::clock;
+use crate::connect;
 use crate::error::{ApiError, ErrorType};
 use crate::form::{self, Form};
 use crate::ids;
@@ -18,6 +19,7 @@ use crate::model::account;
 use crate::params::Args;
 use crate::settings::Settings;
 use crate::shapes;
+use crate::state::owner::name_within;
 use crate::state::{RequestMeta, State};
 use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
@@ -44,7 +46,7 @@ pub struct Request {
     pub version: Option<String>,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
-    /// The `Stripe-Account` header.
+    /// The `Stripe-Account` header: the connected account for which the request acts.
     pub account: Option<String>,
     /// Whether a page of the sandbox or the process itself makes the request; see [`own_request`]. The faults of the API
     /// do not apply to it.
@@ -151,6 +153,7 @@ impl Sandbox {
         if let Err(error) = self.answer(request, &request_id, &mut response, fault.as_ref()) {
             response.refuse(&error);
         }
+        self.state.act_for("");
         // A request whose state can't be read or stored is refused.
         if let Err(error) = self.state.commit() {
             response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
@@ -177,10 +180,13 @@ impl Sandbox {
         };
         response.version = version.to_string();
         let own = account::own_id(&self.state.settings);
-        if request.account.as_deref().is_some_and(|a| !a.is_empty() && a != own) {
-            let message = "The local sandbox acts for its own account only, not for connected ones.";
-            return Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) });
+        let acting = request.account.as_deref().filter(|account| !account.is_empty() && *account != own);
+        if let Some(account) = acting
+            && self.state.connected_account(account).is_none()
+        {
+            return Err(connect::no_access(account));
         }
+        self.state.act_for(acting.unwrap_or_default());
         let (route, ids) = api::find(&request.method, &request.path)?;
         since::check(route, &version)?;
         if access == Access::Publishable {
@@ -194,7 +200,8 @@ impl Sandbox {
                 let message = format!("Idempotency keys can be at most {IDEMPOTENCY_KEY_CHARS_MAX} characters long.");
                 return Err(ApiError { kind: ErrorType::Idempotency, ..ApiError::invalid(message) });
             }
-            if let Some(answer) = self.replay(key, request)? {
+            // Keys of different accounts are independent.
+            if let Some(answer) = self.replay(&name_within(self.state.acting(), key), request)? {
                 response.status = answer.status;
                 response.body = answer.body;
                 response.original_request = Some(answer.request_id);
@@ -222,7 +229,8 @@ impl Sandbox {
             response.refuse(&api_faults::server_error());
         }
         if let Some(key) = key {
-            self.remember(key, request, response);
+            let key = name_within(self.state.acting(), key).into_owned();
+            self.remember(&key, request, response);
         }
         Ok(())
     }
@@ -268,7 +276,8 @@ impl Sandbox {
             return Ok(Some(answer));
         }
         let message = format!(
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{}' if you meant to execute a different request.",
+            request.idempotency_key.as_deref().unwrap_or_default()
         );
         Err(ApiError { kind: ErrorType::Idempotency, ..ApiError::invalid(message) })
     }
