@@ -409,7 +409,8 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(&id).value())
 }
 
-/// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no `discounts`.
+/// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no
+/// `discounts`.
 fn own_discounts(
     st: &mut State,
     args: &Args,

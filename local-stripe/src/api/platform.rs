@@ -108,8 +108,8 @@ fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     Ok(shown)
 }
 
-/// Whether the account for which the request acts sees an event. The platform sees the changes of its connected accounts,
-/// but no events about their objects.
+/// Whether the account for which the request acts sees an event. The platform sees the changes of its connected
+/// accounts, but no events about their objects.
 fn is_visible(st: &State, event: &Event) -> bool {
     match (st.acting(), event.account.as_deref()) {
         ("", of) => of.is_none() || event.object.kind() == "account",

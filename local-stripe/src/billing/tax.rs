@@ -134,7 +134,8 @@ fn of_amount(rates: &[Value], amount: i64, exempt: &str) -> Vec<Value> {
     rates.iter().map(shown).collect()
 }
 
-/// Returns a tax rate's percentage in 10⁻¹² percent. It is computed from the decimal digits, not from the binary number.
+/// Returns a tax rate's percentage in 10⁻¹² percent. It is read from the decimal digits, so no binary fraction is
+/// rounded.
 fn percent(rate: &Value) -> i128 {
     // The endpoint that creates tax rates checks the digits.
     money::parse_decimal(&rate["percentage"].to_string()).unwrap_or_default()

@@ -273,8 +273,8 @@ pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: Str
     id
 }
 
-/// Books a transaction from which Stripe takes a fee, given as its description and its amount in minor units. Returns the
-/// transaction's id.
+/// Books a transaction from which Stripe takes a fee, given as its description and its amount in minor units. Returns
+/// the transaction's id.
 pub fn book_with_fee(
     st: &mut State,
     owner: &Object,
