@@ -175,12 +175,6 @@ fn send_share(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     if more == 0 && !is_moved {
         return Ok(());
     }
-    // A message that was not sent yet is replaced.
-    let last = EffectKey::Share { sale: id.to_owned(), told: sale.entries }.to_string();
-    let is_replaced = sale.entries > 0 && desk.account.call_off_in_time(last)?;
-    if !is_replaced {
-        sale.told_before_minor = sale.booked_minor;
-    }
     sale.entries += 1;
     sale.booked_minor = share_minor;
     sale.told_at = if share_minor == 0 { 0 } else { sale.at };
@@ -190,10 +184,6 @@ fn send_share(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let due = format!("due:{}", sale.to);
     let fact = FactKey::Split { sale: id, entry: sale.entries };
     book(&mut desk.account, fact, id, &sale.currency, &[(REVENUE, more), (&due, -more)])?;
-    if is_replaced && sale.told_before_minor == 0 && share_minor == 0 {
-        desk.account.put(id, sale);
-        return Ok(());
-    }
     let share = Message::Share(message::Share {
         sale: id.to_owned(),
         product: sale.product.clone(),

@@ -44,9 +44,6 @@ pub(crate) struct Sale {
     /// The time of payment as reported.
     #[serde(skip_serializing_if = "is_zero")]
     pub told_at: Timestamp,
-    /// The share as reported before the last message, in minor units.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub told_before_minor: i64,
     /// Number of bookings.
     pub entries: i64,
 }

@@ -100,7 +100,7 @@ mod tests {
             ("name: a\nstate: {without: [1]}\n", format!("manifest.yml:2: `without` has `1`; {expected}")),
             (
                 "name: a\nstate: {without: [{rows: claims, because: b}]}\n",
-                format!("manifest.yml:2: `without` has `{{\"rows\":\"claims\",\"because\":\"b\"}}`; {expected}"),
+                format!("manifest.yml:2: `without` has `{{\"because\":\"b\",\"rows\":\"claims\"}}`; {expected}"),
             ),
             (
                 "name: a\nstate: {without: [{rows: products}]}\n",

@@ -8,7 +8,7 @@ use host_provider_api::scripted::Resource;
 use host_replay::rig::Rig;
 use host_replay::{play, state, view};
 use host_scenario::error::ReplayError;
-use host_store::{EffectState, MESSAGE, TIMER};
+use host_store::{EffectState, TIMER};
 use money::{Movement, Payments};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -379,12 +379,12 @@ fn net_transfers(one: &mut Value, two: &mut Value) {
     }
 }
 
-/// Returns key and generation of the requested effects whose answers the extension may use.
+/// Returns key and generation of the requested effects that change something else: a provider or another account.
 fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
     let mut found = BTreeSet::new();
     for scope in host.store().scopes()? {
         let rows = host.store().effects_of(&scope, 0, usize::MAX)?.into_iter();
-        let is_of_provider = |kind: &str| kind != TIMER && kind != MESSAGE && !view::is_notice(kind);
+        let is_of_provider = |kind: &str| kind != TIMER && !view::is_notice(kind);
         let kept = rows.filter(|row| is_of_provider(&row.effect.kind) && row.state != EffectState::Cancelled);
         found.extend(kept.map(|row| (row.effect.key, row.effect.generation)));
     }

@@ -340,7 +340,8 @@ impl Rig {
         Ok(found)
     }
 
-    /// Returns the effects whose result is unknown, because they timed out without an answer, by scope and key.
+    /// Returns the effects after which nobody knows whether their resource exists, by scope and key: they timed out without
+    /// an answer, or the destruction was refused, which an operator must clear up.
     ///
     /// # Errors
     ///
@@ -358,8 +359,11 @@ impl Rig {
                     continue;
                 };
                 let effect = (self.processor().scope(account).name(), report.key.clone());
+                let is_destruction = report.key.ends_with("/destroy");
                 match &report.answer {
-                    Err(failure) if failure.class == EffectFailureClass::TimedOut => found.insert(effect),
+                    Err(failure) if failure.class == EffectFailureClass::TimedOut || is_destruction => {
+                        found.insert(effect)
+                    }
                     _ => found.remove(&effect),
                 };
             }
