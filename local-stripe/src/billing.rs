@@ -14,4 +14,5 @@ pub mod proration;
 pub mod quote;
 pub mod schedule;
 pub mod settle;
+pub mod tax;
 pub mod usage;

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::billing::due;
+use crate::calendar;
 use crate::error::ApiError;
+use crate::object::Object;
 use crate::payments::{dispute, refund};
 use crate::state::{DeferredAction, State};
 
@@ -24,15 +26,17 @@ pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
 
 fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
     for _ in 0..STEPS_MAX {
-        let Some((time_s, id)) = st.next_due(clock, to_s) else {
+        let Some((time_s, owner, id)) = st.next_due_of(clock, to_s) else {
             set(st, clock, to_s);
             return Ok(());
         };
         // An overdue action runs at the clock's current time, as clocks never go back.
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
-        due::run(st, &id, time_s);
-        finish(st);
+        st.acting_for(&owner, |st| {
+            due::run(st, &id, time_s);
+            finish(st);
+        });
     }
     Err(ApiError::invalid(format!("Advancing that far takes more than {STEPS_MAX} steps; advance in smaller ones."))
         .about("frozen_time"))
@@ -56,17 +60,63 @@ pub fn finish(st: &mut State) {
     }
 }
 
+/// The number of intervals of the shortest subscription by which a test clock may advance at once, Stripe's limit.
+const INTERVALS_MAX: i64 = 2;
+/// The number of years by which a test clock without subscriptions may advance at once, Stripe's limit.
+const YEARS_MAX: i64 = 2;
+
+/// Checks that a test clock advances by at most two intervals of its shortest subscription or schedule.
+fn check_distance(st: &State, clock: &Object, to_s: i64) -> Result<(), ApiError> {
+    let now_s = clock.int("frozen_time");
+    let ends = intervals(st, clock.id()).into_iter().map(|(name, count)| {
+        let words = format!("{INTERVALS_MAX} intervals of its shortest subscription (every {count} {name})");
+        (calendar::add(now_s, &name, INTERVALS_MAX * count), words)
+    });
+    let unbound = || (calendar::add(now_s, "year", YEARS_MAX), format!("{YEARS_MAX} years without a subscription"));
+    let (most_s, limit) = ends.min().unwrap_or_else(unbound);
+    if to_s <= most_s {
+        return Ok(());
+    }
+    let message = format!("A test clock can advance by at most {limit} at once: to {most_s}, but {to_s} is given.");
+    Err(ApiError::invalid(message).about("frozen_time"))
+}
+
+/// Returns the billing intervals of the subscriptions and schedules on a test clock that have not ended.
+fn intervals(st: &State, clock: &str) -> Vec<(String, i64)> {
+    let of_price = |price: &Value| {
+        let recurring = &price["recurring"];
+        Some((recurring["interval"].as_str()?.to_owned(), recurring["interval_count"].as_i64().unwrap_or(1)))
+    };
+    let mut all = Vec::new();
+    for customer in st.newest("customer", None).filter(|customer| customer.text("test_clock") == clock) {
+        for sub in st.newest("subscription", Some(customer.id())) {
+            if !matches!(sub.text("status"), "canceled" | "incomplete_expired") {
+                all.extend(sub.list_at("items").iter().filter_map(|item| of_price(&item["price"])));
+            }
+        }
+        for schedule in st.newest("subscription_schedule", Some(customer.id())) {
+            if matches!(schedule.text("status"), "active" | "not_started") {
+                let items = schedule.list_at("phases").iter().filter_map(|phase| phase["items"].as_array()).flatten();
+                let prices = items.filter_map(|item| st.find(item["price"].as_str()?));
+                all.extend(prices.filter_map(|price| of_price(&price.value())));
+            }
+        }
+    }
+    all
+}
+
 /// Advances a test clock at once. The returned clock has the status `advancing`, as at Stripe, but the stored clock is
 /// already `ready`.
 ///
 /// # Errors
-/// The clock is unknown, or the time is in its past or too far ahead.
+/// The clock is unknown, or the time is in its past or more than two intervals of its shortest subscription ahead.
 pub fn advance_test_clock(st: &mut State, id: &str, to_s: i64) -> Result<Value, ApiError> {
     let clock = st.load("test_helpers.test_clock", id, "id")?;
     if to_s <= clock.int("frozen_time") {
         let message = "The frozen time of a test clock can only be moved forward.";
         return Err(ApiError::coded("test_clock_invalid", message).about("frozen_time"));
     }
+    check_distance(st, &clock, to_s)?;
     let advancing = st.change(id, |c| {
         c.set("status", "advancing");
         c.set_at("status_details.advancing.target_frozen_time", to_s);

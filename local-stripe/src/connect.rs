@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::model;
+use crate::model::account::own;
 use crate::money;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
@@ -90,6 +91,26 @@ pub fn onboard(st: &mut State, id: &str) -> Result<Object, ApiError> {
         }
     });
     Ok(Object::clone(&done))
+}
+
+/// Returns the error for a connected account that is unknown. It does not reveal whether other accounts exist, as at
+/// Stripe.
+pub fn no_access(account: &str) -> ApiError {
+    let message = format!(
+        "The provided key does not have access to account '{account}' (or that account does not exist). Application access may have been revoked."
+    );
+    ApiError { status: 403, ..ApiError::coded("account_invalid", message) }
+}
+
+/// Returns the account for which the request acts: a connected account, or the sandbox's own.
+pub fn current(st: &State) -> Object {
+    st.connected_account(st.acting()).map_or_else(|| own(&st.settings), |account| Object::clone(&account))
+}
+
+/// Deletes a connected account with all its objects.
+pub fn delete(st: &mut State, id: &str) {
+    st.remove_all_of(id);
+    st.remove(id);
 }
 
 /// Creates a link to the onboarding page.

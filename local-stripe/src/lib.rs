@@ -9,6 +9,7 @@
 
 pub mod access;
 pub mod api;
+pub mod api_faults;
 pub mod billing;
 pub mod calendar;
 pub mod cards;

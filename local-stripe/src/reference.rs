@@ -20,10 +20,10 @@ pub const DIFFERENCES: &[&str] = &[
     "The clock stands still unless `--clock wall` or a call moves it, so the same calls give the same bytes. Only a signature's `t` is the machine's time.",
     "Events have a causal order that is always the same; real Stripe guarantees no order.",
     "Failed deliveries are retried after 1, 5 and 25 seconds (`--retry`), not over hours or days; an unacknowledged `invoice.created` doesn't delay finalization, and Checkout redirects without waiting for the webhook.",
-    "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`.",
+    "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`. As at Stripe, a test clock has at most three customers, and advances by at most two intervals of its shortest subscription or schedule (two years without any). The sandbox's own clock has no such limits.",
     "Cards and bank debits only: no wallets. A debit succeeds or fails four (ACH) or five (SEPA) days after its confirmation, without micro-deposits; the checkout page accepts cards only.",
-    "No tax and no tiers: their parameters are refused, unless they switch the feature off. Tax rates are stored, not applied.",
-    "Discounts apply to customers, subscriptions, invoices and sessions, not to single items; prorations include the discount, as with `proration_discounts=included`. A credit returns the billed amount after discounts; a one-time discount is used up by one invoice.",
+    "No automatic tax and no tiers: their parameters are refused, unless they switch the feature off. Tax rates apply to subscriptions, invoices and their items, but not in Checkout, quotes and schedules; each tax of a line is rounded once, halves away from zero.",
+    "Discounts apply to customers, subscriptions and their items, invoices and invoice items, and sessions. The discounts of an item apply before those of the subscription or invoice; prorations include the discount, as with `proration_discounts=included`. A credit returns the billed amount after discounts; a one-time discount is used up by one invoice.",
     "Meters count whole numbers; a meter event is validated at once, and a period's usage is billed with the renewal's invoice. The usage of a metered price before its removal or replacement is billed by an invoice item, as with `billing_mode[type]=flexible`, unless `proration_behavior` is `none`; `clear_usage` has no effect with meters, as at Stripe.",
     "The billing portal changes the plan of subscriptions of one item, cancels, replaces the card and lists invoices; it has no customer details, quantities, coupons, changes planned for the period's end, or login page. A session expires after an hour of the sandbox's clock, a default configuration always exists, and changes are previewed with `POST /_sandbox/portal/{id}/preview`.",
     "Lists of unsupported objects, such as `/v1/radar/early_fraud_warnings`, are empty, for clients that fetch everything.",
@@ -31,12 +31,12 @@ pub const DIFFERENCES: &[&str] = &[
     "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
     "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",
-    "Balance transactions have no fee and are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
+    "Balance transactions have no fee, except a dispute's: it takes 1500 minor units, which Stripe keeps even if the dispute is won; answering a dispute costs nothing. They are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
     "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
-    "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed. It can't act for connected accounts (`Stripe-Account`), and deleting one sends no event.",
+    "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed, with its connected accounts. With `Stripe-Account`, a request acts for a connected account, which needs no onboarding for that; there are no pages and no webhook endpoints for its objects, and its events go to the endpoints with `connect=true`. Deleting a connected account sends no event.",
     "Searches include the latest writes, and the name of a page is the id of the last object before it.",
-    "Rate limits don't exist. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
+    "There is no rate limit; `POST /_sandbox/api_faults` asks for a 429. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
 
 /// Returns the generated part of `README.md` as Markdown.
@@ -157,7 +157,7 @@ fn versions(out: &mut String) {
     }
     let rows: Vec<String> = counts.iter().rev().map(|(version, count)| format!("| {version} | {count} |")).collect();
     let intro = format!(
-        "Any version from {OLDEST} on is accepted; a version after {NEWEST} gets the newest shape, and {CLI}, the Stripe CLI's own, the oldest. Checked key by key: {}. Members added or removed:",
+        "The versions that Stripe released from {OLDEST} to {NEWEST} are accepted, and the previews of those with a name (`DATE.preview`); {CLI}, the Stripe CLI's own, gets the oldest shape. Other versions are refused, as at Stripe. Checked key by key: {}. Members added or removed:",
         CHECKED.join(", ")
     );
     section(out, "API versions", &format!("{intro}\n\n| version | changes of shape |\n|---|---|\n{}", rows.join("\n")));

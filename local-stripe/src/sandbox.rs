@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 
 use crate::access::{self, Access};
 use crate::api::{self, expand, since};
+use crate::api_faults::{self, ApiFault, FaultKind, LostAnswer};
 use crate::calendar::DAY_S;
 use crate::clock;
+use crate::connect;
 use crate::error::{ApiError, ErrorType};
 use crate::form::{self, Form};
 use crate::ids;
@@ -17,6 +19,7 @@ use crate::model::account;
 use crate::params::Args;
 use crate::settings::Settings;
 use crate::shapes;
+use crate::state::owner::name_within;
 use crate::state::{RequestMeta, State};
 use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
@@ -43,8 +46,11 @@ pub struct Request {
     pub version: Option<String>,
     /// The `Idempotency-Key` header.
     pub idempotency_key: Option<String>,
-    /// The `Stripe-Account` header.
+    /// The `Stripe-Account` header: the connected account for which the request acts.
     pub account: Option<String>,
+    /// Whether a page of the sandbox or the process itself makes the request; see [`own_request`]. The faults of the API
+    /// do not apply to it.
+    pub is_own: bool,
 }
 
 /// A response.
@@ -62,6 +68,8 @@ pub struct Response {
     pub original_request: Option<String>,
     /// The header `Idempotency-Key`, as in the request.
     pub idempotency_key: Option<String>,
+    /// How the answer is lost, if a fault of the API asks for it. The client must not get the response then.
+    pub lost: Option<LostAnswer>,
 }
 
 /// A local Stripe account.
@@ -128,10 +136,24 @@ impl Sandbox {
             version: self.state.settings.version.to_string(),
             original_request: None,
             idempotency_key: request.idempotency_key.clone(),
+            lost: None,
         };
-        if let Err(error) = self.answer(request, &request_id, &mut response) {
+        let is_of_client = !request.is_own && request.path.starts_with("/v1/");
+        let fault = if is_of_client { self.state.api_faults.take(&request.method, &request.path) } else { None };
+        response.lost = fault.as_ref().and_then(|fault| fault.kind.lost());
+        match fault {
+            Some(ApiFault { kind: FaultKind::RateLimit, .. }) => {
+                response.refuse(&api_faults::rate_limit());
+                return response;
+            }
+            // Nothing is done, and the answer does not reach the client.
+            Some(ApiFault { is_done: false, .. }) if response.lost.is_some() => return response,
+            _ => {}
+        }
+        if let Err(error) = self.answer(request, &request_id, &mut response, fault.as_ref()) {
             response.refuse(&error);
         }
+        self.state.act_for("");
         // A request whose state can't be read or stored is refused.
         if let Err(error) = self.state.commit() {
             response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
@@ -139,7 +161,13 @@ impl Sandbox {
         response
     }
 
-    fn answer(&mut self, request: &Request, request_id: &str, response: &mut Response) -> Result<(), ApiError> {
+    fn answer(
+        &mut self,
+        request: &Request,
+        request_id: &str,
+        response: &mut Response,
+        fault: Option<&ApiFault>,
+    ) -> Result<(), ApiError> {
         let mut form = read_form(request)?;
         let in_form = access::take_key(&mut form);
         let access = match request.path.starts_with("/_sandbox/") {
@@ -152,10 +180,13 @@ impl Sandbox {
         };
         response.version = version.to_string();
         let own = account::own_id(&self.state.settings);
-        if request.account.as_deref().is_some_and(|a| !a.is_empty() && a != own) {
-            let message = "The local sandbox acts for its own account only, not for connected ones.";
-            return Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) });
+        let acting = request.account.as_deref().filter(|account| !account.is_empty() && *account != own);
+        if let Some(account) = acting
+            && self.state.connected_account(account).is_none()
+        {
+            return Err(connect::no_access(account));
         }
+        self.state.act_for(acting.unwrap_or_default());
         let (route, ids) = api::find(&request.method, &request.path)?;
         since::check(route, &version)?;
         if access == Access::Publishable {
@@ -169,7 +200,8 @@ impl Sandbox {
                 let message = format!("Idempotency keys can be at most {IDEMPOTENCY_KEY_CHARS_MAX} characters long.");
                 return Err(ApiError { kind: ErrorType::Idempotency, ..ApiError::invalid(message) });
             }
-            if let Some(answer) = self.replay(key, request)? {
+            // Keys of different accounts are independent.
+            if let Some(answer) = self.replay(&name_within(self.state.acting(), key), request)? {
                 response.status = answer.status;
                 response.body = answer.body;
                 response.original_request = Some(answer.request_id);
@@ -177,7 +209,11 @@ impl Sandbox {
             }
         }
         self.state.request = RequestMeta { id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
-        let outcome = (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version));
+        let fails = fault.filter(|fault| fault.kind == FaultKind::ServerError);
+        let outcome = match fails {
+            Some(fault) if !fault.is_done => Err(api_faults::server_error()),
+            _ => (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version)),
+        };
         let is_preview = std::mem::take(&mut self.state.is_preview);
         let keeps = outcome.as_ref().err().is_none_or(|error| error.keeps_changes);
         if keeps && !is_preview {
@@ -189,8 +225,12 @@ impl Sandbox {
             Ok(body) => response.body = body,
             Err(error) => response.refuse(&error),
         }
+        if fails.is_some() {
+            response.refuse(&api_faults::server_error());
+        }
         if let Some(key) = key {
-            self.remember(key, request, response);
+            let key = name_within(self.state.acting(), key).into_owned();
+            self.remember(&key, request, response);
         }
         Ok(())
     }
@@ -236,7 +276,8 @@ impl Sandbox {
             return Ok(Some(answer));
         }
         let message = format!(
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{key}' if you meant to execute a different request."
+            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{}' if you meant to execute a different request.",
+            request.idempotency_key.as_deref().unwrap_or_default()
         );
         Err(ApiError { kind: ErrorType::Idempotency, ..ApiError::invalid(message) })
     }
@@ -299,7 +340,7 @@ fn read_form(request: &Request) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// Creates a request with a test key, as the sandbox's own pages make it.
+/// Creates a request with a test key, as the sandbox's own pages make it. The faults of the API do not apply to it.
 pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     let (query, body) = if method == "GET" { (body.join("&"), String::new()) } else { (String::new(), body.join("&")) };
@@ -309,6 +350,7 @@ pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
         query,
         body,
         authorization: Some("Bearer sk_test_page".into()),
+        is_own: true,
         ..Request::default()
     }
 }

@@ -300,6 +300,7 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
         version: text("stripe-version"),
         idempotency_key: text("idempotency-key"),
         account: text("stripe-account"),
+        is_own: false,
     };
     let response = shared.handle(&request);
     let mut headers = HeaderMap::new();
@@ -320,7 +321,12 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
     if response.status == 401 {
         add("www-authenticate", "Basic realm=\"Stripe\"");
     }
-    reply(response.status, response.body, headers)
+    let mut answer = reply(response.status, response.body, headers);
+    if let Some(lost) = response.lost {
+        // The connection reads this mark and loses the answer.
+        answer.extensions_mut().insert(lost);
+    }
+    answer
 }
 
 fn reply(status: u16, body: String, headers: HeaderMap) -> HttpResponse<Body> {

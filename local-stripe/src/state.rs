@@ -12,6 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::api_faults::ApiFaults;
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::ids;
@@ -20,6 +21,7 @@ use crate::settings::Settings;
 use crate::store::cache::Cache;
 use crate::store::{Counters, Given, Store, StoreError, StoredReply};
 
+pub mod owner;
 mod series;
 
 pub use series::Series;
@@ -64,6 +66,10 @@ pub struct State {
     pub is_preview: bool,
     /// The ids of events to resend, each with the id of one endpoint, or `None` for all endpoints.
     pub resends: Vec<(String, Option<String>)>,
+    /// The id of the connected account for which the current request acts; see [`owner`].
+    acting: String,
+    /// The requested faults of the API.
+    pub api_faults: ApiFaults,
     store: Store,
     objects: RefCell<Cache<String, Arc<Object>>>,
     recent_events: RefCell<Cache<u64, Arc<Event>>>,
@@ -98,6 +104,8 @@ impl State {
             deferred: Vec::new(),
             is_preview: false,
             resends: Vec::new(),
+            acting: String::new(),
+            api_faults: ApiFaults::default(),
             store,
             objects: RefCell::new(Cache::new(OBJECTS_BYTES_MAX)),
             recent_events: RefCell::new(Cache::new(EVENTS_BYTES_MAX)),
@@ -146,6 +154,11 @@ impl State {
 
     /// Returns the object with a [key]; for most kinds of object, this is the id.
     pub fn find(&self, id: &str) -> Option<Arc<Object>> {
+        self.find_row(&owner::name_within(&self.acting, id))
+    }
+
+    /// Returns the object of a row.
+    fn find_row(&self, id: &str) -> Option<Arc<Object>> {
         if let Some(held) = self.objects.borrow_mut().get(id) {
             return Some(held);
         }
@@ -171,8 +184,11 @@ impl State {
 
     /// Stores a new or changed object under its [key].
     pub fn put(&mut self, mut object: Object) -> Arc<Object> {
-        let id = object.key().into_owned();
-        let before = self.find(&id);
+        if !self.acting.is_empty() {
+            object.set(owner::OWNER, self.acting.clone());
+        }
+        let id = owner::name_within(&self.acting, &object.key()).into_owned();
+        let before = self.find_row(&id);
         match &before {
             Some(before) => object.set("_seq", before.get("_seq").clone()),
             None => {
@@ -219,8 +235,9 @@ impl State {
     /// Removes an object permanently.
     pub fn remove(&mut self, id: &str) {
         if let Some(before) = self.find(id) {
-            self.touched.push(id.to_owned());
-            self.objects.get_mut().remove(id);
+            let row = owner::name_within(&self.acting, id).into_owned();
+            self.objects.get_mut().remove(&row);
+            self.touched.push(row);
             self.store.remove_object(&before).unwrap_or_else(|error| self.fail(error));
         }
     }
@@ -237,7 +254,7 @@ impl State {
         });
         Newest {
             state: self,
-            kind: kind.to_owned(),
+            kind: owner::name_within(&self.acting, kind).into_owned(),
             customer: customer.map(str::to_owned),
             below: first.map_or(i64::MAX, |first| first.int("_seq") + 1),
             ids: VecDeque::new(),
@@ -247,7 +264,7 @@ impl State {
 
     /// Returns the number of objects of a kind.
     pub fn count(&self, kind: &str) -> usize {
-        self.store.count_objects(kind).unwrap_or_else(|error| self.fail(error))
+        self.store.count_objects(&owner::name_within(&self.acting, kind)).unwrap_or_else(|error| self.fail(error))
     }
 
     /// Emits an event about an object in its current state.
@@ -259,7 +276,11 @@ impl State {
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
         let object = Arc::new(self.freeze(object));
         let before = before.map(Arc::new);
-        let account = (object.kind() == "account").then(|| object.id().to_owned());
+        let account = match (object.kind(), self.acting.as_str()) {
+            ("account", _) => Some(object.id().to_owned()),
+            (_, "") => None,
+            (_, acting) => Some(acting.to_owned()),
+        };
         let pending = self.endpoints_for(event, account.is_some()).len() as u64;
         let twins = if self.settings.faults.twins { 2 } else { 1 };
         for _ in 0..twins {
@@ -343,7 +364,9 @@ impl State {
                 && o.is("_connect") == of_connected
                 && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
         };
-        let mut found: Vec<_> = self.newest("webhook_endpoint", None).filter(asked).collect();
+        // The endpoints are the sandbox's own, even if a request acts for a connected account.
+        let endpoints = Newest { kind: "webhook_endpoint".to_owned(), ..self.newest("webhook_endpoint", None) };
+        let mut found: Vec<_> = endpoints.filter(asked).collect();
         found.reverse();
         found
     }
@@ -364,8 +387,8 @@ impl State {
         frozen
     }
 
-    /// Returns the time, in Unix seconds, and the key of the object that acts next on a clock, if this is not after
-    /// `until_s`.
+    /// Returns the time, in Unix seconds, and the row of the object that acts next on a clock, if this is not after
+    /// `until_s`; see [`State::next_due_of`].
     pub fn next_due(&self, clock: &str, until_s: i64) -> Option<(i64, String)> {
         self.store.next_due(clock, until_s).unwrap_or_else(|error| self.fail(error))
     }
@@ -455,6 +478,7 @@ impl State {
         self.take_failure();
         // A panicked request may have left these set.
         self.is_preview = false;
+        self.acting.clear();
         self.deferred.clear();
         if self.store.is_open() {
             self.roll_back();
@@ -496,7 +520,7 @@ impl Iterator for Newest<'_> {
             self.at_once = (self.at_once * 2).min(ROWS_AT_ONCE.end);
         }
         let id = self.ids.pop_front()?;
-        let object = self.state.find(&id);
+        let object = self.state.find_row(&id);
         if object.is_none() {
             self.state.fail(StoreError::missing("object", id))
         }

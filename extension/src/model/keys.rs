@@ -441,8 +441,6 @@ pub(crate) enum FactKey<'a> {
     Told(&'a str),
     /// The session of the subscription names no organization.
     OwnSubscription(&'a str),
-    /// The session of the subscription names an organization.
-    SubscriptionOfOther(&'a str),
     /// A session of a purchase was paid.
     PaidSession { purchase: &'a str, session: &'a str },
     /// The tax in the payment of a purchase's session was booked.
@@ -499,7 +497,6 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
             FactKey::Told(event) => write!(f, "told:{event}"),
             FactKey::OwnSubscription(id) => write!(f, "own-subscription:{id}"),
-            FactKey::SubscriptionOfOther(id) => write!(f, "subscription-of-other:{id}"),
             FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
             FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
             FactKey::BookedBySession(invoice) => write!(f, "booked-by-session:{invoice}"),

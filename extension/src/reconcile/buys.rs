@@ -4,6 +4,7 @@
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::catalog::price::Interval;
+use crate::catalog::terms::CatalogPrice;
 use crate::derive::standing::{AccountStanding, Holder};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::model::concern::Concern;
@@ -15,12 +16,13 @@ use crate::model::keys::{EffectKey, FactKey, TimerKey};
 use crate::model::notice::{To, send_once};
 use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
-use crate::model::records::subscription::Observation;
+use crate::model::records::subscription::{Observation, is_served};
 use crate::model::records::subscription_history::BillingHistory;
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Ends and refunds superseded purchases, and updates the items' rows.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
@@ -147,11 +149,14 @@ fn refusal_reason(
         let terms = price.terms()?;
         let holder = terms.item.as_ref().and_then(|item| Some((item, standing.items.get(item)?)));
         if let Some((item, holder)) = holder.filter(|(_, holder)| holder.id != facts.id) {
-            if facts.row.is_final() {
-                owned += usize::from(held_before(standing, item, holder, facts)?);
-            } else if held_when_begun(standing, item, holder, facts)? {
+            let held = match facts.row.is_final() {
+                true => Some(held_before(standing, item, holder, facts)?),
+                false => held_when_begun(standing, item, holder, facts)?,
+            };
+            if held != Some(false) {
                 owned += 1;
-                is_known &= is_known_since(desk, standing.subscription(&holder.id), facts.row.first_at)?;
+                let holder = standing.subscription(&holder.id);
+                is_known &= held.is_some() && is_known_since(desk, holder, facts.row.first_at)?;
             }
         }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
@@ -199,17 +204,25 @@ fn prices_of<'f>(facts: &'f SubscriptionFacts, item: &str) -> Ruled<Vec<&'f str>
     Ok(out)
 }
 
-/// Returns whether the holder had the item when another subscription to it began. If it did not, because its payment had
-/// failed for good, the other subscription was no duplicate and granted the item.
-fn held_when_begun(standing: &AccountStanding, item: &str, holder: &Holder, begun: &SubscriptionFacts) -> Ruled<bool> {
-    let Some(facts) = standing.subscription(&holder.id) else { return Ok(true) };
+/// Returns whether the holder had the item when another subscription to it began; `None` if an event that is not known yet
+/// decides. If it did not, because its payment had failed for good, the other subscription was no duplicate and granted the
+/// item.
+fn held_when_begun(
+    standing: &AccountStanding,
+    item: &str,
+    holder: &Holder,
+    begun: &SubscriptionFacts,
+) -> Ruled<Option<bool>> {
+    let Some(facts) = standing.subscription(&holder.id) else { return Ok(Some(true)) };
     let prices = prices_of(facts, item)?;
-    let seen = facts.row.history.iter().rev().find(|seen| seen.at() <= begun.row.first_at);
-    Ok(seen.is_none_or(|seen| {
-        use SubscriptionStatus::{Active, PastDue, Trialing};
-        matches!(seen.status(), Active | Trialing | PastDue)
-            && prices.iter().any(|price| seen.quantity_of(price).is_some())
-    }))
+    let history = &facts.row.history;
+    let next = history.partition_point(|seen| seen.at() <= begun.row.first_at);
+    let Some(seen) = next.checked_sub(1).map(|last| &history[last]) else { return Ok(Some(true)) };
+    let held = is_served(seen.status()) && prices.iter().any(|price| seen.quantity_of(price).is_some());
+    // The next snapshot shows a status that no known snapshot explains.
+    let changed = history.get(next).and_then(Observation::status_before);
+    let is_missing = changed.is_some_and(|until| is_served(until) != is_served(seen.status()));
+    Ok((!is_missing).then_some(held))
 }
 
 /// Returns whether the holder had the item before the ended subscription began and ever since. Then the ended
@@ -218,7 +231,9 @@ fn held_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &
     let Some(facts) = standing.subscription(&holder.id) else { return Ok(false) };
     let of_item = prices_of(facts, item)?;
     let holds = |seen: &Observation| {
-        matches!(seen.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+        let is_good = |status| matches!(status, SubscriptionStatus::Active | SubscriptionStatus::Trialing);
+        is_good(seen.status())
+            && seen.status_before().is_none_or(is_good)
             && of_item.iter().any(|price| seen.quantity_of(price).is_some())
     };
     let is_older = (holder.since, &holder.id) < (ended.row.first_at, &ended.id);
@@ -312,12 +327,30 @@ fn remove_moved_items(
     Ok(())
 }
 
+/// Removes the item rows of a refused subscription, which never granted them.
+fn forget_refused(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<()> {
+    for price in &facts.named {
+        let Some(item) = &price.terms()?.item else { continue };
+        if desk.account.get_here::<Item>(item)?.is_some_and(|row| row.source == facts.id) {
+            desk.account.remove::<Item>(item);
+        }
+    }
+    Ok(())
+}
+
 /// Updates the row of each item with the item's holder or, without a holder, the last holder.
 fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let mut candidates_by_item: BTreeMap<String, Vec<Item>> = BTreeMap::new();
     for facts in &standing.subscriptions {
+        if desk.account.get_here::<BillingHistory>(&facts.id)?.is_some_and(|billing| billing.beaten) {
+            forget_refused(desk, facts)?;
+            continue;
+        }
         let state = facts.row.state();
-        for (price, _) in &facts.gives {
+        // A frozen subscription grants nothing and keeps its row.
+        let is_current = |price: &&Rc<CatalogPrice>| state.items.iter().any(|item| item.price_id == price.id);
+        let current = facts.named.iter().filter(is_current).filter(|_| facts.gives.is_empty());
+        for price in facts.gives.iter().map(|(price, _)| price).chain(current) {
             let Some(item) = &price.terms()?.item else { continue };
             let carried = state.items.iter().find(|item| item.price_id == price.id);
             candidates_by_item.entry(item.clone()).or_default().push(Item {
@@ -353,7 +386,10 @@ fn items(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     remove_moved_items(desk, standing, &candidates_by_item)?;
     for (id, mut candidates) in candidates_by_item {
         let stored = desk.account.get::<Item>(&id)?;
-        candidates.extend(stored.iter().map(|item| Item::clone(item)));
+        // The stored row is older than the facts about its source.
+        let is_news = |stored: &&Rc<Item>| candidates.iter().all(|item| item.source != stored.source);
+        let last = stored.as_ref().filter(is_news).map(|item| Item::clone(item));
+        candidates.extend(last);
         let holder = standing.items.get(&id).map(|holder| holder.id.as_str());
         let shown = match candidates.iter().position(|item| Some(item.source.as_str()) == holder) {
             Some(index) => Some(candidates.swap_remove(index)),

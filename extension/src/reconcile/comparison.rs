@@ -34,7 +34,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     if let Some(due) = next {
         desired.timer(desk.now, TimerKey::Compare { due }, due);
     }
-    if known != before {
+    if known == Comparison::default() {
+        desk.account.remove::<Comparison>(Comparison::ID);
+    } else if known != before {
         desk.account.put(Comparison::ID, known);
     }
     Ok(())

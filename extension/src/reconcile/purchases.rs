@@ -192,6 +192,11 @@ fn reconcile_one(
     }
     let more = row.refunded_minor() - before;
     row.details.refunding_minor = (row.details.refunding_minor - more.max(0)).max(0);
+    let replaced = row.values.session_id.take().filter(|known| *known != counts.id);
+    row.details.own_session = match row.details.own_session.take().or(replaced) {
+        Some(own) if own != counts.id && desk.account.get::<Session>(&own)?.is_none() => Some(own),
+        _ => None,
+    };
     // A free purchase has no session; its own id is used.
     row.values.session_id = Some(counts.id.clone()).filter(|session| session != id);
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);

@@ -58,7 +58,7 @@ fn share_of(desk: &mut Desk<'_>, price_id: &str) -> Ruled<Option<(String, Share)
     Ok((share.to != own).then(|| (price.product_id.clone(), share)))
 }
 
-/// Returns the stored sale, or a new one with the current terms.
+/// Returns the stored sale, or a new one with the current terms, paid at `at`.
 pub(super) fn sale(
     desk: &mut Desk<'_>,
     id: &str,
@@ -77,7 +77,9 @@ pub(super) fn sale(
         at,
         ..Sale::default()
     };
-    Ok(desk.account.fetch::<Sale>(id)?.unwrap_or_else(agreed))
+    let sale = desk.account.fetch::<Sale>(id)?.unwrap_or_else(agreed);
+    // An earlier payment can be known later.
+    Ok(Sale { at, ..sale })
 }
 
 pub(super) fn put(desk: &mut Desk<'_>, id: &str, sale: Sale) -> Ruled<()> {
@@ -169,17 +171,29 @@ fn send_share(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(mut sale) = desk.account.fetch::<Sale>(id)? else { return Ok(()) };
     let share_minor = sale.share_minor();
     let more = share_minor - sale.booked_minor;
-    if more == 0 {
+    let is_moved = sale.at != sale.told_at && share_minor != 0;
+    if more == 0 && !is_moved {
         return Ok(());
+    }
+    // A message that was not sent yet is replaced.
+    let last = EffectKey::Share { sale: id.to_owned(), told: sale.entries }.to_string();
+    let is_replaced = sale.entries > 0 && desk.account.call_off_in_time(last)?;
+    if !is_replaced {
+        sale.told_before_minor = sale.booked_minor;
     }
     sale.entries += 1;
     sale.booked_minor = share_minor;
+    sale.told_at = if share_minor == 0 { 0 } else { sale.at };
     let to = account_of(&sale.to).ok_or_else(|| {
         internal(format!("sale {id}: expected an account as the receiver of the share, found `{}`", sale.to))
     })?;
     let due = format!("due:{}", sale.to);
     let fact = FactKey::Split { sale: id, entry: sale.entries };
     book(&mut desk.account, fact, id, &sale.currency, &[(REVENUE, more), (&due, -more)])?;
+    if is_replaced && sale.told_before_minor == 0 && share_minor == 0 {
+        desk.account.put(id, sale);
+        return Ok(());
+    }
     let share = Message::Share(message::Share {
         sale: id.to_owned(),
         product: sale.product.clone(),

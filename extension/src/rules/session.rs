@@ -40,7 +40,10 @@ fn purchase_of(
     named: Option<&str>,
 ) -> Ruled<Option<(String, Rc<PurchaseRow>)>> {
     let all = desk.account.all::<PurchaseRow>()?;
-    if let Some(found) = all.into_iter().find(|(_, row)| row.values.session_id.as_deref() == Some(id)) {
+    let is_of = |row: &PurchaseRow| {
+        row.values.session_id.as_deref() == Some(id) || row.details.own_session.as_deref() == Some(id)
+    };
+    if let Some(found) = all.into_iter().find(|(_, row)| is_of(row)) {
         return Ok(Some(found));
     }
     let Some(purchase) = known.map(|session| session.purchase.as_str()).or(named) else { return Ok(None) };
@@ -67,7 +70,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
         check_amount(desk, purchase, row, id, object)?;
     }
     let made_with = if found.is_none() { written_on(desk, object)? } else { None };
-    let purchase = found.map_or_else(|| format!("pur_{id}"), |(id, _)| id);
+    let purchase = found.map_or_else(|| format!("{OF_SESSION}{id}"), |(id, _)| id);
     let snapshot = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
     let mut session = known.clone().unwrap_or_else(|| snapshot.clone());
     merge_session::merge(&mut session, &snapshot);
@@ -85,7 +88,9 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     }
     if let Some(subscription) = &session.subscription {
         let billing = desk.account.fetch::<BillingHistory>(subscription)?.unwrap_or_default();
-        if billing.purchase.as_ref() != Some(&purchase) {
+        // If several sessions name the subscription, a purchase that we made comes before others, then the least id.
+        let order = |id: &str| (id.starts_with(MADE_ELSEWHERE), id.to_owned());
+        if billing.purchase.as_ref().is_none_or(|known| order(&purchase) < order(known)) {
             desk.account.put(subscription, BillingHistory { purchase: Some(purchase.clone()), ..billing });
         }
     }
@@ -137,6 +142,11 @@ fn written_on(desk: &Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Option<Str
 const WRITTEN_MAX: usize = 50;
 /// Maximum size of the stored metadata in bytes; more than Stripe's limits for keys and values allow.
 const WRITTEN_BYTES: usize = 64 * 1024;
+
+/// Prefix of the purchase of a session that was created outside of the system. The session's id follows.
+const OF_SESSION: &str = "pur_";
+/// Beginning of such a purchase's id, with the beginning of a session's id.
+const MADE_ELSEWHERE: &str = "pur_cs_";
 
 fn claim(desk: &mut Desk<'_>, id: &str, purchase: &str, object: &stripe::Session<'_>) -> Ruled<()> {
     let mut keys = vec![ClaimKey::Session(id), ClaimKey::Purchase(purchase)];

@@ -33,18 +33,23 @@ pub(super) fn wait_for_owner(desk: &mut Desk<'_>, id: &str, metadata: Option<&Me
     if is_placed {
         return Ok(None);
     }
-    if desk.account.is_known(&FactKey::SubscriptionOfOther(id).to_string())? {
-        return Ok(Some(Outcome::Deferred(DeferReason::Claim(vec![ClaimKey::Subscription(id).into()]))));
-    }
-    let key = EffectKey::Retrieve { object: format!("session-of-{id}"), because: 0, views: 0 };
-    let payload = json!({"object": "checkout.session", "id": id, "by": "subscription"});
-    retrieve::fetch_for(desk, &key, &payload, &Concern::SessionOf { subscription: id.to_owned() })?;
-    Ok(Some(Outcome::Deferred(DeferReason::Effect(key.to_string()))))
+    ask(desk, id)?;
+    Ok(Some(Outcome::Deferred(DeferReason::Claim(vec![ClaimKey::Subscription(id).into()]))))
 }
 
-/// Handles the session that was found; null if the subscription has none.
+fn ask(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let key = EffectKey::Retrieve { object: format!("session-of-{id}"), because: 0, views: 0 };
+    let payload = json!({"object": "checkout.session", "id": id, "by": "subscription"});
+    retrieve::fetch_for(desk, &key, &payload, &Concern::SessionOf { subscription: id.to_owned() })
+}
+
+/// Handles the session that was found; null if the subscription has none. Whoever then claims the subscription receives
+/// the events that wait for the claim.
 pub(super) fn found(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(answer) = retrieve::read_answer(desk, report)? else { return super::unattended_result(desk, report) };
+    let Some(answer) = retrieve::read_answer(desk, report)? else {
+        ask(desk, subscription)?;
+        return Ok(Outcome::Applied);
+    };
     let object = answer.object.get();
     let session = match object {
         "null" => None,
@@ -54,11 +59,10 @@ pub(super) fn found(desk: &mut Desk<'_>, subscription: &str, report: &EffectRepo
     let named = metadata.and_then(|m| named_account(m.user_id.as_deref(), m.organization_id.as_deref()));
     let Some(session) = session.filter(|_| matches!(named, Some(Account::Organization(_)))) else {
         desk.account.record_fact(&FactKey::OwnSubscription(subscription).to_string())?;
+        // The claim is no longer free if an event about the session arrived in the meantime.
+        desk.account.claim_free(&[ClaimKey::Subscription(subscription).into()])?;
         return Ok(Outcome::Applied);
     };
-    if desk.account.record_fact(&FactKey::SubscriptionOfOther(subscription).to_string())? {
-        let event = format!("{}:object", session.id);
-        super::thin::inject(desk, &event, COMPLETED, report, &answer)?;
-    }
+    super::thin::inject(desk, &format!("{}:object", session.id), COMPLETED, report, &answer)?;
     Ok(Outcome::Applied)
 }

@@ -6,9 +6,9 @@ use crate::world::WorldArgs;
 use crate::{EXIT_FAILED, ended};
 use anyhow::Context;
 use clap::Parser;
-use host_provider_api::Held;
-use host_provider_set::{Drift, drift, remove};
-use host_replay::recorded::recorded;
+use host_provider_api::{Held, ResourceId};
+use host_provider_set::{Drift, drift, remove, unreadable_secrets};
+use host_replay::recorded::{recorded, recorded_secrets};
 use host_replay::rig::{StoreKind, open};
 use host_scenario::error::ReplayError;
 use serde_json::json;
@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 /// Report differences between a store's record and the providers' resources
 ///
-/// An orphan exists but is not recorded; a lost resource is recorded but does not exist. Changes nothing except with
-/// --destroy.
+/// An orphan exists but is not recorded; a lost resource is recorded but does not exist; a broken resource has a record
+/// that can't be read; a secret is in a record, but not in the vault. Changes nothing except with --destroy.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -64,7 +64,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let store = open(&StoreKind::Sqlite(args.store.clone()))?;
     let recorded: Vec<_> = recorded(&*store, None)?.into_iter().map(|it| (it.id, it.state)).collect();
     let held = opened.registry.held()?;
-    let found = drift(&recorded, &held, |resource| live.takes(&format!("{resource}.ensure")));
+    let unreadable = opened.registry.unreadable()?;
+    let mut found = drift(&recorded, &held, &unreadable, |resource| live.takes(&format!("{resource}.ensure")));
+    found.extend(unreadable_secrets(&opened.vault, &recorded_secrets(&*store)?));
     let orphans = match named(&found, &args.destroy) {
         Ok(orphans) => orphans,
         Err(problem) => return Ok(refuse(&ReplayError::Usage(problem))),
@@ -127,43 +129,73 @@ fn named(found: &[Drift], names: &[String]) -> Result<Vec<Held>, String> {
     Ok(wanted)
 }
 
-/// The parts of a difference: kind, resource, remote name, actual state and recorded state.
-type DriftParts<'d> =
-    (&'static str, &'d host_provider_api::ResourceId, Option<&'d str>, Option<&'d str>, Option<&'d str>);
+/// The parts of a difference.
+#[derive(Default)]
+struct DriftParts<'d> {
+    what: &'static str,
+    /// None if the resource's record can't be read and no recorded resource has its name.
+    id: Option<&'d ResourceId>,
+    /// Name in the remote system.
+    name: Option<&'d str>,
+    /// State in the remote system.
+    is: Option<&'d str>,
+    recorded: Option<&'d str>,
+    problem: Option<&'d str>,
+}
 
 fn parts(one: &Drift) -> DriftParts<'_> {
     match one {
-        Drift::Orphan(held) => ("orphan", &held.id, Some(&held.name), Some(&held.state), None),
-        Drift::Twice(held) => ("twice", &held.id, Some(&held.name), Some(&held.state), None),
-        Drift::Lost { id, state } => ("lost", id, None, None, Some(state)),
-        Drift::Otherwise { held, recorded } => {
-            ("otherwise", &held.id, Some(&held.name), Some(&held.state), Some(recorded))
+        Drift::Orphan(held) => held_parts("orphan", held),
+        Drift::Twice(held) => held_parts("twice", held),
+        Drift::Lost { id, state } => {
+            DriftParts { what: "lost", id: Some(id), recorded: Some(state), ..DriftParts::default() }
         }
+        Drift::Otherwise { held, recorded } => DriftParts { recorded: Some(recorded), ..held_parts("otherwise", held) },
+        Drift::Broken { id, found } => DriftParts {
+            what: "broken",
+            id: id.as_ref(),
+            name: Some(&found.name),
+            problem: Some(&found.problem),
+            ..DriftParts::default()
+        },
+        Drift::Secret { id, reference, problem } => DriftParts {
+            what: "secret",
+            id: Some(id),
+            name: Some(reference),
+            problem: Some(problem),
+            ..DriftParts::default()
+        },
     }
 }
 
+fn held_parts<'d>(what: &'static str, held: &'d Held) -> DriftParts<'d> {
+    DriftParts { what, id: Some(&held.id), name: Some(&held.name), is: Some(&held.state), ..DriftParts::default() }
+}
+
 fn human(one: &Drift) -> String {
-    let (what, id, name, is, recorded) = parts(one);
+    let DriftParts { what, id, name, is, recorded, problem } = parts(one);
+    let id = id.map(|id| format!("  {id}  {}", id.scope)).unwrap_or_default();
     let name = name.map(|name| format!("  {name}")).unwrap_or_default();
     let states = match (is, recorded) {
         (Some(is), Some(recorded)) => format!("  {is}, recorded as {recorded}"),
         (Some(state), None) | (None, Some(state)) => format!("  {state}"),
         (None, None) => String::new(),
     };
-    format!("{what:9}  {id}  {}{name}{states}", id.scope)
+    let problem = problem.map(|problem| format!("  {problem}")).unwrap_or_default();
+    format!("{what:9}{id}{name}{states}{problem}")
 }
 
 fn line(one: &Drift) -> serde_json::Value {
-    let (what, id, name, is, recorded) = parts(one);
+    let DriftParts { what, id, name, is, recorded, problem } = parts(one);
     json!({
-        "drift": what, "resource": id.resource, "id": id.id, "scope": id.scope, "name": name, "is": is, "recorded": recorded,
+        "drift": what, "resource": id.map(|id| &id.resource), "id": id.map(|id| &id.id), "scope": id.map(|id| &id.scope),
+        "name": name, "is": is, "recorded": recorded, "problem": problem,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_provider_api::ResourceId;
 
     fn orphan(user: &str) -> Drift {
         let id = ResourceId {

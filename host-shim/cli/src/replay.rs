@@ -104,7 +104,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    let opened = args.world.open_with_stripe(args.local_stripe)?;
+    let opened = args.world.open_for(args.store.as_deref(), args.local_stripe)?;
     let workload = match args.paths.iter().all(|path| path.is_dir() || is_scenario(path)) {
         true => Workload::Scenarios,
         false => Workload::ManyEvents,

@@ -1,11 +1,11 @@
-//! `host-shim secrets list|put|remove|rotate --world DIR`.
+//! `host-shim secrets begin|list|put|remove|rotate --world DIR`.
 
 use crate::format::{Format, HUMAN, JSON, formats};
 use crate::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_provider_api::Secrets;
-use host_provider_set::{OpenError, SECRET_BYTES_MAX, secrets_of};
+use host_provider_set::{OpenError, SECRET_BYTES_MAX, begin_secrets, secrets_of};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
 use serde_json::json;
@@ -26,6 +26,13 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Begin a new file of secrets in place of a lost one; an older file is renamed and kept
+    ///
+    /// The secrets of the lost file are lost, unless you restore it. `drift` lists the records that refer to them.
+    Begin {
+        #[command(flatten)]
+        world: WorldFolder,
+    },
     /// List the secrets with owner and key, but without values
     List {
         #[command(flatten)]
@@ -108,6 +115,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     let usage = |problem: String| Ok(refuse(&ReplayError::Usage(problem)));
     match &args.action {
+        Action::Begin { world } => match begin_secrets(&world.folder)? {
+            Some(kept) => writeln!(out, "begun; the older file is {}", printable(&kept.display().to_string()))?,
+            None => writeln!(out, "begun")?,
+        },
         Action::List { world, format } => {
             for one in secrets_of(&world.folder)?.list()? {
                 match format {

@@ -4,11 +4,13 @@ mod local_stripe;
 
 use anyhow::Context;
 use clap::Parser;
-use host_provider_set::{Name, Opened, Options, Settings, chart, open};
+use host_provider_set::{Name, Opened, Options, Settings, chart, check_vault, open};
 use host_replay::live::LiveProviders;
+use host_replay::recorded::recorded_secrets;
+use host_replay::rig::{StoreKind, open as open_store};
 use local_stripe::StartedStripe;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The options of live providers.
@@ -60,8 +62,22 @@ impl WorldArgs {
         self.open_with_stripe(false)
     }
 
-    /// Opens the providers, with a local Stripe for `stripe` if `local_stripe` is set.
-    pub(crate) fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+    /// Opens the providers for a replay with this store, after which the vault is known to belong to the store. With
+    /// `local_stripe`, a local Stripe carries out `stripe`.
+    pub(crate) fn open_for(
+        &self,
+        store: Option<&Path>,
+        local_stripe: bool,
+    ) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+        let opened = self.open_with_stripe(local_stripe)?;
+        if let (Some((_, opened)), Some(file)) = (&opened, store.filter(|file| file.is_file())) {
+            let references = recorded_secrets(&*open_store(&StoreKind::Sqlite(file.to_owned()))?)?;
+            check_vault(&opened.vault, &references).with_context(|| file.display().to_string())?;
+        }
+        Ok(opened)
+    }
+
+    fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         if self.providers.is_empty() && !local_stripe {
             return Ok(None);
         }

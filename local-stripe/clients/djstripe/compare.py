@@ -1,4 +1,5 @@
-"""`compare.py URL`: compares dj-stripe's tables with the API, object by object and member by member."""
+"""`compare.py URL ACCOUNT`: compares dj-stripe's tables with the API, object by object and member by member: the objects
+of the platform, and those of a connected account."""
 
 import json
 import sys
@@ -12,57 +13,64 @@ django.setup()
 from djstripe import models
 from djstripe.settings import djstripe_settings
 
-URL = sys.argv[1]
+URL, CONNECTED = sys.argv[1:]
 
 
-def get(path):
+def get(path, account):
     headers = {"Authorization": "Bearer sk_test_compare", "Stripe-Version": djstripe_settings.STRIPE_API_VERSION}
+    if account:
+        headers["Stripe-Account"] = account
     with urllib.request.urlopen(urllib.request.Request(URL + path, headers=headers)) as answer:
         return json.load(answer)
 
 
-def listed(path, **form):
+def listed(path, account, **form):
     """Returns all objects of a list, page by page."""
     found, more = [], True
     while more:
         after = {"starting_after": found[-1]["id"]} if found else {}
-        page = get(f"{path}?{urllib.parse.urlencode({'limit': 100, **form, **after})}")
+        page = get(f"{path}?{urllib.parse.urlencode({'limit': 100, **form, **after})}", account)
         found += page["data"]
         more = page["has_more"]
     return found
 
 
-def below(path, parents):
-    return [one for parent in parents for one in listed(path.format(parent["id"]))]
+def below(path, parents, account):
+    return [one for parent in parents for one in listed(path.format(parent["id"]), account)]
 
 
-def expected():
-    customers, invoices = listed("/v1/customers"), listed("/v1/invoices")
+def expected(account):
+    def all_of(path):
+        return listed(path, account)
+
+    customers, invoices = all_of("/v1/customers"), all_of("/v1/invoices")
     # By default, the list omits cancelled subscriptions, and dj-stripe uses the default.
-    subscriptions = listed("/v1/subscriptions")
+    subscriptions = all_of("/v1/subscriptions")
     return {
-        "Account": [get("/v1/account")],
-        "BalanceTransaction": listed("/v1/balance_transactions"),
-        "Card": below("/v1/customers/{}/sources", customers),
-        "Charge": listed("/v1/charges"),
+        "Account": [get("/v1/account", account)],
+        "BalanceTransaction": all_of("/v1/balance_transactions"),
+        "Card": below("/v1/customers/{}/sources", customers, account),
+        "Charge": all_of("/v1/charges"),
+        "Coupon": all_of("/v1/coupons"),
         "Customer": customers,
-        "Dispute": listed("/v1/disputes"),
-        "Event": listed("/v1/events"),
+        "Dispute": all_of("/v1/disputes"),
+        "Event": all_of("/v1/events"),
         "Invoice": invoices,
-        "InvoiceItem": listed("/v1/invoiceitems"),
-        "LineItem": below("/v1/invoices/{}/lines", invoices),
-        "PaymentIntent": listed("/v1/payment_intents"),
-        "PaymentMethod": below("/v1/customers/{}/payment_methods", customers),
-        "Payout": listed("/v1/payouts"),
-        "Price": listed("/v1/prices"),
-        "Product": listed("/v1/products"),
-        "Refund": listed("/v1/refunds"),
-        "Session": listed("/v1/checkout/sessions"),
+        "InvoiceItem": all_of("/v1/invoiceitems"),
+        "LineItem": below("/v1/invoices/{}/lines", invoices, account),
+        "PaymentIntent": all_of("/v1/payment_intents"),
+        "PaymentMethod": below("/v1/customers/{}/payment_methods", customers, account),
+        "Payout": all_of("/v1/payouts"),
+        "Price": all_of("/v1/prices"),
+        "Product": all_of("/v1/products"),
+        "PromotionCode": all_of("/v1/promotion_codes"),
+        "Refund": all_of("/v1/refunds"),
+        "Session": all_of("/v1/checkout/sessions"),
         "Subscription": subscriptions,
-        "SubscriptionItem": [one for s in subscriptions for one in listed("/v1/subscription_items", subscription=s["id"])],
-        "SubscriptionSchedule": listed("/v1/subscription_schedules"),
-        "TaxRate": listed("/v1/tax_rates"),
-        "WebhookEndpoint": listed("/v1/webhook_endpoints"),
+        "SubscriptionItem": [one for s in subscriptions for one in listed("/v1/subscription_items", account, subscription=s["id"])],
+        "SubscriptionSchedule": all_of("/v1/subscription_schedules"),
+        "TaxRate": all_of("/v1/tax_rates"),
+        "WebhookEndpoint": all_of("/v1/webhook_endpoints"),
     }
 
 
@@ -81,8 +89,10 @@ def differences(name, objects):
 
 
 def main():
-    wanted = expected()
-    empty = [name for name, objects in wanted.items() if not objects]
+    own, connected = expected(None), expected(CONNECTED)
+    # A connected account has no endpoints.
+    empty = [name for name in own if not own[name] or not connected[name] and name != "WebhookEndpoint"]
+    wanted = {name: own[name] + connected[name] for name in own}
     wrong = [words for name, objects in wanted.items() for words in differences(name, objects)]
     if empty or wrong:
         raise SystemExit(f"nothing to compare: {empty}; {len(wrong)} differences:\n" + "\n".join(wrong[:40]))

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::catalog::PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::{Route, route};
+use crate::billing::tax::RATES;
 use crate::billing::{change, create, due, end};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
@@ -50,8 +51,8 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
-    off("discounts"),
-    off("tax_rates"),
+    opt("discounts", DISCOUNTS),
+    opt("tax_rates", RATES),
 ]);
 /// One entry of the parameter `items` in an update.
 pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
@@ -64,8 +65,8 @@ pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
-    off("discounts"),
-    off("tax_rates"),
+    opt("discounts", DISCOUNTS),
+    opt("tax_rates", RATES),
 ]);
 
 macro_rules! subscription_fields {
@@ -87,7 +88,7 @@ macro_rules! subscription_fields {
             off("automatic_tax"),
             off("billing_thresholds"),
             inert("default_source"),
-            off("default_tax_rates"),
+            opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
             inert("invoice_settings"),
             $($more),*
@@ -207,6 +208,8 @@ pub const ROUTES: &[Route] = &[
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
+            opt("discounts", DISCOUNTS),
+            opt("tax_rates", RATES),
         ],
         |st, _, args| {
             let subscription = args.text("subscription").unwrap_or_default().to_owned();
@@ -231,6 +234,8 @@ pub const ROUTES: &[Route] = &[
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
+            opt("discounts", DISCOUNTS),
+            opt("tax_rates", RATES),
         ],
         |st, ids, args| {
             let (subscription, _) = item(st, ids[0])?;
@@ -268,7 +273,7 @@ fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
 /// Converts the parameters of a subscription item's endpoint to those of a subscription update.
 fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
     let mut entry = Args::default();
-    for member in ["metadata", "price", "price_data", "quantity"] {
+    for member in ["discounts", "metadata", "price", "price_data", "quantity", "tax_rates"] {
         if args.has(member) {
             entry.put(member, args.value(member));
         }

@@ -6,7 +6,6 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::connect;
 use crate::error::ApiError;
-use crate::model::account;
 use crate::object::Object;
 use crate::params::{Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::state::State;
@@ -72,14 +71,15 @@ const TRANSFER: &[Field] = &[
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
-    route("GET", "/v1/account", &[], |st, _, _| Ok(account::own(&st.settings).value())),
+    route("GET", "/v1/account", &[], |st, _, _| Ok(connect::current(st).value())),
     route("POST", "/v1/accounts", CREATE, |st, _, args| connect::create(st, args).map(|a| a.value())),
     route("GET", "/v1/accounts", &[LIMIT, AFTER, BEFORE, CREATED], |st, _, args| {
         listing::list(st, "account", "/v1/accounts", args, &[])
     }),
     route("GET", "/v1/accounts/{}", &[], |st, ids, _| {
-        if ids[0] == account::own_id(&st.settings) {
-            return Ok(account::own(&st.settings).value());
+        let current = connect::current(st);
+        if ids[0] == current.id() {
+            return Ok(current.value());
         }
         of_platform(st, ids[0]).map(|found| found.value())
     }),
@@ -89,7 +89,7 @@ pub const ROUTES: &[Route] = &[
     }),
     route("DELETE", "/v1/accounts/{}", &[], |st, ids, _| {
         of_platform(st, ids[0])?;
-        st.remove(ids[0]);
+        connect::delete(st, ids[0]);
         Ok(json!({ "id": ids[0], "object": "account", "deleted": true }))
     }),
     route("POST", "/_sandbox/accounts/{}/onboard", &[], |st, ids, _| connect::onboard(st, ids[0]).map(|a| a.value())),
@@ -141,15 +141,7 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// Loads a connected account. The error does not reveal whether other accounts exist, as at Stripe.
+/// Loads a connected account.
 fn of_platform(st: &State, id: &str) -> Result<Object, ApiError> {
-    match st.load("account", id, "id") {
-        Ok(account) => Ok(Object::clone(&account)),
-        Err(_) => {
-            let message = format!(
-                "The provided key does not have access to account '{id}' (or that account does not exist). Application access may have been revoked."
-            );
-            Err(ApiError { status: 403, ..ApiError::coded("account_invalid", message) })
-        }
-    }
+    st.load("account", id, "id").map(|account| Object::clone(&account)).map_err(|_| connect::no_access(id))
 }

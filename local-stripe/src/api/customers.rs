@@ -56,6 +56,9 @@ const CREATE: &[Field] =
     customer_fields![opt("payment_method", ParamKind::Text), opt("test_clock", ParamKind::Text), inert("tax_id_data")];
 const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)];
 
+/// The maximum number of customers of a test clock, Stripe's limit.
+const CLOCK_CUSTOMERS_MAX: usize = 3;
+
 /// The parameter `card` of a new payment method.
 pub const CARD: ParamKind = ParamKind::Map(&[
     opt("cvc", ParamKind::Text),
@@ -181,6 +184,13 @@ pub const ROUTES: &[Route] = &[
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let clock = args.text("test_clock").map(|c| st.load("test_helpers.test_clock", c, "test_clock")).transpose()?;
+    if let Some(clock) = &clock {
+        let on_clock = st.newest("customer", None).filter(|other| other.text("test_clock") == clock.id());
+        if on_clock.take(CLOCK_CUSTOMERS_MAX).count() == CLOCK_CUSTOMERS_MAX {
+            let message = format!("A test clock can have at most {CLOCK_CUSTOMERS_MAX} customers.");
+            return Err(ApiError::invalid(message).about("test_clock"));
+        }
+    }
     let id = st.new_id("cus");
     let prefix = st.new_characters(8).to_uppercase();
     let created = clock.as_ref().map_or(st.clock_s(), |c| c.int("frozen_time"));

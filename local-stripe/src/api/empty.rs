@@ -37,6 +37,7 @@ macro_rules! empty {
 
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
+    "/v1/accounts/{}/external_accounts",
     "/v1/application_fees",
     "/v1/country_specs",
     "/v1/customers/{}/tax_ids",

@@ -10,7 +10,7 @@ use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
 
-/// The maximum depth of an expansion path, Stripe's limit. A list's `data` does not count.
+/// The maximum number of names in an expansion path, Stripe's limit. A list's `data` counts, too.
 const LEVELS_MAX: usize = 4;
 
 /// The member of a search result with the number of all matching objects.
@@ -28,11 +28,9 @@ pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version)
     }
     for path in paths.iter().filter(|p| !counted || *p != TOTAL_COUNT) {
         let names: Vec<&str> = path.split('.').collect();
-        if names.iter().filter(|n| **n != "data").count() > LEVELS_MAX {
-            let message = format!(
-                "You cannot expand more than {LEVELS_MAX} levels of a property, which is what {path} asks for."
-            );
-            return Err(ApiError::invalid(message).about("expand"));
+        if names.len() > LEVELS_MAX {
+            let message = format!("You cannot expand more than {LEVELS_MAX} levels of a property. Property: {path}");
+            return Err(ApiError::coded("property_expansion_max_depth", message).about("expand"));
         }
         descend(st, &mut value, &names, version, path)?;
     }
@@ -77,10 +75,12 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     }
 }
 
-/// Whether an expandable member may be absent: any member of a deleted object, and `tiers` of a price or plan.
+/// Whether an expandable member may be absent: any member of a deleted object, `tiers` of a price or plan, and
+/// `applies_to` of a coupon for all products.
 fn may_be_left_out(value: &Value, name: &str) -> bool {
     let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
-    value.get("deleted").is_some_and(|d| d == true) || (matches!(kind, "price" | "plan") && name == "tiers")
+    let is_optional = matches!((kind, name), ("price" | "plan", "tiers") | ("coupon", "applies_to"));
+    is_optional || value.get("deleted").is_some_and(|d| d == true)
 }
 
 /// Returns a member that is shown only if it is expanded.
@@ -118,6 +118,7 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             let cards = st.newest("payment_method", Some(id)).filter_map(|m| source::card_of(&m));
             list(&format!("/v1/customers/{id}/sources"), cards.map(|c| c.value()).collect())
         }
+        ("coupon", "applies_to") if owner.get("_products").is_array() => json!({ "products": owner.get("_products") }),
         ("customer", "default_source") => source::card_of(&*st.find(owner.text("default_source"))?)?.value(),
         ("price", "currency_options") => {
             let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];

@@ -9,8 +9,10 @@ use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items;
 use crate::billing::settle::{self, AttemptCause, Outcome};
+use crate::billing::tax::{self, RATES};
 use crate::descriptor;
-use crate::discount::redeem::{self, DISCOUNTS, Purpose};
+use crate::discount::item;
+use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
@@ -36,10 +38,10 @@ macro_rules! item_fields {
             opt("quantity", QUANTITY),
             opt("unit_amount_decimal", ParamKind::Decimal),
             opt("discountable", ParamKind::Bool),
-            off("discounts"),
+            opt("discounts", DISCOUNTS),
             inert("tax_behavior"),
             inert("tax_code"),
-            off("tax_rates"),
+            opt("tax_rates", RATES),
             $($more),*
         ]
     };
@@ -67,7 +69,7 @@ macro_rules! invoice_fields {
             inert("account_tax_ids"),
             off("automatic_tax"),
             inert("custom_fields"),
-            off("default_tax_rates"),
+            opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
             opt("due_date", ParamKind::Time),
             inert("payment_settings"),
@@ -272,6 +274,8 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
         quantity,
         parent: Value::Null,
         metadata: merge_metadata(&json!({}), args)?,
+        tax_rates: tax::read(st, args, "tax_rates", "tax_rates")?,
+        discounts: Vec::new(),
     })
 }
 
@@ -284,6 +288,7 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     if !args.has("period") {
         new.period = (now, now);
     }
+    new.discounts = own_discounts(st, args, &customer, new.amount, &new.currency)?.unwrap_or_default();
     let id = st.new_id("ii");
     let has_words = !new.description.is_empty();
     let mut item = model::billing::invoice_item(id.clone(), now, &customer, new);
@@ -333,9 +338,16 @@ fn pending_item(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError
 fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let item = pending_item(st, ids[0])?;
     let metadata = merge_metadata(item.get("metadata"), args)?;
+    let rates = args.has("tax_rates").then(|| tax::read(st, args, "tax_rates", "tax_rates")).transpose()?;
     let priced = ["amount", "price", "price_data", "pricing", "unit_amount_decimal"].iter().any(|m| args.has(m));
     let new = if priced { Some(read_item(st, args, item.text("currency"))?) } else { None };
+    let amount = new.as_ref().map_or(item.int("amount"), |new| new.amount);
+    let customer = st.copy(item.text("customer"));
+    let discounts = own_discounts(st, args, &customer, amount, item.text("currency"))?;
     let changed = st.change(ids[0], |i| {
+        if let Some(discounts) = discounts {
+            i.set("discounts", discounts.iter().map(|discount| discount["id"].clone()).collect::<Vec<_>>());
+        }
         if let Some(new) = new {
             i.set("pricing", model::billing::pricing(&new.price, &json!(new.amount.to_string())));
             i.set("amount", new.amount);
@@ -347,6 +359,9 @@ fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiEr
             i.set("description", args.value("description"));
         }
         i.set("metadata", metadata);
+        if let Some(rates) = rates {
+            i.set("tax_rates", rates);
+        }
     });
     Ok(changed.value())
 }
@@ -394,7 +409,8 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     Ok(st.copy(&id).value())
 }
 
-/// Redeems the discounts that a request sets on an invoice. Returns `None` if the request has no `discounts`.
+/// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no
+/// `discounts`.
 fn own_discounts(
     st: &mut State,
     args: &Args,
@@ -405,20 +421,7 @@ fn own_discounts(
     if !args.has("discounts") {
         return Ok(None);
     }
-    let purpose = Purpose { customer: Some(customer.id()), amount, currency };
-    let given = args.list("discounts");
-    let mut all = Vec::new();
-    for id in given.iter().filter_map(|entry| entry["discount"].as_str()) {
-        let known = st.load("discount", id, "discounts")?;
-        if known.text("customer") != customer.id() {
-            return Err(ApiError::no_such("discount", id, "discounts"));
-        }
-        all.push(known.value());
-    }
-    let redeemed = redeem::read(st, &given, "discounts", purpose)?;
-    let now = st.now(customer);
-    all.extend(redeemed.iter().map(|one| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value()));
-    Ok(Some(all))
+    item::redeem_for(st, &args.list("discounts"), "discounts", customer, amount, currency).map(Some)
 }
 
 fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {
@@ -428,6 +431,9 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
         if args.has(member) {
             out.push((member, args.value(member)));
         }
+    }
+    if args.has("default_tax_rates") {
+        out.push(("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?));
     }
     if let Some(days) = args.int("days_until_due") {
         out.push(("_days_until_due", json!(days)));
@@ -452,7 +458,8 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", ids[0], "id")?;
     let draft = invoice.text("status") == "draft";
-    if !draft && ["collection_method", "days_until_due", "default_payment_method"].iter().any(|m| args.has(m)) {
+    let of_drafts = ["collection_method", "days_until_due", "default_payment_method", "default_tax_rates"];
+    if !draft && of_drafts.iter().any(|m| args.has(m)) {
         let message = "Finalized invoices can't be updated in this way.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
@@ -469,6 +476,11 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
             return Err(ApiError::coded("invoice_not_editable", "Only a draft's discounts can be changed."));
         }
         next.set("_discounts", discounts);
+    }
+    if let Some((member, rates)) = settings.iter().find(|(member, _)| *member == "default_tax_rates") {
+        next.set(member, rates.clone());
+    }
+    if draft && ["discounts", "default_tax_rates"].iter().any(|member| args.has(member)) {
         let lines = next.list_at("lines").to_vec();
         invoice::set_lines(&mut next, lines, &customer)?;
     }

@@ -101,11 +101,20 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
-    let event = st.event_position(id).and_then(|position| st.event(position));
+    let event = st.event_position(id).and_then(|position| st.event(position)).filter(|event| is_visible(st, event));
     let event = event.ok_or_else(|| ApiError::no_such("event", id, "id"))?;
     let mut shown = in_account_version(st, &event);
     shown["_rendered"] = json!(true);
     Ok(shown)
+}
+
+/// Whether the account for which the request acts sees an event. The platform sees the changes of its connected
+/// accounts, but no events about their objects.
+fn is_visible(st: &State, event: &Event) -> bool {
+    match (st.acting(), event.account.as_deref()) {
+        ("", of) => of.is_none() || event.object.kind() == "account",
+        (acting, of) => of == Some(acting),
+    }
 }
 
 /// Renders an event in the account's version, regardless of the request's version. A delivered event has no pending
@@ -127,7 +136,8 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
         one && (types.is_empty() || types.iter().any(|t| t == kind))
     };
     let cursor = args.text("starting_after").and_then(|id| st.event_position(id));
-    let all = st.newest_events(cursor, wanted).filter(|e| listing::in_created(args, e.created_s));
+    let all = st.newest_events(cursor, wanted);
+    let all = all.filter(|e| is_visible(st, e) && listing::in_created(args, e.created_s));
     let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| in_account_version(st, e))?;
     page["_rendered"] = json!(true);
     Ok(page)

@@ -1,9 +1,10 @@
-//! The sandbox's own endpoints below `/_sandbox`: the clock, the settings, 3-D Secure without a browser, promotion
-//! codes of sessions, and the rolling of webhook secrets.
+//! The sandbox's own endpoints below `/_sandbox`: the clock, the settings, faults of the API, 3-D Secure without a
+//! browser, promotion codes of sessions, and the rolling of webhook secrets.
 
 use serde_json::{Value, json};
 
-use crate::api::{Route, route};
+use crate::api::{self, Route, route};
+use crate::api_faults::{ApiFault, FaultKind};
 use crate::checkout::{self, Confirmation};
 use crate::clock;
 use crate::colour::Colour;
@@ -20,6 +21,16 @@ const SETTINGS: &[Field] = &[
     opt("business_name", ParamKind::Text),
     opt("dunning", ParamKind::Text),
     opt("faults", ParamKind::Text),
+];
+const METHODS: &[&str] = &["DELETE", "GET", "POST"];
+/// The maximum number of requests of one fault: enough for the retries of any client.
+const FAULT_TIMES_MAX: i64 = 1_000;
+const API_FAULT: &[Field] = &[
+    req("answer", ParamKind::OneOf(FaultKind::NAMES)),
+    opt("done", ParamKind::Bool),
+    opt("method", ParamKind::OneOf(METHODS)),
+    opt("path", ParamKind::Text),
+    opt("times", ParamKind::Int(1, FAULT_TIMES_MAX)),
 ];
 /// The maximum length of a business's name, which is shown in one line.
 const NAME_CHARS_MAX: usize = 60;
@@ -63,6 +74,16 @@ pub const ROUTES: &[Route] = &[
         }
         Ok(show_settings(st))
     }),
+    route("GET", "/_sandbox/api_faults", &[], |st, _, _| Ok(show_faults(st))),
+    route("POST", "/_sandbox/api_faults", API_FAULT, |st, _, args| {
+        let fault = read_fault(args)?;
+        st.api_faults.add(fault);
+        Ok(show_faults(st))
+    }),
+    route("DELETE", "/_sandbox/api_faults", &[], |st, _, _| {
+        st.api_faults.clear();
+        Ok(show_faults(st))
+    }),
     route("POST", "/_sandbox/checkout/sessions/{}/promotion_code", &[opt("code", ParamKind::Text)], |st, ids, args| {
         checkout::use_code(st, ids[0], args.text("code").unwrap_or_default())
     }),
@@ -96,6 +117,33 @@ pub const ROUTES: &[Route] = &[
 
 fn show_clock(st: &State) -> Value {
     json!({ "object": "sandbox.clock", "now": st.clock_s() })
+}
+
+fn show_faults(st: &State) -> Value {
+    let all: Vec<Value> = st.api_faults.all().iter().map(ApiFault::value).collect();
+    json!({ "object": "sandbox.api_faults", "faults": all })
+}
+
+fn read_fault(args: &Args) -> Result<ApiFault, ApiError> {
+    let name = args.text("answer").unwrap_or_default();
+    let kind = FaultKind::named(name).ok_or_else(|| ApiError::missing("answer"))?;
+    let is_done = args.flag("done").unwrap_or(false);
+    if is_done && kind == FaultKind::RateLimit {
+        let message = "Invalid done: a 429 refuses a request before anything is done, so `done` must be false.";
+        return Err(ApiError::invalid(message).about("done"));
+    }
+    let (method, path) = (args.text("method"), args.text("path"));
+    if let Some(path) = path {
+        let methods = METHODS.iter().filter(|known| method.is_none_or(|wanted| wanted == **known));
+        if !path.starts_with("/v1/") || !methods.into_iter().any(|method| api::find(method, path).is_ok()) {
+            let message = format!(
+                "Invalid path: {path}. Expected the path of an endpoint below /v1/, such as /v1/refunds or /v1/refunds/{{id}}."
+            );
+            return Err(ApiError::invalid(message).about("path"));
+        }
+    }
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    Ok(ApiFault { kind, is_done, method: owned(method), path: owned(path), left: args.int("times").unwrap_or(1) })
 }
 
 /// Reads the business's name and colour, if a request sets them. An emptied name or colour becomes the default.

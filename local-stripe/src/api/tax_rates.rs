@@ -1,4 +1,4 @@
-//! The endpoints of tax rates. They are stored and shown but not applied to invoices.
+//! The endpoints of tax rates. They apply to invoices: see `billing::tax`.
 
 use serde_json::{Value, json};
 
@@ -6,6 +6,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model;
+use crate::money;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::state::State;
@@ -25,6 +26,10 @@ macro_rules! rate_fields {
     };
 }
 
+/// 100 % in the unit of [`money::parse_decimal`].
+const PERCENT_MAX: i128 = 100_000_000_000_000;
+/// The smallest step of a percentage, Stripe's four decimal places.
+const PERCENT_STEP: i128 = 100_000_000;
 const CREATE: &[Field] = rate_fields![
     req("display_name", ParamKind::Text),
     req("inclusive", ParamKind::Bool),
@@ -50,10 +55,14 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
-    let percentage: f64 = args.text("percentage").and_then(|p| p.parse().ok()).unwrap_or_default();
-    if !(0.0..=100.0).contains(&percentage) {
-        return Err(ApiError::invalid("Invalid percentage: it must be between 0 and 100.").about("percentage"));
-    }
+    let text = args.text("percentage").unwrap_or_default();
+    let exact = money::parse_decimal(text).filter(|exact| *exact <= PERCENT_MAX && exact % PERCENT_STEP == 0);
+    let number = exact.and_then(|_| text.parse::<f64>().ok());
+    let percentage = number.ok_or_else(|| {
+        let message =
+            format!("Invalid percentage: {text}. It must be between 0 and 100, with at most four decimal places.");
+        ApiError::invalid(message).about("percentage")
+    })?;
     let id = st.new_id("txr");
     let (name, inclusive) = (args.text("display_name").unwrap_or_default(), args.flag("inclusive") == Some(true));
     let mut rate = model::tax_rate::tax_rate(id, st.clock_s(), name, inclusive, json!(percentage));

@@ -6,8 +6,9 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
 use crate::billing::settle::{self, AttemptCause, Outcome};
-use crate::billing::{create, cycle, items, usage};
+use crate::billing::{create, cycle, items, tax, usage};
 use crate::calendar::HOUR_S;
+use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -145,6 +146,8 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
                 (start, end),
             );
             item["metadata"] = priced.metadata;
+            item["tax_rates"] = priced.tax_rates;
+            discount::item::set(st, sub, &mut item, &priced.discounts, &format!("{param}[discounts]"))?;
             usage::begin(&mut item, now);
             prorated.push((item.clone(), Half::Remaining));
             list.push(item);
@@ -155,6 +158,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             position.ok_or_else(|| ApiError::no_such("subscription item", &item_id, &format!("{param}[id]")))?;
         let old = list[position].clone();
         if given.flag("deleted") == Some(true) {
+            discount::item::set(st, sub, &mut old.clone(), &[], &format!("{param}[discounts]"))?;
             prorated.push((old, Half::Unused));
             list.remove(position);
             continue;
@@ -178,6 +182,12 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         }
         if let Some(quantity) = given.int("quantity") {
             new["quantity"] = json!(quantity);
+        }
+        if given.has("tax_rates") {
+            new["tax_rates"] = tax::read(st, &given, "tax_rates", &format!("{param}[tax_rates]"))?;
+        }
+        if given.has("discounts") {
+            discount::item::set(st, sub, &mut new, &given.list("discounts"), &format!("{param}[discounts]"))?;
         }
         new["metadata"] = crate::params::merge_metadata(&old["metadata"], &given)?;
         if new["price"]["id"] != old["price"]["id"] || new["quantity"] != old["quantity"] {
@@ -224,6 +234,7 @@ fn apply_items(
     let new_interval = interval_of(before.list_at("items")) != interval_of(&change.list);
     let restarts = resets || (new_interval && !in_trial);
     next.set_at("items.data", change.list);
+    term::note_ends(st, &mut next);
     let mut full_lines = Vec::new();
     let prorates = behavior != "none" && !in_trial;
     if restarts {
@@ -334,6 +345,9 @@ pub fn apply_pending(st: &mut State, id: &str) {
         s.set("_pending_change", Value::Null);
         s.set("_pending_invoice", Value::Null);
     });
+    let mut noted = st.copy(id);
+    term::note_ends(st, &mut noted);
+    st.put(noted);
     if had_to_wait {
         st.emit("customer.subscription.pending_update_applied", &after);
     }

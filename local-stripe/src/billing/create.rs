@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::{cycle, due};
+use crate::billing::{cycle, due, tax};
 use crate::calendar::{self, DAY_S, HOUR_S};
 use crate::discount::redeem::{self, Purpose};
-use crate::discount::term;
+use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -111,19 +111,20 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         (None, Some(item)) => cycle::period_end(&item.price.value(), anchor, now),
         (None, None) => now,
     };
-    let list: Vec<Value> = priced
-        .iter()
-        .map(|p| {
-            let item_id = st.new_id("si");
-            let mut item = model::billing::subscription_item(&item_id, now, &id, &p.price, p.quantity, (now, end));
-            item["metadata"] = p.metadata.clone();
-            item
-        })
-        .collect();
+    let mut list = Vec::new();
+    for (n, p) in priced.iter().enumerate() {
+        let item_id = st.new_id("si");
+        let mut item = model::billing::subscription_item(&item_id, now, &id, &p.price, p.quantity, (now, end));
+        item["metadata"] = p.metadata.clone();
+        item["tax_rates"] = p.tax_rates.clone();
+        discount::item::set(st, &sub, &mut item, &p.discounts, &format!("items[{n}][discounts]"))?;
+        list.push(item);
+    }
     for item in &list {
         point_to(st, item["id"].as_str().unwrap_or_default(), &id);
     }
     sub.set_at("items.data", list);
+    term::note_ends(st, &mut sub);
     // The cancellation is applied a second time: `cancel_at_period_end` needs the period, which is known only now.
     apply_cancellation(&mut sub, args, now)?;
     if let Some(end) = trial_end {
@@ -229,6 +230,9 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     if sub.text("collection_method") == "send_invoice" && sub.get("days_until_due").is_null() {
         return Err(ApiError::missing("days_until_due"));
     }
+    if args.has("default_tax_rates") {
+        sub.set("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?);
+    }
     if args.has("description") {
         sub.set("description", args.value("description"));
     }
@@ -311,7 +315,11 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     }
     for (n, extra) in args.list("add_invoice_items").into_iter().enumerate() {
         let priced = items::read_licensed(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;
-        lines.push(cycle::extra_line(st, &sub, &priced, start)?);
+        let mut line = cycle::extra_line(st, &sub, &priced, start)?;
+        let (customer, param) = (st.copy(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
+        line.discounts =
+            discount::item::redeem_for(st, &priced.discounts, &param, &customer, line.amount, sub.text("currency"))?;
+        lines.push(line);
     }
     let draft = Draft {
         customer: sub.text("customer"),

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice, settle};
+use crate::billing::{invoice, settle, tax};
 use crate::error::ApiError;
 use crate::model;
 use crate::money;
@@ -29,11 +29,13 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         }
     };
     let lines = read_lines(st, &invoice, args)?;
-    let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
+    let add = |sum: i64, line: &Value| {
+        sum.checked_add(line["amount"].as_i64().unwrap_or_default())?.checked_add(tax::added(line))
+    };
     let too_large = || ApiError::coded("amount_too_large", "The credit note's total is too large.");
     let total = lines.iter().try_fold(0_i64, add).ok_or_else(too_large)?;
     if total < 1 || args.int("amount").is_some_and(|amount| amount != total) {
-        let message = "The credit note's amount must be positive and the sum of its lines.";
+        let message = "The credit note's amount must be positive and the sum of its lines with their taxes.";
         return Err(ApiError::invalid(message).about("amount"));
     }
     if total > left {
@@ -83,7 +85,11 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
             let credited =
                 credited.ok_or_else(|| ApiError::no_such("invoice line item", wanted, &param("invoice_line_item")))?;
             let amount = line.int("amount").unwrap_or_else(|| net_of(credited, line.int("quantity")));
-            model::credit_note::line(id, amount, quantity, credited["description"].clone(), Some(wanted))
+            let mut made =
+                model::credit_note::line(id, amount, quantity, credited["description"].clone(), Some(wanted));
+            made["taxes"] = taxes_of(credited, amount);
+            made["tax_rates"] = credited["_tax_rates"].clone();
+            made
         } else {
             let each = line.int("unit_amount").ok_or_else(|| ApiError::missing(&param("unit_amount")))?;
             let amount = each.checked_mul(quantity).ok_or_else(|| ApiError::invalid("The amount is too large."))?;
@@ -102,6 +108,20 @@ fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
     let units = line["quantity"].as_i64().filter(|units| *units > 0).unwrap_or(1);
     // A part of a line never costs more than the whole line.
     quantity.map_or(whole, |part| money::prorate(whole, part.clamp(0, units), units).unwrap_or(whole))
+}
+
+/// Returns the taxes of an amount, after discounts, of an invoice's line: its share of the line's taxes.
+fn taxes_of(line: &Value, amount: i64) -> Value {
+    let whole = net_of(line, None);
+    let share = |of: &Value| money::prorate(of.as_i64().unwrap_or_default(), amount, whole).unwrap_or_default();
+    let taxes = line["taxes"].as_array().map(Vec::as_slice).unwrap_or_default().iter().cloned();
+    let credited = taxes.map(|mut tax| {
+        for member in ["amount", "taxable_amount"] {
+            tax[member] = json!(share(&tax[member]));
+        }
+        tax
+    });
+    credited.collect()
 }
 
 /// Divides the amount of a credit note: refunds the card, credits the customer's balance, and records refunds outside

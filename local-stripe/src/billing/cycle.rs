@@ -6,7 +6,7 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::{create, end, phases, settle, usage};
-use crate::discount::term;
+use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent, subscription_parent};
@@ -51,6 +51,8 @@ pub fn lines(
             quantity,
             parent: subscription_parent(sub.id(), item["id"].as_str().unwrap_or_default(), false),
             metadata: sub.get("metadata").clone(),
+            tax_rates: item["tax_rates"].clone(),
+            discounts: discount::item::in_force(st, sub.text("customer"), item),
         });
     }
     Ok(out)
@@ -92,6 +94,8 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
         quantity: priced.quantity,
         parent: item_parent("", false, &json!(sub.id())),
         metadata: json!({}),
+        tax_rates: priced.tax_rates.clone(),
+        discounts: Vec::new(),
     })
 }
 
@@ -232,6 +236,7 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
     let mut invoice =
         model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
     invoice.set("account_name", st.settings.business_name.clone());
+    invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
     invoice.set("period_start", current.0);
     invoice.set("period_end", current.1);
     let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::settle;
+use crate::billing::{settle, tax};
 use crate::calendar::HOUR_S;
 use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
@@ -56,6 +56,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("collection_method", sub.get("collection_method").clone());
         invoice.set("_days_until_due", sub.get("days_until_due").clone());
         invoice.set("default_payment_method", Value::Null);
+        invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
         invoice.set("automatically_finalizes_at", now + HOUR_S);
     }
     if let Some((start, end)) = draft.period {
@@ -137,6 +138,8 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         quantity: item.int("quantity"),
         parent: item_parent(item.id(), item.is("proration"), subscription),
         metadata: item.get("metadata").clone(),
+        tax_rates: item.get("tax_rates").clone(),
+        discounts: crate::discount::item::of(st, &item.value()),
     };
     let mut line = model::billing::line(id, invoice, new);
     line["discountable"] = item.get("discountable").clone();
@@ -155,12 +158,18 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
     let subtotal = lines.iter().try_fold(0, add).ok_or_else(too_large)?;
     let url = format!("/v1/invoices/{}/lines", invoice.id());
-    let (lines, off) = discounted(invoice, lines);
-    let total = subtotal - off;
+    let (mut lines, off) = discounted(invoice, lines);
+    let taxes = tax::apply(invoice, &mut lines)?;
+    // As at Stripe, the subtotal is after the discounts of the lines, and before those of the whole invoice.
+    let subtotal = subtotal - off.of_lines;
+    let total = (subtotal - off.of_invoice).checked_add(taxes.exclusive).ok_or_else(too_large)?;
     invoice.set("lines", list(&url, lines));
-    for (member, amount) in
-        [("subtotal", subtotal), ("subtotal_excluding_tax", subtotal), ("total", total), ("total_excluding_tax", total)]
-    {
+    for (member, amount) in [
+        ("subtotal", subtotal),
+        ("subtotal_excluding_tax", subtotal - taxes.inclusive),
+        ("total", total),
+        ("total_excluding_tax", total - taxes.exclusive - taxes.inclusive),
+    ] {
         invoice.set(member, amount);
     }
     let balance = if customer.text("currency") == invoice.text("currency") { customer.int("balance") } else { 0 };
@@ -171,8 +180,15 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     Ok(())
 }
 
-/// Applies an invoice's discounts to its lines. Returns the lines with their discount amounts, and the total deduction.
-fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) {
+/// The sums of the deductions from an invoice, in minor units.
+struct Off {
+    of_lines: i64,
+    of_invoice: i64,
+}
+
+/// Applies the discounts of the lines, and then those of the whole invoice. Returns the lines with their discount
+/// amounts, and the deductions.
+fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) {
     let discounts = invoice.list_at("_discounts").to_vec();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
@@ -186,13 +202,18 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, i64) 
             },
         })
         .collect();
-    let taken = amount::take(&discounts, &looked_at, invoice.text("currency"));
-    let counted: Vec<&Deduction> = taken.iter().filter(|taken| taken.total() > 0).collect();
+    let own: Vec<Vec<Value>> =
+        lines.iter().map(|line| line["_discounts"].as_array().cloned().unwrap_or_default()).collect();
+    let (of_lines, of_all) = amount::take_in_order(&own, &discounts, &looked_at, invoice.text("currency"));
+    let counted: Vec<&Deduction> = of_lines.iter().chain(&of_all).filter(|taken| taken.total() > 0).collect();
     let shown: Vec<Value> =
         counted.iter().map(|taken| json!({ "amount": taken.total(), "discount": taken.discount })).collect();
-    let off = counted.iter().map(|taken| taken.total()).sum();
+    let sum = |taken: &[Deduction]| taken.iter().map(Deduction::total).sum();
+    let off = Off { of_lines: sum(&of_lines), of_invoice: sum(&of_all) };
     for (n, line) in lines.iter_mut().enumerate() {
-        line["discount_amounts"] = amount::shown(&taken, n);
+        // The amounts of a line are its own discounts' and those of all discounts of the invoice.
+        let of_line = of_lines.iter().filter(|taken| taken.by_line[n] > 0).chain(&of_all).collect::<Vec<_>>();
+        line["discount_amounts"] = amount::shown(&of_line, n);
     }
     let ids: Vec<Value> = discounts.iter().map(|discount| discount["id"].clone()).collect();
     invoice.set("discounts", ids);
@@ -302,7 +323,8 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
         let amounts = invoice.list_at("total_discount_amounts").iter();
         amounts.clone().any(|taken| taken["discount"] == discount["id"])
     };
-    let spent: Vec<Value> = invoice.list_at("_discounts").iter().filter(|d| took(d)).cloned().collect();
+    let of_lines = invoice.list_at("lines").iter().filter_map(|line| line["_discounts"].as_array()).flatten();
+    let spent: Vec<Value> = invoice.list_at("_discounts").iter().chain(of_lines).filter(|d| took(d)).cloned().collect();
     let sub = settle::subscription_of(invoice);
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
 }

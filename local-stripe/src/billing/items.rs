@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::usage;
+use crate::billing::{tax, usage};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
@@ -24,6 +24,10 @@ pub struct Priced {
     pub quantity: i64,
     /// The metadata of the subscription item.
     pub metadata: Value,
+    /// The tax rates, an array of objects.
+    pub tax_rates: Value,
+    /// The entries of the parameter `discounts`.
+    pub discounts: Vec<Value>,
 }
 
 /// Returns the cost of a quantity of a price, in minor units.
@@ -62,6 +66,8 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
         price,
         quantity: args.int("quantity").unwrap_or(1),
         metadata: args.given("metadata").cloned().unwrap_or(json!({})),
+        tax_rates: tax::read(st, args, "tax_rates", &format!("{param}[tax_rates]"))?,
+        discounts: args.list("discounts"),
     })
 }
 

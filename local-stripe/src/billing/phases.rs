@@ -236,14 +236,15 @@ fn swap(st: &mut State, sub: &Object, wanted: &[Value]) -> Result<(), ApiError> 
         let priced = items::read_licensed(st, &entry, "items")?;
         let item_id = entry.text("id").map_or_else(|| st.new_id("si"), str::to_owned);
         create::point_to(st, &item_id, sub.id());
-        list.push(model::billing::subscription_item(
-            &item_id,
-            st.now(sub),
-            sub.id(),
-            &priced.price,
-            priced.quantity,
-            span,
-        ));
+        let mut item =
+            model::billing::subscription_item(&item_id, st.now(sub), sub.id(), &priced.price, priced.quantity, span);
+        // A phase sets neither tax rates nor discounts, so an item keeps its own.
+        if let Some(old) = sub.list_at("items").iter().find(|old| old["id"] == item_id.as_str()) {
+            for member in ["discounts", "tax_rates"] {
+                item[member] = old[member].clone();
+            }
+        }
+        list.push(item);
     }
     st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set_at("items.data", list));
     Ok(())

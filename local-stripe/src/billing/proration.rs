@@ -8,7 +8,7 @@ use crate::billing::billed::{self, Billed};
 use crate::billing::{invoice, items, usage};
 use crate::calendar::date_text;
 use crate::discount::amount::{self, Discountable, Line};
-use crate::discount::term;
+use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::money;
@@ -64,6 +64,8 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
         quantity,
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
+        tax_rates: item["tax_rates"].clone(),
+        discounts: Vec::new(),
     };
     invoice::add_pending_item(st, sub, item, new, |pending| {
         pending.set("proration", true);
@@ -79,14 +81,17 @@ fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));
     let all = sub.list_at("items");
-    let mut lines = Vec::new();
+    let (mut lines, mut own_discounts) = (Vec::new(), Vec::new());
     for one in all {
         let is_metered = usage::is_metered(&one["price"]);
         let amount = if is_metered { 0 } else { items::amount(&one["price"], one["quantity"].as_i64().unwrap_or(1))? };
         let product = one["price"]["product"].as_str().unwrap_or_default();
         lines.push(Line { amount, product, discountable: Discountable::Always });
+        let mut of_item = discount::item::of(st, one);
+        of_item.retain(|discount| !term::counts_once(discount));
+        own_discounts.push(of_item);
     }
     let Some(own) = all.iter().position(|one| one["id"] == item["id"]) else { return Ok(0) };
-    let taken = amount::take(&discounts, &lines, sub.text("currency"));
-    Ok(taken.iter().fold(lines[own].amount, |left, taken| left - taken.by_line[own]))
+    let (of_items, of_all) = amount::take_in_order(&own_discounts, &discounts, &lines, sub.text("currency"));
+    Ok(of_items.iter().chain(&of_all).fold(lines[own].amount, |left, taken| left - taken.by_line[own]))
 }

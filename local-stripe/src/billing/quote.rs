@@ -187,6 +187,8 @@ fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiEr
             quantity,
             parent: Value::Null,
             metadata: json!({}),
+            tax_rates: json!([]),
+            discounts: Vec::new(),
         });
     }
     let draft = Draft {

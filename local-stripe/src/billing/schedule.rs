@@ -64,6 +64,8 @@ fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
             price: Object::of(item["price"].clone()),
             quantity: item["quantity"].as_i64().unwrap_or(1),
             metadata: item["metadata"].clone(),
+            tax_rates: item["tax_rates"].clone(),
+            discounts: Vec::new(),
         })
         .collect();
     let phase = model::schedule::phase(start, end, &priced, "create_prorations");

@@ -82,6 +82,8 @@ pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(
         quantity: used,
         parent: Value::Null,
         metadata: sub.get("metadata").clone(),
+        tax_rates: item["tax_rates"].clone(),
+        discounts: Vec::new(),
     };
     invoice::add_pending_item(st, sub, item, line, |_| {});
     Ok(())

@@ -73,6 +73,28 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Dedu
     out
 }
 
+/// Computes the deductions of each line's own discounts, and then those of the shared discounts from what is left.
+/// Returns the two lists of deductions.
+pub fn take_in_order(
+    own: &[Vec<Value>],
+    shared: &[Value],
+    lines: &[Line<'_>],
+    currency: &str,
+) -> (Vec<Deduction>, Vec<Deduction>) {
+    let mut left = lines.to_vec();
+    let mut of_lines = Vec::new();
+    for (n, discounts) in own.iter().enumerate().take(lines.len()) {
+        for taken in take(discounts, &lines[n..=n], currency) {
+            let mut by_line = vec![0; lines.len()];
+            by_line[n] = taken.total();
+            left[n].amount -= by_line[n];
+            of_lines.push(Deduction { by_line, ..taken });
+        }
+    }
+    let of_all = take(shared, &left, currency);
+    (of_lines, of_all)
+}
+
 /// Returns the deduction of a coupon from a sum, in minor units.
 fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
     if let Some(hundredths) = coupon["_percent_hundredths"].as_i64() {
@@ -103,7 +125,7 @@ fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
 }
 
 /// Returns the member `discount_amounts` of the line with this index.
-pub fn shown(taken: &[Deduction], line: usize) -> Value {
+pub fn shown(taken: &[&Deduction], line: usize) -> Value {
     taken.iter().map(|t| json!({ "amount": t.by_line[line], "discount": t.discount })).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::item;
 use super::redeem::{self, Redeemed};
 use crate::object::Object;
 use crate::state::State;
@@ -25,7 +26,8 @@ pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Valu
     all
 }
 
-fn is_promised(st: &State, customer: &str, discount: &Value) -> bool {
+/// Whether a discount already reduces a draft of the customer.
+pub fn is_promised(st: &State, customer: &str, discount: &Value) -> bool {
     let mut drafts = st.newest("invoice", Some(customer)).filter(|invoice| invoice.text("status") == "draft");
     drafts.any(|draft| draft.list_at("total_discount_amounts").iter().any(|taken| &taken["discount"] == discount))
 }
@@ -59,6 +61,12 @@ pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
     Some(ended)
 }
 
+/// Ends a discount and emits the event.
+pub fn end(st: &mut State, id: &str, now_s: i64) {
+    let ended = close(st, &st.copy(id), now_s);
+    st.emit("customer.discount.deleted", &ended);
+}
+
 fn close(st: &mut State, discount: &Object, now_s: i64) -> Object {
     let closed = st.change(discount.id(), |d| d.set("end", now_s));
     Object::clone(&closed)
@@ -70,8 +78,7 @@ pub fn set_of_subscription(st: &mut State, sub: &mut Object, kept: &[String], re
     let now = st.now(sub);
     let before: Vec<String> = ids(sub);
     for gone in before.iter().filter(|id| !kept.contains(id)) {
-        let ended = close(st, &st.copy(gone), now);
-        st.emit("customer.discount.deleted", &ended);
+        end(st, gone, now);
     }
     let mut all: Vec<String> = before.into_iter().filter(|id| kept.contains(id)).collect();
     let (customer, id) = (sub.get("customer").clone(), sub.id().to_owned());
@@ -88,22 +95,39 @@ pub fn ids(sub: &Object) -> Vec<String> {
     sub.list_at("discounts").iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
+/// Returns the ids of the discounts of a subscription and of its items.
+fn all_ids(sub: &Object) -> Vec<String> {
+    ids(sub).into_iter().chain(sub.list_at("items").iter().flat_map(item::ids)).collect()
+}
+
 fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
-    let ends = all.iter().filter_map(|id| st.find(id)?.int_at("end")).min();
     sub.set("discounts", all);
     // Older versions embed the first discount.
     sub.set("_discount", first);
+    note_ends(st, sub);
+}
+
+/// Notes when the first discount of a subscription or of its items ends.
+pub fn note_ends(st: &State, sub: &mut Object) {
+    let ends = all_ids(sub).iter().filter_map(|id| st.find(id)?.int_at("end")).min();
     sub.set("_discount_ends", crate::state::time_or_null(ends));
+}
+
+/// Removes discounts from a subscription and its items.
+fn leave_out(st: &State, sub: &mut Object, gone: &[String]) {
+    let left = ids(sub).into_iter().filter(|id| !gone.contains(id)).collect();
+    item::leave_out(sub, gone);
+    show(st, sub, left);
 }
 
 /// Removes a subscription's expired discounts and emits the events.
 pub fn expire(st: &mut State, id: &str, now_s: i64) {
     let sub = st.copy(id);
     let is_over = |id: &String| st.find(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
-    let (over, left): (Vec<String>, Vec<String>) = ids(&sub).into_iter().partition(is_over);
+    let over: Vec<String> = all_ids(&sub).into_iter().filter(is_over).collect();
     let mut next = sub.clone();
-    show(st, &mut next, left);
+    leave_out(st, &mut next, &over);
     st.change(id, |s| *s = next);
     st.emit_since(id, "customer.subscription.updated", &sub);
     for ended in over {
@@ -118,11 +142,11 @@ pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>)
         let id = discount["id"].as_str().unwrap_or_default();
         if st.copy(customer).text_at("discount.id") == Some(id) {
             end_of_customer(st, customer);
-        } else if let Some(sub) = sub.filter(|sub| ids(&st.copy(sub)).iter().any(|own| own == id)) {
+        } else if let Some(sub) = sub.filter(|sub| all_ids(&st.copy(sub)).iter().any(|own| own == id)) {
             let before = st.copy(sub);
             let mut next = before.clone();
-            let kept: Vec<String> = ids(&next).into_iter().filter(|kept| kept != id).collect();
-            set_of_subscription(st, &mut next, &kept, &[]);
+            end(st, id, st.now(&before));
+            leave_out(st, &mut next, &[id.to_owned()]);
             st.change(sub, |s| *s = next);
             if !before.is("_being_made") {
                 st.emit_since(sub, "customer.subscription.updated", &before);

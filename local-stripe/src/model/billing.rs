@@ -217,6 +217,14 @@ pub struct NewLine {
     pub parent: Value,
     /// The metadata.
     pub metadata: Value,
+    /// The line's own tax rates, an array of objects.
+    pub tax_rates: Value,
+    /// The line's own discounts, as objects.
+    pub discounts: Vec<Value>,
+}
+
+fn ids(discounts: &[Value]) -> Vec<Value> {
+    discounts.iter().map(|discount| discount["id"].clone()).collect()
 }
 
 /// Builds an invoice line.
@@ -230,7 +238,7 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
         "description": new.description,
         "discount_amounts": [],
         "discountable": true,
-        "discounts": [],
+        "discounts": ids(&new.discounts),
         "invoice": invoice,
         "livemode": false,
         "metadata": new.metadata,
@@ -243,6 +251,8 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
         "subtotal": new.amount,
         "taxes": [],
         "_price": new.price,
+        "_tax_rates": new.tax_rates,
+        "_discounts": new.discounts,
     })
 }
 
@@ -283,7 +293,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
         "date": date_s,
         "description": new.description,
         "discountable": true,
-        "discounts": [],
+        "discounts": ids(&new.discounts),
         "invoice": null,
         "livemode": false,
         "metadata": new.metadata,
@@ -294,7 +304,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
         "proration": false,
         "quantity": new.quantity,
         "quantity_decimal": new.quantity.to_string(),
-        "tax_rates": [],
+        "tax_rates": new.tax_rates,
         "test_clock": customer.get("test_clock"),
         "_price": new.price,
     }))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::tax;
 use crate::object::{Object, list};
 
 /// Builds a line of a credit note, with or without a line of the invoice.
@@ -39,7 +40,10 @@ pub fn credit_note(
     lines: Vec<Value>,
     pdf: String,
 ) -> Object {
-    let total: i64 = lines.iter().filter_map(|l| l["amount"].as_i64()).sum();
+    let subtotal: i64 = lines.iter().filter_map(|l| l["amount"].as_i64()).sum();
+    let total = subtotal + lines.iter().map(tax::added).sum::<i64>();
+    let taxes = tax::by_rate(&lines);
+    let taxed: i64 = taxes.iter().filter_map(|t| t["amount"].as_i64()).sum();
     let paid = invoice.text("status") == "paid";
     let url = format!("/v1/credit_notes/{id}/lines");
     Object::of(json!({
@@ -70,11 +74,11 @@ pub fn credit_note(
         "refunds": [],
         "shipping_cost": null,
         "status": "issued",
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": subtotal,
+        "subtotal_excluding_tax": total - taxed,
         "total": total,
-        "total_excluding_tax": total,
-        "total_taxes": [],
+        "total_excluding_tax": total - taxed,
+        "total_taxes": taxes,
         "type": if paid { "post_payment" } else { "pre_payment" },
         "voided_at": null,
         "_clock": invoice.get("test_clock"),

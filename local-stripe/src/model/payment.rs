@@ -168,6 +168,7 @@ pub fn balance_transaction(
     source: &str,
 ) -> Object {
     let category = match kind {
+        "adjustment" if amount > 0 => "dispute_reversal",
         "adjustment" => "dispute",
         other => other,
     };

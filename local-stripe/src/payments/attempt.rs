@@ -273,6 +273,32 @@ pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: Str
     id
 }
 
+/// Books a transaction from which Stripe takes a fee, given as its description and its amount in minor units. Returns
+/// the transaction's id.
+pub fn book_with_fee(
+    st: &mut State,
+    owner: &Object,
+    amount: i64,
+    (description, fee): (&str, i64),
+    kind: &str,
+    source: String,
+) -> String {
+    let id = book(st, owner, amount, kind, source);
+    st.change(&id, |t| {
+        let currency = t.get("currency").clone();
+        t.set("fee", fee);
+        t.set(
+            "fee_details",
+            json!([{
+                "amount": fee, "application": null, "currency": currency, "description": description,
+                "type": "stripe_fee",
+            }]),
+        );
+        t.set("net", amount - fee);
+    });
+    id
+}
+
 /// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let pi = st.copy(intent);

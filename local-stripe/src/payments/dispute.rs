@@ -6,13 +6,15 @@ use crate::cards::{self, Behaviour};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::attempt::book;
+use crate::payments::attempt::{book, book_with_fee};
 use crate::state::State;
 
 /// The evidence in `uncategorized_text` that wins a dispute.
 pub const WINNING: &str = "winning_evidence";
 /// The evidence in `uncategorized_text` that loses a dispute.
 pub const LOSING: &str = "losing_evidence";
+/// The fee for receiving a dispute, in minor units: Stripe takes 15.00. Stripe keeps it even if the dispute is won.
+const RECEIVED_FEE: i64 = 1_500;
 
 /// Opens a dispute of a charge.
 pub fn open(st: &mut State, charge: &str) {
@@ -24,7 +26,8 @@ pub fn open(st: &mut State, charge: &str) {
     let id = st.new_id("dp");
     let mut dispute = model::payment::dispute(id.clone(), st.now(&charge), &charge, reason, inquiry);
     if !inquiry {
-        let movement = book(st, &charge, -charge.int("amount"), "adjustment", id.clone());
+        let movement =
+            book_with_fee(st, &charge, -charge.int("amount"), ("Dispute fee", RECEIVED_FEE), "adjustment", id.clone());
         dispute.set("balance_transactions", vec![st.copy(&movement).value()]);
     }
     let dispute = st.put(dispute);

@@ -1,4 +1,4 @@
-//! Accepts connections, and closes those of slow clients and of ambiguous requests.
+//! Accepts connections, closes those of slow clients and of ambiguous requests, and loses answers on request.
 
 use std::io;
 use std::pin::Pin;
@@ -6,7 +6,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response as HttpResponse};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep};
 
 use super::framing::Framing;
+use crate::api_faults::LostAnswer;
 
 /// The pause after a connection can't be accepted, for example because no file descriptor is free.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -36,7 +41,8 @@ pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration
         while connections.try_join_next().is_some() {}
         // A failure is ignored: it only increases the latency.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(app.clone());
+        let app = app.clone();
+        let service = service_fn(move |request| answer(app.clone(), request));
         connections.spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new()).header_read_timeout(patience);
@@ -44,6 +50,17 @@ pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration
             // An error means that the client disconnected or broke the protocol; there is nobody to report it to.
             let _ = connection.with_upgrades().await;
         });
+    }
+}
+
+/// Answers a request. After an error, hyper closes the connection without an answer.
+async fn answer(app: Router, request: Request<Incoming>) -> Result<HttpResponse<Body>, LostAnswer> {
+    let Ok(response) = TowerToHyperService::new(app).call(request).await;
+    match response.extensions().get::<LostAnswer>() {
+        None => Ok(response),
+        Some(LostAnswer::Cut) => Err(LostAnswer::Cut),
+        // hyper drops this future when the client closes the connection.
+        Some(LostAnswer::Held) => std::future::pending().await,
     }
 }
 

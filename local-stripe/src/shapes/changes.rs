@@ -150,8 +150,8 @@ pub const CHANGES: &[Change] = &[
             ("quote", OldValue::Null),
             ("subscription", OldValue::Of(invoice_subscription)),
             ("subscription_details", OldValue::Of(subscription_details)),
-            ("tax", OldValue::Null),
-            ("total_tax_amounts", OldValue::EmptyList),
+            ("tax", OldValue::Of(invoice_tax)),
+            ("total_tax_amounts", OldValue::Of(|invoice| tax_amounts(invoice, "total_taxes"))),
             ("transfer_data", OldValue::Null),
         ],
     ),
@@ -176,7 +176,7 @@ pub const CHANGES: &[Change] = &[
         BASIL,
         "line_item",
         &[
-            ("amount_excluding_tax", OldValue::Of(|line| line.get("amount").clone())),
+            ("amount_excluding_tax", OldValue::Of(line_excluding_tax)),
             ("invoice_item", OldValue::Maybe(line_invoice_item)),
             ("plan", OldValue::Of(plan)),
             ("price", OldValue::Hidden("_price")),
@@ -184,8 +184,8 @@ pub const CHANGES: &[Change] = &[
             ("proration_details", OldValue::Of(|_| json!({ "credited_items": null }))),
             ("subscription", OldValue::Of(line_subscription)),
             ("subscription_item", OldValue::Maybe(line_subscription_item)),
-            ("tax_amounts", OldValue::EmptyList),
-            ("tax_rates", OldValue::EmptyList),
+            ("tax_amounts", OldValue::Of(|line| tax_amounts(line, "taxes"))),
+            ("tax_rates", OldValue::Of(|line| json!(line.list_at("_tax_rates")))),
             ("type", OldValue::Of(line_type)),
             ("unit_amount_excluding_tax", OldValue::Of(|line| line.at("pricing.unit_amount_decimal").clone())),
         ],
@@ -369,14 +369,21 @@ pub const CHANGES: &[Change] = &[
         "credit_note",
         &["post_payment_amount", "pre_payment_amount", "pretax_credit_amounts", "refunds", "total_taxes"],
     ),
-    removed(BASIL, "credit_note", &[("refund", OldValue::Of(refund_of_note)), ("tax_amounts", OldValue::EmptyList)]),
+    removed(
+        BASIL,
+        "credit_note",
+        &[
+            ("refund", OldValue::Of(refund_of_note)),
+            ("tax_amounts", OldValue::Of(|note| tax_amounts(note, "total_taxes"))),
+        ],
+    ),
     added(BASIL, "credit_note_line_item", &["pretax_credit_amounts", "taxes"]),
     removed(
         BASIL,
         "credit_note_line_item",
         &[
-            ("amount_excluding_tax", OldValue::Of(|line| line.get("amount").clone())),
-            ("tax_amounts", OldValue::EmptyList),
+            ("amount_excluding_tax", OldValue::Of(line_excluding_tax)),
+            ("tax_amounts", OldValue::Of(|line| tax_amounts(line, "taxes"))),
             ("unit_amount_excluding_tax", OldValue::Of(|line| line.get("unit_amount_decimal").clone())),
         ],
     ),
@@ -580,6 +587,33 @@ fn line_proration(line: &Object) -> Value {
 fn line_subscription(line: &Object) -> Value {
     let of_item = line.at("parent.subscription_item_details.subscription");
     if of_item.is_null() { line.at("parent.invoice_item_details.subscription").clone() } else { of_item.clone() }
+}
+
+/// Returns the taxes of an invoice or a line in the shape before [`BASIL`].
+fn tax_amounts(owner: &Object, member: &str) -> Value {
+    let old = |tax: &Value| {
+        let reason = &tax["taxability_reason"];
+        json!({
+            "amount": tax["amount"],
+            "inclusive": tax["tax_behavior"] == "inclusive",
+            "tax_rate": tax["tax_rate_details"]["tax_rate"],
+            "taxability_reason": if reason == "not_available" { &Value::Null } else { reason },
+            "taxable_amount": tax["taxable_amount"],
+        })
+    };
+    owner.list_at(member).iter().map(old).collect()
+}
+
+/// Returns the sum of an invoice's taxes, or null if no tax rate applies.
+fn invoice_tax(invoice: &Object) -> Value {
+    let taxes = invoice.list_at("total_taxes");
+    let sum: i64 = taxes.iter().filter_map(|tax| tax["amount"].as_i64()).sum();
+    if taxes.is_empty() { Value::Null } else { json!(sum) }
+}
+
+fn line_excluding_tax(line: &Object) -> Value {
+    let included = line.list_at("taxes").iter().filter(|tax| tax["tax_behavior"] == "inclusive");
+    json!(line.int("amount") - included.filter_map(|tax| tax["amount"].as_i64()).sum::<i64>())
 }
 
 fn line_type(line: &Object) -> Value {

@@ -49,7 +49,7 @@ impl Iterator for Series<'_> {
             self.at_once = (self.at_once * 2).min(ROWS_AT_ONCE.end);
         }
         let id = self.ids.pop_front()?;
-        let object = self.state.find(&id);
+        let object = self.state.find_row(&id);
         if object.is_none() {
             self.state.fail(StoreError::missing("object", id))
         }

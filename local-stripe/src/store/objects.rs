@@ -1,5 +1,7 @@
 //! Stored objects, which are found by key, by kind (newest first), by due time, and by series and time.
 
+use std::borrow::Cow;
+
 use rusqlite::{OptionalExtension, Row, ToSql, params};
 
 use super::checksum::RowChecksum;
@@ -7,13 +9,14 @@ use super::{Store, StoreError};
 use crate::billing::due;
 use crate::object::Object;
 use crate::state::clock_of;
+use crate::state::owner::{self, name_within};
 
 const TABLE: &str = "object";
 
 /// The indexed columns of a row.
 #[derive(PartialEq, Eq)]
 struct Keys<'o> {
-    kind: &'o str,
+    kind: Cow<'o, str>,
     customer: Option<&'o str>,
     clock: &'o str,
     due_s: Option<i64>,
@@ -24,7 +27,7 @@ struct Keys<'o> {
 
 fn keys(object: &Object) -> Keys<'_> {
     Keys {
-        kind: object.kind(),
+        kind: name_within(owner::of(object), object.kind()),
         customer: object.get("customer").as_str(),
         clock: clock_of(object),
         due_s: due::next(object),
@@ -42,7 +45,7 @@ fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowChecksum {
     RowChecksum::of(TABLE)
         .int(seq)
         .text(id)
-        .text(keys.kind)
+        .text(&keys.kind)
         .text_or_null(keys.customer)
         .text(keys.clock)
         .int_or_null(keys.due_s)
@@ -69,7 +72,8 @@ impl Store {
         self.begin()?;
         // All keys are strings, so the object always serializes.
         let body = serde_json::to_string(after).unwrap_or_default();
-        let (seq, id, keys) = (seq(after), after.key(), keys(after));
+        let (seq, key, keys) = (seq(after), after.key(), keys(after));
+        let id = name_within(owner::of(after), &key);
         let id = id.as_ref();
         let sum = sum(seq, id, &keys, &body).finish();
         let Keys { kind, customer, clock, due_s, series, at_s } = &keys;
@@ -172,6 +176,19 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// Returns the keys of all objects of a connected account, oldest first; see [`owner`].
+    ///
+    /// # Errors
+    /// SQLite can't read.
+    pub fn rows_of(&self, account: &str) -> Result<Vec<String>, StoreError> {
+        // All kinds of the account begin with its id and a slash; the next character after the slash is `0`.
+        let (from, until) = (format!("{account}/"), format!("{account}0"));
+        let mut statement =
+            self.connection.prepare_cached("SELECT id FROM object WHERE kind >= ? AND kind < ? ORDER BY seq")?;
+        let rows = statement.query_map([from, until], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Returns the number of objects of a kind.
     ///
     /// # Errors
@@ -204,7 +221,7 @@ fn read(row: &Row, wanted: &str) -> Result<StoredObject, StoreError> {
     let text_or_null = |column: usize| row.get_ref(column)?.as_str_or_null().map_err(|e| unreadable(&e));
     let (id, kind, clock, body) = (text(2)?, text(3)?, text(5)?, text(9)?);
     let found = Keys {
-        kind,
+        kind: Cow::Borrowed(kind),
         customer: text_or_null(4)?,
         clock,
         due_s: row.get(6)?,

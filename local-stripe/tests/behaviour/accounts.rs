@@ -37,8 +37,13 @@ fn ids_are_expanded_in_objects_and_lists() {
         (&one["customer"]["object"], &one["latest_invoice"]["payments"]["data"][0]["object"]),
         (&json!("customer"), &json!("invoice_payment"))
     );
-    let all = play.get("/v1/subscriptions?expand[0]=data.items.data.price.product");
-    assert_eq!(all["data"][0]["items"]["data"][0]["price"]["product"]["name"], "Pro");
+    let deep = play.get(&format!("/v1/subscriptions/{sub}?expand[0]=items.data.price.product"));
+    assert_eq!(deep["items"]["data"][0]["price"]["product"]["name"], "Pro");
+    let all = play.get("/v1/subscriptions?expand[0]=data.latest_invoice.customer");
+    assert_eq!(all["data"][0]["latest_invoice"]["customer"]["object"], "customer");
+    // The `data` of a list counts as a level.
+    let error = play.refused("GET", "/v1/subscriptions", "expand[0]=data.items.data.price.product", 400);
+    assert_eq!(error["code"], "property_expansion_max_depth");
     for wrong in ["a.b.c.d.e", "nothing", "status"] {
         play.refused("GET", &format!("/v1/subscriptions/{sub}"), &format!("expand[0]={wrong}"), 400);
     }

@@ -1,7 +1,8 @@
 //! Marketplaces: connected accounts, their onboarding, transfers and reversals.
 
-use crate::play::{Play, id};
-use serde_json::json;
+use crate::play::{Play, id, request};
+use local_stripe::sandbox::{Response, json_of};
+use serde_json::{Value, json};
 
 fn seller(play: &mut Play) -> String {
     let form =
@@ -99,4 +100,92 @@ fn an_account_can_be_changed_listed_and_deleted() {
     play.refused("POST", "/v1/accounts/acct_none", "email=a@example.com", 403);
     assert_eq!(play.ok("DELETE", &path, "")["deleted"], true);
     play.refused("GET", &path, "", 403);
+}
+
+/// Makes a call for a connected account.
+fn call_for(play: &mut Play, account: &str, method: &str, path: &str, form: &str) -> Response {
+    let mut call = request(method, path, form);
+    call.account = Some(account.to_owned());
+    play.sandbox.handle(&call)
+}
+
+fn for_account(play: &mut Play, account: &str, method: &str, path: &str, form: &str) -> Value {
+    let response = call_for(play, account, method, path, form);
+    assert_eq!(response.status, 200, "{method} {path} {form}: {}", response.body);
+    json_of(&response)
+}
+
+fn count(list: &Value) -> usize {
+    list["data"].as_array().unwrap().len()
+}
+
+#[test]
+fn a_connected_account_has_objects_of_its_own() {
+    let mut play = Play::new();
+    let (seller, other) = (seller(&mut play), seller(&mut play));
+    let platforms = play.customer("pm_card_visa");
+    let made = id(&for_account(&mut play, &seller, "POST", "/v1/customers", "name=of the seller"));
+    for (account, own, foreign) in [(seller.as_str(), Some(&made), &platforms), (other.as_str(), None, &made)] {
+        let list = for_account(&mut play, account, "GET", "/v1/customers", "");
+        assert_eq!(
+            list["data"].as_array().unwrap().iter().map(id).collect::<Vec<_>>(),
+            own.into_iter().cloned().collect::<Vec<_>>()
+        );
+        assert_eq!(call_for(&mut play, account, "GET", &format!("/v1/customers/{foreign}"), "").status, 404);
+    }
+    assert_eq!((count(&play.get("/v1/customers")), count(&play.get("/v1/accounts"))), (1, 2));
+    play.refused("GET", &format!("/v1/customers/{made}"), "", 404);
+    assert_eq!(id(&for_account(&mut play, &seller, "GET", "/v1/account", "")), seller);
+    assert_eq!(count(&for_account(&mut play, &seller, "GET", "/v1/accounts", "")), 0);
+    assert_eq!(call_for(&mut play, "acct_none", "GET", "/v1/customers", "").status, 403);
+    let pay = "amount=1000&currency=usd&confirm=true&payment_method=pm_card_visa";
+    for_account(&mut play, &seller, "POST", "/v1/payment_intents", pay);
+    let earned = for_account(&mut play, &seller, "GET", "/v1/balance", "");
+    assert_eq!((&earned["available"][0]["amount"], balance(&mut play)), (&json!(1_000), 0));
+}
+
+#[test]
+fn chosen_ids_and_idempotency_keys_are_each_accounts_own() {
+    let mut play = Play::new();
+    let seller = seller(&mut play);
+    play.post("/v1/coupons", "id=SAVE&percent_off=10");
+    for_account(&mut play, &seller, "POST", "/v1/coupons", "id=SAVE&percent_off=50");
+    assert_eq!(play.get("/v1/coupons/SAVE")["percent_off"], 10);
+    assert_eq!(for_account(&mut play, &seller, "GET", "/v1/coupons/SAVE", "")["percent_off"], 50);
+    let mut ids = Vec::new();
+    for account in [None, Some(&seller), None, Some(&seller)] {
+        let mut call = request("POST", "/v1/customers", "name=a");
+        (call.account, call.idempotency_key) = (account.cloned(), Some("k".into()));
+        ids.push(id(&json_of(&play.sandbox.handle(&call))));
+    }
+    assert_eq!((&ids[0], &ids[1]), (&ids[2], &ids[3]));
+    assert_ne!(ids[0], ids[1]);
+}
+
+#[test]
+fn a_connected_accounts_subscription_renews_and_its_events_name_the_account() {
+    let mut play = Play::new();
+    let seller = seller(&mut play);
+    play.post("/v1/webhook_endpoints", "url=http://127.0.0.1:9/&enabled_events[0]=*&connect=true");
+    let mut post = |path: &str, form: &str| for_account(&mut play, &seller, "POST", path, form);
+    let product = id(&post("/v1/products", "name=Pro"));
+    let form = format!("product={product}&currency=usd&unit_amount=2000&recurring[interval]=month");
+    let price = id(&post("/v1/prices", &form));
+    let card = "payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa";
+    let customer = id(&post("/v1/customers", card));
+    post("/v1/subscriptions", &format!("customer={customer}&items[0][price]={price}"));
+    play.until_day(32);
+    let paid = for_account(&mut play, &seller, "GET", "/v1/invoices", "status=paid");
+    assert_eq!((count(&paid), count(&play.get("/v1/invoices"))), (2, 0));
+    let event = play.event("invoice.paid");
+    assert_eq!((&event["account"], &event["pending_webhooks"]), (&json!(seller), &json!(1)));
+    let of_type = "type=invoice.paid";
+    assert_eq!(count(&for_account(&mut play, &seller, "GET", "/v1/events", of_type)), 2);
+    assert_eq!(count(&play.get(&format!("/v1/events?{of_type}"))), 0);
+    play.refused("GET", &format!("/v1/events/{}", id(&event)), "", 404);
+    // A deleted account's subscription does not renew.
+    let before = play.sandbox.state().event_count();
+    play.ok("DELETE", &format!("/v1/accounts/{seller}"), "");
+    play.until_day(90);
+    assert_eq!(play.sandbox.state().event_count(), before);
 }

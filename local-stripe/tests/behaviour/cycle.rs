@@ -54,17 +54,81 @@ fn a_year_on_a_test_clock_has_twelve_renewals_and_affects_no_other_customer() {
     let sub = play.subscribe(&on_clock, &price, "");
     // The test clock starts on 2027-02-01 and advances by one year.
     assert_eq!(sub["created"].as_i64(), Some(1_801_440_000));
-    let advanced = play.post(
-        &format!("/v1/test_helpers/test_clocks/{clock}/advance"),
-        &format!("frozen_time={}", 1_801_440_000 + 365 * 86_400 + 7_200),
-    );
-    assert_eq!(advanced["status"], "advancing");
+    for days in (30..=360).step_by(30).chain([365]) {
+        let advanced = play.post(
+            &format!("/v1/test_helpers/test_clocks/{clock}/advance"),
+            &format!("frozen_time={}", 1_801_440_000 + days * 86_400 + 7_200),
+        );
+        assert_eq!(advanced["status"], "advancing");
+    }
     assert_eq!(play.get(&format!("/v1/test_helpers/test_clocks/{clock}"))["status"], "ready");
     let paid = |play: &mut Play, customer: &str| {
         play.get(&format!("/v1/invoices?customer={customer}&status=paid&limit=100"))["data"].as_array().unwrap().len()
     };
     assert_eq!((paid(&mut play, &on_clock), paid(&mut play, &bystander)), (13, 1));
     play.refused("POST", &format!("/v1/test_helpers/test_clocks/{clock}/advance"), "frozen_time=1801440000", 400);
+}
+
+/// Advances a test clock to days after its start, and returns the status.
+fn advance(play: &mut Play, clock: &str, days: i64) -> u16 {
+    let form = format!("frozen_time={}", 1_801_440_000 + days * 86_400);
+    play.call("POST", &format!("/v1/test_helpers/test_clocks/{clock}/advance"), &form).status
+}
+
+#[test]
+fn a_test_clock_advances_by_two_intervals_of_its_shortest_subscription() {
+    let mut play = Play::new();
+    let (yearly, monthly) = (play.price("Year", 9_000, "&recurring[interval]=year"), play.monthly("Pro", 2_000));
+    // The test clock starts on 2027-02-01, and 2028 is a leap year.
+    let clock = id(&play.post("/v1/test_helpers/test_clocks", "frozen_time=1801440000"));
+    assert_eq!(advance(&mut play, &clock, 732), 400, "two years without a subscription");
+    let customer = id(&play.post(
+        "/v1/customers",
+        &format!(
+            "test_clock={clock}&payment_method=pm_card_visa&invoice_settings[default_payment_method]=pm_card_visa"
+        ),
+    ));
+    play.subscribe(&customer, &yearly, "");
+    let sub = id(&play.subscribe(&customer, &monthly, ""));
+    // February and March 2027 have 59 days.
+    assert_eq!(advance(&mut play, &clock, 60), 400);
+    let error = play.refused(
+        "POST",
+        &format!("/v1/test_helpers/test_clocks/{clock}/advance"),
+        &format!("frozen_time={}", 1_801_440_000 + 59 * 86_400 + 1),
+        400,
+    );
+    assert_eq!(error["param"], "frozen_time");
+    assert_eq!(advance(&mut play, &clock, 59), 200);
+    play.ok("DELETE", &format!("/v1/subscriptions/{sub}"), "");
+    assert_eq!(advance(&mut play, &clock, 59 + 700), 200, "the yearly subscription is left");
+}
+
+#[test]
+fn a_test_clock_advances_by_two_intervals_of_a_schedule() {
+    let mut play = Play::new();
+    let monthly = play.monthly("Pro", 2_000);
+    let clock = id(&play.post("/v1/test_helpers/test_clocks", "frozen_time=1801440000"));
+    let customer = id(&play.post("/v1/customers", &format!("test_clock={clock}")));
+    let start = 1_801_440_000 + 100 * 86_400;
+    let schedule = format!("customer={customer}&start_date={start}&phases[0][items][0][price]={monthly}");
+    play.post("/v1/subscription_schedules", &schedule);
+    assert_eq!((advance(&mut play, &clock, 60), advance(&mut play, &clock, 59)), (400, 200));
+}
+
+#[test]
+fn a_test_clock_has_at_most_three_customers() {
+    let mut play = Play::new();
+    let clocks = [(); 2].map(|()| id(&play.post("/v1/test_helpers/test_clocks", "frozen_time=1801440000")));
+    let form = format!("test_clock={}", clocks[0]);
+    let first = id(&play.post("/v1/customers", &form));
+    play.post("/v1/customers", &form);
+    play.post("/v1/customers", &form);
+    assert_eq!(play.refused("POST", "/v1/customers", &form, 400)["param"], "test_clock");
+    play.post("/v1/customers", &format!("test_clock={}", clocks[1]));
+    play.post("/v1/customers", "");
+    play.ok("DELETE", &format!("/v1/customers/{first}"), "");
+    play.post("/v1/customers", &form);
 }
 
 fn attempts(end: &str) -> (Value, Vec<(i64, String)>) {

@@ -279,6 +279,22 @@ fn invalid_coupons_are_refused() {
 }
 
 #[test]
+fn a_list_of_coupons_shows_their_products_on_request() {
+    let mut play = Play::new();
+    let product = id(&play.post("/v1/products", "name=Pro"));
+    play.post("/v1/coupons", "id=ALL&percent_off=5");
+    play.post("/v1/coupons", &format!("id=SOME&percent_off=5&applies_to[products][0]={product}"));
+    let plain = play.get("/v1/coupons");
+    assert!(plain["data"].as_array().unwrap().iter().all(|coupon| coupon.get("applies_to").is_none()));
+    let shown = play.get("/v1/coupons?expand[]=data.applies_to");
+    assert_eq!(
+        (&shown["data"][0]["id"], &shown["data"][0]["applies_to"]["products"]),
+        (&json!("SOME"), &json!([product]))
+    );
+    assert_eq!((&shown["data"][1]["id"], shown["data"][1].get("applies_to")), (&json!("ALL"), None));
+}
+
+#[test]
 fn a_coupon_and_a_product_may_have_the_same_id() {
     let mut play = Play::new();
     play.post("/v1/products", "id=SUMMER&name=Summer");

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accounts;
+mod api_faults;
 mod catalog;
 mod change;
 mod checkout;
@@ -11,6 +12,7 @@ mod cycle;
 mod debits;
 mod discounts;
 mod guards;
+mod item_discounts;
 mod meters;
 mod money;
 mod payments;
@@ -21,5 +23,6 @@ mod schedules;
 mod setup;
 mod stories;
 mod subscriptions;
+mod taxes;
 mod versions;
 mod walk;

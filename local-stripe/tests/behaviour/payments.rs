@@ -116,14 +116,18 @@ fn disputes_are_won_lost_or_accepted() {
         all["data"].as_array().unwrap().iter().map(|t| t["net"].as_i64().unwrap()).sum()
     };
     for (evidence, status, left) in
-        [("winning_evidence", "won", 1_999), ("losing_evidence", "lost", 0), ("", "lost", 0)]
+        [("winning_evidence", "won", 499), ("losing_evidence", "lost", -1_500), ("", "lost", -1_500)]
     {
         let mut play = Play::new();
         let intent = id(&pay(&mut play, "pm_card_createDispute"));
         assert_eq!(play.events()[3..], ["charge.dispute.created", "charge.dispute.funds_withdrawn"]);
-        assert_eq!(balance(&mut play), 0);
+        assert_eq!(balance(&mut play), -1_500);
         let dispute = id(&play.get(&format!("/v1/disputes?payment_intent={intent}"))["data"][0]);
         play.refused("POST", "/v1/refunds", &format!("payment_intent={intent}"), 400);
+        let taken = &play.get(&format!("/v1/disputes/{dispute}"))["balance_transactions"][0];
+        let shown = ["amount", "fee", "net", "reporting_category"].map(|member| taken[member].clone());
+        assert_eq!(shown, [json!(-1_999), json!(1_500), json!(-3_499), json!("dispute")]);
+        assert_eq!(taken["fee_details"][0]["description"], "Dispute fee");
         let closed = if evidence.is_empty() {
             play.post(&format!("/v1/disputes/{dispute}/close"), "")
         } else {
@@ -134,6 +138,12 @@ fn disputes_are_won_lost_or_accepted() {
         };
         assert_eq!((closed["status"].as_str(), balance(&mut play)), (Some(status), left));
         assert_eq!(play.get("/v1/balance")["available"][0]["amount"], left);
+        if status == "won" {
+            // Stripe keeps the fee.
+            let back = &closed["balance_transactions"][1];
+            let shown = ["amount", "fee", "net", "reporting_category"].map(|member| back[member].clone());
+            assert_eq!(shown, [json!(1_999), json!(0), json!(1_999), json!("dispute_reversal")]);
+        }
         let events = play.events();
         assert!(events.contains(&"charge.dispute.closed".to_owned()));
         assert_eq!(events.contains(&"charge.dispute.funds_reinstated".to_owned()), status == "won");

@@ -181,14 +181,15 @@ fn check(play: &Play) {
             state.newest("customer_balance_transaction", Some(customer.id())).map(|m| m.int("amount")).sum::<i64>();
         assert_eq!(customer.int("balance"), moves);
     }
-    // The account's balance is the sum of the charges, minus successful refunds, minus disputed amounts.
+    // The account's balance is the sum of the charges, minus successful refunds, minus disputed amounts and their
+    // fees.
     let taken: i64 = charges
         .iter()
         .filter(|c| c.text("status") == "succeeded")
         .map(|c| c.int("amount") - c.int("amount_refunded"))
         .sum();
     let disputed: i64 =
-        all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount")).sum();
+        all("dispute").iter().filter(|d| d.text("status") == "needs_response").map(|d| d.int("amount") + 1_500).sum();
     assert_eq!(sum(all("balance_transaction").iter(), "net"), taken - disputed);
     // Every change emitted an event, so the newest event about an object has the object's current state.
     let events = state.events();

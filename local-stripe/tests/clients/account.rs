@@ -4,7 +4,7 @@ use local_stripe::server::Server;
 use local_stripe::settings::START_S;
 use serde_json::Value;
 
-use crate::call;
+use crate::{call, call_for};
 
 const DAY_S: i64 = 86_400;
 /// The number of customers: more than a page of a list can have, whose limit is at most 100.
@@ -14,11 +14,16 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-struct Player<'s>(&'s Server);
+/// Makes calls for an account: the server's own, or the connected account with this id.
+struct Player<'s>(&'s Server, Option<&'s str>);
 
 impl Player<'_> {
+    fn call(&self, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+        call_for(self.0, self.1, method, path, form)
+    }
+
     fn post(&self, path: &str, form: &[(&str, &str)]) -> Value {
-        call(self.0, "POST", path, form)
+        self.call("POST", path, form)
     }
 
     /// Creates an object and returns its id.
@@ -44,15 +49,28 @@ impl Player<'_> {
     }
 }
 
+fn fill(p: &Player<'_>) {
+    let (monthly, yearly, once) = catalog(p);
+    payments(p);
+    invoices(p);
+    checkout(p, &monthly, &once);
+    subscriptions(p, &monthly, &yearly);
+    others(p, &monthly);
+}
+
+/// Fills a new connected account, and returns its id.
+pub fn play_connected(server: &Server) -> String {
+    // dj-stripe lists the bank accounts of other types with an argument that Stripe's library doesn't know.
+    let form = [("type", "standard"), ("email", "seller@example.com"), ("capabilities[transfers][requested]", "true")];
+    let account = text(&call(server, "POST", "/v1/accounts", &form)["id"]);
+    fill(&Player(server, Some(&account)));
+    account
+}
+
 /// Fills the account.
 pub fn play(server: &Server) {
-    let p = Player(server);
-    let (monthly, yearly, once) = catalog(&p);
-    payments(&p);
-    invoices(&p);
-    checkout(&p, &monthly, &once);
-    subscriptions(&p, &monthly, &yearly);
-    others(&p, &monthly);
+    let p = Player(server, None);
+    fill(&p);
     for n in 0..CUSTOMERS {
         p.make("/v1/customers", &[("name", &format!("customer {n}")), ("metadata[number]", &n.to_string())]);
     }
@@ -92,8 +110,13 @@ fn catalog(p: &Player<'_>) -> (String, String, String) {
         "/v1/plans",
         &[("currency", "eur"), ("amount", "700"), ("interval", "week"), ("product[name]", "By the week")],
     );
+    let half = p.make("/v1/coupons", &[("percent_off", "50"), ("duration", "forever"), ("name", "Half")]);
+    let fixed =
+        [("amount_off", "300"), ("currency", "usd"), ("duration", "once"), ("applies_to[products][0]", &product)];
+    p.make("/v1/coupons", &fixed);
+    p.make("/v1/promotion_codes", &[("promotion[type]", "coupon"), ("promotion[coupon]", &half)]);
     let shelved = p.make("/v1/products", &[("name", "Shelved")]);
-    call(p.0, "DELETE", &format!("/v1/products/{shelved}"), &[]);
+    p.call("DELETE", &format!("/v1/products/{shelved}"), &[]);
     (monthly, yearly, once)
 }
 
@@ -112,7 +135,7 @@ fn payments(p: &Player<'_>) {
     let dropped = p.pay("3000", "pm_card_visa", &[("capture_method", "manual")]);
     p.post(&format!("/v1/payment_intents/{dropped}/cancel"), &[]);
     p.make("/v1/payment_intents", &[("amount", "800"), ("currency", "eur"), ("customer", &customer)]);
-    let disputes = call(p.0, "GET", "/v1/disputes", &[]);
+    let disputes = p.call("GET", "/v1/disputes", &[]);
     let newest = text(&disputes["data"][0]["id"]);
     p.post(
         &format!("/v1/disputes/{newest}"),
@@ -131,7 +154,7 @@ fn invoices(p: &Player<'_>) {
         p.post(&format!("/v1/invoices/{open}/{end}"), &[]);
     }
     let deleted = p.invoice(&customer, "1");
-    call(p.0, "DELETE", &format!("/v1/invoices/{deleted}"), &[]);
+    p.call("DELETE", &format!("/v1/invoices/{deleted}"), &[]);
     p.invoice(&customer, "600");
     let long = p.make("/v1/invoices", &[("customer", &customer)]);
     for n in 0..12 {
@@ -191,12 +214,16 @@ fn others(p: &Player<'_>, monthly: &str) {
     p.post(&format!("/v1/quotes/{quote}/accept"), &[]);
 }
 
-/// Advances a test clock by months: renewals, a trial's end, failed payments, a cancellation.
+/// Advances test clocks by more than a month: renewals, a trial's end, failed payments, a cancellation.
 fn subscriptions(p: &Player<'_>, monthly: &str, yearly: &str) {
-    let clock = p.make("/v1/test_helpers/test_clocks", &[("frozen_time", &START_S.to_string()), ("name", "months")]);
-    let on_clock = [("test_clock", clock.as_str())];
+    // A test clock has at most three customers.
+    let start = START_S.to_string();
+    let clocks =
+        [(); 3].map(|()| p.make("/v1/test_helpers/test_clocks", &[("frozen_time", &start), ("name", "months")]));
+    let customers = std::cell::Cell::new(0);
     let subscribe = |name: &str, card: &str, price: &str, more: &[(&str, &str)]| {
-        let customer = p.customer(name, card, &on_clock);
+        let clock = &clocks[customers.replace(customers.get() + 1) / 3];
+        let customer = p.customer(name, card, &[("test_clock", clock)]);
         let form = [("customer", customer.as_str()), ("items[0][price]", price)];
         p.post("/v1/subscriptions", &[&form, more].concat())
     };
@@ -216,7 +243,9 @@ fn subscriptions(p: &Player<'_>, monthly: &str, yearly: &str) {
         ],
     );
     p.post(&format!("/v1/subscriptions/{}", text(&leaving["id"])), &[("cancel_at_period_end", "true")]);
-    call(p.0, "DELETE", &format!("/v1/subscriptions/{}", text(&left["id"])), &[]);
+    p.call("DELETE", &format!("/v1/subscriptions/{}", text(&left["id"])), &[]);
     let later = (START_S + 40 * DAY_S).to_string();
-    p.post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
+    for clock in &clocks {
+        p.post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
+    }
 }

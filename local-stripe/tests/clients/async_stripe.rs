@@ -25,7 +25,9 @@ fn async_stripe() {
         call(&server, "POST", path, form)["id"].as_str().unwrap_or_default().to_owned()
     };
     post("/v1/webhook_endpoints", &[("url", "http://127.0.0.1:9/"), ("enabled_events[]", "price.created")]);
-    let clock = post("/v1/test_helpers/test_clocks", &[("frozen_time", &START_S.to_string())]);
+    // A test clock has at most three customers.
+    let start = START_S.to_string();
+    let clocks = [(); 2].map(|()| post("/v1/test_helpers/test_clocks", &[("frozen_time", &start)]));
     let product = post("/v1/products", &[("name", "Pro")]);
     let monthly = |amount: &str| {
         post(
@@ -34,15 +36,15 @@ fn async_stripe() {
         )
     };
     let (pro, team) = (monthly("2000"), monthly("5000"));
-    for (card, trial) in [
-        ("pm_card_visa", "0"),
-        ("pm_card_visa", "10"),
-        ("pm_card_chargeCustomerFail", "0"),
-        ("pm_card_authenticationRequired", "0"),
+    for (clock, card, trial) in [
+        (&clocks[0], "pm_card_visa", "0"),
+        (&clocks[0], "pm_card_visa", "10"),
+        (&clocks[0], "pm_card_chargeCustomerFail", "0"),
+        (&clocks[1], "pm_card_authenticationRequired", "0"),
     ] {
         let customer = post(
             "/v1/customers",
-            &[("test_clock", &clock), ("payment_method", card), ("invoice_settings[default_payment_method]", card)],
+            &[("test_clock", clock), ("payment_method", card), ("invoice_settings[default_payment_method]", card)],
         );
         post("/v1/invoiceitems", &[("customer", &customer), ("amount", "500"), ("currency", "usd")]);
         let sub = call(
@@ -92,9 +94,14 @@ fn async_stripe() {
             ("success_url", "http://x.test"),
         ],
     );
-    let later = (START_S + 70 * 86_400).to_string();
-    post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
-    post("/_sandbox/clock", &[("advance_to", &later)]);
+    // A test clock advances by at most two months at once.
+    for days in [40, 70] {
+        let later = (START_S + days * 86_400).to_string();
+        for clock in &clocks {
+            post(&format!("/v1/test_helpers/test_clocks/{clock}/advance"), &[("frozen_time", &later)]);
+        }
+        post("/_sandbox/clock", &[("advance_to", &later)]);
+    }
     let mut command = Command::new("cargo");
     command
         .args(["run", "--quiet", "--locked", "--manifest-path"])

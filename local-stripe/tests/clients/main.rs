@@ -14,7 +14,7 @@ mod sink;
 mod sync_engine;
 
 use counterparts::{run, succeeds};
-use local_stripe::sandbox::{json_of, own_request};
+use local_stripe::sandbox::{Request, json_of, own_request};
 use local_stripe::server::{Options, Server};
 use serde_json::Value;
 
@@ -30,7 +30,13 @@ fn left_out(name: &str) -> bool {
 
 /// Makes a call to a server without HTTP.
 fn call(server: &Server, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
-    let response = server.handle(&own_request(method, path, form));
+    call_for(server, None, method, path, form)
+}
+
+/// Makes a call for a connected account, or for the server's own account.
+fn call_for(server: &Server, account: Option<&str>, method: &str, path: &str, form: &[(&str, &str)]) -> Value {
+    let account = account.map(str::to_owned);
+    let response = server.handle(&Request { account, ..own_request(method, path, form) });
     assert!(matches!(response.status, 200 | 402), "{method} {path}: {}", response.body);
     json_of(&response)
 }

@@ -7,6 +7,7 @@ mod client;
 mod damage;
 mod https;
 mod links;
+mod lost;
 mod pages;
 mod portal;
 mod process;

@@ -263,6 +263,38 @@ async fn a_trial_shows_the_amounts_due_now_and_later() {
 }
 
 #[tokio::test]
+async fn the_page_of_an_invoice_shows_discounts_and_taxes_that_add_up() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let customer = id(&client.post("/v1/customers", "email=a@example.com").await);
+    client.post("/v1/coupons", "id=HALF&percent_off=50").await;
+    client.post("/v1/coupons", "id=FIFTH&percent_off=20").await;
+    let rate =
+        |inclusive: bool, percentage: &str| format!("display_name=VAT&inclusive={inclusive}&percentage={percentage}");
+    let added = id(&client.post("/v1/tax_rates", &rate(false, "10")).await);
+    let included = id(&client.post("/v1/tax_rates", &rate(true, "25")).await);
+    let item = format!("customer={customer}&currency=usd");
+    let discounted = format!("{item}&amount=4000&discounts[0][coupon]=HALF&tax_rates[0]={added}");
+    client.post("/v1/invoiceitems", &discounted).await;
+    client.post("/v1/invoiceitems", &format!("{item}&amount=1000&tax_rates[0]={included}")).await;
+    let form = format!("customer={customer}&pending_invoice_items_behavior=include&discounts[0][coupon]=FIFTH");
+    let invoice = client.post("/v1/invoices", &form).await;
+    // 20.00 and 10.00, less a fifth; 10 % of 16.00 is added, and 8.00 includes 1.60.
+    assert_eq!((&invoice["subtotal"], &invoice["total"]), (&3_000.into(), &2_560.into()));
+    let invoice = id(&invoice);
+    client.post(&format!("/v1/invoices/{invoice}/finalize"), "").await;
+    let page = client.form("GET", &format!("/_sandbox/invoices/{invoice}"), "").await.text;
+    for (row, amount) in [
+        ("Subtotal", "$30.00"),
+        ("Discount", "-$6.00"),
+        ("Tax", "$1.60"),
+        ("Total", "$25.60"),
+        ("Tax included", "$1.60"),
+    ] {
+        assert!(page.contains(&format!("<dt>{row}</dt><dd>{amount}</dd>")), "{row} {amount}: {page}");
+    }
+}
+
+#[tokio::test]
 async fn an_open_invoice_is_paid_on_its_page() {
     let (_server, client) = Client::start(Options::default()).await;
     let customer = id(&client.post("/v1/customers", "email=a@example.com").await);

@@ -5,6 +5,8 @@
 mod canaries;
 #[path = "clouds/checkout.rs"]
 mod checkout;
+#[path = "clouds/environment.rs"]
+mod environment;
 #[path = "clouds/faults.rs"]
 mod faults;
 #[path = "clouds/killed.rs"]

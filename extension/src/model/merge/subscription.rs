@@ -112,7 +112,11 @@ fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
     let mut prices: Vec<(String, u32)> =
         snapshot.state.items.iter().map(|item| (item.price_id.clone(), item.quantity)).collect();
     sort_by(&mut prices, Ord::cmp);
-    Observation(snapshot.at, snapshot.rank, snapshot.state.status, Rc::new(prices), snapshot.state.pause)
+    let status = snapshot.state.status;
+    // The previous attributes of other snapshots are states that were known before.
+    let before = snapshot.previous.first().filter(|_| snapshot.rank == SnapshotRank::Updated);
+    let before = before.and_then(|previous| previous.status).filter(|before| *before != status);
+    Observation(snapshot.at, snapshot.rank, status, Rc::new(prices), snapshot.state.pause, before)
 }
 
 /// Adds a snapshot to the history, which keeps the newest snapshots without duplicates.

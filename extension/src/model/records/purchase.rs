@@ -87,6 +87,9 @@ pub(crate) struct Details {
     /// Whether the purchase's subscription has ended permanently.
     #[serde(skip_serializing_if = "is_false")]
     pub subscription_ended: bool,
+    /// The session that we created, while another session of the purchase counts and no event about it has arrived.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub own_session: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counts: Option<Counted>,
     /// Refunded amount by payment, in minor units.
@@ -181,6 +184,7 @@ impl Record for PurchaseRow {
             });
         let prices = self.values.items.iter().filter_map(|item| item.price_id.clone());
         let prices = prices.map(|id| Reference::Catalog(CatalogKey::Price(id)));
-        instance.chain(prices).take(REFERENCES_MAX).collect()
+        let subscription = self.values.subscription_id.clone().map(|id| Reference::Row(RowKey::Subscription(id)));
+        instance.chain(subscription).chain(prices).take(REFERENCES_MAX).collect()
     }
 }

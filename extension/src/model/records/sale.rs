@@ -1,6 +1,7 @@
 //! A sale with a share for another account. It is stored in the buyer's account.
 
 use super::json_record;
+use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,12 @@ pub(crate) struct Sale {
     pub back: BTreeMap<String, i64>,
     /// The share as booked and reported, in minor units.
     pub booked_minor: i64,
+    /// The time of payment as reported.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub told_at: Timestamp,
+    /// The share as reported before the last message, in minor units.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub told_before_minor: i64,
     /// Number of bookings.
     pub entries: i64,
 }

@@ -120,7 +120,8 @@ pub(crate) struct StateSnapshot {
     pub event_id: String,
 }
 
-/// A snapshot in the history: time, rank, status, prices with quantities, and pause of the collection.
+/// A snapshot in the history: time, rank, status, prices with quantities, pause of the collection, and the status before an
+/// update that changed it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observation(
     pub Timestamp,
@@ -128,6 +129,7 @@ pub(crate) struct Observation(
     pub SubscriptionStatus,
     pub Rc<Vec<(String, u32)>>,
     pub Option<Pause>,
+    pub Option<SubscriptionStatus>,
 );
 
 impl Observation {
@@ -149,6 +151,12 @@ impl Observation {
     /// Returns the pause of its collection.
     pub fn pause(&self) -> Option<Pause> {
         self.4
+    }
+
+    /// Returns the status until this snapshot; `None` if the snapshot does not show it.
+    pub fn status_before(&self) -> Option<SubscriptionStatus> {
+        // The previous attributes of an update contain the status only if it changed.
+        self.5.or((self.1 == SnapshotRank::Updated).then_some(self.2))
     }
 
     /// Returns the quantity of a price, if the snapshot has the price.
@@ -211,7 +219,7 @@ struct SubscriptionMetadata {
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(String, u32)>>>,
-    /// Time, rank, status with pause, and index in `prices` of each snapshot.
+    /// Time, rank with the status before, status with pause, and index in `prices` of each snapshot.
     seen: Vec<(Timestamp, usize, usize, usize)>,
 }
 
@@ -234,7 +242,7 @@ const PAUSES: [Option<Pause>; 4] = [None, Some(Pause::KeepAsDraft), Some(Pause::
 impl StoredHistory {
     fn of(history: &[Observation]) -> StoredHistory {
         let mut kept = StoredHistory::default();
-        for Observation(at, rank, status, prices, pause) in history {
+        for Observation(at, rank, status, prices, pause, before) in history {
             let known = kept.prices.iter().position(|known| Rc::ptr_eq(known, prices) || known == prices);
             let place = known.unwrap_or_else(|| {
                 kept.prices.push(prices.clone());
@@ -243,7 +251,8 @@ impl StoredHistory {
             let rank = RANKS.iter().position(|known| known == rank).unwrap_or(0);
             let status = STATUSES.iter().position(|known| known == status).unwrap_or(0);
             let pause = PAUSES.iter().position(|known| known == pause).unwrap_or(0);
-            kept.seen.push((*at, rank, status + pause * STATUSES.len(), place));
+            let before = STATUSES.iter().position(|known| Some(*known) == *before).map_or(0, |place| place + 1);
+            kept.seen.push((*at, rank + before * RANKS.len(), status + pause * STATUSES.len(), place));
         }
         kept
     }
@@ -253,9 +262,14 @@ impl StoredHistory {
         let mut out = Vec::with_capacity(self.seen.len());
         for (at, rank, status, place) in self.seen {
             let (status, pause) = (status % STATUSES.len(), status / STATUSES.len());
+            let (rank, before) = (rank % RANKS.len(), rank / RANKS.len());
+            let before = match before.checked_sub(1) {
+                Some(place) => Some(*STATUSES.get(place).ok_or_else(damaged)?),
+                None => None,
+            };
             let (rank, pause) = (RANKS.get(rank).ok_or_else(damaged)?, PAUSES.get(pause).ok_or_else(damaged)?);
             let prices = self.prices.get(place).ok_or_else(damaged)?;
-            out.push(Observation(at, *rank, STATUSES[status], prices.clone(), *pause));
+            out.push(Observation(at, *rank, STATUSES[status], prices.clone(), *pause, before));
         }
         Ok(out)
     }
@@ -334,7 +348,7 @@ impl SubscriptionRow {
     /// Returns the price ids in all snapshots. A list that several snapshots share is returned once.
     pub fn named(&self) -> impl Iterator<Item = &String> {
         let mut lists: Vec<&Rc<Vec<(String, u32)>>> = Vec::new();
-        for Observation(_, _, _, prices, _) in &self.history {
+        for Observation(_, _, _, prices, ..) in &self.history {
             if !lists.iter().any(|known| Rc::ptr_eq(known, prices)) {
                 lists.push(prices);
             }

@@ -45,6 +45,9 @@ pub(super) fn update(desk: &mut Desk<'_>, instance: &mut Instance, context: &Con
     };
     let Some(product_id) = product_id else {
         forget(instance);
+        if subscription.is_none() {
+            instance.unset("stripe_subscription_id");
+        }
         return Ok(());
     };
     if desk.catalog.product(product_id)?.is_none() {

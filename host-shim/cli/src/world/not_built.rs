@@ -4,7 +4,7 @@ use crate::not_built::{LOCAL_STRIPE, missing};
 use clap::Parser;
 use host_replay::live::LiveProviders;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Options of providers, hidden from the help. They are declared here so that `--providers` gets the error below
 /// instead of "unexpected argument".
@@ -34,7 +34,11 @@ pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
 
 impl WorldArgs {
     /// Returns none; fails if an option requests a provider.
-    pub(crate) fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+    pub(crate) fn open_for(
+        &self,
+        _: Option<&Path>,
+        local_stripe: bool,
+    ) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
         match (local_stripe, &self.providers) {
             (true, _) => Err(missing(LOCAL_STRIPE).into()),
             (false, Some(_)) => Err(missing("`--providers`").into()),

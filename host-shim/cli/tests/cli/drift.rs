@@ -27,11 +27,7 @@ fn play(folder: &Path, store: &str, events: &[serde_json::Value], has_world: boo
 #[test]
 fn an_orphan_is_reported_and_destroyed_only_by_its_name() {
     let folder = tempfile::tempdir().expect("a folder");
-    let create = serde_json::json!({
-        "id": "cmd_1", "command": "instance.create", "account": "user:u1", "timestamp": "2026-01-01T00:00:01Z",
-        "actor": {"kind": "user", "id": "u1"}, "payload": {"name": "Acme", "metadata": {"subdomain": "acme"}},
-    });
-    play(folder.path(), "store.db", &[subscription("evt_1"), create], true);
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
     let agrees = drift(folder.path(), "store.db", &[]);
     assert_eq!((agrees.code, agrees.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{agrees:?}");
     // The other store does not record these resources.
@@ -51,4 +47,123 @@ fn an_orphan_is_reported_and_destroyed_only_by_its_name() {
     let lost = drift(folder.path(), "store.db", &["--format", "json"]);
     let kinds: Vec<String> = lost.lines().iter().filter_map(|line| line["drift"].as_str().map(str::to_owned)).collect();
     assert_eq!((lost.code, kinds), (1, vec!["lost".to_owned()]));
+}
+
+fn create() -> serde_json::Value {
+    serde_json::json!({
+        "id": "cmd_1", "command": "instance.create", "account": "user:u1", "timestamp": "2026-01-01T00:00:01Z",
+        "actor": {"kind": "user", "id": "u1"}, "payload": {"name": "Acme", "metadata": {"subdomain": "acme"}},
+    })
+}
+
+/// Returns the file of the resource of this kind.
+fn record_of(folder: &Path, kind: &str) -> std::path::PathBuf {
+    let resources = std::fs::read_dir(folder.join("world/local/resources")).expect("the resources");
+    let mut files = resources.map(|entry| entry.expect("an entry").path().join("resource.json"));
+    let is_kind = |file: &std::path::PathBuf| {
+        let record: serde_json::Value = serde_json::from_slice(&std::fs::read(file).expect("a record")).expect("JSON");
+        record["resource"] == kind
+    };
+    files.find(is_kind).expect("a resource of this kind")
+}
+
+#[test]
+fn a_broken_record_is_one_line_and_the_others_are_compared() {
+    let folder = tempfile::tempdir().expect("a folder");
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
+    std::fs::write(record_of(folder.path(), "bucket"), "{").expect("a broken record");
+    let report = drift(folder.path(), "store.db", &[]);
+    let lines: Vec<&str> = report.stdout.lines().collect();
+    assert_eq!((report.code, lines.len()), (1, 2), "{report:?}");
+    assert!(lines[0].starts_with("broken ") && lines[0].contains("bucket:inst_acme/bucket"), "{report:?}");
+    assert_eq!(lines[1], "3 recorded, 2 there, 1 differences");
+}
+
+#[test]
+fn drift_reports_a_secret_that_the_vault_does_not_have() {
+    let folder = tempfile::tempdir().expect("a folder");
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
+    let world = folder.path().join("world").display().to_string();
+    let secrets = |args: &[&str]| run_with(&[&["secrets"], args, &["--world", &world]].concat(), b"", &[SECRETS_KEY]);
+    let listed = secrets(&["list", "--format", "json"]);
+    let reference = listed.lines()[0]["reference"].as_str().expect("a reference").to_owned();
+    assert_eq!(secrets(&["remove", "solobase/test/user:u1", &reference]).code, 0);
+    let report = drift(folder.path(), "store.db", &[]);
+    assert_eq!(report.code, 1, "{report:?}");
+    let told = format!("secret     database:inst_acme/database  solobase/test/user:u1  {reference}  no secret under");
+    assert!(report.stdout.contains(&told), "{report:?}");
+}
+
+#[test]
+fn a_vault_with_another_key_or_without_its_file_stops_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    play(folder.path(), "store.db", &[subscription("evt_1"), create()], true);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (store, world, events) = (path("store.db"), path("world"), path("events.jsonl"));
+    let start = |key: &str, world: &str| {
+        let args =
+            ["replay", "--native", "--business", "solobase", "--store", &store, "--providers", "local", "--world"];
+        run_with(&[&args[..], &[world, &events]].concat(), b"", &[(SECRETS_KEY.0, key)])
+    };
+    let refused = |ran: Ran, message: &str| {
+        assert_ne!(ran.code, 0, "{ran:?}");
+        assert!(ran.stderr.contains(message), "{ran:?}");
+    };
+    let other_key = "22".repeat(32);
+    refused(start(&other_key, &world), "secrets.db: this vault is encrypted with key");
+    refused(
+        run_with(
+            &["drift", "--store", &store, "--providers", "local", "--world", &world],
+            b"",
+            &[(SECRETS_KEY.0, &other_key)],
+        ),
+        "secrets.db: this vault",
+    );
+    // The store knows of the vault even if the whole folder is another one.
+    refused(start(SECRETS_KEY.1, &path("another-world")), "expected the vault that was used with this store");
+    assert!(
+        !Path::new(&path("another-world"))
+            .join("local/resources")
+            .read_dir()
+            .is_ok_and(|mut made| made.next().is_some())
+    );
+    for end in ["", "-wal", "-shm"] {
+        // The journal exists only while a connection is open.
+        let _ = std::fs::remove_file(format!("{world}/secrets.db{end}"));
+    }
+    refused(start(SECRETS_KEY.1, &world), "secrets.db: this file is missing or empty");
+    refused(drift(folder.path(), "store.db", &[]), "secrets begin");
+    let begun = run_with(&["secrets", "begin", "--world", &world], b"", &[SECRETS_KEY]);
+    assert_eq!(begun.code, 0, "{begun:?}");
+    assert_eq!(start(SECRETS_KEY.1, &world).code, 0);
+    let report = drift(folder.path(), "store.db", &[]);
+    assert!(report.stdout.starts_with("secret ") && report.stdout.contains(" 2 differences"), "{report:?}");
+}
+
+#[test]
+fn processes_that_start_one_new_world_together_all_work() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let codes: Vec<i32> = std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..3)
+            .map(|number| {
+                let path = |name: String| folder.path().join(name).display().to_string();
+                let (world, store, events) =
+                    (path("world".to_owned()), path(format!("{number}.db")), path(format!("{number}.jsonl")));
+                std::fs::write(&events, lines(&[subscription("evt_1"), create()])).expect("written");
+                scope.spawn(move || {
+                    let args = ["replay", "--native", "--business", "solobase", "--providers", "local"];
+                    let all = [&args[..], &["--world", &world, "--store", &store, &events]].concat();
+                    let ran = run_with(&all, b"", &[SECRETS_KEY]);
+                    assert_eq!(ran.code, 0, "{ran:?}");
+                    ran.code
+                })
+            })
+            .collect();
+        starts.into_iter().map(|start| start.join().expect("it ends")).collect()
+    });
+    assert_eq!(codes, [0, 0, 0]);
+    for number in 0..3 {
+        let report = drift(folder.path(), &format!("{number}.db"), &[]);
+        assert_eq!((report.code, report.stdout.as_str()), (0, "3 recorded, 3 there, 0 differences\n"), "{report:?}");
+    }
 }

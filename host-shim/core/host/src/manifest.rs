@@ -1,7 +1,7 @@
 //! What does `manifest.yml` state for the host about an extension, in addition to the component's declarations?
 
 use crate::bad_input::{BadInput, Place};
-use host_store::NotState;
+use host_store::{Excluded, NotState};
 use host_yaml::{Entry, Node};
 use serde_json::Value;
 use std::path::Path;
@@ -11,7 +11,7 @@ use std::path::Path;
 pub struct Manifest {
     /// Name of the extension, equal to the name that its component declares.
     pub name: String,
-    /// JSON members of the extension's rows that are excluded from the state: `state: {without: [MEMBER, …]}`.
+    /// Parts of the extension's rows that are excluded from the state: `state: {without: [{rows, member, because}, …]}`.
     pub not_state: NotState,
 }
 
@@ -32,31 +32,43 @@ impl Manifest {
             Some((entry, _)) => return Err(bad(entry.line, format!("`name` is {}", entry.value.kind()), "a text")),
             None => return Err(bad(document.line, "the manifest has no `name`".to_owned(), "the field `name`")),
         };
-        let members = find("state").map(|state| members(state, bad)).transpose()?.unwrap_or_default();
-        Ok(Manifest { name, not_state: NotState::members(members) })
+        let parts = find("state").map(|state| excluded(state, bad)).transpose()?.unwrap_or_default();
+        Ok(Manifest { name, not_state: NotState::parts(parts) })
     }
 }
 
-fn members(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Result<Vec<String>, BadInput> {
-    let expected = "`without` with a list of names of members";
-    let mut members = Vec::new();
+/// Reads `without`: a list of parts, each with the rows, the path of the member and the reason.
+fn excluded(state: &Entry, bad: impl Fn(usize, String, &str) -> BadInput) -> Result<Vec<Excluded>, BadInput> {
+    let mut parts = Vec::new();
     for entry in state.value.entries().unwrap_or_default() {
-        let list = match entry.value.json() {
-            Value::Array(list) if entry.key == "without" => list,
-            _ => return Err(bad(entry.line, format!("`{}` is {}", entry.key, entry.value.kind()), expected)),
+        let items = entry.value.items().filter(|_| entry.key == "without");
+        let Some(items) = items else {
+            return Err(bad(entry.line, format!("`{}` is {}", entry.key, entry.value.kind()), EXPECTED));
         };
-        for member in list {
-            match member {
-                Value::String(name) => members.push(name),
-                other => return Err(bad(entry.line, format!("`without` has `{other}`"), expected)),
+        for item in items {
+            let json = item.json();
+            let text = |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+            let known =
+                json.as_object().is_some_and(|members| members.keys().all(|name| MEMBERS.contains(&name.as_str())));
+            let part = text("rows").and_then(|rows| Excluded::parse(rows, text("member")));
+            let part = part.map(|part| match json.get("only") {
+                Some(value) => part.only(value.clone()),
+                None => part,
+            });
+            match part.filter(|_| known && text("because").is_some()) {
+                Some(part) => parts.push(part),
+                None => return Err(bad(item.line, format!("`without` has `{json}`"), EXPECTED)),
             }
         }
     }
-    match members.is_empty() {
-        true => Err(bad(state.line, "`state` excludes nothing".to_owned(), expected)),
-        false => Ok(members),
+    match parts.is_empty() {
+        true => Err(bad(state.line, "`state` excludes nothing".to_owned(), EXPECTED)),
+        false => Ok(parts),
     }
 }
+
+const MEMBERS: [&str; 4] = ["rows", "member", "only", "because"];
+const EXPECTED: &str = "`without` with a list of `{rows: records/COLLECTION, member: PATH, because: REASON}`";
 
 #[cfg(test)]
 mod tests {
@@ -68,15 +80,16 @@ mod tests {
 
     #[test]
     fn a_manifest_excludes_members_from_the_state() {
-        let manifest = parse("name: shop\nversion: 1.0.0\nstate: {without: [tries, turns]}\n").expect("a manifest");
-        let not_state = NotState::members(["tries".to_owned(), "turns".to_owned()]);
-        assert_eq!(manifest, Manifest { name: "shop".to_owned(), not_state });
+        let text =
+            "name: shop\nstate:\n  without:\n    - {rows: records/jobs, member: tries, because: counts requests}\n";
+        let not_state = NotState::parts(Excluded::parse("records/jobs", Some("tries")));
+        assert_eq!(parse(text).expect("a manifest"), Manifest { name: "shop".to_owned(), not_state });
         assert_eq!(parse("name: shop\n").expect("a manifest").not_state, NotState::default());
     }
 
     #[test]
     fn a_mistake_in_a_manifest_is_reported_with_its_line() {
-        let expected = "expected `without` with a list of names of members";
+        let expected = format!("expected {EXPECTED}");
         for (text, problem) in [
             ("- name\n", "manifest.yml:1: the manifest is a list; expected a mapping".to_owned()),
             ("version: 1\n", "manifest.yml:1: the manifest has no `name`; expected the field `name`".to_owned()),
@@ -85,6 +98,14 @@ mod tests {
             ("name: a\nstate: {without: []}\n", format!("manifest.yml:2: `state` excludes nothing; {expected}")),
             ("name: a\nstate:\n  with: [b]\n", format!("manifest.yml:3: `with` is a list; {expected}")),
             ("name: a\nstate: {without: [1]}\n", format!("manifest.yml:2: `without` has `1`; {expected}")),
+            (
+                "name: a\nstate: {without: [{rows: claims, because: b}]}\n",
+                format!("manifest.yml:2: `without` has `{{\"rows\":\"claims\",\"because\":\"b\"}}`; {expected}"),
+            ),
+            (
+                "name: a\nstate: {without: [{rows: products}]}\n",
+                format!("manifest.yml:2: `without` has `{{\"rows\":\"products\"}}`; {expected}"),
+            ),
         ] {
             assert_eq!(parse(text), Err(problem));
         }

@@ -157,7 +157,7 @@ fn connected_account(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: boo
     if !thin {
         return account_id(reader, root, "user_id");
     }
-    let context = reader.id(root, "context")?;
+    let context = named(reader, root, "context")?;
     let named = context.rsplit('/').find(|part| part.starts_with("acct_") && is_account_id(part)).map(str::to_owned);
     if named.is_none() {
         // Without this refusal, the event would count as an event of our own account, and its metadata would determine
@@ -167,9 +167,17 @@ fn connected_account(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: boo
     named
 }
 
+/// Reads a member that is null or names an account. An empty text names none, and must not count as our own account.
+fn named(reader: &mut Reader, root: LocatedObject<'_, '_>, name: &str) -> Option<String> {
+    if root.get(name).and_then(|value| value.as_str()).is_some_and(|text| text.is_empty()) {
+        reader.malformed(root, name);
+    }
+    reader.id(root, name)
+}
+
 /// Reads an account id. The id becomes a part of claim keys, so it must not contain their separators.
 fn account_id(reader: &mut Reader, root: LocatedObject<'_, '_>, name: &str) -> Option<String> {
-    let id = reader.id(root, name)?;
+    let id = named(reader, root, name)?;
     if is_account_id(&id) {
         return Some(id);
     }

@@ -15,5 +15,5 @@ mod secrets;
 
 pub use call::{Call, CallOutcome, Reply};
 pub use provider::{Provider, Registry, Simulation};
-pub use resource::{Held, ResourceId, Unlisted};
+pub use resource::{Held, ResourceId, Unlisted, Unreadable};
 pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};

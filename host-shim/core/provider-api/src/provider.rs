@@ -1,7 +1,7 @@
 //! What must a provider implement, and which provider carries out an effect? The provider trait and the registry.
 
 use crate::call::{Call, CallOutcome, Reply};
-use crate::resource::{Held, Unlisted};
+use crate::resource::{Held, Unlisted, Unreadable};
 use crate::secrets::{SecretAccess, Secrets};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -35,6 +35,14 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// Fails if the remote system cannot list the resources now.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
+        Ok(Vec::new())
+    }
+
+    /// Lists the resources that [`Provider::held`] omits because their records cannot be read.
+    ///
+    /// # Errors
+    /// Fails if the remote system cannot list the resources now.
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         Ok(Vec::new())
     }
 
@@ -171,6 +179,19 @@ impl Registry {
         }
         held.sort();
         Ok(held)
+    }
+
+    /// Lists the resources of all providers whose records cannot be read, sorted.
+    ///
+    /// # Errors
+    /// Fails if a provider cannot list its resources.
+    pub fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        let mut unreadable = Vec::new();
+        for provider in &self.providers {
+            unreadable.extend(provider.unreadable()?);
+        }
+        unreadable.sort();
+        Ok(unreadable)
     }
 
     fn find(&self, kind: &str) -> Option<&dyn Provider> {

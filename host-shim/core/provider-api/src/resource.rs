@@ -46,6 +46,15 @@ pub struct Held {
     pub state: String,
 }
 
+/// A resource in the remote system whose record cannot be read, so that its id is not known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unreadable {
+    /// Name in the remote system. If it is the [`letters`](crate::names::letters) of an id, the id can be found.
+    pub name: String,
+    /// Reason, for operators; without secrets.
+    pub problem: String,
+}
+
 /// The error of a provider that cannot list its resources.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("cannot list the resources of {provider}: {reason}")]

@@ -1,6 +1,6 @@
 //! An index of an extension's declarations, with the configuration of one business.
 
-use crate::state::NotState;
+use crate::not_state::NotState;
 use extension_contract::{ConfigType, ConfigValue, Declarations, RetryPolicy};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -10,6 +10,7 @@ mod erase;
 pub mod fault;
 mod log;
 mod memory;
+mod not_state;
 mod prefix;
 mod reach;
 mod refusal;
@@ -27,13 +28,14 @@ pub use changes::{
 pub use declared::{ConfigError, Declared, parse_config};
 pub use log::LogEntry;
 pub use memory::MemoryStore;
+pub use not_state::{Excluded, NotState};
 pub use rows::{
     ClaimRow, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, OF_HOST, OpenedRows, PROVIDER_EVENT,
     Provenance, Run, TIMER, TimerRow,
 };
 pub use scope::{Partition, Scope};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};
-pub use state::{NotState, state_document, state_hash};
+pub use state::{state_document, state_hash};
 pub use store::Store;
 
 #[cfg(test)]

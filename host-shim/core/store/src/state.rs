@@ -2,8 +2,9 @@
 //!
 //! Included: products, prices, purchases, subscriptions, records, claims and blocks, open timers. Excluded: counters
 //! and times of the host (inbox, outcomes, row versions, attempts, finished effects), which of several equal events
-//! came first (`snapshot.event_id`), and the JSON members that the extension's manifest excludes ([`NotState`]).
+//! came first (`snapshot.event_id`), and the parts of rows that the extension's manifest excludes ([`NotState`]).
 
+use crate::not_state::NotState;
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
 use crate::store::Store;
@@ -12,44 +13,9 @@ use extension_contract::{
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
 
 /// Rows per page.
 const PAGE_ROWS: usize = 500;
-
-/// The JSON members of an extension's rows that its manifest excludes from the state: correct runs may differ in them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NotState {
-    members: BTreeSet<String>,
-}
-
-impl NotState {
-    /// Excludes members with these names, at any depth of a record's value or of a row's metadata.
-    pub fn members(names: impl IntoIterator<Item = String>) -> Self {
-        NotState { members: names.into_iter().collect() }
-    }
-
-    /// Returns a stored JSON text as a value without the excluded members. Invalid JSON, which the host does not store,
-    /// is returned as a string.
-    pub fn strip(&self, text: &str) -> Value {
-        let mut value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
-        if !self.members.is_empty() {
-            self.remove_from(&mut value);
-        }
-        value
-    }
-
-    fn remove_from(&self, value: &mut Value) {
-        match value {
-            Value::Object(members) => {
-                members.retain(|name, _| !self.members.contains(name));
-                members.values_mut().for_each(|value| self.remove_from(value));
-            }
-            Value::Array(items) => items.iter_mut().for_each(|value| self.remove_from(value)),
-            _ => {}
-        }
-    }
-}
 
 /// Returns the SHA-256, in hex, of the RFC 8785 form of [`state_document`]. Holds one account in memory at a time.
 /// `stores` are the stores of one host; no two of them have the same account.
@@ -138,7 +104,9 @@ fn sections(store: &dyn Store, scope: &Scope, not_state: &NotState) -> Stored<Ma
     let mut records = Map::new();
     for collection in store.collections(scope)? {
         let rows = rows(&RowKind::Record(collection.clone()))?;
-        records.insert(collection, Value::Array(rows));
+        if !rows.is_empty() {
+            records.insert(collection, Value::Array(rows));
+        }
     }
     put("timers", open_timers(store, scope)?.into_iter().map(timer).collect());
     if !records.is_empty() {
@@ -155,7 +123,7 @@ fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) 
         let page = store.rows_all(scope, kind, after.as_deref(), PAGE_ROWS)?;
         let full = page.len() == PAGE_ROWS;
         for stored in page {
-            values.push(row_value(&stored.row, not_state)?);
+            values.extend(row_value(&stored.row, not_state)?);
             after = Some(match stored.row {
                 Row::Product(row) => row.id,
                 Row::Price(row) => row.id,
@@ -170,15 +138,16 @@ fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) 
     }
 }
 
-/// Returns the state of a row as JSON, as in the document.
-pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Value> {
-    match row {
-        Row::Product(row) => product(row, not_state),
-        Row::Price(row) => price(row, not_state),
-        Row::Purchase(row) => purchase(row, not_state),
-        Row::Subscription(row) => subscription(row, not_state),
-        Row::Record(row) => Ok(record(row, not_state)),
-    }
+/// Returns the state of a row as JSON, as in the document; `None` if the whole row is excluded.
+pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Option<Value>> {
+    let value = match row {
+        Row::Product(row) => product(row, not_state)?,
+        Row::Price(row) => price(row, not_state)?,
+        Row::Purchase(row) => purchase(row, not_state)?,
+        Row::Subscription(row) => subscription(row, not_state)?,
+        Row::Record(row) => return Ok(record(row, not_state)),
+    };
+    Ok(Some(value))
 }
 
 /// Returns the pending timers of an account in order of their keys.
@@ -215,35 +184,37 @@ fn product(row: &Product, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(&row.values)?;
     value["id"] = json!(row.id);
     value["deleted"] = json!(row.deleted);
-    value["metadata"] = not_state.strip(&row.values.metadata);
+    value["metadata"] = not_state.strip("products", &row.id, &row.values.metadata);
     Ok(value)
 }
 
 fn price(row: &Price, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(row)?;
-    value["terms"] = not_state.strip(&row.terms);
+    value["terms"] = not_state.strip("prices", &row.id, &row.terms);
     Ok(value)
 }
 
 fn purchase(row: &Purchase, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(&row.values)?;
     value["id"] = json!(row.id);
-    value["metadata"] = not_state.strip(&row.values.metadata);
+    value["metadata"] = not_state.strip("purchases", &row.id, &row.values.metadata);
     Ok(value)
 }
 
 fn subscription(row: &Subscription, not_state: &NotState) -> Stored<Value> {
     let mut value = to_value(&row.values)?;
     value["id"] = json!(row.id);
-    value["metadata"] = not_state.strip(&row.values.metadata);
+    value["metadata"] = not_state.strip("subscriptions", &row.id, &row.values.metadata);
     if let Some(snapshot) = value["snapshot"].as_object_mut() {
         snapshot.remove("event_id");
     }
     Ok(value)
 }
 
-fn record(row: &StoredRecord, not_state: &NotState) -> Value {
-    json!({"id": row.id, "value": not_state.strip(&row.value)})
+fn record(row: &StoredRecord, not_state: &NotState) -> Option<Value> {
+    let section = format!("records/{}", row.collection);
+    let value = || json!({"id": row.id, "value": not_state.strip(&section, &row.id, &row.value)});
+    (!not_state.hides(&section, &row.id)).then(value)
 }
 
 fn to_value(row: &impl serde::Serialize) -> Stored<Value> {

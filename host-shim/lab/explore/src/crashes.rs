@@ -34,7 +34,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
 
 /// Plays the story with a kill in one of its acts. Returns false if the exploration is to stop.
 fn killed(explorer: &mut Explorer<'_>, written: &Written, at: usize, kill: Kill) -> Result<bool, ReplayError> {
-    let laws = Laws { state: true, effects: true, expected: true, ..Laws::default() };
+    let laws = Laws { state: true, effects: true, money: true, expected: true, ..Laws::default() };
     let mut plan = written.plan.clone();
     plan.acts[at].kill = Some(kill);
     explorer.before(written, at)?;

@@ -1,12 +1,15 @@
 //! The laws that every variant of a story must keep, and the comparison of a run with the written run.
 
+mod money;
+
 use crate::stage::{Mark, Stage, accounts};
 use extension_contract::Account;
 use host_provider_api::scripted::Resource;
 use host_replay::rig::Rig;
 use host_replay::{play, state, view};
 use host_scenario::error::ReplayError;
-use host_store::TIMER;
+use host_store::{EffectState, MESSAGE, TIMER};
+use money::{Movement, Payments};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +37,10 @@ pub enum Law {
     Balanced,
     /// No balance that is positive in the written story becomes negative.
     NotNegative,
+    /// The same movements of money are requested.
+    SameMoney,
+    /// No more of a payment is given back or paid on than was received.
+    Received,
     /// The final expectations of the scenario hold.
     Expected,
 }
@@ -50,6 +57,8 @@ impl fmt::Display for Law {
             Law::Inventory => "the inventory of providers equals our record",
             Law::Balanced => "every ledger sums to zero",
             Law::NotNegative => "no balance falls below zero",
+            Law::SameMoney => "the same money moves",
+            Law::Received => "no more money moves than was received",
             Law::Expected => "the expectations of the scenario hold",
         })
     }
@@ -85,6 +94,8 @@ pub struct Laws {
     pub names: bool,
     /// [`Law::SameEffects`].
     pub effects: bool,
+    /// [`Law::SameMoney`].
+    pub money: bool,
     /// [`Law::Expected`].
     pub expected: bool,
 }
@@ -101,6 +112,11 @@ pub struct Reference {
     /// Names of the balances above zero.
     positive: BTreeSet<String>,
     stray: BTreeSet<String>,
+    movements: Vec<Movement>,
+    /// Whether [`Law::Received`] holds.
+    is_received: bool,
+    requested: BTreeSet<(String, u32)>,
+    running: Value,
     expectations_hold: bool,
 }
 
@@ -114,8 +130,13 @@ impl Reference {
         let (scenario, case) = (stage.tale.scenario.clone(), stage.tale.case.clone());
         let mark = stage.mark()?;
         let host = stage.host();
+        let movements = money::movements(host)?;
         let reference = Reference {
             standing: standing(host)?,
+            is_received: Payments::delivered(host)?.broken_by(&movements).is_none(),
+            movements,
+            requested: requested(host)?,
+            running: running(host)?,
             asked: asked(host)?,
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
@@ -150,8 +171,19 @@ impl Reference {
         let now = stage.mark()?;
         let not_state = stage.host().processor().declared().not_state().clone();
         let is_same = now.store().same_state(self.mark.store(), &not_state)?;
+        if let Some(breach) = self.of_movements(stage.host(), laws.money)? {
+            return Ok(Some(breach));
+        }
+        // After other answers of providers the state may differ, but not the standing.
         if laws.state && !is_same {
-            return self.other_state(stage, &now).map(Some);
+            if requested(stage.host())? == self.requested {
+                return self.other_state(stage, &now).map(Some);
+            }
+            let running = running(stage.host())?;
+            if let Some(what) = first_difference(&self.running, &running) {
+                let values = Some((self.running.clone(), running));
+                return Ok(Some(Breach { law: Law::SameStanding, what, values }));
+            }
         }
         if let Some(breach) = self.of_effects(stage.host(), laws.effects)? {
             return Ok(Some(breach));
@@ -163,8 +195,15 @@ impl Reference {
         if !is_same && let Some(breach) = self.of_money(stage.host())? {
             return Ok(Some(breach));
         }
-        if laws.standing && !is_same {
+        if (laws.standing || laws.state) && !is_same {
             let (mut should, mut found) = (self.standing.clone(), standing(stage.host())?);
+            stage.go_to(&self.mark)?;
+            complete(stage.host(), &mut should, &found)?;
+            stage.go_to(&now)?;
+            complete(stage.host(), &mut found, &should)?;
+            if self.movements != money::movements(stage.host())? {
+                net_transfers(&mut should, &mut found);
+            }
             if !laws.names {
                 for members in [&mut should, &mut found].into_iter().filter_map(|standing| standing.as_object_mut()) {
                     members.remove("claims");
@@ -192,6 +231,25 @@ impl Reference {
         stage.go_to(now)?;
         let what = first_difference(&expected, &found).unwrap_or_else(|| "the catalog differs".to_owned());
         Ok(Breach { law: Law::SameState, what, values: Some((expected, found)) })
+    }
+
+    fn of_movements(&self, host: &Rig, all: bool) -> Result<Option<Breach>, ReplayError> {
+        let found = money::movements(host)?;
+        if self.is_received
+            && let Some(what) = Payments::delivered(host)?.broken_by(&found)
+        {
+            return Ok(Some(Breach::new(Law::Received, what)));
+        }
+        if !all || found == self.movements {
+            return Ok(None);
+        }
+        let differs = |one: &[Movement], two: &[Movement]| one.iter().find(|of| !two.contains(of)).cloned();
+        let what = match (differs(&found, &self.movements), differs(&self.movements, &found)) {
+            (Some(more), _) => format!("also requested: {more}"),
+            (None, Some(less)) => format!("not requested: {less}"),
+            (None, None) => "a movement is requested more or less often".to_owned(),
+        };
+        Ok(Some(Breach::new(Law::SameMoney, what)))
     }
 
     fn of_effects(&self, host: &Rig, all: bool) -> Result<Option<Breach>, ReplayError> {
@@ -251,21 +309,8 @@ impl Reference {
 /// Fails if the store or the extension fails.
 pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
     let mut found = Map::new();
-    let at = host.clock();
     for account in accounts(host)? {
-        let asked =
-            |what: &str, error: host::processor::AskError| ReplayError::Host(format!("{what} of {account}: {error}"));
-        let entitlements = host::view::entitlements(host.processor_mut(), &account, at);
-        let entitlements = entitlements.map_err(|error| asked("entitlements", error))?;
-        let balances =
-            host::view::balances(host.processor_mut(), &account, at).map_err(|error| asked("balances", error))?;
-        let mut of_account = Map::new();
-        let allowed = entitlements.as_object().into_iter().flatten();
-        let allowed = allowed.map(|(key, row)| (key.clone(), json!({"allowed": row["allowed"], "used": row["used"]})));
-        put(&mut of_account, "entitlements", allowed.collect());
-        let empty = json!({"available": 0, "pending": 0});
-        let balances = balances.as_object().into_iter().flatten().filter(|(_, row)| **row != empty);
-        put(&mut of_account, "balances", balances.map(|(key, row)| (key.clone(), row.clone())).collect());
+        let of_account = standing_of(host, &account)?;
         if !of_account.is_empty() {
             found.insert(account.to_string(), Value::Object(of_account));
         }
@@ -274,6 +319,94 @@ pub fn standing(host: &mut Rig) -> Result<Value, ReplayError> {
     let claims = claims.as_object().into_iter().flatten();
     put(&mut found, "claims", claims.map(|(key, row)| (key.clone(), json!({"holder": row["holder"]}))).collect());
     Ok(Value::Object(found))
+}
+
+fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, ReplayError> {
+    let at = host.clock();
+    let asked =
+        |what: &str, error: host::processor::AskError| ReplayError::Host(format!("{what} of {account}: {error}"));
+    let entitlements = host::view::entitlements(host.processor_mut(), account, at);
+    let entitlements = entitlements.map_err(|error| asked("entitlements", error))?;
+    let balances = host::view::balances(host.processor_mut(), account, at).map_err(|error| asked("balances", error))?;
+    let mut of_account = Map::new();
+    let allowed = entitlements.as_object().into_iter().flatten();
+    let allowed = allowed.map(|(key, row)| (key.clone(), json!({"allowed": row["allowed"], "used": row["used"]})));
+    put(&mut of_account, "entitlements", allowed.collect());
+    let empty = json!({"available": 0, "pending": 0});
+    let balances = balances.as_object().into_iter().flatten().filter(|(_, row)| **row != empty);
+    put(&mut of_account, "balances", balances.map(|(key, row)| (key.clone(), row.clone())).collect());
+    Ok(of_account)
+}
+
+/// Adds the accounts that only `other` has, as they stand in this run: an account without rows has its default
+/// entitlements.
+fn complete(host: &mut Rig, members: &mut Value, other: &Value) -> Result<(), ReplayError> {
+    let Some(members) = members.as_object_mut() else { return Ok(()) };
+    let missing: Vec<String> = other
+        .as_object()
+        .into_iter()
+        .flat_map(Map::keys)
+        .filter(|name| !members.contains_key(*name))
+        .cloned()
+        .collect();
+    for name in missing.into_iter().filter(|name| name != "claims") {
+        let Ok(account) = name.parse::<Account>() else { continue };
+        members.insert(name, Value::Object(standing_of(host, &account)?));
+    }
+    Ok(())
+}
+
+/// Removes the balances that differ and cancel out: a transfer that one run made earlier moves money between two balances
+/// of its account.
+fn net_transfers(one: &mut Value, two: &mut Value) {
+    let names: Vec<String> = one.as_object().into_iter().flat_map(Map::keys).cloned().collect();
+    for name in names {
+        let balances = |value: &Value| value[&name]["balances"].as_object().cloned().unwrap_or_default();
+        let (before, after) = (balances(one), balances(two));
+        let differing: BTreeSet<&String> =
+            before.keys().chain(after.keys()).filter(|key| before.get(*key) != after.get(*key)).collect();
+        let sum = |of: &Map<String, Value>| -> i64 {
+            let amount = |key: &&String| of.get(*key).map_or(0, |row| row["available"].as_i64().unwrap_or(0));
+            differing.iter().map(amount).sum()
+        };
+        if sum(&before) == sum(&after) {
+            for value in [&mut *one, &mut *two] {
+                if let Some(balances) = value[&name].get_mut("balances").and_then(Value::as_object_mut) {
+                    balances.retain(|key, _| !differing.contains(key));
+                }
+            }
+        }
+    }
+}
+
+/// Returns key and generation of the requested effects whose answers the extension may use.
+fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
+    let mut found = BTreeSet::new();
+    for scope in host.store().scopes()? {
+        let rows = host.store().effects_of(&scope, 0, usize::MAX)?.into_iter();
+        let is_of_provider = |kind: &str| kind != TIMER && kind != MESSAGE && !view::is_notice(kind);
+        let kept = rows.filter(|row| is_of_provider(&row.effect.kind) && row.state != EffectState::Cancelled);
+        found.extend(kept.map(|row| (row.effect.key, row.effect.generation)));
+    }
+    Ok(found)
+}
+
+/// Returns whether each product with a status is running, by account and id. One that ran is suspended where another one
+/// never began.
+fn running(host: &Rig) -> Result<Value, ReplayError> {
+    let mut found = Map::new();
+    for account in accounts(host)? {
+        let rows = host::view::account_rows(host.processor(), &account)?;
+        let products = rows.sections.get("products").into_iter().flatten();
+        let with_status =
+            products.filter_map(|(id, row)| Some((id.clone(), json!(*row["metadata"].get("status")? == "running"))));
+        put(&mut found, &account.to_string(), with_status.collect());
+    }
+    Ok(Value::Object(found))
+}
+
+fn reads_only(kind: &str) -> bool {
+    kind.rsplit('.').next().is_some_and(|verb| READ_ONLY_VERBS.contains(&verb))
 }
 
 fn put(into: &mut Map<String, Value>, name: &str, rows: Map<String, Value>) {
@@ -304,9 +437,8 @@ fn groups(host: &Rig) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> 
     for scope in host.store().scopes()? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             let kind = &row.effect.kind;
-            let reads_only = kind.rsplit('.').next().is_some_and(|verb| READ_ONLY_VERBS.contains(&verb));
             let succeeded = done.contains(&(row.scope.name(), row.effect.key.clone()));
-            if *kind != TIMER && !reads_only && !view::is_notice(kind) && succeeded {
+            if *kind != TIMER && !reads_only(kind) && !view::is_notice(kind) && succeeded {
                 let effect = format!("{} {}", row.effect.kind, row.effect.payload);
                 keys.entry((scope.account.to_string(), effect)).or_default().insert(row.effect.key);
             }

@@ -196,7 +196,7 @@ impl<'o, 'e> Orders<'o, 'e> {
     /// Compares a point at which all events have arrived with the end of the written order. Returns false if the
     /// exploration is to stop.
     fn judge(&mut self, point: usize, orders: u64) -> Result<bool, ReplayError> {
-        let laws = Laws { state: self.held, standing: !self.held, ..Laws::default() };
+        let laws = Laws { state: self.held, money: self.held, standing: !self.held, ..Laws::default() };
         let Some(end) = &self.end else { return Ok(true) };
         let stage = &mut self.explorer.stage;
         stage.go_to(&self.points[point].mark)?;

@@ -6,7 +6,7 @@ use crate::plan::{Act, Plan, words};
 use host_scenario::error::ReplayError;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
-    let laws = Laws { state: true, effects: true, expected: true, ..Laws::default() };
+    let laws = Laws { state: true, effects: true, money: true, expected: true, ..Laws::default() };
     let scenario = explorer.stage.tale.scenario.clone();
     let last = written.plan.acts.len();
     for (at, act) in written.plan.acts.iter().enumerate() {

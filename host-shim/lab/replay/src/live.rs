@@ -5,7 +5,7 @@
 
 use crate::local_stripe::StripeServer;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Unlisted, Unreadable};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,6 +108,10 @@ impl Provider for Recorded {
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         self.inner.held()
+    }
+
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        self.inner.unreadable()
     }
 }
 

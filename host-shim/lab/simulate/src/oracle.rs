@@ -82,7 +82,7 @@ pub type Share = (i64, i64);
 pub struct Expected {
     /// Allowed amounts by entitlement, without amounts of 0.
     pub entitlements: BTreeMap<String, i64>,
-    /// Cash at Stripe, in minor units.
+    /// Cash at Stripe after the fees of disputes, in minor units.
     pub cash: i64,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
@@ -167,6 +167,15 @@ pub fn disputed(stripe: &Stripe, charge: &str) -> i64 {
             && dispute.text("status") != "won"
     });
     taken.map(|dispute| dispute.int("amount")).sum()
+}
+
+/// Fees that Stripe took for the disputes of a charge, in minor units.
+fn dispute_fees(stripe: &Stripe, charge: &str) -> i64 {
+    let disputes = stripe.all("dispute").into_iter().filter(|dispute| dispute.text("charge") == charge);
+    let fees = |dispute: &Object| -> i64 {
+        dispute.list_at("balance_transactions").iter().filter_map(|taken| taken["fee"].as_i64()).sum()
+    };
+    disputes.map(|dispute| fees(&dispute)).sum()
 }
 
 /// Remaining and original amount of a charge.
@@ -567,7 +576,11 @@ impl Oracle {
         let subscriptions = stripe.all("subscription").into_iter();
         Expected {
             entitlements: self.entitlements(catalog, stripe),
-            cash: charges.iter().filter(|charge| charge.is("paid")).map(|charge| left(stripe, charge).0).sum(),
+            cash: charges
+                .iter()
+                .filter(|charge| charge.is("paid"))
+                .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
+                .sum(),
             credits: (net.max(0), (-net).max(0)),
             shares: self.shares(catalog, stripe),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),

@@ -80,7 +80,7 @@ impl Distributions {
 
     async fn ensure(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let wanted = Settings::of(call, &self.config, self.aws.region())?;
-        if let Some((found, marks)) = self.seek(call, wanted.host()).await? {
+        if let Some((found, marks)) = self.seek(call, Some(wanted.host())).await? {
             marks.admit(call)?;
             // The recorded state, since an abandoned removal may have disabled the distribution.
             let is_enabled = marks.state == RUNNING;
@@ -96,7 +96,7 @@ impl Distributions {
         let made = match response.in_request("cloudfront:CreateDistribution") {
             Ok(made) => made,
             Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => {
-                return Err(name_taken(wanted.host().unwrap_or_default()));
+                return Err(name_taken(wanted.host()));
             }
             // The distribution exists, but the list does not show it yet.
             Err(failure) if failure.is(&["DistributionAlreadyExists"]) => {
@@ -182,7 +182,6 @@ impl Distributions {
         };
         let hosts = found.config.aliases.as_ref().and_then(|aliases| aliases.items.clone()).unwrap_or_default();
         if let Some(host) = text(call, "host")?
-            && self.config.certificate_arn.is_some()
             && !hosts.iter().any(|has| has == host)
         {
             return Err(CallOutcome::refused("not-reachable", format!("distribution `{id}` does not serve `{host}`")));

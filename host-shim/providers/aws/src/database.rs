@@ -9,7 +9,7 @@ pub use settings::{DatabaseConfig, DatabaseSize};
 use crate::aws::Aws;
 use crate::errors::{Failure, InRequest, NoneIf, incomplete};
 use crate::marks::{Marks, RUNNING, SUSPENDED, wanted_state};
-use crate::payload::{adopts, bad, has_settings, output};
+use crate::payload::{adopts, bad, check_region, has_settings, output};
 use crate::poll::poll_later;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
@@ -68,7 +68,10 @@ impl Databases {
 
     async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
-            "ensure" => self.ensure(call).await,
+            "ensure" => {
+                check_region(call, self.aws.region())?;
+                self.ensure(call).await
+            }
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call).await? {

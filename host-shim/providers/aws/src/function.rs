@@ -9,7 +9,7 @@ pub use settings::{Code, FunctionConfig, FunctionSize};
 use crate::aws::{Aws, OpenError};
 use crate::errors::{Failure, InRequest, NoneIf, incomplete, name_taken};
 use crate::marks::{Marks, OWNER, RUNNING, SUSPENDED, wanted_state};
-use crate::payload::{adopts, has_settings, output};
+use crate::payload::{adopts, check_region, has_settings, output};
 use crate::poll::poll_later;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
@@ -31,7 +31,7 @@ const CODE: &str = "code";
 ///
 /// | effect | payload | outputs |
 /// |---|---|---|
-/// | `ensure` | `name`, `tier`, `memory_mb` (or `ram_mb`), `timeout_s`, `database`, `database_name`, `database_user`, `database_secret`, `bucket` | `arn`, `url` |
+/// | `ensure` | `name`, `tier`, `region`, `memory_mb` (or `ram_mb`), `timeout_s`, `database` with `database_name`, `database_user` and `database_secret`, `bucket` | `arn`, `url` |
 /// | `change` | `state` (`suspended` reserves a concurrency of 0) and the members of `ensure` | `arn`, `url` |
 /// | `observe` | as `ensure`; with `adopt` and `outputs.arn` | `exists`, `state`, `outputs` |
 /// | `destroy` | as `ensure` | none |
@@ -71,7 +71,10 @@ impl Functions {
 
     async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
-            "ensure" => self.ensure(call).await,
+            "ensure" => {
+                check_region(call, self.aws.region())?;
+                self.ensure(call).await
+            }
             "change" => self.change(call).await,
             "observe" if adopts(call) => self.adopt(call).await,
             "observe" => match self.seek(call).await? {

@@ -31,6 +31,16 @@ pub(crate) fn needed<'c>(call: &'c Call, field: &str) -> Result<&'c str, CallOut
     text(call, field)?.ok_or_else(|| bad(field, "", "a text"))
 }
 
+/// Refuses the call if its `region` is not the region in which the provider makes resources.
+pub(crate) fn check_region(call: &Call, region: &str) -> Result<(), CallOutcome> {
+    match text(call, "region")? {
+        Some(wanted) if wanted != region => {
+            Err(bad("region", wanted, &format!("`{region}`, the `region` of the provider's settings")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Returns a whole number from `least` to `most` from the payload, which may have it as a string of digits.
 pub(crate) fn whole(call: &Call, field: &str, least: i32, most: i32) -> Result<Option<i32>, CallOutcome> {
     let Some(value) = call.payload.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
@@ -90,6 +100,15 @@ mod tests {
             assert_eq!(code, "bad-payload");
             assert!(message.contains("memory_mb") && message.contains("128 to 1024"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_region_other_than_the_settings_is_refused() {
+        let of = |payload: Value| check_region(&call(payload), "eu-central-1");
+        assert_eq!((of(json!({})), of(json!({"region": "eu-central-1"}))), (Ok(()), Ok(())));
+        let Err(CallOutcome::Refused { code, message }) = of(json!({"region": "us-east-1"})) else { panic!("refused") };
+        assert_eq!(code, "bad-payload");
+        assert!(message.contains("`region` is `us-east-1`: expected `eu-central-1`"), "{message}");
     }
 
     #[test]

@@ -39,6 +39,19 @@ pub(crate) fn file(store: &ResourceStore, id: &ResourceId) -> PathBuf {
     store.folder_of(id).join(FILE)
 }
 
+/// Returns a refusal if the resource is a database whose file is gone. A new, empty file would hide the loss.
+pub(crate) fn lost(store: &ResourceStore, resource: &Resource) -> Option<CallOutcome> {
+    let id = resource.full_id();
+    if id.resource != "database" || file(store, &id).exists() {
+        return None;
+    }
+    let problem = format!(
+        "the file of the database `{}` is gone: expected `database.restore` with a backup, or `database.destroy`",
+        letters(&id)
+    );
+    Some(CallOutcome::refused("database-lost", problem))
+}
+
 /// Returns the database of an endpoint, if it exists.
 pub(crate) fn at(store: &ResourceStore, endpoint: &str) -> Result<Option<Resource>, LocalError> {
     match endpoint.strip_prefix(ENDPOINT) {
@@ -65,6 +78,9 @@ pub(crate) fn authorized(
         Ok(secret) => secret,
         Err(error) => return Ok(Err(error.into())),
     };
+    if let Some(refused) = lost(store, &database) {
+        return Ok(Err(refused));
+    }
     let hash = hex::encode(Sha256::digest(secret.expose()));
     Ok(match database.setting("secret_sha256") == Some(hash.as_str()) {
         true => Ok(database),

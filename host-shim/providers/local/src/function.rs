@@ -57,9 +57,9 @@ pub(crate) fn by_label(store: &ResourceStore, label: &str) -> Result<Option<Reso
     Ok(all.filter(|it| it.resource == "function" && it.output("label") == Some(label)).max_by_key(|it| it.generation))
 }
 
-/// Returns the settings of the function that its page shows: all but the database and its secret.
+/// Returns the settings of the function that its page shows: all but those of the database.
 pub(crate) fn shown(function: &Resource) -> Value {
-    let hidden = ["database_secret", "database"];
+    let hidden = ["database_secret", "database_name", "database_user", "database"];
     let settings = function.settings.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));
     Value::Object(settings.map(|(name, value)| (name.clone(), value.clone())).collect())
 }

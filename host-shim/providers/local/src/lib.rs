@@ -13,6 +13,7 @@ mod function;
 mod page;
 mod provider;
 mod server;
+mod serving;
 mod store;
 
 pub use error::LocalError;

@@ -1,11 +1,12 @@
 //! Carries out the calls of the local provider, one at a time.
 
 use crate::error::LocalError;
-use crate::server::Server;
+use crate::serving::Serving;
 use crate::store::{Resource, ResourceStore};
 use crate::{alias, bucket, database, function};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted, Unreadable};
 use serde_json::json;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -13,26 +14,30 @@ use std::sync::{Mutex, PoisonError};
 /// Resources of [`Local`], as patterns for the registry.
 pub const PATTERNS: [&str; 5] = ["bucket", "cdn", "database", "domain", "function"];
 
+/// The file whose lock the process with a running call holds.
+const LOCK: &str = "calls.lock";
+
 /// The local provider, with its folder and the HTTP server of its functions. Dropping the provider stops the server.
 pub struct Local {
     store: ResourceStore,
-    server: Server,
-    /// Lets one call run at a time, so that checking and taking a name is atomic.
-    lock: Mutex<()>,
+    server: Serving,
+    /// Lets one call run at a time, also of several processes, so that checking and taking a name is atomic.
+    lock: Mutex<File>,
 }
 
 impl Local {
     /// Opens or creates the folder and serves its functions on 127.0.0.1. The server uses the port that is stored in
     /// the folder, since the functions' URLs contain it. If the folder stores no port, the server uses `port`, or a
-    /// free port.
+    /// free port. If several processes open the folder, one of them serves, and another one when it ends.
     ///
     /// # Errors
     ///
     /// Fails if the folder can't be used or the port is taken.
     pub fn open(folder: &Path, port: Option<u16>) -> Result<Local, LocalError> {
         let store = ResourceStore::open(folder)?;
-        let server = Server::start(store.clone(), port)?;
-        Ok(Local { store, server, lock: Mutex::new(()) })
+        let server = Serving::start(&store, port)?;
+        let lock = Mutex::new(store.lock_file(LOCK)?);
+        Ok(Local { store, server, lock })
     }
 
     /// Returns the server's address.
@@ -41,7 +46,14 @@ impl Local {
     }
 
     fn try_call(&self, call: &Call) -> Result<CallOutcome, LocalError> {
-        let _lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        lock.lock().map_err(LocalError::io(&self.store.file(LOCK)))?;
+        let answer = self.call_locked(call);
+        lock.unlock().map_err(LocalError::io(&self.store.file(LOCK)))?;
+        answer
+    }
+
+    fn call_locked(&self, call: &Call) -> Result<CallOutcome, LocalError> {
         let found = self.store.find(&call.resource_id())?;
         if let Some(resource) =
             found.as_ref().filter(|resource| resource.generation > call.generation && call.verb() != "observe")
@@ -52,6 +64,12 @@ impl Local {
             );
             return Ok(CallOutcome::refused("superseded", message));
         }
+        if call.resource() == "database"
+            && matches!(call.verb(), "ensure" | "change" | "backup")
+            && let Some(refused) = found.as_ref().and_then(|resource| database::lost(&self.store, resource))
+        {
+            return Ok(refused);
+        }
         if call.resource() == "function"
             && matches!(call.verb(), "ensure" | "change")
             && let Some(refused) = function::refused(&self.store, call)?
@@ -59,6 +77,9 @@ impl Local {
             return Ok(refused);
         }
         match (call.verb(), found) {
+            ("observe", Some(resource)) if database::lost(&self.store, &resource).is_some() => {
+                Ok(CallOutcome::Done(json!({"exists": false})))
+            }
             ("observe", Some(resource)) => {
                 Ok(CallOutcome::Done(json!({"exists": true, "state": resource.state, "outputs": resource.outputs})))
             }
@@ -120,11 +141,21 @@ impl Provider for Local {
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        let all = self.store.all().map_err(|error| Unlisted { provider: "local", reason: error.to_string() })?;
+        let all = self.store.all().map_err(unlisted)?;
         let to_held = |it: Resource| {
             let name = ["bucket", "name", "domain", "id"].iter().find_map(|name| it.output(name));
             Held { name: name.unwrap_or_default().to_owned(), state: it.state.clone(), id: it.full_id() }
         };
-        Ok(all.into_iter().map(to_held).collect())
+        let exists = |it: &Resource| database::lost(&self.store, it).is_none();
+        Ok(all.into_iter().filter(exists).map(to_held).collect())
     }
+
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        let all = self.store.unreadable().map_err(unlisted)?;
+        Ok(all.into_iter().map(|(name, error)| Unreadable { name, problem: error.to_string() }).collect())
+    }
+}
+
+fn unlisted(error: LocalError) -> Unlisted {
+    Unlisted { provider: "local", reason: error.to_string() }
 }

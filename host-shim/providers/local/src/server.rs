@@ -25,8 +25,6 @@ const STOP: Duration = Duration::from_secs(2);
 /// Content security policy: pages may only be displayed.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
-/// The file that stores the port.
-const PORT: &str = "port.json";
 
 /// An HTTP server on its own threads. It stops when it is dropped.
 pub(crate) struct Server {
@@ -36,15 +34,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Serves at the port that the folder stores, otherwise at `port` or a free port, and stores it.
     pub fn start(store: ResourceStore, port: Option<u16>) -> Result<Server, LocalError> {
-        let file = store.file(PORT);
-        let before: Option<u16> = crate::store::read(&file)?;
+        let before = store.port()?;
         let port = before.or(port).unwrap_or(0);
         let taken = |error| LocalError::Port { port, error };
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
         let address = listener.local_addr().map_err(taken)?;
         listener.set_nonblocking(true).map_err(taken)?;
-        crate::store::write(&file, &address.port())?;
+        store.set_port(address.port())?;
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_io().build().map_err(taken)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let app = Router::new().fallback(handle).layer(DefaultBodyLimit::max(BODY_MAX)).with_state(store);

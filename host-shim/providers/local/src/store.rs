@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// The file with the record of a resource. A folder without this file is not a resource.
 const RECORD: &str = "resource.json";
+/// The file that stores the port.
+const PORT: &str = "port.json";
 
 /// The record of an existing resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -70,6 +72,9 @@ impl Resource {
     }
 }
 
+/// The short name of a resource and its record, or the problem with it.
+type ListedRecord = (String, Result<Resource, LocalError>);
+
 /// The folder with all resources.
 #[derive(Clone, Debug)]
 pub(crate) struct ResourceStore {
@@ -89,6 +94,23 @@ impl ResourceStore {
     /// Returns the path of a file in the folder itself.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Returns the stored port of the HTTP server.
+    pub fn port(&self) -> Result<Option<u16>, LocalError> {
+        read(&self.file(PORT))
+    }
+
+    /// Stores the port of the HTTP server.
+    pub fn set_port(&self, port: u16) -> Result<(), LocalError> {
+        write(&self.file(PORT), &port)
+    }
+
+    /// Opens a file whose lock processes take in turn.
+    pub fn lock_file(&self, name: &str) -> Result<File, LocalError> {
+        let path = self.file(name);
+        let opened = File::options().create(true).truncate(false).write(true).open(&path);
+        opened.map_err(LocalError::io(&path))
     }
 
     /// Returns the folder of backups. It is not in the databases' folders, so backups stay when a database is
@@ -116,13 +138,26 @@ impl ResourceStore {
         }
     }
 
-    /// Returns all resources.
+    /// Returns all resources with readable records.
     pub fn all(&self) -> Result<Vec<Resource>, LocalError> {
+        Ok(self.list()?.into_iter().filter_map(|(_, found)| found.ok()).collect())
+    }
+
+    /// Returns the short names of the resources whose records can't be read, with the problems.
+    pub fn unreadable(&self) -> Result<Vec<(String, LocalError)>, LocalError> {
+        Ok(self.list()?.into_iter().filter_map(|(name, found)| Some((name, found.err()?))).collect())
+    }
+
+    /// Reads the records of all resources. A broken record is an entry with an error, so that it hides no other.
+    fn list(&self) -> Result<Vec<ListedRecord>, LocalError> {
         let folder = self.folder.join("resources");
         let mut found = Vec::new();
         for entry in fs::read_dir(&folder).map_err(LocalError::io(&folder))? {
             let entry = entry.map_err(LocalError::io(&folder))?;
-            found.extend(read::<Resource>(&entry.path().join(RECORD))?);
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if let Some(read) = read::<Resource>(&entry.path().join(RECORD)).transpose() {
+                found.push((name, read));
+            }
         }
         Ok(found)
     }

@@ -1,6 +1,7 @@
 //! Delivers a mail to the configured SMTP server or folder.
 
 use crate::config::{BadConfig, MailTransport};
+use crate::drafts;
 #[cfg(feature = "smtp")]
 use crate::smtp::Server;
 use host_provider_api::{Call, CallOutcome};
@@ -17,7 +18,10 @@ pub(crate) enum Delivery {
 impl Delivery {
     pub fn new(transport: MailTransport) -> Result<Delivery, BadConfig> {
         match transport {
-            MailTransport::Folder(folder) => Ok(Delivery::Folder(folder)),
+            MailTransport::Folder(folder) => {
+                drafts::clean(&folder);
+                Ok(Delivery::Folder(folder))
+            }
             #[cfg(feature = "smtp")]
             MailTransport::Smtp(smtp) => Ok(Delivery::Smtp(Box::new(Server::new(smtp)?))),
         }
@@ -44,7 +48,9 @@ fn file(folder: &Path, id: &str, mail: &Message) -> io::Result<()> {
     }
     std::fs::create_dir_all(folder)?;
     // Concurrent calls for the same mail write a draft each. The file is the draft that is renamed last.
-    let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(folder)?;
+    let mut draft = tempfile::Builder::new().prefix(drafts::PREFIX).tempfile_in(folder)?;
+    // The lock shows other processes that this draft is being written.
+    draft.as_file().lock()?;
     draft.write_all(&mail.formatted())?;
     draft.as_file().sync_all()?;
     draft.persist(&path).map(drop).map_err(|error| error.error)

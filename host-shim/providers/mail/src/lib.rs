@@ -6,6 +6,7 @@
 
 mod config;
 mod deliver;
+mod drafts;
 #[cfg(feature = "smtp")]
 mod smtp;
 mod template;

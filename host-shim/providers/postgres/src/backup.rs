@@ -5,7 +5,7 @@
 
 use crate::config::Config;
 use crate::connect::within;
-use crate::ensure::find_complete;
+use crate::ensure::{find_complete, refuse_lost};
 use crate::failed::Failed;
 use crate::foreign;
 use crate::names::{self, Names};
@@ -92,6 +92,7 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<CallOutcome, Failed
             return Err(Failed::retry("database-busy", "a restore is in progress"));
         }
         let server = &servers.0[number];
+        refuse_lost(server, &record).await?;
         let keeper = server.inside(&names).await?;
         store_verified(config, call, keeper, until, async |snapshot, draft| {
             worker::with(server, call, &names, async |worker| {

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::connect::within;
 use crate::desired::DesiredSettings;
+use crate::ensure::refuse_lost;
 use crate::failed::Failed;
 use crate::isolate;
 use crate::names::Names;
@@ -23,6 +24,7 @@ pub(crate) fn change(config: &Config, call: &Call) -> Result<CallOutcome, Failed
         let (servers, found) = Servers::reach_locked(config, call, &id, &names).await?;
         let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
+        refuse_lost(server, &record).await?;
         record.generation = i64::from(call.generation);
         record.quota = desired.quota.unwrap_or(record.quota);
         record.connections = desired.connections.unwrap_or(record.connections);

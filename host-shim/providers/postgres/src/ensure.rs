@@ -4,7 +4,7 @@
 use crate::config::Config;
 use crate::connect::within;
 use crate::desired::DesiredSettings;
-use crate::failed::Failed;
+use crate::failed::{Failed, LOST};
 use crate::isolate;
 use crate::names::Names;
 use crate::record::{self, Record, State};
@@ -45,7 +45,10 @@ pub(crate) fn ensure(config: &Config, call: &Call) -> Result<CallOutcome, Failed
             })
         };
         let server = match found.at {
-            Some(number) => begin_again(&servers.0[number], &record, &verifier).await?,
+            Some(number) => {
+                refuse_lost(&servers.0[number], &record).await?;
+                begin_again(&servers.0[number], &record, &verifier).await?
+            }
             None => begin(&servers, &desired, &record, &verifier).await?,
         };
         complete(server, &mut record).await?;
@@ -115,10 +118,25 @@ async fn begin_again<'s, 'c>(
     Ok(server)
 }
 
-/// Creates the database if it is missing, and lets the tenant in.
-async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed> {
-    let names = record.names.clone();
-    let (_, has_database) = server.has(&names).await?;
+/// Refuses the call if the record says that the database was complete, and the server has no such database.
+pub(crate) async fn refuse_lost(server: &Server<'_>, record: &Record) -> Result<(), Failed> {
+    if record.state == State::Making || server.has(&record.names).await?.1 {
+        return Ok(());
+    }
+    let problem = format!(
+        "the database `{}` on {} is gone, and its record says that it was {}: expected `database.restore` with a backup, \
+         or `database.destroy`",
+        record.names.database,
+        server.settings.endpoint(),
+        record.state.name()
+    );
+    Err(Failed::refused(LOST, problem))
+}
+
+/// Creates the database if it is missing, with its rights.
+pub(crate) async fn make(server: &Server<'_>, record: &Record) -> Result<(), Failed> {
+    let names = &record.names;
+    let (_, has_database) = server.has(names).await?;
     if !has_database {
         // Nobody can connect until the rights of PUBLIC are revoked.
         let made = format!(
@@ -127,9 +145,14 @@ async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed
         );
         server.client.batch_execute(&made).await?;
     }
-    server.client.batch_execute(&isolate::around(&names, server.config)).await?;
-    let inside = server.inside(&names).await?;
-    inside.batch_execute(&[isolate::inside(&names), isolate::writes(record)].concat()).await?;
+    server.client.batch_execute(&isolate::around(names, server.config)).await?;
+    let inside = server.inside(names).await?;
+    Ok(inside.batch_execute(&[isolate::inside(names), isolate::writes(record)].concat()).await?)
+}
+
+/// Creates the database if it is missing, and lets the tenant in.
+async fn complete(server: &Server<'_>, record: &mut Record) -> Result<(), Failed> {
+    make(server, record).await?;
     if record.state == State::Making {
         record.state = State::Running;
     }

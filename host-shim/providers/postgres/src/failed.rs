@@ -4,6 +4,10 @@ use host_provider_api::names::BadName;
 use host_provider_api::{CallOutcome, SecretError};
 use tokio_postgres::error::SqlState;
 
+/// Code of a call that needs a database which was complete and is gone. An operator must restore a backup: a new, empty
+/// database would hide the loss.
+pub(crate) const LOST: &str = "database-lost";
+
 /// The outcome of a failed call.
 #[derive(Debug)]
 pub(crate) struct Failed(pub CallOutcome);

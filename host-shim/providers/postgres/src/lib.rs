@@ -27,9 +27,9 @@ pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
 
 use connect::within;
 use failed::Failed;
-use host_provider_api::{Call, CallOutcome, Held, Provider, SecretError, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Secret, SecretError, Unlisted, Unreadable};
 use jobs::Jobs;
-use record::State;
+use record::{Record, State};
 use servers::Server;
 use std::sync::Arc;
 use steps::ScriptKind;
@@ -74,26 +74,35 @@ impl Postgres {
         self.jobs.run(call, self.config.work_wait, move || work(&config, &of))
     }
 
-    fn list(&self) -> Result<Vec<Held>, Failed> {
-        let unknown = |reference: &str| SecretError::Unavailable {
-            reference: reference.to_owned(),
-            reason: "no secret store is configured".to_owned(),
-        };
-        within(self.config.call_timeout, async {
-            let mut held = Vec::new();
+    /// Returns what `list` returns for each server, in one list.
+    fn of_servers<T>(&self, list: impl AsyncFn(&Server<'_>) -> Result<Vec<T>, Failed>) -> Result<Vec<T>, Unlisted> {
+        let listed = within(self.config.call_timeout, async {
+            let mut all = Vec::new();
             for settings in &self.config.servers {
-                let password = connect::password(settings, |reference| match &self.config.secrets {
-                    Some(secrets) => secrets.resolve("", reference),
-                    None => Err(unknown(reference)),
-                })?;
-                let server = Server::reach(&self.config, settings, password).await?;
-                for record in record::all(&server.client).await? {
-                    let state = if record.state == State::Running { "running" } else { "suspended" };
-                    held.push(Held { id: record.id, name: record.names.database, state: state.to_owned() });
-                }
+                let password = connect::password(settings, |reference| self.resolve(reference))?;
+                all.extend(list(&Server::reach(&self.config, settings, password).await?).await?);
             }
-            Ok(held)
+            Ok(all)
+        });
+        listed.map_err(|Failed(outcome)| match outcome {
+            CallOutcome::Retry { message, .. } | CallOutcome::Refused { message, .. } => {
+                Unlisted { provider: PROVIDER, reason: message }
+            }
+            CallOutcome::Done(_) | CallOutcome::InProgress { .. } => {
+                Unlisted { provider: PROVIDER, reason: "unexpected outcome of a listing".to_owned() }
+            }
         })
+    }
+
+    /// Resolves a reference of the settings, outside of a call.
+    fn resolve(&self, reference: &str) -> Result<Secret, SecretError> {
+        match &self.config.secrets {
+            Some(secrets) => secrets.resolve("", reference),
+            None => Err(SecretError::Unavailable {
+                reference: reference.to_owned(),
+                reason: "no secret store is configured".to_owned(),
+            }),
+        }
     }
 }
 
@@ -118,15 +127,24 @@ impl Provider for Postgres {
         done.unwrap_or_else(|Failed(outcome)| outcome)
     }
 
-    /// Lists the databases of all servers. An incomplete database is listed as suspended.
+    /// Lists the databases that exist on the servers. An incomplete database is listed as suspended.
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
-        self.list().map_err(|Failed(outcome)| match outcome {
-            CallOutcome::Retry { message, .. } | CallOutcome::Refused { message, .. } => {
-                Unlisted { provider: PROVIDER, reason: message }
-            }
-            CallOutcome::Done(_) | CallOutcome::InProgress { .. } => {
-                Unlisted { provider: PROVIDER, reason: "unexpected outcome of a listing".to_owned() }
-            }
+        self.of_servers(async |server| {
+            let to_held = |record: Record| {
+                let state = if record.state == State::Running { "running" } else { "suspended" };
+                Held { id: record.id, name: record.names.database, state: state.to_owned() }
+            };
+            Ok(record::present(&server.client).await?.into_iter().map(to_held).collect())
+        })
+    }
+
+    /// Lists the databases with our mark whose records are gone.
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        self.of_servers(async |server| {
+            let endpoint = server.settings.endpoint();
+            let problem = format!("the database on {endpoint} has our mark, but no record in provisioner.databases");
+            let names = record::unrecorded(&server.client).await?;
+            Ok(names.into_iter().map(|name| Unreadable { name, problem: problem.clone() }).collect())
         })
     }
 }

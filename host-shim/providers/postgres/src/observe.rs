@@ -30,6 +30,9 @@ pub(crate) fn observe(config: &Config, call: &Call) -> Result<CallOutcome, Faile
             return Ok(CallOutcome::Done(json!({"exists": false})));
         };
         let server = &servers.0[number];
+        if !server.has(&names).await?.1 {
+            return Ok(CallOutcome::Done(json!({"exists": false})));
+        }
         let bytes = size(server, &names).await?;
         Ok(CallOutcome::Done(json!({
             "exists": true,

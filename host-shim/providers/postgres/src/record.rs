@@ -172,6 +172,26 @@ pub(crate) async fn all(client: &Client) -> Result<Vec<Record>, Failed> {
     select(client, &query, &[]).await
 }
 
+/// Returns the records of [`all`] whose databases exist or are not complete yet. A record without its database shows
+/// nothing that exists.
+pub(crate) async fn present(client: &Client) -> Result<Vec<Record>, Failed> {
+    let query = format!(
+        "SELECT {COLUMNS} FROM provisioner.databases WHERE state = 'making' OR (state <> 'ended' \
+         AND EXISTS (SELECT FROM pg_database WHERE datname = name)) ORDER BY name"
+    );
+    select(client, &query, &[]).await
+}
+
+/// Returns the names of databases with our mark and without a record.
+pub(crate) async fn unrecorded(client: &Client) -> Result<Vec<String>, Failed> {
+    const MARKED: &str = "SELECT datname::text FROM pg_database \
+                          WHERE shobj_description(oid, 'pg_database') LIKE '{%\"provisioner\"%}'";
+    let marked = client.query_typed(MARKED, &[]).await?;
+    let marked = marked.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>, Failed>>()?;
+    let recorded = all(client).await?;
+    Ok(marked.into_iter().filter(|name| recorded.iter().all(|record| record.names.database != *name)).collect())
+}
+
 async fn select(client: &Client, query: &str, texts: &[&str]) -> Result<Vec<Record>, Failed> {
     let texts: Vec<(&(dyn tokio_postgres::types::ToSql + Sync), Type)> =
         texts.iter().map(|text| (text as &(dyn tokio_postgres::types::ToSql + Sync), Type::TEXT)).collect();

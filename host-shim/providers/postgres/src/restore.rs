@@ -1,19 +1,22 @@
-//! `database.restore`: restores a backup into an empty database. The tenant can't log in until the restore has ended,
+//! `database.restore`: restores a backup into an empty database, or creates a lost database again for it. The tenant can't log in until the restore has ended,
 //! so it never sees a part of the backup, even after a crash.
 
 use crate::backup::{BackupManifest, content, folder_unavailable};
 use crate::config::Config;
 use crate::connect::within;
 use crate::desired::bad;
+use crate::ensure;
 use crate::failed::Failed;
 use crate::foreign;
 use crate::isolate;
 use crate::names::{self, Names};
 use crate::process::{self, DumpTarget};
-use crate::servers::Servers;
+use crate::record::Record;
+use crate::servers::{Server, Servers};
 use crate::worker;
 use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
+use postgres_protocol::password::scram_sha_256;
 use serde_json::Value;
 use std::time::Instant;
 use tokio_postgres::Client;
@@ -38,6 +41,9 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Faile
         let (number, mut record) = found.needed(call)?;
         let server = &servers.0[number];
         let done = CallOutcome::Done(manifest.restore_outputs());
+        if !server.has(&names).await?.1 {
+            create_again(server, call, &mut record).await?;
+        }
         let is_repeat = record.generation == i64::from(call.generation);
         if is_repeat && !record.is_restoring && record.restored.as_deref() == Some(manifest.sha256.as_str()) {
             return Ok(done);
@@ -75,6 +81,17 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Faile
         server.save(&record).await?;
         Ok(done)
     })
+}
+
+/// Creates the database of a record again, without access for the tenant until the restore ends.
+async fn create_again(server: &Server<'_>, call: &Call, record: &mut Record) -> Result<(), Failed> {
+    record.is_restoring = true;
+    record.generation = i64::from(call.generation);
+    let (has_role, _) = server.has(&record.names).await?;
+    let verifier = scram_sha_256(call.secret(&record.secret_ref)?.expose().as_bytes());
+    let role = isolate::role(&record.names, has_role, &verifier);
+    server.client.batch_execute(&[role, record.store(), record.login()].concat()).await?;
+    ensure::make(server, record).await
 }
 
 /// Returns the manifest of the payload's backup and a hash of its content, after checking that the file is unchanged.

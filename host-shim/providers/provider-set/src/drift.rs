@@ -1,6 +1,6 @@
 //! Reports drift: differences between the recorded resources and the resources that providers report.
 
-use host_provider_api::{Held, ResourceId};
+use host_provider_api::{Held, ResourceId, Unreadable, names};
 use std::collections::BTreeMap;
 
 /// A difference between the records and the providers.
@@ -24,11 +24,32 @@ pub enum Drift {
     },
     /// The provider reports the resource more than once.
     Twice(Held),
+    /// The resource's record at the provider can't be read.
+    Broken {
+        /// Id of the recorded resource with this name; none if no recorded resource has it.
+        id: Option<ResourceId>,
+        /// The name and the problem.
+        found: Unreadable,
+    },
+    /// A recorded resource refers to a secret that can't be read.
+    Secret {
+        /// Id of the resource or of the effect that created the secret.
+        id: ResourceId,
+        /// Reference of the secret.
+        reference: String,
+        /// Reason, without a secret.
+        problem: String,
+    },
 }
 
 /// Returns all differences, sorted. `recorded` contains the state of each resource that was created and not destroyed.
 /// `taken` returns true if a provider was asked for resources of a kind; recorded resources of other kinds are ignored.
-pub fn drift(recorded: &[(ResourceId, String)], held: &[Held], taken: impl Fn(&str) -> bool) -> Vec<Drift> {
+pub fn drift(
+    recorded: &[(ResourceId, String)],
+    held: &[Held],
+    unreadable: &[Unreadable],
+    taken: impl Fn(&str) -> bool,
+) -> Vec<Drift> {
     let recorded: BTreeMap<&ResourceId, &str> =
         recorded.iter().filter(|(id, _)| taken(&id.resource)).map(|(id, state)| (id, state.as_str())).collect();
     let mut seen: BTreeMap<&ResourceId, usize> = BTreeMap::new();
@@ -45,11 +66,20 @@ pub fn drift(recorded: &[(ResourceId, String)], held: &[Held], taken: impl Fn(&s
             Some(_) => {}
         }
     }
+    let mut broken: Vec<&Unreadable> = unreadable.iter().collect();
     for (id, state) in recorded {
-        if !seen.contains_key(id) {
+        if seen.contains_key(id) {
+            continue;
+        }
+        // A derived name is the letters of the id, in some systems with a prefix.
+        let letters = names::letters(id);
+        if let Some(place) = broken.iter().position(|found| found.name.ends_with(&letters)) {
+            found.push(Drift::Broken { id: Some(id.clone()), found: broken.swap_remove(place).clone() });
+        } else {
             found.push(Drift::Lost { id: id.clone(), state: state.to_owned() });
         }
     }
+    found.extend(broken.into_iter().map(|unreadable| Drift::Broken { id: None, found: unreadable.clone() }));
     found.sort();
     found
 }
@@ -82,7 +112,7 @@ mod tests {
             held(id("database", "twice"), "running"),
             held(id("database", "twice"), "running"),
         ];
-        let found = drift(&recorded, &reported, |resource| resource != "workspace");
+        let found = drift(&recorded, &reported, &[], |resource| resource != "workspace");
         let expected = [
             Drift::Orphan(held(id("bucket", "orphan"), "running")),
             Drift::Lost { id: id("bucket", "lost"), state: "running".into() },
@@ -90,6 +120,20 @@ mod tests {
             Drift::Twice(held(id("database", "twice"), "running")),
         ];
         assert_eq!(found, expected);
-        assert_eq!(drift(&recorded[..1], &reported[..1], |_| true), []);
+        assert_eq!(drift(&recorded[..1], &reported[..1], &[], |_| true), []);
+    }
+
+    #[test]
+    fn a_broken_record_is_one_difference_with_the_id_of_the_recorded_resource() {
+        let recorded = [(id("bucket", "broken"), "running".to_owned()), (id("bucket", "lost"), "running".to_owned())];
+        let unreadable = |name: String| Unreadable { name, problem: "not JSON".into() };
+        let (known, unknown) = (unreadable(names::letters(&recorded[0].0)), unreadable("nobody".into()));
+        let found = drift(&recorded, &[], &[known.clone(), unknown.clone()], |_| true);
+        let expected = [
+            Drift::Lost { id: id("bucket", "lost"), state: "running".into() },
+            Drift::Broken { id: None, found: unknown },
+            Drift::Broken { id: Some(id("bucket", "broken")), found: known },
+        ];
+        assert_eq!(found, expected);
     }
 }

@@ -1,6 +1,6 @@
 //! Records the timing of calls and renders it as a chart.
 
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted, Unreadable};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,6 +107,10 @@ impl Provider for JournaledProvider {
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         self.inner.held()
+    }
+
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        self.inner.unreadable()
     }
 }
 

@@ -8,6 +8,7 @@ mod limits;
 mod name;
 mod open;
 mod remove;
+mod secrets;
 mod settings;
 mod stop;
 
@@ -16,8 +17,9 @@ pub use host_vault::{KEY_VARIABLE, SECRET_BYTES_MAX};
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, ProviderLimits};
 pub use name::Name;
-pub use open::{LocalStripe, OpenError, Opened, Options, open, secrets_of};
+pub use open::{LocalStripe, OpenError, Opened, Options, begin_secrets, open, secrets_of};
 pub use remove::{NotRemoved, remove};
+pub use secrets::{ForeignVault, check_vault, unreadable_secrets};
 pub use settings::{
     AwsCode, AwsDatabases, AwsFunctions, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings, PostgresServer,
     PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,

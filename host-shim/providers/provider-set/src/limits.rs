@@ -4,7 +4,7 @@
 //! So calls do not use up their attempts while the circuit is open, and an account with a thousand effects does not
 //! block other accounts.
 
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted, Unreadable};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -166,6 +166,10 @@ impl Provider for Limited {
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         self.inner.held()
+    }
+
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        self.inner.unreadable()
     }
 }
 

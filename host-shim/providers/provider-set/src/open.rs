@@ -162,10 +162,26 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
 ///
 /// Fails if the key is missing or malformed, or the folder or the vault can't be opened.
 pub fn secrets_of(folder: &Path) -> Result<Vault, OpenError> {
+    let keys = keys_for(folder)?;
+    Ok(Vault::open(&folder.join(SECRETS), keys)?)
+}
+
+/// Begins a new vault in a folder, in place of a lost one. Returns the new path of the older file, if there is one.
+///
+/// # Errors
+///
+/// Fails if the key is missing or malformed, or a file can't be renamed or created.
+pub fn begin_secrets(folder: &Path) -> Result<Option<PathBuf>, OpenError> {
+    let keys = keys_for(folder)?;
+    Ok(Vault::begin(&folder.join(SECRETS), keys)?.1)
+}
+
+/// Creates the folder if needed, and returns the keys in [`KEY_VARIABLE`].
+fn keys_for(folder: &Path) -> Result<Keys, OpenError> {
+    let keys = Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?;
     let error = |error| VaultError::Io { path: folder.display().to_string(), error };
     std::fs::create_dir_all(folder).map_err(error)?;
-    let keys = Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?;
-    Ok(Vault::open(&folder.join(SECRETS), keys)?)
+    Ok(keys)
 }
 
 /// Returns access to the environment variables to which the settings refer, and to the files of the secrets folder.

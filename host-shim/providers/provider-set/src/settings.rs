@@ -169,17 +169,19 @@ pub struct AwsFunctions {
     pub runtime: String,
     /// Handler, for example `bootstrap`.
     pub handler: String,
-    /// Size of a function if the payload has no `tier`. The payload's `memory_mb` and `timeout_s` override every size.
+    /// Size of a function if the payload has no `tier`, or the tier `lambda`. The payload's `memory_mb` and `timeout_s`
+    /// override every size.
     #[serde(default)]
     pub size: Option<AwsSize>,
-    /// Sizes by the payload's `tier`. Other tiers are refused. If there are no sizes, `tier` is ignored.
+    /// Sizes by the payload's `tier`. Other tiers except `lambda` are refused.
     #[serde(default)]
     pub tiers: BTreeMap<String, AwsSize>,
     /// Environment variables of every function; not for secrets.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Whether the variable `DATABASE_SECRET` gets the database's plain secret.
-    #[serde(default)]
+    /// Whether the variable `DATABASE_SECRET` gets the database's plain secret, as a function without other means needs
+    /// it. If false, the function gets a reference and must resolve it itself.
+    #[serde(default = "yes")]
     pub secret_in_environment: bool,
     /// ARN of the key that encrypts the environment; Lambda's own key if none.
     #[serde(default)]
@@ -190,6 +192,10 @@ pub struct AwsFunctions {
     /// Ids of the functions' security groups in that network.
     #[serde(default)]
     pub security_group_ids: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Location of the functions' code.

@@ -110,6 +110,11 @@ impl Keys {
         Ok(Keys(keys))
     }
 
+    /// Returns the ids of all keys, for messages.
+    pub(crate) fn ids(&self) -> String {
+        self.0.iter().map(Key::id).collect::<Vec<_>>().join(", ")
+    }
+
     /// Returns the key that encrypts.
     pub(crate) fn first(&self) -> Option<&Key> {
         self.0.first()

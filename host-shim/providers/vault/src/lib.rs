@@ -5,11 +5,14 @@
 //! files of one folder. [`CombinedSecrets`] combines both.
 
 mod ensure;
+mod error;
+mod identity;
 mod key;
 mod machine;
 mod vault;
 
 pub use ensure::SecretProvider;
+pub use error::VaultError;
 pub use key::{KEY_VARIABLE, Key, KeyError, Keys};
 pub use machine::{CombinedSecrets, MachineSecrets};
-pub use vault::{SECRET_BYTES_MAX, SecretInfo, Vault, VaultError};
+pub use vault::{SECRET_BYTES_MAX, SecretInfo, Vault};

@@ -1,11 +1,13 @@
 //! The vault: encrypted secrets in a SQLite file.
 
+use crate::error::VaultError;
+use crate::identity::{self, Identity, Mark};
 use crate::key::{Key, Keys, NONCE_BYTES};
 use host_provider_api::names::letters;
 use host_provider_api::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params};
 use sha2::{Digest, Sha256};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,48 +29,15 @@ CREATE TABLE IF NOT EXISTS secrets (
     sha256 TEXT NOT NULL,
     PRIMARY KEY (scope, reference)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS identity (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    begun_anew INTEGER NOT NULL,
+    key_id TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    sealed BLOB NOT NULL
+) STRICT;
 ";
-
-/// Reasons why a vault operation failed.
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    /// The SQLite file can't be used.
-    #[error("the secrets can't be read or written: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    /// The folder or the file's mode can't be set up.
-    #[error("{path}: {error}")]
-    Io {
-        /// Path of the folder or file.
-        path: String,
-        /// Cause.
-        error: std::io::Error,
-    },
-    /// A secret was encrypted with a key that the vault does not have.
-    #[error("`{reference}` was encrypted with key {key_id}, which is not among those given")]
-    NoKey {
-        /// Reference of the secret.
-        reference: String,
-        /// Id of the missing key.
-        key_id: String,
-    },
-    /// A row was modified outside of the vault.
-    #[error("`{reference}` is not what was stored")]
-    Changed {
-        /// Reference of the secret.
-        reference: String,
-    },
-    /// The operating system has no random bytes.
-    #[error("can't get random bytes: {0}")]
-    Random(String),
-    /// A secret's size is not allowed. The message does not include the secret.
-    #[error("a secret has {found} bytes: expected {expected}")]
-    Size {
-        /// Size of the secret in bytes.
-        found: usize,
-        /// Accepted sizes in bytes.
-        expected: String,
-    },
-}
 
 /// An entry in the list of secrets, without the secret's value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +56,8 @@ pub struct SecretInfo {
 pub struct Vault {
     connection: Mutex<Connection>,
     keys: Keys,
+    identity: Identity,
+    mark: Option<Mark>,
 }
 
 struct SealedSecret {
@@ -98,14 +69,43 @@ struct SealedSecret {
 }
 
 impl Vault {
-    /// Opens or creates the file, with access for its owner only.
+    /// Opens or creates the file, with access for its owner only. A file beside it, the [`Mark`], keeps the vault's id.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be created or opened.
+    /// Fails if the file can't be created or opened, if a secret is encrypted with a key that is not given, or if the
+    /// folder has had a vault and this file is missing or is another vault.
     pub fn open(path: &Path, keys: Keys) -> Result<Vault, VaultError> {
+        Vault::open_file(path, keys, false)
+    }
+
+    /// Begins a new vault in place of a lost one. An existing file keeps its contents under another name, which is
+    /// returned with the vault.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a file can't be renamed, removed or created.
+    pub fn begin(path: &Path, keys: Keys) -> Result<(Vault, Option<PathBuf>), VaultError> {
+        let mark = Mark::beside(path);
+        let kept = identity::set_aside(path, mark.read()?.as_deref())?;
+        mark.remove()?;
+        Ok((Vault::open_file(path, keys, true)?, kept))
+    }
+
+    fn open_file(path: &Path, keys: Keys, begun_anew: bool) -> Result<Vault, VaultError> {
+        let mark = Mark::beside(path);
+        // The mark is read first: another process may create the vault and its mark at any time, in this order.
+        let wanted = mark.read()?;
         only_for_owner(path).map_err(|error| VaultError::Io { path: path.display().to_string(), error })?;
-        Vault::with(Connection::open(path)?, keys)
+        let mut connection = Connection::open(path)?;
+        prepare(&connection)?;
+        let identity =
+            Identity::check(&mut connection, path, &keys, wanted.as_ref().map(|id| (&mark, id)), begun_anew)?;
+        let vault = Vault { connection: Mutex::new(connection), keys, identity, mark: Some(mark) };
+        if wanted.is_none() && !vault.list()?.is_empty() {
+            vault.mark()?;
+        }
+        Ok(vault)
     }
 
     /// Creates a vault in memory with a random key.
@@ -114,17 +114,26 @@ impl Vault {
     ///
     /// Fails if the operating system has no random bytes.
     pub fn in_memory() -> Result<Vault, VaultError> {
-        let key = Key::random().map_err(|error| VaultError::Random(error.to_string()))?;
-        Vault::with(Connection::open_in_memory()?, Keys::one(key))
+        let keys = Keys::one(Key::random().map_err(|error| VaultError::Random(error.to_string()))?);
+        let mut connection = Connection::open_in_memory()?;
+        prepare(&connection)?;
+        let identity = Identity::check(&mut connection, Path::new("memory"), &keys, None, false)?;
+        Ok(Vault { connection: Mutex::new(connection), keys, identity, mark: None })
     }
 
-    fn with(connection: Connection, keys: Keys) -> Result<Vault, VaultError> {
-        connection.busy_timeout(BUSY)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "secure_delete", true)?;
-        connection.execute_batch(SCHEMA)?;
-        Ok(Vault { connection: Mutex::new(connection), keys })
+    /// Returns true for a reference to a secret of a vault, and false for variables and files of the machine.
+    pub fn is_reference(text: &str) -> bool {
+        text.starts_with(PREFIX)
+    }
+
+    /// Returns true if an operator began this vault in place of a lost one, so that older secrets can be missing.
+    pub fn is_begun_anew(&self) -> bool {
+        self.identity.begun_anew
+    }
+
+    /// Writes the mark, so that the folder knows of this vault before it has a secret.
+    fn mark(&self) -> Result<(), VaultError> {
+        self.mark.as_ref().map_or(Ok(()), |mark| mark.write(&self.identity.id))
     }
 
     fn connection(&self) -> MutexGuard<'_, Connection> {
@@ -142,6 +151,7 @@ impl Vault {
         }
         let reference = reference(scope, name);
         let row = self.seal(scope, &reference, plain)?;
+        self.mark()?;
         self.connection().execute(
             "INSERT OR REPLACE INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)",
             params![scope, row.reference, name, row.key_id, row.nonce, row.sealed, row.sha256],
@@ -174,6 +184,7 @@ impl Vault {
                 params![renewed.key_id, renewed.nonce, renewed.sealed, scope, renewed.reference],
             )?;
         }
+        identity::seal_again(&transaction, first)?;
         transaction.commit()?;
         Ok(rows.len())
     }
@@ -235,6 +246,7 @@ impl Vault {
         let mut random = vec![0; bytes];
         getrandom::fill(&mut random).map_err(|error| VaultError::Random(error.to_string()))?;
         let row = self.seal(scope, &reference, &hex::encode(random))?;
+        self.mark()?;
         // If calls are concurrent, the value of the first call stays.
         self.connection().execute(
             "INSERT INTO secrets (scope, reference, name, key_id, nonce, sealed, sha256) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -262,6 +274,16 @@ impl Secrets for Vault {
             self.connection().execute("DELETE FROM secrets WHERE scope = ? AND reference = ?", [scope, reference]);
         gone.map(drop).map_err(|error| unavailable(reference, &error.into()))
     }
+}
+
+/// Sets the connection up and creates the tables.
+fn prepare(connection: &Connection) -> Result<(), VaultError> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.execute_batch(SCHEMA)?;
+    Ok(())
 }
 
 fn unavailable(reference: &str, error: &VaultError) -> SecretError {

@@ -19,6 +19,10 @@ fn open(path: &Path, keys: &str) -> Vault {
     Vault::open(path, Keys::parse(keys).expect("keys")).expect("a vault")
 }
 
+fn refusal(path: &Path, keys: &str) -> VaultError {
+    Vault::open(path, Keys::parse(keys).expect("keys")).err().expect("the vault is refused")
+}
+
 #[test]
 fn a_secret_is_made_once_and_readable_by_its_account_only() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -124,12 +128,9 @@ fn after_a_rotation_the_old_key_is_not_needed() {
     drop(both);
     let new = open(&path, &key('2'));
     assert_eq!(new.resolve(SCOPE, &kept.reference).expect("by the new key").expose(), "sk_test_value");
-    let old = open(&path, &key('1'));
-    let found = old.resolve(SCOPE, &kept.reference);
-    assert!(
-        matches!(&found, Err(SecretError::Unavailable { reason, .. }) if reason.contains("not among those given")),
-        "{found:?}"
-    );
+    drop(new);
+    let refused = refusal(&path, &key('1'));
+    assert!(matches!(refused, VaultError::WrongKey { .. }), "the old key alone: {refused}");
 }
 
 #[test]
@@ -171,4 +172,105 @@ fn too_large_or_empty_values_are_refused() {
         let error = vault.put(SCOPE, "a", value).expect_err("not kept");
         assert!(matches!(error, VaultError::Size { .. }), "{error}");
     }
+}
+
+#[test]
+fn a_wrong_key_is_refused_before_the_first_secret_and_after_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let vault = open(&path, &key('1'));
+    for _ in 0..2 {
+        let refused = refusal(&path, &key('2'));
+        let message = refused.to_string();
+        assert!(matches!(refused, VaultError::WrongKey { .. }), "{message}");
+        assert!(message.contains("secrets.db") && message.contains("HOST_SHIM_SECRETS_KEY"), "{message}");
+        assert!(!message.contains(&"1".repeat(32)) && !message.contains(&"2".repeat(32)), "{message}");
+        vault.make(SCOPE, "a", 32).expect("a secret");
+    }
+    // A vault with secrets of two keys needs both.
+    open(&path, &format!("{},{}", key('2'), key('1'))).make(SCOPE, "b", 32).expect("a secret");
+    assert!(matches!(refusal(&path, &key('1')), VaultError::WrongKey { .. }));
+    assert!(matches!(refusal(&path, &key('2')), VaultError::WrongKey { .. }));
+}
+
+/// Removes the vault's file and its journal.
+fn remove(path: &Path) {
+    for end in ["", "-wal", "-shm"] {
+        // The journal exists only if the last connection did not close in order.
+        let _ = std::fs::remove_file(format!("{}{end}", path.display()));
+    }
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_removed_vault_is_refused_until_it_is_restored_or_begun_anew() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    drop(open(&path, &key('1')));
+    remove(&path);
+    let vault = open(&path, &key('1'));
+    let made = vault.make(SCOPE, "a", 32).expect("a secret");
+    drop(vault);
+    let backup = folder.path().join("backup");
+    std::fs::copy(&path, &backup).expect("a copy");
+    remove(&path);
+    // The first refusal leaves an empty file, which the second one finds.
+    for _ in 0..2 {
+        let refused = refusal(&path, &key('1'));
+        assert!(matches!(refused, VaultError::Missing { .. }), "{refused}");
+        assert!(refused.to_string().contains("secrets begin"), "{refused}");
+    }
+    remove(&path);
+    std::fs::copy(&backup, &path).expect("restored");
+    assert!(open(&path, &key('1')).resolve(SCOPE, &made.reference).is_ok());
+    remove(&path);
+    let (new, kept) = Vault::begin(&path, Keys::parse(&key('1')).expect("keys")).expect("a new vault");
+    assert!(new.is_begun_anew() && kept.is_none(), "{kept:?}");
+    assert!(new.resolve(SCOPE, &made.reference).is_err());
+    new.make(SCOPE, "a", 32).expect("a secret");
+    drop(new);
+    assert!(open(&path, &key('1')).is_begun_anew(), "the file says how it began");
+}
+
+#[test]
+fn an_exchanged_vault_is_refused_and_begin_keeps_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let other = folder.path().join("other.db");
+    open(&path, &key('1')).make(SCOPE, "a", 32).expect("a secret");
+    let made = open(&other, &key('1')).make(SCOPE, "b", 32).expect("a secret");
+    remove(&path);
+    std::fs::copy(&other, &path).expect("exchanged");
+    let refused = refusal(&path, &key('1'));
+    assert!(matches!(refused, VaultError::Exchanged { .. }), "{refused}");
+    let (new, kept) = Vault::begin(&path, Keys::parse(&key('1')).expect("keys")).expect("a new vault");
+    assert!(new.list().expect("its secrets").is_empty());
+    let kept = kept.expect("the exchanged file");
+    let old = Vault::open(&kept, Keys::parse(&key('1')).expect("keys")).expect("a vault");
+    assert!(old.resolve(SCOPE, &made.reference).is_ok());
+}
+
+#[test]
+fn a_file_without_an_identity_keeps_its_secrets_and_gets_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let made = open(&path, &key('1')).make(SCOPE, "a", 32).expect("a secret");
+    Connection::open(&path).expect("the file").execute("DROP TABLE identity", []).expect("an older file");
+    std::fs::remove_file(folder.path().join("secrets.id")).expect("the mark");
+    assert!(open(&path, &key('1')).resolve(SCOPE, &made.reference).is_ok());
+    remove(&path);
+    assert!(matches!(refusal(&path, &key('1')), VaultError::Missing { .. }));
+}
+
+#[test]
+fn concurrent_starts_of_a_new_vault_agree() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("secrets.db");
+    let made: Vec<_> = thread::scope(|scope| {
+        let starts: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| open(&path, &key('1')).make(SCOPE, "a", 32).expect("a secret"))).collect();
+        starts.into_iter().map(|start| start.join().expect("it starts")).collect()
+    });
+    assert!(made.iter().all(|one| *one == made[0]), "{made:?}");
+    assert!(open(&path, &key('1')).resolve(SCOPE, &made[0].reference).is_ok());
 }

@@ -86,10 +86,13 @@ fn line(line: &serde_json::Value) -> Html {
 fn sums(invoice: &Object) -> Html {
     let shown = |amount: i64| money::display(amount, invoice.text("currency"));
     let (subtotal, total) = (invoice.int("subtotal"), invoice.int("total"));
-    let sum = |member: &str| -> i64 {
-        invoice.list_at(member).iter().map(|part| part["amount"].as_i64().unwrap_or_default()).sum()
+    let taxes = |behavior: &str| -> i64 {
+        let of = invoice.list_at("total_taxes").iter().filter(|tax| tax["tax_behavior"] == behavior);
+        of.filter_map(|tax| tax["amount"].as_i64()).sum()
     };
-    let (discount, tax) = (sum("total_discount_amounts"), sum("total_taxes"));
+    let (tax, included) = (taxes("exclusive"), taxes("inclusive"));
+    // The subtotal is after the discounts of single lines.
+    let discount = subtotal + tax - total;
     let mut rows = vec![row("", "Subtotal", &shown(subtotal))];
     if discount != 0 {
         rows.push(row("", "Discount", &shown(-discount)));
@@ -98,6 +101,9 @@ fn sums(invoice: &Object) -> Html {
         rows.push(row("", "Tax", &shown(tax)));
     }
     rows.push(row("", "Total", &shown(total)));
+    if included != 0 {
+        rows.push(row("", "Tax included", &shown(included)));
+    }
     let due = invoice.int("amount_due");
     if due != total {
         rows.push(row("", "Customer balance", &shown(due - total)));

@@ -76,7 +76,6 @@ aws:
     code: {zip}
     runtime: provided.al2023
     handler: bootstrap
-    secret_in_environment: true
 postgres:
   programs: {programs}
   servers: [{{host: 127.0.0.1, port: {port}, user: postgres, password: secret:file/postgres, max_databases: 50}}]
@@ -113,6 +112,11 @@ postgres:
     /// The administrator's password of the database server.
     pub fn database_password(&self) -> &'static str {
         self.postgres.password()
+    }
+
+    /// The folder of PostgreSQL's programs.
+    pub fn programs(&self) -> &std::path::Path {
+        self.postgres.programs()
     }
 
     /// The cloud, for direct queries.

@@ -275,6 +275,10 @@ impl Processor {
         wakes: &mut Vec<String>,
     ) -> Stored<Option<Report>> {
         let keys = super::wake::keys_of(attempt.event(), &decided);
+        if self.is_held_elsewhere(attempt, &decided)? {
+            decided.state = InboxState::Pending { not_before: now };
+            decided.waits_for = Vec::new();
+        }
         let mut changes = std::mem::take(&mut decided.prepared.changes);
         changes.event_id.clone_from(&attempt.event.id);
         let event = &attempt.event;
@@ -329,6 +333,23 @@ impl Processor {
         report.alert = (refusal.is_some() && !has_caller) || (is_parked_with_error && !report.later);
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
         Ok(Some(report))
+    }
+
+    /// Returns whether another account already holds a claim that the decision waits for. No later take would wake the
+    /// event, so it is decided again at once, in the account that holds the claim.
+    fn is_held_elsewhere(&self, attempt: &Attempt, decided: &DecidedRun) -> Stored<bool> {
+        let (Outcome::Deferred(DeferReason::Claim(keys)), InboxState::Deferred { .. }) =
+            (&decided.outcome, &decided.state)
+        else {
+            return Ok(false);
+        };
+        // It was decided again already, and waits nevertheless.
+        if attempt.last.as_ref() == Some(&decided.outcome) {
+            return Ok(false);
+        }
+        let full_keys = self.full_claim_keys(attempt.event(), keys);
+        let holders = self.store().claims(&full_keys)?.into_iter().filter_map(|claim| claim?.holder);
+        Ok(holders.into_iter().any(|holder| Some(&holder) != decided.account.as_ref()))
     }
 
     fn inbox_change(&self, attempt: &Attempt, progress: InboxProgress) -> InboxChange {

@@ -7,7 +7,7 @@ use host_store::Scope;
 
 impl Processor {
     /// Returns the full form of short claim keys; omits keys of invalid length.
-    fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
+    pub(super) fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
         let connected = connected_account(event);
         let claimable = keys.iter().filter(|key| (1..=ID_BYTES_MAX).contains(&key.len()));
         claimable.map(|key| full_key(&self.partition, connected, key)).collect()

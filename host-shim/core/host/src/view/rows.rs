@@ -36,8 +36,10 @@ pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
     sections.insert("subscriptions".to_owned(), by_id.collect());
     for collection in store.collections(scope)? {
         let records = read::records(store, scope, &collection)?;
-        let by_id = records.iter().map(|row| (row.id.clone(), not_state.strip(&row.value)));
-        sections.insert(format!("records/{collection}"), by_id.collect());
+        let section = format!("records/{collection}");
+        let by_id = records.iter().map(|row| (row.id.clone(), not_state.strip(&section, &row.id, &row.value)));
+        let by_id = by_id.collect();
+        sections.insert(section, by_id);
     }
     let space = format!("{}/", scope.claim_space());
     let mut claims = BTreeMap::new();
@@ -73,13 +75,13 @@ fn product(row: &Product, not_state: &NotState) -> Value {
         "price": values.price,
         "interval": values.interval,
         "filters": values.filters.iter().cloned().collect::<BTreeMap<String, String>>(),
-        "metadata": not_state.strip(&values.metadata),
+        "metadata": not_state.strip("products", &row.id, &values.metadata),
     })
 }
 
 fn purchase(row: &Purchase, not_state: &NotState) -> Value {
     let mut value = json!(row.values);
-    value["metadata"] = not_state.strip(&row.values.metadata);
+    value["metadata"] = not_state.strip("purchases", &row.id, &row.values.metadata);
     value
 }
 
@@ -107,7 +109,7 @@ fn subscription(row: &Subscription, not_state: &NotState) -> Value {
         "trial_end": values.trial_end.map(time::text),
         "grace_end": values.grace_end.map(time::text),
         "snapshot": {"at": time::text(values.snapshot.at), "rank": values.snapshot.rank},
-        "metadata": not_state.strip(&values.metadata),
+        "metadata": not_state.strip("subscriptions", &row.id, &values.metadata),
     })
 }
 

@@ -121,7 +121,8 @@ fn s15_an_event_without_id_gets_the_hash_of_its_bytes() {
 // covers: S15
 #[test]
 fn s15_an_optional_part_that_is_null_or_empty_counts_as_missing() {
-    for name in ["api_version", "account", "request", "livemode"] {
+    // An empty `account` is refused, by a test below.
+    for name in ["api_version", "request", "livemode"] {
         let expected = {
             let mut event = invoice_paid();
             event.as_object_mut().expect("an object").remove(name);
@@ -165,6 +166,16 @@ fn s88_user_id_is_read_if_account_is_missing() {
     assert_eq!(facts(&event).connected_account.as_deref(), Some("acct_old"));
     event["account"] = json!("acct_new");
     assert_eq!(facts(&event).connected_account.as_deref(), Some("acct_new"));
+}
+
+#[test]
+fn an_empty_account_is_refused_and_is_not_our_own_account() {
+    for (mut event, name) in [(invoice_paid(), "account"), (invoice_paid(), "user_id"), (thin(), "context")] {
+        event[name] = json!("");
+        assert_eq!(decoded(&event).refusal, malformed(&format!("/{name}")));
+        event[name] = json!(null);
+        assert_eq!(decoded(&event).refusal, None, "null is our own account");
+    }
 }
 
 // covers: S88

@@ -2,9 +2,10 @@
 
 use super::MemoryStore;
 use super::account::AccountRows;
+use crate::not_state::NotState;
 use crate::scope::Scope;
-use crate::state::{NotState, open_timers, row_value};
-use extension_contract::{Row, Stored};
+use crate::state::{open_timers, row_value};
+use extension_contract::{Row, RowKey, Stored};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -64,7 +65,11 @@ fn same_rows(one: Option<&AccountRows>, two: Option<&AccountRows>, not_state: &N
     if std::ptr::eq(one, two) {
         return Ok(true);
     }
-    let (mut first, mut second) = (one.each(), two.each());
+    let is_state = |row: &(&RowKey, &Row)| match row.1 {
+        Row::Record(row) => !not_state.hides(&format!("records/{}", row.collection), &row.id),
+        _ => true,
+    };
+    let (mut first, mut second) = (one.each().filter(is_state), two.each().filter(is_state));
     loop {
         let (row, other) = match (first.next(), second.next()) {
             (None, None) => return Ok(true),

@@ -2,10 +2,11 @@
 
 use crate::changes::{Changes, EffectChange, Expected, InboxChange, InboxProgress, NewInbox, RowWrite};
 use crate::memory::MemoryStore;
+use crate::not_state::NotState;
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, Provenance, Run, TIMER};
 use crate::scope::{Partition, Scope};
 use crate::sqlite::SqliteStore;
-use crate::state::{NotState, state_document, state_hash};
+use crate::state::{state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{

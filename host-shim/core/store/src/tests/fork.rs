@@ -2,8 +2,9 @@
 
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
+use crate::not_state::NotState;
 use crate::rows::{EffectState, InboxState};
-use crate::state::{NotState, state_hash};
+use crate::state::state_hash;
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{Row, RowKey};

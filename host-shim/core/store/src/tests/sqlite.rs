@@ -1,10 +1,11 @@
 //! Tests of guarantees that only the store on disk has.
 
 use crate::changes::Applied;
+use crate::not_state::NotState;
 use crate::rows::InboxState;
 use crate::scope::Scope;
 use crate::sqlite::{OpenError, SqliteStore, Synchronous};
-use crate::state::{NotState, state_hash};
+use crate::state::state_hash;
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection, StoreError};

@@ -2,8 +2,9 @@
 
 use crate::changes::Changes;
 use crate::memory::MemoryStore;
+use crate::not_state::{Excluded, NotState};
 use crate::rows::{ClaimRow, EffectState, TIMER};
-use crate::state::{NotState, state_document, state_hash};
+use crate::state::{state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{Reference, Row, RowKey};
@@ -33,9 +34,16 @@ fn store_with(alter: impl FnOnce(&mut Changes)) -> MemoryStore {
     store
 }
 
+/// Excludes the member at this path from the records of both collections.
+fn not_state(path: &str) -> NotState {
+    NotState::parts(
+        ["records/ledger", "records/things"].into_iter().filter_map(|rows| Excluded::parse(rows, Some(path))),
+    )
+}
+
 /// Returns exclusions as a manifest may declare them.
 fn without() -> NotState {
-    NotState::members(["generation".to_owned()])
+    not_state("wish.generation")
 }
 
 fn hash(alter: impl FnOnce(&mut Changes)) -> String {
@@ -191,7 +199,12 @@ fn only_excluded_members_are_left_out() {
         hash(store_with(|_| {})) != hash(store_with(other))
     };
     assert!(differs(&NotState::default()), "the default excludes nothing");
-    assert!(differs(&NotState::members(["wishes".to_owned()])));
+    assert!(differs(&not_state("wishes")));
     assert!(!differs(&without()));
-    assert!(!differs(&NotState::members(["wish".to_owned()])), "with all nested members");
+    assert!(!differs(&not_state("wish")), "with all nested members");
+    assert!(differs(&not_state("generation")), "only at its path");
+    let one = NotState::parts(Excluded::parse("records/things", Some("wish.generation")));
+    assert!(differs(&one), "the other collection has the member, too");
+    let rows = ["records/ledger", "records/things/*"].into_iter().filter_map(|rows| Excluded::parse(rows, None));
+    assert!(!differs(&NotState::parts(rows)), "without the rows");
 }

@@ -24,8 +24,8 @@ const ORIGIN: &str = "origin";
 /// Settings that all distributions share.
 #[derive(Clone, Debug, Default)]
 pub struct CdnConfig {
-    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without a certificate, a distribution serves
-    /// only its own domain.
+    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without a certificate, no distribution is made,
+    /// since its host could not be reached.
     pub certificate_arn: Option<String>,
     /// Id of the origin access control that lets distributions read private buckets. Without it, they read only public
     /// buckets.
@@ -43,7 +43,7 @@ struct OriginAddress {
 
 /// Settings of one distribution.
 pub(super) struct Settings<'c> {
-    host: Option<String>,
+    host: String,
     origin: OriginAddress,
     config: &'c CdnConfig,
 }
@@ -52,13 +52,19 @@ impl<'c> Settings<'c> {
     pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, CallOutcome> {
         let host = HOST.check(needed(call, "host")?)?.to_owned();
         let origin = origin(needed(call, "origin")?, region)?;
-        // CloudFront accepts a host only with a certificate for it.
-        Ok(Settings { host: config.certificate_arn.as_ref().map(|_| host), origin, config })
+        // CloudFront accepts a host only with a certificate for it. Without one, nobody could reach the host.
+        if config.certificate_arn.is_none() {
+            let problem = format!(
+                "`host` is `{host}`: expected the setting `aws.certificate_arn`, a certificate in us-east-1 for this host"
+            );
+            return Err(CallOutcome::refused("no-certificate", problem));
+        }
+        Ok(Settings { host, origin, config })
     }
 
     /// Returns the host that the distribution serves in addition to its own domain.
-    pub(super) fn host(&self) -> Option<&str> {
-        self.host.as_deref()
+    pub(super) fn host(&self) -> &str {
+        &self.host
     }
 
     /// Builds the whole configuration of a new distribution.
@@ -100,7 +106,7 @@ impl<'c> Settings<'c> {
         let hosts = config.aliases.as_ref().and_then(|aliases| aliases.items.as_deref()).unwrap_or_default();
         let certificate = config.viewer_certificate.as_ref().and_then(|has| has.acm_certificate_arn.as_deref());
         matches!(origins, [origin] if origin.domain_name == self.origin.domain)
-            && hosts.iter().map(String::as_str).eq(self.host())
+            && hosts.iter().map(String::as_str).eq([self.host()])
             && certificate.filter(|arn| !arn.is_empty()) == self.config.certificate_arn.as_deref()
     }
 
@@ -151,8 +157,7 @@ impl<'c> Settings<'c> {
     }
 
     fn aliases(&self) -> Result<Option<Aliases>, CallOutcome> {
-        let Some(host) = &self.host else { return Ok(None) };
-        let aliases = Aliases::builder().quantity(1).items(host).build();
+        let aliases = Aliases::builder().quantity(1).items(&self.host).build();
         aliases.map(Some).map_err(|error| unbuilt(&error))
     }
 
@@ -216,6 +221,7 @@ mod tests {
         }
         let without = CdnConfig::default();
         let call = Call { payload: json!({"host": "a.example", "origin": "one"}), ..Call::default() };
-        assert_eq!(Settings::of(&call, &without, "eu-central-1").expect("settings").host(), None);
+        let refused = Settings::of(&call, &without, "eu-central-1").err();
+        assert!(matches!(refused, Some(CallOutcome::Refused { code, .. }) if code == "no-certificate"));
     }
 }

@@ -1,7 +1,7 @@
 //! Settings of a function, from the configuration and the payload.
 
 use crate::aws::OpenError;
-use crate::payload::{bad, text, whole};
+use crate::payload::{bad, needed, text, whole};
 use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder as Create;
 use aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder as UpdateCode;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
@@ -9,7 +9,7 @@ use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, FunctionCode, FunctionConfiguration, Runtime, VpcConfig};
 use host_provider_api::{Call, CallOutcome};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
@@ -18,13 +18,10 @@ const CODE_MAX: u64 = 50 * 1024 * 1024;
 const MEMORY_MB: (i32, i32) = (128, 10_240);
 const TIMEOUT_S: (i32, i32) = (1, 900);
 
-/// Payload members that become environment variables of the function.
-const ENVIRONMENT: [(&str, &str); 4] = [
-    ("bucket", "BUCKET"),
-    ("database", "DATABASE"),
-    ("database_name", "DATABASE_NAME"),
-    ("database_user", "DATABASE_USER"),
-];
+/// The tier that every configuration has: a function on Lambda of the configured `size`.
+const LAMBDA: &str = "lambda";
+/// A tier of other businesses' platforms that Lambda can't be: containers on ECS.
+const ECS: &str = "ecs";
 
 /// Location of the code of all functions, as a zip file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,9 +66,11 @@ pub struct FunctionConfig {
     pub runtime: String,
     /// Handler, for example `bootstrap`.
     pub handler: String,
-    /// Size of a function if the payload has no `tier`. The payload's `memory_mb` and `timeout_s` override every size.
+    /// Size of a function if the payload has no `tier`, or the tier `lambda`. The payload's `memory_mb` and `timeout_s`
+    /// override every size.
     pub size: FunctionSize,
-    /// Sizes by the payload's `tier`. Other tiers are refused. If there are no sizes, `tier` is ignored.
+    /// Sizes by the payload's `tier`. Other tiers except `lambda` are refused. `ecs` is refused here too, since these
+    /// functions run on Lambda.
     pub tiers: BTreeMap<String, FunctionSize>,
     /// Environment variables of every function; not for secrets.
     pub environment: BTreeMap<String, String>,
@@ -100,6 +99,9 @@ impl FunctionConfig {
             if !(TIMEOUT_S.0..=TIMEOUT_S.1).contains(&size.timeout_s) {
                 return setting("timeout_s", &size.timeout_s, "1 to 900");
             }
+        }
+        if self.tiers.contains_key(ECS) {
+            return setting("tiers", &ECS, "tiers of functions on Lambda; containers on ECS can't be made");
         }
         if !self.role_arn.starts_with("arn:") {
             return setting("role_arn", &self.role_arn, "the ARN of a role");
@@ -149,12 +151,12 @@ impl CheckedConfig {
 
     fn size(&self, call: &Call) -> Result<FunctionSize, CallOutcome> {
         let tier = match text(call, "tier")? {
-            Some(tier) if !self.config.tiers.is_empty() => {
-                let known: Vec<&str> = self.config.tiers.keys().map(String::as_str).collect();
-                let expected = format!("one of {}", known.join(", "));
-                *self.config.tiers.get(tier).ok_or_else(|| bad("tier", tier, &expected))?
-            }
-            _ => self.config.size,
+            None => self.config.size,
+            Some(tier) => match self.config.tiers.get(tier) {
+                Some(size) => *size,
+                None if tier == LAMBDA => self.config.size,
+                None => return Err(self.unknown_tier(tier)),
+            },
         };
         let memory = whole(call, "memory_mb", MEMORY_MB.0, MEMORY_MB.1)?;
         let memory = memory.or(whole(call, "ram_mb", MEMORY_MB.0, MEMORY_MB.1)?);
@@ -162,20 +164,46 @@ impl CheckedConfig {
         Ok(FunctionSize { memory_mb: memory.unwrap_or(tier.memory_mb), timeout_s: timeout.unwrap_or(tier.timeout_s) })
     }
 
+    /// Refuses a tier for good: a retry can't make it, and a function of another size would not be what was bought.
+    fn unknown_tier(&self, tier: &str) -> CallOutcome {
+        let known: BTreeSet<&str> = self.config.tiers.keys().map(String::as_str).chain([LAMBDA]).collect();
+        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        CallOutcome::refused(
+            "unsupported-tier",
+            format!("`tier` is `{tier}`: expected one of {known}, which functions on Lambda have"),
+        )
+    }
+
     fn environment(&self, call: &Call) -> Result<HashMap<String, String>, CallOutcome> {
         let mut out: HashMap<String, String> = self.config.environment.clone().into_iter().collect();
-        for (member, variable) in ENVIRONMENT {
-            if let Some(value) = text(call, member)? {
-                out.insert(variable.to_owned(), value.to_owned());
-            }
+        if let Some(bucket) = text(call, "bucket")? {
+            out.insert("BUCKET".to_owned(), bucket.to_owned());
         }
-        if let Some(reference) = text(call, "database_secret")? {
-            match self.config.secret_in_environment {
-                true => out.insert("DATABASE_SECRET".to_owned(), call.secret(reference)?.expose().to_owned()),
-                false => out.insert("DATABASE_SECRET_REF".to_owned(), reference.to_owned()),
-            };
+        if let Some(endpoint) = text(call, "database")? {
+            out.extend(self.database(call, endpoint)?);
         }
         Ok(out)
+    }
+
+    /// Returns the variables with which the function connects to its database. Refuses a payload with less than a
+    /// connection needs: the function would run without its database.
+    fn database(&self, call: &Call, endpoint: &str) -> Result<Vec<(String, String)>, CallOutcome> {
+        let address = endpoint.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+        let (host, port) = address.ok_or_else(|| bad("database", endpoint, "`host:port`"))?;
+        let reference = needed(call, "database_secret")?;
+        let secret = match self.config.secret_in_environment {
+            true => ("DATABASE_SECRET", call.secret(reference)?.expose().to_owned()),
+            false => ("DATABASE_SECRET_REF", reference.to_owned()),
+        };
+        let variables = [
+            ("DATABASE", endpoint.to_owned()),
+            ("DATABASE_HOST", host.to_owned()),
+            ("DATABASE_PORT", port.to_owned()),
+            ("DATABASE_NAME", needed(call, "database_name")?.to_owned()),
+            ("DATABASE_USER", needed(call, "database_user")?.to_owned()),
+            secret,
+        ];
+        Ok(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     fn network(&self) -> Option<VpcConfig> {
@@ -297,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_size_that_lambda_does_not_support_is_refused_without_a_request() {
-        for payload in [json!({"tier": "huge"}), json!({"memory_mb": 64}), json!({"timeout_s": 901})] {
+        for payload in [json!({"memory_mb": 64}), json!({"timeout_s": 901})] {
             assert!(matches!(size(payload), Err(CallOutcome::Refused { code, .. }) if code == "bad-payload"));
         }
         let mut config = checked().config;
@@ -307,8 +335,52 @@ mod tests {
     }
 
     #[test]
+    fn a_tier_that_lambda_can_not_be_is_refused() {
+        assert_eq!(size(json!({"tier": "lambda"})), Ok((512, 30)));
+        let mut without_sizes = checked();
+        without_sizes.config.tiers.clear();
+        for (config, tier) in [(checked(), "huge"), (checked(), "ecs"), (without_sizes, "ecs")] {
+            let refused = config.size(&Call { payload: json!({ "tier": tier }), ..Call::default() });
+            let Err(CallOutcome::Refused { code, message }) = refused else { panic!("{tier} is refused") };
+            assert_eq!(code, "unsupported-tier");
+            assert!(message.contains(&format!("`tier` is `{tier}`")) && message.contains("lambda"), "{message}");
+        }
+        let mut config = checked().config;
+        config.tiers.insert("ecs".to_owned(), FunctionSize::default());
+        let error = config.checked().err().expect("no such tier").to_string();
+        assert!(error.starts_with("`tiers` is `ecs`: expected"), "{error}");
+    }
+
+    #[test]
+    fn a_database_that_the_function_could_not_reach_is_refused() {
+        let whole = json!({
+            "database": "host:5432", "database_name": "d_1", "database_user": "r_1", "database_secret": "secret:vault/x",
+        });
+        let of = |payload: Value| checked().environment(&Call { payload, ..Call::default() });
+        let environment = of(whole.clone()).expect("an environment");
+        let variable = |name: &str| environment.get(name).map(String::as_str);
+        assert_eq!((variable("DATABASE_HOST"), variable("DATABASE_PORT")), (Some("host"), Some("5432")));
+        assert_eq!((variable("DATABASE_NAME"), variable("DATABASE_USER")), (Some("d_1"), Some("r_1")));
+        for (member, value) in [
+            ("database_name", Value::Null),
+            ("database_user", json!("")),
+            ("database_secret", Value::Null),
+            ("database", json!("host")),
+            ("database", json!("sqlite:abc")),
+        ] {
+            let mut payload = whole.clone();
+            payload[member] = value;
+            let Err(CallOutcome::Refused { code, message }) = of(payload) else { panic!("{member} is refused") };
+            assert!(code == "bad-payload" && message.starts_with(&format!("`{member}` is")), "{message}");
+        }
+    }
+
+    #[test]
     fn a_secret_stays_a_reference_unless_configured_otherwise() {
-        let payload = json!({"database_secret": "secret:vault/x", "database": "host:5432", "bucket": "b"});
+        let payload = json!({
+            "database_secret": "secret:vault/x", "database": "host:5432", "database_name": "d_1", "database_user": "r_1",
+            "bucket": "b",
+        });
         let call = Call { payload, ..Call::default() };
         let environment = checked().environment(&call).expect("an environment");
         assert_eq!(environment.get("DATABASE_SECRET_REF").map(String::as_str), Some("secret:vault/x"));

@@ -72,7 +72,7 @@ fn a_function_is_created_and_deleted_despite_each_fault() {
     let env = TestEnv::isolated();
     let direct = WithSecrets::new(env.functions(&env.aws()));
     let through = direct.also(env.functions(&env.with_short_timeouts()));
-    let ensure = call("function.ensure", "faults", "i", 1, json!({"tier": "small", "database": "host:5432"}));
+    let ensure = call("function.ensure", "faults", "i", 1, json!({"tier": "small", "bucket": "files"}));
     every_fault(&env.proxy, &through, &direct, &ensure);
 }
 

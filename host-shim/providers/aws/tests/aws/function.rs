@@ -20,7 +20,8 @@ fn a_function_has_the_settings_of_the_payload_and_a_public_url() {
     let provider = WithSecrets::new(env.functions(&env.aws()));
     let secret = provider.secrets.make(&scope("made"), "database/i_1", 32).expect("a secret");
     let payload = json!({
-        "name": "made-i_1", "tier": "large", "timeout_s": 45, "database": "host:5432", "bucket": "files",
+        "name": "made-i_1", "tier": "large", "timeout_s": 45, "database": "host:5432", "database_name": "d_1",
+        "database_user": "r_1", "bucket": "files",
         "database_secret": secret.reference,
     });
     let ensure = call("function.ensure", "made", "i_1/compute", 3, payload);

@@ -1,7 +1,7 @@
 //! Tests backups: a restored database has the same bytes, and changed or foreign backups are refused.
 
 use crate::Machine;
-use host_provider_api::CallOutcome;
+use host_provider_api::{CallOutcome, Provider, names};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -87,4 +87,30 @@ fn another_accounts_backup_can_not_be_restored() {
         let refused = machine.call("u2", "inst_other/database/restore", "database.restore", 2, payload);
         assert!(matches!(&refused, CallOutcome::Refused { code, .. } if code == "no-backup"), "{refused:?}");
     }
+}
+
+#[test]
+fn a_lost_database_is_not_made_again_empty_and_can_be_restored() {
+    let machine = Machine::new();
+    let host = machine.instance("u1", "acme");
+    assert_eq!(machine.http("PUT", &host, "/data/a", "kept").0, 200);
+    let database = machine.local.held().expect("a list").into_iter().find(|it| it.id.resource == "database");
+    let database = database.expect("a database").id;
+    let saved = machine.done("u1", "inst_acme/database/backup", "database.backup", 2, json!({}));
+    let file = machine.folder().join("resources").join(names::letters(&database)).join("database.sqlite");
+    fs::remove_file(&file).expect("the file of the database");
+    let call = |kind: &str, generation, payload| {
+        let verb = kind.rsplit_once('.').expect("a verb").1;
+        machine.call("u1", &format!("inst_acme/database/{verb}"), kind, generation, payload)
+    };
+    for kind in ["database.ensure", "database.change", "database.backup"] {
+        let answer = call(kind, 3, json!({}));
+        assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "database-lost"), "{kind}: {answer:?}");
+    }
+    assert_eq!(call("database.observe", 3, json!({})), CallOutcome::Done(json!({"exists": false})));
+    assert!(machine.local.held().expect("a list").iter().all(|it| it.id != database), "drift says that it is lost");
+    assert!(!file.exists());
+    let restored = call("database.restore", 4, json!({"backup": saved}));
+    assert!(matches!(restored, CallOutcome::Done(_)), "{restored:?}");
+    assert_eq!(machine.http("GET", &host, "/data/a", ""), (200, "kept".to_owned()));
 }

@@ -2,6 +2,7 @@
 
 mod backups;
 mod functions;
+mod shared;
 
 use host_local::{Local, PATTERNS};
 use host_provider_api::{Call, CallOutcome, Registry, Reply, SecretAccess};

@@ -3,7 +3,7 @@
 use ::postgres::{Client, NoTls};
 use counterparts::Postgres as Real;
 use host_postgres::{Config, Password, Postgres, ServerConfig};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Secret, SecretAccess, Secrets, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Secret, SecretAccess, Secrets, Unlisted, Unreadable};
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -100,6 +100,10 @@ impl Provider for WithSecrets {
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {
         self.provider.held()
+    }
+
+    fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
+        self.provider.unreadable()
     }
 }
 

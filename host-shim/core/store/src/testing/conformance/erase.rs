@@ -2,9 +2,10 @@
 
 use super::Open;
 use crate::changes::{Applied, Changes, InboxProgress, NewInbox};
+use crate::not_state::NotState;
 use crate::rows::{EffectRow, EffectState, InboxRow, InboxState, Provenance, Run};
 use crate::scope::Scope;
-use crate::state::{NotState, state_hash};
+use crate::state::state_hash;
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{

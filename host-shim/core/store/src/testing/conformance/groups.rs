@@ -2,8 +2,9 @@
 
 use super::Open;
 use crate::changes::{Applied, Changes, EffectChange, Expected};
+use crate::not_state::NotState;
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, OpenedRows};
-use crate::state::{NotState, state_hash};
+use crate::state::state_hash;
 use crate::testing::samples;
 use extension_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError};
 

@@ -1,0 +1,199 @@
+//! Money, judged from the bodies of the provider's events and the requested effects alone. No row of the extension is
+//! read, so a fault of the extension's books cannot hide a fault of its payments.
+
+use extension_contract::Payload;
+use host_replay::rig::Rig;
+use host_scenario::error::ReplayError;
+use host_store::{EffectRow, EffectState};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Effects that move money, with the members of their payload that name the object and the amount.
+const MOVES: [(&str, &[&str], &str); 4] = [
+    ("stripe.refund.create", &["payment_intent", "charge", "invoice"], "amount_minor"),
+    ("stripe.transfer.create", &["destination"], "amount_minor"),
+    ("stripe.invoice.create", &["month"], "total_minor"),
+    ("stripe.credit.create", &["customer"], "amount_minor"),
+];
+
+/// A movement of money that the extension requests.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Movement {
+    /// Account of the request.
+    pub account: String,
+    /// Kind of the effect.
+    pub kind: String,
+    /// The payment, invoice or connected account.
+    pub object: String,
+    /// Minor units; `None` for all of the object.
+    pub amount: Option<i64>,
+}
+
+/// Returns the requested movements that were not called off, in order.
+pub(super) fn movements(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
+    let mut by_key = BTreeMap::new();
+    for scope in host.store().scopes()? {
+        for row in host.store().effects_of(&scope, 0, usize::MAX)? {
+            // A repeated request under the same key is one movement.
+            if let Some(movement) = movement(&scope.account.to_string(), &row) {
+                by_key.insert((scope.account.clone(), row.effect.key), movement);
+            }
+        }
+    }
+    let mut found: Vec<Movement> = by_key.into_values().collect();
+    found.sort();
+    Ok(found)
+}
+
+fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
+    let (kind, objects, amount) = MOVES.iter().find(|(kind, ..)| *kind == row.effect.kind)?;
+    // A later request of the same movement replaces an earlier one.
+    if row.state == EffectState::Cancelled {
+        return None;
+    }
+    let payload: Value = serde_json::from_str(&row.effect.payload).ok()?;
+    let object = objects.iter().find_map(|name| payload.get(*name)?.as_str()).unwrap_or_default();
+    let amount = payload.get(*amount).and_then(Value::as_i64);
+    Some(Movement { account: account.to_owned(), kind: (*kind).to_owned(), object: object.to_owned(), amount })
+}
+
+/// What the provider's bodies say about one payment, in minor units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Told {
+    received: i64,
+    /// Refunds by their ids.
+    refunds: BTreeMap<String, i64>,
+}
+
+/// The payments in the provider's bodies. A payment has several names: its intent, charge and invoice.
+#[derive(Default)]
+pub(super) struct Payments {
+    told: Vec<Told>,
+    names: BTreeMap<String, usize>,
+}
+
+impl Payments {
+    /// Reads the bodies of all delivered events.
+    pub fn delivered(host: &Rig) -> Result<Payments, ReplayError> {
+        let mut payments = Payments::default();
+        for row in host.store().inbox_after(0, usize::MAX)? {
+            if let Payload::Provider(bytes) = &row.event.payload
+                && let Ok(body) = serde_json::from_slice::<Value>(bytes)
+            {
+                let kind = body["type"].as_str().unwrap_or(&row.event.kind).to_owned();
+                payments.read(&kind, &body["data"]["object"]);
+            }
+        }
+        Ok(payments)
+    }
+
+    fn read(&mut self, kind: &str, object: &Value) {
+        let id = |member: &str| {
+            let value = object.get(member)?;
+            value.as_str().or_else(|| value.get("id")?.as_str()).map(str::to_owned)
+        };
+        let minor = |member: &str| object.get(member).and_then(Value::as_i64).unwrap_or(0);
+        let is = |member: &str, text: &str| object.get(member).and_then(Value::as_str) == Some(text);
+        match object["object"].as_str().unwrap_or_default() {
+            "payment_intent" if kind == "payment_intent.succeeded" => {
+                let charge = id("latest_charge");
+                self.receive([id("id"), charge, id("invoice")], minor("amount_received"));
+            }
+            "charge" if object["paid"] != false && kind != "charge.failed" => {
+                self.receive([id("payment_intent"), id("id"), id("invoice")], minor("amount"));
+                for refund in object["refunds"]["data"].as_array().into_iter().flatten() {
+                    self.refund([id("payment_intent"), id("id")], refund);
+                }
+            }
+            "invoice" if is("status", "paid") => {
+                let listed = object["payments"]["data"].as_array().into_iter().flatten();
+                let intents = listed.filter_map(|paid| paid["payment"]["payment_intent"].as_str().map(str::to_owned));
+                let names = [id("id"), id("payment_intent"), id("charge")].into_iter().chain(intents.map(Some));
+                self.receive(names, minor("amount_paid"));
+            }
+            "checkout.session" if is("payment_status", "paid") && !is("mode", "setup") => {
+                self.receive([id("payment_intent"), id("invoice")], minor("amount_total"));
+            }
+            "refund" => self.refund([id("payment_intent"), id("charge")], object),
+            _ => {}
+        }
+    }
+
+    /// Returns the place of the payment with these names. Two payments that turn out to be one are joined.
+    fn place(&mut self, names: impl IntoIterator<Item = Option<String>>) -> Option<usize> {
+        let names: Vec<String> = names.into_iter().flatten().collect();
+        let mut known: Vec<usize> = names.iter().filter_map(|name| self.names.get(name).copied()).collect();
+        known.sort_unstable();
+        known.dedup();
+        let place = match known.first() {
+            Some(place) => *place,
+            None if names.is_empty() => return None,
+            None => {
+                self.told.push(Told::default());
+                self.told.len() - 1
+            }
+        };
+        for other in known.into_iter().skip(1) {
+            let Told { received, refunds } = std::mem::take(&mut self.told[other]);
+            let into = &mut self.told[place];
+            into.received = into.received.max(received);
+            into.refunds.extend(refunds);
+            self.names.values_mut().filter(|known| **known == other).for_each(|known| *known = place);
+        }
+        for name in names {
+            self.names.insert(name, place);
+        }
+        Some(place)
+    }
+
+    fn receive(&mut self, names: impl IntoIterator<Item = Option<String>>, minor: i64) {
+        if let Some(place) = self.place(names) {
+            // Several bodies tell of one payment.
+            let told = &mut self.told[place];
+            told.received = told.received.max(minor);
+        }
+    }
+
+    fn refund(&mut self, names: [Option<String>; 2], refund: &Value) {
+        let (Some(id), Some(minor)) = (refund["id"].as_str(), refund["amount"].as_i64()) else { return };
+        if refund["status"] == "failed" || refund["status"] == "canceled" {
+            return;
+        }
+        if let Some(place) = self.place(names) {
+            self.told[place].refunds.insert(id.to_owned(), minor);
+        }
+    }
+
+    /// Returns the first rule that the movements break: more is given back of a payment than was received, a payment that no
+    /// body tells of is given back, or more is paid on than was received at all.
+    pub fn broken_by(&self, movements: &[Movement]) -> Option<String> {
+        let mut asked: BTreeMap<usize, i64> = BTreeMap::new();
+        for movement in movements.iter().filter(|movement| movement.kind == "stripe.refund.create") {
+            let Some(place) = self.names.get(&movement.object) else {
+                return Some(format!("{} is given back, and no event says that it was paid", movement.object));
+            };
+            // Without an amount Stripe gives back the rest.
+            let minor = movement.amount.unwrap_or(0);
+            *asked.entry(*place).or_default() += minor;
+        }
+        for (name, place) in &self.names {
+            let told = &self.told[*place];
+            let back: i64 = asked.get(place).copied().unwrap_or(0).max(told.refunds.values().sum());
+            if back > told.received {
+                return Some(format!("{back} of {} received by {name} is given back", told.received));
+            }
+        }
+        let received: i64 = self.told.iter().map(|told| told.received).sum();
+        let paid_on = movements.iter().filter(|movement| movement.kind == "stripe.transfer.create");
+        let paid_on: i64 = paid_on.filter_map(|movement| movement.amount).sum();
+        (paid_on > received).then(|| format!("{paid_on} is paid on of {received} received"))
+    }
+}
+
+impl fmt::Display for Movement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let amount = self.amount.map_or_else(|| "all".to_owned(), |minor| minor.to_string());
+        write!(f, "{} {} of {} for {}", self.kind, amount, self.object, self.account)
+    }
+}

@@ -1,0 +1,176 @@
+//! Is this the vault that belongs here, and do the given keys decrypt it?
+//!
+//! The vault's file has a random id, encrypted with the first key. The *mark* is a file beside the vault with the same
+//! id, written before the first secret. So a lost, exchanged or undecryptable vault is noticed when it is opened.
+
+use crate::error::VaultError;
+use crate::key::{Key, Keys, NONCE_BYTES};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes of a vault's id: enough that two vaults never have the same.
+const ID_BYTES: usize = 16;
+/// Authenticated text of the encrypted id; no secret has it, since the text of a secret begins with a number.
+const ABOUT: &[u8] = b"identity";
+
+/// The identity of an open vault.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub id: String,
+    /// An operator began the vault in place of a lost one.
+    pub begun_anew: bool,
+}
+
+impl Identity {
+    /// Returns the identity of the vault, and creates it in a new file. `wanted` is the mark and its id.
+    pub fn check(
+        connection: &mut Connection,
+        path: &Path,
+        keys: &Keys,
+        wanted: Option<(&Mark, &String)>,
+        begun_anew: bool,
+    ) -> Result<Identity, VaultError> {
+        let shown = || path.display().to_string();
+        // Of several processes that start a new vault, the first one creates the identity, and the others read it.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found = transaction
+            .query_row("SELECT id, begun_anew, key_id, nonce, sealed FROM identity", [], |row| {
+                let identity = Identity { id: row.get(0)?, begun_anew: row.get(1)? };
+                Ok((identity, row.get::<_, String>(2)?, row.get::<_, Vec<u8>>(3)?, row.get::<_, Vec<u8>>(4)?))
+            })
+            .optional()?;
+        let missing = missing_keys(&transaction, keys)?;
+        if !missing.is_empty() {
+            return Err(VaultError::WrongKey { path: shown(), wanted: missing.join(", "), given: keys.ids() });
+        }
+        let is_empty = transaction.query_row("SELECT NOT EXISTS (SELECT 1 FROM secrets)", [], |row| row.get(0))?;
+        match (found, wanted) {
+            (Some((identity, ..)), Some((mark, wanted))) if identity.id != *wanted => {
+                let (mark, wanted) = (mark.shown(), wanted.clone());
+                Err(VaultError::Exchanged { path: shown(), mark, found: identity.id, wanted })
+            }
+            (Some((identity, key_id, nonce, sealed)), _) => {
+                let nonce: Option<[u8; NONCE_BYTES]> = nonce.try_into().ok();
+                let plain = nonce.and_then(|nonce| keys.find(&key_id)?.open(&nonce, &sealed, ABOUT));
+                match plain.is_some_and(|plain| plain == identity.id.as_bytes()) {
+                    true => Ok(identity),
+                    false => Err(VaultError::BadIdentity { path: shown() }),
+                }
+            }
+            (None, Some((mark, wanted))) if is_empty => {
+                Err(VaultError::Missing { path: shown(), mark: mark.shown(), wanted: wanted.clone() })
+            }
+            // A new file, or a file of a version without identities.
+            (None, _) => {
+                let mut id = [0; ID_BYTES];
+                getrandom::fill(&mut id).map_err(|error| VaultError::Random(error.to_string()))?;
+                let id = hex::encode(id);
+                let key = keys.first().ok_or_else(|| VaultError::Random("there is no key".to_owned()))?;
+                let (nonce, sealed) = seal(key, &id)?;
+                transaction.execute(
+                    "INSERT INTO identity (one, id, begun_anew, key_id, nonce, sealed) VALUES (1, ?, ?, ?, ?, ?)",
+                    params![id, begun_anew, key.id(), nonce, sealed],
+                )?;
+                transaction.commit()?;
+                Ok(Identity { id, begun_anew })
+            }
+        }
+    }
+}
+
+/// Returns the ids of keys that encrypt a row of the vault and are not given.
+fn missing_keys(connection: &Connection, keys: &Keys) -> Result<Vec<String>, VaultError> {
+    let mut used =
+        connection.prepare("SELECT key_id FROM secrets UNION SELECT key_id FROM identity ORDER BY key_id")?;
+    let used: Vec<String> = used.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(used.into_iter().filter(|id| keys.find(id).is_none()).collect())
+}
+
+fn seal(key: &Key, id: &str) -> Result<(Vec<u8>, Vec<u8>), VaultError> {
+    let mut nonce = [0; NONCE_BYTES];
+    getrandom::fill(&mut nonce).map_err(|error| VaultError::Random(error.to_string()))?;
+    let sealed = key.seal(&nonce, id.as_bytes(), ABOUT);
+    let sealed = sealed.ok_or(VaultError::Size { found: id.len(), expected: "less".to_owned() })?;
+    Ok((nonce.to_vec(), sealed))
+}
+
+/// Encrypts the id with this key.
+pub(crate) fn seal_again(connection: &Connection, key: &Key) -> Result<(), VaultError> {
+    let id: String = connection.query_row("SELECT id FROM identity", [], |row| row.get(0))?;
+    let (nonce, sealed) = seal(key, &id)?;
+    let statement = "UPDATE identity SET key_id = ?, nonce = ?, sealed = ? WHERE key_id <> ?";
+    connection.execute(statement, params![key.id(), nonce, sealed, key.id()])?;
+    Ok(())
+}
+
+/// Renames the vault's file, with the files of its journal, so that a new one can begin. Returns the new name; none if
+/// there was no file.
+pub(crate) fn set_aside(path: &Path, mark: Option<&str>) -> Result<Option<PathBuf>, VaultError> {
+    let io = |error| VaultError::Io { path: path.display().to_string(), error };
+    let with = |end: &str| PathBuf::from(format!("{}{end}", path.display()));
+    let name = format!(".before-{}", mark.unwrap_or("unmarked"));
+    let number = (1..).map(|number| format!("{name}-{number}")).find(|name| !with(name).exists());
+    let name = number.unwrap_or(name);
+    let mut kept = None;
+    for journal in ["-wal", "-shm", ""] {
+        match std::fs::rename(with(journal), with(&format!("{name}{journal}"))) {
+            Ok(()) => kept = Some(with(&name)),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(io(error)),
+        }
+    }
+    Ok(kept)
+}
+
+/// The file with the id of the vault that belongs in a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark(PathBuf);
+
+impl Mark {
+    /// Returns the mark of the vault in this file: `secrets.id` beside `secrets.db`.
+    pub fn beside(vault: &Path) -> Mark {
+        Mark(vault.with_extension("id"))
+    }
+
+    fn shown(&self) -> String {
+        self.0.display().to_string()
+    }
+
+    fn io(&self, error: std::io::Error) -> VaultError {
+        VaultError::Io { path: self.shown(), error }
+    }
+
+    /// Returns the id in the mark, if there is a mark.
+    pub fn read(&self) -> Result<Option<String>, VaultError> {
+        match std::fs::read_to_string(&self.0) {
+            Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| !id.is_empty())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.io(error)),
+        }
+    }
+
+    /// Writes the id, unless there is a mark.
+    pub fn write(&self, id: &str) -> Result<(), VaultError> {
+        if self.0.exists() {
+            return Ok(());
+        }
+        // Each writer has its own file, and a rename shows it whole.
+        let mut own = [0; ID_BYTES];
+        getrandom::fill(&mut own).map_err(|error| VaultError::Random(error.to_string()))?;
+        let new = self.0.with_extension(format!("id-{}", hex::encode(own)));
+        let written = std::fs::File::create(&new).and_then(|mut file| {
+            writeln!(file, "{id}")?;
+            file.sync_all()
+        });
+        written.and_then(|()| std::fs::rename(&new, &self.0)).map_err(|error| self.io(error))
+    }
+
+    /// Removes the mark, if there is one.
+    pub fn remove(&self) -> Result<(), VaultError> {
+        match std::fs::remove_file(&self.0) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.io(error)),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Discounts of single items: of a subscription's item, an invoice item, or a one-time price of a subscription.
+
+use serde_json::{Value, json};
+
+use super::redeem::{self, Purpose};
+use super::term;
+use crate::billing::items;
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::state::State;
+
+/// Returns the ids of an item's discounts.
+pub fn ids(item: &Value) -> Vec<String> {
+    let all = item["discounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Returns the discounts of an item, as objects.
+pub fn of(st: &State, item: &Value) -> Vec<Value> {
+    ids(item).iter().filter_map(|id| st.find(id)).map(|discount| discount.value()).collect()
+}
+
+/// Returns the discounts of a subscription's item for a new invoice. A one-time discount that already reduces a draft
+/// is excluded.
+pub fn in_force(st: &State, customer: &str, item: &Value) -> Vec<Value> {
+    let mut all = of(st, item);
+    all.retain(|discount| !term::counts_once(discount) || !term::is_promised(st, customer, &discount["id"]));
+    all
+}
+
+/// Sets the discounts of a subscription's item to those of a request: redeems the new discounts, and ends the discounts
+/// that the request does not name. Emits the events of the discounts, but not the event of the subscription.
+///
+/// # Errors
+/// A discount is unknown or can't be redeemed, or an amount is invalid.
+pub fn set(st: &mut State, sub: &Object, item: &mut Value, given: &[Value], param: &str) -> Result<(), ApiError> {
+    let known = ids(item);
+    let mut all: Vec<String> = given.iter().filter_map(|one| one["discount"].as_str()).map(str::to_owned).collect();
+    if let Some(wrong) = all.iter().find(|id| !known.contains(id)) {
+        return Err(ApiError::no_such("discount", wrong, param));
+    }
+    let amount = items::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1))?;
+    let purpose = Purpose { customer: Some(sub.text("customer")), amount, currency: sub.text("currency") };
+    let redeemed = redeem::read(st, given, param, purpose)?;
+    let now = st.now(sub);
+    for gone in known.iter().filter(|id| !all.contains(id)) {
+        term::end(st, gone, now);
+    }
+    for one in &redeemed {
+        let made = redeem::redeem(st, one, sub.get("customer"), now, |discount| {
+            discount.set("subscription", sub.id());
+            discount.set("subscription_item", item["id"].clone());
+        });
+        st.emit("customer.discount.created", &made);
+        all.push(made.id().to_owned());
+    }
+    item["discounts"] = json!(all);
+    Ok(())
+}
+
+/// Redeems the discounts of a request for an invoice or for a line of an invoice, and returns them as objects. A named
+/// discount must be the customer's.
+///
+/// # Errors
+/// A discount is unknown or can't be redeemed.
+pub fn redeem_for(
+    st: &mut State,
+    given: &[Value],
+    param: &str,
+    customer: &Object,
+    amount: i64,
+    currency: &str,
+) -> Result<Vec<Value>, ApiError> {
+    let purpose = Purpose { customer: Some(customer.id()), amount, currency };
+    let mut all = Vec::new();
+    for id in given.iter().filter_map(|entry| entry["discount"].as_str()) {
+        let known = st.load("discount", id, param)?;
+        if known.text("customer") != customer.id() {
+            return Err(ApiError::no_such("discount", id, param));
+        }
+        all.push(known.value());
+    }
+    let redeemed = redeem::read(st, given, param, purpose)?;
+    let now = st.now(customer);
+    all.extend(redeemed.iter().map(|one| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value()));
+    Ok(all)
+}
+
+/// Removes discounts from the items of a subscription.
+pub fn leave_out(sub: &mut Object, gone: &[String]) {
+    let mut list = sub.list_at("items").to_vec();
+    for item in &mut list {
+        let left: Vec<String> = ids(item).into_iter().filter(|id| !gone.contains(id)).collect();
+        item["discounts"] = json!(left);
+    }
+    sub.set_at("items.data", list);
+}
