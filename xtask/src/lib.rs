@@ -9,6 +9,7 @@ pub mod cargo_component;
 pub mod coverage;
 pub mod groups;
 pub mod live;
+pub mod mutants;
 pub mod packages;
 pub mod process;
 pub mod replay;

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{bench, bindings, build, cargo_component, coverage, live, replay, test};
+use xtask::{bench, bindings, build, cargo_component, coverage, live, mutants, replay, test};
 
 /// The chores of this repository.
 #[derive(Parser)]
@@ -18,6 +18,7 @@ enum Chore {
     Replay(replay::Options),
     Test(test::Options),
     Live(live::Options),
+    Mutants(mutants::Options),
     Bench(bench::Options),
     Bindings(bindings::Options),
     Coverage(coverage::Options),
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Chore::Replay(options) => return replay::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Live(options) => live::run(&options),
+        Chore::Mutants(options) => mutants::run(&options),
         Chore::Bench(options) => bench::run(&options),
         Chore::Bindings(options) => bindings::run(&options),
         Chore::Coverage(options) => coverage::run(&options),

@@ -44,3 +44,24 @@ fn merge_refund(record: &mut Refund, snapshot: &Refund) {
     record.contradicted_by.remove(&least);
     record.amount_minor = least;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::records::payment::RefundStatus;
+
+    fn refund(amount_minor: i64) -> Refund {
+        let status = RefundStatus::Succeeded;
+        let contradicted_by = std::collections::BTreeSet::new();
+        Refund { amount_minor, status, currency: "usd".to_owned(), contradicted_by, booked: false, booked_back: false }
+    }
+
+    #[test]
+    fn of_two_amounts_of_a_refund_the_least_counts_and_the_other_is_kept() {
+        for (first, second) in [(500, 700), (700, 500)] {
+            let mut record = refund(first);
+            merge_refund(&mut record, &refund(second));
+            assert_eq!((record.amount_minor, record.contradicted_by), (500, [700].into()), "{first} {second}");
+        }
+    }
+}

@@ -129,6 +129,7 @@ mod tests {
         assert_eq!(marks("s", "k", 3).made(&ours), Ok(true));
         assert_eq!(marks("s", "k", 1).made(&ours), Err(Failed::Superseded { generation: 1, newest: 2 }));
         assert_eq!(marks("s", "other", 2).made(&ours), Ok(false));
+        assert_eq!(marks("other", "k", 2).made(&ours), Ok(false));
         assert_eq!(marks("s", "k", 2).made(&json!({})), Ok(false));
         let long = marks(&"s".repeat(501), "k", 1);
         assert!(long.scope.len() < VALUE_CHARS_MAX && long.made(&json!({"metadata": long.on(HashMap::new())})).is_ok());

@@ -1,12 +1,12 @@
 //! Money, judged from the bodies of the provider's events and the requested effects alone. No row of the extension is
 //! read, so a fault of the extension's books cannot hide a fault of its payments.
 
-use extension_contract::Payload;
+use extension_contract::{EffectFailureClass, Payload};
 use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
 use host_store::{EffectRow, EffectState};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Effects that move money, with the members of their payload that name the object and the amount.
@@ -32,17 +32,33 @@ pub(super) struct Movement {
 
 /// Returns the requested movements that were not called off, in order.
 pub(super) fn movements(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
+    let refused = refused(host)?;
     let mut by_key = BTreeMap::new();
     for scope in host.store().scopes()? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             // A repeated request under the same key is one movement.
-            if let Some(movement) = movement(&scope.account.to_string(), &row) {
+            if let Some(movement) = movement(&scope.account.to_string(), &row)
+                && !refused.contains(&(scope.account.to_string(), row.effect.key.clone()))
+            {
                 by_key.insert((scope.account.clone(), row.effect.key), movement);
             }
         }
     }
     let mut found: Vec<Movement> = by_key.into_values().collect();
     found.sort();
+    Ok(found)
+}
+
+/// Returns account and key of the requests that the provider refused: they moved nothing.
+fn refused(host: &Rig) -> Result<BTreeSet<(String, String)>, ReplayError> {
+    let mut found = BTreeSet::new();
+    for row in host.store().inbox_after(0, usize::MAX)? {
+        if let (Payload::EffectResult(report), Some(account)) = (&row.event.payload, &row.event.account)
+            && report.answer.as_ref().is_err_and(|failure| failure.class == EffectFailureClass::Final)
+        {
+            found.insert((account.to_string(), report.key.clone()));
+        }
+    }
     Ok(found)
 }
 
