@@ -66,7 +66,7 @@ fn all_scenarios_of_the_podcasts_leave_only_known_holes() {
     }
     assert_eq!(
         holes(&found, "catalog"),
-        ["rate transcription/de", "extra_show buy", "theme listing", "show provisions/feed/suspends"]
+        ["rate transcription/de", "theme listing", "show provisions/feed/suspends"]
     );
 }
 
