@@ -35,12 +35,12 @@ pub fn unreadable_secrets(vault: &Vault, references: &[(ResourceId, String)]) ->
 ///
 /// # Errors
 ///
-/// Fails if there are references and the vault has none of their secrets, unless an operator began the vault in place
-/// of a lost one.
+/// Fails if there are references and the vault never had a secret, unless an operator began the vault in place of a lost
+/// one. A vault that was used may lack them: a killed process may have deleted a secret before the record of its resource.
 pub fn check_vault(vault: &Vault, references: &[(ResourceId, String)]) -> Result<(), ForeignVault> {
     let of_vault: Vec<_> = references.iter().filter(|(_, reference)| Vault::is_reference(reference)).collect();
     let Some((id, reference)) = of_vault.first() else { return Ok(()) };
-    if vault.is_begun_anew() || of_vault.iter().any(|(id, reference)| vault.resolve(&id.scope, reference).is_ok()) {
+    if vault.is_begun_anew() || vault.was_used() || of_vault.iter().any(|(id, reference)| vault.resolve(&id.scope, reference).is_ok()) {
         return Ok(());
     }
     Err(ForeignVault { referred: of_vault.len(), reference: reference.clone(), id: id.clone() })

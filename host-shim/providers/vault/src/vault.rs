@@ -131,6 +131,11 @@ impl Vault {
         self.identity.begun_anew
     }
 
+    /// Returns whether the vault ever had a secret. Its identity was then checked when it was opened.
+    pub fn was_used(&self) -> bool {
+        self.mark.as_ref().is_some_and(|mark| mark.read().is_ok_and(|id| id.is_some()))
+    }
+
     /// Writes the mark, so that the folder knows of this vault before it has a secret.
     fn mark(&self) -> Result<(), VaultError> {
         self.mark.as_ref().map_or(Ok(()), |mark| mark.write(&self.identity.id))
