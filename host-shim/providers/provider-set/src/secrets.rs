@@ -40,7 +40,10 @@ pub fn unreadable_secrets(vault: &Vault, references: &[(ResourceId, String)]) ->
 pub fn check_vault(vault: &Vault, references: &[(ResourceId, String)]) -> Result<(), ForeignVault> {
     let of_vault: Vec<_> = references.iter().filter(|(_, reference)| Vault::is_reference(reference)).collect();
     let Some((id, reference)) = of_vault.first() else { return Ok(()) };
-    if vault.is_begun_anew() || vault.was_used() || of_vault.iter().any(|(id, reference)| vault.resolve(&id.scope, reference).is_ok()) {
+    if vault.is_begun_anew()
+        || vault.was_used()
+        || of_vault.iter().any(|(id, reference)| vault.resolve(&id.scope, reference).is_ok())
+    {
         return Ok(());
     }
     Err(ForeignVault { referred: of_vault.len(), reference: reference.clone(), id: id.clone() })
