@@ -19,18 +19,18 @@ pub struct Mutant {
     pub code: String,
     /// Replacement of the marked part.
     pub with: String,
-    /// What must happen.
+    /// The scenarios or the test that must notice the mutant.
     pub verdict: Verdict,
 }
 
-/// What must happen with a mutant.
+/// The scenarios or the test that must notice a mutant, or the reason why none can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Each of these scenarios must fail. Contains their paths in the workspace.
     Scenarios(Vec<String>),
     /// A test must fail.
     Test(Test),
-    /// The mutant changes nothing that can be seen, for this reason.
+    /// The program behaves the same with the mutant, for this reason.
     Survives(String),
 }
 

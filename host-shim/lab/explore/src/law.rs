@@ -171,7 +171,8 @@ impl Reference {
         let now = stage.mark()?;
         let not_state = stage.host().processor().declared().not_state().clone();
         let is_same = now.store().same_state(self.mark.store(), &not_state)?;
-        if let Some(breach) = self.of_movements(stage.host(), laws.money)? {
+        let movements = money::movements(stage.host())?;
+        if let Some(breach) = self.of_movements(stage.host(), &movements, laws.money)? {
             return Ok(Some(breach));
         }
         // After other answers of providers the state may differ, but not the standing.
@@ -201,7 +202,7 @@ impl Reference {
             complete(stage.host(), &mut should, &found)?;
             stage.go_to(&now)?;
             complete(stage.host(), &mut found, &should)?;
-            if self.movements != money::movements(stage.host())? {
+            if self.movements != movements {
                 net_transfers(&mut should, &mut found);
             }
             if !laws.names {
@@ -233,10 +234,9 @@ impl Reference {
         Ok(Breach { law: Law::SameState, what, values: Some((expected, found)) })
     }
 
-    fn of_movements(&self, host: &Rig, all: bool) -> Result<Option<Breach>, ReplayError> {
-        let found = money::movements(host)?;
+    fn of_movements(&self, host: &Rig, found: &[Movement], all: bool) -> Result<Option<Breach>, ReplayError> {
         if self.is_received
-            && let Some(what) = Payments::delivered(host)?.broken_by(&found)
+            && let Some(what) = Payments::delivered(host)?.broken_by(found)
         {
             return Ok(Some(Breach::new(Law::Received, what)));
         }
@@ -244,7 +244,7 @@ impl Reference {
             return Ok(None);
         }
         let differs = |one: &[Movement], two: &[Movement]| one.iter().find(|of| !two.contains(of)).cloned();
-        let what = match (differs(&found, &self.movements), differs(&self.movements, &found)) {
+        let what = match (differs(found, &self.movements), differs(&self.movements, found)) {
             (Some(more), _) => format!("also requested: {more}"),
             (None, Some(less)) => format!("not requested: {less}"),
             (None, None) => "a movement is requested more or less often".to_owned(),

@@ -172,8 +172,8 @@ pub(crate) async fn all(client: &Client) -> Result<Vec<Record>, Failed> {
     select(client, &query, &[]).await
 }
 
-/// Returns the records of [`all`] whose databases exist or are not complete yet. A record without its database shows
-/// nothing that exists.
+/// Returns the records of [`all`] whose databases exist or are not complete yet. A complete record
+/// without a database is left out.
 pub(crate) async fn present(client: &Client) -> Result<Vec<Record>, Failed> {
     let query = format!(
         "SELECT {COLUMNS} FROM provisioner.databases WHERE state = 'making' OR (state <> 'ended' \

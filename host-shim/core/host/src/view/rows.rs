@@ -2,7 +2,7 @@
 
 use crate::processor::Processor;
 use crate::{read, time};
-use extension_contract::{Account, Product, Purchase, Stored, Subscription};
+use extension_contract::{Account, Product, Purchase, Stored, StoredRecord, Subscription};
 use host_store::{EffectState, NotState, TIMER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
     for collection in store.collections(scope)? {
         let records = read::records(store, scope, &collection)?;
         let section = format!("records/{collection}");
-        let by_id = records.iter().map(|row| (row.id.clone(), not_state.strip(&section, &row.id, &row.value)));
-        let by_id = by_id.collect();
+        let value = |row: &StoredRecord| not_state.strip(&section, &row.id, &row.value);
+        let by_id = records.iter().map(|row| (row.id.clone(), value(row))).collect();
         sections.insert(section, by_id);
     }
     let space = format!("{}/", scope.claim_space());

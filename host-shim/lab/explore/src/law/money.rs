@@ -74,7 +74,7 @@ fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
     Some(Movement { account: account.to_owned(), kind: (*kind).to_owned(), object: object.to_owned(), amount })
 }
 
-/// What the provider's bodies say about one payment, in minor units.
+/// A payment according to the provider's bodies: the received and refunded amounts, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     received: i64,
