@@ -225,7 +225,8 @@ fn facts(body: &Body<'_>) -> Vec<String> {
         }
         Body::Session(object) => {
             let purchase = object.ours().and_then(|metadata| metadata.purchase_id.as_deref());
-            let paid = purchase.map(|purchase| FactKey::PaidSession { purchase, session: &object.id }.to_string());
+            let payment = stripe::id_of(&object.payment_intent).unwrap_or(&object.id);
+            let paid = purchase.map(|purchase| FactKey::PaidSession { purchase, payment }.to_string());
             paid.into_iter().collect()
         }
         Body::Refund(object) => {

@@ -442,7 +442,7 @@ pub(crate) enum FactKey<'a> {
     /// The session of the subscription names no organization.
     OwnSubscription(&'a str),
     /// A session of a purchase was paid.
-    PaidSession { purchase: &'a str, session: &'a str },
+    PaidSession { purchase: &'a str, payment: &'a str },
     /// The tax in the payment of a purchase's session was booked.
     TaxOfSession { purchase: &'a str, session: &'a str },
     /// A session has already booked the payment of an invoice.
@@ -497,7 +497,7 @@ impl fmt::Display for FactKey<'_> {
             FactKey::Paid(id) => write!(f, "paid:{id}"),
             FactKey::Told(event) => write!(f, "told:{event}"),
             FactKey::OwnSubscription(id) => write!(f, "own-subscription:{id}"),
-            FactKey::PaidSession { purchase, session } => write!(f, "paid:{purchase}:{session}"),
+            FactKey::PaidSession { purchase, payment } => write!(f, "paid:{purchase}:{payment}"),
             FactKey::TaxOfSession { purchase, session } => write!(f, "tax:{purchase}:{session}"),
             FactKey::BookedBySession(invoice) => write!(f, "booked-by-session:{invoice}"),
             FactKey::Unbooked(invoice) => write!(f, "unbooked:{invoice}"),

@@ -95,7 +95,8 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         return Ok(());
     }
     let purchase = &session.purchase;
-    let fact = FactKey::PaidSession { purchase, session: id };
+    // Two sessions of one payment are one receipt.
+    let fact = FactKey::PaidSession { purchase, payment: session.payment_intent.as_deref().unwrap_or(id) };
     book(&mut desk.account, fact, purchase, &session.currency, &[(CASH, total), (REVENUE, -total)])?;
     publish(desk, "payment.succeeded", purchase, &[("purchase", purchase)])?;
     // The tax is booked separately, because a payment that arrives first does not contain it.

@@ -7,6 +7,7 @@ use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
+use crate::model::ledger::{CASH, REVENUE, book};
 use crate::model::merge::session as merge_session;
 use crate::model::notice::{self, To, send_once};
 use crate::model::records::invoice::Invoice;
@@ -28,6 +29,8 @@ struct Candidate {
     status: SessionStatus,
     total_minor: i64,
     paid_at: Option<i64>,
+    completed_at: Option<i64>,
+    by_payment: bool,
     subscription: Option<String>,
     payment_intent: Option<String>,
 }
@@ -85,10 +88,14 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
             total_minor: received.amount_minor,
             payment_intent: Some(id.clone()),
             paid_at: Some(received.at),
+            by_payment: true,
             ..Session::default()
         };
         let known = desk.account.fetch::<Session>(&session_id)?;
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
+            if is_agreed(&row, None, received) {
+                book_receipt(desk, purchase, &id, received)?;
+            }
             continue;
         }
         let charged = known.as_ref().filter(|known| known.status >= SessionStatus::Complete);
@@ -102,6 +109,13 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         }
     }
     Ok(())
+}
+
+/// Books a payment of the agreed amount that no session explains: the same entry as that of a session.
+fn book_receipt(desk: &mut Desk<'_>, purchase: &str, payment: &str, received: &Received) -> Ruled<()> {
+    let fact = FactKey::PaidSession { purchase, payment };
+    let amount = received.amount_minor;
+    book(&mut desk.account, fact, purchase, &received.currency, &[(CASH, amount), (REVENUE, -amount)])
 }
 
 /// Returns whether a payment's amount is the one that the purchase's completed session charges or, before that session is
@@ -207,6 +221,8 @@ fn reconcile_one(
         status: counts.status,
         total_minor: counts.total_minor,
         paid_at: counts.paid_at,
+        completed_at: counts.completed_at,
+        by_payment: counts.by_payment,
     });
     row.details.subscription_ended |= is_never_paid;
     set_status(desk, id, &counts, &mut row)?;
@@ -262,15 +278,19 @@ fn set_amount(amounts: &mut BTreeMap<String, i64>, payment: &str, amount_minor: 
     };
 }
 
-/// Returns the session that counts and the other paid sessions. The session that counts is the first paid session by
-/// the provider's clock, then by id. If no session is paid, it is the session with the most advanced status, so an
-/// expired session never replaces another. Before any session event it is the session that we created.
+/// Returns the session that counts and the other paid sessions. The session that counts is the first paid session: by the
+/// provider's time of its event, else of its payment, then by id. A session that only a payment shows as paid counts only
+/// if there is no other: the payment may belong to a session without an event yet. If no session is paid, the session with
+/// the most advanced status counts, so an expired session never replaces another. Before any session event it is the
+/// session that we created.
 fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) -> Option<(Candidate, Vec<Candidate>)> {
     let from_events = sessions.iter().map(|(id, session)| Candidate {
         id: id.clone(),
         status: session.status,
         total_minor: session.total_minor,
         paid_at: session.paid_at,
+        completed_at: session.completed_at,
+        by_payment: session.by_payment,
         subscription: session.subscription.clone(),
         payment_intent: session.payment_intent.clone(),
     });
@@ -287,13 +307,20 @@ fn candidates(stored: Option<&PurchaseRow>, sessions: &[(String, Rc<Session>)]) 
                 status: known.status,
                 total_minor: known.total_minor,
                 paid_at: known.paid_at,
+                completed_at: known.completed_at,
+                by_payment: known.by_payment,
                 subscription: row.values.subscription_id.clone(),
                 payment_intent: row.values.payment_intent_id.clone(),
             });
         }
     }
+    let is_shown = |session: &Candidate| session.status == SessionStatus::Paid && !session.by_payment;
+    if all.iter().any(is_shown) {
+        all.retain(|session| session.status != SessionStatus::Paid || !session.by_payment);
+    }
     sort_by(&mut all, |a: &Candidate, b| {
-        b.status.cmp(&a.status).then_with(|| (a.paid_at, &a.id).cmp(&(b.paid_at, &b.id)))
+        let order = |session: &Candidate| (session.completed_at.or(session.paid_at), session.id.clone());
+        b.status.cmp(&a.status).then_with(|| order(a).cmp(&order(b)))
     });
     let mut all = all.into_iter();
     let counts = all.next()?;

@@ -93,8 +93,12 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn complete_free_purchase(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: &Settings) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
-    let counts =
-        Counted { id: id.clone(), status: SessionStatus::Paid, total_minor: 0, paid_at: Some(desk.provider_time) };
+    let counts = Counted {
+        id: id.clone(),
+        status: SessionStatus::Paid,
+        paid_at: Some(desk.provider_time),
+        ..Counted::default()
+    };
     let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, settings)? };
     let details = Details { step: Step::Fulfilled, counts: Some(counts), ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });

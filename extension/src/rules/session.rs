@@ -72,7 +72,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     let made_with = if found.is_none() { written_on(desk, object)? } else { None };
     let purchase = found.map_or_else(|| format!("{OF_SESSION}{id}"), |(id, _)| id);
     let snapshot = Session { made_with, ..read(object, status, &purchase, desk.provider_time) };
-    let mut session = known.clone().unwrap_or_else(|| snapshot.clone());
+    let mut session = match known.clone() {
+        Some(known) => merge_session::without_wrong_payment(known, &snapshot),
+        None => snapshot.clone(),
+    };
     merge_session::merge(&mut session, &snapshot);
     claim(desk, id, &purchase, object)?;
     if known.as_ref() == Some(&session) {
@@ -80,6 +83,12 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
             SessionStatus::Paid => Outcome::Duplicate(format!("fulfil:{id}")),
             _ => Outcome::Ignored(IgnoreReason::NoChange),
         });
+    }
+    // The payment has already recorded everything but the time of this event.
+    let (completed_at, by_payment) = (session.completed_at, session.by_payment);
+    if known.clone().is_some_and(|known| Session { completed_at, by_payment, ..known } == session) {
+        desk.account.put(id, session);
+        return Ok(Outcome::Duplicate(format!("fulfil:{id}")));
     }
     // After a failed delayed payment the customer must start a new checkout.
     if status == SessionStatus::Failed && session.status == SessionStatus::Failed {
@@ -95,6 +104,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
         }
     }
     if let Some(intent) = &session.payment_intent {
+        for (other, guess) in desk.account.all::<Session>()? {
+            if other != id && guess.by_payment && guess.payment_intent.as_ref() == Some(intent) {
+                desk.account.remove::<Session>(&other);
+            }
+        }
         let known = desk.account.fetch::<Payment>(intent)?;
         let mut payment = known.clone().unwrap_or_default();
         merge_payment::merge(&mut payment, &Payment { purchase: Some(purchase), ..Payment::default() });
@@ -118,6 +132,8 @@ fn read(object: &stripe::Session<'_>, status: SessionStatus, purchase: &str, at:
         subscription: id_of(&object.subscription).map(str::to_owned),
         payment_intent: id_of(&object.payment_intent).map(str::to_owned),
         paid_at: (status == SessionStatus::Paid).then_some(at),
+        completed_at: (status == SessionStatus::Paid).then_some(at),
+        by_payment: false,
         made_with: None,
         made: None,
         booked: false,

@@ -346,6 +346,7 @@ prop_compose! {
             payment_intent,
             made_with,
             paid_at: (status == SessionStatus::Paid).then_some(at),
+            completed_at: (status == SessionStatus::Paid).then_some(at),
             ..Session::default()
         }
     }

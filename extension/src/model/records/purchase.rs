@@ -44,6 +44,12 @@ pub(crate) struct Counted {
     pub total_minor: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
+    /// The provider's time of the first event about the session that shows it as paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+    /// Whether only a payment shows the session as paid.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub by_payment: bool,
 }
 
 /// A payment whose amount is not the agreed one, until a session explains it.
