@@ -18,6 +18,7 @@ use crate::model::records::item::Item;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Observation, is_served};
 use crate::model::records::subscription_history::BillingHistory;
+use crate::model::time::plus_days;
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde::Serialize;
 use serde_json::json;
@@ -158,6 +159,11 @@ fn refusal_reason(
                 let holder = standing.subscription(&holder.id);
                 is_known &= held.is_some() && is_known_since(desk, holder, facts.row.first_at)?;
             }
+        } else if let Some(item) = &terms.item
+            && is_young(desk.now, facts)
+            && had_ended_holder(desk, standing, item, facts)?
+        {
+            owned += 1;
         }
         unmet.extend(terms.condition.clone().filter(|condition| !standing.is_granted_by_plan(condition)));
     }
@@ -223,6 +229,35 @@ fn held_when_begun(
     let changed = history.get(next).and_then(Observation::status_before);
     let is_missing = changed.is_some_and(|until| is_served(until) != is_served(seen.status()));
     Ok((!is_missing).then_some(held))
+}
+
+/// Number of days after which a subscription has been used too long to be refunded because of an ended one.
+const YOUNG_DAYS: u32 = 3;
+
+/// Returns whether a subscription began a few days ago at most. Stripe delivers events for three days, so the end of an
+/// older subscription can arrive before the event that shows the older one at the beginning of this one.
+fn is_young(now: Timestamp, facts: &SubscriptionFacts) -> bool {
+    !facts.row.is_final() && now <= plus_days(facts.row.first_at, YOUNG_DAYS)
+}
+
+/// Returns whether a subscription that has ended since had the item when another subscription to it began.
+fn had_ended_holder(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    item: &str,
+    begun: &SubscriptionFacts,
+) -> Ruled<bool> {
+    let is_older = |of: &&SubscriptionFacts| (of.row.first_at, &of.id) < (begun.row.first_at, &begun.id);
+    for ended in standing.subscriptions.iter().filter(is_older).filter(|ended| ended.row.is_final()) {
+        let holder = Holder { id: ended.id.clone(), since: ended.row.first_at };
+        if ended.row.ended_at() > begun.row.first_at
+            && held_when_begun(standing, item, &holder, begun)? == Some(true)
+            && !desk.account.get_here::<BillingHistory>(&ended.id)?.is_some_and(|billing| billing.beaten)
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Returns whether the holder had the item before the ended subscription began and ever since. Then the ended

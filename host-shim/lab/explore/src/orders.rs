@@ -127,6 +127,7 @@ impl<'o, 'e> Orders<'o, 'e> {
             let mut order: Vec<usize> = (0..count).collect();
             random.shuffle(&mut order);
             keep_order_of_same(&mut order, |place| self.id(place));
+            self.keep_contradicting_last(&mut order);
             let end = self.walk(&order)?;
             match ends.iter_mut().find(|(known, _)| *known == end) {
                 Some((_, orders)) => *orders += 1,
@@ -141,10 +142,31 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(())
     }
 
-    /// False if an earlier delivery of the same event is missing: deliveries of one event keep their order.
+    /// False if an event is missing that must come earlier: deliveries of one event keep their order, and an event that
+    /// contradicts others comes after them.
     fn may_come(&self, from: usize, event: usize) -> bool {
         let arrived = &self.points[from].order;
-        (0..event).all(|before| self.id(before) != self.id(event) || arrived.contains(&before))
+        let contradicts = self.contradicts(event);
+        (0..event).all(|before| (self.id(before) != self.id(event) && !contradicts) || arrived.contains(&before))
+    }
+
+    /// Returns whether the written story rejects an event because it contradicts what is known. Of two events that
+    /// contradict each other, the first one counts, so no law holds for their other order.
+    fn contradicts(&self, event: usize) -> bool {
+        let contradicting = &self.written.end.mark().watched().contradicting;
+        self.id(event).is_some_and(|id| contradicting.contains(id))
+    }
+
+    /// Moves each contradicting event of a sampled order behind the events before it in the written story.
+    fn keep_contradicting_last(&self, order: &mut Vec<usize>) {
+        for event in (0..order.len()).filter(|event| self.contradicts(*event)) {
+            let Some(at) = order.iter().position(|place| *place == event) else { continue };
+            let last = order.iter().rposition(|place| *place < event).unwrap_or(at);
+            if last > at {
+                order.remove(at);
+                order.insert(last, event);
+            }
+        }
     }
 
     fn id(&self, place: usize) -> Option<&'e str> {

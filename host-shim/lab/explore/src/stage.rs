@@ -2,7 +2,7 @@
 
 use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
-use extension_contract::{Account, Outcome, Timestamp};
+use extension_contract::{Account, Outcome, Refusal, Timestamp};
 use host::processor::Report;
 use host_intake::Decoded;
 use host_replay::local_stripe::missing;
@@ -24,6 +24,8 @@ pub struct Watched {
     pub failed: BTreeMap<String, String>,
     /// First outcome of each delivered event by event id, except provider events.
     pub outcomes: BTreeMap<String, String>,
+    /// Ids of events that were rejected because they contradict what is known.
+    pub contradicting: BTreeSet<String>,
 }
 
 /// A point of a run to which the stage can return.
@@ -257,6 +259,9 @@ impl Notes {
             let waiting = report.reply_to.as_ref().filter(|_| report.reply.is_some());
             if let Some(waiting) = waiting.filter(|waiting| !self.watched.answered.contains(*waiting)) {
                 Arc::make_mut(&mut self.watched).answered.insert(waiting.clone());
+            }
+            if let Some(Outcome::Rejected(Refusal::Inconsistent(_))) = report.result.outcome() {
+                Arc::make_mut(&mut self.watched).contradicting.insert(report.event_id.clone());
             }
             if report.result.outcome().is_none() {
                 let why = report.result.reason().unwrap_or_default();
