@@ -79,6 +79,10 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         }
         let by_intent = desk.account.all::<Session>()?.into_iter();
         let by_intent = by_intent.into_iter().find(|(_, session)| session.payment_intent.as_ref() == Some(&id));
+        // A session and its payment that name two purchases decide nothing for the second one.
+        if by_intent.as_ref().is_some_and(|(_, session)| session.purchase != *purchase) {
+            continue;
+        }
         let Some(session_id) = by_intent.map(|(id, _)| id).or_else(|| row.values.session_id.clone()) else { continue };
         let snapshot = Session {
             status: SessionStatus::Paid,

@@ -201,10 +201,16 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
             if desk.account.get::<Session>(session)?.is_some_and(|known| known.purchase != id) {
                 fail(&mut row, "session-of-another-purchase")
             } else {
-                if row.values.session_id.is_none() {
-                    desk.account.claim([ClaimKey::Session(session)])?;
-                    row.values.session_id = Some(session.to_owned());
-                    row.details.step = Step::CheckoutOpen;
+                desk.account.claim([ClaimKey::Session(session)])?;
+                match &row.values.session_id {
+                    None => {
+                        row.values.session_id = Some(session.to_owned());
+                        row.details.step = Step::CheckoutOpen;
+                    }
+                    Some(counted) if counted != session && desk.account.get::<Session>(session)?.is_none() => {
+                        row.details.own_session = Some(session.to_owned());
+                    }
+                    Some(_) => {}
                 }
                 let url = answer.get("url").cloned().unwrap_or(Value::Null);
                 row.details.checkout_url = Some(url.clone());

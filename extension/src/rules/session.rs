@@ -7,7 +7,7 @@ use crate::input::stripe::{self, id_of};
 use crate::model::gather::gather;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, encode};
-use crate::model::keys::ClaimKey;
+use crate::model::keys::{ClaimKey, EffectKey};
 use crate::model::merge::{payment as merge_payment, session as merge_session};
 use crate::model::notice::{To, send_once};
 use crate::model::records::payment::Payment;
@@ -50,6 +50,21 @@ fn purchase_of(
     Ok(desk.account.get::<PurchaseRow>(purchase)?.map(|row| (purchase.to_owned(), row)))
 }
 
+/// Returns the request of a checkout that is not answered yet. A session that names no purchase may be the requested one,
+/// so it waits for the answer.
+fn unanswered_checkout(desk: &mut Desk<'_>) -> Ruled<Option<EffectKey>> {
+    let all = desk.account.all::<PurchaseRow>()?.into_iter();
+    let is_unanswered = |row: &PurchaseRow| {
+        let details = &row.details;
+        row.values.status == PurchaseStatus::Pending
+            && row.values.session_id.is_none()
+            && details.awaits_customer.is_none()
+            && details.counts.is_none()
+    };
+    let found = all.into_iter().find(|(_, row)| is_unanswered(row));
+    Ok(found.map(|(purchase, _)| EffectKey::Checkout { purchase }))
+}
+
 /// Decides an event.
 pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled<Outcome> {
     let id = object.id.as_ref();
@@ -65,6 +80,11 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     // wrong.
     if named.is_some() && found.as_ref().map(|(id, _)| id.as_str()) != named {
         return Err(Refusal::Inconsistent("/data/object/metadata/purchase_id".to_owned()).into());
+    }
+    if found.is_none()
+        && let Some(key) = unanswered_checkout(desk)?
+    {
+        return Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())));
     }
     if let Some((purchase, row)) = &found {
         check_amount(desk, purchase, row, id, object)?;

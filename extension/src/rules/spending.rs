@@ -12,7 +12,10 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, decode, encode};
 
 use crate::model::money::{to_micros, to_minor_up};
+use crate::model::records::invoice::Invoice;
 use crate::model::records::lot::Lot;
+use crate::model::records::payment::Payment;
+use crate::model::records::record_key;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::time::{DAY_MS, month_of, rfc3339};
 use extension_contract::*;
@@ -98,6 +101,12 @@ pub(super) fn invoiced(desk: &mut Desk<'_>, month_id: &str, report: &EffectRepor
         Ok(answer) => {
             let answer: Object = decode("effects", &report.key, answer)?;
             month.invoice = answer.get("id").and_then(Value::as_str).map(str::to_owned);
+            // Events about the invoice can arrive before this answer; then its payments may have been returned.
+            if let Some(invoice) = &month.invoice
+                && desk.account.get::<Invoice>(invoice)?.is_some()
+            {
+                desk.account.load_whole(&record_key(Payment::COLLECTION, "").kind())?;
+            }
         }
         Err(_) => month.refused = month.invoice.is_none(),
     }
@@ -121,8 +130,9 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
     }
     // The reconciliation of the same decision closes the month again.
     (month.refused, month.closed, month.asked_again) = (false, false, month.asked_again + 1);
+    let reply = json!({"month": id, "requests": month.asked_again + 1});
     desk.account.put(&id, month);
-    Ok(Outcome::Applied.into())
+    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
 /// Returns the month of a time, or the current month if the month of the time is closed.
