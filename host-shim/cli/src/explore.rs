@@ -57,7 +57,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
 
-    /// The number of sampled orders for more than six events
+    /// The number of sampled orders for more than six events, and of sampled provider calls or writes if
+    /// there are more
     #[arg(long, value_name = "N", default_value_t = 720)]
     samples: usize,
 
@@ -83,8 +84,9 @@ const AFTER_HELP: &str = "Variants:
             clock; a sample for more than six events
   repeats   each event delivered again, at once and at the end
   drops     each provider event lost, and delivered at the end
-  failures  each provider call fails or is refused, or its answer is lost or late
-  crashes   the host is killed before and after each write, and again during the restart
+  failures  each provider call fails or is refused, or its answer is lost or late; a sample for many calls
+  crashes   the host is killed before and after each write, and again during the restart; a sample for
+            many writes
   pairs     two failures at a time
 
 Examples:
@@ -178,7 +180,12 @@ fn tales(args: &Args) -> Result<Vec<Tale>, ReplayError> {
 }
 
 fn limits(args: &Args) -> ExploreLimits {
-    let mut limits = ExploreLimits { seed: args.seed, samples: args.samples, ..ExploreLimits::default() };
+    let mut limits = ExploreLimits {
+        seed: args.seed,
+        samples: args.samples,
+        all_failures_of: args.samples,
+        ..ExploreLimits::default()
+    };
     if !args.only.is_empty() {
         limits.kinds = args.only.iter().map(|kind| VariantKind::from(*kind)).collect();
     }

@@ -10,21 +10,22 @@ use host_scenario::model::Kill;
 use host_store::fault::Moment;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
+    let mut writes = Vec::new();
     for (at, act) in written.plan.acts.iter().enumerate() {
         explorer.before(written, at)?;
-        let writes = explorer.stage.writes_of(act)?;
-        for write in 1..=writes {
-            for moment in [Moment::Before, Moment::After] {
-                let kill = Kill { write, moment, again: None };
-                if !killed(explorer, written, at, kill)? {
+        writes.extend((1..=explorer.stage.writes_of(act)?).map(|write| (at, write)));
+    }
+    for (at, write) in explorer.limits.sampled(writes) {
+        for moment in [Moment::Before, Moment::After] {
+            let kill = Kill { write, moment, again: None };
+            if !killed(explorer, written, at, kill)? {
+                return Ok(());
+            }
+            explorer.before(written, at)?;
+            let act = Act { kill: Some(kill), ..written.plan.acts[at].clone() };
+            for again in 1..=explorer.stage.writes_of_start(&act)? {
+                if !killed(explorer, written, at, Kill { again: Some(again), ..kill })? {
                     return Ok(());
-                }
-                explorer.before(written, at)?;
-                let of_start = explorer.stage.writes_of_start(&Act { kill: Some(kill), ..act.clone() })?;
-                for again in 1..=of_start {
-                    if !killed(explorer, written, at, Kill { again: Some(again), ..kill })? {
-                        return Ok(());
-                    }
                 }
             }
         }

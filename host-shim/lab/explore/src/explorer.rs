@@ -5,9 +5,10 @@ use crate::plan::{Act, Plan};
 use crate::shrink::shrink;
 use crate::stage::{Mark, Stage};
 use crate::tale::Tale;
+use host_replay::shuffle::Random;
 use host_scenario::error::ReplayError;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The kind of a variant: how its run differs from the written story.
@@ -102,14 +103,35 @@ pub struct ExploreLimits {
     pub samples: usize,
     /// Largest number of events of a segment for which all orders are tried.
     pub all_orders_of: usize,
+    /// Largest number of provider calls, and of writes, of a story that all fail; of more of them, a sample of this number
+    /// fails.
+    pub all_failures_of: usize,
     /// Maximum number of findings kept per kind and law.
     pub findings: usize,
+}
+
+impl ExploreLimits {
+    /// Returns all members of a list, or a sample in their order if there are more than [`Self::all_failures_of`].
+    pub(crate) fn sampled<T>(&self, mut list: Vec<T>) -> Vec<T> {
+        if list.len() <= self.all_failures_of {
+            return list;
+        }
+        let mut places: Vec<usize> = (0..list.len()).collect();
+        Random::new(self.seed).shuffle(&mut places);
+        let chosen: BTreeSet<usize> = places.into_iter().take(self.all_failures_of).collect();
+        let mut place = 0;
+        list.retain(|_| {
+            place += 1;
+            chosen.contains(&(place - 1))
+        });
+        list
+    }
 }
 
 impl Default for ExploreLimits {
     fn default() -> Self {
         let kinds = VariantKind::ALL.into_iter().filter(|kind| *kind != VariantKind::Pairs).collect();
-        ExploreLimits { kinds, seed: 1, samples: 720, all_orders_of: 6, findings: 1 }
+        ExploreLimits { kinds, seed: 1, samples: 720, all_orders_of: 6, all_failures_of: 720, findings: 1 }
     }
 }
 

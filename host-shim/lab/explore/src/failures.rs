@@ -77,7 +77,7 @@ impl ProviderCall {
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written, pairs: bool) -> Result<(), ReplayError> {
     let plan = Plan { rest_ms: REST_MS, ..written.plan.clone() };
     let rested = explorer.written(plan)?;
-    let calls = calls_of(explorer, &rested)?;
+    let calls = explorer.limits.sampled(calls_of(explorer, &rested)?);
     for call in &calls {
         for mode in &FAILURE_MODES {
             let faults = faults(call, mode);

@@ -1,79 +1,99 @@
-//! Explores every story of the fixtures in other orders and with repeats, and some businesses with provider failures.
-//! `known.txt` lists the laws that break.
+//! Explores every story of the fixtures in other orders and with repeats, and a part of them with failed provider calls
+//! and kills of the host. No law breaks.
+//!
+//! A plain run takes one story of [`PART`] with failures and kills; `ONE_STORY_IN=1` takes all.
 
 use super::support::fixture;
 use host_explore::{ExploreLimits, Tale, ToTheEnd, VariantKind, explore_every};
 use host_replay::library::{Sources, stories};
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Number of sampled orders of more than four events; `host-shim explore fixtures` samples more.
 const SAMPLES: usize = 12;
-/// Businesses explored with provider failures.
-const FAILING: [&str; 4] = ["families-and-add-ons", "orchestra", "podcasts", "seats"];
+/// Number of sampled orders of the stories of faults that were found, in each API version.
+const SAMPLES_OF_FAULTS: usize = 200;
+/// Number of sampled provider calls, and of sampled writes, of a story.
+const FAILURES: usize = 12;
+/// One story of this many is played with failures and kills.
+const PART: usize = 16;
 
-fn known_file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explore/known.txt")
+/// The businesses with a catalog and scenarios.
+fn businesses() -> Vec<String> {
+    let folders = std::fs::read_dir(fixture("")).expect("the fixtures");
+    let mut names: Vec<String> = folders
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|folder| folder.join("catalog.yml").is_file() && folder.join("scenarios").is_dir())
+        .map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
 }
 
-fn tales(business: &str) -> Vec<Tale> {
+/// The stories of files or folders, except those that are known to fail.
+fn tales(paths: &[PathBuf], every_version: bool) -> Vec<Tale> {
     let runners = host_native::runners();
-    let found = stories(&[fixture(business)], Sources::default(), &runners).expect("scenarios");
+    let found = stories(paths, Sources::default(), &runners).expect("scenarios");
     let held = found.into_iter().filter(|story| story.scenario.known_to_fail.is_none());
-    held.map(|story| {
-        let case = story.cases.into_iter().next().expect("a version");
-        Tale { scenario: story.scenario, case, business: story.business, runners: runners.clone() }
+    held.flat_map(|story| {
+        let versions = if every_version { usize::MAX } else { 1 };
+        let cases: Vec<_> = story.cases.into_iter().take(versions).collect();
+        let (scenario, business, runners) = (story.scenario, story.business, runners.clone());
+        cases.into_iter().map(move |case| Tale {
+            scenario: scenario.clone(),
+            case,
+            business: business.clone(),
+            runners: runners.clone(),
+        })
     })
     .collect()
 }
 
-/// The broken laws of a business, as `business/story kind: law`, and the number of variants.
-fn broken(business: &str, kinds: &[VariantKind]) -> (BTreeSet<String>, u64) {
-    let limits =
-        ExploreLimits { kinds: kinds.to_vec(), samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
-    let tales = tales(business);
-    let explored = explore_every(&tales, &limits, 2, &ToTheEnd).expect("playable stories");
-    let (mut found, mut variants) = (BTreeSet::new(), 0);
+/// Explores the stories, and asserts that no law breaks. Returns the number of variants.
+fn assert_no_law_breaks(tales: &[Tale], limits: &ExploreLimits) -> u64 {
+    let explored = explore_every(tales, limits, 2, &ToTheEnd).expect("playable stories");
+    let (mut broken, mut variants) = (Vec::new(), 0);
     for (tale, explored) in tales.iter().zip(explored) {
         let explored = explored.expect("a complete exploration");
         variants += explored.counts.values().map(|counts| counts.variants).sum::<u64>();
-        let story = tale.scenario.file.file_stem().expect("a name").to_string_lossy().into_owned();
-        let named =
-            explored.findings.iter().map(|found| format!("{business}/{story} {}: {}", found.kind, found.breach.law));
-        found.extend(named);
+        let file = tale.scenario.file.display();
+        let findings = explored.findings.iter();
+        broken.extend(findings.map(|found| {
+            format!("{file} {}: {}: {} ({})", found.kind, found.breach.law, found.breach.what, found.variant)
+        }));
     }
-    (found, variants)
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+    variants
 }
 
-/// `UPDATE_GOLDEN=1` rewrites `known.txt`. A new line in this file is a new fault.
 #[test]
-fn the_broken_laws_of_the_fixtures_are_those_listed() {
-    let businesses = std::fs::read_dir(fixture("")).expect("the fixtures");
-    let mut names: Vec<String> = businesses
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|folder| folder.join("catalog.yml").is_file())
-        .map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    let (mut found, mut variants) = (BTreeSet::new(), 0);
-    for business in names.iter().filter(|name| fixture(name).join("scenarios").is_dir()) {
-        let mut kinds = vec![VariantKind::Orders, VariantKind::Repeats];
-        kinds.extend(FAILING.contains(&business.as_str()).then_some(VariantKind::Failures));
-        let (broken, played) = broken(business, &kinds);
-        found.extend(broken);
-        variants += played;
-    }
+fn no_law_breaks_in_other_orders_and_with_repeats() {
+    let kinds = vec![VariantKind::Orders, VariantKind::Repeats];
+    let limits = ExploreLimits { kinds, samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
+    let paths: Vec<PathBuf> = businesses().iter().map(|name| fixture(name)).collect();
+    let variants = assert_no_law_breaks(&tales(&paths, false), &limits);
     assert!(variants > 5_000, "{variants} variants");
-    let text = std::fs::read_to_string(known_file()).expect("the list");
-    let header: Vec<&str> = text.lines().filter(|line| line.starts_with('#') || line.is_empty()).collect();
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        let lines: Vec<&str> = header.into_iter().chain(found.iter().map(String::as_str)).collect();
-        std::fs::write(known_file(), lines.join("\n") + "\n").expect("written");
-        return;
-    }
-    let known: BTreeSet<String> =
-        text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).map(str::to_owned).collect();
-    let new: Vec<&String> = found.difference(&known).collect();
-    let fixed: Vec<&String> = known.difference(&found).collect();
-    assert!(new.is_empty() && fixed.is_empty(), "new: {new:#?}\nfixed, remove from the list: {fixed:#?}");
+}
+
+#[test]
+fn stories_of_faults_end_as_written_in_200_orders_in_each_api_version() {
+    let kinds = vec![VariantKind::Orders];
+    let limits = ExploreLimits { kinds, samples: SAMPLES_OF_FAULTS, ..ExploreLimits::default() };
+    let paths: Vec<PathBuf> = businesses()
+        .iter()
+        .map(|name| fixture(name).join("scenarios/regressions"))
+        .filter(|path| path.is_dir())
+        .collect();
+    let variants = assert_no_law_breaks(&tales(&paths, true), &limits);
+    assert!(variants > 20_000, "{variants} variants");
+}
+
+#[test]
+fn no_law_breaks_when_provider_calls_fail_and_the_host_is_killed() {
+    let kinds = vec![VariantKind::Failures, VariantKind::Crashes];
+    let limits = ExploreLimits { kinds, all_failures_of: FAILURES, ..ExploreLimits::default() };
+    let paths: Vec<PathBuf> = businesses().iter().map(|name| fixture(name)).collect();
+    let part = test_support::count("ONE_STORY_IN", PART);
+    let tales: Vec<Tale> = tales(&paths, false).into_iter().step_by(part).collect();
+    let variants = assert_no_law_breaks(&tales, &limits);
+    assert!(variants > 100 * tales.len() as u64 / 2, "{variants} variants of {} stories", tales.len());
 }
