@@ -125,10 +125,11 @@ struct FullCount {
     count: &'static str,
 }
 
-/// Full counts of tests that a plain run repeats less often: with random stories, exported accounts, pairs of mistakes in a
-/// catalog, and killed processes.
-const FULL_COUNTS: [FullCount; 6] = [
+/// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
+/// accounts, pairs of mistakes in a catalog, and killed processes.
+const FULL_COUNTS: [FullCount; 7] = [
     FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
+    FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_STORY_IN", count: "1" },
