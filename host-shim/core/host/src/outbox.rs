@@ -202,6 +202,12 @@ impl Outbox {
         for row in running {
             self.agenda.add(row, AgendaState::ToCall);
         }
+        for mut row in self.queue.awaited()? {
+            if self.is_worth_polling(&row, now)? {
+                row.lease.until = Some(row.lease.until.map_or(now, |until| until.max(now)));
+                self.agenda.add_poll(row);
+            }
+        }
         Ok(())
     }
 
@@ -355,9 +361,14 @@ impl Outbox {
                     planned.push(PlannedTransition { row, transition: EffectTransition::Late(value), agenda: None });
                 }
                 Reply::Answer(CallOutcome::InProgress { after_ms, token }) if self.is_worth_polling(&row, now)? => {
-                    polls.push(in_progress(row, after_ms, token, now));
+                    let row = in_progress(row, after_ms, token, now);
+                    polls.push(row.clone());
+                    planned.push(PlannedTransition { row, transition: EffectTransition::Await, agenda: None });
                 }
-                _ => {}
+                Reply::Answer(_) => {
+                    planned.push(PlannedTransition { row, transition: EffectTransition::GiveUp, agenda: None });
+                }
+                Reply::Silence { .. } => {}
             }
         }
         let reports = self.apply(planned, now)?;
@@ -527,7 +538,10 @@ fn timed_out(row: EffectRow) -> PlannedTransition {
         0 => "the deadline passed before it began".to_owned(),
         attempts => format!("the deadline passed after {attempts} attempts; what was done is not known"),
     };
-    ended(row, Err(failure(EffectFailureClass::TimedOut, "deadline", message)))
+    let answer = Err(failure(EffectFailureClass::TimedOut, "deadline", message));
+    // A provider that still works on the effect is polled later, also by a restarted host.
+    let row = if row.lease.token.is_some() { row } else { without_lease(row) };
+    PlannedTransition { row, transition: EffectTransition::End(answer), agenda: None }
 }
 
 /// Ends the lease; its number stays, so that the next lease has a higher number.

@@ -241,6 +241,9 @@ impl Store for FaultStore {
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
         self.read(|store| store.effects_running(partition))
     }
+    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        self.read(|store| store.effects_awaited(partition))
+    }
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
         self.read(|store| store.effects_open(partition, account))
     }

@@ -308,6 +308,10 @@ impl Store for MemoryStore {
         Ok(self.outbox.running(partition))
     }
 
+    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.awaited(partition))
+    }
+
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
         Ok(self.outbox.open(partition, account))
     }

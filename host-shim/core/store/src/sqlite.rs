@@ -489,6 +489,10 @@ impl Store for SqliteStore {
         self.of_partition(partition, effects::running)
     }
 
+    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
+        self.of_partition(partition, effects::awaited)
+    }
+
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
         match account {
             None => self.of_partition(partition, effects::open),

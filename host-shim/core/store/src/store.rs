@@ -94,6 +94,9 @@ pub trait Store: Send {
     fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>>;
     /// Returns the running effects in order of `seq`. A starting host resumes them.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
+    /// Returns the finished effects whose lease has a token, in order of `seq`: their providers still worked on them at the
+    /// deadline. A starting host asks these providers for a late success.
+    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
     /// Returns all effects of an account, or of all accounts, that have not ended, in order of `seq`.
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>>;
     /// Returns the time at which the next effect becomes due after `now`, including timers and retries.

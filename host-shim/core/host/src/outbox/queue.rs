@@ -6,7 +6,7 @@ use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
 use extension_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
 use host_intake::Decoded;
-use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, MESSAGE, PROVIDER_EVENT, Scope};
+use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, Lease, MESSAGE, PROVIDER_EVENT, Scope};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -22,6 +22,10 @@ pub(super) enum EffectTransition {
     Keep,
     /// The effect has ended before; its late success becomes an event.
     Late(Value),
+    /// The effect has ended before, and its provider still works on it: the row keeps the token of the next poll.
+    Await,
+    /// The effect has ended before, and its provider does not work on it any more.
+    GiveUp,
 }
 
 /// The outbox rows of one business in one mode, and the processor that accepts the results.
@@ -73,6 +77,11 @@ impl Queue {
         self.processor.store().effects_running(self.processor.partition())
     }
 
+    /// Returns the finished rows whose providers still worked on them at the deadline.
+    pub(super) fn awaited(&self) -> Result<Vec<EffectRow>, StoreError> {
+        self.processor.store().effects_awaited(self.processor.partition())
+    }
+
     /// Returns the current row of a generation of an effect.
     pub(super) fn row(&self, scope: &Scope, key: &str, generation: u32) -> Result<Option<EffectRow>, StoreError> {
         let rows = self.processor.store().effect(scope, key)?;
@@ -113,8 +122,11 @@ impl Queue {
                         mark(processor, row, EffectState::Finished, row.due_at)?;
                     }
                     EffectTransition::Late(value) => {
-                        reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?)
+                        reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?);
+                        end_of_work(processor, row)?;
                     }
+                    EffectTransition::Await => mark(processor, row, EffectState::Finished, row.due_at)?,
+                    EffectTransition::GiveUp => end_of_work(processor, row)?,
                     EffectTransition::Deliver => {
                         // An earlier transition may have cancelled or replaced the effect.
                         let rows = processor.store().effect(&row.scope, &row.effect.key)?;
@@ -163,6 +175,17 @@ fn accept(processor: &mut Processor, event: Event) -> Result<Vec<Report>, StoreE
 fn erase(processor: &mut Processor, row: &EffectRow) -> Result<(), StoreError> {
     let ended = marked(row, EffectState::Finished, row.due_at);
     processor.store_mut().apply(&Changes { erase: true, ..ended }).map(drop)
+}
+
+/// Removes the lease of a finished effect, so that a restarted host does not poll it.
+fn end_of_work(processor: &mut Processor, row: &EffectRow) -> Result<(), StoreError> {
+    let rows = processor.store().effect(&row.scope, &row.effect.key)?;
+    let found = rows.into_iter().find(|it| it.effect.generation == row.effect.generation);
+    let Some(mut row) = found.filter(|it| it.state == EffectState::Finished && it.lease.token.is_some()) else {
+        return Ok(());
+    };
+    row.lease = Lease { number: row.lease.number, ..Lease::default() };
+    mark(processor, &row, EffectState::Finished, row.due_at)
 }
 
 fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: Timestamp) -> Result<(), StoreError> {

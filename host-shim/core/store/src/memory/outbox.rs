@@ -176,6 +176,12 @@ impl Outbox {
         [&queues.due, &queues.timers].into_iter().filter_map(next).min().map(|(due_at, _)| due_at)
     }
 
+    pub(super) fn awaited(&self, partition: &Partition) -> Vec<EffectRow> {
+        let of_partition = self.rows.iter().filter(|row| row.scope.partition() == *partition);
+        let awaited = of_partition.filter(|row| row.state == EffectState::Finished && row.lease.token.is_some());
+        awaited.map(|row| EffectRow::clone(row)).collect()
+    }
+
     pub(super) fn running(&self, partition: &Partition) -> Vec<EffectRow> {
         self.queues.get(partition).map_or_else(Vec::new, |queues| self.rows_of(&queues.running))
     }

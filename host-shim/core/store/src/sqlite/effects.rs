@@ -146,6 +146,15 @@ pub(super) fn running(connection: &Connection, partition: i64) -> Result<Vec<Eff
     many(connection, sql, [partition])
 }
 
+/// Returns the finished effects with a provider's token.
+pub(super) fn awaited(connection: &Connection, partition: i64) -> Result<Vec<EffectRow>, Error> {
+    let sql = select!(
+        by "effects_awaited",
+        "e.partition = ?1 AND e.state = 2 AND e.token IS NOT NULL ORDER BY e.seq"
+    );
+    many(connection, sql, [partition])
+}
+
 /// Returns the open effects of a scope.
 pub(super) fn open_of(connection: &Connection, scope: i64) -> Result<Vec<EffectRow>, Error> {
     many(connection, select!(by "effects_open", "e.scope = ?1 AND e.state < 2 ORDER BY e.seq"), [scope])

@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
@@ -12,6 +12,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_retries.sql"),
     include_str!("migrations/0006_erased.sql"),
     include_str!("migrations/0007_replies.sql"),
+    include_str!("migrations/0008_awaited.sql"),
 ];
 
 /// Migrates a file to the newest schema, in one transaction.

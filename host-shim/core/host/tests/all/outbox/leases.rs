@@ -3,7 +3,7 @@
 use super::events::{T0, command, lines, things, user};
 use super::{advance, ask, effect, outbox, result, run};
 use extension_contract::EffectFailureClass;
-use host::outbox::LEASE_MS;
+use host::outbox::{LEASE_MS, Outbox};
 use host_provider_api::{Call, CallOutcome, MadeSecret, Provider, Reply, Secret, SecretError, Secrets};
 use host_store::EffectState;
 use serde_json::json;
@@ -107,6 +107,29 @@ fn an_effect_in_progress_at_its_deadline_is_polled_until_its_late_success() {
     let failure = result(&outbox, DB).answer.unwrap_err();
     assert_eq!((failure.class, &*failure.code), (EffectFailureClass::TimedOut, "deadline"));
     assert!(result(&outbox, &late).answer.is_ok());
+    assert_eq!(provider.calls.lock().unwrap().len(), 4);
+}
+
+#[test]
+fn a_restarted_host_polls_an_effect_that_was_in_progress_at_its_deadline() {
+    let (mut outbox, _) = outbox();
+    let provider = listed(vec![in_progress("a"), in_progress("b"), in_progress("c"), done()]);
+    outbox.registry_mut().register(&["database"], provider.clone());
+    ask(&mut outbox, "c1", json!([{"kind": "database.ensure", "key": "db", "deadline": T0 + 45_000}]));
+    assert_eq!(advance(&mut outbox, T0 + 45_000), [format!("{DB}: applied")]);
+    let restart = |outbox: Outbox, at: i64| {
+        let (processor, registry) = outbox.into_parts();
+        let mut outbox = Outbox::new(processor, registry);
+        outbox.recover(at).unwrap();
+        outbox
+    };
+    let mut outbox = restart(outbox, T0 + 46_000);
+    let late = format!("{DB}/late");
+    assert_eq!(advance(&mut outbox, T0 + 200_000), [format!("{late}: applied")]);
+    let tokens: Vec<_> = provider.calls.lock().unwrap().iter().map(|call| call.token.clone()).collect();
+    assert_eq!(tokens, [None, Some("a".to_owned()), Some("b".to_owned()), Some("c".to_owned())]);
+    let mut outbox = restart(outbox, T0 + 300_000);
+    assert_eq!(advance(&mut outbox, T0 + 900_000), [""; 0], "a finished work is not polled");
     assert_eq!(provider.calls.lock().unwrap().len(), 4);
 }
 

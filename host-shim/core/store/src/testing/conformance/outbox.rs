@@ -198,6 +198,25 @@ pub fn open_effects_are_listed_until_they_end(open: Open<'_>) {
     assert!(keys(store.effects_running(&samples::partition())).is_empty());
     update(&mut *store, "user:A", "a1", EffectState::Cancelled, 1000);
     assert_eq!(keys(store.effects_open(&samples::partition(), None)), ["b1", "a2"]);
+    assert!(keys(store.effects_awaited(&samples::partition())).is_empty(), "no finished effect has a token");
+    let mut changes = samples::changes(&samples::scope("user:A"), "");
+    let lease = Lease { number: 1, until: Some(2000), token: Some("job".to_owned()) };
+    let with = |state| EffectChange::Update {
+        key: "a3".to_owned(),
+        generation: 1,
+        state,
+        attempts: 1,
+        due_at: 1000,
+        lease: lease.clone(),
+    };
+    changes.effects = vec![with(EffectState::Finished)];
+    store.apply(&changes).expect("applied");
+    assert_eq!(keys(store.effects_awaited(&samples::partition())), ["a3"]);
+    let nobody = Partition { business: "nobody".into(), livemode: false };
+    assert!(keys(store.effects_awaited(&nobody)).is_empty());
+    changes.effects = vec![with(EffectState::Running)];
+    store.apply(&changes).expect("applied");
+    assert!(keys(store.effects_awaited(&samples::partition())).is_empty(), "a running effect has not ended");
 }
 
 /// A duplicate key and generation, or an update of a missing effect, refuses the whole change.
