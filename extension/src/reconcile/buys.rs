@@ -276,8 +276,11 @@ fn held_before(standing: &AccountStanding, item: &str, holder: &Holder, ended: &
 }
 
 /// Returns whether a condition that is not met now was not met at `at` either: no plan came into force or was lost
-/// since.
+/// since. A closed account has no plans, so nothing is known about the time before its closing.
 fn was_never_met(standing: &AccountStanding, at: Timestamp) -> bool {
+    if standing.closed_at.is_some_and(|closed| at <= closed) {
+        return false;
+    }
     standing.plans.values().all(|plan| plan.since <= at) && standing.lost.values().all(|lost| lost.at <= at)
 }
 

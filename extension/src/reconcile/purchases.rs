@@ -193,9 +193,10 @@ fn reconcile_one(
     for session in &superseded {
         refund_duplicate(desk, id, session)?;
     }
-    let before = row.refunded_minor();
+    let before = row.reported_minor();
     for PaymentOf { id, payment, .. } in payments.iter().filter(|payment| payment.purchase == id) {
         set_amount(&mut row.details.given_back, id, payment.refunded_minor());
+        set_amount(&mut row.details.failed_back, id, payment.failed_minor());
         set_amount(&mut row.details.disputed, id, payment.disputed_minor());
         let explains = |session: &Candidate| {
             session.status == SessionStatus::Paid && session.payment_intent.as_deref().is_none_or(|intent| intent == id)
@@ -208,7 +209,7 @@ fn reconcile_one(
             None => row.details.unexplained.remove(id),
         };
     }
-    let more = row.refunded_minor() - before;
+    let more = row.reported_minor() - before;
     row.details.refunding_minor = (row.details.refunding_minor - more.max(0)).max(0);
     let replaced = row.values.session_id.take().filter(|known| *known != counts.id);
     row.details.own_session = match row.details.own_session.take().or(replaced) {

@@ -86,7 +86,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     {
         return Ok(Outcome::Deferred(DeferReason::Effect(key.to_string())));
     }
-    if let Some((purchase, row)) = &found {
+    // A session that was created elsewhere has no agreed amount.
+    if let Some((purchase, row)) = found.as_ref().filter(|(purchase, _)| !purchase.starts_with(MADE_ELSEWHERE)) {
         check_amount(desk, purchase, row, id, object)?;
     }
     let made_with = if found.is_none() { written_on(desk, object)? } else { None };

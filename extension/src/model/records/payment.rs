@@ -111,11 +111,17 @@ impl Payment {
 
     /// Returns the refunded amount, in minor units: the sum of the refunds, or the charge's own sum if that is higher.
     pub fn refunded_minor(&self) -> i64 {
-        let sum = |failed: bool| {
-            let refunds = self.refunds.values().filter(|r| (r.status == RefundStatus::Failed) == failed);
-            refunds.fold(0i64, |sum, refund| sum.saturating_add(refund.amount_minor))
-        };
-        sum(false).max(self.charge_refunded_minor.saturating_sub(sum(true)))
+        self.sum(false).max(self.charge_refunded_minor.saturating_sub(self.sum(true)))
+    }
+
+    /// Returns the amount of the failed refunds, in minor units.
+    pub fn failed_minor(&self) -> i64 {
+        self.sum(true)
+    }
+
+    fn sum(&self, failed: bool) -> i64 {
+        let refunds = self.refunds.values().filter(|refund| (refund.status == RefundStatus::Failed) == failed);
+        refunds.fold(0, |sum, refund| sum.saturating_add(refund.amount_minor))
     }
 
     /// Returns the sum of all known refunds, in minor units.

@@ -101,6 +101,9 @@ pub(crate) struct Details {
     /// Refunded amount by payment, in minor units.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub given_back: BTreeMap<String, i64>,
+    /// Amount of failed refunds by payment, in minor units.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub failed_back: BTreeMap<String, i64>,
     /// Requested refunds that the provider has not reported yet, in minor units.
     #[serde(skip_serializing_if = "crate::model::json::is_zero")]
     pub refunding_minor: i64,
@@ -134,6 +137,11 @@ impl PurchaseRow {
         let own =
             self.details.given_back.iter().filter(|(payment, _)| !self.details.beaten_payments.contains(*payment));
         own.fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
+    }
+
+    /// Returns the amount of all reported refunds, also failed ones, in minor units.
+    pub fn reported_minor(&self) -> i64 {
+        self.details.failed_back.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
     }
 
     /// Returns the refunded and disputed amount, in minor units.
