@@ -38,7 +38,10 @@ use model::reader::Reader;
 use std::rc::Rc;
 
 /// Version of the rows that this library writes.
-pub const DATA_VERSION: u32 = 2;
+pub const DATA_VERSION: u32 = 3;
+
+/// Version of the oldest rows that this library reads. In version 2 an instance had flags instead of a state.
+pub const DATA_VERSION_MIN: u32 = 2;
 
 /// The instance provisioner, an [`Extension`] without state.
 #[derive(Clone, Copy, Debug, Default)]

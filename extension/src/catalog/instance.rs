@@ -6,14 +6,14 @@ use super::schema::TypeDecl;
 use super::template::Scope;
 use crate::model::account::Account;
 use crate::model::gather::gather;
-use crate::model::halt::Ruled;
+use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState};
+use crate::model::records::instance::{Change, Deletion, InstanceRecord, InstanceStatus, ResourceState, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
 use crate::model::shared::Shared;
-use extension_contract::{ProductValues, Refusal};
+use extension_contract::{ProductValues, Refusal, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -46,8 +46,13 @@ impl Instance {
         decl.apply_aliases(&mut metadata);
         let record = desk.account.get::<InstanceRecord>(id)?;
         let is_counted = record.is_some();
-        let record: Shared<InstanceRecord> = record.unwrap_or_default().into();
-        let is_adopted = is_counted && !record.foreign;
+        let mut record: Shared<InstanceRecord> = record.unwrap_or_default().into();
+        if !is_counted {
+            record.state = State::with_status(status_in(&metadata));
+        } else if record.state.is_version2() {
+            record.state.upgrade(status_in(&metadata));
+        }
+        let is_adopted = is_counted && !record.state.is_foreign();
         Ok(Some(Instance { id: id.to_owned(), values, decl, metadata, record, is_adopted, is_counted }))
     }
 
@@ -56,9 +61,12 @@ impl Instance {
         Instance::find(desk, id)?.ok_or_else(|| Refusal::NotFound(id.to_owned()).into())
     }
 
-    /// Returns `metadata.status`; `None` if it is not an instance status.
+    /// Returns the status; `None` if the instance has none. Another service's instance has its status in its row.
     pub fn status(&self) -> Option<InstanceStatus> {
-        self.metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
+        match self.record.state.is_foreign() {
+            true => status_in(&self.metadata),
+            false => self.record.state.status(),
+        }
     }
 
     /// Returns whether the instance has this status.
@@ -71,9 +79,35 @@ impl Instance {
         self.text("status").unwrap_or_default()
     }
 
-    /// Sets `metadata.status`.
-    pub fn set_status(&mut self, status: InstanceStatus) {
-        self.set("status", json!(status.name()));
+    /// Changes the state, and `metadata.status` with it. Fails if the state does not allow the change.
+    pub fn change(&mut self, change: Change) -> Ruled<()> {
+        let Some(next) = self.record.state.after(change) else {
+            let text = format!("{}: its status `{}` does not allow this change", self.id, self.status_text());
+            return Err(internal(text));
+        };
+        if next != self.record.state {
+            self.record.state = next;
+        }
+        self.show_status();
+        Ok(())
+    }
+
+    /// Writes `metadata.status`.
+    pub fn show_status(&mut self) {
+        if let Some(status) = self.record.state.status() {
+            self.set("status", json!(status.name()));
+        }
+    }
+
+    /// Takes over the status that a service or the platform wrote into the product row.
+    pub fn take_report(&mut self) -> Ruled<()> {
+        match status_in(&self.metadata) {
+            Some(status) => self.change(Change::Report(status)),
+            None => {
+                self.show_status();
+                Ok(())
+            }
+        }
     }
 
     /// Sets a member of the metadata.
@@ -105,29 +139,54 @@ impl Instance {
         }
     }
 
-    /// Begins the deletion of the instance: no new work begins, and its resources are destroyed.
-    pub fn end(&mut self, final_backup: bool) {
-        let anything = !self.record.is_compensated();
-        self.record.final_backup = final_backup && anything;
+    /// Returns when a step of the creation failed, if the instance is in `error` because of it.
+    pub fn failed_at(&self) -> Option<Timestamp> {
+        self.record.state.failure()?.at
+    }
+
+    /// Returns whether the creation of a failed instance begins again once its resources are destroyed.
+    pub fn begins_again(&self) -> bool {
+        self.record.state.failure().is_some_and(|failure| failure.begins_again)
+    }
+
+    /// Begins the deletion of an instance that nobody pays for any more: its resources are destroyed.
+    pub fn lapse(&mut self) -> Ruled<()> {
+        self.end(Deletion::Lapsed)
+    }
+
+    /// Begins the deletion that the owner or the platform ordered: after a final backup, the resources are destroyed.
+    pub fn end_by_order(&mut self) -> Ruled<()> {
+        self.end(match self.record.is_compensated() {
+            true => Deletion::Ordered,
+            false => Deletion::OrderedWithBackup,
+        })
+    }
+
+    fn end(&mut self, why: Deletion) -> Ruled<()> {
         self.record.unblock();
-        self.set_status(InstanceStatus::Deleting);
+        self.change(Change::End(why))?;
+        // The other service destroys its instance.
+        if self.record.state.is_foreign() {
+            self.set("status", json!(InstanceStatus::Deleting.name()));
+        }
+        Ok(())
     }
 
     /// Restarts the creation of the instance after all its resources were destroyed.
-    pub fn begin_again(&mut self) {
+    pub fn begin_again(&mut self) -> Ruled<()> {
+        self.change(Change::BeginAgain)?;
         let before = std::mem::take(&mut *self.record);
-        let failed = before.failed.filter(|_| before.credit_due);
         // Generations continue to rise, so that a result of the first attempt is not mistaken for a result of the
         // second.
         self.record = InstanceRecord {
+            state: before.state,
             product_type: before.product_type,
             made_at: before.made_at,
-            credit_due: before.credit_due,
-            failed,
+            lost_since: before.lost_since,
             watching: before.watching,
             generation: before.generation,
             resources: before.resources,
-            holds_names: before.holds_names,
+            names: before.names,
             measured_at: before.measured_at,
             adds: before.adds,
             schedule: before.schedule,
@@ -136,7 +195,7 @@ impl Instance {
         }
         .into();
         self.unset("error");
-        self.set_status(InstanceStatus::Provisioning);
+        Ok(())
     }
 
     /// Returns the claim keys of the instance's unique fields.
@@ -190,7 +249,7 @@ impl Instance {
             (false, true) => NOT_DRIVEN.clone_into(&mut self.record.reached),
             _ => {}
         }
-        self.is_adopted = !self.record.foreign;
+        self.is_adopted = !self.record.state.is_foreign();
         account.put_shared(&self.id, self.record.share());
         match account.get_here::<ProductRow>(&self.id)?.filter(|row| row.has(&self.values, &self.metadata)) {
             Some(row) => account.put_shared(&self.id, row),
@@ -198,6 +257,11 @@ impl Instance {
         }
         Ok(())
     }
+}
+
+/// Returns the status in the metadata of a product row; `None` if it is not an instance status.
+fn status_in(metadata: &Object) -> Option<InstanceStatus> {
+    metadata.get("status").and_then(Value::as_str).and_then(InstanceStatus::parse)
 }
 
 /// Returns the consumption of a product with this type and metadata, by entitlement.

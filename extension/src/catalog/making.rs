@@ -6,7 +6,7 @@ use super::product::Proposed;
 use super::schema::TypeDecl;
 use crate::model::halt::Ruled;
 use crate::model::json::{Object, encode};
-use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus, Names};
 use crate::model::records::product::ProductRow;
 use crate::model::time::rfc3339;
 use extension_contract::{Account, Refusal};
@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 /// Takes the claims of unique fields, unless they are held already. The refusal names the taken claim, but not the
 /// account that holds it.
-pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, holds_them: bool) -> Ruled<()> {
-    if holds_them {
+pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object, held: Names) -> Ruled<()> {
+    if held == Names::Held {
         return Ok(());
     }
     match desk.account.claim_free(&names(decl, metadata))? {
@@ -26,7 +26,7 @@ pub(crate) fn take_names(desk: &mut Desk<'_>, decl: &TypeDecl, metadata: &Object
 
 /// Inserts a product row and returns its id, which is derived from `seed` if the product's type has no `id_by`.
 pub(crate) fn insert(desk: &mut Desk<'_>, mut proposed: Proposed, purchase: Option<&str>, seed: &str) -> Ruled<String> {
-    take_names(desk, &proposed.decl, &proposed.metadata, false)?;
+    take_names(desk, &proposed.decl, &proposed.metadata, Names::Free)?;
     let by = proposed.decl.id_by.as_ref().and_then(|key| proposed.metadata.get(key)).and_then(Value::as_str);
     let prefix = proposed.decl.id_prefix.as_deref().unwrap_or("prod");
     let mut id = match by {
@@ -50,12 +50,13 @@ pub(crate) fn adopt(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
     instance.record = InstanceRecord {
         made_at: desk.now,
-        holds_names: true,
+        names: Names::Held,
         adds: instance.record.adds.clone(),
         generation: instance.record.generation.clone(),
         ..InstanceRecord::default()
     }
     .into();
+    instance.take_report()?;
     instance.save(&mut desk.account)
 }
 

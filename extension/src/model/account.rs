@@ -232,10 +232,9 @@ impl<'h> Account<'h> {
 
     fn take_in_row(&mut self, stored: StoredRow) -> Ruled<()> {
         let key = stored.row.key();
-        // No component with an earlier data version was released, so rows of earlier versions are not read.
-        if stored.data_version != crate::DATA_VERSION {
-            let (written, reads) = (stored.data_version, crate::DATA_VERSION);
-            return Err(internal(format!("row {key} has data version {written}, expected {reads}")));
+        if !(crate::DATA_VERSION_MIN..=crate::DATA_VERSION).contains(&stored.data_version) {
+            let (written, least, most) = (stored.data_version, crate::DATA_VERSION_MIN, crate::DATA_VERSION);
+            return Err(internal(format!("row {key} has data version {written}, expected {least} to {most}")));
         }
         self.tables.insert_read(&key, Some(stored));
         Ok(())

@@ -10,7 +10,7 @@ use crate::catalog::template::{Scope, places, places_of};
 use crate::model::halt::{Halt, Ruled, internal};
 use crate::model::json::{Object, decode, encode, short_hash};
 use crate::model::notice::{To, send_once};
-use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::instance::{InstanceRecord, InstanceStatus, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::session::{Session, SessionStatus};
 use extension_contract::{ActorKind, ProductValues, Refusal};
@@ -83,7 +83,7 @@ fn insert_refused(
     desk.account.load::<ProductRow>(std::slice::from_ref(&id))?;
     desk.account.put(&id, ProductRow::from(values));
     let mut instance = Instance::load(desk, &id)?;
-    instance.record = InstanceRecord { made_at: desk.now, refused: true, ..InstanceRecord::default() }.into();
+    instance.record = InstanceRecord { state: State::refused(), made_at: desk.now, ..InstanceRecord::default() }.into();
     instance.save(&mut desk.account)?;
     let values = json!({"instance": id, "code": refusal.code(), "detail": refusal.detail(), "given": metadata});
     send_once(&mut desk.account, "needs_attention", To::Admin, &id, &values)?;

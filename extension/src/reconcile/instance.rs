@@ -17,7 +17,9 @@ use crate::derive::standing::AccountStanding;
 use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::notice::{To, send_once};
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceStatus, SuspendReason};
+use crate::model::records::instance::{
+    ArchiveMode, Change, Effects, InstanceRecord, InstanceStatus, Names, ResourceStatus, SuspendReason,
+};
 use crate::model::time::{DAY_MS, HOUR_MS, plus_days, rfc3339};
 use extension_contract::Timestamp;
 use serde_json::json;
@@ -62,7 +64,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, context: &
         match status {
             Some(InstanceStatus::Provisioning) if !waiting::may_begin(desk, instance, context, fits)? => {}
             _ => {
-                change_status(desk.now, instance, context, wanted);
+                change_status(desk.now, instance, context, wanted)?;
                 if instance.status() == status {
                     let done = resources::advance(desk, instance, &given)?;
                     stock::release_unused(desk, instance);
@@ -164,58 +166,52 @@ fn archive_and_end(instance: &Instance, context: &Context<'_>, since: Timestamp)
 }
 
 /// Changes the status towards the desired state if that is safe.
-fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>, desired: Desired) {
-    use InstanceStatus::{Archived, Archiving, Provisioning, Restoring, Running, Suspended};
+fn change_status(now: Timestamp, instance: &mut Instance, context: &Context<'_>, desired: Desired) -> Ruled<()> {
+    use InstanceStatus::{Archived, Archiving, Provisioning, Running, Suspended};
     use SuspendReason::Payment;
-    let paused = instance.record.archive_paused;
+    let paused = instance.record.archive == ArchiveMode::Paused;
     let set_reason = |instance: &mut Instance, reason: SuspendReason| {
         instance.set("suspend_reason", json!(reason.name()));
     };
-    let Some(status) = instance.status() else { return };
+    let Some(status) = instance.status() else { return Ok(()) };
     if let (Suspended, Desired::Suspended(reason, _)) = (status, desired) {
         set_reason(instance, reason);
     }
     match (status, desired) {
         // The plan was cancelled during provisioning: no new resources are created, and existing resources are freed.
-        (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, context) => instance.end(false),
+        (Provisioning, Desired::Suspended(Payment, _)) if is_over(instance, context) => instance.lapse(),
         (Running, Desired::Suspended(reason, _)) => {
             set_reason(instance, reason);
-            instance.set_status(Suspended);
+            instance.change(Change::Suspend)
         }
-        (Running, Desired::Idle) if !paused => {
-            instance.record.before = Some(Running);
-            instance.set_status(Archiving);
-        }
+        (Running, Desired::Idle) if !paused => instance.change(Change::Archive),
         // A payment counts as use.
         (Suspended, Desired::Running | Desired::Idle) => {
             instance.unset("suspend_reason");
-            instance.record.archive_paused = false;
-            set_running(now, instance);
+            instance.record.archive = ArchiveMode::Automatic;
+            set_running(now, instance)
         }
         // An instance beyond the limit of a paid plan is suspended as over the limit, so it is not archived or deleted
         //
         (Suspended, Desired::Suspended(Payment, since))
             if !paused && archive_and_end(instance, context, since).0 <= now =>
         {
-            instance.record.before = Some(Suspended);
-            instance.set_status(Archiving);
+            instance.change(Change::Archive)
         }
         (Archiving, Desired::Running) if nothing_freed(&instance.record) && !paused => {
             instance.unset("suspend_reason");
-            instance.record.before = None;
-            instance.set_status(Running);
+            instance.change(Change::Run)
         }
         (Archived, Desired::Running | Desired::Idle)
             if !paused && (desired == Desired::Running || instance.text("suspend_reason") == Some(Payment.name())) =>
         {
             instance.unset("suspend_reason");
-            instance.record.before = Some(Archived);
-            instance.set_status(Restoring);
+            instance.change(Change::Restore)
         }
         (Archived, Desired::Suspended(Payment, since)) if archive_and_end(instance, context, since).1 <= now => {
-            instance.end(false)
+            instance.lapse()
         }
-        _ => {}
+        _ => Ok(()),
     }
 }
 
@@ -238,58 +234,51 @@ fn complete_status(desk: &mut Desk<'_>, instance: &mut Instance, context: &Conte
     match instance.status() {
         Some(InstanceStatus::Provisioning) => {
             credit::lost_days(desk, instance, context)?;
-            instance.record.failed = None;
-            set_running(desk.now, instance);
+            set_running(desk.now, instance)?;
             contents::show(instance);
             let url = instance.metadata.get("resources").and_then(|resources| resources.get("url"));
             let values = json!({"instance": instance.id, "url": url});
             send_once(&mut desk.account, "instance_ready", To::Account, &instance.id, &values)?;
         }
-        Some(InstanceStatus::Restoring) => {
-            instance.record.before = None;
-            set_running(desk.now, instance);
-        }
-        Some(InstanceStatus::Archiving) => {
-            instance.record.before = None;
-            instance.set_status(InstanceStatus::Archived);
-        }
+        Some(InstanceStatus::Restoring) => set_running(desk.now, instance)?,
+        Some(InstanceStatus::Archiving) => instance.change(Change::CompleteArchive)?,
         Some(InstanceStatus::Deleting) => {
-            instance.set_status(InstanceStatus::Terminated);
+            instance.change(Change::CompleteEnd)?;
             instance.unset("suspend_reason");
-            instance.record.begun &= instance.record.reached_world;
+            if instance.record.effects == Effects::Requested {
+                instance.record.effects = Effects::None;
+            }
             // A name that was never used is free at once.
             let blocked = plus_days(desk.now, context.standing.settings.name_block_days);
-            let until = instance.record.begun.then_some(blocked);
+            let until = (instance.record.effects == Effects::Begun).then_some(blocked);
             let names = instance.names();
-            if !names.is_empty() && std::mem::take(&mut instance.record.holds_names) {
+            if !names.is_empty() && std::mem::take(&mut instance.record.names) == Names::Held {
                 desk.account.release_claims(names, until);
             }
         }
-        Some(InstanceStatus::Error) if instance.record.retry_wanted => instance.begin_again(),
+        Some(InstanceStatus::Error) if instance.begins_again() => instance.begin_again()?,
         _ => {}
     }
     Ok(())
 }
 
 /// Sets the status `running`, and starts the idle and measurement times.
-fn set_running(now: Timestamp, instance: &mut Instance) {
+fn set_running(now: Timestamp, instance: &mut Instance) -> Ruled<()> {
     if instance.decl.lifecycle.as_ref().is_some_and(|lifecycle| lifecycle.idle.is_some()) {
         instance.record.active_at = instance.record.active_at.max(Some(now));
     }
     if !instance.decl.expects.is_empty() {
         instance.record.running_since = Some(now);
     }
-    instance.set_status(InstanceStatus::Running);
+    instance.change(Change::Run)
 }
 
 /// Schedules the timers of upcoming status changes and the mails that announce them.
 fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: Desired, later: &mut DesiredSchedule) {
     let id = &instance.id;
     let settings = &context.standing.settings;
-    if let (Some(InstanceStatus::Error), Some(failed), false) =
-        (instance.status(), &instance.record.failed, instance.record.credit_due)
-    {
-        let due = failed.at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
+    if let (Some(failed_at), None) = (instance.failed_at(), instance.record.lost_since) {
+        let due = failed_at.saturating_add(i64::from(settings.error_credit_hours) * HOUR_MS);
         later.timer(now, TimerKey::Error { instance: id.clone(), due }, due);
     }
     if let Some(since) = instance.record.running_since.filter(|_| instance.is(InstanceStatus::Running)) {
@@ -301,13 +290,14 @@ fn remind(now: Timestamp, instance: &Instance, context: &Context<'_>, desired: D
         }
     }
     let mut steps = Vec::new();
+    let is_paused = instance.record.archive == ArchiveMode::Paused;
     let is_in_use = desired == Desired::Running && instance.is(InstanceStatus::Running);
-    if let Some(due) = idle_due(instance).filter(|_| is_in_use && !instance.record.archive_paused) {
+    if let Some(due) = idle_due(instance).filter(|_| is_in_use && !is_paused) {
         steps.push(("idle_soon", TimerKey::Idle { instance: id.clone(), due }, due));
     }
     if let Desired::Suspended(SuspendReason::Payment, since) = desired {
         let (archive, terminate) = archive_and_end(instance, context, since);
-        let is_suspended = instance.is(InstanceStatus::Suspended) && !instance.record.archive_paused;
+        let is_suspended = instance.is(InstanceStatus::Suspended) && !is_paused;
         if is_suspended {
             steps.push(("archive_soon", TimerKey::Archive { instance: id.clone(), due: archive }, archive));
         }

@@ -12,7 +12,9 @@ use crate::derive::standing::{AccountStanding, standing};
 use crate::derive::upgrade::refusal;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
-use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{
+    ArchiveMode, Change, InstanceStatus, Names, ResourceState, ResourceStatus, Stage,
+};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::Summary;
 use extension_contract::*;
@@ -190,7 +192,7 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         None => return Err(Refusal::NotFound(id).into()),
     };
     // A refused product can be corrected in all fields, because nothing was created for it yet.
-    if instance.record.refused {
+    if is_refused(&instance) {
         let mut metadata = Object::clone(&instance.metadata);
         let fields = instance.decl.fields.iter().filter(|field| field.immutable && given.contains_key(&field.name));
         fields.for_each(|field| drop(metadata.remove(&field.name)));
@@ -203,9 +205,15 @@ pub(super) fn update(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     instance.values = proposed.values.into();
     instance.metadata = proposed.metadata.into();
+    instance.take_report()?;
     instance.save(&mut desk.account)?;
     // Resources reported by a service are kept until they change.
     Ok(Verdict { stands: sets("resources"), ..Verdict::answered(Answer::Product(id)) })
+}
+
+/// Returns whether the instance was refused, so that nothing was created for it yet.
+fn is_refused(instance: &Instance) -> bool {
+    instance.record.state.stage() == Stage::Refused
 }
 
 /// `instance.keep`: chooses an instance to keep running when the account has too many; the last choice ranks first
@@ -260,13 +268,13 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let is_error = instance.is(InstanceStatus::Error);
     let record = &mut instance.record;
     let is_by_hand = |resource: &ResourceState| resource.status == ResourceStatus::ByHand;
-    let waits =
-        record.archive_paused || record.resources.values().any(|resource| resource.blocked || is_by_hand(resource));
+    let waits = record.archive == ArchiveMode::Paused
+        || record.resources.values().any(|resource| resource.blocked || is_by_hand(resource));
     if !is_error && !waits {
         return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
     }
     if !is_error {
-        record.archive_paused = false;
+        record.archive = ArchiveMode::Automatic;
         record.unblock();
         record.unstick();
         // Resources with a manual task are created automatically again.
@@ -277,19 +285,19 @@ pub(super) fn retry(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         // Resources that could not be freed must be freed before the instance starts again.
         record.unblock();
         record.unstick();
-        record.retry_wanted = true;
+        instance.change(Change::AwaitNewBegin)?;
     } else {
         // The metadata of a refused product is unchecked; it must be complete and normalised, because names are
         // compared.
-        if instance.record.refused {
+        if is_refused(&instance) {
             let checked = check(&instance.decl, ActorKind::System, None, &instance.metadata);
             instance.metadata = checked.map_err(Refusal::Invalid)?.into();
         }
         let standing = standing(desk)?;
         check_room(desk, &instance.decl, &instance.metadata, &standing, Some(&instance))?;
-        take_names(desk, &instance.decl.clone(), &instance.metadata, instance.record.holds_names)?;
-        instance.record.holds_names = true;
-        instance.begin_again();
+        take_names(desk, &instance.decl.clone(), &instance.metadata, instance.record.names)?;
+        instance.record.names = Names::Held;
+        instance.begin_again()?;
     }
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(id)))
@@ -307,14 +315,13 @@ pub(super) fn delete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         return Err(wrong_field("/confirm", FieldErrorCode::NotAllowed, "expected the name of the product"));
     }
     use InstanceStatus::{Archiving, Deleting, Restoring, Terminated};
-    if instance.is(Terminated) || (instance.is(Deleting) && instance.record.ended_by_owner) {
+    if instance.is(Terminated) || (instance.is(Deleting) && instance.record.state.is_end_ordered()) {
         return Ok(Verdict { answer: Answer::Product(id), ..Outcome::Ignored(IgnoreReason::NoChange).into() });
     }
     if matches!(instance.status(), Some(Deleting | Archiving | Restoring)) {
         return Err(Refusal::BadTransition(instance.status_text().to_owned()).into());
     }
-    instance.record.ended_by_owner = true;
-    instance.end(true);
+    instance.end_by_order()?;
     instance.save(&mut desk.account)?;
     Ok(Verdict::answered(Answer::Product(id)))
 }

@@ -12,7 +12,7 @@ use crate::derive::standing::standing;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
-use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::instance::{Effects, InstanceRecord, InstanceStatus, State};
 use crate::model::records::product::ProductRow;
 use crate::model::records::summary::{Contribution, Summary};
 use extension_contract::*;
@@ -40,7 +40,10 @@ pub(super) fn decide(desk: &mut Desk<'_>, change: &ProductChange) -> Ruled<Outco
     }
     let created = desk.kind == "product.created";
     let stored = desk.account.fetch::<ProductRow>(&id)?;
-    if created && stored.is_some() && Instance::find(desk, &id)?.is_some_and(|instance| instance.record.begun) {
+    if created
+        && stored.is_some()
+        && Instance::find(desk, &id)?.is_some_and(|instance| instance.record.effects != Effects::None)
+    {
         return record_event(desk, fact, Ok(UNCHANGED));
     }
     let before = match (&stored, created) {
@@ -125,7 +128,7 @@ fn decide_for_account(
     before: Option<ProductValues>,
     after: Option<ProductValues>,
 ) -> Ruled<Outcome> {
-    let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.foreign);
+    let is_ours = desk.account.get::<InstanceRecord>(id)?.is_some_and(|record| !record.state.is_foreign());
     if let (Some(before), true) = (&before, is_ours) {
         return apply_external_change(desk, id, before, after);
     }
@@ -134,12 +137,17 @@ fn decide_for_account(
         return Ok(UNCHANGED);
     };
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(UNCHANGED) };
+    instance.take_report()?;
     let is_provisioned = !instance.decl.provisions.is_empty();
     // Only a new instance with status `provisioning` is provisioned (SOL-23). Others count towards quotas but are not
     // managed.
     if !is_provisioned || before.is_some() || !instance.is(InstanceStatus::Provisioning) {
-        if !instance.is_adopted && (is_provisioned || !instance.decl.consumes.is_empty()) {
-            instance.record.foreign = true;
+        if instance.is_adopted {
+            instance.save(&mut desk.account)?;
+        } else if is_provisioned || !instance.decl.consumes.is_empty() {
+            if !instance.record.state.is_foreign() {
+                instance.record.state = State::foreign();
+            }
             if instance.record.made_at == 0 {
                 instance.record.made_at = desk.now;
             }
@@ -180,8 +188,7 @@ fn apply_external_change(
         desk.account.put(id, ProductRow::from(before.clone()));
         let mut instance = Instance::load(desk, id)?;
         if !matches!(instance.status(), Some(InstanceStatus::Deleting | InstanceStatus::Terminated)) {
-            instance.record.ended_by_owner = true;
-            instance.end(true);
+            instance.end_by_order()?;
         }
         instance.save(&mut desk.account)?;
         return Ok(Outcome::Applied);
@@ -196,7 +203,9 @@ fn apply_external_change(
     if values == *before {
         return Ok(UNCHANGED);
     }
-    Instance::load(desk, id)?.save(&mut desk.account)?;
+    let mut instance = Instance::load(desk, id)?;
+    instance.take_report()?;
+    instance.save(&mut desk.account)?;
     Ok(Outcome::Applied)
 }
 
@@ -220,7 +229,7 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
     let standing = standing(desk)?;
     check_room(desk, decl, &instance.metadata, &standing, Some(instance))?;
     match_plan(&mut proposed, &standing)?;
-    take_names(desk, decl, &proposed.metadata, instance.record.holds_names)?;
+    take_names(desk, decl, &proposed.metadata, instance.record.names)?;
     begin_metadata(desk, decl, &mut proposed.metadata, None)?;
     let values = ProductValues { metadata: encode(&proposed.metadata)?, ..values.clone() };
     desk.account.put(id, ProductRow::from(values));
@@ -230,9 +239,9 @@ fn accept(desk: &mut Desk<'_>, instance: &Instance, values: &ProductValues) -> R
 /// Marks an instance as refused; it can be retried.
 fn mark_refused(desk: &mut Desk<'_>, id: &str, refusal: &Refusal) -> Ruled<()> {
     let mut instance = Instance::load(desk, id)?;
-    instance.set_status(InstanceStatus::Error);
+    instance.record.state = State::refused();
+    instance.show_status();
     instance.set("error", json!({"code": refusal.code(), "message": refusal.detail()}));
-    instance.record.refused = true;
     instance.record.made_at = desk.now;
     instance.save(&mut desk.account)
 }

@@ -8,7 +8,9 @@ use crate::model::concern::Verb;
 use crate::model::halt::{Answer, Ruled, Verdict};
 use crate::model::json::{Object, decode};
 use crate::model::notice::{To, send_once};
-use crate::model::records::instance::{FailedStep, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry};
+use crate::model::records::instance::{
+    ArchiveMode, Change, Effects, InstanceStatus, ResourceState, ResourceStatus, Task, late_entry,
+};
 use crate::model::secret::without_passwords;
 use extension_contract::*;
 use serde_json::{Value, json};
@@ -29,7 +31,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
         Verb::Restore => ResourceStatus::Restoring,
         Verb::Destroy => ResourceStatus::Freeing,
     };
-    instance.record.reached_world = true;
+    instance.record.effects = Effects::Begun;
     let first = instance.decl.resource(name).map_or(Verb::Ensure, Decl::first_verb);
     let is_awaited = resource.generation == report.generation && resource.status == expected;
     let outputs = |answer: &str| decode::<Object>("effects", &report.key, answer).map(without_passwords);
@@ -160,21 +162,20 @@ fn failed(desk: &mut Desk<'_>, instance: &mut Instance, name: &str, verb: Verb, 
     let reference = format!("{id}:{step}:{}", resource.generation);
     match (status, verb) {
         (Some(InstanceStatus::Provisioning), Verb::Ensure | Verb::Run) => {
-            instance.record.failed = Some(FailedStep { step: step.clone(), code: failure.code.clone(), at: desk.now });
-            instance.set_status(InstanceStatus::Error);
+            instance.record.lost_since = instance.record.lost_since.map(|_| desk.now);
+            instance.change(Change::Fail(desk.now))?;
             let error = json!({"step": step, "code": failure.code, "message": failure.message});
             instance.set("error", error);
             send_once(&mut desk.account, "provisioning_failed", To::Account, &reference, &values)?;
         }
         // Back to the archive: new resources are freed again, and the backups still exist.
         (Some(InstanceStatus::Restoring), Verb::Ensure | Verb::Restore | Verb::Run) => {
-            instance.record.archive_paused = true;
-            instance.set_status(InstanceStatus::Archiving);
+            instance.record.archive = ArchiveMode::Paused;
+            instance.change(Change::FailRestore)?;
         }
         (Some(InstanceStatus::Archiving), Verb::Backup) => {
-            instance.record.archive_paused = true;
-            let back = instance.record.before.take().unwrap_or(InstanceStatus::Suspended);
-            instance.set_status(back);
+            instance.record.archive = ArchiveMode::Paused;
+            instance.change(Change::FailArchive)?;
         }
         _ => resource.blocked = true,
     }

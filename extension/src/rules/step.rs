@@ -9,7 +9,7 @@ use crate::catalog::schema::{Doer, TypeDecl, check_told};
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
-use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{Effects, InstanceStatus, ResourceState, ResourceStatus};
 use crate::model::secret::has_password;
 use extension_contract::*;
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ pub(super) fn complete(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         done(&mut resource, instance.is(InstanceStatus::Restoring));
     }
     instance.record.resources.insert(name, resource);
-    instance.record.reached_world = true;
+    instance.record.effects = Effects::Begun;
     instance.save(&mut desk.account)?;
     match is_verified {
         true => Ok(Outcome::Applied.into()),

@@ -18,8 +18,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, timer: Option<&TimerKey>) -> Ruled<Out
     }
     let Some(TimerKey::Error { instance: id, .. }) = timer else { return Ok(Outcome::Applied) };
     let Some(mut instance) = Instance::find(desk, id)? else { return Ok(Outcome::Applied) };
-    if instance.is(InstanceStatus::Error) && !instance.record.credit_due {
-        instance.record.credit_due = true;
+    if instance.is(InstanceStatus::Error) && instance.record.lost_since.is_none() {
+        instance.record.lost_since = instance.failed_at();
         instance.save(&mut desk.account)?;
         let values = json!({"instance": id, "error": instance.metadata.get("error")});
         let reference = timer.map(TimerKey::to_string).unwrap_or_default();

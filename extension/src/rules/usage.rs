@@ -13,6 +13,7 @@ use crate::derive::standing::{UNLIMITED, standing};
 use crate::model::halt::Ruled;
 use crate::model::json::Object;
 use crate::model::keys::FactKey;
+use crate::model::records::instance::ArchiveMode;
 use crate::model::records::summary::Summary;
 use crate::model::time::{plus_days, rfc3339};
 use extension_contract::*;
@@ -150,7 +151,7 @@ fn record_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
     let at = Some(usage.at.min(now));
     if is_use && at > instance.record.active_at {
         instance.record.active_at = at;
-        instance.record.archive_paused = false;
+        instance.record.archive = ArchiveMode::Automatic;
     }
 }
 

@@ -167,6 +167,23 @@ impl World {
         self.keep(recovered.map(|()| Vec::new()))
     }
 
+    /// A second host with another extension on a copy of the rows. Its provider knows no resource.
+    ///
+    /// # Panics
+    ///
+    /// If the rows are not in memory.
+    pub fn fork(&self, runners: Runners) -> World {
+        let setup = Setup { runners, ..self.setup.clone() };
+        let store = self.store().fork().expect("a store in memory");
+        let faults = Faults::new(Box::new(store));
+        let (kept, _) = StoreFiles::open(Storage::Memory);
+        let store = faults.open();
+        let (scripted, clock) = (Scripted::new(), self.clock);
+        let mut world = World { setup, outbox: None, faults, kept, scripted, clock, reports: Vec::new() };
+        world.boot(store);
+        world
+    }
+
     /// Accepts an event. Its effects wait for [`World::settle`].
     ///
     /// # Errors

@@ -1,99 +1,23 @@
 //! The record of an instance: the state of its resources, and other data that its product row does not contain.
 
-use super::json_record;
+mod state;
+mod status;
+mod version2;
+
+pub(crate) use state::{Change, Deletion, End, Stage, State};
+pub(crate) use status::{InstanceStatus, SuspendReason};
+
+use super::record_key;
 use super::schedule::OpenSchedule;
 use super::summary::Contribution;
-use crate::model::json::{Object, is_false};
-use extension_contract::Timestamp;
+use crate::model::json::{Object, decode, encode, is_false};
+use crate::model::table::Record;
+use extension_contract::{Fallible, Reference, Row, RowKey, Timestamp, Write};
 use extension_small_deserialize::SmallDeserialize;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-
-/// Status of an instance: `metadata.status` of its product.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum InstanceStatus {
-    /// The instance is being created, or waits for its payment.
-    #[default]
-    Provisioning,
-    /// The instance is in service.
-    Running,
-    /// The instance is stopped and keeps all resources.
-    Suspended,
-    /// The instance is being backed up, and its resources are being destroyed.
-    Archiving,
-    /// Only the instance's data remains.
-    Archived,
-    /// The instance is being recreated from its archive.
-    Restoring,
-    /// The instance is being destroyed permanently.
-    Deleting,
-    /// The instance could not be created.
-    Error,
-    /// The instance was destroyed.
-    Terminated,
-}
-
-impl InstanceStatus {
-    /// All statuses.
-    pub const ALL: [InstanceStatus; 9] = [
-        InstanceStatus::Provisioning,
-        InstanceStatus::Running,
-        InstanceStatus::Suspended,
-        InstanceStatus::Archiving,
-        InstanceStatus::Archived,
-        InstanceStatus::Restoring,
-        InstanceStatus::Deleting,
-        InstanceStatus::Error,
-        InstanceStatus::Terminated,
-    ];
-
-    /// Returns the name in the metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            InstanceStatus::Provisioning => "provisioning",
-            InstanceStatus::Running => "running",
-            InstanceStatus::Suspended => "suspended",
-            InstanceStatus::Archiving => "archiving",
-            InstanceStatus::Archived => "archived",
-            InstanceStatus::Restoring => "restoring",
-            InstanceStatus::Deleting => "deleting",
-            InstanceStatus::Error => "error",
-            InstanceStatus::Terminated => "terminated",
-        }
-    }
-
-    /// Parses a name; `None` for an unknown name.
-    pub fn parse(name: &str) -> Option<Self> {
-        use InstanceStatus::*;
-        [Provisioning, Running, Suspended, Archiving, Archived, Restoring, Deleting, Error, Terminated]
-            .into_iter()
-            .find(|status| status.name() == name)
-    }
-}
-
-/// Why an instance is suspended: `metadata.suspend_reason`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SuspendReason {
-    /// An operator suspended the instance.
-    Admin,
-    /// The instance is not paid for.
-    Payment,
-    /// The account exceeds its limits.
-    OverLimit,
-}
-
-impl SuspendReason {
-    /// Returns the name in the metadata.
-    pub fn name(self) -> &'static str {
-        match self {
-            SuspendReason::Admin => "admin",
-            SuspendReason::Payment => "payment",
-            SuspendReason::OverLimit => "over_limit",
-        }
-    }
-}
+use version2::Version2;
 
 /// Status of a resource.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -230,17 +154,6 @@ impl ResourceState {
     }
 }
 
-/// A step that failed permanently.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, SmallDeserialize)]
-pub(crate) struct FailedStep {
-    /// Resource and verb.
-    pub step: String,
-    /// The provider's code.
-    pub code: String,
-    /// Time of the failure.
-    pub at: Timestamp,
-}
-
 /// Generations of objects that may be removed and recreated. They only rise, and are excluded from the state hash.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
@@ -265,64 +178,86 @@ pub(crate) fn is_late(entry: &str) -> bool {
     entry.contains(LATE)
 }
 
+/// How far the effects of an instance ever got. A fact beside the state: an instance that waits for its payment and one
+/// that is deleted differ by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Effects {
+    /// No effect was requested, or all requested effects were cancelled in time.
+    #[default]
+    None,
+    /// Effects were requested, but none has begun.
+    Requested,
+    /// An effect has begun, or a person has completed a step.
+    Begun,
+}
+
+/// Whether the instance holds the claims of its unique fields. A fact beside the state: a refused instance may hold them
+/// or not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Names {
+    /// It does not hold them.
+    #[default]
+    Free,
+    /// It holds them.
+    Held,
+}
+
+/// Whether archives and restores begin by themselves. A wait beside the state: it lasts while the instance is running,
+/// suspended, archived, or archived again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ArchiveMode {
+    /// They begin when they are due.
+    #[default]
+    Automatic,
+    /// An archive or a restore failed. The next one waits for `instance.retry`, a use, or a new start of the instance.
+    Paused,
+}
+
+/// Returns whether a value is the default, for `skip_serializing_if`.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// The data of an instance that its product row does not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, SmallDeserialize)]
 #[serde(default)]
 pub(crate) struct InstanceRecord {
+    /// State, from which the status in the product row follows.
+    pub state: State,
     /// Product type.
     pub product_type: String,
     /// Time of creation, which orders the instances of an account.
     pub made_at: Timestamp,
-    /// Time at which the owner chose to keep the instance, if the account must reduce its instances.
+    /// Time at which the owner chose to keep the instance, if the account must reduce its instances. An order beside the
+    /// state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kept_at: Option<Timestamp>,
     /// Time of the instance's last use or of its start, whichever is later. For types that are archived when idle.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_at: Option<Timestamp>,
-    /// Time at which an operator suspended the instance.
+    /// Time at which an operator suspended the instance. An order beside the state: it is kept during an archive and a
+    /// restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub held_at: Option<Timestamp>,
-    /// Whether any effect was ever requested for the instance.
-    pub begun: bool,
-    /// Whether any effect of the instance has begun, or a person has completed a step. Effects that were cancelled in
-    /// time never began.
-    #[serde(skip_serializing_if = "is_false")]
-    pub reached_world: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub effects: Effects,
     /// Resource states by name, or name and variant: `compute@ecs`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub resources: BTreeMap<String, ResourceState>,
     /// Last states of orphans: resources that could not be destroyed and still exist without being managed.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub abandoned: BTreeMap<String, ResourceState>,
+    /// Time of the failure since which days are lost that will be credited, if the instance was in `error` for long
+    /// enough. A debt beside the state: it is paid when a later creation succeeds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed: Option<FailedStep>,
-    /// Status to return to after a failed archive or restore.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub before: Option<InstanceStatus>,
-    /// Whether a final backup is made before the instance is destroyed.
-    #[serde(skip_serializing_if = "is_false")]
-    pub final_backup: bool,
-    /// Whether the instance's creation is retried once all resources are destroyed.
-    #[serde(skip_serializing_if = "is_false")]
-    pub retry_wanted: bool,
-    /// Whether the instance was in `error` long enough for the lost days to be credited.
-    #[serde(skip_serializing_if = "is_false")]
-    pub credit_due: bool,
-    /// Whether the instance was refused and never created.
-    #[serde(skip_serializing_if = "is_false")]
-    pub refused: bool,
-    /// Whether the owner or the platform ended the instance permanently.
-    #[serde(skip_serializing_if = "is_false")]
-    pub ended_by_owner: bool,
-    /// Whether another service manages the instance: it counts for the summary, but is not reconciled.
-    #[serde(skip_serializing_if = "is_false")]
-    pub foreign: bool,
-    /// Whether the instance holds the claims of its unique fields.
-    #[serde(skip_serializing_if = "is_false")]
-    pub holds_names: bool,
-    /// Whether an archive failed and is not retried automatically.
-    #[serde(skip_serializing_if = "is_false")]
-    pub archive_paused: bool,
+    pub lost_since: Option<Timestamp>,
+    #[serde(skip_serializing_if = "is_default")]
+    pub names: Names,
+    #[serde(skip_serializing_if = "is_default")]
+    pub archive: ArchiveMode,
     /// Exceeded entitlements. Resources that count against them refuse writes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub over: Vec<String>,
@@ -369,6 +304,11 @@ impl InstanceRecord {
         });
     }
 
+    /// Records that an effect was requested.
+    pub fn request_effect(&mut self) {
+        self.effects = self.effects.max(Effects::Requested);
+    }
+
     /// Returns whether no resource exists any more.
     pub fn is_compensated(&self) -> bool {
         let gone = |status| matches!(status, ResourceStatus::Absent | ResourceStatus::Skipped);
@@ -392,10 +332,39 @@ impl InstanceRecord {
     }
 }
 
-json_record!(
-    InstanceRecord,
-    "instances",
-    live: |_| false,
-    references: |_| Vec::new(),
-    fingerprint: |row| Some(row.reached.clone()).filter(|reached| !reached.is_empty())
-);
+impl InstanceRecord {
+    /// Collection of the type's rows.
+    pub const COLLECTION: &'static str = "instances";
+}
+
+impl Record for InstanceRecord {
+    fn key(id: &str) -> RowKey {
+        record_key(InstanceRecord::COLLECTION, id)
+    }
+
+    fn read(row: &Row) -> Fallible<Option<Self>> {
+        let Row::Record(row) = row else { return Ok(None) };
+        let mut record: InstanceRecord = decode(InstanceRecord::COLLECTION, &row.id, &row.value)?;
+        // A record of data version 2 has no state.
+        if record.state.stage() == Stage::Plain {
+            decode::<Version2>(InstanceRecord::COLLECTION, &row.id, &row.value)?.complete(&mut record);
+        }
+        Ok(Some(record))
+    }
+
+    fn write(&self) -> Fallible<Write> {
+        Ok(Write::Record(encode(self)?))
+    }
+
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        Vec::new()
+    }
+
+    fn fingerprint(&self) -> Option<String> {
+        Some(self.reached.clone()).filter(|reached| !reached.is_empty())
+    }
+}

@@ -5,13 +5,13 @@ use crate::catalog::instance::Instance;
 use crate::catalog::schema::{PHASE, REFUSED};
 use crate::catalog::template::Scope;
 use crate::model::json::Object;
-use crate::model::records::instance::{InstanceStatus, ResourceStatus, is_late};
+use crate::model::records::instance::{Effects, InstanceStatus, ResourceStatus, Stage, is_late};
 use serde_json::{Value, json};
 
 /// Writes the outputs of the present resources and the address.
 pub(super) fn show(instance: &mut Instance) {
     let is_running = instance.is(InstanceStatus::Running);
-    if instance.decl.provisions.is_empty() || (!instance.record.begun && !is_running) {
+    if instance.decl.provisions.is_empty() || (instance.record.effects == Effects::None && !is_running) {
         return;
     }
     let mut resources = Object::new();
@@ -49,7 +49,8 @@ pub(super) fn show(instance: &mut Instance) {
 pub(super) fn show_views(instance: &mut Instance) {
     let decl = instance.decl.clone();
     for (name, words) in &decl.views {
-        let status = if instance.record.refused { REFUSED } else { instance.status_text() };
+        let is_refused = instance.record.state.stage() == Stage::Refused;
+        let status = if is_refused { REFUSED } else { instance.status_text() };
         let word = words.get(status).map_or_else(|| instance.status_text(), String::as_str);
         let shown = if name == PHASE { phase_in_progress(instance).unwrap_or(word) } else { word };
         let shown = json!(shown);

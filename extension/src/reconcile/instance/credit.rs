@@ -11,16 +11,13 @@ use serde_json::json;
 
 /// Credits the lost days if a credit is due.
 pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
-    if !std::mem::take(&mut instance.record.credit_due) {
-        return Ok(());
-    }
-    let (Some(failed), Some(link)) = (&instance.record.failed, &instance.decl.plan) else { return Ok(()) };
+    let (Some(since), Some(link)) = (instance.record.lost_since.take(), &instance.decl.plan) else { return Ok(()) };
     let Some(plan) = context.standing.plans.get(&link.family) else { return Ok(()) };
     let Some((facts, item)) = context.standing.plan_item(&link.family) else { return Ok(()) };
     let Some(price) = plan.amount.as_ref().filter(|_| plan.price_id.as_ref() == Some(&item.price_id)) else {
         return Ok(());
     };
-    let lost = desk.now.saturating_sub(failed.at) / DAY_MS;
+    let lost = desk.now.saturating_sub(since) / DAY_MS;
     let period = (item.period_end.saturating_sub(item.period_start) / DAY_MS).max(1);
     let amount = price.amount_minor.saturating_mul(lost.min(period)) / period;
     if amount <= 0 {
@@ -30,7 +27,7 @@ pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &
         "customer": facts.row.customer_id, "amount_minor": amount, "currency": price.currency,
         "reason": "days lost", "instance": instance.id,
     });
-    let key = EffectKey::Credit { instance: instance.id.clone(), since: failed.at };
+    let key = EffectKey::Credit { instance: instance.id.clone(), since };
     desk.account.ask(request("stripe.credit.create", &key, &payload, None)?);
     Ok(())
 }

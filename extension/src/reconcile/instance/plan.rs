@@ -5,7 +5,7 @@ use crate::catalog::desk::Desk;
 use crate::catalog::instance::Instance;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
-use crate::model::records::instance::{InstanceRecord, InstanceStatus, ResourceState};
+use crate::model::records::instance::{Effects, InstanceRecord, InstanceStatus, ResourceState};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -37,7 +37,7 @@ pub(super) fn update(desk: &mut Desk<'_>, instance: &mut Instance, context: &Con
     }
     let product_id = match in_force {
         Some(plan) => Some(&plan.product_id),
-        None if !instance.record.begun => None,
+        None if instance.record.effects == Effects::None => None,
         None => match lost.and_then(|lost| lost.product_id.as_ref()) {
             Some(id) => Some(id),
             None => return Ok(()),
@@ -76,7 +76,7 @@ pub(super) fn forget(instance: &mut Instance) {
 
 /// Removes all traces of plans and resources from a terminated instance that never began.
 pub(super) fn forget_all(instance: &mut Instance) {
-    if !instance.record.begun {
+    if instance.record.effects == Effects::None {
         forget(instance);
         instance.unset("resources");
         instance.unset("stripe_subscription_id");
@@ -87,9 +87,9 @@ pub(super) fn forget_all(instance: &mut Instance) {
         instance.record.prune();
         let before = std::mem::take(&mut *instance.record);
         instance.record = InstanceRecord {
+            state: before.state,
             product_type: before.product_type,
             made_at: before.made_at,
-            ended_by_owner: before.ended_by_owner,
             adds: before.adds,
             schedule: before.schedule,
             generation: before.generation,

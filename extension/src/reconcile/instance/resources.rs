@@ -17,7 +17,9 @@ use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::json::Object;
 use crate::model::keys::EffectKey;
-use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus, Task, is_late};
+use crate::model::records::instance::{
+    Deletion, Effects, InstanceStatus, ResourceState, ResourceStatus, Stage, Task, is_late,
+};
 use extension_contract::{ConfigValue, Effect};
 use serde_json::{Value, json};
 
@@ -73,7 +75,7 @@ pub(super) fn advance(desk: &mut Desk<'_>, instance: &mut Instance, given: &Acco
     }
     // Backups are made before any resource is freed.
     let backups = status == Some(InstanceStatus::Archiving)
-        || (status == Some(InstanceStatus::Deleting) && instance.record.final_backup);
+        || instance.record.state.stage() == Stage::Deleting(Deletion::OrderedWithBackup);
     if backups {
         for (decl, name) in decls.iter().zip(&current).filter(|(decl, _)| decl.backup) {
             if !back_up(desk, instance, decl, name)? {
@@ -298,7 +300,7 @@ fn open_manual_task(
     let Some(by_hand) = &decl.or_manual else { return Ok(false) };
     let task = Task { code: code.to_owned(), ..Task::default() };
     let next = ResourceState { status: ResourceStatus::ByHand, task: Some(task.into()), ..next };
-    instance.record.begun = true;
+    instance.record.request_effect();
     instance.record.resources.insert(name.to_owned(), next);
     by_hand::open_task(desk, instance, by_hand, name)?;
     Ok(false)
@@ -382,7 +384,7 @@ fn free(desk: &mut Desk<'_>, instance: &mut Instance, decl: &Decl, name: &str) -
             let is_called_off =
                 desk.account.call_off_in_time(key(&instance.id, name, decl.first_verb()).to_string())?;
             if !is_called_off {
-                instance.record.reached_world = true;
+                instance.record.effects = Effects::Begun;
                 return Ok(false);
             }
             true
@@ -435,7 +437,7 @@ fn ask(
         deadline: decl.within.filter(|_| verb == decl.first_verb()).map(|within| within.after(desk.now)),
         ..request(&kind, &key(&instance.id, name, verb), &payload, Some(&about))?
     };
-    instance.record.begun = true;
+    instance.record.request_effect();
     instance.record.resources.insert(name.to_owned(), next);
     desk.account.ask(effect);
     Ok(())

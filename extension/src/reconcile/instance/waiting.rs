@@ -6,7 +6,7 @@ use crate::catalog::instance::Instance;
 use crate::catalog::schema::Resource;
 use crate::model::concern::Verb;
 use crate::model::halt::Ruled;
-use crate::model::records::instance::{InstanceStatus, ResourceState, ResourceStatus};
+use crate::model::records::instance::{Change, Effects, End, Names, ResourceState, ResourceStatus, Stage};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use extension_contract::PurchaseStatus;
@@ -32,7 +32,7 @@ pub(super) fn may_begin(
         return Ok(true);
     }
     let has_plan = plan::is_in_force(instance, context);
-    if instance.record.begun && (has_plan || !undo_begin(desk, instance)?) {
+    if instance.record.effects != Effects::None && (has_plan || !undo_begin(desk, instance)?) {
         return Ok(true);
     }
     if instance.text("purchase_id").is_none() {
@@ -49,7 +49,7 @@ pub(super) fn may_begin(
         // A subscription that is not known yet may still grant the plan of a refunded purchase.
         Some(PurchaseStatus::Refunded) if is_ended == Some(false) => Ok(false),
         Some(PurchaseStatus::Cancelled | PurchaseStatus::Refunded) | None => {
-            instance.end(false);
+            instance.lapse()?;
             Ok(true)
         }
         // Paid, but the purchase's subscription is not known or grants nothing yet. If the subscription has ended, the
@@ -57,13 +57,13 @@ pub(super) fn may_begin(
         Some(PurchaseStatus::Paid) if !has_plan => {
             let over = is_ended == Some(true);
             if over {
-                instance.end(false);
+                instance.lapse()?;
             }
             Ok(over)
         }
         Some(PurchaseStatus::Paid) if !fits => {
             // The quota is checked again after the payment.
-            refuse(instance, "quota-exceeded", "instances");
+            refuse(instance, "quota-exceeded", "instances")?;
             Ok(true)
         }
         Some(PurchaseStatus::Paid) => Ok(true),
@@ -73,7 +73,7 @@ pub(super) fn may_begin(
 /// Cancels the requests that were made under a plan that has been lost since, if none of the requests has begun.
 /// Returns true if the instance is back in its waiting state.
 fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
-    if instance.record.reached_world {
+    if instance.record.effects == Effects::Begun {
         return Ok(false);
     }
     let id = instance.id.clone();
@@ -83,23 +83,23 @@ fn undo_begin(desk: &mut Desk<'_>, instance: &mut Instance) -> Ruled<bool> {
             let decl = decls.iter().find(|decl| decl.has(name));
             let key = resources::key(&id, name, decl.map_or(Verb::Ensure, Resource::first_verb)).to_string();
             if !desk.account.call_off_in_time(key)? {
-                instance.record.reached_world = true;
+                instance.record.effects = Effects::Begun;
                 return Ok(false);
             }
         }
         *resource = ResourceState { generation: resource.generation, ..ResourceState::default() };
     }
-    instance.record.begun = false;
+    instance.record.effects = Effects::None;
     instance.record.prune();
     plan::forget(instance);
     instance.unset("resources");
     Ok(true)
 }
 
-fn refuse(instance: &mut Instance, code: &str, message: &str) {
-    instance.set_status(InstanceStatus::Error);
+fn refuse(instance: &mut Instance, code: &str, message: &str) -> Ruled<()> {
+    instance.change(Change::Refuse)?;
     instance.set("error", json!({"code": code, "message": message}));
-    instance.record.refused = true;
+    Ok(())
 }
 
 /// Returns whether the subscription of a purchase has ended permanently; `None` if the purchase has no subscription.
@@ -111,8 +111,8 @@ fn ended(desk: &mut Desk<'_>, purchase: Option<&PurchaseRow>) -> Ruled<Option<bo
 /// Revives a terminated instance that never began, if another session or a late payment pays its purchase after all.
 /// The instance takes its names again if they are still free.
 pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, context: &Context<'_>) -> Ruled<()> {
-    let is_gone = instance.is(InstanceStatus::Terminated) && !instance.record.begun && !instance.record.ended_by_owner;
-    if !is_gone {
+    let has_lapsed = instance.record.state.stage() == Stage::Terminated(End::Lapsed);
+    if !has_lapsed || instance.record.effects != Effects::None {
         return Ok(());
     }
     let purchase = purchase_of(desk, instance)?;
@@ -124,12 +124,11 @@ pub(super) fn revive(desk: &mut Desk<'_>, instance: &mut Instance, context: &Con
     if !is_granted {
         return Ok(());
     }
-    instance.begin_again();
+    instance.begin_again()?;
     let names = instance.names();
     if desk.account.claim_free(&names)?.is_some() {
-        refuse(instance, "name-taken", &names.join(", "));
-        return Ok(());
+        return refuse(instance, "name-taken", &names.join(", "));
     }
-    instance.record.holds_names = true;
+    instance.record.names = Names::Held;
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod businesses;
 mod component;
 mod fixtures;
+mod lifecycle;
 mod orchestra;
 mod properties;
 mod providers;

@@ -24,7 +24,7 @@ const CHANGED: [(&str, &str, &str); 3] = [
 ];
 
 /// The released versions, oldest first.
-fn versions() -> Vec<String> {
+pub fn versions() -> Vec<String> {
     let entries = fs::read_dir(root().join("tests/released")).expect("the released versions");
     let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
     let mut versions: Vec<String> = names.collect();
@@ -48,7 +48,7 @@ fn version_of(wit: &str) -> &str {
 }
 
 /// The component of a released version, compiled once.
-fn released(version: &str) -> Runners {
+pub fn released(version: &str) -> Runners {
     static COMPILED: Mutex<BTreeMap<String, Runners>> = Mutex::new(BTreeMap::new());
     let mut compiled = COMPILED.lock().expect("no other test panicked while it compiled");
     let runners = compiled.entry(version.to_owned()).or_insert_with(|| {
