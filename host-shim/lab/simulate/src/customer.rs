@@ -110,7 +110,7 @@ impl Customer {
         let more = MORE.iter().filter(|(bit, _)| first.is_some_and(|first| first.flag(*bit)));
         let more = more.flat_map(|(_, kinds)| kinds.iter().copied()).filter(|kind| !also.contains(kind));
         let event_types: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
-        let mut stripe = Stripe::selling(&name, &event_types, offers)?;
+        let stripe = Stripe::selling(&name, &event_types, offers)?;
         let owner = format!("metadata[{}]", owner_key(&account));
         let form = [
             ("email", "customer@example.com"),

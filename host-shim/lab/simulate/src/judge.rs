@@ -119,6 +119,12 @@ impl Ledgers {
         Ok(())
     }
 
+    /// The amount of a ledger account in a unit.
+    pub fn amount(&self, account: &str, ledger: &str, unit: &str) -> i64 {
+        let key = (account.to_owned(), ledger.to_owned(), unit.to_owned());
+        self.0.get(&key).copied().unwrap_or_default()
+    }
+
     /// The accounts with a ledger.
     pub fn accounts(&self) -> BTreeSet<&str> {
         self.0.keys().map(|(account, ..)| account.as_str()).collect()

@@ -6,8 +6,11 @@
 //! [`sandbox`], and updates the [`oracle`]. [`judge`] compares a host with the oracle. [`simulate`] runs many
 //! customers. The crate shares no code with the extension.
 
+mod at_stripe;
+mod balance;
 pub mod books;
 pub mod catalog;
+mod creators;
 pub mod customer;
 pub mod done;
 mod house;
@@ -20,6 +23,7 @@ mod provider;
 pub mod rates;
 mod record;
 pub mod report;
+pub mod sales;
 pub mod sandbox;
 mod shard;
 pub mod simulate;

@@ -5,8 +5,8 @@
 use crate::catalog::{Catalog, Grant, InstanceType, UNLIMITED};
 use crate::customer::lives;
 use crate::paid::ware_in_force;
+use crate::sales::{Sale, sales};
 use crate::sandbox::Stripe;
-use crate::story::VERSIONS;
 use local_stripe::object::Object;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -86,8 +86,8 @@ pub struct Expected {
     pub cash: i64,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
-    /// Shares by creator.
-    pub shares: BTreeMap<String, Share>,
+    /// Sales of which creators get shares.
+    pub sales: Vec<Sale>,
     /// Ids of instances that must run.
     pub running: BTreeSet<String>,
     /// Ids of instances that must not run.
@@ -179,7 +179,7 @@ fn dispute_fees(stripe: &Stripe, charge: &str) -> i64 {
 }
 
 /// Remaining and original amount of a charge.
-fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
+pub(crate) fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
     let amount = charge.int("amount");
     ((amount - charge.int("amount_refunded") - disputed(stripe, charge.id())).max(0), amount)
 }
@@ -512,43 +512,6 @@ impl Oracle {
         !self.past_due.is_empty()
     }
 
-    /// The shares of creators in one-time purchases and paid invoices.
-    fn shares(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, Share> {
-        let charges = stripe.all("charge");
-        let mut out: BTreeMap<String, Share> = BTreeMap::new();
-        let mut sale = |ware: usize, charge: &Object| {
-            let Some((creator, share_bp)) = &catalog.wares[ware].share else { return };
-            let (left, gross) = left(stripe, charge);
-            let whole = i128::from(gross) * i128::from(*share_bp) / 10_000;
-            let part = i128::from(left) * i128::from(*share_bp) / 10_000;
-            let whole = i64::try_from(whole).expect("a part of an amount");
-            let part = i64::try_from(part).expect("a part of an amount");
-            let (least, most) = match left {
-                0 => (0, 0),
-                left if left == gross => (whole, whole),
-                // The extension rounds the refunded part too.
-                _ => ((part - 1).max(0), (part + 1).min(whole)),
-            };
-            let held = out.entry(creator.clone()).or_default();
-            *held = (held.0 + least, held.1 + most);
-        };
-        for bought in &self.bought {
-            if let Some(charge) = charges.iter().find(|charge| charge.id() == bought.charge) {
-                sale(bought.ware, charge);
-            }
-        }
-        for charge in charges.iter().filter(|charge| charge.is("paid")) {
-            let shown = stripe.shown(charge.id(), VERSIONS[0]);
-            let Some(invoice) = shown["invoice"].as_str() else { continue };
-            let invoice = stripe.shown(invoice, VERSIONS[0]);
-            let price = invoice["lines"]["data"][0]["price"]["id"].as_str().unwrap_or_default();
-            if stripe.sells(price) {
-                sale(stripe.plan(price), charge);
-            }
-        }
-        out
-    }
-
     /// The expectations now.
     pub fn expects(&self, catalog: &Catalog, stripe: &Stripe) -> Expected {
         let now_ms = stripe.now_s() * 1_000;
@@ -582,7 +545,7 @@ impl Oracle {
                 .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
                 .sum(),
             credits: (net.max(0), (-net).max(0)),
-            shares: self.shares(catalog, stripe),
+            sales: sales(catalog, stripe, &self.bought),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
             tokens: sure.map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),

@@ -2,14 +2,13 @@
 
 use crate::catalog::Catalog;
 use crate::moves::Move;
-use crate::oracle::Share;
+use crate::sales::Sale;
 use crate::rates::{DAYS, LATE, RATES};
 use crate::sandbox::SandboxError;
 use crate::story::{Incoming, VERSIONS};
 use crate::trade::{MoveKind, possible_moves};
 use crate::traders::AccountDriver;
 use host_replay::shuffle::Random;
-use std::collections::BTreeMap;
 
 const DAY_S: i64 = 86_400;
 /// Hours of a day at which customers act.
@@ -50,8 +49,8 @@ pub(crate) struct Person<'c> {
     pub at_work_since: Option<i64>,
     /// True after a difference. Then the customer makes no moves and is not checked.
     pub is_wrong: bool,
-    /// Shares of sales at the last check.
-    pub shares: BTreeMap<String, Share>,
+    /// Sales with shares for creators at the last check.
+    pub sales: Vec<Sale>,
 }
 
 impl<'c> Person<'c> {
@@ -80,7 +79,7 @@ impl<'c> Person<'c> {
             is_active: false,
             at_work_since: None,
             is_wrong: false,
-            shares: BTreeMap::new(),
+            sales: Vec::new(),
         })
     }
 
@@ -109,10 +108,11 @@ impl<'c> Person<'c> {
         moves
     }
 
-    /// True if an action at Stripe or a delayed event is due at `now_s`.
+    /// True if an action at Stripe or a delayed event is due at `now_s`, or Stripe has new events.
     pub(crate) fn has_due(&self, now_s: i64) -> bool {
         let is_due = |at: i64| at <= now_s;
-        self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
+        self.driver.customer.stripe.has_new()
+            || self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
     }
 
     /// True if the account is checked at the end of the day: it had activity, or a subscription is past due.
@@ -120,9 +120,9 @@ impl<'c> Person<'c> {
         self.is_active || self.driver.oracle.is_past_due()
     }
 
-    /// True if events are delayed.
+    /// True if the host has not received all events: some are delayed, or Stripe has new events.
     pub(crate) fn is_withheld(&self) -> bool {
-        !self.withheld.is_empty()
+        !self.withheld.is_empty() || self.driver.customer.stripe.has_new()
     }
 
     /// True if the oracle can predict a move now. While events are delayed, it can only predict moves at Stripe, since

@@ -5,7 +5,9 @@
 //! are checked once a week. An account with delayed events or unfinished effects is checked on the first day without
 //! them.
 
+use crate::balance;
 use crate::catalog::Catalog;
+use crate::creators::Creators;
 use crate::house::CrashingHost;
 use crate::judge::{Difference, Ledgers, judge, statuses};
 use crate::oracle::Verdict;
@@ -13,6 +15,7 @@ use crate::person::{Batch, HOURS, Person};
 use crate::provider::{FlakyProvider, LOOK_MS};
 use crate::rates::{CRASHES, TWICE, WRITES};
 use crate::record::Record;
+use crate::sales::{Sale, shares_of};
 use crate::sandbox::START_MS;
 use crate::simulate::{Counts, Found, Options, SimulateError};
 use crate::story::Incoming;
@@ -48,6 +51,7 @@ pub(crate) struct Shard<'c> {
     system: CrashingHost,
     provider: FlakyProvider,
     people: Vec<Person<'c>>,
+    creators: Creators,
     /// Index of the customer by account.
     index: BTreeMap<String, usize>,
     /// Number of the first customer.
@@ -80,14 +84,22 @@ impl<'c> Shard<'c> {
         let provider = FlakyProvider::new(options.seed, log);
         let system = CrashingHost::start(setup.clone(), options.runners.clone(), provider.clone(), START_MS)?;
         provider.wake();
+        let mut random = Random::new(options.seed.rotate_left(32) ^ numbers.start as u64);
+        let creators = Creators::new(catalog, &mut random)?;
+        for person in &people {
+            provider.connect(scope(person), person.driver.customer.stripe.clone());
+        }
+        for creator in &creators.all {
+            provider.connect(format!("{}/test/{}", setup.business().name, creator.account), creators.stripe.clone());
+        }
         let index =
             people.iter().enumerate().map(|(at, person)| (person.driver.customer.account.to_string(), at)).collect();
-        let random = Random::new(options.seed.rotate_left(32) ^ numbers.start as u64);
         Ok(Shard {
             catalog,
             system,
             provider,
             people,
+            creators,
             index,
             first: numbers.start,
             random,
@@ -126,6 +138,9 @@ impl<'c> Shard<'c> {
                 }
                 incoming.push((at, batches));
             }
+            if self.creators.has_due(self.day) {
+                incoming.push((self.people.len(), self.creators.pass(self.day, now_s)));
+            }
             self.deliver(now_s, incoming)?;
             self.answer();
         }
@@ -154,8 +169,12 @@ impl<'c> Shard<'c> {
                     incoming.push((at, person.pass(now_s, self.catalog)));
                 }
             }
+            if self.creators.stripe.has_new() {
+                incoming.push((self.people.len(), self.creators.pass(self.day, now_s)));
+            }
             self.deliver(now_s, incoming)?;
-            if !self.answer() {
+            let is_more = self.creators.stripe.has_new() || self.people.iter().any(|it| it.driver.customer.stripe.has_new());
+            if !self.answer() && !is_more {
                 break;
             }
             now_s += LOOK_MS / 1_000 + 1;
@@ -209,7 +228,9 @@ impl<'c> Shard<'c> {
     }
 
     fn accept(&mut self, at: usize, incoming: &Incoming) -> Result<(), SimulateError> {
-        let body = incoming.in_version(self.people[at].version);
+        // The creators come after the customers.
+        let version = self.people.get(at).map_or(self.creators.version, |person| person.version);
+        let body = incoming.in_version(version);
         self.counts.events += 1;
         if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at) {
             record.until(self.now_s * 1_000);
@@ -309,14 +330,21 @@ impl<'c> Shard<'c> {
                 self.differs(Some(at), difference);
             }
         }
+        for creator in &self.creators.all {
+            is_open |= self.system.at_work(&creator.account)?.is_some();
+        }
+        is_open |= self.creators.stripe.has_new();
         let is_sure = !is_open && !self.is_wrong && !self.people.iter().any(|person| person.is_wrong);
         let ledgers = Ledgers::of(self.system.processor().store());
         let held = ledgers.and_then(|ledgers| {
+            // Since debts equal claims, the shares that accounts owe determine the shares of the creators.
+            ledgers.check_sums()?;
             if is_sure {
                 self.judge_shares(&ledgers);
+                let sales: Vec<Sale> = self.people.iter().flat_map(|person| person.sales.iter().cloned()).collect();
+                self.creators.check(&ledgers, &sales, self.system.clock() / 1_000)?;
             }
-            // Since debts equal claims, the shares that accounts owe determine the shares of the creators.
-            ledgers.check_sums()
+            Ok(())
         });
         if let Err(difference) = held {
             self.differs(None, difference);
@@ -326,14 +354,13 @@ impl<'c> Shard<'c> {
 
     /// Checks the shares that accounts owe to creators.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
-        let nothing = BTreeMap::new();
         // An account without a ledger can have expected shares too.
         let mut accounts = ledgers.accounts();
         accounts.extend(self.index.keys().map(String::as_str));
         let judged = accounts.into_iter().filter_map(|account| {
             let at = self.index.get(account).copied();
-            let shares = at.map_or(&nothing, |at| &self.people[at].shares);
-            Some((at, ledgers.check_owed_shares(account, shares).err()?))
+            let shares = at.map(|at| shares_of(&self.people[at].sales)).unwrap_or_default();
+            Some((at, ledgers.check_owed_shares(account, &shares).err()?))
         });
         for (at, difference) in judged.collect::<Vec<_>>() {
             self.differs(at, difference);
@@ -349,12 +376,13 @@ impl<'c> Shard<'c> {
         let scope = processor.scope(account.clone());
         let (now, done) = (person.driver.customer.stripe.now_s() * 1_000, self.provider.done(&scope.name()));
         judge(processor, &done, account, now, &expected)?;
+        balance::check(processor.store(), &scope, &person.driver.customer.stripe, &person.driver.oracle.bought)?;
         if person.driver.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;
             let is_gone = |id: &str| statuses.get(id).is_none_or(|status| GONE.contains(&status.as_str()));
             person.driver.oracle.forget(is_gone);
         }
-        person.shares = expected.shares;
+        person.sales = expected.sales;
         Ok(())
     }
 
