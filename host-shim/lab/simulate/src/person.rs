@@ -6,7 +6,7 @@ use crate::sales::Sale;
 use crate::rates::{DAYS, LATE, RATES};
 use crate::sandbox::SandboxError;
 use crate::story::{Incoming, VERSIONS};
-use crate::trade::{MoveKind, possible_moves};
+use crate::trade::{MoveKind, SIMULATED, possible_moves};
 use crate::traders::AccountDriver;
 use host_replay::shuffle::Random;
 
@@ -45,6 +45,10 @@ pub(crate) struct Person<'c> {
     end_s: i64,
     /// True if the account had activity since the last check.
     pub is_active: bool,
+    /// True while a refund that was asked for is not decided.
+    pub is_waiting: bool,
+    /// True at the end of the simulation: no event is late.
+    pub is_quiet: bool,
     /// First day of consecutive checks at which the host had unfinished effects.
     pub at_work_since: Option<i64>,
     /// True after a difference. Then the customer makes no moves and is not checked.
@@ -64,8 +68,8 @@ impl<'c> Person<'c> {
         driver.customer = driver.customer.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
         let known = possible_moves(catalog);
-        let rates =
-            RATES.into_iter().filter(|(move_kind, _)| known.iter().any(|(_, kind)| kind == move_kind)).collect();
+        let is_possible = |of: &MoveKind| SIMULATED.contains(of) || known.iter().any(|(_, kind)| kind == of);
+        let rates = RATES.into_iter().filter(|(move_kind, _)| is_possible(move_kind)).collect();
         Ok(Person {
             driver,
             random,
@@ -77,6 +81,8 @@ impl<'c> Person<'c> {
             next_due_s: None,
             end_s,
             is_active: false,
+            is_waiting: false,
+            is_quiet: false,
             at_work_since: None,
             is_wrong: false,
             sales: Vec::new(),
@@ -112,6 +118,7 @@ impl<'c> Person<'c> {
     pub(crate) fn has_due(&self, now_s: i64) -> bool {
         let is_due = |at: i64| at <= now_s;
         self.driver.customer.stripe.has_new()
+            || self.is_quiet
             || self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
     }
 
@@ -126,7 +133,7 @@ impl<'c> Person<'c> {
     }
 
     /// True if the oracle can predict a move now. While events are delayed, it can only predict moves at Stripe, since
-    /// the host knows less than the oracle.
+    /// the host knows less than the oracle. While a refund is decided, the amount of credits is open.
     pub(crate) fn may(&self, move_kind: MoveKind, now_s: i64) -> bool {
         let is_at_stripe = matches!(
             move_kind,
@@ -139,14 +146,14 @@ impl<'c> Person<'c> {
                 | MoveKind::Refund
                 | MoveKind::Decide
         );
-        is_at_stripe || self.withheld.is_empty() && now_s >= self.asks_from_s
+        is_at_stripe || self.withheld.is_empty() && !self.is_waiting && now_s >= self.asks_from_s
     }
 
     /// Advances the clock to `now_s`. Returns the bodies to deliver.
     pub(crate) fn pass(&mut self, now_s: i64, catalog: &Catalog) -> Vec<Batch> {
         self.driver.customer.stripe.advance_to(now_s);
         let mut late = Batch::default();
-        let (due, waiting) = std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| *at <= now_s);
+        let (due, waiting) = std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| self.is_quiet || *at <= now_s);
         self.withheld = waiting;
         let due: Vec<(i64, Incoming)> = due;
         if !due.is_empty() {
@@ -163,6 +170,7 @@ impl<'c> Person<'c> {
     /// Plays one move, and appends the resulting bodies to `out`.
     pub(crate) fn act(&mut self, each: &Move<MoveKind>, now_s: i64, out: &mut Vec<Batch>) {
         self.driver.act(each);
+        self.is_waiting |= each.kind == MoveKind::AskRefund;
         self.collect(now_s, out);
     }
 
@@ -173,7 +181,7 @@ impl<'c> Person<'c> {
         for segment in self.driver.customer.take_segments() {
             let mut events = Vec::with_capacity(segment.events.len());
             for incoming in segment.events {
-                if self.random.below(1_000) < LATE {
+                if !self.is_quiet && self.random.below(1_000) < LATE {
                     let days = 1 + self.random.below(LATE_DAYS) as i64;
                     self.withheld.push((now_s + days * DAY_S, incoming));
                 } else {

@@ -54,6 +54,8 @@ struct State {
     /// True while no call fails.
     is_calm: bool,
     faults: u64,
+    /// Requests that move money, of a later generation than the first.
+    unknown: BTreeSet<Effect>,
     /// Calls to Stripe without an answer, in order.
     asked: Vec<Call>,
     /// Local Stripes by scope.
@@ -73,6 +75,7 @@ impl FlakyProvider {
             seed,
             is_calm: true,
             faults: 0,
+            unknown: BTreeSet::new(),
             asked: Vec::new(),
             stripes: BTreeMap::new(),
             answers: BTreeMap::new(),
@@ -100,6 +103,11 @@ impl FlakyProvider {
     /// Number of failures.
     pub(crate) fn faults(&self) -> u64 {
         self.state().faults
+    }
+
+    /// Number of requests that move money and were made again since their result was unknown.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.state().unknown.len() as u64
     }
 
     /// Effects carried out for a scope.
@@ -212,6 +220,9 @@ impl State {
     fn ask_stripe(&mut self, call: &Call, stripe: &Stripe) -> Reply {
         let fault = self.money_fault(call);
         self.faults += u64::from(fault.is_some());
+        if call.generation > 1 {
+            self.unknown.insert(effect(call));
+        }
         let outcome = at_stripe::carry_out(stripe, call, fault);
         self.keep(call, || match &outcome {
             CallOutcome::Done(outputs) => json!({"ok": outputs}),

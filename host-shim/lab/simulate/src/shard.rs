@@ -35,6 +35,8 @@ const WEEK: i64 = 7;
 const LOOKS_MAX: usize = 4;
 /// Number of days after which effects must have finished: all attempts end within hours.
 const AT_WORK_DAYS: i64 = 3;
+/// Number of days after the last day on which nobody acts.
+pub(crate) const QUIET_DAYS: i64 = 4;
 /// Statuses of instances that no longer exist.
 const GONE: [&str; 2] = ["terminated", "deleted"];
 
@@ -63,6 +65,8 @@ pub(crate) struct Shard<'c> {
     found: Vec<Found>,
     /// True after a difference across accounts.
     is_wrong: bool,
+    /// True after the last day.
+    has_ended: bool,
     /// Index of the recorded customer, and the record.
     record: Option<(usize, Record)>,
 }
@@ -76,7 +80,7 @@ impl<'c> Shard<'c> {
         numbers: Range<usize>,
         recorded: Option<usize>,
     ) -> Result<Self, SimulateError> {
-        let end_s = START_MS / 1_000 + (i64::from(options.days) + 1) * DAY_S;
+        let end_s = START_MS / 1_000 + (i64::from(options.days) + QUIET_DAYS + 1) * DAY_S;
         let of = |index| Person::new(catalog, options.seed, index, end_s);
         let people = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
         let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.driver.customer.account);
@@ -108,6 +112,7 @@ impl<'c> Shard<'c> {
             counts: Counts { customers: numbers.len() as u64, ..Counts::default() },
             found: Vec::new(),
             is_wrong: false,
+            has_ended: false,
             record: recorded.map(|index| (index - numbers.start, Record::default())),
         })
     }
@@ -123,6 +128,9 @@ impl<'c> Shard<'c> {
             for (at, moves) in moves.iter_mut().enumerate() {
                 let of_hour = moves.iter().filter(|(when, _)| *when == hour).map(|(_, each)| *each).collect::<Vec<_>>();
                 let person = &mut self.people[at];
+                if person.is_waiting && !person.is_withheld() {
+                    person.is_waiting = self.system.at_work(&person.driver.customer.account)?.is_some();
+                }
                 if of_hour.is_empty() && !person.has_due(now_s) {
                     continue;
                 }
@@ -150,9 +158,17 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// Checks every account after the last day.
+    /// Ends the simulation. For some days nobody acts, nothing fails and no event is late; then nothing may be
+    /// outstanding. Checks every account, and the accounts together.
     pub(crate) fn last(&mut self) -> Result<(), SimulateError> {
-        self.end(START_MS / 1_000 + self.day * DAY_S, true)
+        self.provider.calm();
+        self.people.iter_mut().for_each(|person| person.is_quiet = true);
+        self.has_ended = true;
+        let ends_s = START_MS / 1_000 + self.day * DAY_S;
+        for day in 0..QUIET_DAYS {
+            self.end(ends_s + day * DAY_S, day + 1 == QUIET_DAYS)?;
+        }
+        Ok(())
     }
 
     /// Ends the day: delivers everything due, then checks accounts.
@@ -179,7 +195,7 @@ impl<'c> Shard<'c> {
             }
             now_s += LOOK_MS / 1_000 + 1;
         }
-        self.judge()
+        self.judge(is_for_all && self.has_ended)
     }
 
     /// Delivers bodies in rounds. A round delivers the events of all customers in any order, some of them twice, then
@@ -302,11 +318,12 @@ impl<'c> Shard<'c> {
         };
         let customer = at.map(|at| at + self.first);
         let clock = self.system.clock();
-        self.found.push(Found { day: self.day, clock, account, customer, difference });
+        let day = if self.has_ended { self.day - 1 } else { self.day };
+        self.found.push(Found { day, clock, account, customer, difference });
     }
 
     /// Checks every account with activity, then the ledgers across accounts.
-    fn judge(&mut self) -> Result<(), SimulateError> {
+    fn judge(&mut self, is_last: bool) -> Result<(), SimulateError> {
         let mut is_open = false;
         for at in 0..self.people.len() {
             let person = &mut self.people[at];
@@ -334,12 +351,17 @@ impl<'c> Shard<'c> {
             is_open |= self.system.at_work(&creator.account)?.is_some();
         }
         is_open |= self.creators.stripe.has_new();
+        if is_last && is_open {
+            let should_be = format!("nothing after {QUIET_DAYS} days");
+            self.differs(None, Difference::new("what is outstanding", should_be, "events or effects"));
+        }
         let is_sure = !is_open && !self.is_wrong && !self.people.iter().any(|person| person.is_wrong);
         let ledgers = Ledgers::of(self.system.processor().store());
         let held = ledgers.and_then(|ledgers| {
             // Since debts equal claims, the shares that accounts owe determine the shares of the creators.
             ledgers.check_sums()?;
             if is_sure {
+                self.counts.across += 1;
                 self.judge_shares(&ledgers);
                 let sales: Vec<Sale> = self.people.iter().flat_map(|person| person.sales.iter().cloned()).collect();
                 self.creators.check(&ledgers, &sales, self.system.clock() / 1_000)?;
@@ -388,8 +410,11 @@ impl<'c> Shard<'c> {
 
     /// Returns the counts and the differences.
     pub(crate) fn end_of_all(self) -> (Counts, Vec<Found>) {
-        let (crashes, faults) = (self.system.crashes(), self.provider.faults());
-        (Counts { crashes, faults, ..self.counts }, self.found)
+        let (crashes, faults, unknown) = (self.system.crashes(), self.provider.faults(), self.provider.unknown());
+        let refunds = |person: &Person<'_>| person.driver.customer.stripe.all("refund").len() as u64;
+        let refunds = self.people.iter().map(refunds).sum();
+        let transfers = self.creators.stripe.all("transfer").len() as u64;
+        (Counts { crashes, faults, unknown, refunds, transfers, ..self.counts }, self.found)
     }
 
     /// True if a difference of a customer was found.

@@ -1,5 +1,7 @@
 //! Plays moves of one account of any business. Produces the story and, with the oracle, its expectations.
 
+mod payments;
+
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
 use crate::customer::{Checkout, Customer, id_after};
@@ -156,6 +158,7 @@ impl<'c> AccountDriver<'c> {
             MoveKind::Undo => self.customer.undo(each),
             MoveKind::End => self.customer.end(each),
             MoveKind::Refund => self.refund(each),
+            MoveKind::AskRefund => self.ask_refund(each),
             MoveKind::Decide => self.decide(each),
             MoveKind::Make => self.make(each),
             MoveKind::Delete => self.delete(each),
@@ -289,34 +292,6 @@ impl<'c> AccountDriver<'c> {
         self.customer.use_card(GOOD_CARD);
         let form = [("items[0][id]", id), ("items[0][price]", &other), ("proration_behavior", "always_invoice")];
         self.customer.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
-    }
-
-    /// Refunds a charge without a dispute.
-    fn refund(&mut self, each: &Move<MoveKind>) {
-        let disputes = self.customer.stripe.all("dispute");
-        let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
-        let left = |charge: &local_stripe::object::Object| charge.int("amount") - charge.int("amount_refunded");
-        let all = self.customer.stripe.all("charge");
-        let fitting: Vec<_> =
-            all.iter().filter(|charge| charge.is("paid") && left(charge) > 0 && !is_disputed(charge.id())).collect();
-        let Some(index) = each.of(fitting.len()) else { return };
-        let charge = fitting[index];
-        let amount = if each.flag(0) { left(charge) } else { (left(charge) / 3).max(1) };
-        self.customer.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
-    }
-
-    fn decide(&mut self, each: &Move<MoveKind>) {
-        let open: Vec<_> = self
-            .customer
-            .stripe
-            .all("dispute")
-            .into_iter()
-            .filter(|dispute| dispute.text("status") == "needs_response")
-            .collect();
-        let Some(index) = each.of(open.len()) else { return };
-        let evidence = if each.flag(0) { "winning_evidence" } else { "losing_evidence" };
-        let form = [("evidence[uncategorized_text]", evidence), ("submit", "true")];
-        self.customer.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
     }
 
     // Instances.

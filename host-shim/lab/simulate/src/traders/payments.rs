@@ -1,0 +1,80 @@
+//! Moves about payments: refunds, at Stripe and by our command, and disputes.
+
+use super::AccountDriver;
+use crate::moves::Move;
+use crate::oracle::{Verdict, disputed};
+use crate::trade::MoveKind;
+use local_stripe::object::Object;
+use serde_json::json;
+use std::sync::Arc;
+
+const DAY_S: i64 = 86_400;
+
+/// Amount of a charge that is not refunded, in minor units.
+fn rest(charge: &Object) -> i64 {
+    charge.int("amount") - charge.int("amount_refunded")
+}
+
+impl AccountDriver<'_> {
+    /// Refunds a charge without a dispute, at Stripe.
+    pub(super) fn refund(&mut self, each: &Move<MoveKind>) {
+        let disputes = self.customer.stripe.all("dispute");
+        let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
+        let all = self.customer.stripe.all("charge");
+        let fitting: Vec<_> =
+            all.iter().filter(|charge| charge.is("paid") && rest(charge) > 0 && !is_disputed(charge.id())).collect();
+        let Some(index) = each.of(fitting.len()) else { return };
+        let charge = fitting[index];
+        let amount = if each.flag(0) { rest(charge) } else { (rest(charge) / 3).max(1) };
+        self.customer.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
+    }
+
+    /// Asks the host for the refund of a one-time purchase: as an operator, of a part, of the rest or of too much; or as the
+    /// buyer, who may ask for a limited time and gets what is unused.
+    pub(super) fn ask_refund(&mut self, each: &Move<MoveKind>) {
+        let Some(bought) = each.of(self.oracle.bought.len()).map(|index| self.oracle.bought[index].clone()) else {
+            return;
+        };
+        let charge = self.charge(&bought.charge);
+        let rest = charge.as_ref().map_or(0, |charge| rest(charge));
+        let is_impossible = rest == 0 || disputed(&self.customer.stripe, &bought.charge) > 0;
+        if each.flag(0) && each.flag(1) {
+            let verdict = match self.catalog.wares[bought.ware].refund_days {
+                None => Some(Verdict::Refused),
+                Some(days) => {
+                    let over_s = self.customer.stripe.now_s() - bought.at_s - days * DAY_S;
+                    (is_impossible || over_s > DAY_S).then_some(Verdict::Refused)
+                }
+            };
+            let command = self.customer.command("purchase.refund", json!({"id": bought.purchase}));
+            // Whether the purchase is unused is up to the host.
+            verdict.into_iter().for_each(|verdict| self.must(command.clone(), verdict));
+            return;
+        }
+        let amount = match (each.flag(2), each.flag(3)) {
+            (true, true) => None,
+            (true, false) => Some(rest + 1),
+            (false, _) => Some((rest / 3).max(1)),
+        };
+        let mut payload = json!({"id": bought.purchase});
+        payload["amount"] = json!(amount);
+        payload["reason"] = json!("not needed");
+        let command = self.customer.command_by(&json!({"kind": "admin", "id": "operator"}), "purchase.refund", payload);
+        let is_too_much = amount.is_some_and(|amount| amount > rest);
+        self.must(command, if is_impossible || is_too_much { Verdict::Refused } else { Verdict::Applied });
+    }
+
+    fn charge(&self, id: &str) -> Option<Arc<Object>> {
+        self.customer.stripe.all("charge").into_iter().find(|charge| charge.id() == id)
+    }
+
+    /// Decides a dispute.
+    pub(super) fn decide(&mut self, each: &Move<MoveKind>) {
+        let all = self.customer.stripe.all("dispute").into_iter();
+        let open: Vec<_> = all.filter(|dispute| dispute.text("status") == "needs_response").collect();
+        let Some(index) = each.of(open.len()) else { return };
+        let evidence = if each.flag(0) { "winning_evidence" } else { "losing_evidence" };
+        let form = [("evidence[uncategorized_text]", evidence), ("submit", "true")];
+        self.customer.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
+    }
+}
