@@ -253,10 +253,9 @@ impl People {
                 card,
                 trial,
                 hands_on,
-                purchase,
-            });
+                purchase, coupon: None });
         } else {
-            self.customer.subscribe(plan, card, trial);
+            self.customer.subscribe(plan, card, trial, None);
         }
     }
 

@@ -3,6 +3,8 @@
 //! Written from the requirements. Shares no code with the extension that it checks.
 
 use crate::catalog::{Catalog, Grant, InstanceType, UNLIMITED};
+use crate::chargebacks::is_frozen;
+use crate::closing::Closing;
 use crate::customer::lives;
 use crate::paid::ware_in_force;
 use crate::sales::{Sale, sales};
@@ -33,7 +35,7 @@ pub struct Bought {
     pub ware: usize,
     /// Quantity.
     pub quantity: i64,
-    /// Id of Stripe's charge.
+    /// Id of Stripe's charge; empty if a coupon made the purchase free.
     pub charge: String,
     /// Time of payment, in seconds since the epoch.
     pub at_s: i64,
@@ -86,6 +88,8 @@ pub struct Expected {
     pub cash: i64,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
+    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth.
+    pub credits_slack: i64,
     /// Sales of which creators get shares.
     pub sales: Vec<Sale>,
     /// Ids of instances that must run.
@@ -127,6 +131,8 @@ pub struct Oracle {
     pub instances: Vec<Instance>,
     /// Issued tokens.
     pub tokens: Vec<Token>,
+    /// The closing of the account.
+    pub closing: Option<Closing>,
     /// Start of past-due states by subscription, in milliseconds since the epoch.
     past_due: BTreeMap<String, i64>,
     /// Number of events of Stripe that were read.
@@ -219,8 +225,9 @@ impl Oracle {
     }
 
     /// True if a subscription grants entitlements now.
-    fn entitles(&self, catalog: &Catalog, subscription: &Object, now_ms: i64) -> bool {
+    fn entitles(&self, catalog: &Catalog, stripe: &Stripe, subscription: &Object, now_ms: i64) -> bool {
         match subscription.text("status") {
+            _ if is_frozen(stripe, subscription) => false,
             "active" | "trialing" => true,
             "past_due" => self.past_due.get(subscription.id()).is_some_and(|since| now_ms < since + catalog.grace_ms),
             _ => false,
@@ -230,7 +237,7 @@ impl Oracle {
     fn sources(&self, catalog: &Catalog, stripe: &Stripe) -> Vec<Source> {
         let now_ms = stripe.now_s() * 1_000;
         let mut out = Vec::new();
-        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, sub, now_ms)) {
+        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, stripe, sub, now_ms)) {
             for item in subscription.list_at("items") {
                 let on_item = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
                 let ware = ware_in_force(catalog, stripe, subscription, on_item);
@@ -249,7 +256,13 @@ impl Oracle {
     /// True if a one-time purchase is not completely refunded or disputed.
     fn is_kept(&self, stripe: &Stripe, bought: &Bought) -> bool {
         let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
-        charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
+        bought.charge.is_empty() || charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
+    }
+
+    /// True if a part of a one-time purchase is refunded or disputed.
+    fn is_partly_refunded(&self, stripe: &Stripe, bought: &Bought) -> bool {
+        let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
+        charge.map(|charge| left(stripe, &charge)).is_some_and(|(left, all)| 0 < left && left < all)
     }
 
     /// The grants of the plan in force, and their multiplier, by family.
@@ -263,6 +276,9 @@ impl Oracle {
             }
         }
         let mut out: BTreeMap<String, (Vec<Grant>, i64)> = BTreeMap::new();
+        if self.closing.is_some() {
+            return out;
+        }
         for default in &catalog.defaults {
             if default.sold_to.as_ref().is_none_or(|owner| *owner == self.owner) {
                 out.insert(default.family.clone(), (default.grants.clone(), 1));
@@ -278,6 +294,9 @@ impl Oracle {
 
     /// The allowed amounts now by entitlement, without amounts of 0.
     pub fn entitlements(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, i64> {
+        if self.closing.is_some() {
+            return BTreeMap::new();
+        }
         let sources = self.sources(catalog, stripe);
         let plans = self.plans(catalog, &sources);
         let is_granted =
@@ -339,7 +358,7 @@ impl Oracle {
         let held = self.bought.iter().map(|bought| {
             let given = catalog.wares[bought.ware].credit * bought.quantity;
             let charge = charges.iter().find(|charge| charge.id() == bought.charge);
-            let (left, all) = charge.map_or((0, 1), |charge| left(stripe, charge));
+            let (left, all) = charge.map_or((1, 1), |charge| left(stripe, charge));
             given * CENT * left / all
         });
         held.sum::<i64>() - self.covered_micros
@@ -520,7 +539,8 @@ impl Oracle {
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         let stands = |own: &&Instance| {
             let instance_type = &catalog.instance_types[own.instance_type];
-            instance_type.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
+            let is_paid = instance_type.family.as_ref().is_none_or(|family| plans.contains_key(family));
+            is_paid && !own.deleted && self.closing.is_none()
         };
         let runs = |own: &&Instance| {
             stands(own)
@@ -545,6 +565,7 @@ impl Oracle {
                 .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
                 .sum(),
             credits: (net.max(0), (-net).max(0)),
+            credits_slack: self.bought.iter().filter(|bought| self.is_partly_refunded(stripe, bought)).count() as i64,
             sales: sales(catalog, stripe, &self.bought),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
@@ -552,7 +573,7 @@ impl Oracle {
             counted: self
                 .counted
                 .iter()
-                .filter(|((_, at), _)| *at == this_month)
+                .filter(|((_, at), _)| *at == this_month && self.closing.is_none())
                 .map(|((key, _), n)| (key.clone(), *n))
                 .collect(),
             invoices: self.invoices(catalog, now_ms),

@@ -5,7 +5,7 @@ use crate::moves::Move;
 use crate::sales::Sale;
 use crate::rates::{DAYS, LATE, RATES};
 use crate::sandbox::SandboxError;
-use crate::story::{Incoming, VERSIONS};
+use crate::story::{Incoming, VERSIONS, mixed_versions};
 use crate::trade::{MoveKind, SIMULATED, possible_moves};
 use crate::traders::AccountDriver;
 use host_replay::shuffle::Random;
@@ -30,8 +30,8 @@ pub(crate) struct Batch {
 pub(crate) struct Person<'c> {
     pub driver: AccountDriver<'c>,
     random: Random,
-    /// API version of all bodies.
-    pub version: &'static str,
+    /// API version of all bodies; None for a stream of events with several versions.
+    version: Option<&'static str>,
     /// Day of the first purchase, from 0.
     born: i64,
     /// Kinds of moves that the catalog allows, with their rates.
@@ -64,7 +64,8 @@ impl<'c> Person<'c> {
         let first = Move { kind: MoveKind::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
         // No name is a prefix of another one: command ids are a name and a number.
         let mut driver = AccountDriver::new(catalog, &format!("c{index:06}"), Some(&first))?;
-        let version = VERSIONS[random.below(VERSIONS.len())];
+        let version = VERSIONS.get(random.below(VERSIONS.len() + 1)).copied();
+        driver = driver.simulated();
         driver.customer = driver.customer.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
         let known = possible_moves(catalog);
@@ -89,6 +90,16 @@ impl<'c> Person<'c> {
         })
     }
 
+    /// The API version of an answer to a request with this key.
+    pub(crate) fn version_of(&self, key: &str) -> &'static str {
+        self.version.unwrap_or(mixed_versions(key)[0])
+    }
+
+    /// The body of an event or command.
+    pub(crate) fn body<'i>(&self, incoming: &'i Incoming) -> &'i str {
+        incoming.in_version(self.version.unwrap_or_default())
+    }
+
     /// The moves of a day, with the index of their hour.
     pub(crate) fn moves_of(&mut self, day: i64) -> Vec<(usize, Move<MoveKind>)> {
         if day < self.born || self.is_wrong {
@@ -108,7 +119,7 @@ impl<'c> Person<'c> {
         // A payment or deletion in the same second as the end of a plan has no defined result. So a move that ends
         // a subscription or deletes an instance shares its hour only with moves of these kinds.
         let ends =
-            |it: &(usize, Move<MoveKind>)| matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete);
+            |it: &(usize, Move<MoveKind>)| matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete | MoveKind::Close);
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
         moves
@@ -145,6 +156,7 @@ impl<'c> Person<'c> {
                 | MoveKind::End
                 | MoveKind::Refund
                 | MoveKind::Decide
+                | MoveKind::Close
         );
         is_at_stripe || self.withheld.is_empty() && !self.is_waiting && now_s >= self.asks_from_s
     }

@@ -7,7 +7,7 @@ use crate::trade::MoveKind;
 pub const DAYS: usize = 10_000;
 
 /// Kinds of moves with their rates.
-pub const RATES: [(MoveKind, usize); 22] = [
+pub const RATES: [(MoveKind, usize); 23] = [
     // Makes a purchase about every other week: subscriptions until the customer has one of each family.
     (MoveKind::Buy, 800),
     // Changes the card: one of four cards can't be charged, so the next renewals fail.
@@ -42,6 +42,8 @@ pub const RATES: [(MoveKind, usize); 22] = [
     (MoveKind::Tell, 200),
     // Repeats the last event under another id.
     (MoveKind::Twin, 100),
+    // Leaves: the account is closed.
+    (MoveKind::Close, 10),
     // Unpaid first invoices expire without a move.
     (MoveKind::Expire, 0),
     // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The

@@ -217,7 +217,7 @@ impl<'c> Shard<'c> {
                 for event in batch.events {
                     if self.random.below(1_000) < TWICE {
                         self.counts.repeated += 1;
-                        events.push((at, event.clone()));
+                        events.push((at, event.of_other_endpoint()));
                     }
                     events.push((at, event));
                 }
@@ -245,8 +245,10 @@ impl<'c> Shard<'c> {
 
     fn accept(&mut self, at: usize, incoming: &Incoming) -> Result<(), SimulateError> {
         // The creators come after the customers.
-        let version = self.people.get(at).map_or(self.creators.version, |person| person.version);
-        let body = incoming.in_version(version);
+        let body = match self.people.get(at) {
+            Some(person) => person.body(incoming),
+            None => incoming.in_version(self.creators.version),
+        };
         self.counts.events += 1;
         if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at) {
             record.until(self.now_s * 1_000);
@@ -266,8 +268,9 @@ impl<'c> Shard<'c> {
                 let person = &mut self.people[*at];
                 // The answer shows the state at this time. The events until this time are delivered later.
                 person.driver.customer.stripe.advance_to(now_s);
-                let object = person.driver.customer.stripe.retrieve(id, person.version)?;
-                Some(json!({"date_ms": now_s * 1_000, "api_version": person.version, "object": object}))
+                let version = person.version_of(&call.key);
+                let object = person.driver.customer.stripe.retrieve(id, version)?;
+                Some(json!({"date_ms": now_s * 1_000, "api_version": version, "object": object}))
             });
             self.provider.answer(call, found.unwrap_or(Value::Null));
         }
@@ -398,6 +401,9 @@ impl<'c> Shard<'c> {
         let scope = processor.scope(account.clone());
         let (now, done) = (person.driver.customer.stripe.now_s() * 1_000, self.provider.done(&scope.name()));
         judge(processor, &done, account, now, &expected)?;
+        if let Some(closing) = &person.driver.oracle.closing {
+            closing.check(&person.driver.customer.stripe)?;
+        }
         balance::check(processor.store(), &scope, &person.driver.customer.stripe, &person.driver.oracle.bought)?;
         if person.driver.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;
@@ -429,7 +435,7 @@ impl<'c> Shard<'c> {
         record.until(driver.customer.stripe.now_s() * 1_000);
         let account = found.account.as_str();
         let name = format!("{} on day {}: {}", account, found.day, found.difference.what);
-        let of = (folder, account, self.people[at].version);
+        let of = (folder, account, self.people[at].version_of(""));
         Some(record.scenario(&name, of, self.provider.log(), &driver.expects()))
     }
 }

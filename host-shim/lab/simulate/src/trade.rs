@@ -52,6 +52,8 @@ pub enum MoveKind {
     Campaign,
     /// The last event again, under another id.
     Twin,
+    /// The command that closes the account.
+    Close,
     /// A pause without an action.
     Wait,
 }
@@ -72,7 +74,7 @@ const ALWAYS: [(u32, MoveKind); 12] = [
 ];
 
 /// Kinds of moves of the simulation only: their requests must be carried out at the local Stripe.
-pub const SIMULATED: [MoveKind; 1] = [MoveKind::AskRefund];
+pub const SIMULATED: [MoveKind; 2] = [MoveKind::AskRefund, MoveKind::Close];
 
 /// Returns the kinds of moves that a catalog allows, with their weights.
 pub fn possible_moves(catalog: &Catalog) -> Vec<(u32, MoveKind)> {

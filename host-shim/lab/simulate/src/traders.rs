@@ -1,14 +1,16 @@
 //! Plays moves of one account of any business. Produces the story and, with the oracle, its expectations.
 
+mod closing;
 mod payments;
 
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
 use crate::customer::{Checkout, Customer, id_after};
+use crate::known;
 use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
-use crate::story::Story;
+use crate::story::{Story, VERSIONS};
 use crate::trade::MoveKind;
 use extension_contract::Account;
 use serde_json::{Value, json};
@@ -66,6 +68,9 @@ pub struct AccountDriver<'c> {
     open: Vec<(String, usize, i64)>,
     /// Wares of purchases that will not be paid.
     left_open: BTreeSet<usize>,
+    /// True if all requests of the host are carried out at the local Stripe. Then there are coupons, and payments of
+    /// subscriptions are disputed.
+    is_simulated: bool,
     /// Number of created instances, and the number of the next instance.
     created: usize,
     /// Expectations by segment; None if they are not collected.
@@ -108,10 +113,18 @@ impl<'c> AccountDriver<'c> {
             oracle,
             open: Vec::new(),
             left_open: BTreeSet::new(),
+            is_simulated: false,
             created: 0,
             checks: None,
             verdicts: BTreeMap::new(),
         })
+    }
+
+    /// Adds the moves for which the requests of the host must be carried out at the local Stripe.
+    pub fn simulated(mut self) -> Self {
+        self.is_simulated = true;
+        self.create_coupons();
+        self
     }
 
     /// Ends the segment, advances the clock, and ends the segment of the events in between.
@@ -147,7 +160,11 @@ impl<'c> AccountDriver<'c> {
 
     /// Plays one move without a pause.
     pub fn act(&mut self, each: &Move<MoveKind>) {
+        if self.oracle.closing.is_some() {
+            return self.act_after_closing(each);
+        }
         match each.kind {
+            MoveKind::Close => self.close_account(),
             MoveKind::Buy => self.buy(each),
             MoveKind::Renew => self.customer.renew(each),
             MoveKind::Retry => self.customer.retry(each),
@@ -220,9 +237,9 @@ impl<'c> AccountDriver<'c> {
         if !ours {
             let (declined, trial) = (each.flag(1) && each.flag(2), self.is_tried(each, ware));
             match (declined, each.flag(4)) {
-                (true, _) => self.customer.subscribe(ware, BAD_CARD, trial),
-                (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial),
-                (false, false) => self.check_out(each, ware, 1, None),
+                (true, _) => self.customer.subscribe(ware, BAD_CARD, trial, self.coupon(each)),
+                (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial, self.coupon(each)),
+                (false, false) => _ = self.check_out(each, ware, 1, None),
             }
             return;
         }
@@ -246,13 +263,18 @@ impl<'c> AccountDriver<'c> {
     }
 
     fn pay(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: &str) {
-        self.check_out(each, ware, quantity, Some(purchase));
+        let session = self.check_out(each, ware, quantity, Some(purchase));
         if self.catalog.wares[ware].offer.interval.is_some() {
             return;
         }
-        let Some(charge) = self.customer.stripe.all("charge").first().map(|charge| charge.id().to_owned()) else {
+        let session = self.customer.stripe.shown(&session, VERSIONS[0]);
+        if session["status"] != "complete" {
             return;
-        };
+        }
+        let charges = self.customer.stripe.all("charge");
+        let of_session = charges.iter().find(|charge| session["payment_intent"] == charge.text("payment_intent"));
+        // A checkout without a payment is free.
+        let charge = of_session.map(|charge| charge.id().to_owned()).unwrap_or_default();
         let (purchase, at_s) = (purchase.to_owned(), self.customer.stripe.now_s());
         self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
     }
@@ -263,16 +285,17 @@ impl<'c> AccountDriver<'c> {
         wanted.offer.interval.is_some() && wanted.share.is_none() && each.flag(0) && each.flag(1)
     }
 
-    fn check_out(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: Option<&str>) {
+    fn check_out(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: Option<&str>) -> String {
         let trial = self.is_tried(each, ware);
         let recurs = self.catalog.wares[ware].offer.interval.is_some();
         let card = match (each.flag(11), each.flag(12)) {
             (true, true) => NO_REFUND_CARD,
-            (true, false) if !recurs => DISPUTED_CARD,
+            (true, false) if !recurs || self.is_simulated && each.flag(13) => DISPUTED_CARD,
             _ => GOOD_CARD,
         };
         let hands_on = purchase.is_some() || each.flag(14);
-        self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase });
+        let coupon = self.coupon(each).filter(|_| purchase.is_some() || known::COUPONS_ELSEWHERE);
+        self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase, coupon })
     }
 
     fn change_plan(&mut self, each: &Move<MoveKind>) {

@@ -1,6 +1,7 @@
 //! Moves about payments: refunds, at Stripe and by our command, and disputes.
 
 use super::AccountDriver;
+use crate::known;
 use crate::moves::Move;
 use crate::oracle::{Verdict, disputed};
 use crate::trade::MoveKind;
@@ -10,12 +11,43 @@ use std::sync::Arc;
 
 const DAY_S: i64 = 86_400;
 
+/// Coupons: id, and the other members of the request that creates it.
+const COUPONS: [(&str, &[(&str, &str)]); 6] = [
+    ("quarter_off", &[("percent_off", "25"), ("duration", "once")]),
+    ("three_off", &[("amount_off", "300"), ("currency", "usd"), ("duration", "once")]),
+    ("free", &[("percent_off", "100"), ("duration", "once")]),
+    ("fifth_off", &[("percent_off", "20"), ("duration", "forever")]),
+    ("half_off", &[("percent_off", "50"), ("duration", "repeating"), ("duration_in_months", "3")]),
+    ("free_for_two", &[("percent_off", "100"), ("duration", "repeating"), ("duration_in_months", "2")]),
+];
+
+/// Last digits of [`NO_REFUND_CARD`](crate::sandbox::NO_REFUND_CARD).
+const NO_REFUND_LAST4: &str = "7726";
+
+/// True if a refund of a charge fails after it succeeded.
+fn fails(charge: &Object) -> bool {
+    charge.text_at("payment_method_details.card.last4") == Some(NO_REFUND_LAST4)
+}
+
 /// Amount of a charge that is not refunded, in minor units.
 fn rest(charge: &Object) -> i64 {
     charge.int("amount") - charge.int("amount_refunded")
 }
 
 impl AccountDriver<'_> {
+    /// Creates the coupons at Stripe.
+    pub(super) fn create_coupons(&self) {
+        for (id, members) in COUPONS {
+            self.customer.stripe.post("/v1/coupons", &[&[("id", id)], members].concat());
+        }
+    }
+
+    /// The coupon of a checkout: half of them have one.
+    pub(super) fn coupon(&self, each: &Move<MoveKind>) -> Option<&'static str> {
+        let which = usize::from(each.flags >> 7) % 8;
+        COUPONS.get(which).map(|(id, _)| *id).filter(|_| self.is_simulated && each.flag(10))
+    }
+
     /// Refunds a charge without a dispute, at Stripe.
     pub(super) fn refund(&mut self, each: &Move<MoveKind>) {
         let disputes = self.customer.stripe.all("dispute");
@@ -36,6 +68,9 @@ impl AccountDriver<'_> {
             return;
         };
         let charge = self.charge(&bought.charge);
+        if charge.as_ref().is_some_and(|charge| fails(charge)) && !known::ASKS_FOR_FAILING_REFUNDS {
+            return;
+        }
         let rest = charge.as_ref().map_or(0, |charge| rest(charge));
         let is_impossible = rest == 0 || disputed(&self.customer.stripe, &bought.charge) > 0;
         if each.flag(0) && each.flag(1) {
