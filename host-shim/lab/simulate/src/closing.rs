@@ -64,7 +64,9 @@ impl Closing {
         }
         // If several payments paid for a period, Stripe refunds one of them for all.
         for several in payments.values().filter(|payments| payments.len() > 1) {
-            several.iter().for_each(|charge| drop(back.remove(charge)));
+            for charge in several {
+                back.remove(charge);
+            }
         }
         let before = back.keys().map(|charge| (charge.clone(), asked(stripe, charge))).collect();
         Closing { at_s, back, open, before }
