@@ -253,7 +253,9 @@ impl People {
                 card,
                 trial,
                 hands_on,
-                purchase, coupon: None });
+                purchase,
+                coupon: None,
+            });
         } else {
             self.customer.subscribe(plan, card, trial, None);
         }

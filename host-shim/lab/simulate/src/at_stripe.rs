@@ -63,9 +63,8 @@ impl Client<'_> {
         let done = match call.kind.as_str() {
             "stripe.account.create" => {
                 let metadata = call.payload["metadata"].as_object().into_iter().flatten();
-                let metadata: Vec<(String, &str)> = metadata
-                    .filter_map(|(name, value)| Some((format!("metadata[{name}]"), value.as_str()?)))
-                    .collect();
+                let metadata: Vec<(String, &str)> =
+                    metadata.filter_map(|(name, value)| Some((format!("metadata[{name}]"), value.as_str()?))).collect();
                 let mut form = vec![("type", "express"), ("capabilities[transfers][requested]", "true")];
                 form.extend(metadata.iter().map(|(name, value)| (name.as_str(), *value)));
                 json!({"id": self.create("/v1/accounts", &[], &form)?})
@@ -98,7 +97,8 @@ impl Client<'_> {
 
     /// Refunds the named payment, the payment of the named invoice, or that of the subscription's newest paid invoice.
     fn refund(&self) -> Done<String> {
-        let named = ["payment_intent", "charge"].into_iter().find_map(|kind| Some((kind, self.call.text(kind)?.to_owned())));
+        let named =
+            ["payment_intent", "charge"].into_iter().find_map(|kind| Some((kind, self.call.text(kind)?.to_owned())));
         let (kind, id) = match (named, self.call.text("invoice"), self.call.text("subscription")) {
             (Some(named), ..) => named,
             (None, Some(invoice), _) => self.payment_of(invoice)?,

@@ -1,8 +1,9 @@
 //! Compares the money in the host's books with the balance transactions of the local Stripe, and checks for each payment
 //! that no more goes back and on than was received.
 
+use crate::closing::asked;
 use crate::judge::Difference;
-use crate::oracle::{Bought, left};
+use crate::oracle::{Bought, Oracle, left};
 use crate::sandbox::Stripe;
 use host::read;
 use host_store::{Scope, Store};
@@ -14,14 +15,24 @@ use std::collections::BTreeMap;
 /// # Errors
 ///
 /// Returns the first difference.
-pub(crate) fn check(
-    store: &dyn Store,
-    scope: &Scope,
-    stripe: &Stripe,
-    bought: &[Bought],
-) -> Result<(), Difference> {
+pub(crate) fn check(store: &dyn Store, scope: &Scope, stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
     check_books(store, scope, stripe)?;
-    check_payments(store, scope, stripe, bought)
+    check_payments(store, scope, stripe, &oracle.bought)?;
+    // A closing gives back what nobody asked for; the closing itself is checked elsewhere.
+    if oracle.closing.is_none() { check_refunds(stripe, oracle) } else { Ok(()) }
+}
+
+/// Checks that each refund at Stripe was asked for, with its amount, and only once.
+fn check_refunds(stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
+    for charge in stripe.all("charge") {
+        let expected = oracle.refunds.get(charge.id()).copied().unwrap_or(Some(0));
+        let made = asked(stripe, charge.id());
+        if expected.is_some_and(|expected| expected != made) {
+            let (what, expected) = (format!("refunds of {}", charge.id()), expected.unwrap_or_default());
+            return Err(Difference::new(what, expected.to_string(), made.to_string()));
+        }
+    }
+    Ok(())
 }
 
 fn unreadable(error: impl std::fmt::Display) -> Difference {
@@ -78,7 +89,9 @@ fn check_payments(store: &dyn Store, scope: &Scope, stripe: &Stripe, bought: &[B
         // The id of a sale is that of the purchase, or that of the invoice and the product.
         let of_invoice = row.id.split_once('/').map(|(invoice, _)| invoice);
         let charge = match of_invoice {
-            Some(invoice) => charges.iter().find(|it| it.is("paid") && it.text("_invoice") == invoice).map(|it| it.id()),
+            Some(invoice) => {
+                charges.iter().find(|it| it.is("paid") && it.text("_invoice") == invoice).map(|it| it.id())
+            }
             None => bought.iter().find(|it| it.purchase == row.id).map(|it| it.charge.as_str()),
         };
         if let Some(charge) = charge {

@@ -1,7 +1,9 @@
 //! Determines what must happen at Stripe after an account is closed: its subscriptions end, the rest of a paid year goes
 //! back, and so does what is bought later.
 
+use crate::catalog::Catalog;
 use crate::judge::Difference;
+use crate::known;
 use crate::oracle::left;
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
@@ -32,7 +34,7 @@ fn sold(stripe: &Stripe, charge: &Object) -> Option<(Object, Object)> {
 }
 
 /// Sum of all refunds of a charge, also of those that failed.
-fn asked(stripe: &Stripe, charge: &str) -> i64 {
+pub(crate) fn asked(stripe: &Stripe, charge: &str) -> i64 {
     let refunds = stripe.all("refund").into_iter();
     refunds.filter(|refund| refund.text("charge") == charge).map(|refund| refund.int("amount")).sum()
 }
@@ -44,7 +46,7 @@ fn is_disputed(stripe: &Stripe, charge: &str) -> bool {
 
 impl Closing {
     /// Reads the payments at the time of the closing. `open` are our ids of the open checkouts.
-    pub(crate) fn of(stripe: &Stripe, open: Vec<String>) -> Self {
+    pub(crate) fn of(catalog: &Catalog, stripe: &Stripe, open: Vec<String>) -> Self {
         let at_s = stripe.now_s();
         let (mut back, mut payments) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
         for charge in stripe.all("charge").iter().filter(|charge| charge.is("paid")) {
@@ -53,11 +55,19 @@ impl Closing {
             let second = |name: &str| items.first().and_then(|item| item[name].as_i64()).unwrap_or_default();
             let (start_s, end_s) = (second("current_period_start"), second("current_period_end"));
             let is_current = invoice.int_at("status_transitions.paid_at").is_some_and(|paid_at| paid_at >= start_s);
-            if !is_current || items.len() != 1 || is_disputed(stripe, charge.id()) {
+            let price = items.first().and_then(|item| item["price"]["id"].as_str()).unwrap_or_default();
+            let ware = &catalog.wares[stripe.plan(price)];
+            let needs_plan = ware.condition.is_some() || ware.requires_plan;
+            let is_unsure = needs_plan && !known::CLOSES_WITH_ADD_ONS
+                // The credit for the unused rest of another price pays for a part.
+                || invoice.list_at("lines").len() != 1
+                || is_disputed(stripe, charge.id());
+            if !is_current || items.len() != 1 || is_unsure {
                 continue;
             }
             let is_year = end_s - start_s >= YEAR_S && subscription.text("status") == "active" && end_s > at_s;
-            let rest = i128::from(left(stripe, charge).0) * i128::from(end_s - at_s) / i128::from((end_s - start_s).max(1));
+            let rest =
+                i128::from(left(stripe, charge).0) * i128::from(end_s - at_s) / i128::from((end_s - start_s).max(1));
             let rest = if is_year { i64::try_from(rest).expect("a part of an amount") } else { 0 };
             payments.entry(subscription.id().to_owned()).or_default().push(charge.id().to_owned());
             back.insert(charge.id().to_owned(), rest);
@@ -94,7 +104,8 @@ impl Closing {
             }
         }
         for charge in stripe.all("charge").iter().filter(|charge| charge.is("paid")) {
-            let is_later = sold(stripe, charge).is_some_and(|(_, subscription)| subscription.int("created") > self.at_s);
+            let is_later =
+                sold(stripe, charge).is_some_and(|(_, subscription)| subscription.int("created") > self.at_s);
             let returned = asked(stripe, charge.id());
             if is_later && !is_disputed(stripe, charge.id()) && returned != charge.int("amount") {
                 let what = format!("refund of {}, paid for a subscription after the closing", charge.id());

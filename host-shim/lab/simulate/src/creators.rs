@@ -54,8 +54,7 @@ impl Creators {
             _ => None,
         };
         let accounts: Vec<Account> = catalog.creators().iter().filter_map(account).collect();
-        let mut creator =
-            |account| Creator { account, joins: random.below(JOIN_DAYS) as i64, has_asked: false };
+        let mut creator = |account| Creator { account, joins: random.below(JOIN_DAYS) as i64, has_asked: false };
         let all = accounts.into_iter().map(&mut creator).collect();
         Ok(Creators { stripe, all, version: VERSIONS[random.below(VERSIONS.len())] })
     }
@@ -103,8 +102,10 @@ impl Creators {
         let mut booked = 0;
         for creator in &self.all {
             let name = creator.account.to_string();
-            let own: Vec<&Object> = accounts.iter().filter(|account| creator.owns(account)).map(AsRef::as_ref).collect();
-            let of_creator = transfers.iter().filter(|it| own.iter().any(|account| account.id() == it.text("destination")));
+            let own: Vec<&Object> =
+                accounts.iter().filter(|account| creator.owns(account)).map(AsRef::as_ref).collect();
+            let of_creator =
+                transfers.iter().filter(|it| own.iter().any(|account| account.id() == it.text("destination")));
             let paid: i64 = of_creator.map(|transfer| transfer.int("amount") - transfer.int("amount_reversed")).sum();
             let in_books = -ledgers.amount(&name, "cash:stripe", "usd");
             booked += in_books;

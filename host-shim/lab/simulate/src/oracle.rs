@@ -131,6 +131,9 @@ pub struct Oracle {
     pub instances: Vec<Instance>,
     /// Issued tokens.
     pub tokens: Vec<Token>,
+    /// Amounts of the refunds that were made at Stripe or asked for, by charge, in minor units; None if the host decides
+    /// the amount.
+    pub refunds: BTreeMap<String, Option<i64>>,
     /// The closing of the account.
     pub closing: Option<Closing>,
     /// Start of past-due states by subscription, in milliseconds since the epoch.
@@ -237,7 +240,8 @@ impl Oracle {
     fn sources(&self, catalog: &Catalog, stripe: &Stripe) -> Vec<Source> {
         let now_ms = stripe.now_s() * 1_000;
         let mut out = Vec::new();
-        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, stripe, sub, now_ms)) {
+        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, stripe, sub, now_ms))
+        {
             for item in subscription.list_at("items") {
                 let on_item = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
                 let ware = ware_in_force(catalog, stripe, subscription, on_item);
@@ -251,6 +255,12 @@ impl Oracle {
             Source { ware: bought.ware, quantity, since_s: bought.at_s, id }
         }));
         out
+    }
+
+    /// Records a refund that was made at Stripe or asked for; the host decides the amount if there is none.
+    pub fn refund(&mut self, charge: &str, amount: Option<i64>) {
+        let sum = self.refunds.entry(charge.to_owned()).or_insert(Some(0));
+        *sum = sum.zip(amount).map(|(sum, amount)| sum + amount);
     }
 
     /// True if a one-time purchase is not completely refunded or disputed.

@@ -2,8 +2,8 @@
 
 use crate::catalog::Catalog;
 use crate::moves::Move;
-use crate::sales::Sale;
 use crate::rates::{DAYS, LATE, RATES};
+use crate::sales::Sale;
 use crate::sandbox::SandboxError;
 use crate::story::{Incoming, VERSIONS, mixed_versions};
 use crate::trade::{MoveKind, SIMULATED, possible_moves};
@@ -118,8 +118,9 @@ impl<'c> Person<'c> {
         let mut moves: Vec<(usize, Move<MoveKind>)> = kinds.into_iter().map(&mut made).collect();
         // A payment or deletion in the same second as the end of a plan has no defined result. So a move that ends
         // a subscription or deletes an instance shares its hour only with moves of these kinds.
-        let ends =
-            |it: &(usize, Move<MoveKind>)| matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete | MoveKind::Close);
+        let ends = |it: &(usize, Move<MoveKind>)| {
+            matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete | MoveKind::Close)
+        };
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
         moves
@@ -130,7 +131,8 @@ impl<'c> Person<'c> {
         let is_due = |at: i64| at <= now_s;
         self.driver.customer.stripe.has_new()
             || self.is_quiet
-            || self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
+            || self.next_due_s.is_some_and(is_due)
+            || self.withheld.iter().any(|(at, _)| is_due(*at))
     }
 
     /// True if the account is checked at the end of the day: it had activity, or a subscription is past due.
@@ -144,7 +146,8 @@ impl<'c> Person<'c> {
     }
 
     /// True if the oracle can predict a move now. While events are delayed, it can only predict moves at Stripe, since
-    /// the host knows less than the oracle. While a refund is decided, the amount of credits is open.
+    /// the host knows less than the oracle. While a refund is decided, the amount of credits is open, and
+    /// so is the amount that can be refunded.
     pub(crate) fn may(&self, move_kind: MoveKind, now_s: i64) -> bool {
         let is_at_stripe = matches!(
             move_kind,
@@ -158,6 +161,9 @@ impl<'c> Person<'c> {
                 | MoveKind::Decide
                 | MoveKind::Close
         );
+        if self.is_waiting && move_kind == MoveKind::Refund {
+            return false;
+        }
         is_at_stripe || self.withheld.is_empty() && !self.is_waiting && now_s >= self.asks_from_s
     }
 
@@ -165,7 +171,8 @@ impl<'c> Person<'c> {
     pub(crate) fn pass(&mut self, now_s: i64, catalog: &Catalog) -> Vec<Batch> {
         self.driver.customer.stripe.advance_to(now_s);
         let mut late = Batch::default();
-        let (due, waiting) = std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| self.is_quiet || *at <= now_s);
+        let (due, waiting) =
+            std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| self.is_quiet || *at <= now_s);
         self.withheld = waiting;
         let due: Vec<(i64, Incoming)> = due;
         if !due.is_empty() {

@@ -189,7 +189,8 @@ impl<'c> Shard<'c> {
                 incoming.push((self.people.len(), self.creators.pass(self.day, now_s)));
             }
             self.deliver(now_s, incoming)?;
-            let is_more = self.creators.stripe.has_new() || self.people.iter().any(|it| it.driver.customer.stripe.has_new());
+            let is_more =
+                self.creators.stripe.has_new() || self.people.iter().any(|it| it.driver.customer.stripe.has_new());
             if !self.answer() && !is_more {
                 break;
             }
@@ -404,7 +405,7 @@ impl<'c> Shard<'c> {
         if let Some(closing) = &person.driver.oracle.closing {
             closing.check(&person.driver.customer.stripe)?;
         }
-        balance::check(processor.store(), &scope, &person.driver.customer.stripe, &person.driver.oracle.bought)?;
+        balance::check(processor.store(), &scope, &person.driver.customer.stripe, &person.driver.oracle)?;
         if person.driver.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;
             let is_gone = |id: &str| statuses.get(id).is_none_or(|status| GONE.contains(&status.as_str()));

@@ -58,7 +58,11 @@ impl AccountDriver<'_> {
         let Some(index) = each.of(fitting.len()) else { return };
         let charge = fitting[index];
         let amount = if each.flag(0) { rest(charge) } else { (rest(charge) / 3).max(1) };
-        self.customer.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
+        let (charge, form_amount) = (charge.id(), amount.to_string());
+        let made = self.customer.stripe.post("/v1/refunds", &[("charge", charge), ("amount", &form_amount)]);
+        if !made.is_empty() {
+            self.oracle.refund(charge, Some(amount));
+        }
     }
 
     /// Asks the host for the refund of a one-time purchase: as an operator, of a part, of the rest or of too much; or as the
@@ -83,7 +87,10 @@ impl AccountDriver<'_> {
             };
             let command = self.customer.command("purchase.refund", json!({"id": bought.purchase}));
             // Whether the purchase is unused is up to the host.
-            verdict.into_iter().for_each(|verdict| self.must(command.clone(), verdict));
+            match verdict {
+                Some(verdict) => self.must(command, verdict),
+                None => self.oracle.refund(&bought.charge, None),
+            }
             return;
         }
         let amount = match (each.flag(2), each.flag(3)) {
@@ -97,6 +104,10 @@ impl AccountDriver<'_> {
         let command = self.customer.command_by(&json!({"kind": "admin", "id": "operator"}), "purchase.refund", payload);
         let is_too_much = amount.is_some_and(|amount| amount > rest);
         self.must(command, if is_impossible || is_too_much { Verdict::Refused } else { Verdict::Applied });
+        // Stripe refuses the refund of a payment that was ever disputed.
+        if !is_impossible && !is_too_much && charge.is_some_and(|charge| !charge.is("disputed")) {
+            self.oracle.refund(&bought.charge, Some(amount.unwrap_or(rest)));
+        }
     }
 
     fn charge(&self, id: &str) -> Option<Arc<Object>> {
