@@ -24,8 +24,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// At random, customers subscribe, change plans, fail to pay, cancel, use, buy, get refunds and dispute, each at a
 /// local Stripe on one clock. The host receives the events in any order, some of them twice or days late; providers
 /// and Stripe's API fail, and hosts are killed at a write. Each simulated day, an oracle that shares no code with the
-/// extension compares money, shares, entitlements, subscriptions, credits, tokens and instances with the catalog and with
-/// Stripe's objects and balance transactions.
+/// extension compares money, shares, entitlements, subscriptions, credits, tokens and instances with the catalog and
+/// with Stripe's objects and balance transactions.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {

@@ -14,15 +14,15 @@ const MARKS: [&str; 2] = ["simulated_scope", "simulated_key"];
 /// A fault of a request that moves money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The request that creates the object fails: with status `429` or `500`, or without an answer (`cut`). It is carried
-    /// out nevertheless if `is_done` is true.
+    /// The request that creates the object fails: with status `429` or `500`, or without an answer (`cut`). It is
+    /// carried out nevertheless if `is_done` is true.
     OfRequest { answer: &'static str, is_done: bool },
     /// No request of this attempt reaches Stripe.
     Unreachable,
 }
 
-/// True if calls of this kind are carried out at a local Stripe. A cancellation at the end of a period is not: customers
-/// make it at Stripe themselves.
+/// True if calls of this kind are carried out at a local Stripe. A cancellation at the end of a period is not:
+/// customers make it at Stripe themselves.
 pub(crate) fn is_for_stripe(call: &Call) -> bool {
     match call.kind.as_str() {
         "stripe.account.create" | "stripe.checkout.expire" => true,

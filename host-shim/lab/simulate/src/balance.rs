@@ -1,5 +1,5 @@
-//! Compares the money in the host's books with the balance transactions of the local Stripe, and checks for each payment
-//! that no more goes back and on than was received.
+//! Compares the money in the host's books with the balance transactions of the local Stripe, and checks for each
+//! payment that no more goes back and on than was received.
 
 use crate::closing::asked;
 use crate::judge::Difference;
@@ -39,7 +39,8 @@ fn unreadable(error: impl std::fmt::Display) -> Difference {
     Difference::new("what the host has", "an answer", error.to_string())
 }
 
-/// Checks that the books have the sum of all movements, that of the refunds, that of the disputes, and that of the fees.
+/// Checks that the books have the sum of all movements, that of the refunds, that of the disputes, and that of the
+/// fees.
 fn check_books(store: &dyn Store, scope: &Scope, stripe: &Stripe) -> Result<(), Difference> {
     let row = read::record(store, scope, "account", "balances").map_err(unreadable)?;
     let balances: Value = match row {

@@ -4,7 +4,8 @@ use crate::oracle::disputed;
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
 
-/// True if a bank holds, or keeps, the payment for the current period. Payments for earlier periods paid for what is over.
+/// True if a bank holds, or keeps, the payment for the current period. Payments for earlier periods paid for what is
+/// over.
 pub(crate) fn is_frozen(stripe: &Stripe, subscription: &Object) -> bool {
     if stripe.all("dispute").is_empty() {
         return false;

@@ -1,5 +1,5 @@
-//! Determines what must happen at Stripe after an account is closed: its subscriptions end, the rest of a paid year goes
-//! back, and so does what is bought later.
+//! Determines what must happen at Stripe after an account is closed: its subscriptions end, the rest of a paid year
+//! goes back, and so does what is bought later.
 
 use crate::catalog::Catalog;
 use crate::judge::Difference;

@@ -1,5 +1,5 @@
-//! The creators who get shares of sales: they join, are onboarded at Stripe and get transfers. All of them are at one local
-//! Stripe, whose balance pays the transfers.
+//! The creators who get shares of sales: they join, are onboarded at Stripe and get transfers. All of them are at one
+//! local Stripe, whose balance pays the transfers.
 
 use crate::catalog::Catalog;
 use crate::judge::{Difference, Ledgers};
@@ -90,8 +90,8 @@ impl Creators {
         vec![batch]
     }
 
-    /// Checks the transfers to each creator: the host's books have Stripe's balance transactions, and the transfers are the
-    /// shares that could be paid out. Call it only if nothing is outstanding.
+    /// Checks the transfers to each creator: the host's books have Stripe's balance transactions, and the transfers are
+    /// the shares that could be paid out. Call it only if nothing is outstanding.
     ///
     /// # Errors
     ///

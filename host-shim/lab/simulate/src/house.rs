@@ -148,8 +148,8 @@ impl CrashingHost {
         Ok(())
     }
 
-    /// Kind and key of an unfinished effect of an account that is due or has begun, or that moves money. Other effects for a
-    /// later time, such as timers, do not count.
+    /// Kind and key of an unfinished effect of an account that is due or has begun, or that moves money. Other effects
+    /// for a later time, such as timers, do not count.
     pub(crate) fn at_work(&self, account: &Account) -> Result<Option<String>, SimulateError> {
         let processor = self.processor();
         let open = processor.store().effects_open(processor.partition(), Some(account)).map_err(ReplayError::from)?;

@@ -131,8 +131,8 @@ pub struct Oracle {
     pub instances: Vec<Instance>,
     /// Issued tokens.
     pub tokens: Vec<Token>,
-    /// Amounts of the refunds that were made at Stripe or asked for, by charge, in minor units; None if the host decides
-    /// the amount.
+    /// Amounts of the refunds that were made at Stripe or asked for, by charge, in minor units; None if the host
+    /// decides the amount.
     pub refunds: BTreeMap<String, Option<i64>>,
     /// The closing of the account.
     pub closing: Option<Closing>,

@@ -33,8 +33,8 @@ const MONEY_FAULTS: [(usize, Fault); 5] = [
     (50, Fault::OfRequest { answer: "cut", is_done: false }),
     (50, Fault::OfRequest { answer: "cut", is_done: true }),
 ];
-/// Requests that move money, per thousand, whose result stays unknown: Stripe can't be reached for all their attempts. Half
-/// of them are carried out at the first attempt.
+/// Requests that move money, per thousand, whose result stays unknown: Stripe can't be reached for all their attempts.
+/// Half of them are carried out at the first attempt.
 const UNKNOWN: usize = 150;
 /// Milliseconds after which the host polls a `stripe.retrieve` again. By then, the shard has set the answer.
 pub(crate) const LOOK_MS: i64 = 60_000;

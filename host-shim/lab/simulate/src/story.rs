@@ -15,7 +15,8 @@ pub const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 const MIXED: [&str; 6] =
     ["2020-08-27", "2022-11-15", "2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", "2026-10-28.endive"];
 
-/// Two API versions of an object in a stream with several shapes, chosen by its id: of its body, and of a repeated body.
+/// Two API versions of an object in a stream with several shapes, chosen by its id: of its body, and of a repeated
+/// body.
 pub fn mixed_versions(id: &str) -> [&'static str; 2] {
     let number = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
     [MIXED[number % MIXED.len()], MIXED[number / MIXED.len() % MIXED.len()]]

@@ -65,8 +65,8 @@ impl AccountDriver<'_> {
         }
     }
 
-    /// Asks the host for the refund of a one-time purchase: as an operator, of a part, of the rest or of too much; or as the
-    /// buyer, who may ask for a limited time and gets what is unused.
+    /// Asks the host for the refund of a one-time purchase: as an operator, of a part, of the rest or of too much; or
+    /// as the buyer, who may ask for a limited time and gets what is unused.
     pub(super) fn ask_refund(&mut self, each: &Move<MoveKind>) {
         let Some(bought) = each.of(self.oracle.bought.len()).map(|index| self.oracle.bought[index].clone()) else {
             return;
