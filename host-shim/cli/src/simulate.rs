@@ -19,12 +19,13 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Simulate a year of a whole business and check it with an oracle
+/// Simulate months of a whole business and check them with an oracle
 ///
 /// At random, customers subscribe, change plans, fail to pay, cancel, use, buy, get refunds and dispute, each at a
 /// local Stripe on one clock. The host receives the events in any order, some of them twice or days late; providers
-/// fail, and hosts are killed at a write. Each simulated day, an oracle that shares no code with the extension compares
-/// money, entitlements, subscriptions, credits, tokens and instances with Stripe's books and the catalog.
+/// and Stripe's API fail, and hosts are killed at a write. Each simulated day, an oracle that shares no code with the
+/// extension compares money, shares, entitlements, subscriptions, credits, tokens and instances with the catalog and
+/// with Stripe's objects and balance transactions.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -37,7 +38,7 @@ pub(crate) struct Args {
     fixtures: Option<PathBuf>,
 
     /// The number of customers
-    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     customers: u32,
 
     /// Simulate only the customers who share a host with the customer of this number; their days are the same as in the
@@ -46,7 +47,7 @@ pub(crate) struct Args {
     only: Option<u32>,
 
     /// The number of days
-    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=3_650))]
+    #[arg(long, value_name = "N", default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3_650))]
     days: u32,
 
     /// The seed: the same seed gives the same days [default: random, and printed]
@@ -74,7 +75,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim simulate                                     the default business, 1000 customers, a year
+  host-shim simulate                                     the default business, 200 customers, 90 days
   host-shim simulate my-business --customers 200 --days 60
   host-shim simulate solobase --budget 60s --native      a minute, without a component
   host-shim simulate solobase --seed 7 --write broken    write differences as failing scenarios

@@ -27,7 +27,7 @@ pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Resul
     let ledgers = Ledgers::of(world.store());
     let law = ledgers.and_then(|ledgers| {
         ledgers.check_sums()?;
-        ledgers.check_earned_shares(&expected.shares)?;
+        ledgers.check_earned_shares(&host_simulate::sales::shares_of(&expected.sales))?;
         crate::judge::judge(world.processor_mut(), &done, account, now, expected)
     });
     law.map_err(|difference| difference.to_string())

@@ -254,9 +254,10 @@ impl People {
                 trial,
                 hands_on,
                 purchase,
+                coupon: None,
             });
         } else {
-            self.customer.subscribe(plan, card, trial);
+            self.customer.subscribe(plan, card, trial, None);
         }
     }
 

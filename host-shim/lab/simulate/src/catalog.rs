@@ -5,7 +5,7 @@
 
 use crate::sandbox::{Offer, synced_price};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// An amount without limit.
 pub const UNLIMITED: i64 = -1;
@@ -45,8 +45,21 @@ pub struct Ware {
     pub grants: Vec<Grant>,
     /// Credits that the payment of one unit grants, in minor units.
     pub credit: i64,
-    /// Creator who gets a share of the price, and the share in basis points.
-    pub share: Option<(String, i64)>,
+    /// Share of the price for a creator.
+    pub share: Option<Split>,
+    /// Days for which a buyer may ask for a refund of a one-time payment.
+    pub refund_days: Option<i64>,
+}
+
+/// The share of a price that a creator gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Account of the creator.
+    pub to: String,
+    /// The share in basis points.
+    pub share_bp: i64,
+    /// Days after the payment from which the share can be paid out.
+    pub hold_days: i64,
 }
 
 /// A default plan, in force without payment.
@@ -293,7 +306,8 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
     let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
     let share = || {
         let to = filled(kind["split"]["to"].as_str()?, product, kind);
-        Some((to, kind["split"]["share_bp"].as_i64()?))
+        let split = &kind["split"];
+        Some(Split { to, share_bp: split["share_bp"].as_i64()?, hold_days: split["hold_days"].as_i64().unwrap_or(0) })
     };
     let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
@@ -310,6 +324,7 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
         grants: grants(product, kind),
         credit,
         share: share(),
+        refund_days: kind["refund"]["days"].as_i64(),
     }
 }
 
@@ -371,6 +386,11 @@ impl Catalog {
         out.campaign = templates.find(is_own).filter(|_| !document["campaigns"].is_null()).cloned();
         out.facts = members(&document["events"]).map(fact).collect();
         out
+    }
+
+    /// The creators that get shares.
+    pub fn creators(&self) -> BTreeSet<&str> {
+        self.wares.iter().filter_map(|ware| Some(ware.share.as_ref()?.to.as_str())).collect()
     }
 
     /// Returns the index of the ware with a price.

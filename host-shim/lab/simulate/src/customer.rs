@@ -4,7 +4,7 @@
 
 use crate::moves::Move;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, Offer, SandboxError, Stripe};
-use crate::story::{Incoming, Segment, VERSIONS};
+use crate::story::{Incoming, Segment, VERSIONS, mixed_versions};
 use extension_contract::Account;
 use host_provider_api::scripted::short_hash;
 use local_stripe::object::Object;
@@ -62,6 +62,8 @@ pub struct Checkout<'c> {
     pub hands_on: bool,
     /// Id of our purchase; None for a checkout made elsewhere.
     pub purchase: Option<&'c str>,
+    /// Stripe's id of the coupon.
+    pub coupon: Option<&'c str>,
 }
 
 /// A customer with the story so far.
@@ -79,6 +81,8 @@ pub struct Customer {
     commands: usize,
     /// API versions of the bodies.
     versions: Vec<&'static str>,
+    /// True if each event has another API version.
+    is_mixed: bool,
     /// True if the caller advances the clock; then moves do not wait.
     is_moved: bool,
     /// Commands and other bodies of the current segment.
@@ -110,7 +114,7 @@ impl Customer {
         let more = MORE.iter().filter(|(bit, _)| first.is_some_and(|first| first.flag(*bit)));
         let more = more.flat_map(|(_, kinds)| kinds.iter().copied()).filter(|kind| !also.contains(kind));
         let event_types: Vec<&str> = NEEDED.into_iter().chain(also.iter().copied()).chain(more).collect();
-        let mut stripe = Stripe::selling(&name, &event_types, offers)?;
+        let stripe = Stripe::selling(&name, &event_types, offers)?;
         let owner = format!("metadata[{}]", owner_key(&account));
         let form = [
             ("email", "customer@example.com"),
@@ -128,6 +132,7 @@ impl Customer {
             card: GOOD_CARD,
             commands: 0,
             versions,
+            is_mixed: false,
             is_moved: false,
             open,
             last: None,
@@ -136,9 +141,10 @@ impl Customer {
         })
     }
 
-    /// Leaves the clock to the caller, and uses only one API version.
-    pub fn moved_by_others(mut self, version: &'static str) -> Self {
-        (self.is_moved, self.versions) = (true, vec![version]);
+    /// Leaves the clock to the caller, and uses only one API version; several in one stream of events for `None`.
+    pub fn moved_by_others(mut self, version: Option<&'static str>) -> Self {
+        (self.is_moved, self.is_mixed) = (true, version.is_none());
+        self.versions = version.map_or_else(|| mixed_versions("").to_vec(), |version| vec![version]);
         self
     }
 
@@ -205,7 +211,9 @@ impl Customer {
         let mut new: Vec<Segment> = Vec::new();
         for event in self.stripe.take_events() {
             let clock = event.created_s * 1_000;
-            let incoming = Incoming::of(&event.id, &self.versions, |version| self.stripe.event_body(&event, version));
+            let mixed = mixed_versions(&event.id);
+            let versions = if self.is_mixed { &mixed[..] } else { &self.versions };
+            let incoming = Incoming::of(&event.id, versions, |version| self.stripe.event_body(&event, version));
             self.last = Some(incoming.clone());
             match new.last_mut().filter(|last| clock - last.clock <= TOGETHER_MS) {
                 Some(last) => {
@@ -231,7 +239,7 @@ impl Customer {
     }
 
     /// Creates a subscription without a checkout.
-    pub fn subscribe(&mut self, plan: usize, card: &'static str, trial: bool) {
+    pub fn subscribe(&mut self, plan: usize, card: &'static str, trial: bool, coupon: Option<&str>) {
         self.use_card(card);
         let (customer, price, name) = (self.id.clone(), self.stripe.price(plan), self.name.clone());
         let owner = format!("metadata[{}]", self.owner_key());
@@ -239,11 +247,12 @@ impl Customer {
         if trial {
             form.push(("trial_period_days", "14"));
         }
+        form.extend(coupon.map(|coupon| ("discounts[0][coupon]", coupon)));
         self.stripe.post("/v1/subscriptions", &form);
     }
 
-    /// Creates a checkout and pays it.
-    pub fn check_out(&mut self, wanted: &Checkout<'_>) {
+    /// Creates a checkout and pays it. Returns Stripe's id of the session.
+    pub fn check_out(&mut self, wanted: &Checkout<'_>) -> String {
         let (customer, price, name) = (self.id.clone(), self.stripe.price(wanted.ware), self.name.clone());
         let key = self.owner_key();
         let (owner, handed_on) = (format!("metadata[{key}]"), format!("subscription_data[metadata][{key}]"));
@@ -270,14 +279,15 @@ impl Customer {
         if wanted.trial {
             form.push(("subscription_data[trial_period_days]", "14"));
         }
+        form.extend(wanted.coupon.map(|coupon| ("discounts[0][coupon]", coupon)));
         let session = self.stripe.post("/v1/checkout/sessions", &form);
         let token = wanted.card.replace("pm_card_", "tok_");
         let typed = self.stripe.post("/v1/payment_methods", &[("type", "card"), ("card[token]", &token)]);
         self.stripe.post(&format!("/v1/payment_pages/{session}/confirm"), &[("payment_method", &typed)]);
         if let Some(purchase) = wanted.purchase {
-            // Our provider derives the session's id from the key of the effect.
-            self.stripe.rename(&session, format!("cs_{}", short_hash(&format!("checkout:{purchase}"))));
+            self.stripe.rename(&session, session_of(purchase));
         }
+        session
     }
 
     /// Charges the customer with this card from now on.
@@ -382,6 +392,11 @@ impl Customer {
             self.segments.push(Segment { clock, events: vec![twin], commands: Vec::new() });
         }
     }
+}
+
+/// Our id of the session of a purchase: our provider derives it from the key of the effect.
+pub fn session_of(purchase: &str) -> String {
+    format!("cs_{}", short_hash(&format!("checkout:{purchase}")))
 }
 
 fn owner_key(account: &Account) -> &'static str {

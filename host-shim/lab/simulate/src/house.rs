@@ -1,5 +1,6 @@
 //! Runs the simulated host: one business on a store in memory. The host crashes when a write of the store fails.
 
+use crate::at_stripe::MONEY;
 use crate::provider::FlakyProvider;
 use crate::simulate::SimulateError;
 use extension_contract::{Account, Timestamp};
@@ -147,14 +148,15 @@ impl CrashingHost {
         Ok(())
     }
 
-    /// Kind and key of an unfinished effect of an account that is due or has begun. Effects for a later time, such as
-    /// timers, do not count.
+    /// Kind and key of an unfinished effect of an account that is due or has begun, or that moves money. Other effects
+    /// for a later time, such as timers, do not count.
     pub(crate) fn at_work(&self, account: &Account) -> Result<Option<String>, SimulateError> {
         let processor = self.processor();
         let open = processor.store().effects_open(processor.partition(), Some(account)).map_err(ReplayError::from)?;
         let is_at_work = |row: &&EffectRow| {
             let has_begun = row.state == EffectState::Running || row.attempts > 0 || row.due_at <= self.clock;
-            has_begun && !WATCHES.contains(&row.effect.kind.as_str())
+            let kind = row.effect.kind.as_str();
+            MONEY.contains(&kind) || has_begun && !WATCHES.contains(&kind)
         };
         Ok(open.iter().find(is_at_work).map(|row| format!("{} {}", row.effect.kind, row.effect.key)))
     }

@@ -6,12 +6,18 @@
 //! [`sandbox`], and updates the [`oracle`]. [`judge`] compares a host with the oracle. [`simulate`] runs many
 //! customers. The crate shares no code with the extension.
 
+mod at_stripe;
+mod balance;
 pub mod books;
 pub mod catalog;
+mod chargebacks;
+pub mod closing;
+mod creators;
 pub mod customer;
 pub mod done;
 mod house;
 pub mod judge;
+mod known;
 pub mod moves;
 pub mod oracle;
 mod paid;
@@ -20,6 +26,7 @@ mod provider;
 pub mod rates;
 mod record;
 pub mod report;
+pub mod sales;
 pub mod sandbox;
 mod shard;
 pub mod simulate;

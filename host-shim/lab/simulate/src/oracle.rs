@@ -3,10 +3,12 @@
 //! Written from the requirements. Shares no code with the extension that it checks.
 
 use crate::catalog::{Catalog, Grant, InstanceType, UNLIMITED};
+use crate::chargebacks::is_frozen;
+use crate::closing::Closing;
 use crate::customer::lives;
 use crate::paid::ware_in_force;
+use crate::sales::{Sale, sales};
 use crate::sandbox::Stripe;
-use crate::story::VERSIONS;
 use local_stripe::object::Object;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,7 +35,7 @@ pub struct Bought {
     pub ware: usize,
     /// Quantity.
     pub quantity: i64,
-    /// Id of Stripe's charge.
+    /// Id of Stripe's charge; empty if a coupon made the purchase free.
     pub charge: String,
     /// Time of payment, in seconds since the epoch.
     pub at_s: i64,
@@ -86,8 +88,10 @@ pub struct Expected {
     pub cash: i64,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
-    /// Shares by creator.
-    pub shares: BTreeMap<String, Share>,
+    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth.
+    pub credits_slack: i64,
+    /// Sales of which creators get shares.
+    pub sales: Vec<Sale>,
     /// Ids of instances that must run.
     pub running: BTreeSet<String>,
     /// Ids of instances that must not run.
@@ -127,6 +131,11 @@ pub struct Oracle {
     pub instances: Vec<Instance>,
     /// Issued tokens.
     pub tokens: Vec<Token>,
+    /// Amounts of the refunds that were made at Stripe or asked for, by charge, in minor units; None if the host
+    /// decides the amount.
+    pub refunds: BTreeMap<String, Option<i64>>,
+    /// The closing of the account.
+    pub closing: Option<Closing>,
     /// Start of past-due states by subscription, in milliseconds since the epoch.
     past_due: BTreeMap<String, i64>,
     /// Number of events of Stripe that were read.
@@ -179,7 +188,7 @@ fn dispute_fees(stripe: &Stripe, charge: &str) -> i64 {
 }
 
 /// Remaining and original amount of a charge.
-fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
+pub(crate) fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
     let amount = charge.int("amount");
     ((amount - charge.int("amount_refunded") - disputed(stripe, charge.id())).max(0), amount)
 }
@@ -219,8 +228,9 @@ impl Oracle {
     }
 
     /// True if a subscription grants entitlements now.
-    fn entitles(&self, catalog: &Catalog, subscription: &Object, now_ms: i64) -> bool {
+    fn entitles(&self, catalog: &Catalog, stripe: &Stripe, subscription: &Object, now_ms: i64) -> bool {
         match subscription.text("status") {
+            _ if is_frozen(stripe, subscription) => false,
             "active" | "trialing" => true,
             "past_due" => self.past_due.get(subscription.id()).is_some_and(|since| now_ms < since + catalog.grace_ms),
             _ => false,
@@ -230,7 +240,8 @@ impl Oracle {
     fn sources(&self, catalog: &Catalog, stripe: &Stripe) -> Vec<Source> {
         let now_ms = stripe.now_s() * 1_000;
         let mut out = Vec::new();
-        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, sub, now_ms)) {
+        for subscription in stripe.all("subscription").iter().filter(|sub| self.entitles(catalog, stripe, sub, now_ms))
+        {
             for item in subscription.list_at("items") {
                 let on_item = stripe.plan(item["price"]["id"].as_str().unwrap_or_default());
                 let ware = ware_in_force(catalog, stripe, subscription, on_item);
@@ -246,10 +257,22 @@ impl Oracle {
         out
     }
 
+    /// Records a refund that was made at Stripe or asked for; the host decides the amount if there is none.
+    pub fn refund(&mut self, charge: &str, amount: Option<i64>) {
+        let sum = self.refunds.entry(charge.to_owned()).or_insert(Some(0));
+        *sum = sum.zip(amount).map(|(sum, amount)| sum + amount);
+    }
+
     /// True if a one-time purchase is not completely refunded or disputed.
     fn is_kept(&self, stripe: &Stripe, bought: &Bought) -> bool {
         let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
-        charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
+        bought.charge.is_empty() || charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
+    }
+
+    /// True if a part of a one-time purchase is refunded or disputed.
+    fn is_partly_refunded(&self, stripe: &Stripe, bought: &Bought) -> bool {
+        let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
+        charge.map(|charge| left(stripe, &charge)).is_some_and(|(left, all)| 0 < left && left < all)
     }
 
     /// The grants of the plan in force, and their multiplier, by family.
@@ -263,6 +286,9 @@ impl Oracle {
             }
         }
         let mut out: BTreeMap<String, (Vec<Grant>, i64)> = BTreeMap::new();
+        if self.closing.is_some() {
+            return out;
+        }
         for default in &catalog.defaults {
             if default.sold_to.as_ref().is_none_or(|owner| *owner == self.owner) {
                 out.insert(default.family.clone(), (default.grants.clone(), 1));
@@ -278,6 +304,9 @@ impl Oracle {
 
     /// The allowed amounts now by entitlement, without amounts of 0.
     pub fn entitlements(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, i64> {
+        if self.closing.is_some() {
+            return BTreeMap::new();
+        }
         let sources = self.sources(catalog, stripe);
         let plans = self.plans(catalog, &sources);
         let is_granted =
@@ -339,7 +368,7 @@ impl Oracle {
         let held = self.bought.iter().map(|bought| {
             let given = catalog.wares[bought.ware].credit * bought.quantity;
             let charge = charges.iter().find(|charge| charge.id() == bought.charge);
-            let (left, all) = charge.map_or((0, 1), |charge| left(stripe, charge));
+            let (left, all) = charge.map_or((1, 1), |charge| left(stripe, charge));
             given * CENT * left / all
         });
         held.sum::<i64>() - self.covered_micros
@@ -512,43 +541,6 @@ impl Oracle {
         !self.past_due.is_empty()
     }
 
-    /// The shares of creators in one-time purchases and paid invoices.
-    fn shares(&self, catalog: &Catalog, stripe: &Stripe) -> BTreeMap<String, Share> {
-        let charges = stripe.all("charge");
-        let mut out: BTreeMap<String, Share> = BTreeMap::new();
-        let mut sale = |ware: usize, charge: &Object| {
-            let Some((creator, share_bp)) = &catalog.wares[ware].share else { return };
-            let (left, gross) = left(stripe, charge);
-            let whole = i128::from(gross) * i128::from(*share_bp) / 10_000;
-            let part = i128::from(left) * i128::from(*share_bp) / 10_000;
-            let whole = i64::try_from(whole).expect("a part of an amount");
-            let part = i64::try_from(part).expect("a part of an amount");
-            let (least, most) = match left {
-                0 => (0, 0),
-                left if left == gross => (whole, whole),
-                // The extension rounds the refunded part too.
-                _ => ((part - 1).max(0), (part + 1).min(whole)),
-            };
-            let held = out.entry(creator.clone()).or_default();
-            *held = (held.0 + least, held.1 + most);
-        };
-        for bought in &self.bought {
-            if let Some(charge) = charges.iter().find(|charge| charge.id() == bought.charge) {
-                sale(bought.ware, charge);
-            }
-        }
-        for charge in charges.iter().filter(|charge| charge.is("paid")) {
-            let shown = stripe.shown(charge.id(), VERSIONS[0]);
-            let Some(invoice) = shown["invoice"].as_str() else { continue };
-            let invoice = stripe.shown(invoice, VERSIONS[0]);
-            let price = invoice["lines"]["data"][0]["price"]["id"].as_str().unwrap_or_default();
-            if stripe.sells(price) {
-                sale(stripe.plan(price), charge);
-            }
-        }
-        out
-    }
-
     /// The expectations now.
     pub fn expects(&self, catalog: &Catalog, stripe: &Stripe) -> Expected {
         let now_ms = stripe.now_s() * 1_000;
@@ -557,7 +549,8 @@ impl Oracle {
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         let stands = |own: &&Instance| {
             let instance_type = &catalog.instance_types[own.instance_type];
-            instance_type.family.as_ref().is_none_or(|family| plans.contains_key(family)) && !own.deleted
+            let is_paid = instance_type.family.as_ref().is_none_or(|family| plans.contains_key(family));
+            is_paid && !own.deleted && self.closing.is_none()
         };
         let runs = |own: &&Instance| {
             stands(own)
@@ -582,14 +575,15 @@ impl Oracle {
                 .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
                 .sum(),
             credits: (net.max(0), (-net).max(0)),
-            shares: self.shares(catalog, stripe),
+            credits_slack: self.bought.iter().filter(|bought| self.is_partly_refunded(stripe, bought)).count() as i64,
+            sales: sales(catalog, stripe, &self.bought),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
             tokens: sure.map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),
             counted: self
                 .counted
                 .iter()
-                .filter(|((_, at), _)| *at == this_month)
+                .filter(|((_, at), _)| *at == this_month && self.closing.is_none())
                 .map(|((key, _), n)| (key.clone(), *n))
                 .collect(),
             invoices: self.invoices(catalog, now_ms),

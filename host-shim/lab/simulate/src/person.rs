@@ -2,14 +2,13 @@
 
 use crate::catalog::Catalog;
 use crate::moves::Move;
-use crate::oracle::Share;
 use crate::rates::{DAYS, LATE, RATES};
+use crate::sales::Sale;
 use crate::sandbox::SandboxError;
-use crate::story::{Incoming, VERSIONS};
-use crate::trade::{MoveKind, possible_moves};
+use crate::story::{Incoming, VERSIONS, mixed_versions};
+use crate::trade::{MoveKind, SIMULATED, possible_moves};
 use crate::traders::AccountDriver;
 use host_replay::shuffle::Random;
-use std::collections::BTreeMap;
 
 const DAY_S: i64 = 86_400;
 /// Hours of a day at which customers act.
@@ -31,8 +30,8 @@ pub(crate) struct Batch {
 pub(crate) struct Person<'c> {
     pub driver: AccountDriver<'c>,
     random: Random,
-    /// API version of all bodies.
-    pub version: &'static str,
+    /// API version of all bodies; None for a stream of events with several versions.
+    version: Option<&'static str>,
     /// Day of the first purchase, from 0.
     born: i64,
     /// Kinds of moves that the catalog allows, with their rates.
@@ -46,12 +45,16 @@ pub(crate) struct Person<'c> {
     end_s: i64,
     /// True if the account had activity since the last check.
     pub is_active: bool,
+    /// True while a refund that was asked for is not decided.
+    pub is_waiting: bool,
+    /// True at the end of the simulation: no event is late.
+    pub is_quiet: bool,
     /// First day of consecutive checks at which the host had unfinished effects.
     pub at_work_since: Option<i64>,
     /// True after a difference. Then the customer makes no moves and is not checked.
     pub is_wrong: bool,
-    /// Shares of sales at the last check.
-    pub shares: BTreeMap<String, Share>,
+    /// Sales with shares for creators at the last check.
+    pub sales: Vec<Sale>,
 }
 
 impl<'c> Person<'c> {
@@ -61,12 +64,13 @@ impl<'c> Person<'c> {
         let first = Move { kind: MoveKind::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
         // No name is a prefix of another one: command ids are a name and a number.
         let mut driver = AccountDriver::new(catalog, &format!("c{index:06}"), Some(&first))?;
-        let version = VERSIONS[random.below(VERSIONS.len())];
+        let version = VERSIONS.get(random.below(VERSIONS.len() + 1)).copied();
+        driver = driver.simulated();
         driver.customer = driver.customer.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
         let known = possible_moves(catalog);
-        let rates =
-            RATES.into_iter().filter(|(move_kind, _)| known.iter().any(|(_, kind)| kind == move_kind)).collect();
+        let is_possible = |of: &MoveKind| SIMULATED.contains(of) || known.iter().any(|(_, kind)| kind == of);
+        let rates = RATES.into_iter().filter(|(move_kind, _)| is_possible(move_kind)).collect();
         Ok(Person {
             driver,
             random,
@@ -78,10 +82,22 @@ impl<'c> Person<'c> {
             next_due_s: None,
             end_s,
             is_active: false,
+            is_waiting: false,
+            is_quiet: false,
             at_work_since: None,
             is_wrong: false,
-            shares: BTreeMap::new(),
+            sales: Vec::new(),
         })
+    }
+
+    /// The API version of an answer to a request with this key.
+    pub(crate) fn version_of(&self, key: &str) -> &'static str {
+        self.version.unwrap_or(mixed_versions(key)[0])
+    }
+
+    /// The body of an event or command.
+    pub(crate) fn body<'i>(&self, incoming: &'i Incoming) -> &'i str {
+        incoming.in_version(self.version.unwrap_or_default())
     }
 
     /// The moves of a day, with the index of their hour.
@@ -102,17 +118,21 @@ impl<'c> Person<'c> {
         let mut moves: Vec<(usize, Move<MoveKind>)> = kinds.into_iter().map(&mut made).collect();
         // A payment or deletion in the same second as the end of a plan has no defined result. So a move that ends
         // a subscription or deletes an instance shares its hour only with moves of these kinds.
-        let ends =
-            |it: &(usize, Move<MoveKind>)| matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete);
+        let ends = |it: &(usize, Move<MoveKind>)| {
+            matches!(it.1.kind, MoveKind::End | MoveKind::GiveUp | MoveKind::Delete | MoveKind::Close)
+        };
         let of_end: Vec<usize> = moves.iter().filter(|it| ends(it)).map(|it| it.0).collect();
         moves.retain(|it| ends(it) || !of_end.contains(&it.0));
         moves
     }
 
-    /// True if an action at Stripe or a delayed event is due at `now_s`.
+    /// True if an action at Stripe or a delayed event is due at `now_s`, or Stripe has new events.
     pub(crate) fn has_due(&self, now_s: i64) -> bool {
         let is_due = |at: i64| at <= now_s;
-        self.next_due_s.is_some_and(is_due) || self.withheld.iter().any(|(at, _)| is_due(*at))
+        self.driver.customer.stripe.has_new()
+            || self.is_quiet
+            || self.next_due_s.is_some_and(is_due)
+            || self.withheld.iter().any(|(at, _)| is_due(*at))
     }
 
     /// True if the account is checked at the end of the day: it had activity, or a subscription is past due.
@@ -120,13 +140,14 @@ impl<'c> Person<'c> {
         self.is_active || self.driver.oracle.is_past_due()
     }
 
-    /// True if events are delayed.
+    /// True if the host has not received all events: some are delayed, or Stripe has new events.
     pub(crate) fn is_withheld(&self) -> bool {
-        !self.withheld.is_empty()
+        !self.withheld.is_empty() || self.driver.customer.stripe.has_new()
     }
 
     /// True if the oracle can predict a move now. While events are delayed, it can only predict moves at Stripe, since
-    /// the host knows less than the oracle.
+    /// the host knows less than the oracle. While a refund is decided, the amount of credits is open, and
+    /// so is the amount that can be refunded.
     pub(crate) fn may(&self, move_kind: MoveKind, now_s: i64) -> bool {
         let is_at_stripe = matches!(
             move_kind,
@@ -138,15 +159,20 @@ impl<'c> Person<'c> {
                 | MoveKind::End
                 | MoveKind::Refund
                 | MoveKind::Decide
+                | MoveKind::Close
         );
-        is_at_stripe || self.withheld.is_empty() && now_s >= self.asks_from_s
+        if self.is_waiting && move_kind == MoveKind::Refund {
+            return false;
+        }
+        is_at_stripe || self.withheld.is_empty() && !self.is_waiting && now_s >= self.asks_from_s
     }
 
     /// Advances the clock to `now_s`. Returns the bodies to deliver.
     pub(crate) fn pass(&mut self, now_s: i64, catalog: &Catalog) -> Vec<Batch> {
         self.driver.customer.stripe.advance_to(now_s);
         let mut late = Batch::default();
-        let (due, waiting) = std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| *at <= now_s);
+        let (due, waiting) =
+            std::mem::take(&mut self.withheld).into_iter().partition(|(at, _)| self.is_quiet || *at <= now_s);
         self.withheld = waiting;
         let due: Vec<(i64, Incoming)> = due;
         if !due.is_empty() {
@@ -163,6 +189,7 @@ impl<'c> Person<'c> {
     /// Plays one move, and appends the resulting bodies to `out`.
     pub(crate) fn act(&mut self, each: &Move<MoveKind>, now_s: i64, out: &mut Vec<Batch>) {
         self.driver.act(each);
+        self.is_waiting |= each.kind == MoveKind::AskRefund;
         self.collect(now_s, out);
     }
 
@@ -173,7 +200,7 @@ impl<'c> Person<'c> {
         for segment in self.driver.customer.take_segments() {
             let mut events = Vec::with_capacity(segment.events.len());
             for incoming in segment.events {
-                if self.random.below(1_000) < LATE {
+                if !self.is_quiet && self.random.below(1_000) < LATE {
                     let days = 1 + self.random.below(LATE_DAYS) as i64;
                     self.withheld.push((now_s + days * DAY_S, incoming));
                 } else {

@@ -1,8 +1,11 @@
 //! A provider that fails at random: it refuses a call for a while, loses the answer, or answers late.
 //!
-//! The scripted provider determines the results. `stripe.retrieve` returns the object of the customer's own Stripe.
+//! The scripted provider determines the results. Requests that move or end payments are carried out at the local Stripe
+//! of their account, with the faults of its API. `stripe.retrieve` returns the object of the customer's own Stripe.
 
+use crate::at_stripe::{self, Fault, MONEY};
 use crate::done::Done;
+use crate::sandbox::Stripe;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, CallOutcome, Provider, Reply, Simulation};
 use host_replay::shuffle::Random;
@@ -21,6 +24,18 @@ const LATE: usize = 20;
 const LATE_MINUTES: usize = 120;
 /// Number of attempts of an effect that can fail.
 const ATTEMPTS: u32 = 2;
+/// Attempts per thousand at requests that move money, by their fault: refused with 429, failed with 500 before or after
+/// they were carried out, and without an answer before or after they were carried out. The host retries them for long.
+const MONEY_FAULTS: [(usize, Fault); 5] = [
+    (80, Fault::OfRequest { answer: "429", is_done: false }),
+    (60, Fault::OfRequest { answer: "500", is_done: false }),
+    (60, Fault::OfRequest { answer: "500", is_done: true }),
+    (50, Fault::OfRequest { answer: "cut", is_done: false }),
+    (50, Fault::OfRequest { answer: "cut", is_done: true }),
+];
+/// Requests that move money, per thousand, whose result stays unknown: Stripe can't be reached for all their attempts.
+/// Half of them are carried out at the first attempt.
+const UNKNOWN: usize = 150;
 /// Milliseconds after which the host polls a `stripe.retrieve` again. By then, the shard has set the answer.
 pub(crate) const LOOK_MS: i64 = 60_000;
 /// Kinds of effects that do not fail, because customers use their results at once.
@@ -39,8 +54,12 @@ struct State {
     /// True while no call fails.
     is_calm: bool,
     faults: u64,
+    /// Requests that move money, of a later generation than the first.
+    unknown: BTreeSet<Effect>,
     /// Calls to Stripe without an answer, in order.
     asked: Vec<Call>,
+    /// Local Stripes by scope.
+    stripes: BTreeMap<String, Stripe>,
     answers: BTreeMap<Effect, Value>,
     done: BTreeMap<String, Done>,
     noted: BTreeSet<Effect>,
@@ -56,7 +75,9 @@ impl FlakyProvider {
             seed,
             is_calm: true,
             faults: 0,
+            unknown: BTreeSet::new(),
             asked: Vec::new(),
+            stripes: BTreeMap::new(),
             answers: BTreeMap::new(),
             done: BTreeMap::new(),
             noted: BTreeSet::new(),
@@ -69,9 +90,24 @@ impl FlakyProvider {
         self.state().is_calm = false;
     }
 
+    /// Stops failing.
+    pub(crate) fn calm(&self) {
+        self.state().is_calm = true;
+    }
+
+    /// Carries out the requests of a scope at this local Stripe.
+    pub(crate) fn connect(&self, scope: String, stripe: Stripe) {
+        self.state().stripes.insert(scope, stripe);
+    }
+
     /// Number of failures.
     pub(crate) fn faults(&self) -> u64 {
         self.state().faults
+    }
+
+    /// Number of requests that move money and were made again since their result was unknown.
+    pub(crate) fn unknown(&self) -> u64 {
+        self.state().unknown.len() as u64
     }
 
     /// Effects carried out for a scope.
@@ -140,11 +176,7 @@ impl State {
         if is_sure || call.token.is_some() {
             return None;
         }
-        let of = format!("{} {} {} {}", call.scope, call.key, call.generation, call.attempt);
-        let hash = of.bytes().fold(self.seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-        });
-        let mut random = Random::new(hash);
+        let mut random = self.random(&format!("{} {} {} {}", call.scope, call.key, call.generation, call.attempt));
         match random.below(1_000) {
             roll if roll < REFUSED => Some(Mishap::Refused),
             roll if roll < REFUSED + LOST => Some(Mishap::Lost),
@@ -155,10 +187,62 @@ impl State {
         }
     }
 
+    /// Random numbers that depend only on the seed and a text.
+    fn random(&self, of: &str) -> Random {
+        let hash = of.bytes().fold(self.seed ^ 0xCBF2_9CE4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
+        });
+        Random::new(hash)
+    }
+
+    /// The fault of an attempt at a request that moves money. Each repetition of the attempt has the same fault.
+    fn money_fault(&self, call: &Call) -> Option<Fault> {
+        let request = format!("{} {} {}", call.scope, call.key, call.generation);
+        if self.is_calm || !MONEY.contains(&call.kind.as_str()) {
+            return None;
+        }
+        let mut of_request = self.random(&request);
+        if of_request.below(1_000) < UNKNOWN {
+            let is_done = call.attempt == 1 && of_request.below(2) == 0;
+            return Some(if is_done { Fault::OfRequest { answer: "cut", is_done } } else { Fault::Unreachable });
+        }
+        let mut roll = self.random(&format!("{request} {}", call.attempt)).below(1_000);
+        for (rate, fault) in MONEY_FAULTS {
+            if roll < rate {
+                return Some(fault);
+            }
+            roll -= rate;
+        }
+        None
+    }
+
+    /// Carries out a call at the local Stripe of its account.
+    fn ask_stripe(&mut self, call: &Call, stripe: &Stripe) -> Reply {
+        let fault = self.money_fault(call);
+        self.faults += u64::from(fault.is_some());
+        if call.generation > 1 {
+            self.unknown.insert(effect(call));
+        }
+        let outcome = at_stripe::carry_out(stripe, call, fault);
+        self.keep(call, || match &outcome {
+            CallOutcome::Done(outputs) => json!({"ok": outputs}),
+            CallOutcome::Refused { code, .. } => json!(format!("final {code}")),
+            CallOutcome::Retry { code, .. } => json!(format!("retryable {code}")),
+            CallOutcome::InProgress { .. } => Value::Null,
+        });
+        if matches!(outcome, CallOutcome::Done(_)) && self.noted.insert(effect(call)) {
+            self.done.entry(call.scope.clone()).or_default().note(call);
+        }
+        outcome.into()
+    }
+
     fn carry_out(&mut self, call: &Call) -> Reply {
         let call = Call { token: None, ..call.clone() };
         let reply = self.scripted.play(&call);
-        if matches!(reply, Reply::Answer(CallOutcome::Done(_))) && self.noted.insert(effect(&call)) {
+        // A later request for the same invoice finds the invoice that an earlier request made.
+        let generation = if call.kind == "stripe.invoice.create" { 1 } else { call.generation };
+        let noted = (call.scope.clone(), call.key.clone(), generation);
+        if matches!(reply, Reply::Answer(CallOutcome::Done(_))) && self.noted.insert(noted) {
             self.done.entry(call.scope.clone()).or_default().note(&call);
         }
         reply
@@ -167,6 +251,9 @@ impl State {
     fn play(&mut self, call: &Call) -> Reply {
         if call.kind == "stripe.retrieve" {
             return self.retrieve(call);
+        }
+        if let Some(stripe) = self.stripes.get(&call.scope).filter(|_| at_stripe::is_for_stripe(call)).cloned() {
+            return self.ask_stripe(call, &stripe);
         }
         let mishap = self.mishap(call);
         self.faults += u64::from(mishap.is_some());

@@ -7,7 +7,7 @@ use crate::trade::MoveKind;
 pub const DAYS: usize = 10_000;
 
 /// Kinds of moves with their rates.
-pub const RATES: [(MoveKind, usize); 21] = [
+pub const RATES: [(MoveKind, usize); 23] = [
     // Makes a purchase about every other week: subscriptions until the customer has one of each family.
     (MoveKind::Buy, 800),
     // Changes the card: one of four cards can't be charged, so the next renewals fail.
@@ -24,6 +24,8 @@ pub const RATES: [(MoveKind, usize); 21] = [
     (MoveKind::End, 30),
     // Gets a refund, in part or completely.
     (MoveKind::Refund, 80),
+    // Asks for the refund of a purchase, as its buyer or as an operator.
+    (MoveKind::AskRefund, 120),
     // Decides a dispute, after two weeks on average.
     (MoveKind::Decide, 700),
     // Creates and deletes instances; operators do manual steps.
@@ -40,6 +42,8 @@ pub const RATES: [(MoveKind, usize); 21] = [
     (MoveKind::Tell, 200),
     // Repeats the last event under another id.
     (MoveKind::Twin, 100),
+    // Leaves: the account is closed.
+    (MoveKind::Close, 10),
     // Unpaid first invoices expire without a move.
     (MoveKind::Expire, 0),
     // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The

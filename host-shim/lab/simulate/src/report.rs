@@ -42,8 +42,12 @@ pub fn human(out: &mut impl Write, simulated: &Simulated, options: &Options, ext
         ("repeated", counts.repeated, "of these, repeated events"),
         ("decisions", counts.decisions, "decided events, results, timers and messages"),
         ("faults", counts.faults, "provider calls that failed, were lost or late"),
+        ("unknown", counts.unknown, "requests that move money, made again since their result was unknown"),
+        ("refunds", counts.refunds, "refunds at Stripe"),
+        ("transfers", counts.transfers, "transfers to creators"),
         ("crashes", counts.crashes, "crashes at a write, with a restart"),
         ("judged", counts.judged, "checks of an account against the oracle"),
+        ("across", counts.across, "checks across all accounts of a host"),
         ("differences", simulated.found.len() as u64, ""),
         ("seed", options.seed, ""),
     ];
@@ -74,7 +78,8 @@ pub fn json(out: &mut impl Write, simulated: &Simulated, options: &Options, exte
     let summary = json!({"summary": {
         "business": options.business.name, "customers": counts.customers, "days": counts.days, "moves": counts.moves,
         "events": counts.events, "repeated": counts.repeated, "decisions": counts.decisions, "faults": counts.faults,
-        "crashes": counts.crashes, "judged": counts.judged, "differences": simulated.found.len(),
+        "unknown": counts.unknown, "refunds": counts.refunds, "transfers": counts.transfers, "crashes": counts.crashes,
+        "judged": counts.judged, "across": counts.across, "differences": simulated.found.len(),
         "ended_early": simulated.is_cut, "seed": options.seed,
     }});
     writeln!(out, "{summary}")

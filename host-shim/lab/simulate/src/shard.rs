@@ -5,7 +5,9 @@
 //! are checked once a week. An account with delayed events or unfinished effects is checked on the first day without
 //! them.
 
+use crate::balance;
 use crate::catalog::Catalog;
+use crate::creators::Creators;
 use crate::house::CrashingHost;
 use crate::judge::{Difference, Ledgers, judge, statuses};
 use crate::oracle::Verdict;
@@ -13,6 +15,7 @@ use crate::person::{Batch, HOURS, Person};
 use crate::provider::{FlakyProvider, LOOK_MS};
 use crate::rates::{CRASHES, TWICE, WRITES};
 use crate::record::Record;
+use crate::sales::{Sale, shares_of};
 use crate::sandbox::START_MS;
 use crate::simulate::{Counts, Found, Options, SimulateError};
 use crate::story::Incoming;
@@ -32,6 +35,8 @@ const WEEK: i64 = 7;
 const LOOKS_MAX: usize = 4;
 /// Number of days after which effects must have finished: all attempts end within hours.
 const AT_WORK_DAYS: i64 = 3;
+/// Number of days after the last day on which nobody acts.
+pub(crate) const QUIET_DAYS: i64 = 4;
 /// Statuses of instances that no longer exist.
 const GONE: [&str; 2] = ["terminated", "deleted"];
 
@@ -48,6 +53,7 @@ pub(crate) struct Shard<'c> {
     system: CrashingHost,
     provider: FlakyProvider,
     people: Vec<Person<'c>>,
+    creators: Creators,
     /// Index of the customer by account.
     index: BTreeMap<String, usize>,
     /// Number of the first customer.
@@ -59,6 +65,8 @@ pub(crate) struct Shard<'c> {
     found: Vec<Found>,
     /// True after a difference across accounts.
     is_wrong: bool,
+    /// True after the last day.
+    has_ended: bool,
     /// Index of the recorded customer, and the record.
     record: Option<(usize, Record)>,
 }
@@ -72,7 +80,7 @@ impl<'c> Shard<'c> {
         numbers: Range<usize>,
         recorded: Option<usize>,
     ) -> Result<Self, SimulateError> {
-        let end_s = START_MS / 1_000 + (i64::from(options.days) + 1) * DAY_S;
+        let end_s = START_MS / 1_000 + (i64::from(options.days) + QUIET_DAYS + 1) * DAY_S;
         let of = |index| Person::new(catalog, options.seed, index, end_s);
         let people = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
         let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.driver.customer.account);
@@ -80,14 +88,22 @@ impl<'c> Shard<'c> {
         let provider = FlakyProvider::new(options.seed, log);
         let system = CrashingHost::start(setup.clone(), options.runners.clone(), provider.clone(), START_MS)?;
         provider.wake();
+        let mut random = Random::new(options.seed.rotate_left(32) ^ numbers.start as u64);
+        let creators = Creators::new(catalog, &mut random)?;
+        for person in &people {
+            provider.connect(scope(person), person.driver.customer.stripe.clone());
+        }
+        for creator in &creators.all {
+            provider.connect(format!("{}/test/{}", setup.business().name, creator.account), creators.stripe.clone());
+        }
         let index =
             people.iter().enumerate().map(|(at, person)| (person.driver.customer.account.to_string(), at)).collect();
-        let random = Random::new(options.seed.rotate_left(32) ^ numbers.start as u64);
         Ok(Shard {
             catalog,
             system,
             provider,
             people,
+            creators,
             index,
             first: numbers.start,
             random,
@@ -96,6 +112,7 @@ impl<'c> Shard<'c> {
             counts: Counts { customers: numbers.len() as u64, ..Counts::default() },
             found: Vec::new(),
             is_wrong: false,
+            has_ended: false,
             record: recorded.map(|index| (index - numbers.start, Record::default())),
         })
     }
@@ -111,6 +128,9 @@ impl<'c> Shard<'c> {
             for (at, moves) in moves.iter_mut().enumerate() {
                 let of_hour = moves.iter().filter(|(when, _)| *when == hour).map(|(_, each)| *each).collect::<Vec<_>>();
                 let person = &mut self.people[at];
+                if person.is_waiting && !person.is_withheld() {
+                    person.is_waiting = self.system.at_work(&person.driver.customer.account)?.is_some();
+                }
                 if of_hour.is_empty() && !person.has_due(now_s) {
                     continue;
                 }
@@ -126,6 +146,9 @@ impl<'c> Shard<'c> {
                 }
                 incoming.push((at, batches));
             }
+            if self.creators.has_due(self.day) {
+                incoming.push((self.people.len(), self.creators.pass(self.day, now_s)));
+            }
             self.deliver(now_s, incoming)?;
             self.answer();
         }
@@ -135,9 +158,17 @@ impl<'c> Shard<'c> {
         Ok(())
     }
 
-    /// Checks every account after the last day.
+    /// Ends the simulation. For some days nobody acts, nothing fails and no event is late; then nothing may be
+    /// outstanding. Checks every account, and the accounts together.
     pub(crate) fn last(&mut self) -> Result<(), SimulateError> {
-        self.end(START_MS / 1_000 + self.day * DAY_S, true)
+        self.provider.calm();
+        self.people.iter_mut().for_each(|person| person.is_quiet = true);
+        self.has_ended = true;
+        let ends_s = START_MS / 1_000 + self.day * DAY_S;
+        for day in 0..QUIET_DAYS {
+            self.end(ends_s + day * DAY_S, day + 1 == QUIET_DAYS)?;
+        }
+        Ok(())
     }
 
     /// Ends the day: delivers everything due, then checks accounts.
@@ -154,13 +185,18 @@ impl<'c> Shard<'c> {
                     incoming.push((at, person.pass(now_s, self.catalog)));
                 }
             }
+            if self.creators.stripe.has_new() {
+                incoming.push((self.people.len(), self.creators.pass(self.day, now_s)));
+            }
             self.deliver(now_s, incoming)?;
-            if !self.answer() {
+            let is_more =
+                self.creators.stripe.has_new() || self.people.iter().any(|it| it.driver.customer.stripe.has_new());
+            if !self.answer() && !is_more {
                 break;
             }
             now_s += LOOK_MS / 1_000 + 1;
         }
-        self.judge()
+        self.judge(is_for_all && self.has_ended)
     }
 
     /// Delivers bodies in rounds. A round delivers the events of all customers in any order, some of them twice, then
@@ -182,7 +218,7 @@ impl<'c> Shard<'c> {
                 for event in batch.events {
                     if self.random.below(1_000) < TWICE {
                         self.counts.repeated += 1;
-                        events.push((at, event.clone()));
+                        events.push((at, event.of_other_endpoint()));
                     }
                     events.push((at, event));
                 }
@@ -209,7 +245,11 @@ impl<'c> Shard<'c> {
     }
 
     fn accept(&mut self, at: usize, incoming: &Incoming) -> Result<(), SimulateError> {
-        let body = incoming.in_version(self.people[at].version);
+        // The creators come after the customers.
+        let body = match self.people.get(at) {
+            Some(person) => person.body(incoming),
+            None => incoming.in_version(self.creators.version),
+        };
         self.counts.events += 1;
         if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at) {
             record.until(self.now_s * 1_000);
@@ -229,8 +269,9 @@ impl<'c> Shard<'c> {
                 let person = &mut self.people[*at];
                 // The answer shows the state at this time. The events until this time are delivered later.
                 person.driver.customer.stripe.advance_to(now_s);
-                let object = person.driver.customer.stripe.retrieve(id, person.version)?;
-                Some(json!({"date_ms": now_s * 1_000, "api_version": person.version, "object": object}))
+                let version = person.version_of(&call.key);
+                let object = person.driver.customer.stripe.retrieve(id, version)?;
+                Some(json!({"date_ms": now_s * 1_000, "api_version": version, "object": object}))
             });
             self.provider.answer(call, found.unwrap_or(Value::Null));
         }
@@ -281,11 +322,12 @@ impl<'c> Shard<'c> {
         };
         let customer = at.map(|at| at + self.first);
         let clock = self.system.clock();
-        self.found.push(Found { day: self.day, clock, account, customer, difference });
+        let day = if self.has_ended { self.day - 1 } else { self.day };
+        self.found.push(Found { day, clock, account, customer, difference });
     }
 
     /// Checks every account with activity, then the ledgers across accounts.
-    fn judge(&mut self) -> Result<(), SimulateError> {
+    fn judge(&mut self, is_last: bool) -> Result<(), SimulateError> {
         let mut is_open = false;
         for at in 0..self.people.len() {
             let person = &mut self.people[at];
@@ -309,14 +351,26 @@ impl<'c> Shard<'c> {
                 self.differs(Some(at), difference);
             }
         }
+        for creator in &self.creators.all {
+            is_open |= self.system.at_work(&creator.account)?.is_some();
+        }
+        is_open |= self.creators.stripe.has_new();
+        if is_last && is_open {
+            let should_be = format!("nothing after {QUIET_DAYS} days");
+            self.differs(None, Difference::new("what is outstanding", should_be, "events or effects"));
+        }
         let is_sure = !is_open && !self.is_wrong && !self.people.iter().any(|person| person.is_wrong);
         let ledgers = Ledgers::of(self.system.processor().store());
         let held = ledgers.and_then(|ledgers| {
-            if is_sure {
-                self.judge_shares(&ledgers);
-            }
             // Since debts equal claims, the shares that accounts owe determine the shares of the creators.
-            ledgers.check_sums()
+            ledgers.check_sums()?;
+            if is_sure {
+                self.counts.across += 1;
+                self.judge_shares(&ledgers);
+                let sales: Vec<Sale> = self.people.iter().flat_map(|person| person.sales.iter().cloned()).collect();
+                self.creators.check(&ledgers, &sales, self.system.clock() / 1_000)?;
+            }
+            Ok(())
         });
         if let Err(difference) = held {
             self.differs(None, difference);
@@ -326,14 +380,13 @@ impl<'c> Shard<'c> {
 
     /// Checks the shares that accounts owe to creators.
     fn judge_shares(&mut self, ledgers: &Ledgers) {
-        let nothing = BTreeMap::new();
         // An account without a ledger can have expected shares too.
         let mut accounts = ledgers.accounts();
         accounts.extend(self.index.keys().map(String::as_str));
         let judged = accounts.into_iter().filter_map(|account| {
             let at = self.index.get(account).copied();
-            let shares = at.map_or(&nothing, |at| &self.people[at].shares);
-            Some((at, ledgers.check_owed_shares(account, shares).err()?))
+            let shares = at.map(|at| shares_of(&self.people[at].sales)).unwrap_or_default();
+            Some((at, ledgers.check_owed_shares(account, &shares).err()?))
         });
         for (at, difference) in judged.collect::<Vec<_>>() {
             self.differs(at, difference);
@@ -349,19 +402,26 @@ impl<'c> Shard<'c> {
         let scope = processor.scope(account.clone());
         let (now, done) = (person.driver.customer.stripe.now_s() * 1_000, self.provider.done(&scope.name()));
         judge(processor, &done, account, now, &expected)?;
+        if let Some(closing) = &person.driver.oracle.closing {
+            closing.check(&person.driver.customer.stripe)?;
+        }
+        balance::check(processor.store(), &scope, &person.driver.customer.stripe, &person.driver.oracle)?;
         if person.driver.oracle.has_unsure() {
             let statuses = statuses(processor.store(), &scope)?;
             let is_gone = |id: &str| statuses.get(id).is_none_or(|status| GONE.contains(&status.as_str()));
             person.driver.oracle.forget(is_gone);
         }
-        person.shares = expected.shares;
+        person.sales = expected.sales;
         Ok(())
     }
 
     /// Returns the counts and the differences.
     pub(crate) fn end_of_all(self) -> (Counts, Vec<Found>) {
-        let (crashes, faults) = (self.system.crashes(), self.provider.faults());
-        (Counts { crashes, faults, ..self.counts }, self.found)
+        let (crashes, faults, unknown) = (self.system.crashes(), self.provider.faults(), self.provider.unknown());
+        let refunds = |person: &Person<'_>| person.driver.customer.stripe.all("refund").len() as u64;
+        let refunds = self.people.iter().map(refunds).sum();
+        let transfers = self.creators.stripe.all("transfer").len() as u64;
+        (Counts { crashes, faults, unknown, refunds, transfers, ..self.counts }, self.found)
     }
 
     /// True if a difference of a customer was found.
@@ -376,7 +436,7 @@ impl<'c> Shard<'c> {
         record.until(driver.customer.stripe.now_s() * 1_000);
         let account = found.account.as_str();
         let name = format!("{} on day {}: {}", account, found.day, found.difference.what);
-        let of = (folder, account, self.people[at].version);
+        let of = (folder, account, self.people[at].version_of(""));
         Some(record.scenario(&name, of, self.provider.log(), &driver.expects()))
     }
 }

@@ -113,10 +113,18 @@ pub struct Counts {
     pub decisions: u64,
     /// Number of provider calls that failed, were lost or late.
     pub faults: u64,
+    /// Number of requests that move money and were made again since their result was unknown.
+    pub unknown: u64,
+    /// Number of refunds at the local Stripes.
+    pub refunds: u64,
+    /// Number of transfers to creators.
+    pub transfers: u64,
     /// Number of crashes.
     pub crashes: u64,
     /// Number of checks of an account against the oracle.
     pub judged: u64,
+    /// Number of checks across all accounts of a host.
+    pub across: u64,
 }
 
 impl AddAssign for Counts {
@@ -129,7 +137,11 @@ impl AddAssign for Counts {
         self.decisions += other.decisions;
         self.faults += other.faults;
         self.crashes += other.crashes;
+        self.unknown += other.unknown;
+        self.refunds += other.refunds;
+        self.transfers += other.transfers;
         self.judged += other.judged;
+        self.across += other.across;
     }
 }
 

@@ -11,6 +11,17 @@ use std::path::{Path, PathBuf};
 /// The API versions of stories.
 pub const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 
+/// The API versions of a stream of events with several shapes: the first and the last of each shape.
+const MIXED: [&str; 6] =
+    ["2020-08-27", "2022-11-15", "2024-09-30.acacia", "2025-03-31.basil", "2025-09-30.clover", "2026-10-28.endive"];
+
+/// Two API versions of an object in a stream with several shapes, chosen by its id: of its body, and of a repeated
+/// body.
+pub fn mixed_versions(id: &str) -> [&'static str; 2] {
+    let number = id.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    [MIXED[number % MIXED.len()], MIXED[number / MIXED.len() % MIXED.len()]]
+}
+
 /// A part of a story: events in any order, then commands.
 #[derive(Clone, Debug, Default)]
 pub struct Segment {
@@ -46,6 +57,11 @@ impl Incoming {
             *text = body.to_string();
         }
         other
+    }
+
+    /// The same event with the bodies in the opposite order of versions: as another endpoint delivers it.
+    pub fn of_other_endpoint(&self) -> Self {
+        Incoming { id: self.id.clone(), bodies: self.bodies.iter().rev().cloned().collect() }
     }
 
     /// The JSON body in an API version, else in the first version that has a body.

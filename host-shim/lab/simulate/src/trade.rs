@@ -26,6 +26,8 @@ pub enum MoveKind {
     End,
     /// A refund of a part of a charge, or of the rest.
     Refund,
+    /// The command that refunds a one-time purchase, by its buyer or an operator.
+    AskRefund,
     /// The decision of a dispute: won or lost.
     Decide,
     /// The command that creates an instance.
@@ -50,6 +52,8 @@ pub enum MoveKind {
     Campaign,
     /// The last event again, under another id.
     Twin,
+    /// The command that closes the account.
+    Close,
     /// A pause without an action.
     Wait,
 }
@@ -68,6 +72,9 @@ const ALWAYS: [(u32, MoveKind); 12] = [
     (2, MoveKind::Twin),
     (3, MoveKind::Wait),
 ];
+
+/// Kinds of moves of the simulation only: their requests must be carried out at the local Stripe.
+pub const SIMULATED: [MoveKind; 2] = [MoveKind::AskRefund, MoveKind::Close];
 
 /// Returns the kinds of moves that a catalog allows, with their weights.
 pub fn possible_moves(catalog: &Catalog) -> Vec<(u32, MoveKind)> {

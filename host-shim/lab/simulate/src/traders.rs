@@ -1,12 +1,16 @@
 //! Plays moves of one account of any business. Produces the story and, with the oracle, its expectations.
 
+mod closing;
+mod payments;
+
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
 use crate::customer::{Checkout, Customer, id_after};
+use crate::known;
 use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
-use crate::story::Story;
+use crate::story::{Story, VERSIONS};
 use crate::trade::MoveKind;
 use extension_contract::Account;
 use serde_json::{Value, json};
@@ -64,6 +68,9 @@ pub struct AccountDriver<'c> {
     open: Vec<(String, usize, i64)>,
     /// Wares of purchases that will not be paid.
     left_open: BTreeSet<usize>,
+    /// True if all requests of the host are carried out at the local Stripe. Then there are coupons, and payments of
+    /// subscriptions are disputed.
+    is_simulated: bool,
     /// Number of created instances, and the number of the next instance.
     created: usize,
     /// Expectations by segment; None if they are not collected.
@@ -106,10 +113,18 @@ impl<'c> AccountDriver<'c> {
             oracle,
             open: Vec::new(),
             left_open: BTreeSet::new(),
+            is_simulated: false,
             created: 0,
             checks: None,
             verdicts: BTreeMap::new(),
         })
+    }
+
+    /// Adds the moves for which the requests of the host must be carried out at the local Stripe.
+    pub fn simulated(mut self) -> Self {
+        self.is_simulated = true;
+        self.create_coupons();
+        self
     }
 
     /// Ends the segment, advances the clock, and ends the segment of the events in between.
@@ -145,7 +160,11 @@ impl<'c> AccountDriver<'c> {
 
     /// Plays one move without a pause.
     pub fn act(&mut self, each: &Move<MoveKind>) {
+        if self.oracle.closing.is_some() {
+            return self.act_after_closing(each);
+        }
         match each.kind {
+            MoveKind::Close => self.close_account(),
             MoveKind::Buy => self.buy(each),
             MoveKind::Renew => self.customer.renew(each),
             MoveKind::Retry => self.customer.retry(each),
@@ -156,6 +175,7 @@ impl<'c> AccountDriver<'c> {
             MoveKind::Undo => self.customer.undo(each),
             MoveKind::End => self.customer.end(each),
             MoveKind::Refund => self.refund(each),
+            MoveKind::AskRefund => self.ask_refund(each),
             MoveKind::Decide => self.decide(each),
             MoveKind::Make => self.make(each),
             MoveKind::Delete => self.delete(each),
@@ -217,9 +237,9 @@ impl<'c> AccountDriver<'c> {
         if !ours {
             let (declined, trial) = (each.flag(1) && each.flag(2), self.is_tried(each, ware));
             match (declined, each.flag(4)) {
-                (true, _) => self.customer.subscribe(ware, BAD_CARD, trial),
-                (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial),
-                (false, false) => self.check_out(each, ware, 1, None),
+                (true, _) => self.customer.subscribe(ware, BAD_CARD, trial, self.coupon(each)),
+                (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial, self.coupon(each)),
+                (false, false) => _ = self.check_out(each, ware, 1, None),
             }
             return;
         }
@@ -243,13 +263,18 @@ impl<'c> AccountDriver<'c> {
     }
 
     fn pay(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: &str) {
-        self.check_out(each, ware, quantity, Some(purchase));
+        let session = self.check_out(each, ware, quantity, Some(purchase));
         if self.catalog.wares[ware].offer.interval.is_some() {
             return;
         }
-        let Some(charge) = self.customer.stripe.all("charge").first().map(|charge| charge.id().to_owned()) else {
+        let session = self.customer.stripe.shown(&session, VERSIONS[0]);
+        if session["status"] != "complete" {
             return;
-        };
+        }
+        let charges = self.customer.stripe.all("charge");
+        let of_session = charges.iter().find(|charge| session["payment_intent"] == charge.text("payment_intent"));
+        // A checkout without a payment is free.
+        let charge = of_session.map(|charge| charge.id().to_owned()).unwrap_or_default();
         let (purchase, at_s) = (purchase.to_owned(), self.customer.stripe.now_s());
         self.oracle.bought.push(Bought { purchase, ware, quantity, charge, at_s });
     }
@@ -260,16 +285,17 @@ impl<'c> AccountDriver<'c> {
         wanted.offer.interval.is_some() && wanted.share.is_none() && each.flag(0) && each.flag(1)
     }
 
-    fn check_out(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: Option<&str>) {
+    fn check_out(&mut self, each: &Move<MoveKind>, ware: usize, quantity: i64, purchase: Option<&str>) -> String {
         let trial = self.is_tried(each, ware);
         let recurs = self.catalog.wares[ware].offer.interval.is_some();
         let card = match (each.flag(11), each.flag(12)) {
             (true, true) => NO_REFUND_CARD,
-            (true, false) if !recurs => DISPUTED_CARD,
+            (true, false) if !recurs || self.is_simulated && each.flag(13) => DISPUTED_CARD,
             _ => GOOD_CARD,
         };
         let hands_on = purchase.is_some() || each.flag(14);
-        self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase });
+        let coupon = self.coupon(each).filter(|_| purchase.is_some() || known::COUPONS_ELSEWHERE);
+        self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase, coupon })
     }
 
     fn change_plan(&mut self, each: &Move<MoveKind>) {
@@ -289,34 +315,6 @@ impl<'c> AccountDriver<'c> {
         self.customer.use_card(GOOD_CARD);
         let form = [("items[0][id]", id), ("items[0][price]", &other), ("proration_behavior", "always_invoice")];
         self.customer.stripe.post(&format!("/v1/subscriptions/{}", subscription.id()), &form);
-    }
-
-    /// Refunds a charge without a dispute.
-    fn refund(&mut self, each: &Move<MoveKind>) {
-        let disputes = self.customer.stripe.all("dispute");
-        let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
-        let left = |charge: &local_stripe::object::Object| charge.int("amount") - charge.int("amount_refunded");
-        let all = self.customer.stripe.all("charge");
-        let fitting: Vec<_> =
-            all.iter().filter(|charge| charge.is("paid") && left(charge) > 0 && !is_disputed(charge.id())).collect();
-        let Some(index) = each.of(fitting.len()) else { return };
-        let charge = fitting[index];
-        let amount = if each.flag(0) { left(charge) } else { (left(charge) / 3).max(1) };
-        self.customer.stripe.post("/v1/refunds", &[("charge", charge.id()), ("amount", &amount.to_string())]);
-    }
-
-    fn decide(&mut self, each: &Move<MoveKind>) {
-        let open: Vec<_> = self
-            .customer
-            .stripe
-            .all("dispute")
-            .into_iter()
-            .filter(|dispute| dispute.text("status") == "needs_response")
-            .collect();
-        let Some(index) = each.of(open.len()) else { return };
-        let evidence = if each.flag(0) { "winning_evidence" } else { "losing_evidence" };
-        let form = [("evidence[uncategorized_text]", evidence), ("submit", "true")];
-        self.customer.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
     }
 
     // Instances.

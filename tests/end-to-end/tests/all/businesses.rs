@@ -10,3 +10,4 @@ mod simulation;
 mod support;
 mod terminality;
 mod versions;
+mod wrong_rules;

@@ -1,0 +1,109 @@
+//! Compares the money in the host's books with the balance transactions of the local Stripe, and checks for each
+//! payment that no more goes back and on than was received.
+
+use crate::closing::asked;
+use crate::judge::Difference;
+use crate::oracle::{Bought, Oracle, left};
+use crate::sandbox::Stripe;
+use host::read;
+use host_store::{Scope, Store};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Checks the balance transactions of an account's Stripe against its balances, and each payment.
+///
+/// # Errors
+///
+/// Returns the first difference.
+pub(crate) fn check(store: &dyn Store, scope: &Scope, stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
+    check_books(store, scope, stripe)?;
+    check_payments(store, scope, stripe, &oracle.bought)?;
+    // A closing gives back what nobody asked for; the closing itself is checked elsewhere.
+    if oracle.closing.is_none() { check_refunds(stripe, oracle) } else { Ok(()) }
+}
+
+/// Checks that each refund at Stripe was asked for, with its amount, and only once.
+fn check_refunds(stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
+    for charge in stripe.all("charge") {
+        let expected = oracle.refunds.get(charge.id()).copied().unwrap_or(Some(0));
+        let made = asked(stripe, charge.id());
+        if expected.is_some_and(|expected| expected != made) {
+            let (what, expected) = (format!("refunds of {}", charge.id()), expected.unwrap_or_default());
+            return Err(Difference::new(what, expected.to_string(), made.to_string()));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Difference {
+    Difference::new("what the host has", "an answer", error.to_string())
+}
+
+/// Checks that the books have the sum of all movements, that of the refunds, that of the disputes, and that of the
+/// fees.
+fn check_books(store: &dyn Store, scope: &Scope, stripe: &Stripe) -> Result<(), Difference> {
+    let row = read::record(store, scope, "account", "balances").map_err(unreadable)?;
+    let balances: Value = match row {
+        Some(row) => serde_json::from_str(&row.value).map_err(unreadable)?,
+        None => Value::Null,
+    };
+    let booked = |ledger: &str| balances[ledger]["usd"].as_i64().unwrap_or(0);
+    let movements = stripe.all("balance_transaction");
+    let sum = |types: &[&str], of: &str| -> i64 {
+        let fitting = movements.iter().filter(|it| types.is_empty() || types.contains(&it.text("type")));
+        fitting.map(|movement| movement.int(of)).sum()
+    };
+    let same = |what: &str, moved: i64, booked: i64| {
+        let what = format!("{what} in Stripe's balance transactions");
+        if moved == booked { Ok(()) } else { Err(Difference::new(what, moved.to_string(), booked.to_string())) }
+    };
+    same("all money", sum(&[], "net"), booked("cash:stripe"))?;
+    same("refunds", sum(&["refund", "payment_refund", "refund_failure"], "amount"), -booked("refunds"))?;
+    same("disputes", sum(&["adjustment"], "amount"), -booked("disputes"))?;
+    same("fees", sum(&[], "fee"), booked("fees"))
+}
+
+/// Checks for each payment: the refunds and disputes are at most the received amount, and the shares of creators are at
+/// most the rest.
+fn check_payments(store: &dyn Store, scope: &Scope, stripe: &Stripe, bought: &[Bought]) -> Result<(), Difference> {
+    let charges = stripe.all("charge");
+    let disputes = stripe.all("dispute");
+    let mut rest: BTreeMap<&str, i64> = BTreeMap::new();
+    for charge in charges.iter().filter(|charge| charge.is("paid")) {
+        let gone: i64 = disputes
+            .iter()
+            .filter(|dispute| dispute.text("charge") == charge.id())
+            .flat_map(|dispute| dispute.list_at("balance_transactions"))
+            .filter_map(|movement| movement["amount"].as_i64())
+            .sum();
+        let received = charge.int("amount");
+        if charge.int("amount_refunded") - gone > received {
+            let what = format!("refunds and disputes of {}", charge.id());
+            let is = charge.int("amount_refunded") - gone;
+            return Err(Difference::new(what, format!("{received} at most"), is.to_string()));
+        }
+        rest.insert(charge.id(), left(stripe, charge).0);
+    }
+    let mut on: BTreeMap<&str, i64> = BTreeMap::new();
+    for row in read::records(store, scope, "sales").map_err(unreadable)? {
+        let sale: Value = serde_json::from_str(&row.value).map_err(unreadable)?;
+        // The id of a sale is that of the purchase, or that of the invoice and the product.
+        let of_invoice = row.id.split_once('/').map(|(invoice, _)| invoice);
+        let charge = match of_invoice {
+            Some(invoice) => {
+                charges.iter().find(|it| it.is("paid") && it.text("_invoice") == invoice).map(|it| it.id())
+            }
+            None => bought.iter().find(|it| it.purchase == row.id).map(|it| it.charge.as_str()),
+        };
+        if let Some(charge) = charge {
+            *on.entry(charge).or_default() += sale["booked_minor"].as_i64().unwrap_or(0);
+        }
+    }
+    match on.into_iter().find(|(charge, share)| *share > rest.get(charge).copied().unwrap_or(0)) {
+        Some((charge, share)) => {
+            let most = rest.get(charge).copied().unwrap_or(0);
+            Err(Difference::new(format!("shares of {charge}"), format!("{most} at most"), share.to_string()))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,126 @@
+//! Moves about payments: refunds, at Stripe and by our command, and disputes.
+
+use super::AccountDriver;
+use crate::known;
+use crate::moves::Move;
+use crate::oracle::{Verdict, disputed};
+use crate::trade::MoveKind;
+use local_stripe::object::Object;
+use serde_json::json;
+use std::sync::Arc;
+
+const DAY_S: i64 = 86_400;
+
+/// Coupons: id, and the other members of the request that creates it.
+const COUPONS: [(&str, &[(&str, &str)]); 6] = [
+    ("quarter_off", &[("percent_off", "25"), ("duration", "once")]),
+    ("three_off", &[("amount_off", "300"), ("currency", "usd"), ("duration", "once")]),
+    ("free", &[("percent_off", "100"), ("duration", "once")]),
+    ("fifth_off", &[("percent_off", "20"), ("duration", "forever")]),
+    ("half_off", &[("percent_off", "50"), ("duration", "repeating"), ("duration_in_months", "3")]),
+    ("free_for_two", &[("percent_off", "100"), ("duration", "repeating"), ("duration_in_months", "2")]),
+];
+
+/// Last digits of [`NO_REFUND_CARD`](crate::sandbox::NO_REFUND_CARD).
+const NO_REFUND_LAST4: &str = "7726";
+
+/// True if a refund of a charge fails after it succeeded.
+fn fails(charge: &Object) -> bool {
+    charge.text_at("payment_method_details.card.last4") == Some(NO_REFUND_LAST4)
+}
+
+/// Amount of a charge that is not refunded, in minor units.
+fn rest(charge: &Object) -> i64 {
+    charge.int("amount") - charge.int("amount_refunded")
+}
+
+impl AccountDriver<'_> {
+    /// Creates the coupons at Stripe.
+    pub(super) fn create_coupons(&self) {
+        for (id, members) in COUPONS {
+            self.customer.stripe.post("/v1/coupons", &[&[("id", id)], members].concat());
+        }
+    }
+
+    /// The coupon of a checkout: half of them have one.
+    pub(super) fn coupon(&self, each: &Move<MoveKind>) -> Option<&'static str> {
+        let which = usize::from(each.flags >> 7) % 8;
+        COUPONS.get(which).map(|(id, _)| *id).filter(|_| self.is_simulated && each.flag(10))
+    }
+
+    /// Refunds a charge without a dispute, at Stripe.
+    pub(super) fn refund(&mut self, each: &Move<MoveKind>) {
+        let disputes = self.customer.stripe.all("dispute");
+        let is_disputed = |charge: &str| disputes.iter().any(|dispute| dispute.text("charge") == charge);
+        let all = self.customer.stripe.all("charge");
+        let fitting: Vec<_> =
+            all.iter().filter(|charge| charge.is("paid") && rest(charge) > 0 && !is_disputed(charge.id())).collect();
+        let Some(index) = each.of(fitting.len()) else { return };
+        let charge = fitting[index];
+        let amount = if each.flag(0) { rest(charge) } else { (rest(charge) / 3).max(1) };
+        let (charge, form_amount) = (charge.id(), amount.to_string());
+        let made = self.customer.stripe.post("/v1/refunds", &[("charge", charge), ("amount", &form_amount)]);
+        if !made.is_empty() {
+            self.oracle.refund(charge, Some(amount));
+        }
+    }
+
+    /// Asks the host for the refund of a one-time purchase: as an operator, of a part, of the rest or of too much; or
+    /// as the buyer, who may ask for a limited time and gets what is unused.
+    pub(super) fn ask_refund(&mut self, each: &Move<MoveKind>) {
+        let Some(bought) = each.of(self.oracle.bought.len()).map(|index| self.oracle.bought[index].clone()) else {
+            return;
+        };
+        let charge = self.charge(&bought.charge);
+        if charge.as_ref().is_some_and(|charge| fails(charge)) && !known::ASKS_FOR_FAILING_REFUNDS {
+            return;
+        }
+        let rest = charge.as_ref().map_or(0, |charge| rest(charge));
+        let is_impossible = rest == 0 || disputed(&self.customer.stripe, &bought.charge) > 0;
+        if each.flag(0) && each.flag(1) {
+            let verdict = match self.catalog.wares[bought.ware].refund_days {
+                None => Some(Verdict::Refused),
+                Some(days) => {
+                    let over_s = self.customer.stripe.now_s() - bought.at_s - days * DAY_S;
+                    (is_impossible || over_s > DAY_S).then_some(Verdict::Refused)
+                }
+            };
+            let command = self.customer.command("purchase.refund", json!({"id": bought.purchase}));
+            // Whether the purchase is unused is up to the host.
+            match verdict {
+                Some(verdict) => self.must(command, verdict),
+                None => self.oracle.refund(&bought.charge, None),
+            }
+            return;
+        }
+        let amount = match (each.flag(2), each.flag(3)) {
+            (true, true) => None,
+            (true, false) => Some(rest + 1),
+            (false, _) => Some((rest / 3).max(1)),
+        };
+        let mut payload = json!({"id": bought.purchase});
+        payload["amount"] = json!(amount);
+        payload["reason"] = json!("not needed");
+        let command = self.customer.command_by(&json!({"kind": "admin", "id": "operator"}), "purchase.refund", payload);
+        let is_too_much = amount.is_some_and(|amount| amount > rest);
+        self.must(command, if is_impossible || is_too_much { Verdict::Refused } else { Verdict::Applied });
+        // Stripe refuses the refund of a payment that was ever disputed.
+        if !is_impossible && !is_too_much && charge.is_some_and(|charge| !charge.is("disputed")) {
+            self.oracle.refund(&bought.charge, Some(amount.unwrap_or(rest)));
+        }
+    }
+
+    fn charge(&self, id: &str) -> Option<Arc<Object>> {
+        self.customer.stripe.all("charge").into_iter().find(|charge| charge.id() == id)
+    }
+
+    /// Decides a dispute.
+    pub(super) fn decide(&mut self, each: &Move<MoveKind>) {
+        let all = self.customer.stripe.all("dispute").into_iter();
+        let open: Vec<_> = all.filter(|dispute| dispute.text("status") == "needs_response").collect();
+        let Some(index) = each.of(open.len()) else { return };
+        let evidence = if each.flag(0) { "winning_evidence" } else { "losing_evidence" };
+        let form = [("evidence[uncategorized_text]", evidence), ("submit", "true")];
+        self.customer.stripe.post(&format!("/v1/disputes/{}", open[index].id()), &form);
+    }
+}
