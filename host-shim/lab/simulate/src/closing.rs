@@ -1,9 +1,7 @@
 //! Determines what must happen at Stripe after an account is closed: its subscriptions end, the rest of a paid year
 //! goes back, and so does what is bought later.
 
-use crate::catalog::Catalog;
 use crate::judge::Difference;
-use crate::known;
 use crate::oracle::left;
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
@@ -46,7 +44,7 @@ fn is_disputed(stripe: &Stripe, charge: &str) -> bool {
 
 impl Closing {
     /// Reads the payments at the time of the closing. `open` are our ids of the open checkouts.
-    pub(crate) fn of(catalog: &Catalog, stripe: &Stripe, open: Vec<String>) -> Self {
+    pub(crate) fn of(stripe: &Stripe, open: Vec<String>) -> Self {
         let at_s = stripe.now_s();
         let (mut back, mut payments) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
         for charge in stripe.all("charge").iter().filter(|charge| charge.is("paid")) {
@@ -55,13 +53,8 @@ impl Closing {
             let second = |name: &str| items.first().and_then(|item| item[name].as_i64()).unwrap_or_default();
             let (start_s, end_s) = (second("current_period_start"), second("current_period_end"));
             let is_current = invoice.int_at("status_transitions.paid_at").is_some_and(|paid_at| paid_at >= start_s);
-            let price = items.first().and_then(|item| item["price"]["id"].as_str()).unwrap_or_default();
-            let ware = &catalog.wares[stripe.plan(price)];
-            let needs_plan = ware.condition.is_some() || ware.requires_plan;
-            let is_unsure = needs_plan && !known::CLOSES_WITH_ADD_ONS
-                // The credit for the unused rest of another price pays for a part.
-                || invoice.list_at("lines").len() != 1
-                || is_disputed(stripe, charge.id());
+            // The credit for the unused rest of another price pays for a part.
+            let is_unsure = invoice.list_at("lines").len() != 1 || is_disputed(stripe, charge.id());
             if !is_current || items.len() != 1 || is_unsure {
                 continue;
             }

@@ -17,7 +17,6 @@ pub mod customer;
 pub mod done;
 mod house;
 pub mod judge;
-mod known;
 pub mod moves;
 pub mod oracle;
 mod paid;

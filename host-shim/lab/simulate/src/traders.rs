@@ -6,7 +6,6 @@ mod payments;
 use crate::books::Books;
 use crate::catalog::{Catalog, Ware};
 use crate::customer::{Checkout, Customer, id_after};
-use crate::known;
 use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
@@ -294,7 +293,7 @@ impl<'c> AccountDriver<'c> {
             _ => GOOD_CARD,
         };
         let hands_on = purchase.is_some() || each.flag(14);
-        let coupon = self.coupon(each).filter(|_| purchase.is_some() || known::COUPONS_ELSEWHERE);
+        let coupon = self.coupon(each);
         self.customer.check_out(&Checkout { ware, quantity, recurs, card, trial, hands_on, purchase, coupon })
     }
 

@@ -16,7 +16,7 @@ impl AccountDriver<'_> {
         let command = self.customer.command_by(&operator, "account.close", json!({}));
         self.must(command, Verdict::Applied);
         let open = self.open.iter().map(|(purchase, ..)| session_of(purchase)).collect();
-        self.oracle.closing = Some(Closing::of(self.catalog, &self.customer.stripe, open));
+        self.oracle.closing = Some(Closing::of(&self.customer.stripe, open));
         self.oracle.mark_unsure();
     }
 

@@ -1,7 +1,6 @@
 //! Moves about payments: refunds, at Stripe and by our command, and disputes.
 
 use super::AccountDriver;
-use crate::known;
 use crate::moves::Move;
 use crate::oracle::{Verdict, disputed};
 use crate::trade::MoveKind;
@@ -20,14 +19,6 @@ const COUPONS: [(&str, &[(&str, &str)]); 6] = [
     ("half_off", &[("percent_off", "50"), ("duration", "repeating"), ("duration_in_months", "3")]),
     ("free_for_two", &[("percent_off", "100"), ("duration", "repeating"), ("duration_in_months", "2")]),
 ];
-
-/// Last digits of [`NO_REFUND_CARD`](crate::sandbox::NO_REFUND_CARD).
-const NO_REFUND_LAST4: &str = "7726";
-
-/// True if a refund of a charge fails after it succeeded.
-fn fails(charge: &Object) -> bool {
-    charge.text_at("payment_method_details.card.last4") == Some(NO_REFUND_LAST4)
-}
 
 /// Amount of a charge that is not refunded, in minor units.
 fn rest(charge: &Object) -> i64 {
@@ -72,9 +63,6 @@ impl AccountDriver<'_> {
             return;
         };
         let charge = self.charge(&bought.charge);
-        if charge.as_ref().is_some_and(|charge| fails(charge)) && !known::ASKS_FOR_FAILING_REFUNDS {
-            return;
-        }
         let rest = charge.as_ref().map_or(0, |charge| rest(charge));
         let is_impossible = rest == 0 || disputed(&self.customer.stripe, &bought.charge) > 0;
         if each.flag(0) && each.flag(1) {

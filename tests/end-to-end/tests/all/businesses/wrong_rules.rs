@@ -138,12 +138,3 @@ fn a_version_whose_refunds_are_not_read_is_found() {
     let event = |event| without(event, newer);
     is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
 }
-
-/// The scenarios of known differences still fail. If one of them holds, remove it with its value in `known.rs`.
-#[test]
-fn the_known_differences_are_still_there() {
-    let folder = root().join("host-shim/lab/simulate/known");
-    let options = ReplayOptions::new(Setup::default().runners);
-    let played = replay(&[folder], &mut std::io::empty(), &options, &mut Silent).expect("scenarios");
-    assert!(played.held() && !played.cases.is_empty(), "{:?}", played.cases);
-}
