@@ -16,7 +16,7 @@ use crate::poll::poll_later;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use host_provider_api::names::{Rules, letters};
-use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Restriction, Unlisted};
 use own_role::RoleOf;
 use serde_json::{Value, json};
 use settings::{CheckedConfig, Settings};
@@ -266,6 +266,14 @@ impl Functions {
 impl Provider for Functions {
     fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
+    }
+
+    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        if resource == own_role::RESOURCE {
+            return Vec::new();
+        }
+        let region = self.aws.region().to_owned();
+        vec![Restriction::one_of("tier", self.checked.tiers()), Restriction::one_of("region", vec![region])]
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

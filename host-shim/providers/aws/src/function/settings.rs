@@ -194,10 +194,15 @@ impl CheckedConfig {
         Ok(FunctionSize { memory_mb: memory.unwrap_or(tier.memory_mb), timeout_s: timeout.unwrap_or(tier.timeout_s) })
     }
 
+    /// Returns the tiers of functions, sorted.
+    pub(super) fn tiers(&self) -> Vec<String> {
+        let known: BTreeSet<&str> = self.config.tiers.keys().map(String::as_str).chain([LAMBDA]).collect();
+        known.into_iter().map(str::to_owned).collect()
+    }
+
     /// Refuses a tier for good: a retry can't make it, and a function of another size would not be what was bought.
     fn unknown_tier(&self, tier: &str) -> CallOutcome {
-        let known: BTreeSet<&str> = self.config.tiers.keys().map(String::as_str).chain([LAMBDA]).collect();
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let known = self.tiers().join(", ");
         CallOutcome::refused(
             "unsupported-tier",
             format!("`tier` is `{tier}`: expected one of {known}, which functions on Lambda have"),
