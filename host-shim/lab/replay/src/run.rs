@@ -143,7 +143,8 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Returns true if every expectation held that is not known to fail, and every event had an outcome.
+    /// Returns true if every expectation held that is not known to fail and needs no missing answers, and every event had
+    /// an outcome.
     pub fn held(&self) -> bool {
         self.raw.iter().all(|raw| raw.failed == 0) && !self.cases.iter().any(CaseReport::failed)
     }
@@ -153,7 +154,7 @@ impl Finished {
         self.raw.iter().find_map(|raw| raw.bad.as_ref())
     }
 
-    /// Returns the program's exit code: 0 if all expectations held, 1 if not, 2 for bad input.
+    /// Returns the program's exit code: 0 if [`Finished::held`], 1 if not, 2 for bad input.
     pub fn exit_code(&self) -> u8 {
         match (self.bad(), self.held()) {
             (Some(_), _) => 2,
@@ -310,6 +311,7 @@ fn report_story(
     }
     let mut summary = first.summary.clone();
     summary.known = reports.iter().filter(|report| report.known.is_some()).count() as u64;
+    summary.needs_answers = reports.iter().filter(|report| report.needs_answers()).count() as u64;
     sink.cases(scenario, &reports).map_err(unwritable)?;
     finished.cases.extend(reports);
     Ok(summary)
