@@ -3,7 +3,8 @@
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, formats};
 use crate::source::SourceArgs;
-use crate::{EXIT_BAD_INPUT, refuse};
+use crate::world::ProviderArgs;
+use crate::{EXIT_BAD_INPUT, ended, refuse};
 use anyhow::Context;
 use clap::Parser;
 use host_replay::check::{Checked, check};
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 ///
 /// Loads the catalog (catalog.yml) and the configuration (config.yml) into the extension, reads the scenarios, builds
 /// their events in every API version of Stripe's bodies, looks up their names, and reads recorded events. Applies
-/// nothing. Each mistake is reported with file and line, its place in the document, the allowed values and, for a
+/// nothing. With --providers, also reports the resources that these providers can't make. Each mistake is reported with file and line, its place in the document, the allowed values and, for a
 /// misspelt name, a suggestion.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
@@ -34,6 +35,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     extension: ExtensionArgs,
 
+    #[command(flatten)]
+    providers: ProviderArgs,
+
     /// The report format
     #[arg(long, value_enum, value_parser = formats(FORMATS), default_value_t = Format::Human)]
     format: Format,
@@ -43,6 +47,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim check my-business                 its catalog and all scenarios below it
   host-shim check my-business/catalog.yml     only its catalog
   host-shim check --format json fixtures      one JSON line per mistake, then the counts
+  host-shim check --providers aws,postgres --provider-settings providers.yml my-business
 
 A reported mistake:
   my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
@@ -57,9 +62,15 @@ Exit codes: 0 no mistakes, 1 the extension failed, 2 mistakes or bad usage.";
 const FORMATS: &[Accepted] = &[(Format::Human, "One line per mistake"), JSON, GITHUB];
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    ended(try_run(args), args.format == Format::Github)
+}
+
+fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let sources = args.source.sources();
-    let checked =
-        args.extension.runners(false, Workload::Scenarios).and_then(|runners| check(&args.paths, sources, &runners));
+    let opened = args.providers.open()?;
+    let live = opened.as_ref().map(|(live, _)| live);
+    let runners = args.extension.runners(false, Workload::Scenarios);
+    let checked = runners.and_then(|runners| check(&args.paths, sources, &runners, live));
     let checked = match checked {
         Ok(checked) => checked,
         // A wrong path or option ends the check.

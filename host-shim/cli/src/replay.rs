@@ -91,7 +91,8 @@ const AFTER_HELP: &str = "Examples:
   host-shim replay --local-stripe --providers local --keep examples/checkout.yml   a whole checkout
   host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
 
-Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
+Exit codes: 0 success, also of scenarios that are known to fail or need scripted answers; 1 a failed
+expectation or an event without outcome; 2 bad usage or input.";
 
 const FORMATS: &[Accepted] = &[(Format::Human, "A table"), JSON, JUNIT, GITHUB];
 
@@ -120,6 +121,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         trace: args.trace,
         until: args.until,
         live: opened.as_ref().map(|(live, _)| live.clone()),
+        warn: |bad| eprintln!("warning: {}", printable(&bad.to_string())),
         threads: std::thread::available_parallelism().map_or(1, NonZero::get),
     };
     let stdout = io::stdout();

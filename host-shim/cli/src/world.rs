@@ -13,9 +13,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The options of live providers.
+/// The context of the error of a provider that can't be opened.
+const UNOPENED: &str = "the providers can't be opened";
+
+/// The options of live providers and their settings.
 #[derive(Debug, Parser)]
-pub(crate) struct WorldArgs {
+pub(crate) struct ProviderArgs {
     /// Providers that carry out effects instead of the scripted provider: local, …; other effects stay scripted
     #[arg(long, value_name = "NAME", value_delimiter = ',', help_heading = "Live providers")]
     providers: Vec<Name>,
@@ -23,6 +26,13 @@ pub(crate) struct WorldArgs {
     /// Settings of the providers: a YAML file with a section for each (docs/providers.md)
     #[arg(long, value_name = "FILE", requires = "providers", help_heading = "Live providers")]
     provider_settings: Option<PathBuf>,
+}
+
+/// The options of live providers.
+#[derive(Debug, Parser)]
+pub(crate) struct WorldArgs {
+    #[command(flatten)]
+    providers: ProviderArgs,
 
     /// The folder for resources of `local` and for secrets, which HOST_SHIM_SECRETS_KEY encrypts [default: a temporary
     /// folder]
@@ -56,6 +66,25 @@ pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
     Ok((stripe.add_to(LiveProviders::new(opened.registry.clone())), opened))
 }
 
+impl ProviderArgs {
+    fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(match &self.provider_settings {
+            Some(path) => Settings::read(path)?,
+            None => Settings::default(),
+        })
+    }
+
+    /// Opens the providers with a temporary folder; none if no option requests one.
+    pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+        if self.providers.is_empty() {
+            return Ok(None);
+        }
+        let options = Options { names: self.providers.clone(), settings: self.settings()?, ..Options::default() };
+        let opened = open(&options).context(UNOPENED)?;
+        Ok(Some((LiveProviders::new(opened.registry.clone()), opened)))
+    }
+}
+
 impl WorldArgs {
     /// Opens the providers; none if no option requests one.
     pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
@@ -78,18 +107,15 @@ impl WorldArgs {
     }
 
     fn open_with_stripe(&self, local_stripe: bool) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        if self.providers.is_empty() && !local_stripe {
+        if self.providers.providers.is_empty() && !local_stripe {
             return Ok(None);
         }
-        let mut names = self.providers.clone();
+        let mut names = self.providers.providers.clone();
         if local_stripe && !names.contains(&Name::Stripe) {
             names.push(Name::Stripe);
         }
         let stripe = local_stripe.then(StartedStripe::start).transpose()?;
-        let settings = match &self.provider_settings {
-            Some(path) => Settings::read(path)?,
-            None => Settings::default(),
-        };
+        let settings = self.providers.settings()?;
         let options = Options {
             names,
             folder: self.world.clone(),
@@ -97,7 +123,7 @@ impl WorldArgs {
             local_stripe: stripe.as_ref().map(StartedStripe::address),
             settings,
         };
-        let opened = open(&options).context("the providers can't be opened")?;
+        let opened = open(&options).context(UNOPENED)?;
         let live = LiveProviders::new(opened.registry.clone()).with_patience(self.patience());
         Ok(Some((stripe.into_iter().fold(live, |live, stripe| stripe.add_to(live)), opened)))
     }
@@ -135,7 +161,7 @@ impl WorldArgs {
     /// Returns the address of a local function, or the name of another resource in the remote system.
     fn shown(&self, opened: &Opened, held: &host_provider_api::Held) -> String {
         match opened.serves {
-            Some(address) if held.id.resource == "function" && self.providers.contains(&Name::Local) => {
+            Some(address) if held.id.resource == "function" && self.providers.providers.contains(&Name::Local) => {
                 format!("http://{}.localhost:{}", held.name.replace('_', "-"), address.port())
             }
             _ => held.name.clone(),

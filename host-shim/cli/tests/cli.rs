@@ -33,6 +33,8 @@ mod kill;
 mod missing_price;
 #[path = "cli/plan.rs"]
 mod plan;
+#[path = "cli/providers.rs"]
+mod providers;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/scenarios.rs"]

@@ -9,11 +9,18 @@ use std::path::{Path, PathBuf};
 /// Options of providers, hidden from the help. They are declared here so that `--providers` gets the error below
 /// instead of "unexpected argument".
 #[derive(Debug, Parser)]
-pub(crate) struct WorldArgs {
+pub(crate) struct ProviderArgs {
     #[arg(long, hide = true)]
     providers: Option<String>,
     #[arg(long, hide = true, requires = "providers")]
     provider_settings: Option<PathBuf>,
+}
+
+/// Options of live providers, hidden from the help like [`ProviderArgs`].
+#[derive(Debug, Parser)]
+pub(crate) struct WorldArgs {
+    #[command(flatten)]
+    providers: ProviderArgs,
     #[arg(long, hide = true, requires = "providers")]
     world: Option<PathBuf>,
     #[arg(long, hide = true, requires = "providers")]
@@ -32,6 +39,16 @@ pub(crate) fn open_local_stripe() -> anyhow::Result<(LiveProviders, Opened)> {
     Err(missing(LOCAL_STRIPE).into())
 }
 
+impl ProviderArgs {
+    /// Returns none; fails if an option requests a provider.
+    pub(crate) fn open(&self) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
+        match &self.providers {
+            Some(_) => Err(missing("`--providers`").into()),
+            None => Ok(None),
+        }
+    }
+}
+
 impl WorldArgs {
     /// Returns none; fails if an option requests a provider.
     pub(crate) fn open_for(
@@ -39,10 +56,9 @@ impl WorldArgs {
         _: Option<&Path>,
         local_stripe: bool,
     ) -> anyhow::Result<Option<(LiveProviders, Opened)>> {
-        match (local_stripe, &self.providers) {
-            (true, _) => Err(missing(LOCAL_STRIPE).into()),
-            (false, Some(_)) => Err(missing("`--providers`").into()),
-            (false, None) => Ok(None),
+        match local_stripe {
+            true => Err(missing(LOCAL_STRIPE).into()),
+            false => self.providers.open(),
         }
     }
 

@@ -14,6 +14,6 @@ pub mod scripted;
 mod secrets;
 
 pub use call::{Call, CallOutcome, Reply};
-pub use provider::{Provider, Registry, Simulation};
+pub use provider::{Provider, Registry, Restriction, Simulation};
 pub use resource::{Held, ResourceId, Unlisted, Unreadable};
 pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};

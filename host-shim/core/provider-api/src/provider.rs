@@ -30,6 +30,13 @@ pub trait Provider: Send + Sync {
         true
     }
 
+    /// Returns the members of `RESOURCE.ensure` in which the provider, with its settings, can't make every value. It still
+    /// refuses the calls that have other values.
+    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        let _ = resource;
+        Vec::new()
+    }
+
     /// Lists the resources of this host in the remote system; empty for a provider whose resources cannot be listed.
     ///
     /// # Errors
@@ -49,6 +56,30 @@ pub trait Provider: Send + Sync {
     /// Returns the simulation if this provider only simulates; none for a provider that acts in the world.
     fn simulation(&self) -> Option<&dyn Simulation> {
         None
+    }
+}
+
+/// The values of a payload's member that a provider can make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restriction {
+    /// Name of the member.
+    pub member: &'static str,
+    /// The values; empty if the provider can make none.
+    pub allowed: Vec<String>,
+    /// The values or the settings that are needed, for people.
+    pub expected: String,
+}
+
+impl Restriction {
+    /// Returns the restriction of a member to these values.
+    pub fn one_of(member: &'static str, allowed: Vec<String>) -> Restriction {
+        let expected = allowed.join(", ");
+        Restriction { member, allowed, expected }
+    }
+
+    /// Returns the restriction of a member that the provider can't make with any value.
+    pub fn never(member: &'static str, expected: &str) -> Restriction {
+        Restriction { member, allowed: Vec::new(), expected: expected.to_owned() }
     }
 }
 
@@ -125,6 +156,12 @@ impl Registry {
     /// Returns true if a provider takes effects of this kind.
     pub fn takes(&self, kind: &str) -> bool {
         self.find(kind).is_some()
+    }
+
+    /// Returns [`Provider::restrictions`] of the provider that makes this resource; empty without a provider.
+    pub fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        let provider = self.find(&format!("{resource}.ensure"));
+        provider.map(|provider| provider.restrictions(resource)).unwrap_or_default()
     }
 
     /// Returns true if every provider only simulates.

@@ -18,7 +18,7 @@ use crate::provider::{Provider, Simulation};
 use inventory::Inventory;
 use script::Script;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The scripted answer to a call.
@@ -92,6 +92,15 @@ impl Memory {
     }
 }
 
+/// Scripted answers that a call did not get, since another provider carried it out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PassedOver {
+    /// Kind of the effect.
+    pub kind: String,
+    /// Pattern of the answers.
+    pub pattern: String,
+}
+
 /// Scope and key of an effect.
 type EffectId = (String, String);
 
@@ -115,6 +124,7 @@ struct State {
     /// Generation and outputs of effects that were carried out and whose answer is lost or late, by scope and key.
     unanswered: Arc<HashMap<EffectId, (u32, Value)>>,
     reminded: bool,
+    passed_over: Arc<BTreeSet<PassedOver>>,
 }
 
 impl Scripted {
@@ -165,6 +175,26 @@ impl Scripted {
     /// Adds an entry to the journal, for a call that another provider has answered.
     pub fn note(&self, call: &Call, answer: ScriptedAnswer) {
         self.state().journal.push(Arc::new(Entry { call: call.clone(), answer }));
+    }
+
+    /// Records the answer that the script has for a call of another provider. A success without outputs of its own says
+    /// nothing that the other provider does not say, so it is not recorded. Does not answer, and creates nothing.
+    pub fn pass_over(&self, call: &Call) {
+        // A poll belongs to the call that began.
+        if call.token.is_some() {
+            return;
+        }
+        let mut state = self.state();
+        let Some(pattern) = state.script.pattern_for(&call.key).map(str::to_owned) else { return };
+        if state.script.next(&call.key, true) != Some(ScriptedAnswer::Ok(Value::Null)) {
+            let passed_over = PassedOver { kind: call.kind.clone(), pattern };
+            Arc::make_mut(&mut state.passed_over).insert(passed_over);
+        }
+    }
+
+    /// Returns the answers that calls of other providers did not get, sorted.
+    pub fn passed_over(&self) -> Vec<PassedOver> {
+        self.state().passed_over.iter().cloned().collect()
     }
 
     /// Returns the patterns that no call has matched; in a scenario such a pattern is a mistake.
@@ -374,6 +404,25 @@ mod tests {
     fn call(kind: &str, generation: u32) -> Call {
         let (kind, scope, key) = (kind.to_owned(), "b/test/user:u".to_owned(), "inst/1/database".to_owned());
         Call { kind, scope, key, generation, attempt: 1, payload: json!({}), lease: 1, ..Call::default() }
+    }
+
+    #[test]
+    fn answers_for_calls_of_another_provider_are_passed_over_but_not_a_success_without_outputs() {
+        let scripted = Scripted::new();
+        scripted.script("inst/*/database", vec![ScriptedAnswer::Ok(Value::Null), ScriptedAnswer::Lost]);
+        let (first, second) = (call("database.ensure", 1), call("database.change", 2));
+        scripted.pass_over(&first);
+        assert_eq!(scripted.passed_over(), []);
+        // A poll gets no answer of its own.
+        scripted.pass_over(&Call { token: Some("1".to_owned()), ..first });
+        assert_eq!(scripted.passed_over(), []);
+        for _ in 0..2 {
+            scripted.pass_over(&second);
+            let expected = PassedOver { kind: "database.change".to_owned(), pattern: "inst/*/database".to_owned() };
+            assert_eq!(scripted.passed_over(), [expected]);
+        }
+        scripted.pass_over(&Call { key: "inst/2/bucket".to_owned(), ..call("bucket.ensure", 1) });
+        assert_eq!((scripted.passed_over().len(), scripted.calls(), scripted.inventory()), (1, 0, vec![]));
     }
 
     #[test]

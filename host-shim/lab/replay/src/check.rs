@@ -2,8 +2,11 @@
 
 use crate::inputs::{FoundPaths, Input, find};
 use crate::library::{Library, Ready, Sources};
+use crate::live::LiveProviders;
 use crate::names::Names;
 use crate::runners::Runners;
+use crate::unmakeable::{unmade, unmakeable};
+use host::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 use std::path::PathBuf;
 
@@ -21,6 +24,23 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Notes the resources that the providers can't make. The scenario's configuration may lead to others.
+    fn note_unmakeable(
+        &mut self,
+        business: &BusinessFolder,
+        config: &[(String, String)],
+        live: Option<&LiveProviders>,
+    ) {
+        let Some(live) = live else { return };
+        let config = business.config_with(config);
+        let mistakes = unmakeable(business, &config, live).into_iter().chain(unmade(business, &config, live));
+        for mistake in mistakes {
+            if !self.mistakes.contains(&mistake) {
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
     fn note(&mut self, error: ReplayError) -> Result<(), ReplayError> {
         let ReplayError::Input(mistakes) = error else { return Err(error) };
         for mistake in mistakes {
@@ -33,19 +53,26 @@ impl Checked {
 }
 
 /// Checks everything at or below these paths: loads catalogs and configurations into the extension, reads scenarios,
-/// builds their events in each API version and looks up their names, and reads raw events.
+/// builds their events in each API version and looks up their names, and reads raw events. Compares the resources of the
+/// businesses with the ones that `live` can make.
 ///
 /// # Errors
 ///
 /// Fails if the check can't be completed. Mistakes in the files are not an error, but part of the result.
-pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Checked, ReplayError> {
+pub fn check(
+    paths: &[PathBuf],
+    sources: Sources,
+    runners: &Runners,
+    live: Option<&LiveProviders>,
+) -> Result<Checked, ReplayError> {
     let FoundPaths { businesses, inputs } = find(paths)?;
     let mut library = Library::new(sources, runners.clone(), paths)?;
     let declarations = runners.make()?.declarations().clone();
     let mut checked = Checked { businesses: businesses.len(), ..Checked::default() };
     for folder in &businesses {
-        if let Err(error) = library.ready_business(folder) {
-            checked.note(error)?;
+        match library.ready_business(folder) {
+            Ok(()) => checked.note_unmakeable(&*library.business_in(folder)?, &[], live),
+            Err(error) => checked.note(error)?,
         }
     }
     for input in &inputs {
@@ -57,6 +84,7 @@ pub fn check(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<C
             Ok(Ready::Scenario(story)) => {
                 let unknown = Names::new(&declarations, &story.business).unknown(&story.scenario);
                 checked.note(ReplayError::Input(unknown))?;
+                checked.note_unmakeable(&story.business, &story.scenario.given.config, live);
             }
             Ok(Ready::Raw { .. }) => {}
             Err(error) => checked.note(error)?,

@@ -21,6 +21,7 @@ pub mod shuffle;
 pub mod state;
 pub mod stream;
 pub mod tally;
+pub mod unmakeable;
 pub mod view;
 
 pub use ::host::time;

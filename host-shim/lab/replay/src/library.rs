@@ -230,7 +230,7 @@ impl<'a> Library<'a> {
         self.business_in(&folder)
     }
 
-    fn business_in(&mut self, folder: &Path) -> Result<Arc<BusinessFolder>, ReplayError> {
+    pub(crate) fn business_in(&mut self, folder: &Path) -> Result<Arc<BusinessFolder>, ReplayError> {
         let key = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let known = self.businesses.entry(key).or_insert_with(|| BusinessFolder::load(folder).map(Arc::new));
         Ok(known.clone()?)

@@ -73,11 +73,15 @@ pub struct CaseLine {
     pub file: String,
     /// The API version.
     pub version: String,
-    /// `held`, `failed` or `known`.
+    /// `held`, `failed`, `known` or `needs-answers`.
     pub status: &'static str,
     /// The finding that explains the failure; omitted if the status is not `known`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownLine>,
+    /// The scripted answers that calls did not get, since live providers carried out their effects; omitted if there are
+    /// none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<PassedOverLine>,
     /// Number of assertions.
     pub assertions: usize,
     /// Number of assertions about state, effects or ledger.
@@ -106,6 +110,15 @@ pub struct StreamLine {
     pub source: String,
     /// Hash of the state after the input.
     pub state: String,
+}
+
+/// Scripted answers that a call did not get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PassedOverLine {
+    /// Kind of the effect.
+    pub kind: String,
+    /// Pattern of the answers in the scenario.
+    pub pattern: String,
 }
 
 /// The finding that explains a failed case.
@@ -139,6 +152,9 @@ pub struct Summary {
     /// Cases that are known to fail and failed; omitted if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub known: u64,
+    /// Cases that need scripted answers, since live providers carried out their effects; omitted if there are none.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub needs_answers: u64,
     /// Hash of the state. For several streams, the hash of the hashes of their states.
     pub state: String,
 }
@@ -172,6 +188,7 @@ impl Summary {
         self.rejected += other.rejected;
         self.failed += other.failed;
         self.known += other.known;
+        self.needs_answers += other.needs_answers;
     }
 
     fn counter(&mut self, outcome: &str) -> &mut u64 {
@@ -228,6 +245,11 @@ impl CaseLine {
                 .known
                 .as_ref()
                 .map(|known| KnownLine { finding: known.finding.clone(), reason: known.reason.clone() }),
+            passed_over: report
+                .passed_over
+                .iter()
+                .map(|one| PassedOverLine { kind: one.kind.clone(), pattern: one.pattern.clone() })
+                .collect(),
             assertions: report.assertions,
             facts: scenario.facts(),
             unasserted: scenario.unasserted_event(),

@@ -5,7 +5,7 @@
 
 use crate::local_stripe::StripeServer;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Unlisted, Unreadable};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Registry, Restriction, Unlisted, Unreadable};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,26 +67,36 @@ impl LiveProviders {
         self.registry.takes(kind)
     }
 
+    /// Returns the values that the live provider of this resource can make, by the members of the payload.
+    pub(crate) fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        self.registry.restrictions(resource)
+    }
+
     /// Returns a registry with these providers, and with the scripted provider for all other effects.
     pub(crate) fn over(&self, scripted: Scripted) -> Registry {
         let mut registry = self.registry.clone();
-        if self.is_recorded {
-            registry.wrap(|inner| Arc::new(Recorded { inner, journal: scripted.clone() }));
-        }
+        let is_recorded = self.is_recorded;
+        registry.wrap(|inner| Arc::new(LiveProvider { inner, scripted: scripted.clone(), is_recorded }));
         registry.register(&["*"], Arc::new(scripted));
         registry
     }
 }
 
-/// A provider whose answered calls are added to a journal.
-struct Recorded {
+/// A live provider. The scripted provider records the answers that the scenario has for its calls and, if
+/// `is_recorded`, the answered calls.
+struct LiveProvider {
     inner: Arc<dyn Provider>,
-    journal: Scripted,
+    scripted: Scripted,
+    is_recorded: bool,
 }
 
-impl Provider for Recorded {
+impl Provider for LiveProvider {
     fn call(&self, call: &Call) -> CallOutcome {
+        self.scripted.pass_over(call);
         let outcome = self.inner.call(call);
+        if !self.is_recorded {
+            return outcome;
+        }
         let answer = match &outcome {
             CallOutcome::Done(outputs) => ScriptedAnswer::Exactly(outputs.clone()),
             CallOutcome::Retry { code, message, .. } => {
@@ -98,12 +108,16 @@ impl Provider for Recorded {
             // The call has no answer yet; the host calls again.
             CallOutcome::InProgress { .. } => return outcome,
         };
-        self.journal.note(call, answer);
+        self.scripted.note(call, answer);
         outcome
     }
 
     fn ends(&self) -> bool {
         self.inner.ends()
+    }
+
+    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        self.inner.restrictions(resource)
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

@@ -17,6 +17,7 @@ use extension_contract::Timestamp;
 use host::processor::Report;
 use host_intake::Decoded;
 use host_intake::request::{Taken, WebhookReply};
+use host_provider_api::scripted::PassedOver;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place, ReplayError};
 use host_scenario::matcher::Matcher;
@@ -81,6 +82,8 @@ pub struct CaseReport {
     pub over: Vec<ExceededLimit>,
     /// The known failure that the scenario declares, if the case failed.
     pub known: Option<KnownFailure>,
+    /// The scripted answers that calls did not get, since live providers carried out their effects.
+    pub passed_over: Vec<PassedOver>,
     /// The lines of all runs, in order.
     pub lines: Vec<Line>,
     /// Final outcomes of the input events, and the hash of the state.
@@ -101,11 +104,21 @@ impl CaseReport {
         self.failures.is_empty()
     }
 
-    /// Returns the status of the case in reports: `held`, `failed`, or `known` if the scenario declares the failure as
-    /// known.
+    /// Returns true if expectations failed and live providers carried out effects that the scenario has answers for: the
+    /// expectations may need these answers, so the case shows nothing. A failure outside of the expectations, such as an
+    /// event without an outcome, is a failure with any answers.
+    pub fn needs_answers(&self) -> bool {
+        let is_of_expectation = |failure: &Failure| failure.line > 0;
+        let has_only_failed_expectations = !self.held() && self.failures.iter().all(is_of_expectation);
+        self.known.is_none() && !self.passed_over.is_empty() && has_only_failed_expectations
+    }
+
+    /// Returns the status of the case in reports: `held`, `failed`, `known` if the scenario declares the failure as
+    /// known, or `needs-answers` as in [`CaseReport::needs_answers`].
     pub fn status(&self) -> &'static str {
         match (self.held(), &self.known) {
             (true, _) => "held",
+            (false, None) if self.needs_answers() => "needs-answers",
             (false, None) => "failed",
             (false, Some(_)) => "known",
         }
@@ -123,9 +136,9 @@ impl CaseReport {
         self
     }
 
-    /// Returns true if an expectation failed and the failure is not known.
+    /// Returns true if an expectation failed, the failure is not known, and no answers are missing.
     pub fn failed(&self) -> bool {
-        !self.held() && self.known.is_none()
+        self.status() == "failed"
     }
 }
 
@@ -684,6 +697,7 @@ impl<'a> Player<'a> {
             failures: self.failures.into_list(),
             over: self.over,
             known: None,
+            passed_over: self.host.scripted().passed_over(),
             lines: self.lines,
             snapshot: crate::state::snapshot(self.host.processor())?,
             effects,

@@ -12,7 +12,24 @@ pub use human::Human;
 pub use json::Json;
 pub use junit::junit;
 
+use host_provider_api::scripted::PassedOver;
 use std::borrow::Cow;
+
+/// Returns the sentence about a case that needs these answers.
+fn missing_answers(passed_over: &[PassedOver]) -> String {
+    format!("needs scripted answers for {}", answers(passed_over))
+}
+
+/// Returns the number of cases that need answers, for people.
+fn needing(cases: u64) -> String {
+    format!("{cases} {} scripted answers", if cases == 1 { "needs" } else { "need" })
+}
+
+/// Returns the kinds of the effects with the patterns of their answers.
+fn answers(passed_over: &[PassedOver]) -> String {
+    let all: Vec<String> = passed_over.iter().map(|one| format!("{} (`{}`)", one.kind, one.pattern)).collect();
+    all.join(", ")
+}
 
 /// Escapes a text for a terminal: control characters, invisible characters, and characters that change the direction of
 /// writing.

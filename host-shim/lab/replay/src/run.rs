@@ -10,6 +10,7 @@ use crate::rig::StoreKind;
 use crate::runners::Runners;
 use crate::state::hash_of_streams;
 use crate::stream::{StreamOptions, replay_stream};
+use crate::unmakeable::unmakeable;
 use extension_contract::Timestamp;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
@@ -42,6 +43,8 @@ pub struct ReplayOptions {
     /// Providers that replace the scripted one for the effects that they handle. A scenario is then played only in its
     /// first version.
     pub live: Option<LiveProviders>,
+    /// Called before the first event for each resource that the live providers can't make.
+    pub warn: fn(&BadInput),
     /// The number of threads that play scenarios; 0 and 1 both mean one. Inputs of raw events, and scenarios whose steps the
     /// sink watches, are played on the caller's thread.
     pub threads: usize,
@@ -61,6 +64,7 @@ impl ReplayOptions {
             trace: false,
             until: None,
             live: None,
+            warn: |_| (),
             threads: 1,
         }
     }
@@ -143,7 +147,8 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Returns true if every expectation held that is not known to fail, and every event had an outcome.
+    /// Returns true if every expectation held that is not known to fail and needs no missing answers, and every event had
+    /// an outcome.
     pub fn held(&self) -> bool {
         self.raw.iter().all(|raw| raw.failed == 0) && !self.cases.iter().any(CaseReport::failed)
     }
@@ -153,7 +158,7 @@ impl Finished {
         self.raw.iter().find_map(|raw| raw.bad.as_ref())
     }
 
-    /// Returns the program's exit code: 0 if all expectations held, 1 if not, 2 for bad input.
+    /// Returns the program's exit code: 0 if [`Finished::held`], 1 if not, 2 for bad input.
     pub fn exit_code(&self) -> u8 {
         match (self.bad(), self.held()) {
             (Some(_), _) => 2,
@@ -179,6 +184,9 @@ pub fn replay(
         return Err(ReplayError::Usage("standard input is named twice".to_owned()));
     }
     let ready = check(&inputs, paths, stdin, options)?;
+    if let Some(live) = &options.live {
+        ready.iter().flat_map(|ready| unmakeable_of(ready, live)).for_each(|bad| (options.warn)(&bad));
+    }
     sink.begin(ready.len());
     let several = inputs.len() > 1 || paths.len() > 1;
     let mut finished = Finished { summary: Summary::default(), cases: Vec::new(), raw: Vec::new(), raised: Vec::new() };
@@ -262,6 +270,16 @@ fn check(
         .collect()
 }
 
+/// Returns the resources of an input's business that the live providers can't make.
+fn unmakeable_of(ready: &Ready, live: &LiveProviders) -> Vec<BadInput> {
+    match ready {
+        Ready::Scenario(story) => {
+            unmakeable(&story.business, &story.business.config_with(&story.scenario.given.config), live)
+        }
+        Ready::Raw { business, .. } => unmakeable(business, &business.config, live),
+    }
+}
+
 /// Plays a scenario in each of its API versions, or only in the first one with live providers.
 fn play_story(
     story: &Story,
@@ -310,6 +328,7 @@ fn report_story(
     }
     let mut summary = first.summary.clone();
     summary.known = reports.iter().filter(|report| report.known.is_some()).count() as u64;
+    summary.needs_answers = reports.iter().filter(|report| report.needs_answers()).count() as u64;
     sink.cases(scenario, &reports).map_err(unwritable)?;
     finished.cases.extend(reports);
     Ok(summary)

@@ -1,13 +1,14 @@
 //! Parts that all AWS providers share: connection settings, credentials, timeouts and the threads that run requests.
 
 use crate::errors::settle;
+use crate::identity::Identity;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Credentials as Plain, Region};
 use host_provider_api::{CallOutcome, Secret, Unlisted};
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
@@ -100,6 +101,8 @@ struct Shared {
     region: String,
     has_endpoint: bool,
     call: Duration,
+    /// The principal of the credentials, once it is known.
+    identity: OnceLock<Identity>,
 }
 
 impl Drop for Shared {
@@ -152,7 +155,8 @@ impl Aws {
         }
         let sdk = runtime.block_on(loader.load());
         let (region, has_endpoint) = (config.region.clone(), config.endpoint.is_some());
-        Ok(Aws(Arc::new(Shared { runtime: Some(runtime), sdk, region, has_endpoint, call: times.call })))
+        let identity = OnceLock::new();
+        Ok(Aws(Arc::new(Shared { runtime: Some(runtime), sdk, region, has_endpoint, call: times.call, identity })))
     }
 
     pub(crate) fn sdk(&self) -> &SdkConfig {
@@ -161,6 +165,24 @@ impl Aws {
 
     pub(crate) fn region(&self) -> &str {
         &self.0.region
+    }
+
+    /// Returns the partition of the region, the second part of each ARN.
+    pub(crate) fn partition(&self) -> &'static str {
+        match self.region().split('-').next() {
+            Some("cn") => "aws-cn",
+            Some("us") if self.region().starts_with("us-gov-") => "aws-us-gov",
+            _ => "aws",
+        }
+    }
+
+    /// Returns the principal of the credentials. Only the first call sends a request.
+    pub(crate) async fn identity(&self) -> Result<&Identity, CallOutcome> {
+        if let Some(known) = self.0.identity.get() {
+            return Ok(known);
+        }
+        let found = Identity::of_host(self).await?;
+        Ok(self.0.identity.get_or_init(|| found))
     }
 
     /// Returns true if the endpoint is not AWS's own.

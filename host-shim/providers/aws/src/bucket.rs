@@ -10,11 +10,12 @@ use crate::aws::Aws;
 use crate::errors::{InRequest, NoneIf, name_taken};
 use crate::marks::{Marks, wanted_state};
 use crate::payload::{adopts, bad, has_settings, output};
+use crate::role::{TenantRoles, are_of_one_tenant};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag};
 use host_provider_api::names::Rules;
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
 use serde_json::{Value, json};
 
 /// Prefix of derived names.
@@ -33,7 +34,7 @@ const POLL_MS: i64 = 1000;
 /// The part of the S3 API that the server supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
-    /// The whole S3 API. Ownership marks are tags; public access is blocked; policies apply.
+    /// The whole S3 API. Ownership marks are tags; public access is blocked; a policy applies.
     Aws,
     /// Object requests, CORS and encryption. The ownership marks are in the object `.provisioner.json`. B2 buckets are
     /// private unless made public. B2 has no policies, so `writes` is recorded but not enforced, and no lifecycles, so
@@ -50,6 +51,9 @@ pub struct BucketConfig {
     pub cdn_account: Option<String>,
     /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
     pub shared: Vec<String>,
+    /// The roles of functions, if each function has its own: a bucket on AWS then denies every principal but the roles
+    /// of its tenant and the operator's. None: every principal with a right to the bucket may use it.
+    pub tenants: Option<TenantRoles>,
 }
 
 /// The provider of buckets.
@@ -111,6 +115,14 @@ impl Buckets {
                 _ => Ok(CallOutcome::Done(json!({}))),
             },
             _ => Ok(CallOutcome::unsupported(call)),
+        }
+    }
+
+    /// Returns true if there is a bucket with this name that belongs to the same tenant as the resource.
+    pub(crate) async fn are_of_one_tenant(&self, bucket: &str, id: &ResourceId) -> Result<bool, CallOutcome> {
+        match self.marks(bucket).await? {
+            Ownership::Marked(marks) => Ok(are_of_one_tenant(&marks.id, id)),
+            _ => Ok(false),
         }
     }
 
@@ -180,14 +192,15 @@ impl Buckets {
     ) -> Result<CallOutcome, CallOutcome> {
         let mut marks = after.clone();
         if let Some(wanted) = wanted {
-            let print = wanted.fingerprint(&self.config);
+            let policy = self.policy(name, &after.id, wanted).await?;
+            let print = wanted.fingerprint(policy.as_ref());
             if before.get(settings::TAG) != Some(&print) {
                 // From here on the bucket may have some old and some new settings.
                 let had = marks.more.remove(settings::TAG);
                 if had.is_some() || before.generation != after.generation {
                     self.mark(name, &marks).await?;
                 }
-                self.apply_settings(name, wanted).await?;
+                self.apply_settings(name, wanted, policy.as_ref()).await?;
                 marks = marks.with(settings::TAG, &print);
             }
         }

@@ -13,7 +13,7 @@ use crate::poll::poll_later;
 use aws_sdk_cloudfront::Client;
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags, Tag, Tags};
 use host_provider_api::names::letters;
-use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Restriction, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 
@@ -236,6 +236,13 @@ impl Distributions {
 impl Provider for Distributions {
     fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
+    }
+
+    fn restrictions(&self, _: &str) -> Vec<Restriction> {
+        match self.config.certificate_arn {
+            Some(_) => Vec::new(),
+            None => vec![Restriction::never("host", settings::CERTIFICATE)],
+        }
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

@@ -14,7 +14,7 @@ use crate::poll::poll_later;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
 use host_provider_api::names::Rules;
-use host_provider_api::{Call, CallOutcome, Held, Provider, SECRET_BYTES_MIN, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Restriction, SECRET_BYTES_MIN, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 
@@ -250,6 +250,14 @@ impl Databases {
 impl Provider for Databases {
     fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
+    }
+
+    fn restrictions(&self, _: &str) -> Vec<Restriction> {
+        let mut all = vec![Restriction::one_of("region", vec![self.aws.region().to_owned()])];
+        if !self.config.tiers.is_empty() {
+            all.push(Restriction::one_of("tier", self.config.tiers.keys().cloned().collect()));
+        }
+        all
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

@@ -15,7 +15,10 @@ const TRANSIENT: &[&str] = &[
     "BucketAlreadyOwnedByYou",
     "ConcurrentModification",
     "ConflictException",
+    "DeleteConflict",
     "DistributionNotDisabled",
+    "EntityAlreadyExists",
+    "EntityTemporarilyUnmodifiable",
     "ExpiredToken",
     "ExpiredTokenException",
     "InsufficientDBInstanceCapacity",
@@ -39,6 +42,10 @@ const TRANSIENT: &[&str] = &[
     "TooManyRequestsException",
     "TooManyUpdates",
 ];
+
+/// Parts of messages about a role that was created or changed a moment ago: IAM's data are not everywhere at once, so
+/// Lambda may not know the role, or its rights to a network, for some seconds.
+const NEW_ROLE: [&str; 2] = ["cannot be assumed", "does not have permissions to call"];
 
 /// Parts of codes that mean an exhausted quota. `TooManyRequests…` is temporary and is checked first.
 const QUOTA: [&str; 4] = ["QuotaExceeded", "LimitExceeded", "CodeStorageExceeded", "TooMany"];
@@ -139,8 +146,7 @@ impl From<Failure> for CallOutcome {
                 no_response_code => retry(no_response_code),
             };
         };
-        // A newly created role is not known everywhere at once.
-        let is_new_role = failure.aws_message.contains("cannot be assumed");
+        let is_new_role = NEW_ROLE.iter().any(|part| failure.aws_message.contains(part));
         if status == 429 || failure.code.contains("Throttl") {
             retry("throttled")
         } else if status >= 500 {

@@ -1,10 +1,12 @@
 //! Functions on Lambda, each with its own URL.
 
 mod find;
+mod own_role;
 mod settings;
 mod url;
 
-pub use settings::{Code, FunctionConfig, FunctionSize};
+pub use own_role::RESOURCES;
+pub use settings::{Code, FunctionConfig, FunctionRole, FunctionSize};
 
 use crate::aws::{Aws, OpenError};
 use crate::errors::{Failure, InRequest, NoneIf, incomplete, name_taken};
@@ -14,7 +16,8 @@ use crate::poll::poll_later;
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::types::{FunctionConfiguration, LastUpdateStatus, State};
 use host_provider_api::names::{Rules, letters};
-use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Unlisted};
+use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Restriction, Unlisted};
+use own_role::RoleOf;
 use serde_json::{Value, json};
 use settings::{CheckedConfig, Settings};
 
@@ -35,9 +38,14 @@ const CODE: &str = "code";
 /// | `change` | `state` (`suspended` reserves a concurrency of 0) and the members of `ensure` | `arn`, `url` |
 /// | `observe` | as `ensure`; with `adopt` and `outputs.arn` | `exists`, `state`, `outputs` |
 /// | `destroy` | as `ensure` | none |
+///
+/// With [`FunctionRole::Own`], each function has a role of its own, which is created before the function and deleted
+/// after it. [`Provider::held`] also lists the roles that have no function, as the resource `function-role`, which has
+/// only the effect `destroy`.
 pub struct Functions {
     aws: Aws,
     client: Client,
+    role: RoleOf,
     checked: CheckedConfig,
 }
 
@@ -66,11 +74,14 @@ impl Functions {
     ///
     /// Fails if a setting is invalid or the code file can't be read.
     pub fn new(aws: &Aws, config: FunctionConfig) -> Result<Functions, OpenError> {
-        Ok(Functions { aws: aws.clone(), client: Client::new(aws.sdk()), checked: config.checked()? })
+        let checked = config.checked()?;
+        let role = RoleOf::new(aws, checked.role());
+        Ok(Functions { aws: aws.clone(), client: Client::new(aws.sdk()), role, checked })
     }
 
     async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         match call.verb() {
+            _ if call.resource() == own_role::RESOURCE => self.role_alone(call).await,
             "ensure" => {
                 check_region(call, self.aws.region())?;
                 self.ensure(call).await
@@ -96,9 +107,10 @@ impl Functions {
             }
             Lookup::Absent(name) => {
                 let marks = Marks::of(call)?.with(CODE, self.checked.code_id());
+                let role = self.role_of(call, &name).await?;
                 let mut create = self.client.create_function().function_name(&name);
                 create = create.description(description(&marks.id)).set_tags(Some(marks.tags().into_iter().collect()));
-                let response = wanted.create(create, &self.checked).send().await;
+                let response = wanted.create(create, &self.checked, &role).send().await;
                 let made = response.in_request("lambda:CreateFunction").map_err(Failure::without_aws_message)?;
                 let arn = made.function_arn.clone();
                 if made.state != Some(State::Active) {
@@ -148,11 +160,12 @@ impl Functions {
             self.tag(&found.arn, &after).await?;
         }
         if let Some(wanted) = wanted {
-            let must_update = !wanted.are_set_on(&found.config, &self.checked)
+            let role = self.role_of(call, &found.name).await?;
+            let must_update = !wanted.are_set_on(&found.config, &self.checked, &role)
                 || (found.config.last_update_status == Some(LastUpdateStatus::Failed) && call.token.is_none());
             if must_update {
                 let update = self.client.update_function_configuration().function_name(&found.name);
-                let response = wanted.update(update, &self.checked).send().await;
+                let response = wanted.update(update, &self.checked, &role).send().await;
                 let made =
                     response.in_request("lambda:UpdateFunctionConfiguration").map_err(Failure::without_aws_message)?;
                 if made.last_update_status == Some(LastUpdateStatus::InProgress) {
@@ -227,18 +240,24 @@ impl Functions {
             let response = self.client.delete_function().function_name(&found.name).send().await;
             response.in_request("lambda:DeleteFunction").none_if(ABSENT)?;
         }
+        // An interrupted call may have left the role without a function.
+        self.role.remove(call, &call.resource_id()).await?;
         Ok(CallOutcome::Done(json!({})))
     }
 
     async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
+        let mut roles = self.role.listed().await?;
         let mut held = Vec::new();
         for (name, _) in self.names().await? {
             if let Some(found) = self.get(&name).await?
                 && let Some(marks) = &found.marks
             {
-                held.push(marks.clone().held(&name, state_of(&found)));
+                let lacks_role = roles.lacks(&marks.id, found.config.role.as_deref());
+                let state = if lacks_role { own_role::LOST } else { state_of(&found) };
+                held.push(marks.clone().held(&name, state));
             }
         }
+        held.extend(self.role.unused(roles).await?);
         held.sort();
         Ok(held)
     }
@@ -247,6 +266,14 @@ impl Functions {
 impl Provider for Functions {
     fn call(&self, call: &Call) -> CallOutcome {
         self.aws.run(self.carry_out(call))
+    }
+
+    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        if resource == own_role::RESOURCE {
+            return Vec::new();
+        }
+        let region = self.aws.region().to_owned();
+        vec![Restriction::one_of("tier", self.checked.tiers()), Restriction::one_of("region", vec![region])]
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

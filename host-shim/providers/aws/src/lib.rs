@@ -11,13 +11,16 @@ mod cdn;
 mod database;
 mod errors;
 mod function;
+mod identity;
 mod marks;
 mod payload;
 mod poll;
+mod role;
 
 pub use aws::{Aws, Config, Credentials, OpenError, Timeouts};
 pub use bucket::{BucketConfig, Buckets, Flavor};
 pub use cdn::{CdnConfig, Distributions};
 pub use database::{DatabaseConfig, DatabaseSize, Databases};
-pub use function::{Code, FunctionConfig, FunctionSize, Functions};
+pub use function::{Code, FunctionConfig, FunctionRole, FunctionSize, Functions, RESOURCES};
 pub use marks::{MANAGED_BY, OWNER};
+pub use role::TenantRoles;

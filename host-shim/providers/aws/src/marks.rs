@@ -129,7 +129,8 @@ pub(crate) fn wanted_state(call: &Call) -> Result<Option<&'static str>, CallOutc
     }
 }
 
-fn escape(value: &str) -> String {
+/// Escapes characters that a tag value can't have.
+pub(crate) fn escape(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || PLAIN.contains(&byte) {

@@ -18,7 +18,7 @@ impl ProviderBuilder<'_> {
         use crate::settings::AwsCode;
         use host_aws::{
             Aws, BucketConfig, Buckets, CdnConfig, Code, DatabaseConfig, DatabaseSize, Databases, Distributions,
-            Flavor, FunctionConfig, FunctionSize, Functions,
+            Flavor, FunctionConfig, FunctionRole, FunctionSize, Functions, RESOURCES, TenantRoles,
         };
         let name = Name::Aws;
         let settings = self.options.settings.aws.clone();
@@ -27,10 +27,17 @@ impl ProviderBuilder<'_> {
         let key = (settings.access_key_id.as_deref(), settings.secret_access_key.as_deref());
         let config = self.aws_config(name, &settings.region, settings.endpoint.clone(), key)?;
         let aws = Aws::open(&config).map_err(|error| bad(name, error))?;
+        let functions = settings.functions.as_ref();
+        let tenants = functions.and_then(|functions| functions.roles.as_ref()).map(|roles| {
+            let tenants = TenantRoles::new(&roles.path, roles.boundary_arn.as_deref(), &roles.operators);
+            tenants.map_err(|error| bad(name, error))
+        });
+        let tenants = tenants.transpose()?;
         let buckets = BucketConfig {
             flavor: Flavor::Aws,
             cdn_account: settings.cdn_account.clone(),
             shared: settings.shared_buckets.clone(),
+            tenants: tenants.clone(),
         };
         self.limited(name, &["bucket", "object"], Arc::new(Buckets::new(&aws, buckets)));
         let cdn = CdnConfig {
@@ -39,11 +46,15 @@ impl ProviderBuilder<'_> {
             price_class: settings.price_class.clone(),
         };
         self.limited(name, &["cdn"], Arc::new(Distributions::new(&aws, cdn)));
-        if let Some(functions) = &settings.functions {
+        if let Some(functions) = functions {
             let size =
                 |size: &crate::settings::AwsSize| FunctionSize { memory_mb: size.memory_mb, timeout_s: size.timeout_s };
             let functions = FunctionConfig {
-                role_arn: functions.role_arn.clone(),
+                role: match (&functions.role_arn, tenants) {
+                    (Some(arn), None) => FunctionRole::Shared(arn.clone()),
+                    (None, Some(tenants)) => FunctionRole::Own(tenants),
+                    _ => return Err(bad(name, "expected `role_arn`, a role that all functions share, or `roles`")),
+                },
                 code: match &functions.code {
                     AwsCode::File(file) => Code::File(file.clone()),
                     AwsCode::Object { bucket, key, version } => {
@@ -61,7 +72,7 @@ impl ProviderBuilder<'_> {
                 security_group_ids: functions.security_group_ids.clone(),
             };
             let functions = Functions::new(&aws, functions).map_err(|error| bad(name, error))?;
-            self.limited(name, &["function"], Arc::new(functions));
+            self.limited(name, &RESOURCES, Arc::new(functions));
         }
         if let Some(databases) = &settings.databases {
             let databases = DatabaseConfig {
@@ -91,7 +102,8 @@ impl ProviderBuilder<'_> {
         let config =
             self.aws_config(name, &settings.region, Some(settings.endpoint.clone().unwrap_or(endpoint)), key)?;
         let aws = Aws::open(&config).map_err(|error| bad(name, error))?;
-        let buckets = BucketConfig { flavor: Flavor::B2, cdn_account: None, shared: settings.shared_buckets.clone() };
+        let shared = settings.shared_buckets.clone();
+        let buckets = BucketConfig { flavor: Flavor::B2, cdn_account: None, shared, tenants: None };
         self.limited(name, &["bucket", "object"], Arc::new(Buckets::new(&aws, buckets)));
         Ok(())
     }

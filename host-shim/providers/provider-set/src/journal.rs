@@ -1,6 +1,6 @@
 //! Records the timing of calls and renders it as a chart.
 
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted, Unreadable};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Restriction, Unlisted, Unreadable};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,6 +103,10 @@ impl Provider for JournaledProvider {
 
     fn ends(&self) -> bool {
         self.inner.ends()
+    }
+
+    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        self.inner.restrictions(resource)
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

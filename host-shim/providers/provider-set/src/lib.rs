@@ -21,7 +21,8 @@ pub use open::{LocalStripe, OpenError, Opened, Options, begin_secrets, open, sec
 pub use remove::{NotRemoved, remove};
 pub use secrets::{ForeignVault, check_vault, unreadable_secrets};
 pub use settings::{
-    AwsCode, AwsDatabases, AwsFunctions, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings, PostgresServer,
-    PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings, SupabaseSettings,
+    AwsCode, AwsDatabases, AwsFunctions, AwsRoles, AwsSettings, AwsSize, B2Settings, LimitSettings, MailSettings,
+    PostgresServer, PostgresSettings, Settings, SettingsError, SmtpSecurity, SmtpSettings, StripeSettings,
+    SupabaseSettings,
 };
 pub use stop::until_stopped;

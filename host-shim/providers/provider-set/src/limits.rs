@@ -4,7 +4,7 @@
 //! So calls do not use up their attempts while the circuit is open, and an account with a thousand effects does not
 //! block other accounts.
 
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted, Unreadable};
+use host_provider_api::{Call, CallOutcome, Held, Provider, Restriction, Unlisted, Unreadable};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -162,6 +162,10 @@ impl Provider for Limited {
 
     fn ends(&self) -> bool {
         self.inner.ends()
+    }
+
+    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
+        self.inner.restrictions(resource)
     }
 
     fn held(&self) -> Result<Vec<Held>, Unlisted> {

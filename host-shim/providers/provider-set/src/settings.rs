@@ -161,8 +161,12 @@ pub struct AwsSettings {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsFunctions {
-    /// ARN of the functions' role.
-    pub role_arn: String,
+    /// ARN of the role that all functions share. Either this or `roles` is required.
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    /// Gives each function a role of its own, which may use the function's own resources alone.
+    #[serde(default)]
+    pub roles: Option<AwsRoles>,
     /// Location of the code.
     pub code: AwsCode,
     /// Lambda runtime, for example `provided.al2023`.
@@ -196,6 +200,20 @@ pub struct AwsFunctions {
 
 fn yes() -> bool {
     true
+}
+
+/// Settings of the roles of functions that have a role each.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsRoles {
+    /// Path of the roles, for example `/tenants/`. The credentials of `aws` need rights to roles at this path alone.
+    pub path: String,
+    /// ARN of the policy that is the boundary of the roles' permissions; none if the roles have no boundary.
+    #[serde(default)]
+    pub boundary_arn: Option<String>,
+    /// ARNs of the operator's own principals, with the principal of `aws` itself. Tenants' buckets deny every principal
+    /// but these and the tenant's own roles. An ARN may have `*` and `?`.
+    pub operators: Vec<String>,
 }
 
 /// Location of the functions' code.

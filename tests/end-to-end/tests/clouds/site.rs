@@ -4,8 +4,6 @@ use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_provider_set::{Name, Opened, Options, Settings, open};
 use host_replay::live::LiveProviders;
 use host_stripe_replay::{LocalStripe, TEST_KEY};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -37,7 +35,6 @@ impl Site {
         std::fs::write(folder.path().join("secrets/postgres"), postgres.password()).expect("a secret");
         std::fs::write(folder.path().join("secrets/aws"), AWS_KEY).expect("a secret");
         std::fs::write(folder.path().join("secrets/smtp"), SMTP_PASSWORD).expect("a secret");
-        make_role(moto.server().address());
         Site {
             aws: FaultProxy::start(moto.server().address(), Protocol::Http),
             databases: FaultProxy::start(([127, 0, 0, 1], postgres.port()).into(), Protocol::Plain),
@@ -72,7 +69,7 @@ aws:
   access_key_id: test
   secret_access_key: secret:file/aws
   functions:
-    role_arn: arn:aws:iam::123456789012:role/functions
+    roles: {{path: /tenants/, operators: ['arn:aws:sts::123456789012:user/moto']}}
     code: {zip}
     runtime: provided.al2023
     handler: bootstrap
@@ -128,23 +125,4 @@ postgres:
 /// The URL and the API key of a local Stripe.
 pub fn address(stripe: &LocalStripe) -> host_provider_set::LocalStripe {
     host_provider_set::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
-}
-
-/// Creates the role of the functions, because moto requires an existing role.
-fn make_role(address: SocketAddr) {
-    let policy = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
-    let body = format!("Action=CreateRole&Version=2010-05-08&RoleName=functions&AssumeRolePolicyDocument={policy}");
-    let signed =
-        "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0";
-    let mut stream = TcpStream::connect(address).expect("moto listens");
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signed}\r\nConnection: close\r\nContent-Type: \
-         application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    assert!(answer.contains(" 200 "), "{answer}");
 }

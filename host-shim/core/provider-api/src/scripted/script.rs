@@ -48,18 +48,26 @@ impl Script {
 
     /// Returns the scripted answer of the next call for this key, and consumes it if `use_up`; none without a script.
     pub(super) fn next(&mut self, key: &str, use_up: bool) -> Option<ScriptedAnswer> {
-        let (pattern, answers) = match self.exact.get_key_value(key) {
-            Some(exact) => exact,
-            None => {
-                let (pattern, answers) = self.globs.iter().find(|(pattern, _)| matches_pattern(pattern, key))?;
-                (pattern, answers)
-            }
+        let pattern = self.pattern_for(key)?.to_owned();
+        let answers = match self.exact.get(&pattern) {
+            Some(answers) => answers,
+            None => self.globs.iter().find(|(known, _)| *known == pattern).map(|(_, answers)| answers)?,
         };
         let calls = self.calls.entry(key.to_owned()).or_default();
         let answer = answers.get(*calls).or(answers.last()).cloned();
         *calls += usize::from(use_up);
-        self.used.insert(pattern.clone());
+        self.used.insert(pattern);
         answer
+    }
+
+    /// Returns the pattern whose answers a call for this key gets; none without a script.
+    pub(super) fn pattern_for(&self, key: &str) -> Option<&str> {
+        match self.exact.get_key_value(key) {
+            Some((exact, _)) => Some(exact),
+            None => {
+                self.globs.iter().map(|(pattern, _)| pattern.as_str()).find(|pattern| matches_pattern(pattern, key))
+            }
+        }
     }
 
     pub(super) fn unused(&self) -> Vec<String> {

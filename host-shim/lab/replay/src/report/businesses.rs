@@ -1,5 +1,6 @@
 //! The summary of played scenarios for people: a row for each business, and the failures that are known.
 
+use super::needing;
 use crate::play::CaseReport;
 use host_scenario::business::business_above;
 use host_scenario::model::Scenario;
@@ -14,6 +15,7 @@ struct Counts {
     events: u64,
     held: usize,
     known: usize,
+    needs_answers: u64,
     took: Duration,
 }
 
@@ -34,6 +36,7 @@ impl Businesses {
             counts.events += report.summary.events;
             counts.held += usize::from(report.held());
             counts.known += usize::from(report.known.is_some());
+            counts.needs_answers += u64::from(report.needs_answers());
             counts.took += report.took;
             if let Some(known) = &report.known {
                 let names = self.known.entry((known.finding.clone(), known.reason.clone())).or_default();
@@ -50,10 +53,9 @@ impl Businesses {
     /// Returns a row for each business.
     pub fn rows(&self) -> Vec<Vec<String>> {
         let row = |(name, counts): (&String, &Counts)| {
-            let held = match counts.known {
-                0 => counts.held.to_string(),
-                known => format!("{} + {known} known to fail", counts.held),
-            };
+            let known = (counts.known > 0).then(|| format!(" + {} known to fail", counts.known));
+            let missing = (counts.needs_answers > 0).then(|| format!(" + {}", needing(counts.needs_answers)));
+            let held = [Some(counts.held.to_string()), known, missing].into_iter().flatten().collect::<String>();
             let took = format!("{:.1} s", counts.took.as_secs_f64());
             vec![name.clone(), counts.cases.to_string(), counts.events.to_string(), held, took]
         };
@@ -93,6 +95,7 @@ mod tests {
             failures: Vec::new(),
             over: Vec::new(),
             known,
+            passed_over: Vec::new(),
             lines: Vec::new(),
             summary: Summary { events: 3, ..Summary::default() },
             snapshot: Value::Null,

@@ -1,6 +1,6 @@
 //! Annotations for GitHub Actions: an error for each failure, at its file and line, and a notice with the counts.
 
-use super::failures;
+use super::{failures, missing_answers, needing};
 use crate::run::Finished;
 use host_scenario::error::BadInput;
 use std::path::Path;
@@ -24,11 +24,19 @@ pub fn github(finished: &Finished) -> String {
         }
         out.push_str(&raw.bad.iter().map(mistake).collect::<String>());
     }
+    for case in finished.cases.iter().filter(|case| case.needs_answers()) {
+        notice(&mut out, &case.name, &missing_answers(&case.passed_over));
+    }
     let count = |status: &str| finished.cases.iter().filter(|case| case.status() == status).count();
     let mut parts = Vec::new();
     if !finished.cases.is_empty() {
         let (held, failed, known) = (count("held"), count("failed"), count("known"));
-        parts.push(format!("{} cases: {held} held, {failed} failed, {known} known to fail", finished.cases.len()));
+        let missing = match count("needs-answers") {
+            0 => String::new(),
+            number => format!(", {}", needing(number as u64)),
+        };
+        let all = finished.cases.len();
+        parts.push(format!("{all} cases: {held} held, {failed} failed, {known} known to fail{missing}"));
     }
     let summary = &finished.summary;
     parts.push(format!("{} events, {} without outcome", summary.events, summary.failed));

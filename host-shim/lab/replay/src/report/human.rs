@@ -1,7 +1,7 @@
 //! The report for people: a table, with the failures below the table.
 
 use super::businesses::Businesses;
-use super::{Told, failures, printable};
+use super::{Told, answers, failures, missing_answers, needing, printable};
 use crate::line::{Line, StreamLine, Summary};
 use crate::play::CaseReport;
 use crate::run::Sink;
@@ -39,6 +39,8 @@ pub struct Human<W, P> {
     streams: Vec<Vec<String>>,
     events: Vec<Vec<String>>,
     failures: Vec<Told>,
+    /// A paragraph for each case whose scripted answers were passed over.
+    passed_over: Vec<String>,
     held: usize,
     /// Ids of the findings of the known failures.
     known: BTreeSet<String>,
@@ -52,6 +54,8 @@ pub struct Human<W, P> {
 
 /// The maximum number of listed raw events. If there are more, only the counts are shown.
 const EVENTS_SHOWN_MAX: usize = 200;
+/// The maximum number of differences that are listed for a case that needs answers.
+const DIFFERENCES_SHOWN_MAX: usize = 3;
 /// The maximum number of cases that have their own rows without `--verbose`.
 const CASES_SHOWN_MAX: usize = 20;
 
@@ -68,6 +72,7 @@ impl<W: Write, P: FnMut(usize)> Human<W, P> {
             streams: Vec::new(),
             events: Vec::new(),
             failures: Vec::new(),
+            passed_over: Vec::new(),
             held: 0,
             known: BTreeSet::new(),
             played: 0,
@@ -169,6 +174,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
             if let Some(known) = &report.known {
                 self.known.insert(known.finding.clone());
             }
+            self.passed_over.extend(passed_over(report));
         }
         self.failures.extend(failures(reports));
         self.businesses.add(scenario, reports);
@@ -223,8 +229,18 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
                 writeln!(self.out, "{}", printable(line))?;
             }
         }
+        for paragraph in &self.passed_over {
+            writeln!(self.out)?;
+            for line in paragraph.lines() {
+                writeln!(self.out, "{}", printable(line))?;
+            }
+        }
         if self.scenarios {
-            let text = format!("{} of {} cases held{}", self.held, self.played, self.known_to_fail(summary));
+            let missing = match summary.needs_answers {
+                0 => String::new(),
+                number => format!(", {}", needing(number)),
+            };
+            let text = format!("{} of {} cases held{}{missing}", self.held, self.played, self.known_to_fail(summary));
             let painted = if self.failures.is_empty() { self.paint.good(&text) } else { self.paint.bad(&text) };
             writeln!(self.out, "{painted}")?;
         }
@@ -233,11 +249,34 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
     }
 }
 
+/// Returns a paragraph about a case whose answers were passed over: whether it needs them, and the expectations that
+/// failed without them.
+fn passed_over(report: &CaseReport) -> Option<String> {
+    let (name, kinds) = (&report.name, answers(&report.passed_over));
+    if report.passed_over.is_empty() {
+        return None;
+    }
+    if !report.needs_answers() {
+        return Some(format!("{name}: live providers carried out effects that it has answers for: {kinds}"));
+    }
+    let mut paragraph = format!("{name} {}", missing_answers(&report.passed_over));
+    for failure in report.failures.iter().take(DIFFERENCES_SHOWN_MAX) {
+        let place = host_scenario::error::Place::line(&failure.file, failure.line);
+        paragraph.push_str(&format!("\n  {place}: {}", failure.title));
+    }
+    let more = report.failures.len().saturating_sub(DIFFERENCES_SHOWN_MAX);
+    if more > 0 {
+        paragraph.push_str(&format!("\n  and {more} more differences"));
+    }
+    Some(paragraph)
+}
+
 /// Returns the result of a case, in one or two words.
 fn result_of(report: &CaseReport) -> String {
     match &report.known {
         Some(known) => format!("known {}", known.finding),
         None if report.held() => "held".to_owned(),
+        None if report.needs_answers() => "needs answers".to_owned(),
         None => "FAILED".to_owned(),
     }
 }

@@ -1,6 +1,7 @@
 //! JUnit XML: one suite for each scenario file, with one case for each API version, and one suite for raw events, with
 //! one case for each input.
 
+use super::missing_answers;
 use crate::play::CaseReport;
 use crate::run::{Finished, RawEnd};
 use host_scenario::error::Place;
@@ -51,6 +52,9 @@ fn test_case(case: &CaseReport) -> TestCase {
     if let Some(known) = &case.known {
         status = TestCaseStatus::skipped();
         status.set_message(format!("known to fail: {known}"));
+    } else if case.needs_answers() {
+        status = TestCaseStatus::skipped();
+        status.set_message(missing_answers(&case.passed_over));
     } else if let Some(first) = case.failures.first() {
         status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         let place = if first.line > 0 { format!("line {}: ", first.line) } else { String::new() };
@@ -81,6 +85,7 @@ mod tests {
             failures: Vec::new(),
             over: Vec::new(),
             known: None,
+            passed_over: Vec::new(),
             lines: Vec::new(),
             summary: Summary::default(),
             snapshot: serde_json::Value::Null,

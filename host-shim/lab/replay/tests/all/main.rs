@@ -8,4 +8,5 @@ mod guide;
 mod kill;
 mod manifest;
 mod schema;
+mod unmakeable;
 mod usage;

@@ -1,6 +1,6 @@
-//! Settings of a bucket: no public access, encryption, removal of incomplete uploads, CORS and write protection.
+//! Settings of a bucket: no public access, encryption, removal of incomplete uploads, CORS and its policy.
 
-use super::{BucketConfig, Buckets, Flavor};
+use super::{Buckets, Flavor};
 use crate::errors::{InRequest, NoneIf, unbuilt};
 use crate::payload::{bad, fingerprint, text};
 use aws_sdk_s3::types::{
@@ -8,21 +8,20 @@ use aws_sdk_s3::types::{
     LifecycleRule, LifecycleRuleFilter, PublicAccessBlockConfiguration, ServerSideEncryption,
     ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule,
 };
-use host_provider_api::{Call, CallOutcome};
+use host_provider_api::{Call, CallOutcome, ResourceId};
 use serde_json::{Value, json};
 
 /// The tag with the fingerprint of the applied settings.
 pub(super) const TAG: &str = "settings";
 /// Version of the fixed settings below. Increment it when they change, so that each bucket gets them with its next call
 /// that has settings.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 /// Days after which incomplete uploads are deleted.
 const ABORT_DAYS: i32 = 7;
 /// Maximum origins in `cors`.
 const ORIGINS_MAX: usize = 100;
 /// Seconds for which browsers cache a CORS response.
 const CORS_AGE_S: i32 = 3600;
-const NO_POLICY: &[&str] = &["NoSuchBucketPolicy"];
 const NO_CORS: &[&str] = &["NoSuchCORSConfiguration"];
 
 /// The settings in a payload.
@@ -51,8 +50,8 @@ impl Settings {
         Ok(Settings { origins, refuses_writes })
     }
 
-    pub(super) fn fingerprint(&self, config: &BucketConfig) -> String {
-        let all = json!([EDITION, self.origins, self.refuses_writes, config.cdn_account]);
+    pub(super) fn fingerprint(&self, policy: Option<&Value>) -> String {
+        let all = json!([EDITION, self.origins, self.refuses_writes, policy]);
         fingerprint(&all.to_string())
     }
 }
@@ -63,7 +62,12 @@ fn is_origin(text: &str) -> bool {
 
 impl Buckets {
     /// Applies all settings. Each request replaces the whole setting, so repeating it is safe.
-    pub(super) async fn apply_settings(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
+    pub(super) async fn apply_settings(
+        &self,
+        bucket: &str,
+        settings: &Settings,
+        policy: Option<&Value>,
+    ) -> Result<(), CallOutcome> {
         let is_aws = self.config.flavor == Flavor::Aws;
         if is_aws {
             let block = PublicAccessBlockConfiguration::builder()
@@ -87,7 +91,10 @@ impl Buckets {
             let put = self.client.put_bucket_lifecycle_configuration().bucket(bucket);
             let response = put.lifecycle_configuration(lifecycle()?).send().await;
             response.in_request("s3:PutLifecycleConfiguration")?;
-            self.apply_policy(bucket, settings).await?;
+        }
+        if let Some(policy) = policy {
+            let put = self.client.put_bucket_policy().bucket(bucket).policy(policy.to_string());
+            put.send().await.in_request("s3:PutBucketPolicy")?;
         }
         Ok(())
     }
@@ -112,18 +119,30 @@ impl Buckets {
         Ok(())
     }
 
-    async fn apply_policy(&self, bucket: &str, settings: &Settings) -> Result<(), CallOutcome> {
-        match policy(bucket, settings.refuses_writes, self.config.cdn_account.as_deref()) {
-            Some(policy) => {
-                let put = self.client.put_bucket_policy().bucket(bucket).policy(policy.to_string());
-                put.send().await.in_request("s3:PutBucketPolicy")?;
-            }
-            None => {
-                let delete = self.client.delete_bucket_policy().bucket(bucket);
-                delete.send().await.in_request("s3:DeleteBucketPolicy").none_if(NO_POLICY)?;
-            }
+    /// Returns the policy of a bucket on AWS. B2 has no policies. Fails if the policy would lock the host out.
+    pub(super) async fn policy(
+        &self,
+        bucket: &str,
+        id: &ResourceId,
+        settings: &Settings,
+    ) -> Result<Option<Value>, CallOutcome> {
+        if self.config.flavor == Flavor::B2 {
+            return Ok(None);
         }
-        Ok(())
+        let allowed = match &self.config.tenants {
+            None => Vec::new(),
+            Some(tenants) => {
+                let host = self.aws.identity().await?;
+                if !host.is_among(tenants.operators()) {
+                    let problem = format!("`operators` lacks the host's own principal, `{}`", host.arn);
+                    return Err(CallOutcome::refused("bad-settings", problem));
+                }
+                let roles = tenants.of_tenant(id, &host.partition, &host.account);
+                [roles].into_iter().chain(tenants.operators().iter().cloned()).collect()
+            }
+        };
+        let arn = format!("arn:{}:s3:::{bucket}", self.aws.partition());
+        Ok(Some(policy(&arn, &allowed, settings.refuses_writes, self.config.cdn_account.as_deref())))
     }
 }
 
@@ -139,13 +158,37 @@ fn lifecycle() -> Result<BucketLifecycleConfiguration, CallOutcome> {
     BucketLifecycleConfiguration::builder().rules(rule).build().map_err(|error| unbuilt(&error))
 }
 
-/// Builds the bucket policy, which applies in addition to IAM roles. None if it has no statements.
+/// Builds the policy of the bucket with this ARN, which applies in addition to the policies of the principals. Requests without TLS are
+/// denied.
 ///
-/// With a `cdn_account`, the distributions of that account may read objects. With `refuses_writes`, nobody may write
-/// objects; objects can still be deleted, so that an account can get back under its quota.
-fn policy(bucket: &str, refuses_writes: bool, cdn_account: Option<&str>) -> Option<Value> {
-    let objects = format!("arn:aws:s3:::{bucket}/*");
-    let mut statements = Vec::new();
+/// If `allowed` is not empty, it has the ARNs of the only principals that may use the bucket; services of AWS need a
+/// permission of this policy anyway. With a `cdn_account`, the distributions of that account may read objects. With
+/// `refuses_writes`, nobody may write objects; objects can still be deleted, so that an account can get back under its
+/// quota.
+fn policy(arn: &str, allowed: &[String], refuses_writes: bool, cdn_account: Option<&str>) -> Value {
+    let objects = format!("{arn}/*");
+    let everything = json!([arn, objects]);
+    let mut statements = vec![json!({
+        "Sid": "tls-alone",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:*",
+        "Resource": everything,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    })];
+    if !allowed.is_empty() {
+        statements.push(json!({
+            "Sid": "tenant-alone",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": everything,
+            "Condition": {
+                "ArnNotLike": {"aws:PrincipalArn": allowed},
+                "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+            },
+        }));
+    }
     if let Some(account) = cdn_account {
         statements.push(json!({
             "Sid": "distributions-read",
@@ -165,7 +208,7 @@ fn policy(bucket: &str, refuses_writes: bool, cdn_account: Option<&str>) -> Opti
             "Resource": objects,
         }));
     }
-    (!statements.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": statements}))
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 #[cfg(test)]
@@ -176,19 +219,49 @@ mod tests {
         Settings::of(&Call { payload, ..Call::default() })
     }
 
+    fn tls_alone() -> Value {
+        json!({
+            "Sid": "tls-alone", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        })
+    }
+
     #[test]
-    fn a_policy_has_only_the_required_statements() {
-        assert_eq!(policy("b", false, None), None);
-        let full = policy("b", true, Some("123456789012")).expect("a policy");
-        let statements = full["Statement"].as_array().expect("statements");
-        assert_eq!(statements.len(), 2);
-        assert_eq!(statements[0]["Condition"]["StringEquals"]["AWS:SourceAccount"], "123456789012");
+    fn a_policy_without_settings_denies_requests_without_tls_alone() {
         assert_eq!(
-            (&statements[1]["Effect"], &statements[1]["Action"]),
-            (&json!("Deny"), &json!("s3:PutObject")),
-            "deleting stays allowed"
+            policy("arn:aws:s3:::b", &[], false, None),
+            json!({"Version": "2012-10-17", "Statement": [tls_alone()]})
         );
-        assert!(statements.iter().all(|statement| statement["Resource"] == "arn:aws:s3:::b/*"));
+    }
+
+    #[test]
+    fn a_policy_denies_every_principal_but_the_tenants_roles_and_the_operators() {
+        let allowed = ["arn:aws:iam::123456789012:role/tenants/sbp-x-*", "arn:aws:iam::123456789012:role/host"]
+            .map(str::to_owned);
+        let expected = json!({"Version": "2012-10-17", "Statement": [
+            tls_alone(),
+            {
+                "Sid": "tenant-alone", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+                "Resource": ["arn:aws:s3:::b", "arn:aws:s3:::b/*"],
+                "Condition": {
+                    "ArnNotLike": {"aws:PrincipalArn": [
+                        "arn:aws:iam::123456789012:role/tenants/sbp-x-*", "arn:aws:iam::123456789012:role/host",
+                    ]},
+                    "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+                },
+            },
+            {
+                "Sid": "distributions-read", "Effect": "Allow", "Principal": {"Service": "cloudfront.amazonaws.com"},
+                "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*",
+                "Condition": {"StringEquals": {"AWS:SourceAccount": "123456789012"}},
+            },
+            {
+                "Sid": "writes-refused", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+                "Resource": "arn:aws:s3:::b/*",
+            },
+        ]});
+        assert_eq!(policy("arn:aws:s3:::b", &allowed, true, Some("123456789012")), expected, "deleting stays allowed");
     }
 
     #[test]
@@ -202,10 +275,12 @@ mod tests {
 
     #[test]
     fn different_settings_have_different_fingerprints() {
-        let config = BucketConfig { flavor: Flavor::Aws, cdn_account: None, shared: Vec::new() };
-        let print = |payload| settings(payload).expect("settings").fingerprint(&config);
+        let print = |payload| settings(payload).expect("settings").fingerprint(None);
         assert_eq!(print(json!({})), print(json!({"name": "x", "writes": "allowed"})));
         assert_ne!(print(json!({})), print(json!({"writes": "refused"})));
         assert_ne!(print(json!({})), print(json!({"cors": ["*"]})));
+        let other =
+            settings(json!({})).expect("settings").fingerprint(Some(&policy("arn:aws:s3:::b", &[], false, None)));
+        assert_ne!(print(json!({})), other, "a new policy is applied to buckets that exist");
     }
 }

@@ -48,15 +48,16 @@ pub(super) struct Settings<'c> {
     config: &'c CdnConfig,
 }
 
+/// The setting that distributions with a host need, for people.
+pub(super) const CERTIFICATE: &str = "the setting `aws.certificate_arn`, a certificate in us-east-1 for this host";
+
 impl<'c> Settings<'c> {
     pub(super) fn of(call: &Call, config: &'c CdnConfig, region: &str) -> Result<Self, CallOutcome> {
         let host = HOST.check(needed(call, "host")?)?.to_owned();
         let origin = origin(needed(call, "origin")?, region)?;
         // CloudFront accepts a host only with a certificate for it. Without one, nobody could reach the host.
         if config.certificate_arn.is_none() {
-            let problem = format!(
-                "`host` is `{host}`: expected the setting `aws.certificate_arn`, a certificate in us-east-1 for this host"
-            );
+            let problem = format!("`host` is `{host}`: expected {CERTIFICATE}");
             return Err(CallOutcome::refused("no-certificate", problem));
         }
         Ok(Settings { host, origin, config })

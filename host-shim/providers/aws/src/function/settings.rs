@@ -2,6 +2,7 @@
 
 use crate::aws::OpenError;
 use crate::payload::{bad, needed, text, whole};
+use crate::role::{Grants, TenantRoles};
 use aws_sdk_lambda::operation::create_function::builders::CreateFunctionFluentBuilder as Create;
 use aws_sdk_lambda::operation::update_function_code::builders::UpdateFunctionCodeFluentBuilder as UpdateCode;
 use aws_sdk_lambda::operation::update_function_configuration::builders::UpdateFunctionConfigurationFluentBuilder as Update;
@@ -55,11 +56,20 @@ impl Default for FunctionSize {
     }
 }
 
+/// The role of the functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FunctionRole {
+    /// The role with this ARN, which all functions share. A right of this role is a right of every tenant.
+    Shared(String),
+    /// A role for each function, which may use its own resources alone.
+    Own(TenantRoles),
+}
+
 /// Settings that all functions share.
 #[derive(Clone, Debug)]
 pub struct FunctionConfig {
-    /// ARN of the functions' role.
-    pub role_arn: String,
+    /// The functions' role.
+    pub role: FunctionRole,
     /// Location of the code.
     pub code: Code,
     /// Lambda runtime, for example `provided.al2023`.
@@ -103,8 +113,10 @@ impl FunctionConfig {
         if self.tiers.contains_key(ECS) {
             return setting("tiers", &ECS, "tiers of functions on Lambda; containers on ECS can't be made");
         }
-        if !self.role_arn.starts_with("arn:") {
-            return setting("role_arn", &self.role_arn, "the ARN of a role");
+        if let FunctionRole::Shared(role) = &self.role
+            && !role.starts_with("arn:")
+        {
+            return setting("role_arn", role, "the ARN of a role");
         }
         let (zip, code_id) = match &self.code {
             Code::Object { bucket, key, version } => {
@@ -145,6 +157,24 @@ impl CheckedConfig {
         &self.code_id
     }
 
+    pub(super) fn role(&self) -> &FunctionRole {
+        &self.config.role
+    }
+
+    /// Returns the rights of a function with this name, without a bucket.
+    pub(super) fn grants<'g>(
+        &'g self,
+        call: &'g Call,
+        region: &'g str,
+        function: &'g str,
+    ) -> Result<Grants<'g>, CallOutcome> {
+        // A function gets the plain secret or a reference that it resolves itself, never both.
+        let secret = if self.config.secret_in_environment { None } else { text(call, "database_secret")? };
+        let (scope, key) = (call.scope.as_str(), self.config.kms_key_arn.as_deref());
+        let has_network = !self.config.subnet_ids.is_empty();
+        Ok(Grants { region, function, scope, bucket: None, secret, key, has_network })
+    }
+
     pub(super) fn settings(&self, call: &Call) -> Result<Settings, CallOutcome> {
         Ok(Settings { size: self.size(call)?, environment: self.environment(call)? })
     }
@@ -164,10 +194,15 @@ impl CheckedConfig {
         Ok(FunctionSize { memory_mb: memory.unwrap_or(tier.memory_mb), timeout_s: timeout.unwrap_or(tier.timeout_s) })
     }
 
+    /// Returns the tiers of functions, sorted.
+    pub(super) fn tiers(&self) -> Vec<String> {
+        let known: BTreeSet<&str> = self.config.tiers.keys().map(String::as_str).chain([LAMBDA]).collect();
+        known.into_iter().map(str::to_owned).collect()
+    }
+
     /// Refuses a tier for good: a retry can't make it, and a function of another size would not be what was bought.
     fn unknown_tier(&self, tier: &str) -> CallOutcome {
-        let known: BTreeSet<&str> = self.config.tiers.keys().map(String::as_str).chain([LAMBDA]).collect();
-        let known = known.into_iter().collect::<Vec<_>>().join(", ");
+        let known = self.tiers().join(", ");
         CallOutcome::refused(
             "unsupported-tier",
             format!("`tier` is `{tier}`: expected one of {known}, which functions on Lambda have"),
@@ -233,10 +268,10 @@ impl CheckedConfig {
 }
 
 impl Settings {
-    pub(super) fn create(&self, create: Create, checked: &CheckedConfig) -> Create {
+    pub(super) fn create(&self, create: Create, checked: &CheckedConfig, role: &str) -> Create {
         let config = &checked.config;
         create
-            .role(&config.role_arn)
+            .role(role)
             .runtime(Runtime::from(config.runtime.as_str()))
             .handler(&config.handler)
             .code(checked.code())
@@ -247,10 +282,10 @@ impl Settings {
             .set_vpc_config(checked.network())
     }
 
-    pub(super) fn update(&self, update: Update, checked: &CheckedConfig) -> Update {
+    pub(super) fn update(&self, update: Update, checked: &CheckedConfig, role: &str) -> Update {
         let config = &checked.config;
         update
-            .role(&config.role_arn)
+            .role(role)
             .runtime(Runtime::from(config.runtime.as_str()))
             .handler(&config.handler)
             .memory_size(self.size.memory_mb)
@@ -264,8 +299,8 @@ impl Settings {
         Environment::builder().set_variables(Some(self.environment.clone())).build()
     }
 
-    /// Returns true if the function has these settings already.
-    pub(super) fn are_set_on(&self, there: &FunctionConfiguration, checked: &CheckedConfig) -> bool {
+    /// Returns true if the function has these settings and this role already.
+    pub(super) fn are_set_on(&self, there: &FunctionConfiguration, checked: &CheckedConfig, role: &str) -> bool {
         let environment = there.environment.as_ref().and_then(|environment| environment.variables.clone());
         let network = there.vpc_config.as_ref();
         let subnets = network.and_then(|network| network.subnet_ids.clone()).unwrap_or_default();
@@ -278,7 +313,7 @@ impl Settings {
         there.memory_size == Some(self.size.memory_mb)
             && there.timeout == Some(self.size.timeout_s)
             && environment.unwrap_or_default() == self.environment
-            && there.role.as_deref() == Some(checked.config.role_arn.as_str())
+            && there.role.as_deref() == Some(role)
             && there.handler.as_deref() == Some(checked.config.handler.as_str())
             && there.runtime.as_ref().is_some_and(|runtime| runtime.as_str() == checked.config.runtime)
             && are_alike(subnets, checked.config.subnet_ids.clone())
@@ -295,7 +330,7 @@ mod tests {
         let small = FunctionSize { memory_mb: 256, timeout_s: 10 };
         let large = FunctionSize { memory_mb: 2048, timeout_s: 60 };
         let config = FunctionConfig {
-            role_arn: "arn:aws:iam::1:role/r".to_owned(),
+            role: FunctionRole::Shared("arn:aws:iam::1:role/r".to_owned()),
             code: Code::Object { bucket: "code".to_owned(), key: "a.zip".to_owned(), version: None },
             runtime: "provided.al2023".to_owned(),
             handler: "bootstrap".to_owned(),

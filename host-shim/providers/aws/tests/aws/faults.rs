@@ -1,7 +1,7 @@
 //! Injects each fault into each request of creating and deleting a resource; repeating the call must succeed.
 
 use crate::support::{
-    REQUEST, TestEnv, WithSecrets, buckets, call, databases, distributions, done_in_the_end, held, other,
+    REQUEST, TestEnv, WithSecrets, buckets, call, databases, distributions, done_in_the_end, held, other, tenant_roles,
 };
 use counterparts::{Fault, FaultProxy};
 use host_aws::Flavor;
@@ -73,6 +73,15 @@ fn a_function_is_created_and_deleted_despite_each_fault() {
     let direct = WithSecrets::new(env.functions(&env.aws()));
     let through = direct.also(env.functions(&env.with_short_timeouts()));
     let ensure = call("function.ensure", "faults", "i", 1, json!({"tier": "small", "bucket": "files"}));
+    every_fault(&env.proxy, &through, &direct, &ensure);
+}
+
+#[test]
+fn a_function_with_its_own_role_is_created_and_deleted_despite_each_fault() {
+    let env = TestEnv::isolated();
+    let direct = WithSecrets::new(env.functions_with_roles(&env.aws(), tenant_roles()));
+    let through = direct.also(env.functions_with_roles(&env.with_short_timeouts(), tenant_roles()));
+    let ensure = call("function.ensure", "faults", "i", 1, json!({"tier": "small"}));
     every_fault(&env.proxy, &through, &direct, &ensure);
 }
 

@@ -1,5 +1,6 @@
 //! Functions on Lambda.
 
+use crate::raw::make_role;
 use crate::support::{TestEnv, WithSecrets, answer, call, done, held, other, refused, scope, state, states};
 use aws_sdk_lambda::Client;
 use host_aws::{Code, Functions, MANAGED_BY, OWNER};
@@ -157,10 +158,10 @@ fn an_older_generation_is_superseded() {
 fn a_function_created_by_a_person_is_adopted_once() {
     let env = TestEnv::shared();
     let provider = WithSecrets::new(env.functions(&env.aws()));
-    let config = env.function_config();
+    let role = make_role(env.address(), "functions");
     let client = Client::new(&env.sdk());
     let code = aws_sdk_lambda::types::FunctionCode::builder().zip_file(aws_sdk_lambda::primitives::Blob::new("zip"));
-    let create = client.create_function().function_name("by-hand").role(config.role_arn).code(code.build());
+    let create = client.create_function().function_name("by-hand").role(role).code(code.build());
     let create = create.runtime(aws_sdk_lambda::types::Runtime::Providedal2023).handler("bootstrap");
     let arn = env.block_on(create.send()).expect("a function").function_arn.expect("an ARN");
 

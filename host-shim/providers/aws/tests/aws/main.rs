@@ -6,6 +6,7 @@ mod database;
 mod faults;
 mod function;
 mod raw;
+mod role;
 mod rule_proxy;
 mod second_server;
 mod support;

@@ -4,7 +4,7 @@ use crate::raw::make_role;
 use counterparts::{FaultProxy, Moto, Protocol};
 use host_aws::{
     Aws, BucketConfig, Buckets, CdnConfig, Code, Config, Credentials, DatabaseConfig, DatabaseSize, Databases,
-    Distributions, Flavor, FunctionConfig, FunctionSize, Functions, Timeouts,
+    Distributions, Flavor, FunctionConfig, FunctionRole, FunctionSize, Functions, TenantRoles, Timeouts,
 };
 use host_provider_api::names::letters;
 use host_provider_api::{
@@ -24,6 +24,9 @@ pub const REGION: &str = "eu-central-1";
 const FIRST_REGION: &str = "us-east-1";
 pub const HOST: &str = "app.sites.example";
 pub const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/one";
+
+/// The principal of every request to moto.
+pub const HOST_ARN: &str = "arn:aws:sts::123456789012:user/moto";
 
 /// Maximum polls of one call, and maximum attempts of a retried call.
 const POLLS_MAX: usize = 50;
@@ -110,7 +113,7 @@ impl TestEnv {
     pub fn function_config(&self) -> FunctionConfig {
         let size = |memory_mb, timeout_s| FunctionSize { memory_mb, timeout_s };
         FunctionConfig {
-            role_arn: make_role(self.address(), "functions"),
+            role: FunctionRole::Shared(make_role(self.address(), "functions")),
             code: Code::File(self.zip.path().to_owned()),
             runtime: "provided.al2023".to_owned(),
             handler: "bootstrap".to_owned(),
@@ -122,6 +125,12 @@ impl TestEnv {
             subnet_ids: Vec::new(),
             security_group_ids: Vec::new(),
         }
+    }
+
+    /// Returns functions that have a role each.
+    pub fn functions_with_roles(&self, aws: &Aws, roles: TenantRoles) -> Functions {
+        let config = FunctionConfig { role: FunctionRole::Own(roles), ..self.function_config() };
+        Functions::new(aws, config).expect("valid settings")
     }
 
     /// Runs a direct SDK request.
@@ -160,7 +169,18 @@ fn account(url: &str, key: (&str, &str), region: &str, timeouts: Timeouts) -> Aw
 }
 
 pub fn buckets(aws: &Aws, flavor: Flavor) -> Buckets {
-    Buckets::new(aws, BucketConfig { flavor, cdn_account: None, shared: vec!["platform-images".to_owned()] })
+    let shared = vec!["platform-images".to_owned()];
+    Buckets::new(aws, BucketConfig { flavor, cdn_account: None, shared, tenants: None })
+}
+
+/// Returns buckets that are closed to every principal but the roles of their tenant and the operator's.
+pub fn closed_buckets(aws: &Aws, flavor: Flavor, tenants: TenantRoles) -> Buckets {
+    Buckets::new(aws, BucketConfig { flavor, cdn_account: None, shared: Vec::new(), tenants: Some(tenants) })
+}
+
+/// Returns the settings of roles of tenants. The host's principal, moto's only user, is among the operators.
+pub fn tenant_roles() -> TenantRoles {
+    TenantRoles::new("/tenants/", None, &[HOST_ARN.to_owned()]).expect("valid settings")
 }
 
 pub fn distributions(aws: &Aws) -> Distributions {
