@@ -432,7 +432,7 @@ impl Oracle {
         for (fact, then) in &catalog.follows {
             let of_stripe = || self.happened.iter().filter(|(kind, _)| kind == fact).count();
             let count = match fact.as_str() {
-                "payment.succeeded" => Some(self.bought.len()),
+                "payment.succeeded" => Some(self.bought.iter().filter(|bought| !bought.charge.is_empty()).count()),
                 "token.issued" => Some(self.tokens.len()),
                 "campaign.sent" => Some(self.campaigns.len()),
                 "subscription.created" | "subscription.canceled" | "invoice.payment_failed" => Some(of_stripe()),

@@ -23,9 +23,9 @@ pub const RATES: [(MoveKind, usize); 23] = [
     (MoveKind::Undo, 600),
     (MoveKind::End, 30),
     // Gets a refund, in part or completely.
-    (MoveKind::Refund, 80),
+    (MoveKind::Refund, 200),
     // Asks for the refund of a purchase, as its buyer or as an operator.
-    (MoveKind::AskRefund, 120),
+    (MoveKind::AskRefund, 300),
     // Decides a dispute, after two weeks on average.
     (MoveKind::Decide, 700),
     // Creates and deletes instances; operators do manual steps.
@@ -43,7 +43,7 @@ pub const RATES: [(MoveKind, usize); 23] = [
     // Repeats the last event under another id.
     (MoveKind::Twin, 100),
     // Leaves: the account is closed.
-    (MoveKind::Close, 10),
+    (MoveKind::Close, 15),
     // Unpaid first invoices expire without a move.
     (MoveKind::Expire, 0),
     // `MoveKind::Campaign` is left out: a campaign concerns all accounts, so it can't be checked per account. The

@@ -22,20 +22,23 @@ fn runners(wrong: Wrong) -> Runners {
     Runners::new("wrong", move || {
         Ok(Box::new(Around::new(inner.make()?, move |inner, imports, event| {
             let mut decision = inner.handle(imports, &(wrong.event)(event.clone()))?;
-            (wrong.decision)(&mut decision);
+            (wrong.decision)(&mut decision.0);
             Ok(decision)
         })))
     })
 }
 
+/// Number of seeds that are tried: in a small simulation, not every seed has what a rule is about.
+const SEEDS: u64 = 6;
+
 /// Simulates a business with an extension, and returns the differences.
-fn found(business: &str, wrong: Wrong) -> Vec<Found> {
+fn found(business: &str, wrong: Wrong, seed: u64) -> Vec<Found> {
     let options = Options {
         business: business_named(business).clone(),
         runners: runners(wrong),
         customers: 20,
         days: 50,
-        seed: 4,
+        seed,
         jobs: 2,
         budget: None,
         only: None,
@@ -46,12 +49,20 @@ fn found(business: &str, wrong: Wrong) -> Vec<Found> {
 
 /// Checks that the simulation reports a difference that begins with `what`.
 fn is_found(business: &str, wrong: Wrong, what: &str) {
-    let found = found(business, wrong);
-    assert!(found.iter().any(|found| found.difference.what.starts_with(what)), "{business}: {found:#?}");
+    let is_it = |found: &Found| found.difference.what.starts_with(what);
+    let mut all = Vec::new();
+    for seed in 1..=SEEDS {
+        let found = found(business, wrong, seed);
+        if found.iter().any(is_it) {
+            return;
+        }
+        all.push(found);
+    }
+    panic!("{business}: {all:#?}");
 }
 
 /// An event that means nothing, in place of events that `drops` selects.
-fn without(event: Event, drops: fn(&Event) -> bool) -> Event {
+fn without(event: Event, drops: impl Fn(&Event) -> bool) -> Event {
     let kind = if drops(&event) { "no.such".to_owned() } else { event.kind.clone() };
     Event { kind, ..event }
 }
@@ -94,10 +105,11 @@ fn a_refund_of_too_much_is_found() {
 /// Given failed refunds that an extension does not hear of, its books differ from Stripe's balance transactions.
 #[test]
 fn a_failed_refund_that_is_not_booked_is_found() {
-    let fails =
-        |event: &Event| matches!(event.kind.as_str(), "refund.failed" | "refund.updated" | "charge.refund.updated");
-    let event = |event| without(event, fails);
-    is_found("solobase", Wrong { event, ..RIGHT }, "cash");
+    let event = |event: Event| {
+        let kinds = ["refund.failed", "refund.updated", "charge.refund.updated"];
+        without(event, |event| kinds.contains(&event.kind.as_str()))
+    };
+    is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
 }
 
 /// Given coupons, an extension that books list prices is found.
@@ -131,10 +143,9 @@ fn a_closed_account_with_a_subscription_is_found() {
     is_found("solobase", Wrong { decision, ..RIGHT }, "sub_");
 }
 
-/// Given several API versions in one stream, an extension that does not read refunds in one of them is found.
+/// Given several API versions in one stream, an extension that does not read one of them is found.
 #[test]
-fn a_version_whose_refunds_are_not_read_is_found() {
-    let newer = |event: &Event| event.kind.contains("refund") && body(event)["api_version"] == "2026-10-28.endive";
-    let event = |event| without(event, newer);
+fn a_version_that_is_not_read_is_found() {
+    let event = |event: Event| without(event, |event| body(event)["api_version"] == "2025-09-30.clover");
     is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
 }
