@@ -1,8 +1,7 @@
 //! The simulation finds extensions whose rules about money or access are wrong.
 
-use end_to_end::world::{Setup, business_named, root};
+use end_to_end::world::{Setup, business_named};
 use extension_contract::{Decision, EffectFailureClass, Event, Payload};
-use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use host_simulate::simulate::{Found, Options, simulate};
 use host_wasm_runner::around::Around;
