@@ -84,9 +84,8 @@ const AFTER_HELP: &str = "Variants:
             clock; a sample for more than six events
   repeats   each event delivered again, at once and at the end
   drops     each provider event lost, and delivered at the end
-  failures  each provider call fails or is refused, or its answer is lost or late; a sample for many calls
-  crashes   the host is killed before and after each write, and again during the restart; a sample for
-            many writes
+  failures  each provider call fails or is refused, or its answer is lost or late
+  crashes   the host is killed before and after each write, and again during the restart
   pairs     two failures at a time
 
 Examples:

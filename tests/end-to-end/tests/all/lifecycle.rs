@@ -64,7 +64,12 @@ fn rows() -> Vec<(&'static str, &'static str, Value, &'static str)> {
             "none",
         ),
         ("lapsed", "terminated", json!({"holds_names": false}), "none"),
-        ("lapsed before it began", "terminated", json!({"holds_names": false, "begun": false}), "none"),
+        (
+            "lapsed before it began",
+            "terminated",
+            json!({"holds_names": false, "begun": false, "reached_world": false}),
+            "none",
+        ),
         ("ended", "terminated", json!({"holds_names": false, "ended_by_owner": true}), "none"),
         (
             "another service's",
@@ -97,10 +102,11 @@ fn events() -> Vec<(&'static str, Value)> {
     };
     let report =
         |status: &str| command("product.update", "service", json!({"id": INSTANCE, "metadata": {"status": status}}));
-    let product = |event: &str, status: &str| {
+    // The name `other` is free.
+    let product = |event: &str, subdomain: &str, status: &str| {
         json!({"event": event, "timestamp": 1_767_225_600, "actor": {"kind": "service", "id": "platform"},
             "data": {"id": INSTANCE, "product_type": "instance", "name": "Acme", "user_id": "A",
-                "metadata": {"subdomain": "acme", "status": status}}})
+                "metadata": {"subdomain": subdomain, "status": status}}})
     };
     let id = json!({"id": INSTANCE});
     vec![
@@ -112,9 +118,9 @@ fn events() -> Vec<(&'static str, Value)> {
         ("reported running", report("running")),
         ("reported error", report("error")),
         ("reported suspended", report("suspended")),
-        ("created again", product("product.created", "provisioning")),
-        ("updated to suspended", product("product.updated", "suspended")),
-        ("deleted at the platform", product("product.deleted", "running")),
+        ("created again", product("product.created", "other", "provisioning")),
+        ("updated to suspended", product("product.updated", "acme", "suspended")),
+        ("deleted at the platform", product("product.deleted", "acme", "running")),
     ]
 }
 
@@ -179,6 +185,9 @@ fn write_rows(world: &mut World, status: &str, members: &Value, database: &str) 
             resources.remove("compute@lambda");
         }
         state => resources["database"]["state"] = json!(state),
+    }
+    if record["resources"] == json!({}) {
+        record.remove("resources");
     }
     let scope = scope(world);
     let mut store = world.faults().open();
