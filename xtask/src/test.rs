@@ -129,7 +129,7 @@ struct FullCount {
 /// accounts, pairs of mistakes in a catalog, and killed processes.
 const FULL_COUNTS: [FullCount; 7] = [
     FullCount { package: "end-to-end", target: "all", variable: "ONE_STORY_IN", count: "1" },
-    FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "1" },
+    FullCount { package: "host-explore", target: "explore", variable: "ONE_STORY_IN", count: "3" },
     FullCount { package: "host-record", target: "record", variable: "ONE_STORY_IN", count: "1" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_PAIR_IN", count: "3" },
     FullCount { package: "host-replay", target: "all", variable: "ONE_STORY_IN", count: "1" },

@@ -13,7 +13,7 @@ const SAMPLES: usize = 12;
 /// Number of sampled orders of the stories of faults that were found, in each API version.
 const SAMPLES_OF_FAULTS: usize = 200;
 /// Number of sampled provider calls, and of sampled writes, of a story.
-const FAILURES: usize = 12;
+const FAILURES: usize = 8;
 /// One story of this many is played with failures and kills.
 const PART: usize = 16;
 
