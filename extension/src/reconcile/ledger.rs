@@ -95,15 +95,27 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         return Ok(());
     }
     let purchase = &session.purchase;
-    // Two sessions of one payment are one receipt.
-    let fact = FactKey::PaidSession { purchase, payment: session.payment_intent.as_deref().unwrap_or(id) };
-    book(&mut desk.account, fact, purchase, &session.currency, &[(CASH, total), (REVENUE, -total)])?;
+    let payment = session.payment_intent.as_deref().unwrap_or(id);
+    receipt(desk, purchase, payment, &session.currency, total)?;
     publish(desk, "payment.succeeded", purchase, &[("purchase", purchase)])?;
     // The tax is booked separately, because a payment that arrives first does not contain it.
     let fact = FactKey::TaxOfSession { purchase, session: id };
     book(&mut desk.account, fact, purchase, &session.currency, &[(REVENUE, tax), (TAX, -tax)])?;
     desk.account.put(id, Session { booked: true, tax_booked: tax > 0, ..session });
     Ok(())
+}
+
+/// Books the payment of a one-time purchase once, also if two sessions name it. `payment` is the payment intent, or the
+/// session without one; `amount_minor` contains the tax.
+pub(super) fn receipt(
+    desk: &mut Desk<'_>,
+    purchase: &str,
+    payment: &str,
+    currency: &str,
+    amount_minor: i64,
+) -> Ruled<()> {
+    let fact = FactKey::PaidSession { purchase, payment };
+    book(&mut desk.account, fact, purchase, currency, &[(CASH, amount_minor), (REVENUE, -amount_minor)])
 }
 
 /// Books refunds. A failed refund was started before, so both the refund and its reversal are booked.

@@ -1,13 +1,13 @@
 //! Updates purchases from their sessions and payments: the session that counts, the refunds, and the status. The result
 //! does not depend on the order of events.
 
+use super::ledger;
 use super::schedule::DesiredSchedule;
 use crate::catalog::desk::Desk;
 use crate::model::effect::{cancel_now, request};
 use crate::model::gather::{gather, sort_by};
 use crate::model::halt::Ruled;
 use crate::model::keys::{EffectKey, FactKey};
-use crate::model::ledger::{CASH, REVENUE, book};
 use crate::model::merge::session as merge_session;
 use crate::model::notice::{self, To, send_once};
 use crate::model::records::invoice::Invoice;
@@ -98,7 +98,8 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         let known = desk.account.fetch::<Session>(&session_id)?;
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             if is_agreed(&row, None, received) {
-                book_receipt(desk, purchase, &id, received)?;
+                // No session explains the payment, and the money was received all the same.
+                ledger::receipt(desk, purchase, &id, &received.currency, received.amount_minor)?;
             }
             continue;
         }
@@ -113,13 +114,6 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         }
     }
     Ok(())
-}
-
-/// Books a payment of the agreed amount that no session explains: the same entry as that of a session.
-fn book_receipt(desk: &mut Desk<'_>, purchase: &str, payment: &str, received: &Received) -> Ruled<()> {
-    let fact = FactKey::PaidSession { purchase, payment };
-    let amount = received.amount_minor;
-    book(&mut desk.account, fact, purchase, &received.currency, &[(CASH, amount), (REVENUE, -amount)])
 }
 
 /// Returns whether a payment's amount is the one that the purchase's completed session charges or, before that session is

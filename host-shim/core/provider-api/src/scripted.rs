@@ -177,8 +177,8 @@ impl Scripted {
         self.state().journal.push(Arc::new(Entry { call: call.clone(), answer }));
     }
 
-    /// Records the answer that the script has for a call of another provider. A success without outputs of its own says
-    /// nothing that the other provider does not say, so it is not recorded. Does not answer, and creates nothing.
+    /// Records the scripted answer to a call that another provider carries out. Does not record a success without
+    /// outputs, because the other provider's success replaces it. Does not answer the call or create resources.
     pub fn pass_over(&self, call: &Call) {
         // A poll belongs to the call that began.
         if call.token.is_some() {

@@ -61,6 +61,7 @@ impl Closing {
             let is_year = end_s - start_s >= YEAR_S && subscription.text("status") == "active" && end_s > at_s;
             let rest =
                 i128::from(left(stripe, charge).0) * i128::from(end_s - at_s) / i128::from((end_s - start_s).max(1));
+            // The part is at most the amount, which has 64 bits.
             let rest = if is_year { i64::try_from(rest).expect("a part of an amount") } else { 0 };
             payments.entry(subscription.id().to_owned()).or_default().push(charge.id().to_owned());
             back.insert(charge.id().to_owned(), rest);

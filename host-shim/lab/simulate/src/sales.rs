@@ -64,6 +64,7 @@ fn sale(split: &Split, stripe: &Stripe, charge: &Object) -> Sale {
     let (left, gross) = left(stripe, charge);
     let of = |amount: i64| {
         let part = i128::from(amount) * i128::from(split.share_bp) / 10_000;
+        // A share is at most the whole, 10 000 basis points.
         i64::try_from(part).expect("a part of an amount")
     };
     let whole = of(gross);

@@ -211,8 +211,8 @@ fn write_rows(world: &mut World, status: &str, members: &Value, database: &str) 
     assert!(matches!(store.apply(&changes), Ok(Applied::Done { .. })));
 }
 
-/// What anybody can observe after an event: the result, the reply, the requested effects, the product, and the members
-/// of the record that both versions have.
+/// Returns the result of an event, its reply, the requested effects, the product, and the members of the record that both
+/// versions have.
 fn observed(world: &mut World, id: &str, event: &Value) -> Value {
     let mut body = event.clone();
     body["id"] = json!(id);
@@ -242,7 +242,8 @@ const OF_VERSION_2: [&str; 12] = [
 ];
 const SINCE_VERSION_3: [&str; 5] = ["state", "effects", "lost_since", "names", "archive"];
 
-/// Returns whether a decision was changed on purpose since version 0.2.0: nothing that is being deleted is resumed.
+/// Returns whether a decision was changed on purpose since version 0.2.0: since then, an instance that is being deleted
+/// cannot be resumed.
 fn is_changed_since(version: &str, event: &str, before: &World) -> bool {
     let (metadata, record) = read_rows(before);
     let is_over = metadata["status"] == "deleting" || metadata["status"] == "terminated";

@@ -460,7 +460,7 @@ mod tests {
                 "failed(step_1) failed(step_1,_begins_again) > failed(step_1,_begins_again)",
             ],
         ),
-        // What an owner ended never begins again.
+        // An instance that its owner ended never begins again.
         (
             "begin again",
             &[

@@ -20,8 +20,8 @@ impl AccountDriver<'_> {
         self.oracle.mark_unsure();
     }
 
-    /// What can still happen after the closing: disputes are decided, the last event is repeated, and somebody buys
-    /// nevertheless, by our command or at Stripe.
+    /// Plays a move after the closing: decides a dispute, repeats the last event, or tries to buy by our command or at
+    /// Stripe. Other moves do nothing.
     pub(super) fn act_after_closing(&mut self, each: &Move<MoveKind>) {
         match each.kind {
             MoveKind::Decide => self.decide(each),
