@@ -4,7 +4,6 @@
 use crate::catalog::desk::Desk;
 use crate::catalog::split::{Share, account_of, text_of};
 use crate::model::effect::request;
-use crate::model::gather::gather;
 use crate::model::halt::{Ruled, internal};
 use crate::model::keys::{EffectKey, FactKey};
 use crate::model::ledger::{REVENUE, book};
@@ -23,12 +22,7 @@ use std::rc::Rc;
 
 /// Updates the sales from their purchases and invoices.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
-    let mut purchases: BTreeSet<String> = gather(desk.account.touched::<PurchaseRow>());
-    // The tax of a session can change without the purchase's amounts.
-    for id in desk.account.touched::<Session>() {
-        purchases.extend(desk.account.get::<Session>(&id)?.map(|session| session.purchase.clone()));
-    }
-    for id in purchases {
+    for id in desk.account.touched::<PurchaseRow>() {
         of_purchase(desk, &id)?;
     }
     let mut invoices: BTreeSet<String> = desk.account.touched::<Invoice>().into_iter().collect();

@@ -6,7 +6,7 @@ mod http;
 use crate::postgres::Postgres;
 use serde_json::{Map, Value, json};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 
 /// Allowed members of a body that creates a project.
@@ -98,7 +98,8 @@ struct State {
     most: Option<usize>,
     next_fails: bool,
     refuses_pause: Option<u16>,
-    database: Option<Arc<Postgres>>,
+    /// Weak, because the double's thread outlives its test, and a server is stopped and deleted on drop.
+    database: Weak<Postgres>,
 }
 
 /// A management API with one organization and one token.
@@ -138,7 +139,7 @@ impl Supabase {
     /// Uses a server as the database of the latest project. The double sets the project's password on the server, drops
     /// the schema `app` when a project is created, and sets another password while the project is paused.
     pub fn set_database(&self, server: &Arc<Postgres>) {
-        lock(&self.state).database = Some(Arc::clone(server));
+        lock(&self.state).database = Arc::downgrade(server);
     }
 
     /// Sets the number of polls that every later change takes.
@@ -190,7 +191,9 @@ fn refuse(status: u16, message: &str) -> Answer {
 
 impl State {
     fn set_database_password(&self, password: Option<&str>) {
-        self.database.iter().for_each(|server| server.set_password(password.unwrap_or("it is paused")));
+        if let Some(server) = self.database.upgrade() {
+            server.set_password(password.unwrap_or("it is paused"));
+        }
     }
 
     fn answer(&mut self, request: &http::Request) -> Answer {
@@ -272,7 +275,9 @@ impl State {
         };
         let shown = project.to_json();
         self.set_database_password(Some(&project.password));
-        self.database.iter().for_each(|server| drop(server.sql("postgres", "DROP SCHEMA IF EXISTS app CASCADE")));
+        if let Some(server) = self.database.upgrade() {
+            server.sql("postgres", "DROP SCHEMA IF EXISTS app CASCADE");
+        }
         self.projects.push(project);
         (201, shown)
     }
