@@ -123,6 +123,30 @@ pub struct Rate {
     pub micros: Vec<(String, i64)>,
     /// Minimum amount in minor units from which uncovered usage is invoiced; None for never.
     pub invoiced_from: Option<i64>,
+    /// The additional price for the use of creators' products.
+    pub seller: Option<Seller>,
+}
+
+/// The additional price for the use of creators' products.
+#[derive(Clone, Debug)]
+pub struct Seller {
+    /// Attribute that names the product.
+    pub by: String,
+    /// Field of the product with the price per unit.
+    pub field: String,
+    /// The products with a price.
+    pub products: Vec<SoldByUse>,
+}
+
+/// A creator's product that is sold by use.
+#[derive(Clone, Debug)]
+pub struct SoldByUse {
+    /// Id of the product.
+    pub id: String,
+    /// Price per unit in millionths of the currency unit.
+    pub micros: i64,
+    /// Share for the creator.
+    pub share: Split,
 }
 
 /// A kind of tokens.
@@ -299,16 +323,18 @@ fn instance_type(kind: &Value) -> Option<InstanceType> {
     })
 }
 
+/// The share of a creator in the sales of a product.
+fn share(product: &Value, kind: &Value) -> Option<Split> {
+    let split = &kind["split"];
+    let to = filled(split["to"].as_str()?, product, kind);
+    Some(Split { to, share_bp: split["share_bp"].as_i64()?, hold_days: split["hold_days"].as_i64().unwrap_or(0) })
+}
+
 fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, Option<String>)) -> Ware {
     let (interval, amount_minor, known) = price;
     let id = text(&product["id"]).expect("a product has an id");
     let word = interval.as_deref().unwrap_or("once");
     let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
-    let share = || {
-        let to = filled(kind["split"]["to"].as_str()?, product, kind);
-        let split = &kind["split"];
-        Some(Split { to, share_bp: split["share_bp"].as_i64()?, hold_days: split["hold_days"].as_i64().unwrap_or(0) })
-    };
     let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
     let item = buy["once_per"].as_str().map(|name| format!("{}:{}", kind["name"], field(product, kind, name)));
@@ -323,7 +349,7 @@ fn ware(product: &Value, kind: &Value, rank: i64, price: (Option<String>, i64, O
         most: buy["quantity"]["max"].as_i64().unwrap_or(1),
         grants: grants(product, kind),
         credit,
-        share: share(),
+        share: share(product, kind),
         refund_days: kind["refund"]["days"].as_i64(),
     }
 }
@@ -368,7 +394,9 @@ impl Catalog {
         }
         let own = types.values().filter(|kind| kind["catalog"] != true);
         out.instance_types = own.filter_map(|kind| instance_type(kind)).collect();
-        out.rates = members(&document["rates"]).map(|(meter, clause)| rate(meter, clause)).collect();
+        out.rates = members(&document["rates"])
+            .map(|(meter, clause)| Rate { seller: seller(&clause["seller"], document, &types), ..rate(meter, clause) })
+            .collect();
         let counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
         let monthly =
             counters.filter(|(_, clause)| clause["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
@@ -390,7 +418,9 @@ impl Catalog {
 
     /// The creators that get shares.
     pub fn creators(&self) -> BTreeSet<&str> {
-        self.wares.iter().filter_map(|ware| Some(ware.share.as_ref()?.to.as_str())).collect()
+        let by_use = self.rates.iter().filter_map(|rate| rate.seller.as_ref()).flat_map(|seller| &seller.products);
+        let of_wares = self.wares.iter().filter_map(|ware| ware.share.as_ref());
+        of_wares.chain(by_use.map(|sold| &sold.share)).map(|share| share.to.as_str()).collect()
     }
 
     /// Returns the index of the ware with a price.
@@ -407,5 +437,18 @@ fn rate(meter: &str, clause: &Value) -> Rate {
         by: text(&clause["by"]).unwrap_or_default(),
         micros: micros.collect(),
         invoiced_from: by_invoice.then(|| clause["invoice"]["min"].as_i64().unwrap_or(0)),
+        seller: None,
     }
+}
+
+/// Reads the additional price of creators' products, and the products that have it.
+fn seller(clause: &Value, document: &Value, types: &BTreeMap<String, &Value>) -> Option<Seller> {
+    let (by, field) = (text(&clause["by"])?, text(&clause["micros"])?);
+    let sold = |product: &Value| {
+        let kind = types.get(product["product_type"].as_str()?)?;
+        let micros = product["metadata"][&field].as_i64()?;
+        Some(SoldByUse { id: text(&product["id"])?, micros, share: share(product, kind)? })
+    };
+    let products = list(&document["products"]).filter_map(sold).collect();
+    Some(Seller { by, field, products })
 }

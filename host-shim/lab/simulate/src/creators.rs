@@ -90,6 +90,14 @@ impl Creators {
         vec![batch]
     }
 
+    /// Returns the actor of a creator's commands; None while the creator can't be paid.
+    pub(crate) fn actor_ready_for_payouts(&self, creator: &str) -> Option<Value> {
+        let creator = self.all.iter().find(|known| known.account.to_string() == creator)?;
+        let accounts = self.stripe.all("account");
+        let is_ready = accounts.iter().any(|account| creator.owns(account) && account.is("payouts_enabled"));
+        (is_ready && !self.stripe.has_new()).then(|| creator.actor())
+    }
+
     /// Checks the transfers to each creator: the host's books have Stripe's balance transactions, and the transfers are
     /// the shares that could be paid out. Call it only if nothing is outstanding.
     ///

@@ -25,6 +25,7 @@ mod provider;
 pub mod rates;
 mod record;
 pub mod report;
+pub mod repricing;
 pub mod sales;
 pub mod sandbox;
 mod shard;

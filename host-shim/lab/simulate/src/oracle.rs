@@ -2,7 +2,7 @@
 //!
 //! Written from the requirements. Shares no code with the extension that it checks.
 
-use crate::catalog::{Catalog, Grant, InstanceType, UNLIMITED};
+use crate::catalog::{Catalog, Grant, InstanceType, SoldByUse, Split, UNLIMITED};
 use crate::chargebacks::is_frozen;
 use crate::closing::Closing;
 use crate::customer::lives;
@@ -88,7 +88,8 @@ pub struct Expected {
     pub cash: i64,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
-    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth.
+    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth. The rounding
+    /// stays after a later refund of the rest, if the credits were used in between.
     pub credits_slack: i64,
     /// Sales of which creators get shares.
     pub sales: Vec<Sale>,
@@ -144,6 +145,8 @@ pub struct Oracle {
     covered_micros: i64,
     /// Usage not covered by credits, by month, in millionths.
     open_micros: BTreeMap<String, i64>,
+    /// Use of creators' products: the creator and the share by product, and the creators' part of the cost in millionths.
+    sold_by_use: BTreeMap<String, (Split, i64)>,
     /// Facts that follow from Stripe's events, each with the id of its object.
     happened: BTreeSet<(&'static str, String)>,
     /// Counts of facts of the business.
@@ -269,10 +272,10 @@ impl Oracle {
         bought.charge.is_empty() || charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
     }
 
-    /// True if a part of a one-time purchase is refunded or disputed.
-    fn is_partly_refunded(&self, stripe: &Stripe, bought: &Bought) -> bool {
+    /// True if a one-time purchase is refunded or disputed, in part or completely.
+    fn has_returns(&self, stripe: &Stripe, bought: &Bought) -> bool {
         let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
-        charge.map(|charge| left(stripe, &charge)).is_some_and(|(left, all)| 0 < left && left < all)
+        charge.map(|charge| left(stripe, &charge)).is_some_and(|(left, all)| left < all)
     }
 
     /// The grants of the plan in force, and their multiplier, by family.
@@ -383,6 +386,20 @@ impl Oracle {
         let (of_then, now_ms) = (month(at_ms), stripe.now_s() * 1_000);
         let of = if closes_at(&of_then) > now_ms { of_then } else { month(now_ms) };
         *self.open_micros.entry(of).or_default() += micros - covered;
+    }
+
+    /// Records the use of a creator's product, and the creator's part of its cost in millionths.
+    pub fn record_use_of(&mut self, sold: &SoldByUse, micros: i64) {
+        let (_, sum) = self.sold_by_use.entry(sold.id.clone()).or_insert_with(|| (sold.share.clone(), 0));
+        *sum += micros;
+    }
+
+    /// The use of creators' products. A creator gets a share of the part that is paid: at most of all.
+    fn sales_by_use(&self) -> impl Iterator<Item = Sale> {
+        self.sold_by_use.values().map(|(split, micros)| {
+            let whole = (micros * split.share_bp).div_euclid(10_000 * CENT) + 1;
+            Sale { creator: split.to.clone(), share: (0, whole), whole, available_s: 0 }
+        })
     }
 
     /// The invoiced amounts so far, in minor units. One day after the end of a month, its open amount is invoiced; an
@@ -575,8 +592,8 @@ impl Oracle {
                 .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
                 .sum(),
             credits: (net.max(0), (-net).max(0)),
-            credits_slack: self.bought.iter().filter(|bought| self.is_partly_refunded(stripe, bought)).count() as i64,
-            sales: sales(catalog, stripe, &self.bought),
+            credits_slack: self.bought.iter().filter(|bought| self.has_returns(stripe, bought)).count() as i64,
+            sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use()).collect(),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
             tokens: sure.map(|token| (token.id.clone(), (status(token), token.redeemed))).collect(),

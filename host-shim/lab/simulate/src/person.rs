@@ -3,6 +3,7 @@
 use crate::catalog::Catalog;
 use crate::moves::Move;
 use crate::rates::{DAYS, LATE, RATES};
+use crate::repricing::UsePrices;
 use crate::sales::Sale;
 use crate::sandbox::SandboxError;
 use crate::story::{Incoming, VERSIONS, mixed_versions};
@@ -59,13 +60,19 @@ pub(crate) struct Person<'c> {
 
 impl<'c> Person<'c> {
     /// Creates customer number `index`. The behaviour of the customer depends only on this number and the seed.
-    pub(crate) fn new(catalog: &'c Catalog, seed: u64, index: usize, end_s: i64) -> Result<Self, SandboxError> {
+    pub(crate) fn new(
+        catalog: &'c Catalog,
+        prices: &UsePrices,
+        seed: u64,
+        index: usize,
+        end_s: i64,
+    ) -> Result<Self, SandboxError> {
         let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (index as u64 + 1));
         let first = Move { kind: MoveKind::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
         // No name is a prefix of another one: command ids are a name and a number.
         let mut driver = AccountDriver::new(catalog, &format!("c{index:06}"), Some(&first))?;
         let version = VERSIONS.get(random.below(VERSIONS.len() + 1)).copied();
-        driver = driver.simulated();
+        driver = driver.simulated(prices.clone());
         driver.customer = driver.customer.moved_by_others(version);
         let born = if random.below(2) == 0 { 0 } else { random.below(COMING_DAYS) as i64 };
         let known = possible_moves(catalog);

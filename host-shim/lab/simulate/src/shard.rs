@@ -15,6 +15,7 @@ use crate::person::{Batch, HOURS, Person};
 use crate::provider::{FlakyProvider, LOOK_MS};
 use crate::rates::{CRASHES, TWICE, WRITES};
 use crate::record::Record;
+use crate::repricing::{self, Repricing};
 use crate::sales::{Sale, shares_of};
 use crate::sandbox::START_MS;
 use crate::simulate::{Counts, Found, Options, SimulateError};
@@ -54,6 +55,7 @@ pub(crate) struct Shard<'c> {
     provider: FlakyProvider,
     people: Vec<Person<'c>>,
     creators: Creators,
+    repricing: Repricing,
     /// Index of the customer by account.
     index: BTreeMap<String, usize>,
     /// Number of the first customer.
@@ -81,7 +83,8 @@ impl<'c> Shard<'c> {
         recorded: Option<usize>,
     ) -> Result<Self, SimulateError> {
         let end_s = START_MS / 1_000 + (i64::from(options.days) + QUIET_DAYS + 1) * DAY_S;
-        let of = |index| Person::new(catalog, options.seed, index, end_s);
+        let repricing = Repricing::new(catalog);
+        let of = |index| Person::new(catalog, &repricing.prices, options.seed, index, end_s);
         let people = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
         let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.driver.customer.account);
         let log = recorded.and_then(|index| people.get(index - numbers.start)).map(scope);
@@ -104,6 +107,7 @@ impl<'c> Shard<'c> {
             provider,
             people,
             creators,
+            repricing,
             index,
             first: numbers.start,
             random,
@@ -152,10 +156,22 @@ impl<'c> Shard<'c> {
             self.deliver(now_s, incoming)?;
             self.answer();
         }
+        self.reprice(begins_s + DAY_S - 600)?;
         self.end(begins_s + DAY_S - 600, false)?;
         self.day += 1;
         self.counts.days += self.people.len() as u64;
         Ok(())
+    }
+
+    /// Changes prices. Nobody acts at this time, so each use is before or after the change.
+    fn reprice(&mut self, now_s: i64) -> Result<(), SimulateError> {
+        self.system.advance_to(now_s * 1_000)?;
+        let batch = self.repricing.pass(now_s, &self.creators, &mut self.random);
+        if batch.commands.is_empty() {
+            return Ok(());
+        }
+        // The place behind the customers and the creators is that of everybody.
+        self.deliver(now_s, vec![(self.people.len() + 1, vec![batch])])
     }
 
     /// Ends the simulation. For some days nobody acts, nothing fails and no event is late; then nothing may be
@@ -250,8 +266,9 @@ impl<'c> Shard<'c> {
             Some(person) => person.body(incoming),
             None => incoming.in_version(self.creators.version),
         };
+        let is_for_all = at > self.people.len();
         self.counts.events += 1;
-        if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at) {
+        if let Some((_, record)) = self.record.as_mut().filter(|(of, _)| *of == at || is_for_all) {
             record.until(self.now_s * 1_000);
             record.deliver(body);
         }
@@ -304,6 +321,9 @@ impl<'c> Shard<'c> {
         }
         if name == "duplicate" && report.alert {
             return Some(Difference::new(what(), "a new id, or the same event", found()));
+        }
+        if report.event_id.starts_with(repricing::ID_PREFIX) && name == "rejected" {
+            return Some(Difference::new(what(), "applied", found()));
         }
         if report.later || name == "duplicate" {
             return None;

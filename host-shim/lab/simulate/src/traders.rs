@@ -8,6 +8,7 @@ use crate::catalog::{Catalog, Ware};
 use crate::customer::{Checkout, Customer, id_after};
 use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
+use crate::repricing::UsePrices;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
 use crate::story::{Story, VERSIONS};
 use crate::trade::MoveKind;
@@ -70,6 +71,8 @@ pub struct AccountDriver<'c> {
     /// True if all requests of the host are carried out at the local Stripe. Then there are coupons, and payments of
     /// subscriptions are disputed.
     is_simulated: bool,
+    /// Prices of creators for the use of their products.
+    use_prices: UsePrices,
     /// Number of created instances, and the number of the next instance.
     created: usize,
     /// Expectations by segment; None if they are not collected.
@@ -113,15 +116,18 @@ impl<'c> AccountDriver<'c> {
             open: Vec::new(),
             left_open: BTreeSet::new(),
             is_simulated: false,
+            use_prices: UsePrices::of(catalog),
             created: 0,
             checks: None,
             verdicts: BTreeMap::new(),
         })
     }
 
-    /// Adds the moves for which the requests of the host must be carried out at the local Stripe.
-    pub fn simulated(mut self) -> Self {
+    /// Adds the moves for which the requests of the host must be carried out at the local Stripe, and the use of creators'
+    /// products at these prices.
+    pub fn simulated(mut self, use_prices: UsePrices) -> Self {
         self.is_simulated = true;
+        self.use_prices = use_prices;
         self.create_coupons();
         self
     }
@@ -399,11 +405,23 @@ impl<'c> AccountDriver<'c> {
         let (by, now_ms) = (rate.by.clone(), self.customer.stripe.now_s() * 1_000);
         let at_ms = now_ms - Self::late_ms(each).unwrap_or(0);
         let number = self.customer.number();
+        let mut attributes = json!({by: value});
+        let mut cost_micros = quantity * micros;
+        // Two of three measurements are of a creator's product.
+        if let Some(seller) = rate.seller.as_ref().filter(|_| self.is_simulated && each.flags % 3 != 0)
+            && let Some(sold) = usize::from(each.flags >> 8).checked_rem(seller.products.len())
+        {
+            let sold = &seller.products[sold];
+            attributes[&seller.by] = json!(sold.id);
+            let of_creator = quantity * self.use_prices.at(&sold.id, at_ms);
+            cost_micros += of_creator;
+            self.oracle.record_use_of(sold, of_creator);
+        }
         self.measure(json!({
             "id": format!("use_{}{number}", self.customer.name), "meter": rate.meter, "quantity": quantity,
-            "at": host::time::text(at_ms), "attributes": {by: value},
+            "at": host::time::text(at_ms), "attributes": attributes,
         }));
-        self.oracle.record_usage(self.catalog, &self.customer.stripe, quantity * micros, at_ms);
+        self.oracle.record_usage(self.catalog, &self.customer.stripe, cost_micros, at_ms);
     }
 
     fn count(&mut self, each: &Move<MoveKind>) {

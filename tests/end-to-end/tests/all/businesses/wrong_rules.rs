@@ -148,3 +148,20 @@ fn a_version_that_is_not_read_is_found() {
     let event = |event: Event| without(event, |event| body(event)["api_version"] == "2025-09-30.clover");
     is_found("families-and-add-ons", Wrong { event, ..RIGHT }, "cash");
 }
+
+/// Given creators whose prices change, an extension that charges the newest price for use that is reported late is found.
+#[test]
+fn use_that_costs_a_later_price_is_found() {
+    let event = |mut event: Event| {
+        let now = event.received_at;
+        let month = |at: i64| host::time::text(at)[..7].to_owned();
+        if let Payload::Usage(all) = &mut event.payload {
+            // In the same month, so that nothing but the price differs.
+            for one in all.iter_mut().filter(|one| month(one.at) == month(now)) {
+                one.at = now;
+            }
+        }
+        event
+    };
+    is_found("tesslate", Wrong { event, ..RIGHT }, "credits left and owed");
+}
