@@ -195,6 +195,11 @@ pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result
     let mut explorer =
         Explorer { stage, limits, watch, start, counts: BTreeMap::new(), findings: Vec::new(), stopped: false };
     let written = explorer.written(Plan::written(&tale.scenario, &tale.case))?;
+    if let Some(breach) = written.end.breach().cloned() {
+        explorer.counts.insert(VariantKind::Written, Counts { variants: 1, runs: 1, broken: 1 });
+        let (plan, variant) = (written.plan.clone(), "as it is written".to_owned());
+        explorer.findings.push(Finding { kind: VariantKind::Written, breach, variant, reference: plan.clone(), plan });
+    }
     for kind in &limits.kinds {
         match kind {
             VariantKind::Orders => crate::orders::explore(&mut explorer, &written)?,

@@ -1,8 +1,10 @@
 //! The laws that every variant of a story must keep, and the comparison of a run with the written run.
 
+mod charges;
 mod money;
 
 use crate::stage::{Mark, Stage, accounts};
+use charges::Charges;
 use extension_contract::{Account, Payload, Timestamp};
 use host_provider_api::scripted::Resource;
 use host_replay::rig::Rig;
@@ -41,6 +43,8 @@ pub enum Law {
     SameMoney,
     /// No more of a payment is given back or paid on than was received.
     Received,
+    /// Nobody is charged more for use than the price that was in force when it was used.
+    PriceInForce,
     /// The final expectations of the scenario hold.
     Expected,
 }
@@ -59,6 +63,7 @@ impl fmt::Display for Law {
             Law::NotNegative => "no balance falls below zero",
             Law::SameMoney => "the same money moves",
             Law::Received => "no more money moves than was received",
+            Law::PriceInForce => "nobody is charged more than the price in force",
             Law::Expected => "the expectations of the scenario hold",
         })
     }
@@ -115,6 +120,8 @@ pub struct Reference {
     positive: BTreeSet<String>,
     stray: BTreeSet<String>,
     movements: Vec<Movement>,
+    /// The breach of a law that every run must keep.
+    breach: Option<Breach>,
     /// Whether [`Law::Received`] holds.
     is_received: bool,
     requested: BTreeSet<(String, u32)>,
@@ -137,6 +144,7 @@ impl Reference {
         let reference = Reference {
             standing: standing(host)?,
             is_received: Payments::delivered(host)?.broken_by(&movements).is_none(),
+            breach: of_charges(host, &movements)?,
             movements,
             requested: requested(host)?,
             results: results(host)?,
@@ -155,6 +163,11 @@ impl Reference {
     /// The mark at the end of the run.
     pub fn mark(&self) -> &Mark {
         &self.mark
+    }
+
+    /// The law that the reference itself breaks.
+    pub fn breach(&self) -> Option<&Breach> {
+        self.breach.as_ref()
     }
 
     /// Returns the first law that the finished run of the stage breaks.
@@ -176,6 +189,9 @@ impl Reference {
         let not_state = stage.host().processor().declared().not_state().clone();
         let is_same = now.store().same_state(self.mark.store(), &not_state)?;
         let movements = money::movements(stage.host())?;
+        if let Some(breach) = of_charges(stage.host(), &movements)? {
+            return Ok(Some(breach));
+        }
         if let Some(breach) = self.of_movements(stage.host(), &movements, laws.money)? {
             return Ok(Some(breach));
         }
@@ -315,6 +331,12 @@ impl Reference {
         let values = Some((self.standing.clone(), standing(host)?));
         Ok(Some(Breach { law: Law::NotNegative, what: format!("{balance} is {amount}"), values }))
     }
+}
+
+/// Returns the breach of [`Law::PriceInForce`].
+fn of_charges(host: &Rig, movements: &[Movement]) -> Result<Option<Breach>, ReplayError> {
+    let broken = Charges::of(host)?.broken_by(host, movements)?;
+    Ok(broken.map(|what| Breach::new(Law::PriceInForce, what)))
 }
 
 /// Returns the standing: entitlements and balances of every account, and all claims.

@@ -160,6 +160,8 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
 fn max_mails(template: &str, expected: &Expected) -> usize {
     match template {
         "payment_failed" => expected.reminders.0,
+        // Once for each plan that ends.
+        "add_on_ends" => expected.subscriptions.values().filter(|status| *status == "canceled").count().max(1),
         "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
         _ if template.ends_with("_soon") => expected.reminders.1,
         _ => 1,

@@ -139,6 +139,8 @@ pub struct Oracle {
     pub closing: Option<Closing>,
     /// Start of past-due states by subscription, in milliseconds since the epoch.
     past_due: BTreeMap<String, i64>,
+    /// Time of the last update, in milliseconds since the epoch.
+    updated_ms: i64,
     /// Number of events of Stripe that were read.
     seen: u64,
     /// Usage paid by credits, in millionths.
@@ -219,6 +221,10 @@ impl Oracle {
                 _ => None,
             };
             self.happened.extend(fact.map(|fact| (fact, event.object.id().to_owned())));
+            if event.kind == "refund.failed" {
+                // Between the refund and its failure there was no payment. Their order decides whether a token is revoked.
+                self.mark_unsure();
+            }
             if !event.kind.starts_with("customer.subscription.") {
                 continue;
             }
@@ -520,6 +526,13 @@ impl Oracle {
     pub fn update(&mut self, catalog: &Catalog, stripe: &Stripe) {
         self.read_events(stripe);
         let now_ms = stripe.now_s() * 1_000;
+        // At the end of a grace period the host revokes tokens, some of which have expired by now.
+        let ends = self.past_due.values().map(|since| since + catalog.grace_ms);
+        let ends: Vec<i64> = ends.filter(|end| (self.updated_ms..now_ms).contains(end)).collect();
+        for token in &mut self.tokens {
+            token.is_unsure |= ends.iter().any(|end| Self::is_live(catalog, token, *end));
+        }
+        self.updated_ms = now_ms;
         let allowed = self.entitlements(catalog, stripe);
         for token in &mut self.tokens {
             token.revoked |=

@@ -9,11 +9,14 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+/// The effect that invoices use.
+pub(super) const INVOICE: &str = "stripe.invoice.create";
+
 /// Effects that move money, with the members of their payload that name the object and the amount.
 const MOVES: [(&str, &[&str], &str); 4] = [
     ("stripe.refund.create", &["payment_intent", "charge", "invoice"], "amount_minor"),
     ("stripe.transfer.create", &["destination"], "amount_minor"),
-    ("stripe.invoice.create", &["month"], "total_minor"),
+    (INVOICE, &["month"], "total_minor"),
     ("stripe.credit.create", &["customer"], "amount_minor"),
 ];
 

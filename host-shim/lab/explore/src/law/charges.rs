@@ -1,0 +1,211 @@
+//! What use costs at most, judged from the catalog's text, the commands and the measurements alone: the price that was in
+//! force when it was used. A creator's price is in force from its approval on.
+
+use extension_contract::{Account, ActorKind, Event, Outcome, Payload, Timestamp};
+use host::read;
+use host_replay::rig::Rig;
+use host_scenario::error::ReplayError;
+use host_store::InboxRow;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::money::{INVOICE, Movement};
+
+/// Millionths of the currency's unit in one minor unit of a currency with two decimals.
+const MINOR: i128 = 10_000;
+
+/// Values with the times from which they are in force, in order.
+#[derive(Debug)]
+struct History<T>(Vec<(Timestamp, T)>);
+
+impl<T> Default for History<T> {
+    fn default() -> Self {
+        History(Vec::new())
+    }
+}
+
+impl<T> History<T> {
+    fn at(&self, at: Timestamp) -> Option<&T> {
+        self.0.iter().rev().find(|(since, _)| *since <= at).map(|(_, value)| value)
+    }
+}
+
+/// A product with its prices for use, by field.
+#[derive(Debug, Default)]
+struct Product {
+    kind: String,
+    in_force: BTreeMap<String, History<i64>>,
+    /// Prices that wait for approval.
+    proposed: BTreeMap<String, i64>,
+}
+
+/// The most that each account may be charged for use, in millionths of the currency's unit.
+#[derive(Debug, Default)]
+pub(super) struct Charges {
+    /// Rates of the catalog by meter.
+    rates: History<Value>,
+    /// Types of products that wait for approval.
+    approved: BTreeSet<String>,
+    products: BTreeMap<String, Product>,
+    /// Names of the fields that price the use of a product.
+    fields: BTreeSet<String>,
+    measured: BTreeSet<(Account, String, String)>,
+    most: BTreeMap<Account, i128>,
+    /// Accounts with erased events: their measurements are gone.
+    erased: BTreeSet<Account>,
+}
+
+impl Charges {
+    /// Reads all events of a host.
+    pub fn of(host: &Rig) -> Result<Charges, ReplayError> {
+        let mut charges = Charges::default();
+        for row in host.store().inbox_after(0, usize::MAX)? {
+            charges.read(&row);
+        }
+        Ok(charges)
+    }
+
+    fn read(&mut self, row: &InboxRow) {
+        let event = &row.event;
+        if row.erased {
+            self.erased.extend(event.account.clone());
+        }
+        if row.outcome != Some(Outcome::Applied) {
+            return;
+        }
+        match &event.payload {
+            Payload::Command(body) => {
+                if let Ok(Value::Object(body)) = serde_json::from_str(body) {
+                    self.command(event, &body);
+                }
+            }
+            // The platform's own changes of a product need no approval.
+            Payload::Product(change) => {
+                if let Some(after) = change.after.as_ref().filter(|after| self.products.contains_key(&after.id)) {
+                    let metadata = serde_json::from_str(&after.values.metadata).unwrap_or_default();
+                    self.set(&after.id.clone(), &metadata, event.received_at);
+                }
+            }
+            Payload::Usage(all) => {
+                let Some(account) = &event.account else { return };
+                for one in all {
+                    if self.measured.insert((account.clone(), one.meter.clone(), one.id.clone())) {
+                        let price = self.price(&one.meter, &one.attributes, one.at);
+                        *self.most.entry(account.clone()).or_default() += i128::from(one.quantity) * i128::from(price);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn command(&mut self, event: &Event, body: &Map<String, Value>) {
+        let id = body.get("id").and_then(Value::as_str).unwrap_or_default();
+        let metadata = body.get("metadata").cloned().unwrap_or_default();
+        match event.kind.as_str() {
+            "catalog.load" => self.load(body, event.received_at),
+            "product.list" => {
+                let slug = metadata["slug"].as_str().map(|slug| format!("prod_{slug}"));
+                let id = if id.is_empty() { slug.unwrap_or_default() } else { id.to_owned() };
+                let product = self.products.entry(id.clone()).or_default();
+                if let Some(kind) = body.get("product_type").and_then(Value::as_str) {
+                    product.kind = kind.to_owned();
+                }
+                if !self.approved.contains(&product.kind) {
+                    return self.set(&id, &metadata, event.received_at);
+                }
+                let named = self.fields.iter().filter_map(|field| Some((field.clone(), metadata[field].as_i64()?)));
+                product.proposed.extend(named);
+            }
+            "product.create" | "product.update" if event.actor.kind == ActorKind::Admin => {
+                self.set(id, &metadata, event.received_at);
+                if body.get("active") == Some(&Value::Bool(true)) {
+                    self.approve(id, event.received_at);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn load(&mut self, catalog: &Map<String, Value>, at: Timestamp) {
+        let list = |name: &str| catalog.get(name).and_then(Value::as_array).into_iter().flatten();
+        let rates = catalog.get("rates").cloned().unwrap_or_default();
+        let sellers = rates.as_object().into_iter().flatten().filter_map(|(_, rate)| rate["seller"]["micros"].as_str());
+        self.fields.extend(sellers.map(str::to_owned));
+        // The first catalog has always been in force.
+        let since = if self.rates.0.is_empty() { Timestamp::MIN } else { at };
+        self.rates.0.push((since, rates));
+        let name = |value: &Value, member: &str| value[member].as_str().unwrap_or_default().to_owned();
+        let waits = list("product_types").filter(|kind| kind["listing"] == "approved");
+        self.approved = waits.map(|kind| name(kind, "name")).collect();
+        for product in list("products") {
+            let id = name(product, "id");
+            self.products.entry(id.clone()).or_default().kind = name(product, "product_type");
+            self.set(&id, &product["metadata"], since);
+        }
+    }
+
+    /// Puts the prices in `metadata` in force.
+    fn set(&mut self, id: &str, metadata: &Value, at: Timestamp) {
+        for field in &self.fields {
+            if let Some(micros) = metadata[field].as_i64() {
+                let product = self.products.entry(id.to_owned()).or_default();
+                product.proposed.remove(field);
+                product.in_force.entry(field.clone()).or_default().0.push((at, micros));
+            }
+        }
+    }
+
+    fn approve(&mut self, id: &str, at: Timestamp) {
+        let Some(product) = self.products.get_mut(id) else { return };
+        for (field, micros) in std::mem::take(&mut product.proposed) {
+            product.in_force.entry(field).or_default().0.push((at, micros));
+        }
+    }
+
+    /// The price of one unit in millionths; 0 for a meter without a rate.
+    fn price(&self, meter: &str, attributes: &[(String, String)], at: Timestamp) -> i64 {
+        let Some(rate) = self.rates.at(at).map(|rates| &rates[meter]) else { return 0 };
+        let attribute = |name: &Value| {
+            let found = attributes.iter().find(|(known, _)| Some(known.as_str()) == name.as_str());
+            found.map_or("", |(_, value)| value.as_str())
+        };
+        let of_meter = rate["micros"][attribute(&rate["by"])].as_i64().unwrap_or(0);
+        let seller = &rate["seller"];
+        let product = self.products.get(attribute(&seller["by"]));
+        let history = product.and_then(|product| product.in_force.get(seller["micros"].as_str()?));
+        of_meter.saturating_add(history.and_then(|history| history.at(at)).copied().unwrap_or(0))
+    }
+
+    /// Returns the first account that is charged more than its use costs: in the recorded use or in the requested invoices.
+    pub fn broken_by(&self, host: &Rig, movements: &[Movement]) -> Result<Option<String>, ReplayError> {
+        for scope in host.store().scopes()? {
+            let account = &scope.account;
+            if self.erased.contains(account) {
+                continue;
+            }
+            let most = self.most.get(account).copied().unwrap_or(0);
+            let mut charged = 0_i128;
+            for month in read::records(host.store(), &scope, "usage_months")? {
+                let month: Value = serde_json::from_str(&month.value).unwrap_or_default();
+                let uses = month["uses"].as_array().into_iter().flatten();
+                charged += uses.filter_map(|used| used["cost_micros"].as_i64()).map(i128::from).sum::<i128>();
+            }
+            if charged > most {
+                return Ok(Some(format!(
+                    "use of {account} costs {charged} millionths, and at most {most} by its prices"
+                )));
+            }
+            let own = account.to_string();
+            let of_account = movements.iter().filter(|movement| movement.kind == INVOICE && movement.account == own);
+            let invoices: Vec<i64> = of_account.filter_map(|movement| movement.amount).collect();
+            // Each invoice is rounded up to a minor unit.
+            let allowed = most / MINOR + i128::from(most % MINOR > 0) + invoices.len().saturating_sub(1) as i128;
+            let invoiced: i128 = invoices.into_iter().map(i128::from).sum();
+            if invoiced > allowed {
+                return Ok(Some(format!("use of {account} is invoiced at {invoiced}, and costs at most {allowed}")));
+            }
+        }
+        Ok(None)
+    }
+}
