@@ -21,9 +21,12 @@ const EDITS: usize = 6;
 /// One of so many days has a price that an operator sets, for each product without a proposal.
 const SETS: usize = 25;
 
+/// Prices by product: each with the time from which it is in force, in milliseconds since the epoch, in order.
+type Histories = BTreeMap<String, Vec<(i64, i64)>>;
+
 /// The prices of creators for use, with their history. Clones share one history.
 #[derive(Clone, Debug, Default)]
-pub struct UsePrices(Arc<Mutex<BTreeMap<String, Vec<(i64, i64)>>>>);
+pub struct UsePrices(Arc<Mutex<Histories>>);
 
 impl UsePrices {
     /// The prices of the catalog, in force from the beginning.
@@ -32,7 +35,7 @@ impl UsePrices {
         UsePrices(Arc::new(Mutex::new(sold.map(|sold| (sold.id.clone(), vec![(i64::MIN, sold.micros)])).collect())))
     }
 
-    fn history(&self) -> MutexGuard<'_, BTreeMap<String, Vec<(i64, i64)>>> {
+    fn history(&self) -> MutexGuard<'_, Histories> {
         // A panic of another thread ends the simulation anyway.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -408,7 +408,7 @@ impl<'c> AccountDriver<'c> {
         let mut attributes = json!({by: value});
         let mut cost_micros = quantity * micros;
         // Two of three measurements are of a creator's product.
-        if let Some(seller) = rate.seller.as_ref().filter(|_| self.is_simulated && each.flags % 3 != 0)
+        if let Some(seller) = rate.seller.as_ref().filter(|_| self.is_simulated && !each.flags.is_multiple_of(3))
             && let Some(sold) = usize::from(each.flags >> 8).checked_rem(seller.products.len())
         {
             let sold = &seller.products[sold];
