@@ -201,6 +201,13 @@ impl<'c> AccountDriver<'c> {
         self.verdicts.insert(command, verdict);
     }
 
+    /// Expects the result of a command about a token, unless the state of the token depends on timing.
+    fn must_of_token(&mut self, number: usize, command: String, verdict: Verdict) {
+        if !self.oracle.tokens[number].is_unsure {
+            self.must(command, verdict);
+        }
+    }
+
     // Purchases.
 
     /// The wares that the account can buy.
@@ -470,22 +477,16 @@ impl<'c> AccountDriver<'c> {
             Sha256::digest(format!("token:{id}").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
         let host = json!({"kind": "service", "id": "host"});
         let command = self.customer.command_by(&host, "token.redeem", json!({"id": id, "sha256": sha256}));
-        let is_sure = !self.oracle.tokens[number].is_unsure;
         let verdict = self.oracle.redeem(self.catalog, &self.customer.stripe, number);
-        if is_sure {
-            self.must(command, verdict);
-        }
+        self.must_of_token(number, command, verdict);
     }
 
     fn revoke(&mut self, each: &Move<MoveKind>) {
         let Some(number) = self.token(each) else { return };
         let payload = json!({"id": self.oracle.tokens[number].id});
         let command = self.customer.command("token.revoke", payload);
-        let is_sure = !self.oracle.tokens[number].is_unsure;
         let verdict = self.oracle.revoke(self.catalog, &self.customer.stripe, number);
-        if is_sure {
-            self.must(command, verdict);
-        }
+        self.must_of_token(number, command, verdict);
     }
 
     // Facts and campaigns.

@@ -1,5 +1,5 @@
-//! What use costs at most, judged from the catalog's text, the commands and the measurements alone: the price that was in
-//! force when it was used. A creator's price is in force from its approval on.
+//! Computes the most that an account may be charged for its use, from the catalog's text, the commands and the measurements
+//! alone. Use costs the price that was in force when it was used. A creator's price is in force from its approval on.
 
 use extension_contract::{Account, ActorKind, Event, Outcome, Payload, Timestamp};
 use host::read;
@@ -59,17 +59,18 @@ impl Charges {
     /// Reads all events of a host.
     pub fn of(host: &Rig) -> Result<Charges, ReplayError> {
         let mut charges = Charges::default();
-        for row in host.store().inbox_after(0, usize::MAX)? {
-            charges.read(&row);
+        let rows = host.store().inbox_after(0, usize::MAX)?;
+        let erased = rows.iter().filter(|row| row.erased);
+        charges.erased = erased.filter_map(|row| row.event.account.clone()).collect();
+        // Without use nothing may be charged, whatever the prices are. Most stories have none.
+        if rows.iter().any(|row| matches!(row.event.payload, Payload::Usage(_))) {
+            rows.iter().for_each(|row| charges.read(row));
         }
         Ok(charges)
     }
 
     fn read(&mut self, row: &InboxRow) {
         let event = &row.event;
-        if row.erased {
-            self.erased.extend(event.account.clone());
-        }
         if row.outcome != Some(Outcome::Applied) {
             return;
         }
