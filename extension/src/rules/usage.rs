@@ -157,16 +157,11 @@ fn record_use(instance: &mut Instance, usage: &Usage, now: Timestamp) {
 
 fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Timestamp, Timestamp)>) {
     let known = instance.record.measured_at.get(&meter.meter).copied();
-    if let (true, Some((_, end))) = (meter.counter, period.filter(|(_, end)| usage.at >= *end)) {
-        // The measurement belongs to the next period, whose renewal is not known yet.
-        let ahead = instance.record.ahead.entry(meter.meter.clone()).or_insert((end, 0));
-        let base = if ahead.0 == end { ahead.1 } else { 0 };
-        *ahead = (end, base.saturating_add(usage.quantity));
-        return;
-    }
-    // A counter starts at the beginning of a period, or continues if no period is known. A gauge belongs to its time.
+    // A counter starts at the beginning of a period, or continues if no period is known. After the known period it counts in
+    // the next period, whose renewal is not known yet. A gauge belongs to its time.
     let of = match (meter.counter, period) {
         (false, _) => usage.at,
+        (true, Some((_, end))) if usage.at >= end => known.map_or(end, |known| known.max(end)),
         (true, Some((start, _))) => known.map_or(start, |known| known.max(start)),
         (true, None) => known.unwrap_or(0),
     };
@@ -180,13 +175,7 @@ fn add(instance: &mut Instance, meter: &Meter, usage: &Usage, period: Option<(Ti
     };
     let (mut amounts, mut times) = (object("usage"), object("usage_at"));
     let held = amounts.get(&meter.meter).and_then(Value::as_i64).unwrap_or(0);
-    let base = match (meter.counter, known == Some(of), instance.record.ahead.get(&meter.meter)) {
-        (false, ..) => 0,
-        (true, true, _) => held,
-        (true, false, Some((mark, amount))) if *mark <= of => *amount,
-        (true, false, _) => 0,
-    };
-    instance.record.ahead.retain(|name, (mark, _)| *name != meter.meter || *mark > of);
+    let base = if meter.counter && known == Some(of) { held } else { 0 };
     amounts.insert(meter.meter.clone(), json!(base.saturating_add(usage.quantity)));
     times.insert(meter.meter.clone(), json!(rfc3339(of)));
     instance.record.measured_at.insert(meter.meter.clone(), of);

@@ -270,9 +270,6 @@ pub(crate) struct InstanceRecord {
     /// Start of a counter's period, or time of a gauge's measurement, by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured_at: BTreeMap<String, Timestamp>,
-    /// Measurements of a period whose start is not confirmed yet, by meter: start and amount.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub ahead: BTreeMap<String, (Timestamp, i64)>,
     /// The instance's contribution to the account's summary.
     pub adds: Contribution,
     /// The instance's timers and delayed mails.
