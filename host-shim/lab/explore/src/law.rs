@@ -5,12 +5,12 @@ mod money;
 
 use crate::stage::{Mark, Stage, accounts};
 use charges::Charges;
-use extension_contract::{Account, Payload, Timestamp};
+use extension_contract::{Account, Outcome, Payload, Timestamp};
 use host_provider_api::scripted::Resource;
 use host_replay::rig::Rig;
 use host_replay::{play, state, view};
 use host_scenario::error::ReplayError;
-use host_store::{EffectState, TIMER};
+use host_store::{EffectState, InboxRow, TIMER};
 use money::{Movement, Payments};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -103,6 +103,9 @@ pub struct Laws {
     pub money: bool,
     /// [`Law::Expected`].
     pub expected: bool,
+    /// The extension accepted commands that it refuses in the reference. Such a command can wait for its own effect, and
+    /// request an effect a second time: [`Law::Answered`] leaves it out, and [`Law::AskedOnce`] does not apply.
+    pub other_commands: bool,
 }
 
 /// Account, key and generation of an effect.
@@ -125,8 +128,14 @@ pub struct Reference {
     /// Whether [`Law::Received`] holds.
     is_received: bool,
     requested: BTreeSet<(String, u32)>,
+    /// The requested movements of money, also those that the provider refused.
+    amounts: Vec<Movement>,
+    /// Ids of the events that were ignored.
+    ignored: BTreeSet<String>,
     results: BTreeMap<EffectId, (u32, Timestamp)>,
     running: Value,
+    /// Use of all accounts that no credits paid, in millionths.
+    open_use: i64,
     expectations_hold: bool,
 }
 
@@ -147,8 +156,11 @@ impl Reference {
             breach: of_charges(host, &movements)?,
             movements,
             requested: requested(host)?,
+            amounts: money::amounts(host)?,
+            ignored: ignored(host)?,
             results: results(host)?,
             running: running(host)?,
+            open_use: open_use_of_all(host)?,
             asked: asked(host)?,
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
@@ -170,6 +182,25 @@ impl Reference {
         self.breach.as_ref()
     }
 
+    /// Returns whether the finished run of the stage decided as the reference did: every command had the same outcome and
+    /// answer, the same effects and amounts were requested, the same provider events were ignored, and no event contradicts
+    /// another. Only then its standing must be the same, because an effect such as a refund or an invoice cannot be undone by
+    /// a late event.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the store fails.
+    pub fn decided_alike(&self, stage: &mut Stage<'_>) -> Result<bool, ReplayError> {
+        let (before, now) = (self.mark.watched(), stage.watched());
+        Ok(before.outcomes == now.outcomes
+            && before.answered == now.answered
+            && before.contradicting.is_empty()
+            && now.contradicting.is_empty()
+            && self.requested == requested(stage.host())?
+            && self.amounts == money::amounts(stage.host())?
+            && self.ignored == ignored(stage.host())?)
+    }
+
     /// Returns the first law that the finished run of the stage breaks.
     ///
     /// # Errors
@@ -181,7 +212,10 @@ impl Reference {
         {
             return Ok(Some(Breach::new(Law::Outcome, format!("{event} failed: {why}"))));
         }
-        let unanswered = self.mark.watched().answered.iter().find(|id| !watched.answered.contains(*id));
+        let before = self.mark.watched();
+        // A command that this run accepts may wait for its own effect.
+        let is_expected = |id: &String| !laws.other_commands || watched.outcomes.get(id) == before.outcomes.get(id);
+        let unanswered = before.answered.keys().find(|id| !watched.answered.contains_key(*id) && is_expected(id));
         if let Some(id) = unanswered {
             return Ok(Some(Breach::new(Law::Answered, format!("{id} got no answer"))));
         }
@@ -207,7 +241,9 @@ impl Reference {
             }
         }
         let all_effects = laws.effects && !self.is_shifted(stage.host())?;
-        if let Some(breach) = self.of_effects(stage.host(), all_effects)? {
+        if !laws.other_commands
+            && let Some(breach) = self.of_effects(stage.host(), all_effects)?
+        {
             return Ok(Some(breach));
         }
         if let Some((what, resource)) = stray(stage.host())?.into_iter().find(|(what, _)| !self.stray.contains(what)) {
@@ -223,7 +259,7 @@ impl Reference {
             complete(stage.host(), &mut should, &found)?;
             stage.go_to(&now)?;
             complete(stage.host(), &mut found, &should)?;
-            if self.movements != movements {
+            if self.movements != movements || self.open_use != open_use_of_all(stage.host())? {
                 net_transfers(&mut should, &mut found);
             }
             if !laws.names {
@@ -370,9 +406,35 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
     let allowed = allowed.map(|(key, row)| (key.clone(), json!({"allowed": row["allowed"], "used": row["used"]})));
     put(&mut of_account, "entitlements", allowed.collect());
     let empty = json!({"available": 0, "pending": 0});
-    let balances = balances.as_object().into_iter().flatten().filter(|(_, row)| **row != empty);
-    put(&mut of_account, "balances", balances.map(|(key, row)| (key.clone(), row.clone())).collect());
+    let (left, balances): (Vec<_>, Vec<_>) =
+        balances.as_object().into_iter().flatten().partition(|(key, _)| key.starts_with("credits_left/"));
+    let balances = balances.into_iter().filter(|(_, row)| **row != empty);
+    let mut balances: Map<String, Value> = balances.map(|(key, row)| (key.clone(), row.clone())).collect();
+    let amount = |row: &Value| row["available"].as_i64().unwrap_or(0) + row["pending"].as_i64().unwrap_or(0);
+    let left: i64 = left.into_iter().map(|(_, row)| amount(row)).sum();
+    let net = left - open_use(host, account)?;
+    if net != 0 {
+        balances.insert("credits_left less open use".to_owned(), json!({"available": net, "pending": 0}));
+    }
+    put(&mut of_account, "balances", balances);
     Ok(of_account)
+}
+
+/// Returns the use of the months that are not closed that no credits paid, in millionths. A late payment can decide which
+/// credits pay for a use: then other credits stay, or are owed.
+fn open_use(host: &Rig, account: &Account) -> Result<i64, ReplayError> {
+    let records = host::view::records(host.processor(), account)?;
+    let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
+    let open = months.filter(|month| month["closed"] != true).map(|month| {
+        let uses = month["uses"].as_array().into_iter().flatten();
+        let cost: i64 = uses.filter_map(|used| used["cost_micros"].as_i64()).sum();
+        cost - month["credits_micros"].as_i64().unwrap_or(0)
+    });
+    Ok(open.sum())
+}
+
+fn open_use_of_all(host: &Rig) -> Result<i64, ReplayError> {
+    accounts(host)?.iter().map(|account| open_use(host, account)).sum()
 }
 
 /// Adds the accounts that only `other` has, as they stand in this run: an account without rows has its default
@@ -394,7 +456,7 @@ fn complete(host: &mut Rig, members: &mut Value, other: &Value) -> Result<(), Re
 }
 
 /// Removes the balances that differ and cancel out: a transfer that one run made earlier moves money between two balances
-/// of its account.
+/// of its account, and so do credits that paid for more use.
 fn net_transfers(one: &mut Value, two: &mut Value) {
     let names: Vec<String> = one.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     for name in names {
@@ -426,6 +488,15 @@ fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
         found.extend(kept.map(|row| (row.effect.key, row.effect.generation)));
     }
     Ok(found)
+}
+
+/// Returns the ids of the ignored provider events. A waiting event is ignored after 30 days.
+fn ignored(host: &Rig) -> Result<BTreeSet<String>, ReplayError> {
+    let rows = host.store().inbox_after(0, usize::MAX)?.into_iter();
+    let is_ignored = |row: &InboxRow| {
+        matches!(row.event.payload, Payload::Provider(_)) && matches!(row.outcome, Some(Outcome::Ignored(_)))
+    };
+    Ok(rows.filter(is_ignored).map(|row| row.event.id).collect())
 }
 
 /// Returns the number of attempts, and the time of the result, of each finished effect.

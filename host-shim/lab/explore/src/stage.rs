@@ -2,7 +2,7 @@
 
 use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
-use extension_contract::{Account, Outcome, Refusal, Timestamp};
+use extension_contract::{Account, Outcome, Refusal, Reply, Timestamp};
 use host::processor::Report;
 use host_intake::Decoded;
 use host_replay::local_stripe::missing;
@@ -18,8 +18,8 @@ use std::sync::Arc;
 /// Observations of a run that its store does not hold.
 #[derive(Clone, Debug, Default)]
 pub struct Watched {
-    /// Ids of the waiting requests that were answered.
-    pub answered: BTreeSet<String>,
+    /// The waiting requests that were answered, by id; true if the answer refuses the request.
+    pub answered: BTreeMap<String, bool>,
     /// Ids of events that ended without an outcome, with the reason.
     pub failed: BTreeMap<String, String>,
     /// First outcome of each delivered event by event id, except provider events.
@@ -256,9 +256,11 @@ impl Notes {
         for report in reports {
             let known = matches!(report.result.outcome(), Some(Outcome::Duplicate(of)) if *of == report.event_id);
             self.decisions += u64::from(!known);
-            let waiting = report.reply_to.as_ref().filter(|_| report.reply.is_some());
-            if let Some(waiting) = waiting.filter(|waiting| !self.watched.answered.contains(*waiting)) {
-                Arc::make_mut(&mut self.watched).answered.insert(waiting.clone());
+            if let (Some(waiting), Some(reply)) = (&report.reply_to, &report.reply)
+                && !self.watched.answered.contains_key(waiting)
+            {
+                let is_refused = matches!(reply, Reply::Refused(_));
+                Arc::make_mut(&mut self.watched).answered.insert(waiting.clone(), is_refused);
             }
             if let Some(Outcome::Rejected(Refusal::Inconsistent(_))) = report.result.outcome() {
                 Arc::make_mut(&mut self.watched).contradicting.insert(report.event_id.clone());

@@ -14,7 +14,7 @@ pub(super) const INVOICE: &str = "stripe.invoice.create";
 
 /// Effects that move money, with the members of their payload that name the object and the amount.
 const MOVES: [(&str, &[&str], &str); 4] = [
-    ("stripe.refund.create", &["payment_intent", "charge", "invoice"], "amount_minor"),
+    ("stripe.refund.create", &["payment_intent", "charge", "invoice", "subscription"], "amount_minor"),
     ("stripe.transfer.create", &["destination"], "amount_minor"),
     (INVOICE, &["month"], "total_minor"),
     ("stripe.credit.create", &["customer"], "amount_minor"),
@@ -33,16 +33,25 @@ pub(super) struct Movement {
     pub amount: Option<i64>,
 }
 
-/// Returns the requested movements that were not called off, in order.
+/// Returns the requested movements that were neither called off nor refused by the provider, in order.
 pub(super) fn movements(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
     let refused = refused(host)?;
+    requested(host, |account, key| !refused.contains(&(account.to_owned(), key.to_owned())))
+}
+
+/// Returns the requested movements that were not called off, in order, also those that the provider refused.
+pub(super) fn amounts(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
+    requested(host, |_, _| true)
+}
+
+/// Returns the requested movements that were not called off and that `counts` selects by account and key, in order.
+fn requested(host: &Rig, counts: impl Fn(&str, &str) -> bool) -> Result<Vec<Movement>, ReplayError> {
     let mut by_key = BTreeMap::new();
     for scope in host.store().scopes()? {
+        let account = scope.account.to_string();
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             // A repeated request under the same key is one movement.
-            if let Some(movement) = movement(&scope.account.to_string(), &row)
-                && !refused.contains(&(scope.account.to_string(), row.effect.key.clone()))
-            {
+            if let Some(movement) = movement(&account, &row).filter(|_| counts(&account, &row.effect.key)) {
                 by_key.insert((scope.account.clone(), row.effect.key), movement);
             }
         }
@@ -90,6 +99,8 @@ struct Told {
 pub(super) struct Payments {
     told: Vec<Told>,
     names: BTreeMap<String, usize>,
+    /// Invoices by their subscription.
+    subscriptions: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Payments {
@@ -128,6 +139,12 @@ impl Payments {
             "invoice" if is("status", "paid") => {
                 let listed = object["payments"]["data"].as_array().into_iter().flatten();
                 let intents = listed.filter_map(|paid| paid["payment"]["payment_intent"].as_str().map(str::to_owned));
+                let of_parent = &object["parent"]["subscription_details"]["subscription"];
+                if let (Some(of), Some(invoice)) =
+                    (id("subscription").or(of_parent.as_str().map(str::to_owned)), id("id"))
+                {
+                    self.subscriptions.entry(of).or_default().insert(invoice);
+                }
                 let names = [id("id"), id("payment_intent"), id("charge")].into_iter().chain(intents.map(Some));
                 self.receive(names, minor("amount_paid"));
             }
@@ -189,12 +206,22 @@ impl Payments {
     pub fn broken_by(&self, movements: &[Movement]) -> Option<String> {
         let mut asked: BTreeMap<usize, i64> = BTreeMap::new();
         for movement in movements.iter().filter(|movement| movement.kind == "stripe.refund.create") {
-            let Some(place) = self.names.get(&movement.object) else {
-                return Some(format!("{} is given back, and no event says that it was paid", movement.object));
-            };
             // Without an amount Stripe gives back the rest.
             let minor = movement.amount.unwrap_or(0);
-            *asked.entry(*place).or_default() += minor;
+            if let Some(place) = self.names.get(&movement.object) {
+                *asked.entry(*place).or_default() += minor;
+                continue;
+            }
+            // The provider chooses the payments of a subscription.
+            let of_subscription = self.subscriptions.get(&movement.object).into_iter().flatten();
+            let places: BTreeSet<usize> = of_subscription.filter_map(|name| self.names.get(name).copied()).collect();
+            let received: i64 = places.iter().map(|place| self.told[*place].received).sum();
+            if places.is_empty() {
+                return Some(format!("{} is given back, and no event says that it was paid", movement.object));
+            }
+            if minor > received {
+                return Some(format!("{minor} of {received} received for {} is given back", movement.object));
+            }
         }
         for (name, place) in &self.names {
             let told = &self.told[*place];

@@ -66,8 +66,8 @@ fn assert_no_law_breaks(tales: &[Tale], limits: &ExploreLimits) -> u64 {
 }
 
 #[test]
-fn no_law_breaks_in_other_orders_and_with_repeats() {
-    let kinds = vec![VariantKind::Orders, VariantKind::Repeats];
+fn no_law_breaks_in_other_orders_with_repeats_and_with_late_events() {
+    let kinds = vec![VariantKind::Orders, VariantKind::Repeats, VariantKind::Drops];
     let limits = ExploreLimits { kinds, samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
     let paths: Vec<PathBuf> = businesses().iter().map(|name| fixture(name)).collect();
     let variants = assert_no_law_breaks(&tales(&paths, false), &limits);
