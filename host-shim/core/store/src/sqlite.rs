@@ -33,7 +33,6 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use scopes::{ScopeCache, ScopeRow};
 use std::cell::Cell;
-use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -121,7 +120,7 @@ impl SqliteStore {
     /// As [`SqliteStore::open`].
     pub fn open_with(path: impl AsRef<Path>, synchronous: Synchronous) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
+        host_sqlite::create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
         Self::prepare(Connection::open(path)?, synchronous)
     }
 
@@ -141,7 +140,7 @@ impl SqliteStore {
         // The schema is checked before the journal mode is set: setting the mode writes to the file, which may belong
         // to another program.
         schema::migrate(&mut connection)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        host_sqlite::use_write_ahead_log(&connection, BUSY_TIMEOUT)?;
         let synchronous = match synchronous {
             Synchronous::Full => "FULL",
             Synchronous::Normal => "NORMAL",
@@ -298,17 +297,6 @@ impl Drop for SqliteStore {
         if self.in_group {
             let _ = self.rollback();
         }
-    }
-}
-
-fn create_private(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
     }
 }
 

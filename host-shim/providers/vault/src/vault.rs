@@ -284,7 +284,7 @@ impl Secrets for Vault {
 /// Sets the connection up and creates the tables.
 fn prepare(connection: &Connection) -> Result<(), VaultError> {
     connection.busy_timeout(BUSY)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    host_sqlite::use_write_ahead_log(connection, BUSY)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "secure_delete", true)?;
     connection.execute_batch(SCHEMA)?;
@@ -315,14 +315,10 @@ fn sealed(row: &Row<'_>) -> rusqlite::Result<SealedSecret> {
     })
 }
 
-#[cfg(unix)]
+/// Creates the file, or takes the access to an existing file from everyone but its owner.
 fn only_for_owner(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    let file = std::fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    file.set_permissions(std::fs::Permissions::from_mode(0o600))
-}
-
-#[cfg(not(unix))]
-fn only_for_owner(path: &Path) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(path).map(drop)
+    host_sqlite::create_private(path)?;
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    Ok(())
 }
