@@ -2,7 +2,7 @@
 
 use crate::story::{Delivery, Part};
 use crate::world::World;
-use extension_contract::StoreError;
+use host_store::StoreError;
 
 /// Plays a part: advances the clock, delivers provider events, runs their effects, then runs each command with its
 /// effects.

@@ -1,7 +1,7 @@
 //! A host under test: an outbox over a store that can fail, with the scripted provider.
 
 use crate::kept::{Storage, StoreFiles};
-use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, StoreError, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, Timestamp};
 use host::outbox::{Outbox, OutboxError};
 use host::processor::{Business, Processor, Report};
 use host_intake::Decoded;
@@ -10,6 +10,7 @@ use host_provider_api::scripted::Scripted;
 use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_store::Store;
+use host_store::StoreError;
 use host_store::testing::Faults;
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -7,7 +7,8 @@ use crate::StartError;
 use crate::business::BusinessFolder;
 use crate::outbox::Outbox;
 use crate::processor::{Processor, Report};
-use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Stored, Timestamp};
+use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Timestamp};
+use host_store::Stored;
 use host_store::{InboxRow, Partition, Store};
 
 /// Source of the load events.

@@ -11,8 +11,8 @@ use extension_contract::{
     Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
 };
 use host_store::{
-    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, Lease, MESSAGE, PROVIDER_EVENT, RowWrite,
-    Scope, TIMER,
+    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, ExpectedEffect, Lease, MESSAGE,
+    PROVIDER_EVENT, RowWrite, Scope, TIMER,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,6 +25,12 @@ pub enum DecisionError {
     /// The store refused a change, or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<host_store::StoreError> for DecisionError {
+    fn from(error: host_store::StoreError) -> Self {
+        DecisionError::Store(error.into())
+    }
 }
 
 /// A checked decision, as changes for the store.
@@ -83,7 +89,8 @@ pub fn prepare(
         return Err(contract_error("it takes claims although it rejects or defers"));
     }
     claims(snapshot, &scope, &decision.claims, &mut prepared)?;
-    let mut outbox = EffectChanges { snapshot, scope: &scope, changes: Vec::new(), indexes: HashMap::new() };
+    let mut outbox =
+        EffectChanges { snapshot, scope: &scope, changes: Vec::new(), expected: Vec::new(), indexes: HashMap::new() };
     check_keys("effect key", &decision.cancel)?;
     for key in &decision.cancel {
         outbox.cancel(key)?;
@@ -99,6 +106,8 @@ pub fn prepare(
         account_revision: snapshot.account_revision,
         catalog_revision: snapshot.catalog_revision,
         claims: expected_claims(snapshot).into_iter().chain(prepared.changes.expected.claims).collect(),
+        effects: outbox.expected,
+        inbox: None,
     };
     prepared.changes.scope = Some(scope);
     Ok(prepared)
@@ -331,6 +340,8 @@ struct EffectChanges<'a> {
     snapshot: &'a FinishedSnapshot,
     scope: &'a Scope,
     changes: Vec<EffectChange>,
+    /// The stored effects that the decision cancels. No other host may begin them meanwhile.
+    expected: Vec<ExpectedEffect>,
     /// Indexes into `changes`, by effect key.
     indexes: HashMap<String, Vec<usize>>,
 }
@@ -440,6 +451,7 @@ impl EffectChanges<'_> {
             }
         }
         let key = row.effect.key.clone();
+        self.expected.push(ExpectedEffect::of(&row));
         let change = EffectChange::Update {
             key: row.effect.key,
             generation: row.effect.generation,

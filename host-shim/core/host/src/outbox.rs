@@ -20,8 +20,9 @@ use crate::processor::{Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
-use extension_contract::{Account, EffectFailure, EffectFailureClass, Event, StoreError, Timestamp};
+use extension_contract::{Account, EffectFailure, EffectFailureClass, Event, Timestamp};
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
+use host_store::StoreError;
 use host_store::{EffectRow, EffectState, Lease};
 use queue::{EffectTransition, Queue};
 use serde_json::Value;
@@ -193,13 +194,12 @@ impl Outbox {
         }
         let mut running = self.queue.running()?;
         running.retain(|row| !self.agenda.has(row));
-        for row in &mut running {
+        let taken = self.queue.take(running, |row| {
             row.lease.number += 1;
             let poll_at = row.lease.until.filter(|_| row.lease.token.is_some());
             row.lease.until = Some(poll_at.unwrap_or(now));
-        }
-        self.queue.mark_running(&running)?;
-        for row in running {
+        })?;
+        for row in taken {
             self.agenda.add(row, AgendaState::ToCall);
         }
         for mut row in self.queue.awaited()? {
@@ -313,14 +313,12 @@ impl Outbox {
             begun.reports = self.apply(planned, now)?;
             return Ok(begun);
         }
-        for row in &mut due {
-            row.state = EffectState::Running;
+        let taken = self.queue.take(due, |row| {
             row.attempts += 1;
             let (number, until) = (row.lease.number + 1, Some(now.saturating_add(LEASE_MS)));
             row.lease = Lease { number, until, token: None };
-        }
-        self.queue.mark_running(&due)?;
-        for row in due {
+        })?;
+        for row in taken {
             begun.add(&row);
             match self.call(&row) {
                 Ok(call) => {
@@ -504,9 +502,9 @@ impl Outbox {
             agenda_states.push(planned.agenda);
             transitions.push((planned.row, planned.transition));
         }
-        let reports = self.queue.record(&transitions, now)?;
-        for ((row, _), state) in transitions.into_iter().zip(agenda_states) {
-            if let Some(state) = state {
+        let (reports, stored) = self.queue.record(&transitions, now)?;
+        for (((row, _), state), is_stored) in transitions.into_iter().zip(agenda_states).zip(stored) {
+            if let Some(state) = state.filter(|_| is_stored) {
                 self.agenda.add(row, state);
             }
         }

@@ -21,7 +21,8 @@ pub use report::{Disposition, EffectRef, Report};
 
 use crate::business::BusinessDeclarations;
 use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
-use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, StoreError, Timestamp};
+use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, Timestamp};
+use host_store::StoreError;
 use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
 use host_wasm_runner::runner::{Runner, SharedImports};
 use run::{Attempt, caller_of};
@@ -74,7 +75,7 @@ pub struct Counters {
 ///
 /// An `Err` of any method means that the store failed: the group in which the error occurred is not stored. If the
 /// caller has opened the group, it must roll the group back with [`Processor::rollback_group`]. Only
-/// [`StoreError::Denied`] means that the event belongs to another business; such an event is not stored.
+/// [`StoreError::Misuse`] means that the event belongs to another business; such an event is not stored.
 pub struct Processor {
     /// None only during a call of the extension.
     store: Option<Box<dyn Store>>,
@@ -242,7 +243,7 @@ impl Processor {
     /// call of the extension.
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
+    /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.
     pub fn accept(&mut self, event: Event, raw: Vec<u8>) -> Result<Vec<Report>, StoreError> {
         self.check_business(&event)?;
         self.grouped(|processor| {
@@ -261,7 +262,7 @@ impl Processor {
             return Ok(());
         }
         let text = format!("event `{}` is of business `{named}`, expected `{own}`", event.id);
-        Err(StoreError::Denied(text))
+        Err(StoreError::Misuse(text))
     }
 
     /// Returns the report of a repeated event, if the inbox has the event.

@@ -1,8 +1,9 @@
 //! Typed reads of a store, for scenarios, pages and tests.
 
 use extension_contract::{
-    Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, Stored, StoredRecord, Subscription,
+    Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, StoredRecord, Subscription,
 };
+use host_store::Stored;
 use host_store::{Partition, Scope, Store};
 
 /// Number of rows per query.

@@ -8,10 +8,10 @@ use crate::clock::Clock;
 use crate::manifest::Manifest;
 use crate::outbox::{self, Outbox, OutboxError};
 use crate::processor::{Business, Processor, Report};
-use extension_contract::{StoreError, Stored};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store};
+use host_store::{StoreError, Stored};
 use host_wasm_runner::runner::Runner;
 
 /// The setup of a host: its business and configuration. A setup can start any number of hosts.
@@ -147,7 +147,7 @@ impl Host {
     /// Accepts an event at the clock's time, or stores the intake's refusal; see [`Processor::accept`].
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
+    /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.
     pub fn accept(&mut self, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, OutboxError> {
         let Decoded { mut event, refusal, .. } = decoded;
         event.received_at = self.clock.now();

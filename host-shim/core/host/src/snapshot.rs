@@ -321,7 +321,7 @@ impl Imports for Snapshot {
             for fact in facts {
                 check::id("fact", fact)?;
             }
-            snapshot.store.known(&snapshot.scope()?, facts)
+            Ok(snapshot.store.known(&snapshot.scope()?, facts)?)
         })
     }
 
@@ -405,7 +405,7 @@ impl Imports for Snapshot {
         self.call(|snapshot| {
             let limit = check::page(page)?;
             snapshot.read_catalog_revision()?;
-            snapshot.store.catalog_find(&snapshot.context.partition, query, page.after.as_deref(), limit)
+            Ok(snapshot.store.catalog_find(&snapshot.context.partition, query, page.after.as_deref(), limit)?)
         })
     }
 

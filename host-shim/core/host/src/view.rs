@@ -6,7 +6,8 @@ pub use rows::{Rows, account_rows, parsed};
 
 use crate::processor::{AskError, Processor};
 use crate::{read, time};
-use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question, Stored, Timestamp};
+use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question, Timestamp};
+use host_store::Stored;
 use host_store::{EffectRow, EffectState, InboxState};
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,9 @@
 //! The changes of one event, which a store applies atomically, and the conditions under which it applies them.
 
+use crate::error::{StoreError, Stored};
 use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, Run};
 use crate::scope::Scope;
-use extension_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey, StoreError, Stored, Timestamp};
+use extension_contract::{Account, Event, Outcome, Reference, Reply, Row, RowKey, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -32,6 +33,31 @@ pub struct Expected {
     pub catalog_revision: Option<u64>,
     /// Expected claims by full key; none if the claim must not exist.
     pub claims: Vec<(String, Option<ClaimRow>)>,
+    /// Expected states and leases of effects of the scope.
+    pub effects: Vec<ExpectedEffect>,
+    /// Expected state of the stored event that the change moves.
+    pub inbox: Option<InboxState>,
+}
+
+/// The state and the lease that a stored effect must have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedEffect {
+    /// Key of the effect.
+    pub key: String,
+    /// Generation of the effect.
+    pub generation: u32,
+    /// Expected state.
+    pub state: EffectState,
+    /// Expected number of the lease.
+    pub lease: u64,
+}
+
+impl ExpectedEffect {
+    /// Expects an effect as it was read.
+    pub fn of(row: &EffectRow) -> ExpectedEffect {
+        let (key, generation) = (row.effect.key.clone(), row.effect.generation);
+        ExpectedEffect { key, generation, state: row.state, lease: row.lease.number }
+    }
 }
 
 /// A change of the event's own inbox row.
@@ -146,8 +172,20 @@ pub enum Applied {
         /// Number of the new inbox row, if any.
         seq: Option<u64>,
     },
-    /// A condition does not hold, or the inbox already has the new event: nothing was changed.
-    Conflict,
+    /// A condition does not hold: nothing was changed.
+    Conflict(Conflict),
+}
+
+/// The first condition of a change that does not hold. They are checked in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The stored event is in another state, or the inbox already has the new event: another host has processed it. That
+    /// the inbox has the new event is checked last.
+    Event,
+    /// An effect has another state or lease: another host carries it out, or it has ended.
+    Effect,
+    /// A revision or a claim has changed since the decision read it.
+    Read,
 }
 
 impl Changes {
@@ -163,10 +201,16 @@ impl Changes {
 
     /// Refuses changes that are invalid for every store, whatever its content.
     pub(crate) fn check(&self) -> Stored<()> {
-        let refuse = |text: String| Err(StoreError::Unavailable(text));
+        let refuse = |text: String| Err(StoreError::Misuse(text));
         let expects_revisions = self.expected.account_revision.is_some() || self.expected.catalog_revision.is_some();
         if self.scope.is_none() && (self.has_rows() || expects_revisions) {
             return refuse("changes of rows or expected revisions need a scope".into());
+        }
+        if self.scope.is_none() && !self.expected.effects.is_empty() {
+            return refuse("expected effects need a scope".into());
+        }
+        if self.expected.inbox.is_some() && !matches!(self.inbox, Some(InboxChange::Move(_))) {
+            return refuse("an expected state of an event needs a change of a stored event".into());
         }
         let mut keys = BTreeSet::new();
         for write in &self.rows {

@@ -1,13 +1,14 @@
 //! A store that fails at a chosen write, or at its reads. For tests and for the exploration of crashes.
 
 use crate::changes::{Applied, Changes};
+use crate::error::{StoreError, Stored};
 use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
-    Stored, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
+    Timestamp,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -42,7 +43,12 @@ struct State {
     fault: Option<(u64, Moment, Then)>,
     dead: bool,
     reads_fail: bool,
+    /// What another host does before a write, with the number of the write.
+    meanwhile: Option<(u64, Meanwhile)>,
 }
+
+/// A change by another host.
+type Meanwhile = Box<dyn FnOnce(&mut dyn Store) + Send>;
 
 impl Faults {
     /// Wraps a store, without a fault.
@@ -54,6 +60,7 @@ impl Faults {
             fault: None,
             dead: false,
             reads_fail: false,
+            meanwhile: None,
         })))
     }
 
@@ -62,6 +69,13 @@ impl Faults {
         let mut state = self.state();
         state.writes = 0;
         state.fault = Some((write, moment, then));
+    }
+
+    /// Changes the store before the `write`-th write from now, as another host would.
+    pub fn before(&self, write: u64, meanwhile: impl FnOnce(&mut dyn Store) + Send + 'static) {
+        let mut state = self.state();
+        state.writes = 0;
+        state.meanwhile = Some((write, Box::new(meanwhile)));
     }
 
     /// Removes the fault.
@@ -119,6 +133,10 @@ impl Faults {
         let mut state = self.state();
         state.check_alive()?;
         state.writes += 1;
+        let writes = state.writes;
+        if let Some((_, meanwhile)) = state.meanwhile.take_if(|(write, _)| *write == writes) {
+            meanwhile(&mut *state.store);
+        }
         let failed = || StoreError::Unavailable(format!("fault at `{name}`"));
         match state.fault {
             Some((at, moment, then)) if at == state.writes => {

@@ -7,6 +7,7 @@
 mod changes;
 mod declared;
 mod erase;
+mod error;
 pub mod fault;
 mod log;
 mod memory;
@@ -23,9 +24,11 @@ mod store;
 pub mod testing;
 
 pub use changes::{
-    Applied, Changes, EffectChange, Expected, InboxChange, InboxMove, InboxProgress, NewInbox, RowWrite,
+    Applied, Changes, Conflict, EffectChange, Expected, ExpectedEffect, InboxChange, InboxMove, InboxProgress,
+    NewInbox, RowWrite,
 };
 pub use declared::{ConfigError, Declared, parse_config};
+pub use error::{StoreError, Stored};
 pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use not_state::{Excluded, NotState};

@@ -11,7 +11,8 @@ mod inbox;
 mod outbox;
 mod same;
 
-use crate::changes::{Applied, Changes, Expected, InboxChange};
+use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, InboxChange};
+use crate::error::{StoreError, Stored};
 use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
@@ -21,7 +22,7 @@ use account::{AccountRows, AccountUndo};
 use claims::Claims;
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, Row, RowKey, RowKind, Selection,
-    StoreError, Stored, StoredRow, Timestamp,
+    StoredRow, Timestamp,
 };
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};
@@ -80,23 +81,42 @@ impl MemoryStore {
         self.account(scope).map_or(0, |account| account.revision)
     }
 
-    /// Returns true if the conditions of a change hold.
-    fn conditions_hold(&self, changes: &Changes) -> bool {
-        let Expected { account_revision, catalog_revision, claims } = &changes.expected;
+    /// Returns the first condition of a change that does not hold, if any.
+    fn conflict(&self, changes: &Changes) -> Option<Conflict> {
+        let Expected { account_revision, catalog_revision, claims, effects, inbox } = &changes.expected;
+        let state_of = |change: &Option<InboxChange>| match change {
+            Some(InboxChange::Move(change)) => self.inbox.state(change.seq),
+            _ => None,
+        };
+        if inbox.as_ref().is_some_and(|expected| state_of(&changes.inbox).is_some_and(|state| state != expected)) {
+            return Some(Conflict::Event);
+        }
+        let is_expected = |expected: &ExpectedEffect| {
+            let scope = changes.scope.as_ref();
+            let found = scope.and_then(|scope| self.outbox.find(scope, &expected.key, expected.generation));
+            found.is_some_and(|seq| self.outbox.has_lease(seq, expected.state, expected.lease))
+        };
+        if !effects.iter().all(is_expected) {
+            return Some(Conflict::Effect);
+        }
         let at = |revision: &Option<u64>, scope: &dyn Fn(&Scope) -> u64| match (revision, &changes.scope) {
             (Some(revision), Some(of)) => *revision == scope(of),
             _ => true,
         };
-        at(account_revision, &|scope| self.revision_of(scope))
+        let are_unchanged = at(account_revision, &|scope| self.revision_of(scope))
             && at(catalog_revision, &|scope| self.revision_of(&scope.catalog()))
-            && claims.iter().all(|(key, row)| self.claims.row(key) == row.as_ref())
-            && !matches!(&changes.inbox, Some(InboxChange::New(new)) if self.inbox.contains(new))
+            && claims.iter().all(|(key, row)| self.claims.row(key) == row.as_ref());
+        match &changes.inbox {
+            _ if !are_unchanged => Some(Conflict::Read),
+            Some(InboxChange::New(new)) if self.inbox.contains(new) => Some(Conflict::Event),
+            _ => None,
+        }
     }
 
     fn end_group(&mut self) -> Stored<()> {
         match std::mem::take(&mut self.in_group) {
             true => Ok(()),
-            false => Err(StoreError::Unavailable("no group is open".into())),
+            false => Err(StoreError::Misuse("no group is open".into())),
         }
     }
 
@@ -152,7 +172,7 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn begin(&mut self) -> Stored<()> {
         if self.in_group {
-            return Err(StoreError::Unavailable("a group is already open".into()));
+            return Err(StoreError::Misuse("a group is already open".into()));
         }
         self.in_group = true;
         Ok(())
@@ -184,8 +204,8 @@ impl Store for MemoryStore {
 
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         changes.check()?;
-        if !self.conditions_hold(changes) {
-            return Ok(Applied::Conflict);
+        if let Some(conflict) = self.conflict(changes) {
+            return Ok(Applied::Conflict(conflict));
         }
         check(changes, &ScopeLookup { store: self, scope: changes.scope.as_ref() })?;
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {

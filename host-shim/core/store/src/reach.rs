@@ -1,6 +1,7 @@
 //! Finds the rows of an account that are reachable over references, for every store.
 
-use extension_contract::{CatalogKey, REFERENCES_MAX, Reference, RowKey, Stored};
+use crate::error::Stored;
+use extension_contract::{CatalogKey, REFERENCES_MAX, Reference, RowKey};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 

@@ -2,7 +2,8 @@
 //! refusal has nothing to undo.
 
 use crate::changes::{Changes, EffectChange, InboxChange};
-use extension_contract::{Purchase, Row, RowKey, StoreError, Stored};
+use crate::error::{StoreError, Stored};
+use extension_contract::{Purchase, Row, RowKey};
 use std::collections::BTreeSet;
 
 /// A field whose value is unique among the purchases of an account.
@@ -57,7 +58,7 @@ pub(crate) fn check(changes: &Changes, existing: &impl Lookup) -> Stored<()> {
     check_effects(&changes.effects, existing)?;
     match &changes.inbox {
         Some(InboxChange::Move(change)) if !existing.event(change.seq)? => {
-            Err(StoreError::Unavailable(format!("no inbox row {}", change.seq)))
+            Err(StoreError::Misuse(format!("no inbox row {}", change.seq)))
         }
         _ => Ok(()),
     }
@@ -95,7 +96,7 @@ fn check_effects(changes: &[EffectChange], existing: &impl Lookup) -> Stored<()>
             }
             EffectChange::Update { key, generation, .. } => {
                 if !exists(key, *generation)? {
-                    return Err(StoreError::Unavailable(format!("no effect `{key}` of generation {generation}")));
+                    return Err(StoreError::Misuse(format!("no effect `{key}` of generation {generation}")));
                 }
             }
         }

@@ -30,7 +30,7 @@ pub const ERASE: &str = "account.erase";
 pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
 
 /// The state of an event.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InboxState {
     /// Stored, without an outcome; tried at `not_before`.
     Pending {

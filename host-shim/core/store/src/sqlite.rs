@@ -18,6 +18,7 @@ mod scopes;
 mod text;
 
 use crate::changes::{Applied, Changes};
+use crate::error::{StoreError, Stored};
 use crate::reach::{Rows, catalog_keys};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
@@ -25,8 +26,8 @@ use crate::store::Store;
 use catalog::CatalogCache;
 use claims::ClaimCache;
 use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoreError,
-    Stored, StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
+    Timestamp,
 };
 use graph::AccountGraph;
 use rusqlite::Connection;
@@ -243,10 +244,10 @@ impl SqliteStore {
     /// Writes a change in the open group. Refusals are found before the first write. If a write itself fails, a part of
     /// the change remains, so that the group can only be discarded.
     fn apply_in_group(&mut self, changes: &Changes) -> Stored<Applied> {
-        if !self.may_apply(changes)? {
-            return Ok(Applied::Conflict);
+        match self.conflict(changes)? {
+            Some(conflict) => Ok(Applied::Conflict(conflict)),
+            None => self.write_all(changes).inspect_err(|_| self.is_broken = true),
         }
-        self.write_all(changes).inspect_err(|_| self.is_broken = true)
     }
 
     /// Reads several rows from one snapshot.
@@ -307,14 +308,14 @@ fn unavailable(error: rusqlite::Error) -> StoreError {
 impl Store for SqliteStore {
     fn begin(&mut self) -> Stored<()> {
         if self.in_group {
-            return Err(StoreError::Unavailable("a group is already open".into()));
+            return Err(StoreError::Misuse("a group is already open".into()));
         }
         self.begin_group().map_err(unavailable)
     }
 
     fn commit(&mut self) -> Stored<()> {
         if !self.in_group {
-            return Err(StoreError::Unavailable("no group is open".into()));
+            return Err(StoreError::Misuse("no group is open".into()));
         }
         self.check_group()?;
         self.run("COMMIT").map_err(unavailable)?;
@@ -327,7 +328,7 @@ impl Store for SqliteStore {
 
     fn rollback(&mut self) -> Stored<()> {
         if !self.in_group {
-            return Err(StoreError::Unavailable("no group is open".into()));
+            return Err(StoreError::Misuse("no group is open".into()));
         }
         self.end_group()
     }

@@ -4,13 +4,12 @@
 //! and times of the host (inbox, outcomes, row versions, attempts, finished effects), which of several equal events
 //! came first (`snapshot.event_id`), and the parts of rows that the extension's manifest excludes ([`NotState`]).
 
+use crate::error::{StoreError, Stored};
 use crate::not_state::NotState;
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
 use crate::store::Store;
-use extension_contract::{
-    Account, Price, Product, Purchase, Row, RowKind, StoreError, Stored, StoredRecord, Subscription,
-};
+use extension_contract::{Account, Price, Product, Purchase, Row, RowKind, StoredRecord, Subscription};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 

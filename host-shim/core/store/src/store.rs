@@ -1,12 +1,13 @@
 //! The trait of all stores. It has two implementations and one conformance suite.
 
 use crate::changes::{Applied, Changes};
+use crate::error::Stored;
 use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, Stored,
-    StoredRow, Timestamp,
+    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
+    Timestamp,
 };
 
 /// A transactional store of rows.
@@ -21,7 +22,8 @@ use extension_contract::{
 ///
 /// # Errors
 /// Every method fails with `StoreError::Unavailable` if the underlying storage fails. [`Store::apply`] also fails with
-/// `StoreError::Taken` if a unique index already has the value.
+/// `StoreError::Taken` if a unique index already has the value. `StoreError::Misuse` means a bug of the caller: a group
+/// inside a group, a change that contradicts itself, or a change of a row that does not exist.
 pub trait Store: Send {
     /// Begins a group.
     fn begin(&mut self) -> Stored<()>;

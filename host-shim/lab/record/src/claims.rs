@@ -1,8 +1,9 @@
 //! Reconstructs other accounts' claims from the answers that the runs of an account's events received.
 
 use crate::recording::{RecordedEvent, Recording};
-use extension_contract::{Account, Stored, Timestamp};
+use extension_contract::{Account, Timestamp};
 use host_scenario::model::Holding;
+use host_store::Stored;
 use host_store::{ClaimRow, Store};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,8 +1,8 @@
 //! The errors of an export.
 
-use extension_contract::StoreError;
 use host_scenario::error::ReplayError;
 use host_scenario::model::write::Unwritable;
+use host_store::StoreError;
 
 /// An error of an export. A replay with another result is not an error: the verdict reports it.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,8 @@
 //! Reads the recording of some accounts from a store: their events with every run, and their effects.
 
 use crate::error::ExportError;
-use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Stored, Timestamp};
+use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Timestamp};
+use host_store::Stored;
 use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope, Store};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

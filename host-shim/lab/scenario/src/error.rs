@@ -35,7 +35,7 @@ pub enum ReplayError {
     Usage(String),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] extension_contract::StoreError),
+    Store(#[from] host_store::StoreError),
     /// The host failed.
     #[error("{0}")]
     Host(String),

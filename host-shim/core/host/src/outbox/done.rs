@@ -1,8 +1,9 @@
 //! Which calls have succeeded? Read from the effect results in a store's inbox.
 
 use super::events::failure;
-use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload, StoreError};
+use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload};
 use host_provider_api::{Call, SecretAccess};
+use host_store::StoreError;
 use host_store::{EffectRow, InboxRow, Partition, Store};
 use serde_json::Value;
 

@@ -4,9 +4,13 @@ use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
-use extension_contract::{Account, EffectFailure, Event, StoreError, Timestamp};
+use extension_contract::{Account, EffectFailure, Event, Timestamp};
 use host_intake::Decoded;
-use host_store::{Changes, ERASE, EffectChange, EffectRow, EffectState, Lease, MESSAGE, PROVIDER_EVENT, Scope};
+use host_store::StoreError;
+use host_store::{
+    Applied, Changes, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, MESSAGE, PROVIDER_EVENT,
+    Scope,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -94,63 +98,115 @@ impl Queue {
         retry_delay_ms(policy.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
-    /// Marks rows as running under their current leases. The marks are durable on return, except in an open group.
-    pub(super) fn mark_running(&mut self, rows: &[EffectRow]) -> Result<(), StoreError> {
+    /// Takes rows under new leases: marks them as running, and returns them with their leases. Omits rows that another
+    /// host has taken meanwhile. The marks are durable on return, except in an open group.
+    pub(super) fn take(
+        &mut self,
+        rows: Vec<EffectRow>,
+        lease: impl Fn(&mut EffectRow),
+    ) -> Result<Vec<EffectRow>, StoreError> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(rows);
         }
-        self.processor
-            .grouped(|processor| rows.iter().try_for_each(|row| mark(processor, row, EffectState::Running, row.due_at)))
+        self.processor.grouped(|processor| {
+            let mut taken = Vec::with_capacity(rows.len());
+            for mut row in rows {
+                let expected = ExpectedEffect::of(&row);
+                lease(&mut row);
+                row.state = EffectState::Running;
+                let mut changes = marked_as(&row, row.state, row.due_at);
+                changes.expected.effects = vec![expected];
+                if is_applied(processor, &changes)? {
+                    taken.push(row);
+                }
+            }
+            Ok(taken)
+        })
     }
 
-    /// Stores transitions: results and rows in one group.
+    /// Stores transitions: results and rows in one group. Returns the reports, and for each transition whether it was
+    /// stored: a transition under a lost lease ends nothing.
     pub(super) fn record(
         &mut self,
         transitions: &[(EffectRow, EffectTransition)],
         now: Timestamp,
-    ) -> Result<Vec<Report>, StoreError> {
+    ) -> Result<(Vec<Report>, Vec<bool>), StoreError> {
+        let mut stored = vec![true; transitions.len()];
         if transitions.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), stored));
         }
         let received: Vec<bool> = transitions.iter().map(|(row, _)| self.is_received(row)).collect();
-        self.processor.grouped(|processor| {
+        let reports = self.processor.grouped(|processor| {
             let mut reports = Vec::new();
-            for ((row, transition), is_received) in transitions.iter().zip(received) {
-                match transition {
-                    EffectTransition::End(answer) => {
-                        reports.extend(accept(processor, result(row, answer.clone(), false, now))?);
-                        mark(processor, row, EffectState::Finished, row.due_at)?;
-                    }
-                    EffectTransition::Late(value) => {
-                        reports.extend(accept(processor, result(row, Ok(value.clone()), true, now))?);
-                        end_of_work(processor, row)?;
-                    }
-                    EffectTransition::Await => mark(processor, row, EffectState::Finished, row.due_at)?,
-                    EffectTransition::GiveUp => end_of_work(processor, row)?,
-                    EffectTransition::Deliver => {
-                        // An earlier transition may have cancelled or replaced the effect.
-                        let rows = processor.store().effect(&row.scope, &row.effect.key)?;
-                        let queued = |it: &EffectRow| {
-                            it.effect.generation == row.effect.generation && it.state == EffectState::Queued
-                        };
-                        if rows.iter().any(queued) {
-                            if row.effect.kind == ERASE {
-                                erase(processor, row)?;
-                                continue;
-                            }
-                            if is_received {
-                                reports.extend(deliver(processor, row, now)?);
-                            }
-                            mark(processor, row, EffectState::Finished, row.due_at)?;
-                        }
-                    }
-                    EffectTransition::Retry(at) => mark(processor, row, EffectState::Queued, *at)?,
-                    EffectTransition::Keep => mark(processor, row, EffectState::Running, row.due_at)?,
+            for (at, (row, transition)) in transitions.iter().enumerate() {
+                match record_one(processor, row, transition, received[at], now)? {
+                    Some(own) => reports.extend(own),
+                    None => stored[at] = false,
                 }
             }
             Ok(reports)
-        })
+        })?;
+        Ok((reports, stored))
     }
+}
+
+/// Stores one transition in the open group. Returns none, and stores nothing, if the row's lease is lost: another host has
+/// taken the effect, or the effect has ended.
+fn record_one(
+    processor: &mut Processor,
+    row: &EffectRow,
+    transition: &EffectTransition,
+    is_received: bool,
+    now: Timestamp,
+) -> Result<Option<Vec<Report>>, StoreError> {
+    let marked = |is_marked: bool| is_marked.then(Vec::new);
+    match transition {
+        EffectTransition::Retry(at) => mark(processor, row, EffectState::Queued, *at).map(marked),
+        EffectTransition::Keep => mark(processor, row, EffectState::Running, row.due_at).map(marked),
+        EffectTransition::End(answer) => {
+            if !holds_lease(processor, row)? {
+                return Ok(None);
+            }
+            let reports = accept(processor, result(row, answer.clone(), false, now))?;
+            match mark(processor, row, EffectState::Finished, row.due_at)? {
+                true => Ok(Some(reports)),
+                // The group is rolled back; the host that has the effect now ends it.
+                false => Err(StoreError::Unavailable("the lease was lost while the result was decided".to_owned())),
+            }
+        }
+        EffectTransition::Deliver => {
+            // An earlier transition may have cancelled or replaced the effect.
+            if !holds_lease(processor, row)? {
+                return Ok(None);
+            }
+            if row.effect.kind == ERASE {
+                return erase(processor, row).map(marked);
+            }
+            let reports = if is_received { deliver(processor, row, now)? } else { Vec::new() };
+            // The decision may have cancelled the effect.
+            let changes = marked_as(row, EffectState::Finished, row.due_at);
+            processor.store_mut().apply(&changes)?;
+            Ok(Some(reports))
+        }
+        EffectTransition::Late(value) => {
+            let reports = accept(processor, result(row, Ok(value.clone()), true, now))?;
+            set_work(processor, row, None)?;
+            Ok(Some(reports))
+        }
+        EffectTransition::Await => set_work(processor, row, Some(&row.lease)).map(|()| Some(Vec::new())),
+        EffectTransition::GiveUp => set_work(processor, row, None).map(|()| Some(Vec::new())),
+    }
+}
+
+/// Returns the stored row of an effect.
+fn stored_row(processor: &Processor, row: &EffectRow) -> Result<Option<EffectRow>, StoreError> {
+    let rows = processor.store().effect(&row.scope, &row.effect.key)?;
+    Ok(rows.into_iter().find(|it| it.effect.generation == row.effect.generation))
+}
+
+/// Returns whether the stored effect still has the row's state and lease.
+fn holds_lease(processor: &Processor, row: &EffectRow) -> Result<bool, StoreError> {
+    Ok(stored_row(processor, row)?.is_some_and(|it| ExpectedEffect::of(&it) == ExpectedEffect::of(row)))
 }
 
 /// Delivers a timer or message to its account; places a provider event like a received one.
@@ -158,7 +214,7 @@ fn deliver(processor: &mut Processor, row: &EffectRow, now: Timestamp) -> Result
     if row.effect.kind != PROVIDER_EVENT {
         return accept(processor, delivery(row, now));
     }
-    let provider_event = ProviderEvent::parse(&row.effect.payload).map_err(StoreError::Denied)?;
+    let provider_event = ProviderEvent::parse(&row.effect.payload).map_err(StoreError::Misuse)?;
     let (Decoded { event, refusal, .. }, raw) =
         provider_event.into_inbox_event(&row.scope.business, row.scope.livemode, now);
     match refusal {
@@ -171,28 +227,40 @@ fn accept(processor: &mut Processor, event: Event) -> Result<Vec<Report>, StoreE
     processor.accept(event, Vec::new())
 }
 
-/// Erases the account of an effect and ends the effect, in one write. No event follows.
-fn erase(processor: &mut Processor, row: &EffectRow) -> Result<(), StoreError> {
-    let ended = marked(row, EffectState::Finished, row.due_at);
-    processor.store_mut().apply(&Changes { erase: true, ..ended }).map(drop)
+/// Erases the account of an effect and ends the effect, in one write. No event follows. Returns false if the lease is lost.
+fn erase(processor: &mut Processor, row: &EffectRow) -> Result<bool, StoreError> {
+    let mut ended = marked_as(row, EffectState::Finished, row.due_at);
+    ended.expected.effects = vec![ExpectedEffect::of(row)];
+    is_applied(processor, &Changes { erase: true, ..ended })
 }
 
-/// Removes the lease of a finished effect, so that a restarted host does not poll it.
-fn end_of_work(processor: &mut Processor, row: &EffectRow) -> Result<(), StoreError> {
-    let rows = processor.store().effect(&row.scope, &row.effect.key)?;
-    let found = rows.into_iter().find(|it| it.effect.generation == row.effect.generation);
-    let Some(mut row) = found.filter(|it| it.state == EffectState::Finished && it.lease.token.is_some()) else {
+/// Sets what is known of the provider's work on an effect that has ended: the token and the time of the next poll, or none,
+/// so that a restarted host does not poll it. Does nothing unless the effect has ended.
+fn set_work(processor: &mut Processor, row: &EffectRow, work: Option<&Lease>) -> Result<(), StoreError> {
+    let Some(mut found) = stored_row(processor, row)?.filter(|it| it.state == EffectState::Finished) else {
         return Ok(());
     };
-    row.lease = Lease { number: row.lease.number, ..Lease::default() };
-    mark(processor, &row, EffectState::Finished, row.due_at)
+    if work.is_none() && found.lease.token.is_none() {
+        return Ok(());
+    }
+    let number = found.lease.number;
+    found.lease = Lease { number, ..work.cloned().unwrap_or_default() };
+    mark(processor, &found, EffectState::Finished, found.due_at).map(drop)
 }
 
-fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: Timestamp) -> Result<(), StoreError> {
-    processor.store_mut().apply(&marked(row, state, due_at)).map(drop)
+/// Changes an effect on the condition that it still has the row's state and lease. Returns false, and changes nothing, if
+/// it does not.
+fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: Timestamp) -> Result<bool, StoreError> {
+    let mut changes = marked_as(row, state, due_at);
+    changes.expected.effects = vec![ExpectedEffect::of(row)];
+    is_applied(processor, &changes)
 }
 
-fn marked(row: &EffectRow, state: EffectState, due_at: Timestamp) -> Changes {
+fn is_applied(processor: &mut Processor, changes: &Changes) -> Result<bool, StoreError> {
+    Ok(matches!(processor.store_mut().apply(changes)?, Applied::Done { .. }))
+}
+
+fn marked_as(row: &EffectRow, state: EffectState, due_at: Timestamp) -> Changes {
     let update = EffectChange::Update {
         key: row.effect.key.clone(),
         generation: row.effect.generation,

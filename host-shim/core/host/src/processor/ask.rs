@@ -4,8 +4,9 @@ use super::Processor;
 use crate::snapshot::{Access, Context};
 use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
-    StoreError, Timestamp, UsageTotal,
+    Timestamp, UsageTotal,
 };
+use host_store::StoreError;
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 
 /// The reason why a question has no answer.
@@ -113,7 +114,7 @@ impl Processor {
         let (snapshot, ran) = self.call(context, body);
         self.give_back(snapshot.store);
         if let Some(text) = snapshot.trace.unavailable {
-            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text))).into());
+            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text).into())).into());
         }
         let (answer, _) = ran?;
         answer.map_err(AskError::Problem)

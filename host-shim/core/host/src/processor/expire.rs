@@ -1,10 +1,11 @@
 //! Which waiting events are given up? Those that wait too long, and parked events beyond the limits.
 
 use super::report::Report;
-use super::run::{Attempt, DecidedRun, wait_timed_out};
+use super::run::{Attempt, DecidedRun, Recorded, wait_timed_out};
 use super::{Processor, WAIT_MAX_MS};
-use extension_contract::{IgnoreReason, Outcome, Refusal, StoreError, Stored, Timestamp};
+use extension_contract::{IgnoreReason, Outcome, Refusal, Timestamp};
 use host_store::InboxRow;
+use host_store::Stored;
 
 /// Rows per query.
 const PAGE: usize = 500;
@@ -38,7 +39,7 @@ impl Processor {
                 for seq in &deferred {
                     let Some(row) = processor.store().inbox(*seq)? else { continue };
                     let outcome = wait_timed_out(row.outcome.as_ref());
-                    reports.push(processor.give_up(row, outcome, now)?);
+                    reports.extend(processor.give_up(row, outcome, now)?);
                 }
                 Ok(reports)
             })?);
@@ -92,16 +93,19 @@ impl Processor {
             let is_marked = !self.store().woken_by(&[self.parked_mark(&row.event)])?.is_empty();
             let outcome =
                 if is_marked { Outcome::Rejected(Refusal::Unclaimed) } else { Outcome::Ignored(IgnoreReason::NotOurs) };
-            reports.push(self.give_up(row, outcome, now)?);
+            reports.extend(self.give_up(row, outcome, now)?);
         }
         Ok(reports)
     }
 
-    fn give_up(&mut self, row: InboxRow, outcome: Outcome, now: Timestamp) -> Stored<Report> {
+    /// Gives an event up. Returns no report if another host has run the event meanwhile.
+    fn give_up(&mut self, row: InboxRow, outcome: Outcome, now: Timestamp) -> Stored<Option<Report>> {
         let decided = DecidedRun { account: row.event.account.clone(), ..DecidedRun::by_host(outcome) };
         let attempt = Attempt::again(row);
         // An event that the host gives up wakes no other events.
-        let report = self.record_outcome(&attempt, decided, now, &mut Vec::new())?;
-        report.ok_or_else(|| StoreError::Unavailable("an event that waits changed while it was given up".to_owned()))
+        Ok(match self.record_outcome(&attempt, decided, now, &mut Vec::new())? {
+            Recorded::Stored(report) => Some(report),
+            Recorded::Outdated | Recorded::RunElsewhere => None,
+        })
     }
 }

@@ -8,7 +8,8 @@
 use super::Processor;
 use super::report::Report;
 use super::run::{Attempt, DecidedRun};
-use extension_contract::{Account, Event, Payload, Stored, Timestamp};
+use extension_contract::{Account, Event, Payload, Timestamp};
+use host_store::Stored;
 use std::collections::{HashSet, VecDeque};
 
 /// Number of events that are processed one by one after a second event of one account: deciding a burst of one account
@@ -38,7 +39,7 @@ impl Processor {
     /// their own. Returns the reports of each event, in order.
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Denied`](extension_contract::StoreError::Denied) if one event
+    /// Fails if the store fails, or with [`StoreError::Misuse`](host_store::StoreError::Misuse) if one event
     /// belongs to another business.
     pub fn accept_all(&mut self, events: Vec<EventWithBytes>) -> Stored<Vec<Vec<Report>>> {
         events.iter().try_for_each(|(event, _)| self.check_business(event))?;

@@ -1,7 +1,8 @@
 //! A log replay: which events of a recording get another result in another processor?
 
 use super::Processor;
-use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal, Stored};
+use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal};
+use host_store::Stored;
 use host_store::{InboxRow, InboxState, Store};
 use std::collections::HashSet;
 

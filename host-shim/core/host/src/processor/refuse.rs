@@ -1,10 +1,10 @@
 //! How are events handled that the intake refused? Stored as `rejected`, without a call of the extension.
 
 use super::report::{Disposition, Report};
-use super::run::{Attempt, DecidedRun};
+use super::run::{Attempt, DecidedRun, Recorded};
 use super::{Processor, wrong_mode};
-use extension_contract::{Event, Outcome, Refusal, StoreError, Stored};
-use host_store::InboxRow;
+use extension_contract::{Event, Outcome, Refusal};
+use host_store::{InboxRow, Stored};
 
 /// Recorded instead of a component's hash if the intake refused an event; a redrive does not change the refusal.
 const BY_INTAKE: &str = "intake";
@@ -15,7 +15,7 @@ impl Processor {
     /// As in [`Processor::accept`], an event of another mode is `ignored` and a known id is `duplicate`.
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Denied`] for an event of another business.
+    /// Fails if the store fails, or with [`StoreError::Misuse`](host_store::StoreError::Misuse) for an event of another business.
     pub fn accept_refused(&mut self, event: Event, raw: Vec<u8>, refusal: Refusal) -> Stored<Vec<Report>> {
         self.check_business(&event)?;
         self.grouped(|processor| {
@@ -27,9 +27,12 @@ impl Processor {
                 Some(outcome) => DecidedRun::by_host(outcome),
                 None => DecidedRun { decided_by: Some(BY_INTAKE), ..DecidedRun::by_host(Outcome::Rejected(refusal)) },
             };
-            let report = processor.record_outcome(&Attempt::first(event, raw), decided, now, &mut Vec::new())?;
-            let conflict = || StoreError::Unavailable("the event is in the inbox already".to_owned());
-            Ok(vec![report.ok_or_else(conflict)?])
+            let attempt = Attempt::first(event, raw);
+            Ok(vec![match processor.record_outcome(&attempt, decided, now, &mut Vec::new())? {
+                Recorded::Stored(report) => report,
+                // The outcome depends on no read data.
+                Recorded::Outdated | Recorded::RunElsewhere => processor.report_elsewhere(&attempt)?,
+            }])
         })
     }
 }

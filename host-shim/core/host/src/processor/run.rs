@@ -6,13 +6,13 @@ use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode}
 use crate::decision::{self, DecisionError, PreparedDecision};
 use crate::snapshot::{Access, Context, FinishedSnapshot, PlacementResult};
 use extension_contract::{
-    Account, Decision, DeferReason, Event, Failure, IgnoreReason, LogLevel, Outcome, Payload, Refusal, Reply,
-    StoreError, Stored, Timestamp,
+    Account, Decision, DeferReason, Event, Failure, IgnoreReason, LogLevel, Outcome, Payload, Refusal, Reply, Timestamp,
 };
 use host_store::{
-    Applied, Changes, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry, NewInbox,
-    Provenance, Run,
+    Applied, Changes, Conflict, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry,
+    NewInbox, Provenance, Run,
 };
+use host_store::{StoreError, Stored};
 use host_wasm_runner::runner::{RunError, Used};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 enum InboxSlot {
     /// Not stored yet; with the received bytes.
     New(Arc<Vec<u8>>),
-    /// Stored under this number.
-    Known(u64),
+    /// Stored under this number, in this state.
+    Known(u64, InboxState),
 }
 
 /// One attempt to run an event.
@@ -54,11 +54,11 @@ impl Attempt {
         if matches!(event.payload, Payload::Provider(_)) && !of_account {
             event.account = None;
         }
-        let waits_since = match row.state {
-            InboxState::Parked { since } | InboxState::Deferred { since } => Some(since),
+        let waits_since = match &row.state {
+            InboxState::Parked { since } | InboxState::Deferred { since } => Some(*since),
             _ => None,
         };
-        let (row, failures, last) = (InboxSlot::Known(row.seq), row.failures, row.outcome);
+        let (row, failures, last) = (InboxSlot::Known(row.seq, row.state), row.failures, row.outcome);
         Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
 
@@ -71,7 +71,7 @@ impl Attempt {
     pub fn seq(&self) -> Option<u64> {
         match self.row {
             InboxSlot::New(_) => None,
-            InboxSlot::Known(seq) => Some(seq),
+            InboxSlot::Known(seq, _) => Some(seq),
         }
     }
 
@@ -117,6 +117,16 @@ impl DecidedRun {
     }
 }
 
+/// The result of storing an outcome.
+pub(super) enum Recorded {
+    /// The outcome is stored, or the failure of an attempt.
+    Stored(Report),
+    /// Data that the decision read has changed: nothing is stored.
+    Outdated,
+    /// Another host has stored the event or moved it to another state: nothing is stored.
+    RunElsewhere,
+}
+
 /// A failed attempt.
 pub(super) struct FailedRun {
     pub error: RunError,
@@ -159,16 +169,16 @@ impl Processor {
         }
         for _ in 0..CONFLICTS_MAX {
             match ahead.take().map_or_else(|| self.decide(&attempt, now), Ok) {
-                Ok(decided) => {
-                    if let Some(report) = self.record_outcome(&attempt, decided, now, wakes)? {
-                        return Ok(report);
-                    }
-                }
+                Ok(decided) => match self.record_outcome(&attempt, decided, now, wakes)? {
+                    Recorded::Stored(report) => return Ok(report),
+                    Recorded::Outdated => {}
+                    Recorded::RunElsewhere => return self.report_elsewhere(&attempt),
+                },
                 Err(failed) => return self.fail(attempt, failed, now),
             }
         }
         let text = format!("its account changed {CONFLICTS_MAX} times while it was decided");
-        let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text)));
+        let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text).into()));
         self.fail(attempt, FailedRun { error, account: None, logs: Vec::new() }, now)
     }
 
@@ -237,7 +247,7 @@ impl Processor {
         answer: host_wasm_runner::runner::Ran<Decision>,
     ) -> Result<(Decision, PreparedDecision, Used), RunError> {
         if let Some(text) = &snapshot.trace.unavailable {
-            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()))));
+            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()).into())));
         }
         let (mut decision, used) = answer?;
         if matches!(
@@ -265,15 +275,14 @@ impl Processor {
         }
     }
 
-    /// Stores an outcome with all its changes. Returns none, and stores nothing, if data that the decision read has
-    /// changed.
+    /// Stores an outcome with all its changes, unless another host or a change of what the decision read prevents it.
     pub(super) fn record_outcome(
         &mut self,
         attempt: &Attempt,
         mut decided: DecidedRun,
         now: Timestamp,
         wakes: &mut Vec<String>,
-    ) -> Stored<Option<Report>> {
+    ) -> Stored<Recorded> {
         let keys = super::wake::keys_of(attempt.event(), &decided);
         if self.is_held_elsewhere(attempt, &decided)? {
             decided.state = InboxState::Pending { not_before: now };
@@ -297,26 +306,25 @@ impl Processor {
         let is_parked = matches!(decided.state, InboxState::Parked { .. });
         let outcome = Some(decided.outcome.clone());
         let run = Run { at: now, outcome: outcome.clone(), error: None, provenance: Some(provenance) };
-        changes.inbox = Some(self.inbox_change(
-            attempt,
-            InboxProgress {
-                account: decided.account.clone(),
-                state: decided.state,
-                failures: attempt.failures,
-                error: None,
-                outcome,
-                waits_for: std::mem::take(&mut decided.waits_for),
-                run: Some(run),
-            },
-        ));
+        let progress = InboxProgress {
+            account: decided.account.clone(),
+            state: decided.state,
+            failures: attempt.failures,
+            error: None,
+            outcome,
+            waits_for: std::mem::take(&mut decided.waits_for),
+            run: Some(run),
+        };
+        self.set_inbox(&mut changes, attempt, progress);
         let seq = match self.store_mut().apply(&changes) {
             Ok(Applied::Done { seq }) => seq,
-            Ok(Applied::Conflict) => return Ok(None),
+            Ok(Applied::Conflict(Conflict::Event)) => return Ok(Recorded::RunElsewhere),
+            Ok(Applied::Conflict(Conflict::Effect | Conflict::Read)) => return Ok(Recorded::Outdated),
             Err(error @ StoreError::Unavailable(_)) => return Err(error),
             Err(error) => {
-                let error = RunError::Failure(Failure::Store(error));
+                let error = RunError::Failure(Failure::Store(error.into()));
                 let failed = FailedRun { error, account: decided.account, logs: decided.logs };
-                return self.fail(attempt.clone(), failed, now).map(Some);
+                return self.fail(attempt.clone(), failed, now).map(Recorded::Stored);
             }
         };
         wakes.extend(keys);
@@ -332,7 +340,16 @@ impl Processor {
         report.logs = decided.logs;
         report.alert = (refusal.is_some() && !has_caller) || (is_parked_with_error && !report.later);
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
-        Ok(Some(report))
+        Ok(Recorded::Stored(report))
+    }
+
+    /// Returns the report of an event that another host has run meanwhile.
+    pub(super) fn report_elsewhere(&self, attempt: &Attempt) -> Stored<Report> {
+        let found = match attempt.seq() {
+            None => self.duplicate(attempt.event())?,
+            Some(seq) => self.store().inbox(seq)?.map(|row| Report::duplicate(&row).later()),
+        };
+        found.ok_or_else(|| StoreError::Unavailable(format!("the inbox has lost the event `{}`", attempt.event.id)))
     }
 
     /// Returns whether another account already holds a claim that the decision waits for. No later take would wake the
@@ -352,16 +369,20 @@ impl Processor {
         Ok(holders.into_iter().any(|holder| Some(&holder) != decided.account.as_ref()))
     }
 
-    fn inbox_change(&self, attempt: &Attempt, progress: InboxProgress) -> InboxChange {
-        match &attempt.row {
+    /// Adds the new progress of the attempt's event, on the condition that no other host has run the event.
+    fn set_inbox(&self, changes: &mut Changes, attempt: &Attempt, progress: InboxProgress) {
+        changes.inbox = Some(match &attempt.row {
             InboxSlot::New(raw) => InboxChange::New(Box::new(NewInbox {
                 event: attempt.event.clone(),
                 livemode: self.business.livemode,
                 raw: raw.clone(),
                 progress,
             })),
-            InboxSlot::Known(seq) => InboxChange::Move(InboxMove { seq: *seq, progress }),
-        }
+            InboxSlot::Known(seq, state) => {
+                changes.expected.inbox = Some(state.clone());
+                InboxChange::Move(InboxMove { seq: *seq, progress })
+            }
+        });
     }
 
     /// Stores a failed attempt, without changes.
@@ -374,22 +395,20 @@ impl Processor {
         };
         let dead = state == InboxState::Dead;
         let error = Some(failed.error.to_string());
-        let inbox = self.inbox_change(
-            &attempt,
-            InboxProgress {
-                account: failed.account.clone(),
-                state,
-                failures,
-                error: error.clone(),
-                outcome: attempt.last.clone(),
-                waits_for: Vec::new(),
-                run: Some(Run { at: now, outcome: None, error, provenance: None }),
-            },
-        );
-        let changes = Changes { event_id: attempt.event.id.clone(), inbox: Some(inbox), ..Changes::default() };
+        let progress = InboxProgress {
+            account: failed.account.clone(),
+            state,
+            failures,
+            error: error.clone(),
+            outcome: attempt.last.clone(),
+            waits_for: Vec::new(),
+            run: Some(Run { at: now, outcome: None, error, provenance: None }),
+        };
+        let mut changes = Changes { event_id: attempt.event.id.clone(), ..Changes::default() };
+        self.set_inbox(&mut changes, &attempt, progress);
         let seq = match self.store_mut().apply(&changes)? {
             Applied::Done { seq } => seq,
-            Applied::Conflict => return Err(StoreError::Unavailable("the event is in the inbox already".to_owned())),
+            Applied::Conflict(_) => return self.report_elsewhere(&attempt),
         };
         let mut report = self.report(&attempt, seq, failed.account, Disposition::Failed(failed.error));
         report.logs = failed.logs;

@@ -4,8 +4,11 @@ use super::report::Report;
 use super::run::{Attempt, DecidedRun};
 use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
-use extension_contract::{Event, Payload, Stored, Timestamp};
-use host_store::{Changes, EffectChange, EffectState, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState};
+use extension_contract::{Event, Payload, Timestamp};
+use host_store::Stored;
+use host_store::{
+    Changes, EffectChange, EffectState, Expected, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState,
+};
 use std::collections::BTreeSet;
 
 impl Processor {
@@ -53,8 +56,10 @@ impl Processor {
         Ok(report)
     }
 
+    /// Lets a woken event run later, unless another host runs it.
     fn postpone(&mut self, row: InboxRow, now: Timestamp) -> Stored<()> {
         self.counters.woken_postponed += 1;
+        let expected = Expected { inbox: Some(row.state), ..Expected::default() };
         let progress = InboxProgress {
             account: row.event.account,
             state: InboxState::Pending { not_before: now },
@@ -65,7 +70,7 @@ impl Processor {
             run: None,
         };
         let inbox = InboxChange::Move(InboxMove { seq: row.seq, progress });
-        let changes = Changes { event_id: row.event.id, inbox: Some(inbox), ..Changes::default() };
+        let changes = Changes { event_id: row.event.id, inbox: Some(inbox), expected, ..Changes::default() };
         self.store_mut().apply(&changes).map(|_| ())
     }
 }

@@ -12,6 +12,7 @@ mod ordering;
 mod partitions;
 mod recovery;
 mod time;
+mod two_hosts;
 
 use events::{T0, command, lines};
 use extension_contract::{EffectReport, Timestamp};

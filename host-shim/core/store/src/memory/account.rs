@@ -1,10 +1,11 @@
 //! The rows of one scope in memory, with their indexes.
 
 use crate::changes::{Changes, RowWrite};
+use crate::error::Stored;
 use crate::prefix::scan_bounds;
 use crate::reach::{Graph, Rows};
 use crate::refusal::UniqueField;
-use extension_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, Stored, StoredRow};
+use extension_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, StoredRow};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;

@@ -209,6 +209,12 @@ impl Outbox {
         seqs.iter().copied().find(|seq| self.row(*seq).effect.generation == generation)
     }
 
+    /// Returns whether a row has this state, and a lease with this number.
+    pub(super) fn has_lease(&self, seq: u64, state: EffectState, number: u64) -> bool {
+        let row = self.row(seq);
+        (row.state, row.lease.number) == (state, number)
+    }
+
     /// Replaces the changing part of a row; returns the old part.
     fn set(&mut self, seq: u64, new: EffectProgress) -> EffectProgress {
         self.remove_from_indexes(seq);

@@ -2,10 +2,11 @@
 
 use super::MemoryStore;
 use super::account::AccountRows;
+use crate::error::Stored;
 use crate::not_state::NotState;
 use crate::scope::Scope;
 use crate::state::{open_timers, row_value};
-use extension_contract::{Row, RowKey, Stored};
+use extension_contract::{Row, RowKey};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -3,19 +3,21 @@
 
 use super::scopes::ScopeRow;
 use super::{SqliteStore, effects, erase, inbox, replies, rows, unavailable};
-use crate::changes::{Applied, Changes, InboxChange};
+use crate::changes::{Applied, Changes, Conflict, InboxChange};
+use crate::error::Stored;
 use crate::refusal::{Lookup, UniqueField, check};
 use crate::scope::{Partition, Scope};
-use extension_contract::{RowKey, Stored};
+use extension_contract::RowKey;
 use rusqlite::Connection;
 
 impl SqliteStore {
-    /// Returns whether a change may be written: false for a conflict, an error for a refusal.
-    pub(super) fn may_apply(&self, changes: &Changes) -> Stored<bool> {
-        if !self.conditions_hold(changes)? {
-            return Ok(false);
-        }
+    /// Returns the conflict of a change that must not be written; none if it may be written, an error for a refusal.
+    pub(super) fn conflict(&self, changes: &Changes) -> Stored<Option<Conflict>> {
         let scope = changes.scope.as_ref().map_or(Ok(None), |scope| self.find_scope(scope))?;
+        let changed = self.changed(changes, scope.map(|known| known.id))?;
+        if changed.is_some() {
+            return Ok(changed);
+        }
         let refusal = check(changes, &ScopeLookup { connection: &self.connection, scope: scope.map(|known| known.id) });
         // If the inbox already has the event, the result is a conflict and not a refusal. Without a refusal, the insert
         // of the event detects the conflict.
@@ -23,12 +25,12 @@ impl SqliteStore {
             && let Some(InboxChange::New(new)) = &changes.inbox
             && inbox::contains(&self.connection, new).map_err(unavailable)?
         {
-            return Ok(false);
+            return Ok(Some(Conflict::Event));
         }
-        refusal.map(|()| true)
+        refusal.map(|()| None)
     }
 
-    /// Writes a change that [`SqliteStore::may_apply`] accepted. After an error, a part of the change may remain.
+    /// Writes a change without a known [`SqliteStore::conflict`]. After an error, a part of the change may remain.
     pub(super) fn write_all(&self, changes: &Changes) -> Stored<Applied> {
         let mut seq = None;
         // This is the first write, so that a conflict has nothing to undo.
@@ -37,7 +39,7 @@ impl SqliteStore {
             let number = self.scopes.ensure_partition(&self.connection, &partition).map_err(unavailable)?;
             seq = inbox::insert(&self.connection, number, new).map_err(unavailable)?;
             if seq.is_none() {
-                return Ok(Applied::Conflict);
+                return Ok(Applied::Conflict(Conflict::Event));
             }
         }
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.has_rows()) {
@@ -64,28 +66,39 @@ impl SqliteStore {
         Ok(())
     }
 
-    /// Returns true if the conditions of a change hold.
-    fn conditions_hold(&self, changes: &Changes) -> Stored<bool> {
+    /// Returns the first condition of a change that does not hold, if any.
+    fn changed(&self, changes: &Changes, scope: Option<i64>) -> Stored<Option<Conflict>> {
         use crate::store::Store;
-        let expected = &changes.expected;
+        let (connection, expected) = (&self.connection, &changes.expected);
+        if let (Some(state), Some(InboxChange::Move(change))) = (&expected.inbox, &changes.inbox)
+            && inbox::is_in_other_state(connection, change.seq, state).map_err(unavailable)?
+        {
+            return Ok(Some(Conflict::Event));
+        }
+        for effect in &expected.effects {
+            let has_lease = scope.map_or(Ok(false), |scope| effects::has_lease(connection, scope, effect));
+            if !has_lease.map_err(unavailable)? {
+                return Ok(Some(Conflict::Effect));
+            }
+        }
         if let Some(scope) = &changes.scope {
             if let Some(revision) = expected.account_revision
                 && self.revision(scope)? != revision
             {
-                return Ok(false);
+                return Ok(Some(Conflict::Read));
             }
             if let Some(revision) = expected.catalog_revision
                 && self.revision(&scope.catalog())? != revision
             {
-                return Ok(false);
+                return Ok(Some(Conflict::Read));
             }
         }
         for (key, row) in &expected.claims {
             if self.claim(key)? != *row {
-                return Ok(false);
+                return Ok(Some(Conflict::Read));
             }
         }
-        Ok(true)
+        Ok(None)
     }
 
     fn write_rows(&self, scope: &Scope, changes: &Changes) -> Stored<()> {

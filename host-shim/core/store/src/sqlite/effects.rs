@@ -1,7 +1,7 @@
 //! The table of effects, and the queries for effects that may begin.
 
 use super::{inbox, scopes, text};
-use crate::changes::EffectChange;
+use crate::changes::{EffectChange, ExpectedEffect};
 use crate::rows::{EffectRow, EffectState, Lease};
 use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
@@ -176,6 +176,16 @@ pub(super) fn exists(connection: &Connection, scope: i64, key: &str, generation:
     connection
         .prepare_cached("SELECT 1 FROM effects WHERE scope = ?1 AND key = ?2 AND generation = ?3")?
         .exists(params![scope, key, generation])
+}
+
+/// Returns whether an effect exists with this state, and a lease with this number.
+pub(super) fn has_lease(connection: &Connection, scope: i64, expected: &ExpectedEffect) -> Result<bool, Error> {
+    let ExpectedEffect { key, generation, state, lease } = expected;
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM effects WHERE scope = ?1 AND key = ?2 AND generation = ?3 AND state = ?4 AND fence = ?5",
+        )?
+        .exists(params![scope, key, generation, state_number(*state), lease])
 }
 
 /// Writes a checked change.

@@ -2,8 +2,9 @@
 
 use super::rows::{self, LoadedRow};
 use super::{text, unavailable};
+use crate::error::{StoreError, Stored};
 use crate::reach::{Graph, Rows, reach};
-use extension_contract::{Account, Reference, RowKey, StoreError, Stored};
+use extension_contract::{Account, Reference, RowKey};
 use rusqlite::Connection;
 use std::sync::Arc;
 

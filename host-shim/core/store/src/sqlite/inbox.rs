@@ -106,6 +106,16 @@ pub(super) fn contains(connection: &Connection, new: &NewInbox) -> Result<bool, 
         .exists(params![event.id, event.source, event.business, livemode])
 }
 
+/// Returns whether a row is in another state; false for a missing row.
+pub(super) fn is_in_other_state(connection: &Connection, seq: u64, expected: &InboxState) -> Result<bool, Error> {
+    let (state, at) = state_columns(expected);
+    connection.prepare_cached("SELECT 1 FROM inbox WHERE seq = ?1 AND (state <> ?2 OR at <> ?3)")?.exists([
+        number(seq),
+        state,
+        at,
+    ])
+}
+
 /// Returns whether a row exists.
 pub(super) fn has_row(connection: &Connection, seq: u64) -> Result<bool, Error> {
     connection.prepare_cached("SELECT 1 FROM inbox WHERE seq = ?1")?.exists([number(seq)])

@@ -1,6 +1,7 @@
 //! Both stores return the same results after the same random changes.
 
-use crate::changes::{Changes, EffectChange, Expected, InboxChange, InboxProgress, NewInbox, RowWrite};
+use crate::changes::{Changes, EffectChange, Expected, ExpectedEffect, InboxChange, InboxProgress, NewInbox, RowWrite};
+use crate::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::not_state::NotState;
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, Provenance, Run, TIMER};
@@ -11,7 +12,6 @@ use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, Listing, Outcome, RecordKey, Reference, Row, RowKey, RowKind, Selection,
-    StoreError,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -168,13 +168,18 @@ fn inbox_change() -> impl Strategy<Value = InboxChange> {
 
 fn expected() -> impl Strategy<Value = Expected> {
     let claims = vec((id("claim"), claim()), 0..2);
-    (option::weighted(0.2, 0..3_u64), option::weighted(0.2, 0..2_u64), option::weighted(0.1, claims)).prop_map(
-        |(account_revision, catalog_revision, claims)| Expected {
-            account_revision,
-            catalog_revision,
-            claims: claims.into_iter().flatten().map(|(key, row)| (format!("shop/test//{key}"), row)).collect(),
-        },
-    )
+    let effects = vec((id("k"), 1..3_u32, state(), 0..2_u64), 0..2);
+    let revisions = (option::weighted(0.2, 0..3_u64), option::weighted(0.2, 0..2_u64));
+    let rows = (option::weighted(0.1, claims), option::weighted(0.2, effects), option::weighted(0.3, inbox_state()));
+    (revisions, rows).prop_map(|((account_revision, catalog_revision), (claims, effects, inbox))| Expected {
+        account_revision,
+        catalog_revision,
+        claims: claims.into_iter().flatten().map(|(key, row)| (format!("shop/test//{key}"), row)).collect(),
+        effects: (effects.into_iter().flatten())
+            .map(|(key, generation, state, lease)| ExpectedEffect { key, generation, state, lease })
+            .collect(),
+        inbox,
+    })
 }
 
 fn changes() -> impl Strategy<Value = Changes> {
@@ -202,6 +207,9 @@ fn changes() -> impl Strategy<Value = Changes> {
             changes.effects = effects;
             changes.inbox = inbox;
             changes.expected = expected;
+            if !matches!(changes.inbox, Some(InboxChange::Move(_))) {
+                changes.expected.inbox = None;
+            }
             changes.erase = erase;
             changes
         },
@@ -223,6 +231,7 @@ fn run(store: &mut dyn Store, step: &Step) -> String {
         match result {
             // Stores may differ in error texts, and in which of several indexes refuses first.
             Err(StoreError::Unavailable(_)) => "unavailable".to_owned(),
+            Err(StoreError::Misuse(_)) => "misuse".to_owned(),
             Err(StoreError::Taken(_)) => "taken".to_owned(),
             other => format!("{other:?}"),
         }

@@ -1,6 +1,7 @@
 //! Tests of guarantees that only the store on disk has.
 
 use crate::changes::Applied;
+use crate::error::StoreError;
 use crate::not_state::NotState;
 use crate::rows::InboxState;
 use crate::scope::Scope;
@@ -8,7 +9,7 @@ use crate::sqlite::{OpenError, SqliteStore, Synchronous};
 use crate::state::state_hash;
 use crate::store::Store;
 use crate::testing::samples;
-use extension_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection, StoreError};
+use extension_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};

@@ -3,10 +3,12 @@
 use super::business;
 use super::events::{T0, command, lines, things, user, webhook};
 use super::toy::{FUEL, Moment, ToyRunner};
-use extension_contract::{Account, Failure, Product, Row, RowKey, StoreError};
+use extension_contract::{Account, Event, Failure, Outcome, Product, Row, RowKey, StoreError};
 use host::processor::{CONFLICTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
-use host_store::testing::Faults;
-use host_store::{Applied, Changes, ClaimRow, InboxState, MemoryStore, RowWrite, Scope, Store};
+use host_store::testing::{Faults, samples};
+use host_store::{
+    Applied, Changes, ClaimRow, EffectState, InboxProgress, InboxState, MemoryStore, NewInbox, RowWrite, Scope, Store,
+};
 use host_wasm_runner::runner::RunError;
 use serde_json::json;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -160,4 +162,61 @@ fn an_attempt_succeeds_below_the_maximum_number_of_conflicts() {
     let reports = processor.accept(command("c1", "a", T0, json!({"log": "here"})), Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["c1: applied"]);
     assert_eq!((decisions.load(Ordering::Relaxed), reports[0].fuel, reports[0].logs.len()), (CONFLICTS_MAX, FUEL, 1));
+}
+
+/// Returns changes that store a command as done, as another host would.
+fn done_elsewhere(event: Event) -> Changes {
+    let progress = InboxProgress { outcome: Some(Outcome::Applied), ..samples::progress(InboxState::Done) };
+    let new = NewInbox { event: Arc::new(event), livemode: false, raw: Arc::default(), progress };
+    samples::accepted(new)
+}
+
+#[test]
+fn an_event_that_another_host_stores_during_its_decision_is_a_duplicate() {
+    let event = || command("c1", "a", T0, json!({"note": ["f"]}));
+    let (mut processor, decisions) = disturbed(1, move |_| done_elsewhere(event()));
+    let reports = processor.accept(command("c1", "a", T0, json!({"note": ["f"]})), Vec::new()).unwrap();
+    assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["c1: duplicate(c1)".into()], 1));
+    assert_eq!(processor.store().fact(&scope(user("a")), "f").unwrap(), None, "this decision is discarded");
+    assert_eq!(processor.inbox_after(0, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn a_waiting_event_that_another_host_runs_during_its_decision_is_not_run_twice() {
+    let done =
+        |_| Changes { inbox: Some(samples::moved(1, samples::progress(InboxState::Done))), ..Changes::default() };
+    let (mut processor, decisions) = disturbed(1, done);
+    let pending = NewInbox {
+        progress: samples::progress(InboxState::Pending { not_before: T0 }),
+        event: Arc::new(command("c1", "a", T0, json!({"note": ["f"]}))),
+        livemode: false,
+        raw: Arc::default(),
+    };
+    processor.store_mut().apply(&samples::accepted(pending)).unwrap();
+    let reports = processor.retry_due(T0).unwrap();
+    assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["later c1: duplicate(c1)".into()], 1));
+    assert_eq!(processor.store().fact(&scope(user("a")), "f").unwrap(), None);
+    assert_eq!(processor.store().inbox(1).unwrap().unwrap().state, InboxState::Done);
+}
+
+#[test]
+fn an_effect_that_another_host_begins_during_a_decision_is_not_cancelled() {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let decisions = Arc::new(AtomicU32::new(0));
+    let counted = decisions.clone();
+    let count = move |moment| {
+        counted.fetch_add(u32::from(matches!(moment, Moment::Decided)), Ordering::Relaxed);
+    };
+    let runner = ToyRunner::with(1, Box::new(count));
+    let mut processor = Processor::new(faults.open(), Box::new(runner), business()).unwrap();
+    processor.accept(command("c1", "a", T0, json!({"ask": [{"kind": "mail.send", "key": "m"}]})), Vec::new()).unwrap();
+    // The second write, after the begin of the group, stores the decision.
+    faults.before(2, |store| {
+        let effects = vec![samples::update("m", EffectState::Running, 1, T0)];
+        let begun = Changes { scope: Some(scope(user("a"))), effects, ..Changes::default() };
+        store.apply(&begun).unwrap();
+    });
+    let reports = processor.accept(command("c2", "a", T0, json!({"cancel": ["m"]})), Vec::new()).unwrap();
+    assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["c2: applied".into()], 3));
+    assert_eq!(processor.store().effect(&scope(user("a")), "m").unwrap()[0].state, EffectState::Running);
 }

@@ -3,8 +3,9 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{business, over, processor};
-use extension_contract::{Account, Event, StoreError};
+use extension_contract::{Account, Event};
 use host::processor::{Processor, Report};
+use host_store::StoreError;
 use host_store::testing::Faults;
 use host_store::{EffectRow, InboxRow, MemoryStore, SqliteStore};
 use serde_json::{Value, json};
@@ -205,7 +206,7 @@ fn an_event_of_another_business_denies_the_group() {
     let mut foreign = command("c2", "b", T0, json!({}));
     foreign.business = "other".into();
     let events = vec![(command("c1", "a", T0, json!({})), Vec::new()), (foreign, Vec::new())];
-    assert!(matches!(processor.accept_all(events), Err(StoreError::Denied(_))));
+    assert!(matches!(processor.accept_all(events), Err(StoreError::Misuse(_))));
     assert_eq!(inbox(&processor), []);
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
 }

@@ -3,8 +3,9 @@
 use super::business;
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::ToyRunner;
-use extension_contract::{Event, Refusal, StoreError};
+use extension_contract::{Event, Refusal};
 use host::processor::{Business, Processor, WAIT_MAX_MS, replay_log};
+use host_store::StoreError;
 use host_store::testing::Faults;
 use host_store::{MemoryStore, SqliteStore, Store};
 use serde_json::json;
@@ -120,7 +121,7 @@ fn an_event_of_another_business_is_denied_and_not_stored() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let (mut toys, games) = (over(&faults, business()), over(&faults, games()));
     let event = || of_games(command("c1", "a", T0, json!({})));
-    let denied = StoreError::Denied("event `c1` is of business `games`, expected `toys`".into());
+    let denied = StoreError::Misuse("event `c1` is of business `games`, expected `toys`".into());
     assert_eq!(toys.accept(event(), Vec::new()), Err(denied.clone()));
     assert_eq!(toys.accept_refused(event(), Vec::new(), Refusal::Unclaimed), Err(denied));
     assert_eq!((toys.inbox_after(0, 10).unwrap(), games.inbox_after(0, 10).unwrap()), (Vec::new(), Vec::new()));

@@ -3,7 +3,8 @@
 use super::events::{T0, command, product, user};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor};
-use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
+use extension_contract::StoreError;
+use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question};
 use host::processor::{AskError, Processor};
 use host_store::testing::Faults;
 use host_store::{MemoryStore, NotState, state_document};

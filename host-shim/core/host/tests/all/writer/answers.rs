@@ -3,12 +3,13 @@
 use super::events::{T0, command, lines, things, user};
 use super::toy::{Moment as DecisionMoment, ToyRunner};
 use super::{ListenerEvent, accept, decoded, groups_of, host, inbox, play, spawn, spawn_host};
-use extension_contract::{Actor, Event, Question, Refusal, StoreError};
+use extension_contract::{Actor, Event, Question, Refusal};
 use host::clock::Clock;
 use host::outbox::OutboxError;
 use host::writer::{JobError, WriterLimits};
 use host_intake::Decoded;
 use host_provider_api::Registry;
+use host_store::StoreError;
 use host_store::testing::{Faults, Moment, Then};
 use host_store::{MemoryStore, SqliteStore, Store};
 use serde_json::json;
@@ -124,7 +125,7 @@ fn an_event_of_another_business_is_denied_and_its_group_is_committed() {
     let before = play(writer.jobs(), "c1");
     let denied = writer.jobs().accept(decoded(of_games), Vec::new()).unwrap();
     let after = play(writer.jobs(), "c3");
-    assert!(matches!(denied.wait(), Err(JobError::Failed(OutboxError::Store(StoreError::Denied(_))))));
+    assert!(matches!(denied.wait(), Err(JobError::Failed(OutboxError::Store(StoreError::Misuse(_))))));
     assert_eq!([before, after].map(|it| lines(&it.wait().unwrap())), [["c1: applied"], ["c3: applied"]]);
     assert_eq!(inbox(&writer.stop().unwrap()), ["c1", "c3"]);
 }
@@ -149,7 +150,7 @@ fn each_job_of_a_mixed_group_gets_its_own_answer() {
     ];
     let answers = tickets.map(|ticket| match ticket.wait() {
         Ok(reports) => lines(&reports).join(", "),
-        Err(error) => format!("{error:?}").chars().take(20).collect(),
+        Err(error) => format!("{error:?}").chars().take(24).collect(),
     });
     assert_eq!(
         answers[..4],
@@ -160,7 +161,7 @@ fn each_job_of_a_mixed_group_gets_its_own_answer() {
             "c3: rejected(malformed(/id))"
         ]
     );
-    assert!(answers[4].starts_with("Failed(Store(Denied"), "{}", answers[4]);
+    assert!(answers[4].starts_with("Failed(Store(Misuse("), "{}", answers[4]);
     assert_eq!(answers[5], "c5: applied");
     assert_eq!(inbox(&writer.stop().unwrap()), ["c1", "c2", "c3", "c5"]);
 }

@@ -1,7 +1,8 @@
 //! Cases of erasure: which data of an account is removed, and which stays.
 
 use super::Open;
-use crate::changes::{Applied, Changes, InboxProgress, NewInbox};
+use crate::changes::{Applied, Changes, Conflict, InboxProgress, NewInbox};
+use crate::error::StoreError;
 use crate::not_state::NotState;
 use crate::rows::{EffectRow, EffectState, InboxRow, InboxState, Provenance, Run};
 use crate::scope::Scope;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// A personal text that must disappear.
 const CANARY: &str = "Ann Canary";
-const DONE: Result<Applied, extension_contract::StoreError> = Ok(Applied::Done { seq: None });
+const DONE: Result<Applied, StoreError> = Ok(Applied::Done { seq: None });
 
 fn account() -> Account {
     samples::scope("user:A").account
@@ -187,7 +188,7 @@ pub fn an_erased_account_keeps_ids_amounts_and_times(open: Open<'_>) {
     let dead_row = store.dead(&samples::partition(), 0, 9).expect("read").remove(0);
     assert_eq!((dead_row.seq, dead_row.failures, dead_row.erased), (dead, 5, true));
     let again = samples::accepted(samples::new_event("evt_0"));
-    assert_eq!(store.apply(&again), Ok(Applied::Conflict), "the event is still known by its id");
+    assert_eq!(store.apply(&again), Ok(Applied::Conflict(Conflict::Event)), "the event is still known by its id");
 }
 
 /// Unfinished events and open effects stay until a later erasure. Other accounts stay.
@@ -269,7 +270,7 @@ pub fn a_rolled_back_erasure_erases_nothing(open: Open<'_>) {
     assert_eq!(due.iter().map(|row| row.effect.key.as_str()).collect::<Vec<_>>(), ["queued"]);
 
     changes.expected.account_revision = Some(7);
-    assert_eq!(store.apply(&changes), Ok(Applied::Conflict));
+    assert_eq!(store.apply(&changes), Ok(Applied::Conflict(Conflict::Read)));
     let mut unknown = erase(&scope);
     unknown.effects = vec![samples::update("nothing", EffectState::Finished, 1, 2000)];
     store.apply(&unknown).expect_err("the effect does not exist");

@@ -1,12 +1,13 @@
 //! Cases of groups, refusals and conditions.
 
 use super::Open;
-use crate::changes::{Applied, Changes, EffectChange, Expected};
+use crate::changes::{Applied, Changes, Conflict, EffectChange, Expected};
+use crate::error::StoreError;
 use crate::not_state::NotState;
 use crate::rows::{ClaimRow, EffectState, InboxState, Lease, OpenedRows};
 use crate::state::state_hash;
 use crate::testing::samples;
-use extension_contract::{Reference, Row, RowKey, RowKind, Selection, StoreError};
+use extension_contract::{Reference, Row, RowKey, RowKind, Selection};
 
 const DONE: Result<Applied, StoreError> = Ok(Applied::Done { seq: None });
 
@@ -106,14 +107,14 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
 /// Only one group may be open, and only an open group may end.
 pub fn groups_do_not_nest(open: Open<'_>) {
     let mut store = open();
-    assert!(matches!(store.commit(), Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.rollback(), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.commit(), Err(StoreError::Misuse(_))));
+    assert!(matches!(store.rollback(), Err(StoreError::Misuse(_))));
     store.begin().expect("no group is open");
-    assert!(matches!(store.begin(), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.begin(), Err(StoreError::Misuse(_))));
     assert_eq!(store.apply(&one_of_each(1)), DONE);
     store.commit().expect("a group is open");
-    assert!(matches!(store.commit(), Err(StoreError::Unavailable(_))));
-    assert!(matches!(store.rollback(), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.commit(), Err(StoreError::Misuse(_))));
+    assert!(matches!(store.rollback(), Err(StoreError::Misuse(_))));
     assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(Some("evt_1".into())));
 }
 
@@ -189,9 +190,9 @@ pub fn changes_need_a_scope(open: Open<'_>) {
     let mut store = open();
     let mut changes = one_of_each(1);
     changes.scope = None;
-    assert!(matches!(store.apply(&changes), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.apply(&changes), Err(StoreError::Misuse(_))));
     let expected = Expected { account_revision: Some(0), ..Expected::default() };
-    assert!(matches!(store.apply(&Changes { expected, ..Changes::default() }), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.apply(&Changes { expected, ..Changes::default() }), Err(StoreError::Misuse(_))));
     assert_eq!(store.scopes(), Ok(Vec::new()));
     assert_eq!(store.apply(&Changes::default()), DONE);
 }
@@ -213,7 +214,7 @@ pub fn mismatched_rows_are_refused(open: Open<'_>) {
         [vec![product.clone(), product.clone()], vec![other_id], vec![other_kind], vec![gone], vec![other_collection]]
     {
         let changes = Changes { rows, ..samples::changes(&scope, "evt_1") };
-        assert!(matches!(store.apply(&changes), Err(StoreError::Unavailable(_))), "{changes:?}");
+        assert!(matches!(store.apply(&changes), Err(StoreError::Misuse(_))), "{changes:?}");
     }
     assert_eq!(store.scopes(), Ok(Vec::new()));
 }
@@ -274,6 +275,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         account_revision: Some(1),
         catalog_revision: Some(2),
         claims: vec![(claim(1), held), (claim(9), None)],
+        ..Expected::default()
     };
     for grouped in [false, true] {
         if grouped {
@@ -284,12 +286,12 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
             let mut changes = one_of_each(2);
             changes.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
             changes.expected = expected.clone();
-            assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "{expected:?}");
+            assert_eq!(store.apply(&changes), Ok(Applied::Conflict(Conflict::Read)), "{expected:?}");
         }
         let mut changes = one_of_each(2);
         changes.inbox = samples::accepted(known.clone()).inbox;
         changes.expected = fresh.clone();
-        assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "the event is known");
+        assert_eq!(store.apply(&changes), Ok(Applied::Conflict(Conflict::Event)), "the event is known");
         assert_eq!(
             (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(0, 10)),
             before
@@ -303,5 +305,5 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
     changes.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
     changes.expected = fresh;
     assert_eq!(store.apply(&changes), Ok(Applied::Done { seq: Some(2) }));
-    assert_eq!(store.apply(&changes), Ok(Applied::Conflict), "decided at an old revision");
+    assert_eq!(store.apply(&changes), Ok(Applied::Conflict(Conflict::Read)), "decided at an old revision");
 }

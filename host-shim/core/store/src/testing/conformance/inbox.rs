@@ -1,14 +1,15 @@
 //! Cases of the inbox: acceptance, progress, runs, parking and waking.
 
 use super::Open;
-use crate::changes::{Applied, Changes, InboxProgress, NewInbox};
+use crate::changes::{Applied, Changes, Conflict, InboxProgress, NewInbox};
+use crate::error::{StoreError, Stored};
 use crate::rows::{InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{
     Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome,
-    Payload, ProductChange, ProviderFacts, Refusal, StoreError, Stored, Usage,
+    Payload, ProductChange, ProviderFacts, Refusal, Usage,
 };
 use std::sync::Arc;
 
@@ -62,7 +63,7 @@ pub fn an_event_is_accepted_once(open: Open<'_>) {
     set_progress(&mut *store, 1, samples::progress(InboxState::Done));
     let mut again = samples::new_event("evt_1");
     Arc::make_mut(&mut again.event).received_at = 2000;
-    assert_eq!(store.apply(&samples::accepted(again)), Ok(Applied::Conflict));
+    assert_eq!(store.apply(&samples::accepted(again)), Ok(Applied::Conflict(Conflict::Event)));
     let row = store.event(&samples::partition(), "stripe", "evt_1").expect("read").expect("there");
     assert_eq!((row.seq, row.event.received_at, &row.state), (1, 1000, &InboxState::Done));
     let mut of_another_business = samples::new_event("evt_1");
@@ -365,6 +366,46 @@ pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     assert!(seqs(store.inbox_after(u64::MAX, 2)).is_empty());
 }
 
+/// A change of a stored event is refused if the event is in another state, so that two hosts never both run it.
+pub fn an_event_in_another_state_is_a_conflict(open: Open<'_>) {
+    let mut store = open();
+    let scope = samples::scope("user:A");
+    let pending = |not_before| InboxState::Pending { not_before };
+    let change = |seq, state: InboxState, expected: InboxState| {
+        let mut changes = samples::changes(&scope, "evt_1");
+        changes.facts.insert(format!("{state:?} after {expected:?}"));
+        changes.inbox = Some(samples::moved(seq, samples::progress(state)));
+        changes.expected.inbox = Some(expected);
+        changes
+    };
+    for (id, before) in [
+        pending(1000),
+        InboxState::Parked { since: 1000 },
+        InboxState::Deferred { since: 1000 },
+        InboxState::Done,
+        InboxState::Dead,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let new = NewInbox { progress: samples::progress(before.clone()), ..samples::new_event(&format!("evt_{id}")) };
+        let seq = accept(&mut *store, new);
+        for other in [pending(1001), InboxState::Parked { since: 999 }, InboxState::Deferred { since: 1001 }] {
+            let conflict = change(seq, pending(2000), other);
+            assert_eq!(store.apply(&conflict), Ok(Applied::Conflict(Conflict::Event)), "{before:?}");
+        }
+        assert_eq!(store.revision(&scope), Ok(id as u64));
+        let taken = change(seq, pending(3000), before.clone());
+        assert_eq!(store.apply(&taken), Ok(Applied::Done { seq: None }), "{before:?}");
+        let again = change(seq, pending(4000), before);
+        assert_eq!(store.apply(&again), Ok(Applied::Conflict(Conflict::Event)));
+        assert_eq!(store.inbox(seq).expect("read").map(|row| row.state), Some(pending(3000)));
+    }
+    let mut new = samples::accepted(samples::new_event("evt_new"));
+    new.expected.inbox = Some(pending(1000));
+    assert!(matches!(store.apply(&new), Err(StoreError::Misuse(_))), "a new event has no state yet");
+}
+
 /// An update of a missing row is refused.
 pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
     let mut store = open();
@@ -372,7 +413,7 @@ pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
         let mut changes = samples::changes(&samples::scope("user:A"), "evt_1");
         changes.facts.insert("paid:in_1".into());
         changes.inbox = Some(samples::moved(seq, samples::progress(InboxState::Done)));
-        assert!(matches!(store.apply(&changes), Err(StoreError::Unavailable(_))));
+        assert!(matches!(store.apply(&changes), Err(StoreError::Misuse(_))));
         assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(None));
         assert_eq!(store.inbox(seq), Ok(None));
     }

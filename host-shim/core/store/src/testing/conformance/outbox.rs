@@ -1,12 +1,13 @@
 //! Cases of the outbox: which effects may begin, and in which order.
 
 use super::Open;
-use crate::changes::EffectChange;
+use crate::changes::{Applied, Conflict, EffectChange, ExpectedEffect};
+use crate::error::StoreError;
 use crate::rows::{EffectRow, EffectState, Lease, TIMER};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
-use extension_contract::{Account, Effect, RetryPolicy, StoreError, Timestamp};
+use extension_contract::{Account, Effect, RetryPolicy, Timestamp};
 
 fn queue(store: &mut dyn Store, account: &str, key: &str, ordering_key: Option<&str>, due_at: Timestamp) {
     let mut effect = samples::effect("mail.send", key);
@@ -236,7 +237,7 @@ pub fn an_effect_is_inserted_once_and_updated_only_if_it_exists(open: Open<'_>) 
     for key in ["k", "missing"] {
         missing.effects.push(samples::update(key, EffectState::Running, 1, 0));
     }
-    assert!(matches!(store.apply(&missing), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.apply(&missing), Err(StoreError::Misuse(_))));
     assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));
     assert_eq!(store.effect(&scope, "new"), Ok(Vec::new()));
     assert_eq!(store.effect(&scope, "k").expect("read")[0].state, EffectState::Queued);
@@ -258,4 +259,42 @@ pub fn effects_of_an_account_are_listed_in_every_state(open: Open<'_>) {
     assert_eq!(keys(store.effects_of(&scope, 0, 2)), ["b", "a"]);
     assert_eq!(keys(store.effects_of(&scope, 3, 2)), ["c"]);
     assert_eq!(keys(store.effects_of(&samples::scope("user:C"), 0, 10)), [""; 0]);
+}
+
+/// A change under a lost lease, or of an effect that another host began or ended, is a conflict and changes nothing.
+pub fn a_lost_lease_or_another_state_of_an_effect_is_a_conflict(open: Open<'_>) {
+    use EffectState::{Cancelled, Finished, Queued, Running};
+    let mut store = open();
+    let scope = samples::scope("user:A");
+    let expected = |key: &str, state, lease| ExpectedEffect { key: key.into(), generation: 1, state, lease };
+    let change = |expected: Vec<ExpectedEffect>, state, number| {
+        let mut changes = samples::changes(&scope, "evt_1");
+        let lease = Lease { number, ..Lease::default() };
+        changes.effects =
+            vec![EffectChange::Update { key: "k".into(), generation: 1, state, attempts: 1, due_at: 0, lease }];
+        changes.expected.effects = expected;
+        changes
+    };
+    let lost = Ok(Applied::Conflict(Conflict::Effect));
+    assert_eq!(store.apply(&change(vec![expected("k", Queued, 0)], Running, 1)), lost, "the scope is new");
+    queue(&mut *store, "user:A", "k", None, 0);
+    queue(&mut *store, "user:A", "other", None, 0);
+    for wrong in [expected("k", Running, 0), expected("k", Queued, 1), expected("none", Queued, 0)] {
+        assert_eq!(store.apply(&change(vec![wrong], Running, 1)), lost);
+    }
+    let second = ExpectedEffect { generation: 2, ..expected("k", Queued, 0) };
+    assert_eq!(store.apply(&change(vec![second], Running, 1)), lost, "there is no second generation");
+    let both = || vec![expected("other", Queued, 0), expected("k", Queued, 0)];
+    assert_eq!(store.apply(&change(both(), Running, 1)), Ok(Applied::Done { seq: None }));
+    assert_eq!(store.apply(&change(both(), Running, 1)), lost, "the other host has begun it");
+    assert_eq!(store.apply(&change(vec![expected("k", Running, 1)], Running, 2)), Ok(Applied::Done { seq: None }));
+    let ended = |lease, state| change(vec![expected("k", Running, lease)], state, lease);
+    assert_eq!(store.apply(&ended(1, Finished)), lost, "another host holds the lease");
+    assert_eq!(store.apply(&ended(2, Finished)), Ok(Applied::Done { seq: None }));
+    assert_eq!(store.apply(&ended(2, Cancelled)), lost, "the effect has ended");
+    let row = store.effect(&scope, "k").expect("read").remove(0);
+    assert_eq!((row.state, row.lease.number), (Finished, 2));
+    let mut without_scope = change(vec![expected("k", Finished, 2)], Finished, 2);
+    (without_scope.scope, without_scope.effects) = (None, Vec::new());
+    assert!(matches!(store.apply(&without_scope), Err(StoreError::Misuse(_))));
 }

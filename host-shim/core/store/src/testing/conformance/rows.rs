@@ -2,14 +2,15 @@
 
 use super::Open;
 use crate::changes::{Changes, RowWrite};
+use crate::error::StoreError;
 use crate::rows::ClaimRow;
 use crate::scope::{Partition, Scope};
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{
     Account, BillingInterval, CatalogKey, CatalogQuery, CatalogRow, IntervalUnit, LineItem, Listing, Product, Purchase,
-    PurchaseStatus, Row, RowKey, RowKind, Selection, SnapshotRank, StoreError, StoredRow, Subscription,
-    SubscriptionItem, SubscriptionStatus,
+    PurchaseStatus, Row, RowKey, RowKind, Selection, SnapshotRank, StoredRow, Subscription, SubscriptionItem,
+    SubscriptionStatus,
 };
 
 fn full_product(owner: &Account) -> Product {

@@ -1,0 +1,31 @@
+//! Why does an operation of a store fail?
+
+use extension_contract::StoreError as ContractError;
+
+/// The result of an operation of a store.
+pub type Stored<T> = Result<T, StoreError>;
+
+/// The reason why an operation of a store failed. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The storage failed. The same operation may succeed later.
+    #[error("store unavailable: {0}")]
+    Unavailable(String),
+    /// The unique index with this name already has the value.
+    #[error("unique index `{0}` already has the value")]
+    Taken(String),
+    /// The caller broke a rule of the operation. The same operation always fails: the caller must be corrected.
+    #[error("misuse of the store: {0}")]
+    Misuse(String),
+}
+
+/// The error that an extension gets from an import.
+impl From<StoreError> for ContractError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(text) => ContractError::Unavailable(text),
+            StoreError::Taken(index) => ContractError::Taken(index),
+            StoreError::Misuse(text) => ContractError::Denied(text),
+        }
+    }
+}
