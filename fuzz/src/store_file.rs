@@ -5,7 +5,7 @@
 use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
 use host_store::{
-    Changes, InboxProgress, InboxState, NewInbox, NotState, Partition, Scope, SqliteStore, Store, state_document,
+    Changes, InboxProgress, InboxState, NewInbox, NotState, Partition, Read, Scope, SqliteStore, Store, state_document,
 };
 use std::collections::BTreeMap;
 use std::path::Path;

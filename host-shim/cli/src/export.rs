@@ -13,7 +13,7 @@ use host_replay::rig::{StoreKind, open};
 use host_replay::runners::Workload;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_scenario::error::ReplayError;
-use host_store::{Scope, Store};
+use host_store::{Read, Scope};
 use serde_json::json;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
@@ -137,7 +137,7 @@ fn exported(args: &Args) -> Result<Export, ExportError> {
     exported
 }
 
-fn scope(args: &Args, store: &dyn Store) -> Result<Scope, ExportError> {
+fn scope(args: &Args, store: &dyn Read) -> Result<Scope, ExportError> {
     let account = match (&args.account, &args.event) {
         (Some(account), _) => account,
         (None, Some(id)) => return account_of_event(store, id),

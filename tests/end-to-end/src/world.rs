@@ -175,7 +175,7 @@ impl World {
     /// If the rows are not in memory.
     pub fn fork(&self, runners: Runners) -> World {
         let setup = Setup { runners, ..self.setup.clone() };
-        let store = self.store().fork().expect("a store in memory");
+        let store = host_store::fork(self.store()).expect("a store in memory");
         let faults = Faults::new(Box::new(store));
         let (kept, _) = StoreFiles::open(Storage::Memory);
         let store = faults.open();

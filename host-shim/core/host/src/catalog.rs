@@ -8,8 +8,8 @@ use crate::business::BusinessFolder;
 use crate::outbox::Outbox;
 use crate::processor::{Processor, Report};
 use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Timestamp};
-use host_store::Stored;
-use host_store::{InboxRow, Partition, Store};
+use host_store::{InboxRow, Partition};
+use host_store::{Read, Stored};
 
 /// Source of the load events.
 const SOURCE: &str = "api";
@@ -76,7 +76,7 @@ fn load(business: &BusinessFolder, partition: &Partition, number: u64, now: Time
 }
 
 /// Returns the last load with its number. A binary search finds it, since inbox rows are never deleted.
-fn last_load(store: &dyn Store, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
+fn last_load(store: &dyn Read, partition: &Partition, business: &str) -> Stored<Option<(u64, InboxRow)>> {
     let find = |number: u64| store.event(partition, SOURCE, &load_id(business, number));
     let Some(mut last) = find(1)? else { return Ok(None) };
     let (mut present, mut absent) = (1, 2);

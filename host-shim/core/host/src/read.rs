@@ -3,8 +3,8 @@
 use extension_contract::{
     Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, StoredRecord, Subscription,
 };
-use host_store::Stored;
-use host_store::{Partition, Scope, Store};
+use host_store::{Partition, Scope};
+use host_store::{Read, Stored};
 
 /// Number of rows per query.
 const PAGE: usize = 500;
@@ -13,7 +13,7 @@ const PAGE: usize = 500;
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn product(store: &dyn Store, scope: &Scope, id: &str) -> Stored<Option<Product>> {
+pub fn product(store: &dyn Read, scope: &Scope, id: &str) -> Stored<Option<Product>> {
     Ok(one(store, scope, RowKey::Product(id.to_owned()))?.and_then(|row| match row {
         Row::Product(row) => Some(row),
         _ => None,
@@ -24,7 +24,7 @@ pub fn product(store: &dyn Store, scope: &Scope, id: &str) -> Stored<Option<Prod
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn products(store: &dyn Store, scope: &Scope) -> Stored<Vec<Product>> {
+pub fn products(store: &dyn Read, scope: &Scope) -> Stored<Vec<Product>> {
     all(store, scope, &RowKind::Product, |row| match row {
         Row::Product(row) => Some(row),
         _ => None,
@@ -35,7 +35,7 @@ pub fn products(store: &dyn Store, scope: &Scope) -> Stored<Vec<Product>> {
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn prices(store: &dyn Store, partition: &Partition) -> Stored<Vec<Price>> {
+pub fn prices(store: &dyn Read, partition: &Partition) -> Stored<Vec<Price>> {
     all(store, &partition.scope(Account::Platform), &RowKind::Price, |row| match row {
         Row::Price(row) => Some(row),
         _ => None,
@@ -46,7 +46,7 @@ pub fn prices(store: &dyn Store, partition: &Partition) -> Stored<Vec<Price>> {
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn purchases(store: &dyn Store, scope: &Scope) -> Stored<Vec<Purchase>> {
+pub fn purchases(store: &dyn Read, scope: &Scope) -> Stored<Vec<Purchase>> {
     all(store, scope, &RowKind::Purchase, |row| match row {
         Row::Purchase(row) => Some(row),
         _ => None,
@@ -57,7 +57,7 @@ pub fn purchases(store: &dyn Store, scope: &Scope) -> Stored<Vec<Purchase>> {
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn subscriptions(store: &dyn Store, scope: &Scope) -> Stored<Vec<Subscription>> {
+pub fn subscriptions(store: &dyn Read, scope: &Scope) -> Stored<Vec<Subscription>> {
     all(store, scope, &RowKind::Subscription, |row| match row {
         Row::Subscription(row) => Some(row),
         _ => None,
@@ -68,7 +68,7 @@ pub fn subscriptions(store: &dyn Store, scope: &Scope) -> Stored<Vec<Subscriptio
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn record(store: &dyn Store, scope: &Scope, collection: &str, id: &str) -> Stored<Option<StoredRecord>> {
+pub fn record(store: &dyn Read, scope: &Scope, collection: &str, id: &str) -> Stored<Option<StoredRecord>> {
     let key = RecordKey { collection: collection.to_owned(), id: id.to_owned() };
     Ok(one(store, scope, RowKey::Record(key))?.and_then(|row| match row {
         Row::Record(row) => Some(row),
@@ -80,19 +80,19 @@ pub fn record(store: &dyn Store, scope: &Scope, collection: &str, id: &str) -> S
 ///
 /// # Errors
 /// Fails if the store fails.
-pub fn records(store: &dyn Store, scope: &Scope, collection: &str) -> Stored<Vec<StoredRecord>> {
+pub fn records(store: &dyn Read, scope: &Scope, collection: &str) -> Stored<Vec<StoredRecord>> {
     all(store, scope, &RowKind::Record(collection.to_owned()), |row| match row {
         Row::Record(row) => Some(row),
         _ => None,
     })
 }
 
-fn one(store: &dyn Store, scope: &Scope, key: RowKey) -> Stored<Option<Row>> {
+fn one(store: &dyn Read, scope: &Scope, key: RowKey) -> Stored<Option<Row>> {
     let rows = store.load(scope, std::slice::from_ref(&key))?;
     Ok(rows.into_iter().next().flatten().map(|stored| stored.row))
 }
 
-fn all<T>(store: &dyn Store, scope: &Scope, kind: &RowKind, of: impl Fn(Row) -> Option<T>) -> Stored<Vec<T>> {
+fn all<T>(store: &dyn Read, scope: &Scope, kind: &RowKind, of: impl Fn(Row) -> Option<T>) -> Stored<Vec<T>> {
     let mut found = Vec::new();
     let mut after: Option<String> = None;
     loop {

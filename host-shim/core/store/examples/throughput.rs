@@ -58,6 +58,7 @@ fn decide(store: &dyn Store, n: u64, body: &[u8]) -> Changes {
         account_revision: Some(opened.account_revision),
         catalog_revision: Some(opened.catalog_revision),
         claims: Vec::new(),
+        ..Expected::default()
     };
     changes
 }

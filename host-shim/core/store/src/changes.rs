@@ -16,7 +16,7 @@ pub struct RowWrite {
     pub row: Option<Row>,
     /// `data-version` of the component that wrote the row.
     pub data_version: u32,
-    /// True if later events of the account need the row: [`Store::open`](crate::Store::open) returns the live rows.
+    /// True if later events of the account need the row: [`Read::open`](crate::Read::open) returns the live rows.
     pub live: bool,
     /// References of the row to other rows, to the catalog and to names.
     pub references: Vec<Reference>,
@@ -105,7 +105,7 @@ pub struct InboxProgress {
     pub error: Option<String>,
     /// Outcome, if there is one.
     pub outcome: Option<Outcome>,
-    /// Full keys that wake the row (see [`Store::woken_by`](crate::Store::woken_by)); they replace the earlier keys.
+    /// Full keys that wake the row (see [`Read::woken_by`](crate::Read::woken_by)); they replace the earlier keys.
     /// Ignored unless the row is parked or deferred.
     pub waits_for: Vec<String>,
     /// The run that ended in this state; none if the host itself changed the row.

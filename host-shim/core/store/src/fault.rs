@@ -2,14 +2,10 @@
 
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
+use crate::fork::fork;
+use crate::lend::Lend;
 use crate::memory::MemoryStore;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
-use crate::scope::{Partition, Scope};
-use crate::store::Store;
-use extension_contract::{
-    Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
-    Timestamp,
-};
+use crate::store::{Read, Reader, Store};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whether a fault strikes before or after the write.
@@ -157,10 +153,18 @@ impl State {
     }
 }
 
-struct FaultStore(Faults);
+/// The store that [`Faults::open`] returns.
+pub(crate) struct FaultStore(Faults);
 
 impl FaultStore {
-    fn read<T>(&self, body: impl FnOnce(&dyn Store) -> Stored<T>) -> Stored<T> {
+    /// Returns a copy of the wrapped store, if it is in memory.
+    pub(crate) fn fork(&self) -> Option<MemoryStore> {
+        fork(&*self.0.state().store)
+    }
+}
+
+impl Lend for FaultStore {
+    fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
         let state = self.0.state();
         state.check_alive()?;
         if state.reads_fail {
@@ -195,123 +199,8 @@ impl Store for FaultStore {
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         self.0.write("apply", |state| state.store.apply(changes))
     }
-    fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
-        self.read(|store| store.open(scope, named, facts))
-    }
-    fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
-        self.read(|store| store.load(scope, keys))
-    }
-    fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
-        self.read(|store| store.more(scope, selection, limit))
-    }
-    fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
-        self.read(|store| store.rows_all(scope, kind, after, limit))
-    }
-    fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
-        self.read(|store| store.collections(scope))
-    }
-    fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
-        self.read(|store| store.known(scope, facts))
-    }
-    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        self.read(|store| store.fact(scope, fact))
-    }
-    fn revision(&self, scope: &Scope) -> Stored<u64> {
-        self.read(|store| store.revision(scope))
-    }
-    fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
-        self.read(|store| store.reply(scope, caller))
-    }
-    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        self.read(|store| store.newest_data_version(scope))
-    }
-    fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
-        self.read(|store| store.claims(full_keys))
-    }
-    fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
-        self.read(|store| store.claims_held(scope, prefix))
-    }
-
-    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
-        self.read(|store| store.claims_each(partition, visit))
-    }
-    fn catalog_find(
-        &self,
-        partition: &Partition,
-        query: &CatalogQuery,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Stored<Vec<Product>> {
-        self.read(|store| store.catalog_find(partition, query, after, limit))
-    }
-    fn catalog_read(&self, partition: &Partition, keys: &[CatalogKey]) -> Stored<Vec<Option<CatalogRow>>> {
-        self.read(|store| store.catalog_read(partition, keys))
-    }
-    fn effect(&self, scope: &Scope, key: &str) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effect(scope, key))
-    }
-    fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_of(scope, after, limit))
-    }
-    fn effects_due(&self, partition: &Partition, now: Timestamp, timers: bool, limit: usize) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_due(partition, now, timers, limit))
-    }
-    fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_running(partition))
-    }
-    fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_awaited(partition))
-    }
-    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
-        self.read(|store| store.effects_open(partition, account))
-    }
-    fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
-        self.read(|store| store.next_due(partition, now))
-    }
-    fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>> {
-        self.read(|store| store.event(partition, source, id))
-    }
-    fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
-        self.read(|store| store.inbox(seq))
-    }
-    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.read(|store| store.inbox_after(after, limit))
-    }
-    fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
-        self.read(|store| store.runs(seq))
-    }
-    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
-        self.read(|store| store.latest(partition))
-    }
-    fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.read(|store| store.inbox_due(partition, now, limit))
-    }
-    fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
-        self.read(|store| store.inbox_next_due(partition, now))
-    }
-    fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
-        self.read(|store| store.woken_by(keys))
-    }
-    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.read(|store| store.parked_before(partition, before, limit))
-    }
-    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.read(|store| store.deferred_before(partition, before, limit))
-    }
-    fn parked_count(&self, partition: &Partition) -> Stored<u64> {
-        self.read(|store| store.parked_count(partition))
-    }
-    fn dead(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.read(|store| store.dead(partition, after, limit))
-    }
-    fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.read(|store| store.failed(partition, after, limit))
-    }
-    fn fork(&self) -> Option<MemoryStore> {
-        self.0.state().store.fork()
-    }
-    fn scopes(&self) -> Stored<Vec<Scope>> {
-        self.read(|store| store.scopes())
+    fn reader(&self) -> Stored<Box<dyn Reader>> {
+        self.0.state().store.reader()
     }
 }
 

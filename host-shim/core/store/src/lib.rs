@@ -1,6 +1,6 @@
 //! How does the host store state, inbox, outbox and claims? One trait, with implementations in memory and in SQLite.
 //!
-//! A [`Store`] keeps rows and decides nothing. [`Store::open`] reads everything that an event needs at once.
+//! A [`Store`] keeps rows and decides nothing. [`Read::open`] reads everything that an event needs at once.
 //! [`Store::apply`] writes the [`Changes`] of the event atomically, if the data that the decision read still is as
 //! [`Expected`].
 
@@ -9,6 +9,8 @@ mod declared;
 mod erase;
 mod error;
 pub mod fault;
+mod fork;
+mod lend;
 mod log;
 mod memory;
 mod not_state;
@@ -29,6 +31,7 @@ pub use changes::{
 };
 pub use declared::{ConfigError, Declared, parse_config};
 pub use error::{StoreError, Stored};
+pub use fork::fork;
 pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use not_state::{Excluded, NotState};
@@ -39,7 +42,7 @@ pub use rows::{
 pub use scope::{Partition, Scope};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};
 pub use state::{state_document, state_hash};
-pub use store::Store;
+pub use store::{Read, Reader, Store};
 
 #[cfg(test)]
 mod tests;

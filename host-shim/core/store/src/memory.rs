@@ -9,6 +9,7 @@ mod account;
 mod claims;
 mod inbox;
 mod outbox;
+mod reader;
 mod same;
 
 use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, InboxChange};
@@ -17,7 +18,7 @@ use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
-use crate::store::Store;
+use crate::store::{Read, Reader, Store};
 use account::{AccountRows, AccountUndo};
 use claims::Claims;
 use extension_contract::{
@@ -26,10 +27,12 @@ use extension_contract::{
 };
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};
+use reader::MemoryReader;
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// A store in memory, with the indexes for the queries of [`Store`].
+/// A store in memory, with the indexes for the queries of [`Read`].
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     accounts: Arc<HashMap<Arc<Scope>, Arc<AccountRows>>>,
@@ -39,6 +42,8 @@ pub struct MemoryStore {
     /// Undo entries of the open group, in the order of its changes. The next group reuses the allocation.
     journal: Vec<Undo>,
     in_group: bool,
+    /// The state of the last commit, for the open readers; none without readers.
+    published: RefCell<Weak<Mutex<MemoryStore>>>,
 }
 
 #[derive(Debug)]
@@ -66,6 +71,24 @@ impl MemoryStore {
             inbox: self.inbox.clone(),
             journal: Vec::new(),
             in_group: false,
+            published: RefCell::default(),
+        }
+    }
+
+    /// Returns the state of the last commit, which later commits replace.
+    fn published(&self) -> Arc<Mutex<MemoryStore>> {
+        let mut published = self.published.borrow_mut();
+        published.upgrade().unwrap_or_else(|| {
+            let new = Arc::new(Mutex::new(self.fork()));
+            *published = Arc::downgrade(&new);
+            new
+        })
+    }
+
+    /// Shows the state to the readers, if there are any: a state that readers share is copied before its next change.
+    fn publish(&self) {
+        if let Some(published) = self.published.borrow().upgrade() {
+            *published.lock().unwrap_or_else(PoisonError::into_inner) = self.fork();
         }
     }
 
@@ -181,6 +204,7 @@ impl Store for MemoryStore {
     fn commit(&mut self) -> Stored<()> {
         self.end_group()?;
         self.journal.clear();
+        self.publish();
         Ok(())
     }
 
@@ -215,9 +239,21 @@ impl Store for MemoryStore {
         if let Some(scope) = changes.scope.as_ref().filter(|_| changes.erase) {
             self.erase(scope);
         }
+        if !self.in_group {
+            self.publish();
+        }
         Ok(Applied::Done { seq })
     }
 
+    fn reader(&self) -> Stored<Box<dyn Reader>> {
+        if self.in_group {
+            return Err(StoreError::Misuse("a reader is opened outside of a group".into()));
+        }
+        Ok(Box::new(MemoryReader::new(self.published())))
+    }
+}
+
+impl Read for MemoryStore {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         let new = AccountRows::default();
         let account = self.account(scope).unwrap_or(&new);
@@ -390,10 +426,6 @@ impl Store for MemoryStore {
 
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         Ok(self.inbox.failed(partition, after, limit))
-    }
-
-    fn fork(&self) -> Option<MemoryStore> {
-        Some(MemoryStore::fork(self))
     }
 
     fn scopes(&self) -> Stored<Vec<Scope>> {

@@ -24,7 +24,7 @@ pub(crate) trait Graph {
 /// Rows by key.
 pub(crate) type Rows<R> = BTreeMap<Arc<RowKey>, R>;
 
-/// Returns the live rows and the rows that `Store::open` adds to them.
+/// Returns the live rows and the rows that `Read::open` adds to them.
 pub(crate) fn reach<G: Graph>(graph: &G, live: Rows<G::Row>, named: &[Reference]) -> Stored<Rows<G::Row>> {
     let mut walk = Walk { graph, live: live.keys().cloned().collect(), found: live, room: REFERENCES_MAX };
     walk.walk_from_named(named)?;

@@ -3,7 +3,7 @@
 use crate::scope::Scope;
 use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
 
-/// The result of [`Store::open`](crate::Store::open).
+/// The result of [`Read::open`](crate::Read::open).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct OpenedRows {
     /// Revision of the account; 0 for a new account.
@@ -100,7 +100,7 @@ pub struct InboxRow {
     pub error: Option<String>,
     /// Last outcome.
     pub outcome: Option<Outcome>,
-    /// Provenance of the last run; [`Store::runs`](crate::Store::runs) returns all runs.
+    /// Provenance of the last run; [`Read::runs`](crate::Read::runs) returns all runs.
     pub provenance: Option<Provenance>,
     /// True after the account was erased. An erased event can no longer be run or compared.
     pub erased: bool,

@@ -11,6 +11,7 @@ mod effects;
 mod erase;
 mod graph;
 mod inbox;
+mod reader;
 mod replies;
 mod rows;
 mod schema;
@@ -22,7 +23,7 @@ use crate::error::{StoreError, Stored};
 use crate::reach::{Rows, catalog_keys};
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
-use crate::store::Store;
+use crate::store::{Read, Reader, Store};
 use catalog::CatalogCache;
 use claims::ClaimCache;
 use extension_contract::{
@@ -30,8 +31,9 @@ use extension_contract::{
     Timestamp,
 };
 use graph::AccountGraph;
-use rusqlite::Connection;
+use reader::SqliteReader;
 use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
 use scopes::{ScopeCache, ScopeRow};
 use std::cell::Cell;
 use std::io;
@@ -94,6 +96,8 @@ pub enum OpenError {
 /// A store in SQLite. One process may write at a time; others may read.
 pub struct SqliteStore {
     connection: Connection,
+    /// The file; none for a database in memory.
+    path: Option<PathBuf>,
     scopes: ScopeCache,
     catalog: CatalogCache,
     claims: ClaimCache,
@@ -122,7 +126,9 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, synchronous: Synchronous) -> Result<Self, OpenError> {
         let path = path.as_ref();
         host_sqlite::create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
-        Self::prepare(Connection::open(path)?, synchronous)
+        let mut store = Self::prepare(Connection::open(path)?, synchronous)?;
+        store.path = Some(path.to_owned());
+        Ok(store)
     }
 
     /// Opens a store in memory.
@@ -134,10 +140,7 @@ impl SqliteStore {
     }
 
     fn prepare(mut connection: Connection, synchronous: Synchronous) -> Result<Self, OpenError> {
-        connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        // Without this setting, SQLite prepares a statement again for each value that could make a partial index apply.
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        prepare_queries(&connection)?;
         // The schema is checked before the journal mode is set: setting the mode writes to the file, which may belong
         // to another program.
         schema::migrate(&mut connection)?;
@@ -147,16 +150,27 @@ impl SqliteStore {
             Synchronous::Normal => "NORMAL",
         };
         connection.pragma_update(None, "synchronous", synchronous)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        connection.pragma_update(None, "temp_store", "MEMORY")?;
         // SQLite overwrites deleted data with zeros, so that erased data leaves the file. When SQLite moves rows
         // between pages, it may leave a copy in the unused part of a page. Rows of the tables with personal data,
         // `events` and `effect_texts`, never move, because these tables only grow at their end.
         connection.pragma_update(None, "secure_delete", true)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
-        Ok(SqliteStore {
+        Ok(Self::of(connection))
+    }
+
+    /// Opens an existing file with a connection that only reads.
+    fn open_to_read(path: &Path) -> Result<Self, rusqlite::Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        prepare_queries(&connection)?;
+        Ok(Self::of(connection))
+    }
+
+    fn of(connection: Connection) -> Self {
+        SqliteStore {
             connection,
+            path: None,
             scopes: ScopeCache::default(),
             catalog: CatalogCache::default(),
             claims: ClaimCache::default(),
@@ -164,7 +178,7 @@ impl SqliteStore {
             in_group: false,
             is_broken: false,
             erased: Cell::new(false),
-        })
+        }
     }
 
     #[cfg(test)]
@@ -183,8 +197,9 @@ impl SqliteStore {
         Ok(())
     }
 
-    fn begin_group(&mut self) -> Result<(), rusqlite::Error> {
-        self.run("BEGIN IMMEDIATE")?;
+    /// Begins a transaction with this statement. Its first query checks whether the caches are still valid.
+    fn begin_group(&mut self, begin: &str) -> Result<(), rusqlite::Error> {
+        self.run(begin)?;
         let changes = self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0));
         match changes {
             Ok(changes) if changes == self.seen_changes => {}
@@ -230,6 +245,12 @@ impl SqliteStore {
         self.in_group = false;
         self.is_broken = false;
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK").map_err(unavailable) }
+    }
+
+    /// Ends a transaction that has only read. The caches stay: the next transaction checks them.
+    fn end_snapshot(&mut self) -> Result<(), rusqlite::Error> {
+        self.in_group = false;
+        self.run("COMMIT")
     }
 
     /// Fails if the open group is incomplete: a write failed half-way, or SQLite itself rolled it back, for example
@@ -301,6 +322,16 @@ impl Drop for SqliteStore {
     }
 }
 
+/// Sets up a connection for queries.
+fn prepare_queries(connection: &Connection) -> Result<(), rusqlite::Error> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Without this setting, SQLite prepares a statement again for each value that could make a partial index apply.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")
+}
+
 fn unavailable(error: rusqlite::Error) -> StoreError {
     StoreError::Unavailable(error.to_string())
 }
@@ -310,7 +341,7 @@ impl Store for SqliteStore {
         if self.in_group {
             return Err(StoreError::Misuse("a group is already open".into()));
         }
-        self.begin_group().map_err(unavailable)
+        self.begin_group("BEGIN IMMEDIATE").map_err(unavailable)
     }
 
     fn commit(&mut self) -> Stored<()> {
@@ -348,6 +379,16 @@ impl Store for SqliteStore {
         applied
     }
 
+    fn reader(&self) -> Stored<Box<dyn Reader>> {
+        match &self.path {
+            _ if self.in_group => Err(StoreError::Misuse("a reader is opened outside of a group".into())),
+            None => Err(StoreError::Misuse("a database in memory has no readers".into())),
+            Some(path) => Ok(Box::new(SqliteReader::open(path).map_err(unavailable)?)),
+        }
+    }
+}
+
+impl Read for SqliteStore {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         self.read(|store| {
             let connection = &store.connection;

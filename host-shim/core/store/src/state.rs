@@ -8,7 +8,7 @@ use crate::error::{StoreError, Stored};
 use crate::not_state::NotState;
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::Scope;
-use crate::store::Store;
+use crate::store::Read;
 use extension_contract::{Account, Price, Product, Purchase, Row, RowKind, StoredRecord, Subscription};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -21,7 +21,7 @@ const PAGE_ROWS: usize = 500;
 ///
 /// # Errors
 /// Fails if a store cannot be read or a row cannot be serialized.
-pub fn state_hash(stores: &[&dyn Store], not_state: &NotState) -> Stored<String> {
+pub fn state_hash(stores: &[&dyn Read], not_state: &NotState) -> Stored<String> {
     let mut hash = Sha256::new();
     let mut separator = "";
     hash.update(b"{\"accounts\":[");
@@ -47,7 +47,7 @@ pub fn state_hash(stores: &[&dyn Store], not_state: &NotState) -> Stored<String>
 ///
 /// # Errors
 /// Fails if a store cannot be read or a row cannot be serialized.
-pub fn state_document(stores: &[&dyn Store], not_state: &NotState) -> Stored<Value> {
+pub fn state_document(stores: &[&dyn Read], not_state: &NotState) -> Stored<Value> {
     let mut accounts = Vec::new();
     visit_accounts(stores, not_state, |account| {
         accounts.push(account.clone());
@@ -62,11 +62,11 @@ fn canonical(value: &Value) -> Stored<Vec<u8>> {
 
 /// Visits every account with state.
 fn visit_accounts(
-    stores: &[&dyn Store],
+    stores: &[&dyn Read],
     not_state: &NotState,
     mut visit: impl FnMut(&Value) -> Stored<()>,
 ) -> Stored<()> {
-    let mut scopes: Vec<(Scope, &dyn Store)> = Vec::new();
+    let mut scopes: Vec<(Scope, &dyn Read)> = Vec::new();
     for store in stores {
         scopes.extend(store.scopes()?.into_iter().map(|scope| (scope, *store)));
     }
@@ -86,7 +86,7 @@ fn visit_accounts(
 }
 
 /// Returns the non-empty sections of one account.
-fn sections(store: &dyn Store, scope: &Scope, not_state: &NotState) -> Stored<Map<String, Value>> {
+fn sections(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<Map<String, Value>> {
     let mut sections = Map::new();
     let mut put = |name: &str, rows: Vec<Value>| {
         if !rows.is_empty() {
@@ -115,7 +115,7 @@ fn sections(store: &dyn Store, scope: &Scope, not_state: &NotState) -> Stored<Ma
 }
 
 /// Reads all rows of a kind by pages.
-fn rows(store: &dyn Store, scope: &Scope, not_state: &NotState, kind: &RowKind) -> Stored<Vec<Value>> {
+fn rows(store: &dyn Read, scope: &Scope, not_state: &NotState, kind: &RowKind) -> Stored<Vec<Value>> {
     let mut values = Vec::new();
     let mut after: Option<String> = None;
     loop {
@@ -150,7 +150,7 @@ pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Option<Value>
 }
 
 /// Returns the pending timers of an account in order of their keys.
-pub(crate) fn open_timers(store: &dyn Store, scope: &Scope) -> Stored<Vec<TimerRow>> {
+pub(crate) fn open_timers(store: &dyn Read, scope: &Scope) -> Stored<Vec<TimerRow>> {
     let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
     let mut timers: Vec<TimerRow> = open
         .into_iter()
@@ -166,7 +166,7 @@ fn timer(row: TimerRow) -> Value {
     json!({"key": row.key, "due": row.due_at})
 }
 
-fn claims(stores: &[&dyn Store]) -> Stored<Vec<Value>> {
+fn claims(stores: &[&dyn Read]) -> Stored<Vec<Value>> {
     let mut claims = Vec::new();
     for store in stores {
         store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), claim(key, row))))?;

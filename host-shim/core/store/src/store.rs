@@ -1,41 +1,22 @@
-//! The trait of all stores. It has two implementations and one conformance suite.
+//! The traits of all stores: queries, and the handle that writes. Each has one conformance suite for all implementations.
 
 use crate::changes::{Applied, Changes};
 use crate::error::Stored;
-use crate::memory::MemoryStore;
 use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
     Timestamp,
 };
+use std::any::Any;
 
-/// A transactional store of rows.
-///
-/// **Group commit.** Changes between [`Store::begin`] and [`Store::commit`] are visible to this store's own reads, but
-/// durable only after the commit. Outside of a group, each [`Store::apply`] is durable when it returns.
-///
-/// **Revisions.** An account's revision rises by one with each applied change that has rows, facts or claims. A change
-/// that expects another revision is a conflict.
+/// The queries of a store.
 ///
 /// A method that takes a list of keys returns a list of the same length and order.
 ///
 /// # Errors
-/// Every method fails with `StoreError::Unavailable` if the underlying storage fails. [`Store::apply`] also fails with
-/// `StoreError::Taken` if a unique index already has the value. `StoreError::Misuse` means a bug of the caller: a group
-/// inside a group, a change that contradicts itself, or a change of a row that does not exist.
-pub trait Store: Send {
-    /// Begins a group.
-    fn begin(&mut self) -> Stored<()>;
-    /// Makes the group durable.
-    fn commit(&mut self) -> Stored<()>;
-    /// Discards the group.
-    fn rollback(&mut self) -> Stored<()>;
-
-    /// Applies all changes of an event, or none of them. Returns a conflict if something differs from `expected`, or if
-    /// the inbox has an event of the same business, mode, source and id.
-    fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
-
+/// Every method fails with `StoreError::Unavailable` if the underlying storage fails.
+pub trait Read {
     /// Reads everything that an event of the account needs.
     ///
     /// `rows` are the live rows and at most [`REFERENCES_MAX`](extension_contract::REFERENCES_MAX) other rows,
@@ -133,11 +114,49 @@ pub trait Store: Send {
     /// Returns the pending rows and the dead letters after the number `after`, in order of acceptance.
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
 
-    /// Returns an independent store with the same rows, if a copy is cheap. A store on disk returns none.
-    fn fork(&self) -> Option<MemoryStore> {
-        None
-    }
-
     /// Returns every scope that ever had rows, in order of business, mode (test first) and account text.
     fn scopes(&self) -> Stored<Vec<Scope>>;
+}
+
+/// A handle that only reads, beside the handle that writes. Any number of readers may be open, each on its own thread.
+///
+/// Between [`Reader::begin`] and [`Reader::end`] all queries see one state: that of the last commit before the begin. A
+/// reader never waits for a writer, and a writer never waits for a reader. A snapshot should be short: while it is open,
+/// a store on disk keeps old data.
+///
+/// # Errors
+/// A query outside of a snapshot, a second begin and an end without a begin fail with `StoreError::Misuse`.
+pub trait Reader: Read + Send {
+    /// Begins a snapshot.
+    fn begin(&mut self) -> Stored<()>;
+    /// Ends the snapshot.
+    fn end(&mut self) -> Stored<()>;
+}
+
+/// The handle of a store that writes.
+///
+/// **Group commit.** Changes between [`Store::begin`] and [`Store::commit`] are visible to this handle's own reads, but
+/// durable only after the commit. Outside of a group, each [`Store::apply`] is durable when it returns.
+///
+/// **Revisions.** An account's revision rises by one with each applied change that has rows, facts or claims. A change
+/// that expects another revision is a conflict.
+///
+/// # Errors
+/// Every method fails with `StoreError::Unavailable` if the underlying storage fails. [`Store::apply`] also fails with
+/// `StoreError::Taken` if a unique index already has the value. `StoreError::Misuse` means a bug of the caller: a group
+/// inside a group, a change that contradicts itself, or a change of a row that does not exist.
+pub trait Store: Read + Send + Any {
+    /// Begins a group.
+    fn begin(&mut self) -> Stored<()>;
+    /// Makes the group durable.
+    fn commit(&mut self) -> Stored<()>;
+    /// Discards the group.
+    fn rollback(&mut self) -> Stored<()>;
+
+    /// Applies all changes of an event, or none of them. Returns a conflict if something differs from `expected`, or if
+    /// the inbox has an event of the same business, mode, source and id.
+    fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
+
+    /// Opens a reader. Fails with `StoreError::Misuse` in an open group, and for a store that has only one handle.
+    fn reader(&self) -> Stored<Box<dyn Reader>>;
 }

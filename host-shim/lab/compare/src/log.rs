@@ -13,7 +13,7 @@ use host_replay::library::Library;
 use host_replay::runners::Runners;
 use host_scenario::error::ReplayError;
 use host_scenario::manifest;
-use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Scope, Store};
+use host_store::{Changes, EffectChange, EffectState, InboxRow, MemoryStore, Read, Scope};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ struct Log {
 /// declarations of a component.
 pub fn compare(
     library: &mut Library<'_>,
-    recording: &dyn Store,
+    recording: &dyn Read,
     options: &Options,
     progress: &mut Progress<'_>,
 ) -> Result<Comparison, ReplayError> {
@@ -106,7 +106,7 @@ fn processor(business: &BusinessFolder, livemode: bool, runners: &Runners) -> Re
 }
 
 impl Log {
-    fn feed(&mut self, recording: &dyn Store, row: InboxRow, grouper: &mut Grouper<'_>) -> Result<(), ReplayError> {
+    fn feed(&mut self, recording: &dyn Read, row: InboxRow, grouper: &mut Grouper<'_>) -> Result<(), ReplayError> {
         if row.erased {
             self.erased.extend(row.event.account);
             return Ok(());
@@ -136,7 +136,7 @@ impl Log {
     }
 
     /// Compares the results of OLD with the recorded results, after the last event.
-    fn compare_with_record(&self, recording: &dyn Store, record: &mut Record) -> Result<(), ReplayError> {
+    fn compare_with_record(&self, recording: &dyn Read, record: &mut Record) -> Result<(), ReplayError> {
         let store = self.lockstep.old.engine.processor().store();
         for (recorded, replayed) in &self.recorded {
             let (Some(recorded), Some(replayed)) = (recording.inbox(*recorded)?, store.inbox(*replayed)?) else {
@@ -158,7 +158,7 @@ impl Log {
 }
 
 /// Marks new effects as running if the log shows that they began, so that they can't be cancelled.
-fn mark_begun(recording: &dyn Store, processor: &mut Processor, reports: &[Report]) -> Result<(), ReplayError> {
+fn mark_begun(recording: &dyn Read, processor: &mut Processor, reports: &[Report]) -> Result<(), ReplayError> {
     for report in reports {
         let Some(account) = &report.account else { continue };
         let scope = processor.scope(account.clone());

@@ -10,7 +10,7 @@ use host_scenario::error::ReplayError;
 use host_scenario::model::{
     Action, Answers, CommandStep, Expectations, Given, Measurement, RawStep, Scenario, Step, UsageStep,
 };
-use host_store::{InboxRow, Partition, Store};
+use host_store::{InboxRow, Partition, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const PAGE: usize = 500;
 /// A story of the events of an account up to inbox number `until` of the log, with the answers of the providers. None
 /// if a scenario can't express one of the events, or the story has no steps.
 pub(crate) fn of_account(
-    recording: &dyn Store,
+    recording: &dyn Read,
     partition: &Partition,
     account: &Account,
     until: u64,

@@ -11,7 +11,7 @@ use host_replay::rig::{Point, Rig, RigSetup, StoreKind};
 use host_scenario::error::ReplayError;
 use host_scenario::model::{Action, Step};
 use host_store::fault::Then;
-use host_store::{MemoryStore, Store};
+use host_store::{MemoryStore, Read};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -354,7 +354,7 @@ fn outcome_text(report: &Report) -> String {
 }
 
 /// The inbox number of an event.
-fn seq_of(store: &dyn Store, id: &str) -> Result<Option<u64>, ReplayError> {
+fn seq_of(store: &dyn Read, id: &str) -> Result<Option<u64>, ReplayError> {
     const PAGE: usize = 500;
     let mut after = 0;
     loop {

@@ -3,8 +3,8 @@
 use crate::recording::{RecordedEvent, Recording};
 use extension_contract::{Account, Timestamp};
 use host_scenario::model::Holding;
-use host_store::Stored;
-use host_store::{ClaimRow, Store};
+use host_store::ClaimRow;
+use host_store::{Read, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Id of the user that represents an unknown other account.
@@ -27,7 +27,7 @@ pub(crate) struct ClaimChange {
 }
 
 /// Returns the changes of others' claims, in order. Claims that the account never requested do not matter.
-pub(crate) fn changes(recording: &Recording, store: &dyn Store) -> Stored<Vec<ClaimChange>> {
+pub(crate) fn changes(recording: &Recording, store: &dyn Read) -> Stored<Vec<ClaimChange>> {
     let mut seen: BTreeMap<String, bool> = BTreeMap::new();
     let mut changes = Vec::new();
     for (at, recorded, key, answer) in answers(recording) {
@@ -83,7 +83,7 @@ fn answers(recording: &Recording) -> Vec<(Timestamp, &RecordedEvent, String, Str
 /// Returns the current holder of a claim; the holder at the time of the recorded run is not known. Returns none if the
 /// holder is exported, too: its own steps take the claim. Returns a made-up user if nobody or the account itself holds
 /// the claim now.
-fn holder(recording: &Recording, store: &dyn Store, key: &str) -> Stored<Option<Account>> {
+fn holder(recording: &Recording, store: &dyn Read, key: &str) -> Stored<Option<Account>> {
     let space = recording.partition.name();
     let full = if key.starts_with("acct_") { format!("{space}/{key}") } else { format!("{space}//{key}") };
     let row: Option<ClaimRow> = store.claims(&[full])?.into_iter().next().flatten();

@@ -9,7 +9,7 @@ use host_scenario::model::write::ScenarioText;
 use host_scenario::model::{Action, Expectations, Given, Holding, OutcomeExpectation, Scenario, Step};
 use host_scenario::prepare::prepare;
 use host_scenario::shapes::Shapes;
-use host_store::{Declared, InboxRow, InboxState, Store};
+use host_store::{Declared, InboxRow, InboxState, Read};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -64,7 +64,7 @@ impl Draft {
     /// Writes the draft of a recording.
     pub fn of(
         recording: &Recording,
-        store: &dyn Store,
+        store: &dyn Read,
         start: &Start<'_>,
         shapes: &Shapes,
         to_the_byte: bool,
@@ -153,7 +153,7 @@ fn redriven(recording: &Recording) -> Vec<TimedStep> {
 /// Returns the claims that other accounts held at the start; adds steps for later changes.
 fn claims_of_others(
     recording: &Recording,
-    store: &dyn Store,
+    store: &dyn Read,
     timed_steps: &mut Vec<TimedStep>,
 ) -> Result<Vec<(String, extension_contract::Account)>, ExportError> {
     let mut given: Vec<(String, extension_contract::Account)> = Vec::new();

@@ -2,8 +2,8 @@
 
 use crate::error::ExportError;
 use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Timestamp};
-use host_store::Stored;
-use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope, Store};
+use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope};
+use host_store::{Read, Stored};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(crate) struct Recording {
 
 impl Recording {
     /// Reads the recording of these accounts.
-    pub fn read(store: &dyn Store, partition: &Partition, accounts: Vec<Account>) -> Stored<Recording> {
+    pub fn read(store: &dyn Read, partition: &Partition, accounts: Vec<Account>) -> Stored<Recording> {
         let mut effects = Vec::new();
         for account in &accounts {
             effects.extend(effects_of(store, &partition.scope(account.clone()))?);
@@ -141,7 +141,7 @@ fn is_put_together(body: &[u8]) -> bool {
     members.keys().map(String::as_str).collect::<BTreeSet<_>>() == BTreeSet::from(PUT_TOGETHER)
 }
 
-fn effects_of(store: &dyn Store, scope: &Scope) -> Stored<Vec<EffectRow>> {
+fn effects_of(store: &dyn Read, scope: &Scope) -> Stored<Vec<EffectRow>> {
     let mut found: Vec<EffectRow> = Vec::new();
     loop {
         let page = store.effects_of(scope, found.last().map_or(0, |row| row.seq), PAGE)?;
@@ -153,7 +153,7 @@ fn effects_of(store: &dyn Store, scope: &Scope) -> Stored<Vec<EffectRow>> {
     }
 }
 
-fn each_row(store: &dyn Store, partition: &Partition, visit: &mut dyn FnMut(InboxRow) -> Stored<()>) -> Stored<()> {
+fn each_row(store: &dyn Read, partition: &Partition, visit: &mut dyn FnMut(InboxRow) -> Stored<()>) -> Stored<()> {
     let mut after = 0;
     loop {
         let page = store.inbox_after(after, PAGE)?;
@@ -173,7 +173,7 @@ fn each_row(store: &dyn Store, partition: &Partition, visit: &mut dyn FnMut(Inbo
 ///
 /// Fails with [`ExportError::Nothing`] if the store does not have the account; the error lists existing accounts. Also
 /// fails if the store fails.
-pub fn scopes_of(store: &dyn Store, account: &Account) -> Result<Vec<Scope>, ExportError> {
+pub fn scopes_of(store: &dyn Read, account: &Account) -> Result<Vec<Scope>, ExportError> {
     let all = store.scopes()?;
     let found: Vec<Scope> = all.iter().filter(|scope| scope.account == *account).cloned().collect();
     if found.is_empty() {
@@ -197,7 +197,7 @@ pub fn scopes_of(store: &dyn Store, account: &Account) -> Result<Vec<Scope>, Exp
 ///
 /// Fails with [`ExportError::Nothing`] if the store does not have the event, or the event has no account. Also fails if
 /// the store fails.
-pub fn account_of_event(store: &dyn Store, id: &str) -> Result<Scope, ExportError> {
+pub fn account_of_event(store: &dyn Read, id: &str) -> Result<Scope, ExportError> {
     let nothing =
         |expected: &str| ExportError::Nothing { what: format!("event `{id}`"), expected: expected.to_owned() };
     let mut after = 0;

@@ -4,7 +4,7 @@ use host::outbox::each_done;
 use host_provider_api::scripted::{Resource, Scripted};
 use host_provider_api::{ResourceId, SECRET_PREFIX, Simulation, map_texts};
 use host_scenario::error::ReplayError;
-use host_store::{Partition, Store};
+use host_store::{Partition, Read};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 /// # Errors
 ///
 /// Fails if the store can't be read.
-pub fn recorded(store: &dyn Store, of: Option<&Partition>) -> Result<Vec<Resource>, ReplayError> {
+pub fn recorded(store: &dyn Read, of: Option<&Partition>) -> Result<Vec<Resource>, ReplayError> {
     let made = Scripted::new();
     each_done(store, of, &mut |call, outputs| made.remember(call, outputs))?;
     Ok(made.inventory())
@@ -26,7 +26,7 @@ pub fn recorded(store: &dyn Store, of: Option<&Partition>) -> Result<Vec<Resourc
 /// # Errors
 ///
 /// Fails if the store can't be read.
-pub fn recorded_secrets(store: &dyn Store) -> Result<Vec<(ResourceId, String)>, ReplayError> {
+pub fn recorded_secrets(store: &dyn Read) -> Result<Vec<(ResourceId, String)>, ReplayError> {
     let made = Scripted::new();
     let found = RefCell::new(BTreeSet::new());
     let add = |id: &ResourceId, value: Value| {

@@ -296,7 +296,7 @@ impl Rig {
     ///
     /// Fails if the store can't be forked.
     pub fn with_faults(&mut self) -> Result<Faults, ReplayError> {
-        let forked = self.store().fork();
+        let forked = host_store::fork(self.store());
         let store = forked.ok_or_else(|| ReplayError::Usage("a store on disk can't be made to fail".to_owned()))?;
         let faults = Faults::new(Box::new(store));
         self.processor_mut().set_store(faults.open());

@@ -188,7 +188,9 @@ impl Stream<'_> {
             }
         }
         let mut summary = self.tally.summary().clone();
-        let mut stores: Vec<&dyn host_store::Store> = self.hosts.iter().flatten().map(Rig::store).collect();
+        let hosts = self.hosts.iter().flatten();
+        let mut stores: Vec<&dyn host_store::Read> =
+            hosts.map(|host| -> &dyn host_store::Read { host.store() }).collect();
         if matches!(self.options.store, StoreKind::Sqlite(_)) {
             // Both modes are in one file, so the first store has the rows of both.
             stores.truncate(1);

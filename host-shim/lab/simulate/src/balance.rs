@@ -6,7 +6,7 @@ use crate::judge::Difference;
 use crate::oracle::{Bought, Oracle, left};
 use crate::sandbox::Stripe;
 use host::read;
-use host_store::{Scope, Store};
+use host_store::{Read, Scope};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// # Errors
 ///
 /// Returns the first difference.
-pub(crate) fn check(store: &dyn Store, scope: &Scope, stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
+pub(crate) fn check(store: &dyn Read, scope: &Scope, stripe: &Stripe, oracle: &Oracle) -> Result<(), Difference> {
     check_books(store, scope, stripe)?;
     check_payments(store, scope, stripe, &oracle.bought)?;
     // A closing gives back what nobody asked for; the closing itself is checked elsewhere.
@@ -41,7 +41,7 @@ fn unreadable(error: impl std::fmt::Display) -> Difference {
 
 /// Checks that the books have the sum of all movements, that of the refunds, that of the disputes, and that of the
 /// fees.
-fn check_books(store: &dyn Store, scope: &Scope, stripe: &Stripe) -> Result<(), Difference> {
+fn check_books(store: &dyn Read, scope: &Scope, stripe: &Stripe) -> Result<(), Difference> {
     let row = read::record(store, scope, "account", "balances").map_err(unreadable)?;
     let balances: Value = match row {
         Some(row) => serde_json::from_str(&row.value).map_err(unreadable)?,
@@ -65,7 +65,7 @@ fn check_books(store: &dyn Store, scope: &Scope, stripe: &Stripe) -> Result<(), 
 
 /// Checks for each payment: the refunds and disputes are at most the received amount, and the shares of creators are at
 /// most the rest.
-fn check_payments(store: &dyn Store, scope: &Scope, stripe: &Stripe, bought: &[Bought]) -> Result<(), Difference> {
+fn check_payments(store: &dyn Read, scope: &Scope, stripe: &Stripe, bought: &[Bought]) -> Result<(), Difference> {
     let charges = stripe.all("charge");
     let disputes = stripe.all("dispute");
     let mut rest: BTreeMap<&str, i64> = BTreeMap::new();

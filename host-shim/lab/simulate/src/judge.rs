@@ -5,7 +5,7 @@ use crate::oracle::{Expected, Share};
 use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
 use host::processor::Processor;
 use host::read;
-use host_store::{Scope, Store};
+use host_store::{Read, Scope};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -49,7 +49,7 @@ impl Ledgers {
     /// # Errors
     ///
     /// Fails if the store can't be read.
-    pub fn of(store: &dyn Store) -> Result<Self, Difference> {
+    pub fn of(store: &dyn Read) -> Result<Self, Difference> {
         let mut out = BTreeMap::new();
         for scope in store.scopes().map_err(Difference::unreadable)? {
             let row = read::record(store, &scope, "account", "balances").map_err(Difference::unreadable)?;
@@ -254,7 +254,7 @@ pub fn judge(
 /// # Errors
 ///
 /// Fails if the store can't be read.
-pub fn statuses(store: &dyn Store, scope: &Scope) -> Result<BTreeMap<String, String>, Difference> {
+pub fn statuses(store: &dyn Read, scope: &Scope) -> Result<BTreeMap<String, String>, Difference> {
     let rows = read::products(store, scope).map_err(Difference::unreadable)?;
     let status = |row: &Product| {
         let metadata: Value = serde_json::from_str(&row.values.metadata).unwrap_or_default();

@@ -3,8 +3,8 @@
 use super::events::failure;
 use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload};
 use host_provider_api::{Call, SecretAccess};
-use host_store::StoreError;
-use host_store::{EffectRow, InboxRow, Partition, Store};
+use host_store::{EffectRow, InboxRow, Partition};
+use host_store::{Read, StoreError};
 use serde_json::Value;
 
 /// Number of inbox rows per query.
@@ -16,7 +16,7 @@ const PAGE: usize = 256;
 /// # Errors
 /// Fails if the store fails.
 pub fn each_done(
-    store: &dyn Store,
+    store: &dyn Read,
     of: Option<&Partition>,
     visit: &mut dyn FnMut(&Call, &Value),
 ) -> Result<(), StoreError> {

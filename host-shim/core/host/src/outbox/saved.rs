@@ -27,7 +27,7 @@ impl Outbox {
     /// Saves the current state; none if the store cannot be forked. Includes the writes of an open group.
     pub fn save(&self) -> Option<Saved> {
         Some(Saved {
-            store: self.processor().store().fork()?,
+            store: host_store::fork(self.processor().store())?,
             agenda: self.agenda.clone(),
             called: self.called.clone(),
             clock: self.clock,

@@ -2,8 +2,8 @@
 
 use super::Processor;
 use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal};
-use host_store::Stored;
-use host_store::{InboxRow, InboxState, Store};
+use host_store::{InboxRow, InboxState};
+use host_store::{Read, Stored};
 use std::collections::HashSet;
 
 /// One difference between a recorded event and its replay.
@@ -30,7 +30,7 @@ pub struct Difference {
 ///
 /// # Errors
 /// Fails if a store fails.
-pub fn replay_log(recording: &dyn Store, processor: &mut Processor) -> Stored<Vec<Difference>> {
+pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec<Difference>> {
     let mut differences = Vec::new();
     let mut pairs: Vec<(u64, u64)> = Vec::new();
     let mut erased: HashSet<Account> = HashSet::new();

@@ -86,7 +86,7 @@ pub(super) struct DecidedRun {
     pub outcome: Outcome,
     pub reply: Option<Reply>,
     pub state: InboxState,
-    /// Wake keys, for `Store::woken_by`.
+    /// Wake keys, for `Read::woken_by`.
     pub waits_for: Vec<String>,
     pub account: Option<Account>,
     pub prepared: PreparedDecision,

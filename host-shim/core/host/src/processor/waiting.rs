@@ -1,4 +1,4 @@
-//! What does a parked or deferred event wait for? Builds its wake keys, for `Store::woken_by`.
+//! What does a parked or deferred event wait for? Builds its wake keys, for `Read::woken_by`.
 
 use super::Processor;
 use crate::snapshot::full_key;

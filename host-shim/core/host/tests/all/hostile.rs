@@ -10,7 +10,8 @@ use extension_contract::{
 };
 use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, RETRY_DELAYS_MS, Report};
 use host_store::{
-    ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, SqliteStore, Store, state_document,
+    ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, Read, SqliteStore, Store,
+    state_document,
 };
 use host_wasm_runner::runner::RunError;
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
@@ -147,7 +148,7 @@ struct StoredData {
     revisions: Vec<u64>,
 }
 
-fn stored_data(store: &dyn Store) -> StoredData {
+fn stored_data(store: &dyn Read) -> StoredData {
     let partition = Partition { business: "acme".to_owned(), livemode: false };
     let mut claims = Vec::new();
     store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), row.clone()))).unwrap();

@@ -68,7 +68,7 @@ impl SqliteStore {
 
     /// Returns the first condition of a change that does not hold, if any.
     fn changed(&self, changes: &Changes, scope: Option<i64>) -> Stored<Option<Conflict>> {
-        use crate::store::Store;
+        use crate::store::Read;
         let (connection, expected) = (&self.connection, &changes.expected);
         if let (Some(state), Some(InboxChange::Move(change))) = (&expected.inbox, &changes.inbox)
             && inbox::is_in_other_state(connection, change.seq, state).map_err(unavailable)?

@@ -7,6 +7,7 @@ mod groups;
 mod inbox;
 mod open;
 mod outbox;
+mod readers;
 mod replies;
 mod rows;
 
@@ -15,6 +16,7 @@ pub use groups::*;
 pub use inbox::*;
 pub use open::*;
 pub use outbox::*;
+pub use readers::*;
 pub use replies::*;
 pub use rows::*;
 
@@ -91,6 +93,32 @@ macro_rules! store_conformance {
                 #[test]
                 fn $case() {
                     $crate::testing::conformance::$case(&mut || $open);
+                }
+            )+
+        }
+    };
+}
+
+/// Generates a module with a test for each case of readers. The expression returns a store with several handles, and what
+/// must live as long as the store.
+#[macro_export]
+macro_rules! reader_conformance {
+    ($name:ident, $open:expr) => {
+        $crate::reader_conformance!(@cases $name, $open,
+            a_snapshot_sees_the_last_commit_before_it_began,
+            a_snapshot_sees_no_open_group,
+            a_reader_needs_a_snapshot,
+            readers_see_whole_commits_while_a_writer_writes,
+        );
+    };
+    (@cases $name:ident, $open:expr, $($case:ident),+ $(,)?) => {
+        mod $name {
+            use super::*;
+            $(
+                #[test]
+                fn $case() {
+                    let (mut store, _guard) = $open;
+                    $crate::testing::conformance::$case(&mut store);
                 }
             )+
         }

@@ -3,7 +3,7 @@
 use crate::changes::{Applied, Changes, InboxProgress};
 use crate::rows::{EffectState, InboxState};
 use crate::sqlite::SqliteStore;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::testing::samples;
 use extension_contract::{Payload, Row};
 use std::path::Path;

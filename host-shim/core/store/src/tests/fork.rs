@@ -5,7 +5,7 @@ use crate::memory::MemoryStore;
 use crate::not_state::NotState;
 use crate::rows::{EffectState, InboxState};
 use crate::state::state_hash;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::testing::samples;
 use extension_contract::{Row, RowKey};
 

@@ -2,7 +2,7 @@
 
 use crate::rows::InboxState;
 use crate::sqlite::SqliteStore;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::testing::samples;
 use extension_contract::{Account, CatalogKey, IgnoreReason, Outcome, RetryPolicy, Row, RowKey, RowKind, StoredRow};
 use rusqlite::Connection;

@@ -7,7 +7,7 @@ use crate::rows::InboxState;
 use crate::scope::Scope;
 use crate::sqlite::{OpenError, SqliteStore, Synchronous};
 use crate::state::state_hash;
-use crate::store::Store;
+use crate::store::{Read, Store};
 use crate::testing::samples;
 use extension_contract::{CatalogKey, CatalogRow, Reference, Row, RowKind, Selection};
 use std::io::{BufRead, BufReader};

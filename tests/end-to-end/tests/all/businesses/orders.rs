@@ -9,7 +9,7 @@ use end_to_end::traders::checked_story;
 use host::processor::{Business, Processor, replay_log};
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
-use host_store::{MemoryStore, Store};
+use host_store::{MemoryStore, Read};
 use serde_json::Value;
 
 fn ids(parts: &[Part]) -> String {
@@ -139,7 +139,7 @@ fn the_log_replays_to_the_same_decisions() {
         let mut fresh = Processor::new(Box::new(MemoryStore::new()), runner, business).expect("the same configuration");
         let differences = replay_log(world.store(), &mut fresh).expect("the store has no fault");
         let not_state = world.processor().declared().not_state();
-        let stores: [&dyn Store; 1] = [fresh.store()];
+        let stores: [&dyn Read; 1] = [fresh.store()];
         let again = host_store::state_document(&stores, not_state).expect("a readable state");
         let law = match (differences.first(), difference(&without_timers(world.document()), &without_timers(again))) {
             (Some(first), _) => Err(format!("the log replays differently: {first:?}")),

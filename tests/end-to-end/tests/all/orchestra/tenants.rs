@@ -7,7 +7,7 @@ use host_replay::play::{CaseReport, PlayOptions, play};
 use host_replay::rig::StoreKind;
 use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
-use host_store::{EffectRow, Partition, SqliteStore, Store};
+use host_store::{EffectRow, Partition, Read, SqliteStore};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use host::processor::{Business, Processor, replay_log};
 use host::view;
 use host_provider_api::scripted::Scripted;
 use host_store::testing::{Faults, Moment, Then};
-use host_store::{EffectState, InboxRow, InboxState, MemoryStore, SqliteStore, Store};
+use host_store::{EffectState, InboxRow, InboxState, MemoryStore, Read, SqliteStore};
 use serde_json::{Value, json};
 
 /// Personal text that an erasure must remove.
@@ -206,7 +206,7 @@ fn no_database_file_contains_erased_text() {
 }
 
 /// Returns true if the account is erased and the effect has ended; asserts that either both or neither are true.
-fn is_erased(store: &dyn Store, scope: &host_store::Scope) -> bool {
+fn is_erased(store: &dyn Read, scope: &host_store::Scope) -> bool {
     let ended = store.effect(scope, "erase").unwrap()[0].state == EffectState::Finished;
     let rows = store.inbox_after(0, 100).unwrap();
     let through = rows.iter().filter(|row| row.event.account.as_ref() == Some(&scope.account));

@@ -4,7 +4,7 @@
 use super::toy::{COLLECTION, Story};
 use extension_contract::*;
 use host::processor::Report;
-use host_store::Store;
+use host_store::Read;
 use serde_json::Value;
 
 pub const T0: Timestamp = 1_700_000_000_000;
@@ -93,7 +93,7 @@ pub fn lines(reports: &[Report]) -> Vec<String> {
 }
 
 /// Returns the ids of an account's toy records that begin with `prefix`, without the prefix.
-pub fn things(store: &dyn Store, account: &str, prefix: &str) -> Vec<String> {
+pub fn things(store: &dyn Read, account: &str, prefix: &str) -> Vec<String> {
     let scope = host_store::Scope { business: "toys".into(), livemode: false, account: user(account) };
     let rows = host::read::records(store, &scope, COLLECTION).unwrap();
     rows.iter().filter_map(|row| row.id.strip_prefix(prefix)).map(str::to_owned).collect()

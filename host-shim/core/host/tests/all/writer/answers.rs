@@ -11,7 +11,7 @@ use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::StoreError;
 use host_store::testing::{Faults, Moment, Then};
-use host_store::{MemoryStore, SqliteStore, Store};
+use host_store::{MemoryStore, Read, SqliteStore};
 use serde_json::json;
 use std::sync::mpsc::channel;
 
