@@ -3,15 +3,14 @@
 use crate::kept::{Storage, StoreFiles};
 use extension_contract::{Account, Actor, ActorKind, Entitlement, Event, Payload, Question, Timestamp};
 use host::outbox::{Outbox, OutboxError};
-use host::processor::{Business, Processor, Report};
+use host::processor::{Business, Processor, Questions, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
-use host_store::Store;
-use host_store::StoreError;
 use host_store::testing::Faults;
+use host_store::{Store, StoreError};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -8,8 +8,7 @@ use crate::business::BusinessFolder;
 use crate::outbox::Outbox;
 use crate::processor::{Processor, Report};
 use extension_contract::{Account, Actor, ActorKind, Event, IgnoreReason, Outcome, Payload, Timestamp};
-use host_store::{InboxRow, Partition};
-use host_store::{Read, Stored};
+use host_store::{InboxRow, Partition, Read, Stored};
 
 /// Source of the load events.
 const SOURCE: &str = "api";

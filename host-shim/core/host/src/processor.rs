@@ -14,7 +14,7 @@ mod run;
 mod waiting;
 mod wake;
 
-pub use ask::AskError;
+pub use ask::{Answerer, AskError, Questions};
 pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, EffectRef, Report};
@@ -22,12 +22,11 @@ pub use report::{Disposition, EffectRef, Report};
 use crate::business::BusinessDeclarations;
 use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
 use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, Timestamp};
-use host_store::StoreError;
-use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store};
+use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store, StoreError};
 use host_wasm_runner::runner::{Runner, SharedImports};
 use run::{Attempt, caller_of};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Maximum number of failed attempts before an event becomes a dead letter.
 pub const ATTEMPTS_MAX: u32 = 5;
@@ -411,12 +410,7 @@ impl Processor {
         context: Context,
         body: impl FnOnce(&mut dyn Runner, &SharedImports) -> T,
     ) -> (FinishedSnapshot, T) {
-        let snapshot = Arc::new(Mutex::new(Snapshot::new(self.take_store(), context)));
-        let imports: SharedImports = snapshot.clone();
-        let value = body(&mut *self.runner, &imports);
-        drop(imports);
-        let snapshot = Arc::into_inner(snapshot).expect("a runner keeps no imports beyond the call");
-        (snapshot.into_inner().unwrap_or_else(PoisonError::into_inner).finish(), value)
+        Snapshot::new(self.take_store(), context).call_with(|imports| body(&mut *self.runner, imports))
     }
 
     /// Takes the store back after a call.

@@ -3,8 +3,7 @@
 use extension_contract::{
     Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, StoredRecord, Subscription,
 };
-use host_store::{Partition, Scope};
-use host_store::{Read, Stored};
+use host_store::{Partition, Read, Scope, Stored};
 
 /// Number of rows per query.
 const PAGE: usize = 500;

@@ -10,8 +10,7 @@ use crate::outbox::{self, Outbox, OutboxError};
 use crate::processor::{Business, Processor, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
-use host_store::{ConfigError, MemoryStore, Store};
-use host_store::{StoreError, Stored};
+use host_store::{ConfigError, MemoryStore, Store, StoreError, Stored};
 use host_wasm_runner::runner::Runner;
 
 /// The setup of a host: its business and configuration. A setup can start any number of hosts.

@@ -9,9 +9,10 @@ use extension_contract::{
     IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
     Selection, StoreError, Stored, StoredRow, Timestamp,
 };
-use host_store::{ClaimRow, Declared, LogEntry, Partition, Scope, Store};
+use host_store::{ClaimRow, Declared, LogEntry, Partition, Read, Reader, Scope, Store};
+use host_wasm_runner::runner::SharedImports;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The part of the store that a call may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +78,27 @@ pub struct Trace {
     pub unavailable: Option<String>,
 }
 
+/// A handle of a store, for the queries of a call.
+pub trait Handle: Send {
+    /// Returns the queries.
+    fn queries(&self) -> &dyn Read;
+}
+
+impl Handle for Box<dyn Store> {
+    fn queries(&self) -> &dyn Read {
+        &**self
+    }
+}
+
+impl Handle for Box<dyn Reader> {
+    fn queries(&self) -> &dyn Read {
+        &**self
+    }
+}
+
 /// The imports of one extension call, over a store.
-pub struct Snapshot {
-    store: Box<dyn Store>,
+pub struct Snapshot<H = Box<dyn Store>> {
+    store: H,
     context: Context,
     place: Option<PlacementResult>,
     /// Versions of the returned rows; 0 for a missing row.
@@ -92,9 +111,9 @@ pub struct Snapshot {
 }
 
 /// A snapshot after the end of the call.
-pub struct FinishedSnapshot {
+pub struct FinishedSnapshot<H = Box<dyn Store>> {
     /// The store.
-    pub store: Box<dyn Store>,
+    pub store: H,
     /// Context of the call.
     pub context: Context,
     /// Result of the placement; none if the extension did not open an account.
@@ -111,9 +130,9 @@ pub struct FinishedSnapshot {
     pub trace: Trace,
 }
 
-impl Snapshot {
+impl<H: Handle> Snapshot<H> {
     /// Creates a snapshot of the store in its current state.
-    pub fn new(store: Box<dyn Store>, context: Context) -> Self {
+    pub fn new(store: H, context: Context) -> Self {
         Snapshot {
             store,
             context,
@@ -126,10 +145,27 @@ impl Snapshot {
         }
     }
 
+    /// Runs `body` with the snapshot as imports, and ends the call.
+    pub fn call_with<T>(self, body: impl FnOnce(&SharedImports) -> T) -> (FinishedSnapshot<H>, T)
+    where
+        H: 'static,
+    {
+        let snapshot = Arc::new(Mutex::new(self));
+        let imports: SharedImports = snapshot.clone();
+        let value = body(&imports);
+        drop(imports);
+        let snapshot = Arc::into_inner(snapshot).expect("a runner keeps no imports beyond the call");
+        (snapshot.into_inner().unwrap_or_else(PoisonError::into_inner).finish(), value)
+    }
+
     /// Ends the call; returns the store and the recorded reads.
-    pub fn finish(self) -> FinishedSnapshot {
+    pub fn finish(self) -> FinishedSnapshot<H> {
         let Snapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace } = self;
         FinishedSnapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace }
+    }
+
+    fn queries(&self) -> &dyn Read {
+        self.store.queries()
     }
 
     /// Runs a host call and records a failure of the store.
@@ -161,7 +197,7 @@ impl Snapshot {
             .collect();
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
         let mut holder: Option<(&str, Account)> = None;
-        for ((key, full), claim) in full_keys.iter().zip(self.store.claims(&wanted)?) {
+        for ((key, full), claim) in full_keys.iter().zip(self.queries().claims(&wanted)?) {
             // The placement depends on these claims, also on claims without a holder.
             self.claims.insert(full.clone(), claim.clone());
             let held = claim.filter(|row| row.until.is_none_or(|until| until > self.context.now));
@@ -208,7 +244,7 @@ impl Snapshot {
             _ => None,
         });
         let prices: Vec<CatalogKey> = prices.collect();
-        Ok(self.store.catalog_read(&self.context.partition, &prices)?.iter().any(Option::is_some))
+        Ok(self.queries().catalog_read(&self.context.partition, &prices)?.iter().any(Option::is_some))
     }
 
     fn remember(&mut self, rows: &[StoredRow]) {
@@ -238,7 +274,7 @@ impl Snapshot {
     fn read_catalog_revision(&mut self) -> Stored<()> {
         if self.catalog_revision.is_none() {
             let catalog = self.context.partition.scope(Account::Platform);
-            self.catalog_revision = Some(self.store.revision(&catalog)?);
+            self.catalog_revision = Some(self.queries().revision(&catalog)?);
         }
         Ok(())
     }
@@ -262,7 +298,7 @@ fn is_account(account: &Account) -> bool {
     }
 }
 
-impl Imports for Snapshot {
+impl<H: Handle> Imports for Snapshot<H> {
     fn open(&mut self, placement: &Placement, facts: &[String]) -> Stored<Opened> {
         self.call(|snapshot| {
             check::bulk(&placement.keys)?;
@@ -275,7 +311,7 @@ impl Imports for Snapshot {
             snapshot.place = Some(place.clone());
             let PlacementResult::Here(account) = place else { return Ok(Opened::Elsewhere) };
             let scope = snapshot.context.partition.scope(account.clone());
-            let opened = snapshot.store.open(&scope, &placement.names, facts)?;
+            let opened = snapshot.queries().open(&scope, &placement.names, facts)?;
             snapshot.account_revision = Some(opened.account_revision);
             snapshot.catalog_revision = Some(opened.catalog_revision);
             snapshot.remember(&opened.rows);
@@ -295,7 +331,7 @@ impl Imports for Snapshot {
             for key in keys {
                 check::id("row id", key.id())?;
             }
-            let rows = snapshot.store.load(&snapshot.scope()?, keys)?;
+            let rows = snapshot.queries().load(&snapshot.scope()?, keys)?;
             for (key, row) in keys.iter().zip(&rows) {
                 match row {
                     Some(stored) => snapshot.remember(std::slice::from_ref(stored)),
@@ -309,7 +345,7 @@ impl Imports for Snapshot {
     fn more(&mut self, selection: &Selection, limit: u32) -> Stored<Vec<StoredRow>> {
         self.call(|snapshot| {
             let limit = check::page(&Page { after: None, limit })?;
-            let rows = snapshot.store.more(&snapshot.scope()?, selection, limit)?;
+            let rows = snapshot.queries().more(&snapshot.scope()?, selection, limit)?;
             snapshot.remember(&rows);
             Ok(rows)
         })
@@ -321,7 +357,7 @@ impl Imports for Snapshot {
             for fact in facts {
                 check::id("fact", fact)?;
             }
-            Ok(snapshot.store.known(&snapshot.scope()?, facts)?)
+            Ok(snapshot.queries().known(&snapshot.scope()?, facts)?)
         })
     }
 
@@ -333,7 +369,7 @@ impl Imports for Snapshot {
                 .iter()
                 .map(|key| {
                     check::id("effect key", key)?;
-                    Ok(crate::decision::has_begun(&snapshot.store.effect(&scope, key)?))
+                    Ok(crate::decision::has_begun(&snapshot.queries().effect(&scope, key)?))
                 })
                 .collect()
         })
@@ -347,7 +383,7 @@ impl Imports for Snapshot {
             }
             let account = snapshot.scope()?.account;
             let full: Vec<String> = keys.iter().map(|key| snapshot.context.full_key(key)).collect();
-            let rows = snapshot.store.claims(&full)?;
+            let rows = snapshot.queries().claims(&full)?;
             let mut states = Vec::with_capacity(keys.len());
             for ((key, full), row) in keys.iter().zip(full).zip(rows) {
                 let state = snapshot.claim_state(row.as_ref(), &account);
@@ -375,8 +411,8 @@ impl Imports for Snapshot {
             let scope = snapshot.scope()?;
             let full_prefix = snapshot.context.full_key(prefix);
             let cut = full_prefix.len() - prefix.len();
-            let mut held = snapshot.store.claims_held(&scope, &full_prefix)?;
-            let rows = snapshot.store.claims(&held)?;
+            let mut held = snapshot.queries().claims_held(&scope, &full_prefix)?;
+            let rows = snapshot.queries().claims(&held)?;
             let mut rows = rows.into_iter();
             // An expired claim has no holder, although its row exists.
             held.retain(|_| {
@@ -391,7 +427,7 @@ impl Imports for Snapshot {
         self.call(|snapshot| {
             check::bulk(keys)?;
             snapshot.read_catalog_revision()?;
-            let mut rows = snapshot.store.catalog_read(&snapshot.context.partition, keys)?;
+            let mut rows = snapshot.queries().catalog_read(&snapshot.context.partition, keys)?;
             for (key, row) in keys.iter().zip(&mut rows) {
                 if let CatalogKey::Setting(key) = key {
                     *row = snapshot.setting(key)?;
@@ -405,7 +441,7 @@ impl Imports for Snapshot {
         self.call(|snapshot| {
             let limit = check::page(page)?;
             snapshot.read_catalog_revision()?;
-            Ok(snapshot.store.catalog_find(&snapshot.context.partition, query, page.after.as_deref(), limit)?)
+            Ok(snapshot.queries().catalog_find(&snapshot.context.partition, query, page.after.as_deref(), limit)?)
         })
     }
 

@@ -4,11 +4,10 @@ mod rows;
 
 pub use rows::{Rows, account_rows, parsed};
 
-use crate::processor::{AskError, Processor};
+use crate::processor::{AskError, Processor, Questions};
 use crate::{read, time};
 use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question, Timestamp};
-use host_store::Stored;
-use host_store::{EffectRow, EffectState, InboxState};
+use host_store::{EffectRow, EffectState, InboxState, Stored};
 use serde_json::{Map, Value, json};
 
 /// Sources of events from outside; the host creates events of all other sources.

@@ -1,13 +1,12 @@
 //! Reads the state of one account between two steps: the parts on which clauses depend.
 
 use extension_contract::{Account, Actor, ActorKind, Entitlement, Outcome, Payload, PurchaseStatus, Question, Usage};
-use host::processor::Processor;
+use host::processor::{Processor, Questions};
 use host::view::parsed;
 use host::{read, time};
 use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
-use host_store::Scope;
-use host_store::Stored;
+use host_store::{Scope, Stored};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 

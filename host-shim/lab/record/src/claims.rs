@@ -3,8 +3,7 @@
 use crate::recording::{RecordedEvent, Recording};
 use extension_contract::{Account, Timestamp};
 use host_scenario::model::Holding;
-use host_store::ClaimRow;
-use host_store::{Read, Stored};
+use host_store::{ClaimRow, Read, Stored};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Id of the user that represents an unknown other account.

@@ -2,8 +2,7 @@
 
 use crate::error::ExportError;
 use extension_contract::{Account, EffectReport, FACT_SOURCE, Payload, Timestamp};
-use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Run, Scope};
-use host_store::{Read, Stored};
+use host_store::{EffectRow, EffectState, InboxRow, PROVIDER_EVENT, Partition, Read, Run, Scope, Stored};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,7 +3,7 @@
 use crate::done::Done;
 use crate::oracle::{Expected, Share};
 use extension_contract::{Account, Actor, Balance, Product, Question, Timestamp};
-use host::processor::Processor;
+use host::processor::{Processor, Questions};
 use host::read;
 use host_store::{Read, Scope};
 use serde_json::Value;

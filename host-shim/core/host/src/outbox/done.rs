@@ -3,8 +3,7 @@
 use super::events::failure;
 use extension_contract::{EffectFailure, EffectFailureClass, EffectReport, Payload};
 use host_provider_api::{Call, SecretAccess};
-use host_store::{EffectRow, InboxRow, Partition};
-use host_store::{Read, StoreError};
+use host_store::{EffectRow, InboxRow, Partition, Read, StoreError};
 use serde_json::Value;
 
 /// Number of inbox rows per query.

@@ -6,10 +6,9 @@ use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
 use extension_contract::{Account, EffectFailure, Event, Timestamp};
 use host_intake::Decoded;
-use host_store::StoreError;
 use host_store::{
     Applied, Changes, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, MESSAGE, PROVIDER_EVENT,
-    Scope,
+    Scope, StoreError,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;

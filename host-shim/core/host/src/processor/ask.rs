@@ -1,13 +1,14 @@
 //! How are questions about an account answered? On a snapshot; nothing is written.
 
 use super::Processor;
-use crate::snapshot::{Access, Context};
+use crate::snapshot::{Access, Context, Snapshot, Trace};
 use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
     Timestamp, UsageTotal,
 };
-use host_store::StoreError;
+use host_store::{Declared, Partition, Reader, StoreError};
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
+use std::sync::Arc;
 
 /// The reason why a question has no answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -27,12 +28,25 @@ fn problem_text(problem: &Problem) -> String {
     }
 }
 
-impl Processor {
+/// Questions about an account or the catalog. They are answered from a snapshot; nothing is written.
+pub trait Questions {
+    /// Calls the extension for an account, at a time in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
+    fn ask<T>(
+        &mut self,
+        account: Account,
+        at: Timestamp,
+        access: Access,
+        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
+    ) -> Result<T, AskError>;
+
     /// Validates a product before it is stored; returns its values with defaults. `at` in milliseconds.
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    pub fn validate(&mut self, candidate: &Candidate, at: Timestamp) -> Result<ProductValues, AskError> {
+    fn validate(&mut self, candidate: &Candidate, at: Timestamp) -> Result<ProductValues, AskError> {
         self.ask(Account::Platform, at, Access::CatalogOnly, |runner, imports| runner.validate(imports, candidate))
     }
 
@@ -40,7 +54,7 @@ impl Processor {
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    pub fn ask_catalog(&mut self, question: &Question) -> Result<Vec<Offer>, AskError> {
+    fn ask_catalog(&mut self, question: &Question) -> Result<Vec<Offer>, AskError> {
         self.ask_about(question, |runner, imports| runner.catalog(imports, question))
     }
 
@@ -48,7 +62,7 @@ impl Processor {
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    pub fn ask_entitlements(&mut self, question: &Question) -> Result<Vec<Entitlement>, AskError> {
+    fn ask_entitlements(&mut self, question: &Question) -> Result<Vec<Entitlement>, AskError> {
         self.ask_about(question, |runner, imports| runner.entitlements(imports, question))
     }
 
@@ -56,7 +70,7 @@ impl Processor {
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    pub fn ask_usage(
+    fn ask_usage(
         &mut self,
         question: &Question,
         start: Timestamp,
@@ -69,7 +83,7 @@ impl Processor {
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    pub fn ask_balances(&mut self, question: &Question) -> Result<Vec<Balance>, AskError> {
+    fn ask_balances(&mut self, question: &Question) -> Result<Vec<Balance>, AskError> {
         self.ask_about(question, |runner, imports| runner.balances(imports, question))
     }
 
@@ -77,7 +91,7 @@ impl Processor {
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
-    pub fn ask_list(
+    fn ask_list(
         &mut self,
         question: &Question,
         kind: &str,
@@ -87,6 +101,10 @@ impl Processor {
         self.ask_about(question, |runner, imports| runner.list(imports, question, kind, filter, page))
     }
 
+    /// Calls the extension for the question's account and time.
+    ///
+    /// # Errors
+    /// Fails if the extension refuses or fails, or if the store fails.
     fn ask_about<T>(
         &mut self,
         question: &Question,
@@ -94,7 +112,9 @@ impl Processor {
     ) -> Result<T, AskError> {
         self.ask(question.account.clone(), question.at, Access::Account, body)
     }
+}
 
+impl Questions for Processor {
     fn ask<T>(
         &mut self,
         account: Account,
@@ -102,21 +122,84 @@ impl Processor {
         access: Access,
         body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
     ) -> Result<T, AskError> {
-        let context = Context {
-            partition: self.partition.clone(),
-            account: Some(account),
-            connected_account: None,
-            event_id: String::new(),
-            now: at,
-            access,
-            declared: self.declared.clone(),
-        };
+        let context = context(&self.partition, &self.declared, account, at, access);
         let (snapshot, ran) = self.call(context, body);
         self.give_back(snapshot.store);
-        if let Some(text) = snapshot.trace.unavailable {
-            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text).into())).into());
-        }
-        let (answer, _) = ran?;
-        answer.map_err(AskError::Problem)
+        answer(snapshot.trace, ran)
     }
+}
+
+/// Answers questions with a reader and an extension of its own, beside the processor that decides: a question never waits
+/// for a decision.
+pub struct Answerer {
+    /// None only during a call of the extension.
+    reader: Option<Box<dyn Reader>>,
+    runner: Box<dyn Runner>,
+    partition: Partition,
+    declared: Arc<Declared>,
+}
+
+impl Answerer {
+    /// Creates an answerer of the processor's business and mode.
+    ///
+    /// # Errors
+    /// Fails if the store has only one handle.
+    pub fn of(processor: &Processor, runner: Box<dyn Runner>) -> Result<Self, StoreError> {
+        let reader = Some(processor.store().reader()?);
+        let (partition, declared) = (processor.partition.clone(), processor.declared.clone());
+        Ok(Answerer { reader, runner, partition, declared })
+    }
+}
+
+impl Questions for Answerer {
+    fn ask<T>(
+        &mut self,
+        account: Account,
+        at: Timestamp,
+        access: Access,
+        body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
+    ) -> Result<T, AskError> {
+        let mut reader = self.reader.take().expect("each call of the extension returns the reader at its end");
+        if let Err(error) = reader.begin() {
+            self.reader = Some(reader);
+            return Err(failed(error));
+        }
+        let context = context(&self.partition, &self.declared, account, at, access);
+        let (mut snapshot, ran) = Snapshot::new(reader, context).call_with(|imports| body(&mut *self.runner, imports));
+        let ended = snapshot.store.end();
+        self.reader = Some(snapshot.store);
+        ended.map_err(failed)?;
+        answer(snapshot.trace, ran)
+    }
+}
+
+fn context(
+    partition: &Partition,
+    declared: &Arc<Declared>,
+    account: Account,
+    at: Timestamp,
+    access: Access,
+) -> Context {
+    Context {
+        partition: partition.clone(),
+        account: Some(account),
+        connected_account: None,
+        event_id: String::new(),
+        now: at,
+        access,
+        declared: declared.clone(),
+    }
+}
+
+/// Returns the extension's answer, unless the store failed during the call.
+fn answer<T>(trace: Trace, ran: Ran<Result<T, Problem>>) -> Result<T, AskError> {
+    if let Some(text) = trace.unavailable {
+        return Err(failed(StoreError::Unavailable(text)));
+    }
+    let (answer, _) = ran?;
+    answer.map_err(AskError::Problem)
+}
+
+fn failed(error: StoreError) -> AskError {
+    RunError::Failure(Failure::Store(error.into())).into()
 }

@@ -4,8 +4,7 @@ use super::report::Report;
 use super::run::{Attempt, DecidedRun, Recorded, wait_timed_out};
 use super::{Processor, WAIT_MAX_MS};
 use extension_contract::{IgnoreReason, Outcome, Refusal, Timestamp};
-use host_store::InboxRow;
-use host_store::Stored;
+use host_store::{InboxRow, Stored};
 
 /// Rows per query.
 const PAGE: usize = 500;

@@ -2,8 +2,7 @@
 
 use super::Processor;
 use extension_contract::{Account, IgnoreReason, Outcome, Payload, Refusal};
-use host_store::{InboxRow, InboxState};
-use host_store::{Read, Stored};
+use host_store::{InboxRow, InboxState, Read, Stored};
 use std::collections::HashSet;
 
 /// One difference between a recorded event and its replay.

@@ -10,9 +10,8 @@ use extension_contract::{
 };
 use host_store::{
     Applied, Changes, Conflict, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry,
-    NewInbox, Provenance, Run,
+    NewInbox, Provenance, Run, StoreError, Stored,
 };
-use host_store::{StoreError, Stored};
 use host_wasm_runner::runner::{RunError, Used};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;

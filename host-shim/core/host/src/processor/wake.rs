@@ -5,9 +5,8 @@ use super::run::{Attempt, DecidedRun};
 use super::waiting::{claim_wake_key, connected_account, effect_wake_key, fact_wake_key};
 use super::{Processor, WOKEN_MAX};
 use extension_contract::{Event, Payload, Timestamp};
-use host_store::Stored;
 use host_store::{
-    Changes, EffectChange, EffectState, Expected, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState,
+    Changes, EffectChange, EffectState, Expected, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, Stored,
 };
 use std::collections::BTreeSet;
 

@@ -3,8 +3,7 @@
 use crate::processor::Processor;
 use crate::{read, time};
 use extension_contract::{Account, Product, Purchase, StoredRecord, Subscription};
-use host_store::Stored;
-use host_store::{EffectState, NotState, TIMER};
+use host_store::{EffectState, NotState, Stored, TIMER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 

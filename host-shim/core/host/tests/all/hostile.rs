@@ -8,7 +8,7 @@
 use extension_contract::{
     Account, Actor, Event, Failure, IgnoreReason, Outcome, Payload, ProviderFacts, Question, Refusal, StoreError,
 };
-use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, RETRY_DELAYS_MS, Report};
+use host::processor::{ATTEMPTS_MAX, AskError, Business, Disposition, Processor, Questions, RETRY_DELAYS_MS, Report};
 use host_store::{
     ClaimRow, EffectRow, EffectState, InboxState, MemoryStore, NotState, Partition, Read, SqliteStore, Store,
     state_document,

@@ -3,8 +3,7 @@
 use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor, retry};
-use extension_contract::Failure;
-use extension_contract::StoreError;
+use extension_contract::{Failure, StoreError};
 use host::processor::{ATTEMPTS_MAX, Disposition, Processor, RETRY_DELAYS_MS};
 use host_store::testing::Faults;
 use host_store::{InboxState, MemoryStore};

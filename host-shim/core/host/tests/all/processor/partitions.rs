@@ -5,9 +5,8 @@ use super::events::{T0, command, lines, things, webhook};
 use super::toy::ToyRunner;
 use extension_contract::{Event, Refusal};
 use host::processor::{Business, Processor, WAIT_MAX_MS, replay_log};
-use host_store::StoreError;
 use host_store::testing::Faults;
-use host_store::{MemoryStore, SqliteStore, Store};
+use host_store::{MemoryStore, SqliteStore, Store, StoreError};
 use serde_json::json;
 
 fn over(faults: &Faults, business: Business) -> Processor {

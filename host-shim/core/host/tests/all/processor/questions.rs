@@ -3,13 +3,16 @@
 use super::events::{T0, command, product, user};
 use super::toy::{Moment, ToyRunner};
 use super::{accept, business, processor};
-use extension_contract::StoreError;
-use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question};
-use host::processor::{AskError, Processor};
+use extension_contract::{Actor, ActorKind, Candidate, Failure, Page, Question, StoreError};
+use host::processor::{Answerer, AskError, Processor, Questions};
 use host_store::testing::Faults;
-use host_store::{MemoryStore, NotState, state_document};
+use host_store::{MemoryStore, NotState, SqliteStore, Store, state_document};
 use host_wasm_runner::runner::RunError;
 use serde_json::json;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
 
 fn question(account: &str) -> Question {
     Question { account: user(account), actor: Actor::system(), at: T0 }
@@ -61,4 +64,55 @@ fn a_store_error_that_the_extension_ignores_fails_the_question() {
     let unavailable = StoreError::Unavailable("fault at a read".into());
     let expected = AskError::Run(RunError::Failure(Failure::Store(unavailable)));
     assert_eq!(processor.ask_entitlements(&question("a")), Err(expected));
+}
+
+/// Returns the toy's entitlements of an account.
+fn entitlements(answerer: &mut Answerer, account: &str) -> Vec<String> {
+    let answer = answerer.ask_entitlements(&question(account)).unwrap();
+    answer.into_iter().map(|entitlement| entitlement.key).collect()
+}
+
+#[test]
+fn a_question_is_answered_while_a_decision_waits_in_the_middle() {
+    let folder = tempfile::tempdir().unwrap();
+    let stores: [Box<dyn Store>; 2] =
+        [Box::new(MemoryStore::new()), Box::new(SqliteStore::open(folder.path().join("store.db")).unwrap())];
+    for store in stores {
+        let ((entered, has_entered), (go, may_go)) = (sync_channel(1), sync_channel::<()>(1));
+        let gate = Mutex::new(may_go);
+        // The first decision passes; the second one waits after it has opened its account.
+        let decisions = AtomicU32::new(0);
+        let wait = move |moment| {
+            if moment == Moment::Opened && decisions.fetch_add(1, Ordering::Relaxed) == 1 {
+                entered.send(()).unwrap();
+                gate.lock().unwrap().recv().unwrap();
+            }
+        };
+        let mut processor = Processor::new(store, Box::new(ToyRunner::with(1, Box::new(wait))), business()).unwrap();
+        accept(&mut processor, vec![command("c1", "a", T0, json!({}))]);
+        let mut answerer = Answerer::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
+        let before = ["user:a: ran/c1"];
+        thread::scope(|scope| {
+            let decided = scope.spawn(|| {
+                accept(&mut processor, vec![command("c2", "a", T0, json!({}))]);
+            });
+            has_entered.recv().unwrap();
+            assert_eq!(entitlements(&mut answerer, "a"), before, "the decision waits, and its group is open");
+            go.send(()).unwrap();
+            decided.join().unwrap();
+        });
+        assert_eq!(entitlements(&mut answerer, "a"), ["user:a: ran/c1", "user:a: ran/c2"], "the last commit");
+    }
+}
+
+#[test]
+fn each_question_ends_its_snapshot() {
+    let mut processor = processor();
+    accept(&mut processor, vec![command("c1", "a", T0, json!({}))]);
+    let mut answerer = Answerer::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
+    let candidate = Candidate { by: ActorKind::User, current: None, proposed: product("p", json!({})).values };
+    for _ in 0..2 {
+        assert!(answerer.validate(&candidate, T0).unwrap().name.starts_with("denied"));
+        assert_eq!(entitlements(&mut answerer, "a"), ["user:a: ran/c1"]);
+    }
 }

@@ -6,12 +6,12 @@ use super::{ListenerEvent, accept, decoded, groups_of, host, inbox, play, spawn,
 use extension_contract::{Actor, Event, Question, Refusal};
 use host::clock::Clock;
 use host::outbox::OutboxError;
+use host::processor::Questions;
 use host::writer::{JobError, WriterLimits};
 use host_intake::Decoded;
 use host_provider_api::Registry;
-use host_store::StoreError;
 use host_store::testing::{Faults, Moment, Then};
-use host_store::{MemoryStore, Read, SqliteStore};
+use host_store::{MemoryStore, Read, SqliteStore, StoreError};
 use serde_json::json;
 use std::sync::mpsc::channel;
 
