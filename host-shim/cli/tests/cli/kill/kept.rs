@@ -1,6 +1,6 @@
 //! Reads a store file with the store's library, independently of the tested process.
 
-use host_store::{EffectState, InboxState, SqliteStore, Store};
+use host_store::{EffectState, InboxState, Read, SqliteStore};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};

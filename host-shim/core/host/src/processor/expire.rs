@@ -103,7 +103,7 @@ impl Processor {
         let attempt = Attempt::again(row);
         // An event that the host gives up wakes no other events.
         Ok(match self.record_outcome(&attempt, decided, now, &mut Vec::new())? {
-            Recorded::Stored(report) => Some(report),
+            Recorded::Stored(report) => Some(*report),
             Recorded::Outdated | Recorded::RunElsewhere => None,
         })
     }

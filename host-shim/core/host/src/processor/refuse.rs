@@ -29,7 +29,7 @@ impl Processor {
             };
             let attempt = Attempt::first(event, raw);
             Ok(vec![match processor.record_outcome(&attempt, decided, now, &mut Vec::new())? {
-                Recorded::Stored(report) => report,
+                Recorded::Stored(report) => *report,
                 // The outcome depends on no read data.
                 Recorded::Outdated | Recorded::RunElsewhere => processor.report_elsewhere(&attempt)?,
             }])

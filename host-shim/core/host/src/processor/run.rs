@@ -119,7 +119,7 @@ impl DecidedRun {
 /// The result of storing an outcome.
 pub(super) enum Recorded {
     /// The outcome is stored, or the failure of an attempt.
-    Stored(Report),
+    Stored(Box<Report>),
     /// Data that the decision read has changed: nothing is stored.
     Outdated,
     /// Another host has stored the event or moved it to another state: nothing is stored.
@@ -169,7 +169,7 @@ impl Processor {
         for _ in 0..CONFLICTS_MAX {
             match ahead.take().map_or_else(|| self.decide(&attempt, now), Ok) {
                 Ok(decided) => match self.record_outcome(&attempt, decided, now, wakes)? {
-                    Recorded::Stored(report) => return Ok(report),
+                    Recorded::Stored(report) => return Ok(*report),
                     Recorded::Outdated => {}
                     Recorded::RunElsewhere => return self.report_elsewhere(&attempt),
                 },
@@ -323,7 +323,7 @@ impl Processor {
             Err(error) => {
                 let error = RunError::Failure(Failure::Store(error.into()));
                 let failed = FailedRun { error, account: decided.account, logs: decided.logs };
-                return self.fail(attempt.clone(), failed, now).map(Recorded::Stored);
+                return self.fail(attempt.clone(), failed, now).map(|report| Recorded::Stored(Box::new(report)));
             }
         };
         wakes.extend(keys);
@@ -339,7 +339,7 @@ impl Processor {
         report.logs = decided.logs;
         report.alert = (refusal.is_some() && !has_caller) || (is_parked_with_error && !report.later);
         report.reply = decided.reply.or(refusal.filter(|_| has_caller).map(Reply::Refused));
-        Ok(Recorded::Stored(report))
+        Ok(Recorded::Stored(Box::new(report)))
     }
 
     /// Returns the report of an event that another host has run meanwhile.
