@@ -99,7 +99,7 @@ fn use_all(path: &Path) {
     let partition = samples::partition();
     read_inbox(&store, &partition);
     let facts = ["paid:in_1".to_owned()];
-    for scope in store.scopes().unwrap_or_default() {
+    for scope in store.scopes(None).unwrap_or_default() {
         let _ = store.open(&scope, &[Reference::Name("stripe:obj_1".to_owned())], &facts);
         let _ = store.effects_of(&scope, 0, PAGE);
         let _ = store.claims_held(&scope, "");
@@ -125,10 +125,10 @@ fn use_all(path: &Path) {
 }
 
 fn read_inbox(store: &SqliteStore, partition: &Partition) {
-    for row in store.inbox_after(0, PAGE).unwrap_or_default() {
+    for row in store.inbox_after(None, 0, PAGE).unwrap_or_default() {
         let _ = store.runs(row.seq);
     }
-    let _ = store.latest(partition);
+    let _ = store.inbox_after(Some(partition), 0, PAGE);
     let _ = store.inbox_due(partition, i64::MAX, PAGE);
     let _ = store.inbox_next_due(partition, 0);
     let _ = store.woken_by(&["claim:k".to_owned()]);

@@ -75,7 +75,7 @@ mod tests {
         accept(&mut *store, "evt_2");
         let after = kept.after_kill().expect("files");
         let ids = |store: &dyn Store| -> Vec<String> {
-            store.inbox_after(0, 10).expect("rows").into_iter().map(|row| row.event.id).collect()
+            store.inbox_after(None, 0, 10).expect("rows").into_iter().map(|row| row.event.id).collect()
         };
         assert_eq!(ids(&*store), ["evt_1", "evt_2"]);
         assert_eq!(ids(&*after), ["evt_1"]);

@@ -384,15 +384,7 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
-        let (mut own, mut after) = (Vec::new(), after);
-        while own.len() < limit {
-            let page = self.store().inbox_after(after, limit)?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            own.extend(page.into_iter().filter(|row| self.is_own(row)));
-        }
-        own.truncate(limit);
-        Ok(own)
+        self.store().inbox_after(Some(&self.partition), after, limit)
     }
 
     /// Returns true for a row of this business and mode.

@@ -49,10 +49,7 @@ pub fn records(processor: &Processor, account: &Account) -> Stored<Value> {
 /// Fails if the store fails.
 pub fn claims(processor: &Processor) -> Stored<Value> {
     let mut found = Map::new();
-    for scope in processor.store().scopes()? {
-        if scope.partition() != *processor.partition() {
-            continue;
-        }
+    for scope in processor.store().scopes(Some(processor.partition()))? {
         let mut rows = account_rows(processor, &scope.account)?;
         for (key, mut row) in rows.sections.remove("claims").unwrap_or_default() {
             row["holder"] = json!(scope.account.to_string());

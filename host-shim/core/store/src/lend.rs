@@ -94,14 +94,11 @@ impl<L: Lend> Read for L {
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>> {
         self.lend(|store| store.inbox(seq))
     }
-    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        self.lend(|store| store.inbox_after(after, limit))
+    fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.lend(|store| store.inbox_after(partition, after, limit))
     }
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         self.lend(|store| store.runs(seq))
-    }
-    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
-        self.lend(|store| store.latest(partition))
     }
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
         self.lend(|store| store.inbox_due(partition, now, limit))
@@ -127,7 +124,7 @@ impl<L: Lend> Read for L {
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.lend(|store| store.failed(partition, after, limit))
     }
-    fn scopes(&self) -> Stored<Vec<Scope>> {
-        self.lend(|store| store.scopes())
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        self.lend(|store| store.scopes(partition))
     }
 }

@@ -384,16 +384,12 @@ impl Read for MemoryStore {
         Ok(self.inbox.row(seq))
     }
 
-    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        Ok(self.inbox.after(after, limit))
+    fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.after(partition, after, limit))
     }
 
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         Ok(self.inbox.runs(seq))
-    }
-
-    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
-        Ok(self.inbox.latest(partition))
     }
 
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
@@ -428,8 +424,10 @@ impl Read for MemoryStore {
         Ok(self.inbox.failed(partition, after, limit))
     }
 
-    fn scopes(&self) -> Stored<Vec<Scope>> {
-        let mut scopes: Vec<Scope> = self.accounts.keys().map(|scope| (**scope).clone()).collect();
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        let wanted =
+            self.accounts.keys().filter(|scope| partition.is_none_or(|partition| scope.partition() == *partition));
+        let mut scopes: Vec<Scope> = wanted.map(|scope| (**scope).clone()).collect();
         scopes.sort_by_cached_key(|scope| (scope.business.clone(), scope.livemode, scope.account.to_string()));
         Ok(scopes)
     }

@@ -542,16 +542,17 @@ impl Read for SqliteStore {
         inbox::row(&self.connection, seq).map_err(unavailable)
     }
 
-    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
-        inbox::after(&self.connection, after, limit).map_err(unavailable)
+    fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        match partition {
+            None => inbox::after(&self.connection, after, limit).map_err(unavailable),
+            Some(partition) => self.of_partition(partition, |connection, number| {
+                inbox::of_partition_after(connection, number, after, limit)
+            }),
+        }
     }
 
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         inbox::runs(&self.connection, seq).map_err(unavailable)
-    }
-
-    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>> {
-        self.of_partition(partition, inbox::latest)
     }
 
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
@@ -601,7 +602,9 @@ impl Read for SqliteStore {
         Ok(failed)
     }
 
-    fn scopes(&self) -> Stored<Vec<Scope>> {
-        scopes::all(&self.connection).map_err(unavailable)
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>> {
+        let mut scopes = scopes::all(&self.connection).map_err(unavailable)?;
+        scopes.retain(|scope| partition.is_none_or(|partition| scope.partition() == *partition));
+        Ok(scopes)
     }
 }

@@ -68,7 +68,7 @@ fn visit_accounts(
 ) -> Stored<()> {
     let mut scopes: Vec<(Scope, &dyn Read)> = Vec::new();
     for store in stores {
-        scopes.extend(store.scopes()?.into_iter().map(|scope| (scope, *store)));
+        scopes.extend(store.scopes(None)?.into_iter().map(|scope| (scope, *store)));
     }
     scopes.sort_by_cached_key(|(scope, _)| (scope.business.clone(), scope.livemode, scope.account.to_string()));
     for (scope, store) in &scopes {

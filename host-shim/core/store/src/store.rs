@@ -87,19 +87,18 @@ pub trait Read {
 
     /// Returns the row of an event by its identity: partition, source and id.
     fn event(&self, partition: &Partition, source: &str, id: &str) -> Stored<Option<InboxRow>>;
-    /// Returns an inbox row by its number.
+    /// Returns an inbox row of any partition by its number.
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>>;
-    /// Returns the inbox rows of all partitions after the number `after`, in order of acceptance.
-    fn inbox_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
-    /// Returns the runs of an event, first to last.
+    /// Returns the inbox rows of a partition, or of all partitions, after the number `after`, in order of acceptance.
+    fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
+    /// Returns the runs of an event of any partition, first to last.
     fn runs(&self, seq: u64) -> Stored<Vec<Run>>;
-    /// Returns the latest time at which an event of the partition was accepted or ran, if any. Reads every run.
-    fn latest(&self, partition: &Partition) -> Stored<Option<Timestamp>>;
     /// Returns the numbers of the pending rows that may be tried at `now`, in order of acceptance.
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>>;
     /// Returns the time at which the next pending row becomes due after `now`.
     fn inbox_next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>>;
-    /// Returns the numbers of the parked or deferred rows that wait for one of these full keys, in order of acceptance.
+    /// Returns the numbers of the parked or deferred rows that wait for one of these full keys, of the partitions that the
+    /// keys name, in order of acceptance.
     /// A full key is `claim:` and a full claim key, or `fact:` / `effect:`, the name of a scope and the key of the fact
     /// or effect.
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>>;
@@ -114,8 +113,9 @@ pub trait Read {
     /// Returns the pending rows and the dead letters after the number `after`, in order of acceptance.
     fn failed(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
 
-    /// Returns every scope that ever had rows, in order of business, mode (test first) and account text.
-    fn scopes(&self) -> Stored<Vec<Scope>>;
+    /// Returns the scopes of a partition, or of all partitions, that ever had rows, in order of business, mode (test
+    /// first) and account text.
+    fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>>;
 }
 
 /// A handle that only reads, beside the handle that writes. Any number of readers may be open, each on its own thread.

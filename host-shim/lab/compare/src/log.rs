@@ -47,7 +47,7 @@ pub fn compare(
     let mut logs: BTreeMap<(String, bool), Log> = BTreeMap::new();
     let (mut after, mut first) = (0, None);
     loop {
-        let page = recording.inbox_after(after, PAGE)?;
+        let page = recording.inbox_after(None, after, PAGE)?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         progress(Step::Done(page.len() as u64));

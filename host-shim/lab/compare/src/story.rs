@@ -30,15 +30,14 @@ pub(crate) fn of_account(
     let (mut steps, mut answers): (Vec<Step>, Vec<Answers>) = (Vec::new(), Vec::new());
     let (mut after, mut start, mut clock) = (0, None, 0);
     'log: loop {
-        let page = recording.inbox_after(after, PAGE)?;
+        let page = recording.inbox_after(Some(partition), after, PAGE)?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         for row in page {
             if row.seq > until {
                 break 'log;
             }
-            let of_partition = row.event.business == partition.business && row.livemode == partition.livemode;
-            if !of_partition || row.event.account.as_ref() != Some(account) || row.erased {
+            if row.event.account.as_ref() != Some(account) || row.erased {
                 continue;
             }
             let now = row.event.received_at;

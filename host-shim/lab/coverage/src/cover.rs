@@ -291,7 +291,7 @@ impl Collector<'_> {
 fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
     let store = host.store();
     let mut revisions = 0;
-    for scope in store.scopes()? {
+    for scope in store.scopes(None)? {
         revisions += store.revision(&scope)?;
     }
     let events = inbox(host)?.last().map_or(0, |row| row.seq);
@@ -300,7 +300,7 @@ fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
 
 /// Accounts of the business and mode, including the platform.
 fn accounts(host: &Rig) -> Stored<Vec<Account>> {
-    let scopes = host.store().scopes()?.into_iter();
+    let scopes = host.store().scopes(None)?.into_iter();
     Ok(scopes.filter(|s| s.partition() == *host.processor().partition()).map(|s| s.account).collect())
 }
 

@@ -481,7 +481,7 @@ fn net_transfers(one: &mut Value, two: &mut Value) {
 /// Returns key and generation of the requested effects that change something else: a provider or another account.
 fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
     let mut found = BTreeSet::new();
-    for scope in host.store().scopes()? {
+    for scope in host.store().scopes(None)? {
         let rows = host.store().effects_of(&scope, 0, usize::MAX)?.into_iter();
         let is_of_provider = |kind: &str| kind != TIMER && !view::is_notice(kind);
         let kept = rows.filter(|row| is_of_provider(&row.effect.kind) && row.state != EffectState::Cancelled);
@@ -492,7 +492,7 @@ fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
 
 /// Returns the ids of the ignored provider events. A waiting event is ignored after 30 days.
 fn ignored(host: &Rig) -> Result<BTreeSet<String>, ReplayError> {
-    let rows = host.store().inbox_after(0, usize::MAX)?.into_iter();
+    let rows = host.store().inbox_after(None, 0, usize::MAX)?.into_iter();
     let is_ignored = |row: &InboxRow| {
         matches!(row.event.payload, Payload::Provider(_)) && matches!(row.outcome, Some(Outcome::Ignored(_)))
     };
@@ -504,7 +504,7 @@ fn results(host: &Rig) -> Result<BTreeMap<EffectId, (u32, Timestamp)>, ReplayErr
     const PAGE: usize = 500;
     let (mut found, mut after) = (BTreeMap::new(), 0);
     loop {
-        let page = host.store().inbox_after(after, PAGE)?;
+        let page = host.store().inbox_after(None, after, PAGE)?;
         for row in &page {
             if let Payload::EffectResult(report) = &row.event.payload {
                 let result = (report.attempts, row.event.received_at);
@@ -545,7 +545,7 @@ fn put(into: &mut Map<String, Value>, name: &str, rows: Map<String, Value>) {
 /// Every requested effect, by account and key.
 fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
     let mut found = BTreeSet::new();
-    for scope in host.store().scopes()? {
+    for scope in host.store().scopes(None)? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             found.insert((scope.account.clone(), row.effect.key));
         }
@@ -561,7 +561,7 @@ const READ_ONLY_VERBS: [&str; 3] = ["observe", "retrieve", "list"];
 fn groups(host: &Rig) -> Result<BTreeMap<Group, BTreeSet<String>>, ReplayError> {
     let done = host.succeeded()?;
     let mut keys: BTreeMap<Group, BTreeSet<String>> = BTreeMap::new();
-    for scope in host.store().scopes()? {
+    for scope in host.store().scopes(None)? {
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             let kind = &row.effect.kind;
             let succeeded = done.contains(&(row.scope.name(), row.effect.key.clone()));

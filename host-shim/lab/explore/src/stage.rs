@@ -342,7 +342,7 @@ fn deliver(
 /// Fails if the store fails.
 pub fn accounts(host: &Rig) -> Result<Vec<Account>, ReplayError> {
     let partition = host.processor().partition();
-    let scopes = host.store().scopes()?.into_iter().filter(|scope| scope.partition() == *partition);
+    let scopes = host.store().scopes(Some(partition))?.into_iter();
     Ok(scopes.map(|scope| scope.account).filter(|account| *account != Account::Platform).collect())
 }
 
@@ -358,7 +358,7 @@ fn seq_of(store: &dyn Read, id: &str) -> Result<Option<u64>, ReplayError> {
     const PAGE: usize = 500;
     let mut after = 0;
     loop {
-        let page = store.inbox_after(after, PAGE)?;
+        let page = store.inbox_after(None, after, PAGE)?;
         if let Some(row) = page.iter().find(|row| row.event.id == id) {
             return Ok(Some(row.seq));
         }

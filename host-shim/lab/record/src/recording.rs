@@ -155,14 +155,10 @@ fn effects_of(store: &dyn Read, scope: &Scope) -> Stored<Vec<EffectRow>> {
 fn each_row(store: &dyn Read, partition: &Partition, visit: &mut dyn FnMut(InboxRow) -> Stored<()>) -> Stored<()> {
     let mut after = 0;
     loop {
-        let page = store.inbox_after(after, PAGE)?;
+        let page = store.inbox_after(Some(partition), after, PAGE)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.seq;
-        for row in page {
-            if row.event.business == partition.business && row.livemode == partition.livemode {
-                visit(row)?;
-            }
-        }
+        page.into_iter().try_for_each(&mut *visit)?;
     }
 }
 
@@ -173,7 +169,7 @@ fn each_row(store: &dyn Read, partition: &Partition, visit: &mut dyn FnMut(Inbox
 /// Fails with [`ExportError::Nothing`] if the store does not have the account; the error lists existing accounts. Also
 /// fails if the store fails.
 pub fn scopes_of(store: &dyn Read, account: &Account) -> Result<Vec<Scope>, ExportError> {
-    let all = store.scopes()?;
+    let all = store.scopes(None)?;
     let found: Vec<Scope> = all.iter().filter(|scope| scope.account == *account).cloned().collect();
     if found.is_empty() {
         const LISTED_MAX: usize = 5;
@@ -201,7 +197,7 @@ pub fn account_of_event(store: &dyn Read, id: &str) -> Result<Scope, ExportError
         |expected: &str| ExportError::Nothing { what: format!("event `{id}`"), expected: expected.to_owned() };
     let mut after = 0;
     loop {
-        let page = store.inbox_after(after, PAGE)?;
+        let page = store.inbox_after(None, after, PAGE)?;
         let Some(last) = page.last() else { return Err(nothing("the id of an event in it")) };
         after = last.seq;
         if let Some(row) = page.into_iter().find(|row| row.event.id == id) {

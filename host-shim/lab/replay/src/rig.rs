@@ -15,12 +15,15 @@ use host_scenario::error::ReplayError;
 use host_scenario::manifest;
 use host_scenario::model::{Answers, Holding, Kill};
 use host_store::fault::{Faults, Moment, Then};
-use host_store::{Changes, ClaimRow, MemoryStore, Partition, SqliteStore, Store};
+use host_store::{Changes, ClaimRow, MemoryStore, Partition, Read, SqliteStore, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+/// Rows per query.
+const PAGE: usize = 256;
 
 /// The kind of a host's store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -347,7 +350,6 @@ impl Rig {
     ///
     /// Fails if the store can't be read.
     pub fn silent(&self) -> Result<BTreeSet<(String, String)>, ReplayError> {
-        const PAGE: usize = 256;
         let mut found = BTreeSet::new();
         let mut after = 0;
         loop {
@@ -559,7 +561,7 @@ impl Rig {
         let after = self.requested.after;
         let noted = std::mem::take(&mut self.requested);
         let mut stored = Vec::new();
-        for scope in self.store().scopes()? {
+        for scope in self.store().scopes(None)? {
             let rows = self.store().effects_of(&scope, after, usize::MAX)?;
             stored.extend(rows.into_iter().map(|row| (row.seq, scope.account.clone(), row.effect.key)));
         }
@@ -618,7 +620,7 @@ impl Rig {
     /// Fails if the store can't be read.
     pub fn forget_asked(&mut self) -> Result<(), ReplayError> {
         let mut after = 0;
-        for scope in self.store().scopes()? {
+        for scope in self.store().scopes(None)? {
             let rows = self.store().effects_of(&scope, 0, usize::MAX)?;
             after = rows.iter().map(|row| row.seq).fold(after, u64::max);
         }
@@ -668,10 +670,19 @@ impl Rig {
 }
 
 /// Returns the latest time in the store: the time of the last event or run, or the due time of a call that has begun.
-fn left_at(store: &dyn Store, setup: &RigSetup) -> Result<Option<Timestamp>, ReplayError> {
+fn left_at(store: &dyn Read, setup: &RigSetup) -> Result<Option<Timestamp>, ReplayError> {
     let partition = Partition { business: setup.business.name.clone(), livemode: setup.livemode };
-    let begun = store.effects_running(&partition)?.into_iter().map(|row| row.due_at).max();
-    Ok(store.latest(&partition)?.max(begun))
+    let mut latest = store.effects_running(&partition)?.into_iter().map(|row| row.due_at).max();
+    let mut after = 0;
+    loop {
+        let page = store.inbox_after(Some(&partition), after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(latest) };
+        after = last.seq;
+        for row in &page {
+            let ran = store.runs(row.seq)?.into_iter().map(|run| run.at).max();
+            latest = latest.max(ran).max(Some(row.event.received_at));
+        }
+    }
 }
 
 /// Opens a store.

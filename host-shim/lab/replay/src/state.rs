@@ -22,7 +22,7 @@ pub fn hash_of_streams(states: &[String]) -> String {
 /// Fails if the store can't be read.
 pub fn snapshot(processor: &Processor) -> Result<Value, ReplayError> {
     let mut accounts = Map::new();
-    for scope in processor.store().scopes()? {
+    for scope in processor.store().scopes(None)? {
         if scope.account == Account::Platform || scope.partition() != *processor.partition() {
             continue;
         }

@@ -51,7 +51,7 @@ impl Ledgers {
     /// Fails if the store can't be read.
     pub fn of(store: &dyn Read) -> Result<Self, Difference> {
         let mut out = BTreeMap::new();
-        for scope in store.scopes().map_err(Difference::unreadable)? {
+        for scope in store.scopes(None).map_err(Difference::unreadable)? {
             let row = read::record(store, &scope, "account", "balances").map_err(Difference::unreadable)?;
             let Some(row) = row else { continue };
             let balances: Value = serde_json::from_str(&row.value).map_err(Difference::unreadable)?;

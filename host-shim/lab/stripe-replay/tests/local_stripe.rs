@@ -167,7 +167,7 @@ fn played(stripe: Arc<dyn StripeServer>) -> (CaseReport, Vec<(String, i64, i64)>
     let options = PlayOptions { live, ..PlayOptions::new(host_native::runners()) };
     let mut came = Vec::new();
     let report = play_watched(&story.scenario, &story.cases[0], &story.business, &options, &mut |stepped| {
-        came = stepped.host.store().inbox_after(0, 1_000)?;
+        came = stepped.host.store().inbox_after(None, 0, 1_000)?;
         Ok(())
     });
     let of_stripe = came.iter().filter_map(|row| {

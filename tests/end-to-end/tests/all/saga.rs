@@ -214,7 +214,7 @@ fn a_failed_undo_is_recorded_and_repeated_before_the_next_attempt() {
 
 /// Results of the instance's effects after the inbox number `after`.
 fn results(world: &World, after: u64) -> Vec<Event> {
-    let rows = world.store().inbox_after(after, 100_000).expect("a readable inbox");
+    let rows = world.store().inbox_after(None, after, 100_000).expect("a readable inbox");
     let events = rows.into_iter().map(|row| row.event);
     events.filter(|e| e.source == "effects" && e.id.contains(INSTANCE) && !e.id.ends_with("/again")).collect()
 }

@@ -48,7 +48,7 @@ impl Books {
         let mut books = Books::default();
         let mut after = 0;
         loop {
-            let rows = store.inbox_after(after, PAGE).expect("read");
+            let rows = store.inbox_after(None, after, PAGE).expect("read");
             let Some(last) = rows.last() else { break };
             after = last.seq;
             for row in rows {
@@ -63,7 +63,7 @@ impl Books {
                 assert!(books.inbox.insert(row.event.id.clone(), kept).is_none(), "{} is there twice", row.event.id);
             }
         }
-        for scope in store.scopes().expect("read") {
+        for scope in store.scopes(None).expect("read") {
             let mut after = 0;
             loop {
                 let rows = store.effects_of(&scope, after, PAGE).expect("read");

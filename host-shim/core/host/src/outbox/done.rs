@@ -21,7 +21,7 @@ pub fn each_done(
 ) -> Result<(), StoreError> {
     let mut after = 0;
     loop {
-        let page = store.inbox_after(after, PAGE)?;
+        let page = store.inbox_after(None, after, PAGE)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.seq;
         for inbox in page {

@@ -39,7 +39,7 @@ impl Processor {
     /// their own. Returns the reports of each event, in order.
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Misuse`](host_store::StoreError::Misuse) if one event
+    /// Fails if the store fails, or with `StoreError::Misuse` if one event
     /// belongs to another business.
     pub fn accept_all(&mut self, events: Vec<EventWithBytes>) -> Stored<Vec<Vec<Report>>> {
         events.iter().try_for_each(|(event, _)| self.check_business(event))?;

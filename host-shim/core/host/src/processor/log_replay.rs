@@ -35,7 +35,7 @@ pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec
     let mut erased: HashSet<Account> = HashSet::new();
     let mut after = 0;
     loop {
-        let page = recording.inbox_after(after, 500)?;
+        let page = recording.inbox_after(None, after, 500)?;
         let Some(last) = page.last() else { break };
         after = last.seq;
         for row in page {

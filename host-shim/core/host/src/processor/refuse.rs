@@ -15,7 +15,7 @@ impl Processor {
     /// As in [`Processor::accept`], an event of another mode is `ignored` and a known id is `duplicate`.
     ///
     /// # Errors
-    /// Fails if the store fails, or with [`StoreError::Misuse`](host_store::StoreError::Misuse) for an event of another business.
+    /// Fails if the store fails, or with `StoreError::Misuse` for an event of another business.
     pub fn accept_refused(&mut self, event: Event, raw: Vec<u8>, refusal: Refusal) -> Stored<Vec<Report>> {
         self.check_business(&event)?;
         self.grouped(|processor| {

@@ -156,7 +156,7 @@ fn stored_data(store: &dyn Read) -> StoredData {
         state: state_document(&[store], &NotState::default()).unwrap(),
         effects: store.effects_open(&partition, None).unwrap(),
         claims,
-        revisions: store.scopes().unwrap().iter().map(|scope| store.revision(scope).unwrap()).collect(),
+        revisions: store.scopes(None).unwrap().iter().map(|scope| store.revision(scope).unwrap()).collect(),
     }
 }
 

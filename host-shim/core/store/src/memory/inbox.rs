@@ -199,9 +199,11 @@ impl Inbox {
         self.progress[at].runs.iter().map(|run| (**run).clone()).collect()
     }
 
-    pub(super) fn after(&self, after: u64, limit: usize) -> Vec<InboxRow> {
+    pub(super) fn after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Vec<InboxRow> {
         let from = after.saturating_add(1);
-        (from..=self.events.len() as u64).take(limit).filter_map(|seq| self.row(seq)).collect()
+        let of_partition = |seq: &u64| partition.is_none_or(|wanted| self.events[index(*seq)].partition == *wanted);
+        let seqs = (from..=self.events.len() as u64).filter(of_partition);
+        seqs.take(limit).filter_map(|seq| self.row(seq)).collect()
     }
 
     pub(super) fn due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Vec<u64> {
@@ -213,13 +215,6 @@ impl Inbox {
         }
         due.sort_unstable();
         due
-    }
-
-    pub(super) fn latest(&self, partition: &Partition) -> Option<Timestamp> {
-        let of_partition = self.events.iter().zip(&self.progress).filter(|(event, _)| event.partition == *partition);
-        let times = of_partition
-            .flat_map(|(accepted, current)| current.runs.iter().map(|run| run.at).chain([accepted.event.received_at]));
-        times.max()
     }
 
     pub(super) fn next_due(&self, partition: &Partition, now: Timestamp) -> Option<Timestamp> {

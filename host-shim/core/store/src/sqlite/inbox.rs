@@ -318,6 +318,17 @@ pub(super) fn after(connection: &Connection, after: u64, limit: usize) -> Result
     many(connection, sql, [number(after), text::limit(limit)])
 }
 
+/// Returns a page of one partition. It has no index: it skips the rows of other partitions.
+pub(super) fn of_partition_after(
+    connection: &Connection,
+    partition: i64,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<InboxRow>, Error> {
+    let sql = select!("e.seq > ?1 AND i.partition = ?2 ORDER BY e.seq LIMIT ?3");
+    many(connection, sql, params![number(after), partition, text::limit(limit)])
+}
+
 pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error> {
     connection
         .prepare_cached(concat!("SELECT ", run_columns!(), " FROM runs r WHERE r.seq = ?1 ORDER BY r.n"))?
@@ -326,17 +337,6 @@ pub(super) fn runs(connection: &Connection, seq: u64) -> Result<Vec<Run>, Error>
             Ok(Run { at, outcome: outcome(row, 1)?, error, provenance: provenance(row, 3)? })
         })?
         .collect()
-}
-
-/// Returns the time of the latest acceptance or run. The row with the highest number was accepted last, but any event
-/// may have run last.
-pub(super) fn latest(connection: &Connection, partition: i64) -> Result<Option<Timestamp>, Error> {
-    let accepted = "SELECT received_at FROM events WHERE seq = (SELECT max(seq) FROM inbox WHERE partition = ?1)";
-    let accepted: Option<Timestamp> =
-        connection.prepare_cached(accepted)?.query_row([partition], |row| row.get(0)).optional()?;
-    let ran = "SELECT max(r.at) FROM runs r JOIN inbox i ON i.seq = r.seq WHERE i.partition = ?1";
-    let ran: Option<Timestamp> = connection.prepare_cached(ran)?.query_row([partition], |row| row.get(0))?;
-    Ok(accepted.max(ran))
 }
 
 fn seqs(connection: &Connection, sql: &str, params: impl Params) -> Result<Vec<u64>, Error> {

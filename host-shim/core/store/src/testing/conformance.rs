@@ -69,7 +69,6 @@ macro_rules! store_conformance {
             inbox_rows_are_read_in_order,
             an_event_in_another_state_is_a_conflict,
             an_unknown_inbox_row_is_an_error,
-            latest_returns_the_time_of_the_last_event_or_run,
             effects_are_read_as_they_were_requested,
             outbox_queues_are_of_one_partition,
             effects_are_due_in_order_of_time,

@@ -287,12 +287,13 @@ fn query_results(store: &dyn Store) -> Vec<String> {
         }
         add(&(store.effects_running(&partition), store.effects_open(&partition, None)));
         add(&(store.parked_count(&partition), store.dead(&partition, 0, 9), store.failed(&partition, 0, 3)));
-        add(&store.event(&partition, "stripe", "evt_1"));
+        add(&(store.event(&partition, "stripe", "evt_1"), store.inbox_after(Some(&partition), 1, 2)));
+        add(&store.scopes(Some(&partition)));
         let mut claims = Vec::new();
         let each = store.claims_each(Some(&partition), &mut |key, row| claims.push((key.to_owned(), row.clone())));
         add(&(each, claims));
     }
-    add(&(store.inbox_after(0, 100), store.scopes(), store.woken_by(&WAITS.map(str::to_owned))));
+    add(&(store.inbox_after(None, 0, 100), store.scopes(None), store.woken_by(&WAITS.map(str::to_owned))));
     add(&state_hash(&[store], &NotState::default()));
     results
 }

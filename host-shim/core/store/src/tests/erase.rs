@@ -99,7 +99,7 @@ fn erased_data_is_in_none_of_the_files() {
     drop(vacuum);
     assert_eq!(found(folder.path(), "row of user:A"), []);
     let store = SqliteStore::open(&path).expect("opened again");
-    assert!(store.inbox_after(0, 6).expect("read")[..3].iter().all(|row| row.erased));
+    assert!(store.inbox_after(None, 0, 6).expect("read")[..3].iter().all(|row| row.erased));
 }
 
 #[test]

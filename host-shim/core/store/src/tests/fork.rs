@@ -40,7 +40,7 @@ fn query_results(store: &MemoryStore) -> String {
         store.load(&scope, &[RowKey::Subscription("sub".into())]),
         store.known(&scope, &["fact_1".into(), "fact_2".into()]),
         store.effects_open(&partition, None),
-        store.inbox_after(0, 10),
+        store.inbox_after(None, 0, 10),
         store.parked_count(&partition),
         store.revision(&scope),
     )

@@ -52,7 +52,7 @@ fn a_reopened_file_has_everything_that_was_committed() {
     store.apply(&crate::Changes { inbox, ..crate::Changes::default() }).expect("applied");
     let everything = |store: &SqliteStore| {
         let open = store.effects_open(&samples::partition(), None);
-        (state_hash(&[store], &NotState::default()), store.inbox_after(0, 100), open, store.revision(&scope))
+        (state_hash(&[store], &NotState::default()), store.inbox_after(None, 0, 100), open, store.revision(&scope))
     };
     let before = everything(&store);
     store.begin().expect("begun");
@@ -308,7 +308,7 @@ fn acknowledged_groups_survive_a_killed_process() {
         let purchases = store.rows_all(&scope, &RowKind::Purchase, None, usize::MAX).expect("read").len() as u64;
         assert!(purchases >= last, "{purchases} of {last} acknowledged events are stored");
         assert_eq!(purchases % 7, 0, "a group is stored completely or not at all");
-        let inbox = store.inbox_after(0, usize::MAX).expect("read");
+        let inbox = store.inbox_after(None, 0, usize::MAX).expect("read");
         assert_eq!(inbox.len() as u64, purchases);
         assert!(inbox.iter().all(|row| row.state == InboxState::Done));
         assert_eq!(store.effects_open(&samples::partition(), None).expect("read").len() as u64, purchases);

@@ -50,7 +50,7 @@ fn by_log(store: &dyn Store, options: &Options) -> Comparison {
 #[test]
 fn the_log_has_effect_results_timers_and_messages() {
     let folder = tempfile::tempdir().expect("a folder");
-    let rows = recorded(folder.path()).inbox_after(0, 500).expect("rows");
+    let rows = recorded(folder.path()).inbox_after(None, 0, 500).expect("rows");
     let count = |is: fn(&Payload) -> bool| rows.iter().filter(|row| is(&row.event.payload)).count();
     assert!(count(|payload| matches!(payload, Payload::EffectResult(_))) > 2);
     assert!(count(|payload| matches!(payload, Payload::Timer(_))) > 0);

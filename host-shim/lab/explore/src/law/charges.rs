@@ -59,7 +59,7 @@ impl Charges {
     /// Reads all events of a host.
     pub fn of(host: &Rig) -> Result<Charges, ReplayError> {
         let mut charges = Charges::default();
-        let rows = host.store().inbox_after(0, usize::MAX)?;
+        let rows = host.store().inbox_after(None, 0, usize::MAX)?;
         let erased = rows.iter().filter(|row| row.erased);
         charges.erased = erased.filter_map(|row| row.event.account.clone()).collect();
         // Without use nothing may be charged, whatever the prices are. Most stories have none.
@@ -180,7 +180,7 @@ impl Charges {
 
     /// Returns the first account that is charged more than its use costs: in the recorded use or in the requested invoices.
     pub fn broken_by(&self, host: &Rig, movements: &[Movement]) -> Result<Option<String>, ReplayError> {
-        for scope in host.store().scopes()? {
+        for scope in host.store().scopes(None)? {
             let account = &scope.account;
             if self.erased.contains(account) {
                 continue;

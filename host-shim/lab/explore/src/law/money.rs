@@ -47,7 +47,7 @@ pub(super) fn amounts(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
 /// Returns the requested movements that were not called off and that `counts` selects by account and key, in order.
 fn requested(host: &Rig, counts: impl Fn(&str, &str) -> bool) -> Result<Vec<Movement>, ReplayError> {
     let mut by_key = BTreeMap::new();
-    for scope in host.store().scopes()? {
+    for scope in host.store().scopes(None)? {
         let account = scope.account.to_string();
         for row in host.store().effects_of(&scope, 0, usize::MAX)? {
             // A repeated request under the same key is one movement.
@@ -64,7 +64,7 @@ fn requested(host: &Rig, counts: impl Fn(&str, &str) -> bool) -> Result<Vec<Move
 /// Returns account and key of the requests that the provider refused: they moved nothing.
 fn refused(host: &Rig) -> Result<BTreeSet<(String, String)>, ReplayError> {
     let mut found = BTreeSet::new();
-    for row in host.store().inbox_after(0, usize::MAX)? {
+    for row in host.store().inbox_after(None, 0, usize::MAX)? {
         if let (Payload::EffectResult(report), Some(account)) = (&row.event.payload, &row.event.account)
             && report.answer.as_ref().is_err_and(|failure| failure.class == EffectFailureClass::Final)
         {
@@ -107,7 +107,7 @@ impl Payments {
     /// Reads the bodies of all delivered events.
     pub fn delivered(host: &Rig) -> Result<Payments, ReplayError> {
         let mut payments = Payments::default();
-        for row in host.store().inbox_after(0, usize::MAX)? {
+        for row in host.store().inbox_after(None, 0, usize::MAX)? {
             if let Payload::Provider(bytes) = &row.event.payload
                 && let Ok(body) = serde_json::from_slice::<Value>(bytes)
             {

@@ -61,7 +61,7 @@ impl Played {
     /// Returns the scopes of all accounts except the platform.
     pub fn scopes(&self) -> Vec<Scope> {
         let store = open(&StoreKind::Sqlite(self.file())).expect("the store");
-        let mut scopes = store.scopes().expect("scopes");
+        let mut scopes = store.scopes(None).expect("scopes");
         scopes.retain(|scope| scope.account != Account::Platform);
         scopes
     }

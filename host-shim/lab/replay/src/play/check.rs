@@ -240,7 +240,7 @@ impl<'a> Failures<'a> {
 
     /// Checks that the ledger of every account sums to zero in each currency.
     pub fn ledgers(&mut self, host: &Rig) -> Result<(), ReplayError> {
-        for scope in host.store().scopes()? {
+        for scope in host.store().scopes(None)? {
             for (currency, sum) in view::unbalanced(host, &scope.account)? {
                 self.add(
                     0,

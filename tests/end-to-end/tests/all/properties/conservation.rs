@@ -54,7 +54,7 @@ fn refunds_are_covered(entries: &BTreeMap<(String, String), Value>, books: &Book
 
 /// Checks that the fact of each entry names an event of the inbox.
 fn facts_name_events(world: &World, entries: &BTreeMap<(String, String), Value>) -> Result<(), String> {
-    let rows = world.store().inbox_after(0, 100_000).expect("a readable inbox");
+    let rows = world.store().inbox_after(None, 0, 100_000).expect("a readable inbox");
     let ids: BTreeSet<String> = rows.into_iter().map(|row| row.event.id).collect();
     for (account, fact) in entries.keys() {
         let scope = world.processor().scope(account.parse().expect("an account"));

@@ -22,7 +22,7 @@ fn stories_are_valid_and_reach_all_outcomes() {
         let checked = checked_story("A", &moves);
         let world = judged(&Setup::default(), &checked, &checked.story.parts_in(VERSIONS[index % 2]));
         let world = world.unwrap_or_else(|broken| panic!("story {index}: {broken}\n{moves:#?}"));
-        for row in world.store().inbox_after(0, 100_000).expect("a readable inbox") {
+        for row in world.store().inbox_after(None, 0, 100_000).expect("a readable inbox") {
             let outcome = row.outcome.as_ref().map_or("none", |outcome| outcome.name());
             let row_text =
                 || format!("{} {} is {:?} {:?}\n{moves:#?}", row.event.id, row.event.kind, row.state, row.outcome);

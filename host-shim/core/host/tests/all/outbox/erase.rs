@@ -208,7 +208,7 @@ fn no_database_file_contains_erased_text() {
 /// Returns true if the account is erased and the effect has ended; asserts that either both or neither are true.
 fn is_erased(store: &dyn Read, scope: &host_store::Scope) -> bool {
     let ended = store.effect(scope, "erase").unwrap()[0].state == EffectState::Finished;
-    let rows = store.inbox_after(0, 100).unwrap();
+    let rows = store.inbox_after(None, 0, 100).unwrap();
     let through = rows.iter().filter(|row| row.event.account.as_ref() == Some(&scope.account));
     for row in through.filter(|row| row.state == InboxState::Done) {
         assert_eq!((row.erased, has_canary(row)), (ended, !ended), "{row:?}");

@@ -64,7 +64,7 @@ fn event(numbers: &mut Numbers, number: u64) -> Event {
 
 /// Returns all stored data of events: outcomes, waits, provenance.
 fn inbox(processor: &Processor) -> Vec<InboxRow> {
-    processor.store().inbox_after(0, 10_000).unwrap()
+    processor.store().inbox_after(None, 0, 10_000).unwrap()
 }
 
 fn effects(processor: &Processor) -> Vec<EffectRow> {

@@ -26,7 +26,7 @@ fn an_event_of_the_other_mode_is_recorded_and_ignored() {
     assert_eq!(accept(&mut at_test, vec![of("e1", Some(true), None, None)]), ["e1: ignored(wrong-mode)"]);
     assert_eq!(at_test.inbox_after(0, 10).unwrap().len(), 1);
     assert_eq!(at_test.store().revision(&at_test.scope(Account::Platform)).unwrap(), 0);
-    assert_eq!(at_test.store().scopes().unwrap(), []);
+    assert_eq!(at_test.store().scopes(None).unwrap(), []);
 
     let live = Business { livemode: true, ..business() };
     let mut at_live = Processor::new(Box::new(MemoryStore::new()), Box::new(ToyRunner::new(1)), live).unwrap();

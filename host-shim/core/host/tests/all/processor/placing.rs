@@ -132,7 +132,7 @@ fn an_event_without_a_valid_key_is_rejected_and_changes_nothing() {
     let reports = processor.accept(webhook("e1", T0, json!({"note": ["f"], "take": ["name:x"]})), Vec::new()).unwrap();
     assert_eq!(lines(&reports), ["e1: rejected(malformed(/data/object/id))"]);
     assert_eq!((&reports[0].account, reports[0].alert), (&None, true));
-    assert_eq!(processor.store().scopes().unwrap(), []);
+    assert_eq!(processor.store().scopes(None).unwrap(), []);
     assert_eq!(processor.store().claims(&["toys/test//name:x".into()]).unwrap(), [None]);
 }
 
@@ -150,7 +150,7 @@ fn an_invalid_account_name_is_rejected_and_is_not_the_platform() {
         assert_eq!(reports[0].result, Disposition::Outcome(Outcome::Rejected(refusal)), "{id:?}");
         assert_eq!((&reports[0].account, reports[0].alert), (&None, true));
     }
-    assert_eq!(processor.store().scopes().unwrap(), []);
+    assert_eq!(processor.store().scopes(None).unwrap(), []);
     let lines = accept(&mut processor, vec![webhook("e9", T0, json!({"account": format!("user:{longest}")}))]);
     assert_eq!(lines, ["e9: applied"]);
 }

@@ -73,7 +73,7 @@ fn a_redrive_keeps_a_refusal_of_the_intake() {
     let again = processor.redrive(refused[0].seq, T0 + 5).unwrap();
     assert_eq!(lines(&again), ["later e1: rejected(malformed(/data/object/metadata))"]);
     assert!(again[0].alert);
-    assert_eq!(processor.store().scopes().unwrap(), []);
+    assert_eq!(processor.store().scopes(None).unwrap(), []);
     assert_eq!(lines(&processor.accept(event(), Vec::new()).unwrap()), ["e1: duplicate(e1)"]);
     let row = processor.store().inbox(refused[0].seq).unwrap().unwrap();
     assert_eq!((row.state, row.raw), (InboxState::Done, b"raw".to_vec()));

@@ -117,7 +117,7 @@ fn erase(scope: &Scope) -> Changes {
 }
 
 fn inbox(store: &dyn Store) -> Vec<InboxRow> {
-    store.inbox_after(0, usize::MAX).expect("read")
+    store.inbox_after(None, 0, usize::MAX).expect("read")
 }
 
 /// Texts are erased from events of every kind, runs and effects. Ids, amounts, times and rows stay.

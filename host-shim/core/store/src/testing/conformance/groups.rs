@@ -65,13 +65,13 @@ pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     assert_eq!(store.effects_due(&partition, 9999, true, 10), Ok(Vec::new()));
     assert_eq!(store.newest_data_version(&scope), Ok(None));
     assert_eq!(store.revision(&scope), Ok(0));
-    assert_eq!(store.scopes(), Ok(Vec::new()));
+    assert_eq!(store.scopes(None), Ok(Vec::new()));
 
     store.begin().expect("no group is open");
     assert_eq!(store.apply(&one_of_each(2)), DONE);
     store.commit().expect("a group is open");
     assert_eq!(store.open(&scope, &[], &["paid:in_2".into()]).expect("read").facts, [true]);
-    assert_eq!(store.scopes(), Ok(vec![scope]));
+    assert_eq!(store.scopes(None), Ok(vec![scope]));
 }
 
 /// A change that a unique index refuses has no effect. Other changes of the group stay.
@@ -193,7 +193,7 @@ pub fn changes_need_a_scope(open: Open<'_>) {
     assert!(matches!(store.apply(&changes), Err(StoreError::Misuse(_))));
     let expected = Expected { account_revision: Some(0), ..Expected::default() };
     assert!(matches!(store.apply(&Changes { expected, ..Changes::default() }), Err(StoreError::Misuse(_))));
-    assert_eq!(store.scopes(), Ok(Vec::new()));
+    assert_eq!(store.scopes(None), Ok(Vec::new()));
     assert_eq!(store.apply(&Changes::default()), DONE);
 }
 
@@ -216,7 +216,7 @@ pub fn mismatched_rows_are_refused(open: Open<'_>) {
         let changes = Changes { rows, ..samples::changes(&scope, "evt_1") };
         assert!(matches!(store.apply(&changes), Err(StoreError::Misuse(_))), "{changes:?}");
     }
-    assert_eq!(store.scopes(), Ok(Vec::new()));
+    assert_eq!(store.scopes(None), Ok(Vec::new()));
 }
 
 /// The revision rises by one with each change of rows, facts or claims, but not with changes of effects or events.
@@ -281,7 +281,8 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         if grouped {
             store.begin().expect("no group is open");
         }
-        let before = (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(0, 10));
+        let before =
+            (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(None, 0, 10));
         for expected in &stale {
             let mut changes = one_of_each(2);
             changes.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
@@ -293,7 +294,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         changes.expected = fresh.clone();
         assert_eq!(store.apply(&changes), Ok(Applied::Conflict(Conflict::Event)), "the event is known");
         assert_eq!(
-            (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(0, 10)),
+            (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(None, 0, 10)),
             before
         );
         assert_eq!(store.fact(&scope, "paid:in_2"), Ok(None));

@@ -357,13 +357,19 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
 /// All rows are read by pages.
 pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     let mut store = open();
-    for id in ["evt_b", "evt_a", "evt_c"] {
-        accept(&mut *store, samples::new_event(id));
+    for (id, livemode) in [("evt_b", false), ("evt_a", true), ("evt_c", false), ("evt_d", false)] {
+        accept(&mut *store, NewInbox { livemode, ..samples::new_event(id) });
     }
-    assert_eq!(seqs(store.inbox_after(0, 2)), [1, 2]);
-    assert_eq!(seqs(store.inbox_after(2, 2)), [3]);
-    assert!(seqs(store.inbox_after(3, 2)).is_empty());
-    assert!(seqs(store.inbox_after(u64::MAX, 2)).is_empty());
+    assert_eq!(seqs(store.inbox_after(None, 0, 2)), [1, 2]);
+    assert_eq!(seqs(store.inbox_after(None, 2, 2)), [3, 4]);
+    assert!(seqs(store.inbox_after(None, 4, 2)).is_empty());
+    assert!(seqs(store.inbox_after(None, u64::MAX, 2)).is_empty());
+    let test = samples::partition();
+    assert_eq!(seqs(store.inbox_after(Some(&test), 0, 2)), [1, 3], "a page is full although it skips rows");
+    assert_eq!(seqs(store.inbox_after(Some(&test), 3, 2)), [4]);
+    assert_eq!(seqs(store.inbox_after(Some(&live()), 0, 2)), [2]);
+    let unknown = Partition { business: "bakery".into(), ..test };
+    assert!(seqs(store.inbox_after(Some(&unknown), 0, 2)).is_empty());
 }
 
 /// A change of a stored event is refused if the event is in another state, so that two hosts never both run it.
@@ -417,26 +423,4 @@ pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
         assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(None));
         assert_eq!(store.inbox(seq), Ok(None));
     }
-}
-
-/// A run of any event counts, but only in the same mode.
-pub fn latest_returns_the_time_of_the_last_event_or_run(open: Open<'_>) {
-    let mut store = open();
-    let p = samples::partition();
-    assert_eq!(store.latest(&p), Ok(None));
-    let at = |id: &str, received_at: i64, livemode: bool| {
-        let mut new = samples::new_event(id);
-        Arc::make_mut(&mut new.event).received_at = received_at;
-        NewInbox { livemode, ..new }
-    };
-    accept(&mut *store, at("evt_1", 1000, false));
-    accept(&mut *store, at("evt_2", 2000, false));
-    accept(&mut *store, at("evt_3", 9000, true));
-    assert_eq!((store.latest(&p), store.latest(&live())), (Ok(Some(2000)), Ok(Some(9000))));
-    let run = Run { at: 5000, outcome: None, error: Some("trap".into()), provenance: None };
-    let pending = samples::progress(InboxState::Pending { not_before: 7000 });
-    set_progress(&mut *store, 1, InboxProgress { run: Some(run), ..pending });
-    assert_eq!((store.latest(&p), store.latest(&live())), (Ok(Some(5000)), Ok(Some(9000))));
-    accept(&mut *store, at("evt_4", 6000, false));
-    assert_eq!(store.latest(&p), Ok(Some(6000)));
 }

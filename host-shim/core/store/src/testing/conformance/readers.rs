@@ -17,7 +17,7 @@ fn write(store: &mut dyn Store, number: u32) {
 /// Returns the revision, the events and the facts that queries see.
 fn seen(read: &dyn Read) -> (u64, Vec<String>, Vec<bool>) {
     let scope = samples::scope("user:A");
-    let events = read.inbox_after(0, 9).expect("read").into_iter().map(|row| row.event.id).collect();
+    let events = read.inbox_after(None, 0, 9).expect("read").into_iter().map(|row| row.event.id).collect();
     let facts = read.known(&scope, &["fact_1".into(), "fact_2".into()]).expect("read");
     (read.revision(&scope).expect("read"), events, facts)
 }
@@ -85,7 +85,7 @@ pub fn readers_see_whole_commits_while_a_writer_writes(store: &mut dyn Store) {
                 loop {
                     reader.begin().expect("no snapshot is open");
                     let revision = reader.revision(&samples::scope("user:A")).expect("read");
-                    let pending = reader.inbox_after(0, 1000).expect("read").len() as u64;
+                    let pending = reader.inbox_after(None, 0, 1000).expect("read").len() as u64;
                     reader.end().expect("a snapshot is open");
                     assert_eq!(pending, 2 * revision, "each commit has two events");
                     if revision == COMMITS {

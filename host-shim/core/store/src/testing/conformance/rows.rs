@@ -170,7 +170,12 @@ pub fn scopes_do_not_see_each_other(open: Open<'_>) {
     let nobody = of("bakery", true, "user:A");
     assert_eq!(store.load(&nobody, &[RowKey::Product("same".into())]), Ok(vec![None]));
     assert_eq!(store.known(&nobody, &["same".into()]), Ok(vec![false]));
-    assert_eq!(store.scopes(), Ok(scopes.to_vec()));
+    assert_eq!(store.scopes(None), Ok(scopes.to_vec()));
+    for scope in &scopes {
+        let of_partition = |it: &&Scope| it.partition() == scope.partition();
+        let expected: Vec<Scope> = scopes.iter().filter(of_partition).cloned().collect();
+        assert_eq!(store.scopes(Some(&scope.partition())), Ok(expected));
+    }
 }
 
 /// All accounts of a business and mode read products and prices of the catalog, but no settings.
