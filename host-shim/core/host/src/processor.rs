@@ -37,7 +37,7 @@ pub const RETRY_DELAYS_MS: [i64; ATTEMPTS_MAX as usize - 1] = [1_000, 10_000, 60
 pub const PARKED_MAX: u64 = 100_000;
 /// Maximum wait of an event for a claim, a fact or an effect, in milliseconds: 30 days.
 pub const WAIT_MAX_MS: i64 = 30 * 24 * 3_600_000;
-/// Maximum number of events that one commit wakes; the others run with [`Processor::retry_due`].
+/// Maximum number of events that run in the commit that wakes them; the others run with [`Processor::retry_due`].
 pub const WOKEN_MAX: usize = 10_000;
 /// Maximum number of parked events of one connected account; beyond it, the account's oldest parked events are evicted.
 pub const PARKED_CONNECTED_MAX: usize = 10_000;
@@ -66,7 +66,8 @@ pub struct Business {
 pub struct Counters {
     /// Parked events that were evicted because of [`PARKED_MAX`] or [`PARKED_CONNECTED_MAX`].
     pub parked_evicted: u64,
-    /// Woken events that were postponed to [`Processor::retry_due`] because of [`WOKEN_MAX`].
+    /// Woken events that were postponed to [`Processor::retry_due`], because they are of another account than the event
+    /// that woke them, or because of [`WOKEN_MAX`].
     pub woken_postponed: u64,
 }
 

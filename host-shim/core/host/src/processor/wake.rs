@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 
 impl Processor {
     /// Runs an event, then the events that it wakes, in order of acceptance. Applies the changes of each event
-    /// separately. After [`WOKEN_MAX`] woken events, the remaining events become pending.
+    /// separately. Woken events of other accounts become pending: a commit must not grow with what waits elsewhere. So do
+    /// the events after [`WOKEN_MAX`].
     pub(super) fn run_and_wake(
         &mut self,
         attempt: Attempt,
@@ -22,13 +23,15 @@ impl Processor {
         let mut awake = BTreeSet::new();
         let connected = connected_account(attempt.event()).map(str::to_owned);
         let mut reports = vec![self.run_one(attempt, ahead, now, &mut awake)?];
+        let account = reports[0].account.clone();
         self.bound_parking(connected.as_deref(), &mut reports, now)?;
         while let Some(seq) = awake.pop_first() {
             let Some(row) = self.store().inbox(seq)? else { continue };
             if !matches!(row.state, InboxState::Parked { .. } | InboxState::Deferred { .. }) {
                 continue;
             }
-            if reports.len() > WOKEN_MAX {
+            let is_of_other = row.event.account.is_some() && row.event.account != account;
+            if is_of_other || reports.len() > WOKEN_MAX {
                 self.postpone(row, now)?;
                 continue;
             }

@@ -80,6 +80,24 @@ fn an_event_that_waits_for_a_fact_runs_when_its_account_records_the_fact() {
 }
 
 #[test]
+fn a_woken_event_of_another_account_runs_in_a_commit_of_its_own() {
+    let mut processor = processor();
+    let waits = json!({"outcome": {"deferred": {"claim": ["name:x"]}}});
+    let lines = accept(
+        &mut processor,
+        vec![
+            command("c1", "b", T0, waits.clone()),
+            command("c2", "a", T0, waits),
+            command("c3", "a", T0 + 1, json!({"take": ["name:x"]})),
+        ],
+    );
+    assert_eq!(lines[2..], ["c3: applied", "later c2: deferred(claim(name:x))"], "its own event runs at once");
+    assert_eq!(processor.counters().woken_postponed, 1);
+    assert_eq!(processor.next_retry(T0).unwrap(), Some(T0 + 1), "the other event is due at once");
+    assert_eq!(super::retry(&mut processor, T0 + 1), ["later c1: deferred(claim(name:x))"]);
+}
+
+#[test]
 fn an_event_that_waits_for_its_own_fact_does_not_run_for_ever() {
     let mut processor = processor();
     let doing = json!({"note": ["f"], "outcome": {"deferred": {"fact": "f"}}});
