@@ -1,33 +1,88 @@
 //! Where does a host's time come from? A manual clock for replays and tests, the system clock for a server.
 
 use extension_contract::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A clock that never goes back.
-#[derive(Clone, Debug)]
+/// A clock that never goes back. A clone moves on its own.
+#[derive(Debug)]
 pub struct Clock {
     /// Latest returned time, in milliseconds since the epoch.
     latest: Timestamp,
-    is_manual: bool,
+    source: ClockSource,
+}
+
+/// Reads the time of a clock on any thread.
+#[derive(Clone, Debug)]
+pub struct ClockSource {
+    kind: ClockKind,
+    /// Time of a manual clock; milliseconds by which a clock is ahead of the system clock; otherwise 0.
+    set: Arc<AtomicI64>,
+}
+
+/// The way in which a clock moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ClockKind {
+    Manual,
+    System,
+    AheadOfSystem,
+}
+
+impl ClockSource {
+    fn new(kind: ClockKind, set: i64) -> Self {
+        ClockSource { kind, set: Arc::new(AtomicI64::new(set)) }
+    }
+
+    /// Returns the time, in milliseconds since the epoch. It goes back if the system clock does.
+    pub fn now(&self) -> Timestamp {
+        let set = self.set.load(Ordering::Relaxed);
+        match self.kind {
+            ClockKind::Manual => set,
+            ClockKind::System | ClockKind::AheadOfSystem => system_ms().saturating_add(set),
+        }
+    }
+}
+
+impl Clone for Clock {
+    fn clone(&self) -> Self {
+        let set = self.source.set.load(Ordering::Relaxed);
+        Clock { latest: self.latest, source: ClockSource::new(self.source.kind, set) }
+    }
 }
 
 impl Clock {
     /// Creates a manual clock; only [`Clock::advance_to`] moves it.
     pub fn manual(start: Timestamp) -> Self {
-        Clock { latest: start, is_manual: true }
+        Clock { latest: start, source: ClockSource::new(ClockKind::Manual, start) }
     }
 
     /// Creates a clock that follows the system clock. If the system clock is set back, this clock stops until the
     /// system clock has caught up.
     pub fn system() -> Self {
-        Clock { latest: system_ms(), is_manual: false }
+        Clock { latest: system_ms(), source: ClockSource::new(ClockKind::System, 0) }
+    }
+
+    /// Creates a clock that follows the system clock, and that [`Clock::advance_to`] moves ahead of it: 30 days can be
+    /// tried in a minute.
+    pub fn ahead_of_system() -> Self {
+        Clock { latest: system_ms(), source: ClockSource::new(ClockKind::AheadOfSystem, 0) }
+    }
+
+    /// Returns true if [`Clock::advance_to`] moves the clock, and not only holds it until the system clock has caught up.
+    pub fn can_advance(&self) -> bool {
+        self.source.kind != ClockKind::System
+    }
+
+    /// Returns the source of the clock's time, for other threads.
+    pub fn source(&self) -> &ClockSource {
+        &self.source
     }
 
     /// Returns the time, in milliseconds since the epoch.
     pub fn now(&mut self) -> Timestamp {
-        if !self.is_manual {
-            self.latest = self.latest.max(system_ms());
-        }
+        let moved = if self.source.kind == ClockKind::Manual { self.latest } else { self.source.now() };
+        self.latest = self.latest.max(moved);
         self.latest
     }
 
@@ -41,13 +96,18 @@ impl Clock {
         let left = time.saturating_sub(self.now());
         match u64::try_from(left) {
             Err(_) | Ok(0) => Some(Duration::ZERO),
-            Ok(_) if self.is_manual => None,
+            Ok(_) if self.source.kind == ClockKind::Manual => None,
             Ok(left) => Some(Duration::from_millis(left)),
         }
     }
 
     /// Moves the clock forward to `time`; an earlier time changes nothing.
     pub fn advance_to(&mut self, time: Timestamp) {
+        let left = time.saturating_sub(self.now()).max(0);
+        match self.source.kind {
+            ClockKind::System => {}
+            ClockKind::Manual | ClockKind::AheadOfSystem => drop(self.source.set.fetch_add(left, Ordering::Relaxed)),
+        }
         self.latest = self.latest.max(time);
     }
 }
@@ -69,6 +129,10 @@ mod tests {
         clock.advance_to(9);
         clock.advance_to(7);
         assert_eq!((clock.now(), clock.latest()), (9, 9));
+        assert_eq!(clock.source().now(), 9);
+        let mut copy = clock.clone();
+        copy.advance_to(11);
+        assert_eq!((clock.now(), clock.source().now(), copy.source().now()), (9, 9, 11));
         assert_eq!([8, 9, 10].map(|time| clock.until(time)), [Some(Duration::ZERO), Some(Duration::ZERO), None]);
     }
 
@@ -79,5 +143,19 @@ mod tests {
         clock.advance_to(ahead);
         assert_eq!(clock.now(), ahead);
         assert_eq!(clock.until(ahead + 7), Some(Duration::from_millis(7)));
+        assert!(!clock.can_advance());
+    }
+
+    #[test]
+    fn a_clock_ahead_of_the_system_clock_goes_on_from_the_time_to_which_it_was_advanced() {
+        let mut clock = Clock::ahead_of_system();
+        let ahead = clock.now() + 30 * 86_400_000;
+        clock.advance_to(ahead);
+        std::thread::sleep(Duration::from_millis(5));
+        let later = clock.now();
+        assert!(later >= ahead + 5, "{later} does not follow {ahead}");
+        clock.advance_to(ahead);
+        assert!(clock.now() >= later, "an earlier time changes nothing");
+        assert!(clock.until(clock.latest() + 60_000).is_some_and(|wait| wait <= Duration::from_mins(1)));
     }
 }

@@ -159,6 +159,11 @@ impl Outbox {
         (self.queue.into_processor(), self.registry)
     }
 
+    /// Returns true if a call has no answer yet.
+    pub fn has_calls(&self) -> bool {
+        !self.called.is_empty()
+    }
+
     /// Accepts an event; see [`Processor::accept`]. Its effects run with the next [`Outbox::begin`].
     ///
     /// # Errors

@@ -8,7 +8,7 @@ mod deliver;
 mod jobs;
 
 pub use deliver::Delivered;
-pub use jobs::{JobError, JobResult, Jobs, OnAnswer, Ticket};
+pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, Ticket};
 
 use crate::Host;
 use crate::outbox::OutboxError;
@@ -17,7 +17,8 @@ use extension_contract::Timestamp;
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use host_store::Stored;
-use jobs::{Job, ReadFn};
+use jobs::{HostFn, Job};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
@@ -76,7 +77,8 @@ impl Writer {
     /// Fails if the thread cannot be created.
     pub fn spawn(host: Host, listener: Box<dyn Listener>, limits: WriterLimits) -> io::Result<Writer> {
         let (jobs, receiver) = Jobs::channel(limits.waiting);
-        let run = WriterLoop { host, listener, limits, expire_at: Timestamp::MIN, is_stale: false };
+        let advances = VecDeque::new();
+        let run = WriterLoop { host, listener, limits, expire_at: Timestamp::MIN, is_stale: false, advances };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.until_stopped(&receiver))?;
         Ok(Writer { jobs, thread })
     }
@@ -113,6 +115,8 @@ struct WriterLoop {
     expire_at: Timestamp,
     /// True after a failure of the store: the outbox may not know all running effects.
     is_stale: bool,
+    /// Advances of the clock, in order.
+    advances: VecDeque<(Timestamp, OnAdvanced)>,
 }
 
 /// Received jobs, by kind of processing.
@@ -121,7 +125,8 @@ struct Batch {
     /// Accepts and redrives of one group, in order.
     group: Vec<Job>,
     replies: Vec<(Call, Reply)>,
-    reads: Vec<ReadFn>,
+    uses: Vec<HostFn>,
+    advances: Vec<(Timestamp, OnAdvanced)>,
     stop: bool,
 }
 
@@ -130,13 +135,14 @@ impl Batch {
         match job {
             Job::Accept { .. } | Job::Redrive { .. } => self.group.push(job),
             Job::Finish { call, reply } => self.replies.push((*call, reply)),
-            Job::Read(body) => self.reads.push(body),
+            Job::Use(body) => self.uses.push(body),
+            Job::Advance { to, answer } => self.advances.push((to, answer)),
             Job::Stop => self.stop = true,
         }
     }
 
     fn len(&self) -> usize {
-        self.group.len() + self.replies.len() + self.reads.len()
+        self.group.len() + self.replies.len() + self.uses.len() + self.advances.len()
     }
 }
 
@@ -161,7 +167,8 @@ impl WriterLoop {
                 self.report(finished);
             }
             // No group is open here, so reads see committed state only.
-            batch.reads.into_iter().for_each(|read| read(self.host.processor_mut()));
+            batch.uses.into_iter().for_each(|body| body(&mut self.host));
+            self.advances.extend(batch.advances);
             if batch.stop {
                 return self.host;
             }
@@ -220,7 +227,7 @@ impl WriterLoop {
                     steps.push(GroupStep::Accept(std::mem::take(&mut arrived)));
                     steps.push(GroupStep::Redrive(seq));
                 }
-                Job::Finish { .. } | Job::Read(_) | Job::Stop => {}
+                Job::Finish { .. } | Job::Use(_) | Job::Advance { .. } | Job::Stop => {}
             }
         }
         steps.push(GroupStep::Accept(arrived));
@@ -256,6 +263,7 @@ impl WriterLoop {
         });
         match next {
             Ok(None) => Some(Duration::ZERO),
+            Ok(Some(next)) if self.advance(next) => Some(Duration::ZERO),
             Ok(Some(next)) => self.host.clock_mut().until(next.min(self.expire_at)),
             Err(error) => {
                 self.listener.failed(&error);
@@ -263,6 +271,23 @@ impl WriterLoop {
                 Some(PAUSE)
             }
         }
+    }
+
+    /// If the clock is to be advanced and no call is without an answer, moves it to the next time at which something is due, or
+    /// ends the advance. Returns true if the clock has moved.
+    fn advance(&mut self, next: Timestamp) -> bool {
+        while !self.advances.is_empty() && !self.host.outbox().has_calls() {
+            let clock = self.host.clock_mut();
+            let (now, to) = (clock.now(), self.advances[0].0);
+            if now < to && clock.can_advance() {
+                clock.advance_to(next.min(self.expire_at).min(to));
+                return true;
+            }
+            // Not empty, as checked above.
+            let Some((_, answer)) = self.advances.pop_front() else { return false };
+            answer(if now < to { Err(JobError::RealTime) } else { Ok(now) });
+        }
+        false
     }
 
     /// Starts some due effects; returns true if more may be due.

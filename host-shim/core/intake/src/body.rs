@@ -72,7 +72,7 @@ pub(crate) fn sha256(bytes: &[u8]) -> String {
 }
 
 /// Parses a body whose root must be an object.
-pub(crate) fn parse_object(bytes: &[u8]) -> Result<Document<'_>, NotAnObject> {
+pub fn parse_object(bytes: &[u8]) -> Result<Document<'_>, NotAnObject> {
     let document = Document::parse(bytes)?;
     match document.root().kind() {
         JsonKind::Object => Ok(document),

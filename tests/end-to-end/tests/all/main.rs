@@ -5,6 +5,7 @@ mod component;
 mod fixtures;
 mod lifecycle;
 mod orchestra;
+mod over_http;
 mod properties;
 mod providers;
 mod released;

@@ -6,7 +6,7 @@ use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
     Timestamp, UsageTotal,
 };
-use host_store::{Declared, Partition, Reader, StoreError};
+use host_store::{Declared, Partition, Read, Reader, StoreError, Stored};
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
 use std::sync::Arc;
 
@@ -148,6 +148,18 @@ impl Answerer {
         let reader = Some(processor.store().reader()?);
         let (partition, declared) = (processor.partition.clone(), processor.declared.clone());
         Ok(Answerer { reader, runner, partition, declared })
+    }
+
+    /// Reads the store without the extension, in one snapshot.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn read<T>(&mut self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
+        let reader = self.reader.as_mut().expect("each call of the extension returns the reader at its end");
+        reader.begin()?;
+        let found = body(&**reader);
+        reader.end()?;
+        found
     }
 }
 

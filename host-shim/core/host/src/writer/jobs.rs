@@ -1,7 +1,9 @@
 //! How do callers send jobs to a writer and get answers?
 
+use crate::Host;
 use crate::outbox::OutboxError;
 use crate::processor::{Processor, Report};
+use extension_contract::Timestamp;
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -27,10 +29,15 @@ pub enum JobError {
     /// The group of the job could not be stored.
     #[error(transparent)]
     Failed(#[from] OutboxError),
+    /// The clock is that of the system, which nobody advances.
+    #[error("the clock of this host follows the system clock and cannot be advanced")]
+    RealTime,
 }
 
-/// A read of committed state.
-pub(super) type ReadFn = Box<dyn FnOnce(&mut Processor) + Send>;
+/// A read of committed state, or a change of the host between two groups.
+pub(super) type HostFn = Box<dyn FnOnce(&mut Host) + Send>;
+/// Receives the time that the clock has reached, in milliseconds since the epoch.
+pub type OnAdvanced = Box<dyn FnOnce(Result<Timestamp, JobError>) + Send>;
 
 /// A job for a writer.
 pub(super) enum Job {
@@ -40,8 +47,10 @@ pub(super) enum Job {
     Redrive { seq: u64, answer: OnAnswer },
     /// Accepts a provider's reply.
     Finish { call: Box<Call>, reply: Reply },
-    /// Reads committed state.
-    Read(ReadFn),
+    /// Reads committed state, or changes the host.
+    Use(HostFn),
+    /// Advances the clock.
+    Advance { to: Timestamp, answer: OnAdvanced },
     /// Stops the writer.
     Stop,
 }
@@ -117,13 +126,35 @@ impl Jobs {
         &self,
         body: impl FnOnce(&mut Processor) -> T + Send + 'static,
     ) -> Result<T, JobError> {
+        self.with_host(|host| body(host.processor_mut()))
+    }
+
+    /// Calls a function with the host between two groups, and waits for the result: for the set-up of a test or of local
+    /// mode. Effects that the function makes due begin after it.
+    ///
+    /// # Errors
+    /// Fails if the writer has ended.
+    pub fn with_host<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&mut Host) -> T + Send + 'static,
+    ) -> Result<T, JobError> {
         let (sender, receiver) = sync_channel(1);
-        let read = move |processor: &mut Processor| {
+        let with_host = move |host: &mut Host| {
             // The receiver may have stopped waiting.
-            let _ = sender.send(body(processor));
+            let _ = sender.send(body(host));
         };
-        self.send(Job::Read(Box::new(read)))?;
+        self.send(Job::Use(Box::new(with_host)))?;
         receiver.recv().map_err(|_| JobError::Ended)
+    }
+
+    /// Advances the clock to a time in milliseconds since the epoch: stops at each time at which something is due, and
+    /// waits there until it has been carried out. The function receives the time after the last of them. The present or an
+    /// earlier time only waits.
+    ///
+    /// # Errors
+    /// Fails if the writer has ended; the function is then not called.
+    pub fn advance_then(&self, to: Timestamp, answer: OnAdvanced) -> Result<(), JobError> {
+        self.send(Job::Advance { to, answer })
     }
 
     /// Stops the writer after the jobs that were sent before.

@@ -1,0 +1,54 @@
+//! The actor behind a request, and the accounts that it reaches.
+
+use extension_contract::{Account, Actor, ActorKind};
+use host_store::Partition;
+
+/// The accounts that a caller may name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Only these accounts.
+    Accounts(Vec<Account>),
+    /// All accounts of the business, for operators and services.
+    All,
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Id of the key.
+    pub key: String,
+    /// Business and mode.
+    pub partition: Partition,
+    /// The actor as which the caller acts.
+    pub actor: Actor,
+    /// The accounts that the caller may name.
+    pub reach: Reach,
+}
+
+impl Caller {
+    /// Returns true if the caller may name the account.
+    pub fn reaches(&self, account: &Account) -> bool {
+        match &self.reach {
+            Reach::All => true,
+            Reach::Accounts(accounts) => accounts.contains(account),
+        }
+    }
+
+    /// Returns the account of a request that names none: the only account that the caller reaches.
+    pub fn only_account(&self) -> Option<&Account> {
+        match &self.reach {
+            Reach::Accounts(accounts) if accounts.len() == 1 => accounts.first(),
+            _ => None,
+        }
+    }
+
+    /// Returns true for an operator of the platform.
+    pub fn is_operator(&self) -> bool {
+        self.actor.kind == ActorKind::Admin
+    }
+
+    /// Returns true for a caller that may report events of the business: a service or an operator.
+    pub fn is_service(&self) -> bool {
+        matches!(self.actor.kind, ActorKind::Admin | ActorKind::Service)
+    }
+}

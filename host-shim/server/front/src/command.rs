@@ -1,0 +1,244 @@
+//! `POST /api/commands/KIND`: sends a command and answers with its reply. A reply that needs the result of an effect is
+//! waited for; one that does not come in time is fetched from `GET /api/commands/ID`.
+
+use crate::access;
+use crate::body;
+use crate::front::{AppState, HostedSite, accept};
+use crate::problem::Problem;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use extension_contract::{Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
+use host::processor::{Disposition, Report};
+use host_access::Caller;
+use host_intake::Decoded;
+use host_intake::body::parse_object;
+use host_store::InboxState;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Source of a command.
+const SOURCE: &str = "api";
+/// Header by which a caller may send a request twice.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Maximum length of that header, as at Stripe.
+const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// The query of a command.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CommandQuery {
+    account: Option<String>,
+}
+
+/// The answer to a command or an event.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    status: StatusCode,
+    location: Option<String>,
+    body: Value,
+}
+
+impl Answered {
+    fn ok(body: Value) -> Self {
+        Answered { status: StatusCode::OK, location: None, body }
+    }
+
+    /// The event is stored, and its reply will be at a path.
+    fn later(id: &str) -> Self {
+        let location = format!("/api/commands/{}", encoded(id));
+        let body = json!({"id": id, "status": "pending", "location": location});
+        Answered { status: StatusCode::ACCEPTED, location: Some(location), body }
+    }
+
+    /// Answers an event without a caller, by its outcome.
+    pub(crate) fn of_report(report: Option<&Report>) -> Result<Self, Problem> {
+        let Some(report) = report else { return Err(Problem::unavailable("the event was not reported")) };
+        if let Disposition::Outcome(Outcome::Rejected(refusal)) = &report.result {
+            return Err(Problem::of_refusal(refusal));
+        }
+        Ok(Answered::ok(
+            json!({"id": report.event_id, "outcome": report.result.name(), "reason": report.result.reason()}),
+        ))
+    }
+}
+
+impl IntoResponse for Answered {
+    fn into_response(self) -> Response {
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, "application/json")], self.body.to_string()).into_response();
+        let location = self.location.and_then(|location| HeaderValue::try_from(location).ok());
+        if let Some(location) = location {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}
+
+/// Returns an id as a part of a path.
+fn encoded(id: &str) -> String {
+    id.bytes()
+        .map(|c| match c.is_ascii_alphanumeric() || b"-._~:".contains(&c) {
+            true => char::from(c).to_string(),
+            false => format!("%{c:02X}"),
+        })
+        .collect()
+}
+
+/// Carries out `POST /api/commands/KIND`.
+pub(crate) async fn post(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    Path(kind): Path<String>,
+    query: Result<Query<CommandQuery>, axum::extract::rejection::QueryRejection>,
+    request: Request<Body>,
+) -> Result<Answered, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
+    if !hosted.site.commands().iter().any(|command| command.kind == kind) {
+        let kinds: Vec<&str> = hosted.site.commands().iter().map(|command| command.kind.as_str()).collect();
+        return Err(Problem::not_found(format!("no command `{kind}`")).with("commands", json!(kinds)));
+    }
+    let Query(query) = query.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let account = access::account(&caller, query.account.as_deref())?;
+    let bytes = body::read(&parts.headers, body, app.limits.body).await?;
+    let payload = payload(&bytes)?;
+    let id = id(&app, &caller, &parts.headers)?;
+    let partition = hosted.site.partition();
+    let event = Event {
+        reply_to: Some(id.clone()),
+        id,
+        source: SOURCE.to_owned(),
+        kind,
+        business: partition.business.clone(),
+        account: Some(account),
+        livemode: Some(partition.livemode),
+        received_at: hosted.site.clock().now(),
+        attempt: 1,
+        actor: caller.actor,
+        provider: None,
+        payload: Payload::Command(payload),
+    };
+    send(&app, &hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
+}
+
+/// Returns the payload: the body, which is a JSON object, or `{}` for an empty body.
+fn payload(bytes: &[u8]) -> Result<String, Problem> {
+    if bytes.is_empty() {
+        return Ok("{}".to_owned());
+    }
+    if bytes.len() > JSON_BYTES_MAX {
+        let detail = format!("expected at most {JSON_BYTES_MAX} bytes");
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail));
+    }
+    let document = parse_object(bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?;
+    if let Some(pointer) = document.duplicate() {
+        return Err(Problem::bad("malformed", format!("the member {pointer} occurs twice")));
+    }
+    // The parser has checked that the bytes are UTF-8.
+    String::from_utf8(bytes.to_vec()).map_err(|error| Problem::bad("malformed", error.to_string()))
+}
+
+/// Returns the id of a command: from the caller's key for repetitions, or a new one. Two keys never share an id.
+fn id(app: &AppState, caller: &Caller, headers: &HeaderMap) -> Result<String, Problem> {
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (given.next(), given.next()) {
+        (None, _) => app.ids.command().ok_or_else(|| Problem::unavailable("no random bytes")),
+        (Some(key), None) if !key.is_empty() && key.len() <= IDEMPOTENCY_KEY_BYTES_MAX => {
+            let mut hash = Sha256::new();
+            hash.update(caller.key.as_bytes());
+            hash.update([0]);
+            hash.update(key.as_bytes());
+            Ok(format!("cmd_{}", hex::encode(&hash.finalize()[..16])))
+        }
+        _ => {
+            let detail = format!("expected one header with 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+            Err(Problem::bad("idempotency-key", detail))
+        }
+    }
+}
+
+/// Forgets the caller when the request ends.
+struct Waiting<'s> {
+    hosted: &'s HostedSite,
+    caller: String,
+    ticket: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.hosted.site.replies().forget(&self.caller, self.ticket);
+    }
+}
+
+/// Sends an event whose caller waits, and answers with the reply.
+pub(crate) async fn send(
+    app: &AppState,
+    hosted: &HostedSite,
+    decoded: Decoded,
+    raw: Vec<u8>,
+) -> Result<Answered, Problem> {
+    let id = decoded.event.id.clone();
+    let caller = decoded.event.reply_to.clone().unwrap_or_else(|| id.clone());
+    let (sender, reply) = oneshot::channel();
+    let waits_until = tokio::time::Instant::now() + app.limits.reply;
+    let ticket = hosted.site.replies().wait(&caller, Box::new(move |reply| drop(sender.send(reply))));
+    let _waiting = Waiting { hosted, caller, ticket };
+    let reports = accept(&hosted.site, decoded, raw).await?;
+    let Some(first) = reports.first() else { return Err(Problem::unavailable("the command was not reported")) };
+    let is_repeated = matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_)));
+    if is_repeated && first.alert {
+        let detail = "this id or Idempotency-Key was used for another request";
+        return Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail));
+    }
+    if let Some(reply) = &first.reply {
+        return of_reply(reply);
+    }
+    match tokio::time::timeout_at(waits_until, reply).await {
+        Ok(Ok(reply)) => of_reply(&reply),
+        _ => Ok(Answered::later(&id)),
+    }
+}
+
+fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
+    match reply {
+        Reply::Answer(text) => Ok(Answered::ok(serde_json::from_str(text).unwrap_or(Value::Null))),
+        Reply::Refused(refusal) => Err(Problem::of_refusal(refusal)),
+    }
+}
+
+/// Carries out `GET /api/commands/ID`: the reply to a command of before.
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Answered, Problem> {
+    let caller = access::caller(&*app.authenticator, &hosted, &headers)?;
+    let partition = hosted.site.partition().clone();
+    let wanted = id.clone();
+    let found = crate::query::read(&hosted, move |store| {
+        let Some(row) = store.event(&partition, SOURCE, &wanted)? else { return Ok(None) };
+        let reply = match (&row.event.account, &row.event.reply_to) {
+            (Some(account), Some(caller)) => store.reply(&partition.scope(account.clone()), caller)?,
+            _ => None,
+        };
+        Ok(Some((row, reply)))
+    })
+    .await?;
+    let own = found.filter(|(row, _)| row.event.account.as_ref().is_some_and(|account| caller.reaches(account)));
+    let Some((row, reply)) = own else { return Err(Problem::not_found(format!("no command `{id}`"))) };
+    match (&reply, &row.outcome, &row.state) {
+        (Some(reply), ..) => of_reply(reply),
+        (None, Some(Outcome::Rejected(refusal)), _) => Err(Problem::of_refusal(refusal)),
+        (None, _, InboxState::Dead) => {
+            Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "the command failed; an operator must act"))
+        }
+        _ => Ok(Answered::later(&id)),
+    }
+}

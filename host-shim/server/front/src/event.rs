@@ -1,0 +1,54 @@
+//! `POST /api/events`: a service of the business reports what happened: a product event, a fact, or measurements.
+
+use crate::access;
+use crate::body;
+use crate::command::Answered;
+use crate::front::{AppState, HostedSite, accept};
+use crate::problem::Problem;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Request;
+use extension_contract::{ActorKind, Payload};
+use host_intake::raw;
+use std::sync::Arc;
+
+pub(crate) async fn report(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    request: Request<Body>,
+) -> Result<Answered, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
+    if !caller.is_service() {
+        return Err(Problem::forbidden("only a service or an operator may report events"));
+    }
+    let bytes = body::read(&parts.headers, body, app.limits.body).await?;
+    let partition = hosted.site.partition();
+    let decoded = raw::read(bytes.clone(), &partition.business, hosted.site.clock().now());
+    let mut decoded = decoded.map_err(|error| Problem::bad("event", error.to_string()))?;
+    let event = &mut decoded.event;
+    let is_reported = match &event.payload {
+        Payload::Product(_) | Payload::Usage(_) => true,
+        Payload::Command(_) => event.source == extension_contract::FACT_SOURCE,
+        _ => false,
+    };
+    if !is_reported {
+        let detail = "expected a product event, a fact of the business or measurements; Stripe's events are webhooks, and \
+                      commands have a path of their own";
+        return Err(Problem::bad("event", detail));
+    }
+    if event.actor.kind == ActorKind::Admin && !caller.is_operator() {
+        return Err(Problem::forbidden("only an operator may report what an operator did"));
+    }
+    if event.account.as_ref().is_some_and(|account| !caller.reaches(account)) {
+        return Err(Problem::forbidden("the key does not reach this account"));
+    }
+    event.livemode.get_or_insert(partition.livemode);
+    let waits = event.reply_to.is_some();
+    if !waits {
+        let reports = accept(&hosted.site, decoded, bytes).await?;
+        return Answered::of_report(reports.first());
+    }
+    crate::command::send(&app, &hosted, decoded, bytes).await
+}

@@ -1,0 +1,242 @@
+//! Finds the site of a request, and the handler of a path.
+//!
+//! A server with one site needs neither a host name nor a prefix. With several sites, a site is found by the request's host
+//! name, or by its business as the first part of the path: `/solobase/api/…`.
+
+use crate::access::Authenticator;
+use crate::ids::Ids;
+use crate::problem::Problem;
+use crate::{command, event, health, query, webhook};
+use axum::Router;
+use axum::body::Body;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Request, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use host::writer::{JobError, JobResult};
+use host_intake::Decoded;
+use host_intake::body::Quarantined;
+use host_intake::request::PATH as WEBHOOKS;
+use host_site::Site;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+use tower::ServiceExt;
+
+/// Names that a business on a server with several sites cannot have, since they begin other paths.
+const TAKEN: [&str; 5] = ["api", "b", "ext", "health", "metrics"];
+
+/// The limits of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrontLimits {
+    /// Time in which a body must arrive.
+    pub body: Duration,
+    /// Time for which a caller waits for a reply that needs the result of an effect.
+    pub reply: Duration,
+}
+
+impl Default for FrontLimits {
+    /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up.
+    fn default() -> Self {
+        FrontLimits { body: Duration::from_secs(10), reply: Duration::from_secs(20) }
+    }
+}
+
+/// A site with its names on the server.
+pub struct HostedSite {
+    /// The site.
+    pub site: Site,
+    /// Host names, in lower case and without a port.
+    pub names: Vec<String>,
+    /// Further paths of webhooks, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
+    pub aliases: BTreeMap<String, String>,
+}
+
+/// The reason why sites cannot be served together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FrontError {
+    /// There is no site.
+    #[error("no site: expected at least one business")]
+    NoSite,
+    /// Two sites cannot be told apart.
+    #[error("two sites have the name `{0}`: expected one business, and one host name, for each site")]
+    SameName(String),
+    /// The name of a business is the beginning of another path.
+    #[error("the business `{name}` cannot be the first part of a path: expected another name than {}", TAKEN.join(", "))]
+    TakenName {
+        /// The name.
+        name: String,
+    },
+}
+
+/// Answers the requests to the sites of a server.
+#[derive(Clone)]
+pub struct Front {
+    app: AppState,
+    router: Router,
+}
+
+/// What all handlers share.
+#[derive(Clone)]
+pub(crate) struct AppState {
+    pub(crate) sites: Arc<Vec<Arc<HostedSite>>>,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) ids: Arc<dyn Ids>,
+    pub(crate) limits: FrontLimits,
+}
+
+impl AppState {
+    /// Notes authentic bytes that are not an event.
+    pub(crate) fn quarantined(&self, hosted: &HostedSite, quarantined: &Quarantined) {
+        let _ = (hosted, quarantined);
+    }
+
+    /// Notes a refused delivery.
+    pub(crate) fn refused(&self, hosted: &HostedSite, counted: &'static str) {
+        let _ = (hosted, counted);
+    }
+}
+
+impl Front {
+    /// Makes the front of some sites.
+    ///
+    /// # Errors
+    /// Fails without a site, or if two sites cannot be told apart.
+    pub fn new(
+        sites: Vec<HostedSite>,
+        authenticator: Arc<dyn Authenticator>,
+        ids: Arc<dyn Ids>,
+        limits: FrontLimits,
+    ) -> Result<Front, FrontError> {
+        check_names(&sites)?;
+        let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
+        let app = AppState { sites, authenticator, ids, limits };
+        Ok(Front { router: router(app.clone()), app })
+    }
+
+    /// Returns the sites.
+    pub fn sites(&self) -> impl Iterator<Item = &HostedSite> {
+        self.app.sites.iter().map(|site| &**site)
+    }
+
+    /// Answers a request.
+    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+        if request.headers().contains_key(header::TRANSFER_ENCODING)
+            && request.headers().contains_key(header::CONTENT_LENGTH)
+        {
+            let detail = "a request has either `Content-Length` or `Transfer-Encoding`";
+            return Problem::bad("ambiguous-length", detail).into_response();
+        }
+        let Some((site, rest)) = self.app.site_of(&request) else {
+            return Problem::not_found("no business of this name").into_response();
+        };
+        let path = rest.unwrap_or_else(|| request.uri().path().to_owned());
+        let path = match site.alias(&path) {
+            Some(name) => format!("{WEBHOOKS}{name}"),
+            None => path,
+        };
+        if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
+            return Problem::not_found("no such path").into_response();
+        }
+        request.extensions_mut().insert(site);
+        // The router never fails.
+        self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
+
+    /// Takes the sites back, to stop them, when no request is being answered any more; none otherwise.
+    pub fn into_sites(self) -> Option<Vec<HostedSite>> {
+        drop(self.router);
+        let sites = Arc::into_inner(self.app.sites)?;
+        sites.into_iter().map(Arc::into_inner).collect()
+    }
+}
+
+fn check_names(sites: &[HostedSite]) -> Result<(), FrontError> {
+    if sites.is_empty() {
+        return Err(FrontError::NoSite);
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for hosted in sites {
+        let business = hosted.site.partition().business.as_str();
+        if sites.len() > 1 && TAKEN.contains(&business) {
+            return Err(FrontError::TakenName { name: business.to_owned() });
+        }
+        for name in hosted.names.iter().map(String::as_str).chain([business]) {
+            if names.contains(&name) {
+                return Err(FrontError::SameName(name.to_owned()));
+            }
+            names.push(name);
+        }
+    }
+    Ok(())
+}
+
+impl HostedSite {
+    /// Returns the webhook of which a path is an alias. The path may end in a slash.
+    fn alias(&self, path: &str) -> Option<&str> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        self.aliases.get(path).map(String::as_str)
+    }
+}
+
+impl AppState {
+    /// Returns the site of a request, and the path without the name of the business if it has this name.
+    fn site_of(&self, request: &Request<Body>) -> Option<(Arc<HostedSite>, Option<String>)> {
+        let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or(request.uri().host()).map(|host| without_port(host).to_ascii_lowercase());
+        if let Some(named) = host.and_then(|host| self.sites.iter().find(|site| site.names.contains(&host))) {
+            return Some((named.clone(), None));
+        }
+        let rest = request.uri().path().strip_prefix('/')?;
+        if let Some((first, rest)) = rest.split_once('/')
+            && let Some(named) = self.sites.iter().find(|site| site.site.partition().business == first)
+        {
+            return Some((named.clone(), Some(format!("/{rest}"))));
+        }
+        match self.sites.as_slice() {
+            [only] => Some((only.clone(), None)),
+            // Health and metrics are of the whole server.
+            [first, ..] if ["health", "metrics"].contains(&rest) => Some((first.clone(), None)),
+            _ => None,
+        }
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|c| c.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Replaces the path and keeps the query. Returns false if the path is not one.
+fn set_path(uri: &mut Uri, path: &str) -> bool {
+    let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let Ok(path_and_query) = PathAndQuery::try_from(format!("{path}{query}")) else { return false };
+    let mut parts = std::mem::take(uri).into_parts();
+    parts.path_and_query = Some(path_and_query);
+    Uri::from_parts(parts).map(|changed| *uri = changed).is_ok()
+}
+
+fn router(app: AppState) -> Router {
+    let wrong_method = |allow: &'static str| move || async move { Problem::method(allow) };
+    let get_only = wrong_method("GET, HEAD");
+    Router::new()
+        .route("/api/webhooks/{*name}", any(webhook::deliver))
+        .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
+        .route("/api/events", post(event::report).fallback(wrong_method("POST")))
+        .route("/api/queries/{name}", get(query::get).fallback(get_only))
+        .route("/api/entitlements", get(query::entitlements).fallback(get_only))
+        .route("/api/entitlements/check", get(query::check).fallback(get_only))
+        .route("/health", get(health::get).fallback(get_only))
+        .fallback(|| async { Problem::not_found("no such path") })
+        .with_state(app)
+}
+
+/// Sends an event to the writer and waits for its commit.
+pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> JobResult {
+    let (sender, result) = oneshot::channel();
+    site.jobs().try_accept_then(decoded, raw, Box::new(move |result| drop(sender.send(result))))?;
+    result.await.unwrap_or(Err(JobError::Ended))
+}

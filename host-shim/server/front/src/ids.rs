@@ -1,0 +1,27 @@
+//! The ids of commands that their callers do not name.
+
+use std::fmt;
+
+/// Makes ids.
+pub trait Ids: Send + Sync {
+    /// Returns a new id; none if the system has no random bytes.
+    fn command(&self) -> Option<String>;
+}
+
+/// Makes random ids of 128 bits.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn command(&self) -> Option<String> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).ok()?;
+        Some(format!("cmd_{}", hex::encode(bytes)))
+    }
+}
+
+impl fmt::Debug for dyn Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ids")
+    }
+}

@@ -1,0 +1,22 @@
+//! The HTTP server of one or several sites.
+//!
+//! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
+//! platform ([`event`]), queries ([`query`]), and whether the server works ([`health`]). [`serve`] accepts connections
+//! within their limits. Every answer to an accepted event is sent after its commit. Errors are problems as in RFC 9457.
+
+mod access;
+mod body;
+mod command;
+mod event;
+mod front;
+mod health;
+pub mod ids;
+mod problem;
+mod query;
+mod serve;
+mod show;
+mod webhook;
+
+pub use access::Authenticator;
+pub use front::{Front, FrontError, FrontLimits, HostedSite};
+pub use serve::{ConnectionLimits, Serving, serve};

@@ -1,0 +1,184 @@
+//! Errors as problem details (RFC 9457). `code` is stable, for programs; `detail` is for people.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use extension_contract::{Failure, FieldErrorCode, Problem as ExtensionProblem, Refusal};
+use host::processor::AskError;
+use host::writer::JobError;
+use host_site::questions::NotAsked;
+use host_wasm_runner::runner::RunError;
+use serde_json::{Map, Value, json};
+
+/// Seconds after which a caller may try again when a queue is full or the store has failed.
+const RETRY_AFTER_S: u64 = 1;
+/// Media type of a problem.
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// A problem of a request.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    /// Further members.
+    more: Map<String, Value>,
+    retry_after_s: Option<u64>,
+    allow: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Problem { status, code, detail: detail.into(), more: Map::new(), retry_after_s: None, allow: None }
+    }
+
+    /// The request is wrong.
+    pub(crate) fn bad(code: &'static str, detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// There is nothing at this path or with this id, or the caller may not know that there is.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
+    }
+
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
+    }
+
+    /// The method is not allowed; `allow` are the allowed methods.
+    pub(crate) fn method(allow: &'static str) -> Self {
+        let detail = format!("expected {allow}");
+        Problem { allow: Some(allow), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail) }
+    }
+
+    /// Nothing was stored; the same request may be sent again.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+        Problem { retry_after_s: Some(RETRY_AFTER_S), ..problem }
+    }
+
+    /// Adds a member.
+    pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
+        self.more.insert(name.to_owned(), value);
+        self
+    }
+
+    /// The extension refused a command or a question.
+    pub(crate) fn of_refusal(refusal: &Refusal) -> Self {
+        let problem = Problem::new(status_of(refusal), refusal.code(), refusal.detail());
+        match refusal {
+            Refusal::Invalid(errors) => {
+                let errors: Vec<Value> = errors
+                    .iter()
+                    .map(|error| json!({"pointer": error.path, "code": code_of(error.code), "detail": error.message}))
+                    .collect();
+                problem.with("errors", Value::Array(errors))
+            }
+            Refusal::QuotaExceeded(quota) => problem
+                .with("quota", json!(quota.quota))
+                .with("allowed", json!(quota.allowed))
+                .with("used", json!(quota.used))
+                .with("upgrade", json!(quota.upgrade)),
+            _ => problem,
+        }
+    }
+
+    /// The answer has no body that could reveal anything about the failure, except that the caller may try again.
+    fn internal() -> Self {
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed; the operator's log says why")
+    }
+}
+
+fn code_of(code: FieldErrorCode) -> Value {
+    serde_json::to_value(code).unwrap_or_default()
+}
+
+fn status_of(refusal: &Refusal) -> StatusCode {
+    match refusal {
+        Refusal::Malformed(_) | Refusal::WrongShape(_) => StatusCode::BAD_REQUEST,
+        Refusal::Invalid(_) | Refusal::UnknownStatus(_) | Refusal::UnknownPrice(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Forbidden(_) => StatusCode::FORBIDDEN,
+        Refusal::NotFound(_) => StatusCode::NOT_FOUND,
+        Refusal::RequirementUnmet(_) | Refusal::InsufficientBalance(_) | Refusal::NoEntitlement(_) => {
+            StatusCode::PAYMENT_REQUIRED
+        }
+        Refusal::Unclaimed
+        | Refusal::ModeMismatch
+        | Refusal::AmountMismatch(_)
+        | Refusal::Inconsistent(_)
+        | Refusal::AlreadyOwned(_)
+        | Refusal::QuotaExceeded(_)
+        | Refusal::NameTaken(_)
+        | Refusal::BadTransition(_) => StatusCode::CONFLICT,
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        match error {
+            JobError::Busy { .. } => Problem::unavailable("too many requests wait"),
+            JobError::Ended => Problem::unavailable("the server stops"),
+            // The error of a store may name a path.
+            JobError::Failed(_) => Problem::unavailable("nothing could be stored"),
+            JobError::RealTime => Problem::bad("real-time", error.to_string()),
+        }
+    }
+}
+
+impl From<NotAsked> for Problem {
+    fn from(error: NotAsked) -> Self {
+        match error {
+            NotAsked::Busy { .. } => Problem::unavailable("too many questions wait"),
+            NotAsked::Ended => Problem::unavailable("the server stops"),
+        }
+    }
+}
+
+impl From<AskError> for Problem {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Problem(ExtensionProblem::Refused(refusal)) => Problem::of_refusal(&refusal),
+            AskError::Problem(ExtensionProblem::Failed(_)) | AskError::Run(RunError::Failure(Failure::Internal(_))) => {
+                Problem::internal()
+            }
+            AskError::Run(RunError::Failure(Failure::Store(_))) => Problem::unavailable("the store cannot be read"),
+            AskError::Run(_) => Problem::internal(),
+        }
+    }
+}
+
+impl From<host_store::StoreError> for Problem {
+    fn from(_: host_store::StoreError) -> Self {
+        Problem::unavailable("the store cannot be read")
+    }
+}
+
+impl From<host_access::AccessError> for Problem {
+    fn from(_: host_access::AccessError) -> Self {
+        Problem::unavailable("the keys cannot be read")
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let title = self.status.canonical_reason().unwrap_or("Error");
+        let mut body = json!({
+            "status": self.status.as_u16(), "title": title, "code": self.code, "detail": self.detail,
+        });
+        if let Value::Object(members) = &mut body {
+            members.extend(self.more);
+        }
+        let mut response = (self.status, [(header::CONTENT_TYPE, MEDIA_TYPE)], body.to_string()).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}

@@ -1,0 +1,220 @@
+//! `GET /api/queries/NAME` and the entitlements of an account. Each question is answered from a snapshot, on a thread that
+//! never decides.
+
+use crate::access;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::show;
+use axum::Extension;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
+use host::processor::{Answerer, AskError, Questions};
+use host::time;
+use host_store::{Read, Stored};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The queries, for messages.
+const NAMES: [&str; 5] = ["balances", "catalog", "entitlements", "list", "usage"];
+/// Rows of a page without `limit`.
+const LIMIT_DEFAULT: u32 = 100;
+/// The value of an unlimited amount.
+const UNLIMITED: i64 = -1;
+
+/// The members of a query's URL.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Arguments {
+    /// The account; the key's own if it has only one.
+    account: Option<String>,
+    /// Time of the answer, RFC 3339; now without it.
+    at: Option<String>,
+    /// Beginning and end of `usage`, RFC 3339.
+    start: Option<String>,
+    end: Option<String>,
+    /// Kind, filter and page of `list`.
+    kind: Option<String>,
+    filter: Option<String>,
+    after: Option<String>,
+    limit: Option<u32>,
+    /// Entitlement and amount of a check.
+    key: Option<String>,
+    amount: Option<i64>,
+}
+
+type Given = Result<Query<Arguments>, QueryRejection>;
+
+/// Asks on a thread of the site and waits for the answer.
+async fn ask<T: Send + 'static>(
+    hosted: &HostedSite,
+    body: impl FnOnce(&mut Answerer) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let (sender, answer) = oneshot::channel();
+    hosted.site.questioner().try_ask(move |answerer| drop(sender.send(body(answerer))))?;
+    answer.await.map_err(|_| Problem::unavailable("the question was not answered"))
+}
+
+/// Reads the store on a thread of the site, in one snapshot.
+pub(crate) async fn read<T: Send + 'static>(
+    hosted: &HostedSite,
+    body: impl FnOnce(&dyn Read) -> Stored<T> + Send + 'static,
+) -> Result<T, Problem> {
+    Ok(ask(hosted, move |answerer| answerer.read(body)).await??)
+}
+
+/// Checks the caller, and returns the question and the arguments.
+fn question(
+    app: &AppState,
+    hosted: &HostedSite,
+    headers: &HeaderMap,
+    given: Given,
+) -> Result<(Question, Arguments), Problem> {
+    let caller = access::caller(&*app.authenticator, hosted, headers)?;
+    let Query(given) = given.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let account = access::account(&caller, given.account.as_deref())?;
+    let at = match &given.at {
+        Some(text) => moment("at", text)?,
+        None => hosted.site.clock().now(),
+    };
+    Ok((Question { account, actor: caller.actor, at }, given))
+}
+
+fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
+    time::parse(text).ok_or_else(|| Problem::bad("query", format!("`{name}` is `{text}`, expected a time as RFC 3339")))
+}
+
+fn needed<'a>(name: &str, given: Option<&'a str>) -> Result<&'a str, Problem> {
+    given.ok_or_else(|| Problem::bad("query", format!("expected `{name}` in the query")))
+}
+
+/// Carries out `GET /api/queries/NAME`.
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    given: Given,
+) -> Result<Json<Value>, Problem> {
+    let (question, given) = question(&app, &hosted, &headers, given)?;
+    let answer = match name.as_str() {
+        "balances" => {
+            let rows = asked(&hosted, move |answerer| answerer.ask_balances(&question)).await?;
+            show::page("balances", rows.iter().map(show::balance).collect(), None)
+        }
+        "catalog" => {
+            let rows = asked(&hosted, move |answerer| answerer.ask_catalog(&question)).await?;
+            show::page("offers", rows.iter().map(show::offer).collect(), None)
+        }
+        "entitlements" => entitlements_of(&hosted, question).await?,
+        "usage" => {
+            let start = moment("start", needed("start", given.start.as_deref())?)?;
+            let end = moment("end", needed("end", given.end.as_deref())?)?;
+            let rows = asked(&hosted, move |answerer| answerer.ask_usage(&question, start, end)).await?;
+            show::page("usage", rows.iter().map(show::usage).collect(), None)
+        }
+        "list" => list(&hosted, question, given).await?,
+        other => {
+            let problem = Problem::not_found(format!("no query `{other}`"));
+            return Err(problem.with("queries", json!(NAMES)));
+        }
+    };
+    Ok(Json(answer))
+}
+
+async fn asked<T: Send + 'static>(
+    hosted: &HostedSite,
+    body: impl FnOnce(&mut Answerer) -> Result<T, AskError> + Send + 'static,
+) -> Result<T, Problem> {
+    Ok(ask(hosted, body).await??)
+}
+
+async fn list(hosted: &HostedSite, question: Question, given: Arguments) -> Result<Value, Problem> {
+    let kind = needed("kind", given.kind.as_deref())?.to_owned();
+    let limit = given.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=PAGE_ROWS_MAX).contains(&limit) {
+        return Err(Problem::bad("query", format!("`limit` is {limit}, expected 1 to {PAGE_ROWS_MAX}")));
+    }
+    let page = Page { after: given.after, limit };
+    let filter = given.filter;
+    let rows = asked(hosted, move |answerer| answerer.ask_list(&question, &kind, filter.as_deref(), &page)).await?;
+    let is_full = rows.len() == limit as usize;
+    let next = rows.last().filter(|_| is_full).map(|row| row.id.clone());
+    Ok(show::page("entries", rows.iter().map(show::listed).collect(), next))
+}
+
+async fn entitlements_of(hosted: &HostedSite, question: Question) -> Result<Value, Problem> {
+    let rows = asked(hosted, move |answerer| answerer.ask_entitlements(&question)).await?;
+    Ok(show::page("entitlements", rows.iter().map(show::entitlement).collect(), None))
+}
+
+/// Carries out `GET /api/entitlements`: the entitlements of an account, now or at a time.
+pub(crate) async fn entitlements(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    headers: HeaderMap,
+    given: Given,
+) -> Result<Json<Value>, Problem> {
+    let (question, _) = question(&app, &hosted, &headers, given)?;
+    entitlements_of(&hosted, question).await.map(Json)
+}
+
+/// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? Without a right to it, the answer
+/// says which products would give one.
+pub(crate) async fn check(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    headers: HeaderMap,
+    given: Given,
+) -> Result<Json<Value>, Problem> {
+    let (question, given) = question(&app, &hosted, &headers, given)?;
+    let key = needed("key", given.key.as_deref())?.to_owned();
+    let amount = given.amount.unwrap_or(1);
+    if amount < 0 {
+        return Err(Problem::bad("query", format!("`amount` is {amount}, expected 0 or more")));
+    }
+    let wanted = key.clone();
+    let (found, offers) = asked(&hosted, move |answerer| {
+        let rows = answerer.ask_entitlements(&question)?;
+        let found = rows.into_iter().find(|row| row.key == wanted);
+        let offers = match &found {
+            Some(found) if has_room(found, amount) => Vec::new(),
+            _ => answerer.ask_catalog(&question)?,
+        };
+        Ok((found, offers))
+    })
+    .await?;
+    let allowed = found.as_ref().is_some_and(|row| has_room(row, amount));
+    let limit = found.as_ref().map_or(0, |row| row.allowed);
+    let gives = |price: &extension_contract::Price| {
+        price.active && price.grants.iter().any(|grant| grant.key == key && is_more(grant.amount, limit))
+    };
+    let upgrades: Vec<Value> = offers
+        .iter()
+        .filter(|offer| offer.available)
+        .flat_map(|offer| offer.prices.iter().filter(|price| gives(price)).map(move |price| (offer, price)))
+        .map(
+            |(offer, price)| json!({"product": offer.product.id, "name": offer.product.values.name, "price": price.id}),
+        )
+        .collect();
+    Ok(Json(json!({
+        "key": key,
+        "allowed": allowed,
+        "used": found.as_ref().map_or(0, |row| row.used),
+        "limit": limit,
+        "resets_at": found.and_then(|row| row.resets_at).map(time::text),
+        "upgrades": upgrades,
+    })))
+}
+
+fn has_room(row: &Entitlement, amount: i64) -> bool {
+    row.allowed == UNLIMITED || row.used.checked_add(amount).is_some_and(|used| used <= row.allowed)
+}
+
+fn is_more(amount: i64, limit: i64) -> bool {
+    limit != UNLIMITED && (amount == UNLIMITED || amount > limit)
+}

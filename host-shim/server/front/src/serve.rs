@@ -1,0 +1,105 @@
+//! Accepts connections, within their limits, and ends them gracefully.
+
+use crate::front::Front;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+
+/// The limits of connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Maximum number of open connections; a further one waits to be accepted.
+    pub open: usize,
+    /// Time in which the head of a request must arrive, also that of the next request on an open connection.
+    pub head: Duration,
+    /// Maximum length of the head of a request, in bytes.
+    pub head_bytes: usize,
+    /// Maximum number of headers.
+    pub headers: usize,
+    /// Time for the requests that are being answered when the server stops.
+    pub stop: Duration,
+}
+
+impl Default for ConnectionLimits {
+    /// 16 384 connections; heads of 100 lines and 32 KiB in 15 s; 25 s to stop, less than the 30 s of common supervisors.
+    fn default() -> Self {
+        ConnectionLimits {
+            open: 16_384,
+            head: Duration::from_secs(15),
+            head_bytes: 32 * 1024,
+            headers: 100,
+            stop: Duration::from_secs(25),
+        }
+    }
+}
+
+/// The end of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// Every request that had arrived was answered.
+    Answered,
+    /// Some requests were not answered in time; their connections were cut.
+    Cut,
+}
+
+/// Serves connections until `stop` ends. Then accepts no more, answers the requests that have arrived, and returns.
+pub async fn serve(
+    listener: TcpListener,
+    front: Front,
+    limits: ConnectionLimits,
+    stop: impl Future<Output = ()>,
+) -> Serving {
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(limits.head_bytes)
+        .max_headers(limits.headers)
+        .half_close(false)
+        .pipeline_flush(true);
+    let open = Arc::new(Semaphore::new(limits.open));
+    let graceful = GracefulShutdown::new();
+    tokio::pin!(stop);
+    loop {
+        let permit = tokio::select! {
+            permit = open.clone().acquire_owned() => permit,
+            () = &mut stop => break,
+        };
+        // The semaphore is never closed.
+        let Ok(permit) = permit else { break };
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut stop => break,
+        };
+        let Ok((stream, _)) = stream else {
+            // Too many open files, or a connection that ended before it was accepted.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        // Answers are written whole, so waiting for more of them only delays them.
+        let _ = stream.set_nodelay(true);
+        let front = front.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let front = front.clone();
+            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new)).await) }
+        });
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // A connection that its client cuts is not an error of the server.
+            let _ = connection.await;
+            drop(permit);
+        });
+    }
+    drop(listener);
+    match tokio::time::timeout(limits.stop, graceful.shutdown()).await {
+        Ok(()) => Serving::Answered,
+        Err(_) => Serving::Cut,
+    }
+}

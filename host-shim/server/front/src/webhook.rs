@@ -1,0 +1,58 @@
+//! `POST /api/webhooks/NAME`: verifies a delivery, stores its event, and answers after the commit.
+
+use crate::body;
+use crate::front::{AppState, HostedSite, accept};
+use crate::problem::Problem;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use host_intake::headers::Headers;
+use host_intake::request::{Request as Delivery, Taken, WebhookReply};
+use std::sync::Arc;
+
+/// The answer to an accepted delivery, as the platform gives it.
+const RECEIVED: &str = "{\"received\":true}";
+/// The only method of a webhook.
+const METHOD: &str = "POST";
+
+pub(crate) async fn deliver(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    request: Request<Body>,
+) -> Response {
+    match answer(&app, &hosted, request).await {
+        Ok(()) => ([("content-type", "application/json")], RECEIVED).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> Result<(), Problem> {
+    let (Parts { method, uri, headers, .. }, body) = request.into_parts();
+    let has_body = method.as_str() == METHOD;
+    let body = if has_body { body::read(&headers, body, app.limits.body).await? } else { Vec::new() };
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let delivery = Delivery { method: method.as_str(), path: uri.path(), headers: Headers(&headers), body };
+    let WebhookReply { status, allow, taken } = hosted.site.endpoints().answer(delivery, hosted.site.clock().now());
+    if let Some(allow) = allow {
+        return Err(Problem::method(allow));
+    }
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    match taken {
+        Taken::Event(decoded, raw) => accept(&hosted.site, *decoded, raw).await.map(drop).map_err(Problem::from),
+        Taken::Quarantined(quarantined) => {
+            app.quarantined(hosted, &quarantined);
+            Err(Problem::new(status, "not-an-event", "the body is not a JSON object"))
+        }
+        Taken::Nothing(_) if status.is_success() => Ok(()),
+        Taken::Nothing(counted) if status == StatusCode::NOT_FOUND => Err(Problem::not_found(counted)),
+        // The texts do not reveal why a signature is not valid.
+        Taken::Nothing(counted) => {
+            app.refused(hosted, counted);
+            let code = if status == StatusCode::BAD_REQUEST { "signature" } else { counted };
+            Err(Problem::new(status, code, "the delivery was not accepted"))
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The callers that wait for the reply to a command, which may need the result of an effect.
+
+use extension_contract::Reply;
+use host::processor::Report;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Receives a reply on the writer's thread; must be quick.
+pub type OnReply = Box<dyn FnOnce(Reply) + Send>;
+
+/// The waiting callers of a site, by the name that their command has in `reply-to`.
+#[derive(Default)]
+pub struct Replies(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    of_caller: HashMap<String, Vec<(u64, OnReply)>>,
+    tickets: u64,
+}
+
+impl Replies {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // A panic in between leaves a map that is still a map.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the reply to a caller; several requests may wait for one reply. Wait before the command is sent, and pass the
+    /// returned number to [`Replies::forget`].
+    pub fn wait(&self, caller: &str, answer: OnReply) -> u64 {
+        let mut waiting = self.lock();
+        waiting.tickets += 1;
+        let ticket = waiting.tickets;
+        waiting.of_caller.entry(caller.to_owned()).or_default().push((ticket, answer));
+        ticket
+    }
+
+    /// Ends a wait, whether its reply has come or not.
+    pub fn forget(&self, caller: &str, ticket: u64) {
+        let mut waiting = self.lock();
+        let Some(of_caller) = waiting.of_caller.get_mut(caller) else { return };
+        of_caller.retain(|(own, _)| *own != ticket);
+        if of_caller.is_empty() {
+            waiting.of_caller.remove(caller);
+        }
+    }
+
+    /// Returns the number of callers.
+    pub fn waiting(&self) -> usize {
+        self.lock().of_caller.len()
+    }
+
+    /// Passes the replies of committed runs to their callers.
+    pub(crate) fn tell(&self, reports: &[Report]) {
+        for report in reports {
+            let (Some(caller), Some(reply)) = (&report.reply_to, &report.reply) else { continue };
+            let waiting = self.lock().of_caller.remove(caller).unwrap_or_default();
+            waiting.into_iter().for_each(|(_, answer)| answer(reply.clone()));
+        }
+    }
+}

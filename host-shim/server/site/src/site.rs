@@ -1,0 +1,206 @@
+//! Starts, serves and stops a site.
+
+use crate::calls::{self, CallQueue, CallThreads};
+use crate::questions::{self, Questioner};
+use crate::replies::Replies;
+use extension_contract::CommandDecl;
+use host::clock::{Clock, ClockSource};
+use host::outbox::OutboxError;
+use host::processor::{Answerer, Report};
+use host::writer::{Jobs, Listener, Writer, WriterLimits};
+use host::{Host, Setup, StartError};
+use host_intake::request::Endpoints;
+use host_provider_api::{Call, Registry, Reply};
+use host_store::{Partition, Store, StoreError};
+use host_wasm_runner::runner::Runner;
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Makes an instance of the extension; the writer and each thread that answers questions has one.
+pub type MakeRunner = Arc<dyn Fn() -> Box<dyn Runner> + Send + Sync>;
+
+/// Sees what a site does, for metrics, logs and live pages. Called on the threads of the site, so it must be quick.
+pub trait Observer: Send + Sync {
+    /// Sees committed runs.
+    fn committed(&self, reports: &[Report]) {
+        let _ = reports;
+    }
+    /// Sees the answer to a call of a provider, and how long the call took.
+    fn called(&self, call: &Call, reply: &Reply, took: Duration) {
+        let _ = (call, reply, took);
+    }
+    /// Sees a failure of the store.
+    fn failed(&self, error: &OutboxError) {
+        let _ = error;
+    }
+}
+
+impl Observer for () {}
+
+/// The limits of a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SiteLimits {
+    /// Limits of the writer.
+    pub writer: WriterLimits,
+    /// Number of threads that call providers.
+    pub calls: usize,
+    /// Number of threads that answer questions.
+    pub answerers: usize,
+    /// Maximum number of waiting questions.
+    pub questions: usize,
+}
+
+impl Default for SiteLimits {
+    /// 16 threads that call providers, most of which wait for an answer; 2 that answer questions; 256 waiting questions.
+    fn default() -> Self {
+        SiteLimits { writer: WriterLimits::default(), calls: 16, answerers: 2, questions: 256 }
+    }
+}
+
+/// Everything that a site needs.
+pub struct SiteSetup {
+    /// The business, its mode and its configuration.
+    pub setup: Setup,
+    /// The store.
+    pub store: Box<dyn Store>,
+    /// The extension.
+    pub runner: MakeRunner,
+    /// The providers.
+    pub registry: Registry,
+    /// The clock.
+    pub clock: Clock,
+    /// The webhook endpoints.
+    pub endpoints: Endpoints,
+    /// Limits.
+    pub limits: SiteLimits,
+    /// Sees what the site does.
+    pub observer: Arc<dyn Observer>,
+}
+
+/// The reason why a site does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// The host does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The store opens no readers.
+    #[error("the store opens no reader: {0}")]
+    Reader(#[from] StoreError),
+    /// A thread cannot be started.
+    #[error("a thread cannot be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running site.
+pub struct Site {
+    partition: Partition,
+    commands: Vec<CommandDecl>,
+    endpoints: Endpoints,
+    clock: ClockSource,
+    writer: Writer,
+    questioner: Questioner,
+    replies: Arc<Replies>,
+    answering: Vec<JoinHandle<()>>,
+    calls: CallThreads,
+}
+
+impl Site {
+    /// Starts a site: loads the catalog unless it is in force, and goes on with the effects of before.
+    ///
+    /// # Errors
+    /// Fails if the host does not start, or a thread cannot be started.
+    pub fn start(site: SiteSetup) -> Result<Site, SiteError> {
+        let SiteSetup { setup, store, runner, registry, clock, endpoints, limits, observer } = site;
+        let source = clock.source().clone();
+        let (host, reports) = Host::start(&setup, store, runner(), registry.clone(), clock)?;
+        observer.committed(&reports);
+        let processor = host.processor();
+        let partition = processor.partition().clone();
+        let commands = processor.runner().declarations().commands.clone();
+        let answerers = (0..limits.answerers).map(|_| Answerer::of(processor, runner())).collect::<Result<_, _>>()?;
+        let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
+        let (queue, replies) = (Arc::new(CallQueue::default()), Arc::new(Replies::default()));
+        let listener = SiteListener { queue: queue.clone(), replies: replies.clone(), observer: observer.clone() };
+        let writer = Writer::spawn(host, Box::new(listener), limits.writer)?;
+        let jobs = writer.jobs().clone();
+        let calls = calls::spawn(queue, limits.calls, move |call| {
+            let began = Instant::now();
+            let reply = registry.call(&call);
+            observer.called(&call, &reply, began.elapsed());
+            // A writer that has ended makes the call again at its next start.
+            let _ = jobs.finish(call, reply);
+        })?;
+        Ok(Site { partition, commands, endpoints, clock: source, writer, questioner, replies, answering, calls })
+    }
+
+    /// Returns the business and the mode.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// Returns the commands that the extension declares.
+    pub fn commands(&self) -> &[CommandDecl] {
+        &self.commands
+    }
+
+    /// Returns the webhook endpoints.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// Returns the source of the site's time.
+    pub fn clock(&self) -> &ClockSource {
+        &self.clock
+    }
+
+    /// Returns the sender of jobs to the writer.
+    pub fn jobs(&self) -> &Jobs {
+        self.writer.jobs()
+    }
+
+    /// Returns the sender of questions.
+    pub fn questioner(&self) -> &Questioner {
+        &self.questioner
+    }
+
+    /// Returns the callers that wait for a reply.
+    pub fn replies(&self) -> &Replies {
+        &self.replies
+    }
+
+    /// Stops the site: commits and answers what was sent before, and waits for the calls that have begun. Returns the host;
+    /// none if the writer's thread has panicked.
+    pub fn stop(self) -> Option<Host> {
+        self.calls.stop();
+        drop(self.questioner);
+        for thread in self.answering {
+            // A thread that has panicked has ended as well.
+            let _ = thread.join();
+        }
+        self.writer.stop()
+    }
+}
+
+/// Receives calls and reports of the writer.
+struct SiteListener {
+    queue: Arc<CallQueue>,
+    replies: Arc<Replies>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Listener for SiteListener {
+    fn calls(&mut self, calls: Vec<Call>) {
+        self.queue.add(calls);
+    }
+
+    fn committed(&mut self, reports: &[Report]) {
+        self.replies.tell(reports);
+        self.observer.committed(reports);
+    }
+
+    fn failed(&mut self, error: &OutboxError) {
+        self.observer.failed(error);
+    }
+}

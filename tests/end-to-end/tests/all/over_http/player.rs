@@ -1,0 +1,191 @@
+//! Plays a case against a server.
+
+use super::server::{Server, ServerSetup, key_of};
+use extension_contract::{Account, Actor, Timestamp};
+use host::Setup;
+use host::clock::Clock;
+use host_provider_api::scripted::Scripted;
+use host_replay::library::Story;
+use host_scenario::manifest;
+use host_scenario::model::{Action, Answers, Holding, Signature, Step};
+use host_scenario::prepare::{Case, PreparedEvent, WebhookDelivery};
+use host_store::{Changes, ClaimRow, MemoryStore};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// One hour, in milliseconds: older than any accepted delivery.
+const OLD_MS: i64 = 3_600_000;
+
+/// Returns true if the effects of a step wait for the next step. No request can ask for that.
+pub fn holds_effects(story: &Story) -> bool {
+    story.scenario.steps.iter().any(|step| step.hold)
+}
+
+/// Plays a case and returns the hash of the state.
+pub fn play(story: &Story, case: &Case) -> String {
+    let given = &story.scenario.given;
+    let name = host_native::runners().make().expect("the library").declarations().name.clone();
+    let manifest = manifest::of(&name).expect("a manifest");
+    let with = ServerSetup {
+        business: (*story.business).clone(),
+        setup: Setup::new((*story.business).clone(), given.livemode, &given.config, manifest),
+        livemode: given.livemode,
+        scripted: Scripted::new(),
+    };
+    let mut player = Player { story, server: None, with, fires_timers: true };
+    player.start(Box::new(MemoryStore::new()), Clock::manual(given.clock));
+    script(&player.with.scripted, &given.answers);
+    for (key, account) in &given.claims {
+        player.hold_claim(key, Holding::By(account.clone()));
+    }
+    for (at, step) in story.scenario.steps.iter().enumerate() {
+        if case.happens[at] {
+            player.step(step, case.deliveries[at].as_ref(), case.clocks[at]);
+        }
+    }
+    player.end().state().expect("a state")
+}
+
+fn script(scripted: &Scripted, answers: &[Answers]) {
+    for Answers { pattern, list, .. } in answers {
+        scripted.script(pattern.clone(), list.clone());
+    }
+}
+
+struct Player<'s> {
+    story: &'s Story,
+    /// None only during a restart.
+    server: Option<Server>,
+    with: ServerSetup,
+    fires_timers: bool,
+}
+
+impl Player<'_> {
+    fn server(&self) -> &Server {
+        self.server.as_ref().expect("a running server")
+    }
+
+    /// Stops the server gracefully, as often as there are cases, and returns the host.
+    fn end(&mut self) -> host::Host {
+        self.server.take().expect("a running server").stop()
+    }
+
+    fn start(&mut self, store: Box<dyn host_store::Store>, clock: Clock) {
+        let server = Server::start(&self.with, store, clock);
+        let accounts: BTreeSet<Account> = self.story.scenario.given.accounts.iter().cloned().collect();
+        let (receivers, fires) = ((!accounts.is_empty()).then_some(accounts), self.fires_timers);
+        server.with_host(move |host| {
+            host.outbox_mut().set_receivers(receivers);
+            host.outbox_mut().set_fire_timers(fires);
+        });
+        self.server = Some(server);
+        self.server().settle();
+    }
+
+    fn step(&mut self, step: &Step, delivery: Option<&PreparedEvent>, clock: Timestamp) {
+        if self.server().now() < clock {
+            self.server().advance_to(clock);
+        }
+        match &step.action {
+            Action::Answers(answers) => script(&self.with.scripted, answers),
+            Action::Claims(claims) => claims.iter().for_each(|(key, holding)| self.hold_claim(key, holding.clone())),
+            Action::Timers(fires) => {
+                let fires = *fires;
+                self.fires_timers = fires;
+                self.server().with_host(move |host| host.outbox_mut().set_fire_timers(fires));
+            }
+            Action::Restart => {
+                let (store, clock) = self.end().stop();
+                self.start(store, clock);
+            }
+            Action::Redrive(id) => {
+                ["stripe", "api", "products", "business"]
+                    .into_iter()
+                    .for_each(|source| self.server().redrive(source, id.clone()));
+            }
+            _ => {
+                if let Some(delivery) = delivery {
+                    self.deliver(delivery);
+                }
+            }
+        }
+        self.server().settle();
+    }
+
+    fn deliver(&self, delivery: &PreparedEvent) {
+        let (server, bytes) = (self.server(), &delivery.bytes);
+        if let Some(webhook) = &delivery.webhook {
+            return self.deliver_webhook(webhook, bytes);
+        }
+        let read = serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        let text = |name: &str| read[name].as_str().unwrap_or_default();
+        let actor = serde_json::from_value::<Actor>(with_subject(&read["actor"])).unwrap_or_else(|_| Actor::system());
+        let (status, answer) = if read["command"].is_string() {
+            let account = match read["account"].as_str() {
+                Some(account) => account.to_owned(),
+                None => format!("user:{}", actor.subject),
+            };
+            let path = format!("/api/commands/{}?account={account}", text("command"));
+            let payload = if read["payload"].is_null() { "{}".to_owned() } else { read["payload"].to_string() };
+            server.post(&path, actor, text("id"), payload.as_bytes())
+        } else if ["event", "v2.core.event"].contains(&text("object")) {
+            server.stripe(bytes)
+        } else if read["message"].is_string() {
+            return server.message(bytes);
+        } else {
+            let admin = Actor { kind: extension_contract::ActorKind::Admin, ..Actor::system() };
+            server.post("/api/events", admin, "", bytes)
+        };
+        assert!(status < 500, "{status} {answer}");
+        assert_ne!(status, 401, "{answer}");
+    }
+
+    fn deliver_webhook(&self, webhook: &WebhookDelivery, body: &[u8]) {
+        let WebhookDelivery { name, delivery, signature } = webhook;
+        let declared = self.with.business.own.webhooks.iter().find(|own| own.webhook.name == *name);
+        let scheme = &declared.expect("a declared webhook").webhook.scheme;
+        let now = self.server().now();
+        let headers = match signature {
+            Signature::Good => scheme.sign(&key_of(name), delivery, now, body),
+            Signature::Old => scheme.sign(&key_of(name), delivery, now - OLD_MS, body),
+            Signature::Bad => scheme.sign(&key_of("another"), delivery, now, body),
+            Signature::None => Vec::new(),
+        };
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let (status, answer) = self.server().send(&format!("/api/webhooks/{name}"), &headers, body);
+        let is_good = *signature == Signature::Good;
+        assert_eq!(status, if is_good { 200 } else { 400 }, "{answer}");
+    }
+
+    /// Sets the state of a claim as another host would.
+    fn hold_claim(&self, key: &str, holding: Holding) {
+        let is_of_connected = key.starts_with("acct_") && key.find('/') < key.find(':') && key.contains('/');
+        let key = if is_of_connected { format!("/{key}") } else { format!("//{key}") };
+        self.server().with_host(move |host| {
+            let (holder, row) = match holding {
+                Holding::By(account) => {
+                    (account.clone(), Some(ClaimRow { holder: Some(account), until: None, blocked_until: None }))
+                }
+                Holding::Blocked => {
+                    let blocked = ClaimRow { holder: None, until: None, blocked_until: Some(Timestamp::MAX) };
+                    (Account::Platform, Some(blocked))
+                }
+                Holding::Free => (Account::Platform, None),
+            };
+            let scope = host.processor().scope(holder);
+            let full_key = format!("{}{key}", scope.claim_space());
+            let mut changes = Changes { scope: Some(scope), event_id: "given".to_owned(), ..Changes::default() };
+            changes.claims.insert(full_key, row);
+            host.processor_mut().store_mut().apply(&changes).expect("written");
+        });
+    }
+}
+
+/// Returns an actor of a raw event with the name that the contract has for its id.
+fn with_subject(actor: &Value) -> Value {
+    let mut actor = actor.clone();
+    if let Some(id) = actor.get("id").cloned() {
+        actor["subject"] = id;
+    }
+    actor
+}

@@ -1,0 +1,199 @@
+//! A server with one site, and a client of it.
+
+use extension_contract::{Actor, Timestamp};
+use host::Setup;
+use host::business::BusinessFolder;
+use host::clock::Clock;
+use host::writer::WriterLimits;
+use host_access::{AccessError, Caller, Reach};
+use host_front::ids::Ids;
+use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Serving, serve};
+use host_intake::request::Endpoints;
+use host_intake::signature::TOLERANCE_S_DEFAULT;
+use host_intake::testing::sign;
+use host_intake::webhook::Key;
+use host_intake::{EndpointSecrets, Mode, SecretConfig};
+use host_provider_api::Registry;
+use host_provider_api::scripted::Scripted;
+use host_site::{Site, SiteLimits, SiteSetup};
+use host_store::{Partition, Store};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Secret of Stripe's endpoint.
+const SECRET: &str = "whsec_test_of_the_server";
+/// Time for which a caller waits for a reply that needs an effect. A manual clock may not reach that effect.
+const REPLY: Duration = Duration::from_millis(20);
+
+/// The key of a business's own webhook, by its name.
+pub fn key_of(name: &str) -> Key {
+    Key::of_bytes(format!("the key of {name}").as_bytes())
+}
+
+/// What the test gives to the server besides requests: the actor behind each request, and the id of each command.
+struct Given {
+    partition: Partition,
+    actor: Mutex<Actor>,
+    id: Mutex<String>,
+}
+
+impl Authenticator for Given {
+    fn caller(&self, _: &str) -> Result<Option<Caller>, AccessError> {
+        let actor = self.actor.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (key, partition) = ("test".to_owned(), self.partition.clone());
+        Ok(Some(Caller { key, partition, actor, reach: Reach::All }))
+    }
+}
+
+impl Ids for Given {
+    fn command(&self) -> Option<String> {
+        Some(self.id.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// The set-up of a server: it can be started again on the same store.
+pub struct ServerSetup {
+    pub business: BusinessFolder,
+    pub setup: Setup,
+    pub livemode: bool,
+    pub scripted: Scripted,
+}
+
+/// The threads of all servers.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads")
+    })
+}
+
+/// A running server.
+pub struct Server {
+    front: Front,
+    serving: JoinHandle<Serving>,
+    stop: oneshot::Sender<()>,
+    address: String,
+    given: Arc<Given>,
+    client: ureq::Agent,
+}
+
+impl Server {
+    pub fn start(with: &ServerSetup, store: Box<dyn Store>, clock: Clock) -> Server {
+        let mode = Mode::of(with.livemode);
+        let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
+        let declared = with.business.own.webhooks.iter();
+        let endpoints = Endpoints {
+            business: with.business.name.clone(),
+            stripe: Some(EndpointSecrets::new(vec![secret], TOLERANCE_S_DEFAULT).expect("a secret")),
+            webhooks: declared.map(|own| (own.webhook.clone(), key_of(&own.webhook.name))).collect(),
+        };
+        let runners = host_native::runners();
+        // One client sends one request at a time, so a group never has a second job.
+        let writer = WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() };
+        let site = Site::start(SiteSetup {
+            setup: with.setup.clone(),
+            store,
+            runner: Arc::new(move || runners.make().expect("the library")),
+            registry: Registry::with_default(Arc::new(with.scripted.clone())),
+            clock,
+            endpoints,
+            limits: SiteLimits { writer, calls: 1, answerers: 1, ..SiteLimits::default() },
+            observer: Arc::new(()),
+        });
+        let site = site.expect("a site");
+        let given = Arc::new(Given {
+            partition: site.partition().clone(),
+            actor: Mutex::new(Actor::system()),
+            id: Mutex::default(),
+        });
+        let hosted = HostedSite { site, names: Vec::new(), aliases: BTreeMap::new() };
+        let limits = FrontLimits { reply: REPLY, ..FrontLimits::default() };
+        let front = Front::new(vec![hosted], given.clone(), given.clone(), limits).expect("a front");
+        let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async move { drop(stopped.await) };
+        let serving = runtime().spawn(serve(listener, front.clone(), ConnectionLimits::default(), stopped));
+        let client = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        Server { front, serving, stop, address, given, client }
+    }
+
+    fn site(&self) -> &Site {
+        &self.front.sites().next().expect("one site").site
+    }
+
+    pub fn now(&self) -> Timestamp {
+        self.site().clock().now()
+    }
+
+    /// Calls a function with the host.
+    pub fn with_host<T: Send + 'static>(&self, body: impl FnOnce(&mut host::Host) -> T + Send + 'static) -> T {
+        self.site().jobs().with_host(body).expect("a writer")
+    }
+
+    /// Advances the clock, and waits until everything has been carried out.
+    pub fn advance_to(&self, to: Timestamp) {
+        let (sender, reached) = mpsc::channel();
+        self.site().jobs().advance_then(to, Box::new(move |time| drop(sender.send(time)))).expect("a writer");
+        reached.recv().expect("an answer").expect("a manual clock");
+    }
+
+    /// Waits until everything that is due has been carried out.
+    pub fn settle(&self) {
+        self.advance_to(self.now());
+    }
+
+    /// Runs an event again, as an operator.
+    pub fn redrive(&self, source: &'static str, id: String) {
+        let seq = self.with_host(move |host| {
+            let processor = host.processor();
+            processor.store().event(processor.partition(), source, &id).expect("read").map(|row| row.seq)
+        });
+        if let Some(seq) = seq {
+            self.site().jobs().redrive(seq).expect("a writer").wait().expect("stored");
+        }
+    }
+
+    /// Delivers a message of another account as the outbox does: nobody sends one over HTTP.
+    pub fn message(&self, body: &[u8]) {
+        let business = &self.site().partition().business;
+        let decoded = host_intake::raw::read(body.to_vec(), business, self.now()).expect("a message");
+        self.site().jobs().accept(decoded, Vec::new()).expect("a writer").wait().expect("stored");
+    }
+
+    /// Posts a body as an actor, and returns status and body of the answer.
+    pub fn post(&self, path: &str, actor: Actor, id: &str, body: &[u8]) -> (u16, String) {
+        *self.given.actor.lock().expect("no panic") = actor;
+        id.clone_into(&mut self.given.id.lock().expect("no panic"));
+        self.send(path, &[("authorization", "Bearer given")], body)
+    }
+
+    /// Delivers a body of Stripe with its signature.
+    pub fn stripe(&self, body: &[u8]) -> (u16, String) {
+        let signature = sign(SECRET, self.now() / 1000, body);
+        self.send("/api/webhooks/stripe", &[("stripe-signature", &signature)], body)
+    }
+
+    pub fn send(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+        let mut request = self.client.post(format!("{}{path}", self.address));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.send(body).expect("an answer");
+        (response.status().as_u16(), response.body_mut().read_to_string().expect("a text"))
+    }
+
+    /// Stops the server gracefully, and returns the host.
+    pub fn stop(self) -> host::Host {
+        let Server { front, serving, stop, client, .. } = self;
+        drop((client, stop));
+        assert_eq!(runtime().block_on(serving).expect("no panic"), Serving::Answered);
+        let mut sites = front.into_sites().expect("nothing is answered any more");
+        sites.remove(0).site.stop().expect("no panic")
+    }
+}
