@@ -33,7 +33,7 @@ use dispatch::Dispatch;
 pub enum ClockMode {
     /// The clock stands still until a call moves it: the same calls give the same bytes.
     Still,
-    /// The clock follows the machine's clock.
+    /// The clock follows the machine's clock; after [`Server::advance_to`], ahead of it.
     Wall,
 }
 
@@ -250,11 +250,17 @@ impl Drop for Server {
     }
 }
 
+/// Moves the sandbox's clock with the machine's. A clock that was advanced goes on from there at the same pace.
 async fn run_clock(shared: Shared) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
+    let mut last_s = wall_s();
     loop {
         every.tick().await;
-        shared.tick(wall_s());
+        let now_s = wall_s();
+        let passed_s = now_s.saturating_sub(last_s).max(0);
+        last_s = now_s;
+        let ahead_s = shared.read(|sandbox| sandbox.state().clock_s()).saturating_add(passed_s);
+        shared.tick(ahead_s.max(now_s));
     }
 }
 

@@ -13,5 +13,6 @@ pub mod mutants;
 pub mod packages;
 pub mod process;
 pub mod replay;
+pub mod serve;
 pub mod test;
 pub mod tool;

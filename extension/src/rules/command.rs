@@ -5,10 +5,10 @@ use super::{
 };
 use crate::catalog::checks::one_of;
 use crate::catalog::desk::Desk;
-use crate::model::halt::{Ruled, Verdict, wrong_field};
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::Object;
 use crate::model::records::closed::Closed;
-use extension_contract::{ActorKind, FieldErrorCode, Refusal};
+use extension_contract::{ActorKind, FieldErrorCode, Outcome, Refusal};
 use serde_json::Value;
 
 /// All commands with the required members of their payloads (for the manifest).
@@ -148,8 +148,28 @@ const ALLOWED_WHEN_CLOSED: [&str; 9] = [
     "usage.invoice",
 ];
 
+/// Commands without anything to reply. Their caller gets an empty object, so that it does not wait for a later reply.
+const NOTHING_TO_REPLY: [&str; 7] = [
+    "account.close",
+    "account.register",
+    "campaign.cancel",
+    "mail.subscribe",
+    "mail.unsubscribe",
+    "token.revoke",
+    "usage.invoice",
+];
+
 /// Decides a command.
 pub(super) fn decide(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let mut verdict = carry_out(desk, body)?;
+    let has_ended = !matches!(verdict.outcome, Outcome::Deferred(_));
+    if has_ended && matches!(verdict.answer, Answer::None) && NOTHING_TO_REPLY.contains(&desk.kind) {
+        verdict.answer = Answer::Value("{}".to_owned());
+    }
+    Ok(verdict)
+}
+
+fn carry_out(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let kind = desk.kind;
     if OPERATOR_COMMANDS.contains(&kind) {
         operators_only(desk)?;

@@ -18,6 +18,8 @@ mod export;
 mod extension;
 mod format;
 mod inspect;
+#[cfg(feature = "serve")]
+mod keys;
 mod not_built;
 mod plan;
 #[cfg(feature = "lab")]
@@ -27,6 +29,8 @@ mod replay;
 mod schema;
 #[cfg(feature = "providers")]
 mod secrets;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "lab")]
 mod simulate;
 mod source;
@@ -58,6 +62,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Examples:
+  host-shim serve my-business --local       serve a business on this machine, with a local Stripe
   host-shim check my-business               check a catalog and its scenarios for mistakes
   host-shim replay fixtures                 play every scenario and print a table
   host-shim replay --format json log.jsonl  replay recorded events, one JSON line per event
@@ -125,6 +130,18 @@ enum Command {
     CheckWit(not_built::Args),
     Inspect(inspect::Args),
     Schema(schema::Args),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Args>),
+    #[cfg(not(feature = "serve"))]
+    /// Serve a business over HTTP (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Serve(not_built::Args),
+    #[cfg(feature = "serve")]
+    Keys(keys::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Make, list and revoke API keys of a server (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Keys(not_built::Args),
     #[cfg(feature = "providers")]
     Secrets(secrets::Args),
     #[cfg(not(feature = "providers"))]
@@ -180,6 +197,14 @@ fn main() -> ExitCode {
         Command::CheckWit(args) => args.refuse("check-wit"),
         Command::Inspect(args) => inspect::run(&args),
         Command::Schema(args) => schema::run(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::run(*args),
+        #[cfg(not(feature = "serve"))]
+        Command::Serve(args) => args.refuse("serve"),
+        #[cfg(feature = "serve")]
+        Command::Keys(args) => keys::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Keys(args) => args.refuse("keys"),
         #[cfg(feature = "providers")]
         Command::Secrets(args) => secrets::run(&args),
         #[cfg(not(feature = "providers"))]

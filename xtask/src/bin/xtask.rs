@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{bench, bindings, build, cargo_component, coverage, live, mutants, replay, test};
+use xtask::{bench, bindings, build, cargo_component, coverage, live, mutants, replay, serve, test};
 
 /// The chores of this repository.
 #[derive(Parser)]
@@ -16,6 +16,7 @@ struct Options {
 enum Chore {
     Build(build::Options),
     Replay(replay::Options),
+    Serve(serve::Options),
     Test(test::Options),
     Live(live::Options),
     Mutants(mutants::Options),
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
     let done = match Options::parse().chore {
         Chore::Build(options) => build::run(&options),
         Chore::Replay(options) => return replay::run(&options),
+        Chore::Serve(options) => return serve::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::Live(options) => live::run(&options),
         Chore::Mutants(options) => mutants::run(&options),

@@ -42,6 +42,12 @@ impl ClockSource {
             ClockKind::System | ClockKind::AheadOfSystem => system_ms().saturating_add(set),
         }
     }
+
+    /// Returns the time by which signatures of other programs are judged, in milliseconds since the epoch: that of the
+    /// system clock, also for a clock ahead of it.
+    pub fn signatures(&self) -> Timestamp {
+        if self.kind == ClockKind::Manual { self.now() } else { system_ms() }
+    }
 }
 
 impl Clone for Clock {
@@ -65,13 +71,21 @@ impl Clock {
 
     /// Creates a clock that follows the system clock, and that [`Clock::advance_to`] moves ahead of it: 30 days can be
     /// tried in a minute.
-    pub fn ahead_of_system() -> Self {
-        Clock { latest: system_ms(), source: ClockSource::new(ClockKind::AheadOfSystem, 0) }
+    ///
+    /// `by` is the number of milliseconds that it is ahead at the start.
+    pub fn ahead_of_system(by: i64) -> Self {
+        let source = ClockSource::new(ClockKind::AheadOfSystem, by.max(0));
+        Clock { latest: source.now(), source }
     }
 
     /// Returns true if [`Clock::advance_to`] moves the clock, and not only holds it until the system clock has caught up.
     pub fn can_advance(&self) -> bool {
         self.source.kind != ClockKind::System
+    }
+
+    /// Returns true if the clock moves only by [`Clock::advance_to`], so that the providers' work takes no time either.
+    pub fn is_manual(&self) -> bool {
+        self.source.kind == ClockKind::Manual
     }
 
     /// Returns the source of the clock's time, for other threads.
@@ -148,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_clock_ahead_of_the_system_clock_goes_on_from_the_time_to_which_it_was_advanced() {
-        let mut clock = Clock::ahead_of_system();
+        let mut clock = Clock::ahead_of_system(0);
         let ahead = clock.now() + 30 * 86_400_000;
         clock.advance_to(ahead);
         std::thread::sleep(Duration::from_millis(5));

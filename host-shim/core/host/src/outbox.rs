@@ -446,10 +446,23 @@ impl Outbox {
     /// # Errors
     /// Fails if the store fails.
     pub fn next_time(&self) -> Result<Option<Timestamp>, OutboxError> {
+        self.next_of(self.agenda.next())
+    }
+
+    /// Returns the same without polls: a provider that works in real time is not further when only the host's clock is
+    /// advanced.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn next_time_without_polls(&self) -> Result<Option<Timestamp>, OutboxError> {
+        self.next_of(self.agenda.next_without_polls())
+    }
+
+    fn next_of(&self, begun: Option<Timestamp>) -> Result<Option<Timestamp>, OutboxError> {
         let after = self.clock;
         let effect = self.queue.next_due(after)?;
         let event = self.processor().next_retry(after)?;
-        let begun = self.agenda.next().map(|at| at.max(after.saturating_add(1)));
+        let begun = begun.map(|at| at.max(after.saturating_add(1)));
         Ok([effect, event, begun].into_iter().flatten().min())
     }
 

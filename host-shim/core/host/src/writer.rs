@@ -257,13 +257,15 @@ impl WriterLoop {
     /// Starts due effects. Returns the duration until more work is due; none for a manual clock that has not reached
     /// that time.
     fn carry_out(&mut self) -> Option<Duration> {
-        let next = self.begin_some().and_then(|more| match more {
-            true => Ok(None),
-            false => self.host.outbox().next_time().map(|next| Some(next.unwrap_or(Timestamp::MAX))),
+        let next = self.begin_some().and_then(|more| {
+            if more {
+                return Ok(None);
+            }
+            let next = self.host.outbox().next_time()?.unwrap_or(Timestamp::MAX);
+            Ok(if self.advance(next)? { None } else { Some(next) })
         });
         match next {
             Ok(None) => Some(Duration::ZERO),
-            Ok(Some(next)) if self.advance(next) => Some(Duration::ZERO),
             Ok(Some(next)) => self.host.clock_mut().until(next.min(self.expire_at)),
             Err(error) => {
                 self.listener.failed(&error);
@@ -274,20 +276,25 @@ impl WriterLoop {
     }
 
     /// If the clock is to be advanced and no call is without an answer, moves it to the next time at which something is due, or
-    /// ends the advance. Returns true if the clock has moved.
-    fn advance(&mut self, next: Timestamp) -> bool {
+    /// ends the advance. `next` is that time including polls. Returns true if the clock has moved.
+    fn advance(&mut self, next: Timestamp) -> Result<bool, OutboxError> {
         while !self.advances.is_empty() && !self.host.outbox().has_calls() {
+            let is_manual = self.host.clock().is_manual();
+            let next = match is_manual {
+                true => next,
+                false => self.host.outbox().next_time_without_polls()?.unwrap_or(Timestamp::MAX),
+            };
             let clock = self.host.clock_mut();
             let (now, to) = (clock.now(), self.advances[0].0);
             if now < to && clock.can_advance() {
                 clock.advance_to(next.min(self.expire_at).min(to));
-                return true;
+                return Ok(true);
             }
             // Not empty, as checked above.
-            let Some((_, answer)) = self.advances.pop_front() else { return false };
+            let Some((_, answer)) = self.advances.pop_front() else { return Ok(false) };
             answer(if now < to { Err(JobError::RealTime) } else { Ok(now) });
         }
-        false
+        Ok(false)
     }
 
     /// Starts some due effects; returns true if more may be due.

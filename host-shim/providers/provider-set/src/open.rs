@@ -36,6 +36,8 @@ pub struct Options {
     pub local_stripe: Option<LocalStripe>,
     /// Settings of the providers.
     pub settings: Settings,
+    /// Keys that encrypt the secrets in the folder. None for those in [`KEY_VARIABLE`].
+    pub keys: Option<Keys>,
 }
 
 /// Address and key of a local Stripe.
@@ -116,10 +118,14 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         Some(_) => None,
         None => Some(tempfile::Builder::new().prefix("host-shim-").tempdir().map_err(OpenError::Scratch)?),
     };
-    let vault = match &options.folder {
-        Some(folder) => secrets_of(folder)?,
+    let vault = match (&options.folder, &options.keys) {
+        (Some(folder), None) => secrets_of(folder)?,
+        (Some(folder), Some(keys)) => {
+            create(folder)?;
+            Vault::open(&folder.join(SECRETS), keys.clone())?
+        }
         // Temporary secrets need no persistent key.
-        None => Vault::in_memory()?,
+        (None, _) => Vault::in_memory()?,
     };
     let vault = Arc::new(vault);
     let secrets: Arc<dyn Secrets> = Arc::new(CombinedSecrets::new(vault.clone(), machine_secrets(&options.settings)));
@@ -179,9 +185,13 @@ pub fn begin_secrets(folder: &Path) -> Result<Option<PathBuf>, OpenError> {
 /// Creates the folder if needed, and returns the keys in [`KEY_VARIABLE`].
 fn keys_for(folder: &Path) -> Result<Keys, OpenError> {
     let keys = Keys::parse(&std::env::var(KEY_VARIABLE).unwrap_or_default())?;
-    let error = |error| VaultError::Io { path: folder.display().to_string(), error };
-    std::fs::create_dir_all(folder).map_err(error)?;
+    create(folder)?;
     Ok(keys)
+}
+
+fn create(folder: &Path) -> Result<(), VaultError> {
+    let error = |error| VaultError::Io { path: folder.display().to_string(), error };
+    std::fs::create_dir_all(folder).map_err(error)
 }
 
 /// Returns access to the environment variables to which the settings refer, and to the files of the secrets folder.

@@ -45,7 +45,7 @@ pub(crate) struct Answered {
 }
 
 impl Answered {
-    fn ok(body: Value) -> Self {
+    pub(crate) fn ok(body: Value) -> Self {
         Answered { status: StatusCode::OK, location: None, body }
     }
 

@@ -4,6 +4,7 @@
 //! name, or by its business as the first part of the path: `/solobase/api/…`.
 
 use crate::access::Authenticator;
+use crate::clock::{self, LocalClock};
 use crate::ids::Ids;
 use crate::problem::Problem;
 use crate::{command, event, health, query, webhook};
@@ -84,6 +85,10 @@ pub(crate) struct AppState {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
+    /// Only in local mode.
+    pub(crate) local_clock: Option<Arc<dyn LocalClock>>,
+    /// Held while the clock is advanced.
+    pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl AppState {
@@ -111,8 +116,15 @@ impl Front {
     ) -> Result<Front, FrontError> {
         check_names(&sites)?;
         let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
-        let app = AppState { sites, authenticator, ids, limits };
+        let app = AppState { sites, authenticator, ids, limits, local_clock: None, advancing: Arc::default() };
         Ok(Front { router: router(app.clone()), app })
+    }
+
+    /// Lets operators advance the clock, for local mode.
+    #[must_use]
+    pub fn with_local_clock(self, local_clock: Arc<dyn LocalClock>) -> Front {
+        let app = AppState { local_clock: Some(local_clock), ..self.app };
+        Front { router: router(app.clone()), app }
     }
 
     /// Returns the sites.
@@ -229,6 +241,7 @@ fn router(app: AppState) -> Router {
         .route("/api/queries/{name}", get(query::get).fallback(get_only))
         .route("/api/entitlements", get(query::entitlements).fallback(get_only))
         .route("/api/entitlements/check", get(query::check).fallback(get_only))
+        .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
         .route("/health", get(health::get).fallback(get_only))
         .fallback(|| async { Problem::not_found("no such path") })
         .with_state(app)

@@ -6,6 +6,7 @@
 
 mod access;
 mod body;
+mod clock;
 mod command;
 mod event;
 mod front;
@@ -18,5 +19,6 @@ mod show;
 mod webhook;
 
 pub use access::Authenticator;
+pub use clock::LocalClock;
 pub use front::{Front, FrontError, FrontLimits, HostedSite};
 pub use serve::{ConnectionLimits, Serving, serve};

@@ -35,7 +35,8 @@ async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> 
     let body = if has_body { body::read(&headers, body, app.limits.body).await? } else { Vec::new() };
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let delivery = Delivery { method: method.as_str(), path: uri.path(), headers: Headers(&headers), body };
-    let WebhookReply { status, allow, taken } = hosted.site.endpoints().answer(delivery, hosted.site.clock().now());
+    let WebhookReply { status, allow, taken } =
+        hosted.site.endpoints().answer(delivery, hosted.site.clock().signatures());
     if let Some(allow) = allow {
         return Err(Problem::method(allow));
     }

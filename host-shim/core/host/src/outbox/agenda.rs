@@ -105,6 +105,15 @@ impl Agenda {
         [poll, self.times.first().map(|(at, _)| *at)].into_iter().flatten().min()
     }
 
+    /// Returns the time of the next event that is not a poll of a provider that still works on an effect.
+    pub(super) fn next_without_polls(&self) -> Option<Timestamp> {
+        let times = self.open.values().map(|(row, _)| {
+            let until = row.lease.until.filter(|_| row.lease.token.is_none());
+            [until, row.effect.deadline].into_iter().flatten().min()
+        });
+        times.flatten().min()
+    }
+
     /// Removes and returns the next event, if it is due at `now` and `wanted` accepts it. At equal times, polls of
     /// ended effects come first, and the end of a lease comes before a deadline.
     pub(super) fn pop(&mut self, now: Timestamp, wanted: impl Fn(&AgendaEvent) -> bool) -> Option<AgendaEvent> {

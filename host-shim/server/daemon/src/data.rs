@@ -1,0 +1,190 @@
+//! The folder with everything that a server keeps. Only its owner may read it.
+//!
+//! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault. In local mode
+//! there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
+//! milliseconds by which the clock is ahead.
+
+use extension_contract::{Actor, ActorKind, Timestamp};
+use host_access::{AccessError, Keys, NewKey, Reach, Token};
+use host_provider_set::KeyError;
+use host_store::Partition;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Length of the vault's key in bytes.
+const VAULT_KEY_BYTES: usize = 32;
+/// Name of the operator's key in local mode.
+const OPERATOR: &str = "operator of local mode";
+
+/// The reason why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file or the folder cannot be read or written.
+    #[error("{path}: {error}")]
+    File {
+        /// The path.
+        path: PathBuf,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// The file of API keys cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The key of the vault is not one.
+    #[error("vault.key: {0}")]
+    VaultKey(#[from] KeyError),
+    /// The system has no random bytes.
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+}
+
+/// The data folder.
+#[derive(Clone, Debug)]
+pub struct DataFolder(PathBuf);
+
+impl DataFolder {
+    /// Opens the folder; creates it if it is missing.
+    ///
+    /// # Errors
+    /// Fails if the folder cannot be created.
+    pub fn open(path: &Path) -> Result<DataFolder, DataError> {
+        let mut folder = fs::DirBuilder::new();
+        folder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder.create(path).map_err(|error| file_error(path, error))?;
+        Ok(DataFolder(path.to_owned()))
+    }
+
+    /// Returns the path of a file or folder in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Opens the file of API keys.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be used.
+    pub fn keys(&self) -> Result<Keys, DataError> {
+        Ok(Keys::open(&self.path("keys.db"))?)
+    }
+
+    /// Returns the keys of the vault in local mode; makes one at the first start.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or written, or is not a key.
+    pub fn vault_keys(&self) -> Result<host_provider_set::Keys, DataError> {
+        let text = self.kept("vault.key", || {
+            let mut bytes = [0; VAULT_KEY_BYTES];
+            getrandom::fill(&mut bytes)?;
+            Ok(hex::encode(bytes))
+        })?;
+        Ok(host_provider_set::Keys::parse(text.trim())?)
+    }
+
+    /// Returns an API key of the operator in local mode; makes one at the first start, and if it was revoked.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read or written.
+    pub fn operator_key(&self, keys: &Keys, partition: &Partition, now: Timestamp) -> Result<String, DataError> {
+        let path = self.path("operator.key");
+        if let Ok(text) = fs::read_to_string(&path)
+            && let Ok(token) = Token::parse(text.trim())
+            && keys.verify(&token)?.is_some_and(|caller| caller.partition == *partition)
+        {
+            return Ok(token.expose());
+        }
+        let actor = Actor { kind: ActorKind::Admin, subject: "operator".to_owned(), roles: Vec::new() };
+        let new = NewKey { name: OPERATOR.to_owned(), partition: partition.clone(), actor, reach: Reach::All };
+        let token = keys.make(&new, now)?;
+        write_private(&path, &token.expose())?;
+        Ok(token.expose())
+    }
+
+    /// Returns the milliseconds by which the clock of local mode is ahead of the system clock.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read.
+    pub fn ahead_ms(&self) -> Result<i64, DataError> {
+        let path = self.path("clock");
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text.trim().parse().unwrap_or(0)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(error) => Err(file_error(&path, error)),
+        }
+    }
+
+    /// Keeps the milliseconds by which the clock of local mode is ahead of the system clock.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn set_ahead_ms(&self, ahead: i64) -> Result<(), DataError> {
+        write_private(&self.path("clock"), &ahead.to_string())
+    }
+
+    /// Returns the text of a file; makes it if it is missing.
+    fn kept(&self, name: &str, make: impl FnOnce() -> Result<String, DataError>) -> Result<String, DataError> {
+        let path = self.path(name);
+        match fs::read_to_string(&path) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let text = make()?;
+                write_private(&path, &text)?;
+                Ok(text)
+            }
+            Err(error) => Err(file_error(&path, error)),
+        }
+    }
+}
+
+fn file_error(path: &Path, error: io::Error) -> DataError {
+    DataError::File { path: path.to_owned(), error }
+}
+
+/// Replaces a file that only its owner may read. A crash leaves the old or the new text.
+fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
+    let new = path.with_extension("new");
+    let write = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&new)?;
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().map_err(|error| file_error(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_readable_by_their_owner_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::open(&dir.path().join("data")).expect("a folder");
+        let keys = data.keys().expect("a file");
+        let partition = Partition { business: "toys".to_owned(), livemode: false };
+        let first = data.operator_key(&keys, &partition, 1).expect("a key");
+        assert_eq!(data.operator_key(&keys, &partition, 2).expect("a key"), first);
+        let token = Token::parse(&first).expect("a key");
+        keys.revoke(token.id(), 3).expect("revoked");
+        assert_ne!(data.operator_key(&keys, &partition, 4).expect("a key"), first, "a revoked key is replaced");
+        data.vault_keys().expect("a key");
+        let text = fs::read_to_string(data.path("vault.key")).expect("a file");
+        data.vault_keys().expect("the same key");
+        assert_eq!(fs::read_to_string(data.path("vault.key")).expect("a file"), text);
+        #[cfg(unix)]
+        for name in ["vault.key", "operator.key", "keys.db"] {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(data.path(name)).expect("a file").permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}");
+        }
+        data.set_ahead_ms(7).expect("written");
+        assert_eq!(data.ahead_ms().expect("read"), 7);
+    }
+}

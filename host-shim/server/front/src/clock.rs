@@ -1,0 +1,107 @@
+//! `POST /api/operator/clock`, in local mode only: advances the host's clock and that of the local services together, so that
+//! 30 days can be tried in a minute.
+
+use crate::access;
+use crate::body;
+use crate::command::Answered;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::Request;
+use extension_contract::Timestamp;
+use host::time;
+use host::writer::JobError;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Longest advance of one request, in milliseconds: 400 days.
+const ADVANCE_MS_MAX: i64 = 400 * 86_400_000;
+
+/// The local services that share the clock, such as a local Stripe. The methods may block.
+pub trait LocalClock: Send + Sync {
+    /// Returns the time, at most `until`, at which a service next acts on its own; none if it does not.
+    fn next_due(&self, until: Timestamp) -> Option<Timestamp>;
+    /// Advances the services, and waits until their webhooks have been delivered.
+    fn advance_to(&self, to: Timestamp);
+    /// Keeps the time that the clock has reached, for the next start.
+    fn reached(&self, now: Timestamp);
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    /// A span, such as `30d`.
+    advance: Option<String>,
+    /// A time, RFC 3339.
+    to: Option<String>,
+}
+
+pub(crate) async fn advance(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    request: Request<Body>,
+) -> Result<Answered, Problem> {
+    let Some(local) = app.local_clock.clone() else {
+        return Err(Problem::not_found("the clock moves only in local mode"));
+    };
+    let (parts, body) = request.into_parts();
+    let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
+    if !caller.is_operator() {
+        return Err(Problem::forbidden("only an operator may advance the clock"));
+    }
+    let bytes = body::read(&parts.headers, body, app.limits.body).await?;
+    let given: Advance =
+        serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?;
+    let now = hosted.site.clock().now();
+    let to = target(&given, now)?;
+    // One advance at a time, also for requests that come together.
+    let _turn = app.advancing.lock().await;
+    let mut last = Timestamp::MIN;
+    loop {
+        let due = {
+            let local = local.clone();
+            blocking(move || local.next_due(to)).await?
+        };
+        // A service that does not act when it is due must not hold up the clock.
+        let step = due.filter(|due| *due > last).unwrap_or(to).clamp(now, to);
+        last = step;
+        settle(&hosted, step).await?;
+        let services = local.clone();
+        blocking(move || services.advance_to(step)).await?;
+        settle(&hosted, step).await?;
+        if step >= to {
+            break;
+        }
+    }
+    let reached = hosted.site.clock().now();
+    blocking(move || local.reached(reached)).await?;
+    Ok(Answered::ok(json!({"now": time::text(reached)})))
+}
+
+fn target(given: &Advance, now: Timestamp) -> Result<Timestamp, Problem> {
+    let expected =
+        "expected `advance` with a span such as `30d`, or `to` with a later time as RFC 3339, at most 400 days ahead";
+    let to = match (&given.advance, &given.to) {
+        (Some(span), None) => time::parse_span(span).map(|span| now.saturating_add(span)),
+        (None, Some(text)) => time::parse(text),
+        _ => None,
+    };
+    to.filter(|to| (now..=now.saturating_add(ADVANCE_MS_MAX)).contains(to))
+        .ok_or_else(|| Problem::bad("clock", expected))
+}
+
+/// Advances the site, and waits until everything that is due has been carried out.
+async fn settle(hosted: &HostedSite, to: Timestamp) -> Result<(), Problem> {
+    let (sender, reached) = oneshot::channel();
+    hosted.site.jobs().advance_then(to, Box::new(move |time| drop(sender.send(time))))?;
+    reached.await.unwrap_or(Err(JobError::Ended))?;
+    Ok(())
+}
+
+async fn blocking<T: Send + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(body).await.map_err(|_| Problem::unavailable("the clock could not be advanced"))
+}
