@@ -449,7 +449,7 @@ fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
 }
 
 /// Returns true if a repeated command has the same caller and content; only then is the stored reply returned.
-fn is_same_command(known: &Event, again: &Event) -> bool {
+pub fn is_same_command(known: &Event, again: &Event) -> bool {
     let same_account = again.account.is_none() || known.account == again.account;
     same_account
         && (&known.kind, &known.actor, &known.reply_to) == (&again.kind, &again.actor, &again.reply_to)

@@ -135,7 +135,7 @@ impl Daemon {
         let setup = Setup::new(business, livemode, &daemon.config, daemon.manifest);
         let site = Site::start(SiteSetup {
             setup,
-            store: Box::new(SqliteStore::open(&data.path("store.db"))?),
+            store: Box::new(SqliteStore::open(data.path("store.db"))?),
             runner: daemon.runner,
             registry: with_simulated(&opened.registry, &simulated),
             clock,

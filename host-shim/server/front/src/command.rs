@@ -11,7 +11,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
-use host::processor::{Disposition, Report};
+use host::processor::{Disposition, Report, is_same_command};
 use host_access::Caller;
 use host_intake::Decoded;
 use host_intake::body::parse_object;
@@ -183,7 +183,8 @@ pub(crate) async fn send(
     decoded: Decoded,
     raw: Vec<u8>,
 ) -> Result<Answered, Problem> {
-    let id = decoded.event.id.clone();
+    let sent = decoded.event.clone();
+    let id = sent.id.clone();
     let caller = decoded.event.reply_to.clone().unwrap_or_else(|| id.clone());
     let (sender, reply) = oneshot::channel();
     let waits_until = tokio::time::Instant::now() + app.limits.reply;
@@ -191,13 +192,16 @@ pub(crate) async fn send(
     let _waiting = Waiting { hosted, caller, ticket };
     let reports = accept(&hosted.site, decoded, raw).await?;
     let Some(first) = reports.first() else { return Err(Problem::unavailable("the command was not reported")) };
-    let is_repeated = matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_)));
-    if is_repeated && first.alert {
-        let detail = "this id or Idempotency-Key was used for another request";
-        return Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail));
-    }
     if let Some(reply) = &first.reply {
         return of_reply(reply);
+    }
+    if matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_))) {
+        let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), id.clone());
+        let known = crate::query::read(hosted, move |store| store.event(&partition, &source, &wanted)).await?;
+        if known.is_some_and(|known| !known.erased && !is_same_command(&known.event, &sent)) {
+            let detail = "this id or Idempotency-Key was used for another request";
+            return Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail));
+        }
     }
     match tokio::time::timeout_at(waits_until, reply).await {
         Ok(Ok(reply)) => of_reply(&reply),

@@ -62,8 +62,7 @@ pub async fn serve(
         .header_read_timeout(limits.head)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers)
-        .half_close(false)
-        .pipeline_flush(true);
+        .half_close(false);
     let open = Arc::new(Semaphore::new(limits.open));
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);

@@ -1,8 +1,12 @@
-//! Every scenario of the fixtures ends in the same state when its events come over HTTP: webhooks are signed, commands and
-//! events are posted. Only the clock, the ids and the scripted provider are given through the library.
+//! Tests of the server over HTTP. Every scenario of the fixtures ends in the same state when its events come over HTTP:
+//! webhooks are signed, commands and events are posted. Only the clock, the ids and the scripted provider are given through
+//! the library.
 
+mod commands;
 mod player;
+mod raw;
 mod server;
+mod webhooks;
 
 use end_to_end::world::root;
 use host_replay::library::{Sources, Story, stories};

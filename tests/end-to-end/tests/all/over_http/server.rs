@@ -6,7 +6,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
-use host_front::ids::Ids;
+use host_front::ids::{Ids, RandomIds};
 use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Serving, serve};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
@@ -72,11 +72,33 @@ fn runtime() -> &'static Runtime {
     })
 }
 
+/// The limits of a server, and who may call it.
+pub struct ServerOptions {
+    pub front: FrontLimits,
+    pub connections: ConnectionLimits,
+    pub writer: WriterLimits,
+    /// None: each request has the actor that the test gives.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        ServerOptions {
+            front: FrontLimits { reply: REPLY, ..FrontLimits::default() },
+            connections: ConnectionLimits::default(),
+            // One client sends one request at a time, so a group never has a second job.
+            writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },
+            authenticator: None,
+        }
+    }
+}
+
 /// A running server.
 pub struct Server {
     front: Front,
     serving: JoinHandle<Serving>,
-    stop: oneshot::Sender<()>,
+    /// Dropped to stop.
+    stop: Option<oneshot::Sender<()>>,
     address: String,
     given: Arc<Given>,
     client: ureq::Agent,
@@ -84,6 +106,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(with: &ServerSetup, store: Box<dyn Store>, clock: Clock) -> Server {
+        Server::start_with(with, store, clock, ServerOptions::default())
+    }
+
+    pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
+        let ServerOptions { front: limits, connections, writer, authenticator } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
         let declared = with.business.own.webhooks.iter();
@@ -93,8 +120,6 @@ impl Server {
             webhooks: declared.map(|own| (own.webhook.clone(), key_of(&own.webhook.name))).collect(),
         };
         let runners = host_native::runners();
-        // One client sends one request at a time, so a group never has a second job.
-        let writer = WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() };
         let site = Site::start(SiteSetup {
             setup: with.setup.clone(),
             store,
@@ -112,15 +137,18 @@ impl Server {
             id: Mutex::default(),
         });
         let hosted = HostedSite { site, names: Vec::new(), aliases: BTreeMap::new() };
-        let limits = FrontLimits { reply: REPLY, ..FrontLimits::default() };
-        let front = Front::new(vec![hosted], given.clone(), given.clone(), limits).expect("a front");
+        let front = match authenticator {
+            Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits),
+            None => Front::new(vec![hosted], given.clone(), given.clone(), limits),
+        };
+        let front = front.expect("a front");
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
         let stopped = async move { drop(stopped.await) };
-        let serving = runtime().spawn(serve(listener, front.clone(), ConnectionLimits::default(), stopped));
+        let serving = runtime().spawn(serve(listener, front.clone(), connections, stopped));
         let client = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Server { front, serving, stop, address, given, client }
+        Server { front, serving, stop: Some(stop), address, given, client }
     }
 
     fn site(&self) -> &Site {
@@ -129,6 +157,25 @@ impl Server {
 
     pub fn now(&self) -> Timestamp {
         self.site().clock().now()
+    }
+
+    /// Returns the address without `http://`.
+    pub fn address(&self) -> &str {
+        self.address.trim_start_matches("http://")
+    }
+
+    pub fn jobs(&self) -> &host::writer::Jobs {
+        self.site().jobs()
+    }
+
+    /// Returns the value of `Stripe-Signature` for a body.
+    pub fn signature(&self, body: &[u8]) -> String {
+        sign(SECRET, self.now() / 1000, body)
+    }
+
+    /// Asks to stop; requests that have arrived are still answered.
+    pub fn ask_to_stop(&mut self) {
+        self.stop.take();
     }
 
     /// Calls a function with the host.
@@ -175,7 +222,7 @@ impl Server {
 
     /// Delivers a body of Stripe with its signature.
     pub fn stripe(&self, body: &[u8]) -> (u16, String) {
-        let signature = sign(SECRET, self.now() / 1000, body);
+        let signature = self.signature(body);
         self.send("/api/webhooks/stripe", &[("stripe-signature", &signature)], body)
     }
 

@@ -1,0 +1,89 @@
+//! A connection on which a test writes the bytes of a request itself.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// Timeout of each read and write.
+const WAIT: Duration = Duration::from_secs(15);
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    /// Returns the value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| {
+            let (own, value) = line.split_once(':')?;
+            own.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+
+    /// Returns the stable code of a problem.
+    pub fn code(&self) -> String {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
+        let problem: serde_json::Value = serde_json::from_str(&self.body).expect("JSON");
+        assert_eq!(problem["status"], self.status, "{self:?}");
+        problem["code"].as_str().expect("a code").to_owned()
+    }
+}
+
+/// A connection to a server.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn open(address: &str) -> Connection {
+        let stream = TcpStream::connect(address).expect("a connection");
+        stream.set_read_timeout(Some(WAIT)).expect("set");
+        stream.set_write_timeout(Some(WAIT)).expect("set");
+        Connection(stream)
+    }
+
+    /// Writes bytes. The server may have closed the connection after an early answer.
+    pub fn write(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes);
+    }
+
+    /// Reads one answer; none if the server closes the connection without one.
+    pub fn answer(&mut self) -> Option<Answer> {
+        let mut bytes = Vec::new();
+        let mut byte = [0];
+        while !bytes.ends_with(b"\r\n\r\n") {
+            match self.0.read(&mut byte) {
+                Ok(1) => bytes.push(byte[0]),
+                _ => return None,
+            }
+        }
+        let head = String::from_utf8(bytes).expect("a head");
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        let mut answer = Answer { status, head, body: String::new() };
+        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).ok()?;
+        answer.body = String::from_utf8(body).expect("a text");
+        Some(answer)
+    }
+
+    /// Reads one answer; none if it does not begin in time.
+    pub fn answer_within(&mut self, wait: Duration) -> Option<Answer> {
+        self.0.set_read_timeout(Some(wait)).expect("set");
+        let answer = self.answer();
+        self.0.set_read_timeout(Some(WAIT)).expect("set");
+        answer
+    }
+
+    /// Sends a request with headers and a body, and reads the answer.
+    pub fn request(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        head.push_str("\r\n");
+        self.write(head.as_bytes());
+        self.write(body);
+        self.answer().expect("an answer")
+    }
+}

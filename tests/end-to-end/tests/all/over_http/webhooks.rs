@@ -1,0 +1,228 @@
+//! The webhook endpoint as senders and attackers see it.
+
+use super::raw::{Answer, Connection};
+use super::server::{Server, ServerOptions, ServerSetup};
+use end_to_end::world::{START_MS, root};
+use host::Setup;
+use host::business::BusinessFolder;
+use host::clock::Clock;
+use host::writer::WriterLimits;
+use host_front::{ConnectionLimits, FrontLimits};
+use host_intake::body::BODY_BYTES_MAX;
+use host_provider_api::scripted::Scripted;
+use host_store::fault::{Faults, Moment, Then};
+use host_store::{MemoryStore, Store};
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
+
+const LINE: &str = "POST /api/webhooks/stripe";
+
+pub fn solobase() -> ServerSetup {
+    let business = BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business");
+    let setup = Setup::new(business.clone(), false, &[], None);
+    ServerSetup { business, setup, livemode: false, scripted: Scripted::new() }
+}
+
+fn server(options: ServerOptions) -> Server {
+    Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options)
+}
+
+fn event(id: &str) -> Vec<u8> {
+    let created = START_MS / 1000;
+    format!(
+        r#"{{"id":"{id}","object":"event","type":"customer.updated","created":{created},"livemode":false,"data":{{"object":{{"id":"cus_1","object":"customer","created":{created}}}}}}}"#
+    )
+    .into_bytes()
+}
+
+fn is_stored(server: &Server, id: &'static str) -> bool {
+    server.with_host(move |host| {
+        let processor = host.processor();
+        processor.store().event(processor.partition(), "stripe", id).expect("read").is_some()
+    })
+}
+
+fn deliver(server: &Server, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    Connection::open(server.address()).request(line, headers, body)
+}
+
+#[test]
+fn a_signed_delivery_is_stored_before_it_is_acknowledged() {
+    let server = server(ServerOptions::default());
+    let (body, mut connection) = (event("evt_1"), Connection::open(server.address()));
+    let signature = server.signature(&body);
+    let answer = connection.request(LINE, &[("Stripe-Signature", &signature)], &body);
+    assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"received":true}"#));
+    assert!(is_stored(&server, "evt_1"));
+    let again = connection.request(&format!("{LINE}/"), &[("stripe-signature", &signature)], &body);
+    assert_eq!(again.status, 200, "a repeated delivery, on the same connection, with a slash");
+}
+
+#[test]
+fn deliveries_that_are_not_authentic_or_not_events_are_refused_and_not_stored() {
+    let server = server(ServerOptions::default());
+    let (good, other) = (event("evt_1"), event("evt_2"));
+    let signature = server.signature(&good);
+    let cases: [(&str, Vec<(&str, &str)>, &[u8], u16, &str); 7] = [
+        (LINE, vec![("Stripe-Signature", &signature)], &other, 400, "signature"),
+        (LINE, vec![], &good, 400, "signature"),
+        (LINE, vec![("Stripe-Signature", "t=1,v1=00")], &good, 400, "signature"),
+        (LINE, vec![("Stripe-Signature", &signature), ("Content-Encoding", "gzip")], &good, 415, "content-encoding"),
+        ("GET /api/webhooks/stripe", vec![], b"", 405, "method"),
+        ("PUT /api/webhooks/stripe", vec![("Stripe-Signature", &signature)], &good, 405, "method"),
+        ("POST /api/webhooks/paypal", vec![("Stripe-Signature", &signature)], &good, 404, "not-found"),
+    ];
+    for (line, headers, body, status, code) in cases {
+        let answer = deliver(&server, line, &headers, body);
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{line} {headers:?}");
+        assert_eq!(answer.header("location"), None, "no redirect");
+        if status == 405 {
+            assert_eq!(answer.header("allow"), Some("POST"));
+        }
+    }
+    assert!(!is_stored(&server, "evt_1") && !is_stored(&server, "evt_2"));
+    let list = b"[1]";
+    let answer = deliver(&server, LINE, &[("Stripe-Signature", &server.signature(list))], list);
+    assert_eq!((answer.status, answer.code().as_str()), (400, "not-an-event"), "authentic, but not an object");
+}
+
+#[test]
+fn large_slow_and_ambiguous_requests_get_their_4xx() {
+    let body = Duration::from_millis(300);
+    let options = ServerOptions {
+        front: FrontLimits { body, ..FrontLimits::default() },
+        connections: ConnectionLimits { head: Duration::from_millis(600), ..ConnectionLimits::default() },
+        ..ServerOptions::default()
+    };
+    let server = server(options);
+    let begin = |rest: &str| {
+        let mut connection = Connection::open(server.address());
+        connection.write(format!("{LINE} HTTP/1.1\r\nHost: localhost\r\n{rest}").as_bytes());
+        connection
+    };
+    let announced = begin(&format!("Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1)).answer().expect("an answer");
+    assert_eq!((announced.status, announced.code().as_str()), (413, "too-large"), "before a byte of the body is sent");
+    let mut chunked = begin("Transfer-Encoding: chunked\r\n\r\n");
+    let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+    (0..=16).for_each(|_| chunked.write(&chunk));
+    assert_eq!(chunked.answer().expect("an answer").status, 413, "a chunked body, while it is read");
+    let slow = begin("Content-Length: 100\r\n\r\n{").answer().expect("an answer");
+    assert_eq!((slow.status, slow.code().as_str()), (408, "timeout"), "a body that does not arrive");
+    assert!(begin("X-Slow: ").answer().is_none_or(|answer| answer.status == 408), "a head that does not arrive");
+    let both = begin("Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n").answer().expect("an answer");
+    assert_eq!(both.status, 400, "a length that two readers understand differently");
+    for smuggled in
+        ["Content-Length: 4\r\nContent-Length: 5\r\n\r\n", "Content-Length: +4\r\n\r\n", "Bad Header: 1\r\n\r\n"]
+    {
+        let answer = begin(smuggled).answer();
+        assert!(answer.as_ref().is_none_or(|answer| answer.status == 400), "{smuggled}: {answer:?}");
+    }
+    let many: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
+    assert!(begin(&format!("{many}\r\n")).answer().is_some_and(|answer| answer.status == 431), "too many headers");
+    let fine = event("evt_fine");
+    let answer = deliver(&server, LINE, &[("Stripe-Signature", &server.signature(&fine))], &fine);
+    assert_eq!(answer.status, 200, "the server goes on");
+}
+
+#[test]
+fn a_delivery_is_told_to_come_again_if_nothing_could_be_stored() {
+    let faults = Faults::new(Box::new(MemoryStore::new()));
+    let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
+    server.settle();
+    let body = event("evt_1");
+    let headers = [("Stripe-Signature", &*server.signature(&body))];
+    faults.fail_at(1, Moment::Before, Then::Alive);
+    let answer = deliver(&server, LINE, &headers, &body);
+    assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(deliver(&server, LINE, &headers, &body).status, 200, "the next attempt");
+}
+
+#[test]
+fn a_full_queue_answers_503_and_stores_nothing() {
+    let writer = WriterLimits { waiting: 1, gather: Duration::ZERO, ..WriterLimits::default() };
+    let server = server(ServerOptions { writer, ..ServerOptions::default() });
+    server.settle();
+    let (entered, is_blocked) = channel();
+    let (release, released) = channel::<()>();
+    let jobs = server.jobs().clone();
+    let blocked = thread::spawn(move || {
+        jobs.with_host(move |_| {
+            entered.send(()).expect("a test that waits");
+            let _ = released.recv();
+        })
+    });
+    is_blocked.recv().expect("a blocked writer");
+    let [first, second] = ["evt_1", "evt_2"].map(event);
+    let mut waiting = Connection::open(server.address());
+    let signature = server.signature(&first);
+    waiting.write(
+        format!(
+            "{LINE} HTTP/1.1\r\nHost: x\r\nStripe-Signature: {signature}\r\nContent-Length: {}\r\n\r\n",
+            first.len()
+        )
+        .as_bytes(),
+    );
+    waiting.write(&first);
+    // The second delivery is refused as soon as the first one waits.
+    let mut refused = None;
+    for _ in 0..200 {
+        let mut connection = Connection::open(server.address());
+        let signature = server.signature(&second);
+        connection.write(
+            format!(
+                "{LINE} HTTP/1.1\r\nHost: x\r\nStripe-Signature: {signature}\r\nContent-Length: {}\r\n\r\n",
+                second.len()
+            )
+            .as_bytes(),
+        );
+        connection.write(&second);
+        if let Some(answer) = connection.answer_within(Duration::from_millis(100)) {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.expect("an answer while the writer is blocked");
+    assert_eq!((refused.status, refused.code().as_str()), (503, "unavailable"));
+    drop(release);
+    blocked.join().expect("no panic").expect("a writer");
+    assert_eq!(waiting.answer().expect("an answer").status, 200);
+}
+
+#[test]
+fn what_has_arrived_is_committed_and_answered_when_the_server_stops() {
+    let mut server = server(ServerOptions::default());
+    server.settle();
+    let (entered, is_blocked) = channel();
+    let (release, released) = channel::<()>();
+    let jobs = server.jobs().clone();
+    let blocked = thread::spawn(move || {
+        jobs.with_host(move |_| {
+            entered.send(()).expect("a test that waits");
+            let _ = released.recv();
+        })
+    });
+    is_blocked.recv().expect("a blocked writer");
+    let body = event("evt_1");
+    let mut connection = Connection::open(server.address());
+    let signature = server.signature(&body);
+    connection.write(
+        format!(
+            "{LINE} HTTP/1.1\r\nHost: x\r\nStripe-Signature: {signature}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        )
+        .as_bytes(),
+    );
+    connection.write(&body);
+    thread::sleep(Duration::from_millis(100));
+    server.ask_to_stop();
+    thread::sleep(Duration::from_millis(50));
+    drop(release);
+    blocked.join().expect("no panic").expect("a writer");
+    assert_eq!(connection.answer().expect("an answer").status, 200);
+    let host = server.stop();
+    let (store, _): (Box<dyn Store>, _) = host.stop();
+    let partition = host_store::Partition { business: "solobase".to_owned(), livemode: false };
+    assert!(store.event(&partition, "stripe", "evt_1").expect("read").is_some());
+}
