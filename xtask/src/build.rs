@@ -82,7 +82,7 @@ pub fn lean_host() -> HostBuild {
 
 /// The host with the server and a local Stripe, without the SDK of a cloud, in the profile that the tests use.
 pub fn serving_host() -> HostBuild {
-    HostBuild { args: &["--features", "serve"], folder: "debug" }
+    HostBuild { args: &["--features", "serve,local-stripe,http"], folder: "debug" }
 }
 
 /// Builds the component and a host at the same time, puts both into `dist`, and returns their paths.

@@ -114,7 +114,7 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 
 /// Features of the tests: all commands, and the providers that need no SDK of a cloud. The group `tests` and [`host`] use
 /// the same features, so that nothing is compiled twice.
-pub const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/providers";
+pub const FEATURES: &str = "host-shim/lab,host-shim/native,host-shim/serve";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage"];
 /// An environment variable with a count that `--all` raises for one test program.

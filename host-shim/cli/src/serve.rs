@@ -1,5 +1,6 @@
 //! `host-shim serve FOLDER`.
 
+#[cfg_attr(not(feature = "local-stripe"), path = "serve/local/not_built.rs")]
 mod local;
 
 use crate::extension::ExtensionArgs;
@@ -9,7 +10,7 @@ use clap::Parser;
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host_daemon::data::DataFolder;
-use host_daemon::{Daemon, DaemonSetup};
+use host_daemon::{Daemon, DaemonError, DaemonSetup};
 use host_intake::{Mode, SecretConfig};
 use host_provider_set::{Name, Options, Settings};
 use host_replay::runners::{Runners, Workload};
@@ -128,7 +129,10 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         let problem = "no providers: expected --local, or --providers with the names of some".to_owned();
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
-    let daemon = Daemon::start(setup)?;
+    let daemon = match Daemon::start(setup) {
+        Err(error @ DaemonError::Uncovered { .. }) => return Ok(refuse(&ReplayError::Usage(error.to_string()))),
+        started => started?,
+    };
     greet(&daemon, stripe.as_deref());
     daemon.run(async {
         // Without signals the server runs until it is killed.
@@ -152,7 +156,7 @@ fn begin_local(setup: &mut DaemonSetup, data: &DataFolder, address: SocketAddr) 
     let (stripe, secret) = LocalStripe::start(data.clone(), address)?;
     let stripe = Arc::new(stripe);
     if setup.providers.names.is_empty() {
-        setup.providers.names = vec![Name::Local, Name::Http, Name::Stripe];
+        setup.providers.names = local::providers();
     }
     setup.providers.local_stripe = Some(stripe.address());
     setup.providers.keys = Some(data.vault_keys()?);

@@ -41,3 +41,6 @@ mod run;
 mod scenarios;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/serve.rs"]
+#[cfg(unix)]
+mod serve;

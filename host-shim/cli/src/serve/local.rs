@@ -5,6 +5,7 @@ use extension_contract::Timestamp;
 use host_daemon::LocalClock;
 use host_daemon::data::DataFolder;
 use host_intake::request::PATH;
+use host_provider_set::Name;
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server};
 use std::net::SocketAddr;
@@ -18,6 +19,12 @@ const KEY: &str = "sk_test_local";
 const DELIVERY: Duration = Duration::from_secs(30);
 /// Pause between two looks for undelivered webhooks.
 const LOOK: Duration = Duration::from_millis(5);
+
+/// Returns the providers of local mode. Health is watched only if the program has the client for it.
+pub(super) fn providers() -> Vec<Name> {
+    let watch = cfg!(feature = "http").then_some(Name::Http);
+    [Name::Local, Name::Stripe].into_iter().chain(watch).collect()
+}
 
 /// A local Stripe with its own threads.
 pub(super) struct LocalStripe {

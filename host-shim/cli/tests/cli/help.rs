@@ -21,6 +21,16 @@ fn help_of_replay() {
 }
 
 #[test]
+fn help_of_serve() {
+    golden("serve-help.txt", &["serve", "--help"]);
+}
+
+#[test]
+fn help_of_keys() {
+    golden("keys-help.txt", &["keys", "--help"]);
+}
+
+#[test]
 fn help_of_compare() {
     golden("compare-help.txt", &["compare", "--help"]);
 }

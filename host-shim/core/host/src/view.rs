@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub use rows::{Rows, account_rows, parsed};
+pub use rows::{Rows, account_rows, parsed, rows_of};
 
 use crate::processor::{AskError, Processor, Questions};
 use crate::{read, time};

@@ -7,7 +7,7 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_front::ids::RandomIds;
-use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, HostedSite, LocalClock, Serving, serve};
+use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, HostedSite, LocalClock, Metrics, Serving, serve};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -16,7 +16,7 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
-use host_store::SqliteStore;
+use host_store::{Partition, SqliteStore};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
@@ -132,6 +132,8 @@ impl Daemon {
         };
         let keys = data.keys()?;
         let now = clock.now();
+        let metrics = Arc::new(Metrics::default());
+        let partition = Partition { business: business.name.clone(), livemode };
         let setup = Setup::new(business, livemode, &daemon.config, daemon.manifest);
         let site = Site::start(SiteSetup {
             setup,
@@ -141,11 +143,11 @@ impl Daemon {
             clock,
             endpoints,
             limits: SiteLimits::default(),
-            observer: Arc::new(()),
+            observer: metrics.observer(partition),
         })?;
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
         let hosted = HostedSite { site, names: Vec::new(), aliases: BTreeMap::new() };
-        let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default())?;
+        let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = match daemon.local_clock {
             Some(local_clock) => front.with_local_clock(local_clock),
             None => front,

@@ -6,22 +6,25 @@
 use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
 use crate::ids::Ids;
+use crate::metrics::{self, Metrics};
+use crate::operator::{accounts, effects, events};
 use crate::problem::Problem;
 use crate::{command, event, health, query, webhook};
 use axum::Router;
 use axum::body::Body;
+use axum::extract::MatchedPath;
 use axum::http::uri::PathAndQuery;
 use axum::http::{Request, Uri, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
-use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_site::Site;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
 
@@ -85,6 +88,7 @@ pub(crate) struct AppState {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
+    pub(crate) metrics: Arc<Metrics>,
     /// Only in local mode.
     pub(crate) local_clock: Option<Arc<dyn LocalClock>>,
     /// Held while the clock is advanced.
@@ -92,14 +96,9 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    /// Notes authentic bytes that are not an event.
-    pub(crate) fn quarantined(&self, hosted: &HostedSite, quarantined: &Quarantined) {
-        let _ = (hosted, quarantined);
-    }
-
-    /// Notes a refused delivery.
-    pub(crate) fn refused(&self, hosted: &HostedSite, counted: &'static str) {
-        let _ = (hosted, counted);
+    /// Counts a refused delivery.
+    pub(crate) fn refused(&self, hosted: &HostedSite, reason: &str) {
+        self.metrics.refused(hosted.site.partition(), reason);
     }
 }
 
@@ -113,10 +112,12 @@ impl Front {
         authenticator: Arc<dyn Authenticator>,
         ids: Arc<dyn Ids>,
         limits: FrontLimits,
+        metrics: Arc<Metrics>,
     ) -> Result<Front, FrontError> {
         check_names(&sites)?;
         let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
-        let app = AppState { sites, authenticator, ids, limits, local_clock: None, advancing: Arc::default() };
+        let (local_clock, advancing) = (None, Arc::default());
+        let app = AppState { sites, authenticator, ids, limits, metrics, local_clock, advancing };
         Ok(Front { router: router(app.clone()), app })
     }
 
@@ -133,7 +134,15 @@ impl Front {
     }
 
     /// Answers a request.
-    pub async fn answer(&self, mut request: Request<Body>) -> Response {
+    pub async fn answer(&self, request: Request<Body>) -> Response {
+        let began = Instant::now();
+        let response = self.route(request).await;
+        let route = response.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        self.app.metrics.answered(route, response.status().as_u16(), began.elapsed());
+        response
+    }
+
+    async fn route(&self, mut request: Request<Body>) -> Response {
         if request.headers().contains_key(header::TRANSFER_ENCODING)
             && request.headers().contains_key(header::CONTENT_LENGTH)
         {
@@ -241,10 +250,25 @@ fn router(app: AppState) -> Router {
         .route("/api/queries/{name}", get(query::get).fallback(get_only))
         .route("/api/entitlements", get(query::entitlements).fallback(get_only))
         .route("/api/entitlements/check", get(query::check).fallback(get_only))
+        .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
+        .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
+        .route("/api/operator/effects", get(effects::list).fallback(get_only))
+        .route("/api/operator/events", get(events::list).fallback(get_only))
+        .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
+        .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
         .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
         .route("/health", get(health::get).fallback(get_only))
+        .route("/metrics", get(metrics::get).fallback(get_only))
+        .route_layer(from_fn(with_route))
         .fallback(|| async { Problem::not_found("no such path") })
         .with_state(app)
+}
+
+/// Notes the pattern of the request's path on its answer, for the metrics.
+async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.extensions_mut().insert(route);
+    response
 }
 
 /// Sends an event to the writer and waits for its commit.

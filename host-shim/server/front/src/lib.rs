@@ -1,8 +1,8 @@
 //! The HTTP server of one or several sites.
 //!
 //! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
-//! platform ([`event`]), queries ([`query`]), and whether the server works ([`health`]). [`serve`] accepts connections
-//! within their limits. Every answer to an accepted event is sent after its commit. Errors are problems as in RFC 9457.
+//! platform ([`event`]), queries ([`query`]), operators ([`operator`]), and whether the server works ([`health`]). [`serve`]
+//! accepts connections within their limits. Every answer to an accepted event is sent after its commit. Errors are problems as in RFC 9457.
 
 mod access;
 mod body;
@@ -12,6 +12,8 @@ mod event;
 mod front;
 mod health;
 pub mod ids;
+mod metrics;
+mod operator;
 mod problem;
 mod query;
 mod serve;
@@ -21,4 +23,5 @@ mod webhook;
 pub use access::Authenticator;
 pub use clock::LocalClock;
 pub use front::{Front, FrontError, FrontLimits, HostedSite};
+pub use metrics::Metrics;
 pub use serve::{ConnectionLimits, Serving, serve};

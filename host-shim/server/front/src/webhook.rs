@@ -43,8 +43,8 @@ async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> 
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match taken {
         Taken::Event(decoded, raw) => accept(&hosted.site, *decoded, raw).await.map(drop).map_err(Problem::from),
-        Taken::Quarantined(quarantined) => {
-            app.quarantined(hosted, &quarantined);
+        Taken::Quarantined(_) => {
+            app.refused(hosted, "not-an-event");
             Err(Problem::new(status, "not-an-event", "the body is not a JSON object"))
         }
         Taken::Nothing(_) if status.is_success() => Ok(()),

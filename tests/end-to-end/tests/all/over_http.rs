@@ -3,6 +3,7 @@
 //! the library.
 
 mod commands;
+mod operator;
 mod player;
 mod raw;
 mod server;

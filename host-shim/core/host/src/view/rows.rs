@@ -3,7 +3,7 @@
 use crate::processor::Processor;
 use crate::{read, time};
 use extension_contract::{Account, Product, Purchase, StoredRecord, Subscription};
-use host_store::{EffectState, NotState, Stored, TIMER};
+use host_store::{EffectState, NotState, Read, Scope, Stored, TIMER};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -19,8 +19,14 @@ pub struct Rows {
 /// # Errors
 /// Fails if the store fails.
 pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
-    let (store, scope) = (processor.store(), &processor.scope(account.clone()));
-    let not_state = processor.declared().not_state();
+    rows_of(processor.store(), &processor.scope(account.clone()), processor.declared().not_state())
+}
+
+/// Returns all rows of a scope, without the parts that `not_state` names.
+///
+/// # Errors
+/// Fails if the store fails.
+pub fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<Rows> {
     let mut sections = BTreeMap::new();
     // Soft-deleted products are omitted.
     let products = read::products(store, scope)?;

@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A server with keys of some actors.
-struct Served {
-    server: Server,
+pub struct Served {
+    pub server: Server,
     keys: Arc<Keys>,
 }
 
 impl Served {
-    fn start() -> Served {
+    pub fn start() -> Served {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
         let options = ServerOptions { authenticator: Some(keys.clone()), ..ServerOptions::default() };
         let server = Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
@@ -26,7 +26,7 @@ impl Served {
         Served { server, keys }
     }
 
-    fn key(&self, kind: ActorKind, subject: &str, business: &str) -> String {
+    pub fn key(&self, kind: ActorKind, subject: &str, business: &str) -> String {
         let reach = match kind {
             ActorKind::User => Reach::Accounts(vec![Account::User(subject.to_owned())]),
             _ => Reach::All,
@@ -36,7 +36,7 @@ impl Served {
         self.keys.make(&NewKey { name: String::new(), partition, actor, reach }, 1).expect("made").expose()
     }
 
-    fn send(&self, line: &str, key: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub fn send(&self, line: &str, key: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
         let authorization = format!("Bearer {key}");
         let headers: Vec<(&str, &str)> =
             headers.iter().copied().chain([("Authorization", authorization.as_str())]).collect();

@@ -7,7 +7,7 @@ use host::clock::Clock;
 use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
-use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Serving, serve};
+use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Serving, serve};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
@@ -120,6 +120,8 @@ impl Server {
             webhooks: declared.map(|own| (own.webhook.clone(), key_of(&own.webhook.name))).collect(),
         };
         let runners = host_native::runners();
+        let metrics = Arc::new(Metrics::default());
+        let partition = Partition { business: with.business.name.clone(), livemode: with.livemode };
         let site = Site::start(SiteSetup {
             setup: with.setup.clone(),
             store,
@@ -128,7 +130,7 @@ impl Server {
             clock,
             endpoints,
             limits: SiteLimits { writer, calls: 1, answerers: 1, ..SiteLimits::default() },
-            observer: Arc::new(()),
+            observer: metrics.observer(partition),
         });
         let site = site.expect("a site");
         let given = Arc::new(Given {
@@ -138,8 +140,8 @@ impl Server {
         });
         let hosted = HostedSite { site, names: Vec::new(), aliases: BTreeMap::new() };
         let front = match authenticator {
-            Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits),
-            None => Front::new(vec![hosted], given.clone(), given.clone(), limits),
+            Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
+            None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),
         };
         let front = front.expect("a front");
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");

@@ -64,7 +64,9 @@ fn deliveries_that_are_not_authentic_or_not_events_are_refused_and_not_stored() 
     let server = server(ServerOptions::default());
     let (good, other) = (event("evt_1"), event("evt_2"));
     let signature = server.signature(&good);
-    let cases: [(&str, Vec<(&str, &str)>, &[u8], u16, &str); 7] = [
+    /// Line, headers and body of a request; status and code of its answer.
+    type Case<'c> = (&'c str, Vec<(&'c str, &'c str)>, &'c [u8], u16, &'c str);
+    let cases: [Case<'_>; 7] = [
         (LINE, vec![("Stripe-Signature", &signature)], &other, 400, "signature"),
         (LINE, vec![], &good, 400, "signature"),
         (LINE, vec![("Stripe-Signature", "t=1,v1=00")], &good, 400, "signature"),

@@ -1,0 +1,44 @@
+//! Stands in for the local Stripe in a program that was built without it.
+
+use crate::not_built::{LOCAL_STRIPE, missing};
+use extension_contract::Timestamp;
+use host_daemon::LocalClock;
+use host_daemon::data::DataFolder;
+use host_provider_set::Name;
+use std::net::SocketAddr;
+
+/// A type without values: this program can't start a local Stripe.
+pub(super) enum LocalStripe {}
+
+/// Returns no provider, since local mode does not start.
+pub(super) fn providers() -> Vec<Name> {
+    Vec::new()
+}
+
+impl LocalStripe {
+    pub(super) fn start(_: DataFolder, _: SocketAddr) -> anyhow::Result<(LocalStripe, String)> {
+        Err(missing(LOCAL_STRIPE).into())
+    }
+
+    pub(super) fn url(&self) -> String {
+        match *self {}
+    }
+
+    pub(super) fn address(&self) -> host_provider_set::LocalStripe {
+        match *self {}
+    }
+}
+
+impl LocalClock for LocalStripe {
+    fn next_due(&self, _: Timestamp) -> Option<Timestamp> {
+        match *self {}
+    }
+
+    fn advance_to(&self, _: Timestamp) {
+        match *self {}
+    }
+
+    fn reached(&self, _: Timestamp) {
+        match *self {}
+    }
+}

@@ -1,0 +1,254 @@
+//! `host-shim serve` and `host-shim keys`, from outside: what a start refuses, and what survives a kill.
+//!
+//! The variable `KILLS` sets the number of kills. A kill ends the process but not the operating system.
+
+use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
+use host_intake::testing::sign;
+use host_store::{Partition, Read as _, SqliteStore};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use test_support::count;
+
+/// Signing secret of Stripe's endpoint.
+const SECRET: &str = "whsec_test_of_serve";
+/// Timeout of a request.
+const WAIT: Duration = Duration::from_secs(15);
+/// Number of clients that send requests at the same time.
+const CLIENTS: usize = 4;
+
+fn environment() -> [(&'static str, &'static str); 2] {
+    [SECRETS_KEY, ("STRIPE_WEBHOOK_SECRET", SECRET)]
+}
+
+fn args(business: &str, data: &Path, more: &[&str]) -> Vec<String> {
+    let data = data.display().to_string();
+    let business = fixtures().join(business).display().to_string();
+    let mut args: Vec<String> =
+        ["serve", &business, "--native", "--data", &data, "--listen", "127.0.0.1:0"].map(str::to_owned).into();
+    args.extend(more.iter().map(|more| (*more).to_owned()));
+    args
+}
+
+fn refused(business: &str, more: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ran = run_with(&args(business, &folder.path().join("data"), more), b"", &environment());
+    assert_ne!(ran.code, 0, "{ran:?}");
+    ran
+}
+
+#[test]
+fn an_effect_that_no_provider_carries_out_stops_the_start_by_name() {
+    let ran = refused("saas-plugins", &["--providers", "local"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    for kind in ["`analytics.track`", "`registry.enrol`", "`stripe.refund.create`"] {
+        assert!(ran.stderr.contains(kind), "{}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("`database."), "no plugin needs a database: {}", ran.stderr);
+    let ran = refused("solobase", &[]);
+    assert_eq!((ran.code, ran.stderr.contains("--providers")), (2, true), "{ran:?}");
+    let ran = refused("nowhere", &["--providers", "local"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+}
+
+#[test]
+fn local_mode_and_live_mode_exclude_each_other() {
+    let ran = refused("solobase", &["--local", "--live"]);
+    assert_eq!((ran.code, ran.stderr.contains("--live")), (2, true), "{ran:?}");
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data").display().to_string();
+    let keys = |args: &[&str]| run_with(&[&["keys", "--data", &data], args].concat(), b"", &[]);
+    let made = keys(&["make", "solobase", "--kind", "user", "--subject", "ada"]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let key = made.stdout.trim().to_owned();
+    let [row] = <[Value; 1]>::try_from(keys(&["list", "--format", "json"]).lines()).expect("one key");
+    assert_eq!((&row["actor"]["subject"], &row["reach"]), (&json!("ada"), &json!("user:ada")));
+    let id = row["id"].as_str().expect("an id");
+    assert!(key.contains(id));
+    let secret = key.rsplit('_').next().expect("a secret");
+    for listed in [keys(&["list"]), keys(&["list", "--format", "json"])] {
+        assert!(listed.stdout.contains(id) && !listed.stdout.contains(secret), "{listed:?}");
+    }
+    assert_eq!(keys(&["revoke", id]).stdout, "revoked\n");
+    assert_eq!(keys(&["revoke", id]).code, 2, "it was revoked before");
+    assert!(keys(&["list"]).stdout.contains("revoked 2"), "the time");
+}
+
+/// A running server.
+struct Running {
+    child: Child,
+    address: String,
+    key: String,
+}
+
+impl Running {
+    fn start(data: &Path) -> Running {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
+            .args(args("solobase", data, &["--providers", "local", "--simulate"]))
+            .envs(environment())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+        let address = lines.find_map(|line| Some(line.strip_prefix("server    http://")?.to_owned()));
+        let Some(address) = address else {
+            let mut errors = String::new();
+            let _ = child.stderr.take().expect("a pipe").read_to_string(&mut errors);
+            panic!("the server does not start: {errors}");
+        };
+        while lines.next().is_some_and(|line| !line.starts_with("press")) {}
+        let key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
+        Running { child, address, key }
+    }
+
+    /// Sends a request and returns the status and the body; none if the server ends before it has answered.
+    fn send(&self, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+        send(&self.address, line, headers, body)
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let authorization = format!("Authorization: Bearer {}\r\n", self.key);
+        let (status, body) = self.send(&format!("GET {path}"), &authorization, "").expect("an answer");
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).expect("JSON")
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("ended");
+    }
+
+    /// Ends the server gracefully.
+    fn stop(mut self) {
+        let killed = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
+        assert!(killed.success());
+        assert!(self.child.wait().expect("ended").success());
+    }
+}
+
+fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(WAIT)).ok()?;
+    let length = body.len();
+    let request =
+        format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// Customers who buy a plan and order an instance, each once; requests without an answer are repeated.
+struct Customers {
+    next: AtomicUsize,
+    /// Ids of acknowledged events, and ids of acknowledged instances.
+    acknowledged: Mutex<(BTreeSet<String>, BTreeSet<String>)>,
+}
+
+impl Customers {
+    /// Returns the event of the customer's subscription.
+    fn subscribed(number: usize) -> Value {
+        let mut event = subscription(&format!("evt_{number}"));
+        let object = &mut event["data"]["object"];
+        object["id"] = json!(format!("sub_{number}"));
+        object["customer"] = json!(format!("cus_{number}"));
+        object["metadata"]["user_id"] = json!(format!("u{number}"));
+        object["items"]["data"][0]["id"] = json!(format!("si_{number}"));
+        event
+    }
+
+    /// Plays customers until the server no longer answers.
+    fn play(&self, address: &str, key: &str) {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let body = Customers::subscribed(number).to_string();
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs();
+            let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now as i64, body.as_bytes()));
+            let Some((status, answer)) = send(address, "POST /api/webhooks/stripe", &signature, &body) else { return };
+            assert!(status == 200 || status == 503, "{status} {answer}");
+            if status == 503 {
+                continue;
+            }
+            self.acknowledged.lock().expect("no panic").0.insert(format!("evt_{number}"));
+            let headers = format!("Authorization: Bearer {key}\r\nIdempotency-Key: order-{number}\r\n");
+            let line = format!("POST /api/commands/instance.create?account=user:u{number}");
+            let order = json!({"name": "App", "metadata": {"subdomain": format!("app{number}")}}).to_string();
+            let Some((status, answer)) = send(address, &line, &headers, &order) else { return };
+            assert!(status == 200 || status == 503, "{status} {answer}");
+            if status == 200 {
+                self.acknowledged.lock().expect("no panic").1.insert(format!("inst_app{number}"));
+            }
+        }
+    }
+}
+
+// covers: SOL-25
+#[test]
+fn what_a_server_has_acknowledged_survives_kills_and_no_resource_is_made_twice() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let customers = Customers { next: AtomicUsize::new(0), acknowledged: Mutex::default() };
+    for kill in 0..count("KILLS", 20) {
+        let server = Running::start(&data);
+        let (address, key, is_killed) = (server.address.clone(), server.key.clone(), AtomicBool::new(false));
+        thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(|| customers.play(&address, &key))).collect();
+            // Between a few requests and some dozens; the moments differ from run to run.
+            thread::sleep(Duration::from_millis(20 + (kill as u64 * 37) % 150));
+            server.kill();
+            is_killed.store(true, Ordering::Relaxed);
+            clients.into_iter().for_each(|client| client.join().expect("no panic"));
+        });
+    }
+    let server = Running::start(&data);
+    wait_until_quiet(&server);
+    server.stop();
+    let (events, instances) = customers.acknowledged.into_inner().expect("no panic");
+    assert!(events.len() > 20, "{} events", events.len());
+    let store = SqliteStore::open(data.join("store.db")).expect("the store");
+    let partition = Partition { business: "solobase".to_owned(), livemode: false };
+    for id in &events {
+        assert!(store.event(&partition, "stripe", id).expect("read").is_some(), "{id} was acknowledged and is lost");
+    }
+    for id in &instances {
+        let number = id.trim_start_matches("inst_app");
+        let scope = partition.scope(extension_contract::Account::User(format!("u{number}")));
+        let product = host::read::product(&store, &scope, id).expect("read").expect("an acknowledged instance");
+        let metadata: Value = serde_json::from_str(&product.values.metadata).expect("JSON");
+        assert_eq!(metadata["status"], "running", "{id}");
+    }
+    drop(store);
+    let path = |path: PathBuf| path.display().to_string();
+    let (store, world) = (path(data.join("store.db")), path(data.join("providers")));
+    let drift = ["drift", "--providers", "local", "--world", &world, "--store", &store];
+    let ran = run_with(&drift, b"", &environment());
+    assert!(ran.code == 0 && ran.stdout.contains(" 0 differences"), "{}{}", ran.stdout, ran.stderr);
+}
+
+/// Waits until every effect that a person or a timer does not wait for has ended.
+fn wait_until_quiet(server: &Running) {
+    for _ in 0..600 {
+        let effects = server.get("/api/operator/effects?limit=500");
+        let is_open =
+            |effect: &Value| !["timer.at", "probe.watch"].contains(&effect["kind"].as_str().unwrap_or_default());
+        if !effects["effects"].as_array().expect("a list").iter().any(is_open) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("effects are still open: {}", server.get("/api/operator/effects?limit=500"));
+}

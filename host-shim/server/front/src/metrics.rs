@@ -1,0 +1,187 @@
+//! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
+//! caller.
+
+use crate::access;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use host::outbox::OutboxError;
+use host::processor::Report;
+use host_provider_api::{Call, CallOutcome, Reply};
+use host_site::Observer;
+use host_store::Partition;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Media type of OpenMetrics.
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct EventLabels {
+    business: String,
+    mode: String,
+    source: String,
+    outcome: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    business: String,
+    mode: String,
+    kind: String,
+    result: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabels {
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabels {
+    business: String,
+    mode: String,
+    reason: String,
+}
+
+/// The metrics of a server.
+pub struct Metrics {
+    registry: Registry,
+    events: Family<EventLabels, Counter>,
+    alerts: Family<EventLabels, Counter>,
+    calls: Family<CallLabels, Counter>,
+    call_seconds: Family<KindLabels, Histogram>,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histogram,
+    refused: Family<RefusalLabels, Counter>,
+    store_failures: Counter,
+}
+
+/// Buckets of durations: 1 ms to 17 minutes.
+fn durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 4.0, 11))
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("host_shim");
+        let (events, alerts, calls) = (Family::default(), Family::default(), Family::default());
+        let (requests, refused, store_failures) = (Family::default(), Family::default(), Counter::default());
+        let call_seconds = Family::<KindLabels, Histogram>::new_with_constructor(durations);
+        let request_seconds = durations();
+        registry.register("events", "Decided events by source and outcome", events.clone());
+        registry.register("alerts", "Decided events that need an operator", alerts.clone());
+        registry.register("calls", "Answers of providers by kind of effect and result", calls.clone());
+        registry.register("call_seconds", "Duration of the calls of providers", call_seconds.clone());
+        registry.register("requests", "Answered requests by route and status", requests.clone());
+        registry.register("request_seconds", "Duration of requests", request_seconds.clone());
+        registry.register("deliveries_refused", "Webhook deliveries that were not stored, by reason", refused.clone());
+        registry.register("store_failures", "Groups and changes that could not be stored", store_failures.clone());
+        Metrics { registry, events, alerts, calls, call_seconds, requests, request_seconds, refused, store_failures }
+    }
+}
+
+fn mode(livemode: bool) -> String {
+    if livemode { "live" } else { "test" }.to_owned()
+}
+
+impl Metrics {
+    /// Counts an answered request. `route` is the pattern of its path, which is none for an unknown path.
+    pub(crate) fn answered(&self, route: Option<&str>, status: u16, took: Duration) {
+        let route = route.unwrap_or("none").to_owned();
+        self.requests.get_or_create(&RequestLabels { route, status }).inc();
+        self.request_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a refused delivery.
+    pub(crate) fn refused(&self, partition: &Partition, reason: &str) {
+        let (business, mode) = (partition.business.clone(), mode(partition.livemode));
+        self.refused.get_or_create(&RefusalLabels { business, mode, reason: reason.to_owned() }).inc();
+    }
+
+    /// Returns the text of all metrics.
+    fn text(&self) -> Result<String, std::fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+
+    /// Returns the observer of a site.
+    pub fn observer(self: &Arc<Self>, partition: Partition) -> Arc<dyn Observer> {
+        Arc::new(SiteMetrics { metrics: self.clone(), partition })
+    }
+}
+
+/// Counts what one site does.
+struct SiteMetrics {
+    metrics: Arc<Metrics>,
+    partition: Partition,
+}
+
+impl Observer for SiteMetrics {
+    fn committed(&self, reports: &[Report]) {
+        for report in reports {
+            let labels = EventLabels {
+                business: self.partition.business.clone(),
+                mode: mode(self.partition.livemode),
+                source: report.source.clone(),
+                outcome: report.result.name().to_owned(),
+            };
+            if report.alert {
+                self.metrics.alerts.get_or_create(&labels).inc();
+            }
+            self.metrics.events.get_or_create(&labels).inc();
+        }
+    }
+
+    fn called(&self, call: &Call, reply: &Reply, took: Duration) {
+        let result = match reply {
+            Reply::Answer(CallOutcome::Done(_)) => "done",
+            Reply::Answer(CallOutcome::Refused { .. }) => "refused",
+            Reply::Answer(CallOutcome::Retry { .. }) => "retry",
+            Reply::Answer(CallOutcome::InProgress { .. }) => "in_progress",
+            Reply::Silence { .. } => "silence",
+        };
+        let labels = CallLabels {
+            business: self.partition.business.clone(),
+            mode: mode(self.partition.livemode),
+            kind: call.kind.clone(),
+            result: result.to_owned(),
+        };
+        self.metrics.calls.get_or_create(&labels).inc();
+        let kind = KindLabels { kind: call.kind.clone() };
+        self.metrics.call_seconds.get_or_create(&kind).observe(took.as_secs_f64());
+    }
+
+    fn failed(&self, _: &OutboxError) {
+        self.metrics.store_failures.inc();
+    }
+}
+
+/// Carries out `GET /metrics`, for operators: the numbers tell how a business goes.
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    if !access::caller(&*app.authenticator, &hosted, &headers)?.is_operator() {
+        return Err(Problem::forbidden("only an operator may read the metrics"));
+    }
+    let text = app.metrics.text().map_err(|_| Problem::unavailable("the metrics cannot be written"))?;
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
+}

@@ -1,0 +1,73 @@
+//! Effects: those of an account, or all that have not ended.
+
+use super::{account, limit, page, partition};
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::query::read;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use host::time;
+use host::view::parsed;
+use host_store::{EffectRow, EffectState};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// What a list of effects contains.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// All effects of this account; without it, the open effects of all accounts.
+    account: Option<String>,
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// Returns an effect as JSON. Secrets in the payload are references.
+pub(super) fn summary(row: &EffectRow) -> Value {
+    let state = match row.state {
+        EffectState::Queued => "queued",
+        EffectState::Running => "running",
+        EffectState::Finished => "finished",
+        EffectState::Cancelled => "cancelled",
+    };
+    json!({
+        "seq": row.seq,
+        "account": row.scope.account.to_string(),
+        "kind": row.effect.kind,
+        "key": row.effect.key,
+        "generation": row.effect.generation,
+        "state": state,
+        "attempts": row.attempts,
+        "created_at": time::text(row.created_at),
+        "due_at": time::text(row.due_at),
+        "deadline": row.effect.deadline.map(time::text),
+        "caused_by": row.caused_by,
+        "payload": if row.erased { Value::Null } else { parsed(&row.effect.payload) },
+    })
+}
+
+/// Carries out `GET /api/operator/effects`.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let partition = partition(&app, &hosted, &headers)?;
+    let Query(wanted) = wanted.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let (limit, after) = (limit(wanted.limit)?, wanted.after.unwrap_or(0));
+    let of = wanted.account.as_deref().map(account).transpose()?;
+    let rows = read(&hosted, move |store| match of {
+        Some(account) => store.effects_of(&partition.scope(account), after, limit),
+        None => {
+            let open = store.effects_open(&partition, None)?;
+            Ok(open.into_iter().filter(|row| row.seq > after).take(limit).collect())
+        }
+    })
+    .await?;
+    let next = rows.last().filter(|_| rows.len() == limit).map(|row| Value::from(row.seq));
+    Ok(Json(page("effects", rows.iter().map(summary).collect(), next)))
+}

@@ -1,0 +1,223 @@
+//! Events with their outcomes, runs and effects; events that an operator runs again.
+
+use super::{SEARCHED_MAX, account, limit, page, partition};
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::query::read;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::HeaderMap;
+use axum::{Extension, Json};
+use extension_contract::{Account, Outcome, Payload};
+use host::processor::Report;
+use host::time;
+use host::view::parsed;
+use host_store::{EffectRow, InboxRow, InboxState, Partition, Read, Run, Stored};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// Rows per query of a search.
+const PAGE: usize = 500;
+
+/// What a list of events contains.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    state: Option<String>,
+    account: Option<String>,
+    kind: Option<String>,
+    /// Number after which the page begins.
+    after: Option<u64>,
+    limit: Option<usize>,
+}
+
+/// The states of events, as names in queries and answers.
+const STATES: [&str; 5] = ["done", "pending", "parked", "deferred", "dead"];
+
+fn state_name(state: &InboxState) -> &'static str {
+    match state {
+        InboxState::Done => "done",
+        InboxState::Pending { .. } => "pending",
+        InboxState::Parked { .. } => "parked",
+        InboxState::Deferred { .. } => "deferred",
+        InboxState::Dead => "dead",
+    }
+}
+
+/// Carries out `GET /api/operator/events`.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let partition = partition(&app, &hosted, &headers)?;
+    let Query(wanted) = wanted.map_err(|error| Problem::bad("query", error.body_text()))?;
+    if let Some(state) = wanted.state.as_deref().filter(|state| !STATES.contains(state)) {
+        return Err(Problem::bad("query", format!("`state` is `{state}`, expected {}", STATES.join(", "))));
+    }
+    let limit = limit(wanted.limit)?;
+    let account = wanted.account.as_deref().map(account).transpose()?;
+    let (rows, next) = read(&hosted, move |store| search(store, &partition, &wanted, account.as_ref(), limit)).await?;
+    Ok(Json(page("events", rows.iter().map(summary).collect(), next.map(Value::from))))
+}
+
+/// Returns matching rows, and the number after which the next page begins.
+fn search(
+    store: &dyn Read,
+    partition: &Partition,
+    wanted: &Wanted,
+    account: Option<&Account>,
+    limit: usize,
+) -> Stored<(Vec<InboxRow>, Option<u64>)> {
+    let matches = |row: &InboxRow| {
+        wanted.state.as_deref().is_none_or(|state| state_name(&row.state) == state)
+            && account.is_none_or(|account| row.event.account.as_ref() == Some(account))
+            && wanted.kind.as_deref().is_none_or(|kind| row.event.kind == kind)
+    };
+    let (mut found, mut searched, mut after) = (Vec::new(), 0, wanted.after.unwrap_or(0));
+    loop {
+        let rows = match wanted.state.as_deref() {
+            // These have an index of their own.
+            Some("dead") => store.dead(partition, after, PAGE)?,
+            Some("pending") => store.failed(partition, after, PAGE)?,
+            _ => store.inbox_after(Some(partition), after, PAGE)?,
+        };
+        let is_last = rows.len() < PAGE;
+        searched += rows.len();
+        for row in rows {
+            after = row.seq;
+            if matches(&row) {
+                found.push(row);
+                if found.len() == limit {
+                    return Ok((found, Some(after)));
+                }
+            }
+        }
+        if is_last {
+            return Ok((found, None));
+        }
+        if searched >= SEARCHED_MAX {
+            return Ok((found, Some(after)));
+        }
+    }
+}
+
+fn summary(row: &InboxRow) -> Value {
+    json!({
+        "seq": row.seq,
+        "id": row.event.id,
+        "source": row.event.source,
+        "kind": row.event.kind,
+        "account": row.event.account.as_ref().map(Account::to_string),
+        "received_at": time::text(row.event.received_at),
+        "state": state_name(&row.state),
+        "failures": row.failures,
+        "outcome": row.outcome.as_ref().map(Outcome::name),
+        "reason": row.outcome.as_ref().and_then(Outcome::reason).or_else(|| row.error.clone()),
+    })
+}
+
+fn run(run: &Run) -> Value {
+    let provenance = run.provenance.as_ref().map(|it| json!({"component": it.component_hash, "fuel": it.fuel}));
+    json!({
+        "at": time::text(run.at),
+        "outcome": run.outcome.as_ref().map(Outcome::name),
+        "reason": run.outcome.as_ref().and_then(Outcome::reason).or_else(|| run.error.clone()),
+        "decided_by": provenance,
+    })
+}
+
+/// Returns the payload as JSON; null for an erased event.
+fn payload(row: &InboxRow) -> Value {
+    if row.erased {
+        return Value::Null;
+    }
+    match &row.event.payload {
+        Payload::Provider(bytes) => serde_json::from_slice(bytes).unwrap_or_default(),
+        Payload::Command(text) => parsed(text),
+        other => serde_json::to_value(other).unwrap_or_default(),
+    }
+}
+
+/// Carries out `GET /api/operator/events/SEQ`: the event, its runs, and the effects that it requested.
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    Path(seq): Path<u64>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let partition = partition(&app, &hosted, &headers)?;
+    let found = read(&hosted, move |store| {
+        let Some(row) = own(store, &partition, seq)? else { return Ok(None) };
+        let effects = match &row.event.account {
+            Some(account) => effects_of(store, &partition, account, &row.event.id)?,
+            None => Vec::new(),
+        };
+        Ok(Some((store.runs(seq)?, row, effects)))
+    })
+    .await?;
+    let Some((runs, row, effects)) = found else { return Err(Problem::not_found(format!("no event {seq}"))) };
+    let mut answer = summary(&row);
+    answer["actor"] = json!(row.event.actor);
+    answer["payload"] = payload(&row);
+    answer["erased"] = json!(row.erased);
+    answer["runs"] = runs.iter().map(run).collect();
+    answer["effects"] = effects.iter().map(super::effects::summary).collect();
+    Ok(Json(answer))
+}
+
+/// Returns an event of the business and mode.
+fn own(store: &dyn Read, partition: &Partition, seq: u64) -> Stored<Option<InboxRow>> {
+    let row = store.inbox(seq)?;
+    Ok(row.filter(|row| row.event.business == partition.business && row.livemode == partition.livemode))
+}
+
+fn effects_of(store: &dyn Read, partition: &Partition, account: &Account, id: &str) -> Stored<Vec<EffectRow>> {
+    let scope = partition.scope(account.clone());
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let rows = store.effects_of(&scope, after, PAGE)?;
+        let is_last = rows.len() < PAGE;
+        after = rows.last().map_or(after, |row| row.seq);
+        found.extend(rows.into_iter().filter(|row| row.caused_by == id));
+        if is_last {
+            return Ok(found);
+        }
+    }
+}
+
+/// Carries out `POST /api/operator/events/SEQ/redrive`: runs a dead, waiting or rejected event again.
+pub(crate) async fn redrive(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    Path(seq): Path<u64>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Problem> {
+    let partition = partition(&app, &hosted, &headers)?;
+    if read(&hosted, move |store| own(store, &partition, seq)).await?.is_none() {
+        return Err(Problem::not_found(format!("no event {seq}")));
+    }
+    let jobs = hosted.site.jobs().clone();
+    let (sender, reports) = oneshot::channel();
+    // A redrive waits in the writer's queue, which may be full.
+    tokio::task::spawn_blocking(move || {
+        let result = jobs.redrive(seq).and_then(host::writer::Ticket::wait);
+        drop(sender.send(result));
+    });
+    let reports = reports.await.map_err(|_| Problem::unavailable("the event was not run"))??;
+    let runs: Vec<Value> = reports.iter().map(report).collect();
+    Ok(Json(json!({"runs": runs})))
+}
+
+fn report(report: &Report) -> Value {
+    json!({
+        "seq": report.seq,
+        "id": report.event_id,
+        "kind": report.kind,
+        "outcome": report.result.name(),
+        "reason": report.result.reason(),
+    })
+}

@@ -1,0 +1,129 @@
+//! The operator's API: what happened, what is stuck, and what an account has.
+
+use super::commands::Served;
+use extension_contract::ActorKind;
+use serde_json::{Value, json};
+
+fn get(served: &Served, path: &str, key: &str) -> Value {
+    let answer = served.send(&format!("GET {path}"), key, &[], &Value::Null);
+    assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    serde_json::from_str(&answer.body).expect("JSON")
+}
+
+/// Reports measurements of a meter that does not exist, which the extension rejects.
+fn report_nonsense(served: &Served, id: &str, key: &str) {
+    let usage = json!([{"id": "m_1", "meter": "nonsense", "quantity": 1, "at": "2026-01-01T00:00:00Z"}]);
+    let event = json!({"id": id, "account": "user:ada", "timestamp": "2026-01-01T00:00:00Z", "usage": usage});
+    let answer = served.send("POST /api/events", key, &[], &event);
+    assert!((400..500).contains(&answer.status), "{answer:?}");
+}
+
+#[test]
+fn an_operator_sees_events_with_their_runs_and_runs_them_again() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    for id in ["pe_1", "pe_2", "pe_3"] {
+        report_nonsense(&served, id, &admin);
+    }
+    let all = get(&served, "/api/operator/events?account=user:ada", &admin);
+    let ids: Vec<&str> =
+        all["events"].as_array().expect("a list").iter().map(|it| it["id"].as_str().expect("an id")).collect();
+    assert_eq!(ids, ["pe_1", "pe_2", "pe_3"]);
+    assert_eq!(all["next"], Value::Null);
+    let first = get(&served, "/api/operator/events?account=user:ada&limit=2", &admin);
+    assert_eq!(first["events"].as_array().map(Vec::len), Some(2));
+    let rest = get(&served, &format!("/api/operator/events?account=user:ada&limit=2&after={}", first["next"]), &admin);
+    assert_eq!(rest["events"][0]["id"], "pe_3");
+    assert_eq!(get(&served, "/api/operator/events?state=dead", &admin)["events"], json!([]));
+    let seq = rest["events"][0]["seq"].as_u64().expect("a number");
+    let one = get(&served, &format!("/api/operator/events/{seq}"), &admin);
+    assert_eq!((&one["outcome"], &one["state"]), (&json!("rejected"), &json!("done")), "{one}");
+    assert_eq!(one["runs"].as_array().map(Vec::len), Some(1), "{one}");
+    assert_eq!(one["payload"]["usage"][0]["meter"], "nonsense", "{one}");
+    let again = served.send(&format!("POST /api/operator/events/{seq}/redrive"), &admin, &[], &Value::Null);
+    assert_eq!(again.status, 200, "{again:?}");
+    let one = get(&served, &format!("/api/operator/events/{seq}"), &admin);
+    assert_eq!(one["runs"].as_array().map(Vec::len), Some(2), "a rejected event runs again: {one}");
+    for (path, status) in [
+        ("/api/operator/events/999999", 404),
+        ("/api/operator/events?state=lost", 400),
+        ("/api/operator/events?limit=0", 400),
+        ("/api/operator/events?lmit=1", 400),
+    ] {
+        assert_eq!(served.send(&format!("GET {path}"), &admin, &[], &Value::Null).status, status, "{path}");
+    }
+}
+
+#[test]
+fn an_operator_sees_accounts_with_their_rows_and_effects() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let register = json!({"email": "ada@example.com"});
+    let line = "POST /api/commands/account.register?account=user:ada";
+    assert_eq!(served.send(line, &admin, &[], &register).status, 200);
+    served.server.settle();
+    let accounts = get(&served, "/api/operator/accounts?search=ada", &admin);
+    assert_eq!(accounts["accounts"], json!(["user:ada"]));
+    let account = get(&served, "/api/operator/accounts/user:ada", &admin);
+    assert!(account["revision"].as_u64().is_some_and(|revision| revision > 0), "{account}");
+    assert!(account["rows"].as_object().is_some_and(|rows| rows.contains_key("claims")), "{account}");
+    let effects = get(&served, "/api/operator/effects?account=user:ada", &admin);
+    let effect = &effects["effects"][0];
+    assert_eq!(
+        (&effect["kind"], &effect["state"]),
+        (&json!("stripe.customer.create"), &json!("finished")),
+        "{effects}"
+    );
+    let unknown = served.send("GET /api/operator/accounts/user:nobody", &admin, &[], &Value::Null);
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "not-found"));
+}
+
+#[test]
+fn only_an_operator_may_use_the_api_and_read_the_metrics() {
+    let served = Served::start();
+    let paths = [
+        "GET /api/operator/events",
+        "GET /api/operator/events/1",
+        "POST /api/operator/events/1/redrive",
+        "GET /api/operator/effects",
+        "GET /api/operator/accounts",
+        "GET /api/operator/accounts/user:ada",
+        "GET /metrics",
+    ];
+    for (kind, subject) in [(ActorKind::User, "ada"), (ActorKind::Service, "backend")] {
+        let key = served.key(kind, subject, "solobase");
+        for path in paths {
+            let answer = served.send(path, &key, &[], &Value::Null);
+            assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{path}");
+        }
+    }
+    for path in paths {
+        assert_eq!(served.send(path, "key_0", &[], &Value::Null).status, 401, "{path}");
+    }
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let clock = served.send("POST /api/operator/clock", &admin, &[], &json!({"advance": "1d"}));
+    assert_eq!(clock.status, 404, "the clock moves only in local mode");
+}
+
+#[test]
+fn the_metrics_count_what_happened_and_name_no_account() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    report_nonsense(&served, "pe_1", &admin);
+    served.send("POST /api/webhooks/stripe", &admin, &[("Stripe-Signature", "t=1,v1=00")], &json!({}));
+    let register = json!({"email": "ada@example.com"});
+    served.send("POST /api/commands/account.register?account=user:ada", &admin, &[], &register);
+    served.server.settle();
+    let answer = served.send("GET /metrics", &admin, &[], &Value::Null);
+    let value = |line: &str| {
+        let found = answer.body.lines().find_map(|it| it.strip_prefix(line)?.trim().parse::<u64>().ok());
+        found.unwrap_or_else(|| panic!("no {line} in {}", answer.body))
+    };
+    let site = r#"business="solobase",mode="test""#;
+    assert_eq!(value(&format!(r#"host_shim_events_total{{{site},source="api",outcome="rejected"}}"#)), 1);
+    assert_eq!(value(&format!(r#"host_shim_calls_total{{{site},kind="stripe.customer.create",result="done"}}"#)), 1);
+    let refused = answer.body.lines().filter(|line| line.starts_with("host_shim_deliveries_refused_total")).count();
+    assert_eq!(refused, 1, "{}", answer.body);
+    assert_eq!(value(r#"host_shim_requests_total{route="/api/commands/{name}",status="200"}"#), 1);
+    assert!(!answer.body.contains("ada"), "{}", answer.body);
+}
