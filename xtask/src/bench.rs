@@ -28,11 +28,12 @@ pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let is_profile = options.args.iter().any(|arg| arg.to_string_lossy().starts_with("--profile"));
     let component = groups.run("component", if is_profile { build::named_component } else { build::component })?;
-    let program = groups.run("program", build::bench)?;
+    let (program, server) = groups.run("programs", build::bench)?;
     groups.run("bench", || {
         let mut command = Command::new(&program);
         command.current_dir(component_builder::workspace_root()).arg("--component").arg(&component);
-        process::run(command.arg("--disk").arg(build::target_folder()).args(&options.args))
+        command.arg("--disk").arg(build::target_folder()).arg("--server").arg(&server);
+        process::run(command.args(&options.args))
     })?;
     // The summary goes to standard error, so that standard output has only the JSON of `--format json`.
     eprint!("{}", groups.summary());

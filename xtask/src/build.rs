@@ -171,9 +171,11 @@ fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {
 /// # Errors
 ///
 /// It does not compile.
-pub fn bench() -> Result<PathBuf> {
-    process::run(&mut process::cargo(["build", "--profile", HOST_PROFILE, "--package", "host-bench"]))?;
-    Ok(target_folder().join(HOST_PROFILE).join(program("host-bench")))
+pub fn bench() -> Result<(PathBuf, PathBuf)> {
+    let packages = ["build", "--profile", HOST_PROFILE, "--package", "host-bench", "--package", "host-shim"];
+    process::run(process::cargo(packages).args(["--features", "host-shim/serve"]))?;
+    let folder = target_folder().join(HOST_PROFILE);
+    Ok((folder.join(program("host-bench")), folder.join(program(HOST))))
 }
 
 /// Name of a program's file on this system.

@@ -8,6 +8,8 @@ use host::processor::Processor;
 
 /// The body, with placeholders for ids, time and prices.
 const BODY: &str = include_str!("../bodies/subscription_updated.json");
+/// End of the period in the body, in seconds since the epoch.
+const PERIOD_END_S: i64 = 1_769_904_000;
 const PRICES: [&str; 2] = ["price_xyz789", "price_professional_monthly"];
 
 /// The body of an event of a customer. The plan alternates, so that each event is applied.
@@ -25,6 +27,21 @@ fn body(customer: usize, step: usize) -> String {
 /// Size of a body in bytes.
 pub fn body_bytes() -> usize {
     body(0, 1).len()
+}
+
+/// Returns the body of a customer's event number `step`, or of the start of the subscription for step 0, with times that begin
+/// at `start_s` (seconds since the epoch), for a server that follows the system's clock.
+pub fn body_since(start_s: i64, customer: usize, step: usize) -> Result<Vec<u8>> {
+    let shifted = body(customer, step)
+        .replace(&(START_MS / 1000 + step as i64).to_string(), &(start_s + step as i64).to_string())
+        .replace(&(START_MS / 1000).to_string(), &start_s.to_string())
+        .replace(&PERIOD_END_S.to_string(), &(start_s + PERIOD_END_S - START_MS / 1000).to_string());
+    if step > 0 {
+        return Ok(shifted.into_bytes());
+    }
+    let mut event: serde_json::Value = serde_json::from_str(&shifted)?;
+    event["type"] = "customer.subscription.created".into();
+    Ok(event.to_string().into_bytes())
 }
 
 fn decode(bytes: Vec<u8>, step: usize) -> Result<Event> {

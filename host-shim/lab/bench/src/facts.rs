@@ -40,6 +40,11 @@ impl Facts {
 }
 
 fn disk_sync_us(disk: &Path) -> Result<f64> {
+    Ok(median(&mut sync_times_us(disk)?))
+}
+
+/// Measures the microseconds of some synchronous writes of 4 KiB.
+pub fn sync_times_us(disk: &Path) -> Result<Vec<f64>> {
     let folder = scratch(disk)?;
     let mut file = std::fs::File::create(folder.path().join("sync"))?;
     let mut times = Vec::new();
@@ -49,5 +54,5 @@ fn disk_sync_us(disk: &Path) -> Result<f64> {
         file.sync_data()?;
         times.push(begun.elapsed().as_secs_f64() * 1e6);
     }
-    Ok(median(&mut times))
+    Ok(times)
 }

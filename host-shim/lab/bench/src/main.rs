@@ -6,6 +6,7 @@ mod corpus;
 mod durable;
 mod event;
 mod facts;
+mod http;
 mod probe;
 mod profile;
 mod replay;
@@ -38,6 +39,9 @@ struct Options {
     /// Folder for temporary database files; determines which disk is measured.
     #[arg(long, value_name = "DIR", default_value = "target")]
     disk: PathBuf,
+    /// The server's program, for `http`.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
     /// Fewer events and rounds: takes a minute, with noisier results.
     #[arg(long)]
     quick: bool,
@@ -88,6 +92,8 @@ enum What {
     Replay,
     /// Time that the host adds to the provider calls of a saga.
     Saga,
+    /// Signed webhooks over HTTP; needs `--server`.
+    Http,
 }
 
 fn main() -> Result<()> {
@@ -124,6 +130,10 @@ fn main() -> Result<()> {
             What::Account => account::measure(&setting, &mut table),
             What::Replay => replay::measure(&setting, &mut table),
             What::Saga => saga::measure(&setting, &mut table),
+            What::Http => match &options.server {
+                Some(server) => http::measure(&setting, server, &mut table),
+                None => Err(anyhow::anyhow!("expected --server with the program of the server")),
+            },
         }
         .with_context(|| format!("cannot measure `{what:?}`"))?;
     }

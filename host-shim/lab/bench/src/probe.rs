@@ -18,6 +18,8 @@ pub enum Probe {
     Native,
     /// Handle many events durably and print the resident memory in KiB.
     Memory,
+    /// Serve webhooks with a bare handler, which verifies the signature and inserts the body. Prints its address.
+    BareHttp,
 }
 
 /// Number of customers of the probes `native` and `memory`.
@@ -43,6 +45,7 @@ pub fn run(probe: Probe, setting: &Setting) -> Result<()> {
             }
             println!("{} events", 5 * CUSTOMERS);
         }
+        Probe::BareHttp => crate::http::bare::serve(setting)?,
         Probe::Memory => {
             let folder = scratch(&setting.disk)?;
             let store = SqliteStore::open(folder.path().join("memory.db"))?;

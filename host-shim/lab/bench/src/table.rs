@@ -29,7 +29,8 @@ pub struct Table {
 impl Table {
     /// Creates an empty table.
     pub fn new(machine: Facts) -> Table {
-        let left_out = ["signed webhooks over HTTP beside stripe-sync-engine and dj-stripe: there is no server yet"];
+        let left_out =
+            ["signed webhooks over HTTP beside stripe-sync-engine and dj-stripe: their PostgreSQL is not ours yet"];
         Table { machine, rows: Vec::new(), left_out }
     }
 
