@@ -4,6 +4,7 @@
 
 mod features;
 mod own;
+mod paths;
 mod retry;
 mod templates;
 mod webhooks;
@@ -12,6 +13,7 @@ use crate::bad_input::{BadInput, Place, read_text};
 pub use features::business_of;
 use host_yaml::Node;
 pub use own::BusinessDeclarations;
+pub use paths::WebhookPath;
 pub use retry::RetryDecl;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -91,7 +93,7 @@ impl BusinessFolder {
 }
 
 /// Clauses of `business.yml` for the host only.
-const OF_HOST: [&str; 2] = [retry::CLAUSE, webhooks::CLAUSE];
+const OF_HOST: [&str; 3] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE];
 
 /// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates.
 fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>) -> Value {
@@ -190,6 +192,40 @@ mod tests {
         let business = business.expect("a business");
         assert_eq!(business.config, BTreeMap::new());
         assert_eq!(Some(business.name.as_str()), dir.path().file_name().and_then(|name| name.to_str()));
+    }
+
+    #[test]
+    fn further_paths_of_webhooks_are_for_the_host_only() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let load = |paths: &str| {
+            write(BUSINESS_FILE, &format!("webhook_paths: {paths}\n"));
+            BusinessFolder::load(dir.path())
+        };
+        write(CATALOG_FILE, "a: 1\n");
+        let business = load("{/api/billing/webhook: stripe}").expect("a business");
+        assert_eq!(business.catalog, json!({"a": 1}), "the extension does not see them");
+        let [path] = &*business.own.webhook_paths else { panic!("one path") };
+        assert_eq!((path.path.as_str(), path.webhook.as_str()), ("/api/billing/webhook", "stripe"));
+        for wrong in ["billing", "/", "/a/", "/a//b", "/a/../b", "/a b", "/a%2fb", "/api/webhooks/other"] {
+            let mistake = load(&format!("{{\"{wrong}\": stripe}}")).expect_err(wrong);
+            assert!(mistake.to_string().contains("business.yml:1"), "{mistake}");
+        }
+        load("{/hook: [stripe]}").expect_err("a list");
+        let none = extension_contract::Declarations {
+            name: String::new(),
+            version: String::new(),
+            data_version: 1,
+            product_types: Vec::new(),
+            collections: Vec::new(),
+            provider_kinds: Vec::new(),
+            commands: Vec::new(),
+            effects: Vec::new(),
+            config: Vec::new(),
+        };
+        let unknown = load("{/hook: strip}").expect("a business");
+        let mistakes = unknown.own.mistakes(&none, &unknown.lines);
+        assert!(mistakes.len() == 1 && mistakes[0].to_string().contains("stripe"), "{mistakes:?}");
     }
 
     #[test]

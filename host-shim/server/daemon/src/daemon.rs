@@ -133,6 +133,8 @@ impl Daemon {
         let keys = data.keys()?;
         let now = clock.now();
         let metrics = Arc::new(Metrics::default());
+        let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
+        let aliases: BTreeMap<String, String> = paths.collect();
         let partition = Partition { business: business.name.clone(), livemode };
         let setup = Setup::new(business, livemode, &daemon.config, daemon.manifest);
         let site = Site::start(SiteSetup {
@@ -146,7 +148,7 @@ impl Daemon {
             observer: metrics.observer(partition),
         })?;
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
-        let hosted = HostedSite { site, names: Vec::new(), aliases: BTreeMap::new() };
+        let hosted = HostedSite { site, names: Vec::new(), aliases };
         let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = match daemon.local_clock {
             Some(local_clock) => front.with_local_clock(local_clock),

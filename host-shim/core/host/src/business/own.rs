@@ -1,5 +1,7 @@
-//! What does a business declare in `business.yml`? Configuration keys, resources with their effects, retries, webhooks.
+//! What does a business declare in `business.yml`? Configuration keys, resources with their effects, retries, webhooks and
+//! their paths.
 
+use super::paths::{self, WebhookPath};
 use super::retry::{self, RetryDecl};
 use super::text_of;
 use super::webhooks::{self, WebhookDecl};
@@ -38,6 +40,8 @@ pub struct BusinessDeclarations {
     pub retries: Vec<RetryDecl>,
     /// Webhooks of other providers.
     pub webhooks: Vec<WebhookDecl>,
+    /// Further paths of webhooks, also of Stripe's.
+    pub webhook_paths: Vec<WebhookPath>,
 }
 
 impl BusinessDeclarations {
@@ -60,6 +64,9 @@ impl BusinessDeclarations {
         if let Some(webhooks) = clause(webhooks::CLAUSE) {
             own.webhooks = webhooks::read(webhooks)?;
         }
+        if let Some(paths) = clause(paths::CLAUSE) {
+            own.webhook_paths = paths::read(paths)?;
+        }
         Ok(own)
     }
 
@@ -68,6 +75,7 @@ impl BusinessDeclarations {
         let declared = self.beside(declarations);
         let mut found = retry::unknown(&self.retries, &declared.effects);
         found.extend(webhooks::mistakes(&self.webhooks, &declared.config, catalog));
+        found.extend(paths::mistakes(&self.webhook_paths, &self.webhooks));
         found
     }
 

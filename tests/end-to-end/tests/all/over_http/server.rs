@@ -17,7 +17,6 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -138,7 +137,8 @@ impl Server {
             actor: Mutex::new(Actor::system()),
             id: Mutex::default(),
         });
-        let hosted = HostedSite { site, names: Vec::new(), aliases: BTreeMap::new() };
+        let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
+        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect() };
         let front = match authenticator {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),

@@ -71,6 +71,20 @@ fn a_signed_delivery_is_stored_before_it_is_acknowledged() {
 }
 
 #[test]
+fn a_delivery_may_come_to_a_path_that_the_business_names() {
+    let server = server(ServerOptions::default());
+    let body = event("evt_1");
+    for path in ["/b/products/webhooks/stripe", "/b/products/webhooks/stripe/"] {
+        let answer =
+            deliver(&server, &format!("POST {path}"), &[("Stripe-Signature", &server.signature(&body))], &body);
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    assert!(is_stored(&server, "evt_1"));
+    let other = deliver(&server, "POST /api/billing/webhook", &[("Stripe-Signature", &server.signature(&body))], &body);
+    assert_eq!(other.status, 404, "a path that another business names");
+}
+
+#[test]
 fn deliveries_that_are_not_authentic_or_not_events_are_refused_and_not_stored() {
     let server = server(ServerOptions::default());
     let (good, other) = (event("evt_1"), event("evt_2"));
