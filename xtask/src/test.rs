@@ -251,7 +251,8 @@ fn providers() -> Result<Done> {
 /// Builds the program of `cargo xtask build`, and runs every command of the README with it.
 fn full_host() -> Result<Done> {
     build::both(&build::full_host())?;
-    ignored(&["--features", FEATURES], "host-shim", "readme")
+    ignored(&["--features", FEATURES], "host-shim", "readme")?;
+    ignored(&["--features", FEATURES], "host-shim", "local_mode")
 }
 
 /// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.

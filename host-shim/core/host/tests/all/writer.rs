@@ -4,6 +4,7 @@
 use crate::processor::{events, toy};
 
 mod answers;
+mod clock;
 mod effects;
 mod order;
 
