@@ -97,6 +97,9 @@ impl<L: Lend> Read for L {
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.lend(|store| store.inbox_after(partition, after, limit))
     }
+    fn inbox_newest(&self) -> Stored<u64> {
+        self.lend(|store| store.inbox_newest())
+    }
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         self.lend(|store| store.runs(seq))
     }

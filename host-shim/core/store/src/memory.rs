@@ -388,6 +388,10 @@ impl Read for MemoryStore {
         Ok(self.inbox.after(partition, after, limit))
     }
 
+    fn inbox_newest(&self) -> Stored<u64> {
+        Ok(self.inbox.newest())
+    }
+
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         Ok(self.inbox.runs(seq))
     }

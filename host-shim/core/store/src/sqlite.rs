@@ -551,6 +551,10 @@ impl Read for SqliteStore {
         }
     }
 
+    fn inbox_newest(&self) -> Stored<u64> {
+        inbox::newest(&self.connection).map_err(unavailable)
+    }
+
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         inbox::runs(&self.connection, seq).map_err(unavailable)
     }

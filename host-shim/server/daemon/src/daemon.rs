@@ -2,6 +2,7 @@
 
 use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
+use crate::quarantine::QuarantineFolder;
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
@@ -150,6 +151,7 @@ impl Daemon {
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
         let hosted = HostedSite { site, names: Vec::new(), aliases };
         let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
+        let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
         let front = match daemon.local_clock {
             Some(local_clock) => front.with_local_clock(local_clock),
             None => front,

@@ -1,6 +1,7 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
-//! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault. In local mode
+//! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
+//! deliveries that are not events. In local mode
 //! there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
 //! milliseconds by which the clock is ahead.
 
@@ -142,8 +143,12 @@ fn file_error(path: &Path, error: io::Error) -> DataError {
     DataError::File { path: path.to_owned(), error }
 }
 
-/// Replaces a file that only its owner may read. A crash leaves the old or the new text.
 fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
+    write_private_bytes(path, format!("{text}\n").as_bytes())
+}
+
+/// Replaces a file that only its owner may read. A crash leaves the old or the new bytes.
+pub(crate) fn write_private_bytes(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {
         let mut options = OpenOptions::new();
@@ -151,8 +156,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&new)?;
-        file.write_all(text.as_bytes())?;
-        file.write_all(b"\n")?;
+        file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&new, path)
     };

@@ -4,6 +4,7 @@
 pub mod cover;
 mod daemon;
 pub mod data;
+mod quarantine;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;

@@ -9,6 +9,7 @@ use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::{accounts, effects, events};
 use crate::problem::Problem;
+use crate::stream::{self, STREAMS_MAX};
 use crate::{command, event, health, query, webhook};
 use axum::Router;
 use axum::body::Body;
@@ -20,12 +21,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use host::writer::{JobError, JobResult};
 use host_intake::Decoded;
+use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_site::Site;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot, watch};
 use tower::ServiceExt;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
@@ -74,6 +76,17 @@ pub enum FrontError {
     },
 }
 
+/// Keeps authentic bytes that are not events, for operators.
+pub trait Quarantine: Send + Sync {
+    /// Keeps the bytes of a delivery.
+    fn keep(&self, quarantined: &Quarantined);
+}
+
+/// Keeps nothing.
+impl Quarantine for () {
+    fn keep(&self, _: &Quarantined) {}
+}
+
 /// Answers the requests to the sites of a server.
 #[derive(Clone)]
 pub struct Front {
@@ -89,8 +102,13 @@ pub(crate) struct AppState {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) quarantine: Arc<dyn Quarantine>,
     /// Only in local mode.
     pub(crate) local_clock: Option<Arc<dyn LocalClock>>,
+    /// Room for further streams.
+    pub(crate) streams: Arc<Semaphore>,
+    /// True when the server stops; streams then end.
+    pub(crate) stopping: Arc<watch::Sender<bool>>,
     /// Held while the clock is advanced.
     pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -116,9 +134,28 @@ impl Front {
     ) -> Result<Front, FrontError> {
         check_names(&sites)?;
         let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
-        let (local_clock, advancing) = (None, Arc::default());
-        let app = AppState { sites, authenticator, ids, limits, metrics, local_clock, advancing };
+        let (local_clock, advancing, quarantine) = (None, Arc::default(), Arc::new(()));
+        let (streams, stopping) = (Arc::new(Semaphore::new(STREAMS_MAX)), Arc::new(watch::Sender::new(false)));
+        let app = AppState {
+            sites,
+            authenticator,
+            ids,
+            limits,
+            metrics,
+            quarantine,
+            local_clock,
+            streams,
+            stopping,
+            advancing,
+        };
         Ok(Front { router: router(app.clone()), app })
+    }
+
+    /// Keeps authentic bytes that are not events; without this they are only counted.
+    #[must_use]
+    pub fn with_quarantine(self, quarantine: Arc<dyn Quarantine>) -> Front {
+        let app = AppState { quarantine, ..self.app };
+        Front { router: router(app.clone()), app }
     }
 
     /// Lets operators advance the clock, for local mode.
@@ -131,6 +168,11 @@ impl Front {
     /// Returns the sites.
     pub fn sites(&self) -> impl Iterator<Item = &HostedSite> {
         self.app.sites.iter().map(|site| &**site)
+    }
+
+    /// Ends the streams, which would otherwise keep their connections open.
+    pub(crate) fn end_streams(&self) {
+        self.app.stopping.send_replace(true);
     }
 
     /// Answers a request.
@@ -246,7 +288,7 @@ fn router(app: AppState) -> Router {
     Router::new()
         .route("/api/webhooks/{*name}", any(webhook::deliver))
         .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
-        .route("/api/events", post(event::report).fallback(wrong_method("POST")))
+        .route("/api/events", get(stream::get).post(event::report).fallback(wrong_method("GET, HEAD, POST")))
         .route("/api/queries/{name}", get(query::get).fallback(get_only))
         .route("/api/entitlements", get(query::entitlements).fallback(get_only))
         .route("/api/entitlements/check", get(query::check).fallback(get_only))

@@ -1,7 +1,7 @@
 //! The HTTP server of one or several sites.
 //!
 //! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
-//! platform ([`event`]), queries ([`query`]), operators ([`operator`]), and whether the server works ([`health`]). [`serve`]
+//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), operators ([`operator`]), and whether the server works ([`health`]). [`serve`]
 //! accepts connections within their limits. Every answer to an accepted event is sent after its commit. Errors are problems as in RFC 9457.
 
 mod access;
@@ -18,10 +18,11 @@ mod problem;
 mod query;
 mod serve;
 mod show;
+mod stream;
 mod webhook;
 
 pub use access::Authenticator;
 pub use clock::LocalClock;
-pub use front::{Front, FrontError, FrontLimits, HostedSite};
+pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
 pub use metrics::Metrics;
 pub use serve::{ConnectionLimits, Serving, serve};

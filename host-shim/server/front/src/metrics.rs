@@ -21,6 +21,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
 
 /// Media type of OpenMetrics.
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -70,6 +71,8 @@ pub struct Metrics {
     request_seconds: Histogram,
     refused: Family<RefusalLabels, Counter>,
     store_failures: Counter,
+    /// Counts commits, for streams.
+    commits: watch::Sender<u64>,
 }
 
 /// Buckets of durations: 1 ms to 17 minutes.
@@ -92,7 +95,19 @@ impl Default for Metrics {
         registry.register("request_seconds", "Duration of requests", request_seconds.clone());
         registry.register("deliveries_refused", "Webhook deliveries that were not stored, by reason", refused.clone());
         registry.register("store_failures", "Groups and changes that could not be stored", store_failures.clone());
-        Metrics { registry, events, alerts, calls, call_seconds, requests, request_seconds, refused, store_failures }
+        let commits = watch::Sender::new(0);
+        Metrics {
+            registry,
+            events,
+            alerts,
+            calls,
+            call_seconds,
+            requests,
+            request_seconds,
+            refused,
+            store_failures,
+            commits,
+        }
     }
 }
 
@@ -112,6 +127,11 @@ impl Metrics {
     pub(crate) fn refused(&self, partition: &Partition, reason: &str) {
         let (business, mode) = (partition.business.clone(), mode(partition.livemode));
         self.refused.get_or_create(&RefusalLabels { business, mode, reason: reason.to_owned() }).inc();
+    }
+
+    /// Returns a receiver that sees each commit of a site.
+    pub(crate) fn commits(&self) -> watch::Receiver<u64> {
+        self.commits.subscribe()
     }
 
     /// Returns the text of all metrics.
@@ -146,6 +166,9 @@ impl Observer for SiteMetrics {
                 self.metrics.alerts.get_or_create(&labels).inc();
             }
             self.metrics.events.get_or_create(&labels).inc();
+        }
+        if !reports.is_empty() {
+            self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));
         }
     }
 

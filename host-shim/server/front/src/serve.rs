@@ -63,6 +63,7 @@ pub async fn serve(
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers)
         .half_close(false);
+    let stopped = front.clone();
     let open = Arc::new(Semaphore::new(limits.open));
     let graceful = GracefulShutdown::new();
     tokio::pin!(stop);
@@ -97,6 +98,7 @@ pub async fn serve(
         });
     }
     drop(listener);
+    stopped.end_streams();
     match tokio::time::timeout(limits.stop, graceful.shutdown()).await {
         Ok(()) => Serving::Answered,
         Err(_) => Serving::Cut,

@@ -43,7 +43,8 @@ async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> 
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     match taken {
         Taken::Event(decoded, raw) => accept(&hosted.site, *decoded, raw).await.map(drop).map_err(Problem::from),
-        Taken::Quarantined(_) => {
+        Taken::Quarantined(quarantined) => {
+            app.quarantine.keep(&quarantined);
             app.refused(hosted, "not-an-event");
             Err(Problem::new(status, "not-an-event", "the body is not a JSON object"))
         }

@@ -7,6 +7,7 @@ mod operator;
 mod player;
 mod raw;
 mod server;
+mod stream;
 mod webhooks;
 
 use end_to_end::world::root;

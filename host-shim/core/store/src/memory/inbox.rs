@@ -206,6 +206,11 @@ impl Inbox {
         seqs.take(limit).filter_map(|seq| self.row(seq)).collect()
     }
 
+    /// Returns the number of the newest row; 0 without rows.
+    pub(super) fn newest(&self) -> u64 {
+        self.events.len() as u64
+    }
+
     pub(super) fn due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Vec<u64> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
         let mut due: Vec<u64> = up_to_now(&queues.pending_times, now).take(limit.saturating_add(1)).collect();

@@ -313,6 +313,11 @@ pub(super) fn event(
         .optional()
 }
 
+/// Returns the number of the newest row; 0 without rows.
+pub(super) fn newest(connection: &Connection) -> Result<u64, Error> {
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM inbox")?.query_row([], |row| row.get(0))
+}
+
 pub(super) fn after(connection: &Connection, after: u64, limit: usize) -> Result<Vec<InboxRow>, Error> {
     let sql = select!("e.seq > ?1 ORDER BY e.seq LIMIT ?2");
     many(connection, sql, [number(after), text::limit(limit)])

@@ -105,7 +105,8 @@ fn search(
     }
 }
 
-fn summary(row: &InboxRow) -> Value {
+/// Returns an event as JSON, without its payload.
+pub(crate) fn summary(row: &InboxRow) -> Value {
     json!({
         "seq": row.seq,
         "id": row.event.id,

@@ -360,6 +360,7 @@ pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
     for (id, livemode) in [("evt_b", false), ("evt_a", true), ("evt_c", false), ("evt_d", false)] {
         accept(&mut *store, NewInbox { livemode, ..samples::new_event(id) });
     }
+    assert_eq!(store.inbox_newest(), Ok(4));
     assert_eq!(seqs(store.inbox_after(None, 0, 2)), [1, 2]);
     assert_eq!(seqs(store.inbox_after(None, 2, 2)), [3, 4]);
     assert!(seqs(store.inbox_after(None, 4, 2)).is_empty());

@@ -1,0 +1,95 @@
+//! `GET /api/events`: the events of the accounts that a key reaches, as server-sent events.
+//!
+//! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
+//! a client that sends it as `Last-Event-ID` gets what came after. Without it, the stream begins now.
+
+use crate::access;
+use crate::front::{AppState, HostedSite};
+use crate::operator::events::summary;
+use crate::problem::Problem;
+use crate::query::read;
+use axum::Extension;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::stream::{Stream, unfold};
+use host_access::Caller;
+use host_store::{InboxRow, Read, Stored};
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+
+/// Maximum number of open streams of a server.
+pub(crate) const STREAMS_MAX: usize = 1024;
+/// Header with the number of the last event that the client has.
+const LAST_EVENT_ID: &str = "last-event-id";
+/// Rows per query.
+const PAGE: usize = 200;
+
+/// The state of one stream.
+struct Reading {
+    hosted: Arc<HostedSite>,
+    caller: Caller,
+    after: u64,
+    waiting: VecDeque<InboxRow>,
+    /// Changes with each commit of a site.
+    commits: watch::Receiver<u64>,
+    /// True when the server stops.
+    stopping: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+pub(crate) async fn get(
+    State(app): State<AppState>,
+    Extension(hosted): Extension<Arc<HostedSite>>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
+    let caller = access::caller(&*app.authenticator, &hosted, &headers)?;
+    let permit = app.streams.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::unavailable("too many streams are open"))?;
+    // Subscribed before the first read, so that no commit between them is missed.
+    let (commits, stopping) = (app.metrics.commits(), app.stopping.subscribe());
+    let after = match headers.get(LAST_EVENT_ID) {
+        Some(value) => {
+            let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+            number.ok_or_else(|| Problem::bad("last-event-id", "expected the number of an event"))?
+        }
+        None => read(&hosted, newest).await?,
+    };
+    let reading = Reading { hosted, caller, after, waiting: VecDeque::new(), commits, stopping, _permit: permit };
+    let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
+    Ok(Sse::new(events).keep_alive(KeepAlive::default()))
+}
+
+/// Returns the number of the newest event; 0 for an empty store.
+fn newest(store: &dyn Read) -> Stored<u64> {
+    store.inbox_newest()
+}
+
+impl Reading {
+    /// Waits for the next event that the caller may see; none when the server stops or the store fails.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(row) = self.waiting.pop_front() {
+                let id = row.seq.to_string();
+                return Some(Event::default().id(id).event(&row.event.kind).data(summary(&row).to_string()));
+            }
+            self.commits.mark_unchanged();
+            let (partition, after) = (self.hosted.site.partition().clone(), self.after);
+            let rows = read(&self.hosted, move |store| store.inbox_after(Some(&partition), after, PAGE)).await.ok()?;
+            let may_have_more = rows.len() == PAGE;
+            self.after = rows.last().map_or(after, |row| row.seq);
+            let is_seen = |row: &InboxRow| {
+                row.event.account.as_ref().map_or(self.caller.is_operator(), |account| self.caller.reaches(account))
+            };
+            self.waiting = rows.into_iter().filter(is_seen).collect();
+            if self.waiting.is_empty() && !may_have_more {
+                tokio::select! {
+                    changed = self.commits.changed() => changed.ok()?,
+                    _ = self.stopping.wait_for(|stopping| *stopping) => return None,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Events as they happen: server-sent events, resumed where the client left off.
+
+use super::commands::Served;
+use extension_contract::ActorKind;
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// An open stream.
+struct Stream {
+    connection: TcpStream,
+    read: String,
+}
+
+impl Stream {
+    fn open(served: &Served, key: &str, headers: &str) -> Stream {
+        let mut connection = TcpStream::connect(served.server.address()).expect("a connection");
+        connection.set_read_timeout(Some(Duration::from_secs(15))).expect("set");
+        let head = format!("GET /api/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{headers}\r\n");
+        connection.write_all(head.as_bytes()).expect("sent");
+        let mut stream = Stream { connection, read: String::new() };
+        stream.until("\r\n\r\n");
+        assert!(stream.read.starts_with("HTTP/1.1 200"), "{}", stream.read);
+        assert!(stream.read.contains("text/event-stream"), "{}", stream.read);
+        stream
+    }
+
+    /// Reads until the text has come, or returns false at the end of the stream.
+    fn until(&mut self, wanted: &str) -> bool {
+        let mut bytes = [0; 4096];
+        while !self.read.contains(wanted) {
+            match self.connection.read(&mut bytes).expect("a stream that goes on") {
+                0 => return false,
+                count => self.read.push_str(&String::from_utf8_lossy(&bytes[..count])),
+            }
+        }
+        true
+    }
+}
+
+/// Subscribes an account to campaigns; returns the number of the event.
+fn subscribe(served: &Served, admin: &str, user: &str) -> u64 {
+    let line = format!("POST /api/commands/mail.subscribe?account=user:{user}");
+    assert_eq!(served.send(&line, admin, &[], &Value::Null).status, 200);
+    served.server.with_host(|host| host.processor().store().inbox_newest().expect("read"))
+}
+
+#[test]
+fn a_stream_has_the_events_of_the_keys_accounts_and_no_others() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let before = subscribe(&served, &admin, "ada");
+    let mut stream = Stream::open(&served, &ada, "");
+    let others = subscribe(&served, &admin, "bob");
+    let own = subscribe(&served, &admin, "ada");
+    assert!(stream.until(&format!("id: {own}\n")), "{}", stream.read);
+    assert!(stream.until("event: mail.subscribe\n"));
+    for (number, why) in [(before, "the stream began after it"), (others, "it is another account's")] {
+        assert!(!stream.read.contains(&format!("id: {number}\n")), "{why}: {}", stream.read);
+    }
+    assert!(!stream.read.contains("bob"), "{}", stream.read);
+    let mut all = Stream::open(&served, &admin, "");
+    let last = subscribe(&served, &admin, "bob");
+    assert!(all.until(&format!("id: {last}\n")), "an operator sees all accounts: {}", all.read);
+}
+
+#[test]
+fn a_stream_is_resumed_after_the_last_event_that_the_client_has() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let [first, second, third] = [(); 3].map(|()| subscribe(&served, &admin, "ada"));
+    let mut stream = Stream::open(&served, &ada, &format!("Last-Event-ID: {first}\r\n"));
+    assert!(stream.until(&format!("id: {third}\n")), "{}", stream.read);
+    assert!(stream.read.contains(&format!("id: {second}\n")) && !stream.read.contains(&format!("id: {first}\n")));
+    let wrong = served.send("GET /api/events", &ada, &[("Last-Event-ID", "x")], &Value::Null);
+    assert_eq!((wrong.status, wrong.code().as_str()), (400, "last-event-id"));
+    assert_eq!(served.send("GET /api/events", "key_0", &[], &json!(null)).status, 401);
+}
+
+#[test]
+fn a_stopping_server_ends_its_streams() {
+    let mut served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let mut stream = Stream::open(&served, &admin, "");
+    served.server.ask_to_stop();
+    assert!(!stream.until("never"), "the stream ends");
+    drop(served.server.stop());
+}
