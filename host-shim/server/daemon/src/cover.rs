@@ -33,3 +33,54 @@ fn names(document: &Value, word: &str) -> bool {
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use extension_contract::{EffectDecl, RetryPolicy};
+    use host_provider_api::scripted::Scripted;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    fn declarations(kinds: &[&str]) -> Declarations {
+        let effect = |kind: &&str| EffectDecl {
+            kind: (*kind).to_owned(),
+            payload_schema: "{}".to_owned(),
+            result_schema: "{}".to_owned(),
+            retry: RetryPolicy { delays_ms: Vec::new() },
+        };
+        Declarations {
+            name: String::new(),
+            version: String::new(),
+            data_version: 1,
+            product_types: Vec::new(),
+            collections: Vec::new(),
+            provider_kinds: Vec::new(),
+            commands: Vec::new(),
+            effects: kinds.iter().map(effect).collect(),
+            config: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn kinds_that_the_catalog_can_request_need_a_provider() {
+        let declarations = declarations(&[
+            "database.ensure",
+            "database.destroy",
+            "bucket.ensure",
+            "registry.enrol",
+            "stripe.refund.create",
+            "timer.at",
+            "account.send",
+        ]);
+        let catalog = json!({"product_types": [{"provisions": ["database"], "registry": {}}]});
+        let mut registry = Registry::new();
+        assert_eq!(
+            uncovered(&declarations, &catalog, &registry),
+            ["database.destroy", "database.ensure", "registry.enrol", "stripe.refund.create"],
+            "the host carries out timers and messages, and no bucket is named"
+        );
+        registry.register(&["database", "stripe"], Arc::new(Scripted::new()));
+        assert_eq!(uncovered(&declarations, &catalog, &registry), ["registry.enrol"]);
+    }
+}
