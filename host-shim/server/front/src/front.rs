@@ -185,12 +185,6 @@ impl Front {
     }
 
     async fn route(&self, mut request: Request<Body>) -> Response {
-        if request.headers().contains_key(header::TRANSFER_ENCODING)
-            && request.headers().contains_key(header::CONTENT_LENGTH)
-        {
-            let detail = "a request has either `Content-Length` or `Transfer-Encoding`";
-            return Problem::bad("ambiguous-length", detail).into_response();
-        }
         let Some((site, rest)) = self.app.site_of(&request) else {
             return Problem::not_found("no business of this name").into_response();
         };

@@ -63,6 +63,7 @@ fn a_key_reaches_its_own_account_only() {
     assert_eq!(entitlements(&service, "").code(), "account", "a service names the account");
     let [others, unknown] = ["?account=user:bob", "?account=user:nobody"].map(|account| entitlements(&ada, account));
     assert_eq!((others.status, others.code().as_str()), (403, "forbidden"));
+    assert!(others.body.contains("the key does not reach"), "the extension is not even asked: {}", others.body);
     assert_eq!((others.status, &others.body), (unknown.status, &unknown.body), "nobody learns which accounts exist");
     let of_other = served.key(ActorKind::Admin, "root", "tesslate");
     for key in [&of_other, "key_000000000000_00", "", &format!("{ada}0")] {
