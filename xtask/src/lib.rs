@@ -8,6 +8,7 @@ pub mod build;
 pub mod cargo_component;
 pub mod coverage;
 pub mod groups;
+pub mod launch;
 pub mod live;
 pub mod mutants;
 pub mod packages;

@@ -2,9 +2,10 @@
 
 use crate::build;
 use crate::groups::Groups;
-use anyhow::{Context, Result};
+use crate::launch;
+use anyhow::Result;
 use std::ffi::OsString;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 /// Build the component and the server, then serve a business on this machine: `fixtures/solobase`, or what the arguments say.
 ///
@@ -19,18 +20,9 @@ pub struct Options {
     args: Vec<OsString>,
 }
 
-/// Exit code of a chore that could not be done; 1 is the server's own.
-const CANNOT_RUN: u8 = 2;
-
 /// Runs the chore.
 pub fn run(options: &Options) -> ExitCode {
-    match serve(options) {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("error: {error:#}");
-            ExitCode::from(CANNOT_RUN)
-        }
-    }
+    launch::exit(serve(options))
 }
 
 fn serve(options: &Options) -> Result<u8> {
@@ -38,17 +30,7 @@ fn serve(options: &Options) -> Result<u8> {
     let built = groups.run("build", || build::both(&build::serving_host()));
     eprint!("{}", groups.summary());
     let (component, host) = built?;
-    let mut command = Command::new(&host);
-    command.arg("serve");
-    let chosen = |arg: &OsString| arg == "--native" || arg.to_string_lossy().starts_with("--component");
-    if !options.args.iter().any(chosen) {
-        command.arg("--component").arg(&component);
-    }
-    if options.args.is_empty() {
+    launch::host(&host, &component, "serve", &options.args, |command| {
         command.arg(component_builder::workspace_root().join("fixtures/solobase")).arg("--local");
-    } else {
-        command.args(&options.args);
-    }
-    let status = command.status().with_context(|| format!("cannot run {}", host.display()))?;
-    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(CANNOT_RUN))
+    })
 }

@@ -67,7 +67,7 @@ pub struct ConfigDecl {
 }
 
 /// The extension's manifest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Declarations {
     /// Name.
     pub name: String,

@@ -10,7 +10,7 @@ use host_access::{KeyRow, NewKey, Reach};
 use host_daemon::data::DataFolder;
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
-use host_store::Partition;
+use host_store::{Partition, mode};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -144,10 +144,6 @@ impl Make {
     }
 }
 
-fn mode(partition: &Partition) -> &'static str {
-    if partition.livemode { "live" } else { "test" }
-}
-
 fn reach(row: &KeyRow) -> String {
     match &row.caller.reach {
         Reach::All => "all accounts".to_owned(),
@@ -163,7 +159,7 @@ fn as_line(row: &KeyRow) -> String {
         "{}  {}/{}  {} {}  {}  {name}{revoked}",
         caller.key,
         caller.partition.business,
-        mode(&caller.partition),
+        mode(caller.partition.livemode),
         actor.as_str().unwrap_or_default(),
         caller.actor.subject,
         reach(row),
@@ -175,7 +171,7 @@ fn as_json(row: &KeyRow) -> serde_json::Value {
         "id": row.caller.key,
         "name": row.name,
         "business": row.caller.partition.business,
-        "mode": mode(&row.caller.partition),
+        "mode": mode(row.caller.partition.livemode),
         "actor": row.caller.actor,
         "reach": reach(row),
         "created_at": time::text(row.created_at),

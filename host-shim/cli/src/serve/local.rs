@@ -10,7 +10,7 @@ use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server};
 use std::net::SocketAddr;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
 /// A key of the local account; any key of this form is one.
@@ -81,10 +81,8 @@ impl LocalClock for LocalStripe {
         }
     }
 
-    fn reached(&self, now: Timestamp) {
-        let system = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let ahead = now.saturating_sub(Timestamp::try_from(system).unwrap_or(now)).max(0);
-        if let Err(error) = self.data.set_ahead_ms(ahead) {
+    fn keep_ahead_ms(&self, ahead_ms: i64) {
+        if let Err(error) = self.data.set_ahead_ms(ahead_ms) {
             eprintln!("the clock cannot be kept for the next start: {error}");
         }
     }

@@ -187,7 +187,7 @@ impl Customers {
                 continue;
             }
             self.acknowledged.lock().expect("no panic").0.insert(format!("evt_{number}"));
-            if number % ORDERS_EVERY != 0 {
+            if !number.is_multiple_of(ORDERS_EVERY) {
                 continue;
             }
             let headers = format!("Authorization: Bearer {key}\r\nIdempotency-Key: order-{number}\r\n");

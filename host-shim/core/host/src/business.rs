@@ -212,17 +212,7 @@ mod tests {
             assert!(mistake.to_string().contains("business.yml:1"), "{mistake}");
         }
         load("{/hook: [stripe]}").expect_err("a list");
-        let none = extension_contract::Declarations {
-            name: String::new(),
-            version: String::new(),
-            data_version: 1,
-            product_types: Vec::new(),
-            collections: Vec::new(),
-            provider_kinds: Vec::new(),
-            commands: Vec::new(),
-            effects: Vec::new(),
-            config: Vec::new(),
-        };
+        let none = extension_contract::Declarations::default();
         let unknown = load("{/hook: strip}").expect("a business");
         let mistakes = unknown.own.mistakes(&none, &unknown.lines);
         assert!(mistakes.len() == 1 && mistakes[0].to_string().contains("stripe"), "{mistakes:?}");

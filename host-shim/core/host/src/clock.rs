@@ -43,6 +43,11 @@ impl ClockSource {
         }
     }
 
+    /// Returns the milliseconds by which a clock is ahead of the system clock.
+    pub fn ahead_ms(&self) -> i64 {
+        if self.kind == ClockKind::Manual { 0 } else { self.set.load(Ordering::Relaxed) }
+    }
+
     /// Returns the time by which signatures of other programs are judged, in milliseconds since the epoch: that of the
     /// system clock, also for a clock ahead of it.
     pub fn signatures(&self) -> Timestamp {
@@ -170,6 +175,7 @@ mod tests {
         assert!(later >= ahead + 5, "{later} does not follow {ahead}");
         clock.advance_to(ahead);
         assert!(clock.now() >= later, "an earlier time changes nothing");
+        assert!((30 * 86_400_000 - 60_000..=30 * 86_400_000).contains(&clock.source().ahead_ms()));
         assert!(clock.until(clock.latest() + 60_000).is_some_and(|wait| wait <= Duration::from_mins(1)));
     }
 }

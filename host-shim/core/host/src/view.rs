@@ -7,7 +7,7 @@ pub use rows::{Rows, account_rows, parsed, rows_of};
 use crate::processor::{AskError, Processor, Questions};
 use crate::{read, time};
 use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question, Timestamp};
-use host_store::{EffectRow, EffectState, InboxState, Stored};
+use host_store::{EffectRow, InboxState, Stored};
 use serde_json::{Map, Value, json};
 
 /// Sources of events from outside; the host creates events of all other sources.
@@ -125,15 +125,9 @@ pub fn effects<'k>(processor: &Processor, account: &Account, keys: impl IntoIter
 }
 
 fn effect(row: &EffectRow) -> Value {
-    let state = match row.state {
-        EffectState::Queued => "queued",
-        EffectState::Running => "running",
-        EffectState::Finished => "finished",
-        EffectState::Cancelled => "cancelled",
-    };
     json!({
         "kind": row.effect.kind,
-        "state": state,
+        "state": row.state.name(),
         "attempts": row.attempts,
         "due": time::text(row.due_at),
         "payload": parsed(&row.effect.payload),

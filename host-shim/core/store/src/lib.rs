@@ -39,7 +39,7 @@ pub use rows::{
     ClaimRow, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, MESSAGE, OF_HOST, OpenedRows, PROVIDER_EVENT,
     Provenance, Run, TIMER, TimerRow,
 };
-pub use scope::{Partition, Scope};
+pub use scope::{Partition, Scope, mode};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};
 pub use state::{state_document, state_hash};
 pub use store::{Read, Reader, Store};

@@ -53,6 +53,22 @@ pub enum InboxState {
     Dead,
 }
 
+impl InboxState {
+    /// The names of all states.
+    pub const NAMES: [&str; 5] = ["done", "pending", "parked", "deferred", "dead"];
+
+    /// Returns the name of the state.
+    pub fn name(&self) -> &'static str {
+        match self {
+            InboxState::Done => "done",
+            InboxState::Pending { .. } => "pending",
+            InboxState::Parked { .. } => "parked",
+            InboxState::Deferred { .. } => "deferred",
+            InboxState::Dead => "dead",
+        }
+    }
+}
+
 /// The inputs that produced an outcome, for comparison with a later run.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Provenance {
@@ -117,6 +133,18 @@ pub enum EffectState {
     Finished,
     /// Cancelled, or replaced by a newer generation before it started.
     Cancelled,
+}
+
+impl EffectState {
+    /// Returns the name of the state.
+    pub fn name(self) -> &'static str {
+        match self {
+            EffectState::Queued => "queued",
+            EffectState::Running => "running",
+            EffectState::Finished => "finished",
+            EffectState::Cancelled => "cancelled",
+        }
+    }
 }
 
 /// A lease on an effect.

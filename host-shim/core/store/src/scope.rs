@@ -62,6 +62,7 @@ impl Scope {
     }
 }
 
-fn mode(livemode: bool) -> &'static str {
+/// Returns the text of a mode.
+pub fn mode(livemode: bool) -> &'static str {
     if livemode { "live" } else { "test" }
 }

@@ -7,7 +7,7 @@
 use crate::error::{StoreError, Stored};
 use crate::not_state::NotState;
 use crate::rows::{ClaimRow, TIMER, TimerRow};
-use crate::scope::Scope;
+use crate::scope::{Scope, mode};
 use crate::store::Read;
 use extension_contract::{Account, Price, Product, Purchase, Row, RowKind, StoredRecord, Subscription};
 use serde_json::{Map, Value, json};
@@ -78,7 +78,7 @@ fn visit_accounts(
         }
         let mut account = sections;
         account.insert("business".into(), json!(scope.business));
-        account.insert("mode".into(), json!(if scope.livemode { "live" } else { "test" }));
+        account.insert("mode".into(), json!(mode(scope.livemode)));
         account.insert("account".into(), json!(scope.account));
         visit(&Value::Object(account))?;
     }

@@ -1,6 +1,7 @@
 //! Replays scenarios and raw event streams, checks their expectations and reports the results.
 
 pub mod check;
+pub mod claim;
 pub mod diff;
 pub mod inputs;
 pub mod library;

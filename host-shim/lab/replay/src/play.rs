@@ -4,7 +4,7 @@ mod check;
 mod local_stripe;
 mod missing_price;
 mod snapshot;
-mod webhook;
+pub mod webhook;
 
 use crate::line::{Line, Summary};
 use crate::live::LiveProviders;

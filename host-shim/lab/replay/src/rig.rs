@@ -1,5 +1,6 @@
 //! A host in a replay, with a store, the scripted provider, and a clock that the replay sets.
 
+use crate::claim::held_claim;
 use crate::live::LiveProviders;
 use crate::recorded::recorded;
 use crate::runners::Runners;
@@ -15,7 +16,7 @@ use host_scenario::error::ReplayError;
 use host_scenario::manifest;
 use host_scenario::model::{Answers, Holding, Kill};
 use host_store::fault::{Faults, Moment, Then};
-use host_store::{Changes, ClaimRow, MemoryStore, Partition, Read, SqliteStore, Store};
+use host_store::{MemoryStore, Partition, Read, SqliteStore, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -116,9 +117,6 @@ impl Point {
         self.provider.calls()
     }
 }
-
-/// The prefix of connected accounts' ids.
-const CONNECTED: &str = "acct_";
 
 /// The result of one delivery.
 #[derive(Clone, Debug, PartialEq)]
@@ -397,23 +395,7 @@ impl Rig {
     ///
     /// Fails if the store can't be written.
     pub fn hold_claim(&mut self, key: &str, holding: &Holding) -> Result<(), ReplayError> {
-        let row = match holding {
-            Holding::By(account) => Some(ClaimRow { holder: Some(account.clone()), until: None, blocked_until: None }),
-            Holding::Blocked => Some(ClaimRow { holder: None, until: None, blocked_until: Some(Timestamp::MAX) }),
-            Holding::Free => None,
-        };
-        let account = match holding {
-            Holding::By(account) => account.clone(),
-            Holding::Blocked | Holding::Free => Account::Platform,
-        };
-        let scope = self.processor().scope(account);
-        let of_connected = key.starts_with(CONNECTED) && key.find('/') < key.find(':');
-        let full_key = match of_connected && key.contains('/') {
-            true => format!("{}/{key}", scope.claim_space()),
-            false => format!("{}//{key}", scope.claim_space()),
-        };
-        let mut changes = Changes { scope: Some(scope), event_id: "given".to_owned(), ..Changes::default() };
-        changes.claims.insert(full_key, row);
+        let changes = held_claim(self.processor().partition(), key, holding);
         self.processor_mut().store_mut().apply(&changes)?;
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Who may call a server: API keys, in an SQLite file beside the store.
+//! The API keys of a server, in an SQLite file beside the store.
 //!
 //! The file has the hash of each key, never the key. A key belongs to one business in one mode, acts as one actor, and
 //! reaches the actor's own account, named accounts, or all accounts.

@@ -49,17 +49,7 @@ mod tests {
             result_schema: "{}".to_owned(),
             retry: RetryPolicy { delays_ms: Vec::new() },
         };
-        Declarations {
-            name: String::new(),
-            version: String::new(),
-            data_version: 1,
-            product_types: Vec::new(),
-            collections: Vec::new(),
-            provider_kinds: Vec::new(),
-            commands: Vec::new(),
-            effects: kinds.iter().map(effect).collect(),
-            config: Vec::new(),
-        }
+        Declarations { effects: kinds.iter().map(effect).collect(), ..Declarations::default() }
     }
 
     #[test]

@@ -1,21 +1,19 @@
 //! `POST /api/operator/clock`, in local mode only: advances the host's clock and that of the local services together, so that
 //! 30 days can be tried in a minute.
 
-use crate::access;
 use crate::body;
 use crate::command::Answered;
+use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::Request;
+use axum::http::HeaderMap;
 use extension_contract::Timestamp;
 use host::time;
 use host::writer::JobError;
 use serde::Deserialize;
 use serde_json::json;
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Longest advance of one request, in milliseconds: 400 days.
@@ -27,8 +25,8 @@ pub trait LocalClock: Send + Sync {
     fn next_due(&self, until: Timestamp) -> Option<Timestamp>;
     /// Advances the services, and waits until their webhooks have been delivered.
     fn advance_to(&self, to: Timestamp);
-    /// Keeps the time that the clock has reached, for the next start.
-    fn reached(&self, now: Timestamp);
+    /// Keeps the milliseconds by which the host's clock is ahead of the system clock, for the next start.
+    fn keep_ahead_ms(&self, ahead_ms: i64);
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,18 +40,14 @@ struct Advance {
 
 pub(crate) async fn advance(
     State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    request: Request<Body>,
+    Operator(hosted): Operator,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Answered, Problem> {
     let Some(local) = app.local_clock.clone() else {
         return Err(Problem::not_found("the clock moves only in local mode"));
     };
-    let (parts, body) = request.into_parts();
-    let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
-    if !caller.is_operator() {
-        return Err(Problem::forbidden("only an operator may advance the clock"));
-    }
-    let bytes = body::read(&parts.headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body).await?;
     let given: Advance =
         serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?;
     let now = hosted.site.clock().now();
@@ -77,9 +71,9 @@ pub(crate) async fn advance(
             break;
         }
     }
-    let reached = hosted.site.clock().now();
-    blocking(move || local.reached(reached)).await?;
-    Ok(Answered::ok(json!({"now": time::text(reached)})))
+    let ahead_ms = hosted.site.clock().ahead_ms();
+    blocking(move || local.keep_ahead_ms(ahead_ms)).await?;
+    Ok(Answered::ok(json!({"now": time::text(hosted.site.clock().now())})))
 }
 
 fn target(given: &Advance, now: Timestamp) -> Result<Timestamp, Problem> {

@@ -3,12 +3,12 @@
 
 use crate::access;
 use crate::body;
+use crate::extract::{Asked, Called, Named};
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
-use axum::Extension;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
 use host::processor::{Disposition, Report, is_same_command};
@@ -19,7 +19,6 @@ use host_store::InboxState;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Source of a command.
@@ -93,22 +92,20 @@ fn encoded(id: &str) -> String {
 /// Carries out `POST /api/commands/KIND`.
 pub(crate) async fn post(
     State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    Path(kind): Path<String>,
-    query: Result<Query<CommandQuery>, axum::extract::rejection::QueryRejection>,
-    request: Request<Body>,
+    Called { hosted, caller }: Called,
+    Named(kind): Named<String>,
+    Asked(query): Asked<CommandQuery>,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Answered, Problem> {
-    let (parts, body) = request.into_parts();
-    let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
     if !hosted.site.commands().iter().any(|command| command.kind == kind) {
         let kinds: Vec<&str> = hosted.site.commands().iter().map(|command| command.kind.as_str()).collect();
         return Err(Problem::not_found(format!("no command `{kind}`")).with("commands", json!(kinds)));
     }
-    let Query(query) = query.map_err(|error| Problem::bad("query", error.body_text()))?;
     let account = access::account(&caller, query.account.as_deref())?;
-    let bytes = body::read(&parts.headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body).await?;
     let payload = payload(&bytes)?;
-    let id = id(&app, &caller, &parts.headers)?;
+    let id = id(&app, &caller, &headers)?;
     let partition = hosted.site.partition();
     let event = Event {
         reply_to: Some(id.clone()),
@@ -217,13 +214,7 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
 }
 
 /// Carries out `GET /api/commands/ID`: the reply to a command of before.
-pub(crate) async fn get(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Answered, Problem> {
-    let caller = access::caller(&*app.authenticator, &hosted, &headers)?;
+pub(crate) async fn get(Called { hosted, caller }: Called, Named(id): Named<String>) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();
     let found = crate::query::read(&hosted, move |store| {

@@ -1,29 +1,26 @@
 //! `POST /api/events`: a service of the business reports what happened: a product event, a fact, or measurements.
 
-use crate::access;
 use crate::body;
 use crate::command::Answered;
-use crate::front::{AppState, HostedSite, accept};
+use crate::extract::Called;
+use crate::front::{AppState, accept};
 use crate::problem::Problem;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::Request;
+use axum::http::HeaderMap;
 use extension_contract::{ActorKind, Payload};
 use host_intake::raw;
-use std::sync::Arc;
 
 pub(crate) async fn report(
     State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    request: Request<Body>,
+    Called { hosted, caller }: Called,
+    headers: HeaderMap,
+    body: Body,
 ) -> Result<Answered, Problem> {
-    let (parts, body) = request.into_parts();
-    let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
     if !caller.is_service() {
         return Err(Problem::forbidden("only a service or an operator may report events"));
     }
-    let bytes = body::read(&parts.headers, body, app.limits.body).await?;
+    let bytes = body::read(&headers, body, app.limits.body).await?;
     let partition = hosted.site.partition();
     let decoded = raw::read(bytes.clone(), &partition.business, hosted.site.clock().now());
     let mut decoded = decoded.map_err(|error| Problem::bad("event", error.to_string()))?;

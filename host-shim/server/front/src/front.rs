@@ -94,7 +94,7 @@ pub struct Front {
     router: Router,
 }
 
-/// What all handlers share.
+/// The state of the server, for all handlers.
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) sites: Arc<Vec<Arc<HostedSite>>>,

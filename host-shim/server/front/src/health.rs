@@ -13,8 +13,7 @@ pub(crate) async fn get(State(app): State<AppState>) -> Response {
         let partition = hosted.site.partition();
         let wanted = partition.clone();
         if query::read(hosted, move |store| store.parked_count(&wanted)).await.is_err() {
-            let mode = if partition.livemode { "live" } else { "test" };
-            failing.push(format!("{}/{mode}: store", partition.business));
+            failing.push(format!("{}: store", partition.name()));
         }
     }
     let (status, text) = match failing.is_empty() {

@@ -1,7 +1,5 @@
 //! The ids of commands that their callers do not name.
 
-use std::fmt;
-
 /// Makes ids.
 pub trait Ids: Send + Sync {
     /// Returns a new id; none if the system has no random bytes.
@@ -17,11 +15,5 @@ impl Ids for RandomIds {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).ok()?;
         Some(format!("cmd_{}", hex::encode(bytes)))
-    }
-}
-
-impl fmt::Debug for dyn Ids {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ids")
     }
 }

@@ -9,6 +9,7 @@ mod body;
 mod clock;
 mod command;
 mod event;
+mod extract;
 mod front;
 mod health;
 pub mod ids;

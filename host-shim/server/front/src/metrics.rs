@@ -1,18 +1,17 @@
 //! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
 //! caller.
 
-use crate::access;
-use crate::front::{AppState, HostedSite};
+use crate::extract::Operator;
+use crate::front::AppState;
 use crate::problem::Problem;
-use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use host::outbox::OutboxError;
 use host::processor::Report;
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_site::Observer;
-use host_store::Partition;
+use host_store::{Partition, mode};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -111,10 +110,6 @@ impl Default for Metrics {
     }
 }
 
-fn mode(livemode: bool) -> String {
-    if livemode { "live" } else { "test" }.to_owned()
-}
-
 impl Metrics {
     /// Counts an answered request. `route` is the pattern of its path, which is none for an unknown path.
     pub(crate) fn answered(&self, route: Option<&str>, status: u16, took: Duration) {
@@ -125,7 +120,7 @@ impl Metrics {
 
     /// Counts a refused delivery.
     pub(crate) fn refused(&self, partition: &Partition, reason: &str) {
-        let (business, mode) = (partition.business.clone(), mode(partition.livemode));
+        let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
         self.refused.get_or_create(&RefusalLabels { business, mode, reason: reason.to_owned() }).inc();
     }
 
@@ -158,7 +153,7 @@ impl Observer for SiteMetrics {
         for report in reports {
             let labels = EventLabels {
                 business: self.partition.business.clone(),
-                mode: mode(self.partition.livemode),
+                mode: mode(self.partition.livemode).to_owned(),
                 source: report.source.clone(),
                 outcome: report.result.name().to_owned(),
             };
@@ -182,7 +177,7 @@ impl Observer for SiteMetrics {
         };
         let labels = CallLabels {
             business: self.partition.business.clone(),
-            mode: mode(self.partition.livemode),
+            mode: mode(self.partition.livemode).to_owned(),
             kind: call.kind.clone(),
             result: result.to_owned(),
         };
@@ -197,14 +192,7 @@ impl Observer for SiteMetrics {
 }
 
 /// Carries out `GET /metrics`, for operators: the numbers tell how a business goes.
-pub(crate) async fn get(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    if !access::caller(&*app.authenticator, &hosted, &headers)?.is_operator() {
-        return Err(Problem::forbidden("only an operator may read the metrics"));
-    }
+pub(crate) async fn get(State(app): State<AppState>, _: Operator) -> Result<Response, Problem> {
     let text = app.metrics.text().map_err(|_| Problem::unavailable("the metrics cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
 }

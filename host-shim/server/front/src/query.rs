@@ -2,21 +2,18 @@
 //! never decides.
 
 use crate::access;
-use crate::front::{AppState, HostedSite};
+use crate::extract::{Asked, Called, Named};
+use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::show;
-use axum::Extension;
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
 use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
 use host::processor::{Answerer, AskError, Questions};
 use host::time;
 use host_store::{Read, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::fmt::Display;
 use tokio::sync::oneshot;
 
 /// The queries, for messages.
@@ -47,8 +44,6 @@ pub(crate) struct Arguments {
     amount: Option<i64>,
 }
 
-type Given = Result<Query<Arguments>, QueryRejection>;
-
 /// Asks on a thread of the site and waits for the answer.
 async fn ask<T: Send + 'static>(
     hosted: &HostedSite,
@@ -67,21 +62,22 @@ pub(crate) async fn read<T: Send + 'static>(
     Ok(ask(hosted, move |answerer| answerer.read(body)).await??)
 }
 
-/// Checks the caller, and returns the question and the arguments.
-fn question(
-    app: &AppState,
-    hosted: &HostedSite,
-    headers: &HeaderMap,
-    given: Given,
-) -> Result<(Question, Arguments), Problem> {
-    let caller = access::caller(&*app.authenticator, hosted, headers)?;
-    let Query(given) = given.map_err(|error| Problem::bad("query", error.body_text()))?;
-    let account = access::account(&caller, given.account.as_deref())?;
+/// Returns the question of a caller, if the caller reaches the account.
+fn question(called: &Called, given: &Arguments) -> Result<Question, Problem> {
+    let account = access::account(&called.caller, given.account.as_deref())?;
     let at = match &given.at {
         Some(text) => moment("at", text)?,
-        None => hosted.site.clock().now(),
+        None => called.hosted.site.clock().now(),
     };
-    Ok((Question { account, actor: caller.actor, at }, given))
+    Ok(Question { account, actor: called.caller.actor.clone(), at })
+}
+
+/// Checks the number of rows of a page.
+pub(crate) fn limit<N: PartialOrd + From<u8> + Display>(limit: N, max: N) -> Result<N, Problem> {
+    match limit >= N::from(1) && limit <= max {
+        true => Ok(limit),
+        false => Err(Problem::bad("query", format!("`limit` is {limit}, expected 1 to {max}"))),
+    }
 }
 
 fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
@@ -94,13 +90,11 @@ fn needed<'a>(name: &str, given: Option<&'a str>) -> Result<&'a str, Problem> {
 
 /// Carries out `GET /api/queries/NAME`.
 pub(crate) async fn get(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    given: Given,
+    called: Called,
+    Named(name): Named<String>,
+    Asked(given): Asked<Arguments>,
 ) -> Result<Json<Value>, Problem> {
-    let (question, given) = question(&app, &hosted, &headers, given)?;
+    let (question, hosted) = (question(&called, &given)?, called.hosted);
     let answer = match name.as_str() {
         "balances" => {
             let rows = asked(&hosted, move |answerer| answerer.ask_balances(&question)).await?;
@@ -135,15 +129,12 @@ async fn asked<T: Send + 'static>(
 
 async fn list(hosted: &HostedSite, question: Question, given: Arguments) -> Result<Value, Problem> {
     let kind = needed("kind", given.kind.as_deref())?.to_owned();
-    let limit = given.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=PAGE_ROWS_MAX).contains(&limit) {
-        return Err(Problem::bad("query", format!("`limit` is {limit}, expected 1 to {PAGE_ROWS_MAX}")));
-    }
+    let limit = limit(given.limit.unwrap_or(LIMIT_DEFAULT), PAGE_ROWS_MAX)?;
     let page = Page { after: given.after, limit };
     let filter = given.filter;
     let rows = asked(hosted, move |answerer| answerer.ask_list(&question, &kind, filter.as_deref(), &page)).await?;
     let is_full = rows.len() == limit as usize;
-    let next = rows.last().filter(|_| is_full).map(|row| row.id.clone());
+    let next = rows.last().filter(|_| is_full).map(|row| json!(row.id));
     Ok(show::page("entries", rows.iter().map(show::listed).collect(), next))
 }
 
@@ -153,25 +144,15 @@ async fn entitlements_of(hosted: &HostedSite, question: Question) -> Result<Valu
 }
 
 /// Carries out `GET /api/entitlements`: the entitlements of an account, now or at a time.
-pub(crate) async fn entitlements(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    headers: HeaderMap,
-    given: Given,
-) -> Result<Json<Value>, Problem> {
-    let (question, _) = question(&app, &hosted, &headers, given)?;
-    entitlements_of(&hosted, question).await.map(Json)
+pub(crate) async fn entitlements(called: Called, Asked(given): Asked<Arguments>) -> Result<Json<Value>, Problem> {
+    let question = question(&called, &given)?;
+    entitlements_of(&called.hosted, question).await.map(Json)
 }
 
 /// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? Without a right to it, the answer
 /// says which products would give one.
-pub(crate) async fn check(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    headers: HeaderMap,
-    given: Given,
-) -> Result<Json<Value>, Problem> {
-    let (question, given) = question(&app, &hosted, &headers, given)?;
+pub(crate) async fn check(called: Called, Asked(given): Asked<Arguments>) -> Result<Json<Value>, Problem> {
+    let (question, hosted) = (question(&called, &given)?, called.hosted);
     let key = needed("key", given.key.as_deref())?.to_owned();
     let amount = given.amount.unwrap_or(1);
     if amount < 0 {

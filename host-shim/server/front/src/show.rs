@@ -5,8 +5,8 @@ use host::time;
 use host::view::parsed;
 use serde_json::{Map, Value, json};
 
-/// A list with its name, and the id of its last entry if there may be more.
-pub(crate) fn page(name: &str, entries: Vec<Value>, next: Option<String>) -> Value {
+/// A list with its name; `next` is the value of `after` for the following page.
+pub(crate) fn page(name: &str, entries: Vec<Value>, next: Option<Value>) -> Value {
     json!({name: entries, "next": next})
 }
 

@@ -3,18 +3,17 @@
 //! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
 //! a client that sends it as `Last-Event-ID` gets what came after. Without it, the stream begins now.
 
-use crate::access;
+use crate::extract::Called;
 use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
 use crate::query::read;
-use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
 use host_access::Caller;
-use host_store::{InboxRow, Read, Stored};
+use host_store::InboxRow;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -42,10 +41,9 @@ struct Reading {
 
 pub(crate) async fn get(
     State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
+    Called { hosted, caller }: Called,
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
-    let caller = access::caller(&*app.authenticator, &hosted, &headers)?;
     let permit = app.streams.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::unavailable("too many streams are open"))?;
     // Subscribed before the first read, so that no commit between them is missed.
@@ -55,16 +53,11 @@ pub(crate) async fn get(
             let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
             number.ok_or_else(|| Problem::bad("last-event-id", "expected the number of an event"))?
         }
-        None => read(&hosted, newest).await?,
+        None => read(&hosted, |store| store.inbox_newest()).await?,
     };
     let reading = Reading { hosted, caller, after, waiting: VecDeque::new(), commits, stopping, _permit: permit };
     let events = unfold(reading, |mut reading| async move { Some((Ok(reading.next().await?), reading)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
-}
-
-/// Returns the number of the newest event; 0 for an empty store.
-fn newest(store: &dyn Read) -> Stored<u64> {
-    store.inbox_newest()
 }
 
 impl Reading {

@@ -44,11 +44,6 @@ impl Replies {
         }
     }
 
-    /// Returns the number of callers.
-    pub fn waiting(&self) -> usize {
-        self.lock().of_caller.len()
-    }
-
     /// Passes the replies of committed runs to their callers.
     pub(crate) fn tell(&self, reports: &[Report]) {
         for report in reports {

@@ -37,8 +37,6 @@ pub trait Observer: Send + Sync {
     }
 }
 
-impl Observer for () {}
-
 /// The limits of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SiteLimits {

@@ -38,7 +38,7 @@ impl LocalClock for LocalStripe {
         match *self {}
     }
 
-    fn reached(&self, _: Timestamp) {
+    fn keep_ahead_ms(&self, _: i64) {
         match *self {}
     }
 }

@@ -1,5 +1,4 @@
-//! What does a business declare in `business.yml`? Configuration keys, resources with their effects, retries, webhooks and
-//! their paths.
+//! The clauses of `business.yml`: configuration keys, resources with their effects, retries, webhooks and their paths.
 
 use super::paths::{self, WebhookPath};
 use super::retry::{self, RetryDecl};

@@ -4,7 +4,7 @@
 use extension_contract::Timestamp;
 use host_intake::headers::Headers;
 use host_intake::request::{Endpoints, PATH, Request, WebhookReply};
-use host_intake::webhook::Key;
+use host_intake::webhook::{Key, Scheme};
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, Place};
 use host_scenario::model::Signature;
@@ -12,6 +12,22 @@ use host_scenario::prepare::WebhookDelivery;
 
 /// One hour, in milliseconds: older than any accepted delivery.
 const OLD_MS: i64 = 3_600_000;
+
+/// Returns the headers of a delivery, signed with the key or wrongly, as the delivery says.
+pub fn signed(
+    scheme: &Scheme,
+    delivery: &WebhookDelivery,
+    key: &Key,
+    now: Timestamp,
+    body: &[u8],
+) -> Vec<(String, String)> {
+    match delivery.signature {
+        Signature::Good => scheme.sign(key, &delivery.delivery, now, body),
+        Signature::Old => scheme.sign(key, &delivery.delivery, now.saturating_sub(OLD_MS), body),
+        Signature::Bad => scheme.sign(&Key::of_bytes(b"another key"), &delivery.delivery, now, body),
+        Signature::None => Vec::new(),
+    }
+}
 
 /// Sends a body to the endpoint of a webhook at `now`, and returns the reply of the endpoint.
 pub(super) fn deliver(
@@ -31,13 +47,7 @@ pub(super) fn deliver(
     };
     // Any key works, because this function makes both the signature and the endpoint.
     let key = |whose: &str| Key::of_bytes(format!("{whose} of {}", delivery.name).as_bytes());
-    let scheme = &declared.webhook.scheme;
-    let headers = match delivery.signature {
-        Signature::Good => scheme.sign(&key("the key"), &delivery.delivery, now, &body),
-        Signature::Old => scheme.sign(&key("the key"), &delivery.delivery, now.saturating_sub(OLD_MS), &body),
-        Signature::Bad => scheme.sign(&key("another key"), &delivery.delivery, now, &body),
-        Signature::None => Vec::new(),
-    };
+    let headers = signed(&declared.webhook.scheme, delivery, &key("the key"), now, &body);
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let endpoints = Endpoints {
         business: business.name.clone(),

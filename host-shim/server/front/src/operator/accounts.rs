@@ -1,20 +1,17 @@
 //! Accounts, and everything that the store has of one account.
 
-use super::{account, limit, page, partition};
-use crate::front::{AppState, HostedSite};
+use super::{account, limit};
+use crate::extract::{Asked, Named, Operator};
 use crate::problem::Problem;
 use crate::query::read;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
-use axum::{Extension, Json};
+use crate::show::page;
+use axum::Json;
 use host::view::rows_of;
 use host_store::NotState;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 
-/// What a list of accounts contains.
+/// The query of a list of accounts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
@@ -27,14 +24,10 @@ pub(crate) struct Wanted {
 
 /// Carries out `GET /api/operator/accounts`.
 pub(crate) async fn list(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    Operator(hosted): Operator,
+    Asked(Wanted { search, after, limit: given }): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {
-    let partition = partition(&app, &hosted, &headers)?;
-    let Query(Wanted { search, after, limit: given }) =
-        wanted.map_err(|error| Problem::bad("query", error.body_text()))?;
+    let partition = hosted.site.partition().clone();
     let limit = limit(given)?;
     let names = read(&hosted, move |store| {
         let scopes = store.scopes(Some(&partition))?;
@@ -51,13 +44,8 @@ pub(crate) async fn list(
 }
 
 /// Carries out `GET /api/operator/accounts/ACCOUNT`: all rows, by section and id.
-pub(crate) async fn get(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let partition = partition(&app, &hosted, &headers)?;
+pub(crate) async fn get(Operator(hosted): Operator, Named(name): Named<String>) -> Result<Json<Value>, Problem> {
+    let partition = hosted.site.partition().clone();
     let scope = partition.scope(account(&name)?);
     let found = read(&hosted, move |store| match store.revision(&scope)? {
         0 => Ok(None),

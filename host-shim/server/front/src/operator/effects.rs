@@ -1,21 +1,18 @@
 //! Effects: those of an account, or all that have not ended.
 
-use super::{account, limit, page, partition};
-use crate::front::{AppState, HostedSite};
+use super::{account, limit};
+use crate::extract::{Asked, Operator};
 use crate::problem::Problem;
 use crate::query::read;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
-use axum::{Extension, Json};
+use crate::show::page;
+use axum::Json;
 use host::time;
 use host::view::parsed;
-use host_store::{EffectRow, EffectState};
+use host_store::EffectRow;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
 
-/// What a list of effects contains.
+/// The query of a list of effects.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
@@ -27,19 +24,13 @@ pub(crate) struct Wanted {
 
 /// Returns an effect as JSON. Secrets in the payload are references.
 pub(super) fn summary(row: &EffectRow) -> Value {
-    let state = match row.state {
-        EffectState::Queued => "queued",
-        EffectState::Running => "running",
-        EffectState::Finished => "finished",
-        EffectState::Cancelled => "cancelled",
-    };
     json!({
         "seq": row.seq,
         "account": row.scope.account.to_string(),
         "kind": row.effect.kind,
         "key": row.effect.key,
         "generation": row.effect.generation,
-        "state": state,
+        "state": row.state.name(),
         "attempts": row.attempts,
         "created_at": time::text(row.created_at),
         "due_at": time::text(row.due_at),
@@ -50,14 +41,8 @@ pub(super) fn summary(row: &EffectRow) -> Value {
 }
 
 /// Carries out `GET /api/operator/effects`.
-pub(crate) async fn list(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let partition = partition(&app, &hosted, &headers)?;
-    let Query(wanted) = wanted.map_err(|error| Problem::bad("query", error.body_text()))?;
+pub(crate) async fn list(Operator(hosted): Operator, Asked(wanted): Asked<Wanted>) -> Result<Json<Value>, Problem> {
+    let partition = hosted.site.partition().clone();
     let (limit, after) = (limit(wanted.limit)?, wanted.after.unwrap_or(0));
     let of = wanted.account.as_deref().map(account).transpose()?;
     let rows = read(&hosted, move |store| match of {

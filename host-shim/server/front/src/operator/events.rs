@@ -1,13 +1,11 @@
 //! Events with their outcomes, runs and effects; events that an operator runs again.
 
-use super::{SEARCHED_MAX, account, limit, page, partition};
-use crate::front::{AppState, HostedSite};
+use super::{SEARCHED_MAX, account, limit};
+use crate::extract::{Asked, Named, Operator};
 use crate::problem::Problem;
 use crate::query::read;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
-use axum::{Extension, Json};
+use crate::show::page;
+use axum::Json;
 use extension_contract::{Account, Outcome, Payload};
 use host::processor::Report;
 use host::time;
@@ -15,13 +13,12 @@ use host::view::parsed;
 use host_store::{EffectRow, InboxRow, InboxState, Partition, Read, Run, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use tokio::sync::oneshot;
 
 /// Rows per query of a search.
 const PAGE: usize = 500;
 
-/// What a list of events contains.
+/// The query of a list of events.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
@@ -33,30 +30,11 @@ pub(crate) struct Wanted {
     limit: Option<usize>,
 }
 
-/// The states of events, as names in queries and answers.
-const STATES: [&str; 5] = ["done", "pending", "parked", "deferred", "dead"];
-
-fn state_name(state: &InboxState) -> &'static str {
-    match state {
-        InboxState::Done => "done",
-        InboxState::Pending { .. } => "pending",
-        InboxState::Parked { .. } => "parked",
-        InboxState::Deferred { .. } => "deferred",
-        InboxState::Dead => "dead",
-    }
-}
-
 /// Carries out `GET /api/operator/events`.
-pub(crate) async fn list(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    headers: HeaderMap,
-    wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Value>, Problem> {
-    let partition = partition(&app, &hosted, &headers)?;
-    let Query(wanted) = wanted.map_err(|error| Problem::bad("query", error.body_text()))?;
-    if let Some(state) = wanted.state.as_deref().filter(|state| !STATES.contains(state)) {
-        return Err(Problem::bad("query", format!("`state` is `{state}`, expected {}", STATES.join(", "))));
+pub(crate) async fn list(Operator(hosted): Operator, Asked(wanted): Asked<Wanted>) -> Result<Json<Value>, Problem> {
+    let partition = hosted.site.partition().clone();
+    if let Some(state) = wanted.state.as_deref().filter(|state| !InboxState::NAMES.contains(state)) {
+        return Err(Problem::bad("query", format!("`state` is `{state}`, expected {}", InboxState::NAMES.join(", "))));
     }
     let limit = limit(wanted.limit)?;
     let account = wanted.account.as_deref().map(account).transpose()?;
@@ -73,7 +51,7 @@ fn search(
     limit: usize,
 ) -> Stored<(Vec<InboxRow>, Option<u64>)> {
     let matches = |row: &InboxRow| {
-        wanted.state.as_deref().is_none_or(|state| state_name(&row.state) == state)
+        wanted.state.as_deref().is_none_or(|state| row.state.name() == state)
             && account.is_none_or(|account| row.event.account.as_ref() == Some(account))
             && wanted.kind.as_deref().is_none_or(|kind| row.event.kind == kind)
     };
@@ -114,7 +92,7 @@ pub(crate) fn summary(row: &InboxRow) -> Value {
         "kind": row.event.kind,
         "account": row.event.account.as_ref().map(Account::to_string),
         "received_at": time::text(row.event.received_at),
-        "state": state_name(&row.state),
+        "state": row.state.name(),
         "failures": row.failures,
         "outcome": row.outcome.as_ref().map(Outcome::name),
         "reason": row.outcome.as_ref().and_then(Outcome::reason).or_else(|| row.error.clone()),
@@ -144,13 +122,8 @@ fn payload(row: &InboxRow) -> Value {
 }
 
 /// Carries out `GET /api/operator/events/SEQ`: the event, its runs, and the effects that it requested.
-pub(crate) async fn get(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    Path(seq): Path<u64>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let partition = partition(&app, &hosted, &headers)?;
+pub(crate) async fn get(Operator(hosted): Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
+    let partition = hosted.site.partition().clone();
     let found = read(&hosted, move |store| {
         let Some(row) = own(store, &partition, seq)? else { return Ok(None) };
         let effects = match &row.event.account {
@@ -191,13 +164,8 @@ fn effects_of(store: &dyn Read, partition: &Partition, account: &Account, id: &s
 }
 
 /// Carries out `POST /api/operator/events/SEQ/redrive`: runs a dead, waiting or rejected event again.
-pub(crate) async fn redrive(
-    State(app): State<AppState>,
-    Extension(hosted): Extension<Arc<HostedSite>>,
-    Path(seq): Path<u64>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    let partition = partition(&app, &hosted, &headers)?;
+pub(crate) async fn redrive(Operator(hosted): Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
+    let partition = hosted.site.partition().clone();
     if read(&hosted, move |store| own(store, &partition, seq)).await?.is_none() {
         return Err(Problem::not_found(format!("no event {seq}")));
     }

@@ -5,16 +5,15 @@ use extension_contract::{Account, Actor, Timestamp};
 use host::Setup;
 use host::clock::Clock;
 use host_provider_api::scripted::Scripted;
+use host_replay::claim::held_claim;
 use host_replay::library::Story;
+use host_replay::play::webhook::signed;
 use host_scenario::manifest;
 use host_scenario::model::{Action, Answers, Holding, Signature, Step};
 use host_scenario::prepare::{Case, PreparedEvent, WebhookDelivery};
-use host_store::{Changes, ClaimRow, MemoryStore};
+use host_store::MemoryStore;
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// One hour, in milliseconds: older than any accepted delivery.
-const OLD_MS: i64 = 3_600_000;
 
 /// Returns true if the effects of a step wait for the next step. No request can ask for that.
 pub fn holds_effects(story: &Story) -> bool {
@@ -36,7 +35,7 @@ pub fn play(story: &Story, case: &Case) -> String {
     player.start(Box::new(MemoryStore::new()), Clock::manual(given.clock));
     script(&player.with.scripted, &given.answers);
     for (key, account) in &given.claims {
-        player.hold_claim(key, Holding::By(account.clone()));
+        player.hold_claim(key, &Holding::By(account.clone()));
     }
     for (at, step) in story.scenario.steps.iter().enumerate() {
         if case.happens[at] {
@@ -88,7 +87,7 @@ impl Player<'_> {
         }
         match &step.action {
             Action::Answers(answers) => script(&self.with.scripted, answers),
-            Action::Claims(claims) => claims.iter().for_each(|(key, holding)| self.hold_claim(key, holding.clone())),
+            Action::Claims(claims) => claims.iter().for_each(|(key, holding)| self.hold_claim(key, holding)),
             Action::Timers(fires) => {
                 let fires = *fires;
                 self.fires_timers = fires;
@@ -141,41 +140,20 @@ impl Player<'_> {
     }
 
     fn deliver_webhook(&self, webhook: &WebhookDelivery, body: &[u8]) {
-        let WebhookDelivery { name, delivery, signature } = webhook;
+        let name = &webhook.name;
         let declared = self.with.business.own.webhooks.iter().find(|own| own.webhook.name == *name);
         let scheme = &declared.expect("a declared webhook").webhook.scheme;
-        let now = self.server().now();
-        let headers = match signature {
-            Signature::Good => scheme.sign(&key_of(name), delivery, now, body),
-            Signature::Old => scheme.sign(&key_of(name), delivery, now - OLD_MS, body),
-            Signature::Bad => scheme.sign(&key_of("another"), delivery, now, body),
-            Signature::None => Vec::new(),
-        };
+        let headers = signed(scheme, webhook, &key_of(name), self.server().now(), body);
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         let (status, answer) = self.server().send(&format!("/api/webhooks/{name}"), &headers, body);
-        let is_good = *signature == Signature::Good;
+        let is_good = webhook.signature == Signature::Good;
         assert_eq!(status, if is_good { 200 } else { 400 }, "{answer}");
     }
 
     /// Sets the state of a claim as another host would.
-    fn hold_claim(&self, key: &str, holding: Holding) {
-        let is_of_connected = key.starts_with("acct_") && key.find('/') < key.find(':') && key.contains('/');
-        let key = if is_of_connected { format!("/{key}") } else { format!("//{key}") };
+    fn hold_claim(&self, key: &str, holding: &Holding) {
+        let changes = held_claim(&self.server().partition(), key, holding);
         self.server().with_host(move |host| {
-            let (holder, row) = match holding {
-                Holding::By(account) => {
-                    (account.clone(), Some(ClaimRow { holder: Some(account), until: None, blocked_until: None }))
-                }
-                Holding::Blocked => {
-                    let blocked = ClaimRow { holder: None, until: None, blocked_until: Some(Timestamp::MAX) };
-                    (Account::Platform, Some(blocked))
-                }
-                Holding::Free => (Account::Platform, None),
-            };
-            let scope = host.processor().scope(holder);
-            let full_key = format!("{}{key}", scope.claim_space());
-            let mut changes = Changes { scope: Some(scope), event_id: "given".to_owned(), ..Changes::default() };
-            changes.claims.insert(full_key, row);
             host.processor_mut().store_mut().apply(&changes).expect("written");
         });
     }

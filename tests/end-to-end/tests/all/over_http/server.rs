@@ -34,7 +34,7 @@ pub fn key_of(name: &str) -> Key {
     Key::of_bytes(format!("the key of {name}").as_bytes())
 }
 
-/// What the test gives to the server besides requests: the actor behind each request, and the id of each command.
+/// The actor behind each request, and the id of each command. The test sets them without HTTP.
 struct Given {
     partition: Partition,
     actor: Mutex<Actor>,
@@ -155,6 +155,10 @@ impl Server {
 
     fn site(&self) -> &Site {
         &self.front.sites().next().expect("one site").site
+    }
+
+    pub fn partition(&self) -> Partition {
+        self.site().partition().clone()
     }
 
     pub fn now(&self) -> Timestamp {

@@ -6,14 +6,14 @@ use end_to_end::world::{START_MS, root};
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
-use host::writer::WriterLimits;
+use host::writer::{JobError, WriterLimits};
 use host_front::{ConnectionLimits, FrontLimits};
 use host_intake::body::BODY_BYTES_MAX;
 use host_provider_api::scripted::Scripted;
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{MemoryStore, Store};
-use std::sync::mpsc::channel;
-use std::thread;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const LINE: &str = "POST /api/webhooks/stripe";
@@ -169,21 +169,39 @@ fn a_delivery_is_told_to_come_again_if_nothing_could_be_stored() {
     assert_eq!(deliver(&server, LINE, &headers, &body).status, 200, "the next attempt");
 }
 
+/// A writer that does nothing until it is released.
+struct BlockedWriter {
+    release: Sender<()>,
+    blocked: JoinHandle<Result<(), JobError>>,
+}
+
+impl BlockedWriter {
+    fn of(server: &Server) -> BlockedWriter {
+        let (entered, is_blocked) = channel();
+        let (release, released) = channel::<()>();
+        let jobs = server.jobs().clone();
+        let blocked = thread::spawn(move || {
+            jobs.with_host(move |_| {
+                entered.send(()).expect("a test that waits");
+                let _ = released.recv();
+            })
+        });
+        is_blocked.recv().expect("a blocked writer");
+        BlockedWriter { release, blocked }
+    }
+
+    fn release(self) {
+        drop(self.release);
+        self.blocked.join().expect("no panic").expect("a writer");
+    }
+}
+
 #[test]
 fn a_full_queue_answers_503_and_stores_nothing() {
     let writer = WriterLimits { waiting: 1, gather: Duration::ZERO, ..WriterLimits::default() };
     let server = server(ServerOptions { writer, ..ServerOptions::default() });
     server.settle();
-    let (entered, is_blocked) = channel();
-    let (release, released) = channel::<()>();
-    let jobs = server.jobs().clone();
-    let blocked = thread::spawn(move || {
-        jobs.with_host(move |_| {
-            entered.send(()).expect("a test that waits");
-            let _ = released.recv();
-        })
-    });
-    is_blocked.recv().expect("a blocked writer");
+    let blocked = BlockedWriter::of(&server);
     let mut waiting: Vec<Connection> = ["evt_1", "evt_2", "evt_3"].map(|id| sent(&server, &event(id))).into();
     // The queue has room for one of them; it is answered when the writer goes on.
     let mut refused = Vec::new();
@@ -200,8 +218,7 @@ fn a_full_queue_answers_503_and_stores_nothing() {
         }
     }
     assert_eq!(refused, [(503, "unavailable".to_owned()), (503, "unavailable".to_owned())]);
-    drop(release);
-    blocked.join().expect("no panic").expect("a writer");
+    blocked.release();
     assert_eq!(waiting[0].answer().expect("an answer").status, 200);
     let events = server.with_host(|host| host.processor().inbox_after(0, 1000).expect("read"));
     assert_eq!(events.iter().filter(|row| row.event.source == "stripe").count(), 1);
@@ -211,22 +228,12 @@ fn a_full_queue_answers_503_and_stores_nothing() {
 fn what_has_arrived_is_committed_and_answered_when_the_server_stops() {
     let mut server = server(ServerOptions::default());
     server.settle();
-    let (entered, is_blocked) = channel();
-    let (release, released) = channel::<()>();
-    let jobs = server.jobs().clone();
-    let blocked = thread::spawn(move || {
-        jobs.with_host(move |_| {
-            entered.send(()).expect("a test that waits");
-            let _ = released.recv();
-        })
-    });
-    is_blocked.recv().expect("a blocked writer");
+    let blocked = BlockedWriter::of(&server);
     let mut connection = sent(&server, &event("evt_1"));
     thread::sleep(Duration::from_millis(100));
     server.ask_to_stop();
     thread::sleep(Duration::from_millis(50));
-    drop(release);
-    blocked.join().expect("no panic").expect("a writer");
+    blocked.release();
     assert_eq!(connection.answer().expect("an answer").status, 200);
     let host = server.stop();
     let (store, _): (Box<dyn Store>, _) = host.stop();

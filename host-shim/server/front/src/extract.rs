@@ -1,0 +1,71 @@
+//! Reads from a request what handlers need: who calls, and what the path and the query say. A failure is a problem.
+
+use crate::access;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use host_access::Caller;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// A request of a known caller to a site.
+pub(crate) struct Called {
+    pub(crate) hosted: Arc<HostedSite>,
+    pub(crate) caller: Caller,
+}
+
+/// The site of an operator's request.
+pub(crate) struct Operator(pub(crate) Arc<HostedSite>);
+
+/// The members of a query.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+/// The variable part of a path.
+pub(crate) struct Named<T>(pub(crate) T);
+
+impl FromRequestParts<AppState> for Called {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        // The front notes the site before it calls the router.
+        let hosted = parts.extensions.get::<Arc<HostedSite>>().cloned();
+        let hosted = hosted.ok_or_else(|| Problem::not_found("no business of this name"))?;
+        let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
+        Ok(Called { hosted, caller })
+    }
+}
+
+impl FromRequestParts<AppState> for Operator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        let Called { hosted, caller } = Called::from_request_parts(parts, app).await?;
+        match caller.is_operator() {
+            true => Ok(Operator(hosted)),
+            false => Err(Problem::forbidden("only an operator may do this")),
+        }
+    }
+}
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for Asked<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(members)) => Ok(Asked(members)),
+            Err(error) => Err(Problem::bad("query", error.body_text())),
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, app).await {
+            Ok(Path(part)) => Ok(Named(part)),
+            Err(error) => Err(Problem::not_found(error.body_text())),
+        }
+    }
+}

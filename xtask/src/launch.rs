@@ -1,0 +1,44 @@
+//! Runs a command of the built host, for the chores that build it first.
+
+use anyhow::{Context, Result};
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+/// Exit code of a chore that could not be done; 1 is the host's own.
+const CANNOT_RUN: u8 = 2;
+
+/// Runs a command of the host with the component, unless the arguments choose an extension. `default` adds the arguments of a
+/// chore without any. Returns the exit code of the host.
+pub fn host(
+    host: &Path,
+    component: &Path,
+    name: &str,
+    args: &[OsString],
+    default: impl FnOnce(&mut Command),
+) -> Result<u8> {
+    let mut command = Command::new(host);
+    command.arg(name);
+    let chosen = |arg: &OsString| arg == "--native" || arg.to_string_lossy().starts_with("--component");
+    if !args.iter().any(chosen) {
+        command.arg("--component").arg(component);
+    }
+    if args.is_empty() {
+        default(&mut command);
+    } else {
+        command.args(args);
+    }
+    let status = command.status().with_context(|| format!("cannot run {}", host.display()))?;
+    Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(CANNOT_RUN))
+}
+
+/// Returns the exit code of a chore, and says why it could not be done.
+pub fn exit(result: Result<u8>) -> ExitCode {
+    match result {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(CANNOT_RUN)
+        }
+    }
+}
