@@ -23,6 +23,37 @@ struct Server {
     key: String,
 }
 
+/// Starts the program that `cargo xtask build` makes, and reads its lines up to the one that begins with `last`.
+fn start(args: &[&str], environment: &[(&str, &str)], last: &str) -> (Child, Vec<String>) {
+    let mut child = Command::new(root().join("dist/host-shim"))
+        .args(args)
+        .envs(environment.iter().copied())
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts; `cargo xtask build` makes it");
+    let mut lines = Vec::new();
+    for line in BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok) {
+        let is_last = line.starts_with(last);
+        lines.push(line);
+        if is_last {
+            break;
+        }
+    }
+    (child, lines)
+}
+
+/// A process; killed when dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -31,26 +62,19 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Starts a server in local mode.
     fn start(data: &Path) -> Server {
-        let mut child = Command::new(root().join("dist/host-shim"))
-            .args(["serve", "fixtures/solobase", "--local", "--listen", "127.0.0.1:0", "--data"])
-            .arg(data)
-            .current_dir(root())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts; `cargo xtask build` makes it");
-        let lines: Vec<String> = BufReader::new(child.stdout.take().expect("a pipe"))
-            .lines()
-            .map_while(Result::ok)
-            .take_while(|line| !line.starts_with("press"))
-            .collect();
-        let value = |name: &str| {
-            let line = lines.iter().find_map(|line| line.strip_prefix(name));
-            line.unwrap_or_else(|| panic!("no `{name}` in {lines:?}")).trim().to_owned()
-        };
-        let (address, key) = (value("server").replace("http://", ""), value("key"));
-        Server { child, address, key }
+        Server::start_with(data, &["--local"], &[])
+    }
+
+    fn start_with(data: &Path, args: &[&str], environment: &[(&str, &str)]) -> Server {
+        let data_arg = data.display().to_string();
+        let fixed = ["serve", "fixtures/solobase", "--listen", "127.0.0.1:0", "--data", &data_arg];
+        let (child, lines) = start(&[&fixed, args].concat(), environment, "press");
+        let line = lines.iter().find_map(|line| line.strip_prefix("server    http://"));
+        let address = line.unwrap_or_else(|| panic!("no address in {lines:?}")).to_owned();
+        let key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key");
+        Server { child, address, key: key.trim().to_owned() }
     }
 
     fn call(&self, line: &str, body: &str) -> Value {
@@ -127,4 +151,32 @@ fn a_checkout_is_paid_and_a_month_passes() {
     assert_eq!(invoices(&again.call(&format!("GET {list}"), "")).len(), 2, "the data folder keeps everything");
     let later = again.call("POST /api/operator/clock", r#"{"advance": "0s"}"#)["now"].clone();
     assert!(later.as_str() >= now.as_str(), "the clock goes on: {later} after {now}");
+}
+
+// covers: S25
+#[test]
+#[ignore = "needs the program of `cargo xtask build`; `cargo xtask test full-host` makes and tests it"]
+fn an_event_that_happened_at_stripe_while_the_server_was_stopped_is_there_soon_after_its_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (child, lines) = start(&["stripe", "--port", "0", "--clock", "wall"], &[], "listening");
+    let _stripe = Killed(child);
+    let url = lines.last().and_then(|line| line.strip_prefix("listening on ")).expect("an address").to_owned();
+    let settings = folder.path().join("providers.yml");
+    let text = format!("stripe: {{test_key: secret:env/STRIPE_TEST_KEY, url: {url}}}\n");
+    std::fs::write(&settings, text).expect("written");
+    let key = "1".repeat(64);
+    let environment = [
+        ("STRIPE_TEST_KEY", "sk_test_local"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_of_nobody"),
+        ("HOST_SHIM_SECRETS_KEY", key.as_str()),
+    ];
+    let settings = settings.display().to_string();
+    let args = ["--providers", "local,stripe", "--provider-settings", &settings, "--simulate"];
+    let data = folder.path().join("data");
+    drop(Server::start_with(&data, &args, &environment));
+    let headers = "Authorization: Bearer sk_test_local\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    let (status, made) = send(url.trim_start_matches("http://"), "POST /v1/customers", headers, "name=Ada");
+    assert_eq!(status, 200, "{made}");
+    let again = Server::start_with(&data, &args, &environment);
+    again.until("/api/operator/events?kind=customer.created", |answer| answer["events"][0]["source"] == "stripe");
 }

@@ -6,6 +6,7 @@
 
 mod call;
 pub mod conformance;
+mod events;
 pub mod html;
 pub mod names;
 mod provider;
@@ -14,6 +15,7 @@ pub mod scripted;
 mod secrets;
 
 pub use call::{Call, CallOutcome, Reply};
+pub use events::{EventList, ListedEvents};
 pub use provider::{Provider, Registry, Restriction, Simulation};
 pub use resource::{Held, ResourceId, Unlisted, Unreadable};
 pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, MailTransport};
-use host_provider_api::{Provider, Registry, Secrets};
+use host_provider_api::{EventList, Provider, Registry, Secrets};
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
 use std::fmt;
 use std::net::SocketAddr;
@@ -94,6 +94,8 @@ pub struct Opened {
     pub vault: Arc<Vault>,
     /// Address of the local provider's HTTP server.
     pub serves: Option<SocketAddr>,
+    /// Lists Stripe's events; none without the provider `stripe`.
+    pub events: Option<Arc<dyn EventList>>,
     /// The temporary folder. It is removed on drop.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -136,6 +138,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         #[cfg(feature = "postgres")]
         secrets: secrets.clone(),
         serves: None,
+        events: None,
         #[cfg(all(feature = "postgres", feature = "supabase"))]
         postgres: None,
         #[cfg(all(feature = "postgres", feature = "supabase"))]
@@ -158,8 +161,8 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         }
     }
     builder.backups_at_supabase();
-    let ProviderBuilder { registry, journal, serves, .. } = builder;
-    Ok(Opened { registry, journal, vault, serves, _scratch: scratch })
+    let ProviderBuilder { registry, journal, serves, events, .. } = builder;
+    Ok(Opened { registry, journal, vault, serves, events, _scratch: scratch })
 }
 
 /// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]. Creates the folder and the vault if needed.
@@ -209,6 +212,7 @@ pub(crate) struct ProviderBuilder<'o> {
     #[cfg(feature = "postgres")]
     pub secrets: Arc<dyn Secrets>,
     serves: Option<SocketAddr>,
+    events: Option<Arc<dyn EventList>>,
     /// The PostgreSQL provider within its limits.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub postgres: Option<Arc<dyn Provider>>,
@@ -321,7 +325,9 @@ impl ProviderBuilder<'_> {
             },
             None => self.stripe_account()?,
         };
-        self.limited(Name::Stripe, &["stripe"], Arc::new(host_stripe::Stripe::new(config)));
+        let stripe = Arc::new(host_stripe::Stripe::new(config));
+        self.events = Some(stripe.clone());
+        self.limited(Name::Stripe, &["stripe"], stripe);
         Ok(())
     }
 

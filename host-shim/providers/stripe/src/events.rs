@@ -6,6 +6,7 @@ use crate::failure::Failed;
 use crate::payload::is_id;
 use crate::provider::Stripe;
 use crate::recovery::pages;
+use host_provider_api::{EventList, ListedEvents};
 use serde_json::Value;
 
 /// Maximum events of a list.
@@ -51,5 +52,16 @@ impl Stripe {
             Ok(is_complete)
         })?;
         Ok(Events { events, is_complete: is_complete && whole })
+    }
+}
+
+/// Lists the events of the own account, not those of connected accounts.
+impl EventList for Stripe {
+    fn events_since(&self, livemode: bool, since_s: i64) -> Result<ListedEvents, String> {
+        let mode = if livemode { Mode::Live } else { Mode::Test };
+        match Stripe::events_since(self, mode, None, since_s, EVENTS_MAX) {
+            Ok(Events { events, is_complete }) => Ok(ListedEvents { events, is_complete }),
+            Err(failed) => Err(failed.to_string()),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
 use crate::quarantine::QuarantineFolder;
+use crate::sweep::{SweepSetup, Sweeping};
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
@@ -107,6 +108,7 @@ pub struct Daemon {
     opened: Opened,
     operator_key: String,
     simulated: Vec<String>,
+    sweeps: Option<SweepSetup>,
 }
 
 impl Daemon {
@@ -132,7 +134,7 @@ impl Daemon {
             webhooks: webhooks(&business, &daemon.webhooks)?,
         };
         let keys = data.keys()?;
-        let now = clock.now();
+        let (now, swept_s) = (clock.now(), data.swept_s(clock.source().signatures().div_euclid(1_000))?);
         let metrics = Arc::new(Metrics::default());
         let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
         let aliases: BTreeMap<String, String> = paths.collect();
@@ -146,8 +148,15 @@ impl Daemon {
             clock,
             endpoints,
             limits: SiteLimits::default(),
-            observer: metrics.observer(partition),
+            observer: metrics.observer(partition.clone()),
         })?;
+        let sweeps = match &opened.events {
+            Some(list) => {
+                let (list, metrics, data) = (list.clone(), metrics.clone(), data.clone());
+                Some(SweepSetup { sweeper: site.sweeper(), list, partition, metrics, data, swept_s })
+            }
+            None => None,
+        };
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
         let hosted = HostedSite { site, names: Vec::new(), aliases };
         let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
@@ -163,7 +172,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(daemon.listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, operator_key, simulated })
+        Ok(Daemon { runtime, front, listener, address, opened, operator_key, simulated, sweeps })
     }
 
     /// Returns the address.
@@ -189,13 +198,20 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the store.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, .. } = self;
+        let Daemon { runtime, front, listener, opened, sweeps, .. } = self;
+        let sweeping = sweeps.map(Sweeping::start).and_then(|started| {
+            started.inspect_err(|error| eprintln!("events that are lost on their way are not found: {error}")).ok()
+        });
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
+        if let Some(sweeping) = sweeping {
+            sweeping.stop();
+        }
         // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
         drop(runtime);
         for hosted in front.into_sites().unwrap_or_default() {
             drop(hosted.site.stop());
         }
+        drop(opened);
         ended
     }
 }

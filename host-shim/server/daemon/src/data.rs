@@ -1,8 +1,7 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
 //! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
-//! deliveries that are not events. In local mode
-//! there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
+//! deliveries that are not events, and `swept` the time up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
 //! milliseconds by which the clock is ahead.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
@@ -124,6 +123,26 @@ impl DataFolder {
         write_private(&self.path("clock"), &ahead.to_string())
     }
 
+    /// Returns the time up to which Stripe's events were swept, in seconds since the epoch; `first` at the first start.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read or written, or is not a number.
+    pub fn swept_s(&self, first: i64) -> Result<i64, DataError> {
+        let text = self.kept("swept", || Ok(first.to_string()))?;
+        text.trim().parse().map_err(|_| {
+            let expected = "expected the seconds up to which Stripe's events were read";
+            file_error(&self.path("swept"), io::Error::new(io::ErrorKind::InvalidData, expected))
+        })
+    }
+
+    /// Keeps the time up to which Stripe's events were swept.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn set_swept_s(&self, swept_s: i64) -> Result<(), DataError> {
+        write_private(&self.path("swept"), &swept_s.to_string())
+    }
+
     /// Returns the text of a file; makes it if it is missing.
     fn kept(&self, name: &str, make: impl FnOnce() -> Result<String, DataError>) -> Result<String, DataError> {
         let path = self.path(name);
@@ -188,6 +207,9 @@ mod tests {
             let mode = fs::metadata(data.path(name)).expect("a file").permissions().mode();
             assert_eq!(mode & 0o077, 0, "{name}");
         }
+        assert_eq!((data.swept_s(5).expect("made"), data.swept_s(9).expect("read")), (5, 5), "the first start");
+        data.set_swept_s(7).expect("written");
+        assert_eq!(data.swept_s(5).expect("read"), 7);
         data.set_ahead_ms(7).expect("written");
         assert_eq!(data.ahead_ms().expect("read"), 7);
     }

@@ -5,6 +5,7 @@ pub mod cover;
 mod daemon;
 pub mod data;
 mod quarantine;
+mod sweep;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;

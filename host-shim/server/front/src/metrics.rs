@@ -59,6 +59,19 @@ struct RefusalLabels {
     reason: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SweepLabels {
+    business: String,
+    mode: String,
+    result: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SiteLabels {
+    business: String,
+    mode: String,
+}
+
 /// The metrics of a server.
 pub struct Metrics {
     registry: Registry,
@@ -70,6 +83,8 @@ pub struct Metrics {
     request_seconds: Histogram,
     refused: Family<RefusalLabels, Counter>,
     store_failures: Counter,
+    sweeps: Family<SweepLabels, Counter>,
+    missed: Family<SiteLabels, Counter>,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
 }
@@ -94,6 +109,13 @@ impl Default for Metrics {
         registry.register("request_seconds", "Duration of requests", request_seconds.clone());
         registry.register("deliveries_refused", "Webhook deliveries that were not stored, by reason", refused.clone());
         registry.register("store_failures", "Groups and changes that could not be stored", store_failures.clone());
+        let (sweeps, missed) = (Family::default(), Family::default());
+        registry.register("sweeps", "Sweeps of Stripe's list of events, by result", sweeps.clone());
+        registry.register(
+            "missed_deliveries",
+            "Events that a sweep found and that no webhook had brought",
+            missed.clone(),
+        );
         let commits = watch::Sender::new(0);
         Metrics {
             registry,
@@ -105,6 +127,8 @@ impl Default for Metrics {
             request_seconds,
             refused,
             store_failures,
+            sweeps,
+            missed,
             commits,
         }
     }
@@ -122,6 +146,23 @@ impl Metrics {
     pub(crate) fn refused(&self, partition: &Partition, reason: &str) {
         let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
         self.refused.get_or_create(&RefusalLabels { business, mode, reason: reason.to_owned() }).inc();
+    }
+
+    /// Counts a sweep, and the events that it found.
+    pub fn swept(&self, partition: &Partition, missed: usize) {
+        self.count_sweep(partition, "done");
+        let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
+        self.missed.get_or_create(&SiteLabels { business, mode }).inc_by(missed as u64);
+    }
+
+    /// Counts a sweep that failed.
+    pub fn sweep_failed(&self, partition: &Partition) {
+        self.count_sweep(partition, "failed");
+    }
+
+    fn count_sweep(&self, partition: &Partition, result: &str) {
+        let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
+        self.sweeps.get_or_create(&SweepLabels { business, mode, result: result.to_owned() }).inc();
     }
 
     /// Returns a receiver that sees each commit of a site.

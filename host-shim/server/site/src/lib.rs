@@ -1,12 +1,13 @@
 //! A site: one business in one mode on a server.
 //!
 //! A [`Site`] has a writer, which decides and commits; threads that call providers ([`calls`]); threads that answer
-//! questions, each with a reader and an extension of its own ([`questions`]); and the callers that wait for a reply
-//! ([`replies`]). It knows no HTTP.
+//! questions, each with a reader and an extension of its own ([`questions`]); the callers that wait for a reply
+//! ([`replies`]); and sweeps for lost deliveries ([`sweep`]). It knows no HTTP.
 
 pub mod calls;
 pub mod questions;
 pub mod replies;
 mod site;
+pub mod sweep;
 
 pub use site::{MakeRunner, Observer, Site, SiteError, SiteLimits, SiteSetup};

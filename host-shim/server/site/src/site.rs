@@ -3,6 +3,7 @@
 use crate::calls::{self, CallQueue, CallThreads};
 use crate::questions::{self, Questioner};
 use crate::replies::Replies;
+use crate::sweep::Sweeper;
 use extension_contract::CommandDecl;
 use host::clock::{Clock, ClockSource};
 use host::outbox::OutboxError;
@@ -166,6 +167,12 @@ impl Site {
     /// Returns the callers that wait for a reply.
     pub fn replies(&self) -> &Replies {
         &self.replies
+    }
+
+    /// Returns a sweeper of the site. It must be dropped before [`Site::stop`], which would wait for it.
+    pub fn sweeper(&self) -> Sweeper {
+        let (jobs, questioner) = (self.writer.jobs().clone(), self.questioner.clone());
+        Sweeper { partition: self.partition.clone(), jobs, questioner, clock: self.clock.clone() }
     }
 
     /// Stops the site: commits and answers what was sent before, and waits for the calls that have begun. Returns the host;

@@ -8,6 +8,7 @@ mod player;
 mod raw;
 mod server;
 mod stream;
+mod sweep;
 mod webhooks;
 
 use end_to_end::world::root;

@@ -170,6 +170,10 @@ impl Server {
         self.address.trim_start_matches("http://")
     }
 
+    pub fn sweeper(&self) -> host_site::sweep::Sweeper {
+        self.site().sweeper()
+    }
+
     pub fn jobs(&self) -> &host::writer::Jobs {
         self.site().jobs()
     }

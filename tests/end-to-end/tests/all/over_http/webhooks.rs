@@ -24,11 +24,11 @@ pub fn solobase() -> ServerSetup {
     ServerSetup { business, setup, livemode: false, scripted: Scripted::new() }
 }
 
-fn server(options: ServerOptions) -> Server {
+pub fn server(options: ServerOptions) -> Server {
     Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options)
 }
 
-fn event(id: &str) -> Vec<u8> {
+pub fn event(id: &str) -> Vec<u8> {
     let created = START_MS / 1000;
     format!(
         r#"{{"id":"{id}","object":"event","type":"customer.updated","created":{created},"livemode":false,"data":{{"object":{{"id":"cus_1","object":"customer","created":{created}}}}}}}"#
@@ -36,7 +36,7 @@ fn event(id: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn is_stored(server: &Server, id: &'static str) -> bool {
+pub fn is_stored(server: &Server, id: &'static str) -> bool {
     server.with_host(move |host| {
         let processor = host.processor();
         processor.store().event(processor.partition(), "stripe", id).expect("read").is_some()

@@ -1,0 +1,110 @@
+//! Sweeps at the start and then hourly, on a thread of its own.
+//!
+//! The data folder has the time up to which a sweep has read everything. Each sweep begins some time before it, since Stripe
+//! lists an event a moment after its time.
+
+use crate::data::DataFolder;
+use host_front::Metrics;
+use host_provider_api::EventList;
+use host_site::sweep::{SweepError, Sweeper, Swept};
+use host_store::Partition;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Time between two sweeps.
+const EVERY: Duration = Duration::from_hours(1);
+/// Time until the next attempt after a failed sweep.
+const AFTER_FAILURE: Duration = Duration::from_mins(5);
+/// Overlap of two sweeps, in seconds.
+const OVERLAP_S: i64 = 3_600;
+
+/// The thread that sweeps.
+pub(crate) struct Sweeping {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Everything that the thread needs.
+pub(crate) struct SweepSetup {
+    pub(crate) sweeper: Sweeper,
+    pub(crate) list: Arc<dyn EventList>,
+    pub(crate) partition: Partition,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) data: DataFolder,
+    /// Time up to which everything was read, in seconds since the epoch.
+    pub(crate) swept_s: i64,
+}
+
+impl Sweeping {
+    /// Starts the thread.
+    pub(crate) fn start(setup: SweepSetup) -> io::Result<Sweeping> {
+        let (stop, stopped) = channel();
+        let thread = thread::Builder::new().name("sweep".to_owned()).spawn(move || {
+            let mut setup = setup;
+            loop {
+                let wait = if setup.sweep() { EVERY } else { AFTER_FAILURE };
+                if stopped.recv_timeout(wait) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Sweeping { stop, thread })
+    }
+
+    /// Ends the thread, and waits for a sweep that has begun.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        // A thread that has panicked has ended as well.
+        let _ = self.thread.join();
+    }
+}
+
+impl SweepSetup {
+    /// Returns true after a whole sweep.
+    fn sweep(&mut self) -> bool {
+        let result = self.sweeper.sweep(&*self.list, self.swept_s.saturating_sub(OVERLAP_S));
+        match &result {
+            Ok(swept) => {
+                self.metrics.swept(&self.partition, swept.missed);
+                self.tell(swept);
+                self.keep(swept)
+            }
+            Err(error) => {
+                self.metrics.sweep_failed(&self.partition);
+                self.complain(error);
+                false
+            }
+        }
+    }
+
+    fn tell(&self, swept: &Swept) {
+        if swept.missed > 0 {
+            let name = self.partition.name();
+            eprintln!("{name}: {} events of Stripe had not arrived as webhooks; they are stored now", swept.missed);
+        }
+    }
+
+    /// Keeps the time of the newest event. Returns false if older events may be missing.
+    fn keep(&mut self, swept: &Swept) -> bool {
+        let name = self.partition.name();
+        if !swept.is_complete {
+            eprintln!(
+                "{name}: Stripe has more than {} events since the last sweep; send the older ones again from its dashboard",
+                swept.listed
+            );
+        }
+        self.swept_s = self.swept_s.max(swept.newest_s.unwrap_or(self.swept_s));
+        if let Err(error) = self.data.set_swept_s(self.swept_s) {
+            eprintln!("{name}: the time of the sweep cannot be kept: {error}");
+        }
+        swept.is_complete
+    }
+
+    fn complain(&self, error: &SweepError) {
+        let minutes = AFTER_FAILURE.as_secs() / 60;
+        eprintln!("{}: the sweep failed, and is tried again in {minutes} minutes: {error}", self.partition.name());
+    }
+}
