@@ -8,11 +8,13 @@ mod agenda;
 mod at_once;
 mod done;
 mod events;
+mod intervene;
 mod policy;
 mod queue;
 mod saved;
 
 pub use done::each_done;
+pub use intervene::{InterveneError, Intervention, OpenEffect};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use saved::Saved;
 
@@ -20,7 +22,7 @@ use crate::processor::{Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
-use extension_contract::{Account, EffectFailure, EffectFailureClass, Event, Timestamp};
+use extension_contract::{Account, Actor, EffectFailure, EffectFailureClass, Event, Timestamp};
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
 use host_store::{EffectRow, EffectState, Lease, StoreError};
 use queue::{EffectTransition, Queue};
@@ -545,7 +547,11 @@ fn is_past_deadline(row: &EffectRow, now: Timestamp) -> bool {
 }
 
 fn ended(row: EffectRow, answer: Result<Value, EffectFailure>) -> PlannedTransition {
-    PlannedTransition { row: without_lease(row), transition: EffectTransition::End(answer), agenda: None }
+    PlannedTransition {
+        row: without_lease(row),
+        transition: EffectTransition::End { answer, by: Actor::system() },
+        agenda: None,
+    }
 }
 
 fn timed_out(row: EffectRow) -> PlannedTransition {
@@ -556,7 +562,7 @@ fn timed_out(row: EffectRow) -> PlannedTransition {
     let answer = Err(failure(EffectFailureClass::TimedOut, "deadline", message));
     // A provider that still works on the effect is polled later, also by a restarted host.
     let row = if row.lease.token.is_some() { row } else { without_lease(row) };
-    PlannedTransition { row, transition: EffectTransition::End(answer), agenda: None }
+    PlannedTransition { row, transition: EffectTransition::End { answer, by: Actor::system() }, agenda: None }
 }
 
 /// Ends the lease; its number stays, so that the next lease has a higher number.

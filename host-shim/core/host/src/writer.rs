@@ -8,16 +8,16 @@ mod deliver;
 mod jobs;
 
 pub use deliver::Delivered;
-pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, Ticket};
+pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, OnIntervened, Ticket};
 
 use crate::Host;
-use crate::outbox::OutboxError;
+use crate::outbox::{InterveneError, OutboxError};
 use crate::processor::Report;
 use extension_contract::Timestamp;
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use host_store::Stored;
-use jobs::{HostFn, Job};
+use jobs::{HostFn, InterveneJob, Job};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -125,6 +125,7 @@ struct Batch {
     /// Accepts and redrives of one group, in order.
     group: Vec<Job>,
     replies: Vec<(Call, Reply)>,
+    interventions: Vec<InterveneJob>,
     uses: Vec<HostFn>,
     advances: Vec<(Timestamp, OnAdvanced)>,
     stop: bool,
@@ -135,6 +136,7 @@ impl Batch {
         match job {
             Job::Accept { .. } | Job::Redrive { .. } => self.group.push(job),
             Job::Finish { call, reply } => self.replies.push((*call, reply)),
+            Job::Intervene(job) => self.interventions.push(*job),
             Job::Use(body) => self.uses.push(body),
             Job::Advance { to, answer } => self.advances.push((to, answer)),
             Job::Stop => self.stop = true,
@@ -142,7 +144,7 @@ impl Batch {
     }
 
     fn len(&self) -> usize {
-        self.group.len() + self.replies.len() + self.uses.len() + self.advances.len()
+        self.group.len() + self.replies.len() + self.interventions.len() + self.uses.len() + self.advances.len()
     }
 }
 
@@ -166,6 +168,7 @@ impl WriterLoop {
                 let finished = self.host.outbox_mut().finish(batch.replies, now);
                 self.report(finished);
             }
+            batch.interventions.into_iter().for_each(|job| self.intervene(job));
             // No group is open here, so reads see committed state only.
             batch.uses.into_iter().for_each(|body| body(&mut self.host));
             self.advances.extend(batch.advances);
@@ -173,6 +176,19 @@ impl WriterLoop {
                 return self.host;
             }
         }
+    }
+
+    /// Acts on an effect for an operator.
+    fn intervene(&mut self, job: InterveneJob) {
+        let InterveneJob { effect, intervention, by, answer } = job;
+        let now = self.host.clock_mut().now();
+        let result = self.host.outbox_mut().intervene(&effect, intervention, by, now);
+        match &result {
+            Ok(reports) => self.listener.committed(reports),
+            Err(InterveneError::Outbox(error)) => self.listener.failed(error),
+            Err(_) => {}
+        }
+        answer(result);
     }
 
     /// Gathers the first job and the jobs that arrive soon after it.
@@ -227,7 +243,7 @@ impl WriterLoop {
                     steps.push(GroupStep::Accept(std::mem::take(&mut arrived)));
                     steps.push(GroupStep::Redrive(seq));
                 }
-                Job::Finish { .. } | Job::Use(_) | Job::Advance { .. } | Job::Stop => {}
+                Job::Finish { .. } | Job::Intervene(_) | Job::Use(_) | Job::Advance { .. } | Job::Stop => {}
             }
         }
         steps.push(GroupStep::Accept(arrived));

@@ -40,7 +40,7 @@ struct Advance {
 
 pub(crate) async fn advance(
     State(app): State<AppState>,
-    Operator(hosted): Operator,
+    Operator { hosted, .. }: Operator,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {

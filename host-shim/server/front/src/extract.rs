@@ -15,8 +15,11 @@ pub(crate) struct Called {
     pub(crate) caller: Caller,
 }
 
-/// The site of an operator's request.
-pub(crate) struct Operator(pub(crate) Arc<HostedSite>);
+/// A request of an operator to a site.
+pub(crate) struct Operator {
+    pub(crate) hosted: Arc<HostedSite>,
+    pub(crate) caller: Caller,
+}
 
 /// The members of a query.
 pub(crate) struct Asked<T>(pub(crate) T);
@@ -42,7 +45,7 @@ impl FromRequestParts<AppState> for Operator {
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
         let Called { hosted, caller } = Called::from_request_parts(parts, app).await?;
         match caller.is_operator() {
-            true => Ok(Operator(hosted)),
+            true => Ok(Operator { hosted, caller }),
             false => Err(Problem::forbidden("only an operator may do this")),
         }
     }

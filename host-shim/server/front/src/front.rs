@@ -7,7 +7,7 @@ use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
-use crate::operator::{accounts, effects, events};
+use crate::operator::{accounts, effects, events, intervene};
 use crate::problem::Problem;
 use crate::stream::{self, STREAMS_MAX};
 use crate::{command, event, health, query, webhook};
@@ -289,6 +289,7 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
         .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
         .route("/api/operator/effects", get(effects::list).fallback(get_only))
+        .route("/api/operator/effects/{seq}/{action}", post(intervene::post).fallback(wrong_method("POST")))
         .route("/api/operator/events", get(events::list).fallback(get_only))
         .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
         .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))

@@ -1,9 +1,10 @@
-//! The operator's API: events ([`events`]), effects ([`effects`]) and accounts ([`accounts`]). Only keys of operators may use
+//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]) and accounts ([`accounts`]). Only keys of operators may use
 //! it.
 
 pub(crate) mod accounts;
 pub(crate) mod effects;
 pub(crate) mod events;
+pub(crate) mod intervene;
 
 use crate::problem::Problem;
 use crate::query;

@@ -4,7 +4,7 @@ use crate::calls::{self, CallQueue, CallThreads};
 use crate::questions::{self, Questioner};
 use crate::replies::Replies;
 use crate::sweep::Sweeper;
-use extension_contract::CommandDecl;
+use extension_contract::{CommandDecl, EffectDecl};
 use host::clock::{Clock, ClockSource};
 use host::outbox::OutboxError;
 use host::processor::{Answerer, Report};
@@ -96,6 +96,7 @@ pub enum SiteError {
 pub struct Site {
     partition: Partition,
     commands: Vec<CommandDecl>,
+    effects: Vec<EffectDecl>,
     endpoints: Endpoints,
     clock: ClockSource,
     writer: Writer,
@@ -117,7 +118,10 @@ impl Site {
         observer.committed(&reports);
         let processor = host.processor();
         let partition = processor.partition().clone();
-        let commands = processor.runner().declarations().commands.clone();
+        let (commands, effects) = {
+            let declared = processor.runner().declarations();
+            (declared.commands.clone(), declared.effects.clone())
+        };
         let answerers = (0..limits.answerers).map(|_| Answerer::of(processor, runner())).collect::<Result<_, _>>()?;
         let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
         let (queue, replies) = (Arc::new(CallQueue::default()), Arc::new(Replies::default()));
@@ -131,7 +135,18 @@ impl Site {
             // A writer that has ended makes the call again at its next start.
             let _ = jobs.finish(call, reply);
         })?;
-        Ok(Site { partition, commands, endpoints, clock: source, writer, questioner, replies, answering, calls })
+        Ok(Site {
+            partition,
+            commands,
+            effects,
+            endpoints,
+            clock: source,
+            writer,
+            questioner,
+            replies,
+            answering,
+            calls,
+        })
     }
 
     /// Returns the business and the mode.
@@ -142,6 +157,11 @@ impl Site {
     /// Returns the commands that the extension declares.
     pub fn commands(&self) -> &[CommandDecl] {
         &self.commands
+    }
+
+    /// Returns the effects that the extension declares.
+    pub fn effects(&self) -> &[EffectDecl] {
+        &self.effects
     }
 
     /// Returns the webhook endpoints.

@@ -4,7 +4,7 @@ use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::processor::{Processor, Report};
 use crate::provider_event::ProviderEvent;
-use extension_contract::{Account, EffectFailure, Event, Timestamp};
+use extension_contract::{Account, Actor, EffectFailure, Event, Timestamp};
 use host_intake::Decoded;
 use host_store::{
     Applied, Changes, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, MESSAGE, PROVIDER_EVENT,
@@ -15,8 +15,8 @@ use std::collections::BTreeSet;
 
 /// A transition of an outbox row.
 pub(super) enum EffectTransition {
-    /// The effect ends; its result becomes an event.
-    End(Result<Value, EffectFailure>),
+    /// The effect ends; its result becomes an event of this actor.
+    End { answer: Result<Value, EffectFailure>, by: Actor },
     /// The host carries out the effect: the effect becomes an event, or its account is erased.
     Deliver,
     /// The effect is retried at this time.
@@ -162,11 +162,12 @@ fn record_one(
     match transition {
         EffectTransition::Retry(at) => mark(processor, row, EffectState::Queued, *at).map(marked),
         EffectTransition::Keep => mark(processor, row, EffectState::Running, row.due_at).map(marked),
-        EffectTransition::End(answer) => {
+        EffectTransition::End { answer, by } => {
             if !holds_lease(processor, row)? {
                 return Ok(None);
             }
-            let reports = accept(processor, result(row, answer.clone(), false, now))?;
+            let result = Event { actor: by.clone(), ..result(row, answer.clone(), false, now) };
+            let reports = accept(processor, result)?;
             match mark(processor, row, EffectState::Finished, row.due_at)? {
                 true => Ok(Some(reports)),
                 // The group is rolled back; the host that has the effect now ends it.

@@ -1,9 +1,9 @@
 //! How do callers send jobs to a writer and get answers?
 
 use crate::Host;
-use crate::outbox::OutboxError;
+use crate::outbox::{InterveneError, Intervention, OpenEffect, OutboxError};
 use crate::processor::{Processor, Report};
-use extension_contract::Timestamp;
+use extension_contract::{Actor, Timestamp};
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -39,6 +39,17 @@ pub(super) type HostFn = Box<dyn FnOnce(&mut Host) + Send>;
 /// Receives the time that the clock has reached, in milliseconds since the epoch.
 pub type OnAdvanced = Box<dyn FnOnce(Result<Timestamp, JobError>) + Send>;
 
+/// Receives the reports of an operator's action.
+pub type OnIntervened = Box<dyn FnOnce(Result<Vec<Report>, InterveneError>) + Send>;
+
+/// An operator's action.
+pub(super) struct InterveneJob {
+    pub(super) effect: OpenEffect,
+    pub(super) intervention: Intervention,
+    pub(super) by: Actor,
+    pub(super) answer: OnIntervened,
+}
+
 /// A job for a writer.
 pub(super) enum Job {
     /// Accepts an event.
@@ -47,6 +58,8 @@ pub(super) enum Job {
     Redrive { seq: u64, answer: OnAnswer },
     /// Accepts a provider's reply.
     Finish { call: Box<Call>, reply: Reply },
+    /// Acts on an effect for an operator.
+    Intervene(Box<InterveneJob>),
     /// Reads committed state, or changes the host.
     Use(HostFn),
     /// Advances the clock.
@@ -94,10 +107,7 @@ impl Jobs {
     /// # Errors
     /// Fails if the writer is busy or has ended; the function is then not called.
     pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
-        self.sender.try_send(Job::Accept { decoded: Box::new(decoded), raw, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
-            TrySendError::Disconnected(_) => JobError::Ended,
-        })
+        self.try_send(Job::Accept { decoded: Box::new(decoded), raw, answer })
     }
 
     /// Runs an event again on behalf of an operator; see [`Processor::redrive`].
@@ -108,6 +118,21 @@ impl Jobs {
         let (answer, ticket) = Ticket::new();
         self.send(Job::Redrive { seq, answer })?;
         Ok(ticket)
+    }
+
+    /// Acts on an effect for an operator; see [`Outbox::intervene`](crate::outbox::Outbox::intervene). The function receives
+    /// the reports, on the writer's thread.
+    ///
+    /// # Errors
+    /// Fails if the writer is busy or has ended; the function is then not called.
+    pub fn try_intervene_then(
+        &self,
+        effect: OpenEffect,
+        intervention: Intervention,
+        by: Actor,
+        answer: OnIntervened,
+    ) -> Result<(), JobError> {
+        self.try_send(Job::Intervene(Box::new(InterveneJob { effect, intervention, by, answer })))
     }
 
     /// Sends a provider's reply; its reports go to the writer's listener.
@@ -160,6 +185,13 @@ impl Jobs {
     /// Stops the writer after the jobs that were sent before.
     pub(super) fn stop(&self) -> Result<(), JobError> {
         self.send(Job::Stop)
+    }
+
+    fn try_send(&self, job: Job) -> Result<(), JobError> {
+        self.sender.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
+            TrySendError::Disconnected(_) => JobError::Ended,
+        })
     }
 
     fn send(&self, job: Job) -> Result<(), JobError> {

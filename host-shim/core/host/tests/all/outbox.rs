@@ -7,6 +7,7 @@ use crate::processor::{events, toy};
 mod erase;
 mod fate;
 mod host_kinds;
+mod intervene;
 mod leases;
 mod ordering;
 mod partitions;

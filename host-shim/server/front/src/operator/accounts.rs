@@ -24,7 +24,7 @@ pub(crate) struct Wanted {
 
 /// Carries out `GET /api/operator/accounts`.
 pub(crate) async fn list(
-    Operator(hosted): Operator,
+    Operator { hosted, .. }: Operator,
     Asked(Wanted { search, after, limit: given }): Asked<Wanted>,
 ) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
@@ -44,7 +44,7 @@ pub(crate) async fn list(
 }
 
 /// Carries out `GET /api/operator/accounts/ACCOUNT`: all rows, by section and id.
-pub(crate) async fn get(Operator(hosted): Operator, Named(name): Named<String>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(name): Named<String>) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     let scope = partition.scope(account(&name)?);
     let found = read(&hosted, move |store| match store.revision(&scope)? {

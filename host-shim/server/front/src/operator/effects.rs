@@ -41,7 +41,10 @@ pub(super) fn summary(row: &EffectRow) -> Value {
 }
 
 /// Carries out `GET /api/operator/effects`.
-pub(crate) async fn list(Operator(hosted): Operator, Asked(wanted): Asked<Wanted>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(
+    Operator { hosted, .. }: Operator,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     let (limit, after) = (limit(wanted.limit)?, wanted.after.unwrap_or(0));
     let of = wanted.account.as_deref().map(account).transpose()?;

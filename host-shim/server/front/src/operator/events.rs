@@ -31,7 +31,10 @@ pub(crate) struct Wanted {
 }
 
 /// Carries out `GET /api/operator/events`.
-pub(crate) async fn list(Operator(hosted): Operator, Asked(wanted): Asked<Wanted>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn list(
+    Operator { hosted, .. }: Operator,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     if let Some(state) = wanted.state.as_deref().filter(|state| !InboxState::NAMES.contains(state)) {
         return Err(Problem::bad("query", format!("`state` is `{state}`, expected {}", InboxState::NAMES.join(", "))));
@@ -122,7 +125,7 @@ fn payload(row: &InboxRow) -> Value {
 }
 
 /// Carries out `GET /api/operator/events/SEQ`: the event, its runs, and the effects that it requested.
-pub(crate) async fn get(Operator(hosted): Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn get(Operator { hosted, .. }: Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     let found = read(&hosted, move |store| {
         let Some(row) = own(store, &partition, seq)? else { return Ok(None) };
@@ -164,7 +167,7 @@ fn effects_of(store: &dyn Read, partition: &Partition, account: &Account, id: &s
 }
 
 /// Carries out `POST /api/operator/events/SEQ/redrive`: runs a dead, waiting or rejected event again.
-pub(crate) async fn redrive(Operator(hosted): Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn redrive(Operator { hosted, .. }: Operator, Named(seq): Named<u64>) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
     if read(&hosted, move |store| own(store, &partition, seq)).await?.is_none() {
         return Err(Problem::not_found(format!("no event {seq}")));
@@ -181,7 +184,7 @@ pub(crate) async fn redrive(Operator(hosted): Operator, Named(seq): Named<u64>) 
     Ok(Json(json!({"runs": runs})))
 }
 
-fn report(report: &Report) -> Value {
+pub(super) fn report(report: &Report) -> Value {
     json!({
         "seq": report.seq,
         "id": report.event_id,

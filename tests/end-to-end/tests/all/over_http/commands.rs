@@ -7,6 +7,7 @@ use end_to_end::world::START_MS;
 use extension_contract::{Account, Actor, ActorKind};
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
+use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 /// A server with keys of some actors.
 pub struct Served {
     pub server: Server,
+    scripted: Scripted,
     keys: Arc<Keys>,
 }
 
@@ -21,9 +23,17 @@ impl Served {
     pub fn start() -> Served {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
         let options = ServerOptions { authenticator: Some(keys.clone()), ..ServerOptions::default() };
-        let server = Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
+        let setup = solobase();
+        let scripted = setup.scripted.clone();
+        let server = Server::start_with(&setup, Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
         server.settle();
-        Served { server, keys }
+        Served { server, scripted, keys }
+    }
+
+    /// Makes all calls succeed, or fail and be tried again later.
+    pub fn script(&self, succeeds: bool) {
+        let fails = ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() };
+        self.scripted.script("*", vec![if succeeds { ScriptedAnswer::Ok(Value::Null) } else { fails }]);
     }
 
     pub fn key(&self, kind: ActorKind, subject: &str, business: &str) -> String {

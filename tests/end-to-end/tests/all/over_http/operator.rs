@@ -127,3 +127,67 @@ fn the_metrics_count_what_happened_and_name_no_account() {
     assert_eq!(value(r#"host_shim_requests_total{route="/api/commands/{name}",status="200"}"#), 1);
     assert!(!answer.body.contains("ada"), "{}", answer.body);
 }
+
+/// Returns the only open effect of a kind.
+fn open_effect(served: &Served, kind: &str, key: &str) -> Value {
+    let effects = get(served, "/api/operator/effects", key);
+    let open = effects["effects"].as_array().expect("a list").iter().find(|effect| effect["kind"] == kind);
+    open.unwrap_or_else(|| panic!("no open {kind} in {effects}")).clone()
+}
+
+#[test]
+fn an_operator_retries_adopts_and_abandons_effects_that_have_not_ended() {
+    let served = Served::start();
+    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    served.server.settle();
+    let kind = "stripe.customer.create";
+    let register = |user: &str| {
+        served.script(false);
+        let register = json!({"email": format!("{user}@example.com")});
+        let line = format!("POST /api/commands/account.register?account=user:{user}");
+        assert_eq!(served.send(&line, &admin, &[], &register).status, 200);
+        served.server.settle();
+        open_effect(&served, kind, &admin)
+    };
+    let act = |effect: &Value, action: &str, body: &Value| {
+        let line = format!("POST /api/operator/effects/{}/{action}", effect["seq"]);
+        served.send(&line, &admin, &[], body)
+    };
+    let state = |user: &str| {
+        let effects = get(&served, &format!("/api/operator/effects?account=user:{user}"), &admin);
+        effects["effects"][0]["state"].clone()
+    };
+    let ada = register("ada");
+    assert_eq!((&ada["state"], &ada["attempts"]), (&json!("queued"), &json!(1)), "{ada}");
+    served.script(true);
+    let retried = act(&ada, "retry", &Value::Null);
+    assert_eq!(retried.status, 200, "{retried:?}");
+    served.server.settle();
+    assert_eq!(state("ada"), "finished", "before its next attempt was due");
+
+    let bob = register("bob");
+    for (action, body) in [
+        ("adopt", Value::Null),
+        ("adopt", json!({"outputs": "cus_1"})),
+        ("adopt", json!({"outputs": {"customer": "cus_1"}})),
+        ("abandon", json!({"reason": " "})),
+        ("retry", json!({"reason": "why"})),
+    ] {
+        assert_eq!(act(&bob, action, &body).status, 400, "{action} {body}");
+    }
+    assert_eq!(act(&bob, "forget", &Value::Null).status, 404);
+    let adopted = act(&bob, "adopt", &json!({"outputs": {"id": "cus_by_hand"}}));
+    assert_eq!(adopted.status, 200, "{adopted:?}");
+    assert_eq!(state("bob"), "finished");
+    let account = get(&served, "/api/operator/accounts/user:bob", &admin);
+    assert!(account["rows"].to_string().contains("cus_by_hand"), "{account}");
+    assert_eq!(act(&bob, "retry", &Value::Null).status, 404, "it has ended");
+
+    let eve = register("eve");
+    let abandoned = act(&eve, "abandon", &json!({"reason": "a test account"}));
+    assert_eq!(abandoned.status, 200, "{abandoned:?}");
+    assert_eq!(state("eve"), "finished");
+    let user = served.key(ActorKind::User, "eve", "solobase");
+    let line = format!("POST /api/operator/effects/{}/retry", eve["seq"]);
+    assert_eq!(served.send(&line, &user, &[], &Value::Null).status, 403);
+}

@@ -1,0 +1,107 @@
+//! What an operator does with an effect that has not ended: retry it now, adopt what was done by hand, or abandon it.
+
+use super::events::report;
+use crate::body;
+use crate::command::Answered;
+use crate::extract::{Named, Operator};
+use crate::front::AppState;
+use crate::problem::Problem;
+use crate::query::read;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use extension_contract::{EffectDecl, JSON_BYTES_MAX};
+use host::outbox::{InterveneError, Intervention, OpenEffect};
+use host::view::parsed;
+use host::writer::JobError;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+/// Maximum length of the reason for an abandonment, in bytes.
+const REASON_BYTES_MAX: usize = 1_000;
+
+/// The body of an action.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    /// The outputs of an adopted effect, as its provider would have answered.
+    outputs: Option<Value>,
+    /// The reason for an abandonment, which the extension receives.
+    reason: Option<String>,
+}
+
+/// Carries out `POST /api/operator/effects/SEQ/ACTION`.
+pub(crate) async fn post(
+    State(app): State<AppState>,
+    Operator { hosted, caller }: Operator,
+    Named((seq, action)): Named<(u64, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let bytes = body::read(&headers, body, app.limits.body).await?;
+    let given = match bytes.is_empty() {
+        true => Given::default(),
+        false => serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?,
+    };
+    let intervention = intervention(&action, given)?;
+    let partition = hosted.site.partition().clone();
+    let found = read(&hosted, move |store| {
+        let open = store.effects_open(&partition, None)?;
+        Ok(open.into_iter().find(|row| row.seq == seq))
+    });
+    let Some(row) = found.await? else { return Err(Problem::not_found(format!("no open effect {seq}"))) };
+    if let Intervention::Adopt(outputs) = &intervention {
+        check(outputs, &row.effect.kind, hosted.site.effects())?;
+    }
+    let effect = OpenEffect { scope: row.scope, key: row.effect.key, generation: row.effect.generation };
+    let (sender, result) = oneshot::channel();
+    let answer = Box::new(move |result| drop(sender.send(result)));
+    hosted.site.jobs().try_intervene_then(effect, intervention, caller.actor, answer)?;
+    let reports = result.await.map_err(|_| Problem::from(JobError::Ended))??;
+    Ok(Answered::ok(json!({"runs": reports.iter().map(report).collect::<Vec<_>>()})))
+}
+
+/// Checks that outputs have the members that the extension expects of a kind.
+fn check(outputs: &Value, kind: &str, declared: &[EffectDecl]) -> Result<(), Problem> {
+    let schema = declared.iter().find(|effect| effect.kind == kind).map(|effect| parsed(&effect.result_schema));
+    let needed = schema.as_ref().and_then(|schema| schema["required"].as_array()).into_iter().flatten();
+    let missing: Vec<&str> = needed.filter_map(Value::as_str).filter(|name| outputs.get(name).is_none()).collect();
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Err(Problem::bad("outputs", format!("`{kind}` also has the outputs {}", missing.join(", ")))),
+    }
+}
+
+fn intervention(action: &str, given: Given) -> Result<Intervention, Problem> {
+    match (action, given) {
+        ("retry", Given { outputs: None, reason: None }) => Ok(Intervention::Retry),
+        ("adopt", Given { outputs: Some(outputs @ Value::Object(_)), reason: None }) => {
+            match outputs.to_string().len() <= JSON_BYTES_MAX {
+                true => Ok(Intervention::Adopt(outputs)),
+                false => Err(Problem::bad("outputs", format!("expected at most {JSON_BYTES_MAX} bytes"))),
+            }
+        }
+        ("abandon", Given { outputs: None, reason: Some(reason) })
+            if !reason.trim().is_empty() && reason.len() <= REASON_BYTES_MAX =>
+        {
+            Ok(Intervention::Abandon(reason))
+        }
+        ("retry", _) => Err(Problem::bad("malformed", "expected no members")),
+        ("adopt", _) => Err(Problem::bad("malformed", "expected `outputs`, an object as the provider would answer")),
+        ("abandon", _) => {
+            Err(Problem::bad("malformed", format!("expected `reason`, a text of at most {REASON_BYTES_MAX} bytes")))
+        }
+        (other, _) => Err(Problem::not_found(format!("no action `{other}`: expected retry, adopt or abandon"))),
+    }
+}
+
+impl From<InterveneError> for Problem {
+    fn from(error: InterveneError) -> Self {
+        match error {
+            InterveneError::NotOpen { .. } => Problem::not_found(error.to_string()),
+            InterveneError::HostsOwn { .. } => Problem::new(StatusCode::CONFLICT, "hosts-own", error.to_string()),
+            InterveneError::Outbox(error) => JobError::Failed(error).into(),
+        }
+    }
+}
