@@ -34,7 +34,15 @@ impl FromRequestParts<AppState> for Called {
         // The front notes the site before it calls the router.
         let hosted = parts.extensions.get::<Arc<HostedSite>>().cloned();
         let hosted = hosted.ok_or_else(|| Problem::not_found("no business of this name"))?;
-        let caller = access::caller(&*app.authenticator, &hosted, &parts.headers)?;
+        let caller = match access::caller(&*app.authenticator, &hosted, &parts.headers) {
+            Ok(caller) => caller,
+            Err(problem) if !problem.is_unauthorized() => return Err(problem),
+            Err(problem) => {
+                app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
+                return Err(problem);
+            }
+        };
+        app.rates.key(&caller.key)?;
         Ok(Called { hosted, caller })
     }
 }

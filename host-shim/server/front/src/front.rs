@@ -9,6 +9,7 @@ use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::{accounts, effects, events, intervene};
 use crate::problem::Problem;
+use crate::rate::{Rate, Rates};
 use crate::stream::{self, STREAMS_MAX};
 use crate::{command, event, health, query, webhook};
 use axum::Router;
@@ -25,6 +26,7 @@ use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_site::Site;
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -40,12 +42,27 @@ pub struct FrontLimits {
     pub body: Duration,
     /// Time for which a caller waits for a reply that needs the result of an effect.
     pub reply: Duration,
+    /// Requests of one key.
+    pub key: Rate,
+    /// Requests without a valid key, of one address.
+    pub stranger: Rate,
 }
 
 impl Default for FrontLimits {
-    /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up.
+    /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up; 500 requests a
+    /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once.
     fn default() -> Self {
-        FrontLimits { body: Duration::from_secs(10), reply: Duration::from_secs(20) }
+        const KEY: Rate = Rate::new(nonzero(500), nonzero(1_000));
+        const STRANGER: Rate = Rate::new(nonzero(10), nonzero(100));
+        FrontLimits { body: Duration::from_secs(10), reply: Duration::from_secs(20), key: KEY, stranger: STRANGER }
+    }
+}
+
+/// Returns a number; 1 for 0.
+const fn nonzero(number: u32) -> NonZeroU32 {
+    match NonZeroU32::new(number) {
+        Some(number) => number,
+        None => NonZeroU32::MIN,
     }
 }
 
@@ -101,6 +118,7 @@ pub(crate) struct AppState {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
+    pub(crate) rates: Arc<Rates>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// Only in local mode.
@@ -141,6 +159,7 @@ impl Front {
             authenticator,
             ids,
             limits,
+            rates: Arc::new(Rates::new(limits.key, limits.stranger)),
             metrics,
             quarantine,
             local_clock,

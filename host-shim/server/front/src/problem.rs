@@ -57,6 +57,17 @@ impl Problem {
         Problem { retry_after_s: Some(RETRY_AFTER_S), ..problem }
     }
 
+    /// The caller sends too many requests; the next may come after some seconds.
+    pub(crate) fn too_many(detail: &str, retry_after_s: u64) -> Self {
+        let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
+        Problem { retry_after_s: Some(retry_after_s), ..problem }
+    }
+
+    /// Returns true if the caller has no valid key.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
     /// Adds a member.
     pub(crate) fn with(mut self, name: &str, value: Value) -> Self {
         self.more.insert(name.to_owned(), value);

@@ -1,6 +1,7 @@
 //! Accepts connections, within their limits, and ends them gracefully.
 
 use crate::front::Front;
+use crate::rate::Peer;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -78,7 +79,7 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
-        let Ok((stream, _)) = stream else {
+        let Ok((stream, peer)) = stream else {
             // Too many open files, or a connection that ended before it was accepted.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
@@ -88,7 +89,11 @@ pub async fn serve(
         let front = front.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let front = front.clone();
-            async move { Ok::<_, Infallible>(front.answer(request.map(Body::new)).await) }
+            async move {
+                let mut request = request.map(Body::new);
+                request.extensions_mut().insert(Peer(peer));
+                Ok::<_, Infallible>(front.answer(request).await)
+            }
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {

@@ -5,6 +5,7 @@
 mod commands;
 mod operator;
 mod player;
+mod rates;
 mod raw;
 mod server;
 mod stream;

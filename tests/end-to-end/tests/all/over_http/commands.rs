@@ -7,6 +7,7 @@ use end_to_end::world::START_MS;
 use extension_contract::{Account, Actor, ActorKind};
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
+use host_front::{FrontLimits, Rate};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
 use serde_json::{Value, json};
@@ -22,7 +23,18 @@ pub struct Served {
 impl Served {
     pub fn start() -> Served {
         let keys = Arc::new(Keys::in_memory().expect("keys"));
+        Served::start_with(ServerOptions { authenticator: Some(keys.clone()), ..ServerOptions::default() }, keys)
+    }
+
+    /// Starts a server with these rates of a key, and of an address without one.
+    pub fn limited(key: Rate, stranger: Rate) -> Served {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
         let options = ServerOptions { authenticator: Some(keys.clone()), ..ServerOptions::default() };
+        let front = FrontLimits { key, stranger, ..options.front };
+        Served::start_with(ServerOptions { front, ..options }, keys)
+    }
+
+    fn start_with(options: ServerOptions, keys: Arc<Keys>) -> Served {
         let setup = solobase();
         let scripted = setup.scripted.clone();
         let server = Server::start_with(&setup, Box::new(MemoryStore::new()), Clock::manual(START_MS), options);

@@ -7,7 +7,7 @@ use host::clock::Clock;
 use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
-use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Serving, serve};
+use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, serve};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
@@ -17,6 +17,7 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -28,6 +29,9 @@ use tokio::task::JoinHandle;
 const SECRET: &str = "whsec_test_of_the_server";
 /// Time for which a caller waits for a reply that needs an effect. A manual clock may not reach that effect.
 const REPLY: Duration = Duration::from_millis(20);
+
+/// A rate that no test reaches.
+const UNLIMITED: Rate = Rate::new(NonZeroU32::MAX, NonZeroU32::MAX);
 
 /// The key of a business's own webhook, by its name.
 pub fn key_of(name: &str) -> Key {
@@ -83,7 +87,7 @@ pub struct ServerOptions {
 impl Default for ServerOptions {
     fn default() -> Self {
         ServerOptions {
-            front: FrontLimits { reply: REPLY, ..FrontLimits::default() },
+            front: FrontLimits { reply: REPLY, key: UNLIMITED, stranger: UNLIMITED, ..FrontLimits::default() },
             connections: ConnectionLimits::default(),
             // One client sends one request at a time, so a group never has a second job.
             writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },

@@ -1,0 +1,131 @@
+//! How many requests may a key send, and how many may an address send without a valid key?
+//!
+//! Webhooks have no rate limit: their senders come in bursts, and a full queue answers them with 503.
+
+use crate::problem::Problem;
+use axum::http::HeaderMap;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::num::NonZeroU32;
+
+/// Header in which a proxy appends the address of its client.
+const FORWARDED: &str = "x-forwarded-for";
+/// Number of remembered keys or addresses from which those without a recent request are forgotten.
+const REMEMBERED_MAX: usize = 10_000;
+/// Number of leading bits of an IPv6 address that one client has in common.
+const IPV6_NETWORK_BITS: u32 = 64;
+
+/// A rate: so many requests a second in the long run, and so many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests a second.
+    pub per_second: NonZeroU32,
+    /// Requests at once.
+    pub burst: NonZeroU32,
+}
+
+impl Rate {
+    /// Creates a rate.
+    pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Rate {
+        Rate { per_second, burst }
+    }
+}
+
+/// The peer of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// The limiter of one kind of sender.
+struct Limiter<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+
+impl<K: Hash + Eq + Clone> Limiter<K> {
+    fn new(rate: Rate) -> Self {
+        Limiter(RateLimiter::keyed(Quota::per_second(rate.per_second).allow_burst(rate.burst)))
+    }
+
+    /// Counts a request. Fails with the seconds after which the next may come.
+    fn count(&self, sender: &K) -> Result<(), u64> {
+        if self.0.len() > REMEMBERED_MAX {
+            self.0.retain_recent();
+        }
+        self.0.check_key(sender).map_err(|until| until.wait_time_from(DefaultClock::default().now()).as_secs() + 1)
+    }
+}
+
+/// The rate limits of a server.
+pub(crate) struct Rates {
+    keys: Limiter<String>,
+    strangers: Limiter<IpAddr>,
+}
+
+impl Rates {
+    pub(crate) fn new(key: Rate, stranger: Rate) -> Rates {
+        Rates { keys: Limiter::new(key), strangers: Limiter::new(stranger) }
+    }
+
+    /// Counts a request with a valid key.
+    pub(crate) fn key(&self, id: &str) -> Result<(), Problem> {
+        self.keys.count(&id.to_owned()).map_err(|seconds| Problem::too_many("the key sends too many requests", seconds))
+    }
+
+    /// Counts a request without a valid key. A request that does not come from a connection is not limited.
+    pub(crate) fn stranger(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Problem> {
+        let Some(address) = address(peer, headers) else { return Ok(()) };
+        let problem = |seconds| Problem::too_many("too many requests without a valid key", seconds);
+        self.strangers.count(&address).map_err(problem)
+    }
+}
+
+/// Returns the address of a sender: that of the peer, or of the client that a proxy on this machine names. For IPv6, it is the
+/// address of the network.
+fn address(peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
+    let peer = peer?.0.ip().to_canonical();
+    // Only the entry that the proxy has appended is not the client's own claim.
+    let forwarded = headers.get_all(FORWARDED).iter().next_back().and_then(|value| value.to_str().ok());
+    let named = forwarded.and_then(|text| text.rsplit(',').next()?.trim().parse::<IpAddr>().ok());
+    let address = named.filter(|_| peer.is_loopback()).unwrap_or(peer);
+    Some(match address.to_canonical() {
+        IpAddr::V6(address) => {
+            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - IPV6_NETWORK_BITS))))
+        }
+        v4 => v4,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    fn of(peer: &str, forwarded: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for text in forwarded {
+            headers.append(FORWARDED, HeaderValue::from_str(text).expect("text"));
+        }
+        address(Some(Peer(peer.parse().expect("an address"))), &headers).expect("an address").to_string()
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_names_its_client() {
+        assert_eq!(of("192.0.2.1:5", &[]), "192.0.2.1");
+        assert_eq!(of("192.0.2.1:5", &["198.51.100.7"]), "192.0.2.1", "anybody can send the header");
+        assert_eq!(of("127.0.0.1:5", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(of("127.0.0.1:5", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7", "the proxy appends");
+        assert_eq!(of("127.0.0.1:5", &["203.0.113.9", "198.51.100.7"]), "198.51.100.7");
+        assert_eq!(of("127.0.0.1:5", &["unknown"]), "127.0.0.1");
+        assert_eq!(of("[::1]:5", &["2001:db8:1:2:3:4:5:6"]), "2001:db8:1:2::", "one client has a network");
+        assert_eq!(of("[::ffff:192.0.2.1]:5", &[]), "192.0.2.1");
+    }
+
+    #[test]
+    fn a_sender_waits_after_a_burst_and_others_do_not() {
+        let one = NonZeroU32::MIN;
+        let three = one.saturating_add(2);
+        let rates = Rates::new(Rate::new(one, three), Rate::new(one, one));
+        let sent: Vec<bool> = (0..5).map(|_| rates.key("a").is_ok()).collect();
+        assert_eq!(sent, [true, true, true, false, false]);
+        assert!(rates.key("b").is_ok());
+    }
+}

@@ -1,0 +1,47 @@
+//! A key, and an address without one, may send so many requests; webhooks have no such limit.
+
+use super::commands::Served;
+use super::raw::Connection;
+use super::webhooks::event;
+use extension_contract::ActorKind;
+use host_front::Rate;
+use serde_json::Value;
+use std::num::NonZeroU32;
+
+/// One request a second, three at once. The test takes less than a second.
+fn slow() -> Rate {
+    Rate::new(NonZeroU32::MIN, NonZeroU32::MIN.saturating_add(2))
+}
+
+#[test]
+fn a_key_that_sends_too_much_waits_and_other_keys_do_not() {
+    let served = Served::limited(slow(), slow());
+    let (ada, bob) = (served.key(ActorKind::User, "ada", "solobase"), served.key(ActorKind::User, "bob", "solobase"));
+    let ask = |key: &str| served.send("GET /api/entitlements", key, &[], &Value::Null);
+    let answers: Vec<u16> = (0..3).map(|_| ask(&ada).status).collect();
+    assert_eq!(answers, [200; 3]);
+    let refused = ask(&ada);
+    assert_eq!((refused.status, refused.code().as_str()), (429, "too-many-requests"), "{refused:?}");
+    assert!(refused.header("retry-after").is_some_and(|seconds| seconds.parse::<u64>().is_ok_and(|it| it > 0)));
+    assert_eq!(ask(&bob).status, 200);
+}
+
+#[test]
+fn an_address_that_guesses_keys_waits_and_valid_keys_and_webhooks_do_not() {
+    let served = Served::limited(slow(), slow());
+    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let ask = |key: &str, proxied: &str| {
+        served.send("GET /api/entitlements", key, &[("X-Forwarded-For", proxied)], &Value::Null).status
+    };
+    let answers: Vec<u16> = (0..4).map(|_| ask("key_000000000000_00", "192.0.2.1")).collect();
+    assert_eq!(answers, [401, 401, 401, 429]);
+    assert_eq!(ask("key_000000000000_00", "192.0.2.2"), 401, "another client of the proxy");
+    assert_eq!(ask(&ada, "192.0.2.1"), 200, "a valid key from the same address");
+    for number in 0..10 {
+        let body = event(&format!("evt_{number}"));
+        let signature = served.server.signature(&body);
+        let headers = [("Stripe-Signature", signature.as_str()), ("X-Forwarded-For", "192.0.2.1")];
+        let answer = Connection::open(served.server.address()).request("POST /api/webhooks/stripe", &headers, &body);
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
