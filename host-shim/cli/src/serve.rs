@@ -2,6 +2,7 @@
 
 #[cfg_attr(not(feature = "local-stripe"), path = "serve/local/not_built.rs")]
 mod local;
+mod log;
 
 use crate::extension::ExtensionArgs;
 use crate::refuse;
@@ -17,6 +18,7 @@ use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
 use host_scenario::manifest;
 use local::LocalStripe;
+use log::{LogFormat, LogLevel};
 use std::collections::BTreeMap;
 use std::env;
 use std::net::{SocketAddr, TcpListener};
@@ -64,6 +66,14 @@ pub(crate) struct Args {
     #[arg(long)]
     simulate: bool,
 
+    /// The lines of the log, which goes to the error stream
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: LogLevel,
+
+    /// The form of the log's lines
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    log_format: LogFormat,
+
     #[command(flatten)]
     extension: ExtensionArgs,
 }
@@ -90,6 +100,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: Args) -> anyhow::Result<ExitCode> {
+    log::start(args.log_format, args.log_level);
     let business = BusinessFolder::load(&args.business).map_err(|bad| ReplayError::Input(vec![bad]))?;
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let runner = runners.make()?;

@@ -7,6 +7,7 @@ use host_intake::testing::sign;
 use host_store::{Partition, Read as _, SqliteStore};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,11 @@ fn keys_are_made_listed_and_revoked() {
     assert!(keys(&["list"]).stdout.contains("revoked 2"), "the time");
 }
 
+/// Returns the path of the log of a server with this data folder.
+fn log_of(data: &Path) -> PathBuf {
+    data.parent().expect("a folder").join("log")
+}
+
 /// A running server.
 struct Running {
     child: Child,
@@ -94,20 +100,24 @@ struct Running {
 
 impl Running {
     fn start(data: &Path) -> Running {
+        Running::start_with(data, &[])
+    }
+
+    /// Starts a server with further arguments. Its log is in `log` of the folder with the data.
+    fn start_with(data: &Path, more: &[&str]) -> Running {
+        let log = log_of(data);
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
-            .args(args("solobase", data, &["--providers", "local", "--simulate"]))
+            .args(args("solobase", data, &[&["--providers", "local", "--simulate"], more].concat()))
             .envs(environment())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(File::options().create(true).append(true).open(&log).expect("a file"))
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
         let address = lines.find_map(|line| Some(line.strip_prefix("server    http://")?.to_owned()));
         let Some(address) = address else {
-            let mut errors = String::new();
-            let _ = child.stderr.take().expect("a pipe").read_to_string(&mut errors);
-            panic!("the server does not start: {errors}");
+            panic!("the server does not start: {}", std::fs::read_to_string(log).unwrap_or_default());
         };
         while lines.next().is_some_and(|line| !line.starts_with("press")) {}
         let key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
@@ -272,4 +282,59 @@ fn open_effects(server: &Running) -> Vec<Value> {
         after = page["next"].clone();
     }
     open
+}
+
+#[test]
+fn no_secret_and_nothing_of_a_customer_comes_into_the_log_or_the_metrics() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = Running::start_with(&data, &["--log-level", "debug", "--log-format", "json"]);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs() as i64;
+    let (_, operator_secret) = server.key.rsplit_once('_').expect("a key");
+    let mut canaries = vec![SECRET.to_owned(), SECRETS_KEY.1.to_owned(), operator_secret.to_owned()];
+    // Each canary is in another part of a request.
+    let mut canary = |part: &str| {
+        let text = format!("canary-{part}-7f3a");
+        canaries.push(text.clone());
+        text
+    };
+    let authorized = format!("Authorization: Bearer {}\r\n", server.key);
+    let send = |line: &str, headers: &str, body: &str| server.send(line, headers, body).expect("an answer").0;
+    let signed = |body: &str| format!("Stripe-Signature: {}\r\n", sign(SECRET, now, body.as_bytes()));
+
+    let mut event = subscription("evt_1");
+    event["data"]["object"]["metadata"] = json!({"user_id": canary("user"), "note": canary("metadata")});
+    event["data"]["object"]["id"] = json!(canary("subscription"));
+    event["data"]["object"]["customer"] = json!(canary("customer"));
+    let event = event.to_string();
+    assert_eq!(send("POST /api/webhooks/stripe", &signed(&event), &event), 200);
+    let no_object = format!("[\"{}\"]", canary("quarantined"));
+    assert_eq!(send("POST /api/webhooks/stripe", &signed(&no_object), &no_object), 400);
+    let forged = format!("Stripe-Signature: t={now},v1={}\r\n", canary("signature"));
+    assert_eq!(send("POST /api/webhooks/stripe", &forged, &canary("forged")), 400);
+    let user = canary("account");
+    let register = json!({"email": format!("{}@example.com", canary("email")), "name": canary("name")}).to_string();
+    let idempotent = format!("{authorized}Idempotency-Key: {}\r\n", canary("idempotency"));
+    assert_eq!(send(&format!("POST /api/commands/account.register?account=user:{user}"), &idempotent, &register), 200);
+    let cookie = format!("{authorized}Cookie: session={}\r\nUser-Agent: {}\r\n", canary("cookie"), canary("agent"));
+    let line = format!("GET /api/queries/list?account=user:{user}&kind={}", canary("kind"));
+    assert!(send(&line, &cookie, "") >= 400);
+    assert_eq!(send(&format!("GET /api/entitlements?{}=1", canary("member")), &authorized, ""), 400);
+    assert_eq!(send(&format!("GET /{}", canary("path")), &authorized, ""), 404);
+    assert_eq!(send(&format!("POST /api/commands/{}", canary("command")), &authorized, "{}"), 404);
+    assert_eq!(send("POST /api/events", &authorized, &format!("{{{}", canary("broken"))), 400);
+    let guessed = format!("Authorization: Bearer key_000000000000_{}\r\n", canary("key"));
+    assert_eq!(send("GET /api/operator/accounts", &guessed, ""), 401);
+
+    let (status, metrics) = server.send("GET /metrics", &authorized, "").expect("an answer");
+    assert_eq!(status, 200);
+    server.stop();
+    let log = std::fs::read_to_string(log_of(&data)).expect("a log");
+    let answered = log.lines().filter(|line| line.contains("answered") && line.contains("\"id\"")).count();
+    assert!(answered >= 10, "each request has a line with its id: {log}");
+    assert!(canaries.len() >= 20, "{}", canaries.len());
+    for canary in &canaries {
+        assert!(!log.contains(canary), "{canary} is in the log: {log}");
+        assert!(!metrics.contains(canary), "{canary} is in the metrics: {metrics}");
+    }
 }

@@ -200,7 +200,7 @@ impl Daemon {
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
         let Daemon { runtime, front, listener, opened, sweeps, .. } = self;
         let sweeping = sweeps.map(Sweeping::start).and_then(|started| {
-            started.inspect_err(|error| eprintln!("events that are lost on their way are not found: {error}")).ok()
+            started.inspect_err(|error| tracing::error!(%error, "lost deliveries are not found")).ok()
         });
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
         if let Some(sweeping) = sweeping {

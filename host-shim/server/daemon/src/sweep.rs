@@ -82,29 +82,27 @@ impl SweepSetup {
 
     fn tell(&self, swept: &Swept) {
         if swept.missed > 0 {
-            let name = self.partition.name();
-            eprintln!("{name}: {} events of Stripe had not arrived as webhooks; they are stored now", swept.missed);
+            let (business, missed) = (self.partition.name(), swept.missed);
+            tracing::warn!(business, missed, "events of Stripe had not arrived as webhooks; they are stored now");
         }
     }
 
     /// Keeps the time of the newest event. Returns false if older events may be missing.
     fn keep(&mut self, swept: &Swept) -> bool {
-        let name = self.partition.name();
+        let business = self.partition.name();
         if !swept.is_complete {
-            eprintln!(
-                "{name}: Stripe has more than {} events since the last sweep; send the older ones again from its dashboard",
-                swept.listed
-            );
+            let listed = swept.listed;
+            tracing::error!(business, listed, "Stripe has more events since the last sweep; send the older ones again");
         }
         self.swept_s = self.swept_s.max(swept.newest_s.unwrap_or(self.swept_s));
         if let Err(error) = self.data.set_swept_s(self.swept_s) {
-            eprintln!("{name}: the time of the sweep cannot be kept: {error}");
+            tracing::error!(business, %error, "the time of the sweep cannot be kept");
         }
         swept.is_complete
     }
 
     fn complain(&self, error: &SweepError) {
-        let minutes = AFTER_FAILURE.as_secs() / 60;
-        eprintln!("{}: the sweep failed, and is tried again in {minutes} minutes: {error}", self.partition.name());
+        let (business, minutes) = (self.partition.name(), AFTER_FAILURE.as_secs() / 60);
+        tracing::error!(business, minutes, %error, "the sweep failed, and is tried again in some minutes");
     }
 }

@@ -11,6 +11,7 @@ use crate::operator::{accounts, effects, events, intervene};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::stream::{self, STREAMS_MAX};
+use crate::trace::{self, Requests};
 use crate::{command, event, health, query, webhook};
 use axum::Router;
 use axum::body::Body;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
 use tower::ServiceExt;
+use tracing::Instrument;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
 const TAKEN: [&str; 5] = ["api", "b", "ext", "health", "metrics"];
@@ -119,6 +121,7 @@ pub(crate) struct AppState {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
     pub(crate) rates: Arc<Rates>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// Only in local mode.
@@ -160,6 +163,7 @@ impl Front {
             ids,
             limits,
             rates: Arc::new(Rates::new(limits.key, limits.stranger)),
+            requests: Arc::new(Requests::new()),
             metrics,
             quarantine,
             local_clock,
@@ -196,10 +200,14 @@ impl Front {
 
     /// Answers a request.
     pub async fn answer(&self, request: Request<Body>) -> Response {
-        let began = Instant::now();
-        let response = self.route(request).await;
+        let (began, method, id) = (Instant::now(), request.method().clone(), self.app.requests.next());
+        let span = trace::span(&id);
+        let mut response = self.route(request).instrument(span.clone()).await;
         let route = response.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
-        self.app.metrics.answered(route, response.status().as_u16(), began.elapsed());
+        let (status, took) = (response.status(), began.elapsed());
+        self.app.metrics.answered(route, status.as_u16(), took);
+        trace::answered(&span, &method, route, status, took);
+        response.headers_mut().insert(trace::HEADER, id);
         response
     }
 

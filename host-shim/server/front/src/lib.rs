@@ -21,6 +21,7 @@ mod rate;
 mod serve;
 mod show;
 mod stream;
+mod trace;
 mod webhook;
 
 pub use access::Authenticator;

@@ -199,6 +199,9 @@ impl Observer for SiteMetrics {
                 outcome: report.result.name().to_owned(),
             };
             if report.alert {
+                let (business, seq) = (self.partition.name(), report.seq);
+                let (kind, outcome) = (report.kind.as_str(), report.result.name());
+                tracing::warn!(business, seq, kind, outcome, "an event needs an operator");
                 self.metrics.alerts.get_or_create(&labels).inc();
             }
             self.metrics.events.get_or_create(&labels).inc();
@@ -227,7 +230,9 @@ impl Observer for SiteMetrics {
         self.metrics.call_seconds.get_or_create(&kind).observe(took.as_secs_f64());
     }
 
-    fn failed(&self, _: &OutboxError) {
+    fn failed(&self, error: &OutboxError) {
+        let business = self.partition.name();
+        tracing::error!(business, %error, "nothing could be stored");
         self.metrics.store_failures.inc();
     }
 }

@@ -149,11 +149,11 @@ impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         match error {
             AskError::Problem(ExtensionProblem::Refused(refusal)) => Problem::of_refusal(&refusal),
-            AskError::Problem(ExtensionProblem::Failed(_)) | AskError::Run(RunError::Failure(Failure::Internal(_))) => {
+            AskError::Run(RunError::Failure(Failure::Store(_))) => Problem::unavailable("the store cannot be read"),
+            AskError::Problem(ExtensionProblem::Failed(_)) | AskError::Run(_) => {
+                tracing::error!(%error, "a question was not answered");
                 Problem::internal()
             }
-            AskError::Run(RunError::Failure(Failure::Store(_))) => Problem::unavailable("the store cannot be read"),
-            AskError::Run(_) => Problem::internal(),
         }
     }
 }

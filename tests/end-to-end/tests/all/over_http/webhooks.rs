@@ -156,6 +156,17 @@ fn large_slow_and_ambiguous_requests_get_their_4xx() {
 }
 
 #[test]
+fn each_answer_has_an_id_of_its_own_which_no_client_chooses() {
+    let server = server(ServerOptions::default());
+    let ids = ["evt_1", "evt_2"].map(|id| {
+        let body = event(id);
+        let headers = [("Stripe-Signature", &*server.signature(&body)), ("X-Request-Id", "mine")];
+        deliver(&server, LINE, &headers, &body).header("x-request-id").expect("an id").to_owned()
+    });
+    assert!(ids[0] != ids[1] && !ids.contains(&"mine".to_owned()), "{ids:?}");
+}
+
+#[test]
 fn a_delivery_is_told_to_come_again_if_nothing_could_be_stored() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
     let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
