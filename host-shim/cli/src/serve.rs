@@ -11,7 +11,7 @@ use clap::Parser;
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host_daemon::data::DataFolder;
-use host_daemon::{Daemon, DaemonError, DaemonSetup};
+use host_daemon::{Daemon, DaemonError, DaemonSetup, listen};
 use host_intake::{Mode, SecretConfig};
 use host_provider_set::{Name, Options, Settings};
 use host_replay::runners::{Runners, Workload};
@@ -21,7 +21,7 @@ use local::LocalStripe;
 use log::{LogFormat, LogLevel};
 use std::collections::BTreeMap;
 use std::env;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -106,7 +106,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     let runner = runners.make()?;
     let manifest = manifest::of(&runner.declarations().name).map_err(|bad| ReplayError::Input(vec![bad]))?;
     let data = DataFolder::open(&args.data)?;
-    let listener = TcpListener::bind(args.listen).with_context(|| args.listen.to_string())?;
+    let listener = listen(args.listen).with_context(|| args.listen.to_string())?;
     let address = listener.local_addr()?;
     let settings = match &args.provider_settings {
         Some(path) => Settings::read(path)?,

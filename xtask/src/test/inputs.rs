@@ -15,8 +15,9 @@ const LEFT_OUT: [&str; 5] = ["target", "dist", "node_modules", ".git", "corpus-n
 /// Test programs that read Rust sources.
 const READ_SOURCES: [(&str, &str); 1] = [("instance-provisioner", "layers")];
 /// Variables that change what tests do, or how often.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "BUSINESS",
+    "CONNECTIONS",
     "EXCHANGES",
     "KILLS",
     "ONE_PAIR_IN",

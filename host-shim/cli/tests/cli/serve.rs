@@ -2,6 +2,9 @@
 //!
 //! The variable `KILLS` sets the number of kills. A kill ends the process but not the operating system.
 
+#[path = "serve/connections.rs"]
+mod connections;
+
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
 use host_intake::testing::sign;
 use host_store::{Partition, Read as _, SqliteStore};

@@ -4,9 +4,11 @@
 pub mod cover;
 mod daemon;
 pub mod data;
+mod listen;
 mod quarantine;
 mod sweep;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;
 pub use host_site::MakeRunner;
+pub use listen::listen;
