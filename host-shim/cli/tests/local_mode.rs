@@ -153,7 +153,6 @@ fn a_checkout_is_paid_and_a_month_passes() {
     assert!(later.as_str() >= now.as_str(), "the clock goes on: {later} after {now}");
 }
 
-// covers: S25
 #[test]
 #[ignore = "needs the program of `cargo xtask build`; `cargo xtask test full-host` makes and tests it"]
 fn an_event_that_happened_at_stripe_while_the_server_was_stopped_is_there_soon_after_its_start() {

@@ -2,8 +2,13 @@
 
 use clap::ValueEnum;
 use std::io::{self, IsTerminal};
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::layer;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::registry;
+
+/// Beginning of the names of the host's own crates.
+const OWN: &str = "host_";
 
 /// The form of a log's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -35,10 +40,13 @@ pub(super) fn start(format: LogFormat, level: LogLevel) {
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let log = fmt().with_max_level(level).with_writer(io::stderr);
-    // A second log in one process, as in a test, is the first one.
-    let _ = match format {
-        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => log.json().try_init(),
+    // Libraries may log what they send, such as secrets.
+    let own = Targets::new().with_target(OWN, level);
+    let lines = layer().with_writer(io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => lines.json().boxed(),
     };
+    // A process has one log; a second start changes nothing.
+    let _ = registry().with(lines.with_filter(own)).try_init();
 }

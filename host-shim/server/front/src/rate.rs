@@ -5,15 +5,16 @@
 use crate::problem::Problem;
 use axum::http::HeaderMap;
 use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, NotUntil, Quota, RateLimiter};
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Header in which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
-/// Number of remembered keys or addresses from which those without a recent request are forgotten.
-const REMEMBERED_MAX: usize = 10_000;
+/// Number of remembered keys or addresses up to which none is forgotten.
+const REMEMBERED: usize = 10_000;
 /// Number of leading bits of an IPv6 address that one client has in common.
 const IPV6_NETWORK_BITS: u32 = 64;
 
@@ -38,19 +39,27 @@ impl Rate {
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
 /// The limiter of one kind of sender.
-struct Limiter<K: Hash + Eq + Clone>(DefaultKeyedRateLimiter<K>);
+struct Limiter<K: Hash + Eq + Clone> {
+    requests: DefaultKeyedRateLimiter<K>,
+    /// Number of remembered senders at which those without a recent request are forgotten: twice as many as after the last
+    /// time, so that the search costs little for each request.
+    forgets_at: AtomicUsize,
+}
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(rate: Rate) -> Self {
-        Limiter(RateLimiter::keyed(Quota::per_second(rate.per_second).allow_burst(rate.burst)))
+        let requests = RateLimiter::keyed(Quota::per_second(rate.per_second).allow_burst(rate.burst));
+        Limiter { requests, forgets_at: AtomicUsize::new(REMEMBERED) }
     }
 
     /// Counts a request. Fails with the seconds after which the next may come.
     fn count(&self, sender: &K) -> Result<(), u64> {
-        if self.0.len() > REMEMBERED_MAX {
-            self.0.retain_recent();
+        if self.requests.len() > self.forgets_at.load(Ordering::Relaxed) {
+            self.requests.retain_recent();
+            self.forgets_at.store((2 * self.requests.len()).max(REMEMBERED), Ordering::Relaxed);
         }
-        self.0.check_key(sender).map_err(|until| until.wait_time_from(DefaultClock::default().now()).as_secs() + 1)
+        let wait = |until: NotUntil<_>| until.wait_time_from(DefaultClock::default().now()).as_secs() + 1;
+        self.requests.check_key(sender).map_err(wait)
     }
 }
 
@@ -127,5 +136,13 @@ mod tests {
         let sent: Vec<bool> = (0..5).map(|_| rates.key("a").is_ok()).collect();
         assert_eq!(sent, [true, true, true, false, false]);
         assert!(rates.key("b").is_ok());
+    }
+
+    #[test]
+    fn senders_without_a_recent_request_are_forgotten() {
+        let many = NonZeroU32::MAX;
+        let limiter = Limiter::new(Rate::new(many, many));
+        (0..3 * REMEMBERED).for_each(|sender| limiter.count(&sender).expect("no limit"));
+        assert!(limiter.requests.len() <= REMEMBERED + 1, "{} remembered", limiter.requests.len());
     }
 }
