@@ -136,6 +136,11 @@ pub enum EffectState {
 }
 
 impl EffectState {
+    /// Returns true for an effect that has not ended.
+    pub fn is_open(self) -> bool {
+        matches!(self, EffectState::Queued | EffectState::Running)
+    }
+
     /// Returns the name of the state.
     pub fn name(self) -> &'static str {
         match self {

@@ -195,8 +195,8 @@ fn set_effect_state(
     state: EffectState,
 ) -> Result<(), ReplayError> {
     let generations = processor.store().effect(scope, key)?;
-    let open = |state| matches!(state, EffectState::Queued | EffectState::Running);
-    let Some(row) = generations.into_iter().find(|row| row.effect.generation == generation && open(row.state)) else {
+    let Some(row) = generations.into_iter().find(|row| row.effect.generation == generation && row.state.is_open())
+    else {
         return Ok(());
     };
     let update = EffectChange::Update {

@@ -7,21 +7,11 @@ use crate::payload::is_id;
 use crate::provider::Stripe;
 use crate::recovery::pages;
 use host_provider_api::{EventList, ListedEvents};
-use serde_json::Value;
 
 /// Maximum events of a list.
 pub const EVENTS_MAX: usize = 10_000;
 /// Events per page.
 const PAGE: usize = 100;
-
-/// A list of Stripe's events.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Events {
-    /// The events in Stripe's JSON, newest first.
-    pub events: Vec<Value>,
-    /// False if older events were left out because of the maximum.
-    pub is_complete: bool,
-}
 
 impl Stripe {
     /// Lists the events since `since_s`, a time in seconds since the epoch, newest first, at most `max` and
@@ -37,7 +27,7 @@ impl Stripe {
         connected_account: Option<&str>,
         since_s: i64,
         max: usize,
-    ) -> Result<Events, Failed> {
+    ) -> Result<ListedEvents, Failed> {
         if connected_account.is_some_and(|id| !is_id(id)) {
             return Err(Failed::Payload { member: "connected_account", expected: "an id of Stripe" });
         }
@@ -51,7 +41,7 @@ impl Stripe {
             }
             Ok(is_complete)
         })?;
-        Ok(Events { events, is_complete: is_complete && whole })
+        Ok(ListedEvents { events, is_complete: is_complete && whole })
     }
 }
 
@@ -59,9 +49,6 @@ impl Stripe {
 impl EventList for Stripe {
     fn events_since(&self, livemode: bool, since_s: i64) -> Result<ListedEvents, String> {
         let mode = if livemode { Mode::Live } else { Mode::Test };
-        match Stripe::events_since(self, mode, None, since_s, EVENTS_MAX) {
-            Ok(Events { events, is_complete }) => Ok(ListedEvents { events, is_complete }),
-            Err(failed) => Err(failed.to_string()),
-        }
+        Stripe::events_since(self, mode, None, since_s, EVENTS_MAX).map_err(|failed| failed.to_string())
     }
 }

@@ -16,6 +16,6 @@ mod provider;
 mod recovery;
 
 pub use config::{AccountType, Config, Mode};
-pub use events::{EVENTS_MAX, Events};
+pub use events::EVENTS_MAX;
 pub use failure::Failed;
 pub use provider::{KINDS, Stripe};

@@ -148,15 +148,12 @@ impl Daemon {
             clock,
             endpoints,
             limits: SiteLimits::default(),
-            observer: metrics.observer(partition.clone()),
+            observer: metrics.observer(partition),
         })?;
-        let sweeps = match &opened.events {
-            Some(list) => {
-                let (list, metrics, data) = (list.clone(), metrics.clone(), data.clone());
-                Some(SweepSetup { sweeper: site.sweeper(), list, partition, metrics, data, swept_s })
-            }
-            None => None,
-        };
+        let sweeps = opened.events.as_ref().map(|list| {
+            let (list, metrics, data) = (list.clone(), metrics.clone(), data.clone());
+            SweepSetup { sweeper: site.sweeper(), list, metrics, data, swept_s }
+        });
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
         let hosted = HostedSite { site, names: Vec::new(), aliases };
         let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;

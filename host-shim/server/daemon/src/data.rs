@@ -1,8 +1,9 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
 //! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
-//! deliveries that are not events, and `swept` the time up to which Stripe's events were read. In local mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
-//! milliseconds by which the clock is ahead.
+//! deliveries that are not events, and `swept` the time up to which Stripe's events were read. In local mode there are also
+//! `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the milliseconds by which the
+//! clock is ahead.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
 use host_access::{AccessError, Keys, NewKey, Reach, Token};

@@ -25,7 +25,7 @@ impl Quarantine for QuarantineFolder {
             }
         });
         if let Err(error) = kept {
-            eprintln!("a quarantined body cannot be kept: {error}");
+            tracing::error!(%error, "a quarantined body cannot be kept");
         }
     }
 }

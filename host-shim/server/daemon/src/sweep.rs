@@ -1,13 +1,12 @@
 //! Sweeps at the start and then hourly, on a thread of its own.
 //!
-//! The data folder has the time up to which a sweep has read everything. Each sweep begins some time before it, since Stripe
-//! lists an event a moment after its time.
+//! The data folder has the time of the newest event that a sweep has listed. The next sweep begins some time before it, since
+//! Stripe lists an event a moment after its time. If a list was cut off at its maximum, the log tells it.
 
 use crate::data::DataFolder;
 use host_front::Metrics;
 use host_provider_api::EventList;
 use host_site::sweep::{SweepError, Sweeper, Swept};
-use host_store::Partition;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -31,10 +30,9 @@ pub(crate) struct Sweeping {
 pub(crate) struct SweepSetup {
     pub(crate) sweeper: Sweeper,
     pub(crate) list: Arc<dyn EventList>,
-    pub(crate) partition: Partition,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) data: DataFolder,
-    /// Time up to which everything was read, in seconds since the epoch.
+    /// Time of the newest listed event, in seconds since the epoch.
     pub(crate) swept_s: i64,
 }
 
@@ -68,12 +66,12 @@ impl SweepSetup {
         let result = self.sweeper.sweep(&*self.list, self.swept_s.saturating_sub(OVERLAP_S));
         match &result {
             Ok(swept) => {
-                self.metrics.swept(&self.partition, swept.missed);
+                self.metrics.swept(self.sweeper.partition(), swept.missed);
                 self.tell(swept);
                 self.keep(swept)
             }
             Err(error) => {
-                self.metrics.sweep_failed(&self.partition);
+                self.metrics.sweep_failed(self.sweeper.partition());
                 self.complain(error);
                 false
             }
@@ -82,14 +80,14 @@ impl SweepSetup {
 
     fn tell(&self, swept: &Swept) {
         if swept.missed > 0 {
-            let (business, missed) = (self.partition.name(), swept.missed);
+            let (business, missed) = (self.sweeper.partition().name(), swept.missed);
             tracing::warn!(business, missed, "events of Stripe had not arrived as webhooks; they are stored now");
         }
     }
 
     /// Keeps the time of the newest event. Returns false if older events may be missing.
     fn keep(&mut self, swept: &Swept) -> bool {
-        let business = self.partition.name();
+        let business = self.sweeper.partition().name();
         if !swept.is_complete {
             let listed = swept.listed;
             tracing::error!(business, listed, "Stripe has more events since the last sweep; send the older ones again");
@@ -102,7 +100,7 @@ impl SweepSetup {
     }
 
     fn complain(&self, error: &SweepError) {
-        let (business, minutes) = (self.partition.name(), AFTER_FAILURE.as_secs() / 60);
+        let (business, minutes) = (self.sweeper.partition().name(), AFTER_FAILURE.as_secs() / 60);
         tracing::error!(business, minutes, %error, "the sweep failed, and is tried again in some minutes");
     }
 }

@@ -4,17 +4,15 @@
 use crate::body;
 use crate::command::Answered;
 use crate::extract::Operator;
-use crate::front::{AppState, HostedSite};
+use crate::front::{AppState, HostedSite, answer_of};
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use extension_contract::Timestamp;
 use host::time;
-use host::writer::JobError;
 use serde::Deserialize;
 use serde_json::json;
-use tokio::sync::oneshot;
 
 /// Longest advance of one request, in milliseconds: 400 days.
 const ADVANCE_MS_MAX: i64 = 400 * 86_400_000;
@@ -90,9 +88,7 @@ fn target(given: &Advance, now: Timestamp) -> Result<Timestamp, Problem> {
 
 /// Advances the site, and waits until everything that is due has been carried out.
 async fn settle(hosted: &HostedSite, to: Timestamp) -> Result<(), Problem> {
-    let (sender, reached) = oneshot::channel();
-    hosted.site.jobs().advance_then(to, Box::new(move |time| drop(sender.send(time))))?;
-    reached.await.unwrap_or(Err(JobError::Ended))?;
+    answer_of(|answer| hosted.site.jobs().advance_then(to, answer)).await??;
     Ok(())
 }
 

@@ -27,7 +27,6 @@ use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_site::Site;
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot, watch};
@@ -54,17 +53,12 @@ impl Default for FrontLimits {
     /// 10 s for a body; 20 s for a reply, less than the 30 s after which common clients and proxies give up; 500 requests a
     /// second of a key, and 1 000 at once; 10 a second of an address without a valid key, and 100 at once.
     fn default() -> Self {
-        const KEY: Rate = Rate::new(nonzero(500), nonzero(1_000));
-        const STRANGER: Rate = Rate::new(nonzero(10), nonzero(100));
-        FrontLimits { body: Duration::from_secs(10), reply: Duration::from_secs(20), key: KEY, stranger: STRANGER }
-    }
-}
-
-/// Returns a number; 1 for 0.
-const fn nonzero(number: u32) -> NonZeroU32 {
-    match NonZeroU32::new(number) {
-        Some(number) => number,
-        None => NonZeroU32::MIN,
+        FrontLimits {
+            body: Duration::from_secs(10),
+            reply: Duration::from_secs(20),
+            key: Rate { per_second: 500, burst: 1_000 },
+            stranger: Rate { per_second: 10, burst: 100 },
+        }
     }
 }
 
@@ -337,7 +331,14 @@ async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> R
 
 /// Sends an event to the writer and waits for its commit.
 pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> JobResult {
-    let (sender, result) = oneshot::channel();
-    site.jobs().try_accept_then(decoded, raw, Box::new(move |result| drop(sender.send(result))))?;
-    result.await.unwrap_or(Err(JobError::Ended))
+    answer_of(|answer| site.jobs().try_accept_then(decoded, raw, answer)).await?
+}
+
+/// Sends a job that passes its answer to a function, and waits for the answer.
+pub(crate) async fn answer_of<T: Send + 'static>(
+    send: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Result<(), JobError>,
+) -> Result<T, JobError> {
+    let (sender, answer) = oneshot::channel();
+    send(Box::new(move |result| drop(sender.send(result))))?;
+    answer.await.map_err(|_| JobError::Ended)
 }

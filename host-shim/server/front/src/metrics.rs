@@ -27,16 +27,16 @@ const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=u
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct EventLabels {
-    business: String,
-    mode: String,
+    #[prometheus(flatten)]
+    site: SiteLabels,
     source: String,
     outcome: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct CallLabels {
-    business: String,
-    mode: String,
+    #[prometheus(flatten)]
+    site: SiteLabels,
     kind: String,
     result: String,
 }
@@ -54,15 +54,15 @@ struct RequestLabels {
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RefusalLabels {
-    business: String,
-    mode: String,
+    #[prometheus(flatten)]
+    site: SiteLabels,
     reason: String,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SweepLabels {
-    business: String,
-    mode: String,
+    #[prometheus(flatten)]
+    site: SiteLabels,
     result: String,
 }
 
@@ -70,6 +70,12 @@ struct SweepLabels {
 struct SiteLabels {
     business: String,
     mode: String,
+}
+
+impl SiteLabels {
+    fn of(partition: &Partition) -> SiteLabels {
+        SiteLabels { business: partition.business.clone(), mode: mode(partition.livemode).to_owned() }
+    }
 }
 
 /// The metrics of a server.
@@ -144,15 +150,14 @@ impl Metrics {
 
     /// Counts a refused delivery.
     pub(crate) fn refused(&self, partition: &Partition, reason: &str) {
-        let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
-        self.refused.get_or_create(&RefusalLabels { business, mode, reason: reason.to_owned() }).inc();
+        let site = SiteLabels::of(partition);
+        self.refused.get_or_create(&RefusalLabels { site, reason: reason.to_owned() }).inc();
     }
 
     /// Counts a sweep, and the events that it found.
     pub fn swept(&self, partition: &Partition, missed: usize) {
         self.count_sweep(partition, "done");
-        let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
-        self.missed.get_or_create(&SiteLabels { business, mode }).inc_by(missed as u64);
+        self.missed.get_or_create(&SiteLabels::of(partition)).inc_by(missed as u64);
     }
 
     /// Counts a sweep that failed.
@@ -161,8 +166,8 @@ impl Metrics {
     }
 
     fn count_sweep(&self, partition: &Partition, result: &str) {
-        let (business, mode) = (partition.business.clone(), mode(partition.livemode).to_owned());
-        self.sweeps.get_or_create(&SweepLabels { business, mode, result: result.to_owned() }).inc();
+        let site = SiteLabels::of(partition);
+        self.sweeps.get_or_create(&SweepLabels { site, result: result.to_owned() }).inc();
     }
 
     /// Returns a receiver that sees each commit of a site.
@@ -193,8 +198,7 @@ impl Observer for SiteMetrics {
     fn committed(&self, reports: &[Report]) {
         for report in reports {
             let labels = EventLabels {
-                business: self.partition.business.clone(),
-                mode: mode(self.partition.livemode).to_owned(),
+                site: SiteLabels::of(&self.partition),
                 source: report.source.clone(),
                 outcome: report.result.name().to_owned(),
             };
@@ -219,12 +223,8 @@ impl Observer for SiteMetrics {
             Reply::Answer(CallOutcome::InProgress { .. }) => "in_progress",
             Reply::Silence { .. } => "silence",
         };
-        let labels = CallLabels {
-            business: self.partition.business.clone(),
-            mode: mode(self.partition.livemode).to_owned(),
-            kind: call.kind.clone(),
-            result: result.to_owned(),
-        };
+        let labels =
+            CallLabels { site: SiteLabels::of(&self.partition), kind: call.kind.clone(), result: result.to_owned() };
         self.metrics.calls.get_or_create(&labels).inc();
         let kind = KindLabels { kind: call.kind.clone() };
         self.metrics.call_seconds.get_or_create(&kind).observe(took.as_secs_f64());

@@ -1,5 +1,5 @@
-//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]) and accounts ([`accounts`]). Only keys of operators may use
-//! it.
+//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]) and accounts ([`accounts`]).
+//! Only keys of operators may use it.
 
 pub(crate) mod accounts;
 pub(crate) mod effects;

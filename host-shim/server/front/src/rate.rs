@@ -18,20 +18,13 @@ const REMEMBERED: usize = 10_000;
 /// Number of leading bits of an IPv6 address that one client has in common.
 const IPV6_NETWORK_BITS: u32 = 64;
 
-/// A rate: so many requests a second in the long run, and so many at once.
+/// A rate: so many requests a second in the long run, and so many at once. 0 counts as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests a second.
-    pub per_second: NonZeroU32,
+    pub per_second: u32,
     /// Requests at once.
-    pub burst: NonZeroU32,
-}
-
-impl Rate {
-    /// Creates a rate.
-    pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Rate {
-        Rate { per_second, burst }
-    }
+    pub burst: u32,
 }
 
 /// The peer of a connection.
@@ -48,7 +41,9 @@ struct Limiter<K: Hash + Eq + Clone> {
 
 impl<K: Hash + Eq + Clone> Limiter<K> {
     fn new(rate: Rate) -> Self {
-        let requests = RateLimiter::keyed(Quota::per_second(rate.per_second).allow_burst(rate.burst));
+        let [per_second, burst] =
+            [rate.per_second, rate.burst].map(|count| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN));
+        let requests = RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst));
         Limiter { requests, forgets_at: AtomicUsize::new(REMEMBERED) }
     }
 
@@ -130,9 +125,8 @@ mod tests {
 
     #[test]
     fn a_sender_waits_after_a_burst_and_others_do_not() {
-        let one = NonZeroU32::MIN;
-        let three = one.saturating_add(2);
-        let rates = Rates::new(Rate::new(one, three), Rate::new(one, one));
+        let rate = Rate { per_second: 1, burst: 3 };
+        let rates = Rates::new(rate, rate);
         let sent: Vec<bool> = (0..5).map(|_| rates.key("a").is_ok()).collect();
         assert_eq!(sent, [true, true, true, false, false]);
         assert!(rates.key("b").is_ok());
@@ -140,8 +134,7 @@ mod tests {
 
     #[test]
     fn senders_without_a_recent_request_are_forgotten() {
-        let many = NonZeroU32::MAX;
-        let limiter = Limiter::new(Rate::new(many, many));
+        let limiter = Limiter::new(Rate { per_second: u32::MAX, burst: u32::MAX });
         (0..3 * REMEMBERED).for_each(|sender| limiter.count(&sender).expect("no limit"));
         assert!(limiter.requests.len() <= REMEMBERED + 1, "{} remembered", limiter.requests.len());
     }

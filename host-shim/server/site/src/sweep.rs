@@ -56,6 +56,11 @@ pub struct Sweeper {
 }
 
 impl Sweeper {
+    /// Returns the business and the mode.
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
     /// Lists the events since `since_s`, a time of the provider in seconds since the epoch, and accepts those that are not
     /// stored, oldest first. Returns after their commit.
     ///

@@ -13,7 +13,8 @@ pub(super) fn id_of(call: &Call) -> EffectId {
     (call.scope.clone(), call.key.clone(), call.generation)
 }
 
-fn id(row: &EffectRow) -> EffectId {
+/// Returns the id of an effect.
+pub(super) fn id(row: &EffectRow) -> EffectId {
     (row.scope.name(), row.effect.key.clone(), row.effect.generation)
 }
 

@@ -1,12 +1,12 @@
-//! How does an operator act on an effect that has not ended?
+//! An operator retries, adopts or abandons an effect that has not ended.
 
-use super::agenda::EffectId;
+use super::agenda;
 use super::events::{failure, is_hosts_own};
 use super::queue::EffectTransition;
 use super::{Outbox, OutboxError, without_lease};
 use crate::processor::Report;
 use extension_contract::{Actor, EffectFailureClass, Timestamp};
-use host_store::{EffectState, Scope};
+use host_store::Scope;
 use serde_json::Value;
 
 /// An effect that has not ended.
@@ -20,7 +20,7 @@ pub struct OpenEffect {
     pub generation: u32,
 }
 
-/// What an operator does with an effect.
+/// An action of an operator on an effect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intervention {
     /// The next attempt begins now. A call without an answer counts as lost; its late success is a separate event.
@@ -75,8 +75,8 @@ impl Outbox {
         let OpenEffect { scope, key, generation } = effect;
         let not_open = || InterveneError::NotOpen { scope: scope.name(), key: key.clone(), generation: *generation };
         let row = self.queue.row(scope, key, *generation).map_err(OutboxError::from)?;
-        let row = row.filter(|row| [EffectState::Queued, EffectState::Running].contains(&row.state));
-        let row = row.ok_or_else(not_open)?;
+        let row = row.filter(|row| row.state.is_open()).ok_or_else(not_open)?;
+        let id = agenda::id(&row);
         if is_hosts_own(&row.effect.kind) {
             return Err(InterveneError::HostsOwn { kind: row.effect.kind });
         }
@@ -92,7 +92,6 @@ impl Outbox {
         if stored != [true] {
             return Err(not_open());
         }
-        let id: EffectId = (scope.name(), key.clone(), *generation);
         self.agenda.take(&id);
         Ok(reports)
     }

@@ -64,10 +64,6 @@ fn sort_key(row: &EffectRow) -> (String, &str, u32) {
     (row.scope.name(), &row.effect.key, row.effect.generation)
 }
 
-fn is_open(state: EffectState) -> bool {
-    matches!(state, EffectState::Queued | EffectState::Running)
-}
-
 impl Outbox {
     /// Returns true if both outboxes have the same open effects.
     pub(super) fn same_open(&self, other: &Outbox) -> bool {
@@ -135,7 +131,7 @@ impl Outbox {
         let mut before = Vec::new();
         for seq in scoped.by_key.values().flatten() {
             let row = &mut self.rows[*seq as usize - 1];
-            if is_open(row.state) || row.erased {
+            if row.state.is_open() || row.erased {
                 continue;
             }
             before.push(row.clone());
@@ -250,7 +246,7 @@ impl Outbox {
     /// Adds a row to the indexes of its state.
     fn add_to_indexes(&mut self, seq: u64) {
         let row = &self.rows[seq as usize - 1];
-        if !is_open(row.state) {
+        if !row.state.is_open() {
             return;
         }
         let Some(queues) = self.queues.get_mut(&row.scope.partition()) else { return };

@@ -1,10 +1,10 @@
-//! What an operator does with an effect that has not ended: retry it now, adopt what was done by hand, or abandon it.
+//! `POST /api/operator/effects/SEQ/ACTION`: an operator retries, adopts or abandons an effect that has not ended.
 
 use super::events::report;
 use crate::body;
 use crate::command::Answered;
 use crate::extract::{Named, Operator};
-use crate::front::AppState;
+use crate::front::{AppState, answer_of};
 use crate::problem::Problem;
 use crate::query::read;
 use axum::body::Body;
@@ -16,7 +16,6 @@ use host::view::parsed;
 use host::writer::JobError;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
 
 /// Maximum length of the reason for an abandonment, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
@@ -55,10 +54,9 @@ pub(crate) async fn post(
         check(outputs, &row.effect.kind, hosted.site.effects())?;
     }
     let effect = OpenEffect { scope: row.scope, key: row.effect.key, generation: row.effect.generation };
-    let (sender, result) = oneshot::channel();
-    let answer = Box::new(move |result| drop(sender.send(result)));
-    hosted.site.jobs().try_intervene_then(effect, intervention, caller.actor, answer)?;
-    let reports = result.await.map_err(|_| Problem::from(JobError::Ended))??;
+    let jobs = hosted.site.jobs();
+    let send = |answer| jobs.try_intervene_then(effect, intervention, caller.actor, answer);
+    let reports = answer_of(send).await??;
     Ok(Answered::ok(json!({"runs": reports.iter().map(report).collect::<Vec<_>>()})))
 }
 

@@ -17,7 +17,6 @@ use host_provider_api::Registry;
 use host_provider_api::scripted::Scripted;
 use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -31,7 +30,7 @@ const SECRET: &str = "whsec_test_of_the_server";
 const REPLY: Duration = Duration::from_millis(20);
 
 /// A rate that no test reaches.
-const UNLIMITED: Rate = Rate::new(NonZeroU32::MAX, NonZeroU32::MAX);
+const UNLIMITED: Rate = Rate { per_second: u32::MAX, burst: u32::MAX };
 
 /// The key of a business's own webhook, by its name.
 pub fn key_of(name: &str) -> Key {
