@@ -34,6 +34,8 @@ pub const EFFECTS_MAX: usize = 100_000;
 /// Maximum duration of a call, in milliseconds: 5 minutes. A longer operation must report that it is in progress; a
 /// call without an answer by then is retried under the same key.
 pub const LEASE_MS: i64 = 300_000;
+/// Name of a host in leases, unless [`Outbox::set_owner`] sets another.
+const OWNER: &str = "host";
 /// Maximum number of effects started together; in [`Outbox::run_until_quiet`] their results form one group.
 const ROUND: usize = 64;
 
@@ -79,6 +81,8 @@ pub struct Outbox {
     clock: Timestamp,
     fire_timers: bool,
     effects_max: usize,
+    /// Name of this host in leases.
+    owner: String,
 }
 
 /// The result of [`Outbox::begin`].
@@ -112,7 +116,14 @@ impl Outbox {
             clock: Timestamp::MIN,
             fire_timers: true,
             effects_max: EFFECTS_MAX,
+            owner: OWNER.to_owned(),
         }
+    }
+
+    /// Sets the name of this host in leases, if several hosts use one store. The name must be the same after a restart, and no
+    /// other host may have it.
+    pub fn set_owner(&mut self, owner: &str) {
+        owner.clone_into(&mut self.owner);
     }
 
     /// Sets whether `timer.at` effects fire (default) or stay in the outbox.
@@ -186,7 +197,8 @@ impl Outbox {
     }
 
     /// Recovers after a restart: the next [`Outbox::begin`] repeats or polls each running effect under its key, or ends
-    /// it if its deadline has passed. Restores the state of simulations.
+    /// it if its deadline has passed. Restores the state of simulations. Effects under a living lease of another host stay
+    /// with that host.
     ///
     /// # Errors
     /// Fails in an open group, or if the store fails.
@@ -198,21 +210,35 @@ impl Outbox {
         if self.registry.forgot() {
             self.restore_simulations()?;
         }
-        let mut running = self.queue.running()?;
-        running.retain(|row| !self.agenda.has(row));
-        let taken = self.queue.take(running, |row| {
-            row.lease.number += 1;
-            let poll_at = row.lease.until.filter(|_| row.lease.token.is_some());
-            row.lease.until = Some(poll_at.unwrap_or(now));
-        })?;
-        for row in taken {
-            self.agenda.add(row, AgendaState::ToCall);
-        }
+        self.take_over(now)?;
         for mut row in self.queue.awaited()? {
             if self.is_worth_polling(&row, now)? {
                 row.lease.until = Some(row.lease.until.map_or(now, |until| until.max(now)));
                 self.agenda.add_poll(row);
             }
+        }
+        Ok(())
+    }
+
+    /// Takes the running effects that no host carries out: the next [`Outbox::begin`] repeats or polls them.
+    ///
+    /// # Errors
+    /// Fails in an open group, or if the store fails.
+    pub fn take_over(&mut self, now: Timestamp) -> Result<(), OutboxError> {
+        if self.processor().in_group() {
+            return Err(OutboxError::GroupOpen);
+        }
+        let mut running = self.queue.running()?;
+        running.retain(|row| !self.agenda.has(row) && !is_held_by_other(&row.lease, &self.owner, now));
+        let owner = &self.owner;
+        let taken = self.queue.take(running, |row| {
+            row.lease.number += 1;
+            row.lease.owner = Some(owner.clone());
+            let poll_at = row.lease.until.filter(|_| row.lease.token.is_some());
+            row.lease.until = Some(poll_at.unwrap_or(now));
+        })?;
+        for row in taken {
+            self.agenda.add(row, AgendaState::ToCall);
         }
         Ok(())
     }
@@ -301,15 +327,13 @@ impl Outbox {
 
     /// Starts effects from the queue.
     fn begin_due(&mut self, now: Timestamp) -> Result<Begun, OutboxError> {
-        let mut due = self.queue.due(now, self.fire_timers, ROUND)?;
-        let is_call = |row: &EffectRow| !is_hosts_own(&row.effect.kind) && !is_past_deadline(row, now);
-        let Some(first) = due.first().map(is_call) else { return Ok(Begun::default()) };
-        let alike = due.iter().take_while(|row| is_call(row) == first).count();
-        due.truncate(alike);
+        let first = self.queue.due(now, self.fire_timers, 1)?;
+        let Some(needs_call) = first.first().map(|row| row.needs_call(now)) else { return Ok(Begun::default()) };
         let mut begun = Begun::default();
         let mut planned = Vec::new();
-        if !first {
-            for row in due {
+        if !needs_call {
+            let due = self.queue.due(now, self.fire_timers, ROUND)?;
+            for row in due.into_iter().take_while(|row| !row.needs_call(now)) {
                 begun.add(&row);
                 planned.push(match is_hosts_own(&row.effect.kind) {
                     true => PlannedTransition { row, transition: EffectTransition::Deliver, agenda: None },
@@ -319,12 +343,7 @@ impl Outbox {
             begun.reports = self.apply(planned, now)?;
             return Ok(begun);
         }
-        let taken = self.queue.take(due, |row| {
-            row.attempts += 1;
-            let (number, until) = (row.lease.number + 1, Some(now.saturating_add(LEASE_MS)));
-            row.lease = Lease { number, until, token: None };
-        })?;
-        for row in taken {
+        for row in self.queue.lease_due(&self.owner, now, self.fire_timers, ROUND)? {
             begun.add(&row);
             match self.call(&row) {
                 Ok(call) => {
@@ -542,8 +561,11 @@ impl Begun {
     }
 }
 
-fn is_past_deadline(row: &EffectRow, now: Timestamp) -> bool {
-    row.effect.deadline.is_some_and(|deadline| deadline <= now)
+/// Returns true under a living lease of another host. A lease lives for the length of a call after its end: at its end, its
+/// host may call again or poll. If that host comes back later, it ends nothing.
+fn is_held_by_other(lease: &Lease, owner: &str, now: Timestamp) -> bool {
+    let is_of_other = lease.owner.as_deref().is_some_and(|name| name != owner);
+    is_of_other && lease.until.is_none_or(|until| now < until.saturating_add(LEASE_MS))
 }
 
 fn ended(row: EffectRow, answer: Result<Value, EffectFailure>) -> PlannedTransition {
@@ -574,6 +596,6 @@ fn without_lease(mut row: EffectRow) -> EffectRow {
 /// Sets the token and the time of the next poll, at least 1 ms ahead.
 fn in_progress(mut row: EffectRow, after_ms: i64, token: String, now: Timestamp) -> EffectRow {
     let until = Some(now.saturating_add(after_ms.max(1)));
-    row.lease = Lease { number: row.lease.number, until, token: Some(token) };
+    row.lease = Lease { until, token: Some(token), ..row.lease };
     row
 }

@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 
 /// Interval of the search for events that wait too long, in milliseconds: 1 hour (of a maximum wait of 30 days).
 const EXPIRE_EVERY_MS: i64 = 3_600_000;
+/// Interval of the search for effects of hosts that have ended, in milliseconds: 1 minute (of a lease of 5).
+const TAKE_OVER_EVERY_MS: i64 = 60_000;
 /// Pause of the outbox after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -78,7 +80,8 @@ impl Writer {
     pub fn spawn(host: Host, listener: Box<dyn Listener>, limits: WriterLimits) -> io::Result<Writer> {
         let (jobs, receiver) = Jobs::channel(limits.waiting);
         let advances = VecDeque::new();
-        let run = WriterLoop { host, listener, limits, expire_at: Timestamp::MIN, is_stale: false, advances };
+        let (expire_at, take_over_at) = (Timestamp::MIN, Timestamp::MIN);
+        let run = WriterLoop { host, listener, limits, expire_at, take_over_at, is_stale: false, advances };
         let thread = thread::Builder::new().name("writer".to_owned()).spawn(move || run.until_stopped(&receiver))?;
         Ok(Writer { jobs, thread })
     }
@@ -113,6 +116,8 @@ struct WriterLoop {
     limits: WriterLimits,
     /// Time of the next search for events that wait too long.
     expire_at: Timestamp,
+    /// Time of the next search for effects of hosts that have ended.
+    take_over_at: Timestamp,
     /// True after a failure of the store: the outbox may not know all running effects.
     is_stale: bool,
     /// Advances of the clock, in order.
@@ -282,7 +287,7 @@ impl WriterLoop {
         });
         match next {
             Ok(None) => Some(Duration::ZERO),
-            Ok(Some(next)) => self.host.clock_mut().until(next.min(self.expire_at)),
+            Ok(Some(next)) => self.host.clock_mut().until(next.min(self.expire_at).min(self.take_over_at)),
             Err(error) => {
                 self.listener.failed(&error);
                 self.is_stale = true;
@@ -324,6 +329,10 @@ impl WriterLoop {
             let expired = self.host.processor_mut().expire(now)?;
             self.listener.committed(&expired);
             self.expire_at = now.saturating_add(EXPIRE_EVERY_MS);
+        }
+        if self.take_over_at <= now {
+            self.host.outbox_mut().take_over(now)?;
+            self.take_over_at = now.saturating_add(TAKE_OVER_EVERY_MS);
         }
         let retried = self.host.processor_mut().retry_due(now)?;
         self.listener.committed(&retried);

@@ -5,6 +5,7 @@ use crate::error::{StoreError, Stored};
 use crate::fork::fork;
 use crate::lend::Lend;
 use crate::memory::MemoryStore;
+use crate::rows::{EffectRow, LeaseRequest};
 use crate::store::{Read, Reader, Store};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -28,7 +29,7 @@ pub enum Then {
 
 /// A store with an injected fault. Clones share the store and the fault; [`Faults::open`] returns the store for a host.
 ///
-/// Writes are `begin`, `apply` and `commit`, counted from 1 since the last [`Faults::fail_at`].
+/// Writes are `begin`, `apply`, `lease_due` and `commit`, counted from 1 since the last [`Faults::fail_at`].
 #[derive(Clone)]
 pub struct Faults(Arc<Mutex<State>>);
 
@@ -198,6 +199,9 @@ impl Store for FaultStore {
     }
     fn apply(&mut self, changes: &Changes) -> Stored<Applied> {
         self.0.write("apply", |state| state.store.apply(changes))
+    }
+    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        self.0.write("lease", |state| state.store.lease_due(request))
     }
     fn reader(&self) -> Stored<Box<dyn Reader>> {
         self.0.state().store.reader()

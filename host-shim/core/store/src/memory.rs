@@ -16,7 +16,7 @@ use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, Inbox
 use crate::error::{StoreError, Stored};
 use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
-use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::{Read, Reader, Store};
 use account::{AccountRows, AccountUndo};
@@ -243,6 +243,15 @@ impl Store for MemoryStore {
             self.publish();
         }
         Ok(Applied::Done { seq })
+    }
+
+    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        let (leased, undo) = Arc::make_mut(&mut self.outbox).lease_due(request);
+        undo.into_iter().for_each(|undo| self.record(|| Undo::Outbox(undo)));
+        if !self.in_group {
+            self.publish();
+        }
+        Ok(leased)
     }
 
     fn reader(&self) -> Stored<Box<dyn Reader>> {

@@ -1,6 +1,6 @@
 //! The host's own rows: inbox, outbox and claims. The rows of the extension are defined in `extension-contract`.
 
-use crate::scope::Scope;
+use crate::scope::{Partition, Scope};
 use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
 
 /// The result of [`Read::open`](crate::Read::open).
@@ -36,6 +36,8 @@ pub enum InboxState {
     Pending {
         /// Earliest next attempt, in milliseconds since the epoch.
         not_before: Timestamp,
+        /// Start of the wait of an event that has waited and was woken: if it has to wait on, its wait goes on.
+        waits_since: Option<Timestamp>,
     },
     /// The event's account is unknown; the event waits for one of its claim keys.
     Parked {
@@ -54,6 +56,15 @@ pub enum InboxState {
 }
 
 impl InboxState {
+    /// Returns the start of the event's wait, also of a wait that was interrupted; none for other events.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        match self {
+            InboxState::Parked { since } | InboxState::Deferred { since } => Some(*since),
+            InboxState::Pending { waits_since, .. } => *waits_since,
+            InboxState::Done | InboxState::Dead => None,
+        }
+    }
+
     /// The names of all states.
     pub const NAMES: [&str; 5] = ["done", "pending", "parked", "deferred", "dead"];
 
@@ -163,6 +174,25 @@ pub struct Lease {
     pub until: Option<Timestamp>,
     /// The provider's token for its work in progress.
     pub token: Option<String>,
+    /// Name of the host that carries out the effect; none without a lease, and for a lease of an earlier version.
+    pub owner: Option<String>,
+}
+
+/// A request of a host for due effects.
+#[derive(Clone, Copy, Debug)]
+pub struct LeaseRequest<'a> {
+    /// Business and mode.
+    pub partition: &'a Partition,
+    /// Name of the host.
+    pub owner: &'a str,
+    /// The present, in milliseconds since the epoch.
+    pub now: Timestamp,
+    /// Expiry of the leases, in milliseconds since the epoch.
+    pub until: Timestamp,
+    /// False if timers do not fire; they then hold up no effect.
+    pub timers: bool,
+    /// Maximum number of effects.
+    pub limit: usize,
 }
 
 /// A stored effect; identified by scope, key and generation.
@@ -188,6 +218,14 @@ pub struct EffectRow {
     pub lease: Lease,
     /// True after the account was erased. Payload and context are gone.
     pub erased: bool,
+}
+
+impl EffectRow {
+    /// Returns true for an effect that needs a provider at `now`: the host itself carries out neither the kind, nor the end of
+    /// an effect whose deadline has passed.
+    pub fn needs_call(&self, now: Timestamp) -> bool {
+        !OF_HOST.contains(&self.effect.kind.as_str()) && self.effect.deadline.is_none_or(|deadline| deadline > now)
+    }
 }
 
 /// A claim on a name. A row without a holder is a block: it only prevents accounts from taking the name.

@@ -21,7 +21,7 @@ mod text;
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
 use crate::reach::{Rows, catalog_keys};
-use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::{Read, Reader, Store};
 use catalog::CatalogCache;
@@ -377,6 +377,23 @@ impl Store for SqliteStore {
             let _ = self.end_group();
         }
         applied
+    }
+
+    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
+        self.check_group()?;
+        let lease = |store: &Self| {
+            store.of_partition(request.partition, |connection, number| effects::lease_due(connection, number, request))
+        };
+        if self.in_group {
+            return lease(self).inspect_err(|_| self.is_broken = true);
+        }
+        self.begin()?;
+        let leased = lease(self).and_then(|leased| self.commit().map(|()| leased));
+        if leased.is_err() {
+            // The first error is more useful than an error of the rollback; in both cases no effect is leased.
+            let _ = self.end_group();
+        }
+        leased
     }
 
     fn reader(&self) -> Stored<Box<dyn Reader>> {

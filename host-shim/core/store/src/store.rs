@@ -2,7 +2,7 @@
 
 use crate::changes::{Applied, Changes};
 use crate::error::Stored;
-use crate::rows::{ClaimRow, EffectRow, InboxRow, OpenedRows, Run};
+use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
@@ -158,6 +158,13 @@ pub trait Store: Read + Send + Any {
     /// Applies all changes of an event, or none of them. Returns a conflict if something differs from `expected`, or if
     /// the inbox has an event of the same business, mode, source and id.
     fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
+
+    /// Chooses due effects that need a provider, marks them as running under new leases of the owner, and returns them, in one
+    /// step: no other host can take one of them. Each has one started attempt more, and no token.
+    ///
+    /// The effects are the first of [`Read::effects_due`], up to the first that needs no call
+    /// ([`EffectRow::needs_call`]): results must be stored in the order in which their effects became due.
+    fn lease_due(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>>;
 
     /// Opens a reader. Fails with `StoreError::Misuse` in an open group, and for a store that has only one handle.
     fn reader(&self) -> Stored<Box<dyn Reader>>;

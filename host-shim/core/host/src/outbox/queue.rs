@@ -1,5 +1,6 @@
 //! How are outbox rows read and written? In the outbox, only this file changes them and stores results.
 
+use super::LEASE_MS;
 use super::events::{delivery, result};
 use super::policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 use crate::processor::{Processor, Report};
@@ -7,8 +8,8 @@ use crate::provider_event::ProviderEvent;
 use extension_contract::{Account, Actor, EffectFailure, Event, Timestamp};
 use host_intake::Decoded;
 use host_store::{
-    Applied, Changes, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, MESSAGE, PROVIDER_EVENT,
-    Scope, StoreError,
+    Applied, Changes, ERASE, EffectChange, EffectRow, EffectState, ExpectedEffect, Lease, LeaseRequest, MESSAGE,
+    PROVIDER_EVENT, Scope, StoreError,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -97,8 +98,22 @@ impl Queue {
         retry_delay_ms(policy.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
-    /// Takes rows under new leases: marks them as running, and returns them with their leases. Omits rows that another
-    /// host has taken meanwhile. The marks are durable on return, except in an open group.
+    /// Leases rows that need a call: see [`Store::lease_due`](host_store::Store::lease_due).
+    pub(super) fn lease_due(
+        &mut self,
+        owner: &str,
+        now: Timestamp,
+        timers: bool,
+        limit: usize,
+    ) -> Result<Vec<EffectRow>, StoreError> {
+        let partition = self.processor.partition().clone();
+        let until = now.saturating_add(LEASE_MS);
+        let request = LeaseRequest { partition: &partition, owner, now, until, timers, limit };
+        self.processor.store_mut().lease_due(&request)
+    }
+
+    /// Takes running rows under new leases, and returns them with their leases. Omits rows that another host has taken
+    /// meanwhile. The marks are durable on return, except in an open group.
     pub(super) fn take(
         &mut self,
         rows: Vec<EffectRow>,

@@ -53,10 +53,7 @@ impl Attempt {
         if matches!(event.payload, Payload::Provider(_)) && !of_account {
             event.account = None;
         }
-        let waits_since = match &row.state {
-            InboxState::Parked { since } | InboxState::Deferred { since } => Some(*since),
-            _ => None,
-        };
+        let waits_since = row.state.waits_since();
         let (row, failures, last) = (InboxSlot::Known(row.seq, row.state), row.failures, row.outcome);
         Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
@@ -284,7 +281,7 @@ impl Processor {
     ) -> Stored<Recorded> {
         let keys = super::wake::keys_of(attempt.event(), &decided);
         if self.is_held_elsewhere(attempt, &decided)? {
-            decided.state = InboxState::Pending { not_before: now };
+            decided.state = InboxState::Pending { not_before: now, waits_since: decided.state.waits_since() };
             decided.waits_for = Vec::new();
         }
         let mut changes = std::mem::take(&mut decided.prepared.changes);
@@ -389,7 +386,9 @@ impl Processor {
         let failures = attempt.failures + 1;
         let delay = RETRY_DELAYS_MS.get(attempt.failures as usize).filter(|_| failures < ATTEMPTS_MAX);
         let state = match delay {
-            Some(delay) => InboxState::Pending { not_before: now.saturating_add(*delay) },
+            Some(delay) => {
+                InboxState::Pending { not_before: now.saturating_add(*delay), waits_since: attempt.waits_since }
+            }
             None => InboxState::Dead,
         };
         let dead = state == InboxState::Dead;

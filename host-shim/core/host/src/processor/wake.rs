@@ -61,16 +61,16 @@ impl Processor {
     /// Lets a woken event run later, unless another host runs it.
     fn postpone(&mut self, row: InboxRow, now: Timestamp) -> Stored<()> {
         self.counters.woken_postponed += 1;
-        let expected = Expected { inbox: Some(row.state), ..Expected::default() };
         let progress = InboxProgress {
             account: row.event.account,
-            state: InboxState::Pending { not_before: now },
+            state: InboxState::Pending { not_before: now, waits_since: row.state.waits_since() },
             failures: row.failures,
             error: row.error,
             outcome: row.outcome,
             waits_for: Vec::new(),
             run: None,
         };
+        let expected = Expected { inbox: Some(row.state), ..Expected::default() };
         let inbox = InboxChange::Move(InboxMove { seq: row.seq, progress });
         let changes = Changes { event_id: row.event.id, inbox: Some(inbox), expected, ..Changes::default() };
         self.store_mut().apply(&changes).map(|_| ())

@@ -121,7 +121,7 @@ impl World {
     fn assert_pending(&self, report: &Report, error: &str) {
         let store = self.processor.store();
         let row = store.inbox(report.seq).unwrap().unwrap();
-        assert_eq!(row.state, InboxState::Pending { not_before: T0 + RETRY_DELAYS_MS[0] });
+        assert_eq!(row.state, InboxState::Pending { not_before: T0 + RETRY_DELAYS_MS[0], waits_since: None });
         assert_eq!((row.failures, row.error.as_deref(), row.outcome), (1, Some(error), None));
         let runs = store.runs(report.seq).unwrap();
         assert_eq!(runs.len(), 1);

@@ -280,7 +280,7 @@ impl Inbox {
         let current = &self.progress[index(seq)];
         if let Some(queues) = self.queues.get_mut(&self.events[index(seq)].partition) {
             match current.state {
-                InboxState::Pending { not_before } => {
+                InboxState::Pending { not_before, .. } => {
                     queues.pending.remove(&seq);
                     queues.pending_times.remove(&(not_before, seq));
                 }
@@ -312,7 +312,7 @@ impl Inbox {
             None => self.queues.entry(partition.clone()).or_default(),
         };
         match current.state {
-            InboxState::Pending { not_before } => {
+            InboxState::Pending { not_before, .. } => {
                 queues.pending.insert(seq, not_before);
                 queues.pending_times.insert((not_before, seq));
             }

@@ -2,7 +2,7 @@
 
 use crate::changes::EffectChange;
 use crate::erase::NO_JSON;
-use crate::rows::{EffectRow, EffectState, Lease, TIMER};
+use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest, TIMER};
 use crate::scope::{Partition, Scope};
 use extension_contract::{Account, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -164,6 +164,22 @@ impl Outbox {
             due.truncate(limit);
         }
         due.into_iter().map(|(_, seq)| self.row(seq).clone()).collect()
+    }
+
+    /// Leases due effects; returns them in order, with the data to undo each change.
+    pub(super) fn lease_due(&mut self, request: &LeaseRequest<'_>) -> (Vec<EffectRow>, Vec<OutboxUndo>) {
+        let LeaseRequest { partition, owner, now, until, timers, limit } = *request;
+        let due = self.due(partition, now, timers, limit);
+        let (mut leased, mut undo) = (Vec::new(), Vec::new());
+        for row in due.into_iter().take_while(|row| row.needs_call(now)) {
+            let number = row.lease.number + 1;
+            let lease = Lease { number, until: Some(until), token: None, owner: Some(owner.to_owned()) };
+            let new =
+                EffectProgress { state: EffectState::Running, attempts: row.attempts + 1, due_at: row.due_at, lease };
+            undo.push(OutboxUndo::Updated(row.seq, Box::new(self.set(row.seq, new))));
+            leased.push(self.row(row.seq).clone());
+        }
+        (leased, undo)
     }
 
     pub(super) fn next_due(&self, partition: &Partition, now: Timestamp) -> Option<Timestamp> {

@@ -2,19 +2,25 @@
 
 use super::{inbox, scopes, text};
 use crate::changes::{EffectChange, ExpectedEffect};
-use crate::rows::{EffectRow, EffectState, Lease};
+use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest};
 use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
 use serde_json::json;
 
-/// The `SELECT` of every query for effects, with an index and conditions.
+/// The `SELECT` of every query for effects, with an index and conditions; `numbered` finds effects by number.
 macro_rules! select {
     (by $index:literal, $($conditions:expr),+) => {
+        select!(concat!("INDEXED BY ", $index), $($conditions),+)
+    };
+    (numbered, $($conditions:expr),+) => {
+        select!("NOT INDEXED", $($conditions),+)
+    };
+    ($index:expr, $($conditions:expr),+) => {
         concat!(
             "SELECT e.seq, s.business, s.livemode, s.account, e.kind, e.receiver, e.key, e.generation, t.payload, ",
             "e.reply_to, e.ordering_key, e.not_before, e.deadline, e.retry, e.state, e.attempts, e.due_at, ",
-            "e.created_at, e.caused_by, t.context, e.lease_until, e.fence, e.token, e.erased ",
-            "FROM effects e INDEXED BY ", $index, " CROSS JOIN scopes s ON s.id = e.scope ",
+            "e.created_at, e.caused_by, t.context, e.lease_until, e.fence, e.token, e.erased, e.lease_owner ",
+            "FROM effects e ", $index, " CROSS JOIN scopes s ON s.id = e.scope ",
             "CROSS JOIN effect_texts t ON t.seq = e.seq WHERE ",
             $($conditions),+
         )
@@ -67,7 +73,7 @@ fn read(row: &Row<'_>) -> Result<EffectRow, Error> {
         due_at: row.get(16)?,
         created_at: row.get(17)?,
         caused_by: row.get(18)?,
-        lease: Lease { until: row.get(20)?, number: row.get(21)?, token: row.get(22)? },
+        lease: Lease { until: row.get(20)?, number: row.get(21)?, token: row.get(22)?, owner: row.get(24)? },
         erased: row.get(23)?,
     })
 }
@@ -120,6 +126,47 @@ pub(super) fn due(
         due.truncate(limit);
     }
     Ok(due)
+}
+
+/// The condition of an effect that needs no call at the time `?2`: see [`EffectRow::needs_call`].
+macro_rules! needs_no_call {
+    () => {
+        "(e.kind IN ('timer.at', 'account.send', 'provider.event', 'account.erase') OR coalesce(e.deadline <= ?2, 0))"
+    };
+}
+
+/// Chooses, marks and leases due effects; returns them in order. The transaction is the caller's.
+pub(super) fn lease_due(
+    connection: &Connection,
+    partition: i64,
+    request: &LeaseRequest<'_>,
+) -> Result<Vec<EffectRow>, Error> {
+    let sql = concat!(
+        "WITH due AS (",
+        "SELECT * FROM (SELECT e.seq, e.due_at, ",
+        needs_no_call!(),
+        " AS stops FROM effects e INDEXED BY effects_due WHERE e.partition = ?1 AND e.state = 0 ",
+        "AND e.kind <> 'timer.at' AND e.due_at <= ?2 AND ",
+        first_of_its_key!(),
+        " ORDER BY e.due_at, e.seq LIMIT ?3) ",
+        "UNION ALL SELECT * FROM (SELECT e.seq, e.due_at, 1 FROM effects e INDEXED BY effects_due_timers ",
+        "WHERE ?4 AND e.partition = ?1 AND e.state = 0 AND e.kind = 'timer.at' AND e.due_at <= ?2 AND ",
+        first_of_its_key!(),
+        " ORDER BY e.due_at, e.seq LIMIT 1)",
+        "), counted AS (SELECT seq, sum(stops) OVER (ORDER BY due_at, seq) AS stopped FROM due) ",
+        "UPDATE effects SET state = 1, attempts = attempts + 1, lease_until = ?5, fence = fence + 1, token = NULL, ",
+        "lease_owner = ?6 WHERE seq IN (SELECT seq FROM counted WHERE stopped = 0) RETURNING seq"
+    );
+    let LeaseRequest { owner, now, until, timers, limit, .. } = *request;
+    let leased: Vec<i64> = connection
+        .prepare_cached(sql)?
+        .query_map(params![partition, now, text::limit(limit), timers, until, owner], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut one = connection.prepare_cached(select!(numbered, "e.seq = ?1"))?;
+    let mut rows: Vec<EffectRow> =
+        leased.into_iter().map(|seq| one.query_row([seq], read)).collect::<Result<_, _>>()?;
+    rows.sort_unstable_by_key(|row| (row.due_at, row.seq));
+    Ok(rows)
 }
 
 pub(super) fn next_due(connection: &Connection, partition: i64, now: Timestamp) -> Result<Option<Timestamp>, Error> {
@@ -197,7 +244,8 @@ pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change
                 .prepare_cached(
                     "INSERT INTO effects (scope, key, generation, kind, receiver, reply_to, ordering_key, not_before, \
                      deadline, retry, state, attempts, due_at, created_at, caused_by, partition, lease_until, fence, \
-                     token) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                     token, lease_owner) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, \
+                     ?17, ?18, ?19, ?20)",
                 )?
                 .execute(params![
                     scope,
@@ -219,6 +267,7 @@ pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change
                     row.lease.until,
                     row.lease.number,
                     row.lease.token,
+                    row.lease.owner,
                 ])?;
             connection
                 .prepare_cached("INSERT INTO effect_texts (seq, payload, context) VALUES (?1, ?2, ?3)")?
@@ -228,7 +277,7 @@ pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change
             connection
                 .prepare_cached(
                     "UPDATE effects SET state = ?4, attempts = ?5, due_at = ?6, lease_until = ?7, fence = ?8, \
-                     token = ?9 WHERE scope = ?1 AND key = ?2 AND generation = ?3",
+                     token = ?9, lease_owner = ?10 WHERE scope = ?1 AND key = ?2 AND generation = ?3",
                 )?
                 .execute(params![
                     scope,
@@ -239,7 +288,8 @@ pub(super) fn change(connection: &Connection, partition: i64, scope: i64, change
                     due_at,
                     lease.until,
                     lease.number,
-                    lease.token
+                    lease.token,
+                    lease.owner
                 ])?;
         }
     }

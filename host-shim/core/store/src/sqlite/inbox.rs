@@ -67,11 +67,11 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
         return Ok(None);
     }
     let seq = connection.last_insert_rowid();
-    let (state, at) = state_columns(&progress.state);
+    let (state, at, waits_since) = state_columns(&progress.state);
     connection
         .prepare_cached(
-            "INSERT INTO inbox (seq, partition, account, state, at, failures, error, outcome, runs) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO inbox (seq, partition, account, state, at, failures, error, outcome, runs, waits_since) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             seq,
@@ -83,6 +83,7 @@ pub(super) fn insert(connection: &Connection, partition: i64, new: &NewInbox) ->
             progress.error,
             progress.outcome.as_ref().map(text::to_json).transpose()?,
             progress.run.is_some(),
+            waits_since,
         ])?;
     count_parked(connection, seq, i64::from(state == PARKED))?;
     write_waits_and_run(connection, seq, progress)?;
@@ -108,12 +109,9 @@ pub(super) fn contains(connection: &Connection, new: &NewInbox) -> Result<bool, 
 
 /// Returns whether a row is in another state; false for a missing row.
 pub(super) fn is_in_other_state(connection: &Connection, seq: u64, expected: &InboxState) -> Result<bool, Error> {
-    let (state, at) = state_columns(expected);
-    connection.prepare_cached("SELECT 1 FROM inbox WHERE seq = ?1 AND (state <> ?2 OR at <> ?3)")?.exists([
-        number(seq),
-        state,
-        at,
-    ])
+    let (state, at, waits_since) = state_columns(expected);
+    let sql = "SELECT 1 FROM inbox WHERE seq = ?1 AND (state <> ?2 OR at <> ?3 OR waits_since IS NOT ?4)";
+    connection.prepare_cached(sql)?.exists(params![number(seq), state, at, waits_since])
 }
 
 /// Returns whether a row exists.
@@ -127,11 +125,11 @@ pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<(), 
     let before: i64 = connection
         .prepare_cached("SELECT state FROM inbox WHERE seq = ?1")?
         .query_row([number(*seq)], |row| row.get(0))?;
-    let (state, at) = state_columns(&progress.state);
+    let (state, at, waits_since) = state_columns(&progress.state);
     connection
         .prepare_cached(
             "UPDATE inbox SET account = coalesce(?2, account), state = ?3, at = ?4, failures = ?5, error = ?6, \
-             outcome = ?7, runs = runs + ?8 WHERE seq = ?1",
+             outcome = ?7, runs = runs + ?8, waits_since = ?9 WHERE seq = ?1",
         )?
         .execute(params![
             number(*seq),
@@ -142,6 +140,7 @@ pub(super) fn change(connection: &Connection, change: &InboxMove) -> Result<(), 
             progress.error,
             progress.outcome.as_ref().map(text::to_json).transpose()?,
             progress.run.is_some(),
+            waits_since,
         ])?;
     count_parked(connection, number(*seq), i64::from(state == PARKED) - i64::from(before == PARKED))?;
     if [PARKED, DEFERRED].contains(&before) {
@@ -159,14 +158,14 @@ fn count_parked(connection: &Connection, seq: i64, more: i64) -> Result<(), Erro
     Ok(())
 }
 
-/// Returns a state and its time as columns.
-fn state_columns(state: &InboxState) -> (i64, Timestamp) {
+/// Returns a state, its time, and the start of an interrupted wait as columns.
+fn state_columns(state: &InboxState) -> (i64, Timestamp, Option<Timestamp>) {
     match state {
-        InboxState::Pending { not_before } => (PENDING, *not_before),
-        InboxState::Parked { since } => (PARKED, *since),
-        InboxState::Deferred { since } => (DEFERRED, *since),
-        InboxState::Done => (DONE, 0),
-        InboxState::Dead => (DEAD, 0),
+        InboxState::Pending { not_before, waits_since } => (PENDING, *not_before, *waits_since),
+        InboxState::Parked { since } => (PARKED, *since, None),
+        InboxState::Deferred { since } => (DEFERRED, *since, None),
+        InboxState::Done => (DONE, 0, None),
+        InboxState::Dead => (DEAD, 0, None),
     }
 }
 
@@ -214,7 +213,7 @@ macro_rules! select {
             "SELECT e.seq, e.business, e.livemode, e.source, e.id, e.kind, e.received_at, e.envelope, ",
             "e.payload_kind, e.payload, e.raw, i.account, i.state, i.at, i.failures, i.error, i.outcome, ",
             run_columns!(),
-            ", i.erased FROM ",
+            ", i.erased, i.waits_since FROM ",
             $from,
             " LEFT JOIN runs r ON r.seq = e.seq AND r.n = i.runs WHERE ",
             $conditions
@@ -277,7 +276,7 @@ fn read(row: &Row<'_>) -> Result<InboxRow, Error> {
         livemode: row.get(2)?,
         raw,
         state: match row.get(12)? {
-            PENDING => InboxState::Pending { not_before: row.get(13)? },
+            PENDING => InboxState::Pending { not_before: row.get(13)?, waits_since: row.get(26)? },
             PARKED => InboxState::Parked { since: row.get(13)? },
             DEFERRED => InboxState::Deferred { since: row.get(13)? },
             DONE => InboxState::Done,

@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
@@ -13,6 +13,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0006_erased.sql"),
     include_str!("migrations/0007_replies.sql"),
     include_str!("migrations/0008_awaited.sql"),
+    include_str!("migrations/0009_owners.sql"),
 ];
 
 /// Migrates a file to the newest schema, in one transaction.

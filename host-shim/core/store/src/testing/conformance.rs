@@ -76,6 +76,8 @@ macro_rules! store_conformance {
             one_effect_of_an_ordering_key_is_due_at_a_time,
             open_effects_are_listed_until_they_end,
             effects_of_an_account_are_listed_in_every_state,
+            due_effects_are_leased_once,
+            a_lease_stops_at_the_first_effect_without_a_call,
             an_effect_is_inserted_once_and_updated_only_if_it_exists,
             a_lost_lease_or_another_state_of_an_effect_is_a_conflict,
             an_erased_account_keeps_ids_amounts_and_times,

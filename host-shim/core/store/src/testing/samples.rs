@@ -200,7 +200,7 @@ pub fn event(id: &str) -> Event {
 /// Returns [`event`] as a new row of the inbox, in test mode, pending since its receipt.
 pub fn new_event(id: &str) -> NewInbox {
     let event = event(id);
-    let progress = progress(InboxState::Pending { not_before: event.received_at });
+    let progress = progress(InboxState::Pending { not_before: event.received_at, waits_since: None });
     NewInbox { event: Arc::new(event), livemode: false, raw: Arc::default(), progress }
 }
 

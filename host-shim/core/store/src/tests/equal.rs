@@ -46,7 +46,8 @@ fn state() -> impl Strategy<Value = EffectState> {
 fn effect_change() -> impl Strategy<Value = EffectChange> {
     let update =
         (id("k"), 1..3_u32, state(), 0..3_u32, 0..5_i64).prop_map(|(key, generation, state, attempts, due_at)| {
-            let lease = Lease { number: 1, until: Some(due_at + 1), token: (attempts > 1).then(|| key.clone()) };
+            let lease =
+                Lease { number: 1, until: Some(due_at + 1), token: (attempts > 1).then(|| key.clone()), owner: None };
             EffectChange::Update { key, generation, state, attempts, due_at, lease }
         });
     let insert = (id("k"), 1..3_u32, any::<bool>(), option::of(id("order")), 0..5_i64).prop_map(
@@ -67,7 +68,7 @@ fn claim() -> impl Strategy<Value = Option<ClaimRow>> {
 
 fn inbox_state() -> impl Strategy<Value = InboxState> {
     prop_oneof![
-        (0..5_i64).prop_map(|not_before| InboxState::Pending { not_before }),
+        (0..5_i64).prop_map(|not_before| InboxState::Pending { not_before, waits_since: None }),
         (0..5_i64).prop_map(|since| InboxState::Parked { since }),
         (0..5_i64).prop_map(|since| InboxState::Deferred { since }),
         Just(InboxState::Done),

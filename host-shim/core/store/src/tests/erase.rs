@@ -44,7 +44,7 @@ fn write_personal_data(store: &mut SqliteStore, account: &str, text: &str, n: us
         let mut new = samples::new_event(&format!("{account}_{n}_{at}"));
         Arc::make_mut(&mut new.event).payload = payload;
         new.raw = Arc::new(if at == 1 { format!("raw {text}").into_bytes() } else { Vec::new() });
-        let pending = samples::progress(InboxState::Pending { not_before: 0 });
+        let pending = samples::progress(InboxState::Pending { not_before: 0, waits_since: None });
         new.progress = InboxProgress { account: Some(scope.account.clone()), ..pending };
         let Applied::Done { seq: Some(seq) } = store.apply(&samples::accepted(new)).expect("applied") else {
             panic!("not accepted")

@@ -168,7 +168,7 @@ fn effects_that_ran_at_a_kill_are_recovered_by_the_next_start() {
     begun.retain(|row| row.effect.kind.ends_with(".ensure") && row.state == EffectState::Queued);
     assert_eq!(begun.len(), 2, "database and bucket have begun");
     for row in begun {
-        let lease = Lease { number: 1, until: Some(CLOCK_MS + 300_000), token: None };
+        let lease = Lease { number: 1, until: Some(CLOCK_MS + 300_000), token: None, owner: None };
         let (key, generation, due_at) = (row.effect.key, row.effect.generation, row.due_at);
         let running = EffectChange::Update { key, generation, state: EffectState::Running, attempts: 1, due_at, lease };
         let changes = Changes { scope: Some(row.scope), effects: vec![running], ..Changes::default() };

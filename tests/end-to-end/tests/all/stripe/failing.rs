@@ -51,7 +51,7 @@ fn an_event_that_traps_once_is_rolled_back_and_retried() {
     assert_eq!(deliver(&mut world, BAD), ("failed", false));
     assert_eq!(world.state(), empty, "the attempt is rolled back");
     let [row] = &world.processor().failed().expect("the store has no fault")[..] else { panic!("one row") };
-    assert_eq!(row.state, InboxState::Pending { not_before: world.clock() + 1_000 });
+    assert_eq!(row.state, InboxState::Pending { not_before: world.clock() + 1_000, waits_since: None });
     assert_eq!(deliver(&mut world, OTHER_ACCOUNT), ("applied", false), "other accounts continue");
     assert_eq!(deliver(&mut world, BAD), ("duplicate", false), "Stripe's retry does not run it again");
     let from = world.reports.len();

@@ -147,7 +147,7 @@ fn an_attempt_fails_after_the_maximum_number_of_conflicts() {
     assert_eq!((reports[0].fuel, reports[0].logs.len(), reports[0].reply.is_none()), (0, 0, true));
     let row = processor.store().inbox(reports[0].seq).unwrap().unwrap();
     let not_before = T0 + RETRY_DELAYS_MS[0];
-    assert_eq!((row.state, row.failures), (InboxState::Pending { not_before }, 1));
+    assert_eq!((row.state, row.failures), (InboxState::Pending { not_before, waits_since: None }, 1));
     let runs = processor.store().runs(reports[0].seq).unwrap();
     assert_eq!((runs.len(), runs[0].provenance.is_none()), (1, true));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
@@ -187,7 +187,7 @@ fn a_waiting_event_that_another_host_runs_during_its_decision_is_not_run_twice()
         |_| Changes { inbox: Some(samples::moved(1, samples::progress(InboxState::Done))), ..Changes::default() };
     let (mut processor, decisions) = disturbed(1, done);
     let pending = NewInbox {
-        progress: samples::progress(InboxState::Pending { not_before: T0 }),
+        progress: samples::progress(InboxState::Pending { not_before: T0, waits_since: None }),
         event: Arc::new(command("c1", "a", T0, json!({"note": ["f"]}))),
         livemode: false,
         raw: Arc::default(),

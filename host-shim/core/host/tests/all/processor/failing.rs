@@ -51,7 +51,10 @@ fn an_event_that_always_fails_is_a_dead_letter_until_an_operator_redrives_it() {
 
     // A redriven event may fail as often as a new event.
     assert_eq!(lines(&processor.redrive(1, now).unwrap()), ["later c1: failed(internal: told to fail)"]);
-    assert_eq!(processor.failed().unwrap()[0].state, InboxState::Pending { not_before: now + RETRY_DELAYS_MS[0] });
+    assert_eq!(
+        processor.failed().unwrap()[0].state,
+        InboxState::Pending { not_before: now + RETRY_DELAYS_MS[0], waits_since: None }
+    );
 }
 
 /// S23

@@ -3,7 +3,8 @@
 use super::events::{DAY, T0, command, lines, things, webhook};
 use super::{accept, processor};
 use extension_contract::{Outcome, ProviderFacts, Refusal};
-use host::processor::{Disposition, WAIT_MAX_MS};
+use host::processor::{Disposition, Processor, WAIT_MAX_MS};
+use host_store::InboxState;
 use serde_json::json;
 
 #[test]
@@ -95,6 +96,21 @@ fn a_woken_event_of_another_account_runs_in_a_commit_of_its_own() {
     assert_eq!(processor.counters().woken_postponed, 1);
     assert_eq!(processor.next_retry(T0).unwrap(), Some(T0 + 1), "the other event is due at once");
     assert_eq!(super::retry(&mut processor, T0 + 1), ["later c1: deferred(claim(name:x))"]);
+}
+
+#[test]
+fn a_postponed_event_that_waits_on_is_given_up_30_days_after_its_first_run() {
+    let mut processor = processor();
+    let waits = json!({"outcome": {"deferred": {"claim": ["name:x"]}}});
+    let take = json!({"take": ["name:x"]});
+    accept(&mut processor, vec![command("c1", "b", T0, waits), command("c2", "a", T0 + 1_000, take)]);
+    let since = |processor: &Processor| processor.store().inbox(1).unwrap().unwrap().state;
+    let pending = InboxState::Pending { not_before: T0 + 1_000, waits_since: Some(T0) };
+    assert_eq!(since(&processor), pending, "it is to run in a commit of its own");
+    super::retry(&mut processor, T0 + 1_000);
+    assert_eq!(since(&processor), InboxState::Deferred { since: T0 });
+    assert_eq!(processor.expire(T0 + WAIT_MAX_MS).unwrap(), []);
+    assert_eq!(lines(&processor.expire(T0 + WAIT_MAX_MS + 1).unwrap()).len(), 1);
 }
 
 #[test]

@@ -128,7 +128,7 @@ pub fn an_erased_account_keeps_ids_amounts_and_times(open: Open<'_>) {
         done(&mut *store, &format!("evt_{at}"), payload);
     }
     let failed = Some("no row for Ann Canary".to_owned());
-    let waits = samples::progress(InboxState::Pending { not_before: 9 });
+    let waits = samples::progress(InboxState::Pending { not_before: 9, waits_since: None });
     let trapped = InboxProgress { run: Some(run(None, failed.as_deref())), ..waits };
     let dead = accept(&mut *store, "evt_dead", Payload::Command(json()), trapped.clone());
     let trapped = InboxProgress { state: InboxState::Dead, failures: 5, error: failed, ..trapped };
@@ -197,7 +197,7 @@ pub fn an_erasure_keeps_unfinished_events_and_other_accounts(open: Open<'_>) {
     let scope = samples::scope("user:A");
     let payload = || Payload::Command(json());
     let waiting = [
-        InboxState::Pending { not_before: 1000 },
+        InboxState::Pending { not_before: 1000, waits_since: None },
         InboxState::Parked { since: 1000 },
         InboxState::Deferred { since: 1000 },
     ];

@@ -91,7 +91,10 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
     assert_eq!(store.fact(&scope, "paid:in_2"), Ok(None));
     assert_eq!(store.effect(&scope, "mail_2"), Ok(Vec::new()));
     assert_eq!((store.newest_data_version(&scope), store.revision(&scope)), (Ok(Some(1)), Ok(1)));
-    assert_eq!(store.inbox(1).expect("read").expect("there").state, InboxState::Pending { not_before: 1000 });
+    assert_eq!(
+        store.inbox(1).expect("read").expect("there").state,
+        InboxState::Pending { not_before: 1000, waits_since: None }
+    );
 
     let mut new = one_of_each(1);
     new.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
@@ -166,7 +169,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
         state: EffectState::Running,
         attempts: 1,
         due_at: 5000,
-        lease: Lease { number: 1, until: Some(6000), token: Some("t".into()) },
+        lease: Lease { number: 1, until: Some(6000), token: Some("t".into()), owner: None },
     });
     second.inbox = Some(samples::moved(1, samples::progress(InboxState::Done)));
     assert_eq!(store.apply(&second), DONE);

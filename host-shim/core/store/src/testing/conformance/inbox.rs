@@ -178,14 +178,14 @@ pub fn inbox_rows_keep_their_progress_and_every_run(open: Open<'_>) {
             failures: 1,
             error: Some("trap".into()),
             run: Some(first.clone()),
-            ..samples::progress(InboxState::Pending { not_before: 5000 })
+            ..samples::progress(InboxState::Pending { not_before: 5000, waits_since: None })
         },
     );
     let row = store.inbox(1).expect("read").expect("there");
     assert_eq!(row.event.account, Some(Account::User("A".into())));
     assert_eq!(
         (row.state, row.failures, row.error),
-        (InboxState::Pending { not_before: 5000 }, 1, Some("trap".into()))
+        (InboxState::Pending { not_before: 5000, waits_since: None }, 1, Some("trap".into()))
     );
     assert_eq!((row.outcome, row.provenance), (None, None));
     set_progress(
@@ -222,7 +222,7 @@ pub fn pending_rows_are_due_in_order_of_acceptance(open: Open<'_>) {
     let p = samples::partition();
     for (id, not_before) in [("evt_1", 3000), ("evt_2", 1000), ("evt_3", 2000), ("evt_4", 1000)] {
         let mut new = samples::new_event(id);
-        new.progress = samples::progress(InboxState::Pending { not_before });
+        new.progress = samples::progress(InboxState::Pending { not_before, waits_since: None });
         accept(&mut *store, new);
     }
     assert_eq!(store.inbox_due(&p, 3000, 10), Ok(vec![1, 2, 3, 4]));
@@ -230,12 +230,12 @@ pub fn pending_rows_are_due_in_order_of_acceptance(open: Open<'_>) {
     assert_eq!(store.inbox_due(&p, 3000, 2), Ok(vec![1, 2]));
     assert_eq!(store.inbox_due(&p, 2000, 10), Ok(vec![2, 3, 4]));
     assert_eq!(store.inbox_next_due(&p, 1000), Ok(Some(2000)));
-    set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 9000 }));
+    set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 9000, waits_since: None }));
     set_progress(&mut *store, 3, samples::progress(InboxState::Done));
     assert_eq!(store.inbox_due(&p, 3000, 10), Ok(vec![1, 4]));
     assert_eq!(store.inbox_next_due(&p, 3000), Ok(Some(9000)));
     assert_eq!(store.inbox_next_due(&p, 9000), Ok(None));
-    set_progress(&mut *store, 4, samples::progress(InboxState::Pending { not_before: 0 }));
+    set_progress(&mut *store, 4, samples::progress(InboxState::Pending { not_before: 0, waits_since: None }));
     assert_eq!(store.inbox_due(&p, 9000, 10), Ok(vec![1, 2, 4]));
 }
 
@@ -286,7 +286,7 @@ pub fn waiting_rows_are_counted_and_selected_by_age(open: Open<'_>) {
     set_progress(&mut *store, 3, samples::progress(InboxState::Done));
     set_progress(&mut *store, 4, samples::progress(parked(1)));
     assert_eq!((store.parked_count(&p), store.deferred_before(&p, i64::MAX, 10)), (Ok(3), Ok(Vec::new())));
-    set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 0 }));
+    set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 0, waits_since: None }));
     assert_eq!(store.parked_count(&p), Ok(2));
     assert_eq!(store.parked_before(&p, 9000, 10), Ok(vec![4, 1]));
 }
@@ -303,7 +303,7 @@ pub fn dead_and_failed_rows_are_listed(open: Open<'_>) {
         (3, InboxState::Done),
         (4, InboxState::Dead),
         (5, deferred(1)),
-        (6, InboxState::Pending { not_before: 9000 }),
+        (6, InboxState::Pending { not_before: 9000, waits_since: None }),
     ] {
         set_progress(&mut *store, seq, samples::progress(state));
     }
@@ -315,7 +315,7 @@ pub fn dead_and_failed_rows_are_listed(open: Open<'_>) {
     assert!(seqs(store.failed(&p, 6, 10)).is_empty());
     let dead = store.dead(&p, 1, 1).expect("read").remove(0);
     assert_eq!(Some(dead), store.inbox(4).expect("read"));
-    set_progress(&mut *store, 1, samples::progress(InboxState::Pending { not_before: 0 }));
+    set_progress(&mut *store, 1, samples::progress(InboxState::Pending { not_before: 0, waits_since: None }));
     assert_eq!(seqs(store.dead(&p, 0, 10)), [4]);
 }
 
@@ -325,8 +325,8 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
     let p = samples::partition();
     let bakery = Partition { business: "bakery".into(), ..p.clone() };
     let states = [
-        InboxState::Pending { not_before: 10 },
-        InboxState::Pending { not_before: 90 },
+        InboxState::Pending { not_before: 10, waits_since: None },
+        InboxState::Pending { not_before: 90, waits_since: None },
         parked(10),
         deferred(10),
         InboxState::Dead,
@@ -377,7 +377,7 @@ pub fn inbox_rows_are_read_in_order(open: Open<'_>) {
 pub fn an_event_in_another_state_is_a_conflict(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    let pending = |not_before| InboxState::Pending { not_before };
+    let pending = |not_before| InboxState::Pending { not_before, waits_since: None };
     let change = |seq, state: InboxState, expected: InboxState| {
         let mut changes = samples::changes(&scope, "evt_1");
         changes.facts.insert(format!("{state:?} after {expected:?}"));

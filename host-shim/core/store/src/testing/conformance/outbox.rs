@@ -3,7 +3,7 @@
 use super::Open;
 use crate::changes::{Applied, Conflict, EffectChange, ExpectedEffect};
 use crate::error::StoreError;
-use crate::rows::{EffectRow, EffectState, Lease, TIMER};
+use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest, OF_HOST, TIMER};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
@@ -69,7 +69,7 @@ pub fn effects_are_read_as_they_were_requested(open: Open<'_>) {
         state: EffectState::Running,
         attempts: 2,
         due_at: 2500,
-        lease: Lease { number: 3, until: Some(4000), token: Some("job-2".into()) },
+        lease: Lease { number: 3, until: Some(4000), token: Some("job-2".into()), owner: None },
     };
     let mut changes = samples::changes(&scope, "");
     changes.effects = vec![leased];
@@ -201,7 +201,7 @@ pub fn open_effects_are_listed_until_they_end(open: Open<'_>) {
     assert_eq!(keys(store.effects_open(&samples::partition(), None)), ["b1", "a2"]);
     assert!(keys(store.effects_awaited(&samples::partition())).is_empty(), "no finished effect has a token");
     let mut changes = samples::changes(&samples::scope("user:A"), "");
-    let lease = Lease { number: 1, until: Some(2000), token: Some("job".to_owned()) };
+    let lease = Lease { number: 1, until: Some(2000), token: Some("job".to_owned()), owner: None };
     let with = |state| EffectChange::Update {
         key: "a3".to_owned(),
         generation: 1,
@@ -297,4 +297,55 @@ pub fn a_lost_lease_or_another_state_of_an_effect_is_a_conflict(open: Open<'_>) 
     let mut without_scope = change(vec![expected("k", Finished, 2)], Finished, 2);
     (without_scope.scope, without_scope.effects) = (None, Vec::new());
     assert!(matches!(store.apply(&without_scope), Err(StoreError::Misuse(_))));
+}
+
+/// Due effects are leased in order of due time, as many as wanted, and only once; a rollback ends the leases.
+pub fn due_effects_are_leased_once(open: Open<'_>) {
+    let mut store = open();
+    let partition = samples::partition();
+    let lease =
+        |owner, now, limit| LeaseRequest { partition: &partition, owner, now, until: 9000, timers: true, limit };
+    assert_eq!(store.lease_due(&lease("a", 2000, 10)), Ok(Vec::new()), "the partition is new");
+    queue(&mut *store, "user:A", "late", None, 3000);
+    queue(&mut *store, "user:B", "second", Some("db"), 1500);
+    queue(&mut *store, "user:A", "first", Some("db"), 1000);
+    queue(&mut *store, "user:B", "held up", Some("db"), 1000);
+    store.begin().expect("begun");
+    assert_eq!(keys(store.lease_due(&lease("a", 2000, 10))), ["first", "second"]);
+    store.rollback().expect("rolled back");
+    let leased = store.lease_due(&lease("a", 2000, 1)).expect("leased");
+    let held = Lease { number: 1, until: Some(9000), token: None, owner: Some("a".to_owned()) };
+    assert_eq!((leased[0].state, leased[0].attempts, &leased[0].lease), (EffectState::Running, 1, &held));
+    assert_eq!(store.effect(&samples::scope("user:A"), "first"), Ok(leased), "the row is as it was returned");
+    assert_eq!(keys(store.lease_due(&lease("b", 2000, 10))), ["second"]);
+    assert!(keys(store.lease_due(&lease("a", 2000, 10))).is_empty());
+    assert_eq!(keys(store.effects_running(&partition)), ["second", "first"]);
+    update(&mut *store, "user:B", "second", EffectState::Finished, 1500);
+    let next = store.lease_due(&lease("b", 4000, 10)).expect("leased");
+    assert_eq!(keys(Ok(next)), ["held up", "late"]);
+    let live = Partition { livemode: true, ..partition.clone() };
+    assert!(keys(store.lease_due(&LeaseRequest { partition: &live, ..lease("a", 9000, 10) })).is_empty());
+}
+
+/// A timer, a message, and an effect past its deadline need no call: neither they nor later effects are leased.
+pub fn a_lease_stops_at_the_first_effect_without_a_call(open: Open<'_>) {
+    let partition = samples::partition();
+    let lease = |now, timers| LeaseRequest { partition: &partition, owner: "a", now, until: 9000, timers, limit: 10 };
+    for kind in OF_HOST {
+        let mut store = open();
+        queue(&mut *store, "user:A", "before", None, 1000);
+        queue_effect(&mut *store, "user:A", samples::effect(kind, "own"), 1500);
+        queue(&mut *store, "user:A", "after", None, 2000);
+        assert_eq!(keys(store.lease_due(&lease(2000, true))), ["before"], "{kind}");
+        assert!(keys(store.lease_due(&lease(2000, true))).is_empty(), "{kind}");
+        let without_timers = if kind == TIMER { vec!["after"] } else { Vec::new() };
+        assert_eq!(keys(store.lease_due(&lease(2000, false))), without_timers, "{kind}");
+    }
+    let mut store = open();
+    for (key, deadline) in [("in time", 2001), ("too late", 2000), ("after", 9000)] {
+        let effect = Effect { deadline: Some(deadline), ..samples::effect("mail.send", key) };
+        queue_effect(&mut *store, "user:A", effect, 1000);
+    }
+    assert_eq!(keys(store.lease_due(&lease(2000, true))), ["in time"]);
+    assert!(keys(store.lease_due(&lease(2000, true))).is_empty());
 }
