@@ -19,6 +19,8 @@ pub struct ClockSource {
     kind: ClockKind,
     /// Time of a manual clock; milliseconds by which a clock is ahead of the system clock; otherwise 0.
     set: Arc<AtomicI64>,
+    /// Latest time that any thread has read.
+    latest: Arc<AtomicI64>,
 }
 
 /// The way in which a clock moves.
@@ -31,16 +33,17 @@ enum ClockKind {
 
 impl ClockSource {
     fn new(kind: ClockKind, set: i64) -> Self {
-        ClockSource { kind, set: Arc::new(AtomicI64::new(set)) }
+        ClockSource { kind, set: Arc::new(AtomicI64::new(set)), latest: Arc::new(AtomicI64::new(Timestamp::MIN)) }
     }
 
-    /// Returns the time, in milliseconds since the epoch. It goes back if the system clock does.
+    /// Returns the time, in milliseconds since the epoch. It never goes back, on any thread.
     pub fn now(&self) -> Timestamp {
         let set = self.set.load(Ordering::Relaxed);
-        match self.kind {
+        let now = match self.kind {
             ClockKind::Manual => set,
             ClockKind::System | ClockKind::AheadOfSystem => system_ms().saturating_add(set),
-        }
+        };
+        self.latest.fetch_max(now, Ordering::Relaxed).max(now)
     }
 
     /// Returns the milliseconds by which a clock is ahead of the system clock.

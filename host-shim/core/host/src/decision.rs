@@ -5,13 +5,13 @@
 use crate::check;
 use crate::processor::EffectRef;
 use crate::provider_event::ProviderEvent;
-use crate::snapshot::{FinishedSnapshot, PlacementResult};
+use crate::snapshot::{FinishedSnapshot, Handle, PlacementResult};
 use extension_contract::{
     Account, Change, ClaimChange, Decision, Effect, Outcome, Product, Purchase, REFERENCES_MAX, RETRY_DELAYS_MAX,
     Reference, Row, RowKey, RowVersion, StoreError, StoredRecord, Subscription, Timestamp, Write,
 };
 use host_store::{
-    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, ExpectedEffect, Lease, MESSAGE,
+    Changes, ClaimRow, ERASE, EffectChange, EffectRow, EffectState, Expected, ExpectedGenerations, Lease, MESSAGE,
     PROVIDER_EVENT, RowWrite, Scope, TIMER,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -46,7 +46,7 @@ pub struct PreparedDecision {
 
 impl PreparedDecision {
     /// Returns a decision without changes. Its commit requires that the claims that placed the event are unchanged.
-    pub(crate) fn only_expectations(snapshot: &FinishedSnapshot) -> Self {
+    pub(crate) fn only_expectations<H>(snapshot: &FinishedSnapshot<H>) -> Self {
         let expected = Expected { claims: expected_claims(snapshot), ..Expected::default() };
         PreparedDecision { changes: Changes { expected, ..Changes::default() }, ..PreparedDecision::default() }
     }
@@ -70,8 +70,8 @@ pub fn has_begun(generations: &[EffectRow]) -> bool {
 ///
 /// # Errors
 /// Fails if the decision breaks the contract, or if the store refuses a change or fails.
-pub fn prepare(
-    snapshot: &FinishedSnapshot,
+pub fn prepare<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
     data_version: u32,
     decision: &mut Decision,
 ) -> Result<PreparedDecision, DecisionError> {
@@ -89,8 +89,13 @@ pub fn prepare(
         return Err(contract_error("it takes claims although it rejects or defers"));
     }
     claims(snapshot, &scope, &decision.claims, &mut prepared)?;
-    let mut outbox =
-        EffectChanges { snapshot, scope: &scope, changes: Vec::new(), expected: Vec::new(), indexes: HashMap::new() };
+    let mut outbox = EffectChanges {
+        snapshot,
+        scope: &scope,
+        changes: Vec::new(),
+        read: snapshot.effects.clone(),
+        indexes: HashMap::new(),
+    };
     check_keys("effect key", &decision.cancel)?;
     for key in &decision.cancel {
         outbox.cancel(key)?;
@@ -106,14 +111,15 @@ pub fn prepare(
         account_revision: snapshot.account_revision,
         catalog_revision: snapshot.catalog_revision,
         claims: expected_claims(snapshot).into_iter().chain(prepared.changes.expected.claims).collect(),
-        effects: outbox.expected,
+        effects: Vec::new(),
+        generations: outbox.read.iter().map(|(key, rows)| ExpectedGenerations::of(key, rows)).collect(),
         inbox: None,
     };
     prepared.changes.scope = Some(scope);
     Ok(prepared)
 }
 
-fn expected_claims(snapshot: &FinishedSnapshot) -> Vec<(String, Option<ClaimRow>)> {
+fn expected_claims<H>(snapshot: &FinishedSnapshot<H>) -> Vec<(String, Option<ClaimRow>)> {
     snapshot.claims.iter().map(|(key, row)| (key.clone(), row.clone())).collect()
 }
 
@@ -126,8 +132,8 @@ fn contract<T>(checked: Result<T, StoreError>) -> Result<T, DecisionError> {
     checked.map_err(|error| contract_error(error.to_string()))
 }
 
-fn rows(
-    snapshot: &FinishedSnapshot,
+fn rows<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
     scope: &Scope,
     data_version: u32,
     changes: Vec<Change>,
@@ -153,7 +159,7 @@ fn rows(
     }
     let mut versions: BTreeMap<&RowKey, RowVersion> = BTreeMap::new();
     if !unread.is_empty() {
-        let loaded = snapshot.store.load(scope, &unread)?;
+        let loaded = snapshot.store.queries().load(scope, &unread)?;
         for (key, row) in unread.iter().zip(&loaded) {
             versions.insert(key, row.as_ref().map_or(0, |stored| stored.row.version()));
         }
@@ -179,8 +185,8 @@ fn check_reference(reference: &Reference) -> Result<(), StoreError> {
     }
 }
 
-fn row_write(
-    snapshot: &FinishedSnapshot,
+fn row_write<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
     scope: &Scope,
     data_version: u32,
     change: Change,
@@ -198,7 +204,8 @@ fn row_write(
             contract(check::json_object("/metadata", &values.metadata))?;
             if stored == 0 && scope.account != Account::Platform {
                 let key = extension_contract::CatalogKey::Product(id.clone());
-                let taken = snapshot.store.catalog_read(&snapshot.context.partition, std::slice::from_ref(&key))?;
+                let taken =
+                    snapshot.store.queries().catalog_read(&snapshot.context.partition, std::slice::from_ref(&key))?;
                 if taken.iter().any(Option::is_some) {
                     return Err(contract_error(format!("product `{id}` belongs to the catalog")));
                 }
@@ -207,7 +214,7 @@ fn row_write(
             Some(Row::Product(Product { id: id.clone(), owner, values, version, deleted: false }))
         }
         (RowKey::Product(id), Write::Remove) => {
-            match snapshot.store.load(scope, std::slice::from_ref(&key))?.into_iter().next().flatten() {
+            match snapshot.store.queries().load(scope, std::slice::from_ref(&key))?.into_iter().next().flatten() {
                 Some(stored) => match stored.row {
                     Row::Product(row) => Some(Row::Product(Product { version, deleted: true, ..row })),
                     _ => return Err(contract_error(format!("{key} is not a product"))),
@@ -247,10 +254,14 @@ fn row_write(
     Ok(RowWrite { key, row, data_version, live, references, fingerprint })
 }
 
-fn facts(snapshot: &FinishedSnapshot, scope: &Scope, facts: &[String]) -> Result<BTreeSet<String>, DecisionError> {
+fn facts<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
+    scope: &Scope,
+    facts: &[String],
+) -> Result<BTreeSet<String>, DecisionError> {
     check_keys("fact", facts)?;
     let mut new = BTreeSet::new();
-    for (fact, known) in facts.iter().zip(snapshot.store.known(scope, facts)?) {
+    for (fact, known) in facts.iter().zip(snapshot.store.queries().known(scope, facts)?) {
         // A fact is recorded once: the first event that records it stays its origin.
         if !known {
             new.insert(fact.clone());
@@ -265,8 +276,8 @@ enum ClaimHold {
     Until(Option<Timestamp>),
 }
 
-fn claims(
-    snapshot: &FinishedSnapshot,
+fn claims<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
     scope: &Scope,
     changes: &[ClaimChange],
     prepared: &mut PreparedDecision,
@@ -279,7 +290,7 @@ fn claims(
         let row = match (prepared.changes.claims.get(&full), snapshot.claims.get(&full)) {
             (Some(row), _) | (None, Some(row)) => row.clone(),
             (None, None) => {
-                let row = snapshot.store.claims(std::slice::from_ref(&full))?.into_iter().next().flatten();
+                let row = snapshot.store.queries().claims(std::slice::from_ref(&full))?.into_iter().next().flatten();
                 // The extension did not read this claim, so the commit does not depend on it yet.
                 prepared.changes.expected.claims.push((full.clone(), row.clone()));
                 row
@@ -336,17 +347,17 @@ fn longer(until: Option<Timestamp>, held: Option<Timestamp>) -> bool {
 }
 
 /// The effect changes of one decision.
-struct EffectChanges<'a> {
-    snapshot: &'a FinishedSnapshot,
+struct EffectChanges<'a, H> {
+    snapshot: &'a FinishedSnapshot<H>,
     scope: &'a Scope,
     changes: Vec<EffectChange>,
-    /// The stored effects that the decision cancels. No other host may begin them meanwhile.
-    expected: Vec<ExpectedEffect>,
+    /// The stored generations of the effects that the decision depends on, by key.
+    read: BTreeMap<String, Vec<EffectRow>>,
     /// Indexes into `changes`, by effect key.
     indexes: HashMap<String, Vec<usize>>,
 }
 
-impl EffectChanges<'_> {
+impl<H: Handle> EffectChanges<'_, H> {
     /// Requests an effect; returns false if the same generation with the same contents exists.
     fn request(&mut self, effect: &Effect) -> Result<bool, DecisionError> {
         contract(check_sizes(effect))?;
@@ -426,8 +437,15 @@ impl EffectChanges<'_> {
     }
 
     /// Returns the generations of a key, oldest first, including the changes of this decision so far.
-    fn generations(&self, key: &str) -> Result<Vec<EffectRow>, DecisionError> {
-        let mut rows = self.snapshot.store.effect(self.scope, key)?;
+    fn generations(&mut self, key: &str) -> Result<Vec<EffectRow>, DecisionError> {
+        let mut rows = match self.read.get(key) {
+            Some(rows) => rows.clone(),
+            None => {
+                let rows = self.snapshot.store.queries().effect(self.scope, key)?;
+                self.read.insert(key.to_owned(), rows.clone());
+                rows
+            }
+        };
         for index in self.indexes.get(key).into_iter().flatten() {
             match &self.changes[*index] {
                 EffectChange::Insert(row) => rows.push((**row).clone()),
@@ -451,7 +469,6 @@ impl EffectChanges<'_> {
             }
         }
         let key = row.effect.key.clone();
-        self.expected.push(ExpectedEffect::of(&row));
         let change = EffectChange::Update {
             key: row.effect.key,
             generation: row.effect.generation,

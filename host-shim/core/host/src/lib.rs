@@ -22,4 +22,4 @@ pub mod writer;
 
 pub use catalog::is_load_at_start;
 pub use host_yaml::{bad_input, guess};
-pub use running::{Host, Saved, Setup, StartError};
+pub use running::{Arrived, Host, Saved, Setup, StartError};

@@ -18,7 +18,7 @@ pub use intervene::{InterveneError, Intervention, OpenEffect};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
 pub use saved::Saved;
 
-use crate::processor::{Processor, Report, WAIT_MAX_MS};
+use crate::processor::{NewEvent, Processor, Report, WAIT_MAX_MS};
 use agenda::{Agenda, AgendaEvent, AgendaState, EffectId, id_of};
 use done::call_of;
 use events::{failure, is_hosts_own};
@@ -186,14 +186,14 @@ impl Outbox {
         Ok(self.processor_mut().accept(event, raw)?)
     }
 
-    /// Accepts events; see [`Processor::accept_all`].
+    /// Accepts events; see [`Processor::accept_new`].
     ///
     /// # Errors
     /// Fails if the store fails or denies an event.
-    pub fn accept_all(&mut self, events: Vec<(Event, Vec<u8>)>) -> Result<Vec<Vec<Report>>, OutboxError> {
-        let newest = events.iter().map(|(event, _)| event.received_at).max();
+    pub fn accept_new(&mut self, events: Vec<NewEvent>) -> Result<Vec<Vec<Report>>, OutboxError> {
+        let newest = events.iter().map(|new| new.event.received_at).max();
         self.clock = newest.map_or(self.clock, |newest| self.clock.max(newest));
-        Ok(self.processor_mut().accept_all(events)?)
+        Ok(self.processor_mut().accept_new(events)?)
     }
 
     /// Recovers after a restart: the next [`Outbox::begin`] repeats or polls each running effect under its key, or ends

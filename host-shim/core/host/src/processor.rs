@@ -5,6 +5,7 @@
 //! it decides itself to which account an event belongs, which event is a duplicate, and which event waits.
 
 mod ask;
+mod decide;
 mod expire;
 mod group;
 mod log_replay;
@@ -15,17 +16,20 @@ mod waiting;
 mod wake;
 
 pub use ask::{Answerer, AskError, Questions};
+pub use decide::{Ahead, Decider};
+pub use group::NewEvent;
 pub use log_replay::{Difference, difference_from_record, replay_log};
 pub use refuse::by_intake as is_refused_by_intake;
 pub use report::{Disposition, EffectRef, Report};
 
 use crate::business::BusinessDeclarations;
 use crate::snapshot::{Context, FinishedSnapshot, Snapshot};
+use decide::Deciding;
 use extension_contract::{Account, Event, Outcome, Payload, Refusal, Reply, Timestamp};
 use host_store::{ConfigError, Declared, InboxRow, InboxState, NotState, Partition, Scope, Store, StoreError};
 use host_wasm_runner::runner::{Runner, SharedImports};
 use run::{Attempt, caller_of};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Maximum number of failed attempts before an event becomes a dead letter.
@@ -81,9 +85,7 @@ pub struct Processor {
     store: Option<Box<dyn Store>>,
     runner: Box<dyn Runner>,
     business: Business,
-    declared: Arc<Declared>,
-    provider_kinds: HashSet<String>,
-    partition: Partition,
+    deciding: Arc<Deciding>,
     in_group: bool,
     parked_max: u64,
     parked_connected_max: usize,
@@ -102,12 +104,10 @@ impl Processor {
         let provider_kinds = declarations.provider_kinds.iter().cloned().collect();
         let partition = Partition { business: business.name.clone(), livemode: business.livemode };
         Ok(Processor {
-            partition,
             store: Some(store),
             runner,
             business,
-            declared,
-            provider_kinds,
+            deciding: Arc::new(Deciding { partition, declared, provider_kinds }),
             in_group: false,
             parked_max: PARKED_MAX,
             parked_connected_max: PARKED_CONNECTED_MAX,
@@ -152,7 +152,7 @@ impl Processor {
 
     /// Returns declarations and configuration, indexed.
     pub fn declared(&self) -> &Declared {
-        &self.declared
+        &self.deciding.declared
     }
 
     /// Returns the counters since the start.
@@ -162,12 +162,12 @@ impl Processor {
 
     /// Returns business and mode: the part of the store that belongs to this processor.
     pub fn partition(&self) -> &Partition {
-        &self.partition
+        &self.deciding.partition
     }
 
     /// Returns the scope of an account of this business.
     pub fn scope(&self, account: Account) -> Scope {
-        self.partition.scope(account)
+        self.deciding.partition.scope(account)
     }
 
     /// Consumes the processor and returns the store and the runner.
@@ -257,7 +257,7 @@ impl Processor {
 
     /// Denies an event of another business, since it must not be decided with this business's catalog.
     pub(crate) fn check_business(&self, event: &Event) -> Result<(), StoreError> {
-        let (own, named) = (&self.partition.business, &event.business);
+        let (own, named) = (&self.deciding.partition.business, &event.business);
         if own == named {
             return Ok(());
         }
@@ -281,7 +281,7 @@ impl Processor {
     /// Fails if the store fails.
     pub fn reply_of(&self, row: &InboxRow) -> Result<Option<Reply>, StoreError> {
         let (Some(caller), Some(account)) = (caller_of(&row.event), &row.event.account) else { return Ok(None) };
-        let stored = self.store().reply(&self.partition.scope(account.clone()), caller)?;
+        let stored = self.store().reply(&self.deciding.partition.scope(account.clone()), caller)?;
         Ok(stored.or_else(|| match &row.outcome {
             Some(Outcome::Rejected(refusal)) if !row.erased => Some(Reply::Refused(refusal.clone())),
             _ => None,
@@ -300,7 +300,7 @@ impl Processor {
     /// Returns the inbox row with the same source and id, or the row of the snapshot event for a thin event.
     fn known(&self, event: &Event) -> Result<Option<InboxRow>, StoreError> {
         let twin = event.provider.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
-        let of = |id: &str| self.store().event(&self.partition, &event.source, id);
+        let of = |id: &str| self.store().event(&self.deciding.partition, &event.source, id);
         match (of(&event.id)?, twin) {
             (None, Some(twin)) => of(twin),
             (known, _) => Ok(known),
@@ -315,7 +315,7 @@ impl Processor {
         let mut reports = Vec::new();
         let mut seen = BTreeSet::new();
         loop {
-            let due: Vec<u64> = self.store().inbox_due(&self.partition, now, 100)?;
+            let due: Vec<u64> = self.store().inbox_due(&self.deciding.partition, now, 100)?;
             let due: Vec<u64> = due.into_iter().filter(|seq| seen.insert(*seq)).collect();
             if due.is_empty() {
                 return Ok(reports);
@@ -337,7 +337,7 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn next_retry(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.store().inbox_next_due(&self.partition, now)
+        self.store().inbox_next_due(&self.deciding.partition, now)
     }
 
     /// Runs an event again on behalf of an operator: a dead letter, a rejected, waiting or pending event.
@@ -368,7 +368,7 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn failed(&self) -> Result<Vec<InboxRow>, StoreError> {
-        pages(|after| self.store().failed(&self.partition, after, PAGE))
+        pages(|after| self.store().failed(&self.deciding.partition, after, PAGE))
     }
 
     /// Returns dead letters, in order of acceptance.
@@ -376,7 +376,7 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn dead(&self) -> Result<Vec<InboxRow>, StoreError> {
-        pages(|after| self.store().dead(&self.partition, after, PAGE))
+        pages(|after| self.store().dead(&self.deciding.partition, after, PAGE))
     }
 
     /// Returns a page of this business's and mode's inbox, in order of acceptance, after row `after`. Fewer than
@@ -385,12 +385,12 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn inbox_after(&self, after: u64, limit: usize) -> Result<Vec<InboxRow>, StoreError> {
-        self.store().inbox_after(Some(&self.partition), after, limit)
+        self.store().inbox_after(Some(&self.deciding.partition), after, limit)
     }
 
     /// Returns true for a row of this business and mode.
     fn is_own(&self, row: &InboxRow) -> bool {
-        row.event.business == self.partition.business && row.livemode == self.partition.livemode
+        row.event.business == self.deciding.partition.business && row.livemode == self.deciding.partition.livemode
     }
 
     fn take_store(&mut self) -> Box<dyn Store> {

@@ -7,7 +7,7 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::manifest::Manifest;
 use crate::outbox::{self, Outbox, OutboxError};
-use crate::processor::{Business, Processor, Report};
+use crate::processor::{Ahead, Business, NewEvent, Processor, Report};
 use host_intake::Decoded;
 use host_provider_api::Registry;
 use host_store::{ConfigError, MemoryStore, Store, StoreError, Stored};
@@ -78,6 +78,16 @@ impl From<StoreError> for StartError {
     fn from(error: StoreError) -> Self {
         StartError::Outbox(error.into())
     }
+}
+
+/// An event that has arrived.
+pub struct Arrived {
+    /// The decoded event.
+    pub decoded: Decoded,
+    /// The received bytes.
+    pub raw: Vec<u8>,
+    /// A decision that was made ahead, at the event's `received_at`; an event without one gets the clock's time.
+    pub ahead: Option<Box<Ahead>>,
 }
 
 /// A running host.
@@ -156,23 +166,25 @@ impl Host {
         }
     }
 
-    /// Accepts events in order, like [`Host::accept`]; see [`Processor::accept_all`]. Returns one result per event: a
+    /// Accepts events in order, like [`Host::accept`]; see [`Processor::accept_new`]. Returns one result per event: a
     /// denied event is not stored, and the other events are processed.
     ///
     /// # Errors
     /// Fails if the store fails.
-    pub fn accept_all(&mut self, arrived: Vec<(Decoded, Vec<u8>)>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
+    pub fn accept_all(&mut self, arrived: Vec<Arrived>) -> Result<Vec<Stored<Vec<Report>>>, OutboxError> {
         let mut results = Vec::with_capacity(arrived.len());
         let mut events = Vec::new();
-        for (decoded, raw) in arrived {
+        for Arrived { decoded, raw, ahead } in arrived {
             let Decoded { mut event, refusal, .. } = decoded;
-            event.received_at = self.clock.now();
+            if ahead.is_none() {
+                event.received_at = self.clock.now();
+            }
             let denied = self.processor().check_business(&event).err();
             if refusal.is_none() && denied.is_none() {
-                events.push((event, raw));
+                events.push(NewEvent { event, raw, ahead });
                 continue;
             }
-            results.extend(self.outbox.accept_all(std::mem::take(&mut events))?.into_iter().map(Ok));
+            results.extend(self.outbox.accept_new(std::mem::take(&mut events))?.into_iter().map(Ok));
             match (denied, refusal) {
                 (Some(denied), _) => results.push(Err(denied)),
                 (None, Some(refusal)) => {
@@ -181,7 +193,7 @@ impl Host {
                 (None, None) => {}
             }
         }
-        results.extend(self.outbox.accept_all(events)?.into_iter().map(Ok));
+        results.extend(self.outbox.accept_new(events)?.into_iter().map(Ok));
         Ok(results)
     }
 

@@ -9,7 +9,7 @@ use extension_contract::{
     IgnoreReason, Imports, LogLevel, Mark, Opened, Page, Placement, Product, Reference, Refusal, RowKey, RowVersion,
     Selection, StoreError, Stored, StoredRow, Timestamp,
 };
-use host_store::{ClaimRow, Declared, LogEntry, Partition, Read, Reader, Scope, Store};
+use host_store::{ClaimRow, Declared, EffectRow, LogEntry, Partition, Read, Reader, Scope, Store};
 use host_wasm_runner::runner::SharedImports;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,6 +105,8 @@ pub struct Snapshot<H = Box<dyn Store>> {
     versions: HashMap<RowKey, RowVersion>,
     /// Claims that placed the event or that the extension read, by full key.
     claims: BTreeMap<String, Option<ClaimRow>>,
+    /// Generations of the effects that the extension asked for, by key.
+    effects: BTreeMap<String, Vec<EffectRow>>,
     account_revision: Option<u64>,
     catalog_revision: Option<u64>,
     trace: Trace,
@@ -122,6 +124,8 @@ pub struct FinishedSnapshot<H = Box<dyn Store>> {
     pub versions: HashMap<RowKey, RowVersion>,
     /// Claims that placed the event or that the extension read, by full key.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
+    /// Generations of the effects that the extension asked for, by key.
+    pub effects: BTreeMap<String, Vec<EffectRow>>,
     /// Revision of the account, if it was read.
     pub account_revision: Option<u64>,
     /// Revision of the catalog, if it was read.
@@ -139,6 +143,7 @@ impl<H: Handle> Snapshot<H> {
             place: None,
             versions: HashMap::new(),
             claims: BTreeMap::new(),
+            effects: BTreeMap::new(),
             account_revision: None,
             catalog_revision: None,
             trace: Trace::default(),
@@ -160,8 +165,9 @@ impl<H: Handle> Snapshot<H> {
 
     /// Ends the call; returns the store and the recorded reads.
     pub fn finish(self) -> FinishedSnapshot<H> {
-        let Snapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace } = self;
-        FinishedSnapshot { store, context, place, versions, claims, account_revision, catalog_revision, trace }
+        let Snapshot { store, context, place, versions, claims, effects, account_revision, catalog_revision, trace } =
+            self;
+        FinishedSnapshot { store, context, place, versions, claims, effects, account_revision, catalog_revision, trace }
     }
 
     fn queries(&self) -> &dyn Read {
@@ -369,7 +375,10 @@ impl<H: Handle> Imports for Snapshot<H> {
                 .iter()
                 .map(|key| {
                     check::id("effect key", key)?;
-                    Ok(crate::decision::has_begun(&snapshot.queries().effect(&scope, key)?))
+                    let generations = snapshot.queries().effect(&scope, key)?;
+                    let has_begun = crate::decision::has_begun(&generations);
+                    snapshot.effects.insert(key.clone(), generations);
+                    Ok(has_begun)
                 })
                 .collect()
         })

@@ -4,17 +4,18 @@
 //! Answers, reports and calls leave only after the commit; if the commit fails, no caller gets an outcome. The
 //! [`Listener`] makes the calls to providers on other threads, without blocking the host.
 
+mod deciders;
 mod deliver;
 mod jobs;
 
+pub use deciders::Deciders;
 pub use deliver::Delivered;
 pub use jobs::{JobError, JobResult, Jobs, OnAdvanced, OnAnswer, OnIntervened, Ticket};
 
-use crate::Host;
 use crate::outbox::{InterveneError, OutboxError};
 use crate::processor::Report;
+use crate::{Arrived, Host};
 use extension_contract::Timestamp;
-use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
 use host_store::Stored;
 use jobs::{HostFn, InterveneJob, Job};
@@ -105,7 +106,7 @@ type JobReports = Stored<Vec<Report>>;
 
 /// A step of a group, in the order of the jobs.
 enum GroupStep {
-    Accept(Vec<(Decoded, Vec<u8>)>),
+    Accept(Vec<Arrived>),
     Redrive(u64),
 }
 
@@ -239,9 +240,9 @@ impl WriterLoop {
         let mut steps = Vec::new();
         for job in group {
             match job {
-                Job::Accept { decoded, raw, answer } => {
+                Job::Accept { arrived: next, answer } => {
                     answers.push(answer);
-                    arrived.push((*decoded, raw));
+                    arrived.push(*next);
                 }
                 Job::Redrive { seq, answer } => {
                     answers.push(answer);

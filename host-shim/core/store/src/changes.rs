@@ -35,6 +35,8 @@ pub struct Expected {
     pub claims: Vec<(String, Option<ClaimRow>)>,
     /// Expected states and leases of effects of the scope.
     pub effects: Vec<ExpectedEffect>,
+    /// Expected generations of effects of the scope.
+    pub generations: Vec<ExpectedGenerations>,
     /// Expected state of the stored event that the change moves.
     pub inbox: Option<InboxState>,
 }
@@ -50,6 +52,23 @@ pub struct ExpectedEffect {
     pub state: EffectState,
     /// Expected number of the lease.
     pub lease: u64,
+}
+
+/// All generations that an effect must have. They change without a change of the account's revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedGenerations {
+    /// Key of the effect.
+    pub key: String,
+    /// Number, state and lease of each generation, oldest first; empty if the effect must not exist.
+    pub generations: Vec<(u32, EffectState, u64)>,
+}
+
+impl ExpectedGenerations {
+    /// Expects the generations of an effect as they were read.
+    pub fn of(key: &str, rows: &[EffectRow]) -> ExpectedGenerations {
+        let generations = rows.iter().map(|row| (row.effect.generation, row.state, row.lease.number)).collect();
+        ExpectedGenerations { key: key.to_owned(), generations }
+    }
 }
 
 impl ExpectedEffect {
@@ -182,7 +201,7 @@ pub enum Conflict {
     /// The stored event is in another state, or the inbox already has the new event: another host has processed it. That
     /// the inbox has the new event is checked last.
     Event,
-    /// An effect has another state or lease: another host carries it out, or it has ended.
+    /// An effect has another state, lease or generation: another host carries it out, or it has ended.
     Effect,
     /// A revision or a claim has changed since the decision read it.
     Read,
@@ -206,7 +225,8 @@ impl Changes {
         if self.scope.is_none() && (self.has_rows() || expects_revisions) {
             return refuse("changes of rows or expected revisions need a scope".into());
         }
-        if self.scope.is_none() && !self.expected.effects.is_empty() {
+        let expects_effects = !(self.expected.effects.is_empty() && self.expected.generations.is_empty());
+        if self.scope.is_none() && expects_effects {
             return refuse("expected effects need a scope".into());
         }
         if self.expected.inbox.is_some() && !matches!(self.inbox, Some(InboxChange::Move(_))) {

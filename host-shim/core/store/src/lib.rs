@@ -26,8 +26,8 @@ mod store;
 pub mod testing;
 
 pub use changes::{
-    Applied, Changes, Conflict, EffectChange, Expected, ExpectedEffect, InboxChange, InboxMove, InboxProgress,
-    NewInbox, RowWrite,
+    Applied, Changes, Conflict, EffectChange, Expected, ExpectedEffect, ExpectedGenerations, InboxChange, InboxMove,
+    InboxProgress, NewInbox, RowWrite,
 };
 pub use declared::{ConfigError, Declared, parse_config};
 pub use error::{StoreError, Stored};

@@ -12,7 +12,7 @@ mod outbox;
 mod reader;
 mod same;
 
-use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, InboxChange};
+use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, ExpectedGenerations, InboxChange};
 use crate::error::{StoreError, Stored};
 use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
@@ -106,7 +106,7 @@ impl MemoryStore {
 
     /// Returns the first condition of a change that does not hold, if any.
     fn conflict(&self, changes: &Changes) -> Option<Conflict> {
-        let Expected { account_revision, catalog_revision, claims, effects, inbox } = &changes.expected;
+        let Expected { account_revision, catalog_revision, claims, effects, generations, inbox } = &changes.expected;
         let state_of = |change: &Option<InboxChange>| match change {
             Some(InboxChange::Move(change)) => self.inbox.state(change.seq),
             _ => None,
@@ -119,7 +119,11 @@ impl MemoryStore {
             let found = scope.and_then(|scope| self.outbox.find(scope, &expected.key, expected.generation));
             found.is_some_and(|seq| self.outbox.has_lease(seq, expected.state, expected.lease))
         };
-        if !effects.iter().all(is_expected) {
+        let has_generations = |expected: &ExpectedGenerations| {
+            let scope = changes.scope.as_ref();
+            scope.is_some_and(|scope| self.outbox.has_generations(scope, &expected.key, &expected.generations))
+        };
+        if !(effects.iter().all(is_expected) && generations.iter().all(has_generations)) {
             return Some(Conflict::Effect);
         }
         let at = |revision: &Option<u64>, scope: &dyn Fn(&Scope) -> u64| match (revision, &changes.scope) {

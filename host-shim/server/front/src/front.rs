@@ -331,7 +331,7 @@ async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> R
 
 /// Sends an event to the writer and waits for its commit.
 pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> JobResult {
-    answer_of(|answer| site.jobs().try_accept_then(decoded, raw, answer)).await?
+    answer_of(|answer| site.try_accept_then(decoded, raw, answer)).await?
 }
 
 /// Sends a job that passes its answer to a function, and waits for the answer.

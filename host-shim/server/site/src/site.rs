@@ -7,19 +7,24 @@ use crate::sweep::Sweeper;
 use extension_contract::{CommandDecl, EffectDecl};
 use host::clock::{Clock, ClockSource};
 use host::outbox::OutboxError;
-use host::processor::{Answerer, Report};
-use host::writer::{Jobs, Listener, Writer, WriterLimits};
+use host::processor::{Answerer, Decider, Report};
+use host::writer::{Deciders, JobError, Jobs, Listener, OnAnswer, Writer, WriterLimits};
 use host::{Host, Setup, StartError};
+use host_intake::Decoded;
 use host_intake::request::Endpoints;
 use host_provider_api::{Call, Registry, Reply};
 use host_store::{Partition, Store, StoreError};
 use host_wasm_runner::runner::Runner;
 use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// Makes an instance of the extension; the writer and each thread that answers questions has one.
+/// Default maximum number of threads that decide: one writer cannot commit what more of them decide.
+const DECIDERS_MAX: usize = 4;
+
+/// Makes an instance of the extension; the writer and each thread that decides or answers questions has one.
 pub type MakeRunner = Arc<dyn Fn() -> Box<dyn Runner> + Send + Sync>;
 
 /// Sees what a site does, for metrics, logs and live pages. Called on the threads of the site, so it must be quick.
@@ -45,6 +50,8 @@ pub struct SiteLimits {
     pub writer: WriterLimits,
     /// Number of threads that call providers.
     pub calls: usize,
+    /// Number of threads that decide events while the writer commits; without any, the writer decides.
+    pub deciders: usize,
     /// Number of threads that answer questions.
     pub answerers: usize,
     /// Maximum number of waiting questions.
@@ -52,9 +59,11 @@ pub struct SiteLimits {
 }
 
 impl Default for SiteLimits {
-    /// 16 threads that call providers, most of which wait for an answer; 2 that answer questions; 256 waiting questions.
+    /// 16 threads that call providers, most of which wait for an answer; one that decides for each core, at most 4; 2 that answer
+    /// questions; 256 waiting questions.
     fn default() -> Self {
-        SiteLimits { writer: WriterLimits::default(), calls: 16, answerers: 2, questions: 256 }
+        let deciders = thread::available_parallelism().map_or(1, NonZero::get).min(DECIDERS_MAX);
+        SiteLimits { writer: WriterLimits::default(), calls: 16, deciders, answerers: 2, questions: 256 }
     }
 }
 
@@ -100,6 +109,7 @@ pub struct Site {
     endpoints: Endpoints,
     clock: ClockSource,
     writer: Writer,
+    deciders: Option<Deciders>,
     questioner: Questioner,
     replies: Arc<Replies>,
     answering: Vec<JoinHandle<()>>,
@@ -123,11 +133,16 @@ impl Site {
             (declared.commands.clone(), declared.effects.clone())
         };
         let answerers = (0..limits.answerers).map(|_| Answerer::of(processor, runner())).collect::<Result<_, _>>()?;
+        let deciders = (0..limits.deciders).map(|_| Decider::of(processor, runner())).collect::<Result<Vec<_>, _>>()?;
         let (questioner, answering) = questions::spawn(answerers, limits.questions)?;
         let (queue, replies) = (Arc::new(CallQueue::default()), Arc::new(Replies::default()));
         let listener = SiteListener { queue: queue.clone(), replies: replies.clone(), observer: observer.clone() };
         let writer = Writer::spawn(host, Box::new(listener), limits.writer)?;
         let jobs = writer.jobs().clone();
+        let deciders = match deciders.is_empty() {
+            true => None,
+            false => Some(Deciders::spawn(deciders, &source, &jobs, limits.writer.waiting)?),
+        };
         let calls = calls::spawn(queue, limits.calls, move |call| {
             let began = Instant::now();
             let reply = registry.call(&call);
@@ -142,6 +157,7 @@ impl Site {
             endpoints,
             clock: source,
             writer,
+            deciders,
             questioner,
             replies,
             answering,
@@ -174,6 +190,17 @@ impl Site {
         &self.clock
     }
 
+    /// Sends an event to be decided and committed, without waiting. The function receives the answer after the commit.
+    ///
+    /// # Errors
+    /// Fails if too many events wait, or if the site has stopped; the function is then not called.
+    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
+        match &self.deciders {
+            Some(deciders) => deciders.try_accept_then(decoded, raw, answer),
+            None => self.jobs().try_accept_then(decoded, raw, answer),
+        }
+    }
+
     /// Returns the sender of jobs to the writer.
     pub fn jobs(&self) -> &Jobs {
         self.writer.jobs()
@@ -199,6 +226,9 @@ impl Site {
     /// none if the writer's thread has panicked.
     pub fn stop(self) -> Option<Host> {
         self.calls.stop();
+        if let Some(deciders) = self.deciders {
+            deciders.stop();
+        }
         drop(self.questioner);
         for thread in self.answering {
             // A thread that has panicked has ended as well.

@@ -1,6 +1,7 @@
 //! How are questions about an account answered? On a snapshot; nothing is written.
 
 use super::Processor;
+use super::decide::Deciding;
 use crate::snapshot::{Access, Context, Snapshot, Trace};
 use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
@@ -122,7 +123,8 @@ impl Questions for Processor {
         access: Access,
         body: impl FnOnce(&mut dyn Runner, &SharedImports) -> Ran<Result<T, Problem>>,
     ) -> Result<T, AskError> {
-        let context = context(&self.partition, &self.declared, account, at, access);
+        let Deciding { partition, declared, .. } = &*self.deciding;
+        let context = context(partition, declared, account, at, access);
         let (snapshot, ran) = self.call(context, body);
         self.give_back(snapshot.store);
         answer(snapshot.trace, ran)
@@ -146,7 +148,8 @@ impl Answerer {
     /// Fails if the store has only one handle.
     pub fn of(processor: &Processor, runner: Box<dyn Runner>) -> Result<Self, StoreError> {
         let reader = Some(processor.store().reader()?);
-        let (partition, declared) = (processor.partition.clone(), processor.declared.clone());
+        let Deciding { partition, declared, .. } = &*processor.deciding;
+        let (partition, declared) = (partition.clone(), declared.clone());
         Ok(Answerer { reader, runner, partition, declared })
     }
 

@@ -22,14 +22,14 @@ impl Processor {
         let before = now.saturating_sub(WAIT_MAX_MS);
         let mut reports = Vec::new();
         loop {
-            let parked = self.store().parked_before(&self.partition, before, PAGE)?;
+            let parked = self.store().parked_before(&self.deciding.partition, before, PAGE)?;
             if parked.is_empty() {
                 break;
             }
             reports.extend(self.grouped(|processor| processor.give_up_parked(&parked, now))?);
         }
         loop {
-            let deferred = self.store().deferred_before(&self.partition, before, PAGE)?;
+            let deferred = self.store().deferred_before(&self.deciding.partition, before, PAGE)?;
             if deferred.is_empty() {
                 return Ok(reports);
             }
@@ -60,20 +60,20 @@ impl Processor {
             return Ok(());
         }
         if let Some(account) = connected {
-            let mut parked = self.store().woken_by(&[self.parked_of_connected(account)])?;
+            let mut parked = self.store().woken_by(&[self.deciding.parked_of_connected(account)])?;
             if parked.len() > self.parked_connected_max {
                 parked.truncate(parked.len() - self.parked_connected_max);
                 self.evict(&parked, reports, now)?;
             }
         }
-        if self.store().parked_count(&self.partition)? <= self.parked_max {
+        if self.store().parked_count(&self.deciding.partition)? <= self.parked_max {
             return Ok(());
         }
         let wanted = (self.parked_max / EVICTED_PART).max(1) as usize;
-        let mut chosen = self.store().woken_by(&[self.parked_key(false)])?;
+        let mut chosen = self.store().woken_by(&[self.deciding.parked_key(false)])?;
         chosen.truncate(wanted);
         if chosen.is_empty() {
-            chosen = self.store().woken_by(&[self.parked_key(true)])?;
+            chosen = self.store().woken_by(&[self.deciding.parked_key(true)])?;
             chosen.truncate(wanted);
         }
         self.evict(&chosen, reports, now)
@@ -89,7 +89,7 @@ impl Processor {
         let mut reports = Vec::new();
         for seq in seqs {
             let Some(row) = self.store().inbox(*seq)? else { continue };
-            let is_marked = !self.store().woken_by(&[self.parked_mark(&row.event)])?.is_empty();
+            let is_marked = !self.store().woken_by(&[self.deciding.parked_mark(&row.event)])?.is_empty();
             let outcome =
                 if is_marked { Outcome::Rejected(Refusal::Unclaimed) } else { Outcome::Ignored(IgnoreReason::NotOurs) };
             reports.extend(self.give_up(row, outcome, now)?);

@@ -6,6 +6,7 @@
 //! out the effects of each event before the next event.
 
 use super::Processor;
+use super::decide::Ahead;
 use super::report::Report;
 use super::run::{Attempt, DecidedRun};
 use extension_contract::{Account, Event, Payload, Timestamp};
@@ -16,14 +17,23 @@ use std::collections::{HashSet, VecDeque};
 /// ahead would decide each event twice.
 const ONE_BY_ONE: usize = 16;
 
-/// An event with its received bytes.
-type EventWithBytes = (Event, Vec<u8>);
+/// A new event.
+pub struct NewEvent {
+    /// The event.
+    pub event: Event,
+    /// The received bytes; empty if the payload is complete without them.
+    pub raw: Vec<u8>,
+    /// A decision that a [`Decider`](super::Decider) made ahead.
+    pub ahead: Option<Box<Ahead>>,
+}
 
 /// An event of the group that is not committed yet.
 struct QueuedEvent {
     attempt: Attempt,
     /// Decision made ahead; none if the event must be decided at its turn.
     ahead: Option<DecidedRun>,
+    /// Revision of the catalog in the snapshot of a decider.
+    catalog_revision: Option<u64>,
     now: Timestamp,
 }
 
@@ -41,8 +51,17 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails, or with `StoreError::Misuse` if one event
     /// belongs to another business.
-    pub fn accept_all(&mut self, events: Vec<EventWithBytes>) -> Stored<Vec<Vec<Report>>> {
-        events.iter().try_for_each(|(event, _)| self.check_business(event))?;
+    pub fn accept_all(&mut self, events: Vec<(Event, Vec<u8>)>) -> Stored<Vec<Vec<Report>>> {
+        self.accept_new(events.into_iter().map(|(event, raw)| NewEvent { event, raw, ahead: None }).collect())
+    }
+
+    /// Accepts events like [`Processor::accept_all`]. A decision that was made ahead is committed if nothing that it read has
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`Processor::accept_all`].
+    pub fn accept_new(&mut self, events: Vec<NewEvent>) -> Stored<Vec<Vec<Report>>> {
+        events.iter().try_for_each(|new| self.check_business(&new.event))?;
         self.grouped(|processor| {
             let mut reports = Vec::with_capacity(events.len());
             let mut events = VecDeque::from(events);
@@ -50,7 +69,7 @@ impl Processor {
                 let (waiting, same_account_again) = processor.decide_some(&mut events)?;
                 processor.commit_some(waiting, &mut reports)?;
                 let one_by_one = if same_account_again { ONE_BY_ONE.min(events.len()) } else { 0 };
-                for (event, raw) in events.drain(..one_by_one) {
+                for NewEvent { event, raw, .. } in events.drain(..one_by_one) {
                     reports.push(processor.accept(event, raw)?);
                 }
             }
@@ -60,21 +79,23 @@ impl Processor {
 
     /// Decides events ahead, up to and including the second event of one account. Also returns true if it stopped at
     /// such an event.
-    fn decide_some(&mut self, events: &mut VecDeque<EventWithBytes>) -> Stored<(Vec<QueuedEvent>, bool)> {
+    fn decide_some(&mut self, events: &mut VecDeque<NewEvent>) -> Stored<(Vec<QueuedEvent>, bool)> {
         let mut waiting: Vec<QueuedEvent> = Vec::with_capacity(events.len());
         let (mut ids, mut accounts) = (HashSet::new(), HashSet::new());
-        while let Some((event, raw)) = events.pop_front() {
-            let is_new = ids.insert((event.source.clone(), event.id.clone())) && self.known(&event)?.is_none();
+        while let Some(NewEvent { event, raw, ahead }) = events.pop_front() {
+            let is_first = ids.insert((event.source.clone(), event.id.clone()));
+            let is_new = is_first && (ahead.is_some() || self.known(&event)?.is_none());
             let now = event.received_at;
             // The account of a provider's event is not known before its decision.
             let of_account = event.account.as_ref().filter(|_| !matches!(event.payload, Payload::Provider(_)));
             let is_of_known_account = of_account.is_some_and(|account| accounts.contains(account));
             let mut attempt = Attempt::first(event, raw);
-            let ahead = match is_new && !is_of_known_account {
-                true => self.decide_ahead(&mut attempt, now),
-                false => None,
+            let (ahead, catalog_revision) = match ahead {
+                Some(ahead) if is_first => (Some(ahead.decided), Some(ahead.catalog_revision)),
+                None if is_new && !is_of_known_account => (self.decide_ahead(&mut attempt, now), None),
+                _ => (None, None),
             };
-            let next = QueuedEvent { attempt, ahead, now };
+            let next = QueuedEvent { attempt, ahead, catalog_revision, now };
             let same_account_again =
                 is_of_known_account || next.account().is_some_and(|account| !accounts.insert(account.clone()));
             waiting.push(next);
@@ -86,14 +107,13 @@ impl Processor {
     }
 
     fn commit_some(&mut self, waiting: Vec<QueuedEvent>, reports: &mut Vec<Vec<Report>>) -> Stored<()> {
-        // Accounts that earlier events of the group have changed. The commit alone does not detect all changes: effects
-        // do not raise the revision that the commit depends on.
+        // Accounts that earlier events of the group have changed: what was decided ahead for them is outdated.
         let mut touched: HashSet<Account> = HashSet::new();
         for mut next in waiting {
             let is_outdated = match next.account() {
                 Some(account) => touched.contains(account),
                 // Without an account, the placement may depend on the prices of the catalog.
-                None => touched.contains(&Account::Platform),
+                None => touched.contains(&Account::Platform) || self.has_other_catalog(next.catalog_revision)?,
             };
             if is_outdated {
                 next.ahead = None;
@@ -110,5 +130,11 @@ impl Processor {
             reports.push(ran);
         }
         Ok(())
+    }
+
+    /// Returns true if the catalog is not the one of a decider's snapshot.
+    fn has_other_catalog(&self, of_snapshot: Option<u64>) -> Stored<bool> {
+        let Some(of_snapshot) = of_snapshot else { return Ok(false) };
+        Ok(self.store().revision(&self.scope(Account::Platform))? != of_snapshot)
     }
 }

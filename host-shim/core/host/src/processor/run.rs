@@ -1,13 +1,10 @@
 //! How does one run of one event work? It is decided on a snapshot of its account, and the result is committed.
 
+use super::decide::begin;
 use super::report::{Disposition, Report};
-use super::waiting::connected_account;
-use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS, wrong_mode};
-use crate::decision::{self, DecisionError, PreparedDecision};
-use crate::snapshot::{Access, Context, FinishedSnapshot, PlacementResult};
-use extension_contract::{
-    Account, Decision, DeferReason, Event, Failure, IgnoreReason, LogLevel, Outcome, Payload, Refusal, Reply, Timestamp,
-};
+use super::{ATTEMPTS_MAX, CONFLICTS_MAX, Processor, RETRY_DELAYS_MS};
+use crate::decision::PreparedDecision;
+use extension_contract::{Account, DeferReason, Event, Failure, LogLevel, Outcome, Payload, Refusal, Reply, Timestamp};
 use host_store::{
     Applied, Changes, Conflict, EffectChange, InboxChange, InboxMove, InboxProgress, InboxRow, InboxState, LogEntry,
     NewInbox, Provenance, Run, StoreError, Stored,
@@ -135,11 +132,7 @@ impl Attempt {
     fn begin(&mut self) {
         let failures = self.failures;
         // The event has no other owner yet, so nothing is copied.
-        let event = Arc::make_mut(&mut self.event);
-        event.attempt = failures + 1;
-        if !matches!(event.payload, Payload::Provider(_)) {
-            event.account.get_or_insert(Account::Platform);
-        }
+        begin(Arc::make_mut(&mut self.event), failures);
     }
 }
 
@@ -180,95 +173,10 @@ impl Processor {
 
     fn decide(&mut self, attempt: &Attempt, now: Timestamp) -> Result<DecidedRun, FailedRun> {
         let since = attempt.waits_since.unwrap_or(now);
-        let event = &*attempt.event;
-        if let Payload::Provider(_) = event.payload {
-            if let Some(outcome) = wrong_mode(event, self.business.livemode) {
-                return Ok(DecidedRun::by_host(outcome));
-            }
-            // The extension rejects a missing kind as malformed.
-            if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
-                return Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind)));
-            }
-        }
-        let context = self.context(event, event.account.clone());
-        let (snapshot, answer) = self.call(context, |runner, imports| runner.handle(imports, event));
-        let prepared = self.check_decision(&snapshot, answer);
-        let FinishedSnapshot { store, place, mut trace, .. } = snapshot;
+        let store = self.take_store();
+        let (store, decided) = self.deciding.decide(store, &mut *self.runner, &attempt.event, since);
         self.give_back(store);
-        let logs = std::mem::take(&mut trace.logs);
-        let account = match &place {
-            Some(PlacementResult::Here(account)) => Some(account.clone()),
-            _ => None,
-        };
-        let (decision, prepared, used) = match prepared {
-            Ok(prepared) => prepared,
-            Err(error) => return Err(FailedRun { error, account, logs }),
-        };
-        let decided = match place {
-            Some(PlacementResult::Parked { keys, marked }) => DecidedRun {
-                state: InboxState::Parked { since },
-                waits_for: self.parked_waits_for(event, &keys, marked),
-                prepared,
-                ..DecidedRun::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
-            },
-            Some(PlacementResult::Ignored(reason)) => {
-                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Ignored(reason)) }
-            }
-            Some(PlacementResult::Refused(refusal)) => {
-                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Rejected(refusal)) }
-            }
-            Some(PlacementResult::Here(_)) | None => {
-                let (state, waits_for) = match (&decision.outcome, &account) {
-                    (Outcome::Deferred(reason), Some(account)) => {
-                        let waits_for = self.deferred_waits_for(event, account.clone(), reason);
-                        (InboxState::Deferred { since }, waits_for)
-                    }
-                    (Outcome::Deferred(_), None) => {
-                        let error = RunError::BadDecision("it defers an event of no account".to_owned());
-                        return Err(FailedRun { error, account, logs });
-                    }
-                    _ => (InboxState::Done, Vec::new()),
-                };
-                let (outcome, reply) = (decision.outcome, decision.reply);
-                DecidedRun { reply, state, waits_for, account, prepared, ..DecidedRun::by_host(outcome) }
-            }
-        };
-        Ok(DecidedRun { claim_answers: trace.claim_answers, used, logs, ..decided })
-    }
-
-    /// Returns the decision with its store changes, or the error that discards it.
-    fn check_decision(
-        &self,
-        snapshot: &FinishedSnapshot,
-        answer: host_wasm_runner::runner::Ran<Decision>,
-    ) -> Result<(Decision, PreparedDecision, Used), RunError> {
-        if let Some(text) = &snapshot.trace.unavailable {
-            return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()).into())));
-        }
-        let (mut decision, used) = answer?;
-        if matches!(
-            snapshot.place,
-            Some(PlacementResult::Parked { .. } | PlacementResult::Ignored(_) | PlacementResult::Refused(_))
-        ) {
-            return Ok((decision, PreparedDecision::only_expectations(snapshot), used));
-        }
-        match decision::prepare(snapshot, self.runner.declarations().data_version, &mut decision) {
-            Ok(prepared) => Ok((decision, prepared, used)),
-            Err(DecisionError::Contract(problem)) => Err(RunError::BadDecision(problem)),
-            Err(DecisionError::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
-        }
-    }
-
-    fn context(&self, event: &Event, account: Option<Account>) -> Context {
-        Context {
-            partition: self.partition.clone(),
-            account,
-            connected_account: connected_account(event).map(str::to_owned),
-            event_id: event.id.clone(),
-            now: event.received_at,
-            access: Access::Account,
-            declared: self.declared.clone(),
-        }
+        decided
     }
 
     /// Stores an outcome with all its changes, unless another host or a change of what the decision read prevents it.
@@ -289,7 +197,7 @@ impl Processor {
         let event = &attempt.event;
         let caller = caller_of(event);
         if let (Some(caller), Some(reply), Some(account)) = (caller, &decided.reply, &decided.account) {
-            changes.scope.get_or_insert_with(|| self.partition.scope(account.clone()));
+            changes.scope.get_or_insert_with(|| self.deciding.partition.scope(account.clone()));
             changes.reply = Some((caller.to_owned(), reply.clone()));
         }
         let provenance = Provenance {
@@ -360,7 +268,7 @@ impl Processor {
         if attempt.last.as_ref() == Some(&decided.outcome) {
             return Ok(false);
         }
-        let full_keys = self.full_claim_keys(attempt.event(), keys);
+        let full_keys = self.deciding.full_claim_keys(attempt.event(), keys);
         let holders = self.store().claims(&full_keys)?.into_iter().filter_map(|claim| claim?.holder);
         Ok(holders.into_iter().any(|holder| Some(&holder) != decided.account.as_ref()))
     }

@@ -1,11 +1,11 @@
 //! What does a parked or deferred event wait for? Builds its wake keys, for `Read::woken_by`.
 
-use super::Processor;
+use super::decide::Deciding;
 use crate::snapshot::full_key;
 use extension_contract::{Account, DeferReason, Event, ID_BYTES_MAX};
 use host_store::Scope;
 
-impl Processor {
+impl Deciding {
     /// Returns the full form of short claim keys; omits keys of invalid length.
     pub(super) fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
         let connected = connected_account(event);
@@ -25,7 +25,7 @@ impl Processor {
 
     /// Returns the wake keys of a deferred event of an account.
     pub(super) fn deferred_waits_for(&self, event: &Event, account: Account, reason: &DeferReason) -> Vec<String> {
-        let scope = self.scope(account);
+        let scope = self.partition.scope(account);
         match reason {
             DeferReason::Claim(keys) => {
                 self.full_claim_keys(event, keys).iter().map(|full| claim_wake_key(full)).collect()

@@ -1,8 +1,8 @@
 //! How do callers send jobs to a writer and get answers?
 
-use crate::Host;
 use crate::outbox::{InterveneError, Intervention, OpenEffect, OutboxError};
 use crate::processor::{Processor, Report};
+use crate::{Arrived, Host};
 use extension_contract::{Actor, Timestamp};
 use host_intake::Decoded;
 use host_provider_api::{Call, Reply};
@@ -53,7 +53,7 @@ pub(super) struct InterveneJob {
 /// A job for a writer.
 pub(super) enum Job {
     /// Accepts an event.
-    Accept { decoded: Box<Decoded>, raw: Vec<u8>, answer: OnAnswer },
+    Accept { arrived: Box<Arrived>, answer: OnAnswer },
     /// Runs an event of the inbox again.
     Redrive { seq: u64, answer: OnAnswer },
     /// Accepts a provider's reply.
@@ -88,7 +88,7 @@ impl Jobs {
     /// Fails if the writer has ended.
     pub fn accept(&self, decoded: Decoded, raw: Vec<u8>) -> Result<Ticket, JobError> {
         let (answer, ticket) = Ticket::new();
-        self.send(Job::Accept { decoded: Box::new(decoded), raw, answer })?;
+        self.accept_then(Arrived { decoded, raw, ahead: None }, answer)?;
         Ok(ticket)
     }
 
@@ -107,7 +107,12 @@ impl Jobs {
     /// # Errors
     /// Fails if the writer is busy or has ended; the function is then not called.
     pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
-        self.try_send(Job::Accept { decoded: Box::new(decoded), raw, answer })
+        self.try_send(Job::Accept { arrived: Box::new(Arrived { decoded, raw, ahead: None }), answer })
+    }
+
+    /// Sends an event, which may be decided already; waits while the writer is busy.
+    pub(super) fn accept_then(&self, arrived: Arrived, answer: OnAnswer) -> Result<(), JobError> {
+        self.send(Job::Accept { arrived: Box::new(arrived), answer })
     }
 
     /// Runs an event again on behalf of an operator; see [`Processor::redrive`].

@@ -227,6 +227,16 @@ impl Outbox {
         (row.state, row.lease.number) == (state, number)
     }
 
+    /// Returns whether an effect has exactly these generations, with their states and the numbers of their leases.
+    pub(super) fn has_generations(&self, scope: &Scope, key: &str, expected: &[(u32, EffectState, u64)]) -> bool {
+        let seqs = self.by_scope.get(scope).and_then(|scoped| scoped.by_key.get(key));
+        let found = seqs.into_iter().flatten().map(|seq| {
+            let row = self.row(*seq);
+            (row.effect.generation, row.state, row.lease.number)
+        });
+        found.eq(expected.iter().copied())
+    }
+
     /// Replaces the changing part of a row; returns the old part.
     fn set(&mut self, seq: u64, new: EffectProgress) -> EffectProgress {
         self.remove_from_indexes(seq);

@@ -81,6 +81,16 @@ impl SqliteStore {
                 return Ok(Some(Conflict::Effect));
             }
         }
+        for effect in &expected.generations {
+            // A new scope has no effects.
+            let has_them = match scope {
+                Some(scope) => effects::has_generations(connection, scope, effect).map_err(unavailable)?,
+                None => effect.generations.is_empty(),
+            };
+            if !has_them {
+                return Ok(Some(Conflict::Effect));
+            }
+        }
         if let Some(scope) = &changes.scope {
             if let Some(revision) = expected.account_revision
                 && self.revision(scope)? != revision

@@ -1,7 +1,7 @@
 //! The table of effects, and the queries for effects that may begin.
 
 use super::{inbox, scopes, text};
-use crate::changes::{EffectChange, ExpectedEffect};
+use crate::changes::{EffectChange, ExpectedEffect, ExpectedGenerations};
 use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest};
 use extension_contract::{Effect, RetryPolicy, Timestamp};
 use rusqlite::{Connection, Error, OptionalExtension, Params, Row, params};
@@ -233,6 +233,27 @@ pub(super) fn has_lease(connection: &Connection, scope: i64, expected: &Expected
             "SELECT 1 FROM effects WHERE scope = ?1 AND key = ?2 AND generation = ?3 AND state = ?4 AND fence = ?5",
         )?
         .exists(params![scope, key, generation, state_number(*state), lease])
+}
+
+/// Returns whether an effect has exactly the expected generations.
+pub(super) fn has_generations(
+    connection: &Connection,
+    scope: i64,
+    expected: &ExpectedGenerations,
+) -> Result<bool, Error> {
+    let sql = "SELECT generation, state, fence FROM effects INDEXED BY effects_by_key \
+               WHERE scope = ?1 AND key = ?2 ORDER BY seq";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(params![scope, expected.key])?;
+    let mut expected = expected.generations.iter();
+    while let Some(row) = rows.next()? {
+        let found: (u32, i64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if expected.next().map(|(generation, state, lease)| (*generation, state_number(*state), *lease)) != Some(found)
+        {
+            return Ok(false);
+        }
+    }
+    Ok(expected.next().is_none())
 }
 
 /// Writes a checked change.

@@ -80,6 +80,7 @@ macro_rules! store_conformance {
             a_lease_stops_at_the_first_effect_without_a_call,
             an_effect_is_inserted_once_and_updated_only_if_it_exists,
             a_lost_lease_or_another_state_of_an_effect_is_a_conflict,
+            another_generation_state_or_lease_is_a_conflict,
             an_erased_account_keeps_ids_amounts_and_times,
             an_erasure_keeps_unfinished_events_and_other_accounts,
             a_rolled_back_erasure_erases_nothing,

@@ -1,10 +1,13 @@
 //! Both stores return the same results after the same random changes.
 
-use crate::changes::{Changes, EffectChange, Expected, ExpectedEffect, InboxChange, InboxProgress, NewInbox, RowWrite};
+use crate::changes::{
+    Changes, EffectChange, Expected, ExpectedEffect, ExpectedGenerations, InboxChange, InboxProgress, NewInbox,
+    RowWrite,
+};
 use crate::error::StoreError;
 use crate::memory::MemoryStore;
 use crate::not_state::NotState;
-use crate::rows::{ClaimRow, EffectState, InboxState, Lease, Provenance, Run, TIMER};
+use crate::rows::{ClaimRow, EffectState, InboxState, Lease, LeaseRequest, Provenance, Run, TIMER};
 use crate::scope::{Partition, Scope};
 use crate::sqlite::SqliteStore;
 use crate::state::{state_document, state_hash};
@@ -27,6 +30,8 @@ enum Step {
     Commit,
     Rollback,
     Apply(Box<Changes>),
+    /// Leases effects due at a time, with or without timers, up to a number.
+    Lease(i64, bool, usize),
 }
 
 fn account() -> impl Strategy<Value = Account> {
@@ -68,7 +73,8 @@ fn claim() -> impl Strategy<Value = Option<ClaimRow>> {
 
 fn inbox_state() -> impl Strategy<Value = InboxState> {
     prop_oneof![
-        (0..5_i64).prop_map(|not_before| InboxState::Pending { not_before, waits_since: None }),
+        (0..5_i64, option::weighted(0.3, 0..5_i64))
+            .prop_map(|(not_before, waits_since)| InboxState::Pending { not_before, waits_since }),
         (0..5_i64).prop_map(|since| InboxState::Parked { since }),
         (0..5_i64).prop_map(|since| InboxState::Deferred { since }),
         Just(InboxState::Done),
@@ -170,16 +176,24 @@ fn inbox_change() -> impl Strategy<Value = InboxChange> {
 fn expected() -> impl Strategy<Value = Expected> {
     let claims = vec((id("claim"), claim()), 0..2);
     let effects = vec((id("k"), 1..3_u32, state(), 0..2_u64), 0..2);
+    let generation = vec((1..3_u32, state(), 0..2_u64), 0..2);
+    let generations = vec((id("k"), generation), 0..2).prop_map(|all| {
+        all.into_iter().map(|(key, generations)| ExpectedGenerations { key, generations }).collect::<Vec<_>>()
+    });
+    let effects = (option::weighted(0.2, effects), option::weighted(0.1, generations));
     let revisions = (option::weighted(0.2, 0..3_u64), option::weighted(0.2, 0..2_u64));
-    let rows = (option::weighted(0.1, claims), option::weighted(0.2, effects), option::weighted(0.3, inbox_state()));
-    (revisions, rows).prop_map(|((account_revision, catalog_revision), (claims, effects, inbox))| Expected {
-        account_revision,
-        catalog_revision,
-        claims: claims.into_iter().flatten().map(|(key, row)| (format!("shop/test//{key}"), row)).collect(),
-        effects: (effects.into_iter().flatten())
-            .map(|(key, generation, state, lease)| ExpectedEffect { key, generation, state, lease })
-            .collect(),
-        inbox,
+    let rows = (option::weighted(0.1, claims), effects, option::weighted(0.3, inbox_state()));
+    (revisions, rows).prop_map(|((account_revision, catalog_revision), (claims, (effects, generations), inbox))| {
+        Expected {
+            account_revision,
+            catalog_revision,
+            claims: claims.into_iter().flatten().map(|(key, row)| (format!("shop/test//{key}"), row)).collect(),
+            effects: (effects.into_iter().flatten())
+                .map(|(key, generation, state, lease)| ExpectedEffect { key, generation, state, lease })
+                .collect(),
+            generations: generations.unwrap_or_default(),
+            inbox,
+        }
     })
 }
 
@@ -223,6 +237,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Commit),
         1 => Just(Step::Rollback),
         8 => changes().prop_map(|changes| Step::Apply(Box::new(changes))),
+        1 => (0..5_i64, any::<bool>(), 1..4_usize).prop_map(|(now, timers, limit)| Step::Lease(now, timers, limit)),
     ]
 }
 
@@ -242,6 +257,11 @@ fn run(store: &mut dyn Store, step: &Step) -> String {
         Step::Commit => done(store.commit()),
         Step::Rollback => done(store.rollback()),
         Step::Apply(changes) => done(store.apply(changes)),
+        Step::Lease(now, timers, limit) => {
+            let (partition, (now, timers, limit)) = (samples::partition(), (*now, *timers, *limit));
+            let lease = LeaseRequest { partition: &partition, owner: "host", now, until: now + 5, timers, limit };
+            done(store.lease_due(&lease))
+        }
     }
 }
 

@@ -4,9 +4,9 @@ use super::events::{T0, command, lines, things, webhook};
 use super::toy::{Moment, ToyRunner};
 use super::{business, over, processor};
 use extension_contract::{Account, Event};
-use host::processor::{Processor, Report};
-use host_store::testing::Faults;
-use host_store::{EffectRow, InboxRow, MemoryStore, SqliteStore, StoreError};
+use host::processor::{Decider, NewEvent, Processor, Report};
+use host_store::testing::{Faults, samples};
+use host_store::{EffectChange, EffectRow, EffectState, InboxRow, Lease, MemoryStore, SqliteStore, StoreError};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -90,6 +90,78 @@ fn a_group_in_sqlite_has_the_same_results_as_its_events_one_by_one() {
         files += 1;
         over(Box::new(SqliteStore::open(folder.path().join(format!("{files}.db"))).unwrap()))
     });
+}
+
+#[test]
+fn events_decided_ahead_have_the_same_results_as_one_by_one() {
+    let (mut kept, mut outdated) = (0, 0);
+    for seed in 0..40 {
+        let mut numbers = Numbers(seed);
+        let decisions = Arc::new(AtomicU32::new(0));
+        let runner = Box::new(counting(&decisions));
+        let mut grouped = Processor::new(Box::new(MemoryStore::new()), runner, business()).unwrap();
+        let mut decider = Decider::of(&grouped, Box::new(ToyRunner::new(1))).unwrap();
+        let mut single = processor();
+        for round in 0..2 {
+            let mut events: Vec<Event> = (0..60).map(|n| event(&mut numbers, 60 * round + n)).collect();
+            let expected: Vec<Report> =
+                events.iter().flat_map(|event| single.accept(event.clone(), Vec::new()).unwrap()).collect();
+            // One snapshot for three groups: the second and the third are decided on an old state.
+            let ahead = decider.decide(events.iter_mut());
+            kept += ahead.iter().flatten().count();
+            let mut new =
+                events.into_iter().zip(ahead).map(|(event, ahead)| NewEvent { event, raw: Vec::new(), ahead });
+            let mut reports = Vec::new();
+            for _ in 0..3 {
+                reports.extend(grouped.accept_new(new.by_ref().take(20).collect()).unwrap().into_iter().flatten());
+            }
+            assert_eq!(reports, expected, "seed {seed}");
+        }
+        outdated += decisions.load(Ordering::Relaxed);
+        assert_eq!(inbox(&grouped), inbox(&single), "seed {seed}");
+        assert_eq!(claims(&grouped), claims(&single), "seed {seed}");
+        assert_eq!(effects(&grouped), effects(&single), "seed {seed}");
+    }
+    assert!(kept > 1_000 && outdated > 1_000, "{kept} decided ahead, {outdated} decided by the writer");
+}
+
+#[test]
+fn an_event_decided_ahead_is_decided_once() {
+    let (mut processor, decisions) = counted();
+    let mut decider = Decider::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
+    let mut events: Vec<Event> = (0..16).map(|n| command(&format!("c{n}"), &format!("u{n}"), T0, json!({}))).collect();
+    let ahead = decider.decide(events.iter_mut());
+    let new = events.into_iter().zip(ahead).map(|(event, ahead)| NewEvent { event, raw: Vec::new(), ahead });
+    let reports = processor.accept_new(new.collect()).unwrap();
+    assert!(reports.iter().all(|reports| lines(reports)[0].ends_with("applied")));
+    assert_eq!(decisions.load(Ordering::Relaxed), 0, "the writer decides none of them");
+}
+
+#[test]
+fn an_effect_that_has_ended_since_a_decision_makes_it_outdated() {
+    let (mut processor, decisions) = counted();
+    let ask = command("c1", "a", T0, json!({"ask": [{"kind": "mail.send", "key": "m"}], "quiet": true}));
+    processor.accept(ask, Vec::new()).unwrap();
+    let mut decider = Decider::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
+    let mut cancel = command("c2", "a", T0, json!({"cancel": ["m"], "quiet": true}));
+    let ahead = decider.decide([&mut cancel]).remove(0);
+    assert!(ahead.is_some());
+    let row = effects(&processor).remove(0);
+    let mut began = samples::changes(&row.scope, "");
+    let lease = Lease { number: 1, ..Lease::default() };
+    began.effects = vec![EffectChange::Update {
+        key: "m".into(),
+        generation: 1,
+        state: EffectState::Running,
+        attempts: 1,
+        due_at: row.due_at,
+        lease,
+    }];
+    processor.store_mut().apply(&began).unwrap();
+    let before = decisions.load(Ordering::Relaxed);
+    processor.accept_new(vec![NewEvent { event: cancel, raw: Vec::new(), ahead }]).unwrap();
+    assert_eq!(decisions.load(Ordering::Relaxed), before + 1, "it is decided again");
+    assert_eq!(effects(&processor)[0].state, EffectState::Running, "a running effect is not cancelled");
 }
 
 /// Compares the same events in groups and one by one, for several seeds.

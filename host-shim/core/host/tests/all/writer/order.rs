@@ -1,11 +1,16 @@
 //! Tests of order and limits: many producers, one writer.
 
 use super::events::{T0, command, lines};
-use super::{ListenerEvent, accept, block, decoded, groups_of, inbox, play, spawn};
-use host::writer::{JobError, WriterLimits};
+use super::toy::ToyRunner;
+use super::{ListenerEvent, accept, block, decoded, groups_of, host, inbox, play, spawn, spawn_host};
+use host::clock::Clock;
+use host::processor::Decider;
+use host::writer::{Deciders, JobError, WriterLimits};
+use host_provider_api::Registry;
 use host_store::MemoryStore;
 use host_store::testing::Faults;
 use serde_json::json;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 #[test]
@@ -91,4 +96,30 @@ fn a_stopped_writer_finishes_earlier_jobs_and_accepts_no_more() {
     assert_eq!(lines(&ticket.wait().unwrap()), ["c1: applied"]);
     assert_eq!(inbox(&host), ["c1"]);
     assert_eq!(jobs.redrive(1).err(), Some(JobError::Ended));
+}
+
+#[test]
+fn events_that_other_threads_decide_are_each_committed_once() {
+    const EVENTS: usize = 300;
+    let host = host(Box::new(MemoryStore::new()), Registry::new(), ToyRunner::new(1), Clock::manual(T0));
+    let decider = |_| Decider::of(host.processor(), Box::new(ToyRunner::new(1))).unwrap();
+    let (deciders, clock) = ((0..3).map(decider).collect(), host.clock().source().clone());
+    let (writer, _events) = spawn_host(host, WriterLimits::default());
+    let deciders = Deciders::spawn(deciders, &clock, writer.jobs(), EVENTS).unwrap();
+    let (answers, answered) = channel();
+    for n in 0..EVENTS {
+        // Each tenth event is a repetition of the one before.
+        let n = if n % 10 == 9 { n - 1 } else { n };
+        let doing = json!({"note": [format!("f{n}")]});
+        let answers = answers.clone();
+        let event = decoded(command(&format!("c{n}"), &format!("u{}", n % 7), T0, doing));
+        deciders.try_accept_then(event, Vec::new(), Box::new(move |answer| answers.send(answer).unwrap())).unwrap();
+    }
+    // The events that wait now are passed on before the threads end.
+    deciders.stop();
+    drop(answers);
+    let outcomes: Vec<&str> = answered.iter().map(|answer| answer.unwrap()[0].result.name()).collect();
+    assert_eq!(outcomes.iter().filter(|name| **name == "applied").count(), EVENTS - EVENTS / 10);
+    assert_eq!(outcomes.iter().filter(|name| **name == "duplicate").count(), EVENTS / 10);
+    assert_eq!(inbox(&writer.stop().unwrap()).len(), EVENTS - EVENTS / 10);
 }

@@ -1,7 +1,7 @@
 //! Cases of the outbox: which effects may begin, and in which order.
 
 use super::Open;
-use crate::changes::{Applied, Conflict, EffectChange, ExpectedEffect};
+use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedEffect, ExpectedGenerations};
 use crate::error::StoreError;
 use crate::rows::{EffectRow, EffectState, Lease, LeaseRequest, OF_HOST, TIMER};
 use crate::scope::Partition;
@@ -348,4 +348,37 @@ pub fn a_lease_stops_at_the_first_effect_without_a_call(open: Open<'_>) {
     }
     assert_eq!(keys(store.lease_due(&lease(2000, true))), ["in time"]);
     assert!(keys(store.lease_due(&lease(2000, true))).is_empty());
+}
+
+/// A change is a conflict if an effect that it depends on has another generation, state or lease, or none.
+pub fn another_generation_state_or_lease_is_a_conflict(open: Open<'_>) {
+    let mut store = open();
+    let scope = samples::scope("user:A");
+    let depends = |rows: &[EffectRow]| {
+        let mut changes = samples::changes(&scope, "evt_9");
+        changes.expected.generations = vec![ExpectedGenerations::of("k", rows)];
+        changes
+    };
+    let applied = Ok(Applied::Done { seq: None });
+    let lost = Ok(Applied::Conflict(Conflict::Effect));
+    let none = depends(&[]);
+    assert_eq!(store.apply(&none), applied, "the scope is new");
+    queue(&mut *store, "user:A", "other", None, 1000);
+    assert_eq!(store.apply(&none), applied);
+    queue(&mut *store, "user:A", "k", None, 1000);
+    assert_eq!(store.apply(&none), lost, "the effect was requested meanwhile");
+    let first = depends(&store.effect(&scope, "k").expect("read"));
+    assert_eq!(store.apply(&first), applied);
+    update(&mut *store, "user:A", "k", EffectState::Finished, 1000);
+    assert_eq!(store.apply(&first), lost, "it has ended meanwhile");
+    let ended = depends(&store.effect(&scope, "k").expect("read"));
+    let next = Effect { generation: 2, ..samples::effect("mail.send", "k") };
+    queue_effect(&mut *store, "user:A", next, 1000);
+    assert_eq!(store.apply(&ended), lost, "it has a second generation");
+    let mut rows = store.effect(&scope, "k").expect("read");
+    assert_eq!(store.apply(&depends(&rows)), applied);
+    rows[1].lease.number += 1;
+    assert_eq!(store.apply(&depends(&rows)), lost, "another lease");
+    let without_scope = Changes { scope: None, ..none };
+    assert!(matches!(store.apply(&without_scope), Err(StoreError::Misuse(_))));
 }

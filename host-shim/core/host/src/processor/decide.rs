@@ -1,0 +1,213 @@
+//! How is an event decided? The extension sees a snapshot of its account; nothing is written.
+//!
+//! A [`Decider`] decides on a thread of its own, while the writer commits. The commit requires that nothing that the decision
+//! read has changed; otherwise the writer decides the event again.
+
+use super::run::{DecidedRun, FailedRun};
+use super::waiting::connected_account;
+use super::{Processor, wrong_mode};
+use crate::decision::{self, DecisionError, PreparedDecision};
+use crate::snapshot::{Access, Context, FinishedSnapshot, Handle, PlacementResult, Snapshot};
+use extension_contract::{Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Timestamp};
+use host_store::{Declared, InboxState, Partition, Reader, StoreError};
+use host_wasm_runner::runner::{Ran, RunError, Runner, Used};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The business, its mode and its declarations: all that a decision needs beside the store and the extension.
+#[derive(Debug)]
+pub(super) struct Deciding {
+    pub(super) partition: Partition,
+    pub(super) declared: Arc<Declared>,
+    /// Kinds of providers' events that the extension handles.
+    pub(super) provider_kinds: HashSet<String>,
+}
+
+/// Sets the number of the attempt, and the platform account for an internal event without an account.
+pub(super) fn begin(event: &mut Event, failures: u32) {
+    event.attempt = failures + 1;
+    if !matches!(event.payload, Payload::Provider(_)) {
+        event.account.get_or_insert(Account::Platform);
+    }
+}
+
+/// A decision that was made ahead of the commit.
+pub struct Ahead {
+    pub(super) decided: DecidedRun,
+    /// Revision of the catalog in the snapshot.
+    pub(super) catalog_revision: u64,
+}
+
+/// Decides new events with a reader and an extension of its own.
+pub struct Decider {
+    /// None only during a call of the extension.
+    reader: Option<Box<dyn Reader>>,
+    runner: Box<dyn Runner>,
+    deciding: Arc<Deciding>,
+}
+
+impl Decider {
+    /// Creates a decider of the processor's business and mode.
+    ///
+    /// # Errors
+    /// Fails if the store has only one handle.
+    pub fn of(processor: &Processor, runner: Box<dyn Runner>) -> Result<Self, StoreError> {
+        let reader = Some(processor.store().reader()?);
+        Ok(Decider { reader, runner, deciding: processor.deciding.clone() })
+    }
+
+    /// Decides events in one snapshot, in order. Returns none for an event that only the writer can decide: it is known, is of
+    /// another business, has to wait, or its decision failed. Sets the number of the attempt of each event.
+    pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<Ahead>>> {
+        let mut reader = self.reader.take().expect("each call of the extension returns the reader at its end");
+        let has_begun = reader.begin().is_ok();
+        let catalog = self.deciding.partition.scope(Account::Platform);
+        let revision = if has_begun { reader.revision(&catalog).ok() } else { None };
+        let mut decided = Vec::new();
+        for event in events {
+            let Some(catalog_revision) = revision else {
+                decided.push(None);
+                continue;
+            };
+            let (used, ahead) = self.decide_one(reader, event, catalog_revision);
+            reader = used;
+            decided.push(ahead);
+        }
+        if has_begun {
+            // A reader that cannot end its snapshot cannot begin the next, and the writer decides.
+            let _ = reader.end();
+        }
+        self.reader = Some(reader);
+        decided
+    }
+
+    fn decide_one(
+        &mut self,
+        reader: Box<dyn Reader>,
+        event: &mut Event,
+        catalog_revision: u64,
+    ) -> (Box<dyn Reader>, Option<Box<Ahead>>) {
+        let partition = &self.deciding.partition;
+        let is_new = matches!(reader.event(partition, &event.source, &event.id), Ok(None));
+        if !is_new || event.business != partition.business {
+            return (reader, None);
+        }
+        begin(event, 0);
+        let (reader, decided) = self.deciding.decide(reader, &mut *self.runner, event, event.received_at);
+        let decided = decided.ok().filter(|run| !matches!(run.outcome, Outcome::Deferred(_)));
+        (reader, decided.map(|decided| Box::new(Ahead { decided, catalog_revision })))
+    }
+}
+
+impl Deciding {
+    /// Decides an event over a handle of a store, which it returns. `since` is the start of the wait of an event that has to
+    /// wait.
+    pub(super) fn decide<H: Handle + 'static>(
+        &self,
+        handle: H,
+        runner: &mut dyn Runner,
+        event: &Event,
+        since: Timestamp,
+    ) -> (H, Result<DecidedRun, FailedRun>) {
+        if let Payload::Provider(_) = event.payload {
+            if let Some(outcome) = wrong_mode(event, self.partition.livemode) {
+                return (handle, Ok(DecidedRun::by_host(outcome)));
+            }
+            // The extension rejects a missing kind as malformed.
+            if !event.kind.is_empty() && !self.provider_kinds.contains(&event.kind) {
+                return (handle, Ok(DecidedRun::by_host(Outcome::Ignored(IgnoreReason::UnhandledKind))));
+            }
+        }
+        let snapshot = Snapshot::new(handle, self.context(event));
+        let (snapshot, answer) = snapshot.call_with(|imports| runner.handle(imports, event));
+        let checked = check(&snapshot, runner.declarations().data_version, answer);
+        let FinishedSnapshot { store, place, mut trace, .. } = snapshot;
+        let logs = std::mem::take(&mut trace.logs);
+        let account = match &place {
+            Some(PlacementResult::Here(account)) => Some(account.clone()),
+            _ => None,
+        };
+        let decided = checked.and_then(|(decision, prepared, used)| {
+            let run = self.run_of(event, since, (place, account.clone()), decision, prepared)?;
+            Ok(DecidedRun { claim_answers: trace.claim_answers, used, ..run })
+        });
+        match decided {
+            Ok(decided) => (store, Ok(DecidedRun { logs, ..decided })),
+            Err(error) => (store, Err(FailedRun { error, account, logs })),
+        }
+    }
+
+    /// Returns the run of a checked decision: its outcome, and what the event waits for.
+    fn run_of(
+        &self,
+        event: &Event,
+        since: Timestamp,
+        (place, account): (Option<PlacementResult>, Option<Account>),
+        decision: Decision,
+        prepared: PreparedDecision,
+    ) -> Result<DecidedRun, RunError> {
+        Ok(match place {
+            Some(PlacementResult::Parked { keys, marked }) => DecidedRun {
+                state: InboxState::Parked { since },
+                waits_for: self.parked_waits_for(event, &keys, marked),
+                prepared,
+                ..DecidedRun::by_host(Outcome::Deferred(DeferReason::Claim(keys)))
+            },
+            Some(PlacementResult::Ignored(reason)) => {
+                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Ignored(reason)) }
+            }
+            Some(PlacementResult::Refused(refusal)) => {
+                DecidedRun { prepared, ..DecidedRun::by_host(Outcome::Rejected(refusal)) }
+            }
+            Some(PlacementResult::Here(_)) | None => {
+                let (state, waits_for) = match (&decision.outcome, &account) {
+                    (Outcome::Deferred(reason), Some(account)) => {
+                        let waits_for = self.deferred_waits_for(event, account.clone(), reason);
+                        (InboxState::Deferred { since }, waits_for)
+                    }
+                    (Outcome::Deferred(_), None) => {
+                        return Err(RunError::BadDecision("it defers an event of no account".to_owned()));
+                    }
+                    _ => (InboxState::Done, Vec::new()),
+                };
+                let (outcome, reply) = (decision.outcome, decision.reply);
+                DecidedRun { reply, state, waits_for, account, prepared, ..DecidedRun::by_host(outcome) }
+            }
+        })
+    }
+
+    fn context(&self, event: &Event) -> Context {
+        Context {
+            partition: self.partition.clone(),
+            account: event.account.clone(),
+            connected_account: connected_account(event).map(str::to_owned),
+            event_id: event.id.clone(),
+            now: event.received_at,
+            access: Access::Account,
+            declared: self.declared.clone(),
+        }
+    }
+}
+
+/// Returns the decision with its store changes, or the error that discards it.
+fn check<H: Handle>(
+    snapshot: &FinishedSnapshot<H>,
+    data_version: u32,
+    answer: Ran<Decision>,
+) -> Result<(Decision, PreparedDecision, Used), RunError> {
+    if let Some(text) = &snapshot.trace.unavailable {
+        return Err(RunError::Failure(Failure::Store(StoreError::Unavailable(text.clone()).into())));
+    }
+    let (mut decision, used) = answer?;
+    if matches!(
+        snapshot.place,
+        Some(PlacementResult::Parked { .. } | PlacementResult::Ignored(_) | PlacementResult::Refused(_))
+    ) {
+        return Ok((decision, PreparedDecision::only_expectations(snapshot), used));
+    }
+    match decision::prepare(snapshot, data_version, &mut decision) {
+        Ok(prepared) => Ok((decision, prepared, used)),
+        Err(DecisionError::Contract(problem)) => Err(RunError::BadDecision(problem)),
+        Err(DecisionError::Store(error)) => Err(RunError::Failure(Failure::Store(error))),
+    }
+}

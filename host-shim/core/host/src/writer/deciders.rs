@@ -1,0 +1,98 @@
+//! Which threads decide while the writer commits? Each takes waiting events, decides them on one snapshot, and passes them
+//! on to the writer, which commits them or, if what they read has changed, decides them again.
+
+use super::jobs::{JobError, Jobs, OnAnswer};
+use crate::Arrived;
+use crate::clock::ClockSource;
+use crate::processor::Decider;
+use host_intake::Decoded;
+use std::io;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// Maximum number of events that are decided on one snapshot: a longer snapshot is more often outdated.
+const TOGETHER: usize = 16;
+
+/// An event that waits for a decider.
+struct Waiting {
+    arrived: Arrived,
+    answer: OnAnswer,
+}
+
+/// Threads that decide events ahead of the writer. They end when this value is dropped.
+pub struct Deciders {
+    sender: SyncSender<Waiting>,
+    waiting_max: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Deciders {
+    /// Starts a thread for each decider. `waiting_max` is the maximum number of waiting events.
+    ///
+    /// # Errors
+    /// Fails if a thread cannot be created.
+    pub fn spawn(deciders: Vec<Decider>, clock: &ClockSource, jobs: &Jobs, waiting_max: usize) -> io::Result<Deciders> {
+        let (sender, receiver) = sync_channel(waiting_max);
+        let receiver = Arc::new(Mutex::new(receiver));
+        let spawn = |(number, mut decider): (usize, Decider)| {
+            let (receiver, clock, jobs) = (receiver.clone(), clock.clone(), jobs.clone());
+            thread::Builder::new().name(format!("decide-{number}")).spawn(move || {
+                while let Some(taken) = take(&receiver) {
+                    decide(&mut decider, &clock, &jobs, taken);
+                }
+            })
+        };
+        let threads = deciders.into_iter().enumerate().map(spawn).collect::<io::Result<_>>()?;
+        Ok(Deciders { sender, waiting_max, threads })
+    }
+
+    /// Sends an event without waiting, like [`Jobs::try_accept_then`].
+    ///
+    /// # Errors
+    /// Fails if too many events wait or the writer has ended; the function is then not called.
+    pub fn try_accept_then(&self, decoded: Decoded, raw: Vec<u8>, answer: OnAnswer) -> Result<(), JobError> {
+        let waiting = Waiting { arrived: Arrived { decoded, raw, ahead: None }, answer };
+        self.sender.try_send(waiting).map_err(|error| match error {
+            TrySendError::Full(_) => JobError::Busy { waiting: self.waiting_max },
+            TrySendError::Disconnected(_) => JobError::Ended,
+        })
+    }
+
+    /// Passes the waiting events on to the writer, and ends the threads.
+    pub fn stop(self) {
+        drop(self.sender);
+        for thread in self.threads {
+            // A thread that has panicked has ended as well.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Waits for an event, and takes those that wait behind it; none when the sender is gone.
+fn take(receiver: &Mutex<Receiver<Waiting>>) -> Option<Vec<Waiting>> {
+    // Nothing is decided under the lock, so a panic cannot damage the receiver.
+    let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut taken = vec![receiver.recv().ok()?];
+    taken.extend(receiver.try_iter().take(TOGETHER - 1));
+    Some(taken)
+}
+
+/// Decides events, and passes them on in their order.
+fn decide(decider: &mut Decider, clock: &ClockSource, jobs: &Jobs, mut taken: Vec<Waiting>) {
+    let now = clock.now();
+    // An event that the intake refused needs no decision.
+    let is_to_decide = |waiting: &&mut Waiting| waiting.arrived.decoded.refusal.is_none();
+    let events = taken.iter_mut().filter(is_to_decide).map(|waiting| {
+        waiting.arrived.decoded.event.received_at = now;
+        &mut waiting.arrived.decoded.event
+    });
+    let mut decided = decider.decide(events).into_iter();
+    for Waiting { mut arrived, answer } in taken {
+        if arrived.decoded.refusal.is_none() {
+            arrived.ahead = decided.next().flatten();
+        }
+        // A writer that has ended answers nobody.
+        let _ = jobs.accept_then(arrived, answer);
+    }
+}
