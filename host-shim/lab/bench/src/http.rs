@@ -37,9 +37,11 @@ impl Process {
     /// Starts a program and waits until it prints its address behind `sign`.
     fn start(command: &mut Command, sign: &str) -> Result<Process> {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the server")?;
-        let lines = BufReader::new(child.stdout.take().context("no output")?).lines();
-        let address = lines.map_while(Result::ok).find_map(|line| Some(line.strip_prefix(sign)?.trim().to_owned()));
+        let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines().map_while(Result::ok);
+        let address = lines.find_map(|line| Some(line.strip_prefix(sign)?.trim().to_owned()));
         let address = address.context("the server did not start")?;
+        // The server prints further lines, and must not find its output closed.
+        std::thread::spawn(move || lines.for_each(drop));
         Ok(Process { child, address })
     }
 
