@@ -12,7 +12,7 @@ use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::stream::{self, STREAMS_MAX};
 use crate::trace::{self, Requests};
-use crate::{command, event, health, query, webhook};
+use crate::{command, event, health, products, query, webhook};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
@@ -34,7 +34,7 @@ use tower::ServiceExt;
 use tracing::Instrument;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
-const TAKEN: [&str; 5] = ["api", "b", "ext", "health", "metrics"];
+const TAKEN: [&str; 6] = ["admin", "api", "b", "ext", "health", "metrics"];
 
 /// The limits of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl Front {
         let path = rest.unwrap_or_else(|| request.uri().path().to_owned());
         let path = match site.alias(&path) {
             Some(name) => format!("{WEBHOOKS}{name}"),
-            None => path,
+            None => products::canonical(&path).unwrap_or(path),
         };
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
@@ -254,7 +254,7 @@ impl HostedSite {
     /// Returns the webhook of which a path is an alias. The path may end in a slash.
     fn alias(&self, path: &str) -> Option<&str> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.aliases.get(path).map(String::as_str)
+        self.aliases.get(path).map(String::as_str).or_else(|| products::webhook(path))
     }
 }
 
@@ -300,7 +300,7 @@ fn set_path(uri: &mut Uri, path: &str) -> bool {
 fn router(app: AppState) -> Router {
     let wrong_method = |allow: &'static str| move || async move { Problem::method(allow) };
     let get_only = wrong_method("GET, HEAD");
-    Router::new()
+    products::routes(Router::new())
         .route("/api/webhooks/{*name}", any(webhook::deliver))
         .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
         .route("/api/events", get(stream::get).post(event::report).fallback(wrong_method("GET, HEAD, POST")))

@@ -5,6 +5,7 @@
 mod commands;
 mod operator;
 mod player;
+mod products;
 mod rates;
 mod raw;
 mod server;
