@@ -7,7 +7,8 @@ use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
-use crate::operator::{accounts, effects, events, intervene};
+use crate::operator::tools::Tools;
+use crate::operator::{accounts, drift, effects, events, intervene, stripe};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::stream::{self, STREAMS_MAX};
@@ -26,6 +27,7 @@ use host_intake::Decoded;
 use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_site::Site;
+use host_store::Partition;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -120,6 +122,8 @@ pub(crate) struct AppState {
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// Only in local mode.
     pub(crate) local_clock: Option<Arc<dyn LocalClock>>,
+    /// What operators may look at, by site.
+    pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
     /// Room for further streams.
     pub(crate) streams: Arc<Semaphore>,
     /// True when the server stops; streams then end.
@@ -161,11 +165,19 @@ impl Front {
             metrics,
             quarantine,
             local_clock,
+            tools: Arc::default(),
             streams,
             stopping,
             advancing,
         };
         Ok(Front { router: router(app.clone()), app })
+    }
+
+    /// Changes the state of the server before it answers requests.
+    pub(crate) fn with(self, change: impl FnOnce(&mut AppState)) -> Front {
+        let mut app = self.app;
+        change(&mut app);
+        Front { router: router(app.clone()), app }
     }
 
     /// Keeps authentic bytes that are not events; without this they are only counted.
@@ -309,6 +321,8 @@ fn router(app: AppState) -> Router {
         .route("/api/entitlements/check", get(query::check).fallback(get_only))
         .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
         .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
+        .route("/api/operator/accounts/{account}/stripe", get(stripe::get).fallback(get_only))
+        .route("/api/operator/drift", get(drift::list).fallback(get_only))
         .route("/api/operator/effects", get(effects::list).fallback(get_only))
         .route("/api/operator/effects/{seq}/{action}", post(intervene::post).fallback(wrong_method("POST")))
         .route("/api/operator/events", get(events::list).fallback(get_only))
