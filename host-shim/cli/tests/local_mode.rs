@@ -146,6 +146,13 @@ fn a_checkout_is_paid_and_a_month_passes() {
     paid.sort_by_key(|(reason, _)| reason.as_str().map(str::to_owned));
     let is_paid = json!("paid");
     assert_eq!(paid, [(&json!("subscription_create"), &is_paid), (&json!("subscription_cycle"), &is_paid)]);
+    let beside = server.call("GET /api/operator/accounts/user:ada/stripe", "");
+    assert_eq!(beside["changes"], json!([]), "the records are what Stripe has: {beside}");
+    assert_eq!(beside["objects"]["invoice"].as_array().map(Vec::len), Some(2), "{beside}");
+    let drift = server.call("GET /api/operator/drift", "");
+    assert_eq!(drift["differences"], json!([]), "every resource is as recorded");
+    let subscription = server.call("GET /b/products/subscription?user_id=ada", "");
+    assert_eq!(subscription["subscription"]["plan"], "prod_starter", "{subscription}");
     drop(server);
     let again = Server::start(&data);
     assert_eq!(invoices(&again.call(&format!("GET {list}"), "")).len(), 2, "the data folder keeps everything");

@@ -1,5 +1,6 @@
 //! Typed reads of a store, for scenarios, pages and tests.
 
+use crate::snapshot::full_key;
 use extension_contract::{
     Account, Price, Product, Purchase, RecordKey, Row, RowKey, RowKind, StoredRecord, Subscription,
 };
@@ -7,6 +8,15 @@ use host_store::{Partition, Read, Scope, Stored};
 
 /// Number of rows per query.
 const PAGE: usize = 500;
+
+/// Returns the account that holds a claim of the platform, such as `purchase:pur_1`.
+///
+/// # Errors
+/// Fails if the store fails.
+pub fn holder(store: &dyn Read, partition: &Partition, claim: &str) -> Stored<Option<Account>> {
+    let mut found = store.claims(&[full_key(partition, None, claim)])?;
+    Ok(found.pop().flatten().and_then(|row| row.holder))
+}
 
 /// Returns a product of an account, also if it is deleted.
 ///

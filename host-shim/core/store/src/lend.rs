@@ -85,6 +85,12 @@ impl<L: Lend> Read for L {
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
         self.lend(|store| store.effects_open(partition, account))
     }
+    fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        self.lend(|store| store.effects_open_after(partition, after, limit))
+    }
+    fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
+        self.lend(|store| store.effect_at(seq))
+    }
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
         self.lend(|store| store.next_due(partition, now))
     }

@@ -385,6 +385,14 @@ impl Read for MemoryStore {
         Ok(self.outbox.open(partition, account))
     }
 
+    fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.open_after(partition, after, limit))
+    }
+
+    fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
+        Ok(self.outbox.at(seq))
+    }
+
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
         Ok(self.outbox.next_due(partition, now))
     }

@@ -547,6 +547,14 @@ impl Read for SqliteStore {
         }
     }
 
+    fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
+        self.of_partition(partition, |connection, number| effects::open_after(connection, number, after, limit))
+    }
+
+    fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>> {
+        effects::at(&self.connection, seq).map_err(unavailable)
+    }
+
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
         self.of_partition(partition, |connection, number| effects::next_due(connection, number, now))
     }

@@ -82,6 +82,10 @@ pub trait Read {
     fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
     /// Returns all effects of an account, or of all accounts, that have not ended, in order of `seq`.
     fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>>;
+    /// Returns a page of the effects of all accounts that have not ended, after the `seq` `after`, in order of `seq`.
+    fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
+    /// Returns an effect of any partition by its `seq`, in any state.
+    fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>>;
     /// Returns the time at which the next effect becomes due after `now`, including timers and retries.
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>>;
 

@@ -2,6 +2,7 @@
 
 use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
+use crate::inspect::Inspector;
 use crate::quarantine::QuarantineFolder;
 use crate::sweep::{SweepSetup, Sweeping};
 use host::Setup;
@@ -9,7 +10,9 @@ use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_front::ids::RandomIds;
-use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, HostedSite, LocalClock, Metrics, Serving, serve};
+use host_front::{
+    ConnectionLimits, Front, FrontError, FrontLimits, HostedSite, LocalClock, Metrics, Serving, Tools, serve,
+};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -155,9 +158,12 @@ impl Daemon {
             SweepSetup { sweeper: site.sweeper(), list, metrics, data, swept_s }
         });
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
+        let (partition, questioner) = (site.partition().clone(), site.questioner().clone());
+        let inspector = Inspector::new(partition.clone(), questioner, opened.registry.clone(), opened.vault.clone());
+        let tools = Tools::new(opened.objects.clone(), Some(Arc::new(inspector)));
         let hosted = HostedSite { site, names: Vec::new(), aliases };
         let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
-        let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
+        let front = front.with_quarantine(Arc::new(QuarantineFolder(data))).with_tools(partition, tools);
         let front = match daemon.local_clock {
             Some(local_clock) => front.with_local_clock(local_clock),
             None => front,

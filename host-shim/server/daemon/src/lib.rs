@@ -4,6 +4,7 @@
 pub mod cover;
 mod daemon;
 pub mod data;
+mod inspect;
 mod listen;
 mod quarantine;
 mod sweep;

@@ -10,7 +10,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use extension_contract::{Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
+use extension_contract::{Account, Event, JSON_BYTES_MAX, Outcome, Payload, Reply};
 use host::processor::{Disposition, Report, is_same_command};
 use host_access::Caller;
 use host_intake::Decoded;
@@ -46,6 +46,19 @@ pub(crate) struct Answered {
 impl Answered {
     pub(crate) fn ok(body: Value) -> Self {
         Answered { status: StatusCode::OK, location: None, body }
+    }
+
+    /// Replaces status and body of an answer with a reply; one without a reply yet stays as it is.
+    pub(crate) fn map(self, status: StatusCode, change: impl FnOnce(Value) -> Value) -> Self {
+        match self.status {
+            StatusCode::OK => Answered { status, body: change(self.body), ..self },
+            _ => self,
+        }
+    }
+
+    /// Returns the reply; null for an answer without one yet.
+    pub(crate) fn reply(&self) -> &Value {
+        if self.status == StatusCode::OK { &self.body } else { &Value::Null }
     }
 
     /// The event is stored, and its reply will be at a path.
@@ -105,13 +118,26 @@ pub(crate) async fn post(
     let account = access::account(&caller, query.account.as_deref())?;
     let bytes = body::read(&headers, body, app.limits.body).await?;
     let payload = payload(&bytes)?;
-    let id = id(&app, &caller, &headers)?;
+    run(&app, &hosted, caller, account, &kind, payload, &headers).await
+}
+
+/// Sends a command of a caller in an account, which the caller reaches.
+pub(crate) async fn run(
+    app: &AppState,
+    hosted: &HostedSite,
+    caller: Caller,
+    account: Account,
+    kind: &str,
+    payload: String,
+    headers: &HeaderMap,
+) -> Result<Answered, Problem> {
+    let id = id(app, &caller, headers)?;
     let partition = hosted.site.partition();
     let event = Event {
         reply_to: Some(id.clone()),
         id,
         source: SOURCE.to_owned(),
-        kind,
+        kind: kind.to_owned(),
         business: partition.business.clone(),
         account: Some(account),
         livemode: Some(partition.livemode),
@@ -121,11 +147,11 @@ pub(crate) async fn post(
         provider: None,
         payload: Payload::Command(payload),
     };
-    send(&app, &hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
+    send(app, hosted, Decoded { event, refusal: None, time: None }, Vec::new()).await
 }
 
 /// Returns the payload: the body, which is a JSON object, or `{}` for an empty body.
-fn payload(bytes: &[u8]) -> Result<String, Problem> {
+pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.is_empty() {
         return Ok("{}".to_owned());
     }

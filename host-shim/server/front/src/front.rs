@@ -7,12 +7,13 @@ use crate::access::Authenticator;
 use crate::clock::{self, LocalClock};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
-use crate::operator::{accounts, effects, events, intervene};
+use crate::operator::tools::Tools;
+use crate::operator::{accounts, drift, effects, events, intervene, stripe};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::stream::{self, STREAMS_MAX};
 use crate::trace::{self, Requests};
-use crate::{command, event, health, query, webhook};
+use crate::{command, event, health, products, query, webhook};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::MatchedPath;
@@ -26,6 +27,7 @@ use host_intake::Decoded;
 use host_intake::body::Quarantined;
 use host_intake::request::PATH as WEBHOOKS;
 use host_site::Site;
+use host_store::Partition;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,7 +36,7 @@ use tower::ServiceExt;
 use tracing::Instrument;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
-const TAKEN: [&str; 5] = ["api", "b", "ext", "health", "metrics"];
+const TAKEN: [&str; 6] = ["admin", "api", "b", "ext", "health", "metrics"];
 
 /// The limits of requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +122,8 @@ pub(crate) struct AppState {
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// Only in local mode.
     pub(crate) local_clock: Option<Arc<dyn LocalClock>>,
+    /// What operators may look at, by site.
+    pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
     /// Room for further streams.
     pub(crate) streams: Arc<Semaphore>,
     /// True when the server stops; streams then end.
@@ -161,11 +165,19 @@ impl Front {
             metrics,
             quarantine,
             local_clock,
+            tools: Arc::default(),
             streams,
             stopping,
             advancing,
         };
         Ok(Front { router: router(app.clone()), app })
+    }
+
+    /// Changes the state of the server before it answers requests.
+    pub(crate) fn with(self, change: impl FnOnce(&mut AppState)) -> Front {
+        let mut app = self.app;
+        change(&mut app);
+        Front { router: router(app.clone()), app }
     }
 
     /// Keeps authentic bytes that are not events; without this they are only counted.
@@ -212,7 +224,7 @@ impl Front {
         let path = rest.unwrap_or_else(|| request.uri().path().to_owned());
         let path = match site.alias(&path) {
             Some(name) => format!("{WEBHOOKS}{name}"),
-            None => path,
+            None => products::canonical(&path).unwrap_or(path),
         };
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
@@ -254,7 +266,7 @@ impl HostedSite {
     /// Returns the webhook of which a path is an alias. The path may end in a slash.
     fn alias(&self, path: &str) -> Option<&str> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.aliases.get(path).map(String::as_str)
+        self.aliases.get(path).map(String::as_str).or_else(|| products::webhook(path))
     }
 }
 
@@ -300,7 +312,7 @@ fn set_path(uri: &mut Uri, path: &str) -> bool {
 fn router(app: AppState) -> Router {
     let wrong_method = |allow: &'static str| move || async move { Problem::method(allow) };
     let get_only = wrong_method("GET, HEAD");
-    Router::new()
+    products::routes(Router::new())
         .route("/api/webhooks/{*name}", any(webhook::deliver))
         .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
         .route("/api/events", get(stream::get).post(event::report).fallback(wrong_method("GET, HEAD, POST")))
@@ -309,6 +321,8 @@ fn router(app: AppState) -> Router {
         .route("/api/entitlements/check", get(query::check).fallback(get_only))
         .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
         .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
+        .route("/api/operator/accounts/{account}/stripe", get(stripe::get).fallback(get_only))
+        .route("/api/operator/drift", get(drift::list).fallback(get_only))
         .route("/api/operator/effects", get(effects::list).fallback(get_only))
         .route("/api/operator/effects/{seq}/{action}", post(intervene::post).fallback(wrong_method("POST")))
         .route("/api/operator/events", get(events::list).fallback(get_only))

@@ -1,8 +1,8 @@
 //! The HTTP server of one or several sites.
 //!
 //! [`Front`] finds the site of a request and answers it: webhooks ([`webhook`]), commands ([`command`]), events of the
-//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), operators ([`operator`]), and whether the server
-//! works ([`health`]). [`serve`] accepts connections within their limits. Every answer to an accepted event is sent after its
+//! platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), operators
+//! ([`operator`]), and whether the server works ([`health`]). [`serve`] accepts connections within their limits. Every answer to an accepted event is sent after its
 //! commit. Errors are problems as in RFC 9457.
 
 mod access;
@@ -17,6 +17,7 @@ pub mod ids;
 mod metrics;
 mod operator;
 mod problem;
+mod products;
 mod query;
 mod rate;
 mod serve;
@@ -29,5 +30,6 @@ pub use access::Authenticator;
 pub use clock::LocalClock;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
 pub use metrics::Metrics;
+pub use operator::tools::{DriftCheck, DriftEntry, Tools};
 pub use rate::Rate;
 pub use serve::{ConnectionLimits, Serving, serve};

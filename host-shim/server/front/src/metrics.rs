@@ -1,9 +1,12 @@
 //! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
 //! caller.
 
+mod progress;
+
 use crate::extract::Operator;
-use crate::front::AppState;
+use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
+use crate::query;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +15,7 @@ use host::processor::Report;
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_site::Observer;
 use host_store::{Partition, mode};
+use progress::{LOOKED_MAX, Progress};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -78,6 +82,10 @@ impl SiteLabels {
     }
 }
 
+/// The store could not be read for the metrics.
+#[derive(Debug, PartialEq, Eq)]
+struct NotRead;
+
 /// The metrics of a server.
 pub struct Metrics {
     registry: Registry,
@@ -91,6 +99,7 @@ pub struct Metrics {
     store_failures: Counter,
     sweeps: Family<SweepLabels, Counter>,
     missed: Family<SiteLabels, Counter>,
+    progress: Progress,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
 }
@@ -122,6 +131,7 @@ impl Default for Metrics {
             "Events that a sweep found and that no webhook had brought",
             missed.clone(),
         );
+        let progress = Progress::register(&mut registry);
         let commits = watch::Sender::new(0);
         Metrics {
             registry,
@@ -135,6 +145,7 @@ impl Default for Metrics {
             store_failures,
             sweeps,
             missed,
+            progress,
             commits,
         }
     }
@@ -175,6 +186,24 @@ impl Metrics {
         self.commits.subscribe()
     }
 
+    /// Looks at what a site has committed since the last time, as much as one reading of the store allows. Returns the number
+    /// of notes; fails if the store cannot be read.
+    async fn look(&self, hosted: &HostedSite) -> Result<usize, NotRead> {
+        let partition = hosted.site.partition().clone();
+        let notes = self.progress.take(&partition);
+        let (of, own) = (partition.clone(), notes.clone());
+        match query::read(hosted, move |store| progress::look(store, &of, &own)).await {
+            Ok(looked) => {
+                self.progress.count(&partition, looked);
+                Ok(notes.len())
+            }
+            Err(_) => {
+                self.progress.put_back(&partition, notes);
+                Err(NotRead)
+            }
+        }
+    }
+
     /// Returns the text of all metrics.
     fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
@@ -210,6 +239,7 @@ impl Observer for SiteMetrics {
             }
             self.metrics.events.get_or_create(&labels).inc();
         }
+        self.metrics.progress.note(&self.partition, reports);
         if !reports.is_empty() {
             self.metrics.commits.send_modify(|count| *count = count.wrapping_add(1));
         }
@@ -237,8 +267,24 @@ impl Observer for SiteMetrics {
     }
 }
 
+/// Counts the resources of a site in the background, if it is time. The next reading of the metrics has the numbers.
+fn count_resources(app: &AppState, hosted: &HostedSite) {
+    let Some(turn) = app.turn_to_count(hosted) else { return };
+    let (metrics, partition) = (app.metrics.clone(), hosted.site.partition().clone());
+    // The task ends by itself; nobody waits for it.
+    drop(tokio::task::spawn_blocking(move || match turn.check.resources() {
+        Ok(counts) => metrics.progress.resources(&partition, &counts),
+        Err(error) => tracing::warn!(business = partition.name(), error, "the resources could not be counted"),
+    }));
+}
+
 /// Carries out `GET /metrics`, for operators: the numbers tell how a business goes.
 pub(crate) async fn get(State(app): State<AppState>, _: Operator) -> Result<Response, Problem> {
+    for hosted in app.sites.iter() {
+        // The other metrics can be read even if the store cannot.
+        while app.metrics.look(hosted).await == Ok(LOOKED_MAX) {}
+        count_resources(&app, hosted);
+    }
     let text = app.metrics.text().map_err(|_| Problem::unavailable("the metrics cannot be written"))?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
 }

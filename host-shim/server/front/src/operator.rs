@@ -1,10 +1,13 @@
-//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]) and accounts ([`accounts`]).
-//! Only keys of operators may use it.
+//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), accounts ([`accounts`]) beside
+//! Stripe's objects ([`stripe`]), and differences of resources ([`drift`]). Only keys of operators may use it.
 
 pub(crate) mod accounts;
+pub(crate) mod drift;
 pub(crate) mod effects;
 pub(crate) mod events;
 pub(crate) mod intervene;
+pub(crate) mod stripe;
+pub mod tools;
 
 use crate::problem::Problem;
 use crate::query;

@@ -120,7 +120,7 @@ pub(crate) async fn get(
     Ok(Json(answer))
 }
 
-async fn asked<T: Send + 'static>(
+pub(crate) async fn asked<T: Send + 'static>(
     hosted: &HostedSite,
     body: impl FnOnce(&mut Answerer) -> Result<T, AskError> + Send + 'static,
 ) -> Result<T, Problem> {

@@ -9,5 +9,7 @@ pub mod questions;
 pub mod replies;
 mod site;
 pub mod sweep;
+mod types;
 
 pub use site::{MakeRunner, Observer, Site, SiteError, SiteLimits, SiteSetup};
+pub use types::ProductType;

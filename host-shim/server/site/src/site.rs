@@ -4,6 +4,7 @@ use crate::calls::{self, CallQueue, CallThreads};
 use crate::questions::{self, Questioner};
 use crate::replies::Replies;
 use crate::sweep::Sweeper;
+use crate::types::{ProductType, product_types};
 use extension_contract::{CommandDecl, EffectDecl};
 use host::clock::{Clock, ClockSource};
 use host::outbox::OutboxError;
@@ -106,6 +107,7 @@ pub struct Site {
     partition: Partition,
     commands: Vec<CommandDecl>,
     effects: Vec<EffectDecl>,
+    types: Vec<ProductType>,
     endpoints: Endpoints,
     clock: ClockSource,
     writer: Writer,
@@ -154,6 +156,7 @@ impl Site {
             partition,
             commands,
             effects,
+            types: product_types(&setup.business().catalog),
             endpoints,
             clock: source,
             writer,
@@ -178,6 +181,11 @@ impl Site {
     /// Returns the effects that the extension declares.
     pub fn effects(&self) -> &[EffectDecl] {
         &self.effects
+    }
+
+    /// Returns the product types of the catalog.
+    pub fn product_types(&self) -> &[ProductType] {
+        &self.types
     }
 
     /// Returns the webhook endpoints.

@@ -2,9 +2,12 @@
 //! webhooks are signed, commands and events are posted. Only the clock, the ids and the scripted provider are given through
 //! the library.
 
+mod beside_providers;
 mod commands;
+mod measured;
 mod operator;
 mod player;
+mod products;
 mod rates;
 mod raw;
 mod server;

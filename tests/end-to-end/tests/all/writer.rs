@@ -1,5 +1,5 @@
 //! Concurrent callers through the writer of a host on SQLite, with the extension and providers.
 
 mod load;
-mod support;
+pub mod support;
 mod webhooks;

@@ -208,6 +208,17 @@ impl Outbox {
         }
     }
 
+    pub(super) fn open_after(&self, partition: &Partition, after: u64, limit: usize) -> Vec<EffectRow> {
+        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
+        let later = queues.open.range((Bound::Excluded(after), Bound::Unbounded));
+        self.rows_of(later.take(limit))
+    }
+
+    pub(super) fn at(&self, seq: u64) -> Option<EffectRow> {
+        let place = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.rows.get(place).map(|row| EffectRow::clone(row))
+    }
+
     fn rows_of<'a>(&self, seqs: impl IntoIterator<Item = &'a u64>) -> Vec<EffectRow> {
         seqs.into_iter().map(|seq| self.row(*seq).clone()).collect()
     }

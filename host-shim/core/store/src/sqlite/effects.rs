@@ -218,6 +218,32 @@ pub(super) fn open(connection: &Connection, partition: i64) -> Result<Vec<Effect
     Ok(open)
 }
 
+/// Returns a page of the open effects of a partition. The three indexes have their numbers, so only the page's rows are read.
+pub(super) fn open_after(
+    connection: &Connection,
+    partition: i64,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<EffectRow>, Error> {
+    let sql = select!(
+        numbered,
+        "e.seq IN (SELECT seq FROM (",
+        "SELECT seq FROM effects INDEXED BY effects_running WHERE partition = ?1 AND state = 1 AND seq > ?2 ",
+        "UNION ALL SELECT seq FROM effects INDEXED BY effects_due ",
+        "WHERE partition = ?1 AND state = 0 AND kind <> 'timer.at' AND seq > ?2 ",
+        "UNION ALL SELECT seq FROM effects INDEXED BY effects_due_timers ",
+        "WHERE partition = ?1 AND state = 0 AND kind = 'timer.at' AND seq > ?2",
+        ") ORDER BY seq LIMIT ?3) ORDER BY e.seq"
+    );
+    many(connection, sql, params![partition, inbox::number(after), text::limit(limit)])
+}
+
+/// Returns an effect by its number.
+pub(super) fn at(connection: &Connection, seq: u64) -> Result<Option<EffectRow>, Error> {
+    let sql = select!(numbered, "e.seq = ?1");
+    connection.prepare_cached(sql)?.query_row([inbox::number(seq)], read).optional()
+}
+
 /// Returns whether a generation of an effect exists.
 pub(super) fn exists(connection: &Connection, scope: i64, key: &str, generation: u32) -> Result<bool, Error> {
     connection

@@ -50,10 +50,7 @@ pub(crate) async fn list(
     let of = wanted.account.as_deref().map(account).transpose()?;
     let rows = read(&hosted, move |store| match of {
         Some(account) => store.effects_of(&partition.scope(account), after, limit),
-        None => {
-            let open = store.effects_open(&partition, None)?;
-            Ok(open.into_iter().filter(|row| row.seq > after).take(limit).collect())
-        }
+        None => store.effects_open_after(&partition, after, limit),
     })
     .await?;
     let next = rows.last().filter(|_| rows.len() == limit).map(|row| Value::from(row.seq));

@@ -46,8 +46,8 @@ pub(crate) async fn post(
     let intervention = intervention(&action, given)?;
     let partition = hosted.site.partition().clone();
     let found = read(&hosted, move |store| {
-        let open = store.effects_open(&partition, None)?;
-        Ok(open.into_iter().find(|row| row.seq == seq))
+        let row = store.effect_at(seq)?;
+        Ok(row.filter(|row| row.state.is_open() && row.scope.partition() == partition))
     });
     let Some(row) = found.await? else { return Err(Problem::not_found(format!("no open effect {seq}"))) };
     if let Intervention::Adopt(outputs) = &intervention {

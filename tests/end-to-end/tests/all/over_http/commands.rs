@@ -7,7 +7,7 @@ use end_to_end::world::START_MS;
 use extension_contract::{Account, Actor, ActorKind};
 use host::clock::Clock;
 use host_access::{Keys, NewKey, Reach};
-use host_front::{FrontLimits, Rate};
+use host_front::{FrontLimits, Rate, Tools};
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_store::{MemoryStore, Partition};
 use serde_json::{Value, json};
@@ -34,6 +34,13 @@ impl Served {
         Served::start_with(ServerOptions { front, ..options }, keys)
     }
 
+    /// Starts a server whose operators may look at what the providers have.
+    pub fn with_tools(tools: Tools) -> Served {
+        let keys = Arc::new(Keys::in_memory().expect("keys"));
+        let options = ServerOptions { authenticator: Some(keys.clone()), tools, ..ServerOptions::default() };
+        Served::start_with(options, keys)
+    }
+
     fn start_with(options: ServerOptions, keys: Arc<Keys>) -> Served {
         let setup = solobase();
         let scripted = setup.scripted.clone();
@@ -46,6 +53,11 @@ impl Served {
     pub fn script(&self, succeeds: bool) {
         let fails = ScriptedAnswer::Retryable { code: "throttled".to_owned(), message: "later".to_owned() };
         self.scripted.script("*", vec![if succeeds { ScriptedAnswer::Ok(Value::Null) } else { fails }]);
+    }
+
+    /// Makes the calls of some effects succeed with these outputs.
+    pub fn answer(&self, pattern: &str, outputs: Value) {
+        self.scripted.script(pattern, vec![ScriptedAnswer::Ok(outputs)]);
     }
 
     pub fn key(&self, kind: ActorKind, subject: &str, business: &str) -> String {

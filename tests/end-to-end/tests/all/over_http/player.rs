@@ -22,6 +22,11 @@ pub fn holds_effects(story: &Story) -> bool {
 
 /// Plays a case and returns the hash of the state.
 pub fn play(story: &Story, case: &Case) -> String {
+    play_and_look(story, case, |_| ()).1
+}
+
+/// Plays a case, looks at the running server, and returns the hash of the state as well.
+pub fn play_and_look<T>(story: &Story, case: &Case, look: impl FnOnce(&Server) -> T) -> (T, String) {
     let given = &story.scenario.given;
     let name = host_native::runners().make().expect("the library").declarations().name.clone();
     let manifest = manifest::of(&name).expect("a manifest");
@@ -42,7 +47,8 @@ pub fn play(story: &Story, case: &Case) -> String {
             player.step(step, case.deliveries[at].as_ref(), case.clocks[at]);
         }
     }
-    player.end().state().expect("a state")
+    let seen = look(player.server());
+    (seen, player.end().state().expect("a state"))
 }
 
 fn script(scripted: &Scripted, answers: &[Answers]) {

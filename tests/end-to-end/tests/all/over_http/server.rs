@@ -1,13 +1,15 @@
 //! A server with one site, and a client of it.
 
-use extension_contract::{Actor, Timestamp};
+use extension_contract::{Actor, ActorKind, Timestamp};
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::writer::WriterLimits;
 use host_access::{AccessError, Caller, Reach};
 use host_front::ids::{Ids, RandomIds};
-use host_front::{Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, serve};
+use host_front::{
+    Authenticator, ConnectionLimits, Front, FrontLimits, HostedSite, Metrics, Rate, Serving, Tools, serve,
+};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
@@ -79,6 +81,8 @@ pub struct ServerOptions {
     pub front: FrontLimits,
     pub connections: ConnectionLimits,
     pub writer: WriterLimits,
+    /// What operators may look at.
+    pub tools: Tools,
     /// None: each request has the actor that the test gives.
     pub authenticator: Option<Arc<dyn Authenticator>>,
 }
@@ -90,6 +94,7 @@ impl Default for ServerOptions {
             connections: ConnectionLimits::default(),
             // One client sends one request at a time, so a group never has a second job.
             writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },
+            tools: Tools::default(),
             authenticator: None,
         }
     }
@@ -112,7 +117,7 @@ impl Server {
     }
 
     pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
-        let ServerOptions { front: limits, connections, writer, authenticator } = options;
+        let ServerOptions { front: limits, connections, writer, tools, authenticator } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
         let declared = with.business.own.webhooks.iter();
@@ -146,7 +151,7 @@ impl Server {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),
         };
-        let front = front.expect("a front");
+        let front = front.expect("a front").with_tools(given.partition.clone(), tools);
         let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let address = format!("http://{}", listener.local_addr().expect("an address"));
         let (stop, stopped) = oneshot::channel();
@@ -224,6 +229,15 @@ impl Server {
         let business = &self.site().partition().business;
         let decoded = host_intake::raw::read(body.to_vec(), business, self.now()).expect("a message");
         self.site().jobs().accept(decoded, Vec::new()).expect("a writer").wait().expect("stored");
+    }
+
+    /// Returns the text of the metrics, as an operator reads it.
+    pub fn metrics(&self) -> String {
+        *self.given.actor.lock().expect("no panic") = Actor { kind: ActorKind::Admin, ..Actor::system() };
+        let request = self.client.get(format!("{}/metrics", self.address)).header("authorization", "Bearer given");
+        let mut answer = request.call().expect("an answer");
+        assert_eq!(answer.status().as_u16(), 200);
+        answer.body_mut().read_to_string().expect("a text")
     }
 
     /// Posts a body as an actor, and returns status and body of the answer.

@@ -261,6 +261,52 @@ pub fn effects_of_an_account_are_listed_in_every_state(open: Open<'_>) {
     assert_eq!(keys(store.effects_of(&samples::scope("user:C"), 0, 10)), [""; 0]);
 }
 
+/// The pages of the open effects have every open effect once, in order of the requests, whatever its state and due time.
+pub fn open_effects_of_all_accounts_are_listed_by_pages(open: Open<'_>) {
+    let mut store = open();
+    queue(&mut *store, "user:A", "late", None, 9000);
+    queue(&mut *store, "user:B", "ended", None, 1000);
+    queue_effect(&mut *store, "user:B", samples::effect(TIMER, "timer"), 500);
+    queue(&mut *store, "user:A", "running", None, 1000);
+    queue(&mut *store, "user:C", "soon", Some("db"), 100);
+    queue(&mut *store, "user:C", "second", Some("db"), 50);
+    update(&mut *store, "user:B", "ended", EffectState::Finished, 1000);
+    update(&mut *store, "user:A", "running", EffectState::Running, 1000);
+    let partition = samples::partition();
+    let all = ["late", "timer", "running", "soon", "second"];
+    assert_eq!(keys(store.effects_open_after(&partition, 0, 10)), all);
+    let (mut paged, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.effects_open_after(&partition, after, 2).expect("read");
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 2);
+        after = last.seq;
+        paged.extend(page.into_iter().map(|row| row.effect.key));
+    }
+    assert_eq!(paged, all);
+    assert_eq!(store.effects_open_after(&partition, 0, 10), store.effects_open(&partition, None));
+    assert!(keys(store.effects_open_after(&partition, 0, 0)).is_empty());
+    let live = Partition { livemode: !partition.livemode, ..partition };
+    assert!(keys(store.effects_open_after(&live, 0, 10)).is_empty(), "the other mode has none");
+}
+
+/// An effect is found by its number, with everything that a query by key returns, also after its end.
+pub fn an_effect_is_read_by_its_number_in_every_state(open: Open<'_>) {
+    let mut store = open();
+    queue(&mut *store, "user:A", "a", None, 1000);
+    queue(&mut *store, "user:B", "b", Some("db"), 2000);
+    for state in [EffectState::Running, EffectState::Queued, EffectState::Finished] {
+        update(&mut *store, "user:B", "b", state, 1000);
+        let by_key = store.effect(&samples::scope("user:B"), "b").expect("read").pop();
+        assert!(by_key.as_ref().is_some_and(|row| row.state == state));
+        assert_eq!(store.effect_at(2), Ok(by_key));
+    }
+    assert_eq!(store.effect_at(1).expect("read").map(|row| row.effect.key), Some("a".to_owned()));
+    for unknown in [0, 3, u64::MAX] {
+        assert_eq!(store.effect_at(unknown), Ok(None), "{unknown}");
+    }
+}
+
 /// A change under a lost lease, or of an effect that another host began or ended, is a conflict and changes nothing.
 pub fn a_lost_lease_or_another_state_of_an_effect_is_a_conflict(open: Open<'_>) {
     use EffectState::{Cancelled, Finished, Queued, Running};

@@ -1,0 +1,92 @@
+//! `GET /api/operator/drift`: differences between the providers' resources and the records, with pages and a search.
+//!
+//! The first page makes a comparison, unless the last one is only seconds old; the other pages show the same comparison.
+
+use super::limit;
+use super::tools::{Compared, DriftEntry, Tools};
+use crate::extract::{Asked, Operator};
+use crate::front::AppState;
+use crate::problem::Problem;
+use crate::show::page;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Time for which a comparison counts as new. Listing the resources of a cloud takes seconds.
+const NEW: Duration = Duration::from_secs(10);
+
+/// The query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// Kind of difference.
+    kind: Option<String>,
+    /// The account of the resource.
+    account: Option<String>,
+    /// A part of the resource's id, or of its name.
+    search: Option<String>,
+    /// Number of the last difference of the page before.
+    after: Option<usize>,
+    limit: Option<usize>,
+}
+
+/// Answers the request.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Operator { hosted, .. }: Operator,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    let size = limit(wanted.limit)?;
+    let space = format!("{}/", hosted.site.partition().name());
+    let account = wanted.account.as_deref().map(super::account).transpose()?.map(|account| format!("{space}{account}"));
+    let Some(tools) = app.tools(&hosted).filter(|tools| tools.drift.is_some()) else {
+        return Err(Problem::not_found("the server has no providers that list their resources"));
+    };
+    let entries = compared(tools, wanted.after.is_some()).await?;
+    let contains = |text: &Option<String>, part: &str| text.as_ref().is_some_and(|text| text.contains(part));
+    let is_wanted = |entry: &DriftEntry| {
+        wanted.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
+            && (account.is_none() || entry.scope == account)
+            && wanted.search.as_deref().is_none_or(|part| contains(&entry.id, part) || contains(&entry.name, part))
+    };
+    let matching = entries.iter().enumerate().filter(|(_, entry)| is_wanted(entry));
+    let rest = matching.skip_while(|(at, _)| wanted.after.is_some_and(|after| *at <= after));
+    let shown: Vec<(usize, &DriftEntry)> = rest.take(size).collect();
+    let next = shown.last().filter(|_| shown.len() == size).map(|(at, _)| json!(at));
+    let mut answer = page("differences", shown.iter().map(|(_, entry)| show(entry, &space)).collect(), next);
+    answer["total_count"] = json!(entries.len());
+    Ok(Json(answer))
+}
+
+fn show(entry: &DriftEntry, space: &str) -> Value {
+    let account = entry.scope.as_deref().map(|scope| scope.strip_prefix(space).unwrap_or(scope));
+    json!({
+        "drift": entry.kind,
+        "account": account,
+        "resource": entry.resource,
+        "id": entry.id,
+        "name": entry.name,
+        "is": entry.is,
+        "recorded": entry.recorded,
+        "problem": entry.problem,
+    })
+}
+
+/// Returns the last comparison if it is new or its other pages are asked for; otherwise compares.
+async fn compared(tools: &Tools, is_later_page: bool) -> Result<Arc<Vec<DriftEntry>>, Problem> {
+    let Some(check) = tools.drift.clone() else { return Ok(Arc::default()) };
+    let mut last = tools.compared.lock().await;
+    if let Some(compared) = last.as_ref().filter(|last| is_later_page || last.at.elapsed() < NEW) {
+        return Ok(compared.entries.clone());
+    }
+    let found = tokio::task::spawn_blocking(move || check.differences()).await;
+    let found = found.map_err(|_| Problem::unavailable("the resources were not compared"))?;
+    let found = found.map_err(|text| Problem::new(StatusCode::BAD_GATEWAY, "provider", text))?;
+    let entries = Arc::new(found);
+    *last = Some(Compared { at: Instant::now(), entries: entries.clone() });
+    Ok(entries)
+}

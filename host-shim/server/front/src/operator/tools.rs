@@ -1,0 +1,116 @@
+//! What operators' requests use beside the site: what the providers have.
+
+use crate::front::{AppState, Front, HostedSite};
+use host_provider_api::ObjectList;
+use host_store::Partition;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// Time between two counts of the recorded resources. The first count reads the whole store.
+const COUNT_EVERY: Duration = Duration::from_mins(1);
+
+/// A difference between the providers' resources and the records.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DriftEntry {
+    /// Name of the kind of difference, such as `orphan` or `lost`.
+    pub kind: String,
+    /// Scope of the resource: business, mode and account; none for a resource of which only the name is known.
+    pub scope: Option<String>,
+    /// Resource, such as `bucket`.
+    pub resource: Option<String>,
+    /// Id of the resource within its scope.
+    pub id: Option<String>,
+    /// Name in the remote system, or reference of a secret.
+    pub name: Option<String>,
+    /// State in the remote system.
+    pub is: Option<String>,
+    /// Recorded state.
+    pub recorded: Option<String>,
+    /// The problem, without a secret.
+    pub problem: Option<String>,
+}
+
+/// Compares the providers' resources with the records.
+pub trait DriftCheck: Send + Sync {
+    /// Compares, and returns all differences in order. Blocks for as long as the providers take to list their resources.
+    ///
+    /// # Errors
+    /// Fails if a provider does not list its resources or the records cannot be read; the text has no secrets.
+    fn differences(&self) -> Result<Vec<DriftEntry>, String>;
+
+    /// Returns the number of recorded resources by their kind, such as `database`. Blocks while the records are read; what was
+    /// read before is not read again.
+    ///
+    /// # Errors
+    /// Fails if the records cannot be read; the text has no secrets.
+    fn resources(&self) -> Result<BTreeMap<String, usize>, String>;
+}
+
+/// The differences of the last comparison.
+pub(super) struct Compared {
+    pub(super) at: Instant,
+    pub(super) entries: Arc<Vec<DriftEntry>>,
+}
+
+/// What operators' requests to a site use.
+#[derive(Clone, Default)]
+pub struct Tools {
+    /// Lists Stripe's objects.
+    pub objects: Option<Arc<dyn ObjectList>>,
+    /// Compares the providers' resources with the records.
+    pub drift: Option<Arc<dyn DriftCheck>>,
+    /// The last comparison; locked while one is made, so that requests do not ask the providers at the same time.
+    pub(super) compared: Arc<Mutex<Option<Compared>>>,
+    /// The time of the last count of the resources; locked while one is made.
+    counted: Arc<Mutex<Option<Instant>>>,
+}
+
+/// The turn to count the resources. Nobody else counts them until it is dropped.
+pub(crate) struct CountTurn {
+    pub(crate) check: Arc<dyn DriftCheck>,
+    _turn: OwnedMutexGuard<Option<Instant>>,
+}
+
+impl Tools {
+    /// Makes tools.
+    pub fn new(objects: Option<Arc<dyn ObjectList>>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
+        Tools { objects, drift, compared: Arc::default(), counted: Arc::default() }
+    }
+
+    /// Returns the turn to count the resources; none if they were counted a short time ago or are being counted.
+    fn turn_to_count(&self) -> Option<CountTurn> {
+        let check = self.drift.clone()?;
+        let mut turn = self.counted.clone().try_lock_owned().ok()?;
+        if turn.is_some_and(|at| at.elapsed() < COUNT_EVERY) {
+            return None;
+        }
+        *turn = Some(Instant::now());
+        Some(CountTurn { check, _turn: turn })
+    }
+}
+
+impl AppState {
+    /// Returns the tools of a site.
+    pub(super) fn tools(&self, hosted: &HostedSite) -> Option<&Tools> {
+        self.tools.get(hosted.site.partition())
+    }
+
+    /// Returns the turn to count the resources of a site, if it is time.
+    pub(crate) fn turn_to_count(&self, hosted: &HostedSite) -> Option<CountTurn> {
+        self.tools(hosted).and_then(Tools::turn_to_count)
+    }
+}
+
+impl Front {
+    /// Lets operators of a site look at what its providers have.
+    #[must_use]
+    pub fn with_tools(self, of: Partition, tools: Tools) -> Front {
+        self.with(|app| {
+            let mut all = (*app.tools).clone();
+            all.insert(of, tools);
+            app.tools = Arc::new(all);
+        })
+    }
+}

@@ -1,0 +1,244 @@
+//! Which path and method is which command or query? The thin part between the platform's API and the extension.
+
+/// What a route does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    /// Query `catalog` or `list`: the products of a type, on sale or of an account.
+    List,
+    /// Query `list`: the products of an account; of the platform for an operator who names none.
+    Own,
+    /// Query `catalog` or `list`: one product.
+    One,
+    /// Query `catalog`.
+    Catalog,
+    /// Query `catalog`: one product.
+    Offer,
+    /// Query `list`: the health of an instance.
+    Health,
+    /// The product types.
+    Types,
+    /// Query `list`: purchases.
+    Purchases,
+    /// Query `list`: one purchase with its lines.
+    PurchaseOne,
+    /// Query `list`: the subscription that counts.
+    Subscription,
+    /// Command `product.create`, or `instance.create` without a type.
+    Create,
+    /// Command `product.update`.
+    Update,
+    /// Command `instance.delete`; `product.update` with `active: false` for a product of the catalog.
+    Delete,
+    /// Command `purchase.create` of the plan in the path.
+    Purchase,
+    /// Command `purchase.create` of one item.
+    Buy,
+    /// Command `purchase.create` of a plan with an instance, or of a purchase that has begun.
+    Checkout,
+    /// Command `purchase.refund`.
+    Refund,
+    /// The extension has no such feature.
+    NotServed(&'static str),
+}
+
+/// Who may use a route. The extension decides what an account's users may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// Everybody, also without a key.
+    All,
+    /// Callers with a key.
+    Keys,
+    /// Operators.
+    Operators,
+}
+
+/// Some paths with the methods of an action.
+pub(super) struct Route {
+    pub(super) methods: &'static [&'static str],
+    pub(super) paths: &'static [&'static str],
+    pub(super) who: Who,
+    pub(super) action: Action,
+}
+
+const fn route(methods: &'static [&'static str], paths: &'static [&'static str], who: Who, action: Action) -> Route {
+    Route { methods, paths, who, action }
+}
+
+const GET: &[&str] = &["GET"];
+const POST: &[&str] = &["POST"];
+const CHANGE: &[&str] = &["PATCH", "PUT"];
+const DELETE: &[&str] = &["DELETE"];
+const EVERY: &[&str] = &["DELETE", "GET", "PATCH", "POST", "PUT"];
+
+/// The products that an account owns, by id.
+const OF_ACCOUNT: &[&str] = &["/b/products/products/{id}", "/ext/products/products/{id}"];
+/// The products of the catalog for operators.
+const OF_CATALOG: &[&str] = &["/b/products/admin/products", "/ext/products/admin/products"];
+const ONE_OF_CATALOG: &[&str] = &["/b/products/admin/products/{id}", "/ext/products/admin/products/{id}"];
+const PURCHASES: &[&str] = &["/b/products/purchases", "/ext/products/purchases"];
+
+const GROUPS: &str = "products have no groups: a product type and its fields say what belongs together";
+const TEMPLATES: &str = "prices and product types are in the catalog: there are no templates, variables and formulas";
+
+/// The routes.
+pub(super) const ROUTES: &[Route] = &[
+    route(GET, &["/api/products"], Who::All, Action::List),
+    route(GET, &["/api/products/{id}"], Who::All, Action::One),
+    route(POST, &["/api/products", "/b/products/products", "/ext/products/products"], Who::Keys, Action::Create),
+    route(CHANGE, &["/api/products/{id}"], Who::Keys, Action::Update),
+    route(DELETE, &["/api/products/{id}"], Who::Keys, Action::Delete),
+    route(GET, &["/api/products/{id}/health"], Who::Keys, Action::Health),
+    route(POST, &["/api/products/{id}/purchase"], Who::Keys, Action::Purchase),
+    route(POST, &["/api/products/checkout", "/b/products/checkout"], Who::Keys, Action::Checkout),
+    route(GET, &["/b/products/catalog"], Who::All, Action::Catalog),
+    route(GET, &["/b/products/catalog/{id}"], Who::All, Action::Offer),
+    route(GET, &["/b/products/products", "/ext/products/products"], Who::Keys, Action::Own),
+    route(GET, OF_ACCOUNT, Who::Keys, Action::One),
+    route(CHANGE, OF_ACCOUNT, Who::Keys, Action::Update),
+    route(DELETE, OF_ACCOUNT, Who::Keys, Action::Delete),
+    route(GET, PURCHASES, Who::Keys, Action::Purchases),
+    route(POST, &["/b/products/purchases", "/ext/products/purchase"], Who::Keys, Action::Buy),
+    route(GET, &["/b/products/purchases/{id}", "/ext/products/purchases/{id}"], Who::Keys, Action::PurchaseOne),
+    route(GET, &["/b/products/subscription"], Who::Keys, Action::Subscription),
+    route(GET, &["/b/products/types", "/ext/products/product-types"], Who::Keys, Action::Types),
+    route(GET, OF_CATALOG, Who::Operators, Action::Own),
+    route(POST, OF_CATALOG, Who::Operators, Action::Create),
+    route(GET, ONE_OF_CATALOG, Who::Operators, Action::One),
+    route(CHANGE, ONE_OF_CATALOG, Who::Operators, Action::Update),
+    route(DELETE, ONE_OF_CATALOG, Who::Operators, Action::Delete),
+    route(GET, &["/b/products/admin/types", "/ext/products/admin/product-types"], Who::Operators, Action::Types),
+    route(GET, &["/b/products/admin/purchases", "/ext/products/admin/purchases"], Who::Operators, Action::Purchases),
+    route(
+        GET,
+        &["/b/products/admin/purchases/{id}", "/ext/products/admin/purchases/{id}"],
+        Who::Operators,
+        Action::PurchaseOne,
+    ),
+    route(
+        &["PATCH", "POST"],
+        &["/b/products/admin/purchases/{id}/refund", "/ext/products/admin/purchases/{id}/refund"],
+        Who::Operators,
+        Action::Refund,
+    ),
+    route(
+        EVERY,
+        &["/api/products/bulk"],
+        Who::Keys,
+        Action::NotServed("no command creates several products in one decision: send one request for each"),
+    ),
+    route(
+        EVERY,
+        &[
+            "/b/products/groups",
+            "/b/products/groups/{*rest}",
+            "/b/products/group-templates",
+            "/b/products/admin/groups",
+            "/b/products/admin/groups/{*rest}",
+            "/ext/products/groups",
+            "/ext/products/groups/{*rest}",
+            "/ext/products/group-types",
+            "/ext/products/admin/groups",
+            "/ext/products/admin/group-types",
+            "/ext/products/admin/group-types/{*rest}",
+        ],
+        Who::Keys,
+        Action::NotServed(GROUPS),
+    ),
+    route(
+        EVERY,
+        &[
+            "/b/products/calculate-price",
+            "/b/products/admin/pricing",
+            "/b/products/admin/pricing/{*rest}",
+            "/b/products/admin/types/{*rest}",
+            "/b/products/admin/variables",
+            "/b/products/admin/variables/{*rest}",
+            "/ext/products/calculate-price",
+            "/ext/products/variables",
+            "/ext/products/admin/pricing-templates",
+            "/ext/products/admin/pricing-templates/{*rest}",
+            "/ext/products/admin/product-types/{*rest}",
+            "/ext/products/admin/variables",
+            "/ext/products/admin/variables/{*rest}",
+        ],
+        Who::Keys,
+        Action::NotServed(TEMPLATES),
+    ),
+    route(
+        EVERY,
+        &["/b/products/admin/stats", "/ext/products/admin/stats", "/ext/products/purchases/stats"],
+        Who::Keys,
+        Action::NotServed("no query counts over accounts: /metrics has the server's numbers"),
+    ),
+    route(
+        EVERY,
+        &["/b/products/addons", "/b/products/addons/{*rest}"],
+        Who::Keys,
+        Action::NotServed("add-ons are products of the catalog: buy them like plans"),
+    ),
+    route(
+        EVERY,
+        &["/ext/products/purchases/{id}/cancel", "/ext/products/admin/purchases/{id}/approve"],
+        Who::Keys,
+        Action::NotServed("no command cancels or approves a purchase: an unpaid checkout expires by itself"),
+    ),
+    route(
+        EVERY,
+        &["/ext/products/admin/provider/status"],
+        Who::Keys,
+        Action::NotServed("/health says whether the server works; its log says at the start which providers it has"),
+    ),
+];
+
+/// Returns the methods of a path, for the header `Allow`.
+pub(super) fn allow(path: &str) -> &'static str {
+    let methods = |wanted: &str| {
+        let mut of_path = ROUTES.iter().filter(|route| route.paths.contains(&path));
+        of_path.any(|route| route.methods.contains(&wanted))
+    };
+    match (methods("GET"), methods("POST"), methods("PUT"), methods("PATCH"), methods("DELETE")) {
+        (true, true, true, ..) => "DELETE, GET, HEAD, PATCH, POST, PUT",
+        (true, false, true, ..) => "DELETE, GET, HEAD, PATCH, PUT",
+        (true, true, false, ..) => "GET, HEAD, POST",
+        (true, false, false, ..) => "GET, HEAD",
+        (false, true, false, true, _) => "PATCH, POST",
+        _ => "POST",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn each_method_of_a_path_has_one_action() {
+        let mut seen = BTreeSet::new();
+        for route in ROUTES {
+            for (path, method) in route.paths.iter().flat_map(|path| route.methods.iter().map(move |it| (path, it))) {
+                assert!(seen.insert((path, method)), "{method} {path} twice");
+            }
+        }
+    }
+
+    #[test]
+    fn the_header_allow_has_the_methods_of_the_table() {
+        for path in ROUTES.iter().flat_map(|route| route.paths) {
+            let of_path = ROUTES.iter().filter(|route| route.paths.contains(path));
+            let mut expected: BTreeSet<&str> = of_path.flat_map(|route| route.methods).copied().collect();
+            if expected.contains("GET") {
+                expected.insert("HEAD");
+            }
+            assert_eq!(allow(path).split(", ").collect::<BTreeSet<_>>(), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn only_operators_reach_paths_of_operators() {
+        for route in ROUTES.iter().filter(|route| !matches!(route.action, Action::NotServed(_))) {
+            let of_operators = route.paths.iter().filter(|path| path.contains("/admin/")).count();
+            assert!([0, route.paths.len()].contains(&of_operators), "{:?}", route.paths);
+            assert_eq!(of_operators > 0, route.who == Who::Operators, "{:?}", route.paths);
+        }
+    }
+}
