@@ -58,7 +58,7 @@ fn changes_of(n: usize, scope: &Scope) -> Vec<Changes> {
     changes.inbox =
         samples::accepted(NewInbox { progress: samples::progress(InboxState::Done), ..event("done") }).inbox;
     let waits = [
-        ("pending", InboxState::Pending { not_before: 2000 }),
+        ("pending", InboxState::Pending { not_before: 2000, waits_since: None }),
         ("parked", InboxState::Parked { since: 1000 }),
         ("deferred", InboxState::Deferred { since: 1000 }),
         ("dead", InboxState::Dead),

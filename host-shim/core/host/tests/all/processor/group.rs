@@ -164,6 +164,22 @@ fn an_effect_that_has_ended_since_a_decision_makes_it_outdated() {
     assert_eq!(effects(&processor)[0].state, EffectState::Running, "a running effect is not cancelled");
 }
 
+#[test]
+fn an_event_without_an_account_is_decided_again_if_the_catalog_has_changed() {
+    let mut processor = processor();
+    let mut decider = Decider::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
+    let mut foreign = webhook("w1", T0, json!({"mark": "by-prices", "prices": ["price_1"]}));
+    let ahead = decider.decide([&mut foreign]).remove(0);
+    let sell = Event { account: Some(Account::Platform), ..command("c1", "a", T0, json!({"sell": ["price_1"]})) };
+    processor.accept(sell, Vec::new()).unwrap();
+    let reports = processor.accept_new(vec![NewEvent { event: foreign, raw: Vec::new(), ahead }]).unwrap();
+    assert_eq!(
+        lines(&reports[0]),
+        ["w1: rejected(malformed(/data/object/id))"],
+        "it is not ignored: the price is ours"
+    );
+}
+
 /// Compares the same events in groups and one by one, for several seeds.
 fn compare(seeds: usize, mut processor: impl FnMut() -> Processor) {
     let (mut met, mut woken) = (0, 0);
