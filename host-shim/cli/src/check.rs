@@ -1,5 +1,8 @@
 //! `host-shim check [OPTIONS] PATH…`.
 
+#[cfg_attr(not(feature = "serve"), path = "check/not_built.rs")]
+mod of_server;
+
 use crate::extension::ExtensionArgs;
 use crate::format::{Accepted, Format, GITHUB, JSON, formats};
 use crate::source::SourceArgs;
@@ -26,8 +29,12 @@ use std::process::ExitCode;
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
     /// Folders of businesses or scenarios, or single files
-    #[arg(value_name = "PATH", required = true)]
+    #[arg(value_name = "PATH", required_unless_present = "config")]
     paths: Vec<PathBuf>,
+
+    /// Check the configuration of a server instead, with its businesses; exits 1 if the server would not start with it
+    #[arg(long, value_name = "FILE", conflicts_with = "paths")]
+    config: Option<PathBuf>,
 
     #[command(flatten)]
     source: SourceArgs,
@@ -48,6 +55,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim check my-business/catalog.yml     only its catalog
   host-shim check --format json fixtures      one JSON line per mistake, then the counts
   host-shim check --providers aws,postgres --provider-settings providers.yml my-business
+  host-shim check --config solobase.config.yml
 
 A reported mistake:
   my-business/catalog.yml:12: /product_types/0: unknown field `grnats`; expected `name`, `grants`
@@ -57,7 +65,7 @@ The first part is file and line; the second is the place in the document as a JS
 first product type. At most 20 mistakes of a catalog are reported, and none that another mistake may
 cause: check again after fixing them.
 
-Exit codes: 0 no mistakes, 1 the extension failed, 2 mistakes or bad usage.";
+Exit codes: 0 no mistakes, 1 the extension failed or the server would not start, 2 mistakes or bad usage.";
 
 const FORMATS: &[Accepted] = &[(Format::Human, "One line per mistake"), JSON, GITHUB];
 
@@ -66,6 +74,9 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
+    if let Some(file) = &args.config {
+        return of_server::check(file, &args.extension, args.format);
+    }
     let sources = args.source.sources();
     let opened = args.providers.open()?;
     let live = opened.as_ref().map(|(live, _)| live);
@@ -76,13 +87,18 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         // A wrong path or option ends the check.
         Err(error) => return Ok(refuse(&error)),
     };
-    match args.format {
-        Format::Json => json(&checked),
-        Format::Github => github(&checked),
-        _ => human(&checked),
-    }
-    .context("the report can't be written")?;
+    print(&checked, args.format)?;
     Ok(if checked.mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_BAD_INPUT) })
+}
+
+/// Prints a report.
+fn print(checked: &Checked, format: Format) -> anyhow::Result<()> {
+    match format {
+        Format::Json => json(checked),
+        Format::Github => github(checked),
+        _ => human(checked),
+    }
+    .context("the report can't be written")
 }
 
 fn human(checked: &Checked) -> io::Result<()> {
@@ -100,7 +116,10 @@ fn human(checked: &Checked) -> io::Result<()> {
         count(checked.scenarios, "scenario", "scenarios"),
         count(checked.raw, "file of raw events", "files of raw events"),
     ];
-    let checked_files = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let mut checked_files = parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    if checked_files.is_empty() {
+        checked_files.push_str("the configuration");
+    }
     match count(checked.mistakes.len(), "mistake", "mistakes") {
         None => writeln!(out, "no mistake in {checked_files}"),
         Some(mistakes) => writeln!(out, "{mistakes} in {checked_files}"),

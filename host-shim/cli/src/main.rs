@@ -5,6 +5,8 @@ mod check;
 mod check_wit;
 #[cfg(feature = "lab")]
 mod compare;
+#[cfg(feature = "serve")]
+mod configured;
 #[cfg(feature = "lab")]
 mod coverage;
 #[cfg(feature = "providers")]

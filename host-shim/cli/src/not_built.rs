@@ -9,6 +9,9 @@ use std::process::ExitCode;
 /// The name of the local Stripe, for the error of [`missing`].
 pub(crate) const LOCAL_STRIPE: &str = "the local Stripe of `--local-stripe` and of `at_stripe` steps";
 
+/// The name of the server's configuration, for the error of [`missing`].
+pub(crate) const SERVER_CONFIG: &str = "the check of a server's configuration";
+
 /// The arguments of a command that is not in this program; they are ignored.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

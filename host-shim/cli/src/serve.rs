@@ -4,39 +4,49 @@
 mod local;
 mod log;
 
+use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
 use crate::extension::ExtensionArgs;
 use crate::refuse;
 use anyhow::Context;
-use clap::Parser;
-use host::business::BusinessFolder;
+use clap::{Parser, ValueEnum};
 use host::clock::Clock;
+use host_config::{BusinessMode, Environment, Prepared, ServerConfig};
 use host_daemon::data::DataFolder;
-use host_daemon::{Daemon, DaemonError, DaemonSetup, listen};
+use host_daemon::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, StartedBusiness, listen as bound};
+use host_intake::request::PATH;
 use host_intake::{Mode, SecretConfig};
-use host_provider_set::{Name, Options, Settings};
+use host_provider_set::Name;
 use host_replay::runners::{Runners, Workload};
 use host_scenario::error::ReplayError;
 use host_scenario::manifest;
 use local::LocalStripe;
 use log::{LogFormat, LogLevel};
-use std::collections::BTreeMap;
-use std::env;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+
+/// Default folder of data.
+const DATA: &str = "data";
+/// Default address.
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// Serve a business over HTTP: webhooks, commands, events and queries
 ///
 /// With --local, everything runs on this machine: a local Stripe with checkout pages, and providers whose databases, buckets
 /// and functions are local. The data folder keeps it all, and may be deleted to begin anew. Without --local, name the
-/// providers; an effect that none of them carries out stops the start.
+/// providers; an effect that none of them carries out stops the start. With --config, a file says all that, for one or
+/// several businesses; options of the command line take precedence.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
-    /// The folder of the business
-    #[arg(value_name = "FOLDER")]
-    business: PathBuf,
+    /// The folder of the business [default: the businesses of the file of --config]
+    #[arg(value_name = "FOLDER", required_unless_present = "config")]
+    business: Option<PathBuf>,
+
+    /// The configuration of the server, such as solobase.config.yml; `check --config FILE` checks it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Run a local Stripe and local providers; operators can advance the clock
     #[arg(long, conflicts_with = "live")]
@@ -46,13 +56,13 @@ pub(crate) struct Args {
     #[arg(long)]
     live: bool,
 
-    /// The folder of the store, the API keys, local resources and secrets
-    #[arg(long, value_name = "DIR", default_value = "data")]
-    data: PathBuf,
+    /// The folder of the store, the API keys, local resources and secrets [default: data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
 
-    /// The address; a proxy in front of it ends TLS
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8090")]
-    listen: SocketAddr,
+    /// The address; a proxy in front of it ends TLS [default: 127.0.0.1:8090]
+    #[arg(long, value_name = "IP:PORT")]
+    listen: Option<SocketAddr>,
 
     /// Providers that carry out effects [default with --local: local,http,stripe]
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
@@ -66,85 +76,101 @@ pub(crate) struct Args {
     #[arg(long)]
     simulate: bool,
 
-    /// The lines of the log, which goes to the error stream
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log_level: LogLevel,
+    /// The lines of the log, which goes to the error stream [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<LogLevel>,
 
-    /// The form of the log's lines
-    #[arg(long, value_name = "FORM", default_value = "text")]
-    log_format: LogFormat,
+    /// The form of the log's lines [default: text]
+    #[arg(long, value_name = "FORM")]
+    log_format: Option<LogFormat>,
 
     #[command(flatten)]
     extension: ExtensionArgs,
 }
 
-const AFTER_HELP: &str = "Environment:
+const AFTER_HELP: &str = "Environment, also from the file .env beside FILE and in FOLDER:
   STRIPE_WEBHOOK_SECRET, STRIPE_CONNECT_WEBHOOK_SECRET   signing secrets of Stripe's endpoints, without --local;
   each may be two during a rotation: NEW,OLD
+  STRIPE_SECRET_KEY                                      key of Stripe's API, without --local
   HOST_SHIM_SECRETS_KEY                                  key of the stored secrets, without --local
+  and the variables that business.yml names
 
 Examples:
   host-shim serve my-business --local
   host-shim serve my-business --providers postgres,aws,smtp,stripe --provider-settings providers.yml
+  host-shim serve --config solobase.config.yml
 
 Exit codes: 0 stopped, 1 the server cannot run, 2 bad usage or input.";
-
-/// The variables with signing secrets of Stripe, with their names in reports, and whether they are of a Connect endpoint.
-const STRIPE_SECRETS: [(&str, &str, bool); 2] =
-    [("STRIPE_WEBHOOK_SECRET", "platform", false), ("STRIPE_CONNECT_WEBHOOK_SECRET", "connect", true)];
-/// Suffixes of the names of secrets during a rotation.
-const ROTATION: [&str; 2] = ["", "-old"];
 
 pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
     crate::ended(try_run(args), false)
 }
 
 fn try_run(args: Args) -> anyhow::Result<ExitCode> {
-    log::start(args.log_format, args.log_level);
-    let business = BusinessFolder::load(&args.business).map_err(|bad| ReplayError::Input(vec![bad]))?;
+    let (file, environment) = match &args.config {
+        Some(path) => {
+            let (file, environment) = read_file(path).map_err(ReplayError::Input)?;
+            (Some(file), environment)
+        }
+        None => (None, Environment::of_this_process()),
+    };
+    let word = |word: Option<&'static str>| word.unwrap_or_default();
+    let level = args.log_level.or_else(|| LogLevel::from_str(word(file.as_ref()?.log_level), false).ok());
+    let format = args.log_format.or_else(|| LogFormat::from_str(word(file.as_ref()?.log_format), false).ok());
+    log::start(format.unwrap_or(LogFormat::Text), level.unwrap_or(LogLevel::Info));
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let runner = runners.make()?;
     let manifest = manifest::of(&runner.declarations().name).map_err(|bad| ReplayError::Input(vec![bad]))?;
-    let data = DataFolder::open(&args.data)?;
-    let listener = listen(args.listen).with_context(|| args.listen.to_string())?;
-    let address = listener.local_addr()?;
-    let settings = match &args.provider_settings {
-        Some(path) => Settings::read(path)?,
-        None => Settings::default(),
-    };
-    let options = Options { names: args.providers.clone(), settings, ..Options::default() };
-    let webhooks = webhook_secrets(&business);
-    let mut setup = DaemonSetup {
-        business,
-        livemode: args.live,
-        config: Vec::new(),
-        manifest,
-        runner: make_runner(runners),
-        data: data.clone(),
-        providers: options,
-        simulate: args.simulate,
-        stripe: Vec::new(),
-        webhooks,
-        clock: Clock::system(),
-        local_clock: None,
-        listener,
-    };
-    let stripe = match args.local {
-        true => Some(begin_local(&mut setup, &data, address)?),
-        false => {
-            setup.stripe = stripe_secrets(Mode::of(args.live));
-            None
+    let businesses = configured(file.as_ref(), &environment, &args.overrides(), runner.declarations());
+    let businesses = match (businesses, file.as_ref().map(ServerConfig::unserved).unwrap_or_default()) {
+        (Ok(businesses), []) if businesses.iter().all(|one| one.lacking.is_empty()) => businesses,
+        (Ok(businesses), unserved) => {
+            let lacking = businesses.into_iter().flat_map(|one| one.lacking);
+            return Ok(refuse(&ReplayError::Input(unserved.iter().cloned().chain(lacking).collect())));
+        }
+        (Err(faults), unserved) => {
+            return Ok(refuse(&ReplayError::Input(unserved.iter().cloned().chain(faults).collect())));
         }
     };
-    if setup.providers.names.is_empty() {
+    if businesses.iter().any(|one| one.providers.names.is_empty() && one.mode != BusinessMode::Local) {
         let problem = "no providers: expected --local, or --providers with the names of some".to_owned();
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
+    let data = args.data.clone().or_else(|| file.as_ref()?.data.clone()).unwrap_or_else(|| DATA.into());
+    let data = DataFolder::open(&data)?;
+    let address = args.listen.or(file.as_ref().map(|file| file.listen)).unwrap_or(LISTEN);
+    let listener = bound(address).with_context(|| address.to_string())?;
+    let address = listener.local_addr()?;
+    let mut hosted = Vec::new();
+    let mut stripes = Vec::new();
+    let is_one = businesses.len() == 1;
+    for business in businesses {
+        // With a file, a second business can be added without moving the data of the first one.
+        let own = match file.is_some() {
+            true => DataFolder::open(&data.path(&business.prepared.business.name))?,
+            false => data.clone(),
+        };
+        let prefix = if is_one { String::new() } else { format!("/{}", business.prepared.business.name) };
+        let webhooks = format!("http://{}{prefix}{PATH}stripe", reachable(address));
+        let (setup, stripe) = hosted_setup(business, own, &webhooks)?;
+        hosted.push(setup);
+        stripes.push(stripe);
+    }
+    let setup = DaemonSetup { businesses: hosted, manifest, runner: make_runner(runners), data, listener };
     let daemon = match Daemon::start(setup) {
-        Err(error @ DaemonError::Uncovered { .. }) => return Ok(refuse(&ReplayError::Usage(error.to_string()))),
+        Err(DaemonError::Business { error, .. }) if matches!(*error, HostedError::Uncovered { .. }) => {
+            return Ok(refuse(&ReplayError::Usage(error.to_string())));
+        }
         started => started?,
     };
-    greet(&daemon, stripe.as_deref());
+    println!("server    http://{}", daemon.address());
+    for (business, stripe) in daemon.businesses().iter().zip(&stripes) {
+        if !is_one {
+            println!("business  http://{}/{}", daemon.address(), business.name);
+        }
+        greet(business, stripe.as_deref());
+    }
+    println!("press Ctrl-C to stop");
     daemon.run(async {
         // Without signals the server runs until it is killed.
         let stopped = tokio::task::spawn_blocking(host_provider_set::until_stopped).await;
@@ -156,62 +182,93 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+impl Args {
+    fn overrides(&self) -> Overrides {
+        let mode = match (self.local, self.live) {
+            (true, _) => Some(BusinessMode::Local),
+            (_, true) => Some(BusinessMode::Live),
+            _ => None,
+        };
+        Overrides {
+            folder: self.business.clone(),
+            mode,
+            providers: self.providers.clone(),
+            provider_settings: self.provider_settings.clone(),
+            simulate: self.simulate,
+        }
+    }
+}
+
+/// Returns the address at which this machine reaches the server.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    (ip, address.port()).into()
+}
+
 /// Returns a function that makes instances of the extension.
 fn make_runner(runners: Runners) -> host_daemon::MakeRunner {
     // A component was loaded and compiled before, and a library needs no file.
     Arc::new(move || runners.make().expect("a loaded extension makes runners"))
 }
 
-/// Starts a local Stripe, and sets everything that local mode needs.
-fn begin_local(setup: &mut DaemonSetup, data: &DataFolder, address: SocketAddr) -> anyhow::Result<Arc<LocalStripe>> {
-    let (stripe, secret) = LocalStripe::start(data.clone(), address)?;
-    let stripe = Arc::new(stripe);
-    if setup.providers.names.is_empty() {
-        setup.providers.names = local::providers();
+/// Returns the setup of a business. In local mode, starts its local Stripe, whose webhooks go to `webhooks`.
+fn hosted_setup(
+    business: ConfiguredBusiness,
+    data: DataFolder,
+    webhooks: &str,
+) -> anyhow::Result<(HostedSetup, Option<Arc<LocalStripe>>)> {
+    let livemode = business.is_live();
+    let ConfiguredBusiness { mode, hosts, simulate, prepared, mut providers, .. } = business;
+    let Prepared { business, config, mut stripe, stripe_path, webhooks: secrets, unused, .. } = prepared;
+    for unused in unused {
+        tracing::warn!(business = business.name, "{unused}");
     }
-    setup.providers.local_stripe = Some(stripe.address());
-    setup.providers.keys = Some(data.vault_keys()?);
-    setup.stripe = vec![SecretConfig { name: "local".to_owned(), mode: Mode::Test, connect: None, secret }];
-    setup.clock = Clock::ahead_of_system(data.ahead_ms()?);
-    setup.local_clock = Some(stripe.clone());
-    Ok(stripe)
-}
-
-/// Returns the signing secrets of Stripe's endpoints in the environment.
-fn stripe_secrets(mode: Mode) -> Vec<SecretConfig> {
-    let mut secrets = Vec::new();
-    for (variable, name, connect) in STRIPE_SECRETS {
-        let Ok(text) = env::var(variable) else { continue };
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        for (part, suffix) in parts.zip(ROTATION) {
-            let (name, secret) = (format!("{name}{suffix}"), part.to_owned());
-            secrets.push(SecretConfig { name, mode, connect: Some(connect), secret });
+    let (mut clock, mut local_clock, mut local) = (Clock::system(), None, None);
+    if mode == BusinessMode::Local {
+        let (started, secret) = LocalStripe::start(data.clone(), webhooks)?;
+        let started = Arc::new(started);
+        if providers.names.is_empty() {
+            providers.names = local::providers();
         }
+        providers.local_stripe = Some(started.address());
+        providers.keys = Some(data.vault_keys()?);
+        stripe = vec![SecretConfig { name: "local".to_owned(), mode: Mode::Test, connect: None, secret }];
+        clock = Clock::ahead_of_system(data.ahead_ms()?);
+        local_clock = Some(started.clone() as Arc<dyn host_daemon::LocalClock>);
+        local = Some(started);
     }
-    secrets
+    let webhooks = secrets.into_iter().map(|(name, secret)| (name, secret.expose().to_owned())).collect();
+    let setup = HostedSetup {
+        business,
+        names: hosts,
+        livemode,
+        config,
+        data,
+        providers,
+        simulate,
+        stripe,
+        stripe_path,
+        webhooks,
+        clock,
+        local_clock,
+    };
+    Ok((setup, local))
 }
 
-/// Returns the secrets of the business's own webhooks, by the variable that its configuration key names.
-fn webhook_secrets(business: &BusinessFolder) -> BTreeMap<String, String> {
-    let declared = business.own.webhooks.iter().filter_map(|own| {
-        let key = business.own.config.iter().find(|key| key.key == own.secret)?;
-        Some((own.webhook.name.clone(), env::var(key.env.as_ref()?).ok()?))
-    });
-    declared.collect()
-}
-
-/// Prints the addresses.
-fn greet(daemon: &Daemon, stripe: Option<&LocalStripe>) {
-    println!("server    http://{}", daemon.address());
+/// Prints the addresses of a business.
+fn greet(business: &StartedBusiness, stripe: Option<&LocalStripe>) {
     if let Some(stripe) = stripe {
         println!("stripe    {}", stripe.url());
-        println!("key       {}", daemon.operator_key());
+        println!("key       {}", business.operator_key);
     }
-    if let Some(serves) = daemon.serves() {
+    if let Some(serves) = business.serves {
         println!("resources http://{serves}");
     }
-    if !daemon.simulated().is_empty() {
-        println!("simulated {}", daemon.simulated().join(", "));
+    if !business.simulated.is_empty() {
+        println!("simulated {}", business.simulated.join(", "));
     }
-    println!("press Ctrl-C to stop");
 }

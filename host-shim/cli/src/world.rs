@@ -122,7 +122,7 @@ impl WorldArgs {
             port: self.world_port,
             local_stripe: stripe.as_ref().map(StartedStripe::address),
             settings,
-            keys: None,
+            ..Options::default()
         };
         let opened = open(&options).context(UNOPENED)?;
         let live = LiveProviders::new(opened.registry.clone()).with_patience(self.patience());

@@ -8,6 +8,9 @@ mod check;
 mod check_wit;
 #[path = "cli/compare.rs"]
 mod compare;
+#[cfg(unix)]
+#[path = "cli/configured.rs"]
+mod configured;
 #[path = "cli/contract.rs"]
 mod contract;
 #[path = "cli/coverage.rs"]

@@ -4,11 +4,9 @@ use anyhow::Context;
 use extension_contract::Timestamp;
 use host_daemon::LocalClock;
 use host_daemon::data::DataFolder;
-use host_intake::request::PATH;
 use host_provider_set::Name;
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server};
-use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -35,13 +33,13 @@ pub(super) struct LocalStripe {
 }
 
 impl LocalStripe {
-    /// Starts it. Its webhooks go to the server at `address`. Returns it with the signing secret of its endpoint.
-    pub(super) fn start(data: DataFolder, address: SocketAddr) -> anyhow::Result<(LocalStripe, String)> {
+    /// Starts it. Its webhooks go to `url`. Returns it with the signing secret of its endpoint.
+    pub(super) fn start(data: DataFolder, url: &str) -> anyhow::Result<(LocalStripe, String)> {
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("stripe").enable_all().build()?;
         let state = Some(data.path("stripe.db"));
         let server = runtime.block_on(Server::start(Options { state, clock: ClockMode::Wall, ..Options::default() }));
         let server = server.context("the local Stripe")?;
-        let secret = endpoint(&server, &format!("http://{address}{PATH}stripe"))?;
+        let secret = endpoint(&server, url)?;
         Ok((LocalStripe { server, data, _runtime: runtime }, secret))
     }
 

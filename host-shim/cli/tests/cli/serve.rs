@@ -10,6 +10,7 @@ use host_intake::testing::sign;
 use host_store::{Partition, Read as _, SqliteStore};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -95,9 +96,9 @@ fn log_of(data: &Path) -> PathBuf {
 }
 
 /// A running server.
-struct Running {
+pub struct Running {
     child: Child,
-    address: String,
+    pub address: String,
     key: String,
 }
 
@@ -108,13 +109,20 @@ impl Running {
 
     /// Starts a server with further arguments. Its log is in `log` of the folder with the data.
     fn start_with(data: &Path, more: &[&str]) -> Running {
-        let log = log_of(data);
+        let args = args("solobase", data, &[&["--providers", "local", "--simulate"], more].concat());
+        let mut server = Running::start_args(&args, &environment(), &log_of(data));
+        server.key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
+        server
+    }
+
+    /// Starts a server with these arguments and variables. Its log is in the file `log`. It has no key of an operator.
+    pub fn start_args(args: &[impl AsRef<OsStr>], environment: &[(&str, &str)], log: &Path) -> Running {
         let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
-            .args(args("solobase", data, &[&["--providers", "local", "--simulate"], more].concat()))
-            .envs(environment())
+            .args(args)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::options().create(true).append(true).open(&log).expect("a file"))
+            .stderr(File::options().create(true).append(true).open(log).expect("a file"))
             .spawn()
             .expect("the program starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
@@ -123,8 +131,7 @@ impl Running {
             panic!("the server does not start: {}", std::fs::read_to_string(log).unwrap_or_default());
         };
         while lines.next().is_some_and(|line| !line.starts_with("press")) {}
-        let key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
-        Running { child, address, key }
+        Running { child, address, key: String::new() }
     }
 
     /// Sends a request and returns the status and the body; none if the server ends before it has answered.
@@ -145,19 +152,24 @@ impl Running {
     }
 
     /// Ends the server gracefully.
-    fn stop(mut self) {
+    pub fn stop(mut self) {
         let killed = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(killed.success());
         assert!(self.child.wait().expect("ended").success());
     }
 }
 
-fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+/// Sends a request and returns the status and the body.
+pub fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    send_with_host(address, line, &format!("Host: x\r\n{headers}"), body)
+}
+
+/// Sends a request whose headers contain the host.
+pub fn send_with_host(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(WAIT)).ok()?;
     let length = body.len();
-    let request =
-        format!("{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+    let request = format!("{line} HTTP/1.1\r\nConnection: close\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

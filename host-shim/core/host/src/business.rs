@@ -2,16 +2,19 @@
 //! business's own declarations, `config.yml` the configuration, `templates` the mails; folders in `features` add more
 //! of these.
 
+mod decimal;
 mod features;
 mod own;
 mod paths;
+mod placeholders;
 mod retry;
 mod templates;
+mod variables;
 mod webhooks;
 
 use crate::bad_input::{BadInput, Place, read_text};
 pub use features::business_of;
-use host_yaml::Node;
+use host_yaml::{Entry, Node, Tree};
 pub use own::BusinessDeclarations;
 pub use paths::WebhookPath;
 pub use retry::RetryDecl;
@@ -46,6 +49,8 @@ pub struct BusinessFolder {
     pub templates: BTreeMap<String, Value>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
+    /// The clauses with the placeholders of the configuration; none if there are no placeholders.
+    pub unfilled: Option<Arc<Node>>,
 }
 
 impl BusinessFolder {
@@ -56,16 +61,19 @@ impl BusinessFolder {
     pub fn load(folder: &Path) -> Result<BusinessFolder, BadInput> {
         let features::MergedFiles { lines, templates } = features::read(folder)?;
         let own = BusinessDeclarations::read(&lines)?;
-        let catalog = catalog_payload(&lines, &templates);
         let file = folder.join(CONFIG_FILE);
         let config = match file.is_file() {
-            true => config_values(&file, &Node::parse(&file, &read_text(&file)?)?)?,
+            true => config_values(&file, &Node::parse(&file, &read_text(&file)?)?, &own)?,
             false => BTreeMap::new(),
         };
+        placeholders::check(&lines, &own.config, &config)?;
+        let unfilled = (!placeholders::named(&lines).is_empty()).then(|| Arc::new(lines.clone()));
+        let lines = placeholders::fill(&lines, &own.config, &config);
+        let catalog = catalog_payload(&lines, &templates);
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, lines) = (folder.to_owned(), Arc::new(lines));
-        Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config })
+        Ok(BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled })
     }
 
     /// Returns the business without the values at these JSON Pointers. The other values keep their lines.
@@ -73,27 +81,73 @@ impl BusinessFolder {
         let lines = self.lines.without(pointers);
         let catalog = catalog_payload(&lines, &self.templates);
         let own = self.own.without(pointers);
-        BusinessFolder { catalog, lines: Arc::new(lines), own, ..self.clone() }
+        let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(unfilled.without(pointers)));
+        BusinessFolder { catalog, lines: Arc::new(lines), own, unfilled, ..self.clone() }
     }
 
-    /// Returns the folder's configuration with `overrides`.
+    /// Returns the folder's configuration with `overrides`. A value that cannot be a decimal number, although its key is one,
+    /// stays as it is; the start of a host refuses it.
     pub fn config_with(&self, overrides: &[(String, String)]) -> BTreeMap<String, String> {
         let mut config = self.config.clone();
-        config.extend(overrides.iter().cloned());
+        let value = |(key, text): &(String, String)| {
+            (key.clone(), self.own.value_of(key, text).unwrap_or_else(|_| text.clone()))
+        };
+        config.extend(overrides.iter().map(value));
         config
+    }
+
+    /// Returns the business with the configuration values `overrides` in its catalog.
+    #[must_use]
+    pub fn filled(&self, overrides: &[(String, String)]) -> BusinessFolder {
+        let Some(unfilled) = &self.unfilled else { return self.clone() };
+        let lines = placeholders::fill(unfilled, &self.own.config, &self.config_with(overrides));
+        let catalog = catalog_payload(&lines, &self.templates);
+        BusinessFolder { catalog, lines: Arc::new(lines), ..self.clone() }
+    }
+
+    /// Returns the business with another policy: a text in the clause `business` of the catalog.
+    #[must_use]
+    pub fn with_policy(&self, name: &str, value: &str) -> BusinessFolder {
+        let lines = with_policy(&self.lines, name, value);
+        let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(with_policy(unfilled, name, value)));
+        let catalog = catalog_payload(&lines, &self.templates);
+        BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
+    }
+
+    /// Returns the configuration keys that the catalog names in `${config.KEY}`.
+    pub fn keys_in_catalog(&self) -> BTreeSet<String> {
+        self.unfilled.as_ref().map(|unfilled| placeholders::named(unfilled)).unwrap_or_default().into_iter().collect()
     }
 
     /// Returns the SHA-256, hex, of the RFC 8785 form of `{"catalog", "config"}`, with `overrides`. Decisions depend on
     /// this data, in addition to the event and the account. The order of entries does not change the hash.
     pub fn hash(&self, overrides: &[(String, String)]) -> String {
-        let document = json!({"catalog": self.catalog, "config": self.config_with(overrides)});
+        let document = json!({"catalog": self.filled(overrides).catalog, "config": self.config_with(overrides)});
         let canonical = serde_json_canonicalizer::to_vec(&document).expect("finite numbers and text keys");
         hex::encode(Sha256::digest(canonical))
     }
 }
 
+/// Name of the catalog's clause of policies.
+const POLICIES: &str = "business";
+
+fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
+    let entry = |key: &str, value| Entry { key: key.to_owned(), line: 0, value };
+    let mut lines = lines.clone();
+    if lines.entry_mut(POLICIES).is_none() {
+        lines.push(entry(POLICIES, Node::of(Tree::Map(Vec::new()))));
+    }
+    if let Some(policies) = lines.entry_mut(POLICIES) {
+        match policies.entry_mut(name) {
+            Some(known) => known.value = Tree::Text(value.to_owned()),
+            None => policies.push(entry(name, Node::text(value))),
+        }
+    }
+    lines
+}
+
 /// Clauses of `business.yml` for the host only.
-const OF_HOST: [&str; 3] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE];
+const OF_HOST: [&str; 4] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, variables::CLAUSE];
 
 /// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates.
 fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>) -> Value {
@@ -120,7 +174,11 @@ fn text_of(value: &Value) -> Option<String> {
 }
 
 /// Reads the configuration values as text.
-fn config_values(file: &Path, document: &Node) -> Result<BTreeMap<String, String>, BadInput> {
+fn config_values(
+    file: &Path,
+    document: &Node,
+    own: &BusinessDeclarations,
+) -> Result<BTreeMap<String, String>, BadInput> {
     let Some(entries) = document.entries() else {
         let problem = format!("the configuration is {}", document.kind());
         return Err(BadInput::new(Place::line(file, document.line), problem, "a mapping"));
@@ -128,7 +186,13 @@ fn config_values(file: &Path, document: &Node) -> Result<BTreeMap<String, String
     entries
         .iter()
         .map(|entry| match text_of(&entry.value.json()) {
-            Some(text) => Ok((entry.key.clone(), text)),
+            Some(text) => match own.value_of(&entry.key, &text) {
+                Ok(value) => Ok((entry.key.clone(), value)),
+                Err(decimals) => {
+                    let expected = format!("a decimal number in quotes, with at most {decimals} decimals");
+                    Err(BadInput::new(Place::line(file, entry.line), format!("`{}: {text}`", entry.key), expected))
+                }
+            },
             None => {
                 let problem = format!("`{}` is {}", entry.key, entry.value.kind());
                 let expected = "a text, a whole number or a truth value";
@@ -216,6 +280,86 @@ mod tests {
         let unknown = load("{/hook: strip}").expect("a business");
         let mistakes = unknown.own.mistakes(&none, &unknown.lines);
         assert!(mistakes.len() == 1 && mistakes[0].to_string().contains("stripe"), "{mistakes:?}");
+    }
+
+    #[test]
+    fn values_of_the_configuration_stand_in_the_catalog_with_their_types() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let keys = "config:\n  price: {type: integer, default: 500, env: PRICE}\n  site: {default: \"https://a.example\"}\n  \
+                    share: {type: integer, decimals: 4, default: \"0.90\"}\n  sold: {type: boolean, default: true}\n  \
+                    key: {type: secret}\n  zone: {}\n";
+        write(BUSINESS_FILE, keys);
+        let catalog = "a: \"${config.price}\"\nb: [\"${config.site}/x?p=${config.price}\", \"${config.sold}\"]\nc: ${config.share}\n\
+                       d: \"{config.price}\"\n";
+        write(CATALOG_FILE, catalog);
+        let business = BusinessFolder::load(dir.path()).expect("a business");
+        let clause = |business: &BusinessFolder, name: &str| business.catalog[name].clone();
+        assert_eq!(clause(&business, "a"), json!(500));
+        assert_eq!(clause(&business, "b"), json!(["https://a.example/x?p=500", true]));
+        assert_eq!((clause(&business, "c"), clause(&business, "d")), (json!(9000), json!("{config.price}")));
+        let given = [("price".to_owned(), "700".to_owned()), ("share".to_owned(), "0.855".to_owned())];
+        let filled = business.filled(&given);
+        assert_eq!((clause(&filled, "a"), clause(&filled, "c")), (json!(700), json!(8550)));
+        assert_eq!(business.config_with(&given)["share"], "8550");
+        assert_ne!(business.hash(&given), business.hash(&[]));
+        assert_eq!(business.keys_in_catalog(), ["price", "share", "site", "sold"].map(str::to_owned).into());
+        for (wrong, expected) in
+            [("prcie", "did you mean `price`?"), ("key", "not a secret"), ("zone", "`zone` has no value")]
+        {
+            write(CATALOG_FILE, &format!("x: 1\na: [\"${{config.{wrong}}}\"]\n"));
+            let mistake = BusinessFolder::load(dir.path()).expect_err(wrong).to_string();
+            assert!(mistake.contains("catalog.yml:2") && mistake.contains(expected), "{mistake}");
+        }
+        write(CATALOG_FILE, "a: \"${config.zone}\"\n");
+        write(CONFIG_FILE, "zone: z1\n");
+        assert_eq!(BusinessFolder::load(dir.path()).expect("a business").catalog["a"], "z1");
+        write(CONFIG_FILE, "zone: z1\nshare: \"0.123456\"\n");
+        let mistake = BusinessFolder::load(dir.path()).expect_err("too many decimals").to_string();
+        assert!(mistake.contains("config.yml:2") && mistake.contains("at most 4 decimals"), "{mistake}");
+    }
+
+    #[test]
+    fn a_policy_is_replaced_or_added_with_and_without_placeholders() {
+        for catalog in ["a: 1\n", "business: {success_url: \"https://a.example\", grace_days: 3}\nb: \"${config.x}\"\n"]
+        {
+            let dir = tempfile::tempdir().expect("a folder");
+            std::fs::write(dir.path().join(CATALOG_FILE), catalog).expect("written");
+            std::fs::write(dir.path().join(BUSINESS_FILE), "config: {x: {default: x}}\n").expect("written");
+            let business =
+                BusinessFolder::load(dir.path()).expect("a business").with_policy("success_url", "https://b.example");
+            let filled = business.filled(&[("x".to_owned(), "y".to_owned())]);
+            for business in [&business, &filled] {
+                assert_eq!(business.catalog["business"]["success_url"], "https://b.example", "{catalog}");
+            }
+            assert!(filled.catalog.get("b").is_none_or(|b| b == "y"), "{catalog}");
+        }
+    }
+
+    #[test]
+    fn a_business_says_why_a_variable_is_not_used() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        write(CATALOG_FILE, "a: 1\n");
+        write(BUSINESS_FILE, "unused_variables: {REDIS_URL: the application's cache}\n");
+        let business = BusinessFolder::load(dir.path()).expect("a business");
+        assert_eq!(business.own.unused_variables["REDIS_URL"], "the application's cache");
+        assert_eq!(business.catalog, json!({"a": 1}), "the extension does not see them");
+        for wrong in ["{REDIS-URL: x}", "{REDIS_URL: }", "{REDIS_URL: [x]}", "{1A: x}", "[A]"] {
+            write(BUSINESS_FILE, &format!("unused_variables: {wrong}\n"));
+            let mistake = BusinessFolder::load(dir.path()).expect_err(wrong).to_string();
+            assert!(mistake.contains("business.yml:1"), "{mistake}");
+        }
+        for wrong in [
+            "{env: 1A}",
+            "{decimals: 2}",
+            "{type: integer, decimals: 10}",
+            "{type: integer, decimals: 2, default: \"0.901\"}",
+        ] {
+            write(BUSINESS_FILE, &format!("config:\n  a: {wrong}\n"));
+            let mistake = BusinessFolder::load(dir.path()).expect_err(wrong).to_string();
+            assert!(mistake.contains("business.yml:2"), "{mistake}");
+        }
     }
 
     #[test]

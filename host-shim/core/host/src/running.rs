@@ -37,7 +37,7 @@ impl Setup {
             catalog_hash: folder.hash(config),
             not_state: manifest.map(|manifest| manifest.not_state).unwrap_or_default(),
         };
-        Setup { folder, business }
+        Setup { folder: folder.filled(config), business }
     }
 
     /// Returns the business.

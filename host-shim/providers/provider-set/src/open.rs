@@ -7,8 +7,9 @@ use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, MailTransport};
-use host_provider_api::{EventList, ObjectList, Provider, Registry, Secrets};
+use host_provider_api::{EventList, ObjectList, Provider, Registry, Secret, Secrets};
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -38,6 +39,19 @@ pub struct Options {
     pub settings: Settings,
     /// Keys that encrypt the secrets in the folder. None for those in [`KEY_VARIABLE`].
     pub keys: Option<Keys>,
+    /// Key of Stripe's API, in place of those that the settings name.
+    pub stripe_key: Option<StripeKey>,
+    /// Values of environment variables to which the settings refer. A variable of the process takes precedence.
+    pub variables: BTreeMap<String, Secret>,
+}
+
+/// A key of Stripe's API in one mode.
+#[derive(Clone, Debug)]
+pub struct StripeKey {
+    /// True for a key of live mode.
+    pub livemode: bool,
+    /// The key.
+    pub key: Secret,
 }
 
 /// Address and key of a local Stripe.
@@ -132,7 +146,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         (None, _) => Vault::in_memory()?,
     };
     let vault = Arc::new(vault);
-    let secrets: Arc<dyn Secrets> = Arc::new(CombinedSecrets::new(vault.clone(), machine_secrets(&options.settings)));
+    let secrets: Arc<dyn Secrets> = Arc::new(CombinedSecrets::new(vault.clone(), machine_secrets(options)));
     let mut builder = ProviderBuilder {
         registry: Registry::new(),
         journal: Journal::default(),
@@ -201,9 +215,10 @@ fn create(folder: &Path) -> Result<(), VaultError> {
 }
 
 /// Returns access to the environment variables to which the settings refer, and to the files of the secrets folder.
-fn machine_secrets(settings: &Settings) -> MachineSecrets {
+fn machine_secrets(options: &Options) -> MachineSecrets {
+    let settings = &options.settings;
     let named = settings.references().into_iter().filter_map(MachineSecrets::variable_of).map(str::to_owned);
-    MachineSecrets::new(named, settings.secrets_folder.clone())
+    MachineSecrets::new(named, settings.secrets_folder.clone()).with(options.variables.clone())
 }
 
 /// Builds the registry. The features of this crate decide which providers it can add.
@@ -250,7 +265,7 @@ impl ProviderBuilder<'_> {
     /// Resolves a reference in the settings.
     #[cfg(any(feature = "aws", feature = "supabase"))]
     pub fn secret(&self, name: Name, reference: &str) -> Result<host_provider_api::Secret, OpenError> {
-        let found = machine_secrets(&self.options.settings).resolve("", reference);
+        let found = machine_secrets(self.options).resolve("", reference);
         found.map_err(|error| OpenError::Settings { name, problem: error.to_string() })
     }
 
@@ -340,9 +355,14 @@ impl ProviderBuilder<'_> {
     #[cfg(feature = "stripe")]
     fn stripe_account(&self) -> Result<host_stripe::Config, OpenError> {
         let settings = &self.options.settings.stripe;
-        let machine_secrets = machine_secrets(&self.options.settings);
+        let machine_secrets = machine_secrets(self.options);
         let key = |reference: &str| machine_secrets.resolve("", reference).ok();
-        let (test_key, live_key) = (key(&settings.test_key), key(&settings.live_key));
+        let given = |livemode: bool| {
+            let given = self.options.stripe_key.as_ref().filter(|given| given.livemode == livemode);
+            given.map(|given| given.key.clone())
+        };
+        let test_key = given(false).or_else(|| key(&settings.test_key));
+        let live_key = given(true).or_else(|| key(&settings.live_key));
         if test_key.is_none() && live_key.is_none() {
             let problem =
                 format!("there is no key: expected one at `{}` or `{}`", settings.test_key, settings.live_key);

@@ -2,6 +2,7 @@
 
 use crate::limits::ProviderLimits;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -438,6 +439,24 @@ impl Settings {
         serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))
     }
 
+    /// Reads settings with variables: `filled` has their values, `written` their names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if there are invalid or unknown members. The error has none of the filled in values, which may be secrets.
+    pub fn of_json(path: &Path, written: Value, filled: Value) -> Result<Settings, SettingsError> {
+        if filled.is_null() {
+            return Ok(Settings::default());
+        }
+        serde_json::from_value(filled).map_err(|_| {
+            let problem = match serde_json::from_value::<Settings>(written) {
+                Err(cause) => cause.to_string(),
+                Ok(_) => "the value of a variable has the wrong type".to_owned(),
+            };
+            SettingsError { path: path.to_owned(), problem }
+        })
+    }
+
     /// Returns the limits of the provider with this name.
     pub fn limits_of(&self, name: &str) -> ProviderLimits {
         self.limits.get(name).copied().unwrap_or_default().limits()
@@ -447,6 +466,23 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_with_variables_are_read_and_an_error_has_none_of_their_values() {
+        use serde_json::json;
+        let path = Path::new("providers.yml");
+        let written = json!({"b2": {"region": "r", "key_id": "${B2_KEY_ID}", "app_key": "secret:env/B2_APP_KEY"}});
+        let filled = json!({"b2": {"region": "r", "key_id": "key-1", "app_key": "secret:env/B2_APP_KEY"}});
+        let settings = Settings::of_json(path, written, filled).expect("settings");
+        assert_eq!(settings.b2.map(|b2| b2.key_id), Some("key-1".to_owned()));
+        let error = |written, filled| Settings::of_json(path, written, filled).expect_err("a fault").to_string();
+        let told = error(json!({"smtp": {"hots": "${A}"}}), json!({"smtp": {"hots": "hidden"}}));
+        assert!(told.contains("hots") && !told.contains("hidden"), "{told}");
+        let told =
+            error(json!({"smtp": {"host": "h", "port": "${A}"}}), json!({"smtp": {"host": "h", "port": "hidden"}}));
+        assert!(told.contains("providers.yml") && !told.contains("hidden"), "{told}");
+        assert_eq!(Settings::of_json(path, json!(null), json!(null)).expect("settings"), Settings::default());
+    }
 
     #[test]
     fn an_unknown_setting_is_reported() {

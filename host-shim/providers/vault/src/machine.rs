@@ -2,7 +2,7 @@
 
 use crate::vault::{SECRET_BYTES_MAX, Vault};
 use host_provider_api::{MadeSecret, Secret, SecretError, Secrets};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,12 +18,20 @@ const FILE: &str = "secret:file/";
 pub struct MachineSecrets {
     variables: BTreeSet<String>,
     folder: Option<PathBuf>,
+    /// Values of variables that the process does not have.
+    further: BTreeMap<String, Secret>,
 }
 
 impl MachineSecrets {
     /// Allows only these variables and the files of this folder.
     pub fn new(variables: impl IntoIterator<Item = String>, folder: Option<PathBuf>) -> MachineSecrets {
-        MachineSecrets { variables: variables.into_iter().collect(), folder }
+        MachineSecrets { variables: variables.into_iter().collect(), folder, further: BTreeMap::new() }
+    }
+
+    /// Adds values of variables, such as those of a file `.env`. A variable of the process takes precedence.
+    #[must_use]
+    pub fn with(self, further: BTreeMap<String, Secret>) -> MachineSecrets {
+        MachineSecrets { further, ..self }
     }
 
     /// Returns the name of the variable in a reference; none for a reference of another kind.
@@ -35,8 +43,10 @@ impl MachineSecrets {
     fn find(&self, reference: &str) -> Option<Result<Secret, SecretError>> {
         let unknown = || SecretError::Unknown(reference.to_owned());
         if let Some(name) = reference.strip_prefix(ENVIRONMENT) {
-            let value = self.variables.get(name).and_then(|name| std::env::var(name).ok());
-            return Some(value.filter(|value| !value.is_empty()).map(Secret::new).ok_or_else(unknown));
+            let named = self.variables.get(name);
+            let own = named.and_then(|name| std::env::var(name).ok()).filter(|value| !value.is_empty());
+            let further = || self.further.get(named?).cloned();
+            return Some(own.map(Secret::new).or_else(further).ok_or_else(unknown));
         }
         let name = reference.strip_prefix(FILE)?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -127,6 +137,17 @@ mod tests {
             assert!(matches!(get(&format!("{FILE}{name}")), Err(SecretError::Unknown(_))), "{name}");
         }
         assert!(machine.find("secret:vault/x").is_none());
+    }
+
+    #[test]
+    fn a_variable_of_the_process_takes_precedence_over_further_values() {
+        let further = ["PATH", "FROM_A_FILE", "NOT_ALLOWED"].map(|name| (name.to_owned(), Secret::new("further")));
+        let allowed = ["PATH", "FROM_A_FILE"].map(str::to_owned);
+        let machine = MachineSecrets::new(allowed, None).with(further.into());
+        let get = |name: &str| machine.find(&format!("{ENVIRONMENT}{name}")).expect("a variable");
+        assert_eq!(get("FROM_A_FILE").expect("further").expose(), "further");
+        assert_ne!(get("PATH").expect("of the process").expose(), "further");
+        assert!(get("NOT_ALLOWED").is_err());
     }
 
     #[test]

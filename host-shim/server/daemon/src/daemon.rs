@@ -1,28 +1,14 @@
-//! Starts, runs and stops a server with one business.
+//! Starts, runs and stops a server with one or several businesses.
 
-use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
-use crate::inspect::Inspector;
+use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
 use crate::quarantine::QuarantineFolder;
 use crate::sweep::{SweepSetup, Sweeping};
-use host::Setup;
-use host::business::BusinessFolder;
-use host::clock::Clock;
 use host::manifest::Manifest;
 use host_front::ids::RandomIds;
-use host_front::{
-    ConnectionLimits, Front, FrontError, FrontLimits, HostedSite, LocalClock, Metrics, Serving, Tools, serve,
-};
-use host_intake::request::Endpoints;
-use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
-use host_intake::webhook::{Key, KeyError};
-use host_intake::{EndpointSecrets, SecretConfig};
-use host_provider_api::Registry;
-use host_provider_api::scripted::Scripted;
-use host_provider_set::{OpenError, Opened, Options};
-use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
-use host_store::{Partition, SqliteStore};
-use std::collections::BTreeMap;
+use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
+use host_provider_set::Opened;
+use host_site::MakeRunner;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -31,30 +17,14 @@ use tokio::runtime::{Builder, Runtime};
 
 /// Everything that a server needs.
 pub struct DaemonSetup {
-    /// The business.
-    pub business: BusinessFolder,
-    /// True for real money.
-    pub livemode: bool,
-    /// Configuration values; they override those of the business.
-    pub config: Vec<(String, String)>,
+    /// The businesses.
+    pub businesses: Vec<HostedSetup>,
     /// The extension's manifest.
     pub manifest: Option<Manifest>,
     /// The extension.
     pub runner: MakeRunner,
-    /// The data folder.
+    /// The folder of the API keys of all businesses.
     pub data: DataFolder,
-    /// The providers; their folder is one in the data folder.
-    pub providers: Options,
-    /// Simulate the effects that no provider carries out, instead of refusing to start.
-    pub simulate: bool,
-    /// The secrets of Stripe's webhook endpoint.
-    pub stripe: Vec<SecretConfig>,
-    /// The secrets of the business's other webhooks, by name. A webhook without a secret is not served.
-    pub webhooks: BTreeMap<String, String>,
-    /// The clock.
-    pub clock: Clock,
-    /// Makes the clock movable, in local mode.
-    pub local_clock: Option<Arc<dyn LocalClock>>,
     /// The bound address.
     pub listener: TcpListener,
 }
@@ -65,36 +35,15 @@ pub enum DaemonError {
     /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The store cannot be opened.
-    #[error("store.db: {0}")]
-    Store(#[from] host_store::OpenError),
-    /// The providers cannot be opened.
-    #[error(transparent)]
-    Providers(#[from] OpenError),
-    /// No provider carries out some effects.
-    #[error(
-        "no provider carries out {}: add one with --providers, or try the business with --simulate",
-        kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")
-    )]
-    Uncovered {
-        /// Kinds of the effects.
-        kinds: Vec<String>,
+    /// A business does not start.
+    #[error("{business}: {error}")]
+    Business {
+        /// Name of the business.
+        business: String,
+        /// The reason.
+        error: Box<HostedError>,
     },
-    /// The secrets of Stripe's endpoint cannot be used.
-    #[error(transparent)]
-    Secrets(#[from] ConfigError),
-    /// The secret of another webhook cannot be used.
-    #[error("the webhook `{name}`: {error}")]
-    Webhook {
-        /// Name of the webhook.
-        name: String,
-        /// The mistake.
-        error: KeyError,
-    },
-    /// The business does not start.
-    #[error(transparent)]
-    Site(#[from] SiteError),
-    /// The sites cannot be served together.
+    /// The businesses cannot be served together.
     #[error(transparent)]
     Front(#[from] FrontError),
     /// A thread or the listener failed.
@@ -108,74 +57,43 @@ pub struct Daemon {
     front: Front,
     listener: tokio::net::TcpListener,
     address: SocketAddr,
-    opened: Opened,
-    operator_key: String,
-    simulated: Vec<String>,
-    sweeps: Option<SweepSetup>,
+    opened: Vec<Opened>,
+    businesses: Vec<StartedBusiness>,
+    sweeps: Vec<SweepSetup>,
 }
 
 impl Daemon {
-    /// Starts a server: opens the store and the providers, and loads the catalog. It answers after [`Daemon::run`].
+    /// Starts a server: opens the stores and the providers, and loads the catalogs. It answers after [`Daemon::run`].
     ///
     /// # Errors
-    /// Fails if a part cannot be used, or if no provider carries out an effect that the business can request.
+    /// Fails if a part cannot be used, or if no provider carries out an effect that a business can request.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
-        let DaemonSetup { business, livemode, data, simulate, mut clock, .. } = daemon;
-        let providers = Options { folder: Some(data.path("providers")), ..daemon.providers };
-        let opened = host_provider_set::open(&providers)?;
-        let declarations = business.own.beside((daemon.runner)().declarations());
-        let simulated = uncovered(&declarations, &business.catalog, &opened.registry);
-        if !simulate && !simulated.is_empty() {
-            return Err(DaemonError::Uncovered { kinds: simulated });
-        }
-        let endpoints = Endpoints {
-            business: business.name.clone(),
-            stripe: match daemon.stripe.is_empty() {
-                true => None,
-                false => Some(EndpointSecrets::new(daemon.stripe, TOLERANCE_S_DEFAULT)?),
-            },
-            webhooks: webhooks(&business, &daemon.webhooks)?,
-        };
-        let keys = data.keys()?;
-        let (now, swept_s) = (clock.now(), data.swept_s(clock.source().signatures().div_euclid(1_000))?);
+        let DaemonSetup { manifest, runner, data, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
-        let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
-        let aliases: BTreeMap<String, String> = paths.collect();
-        let partition = Partition { business: business.name.clone(), livemode };
-        let setup = Setup::new(business, livemode, &daemon.config, daemon.manifest);
-        let site = Site::start(SiteSetup {
-            setup,
-            store: Box::new(SqliteStore::open(data.path("store.db"))?),
-            runner: daemon.runner,
-            registry: with_simulated(&opened.registry, &simulated),
-            clock,
-            endpoints,
-            limits: SiteLimits::default(),
-            observer: metrics.observer(partition),
-        })?;
-        let sweeps = opened.events.as_ref().map(|list| {
-            let (list, metrics, data) = (list.clone(), metrics.clone(), data.clone());
-            SweepSetup { sweeper: site.sweeper(), list, metrics, data, swept_s }
-        });
-        let operator_key = data.operator_key(&keys, site.partition(), now)?;
-        let (partition, questioner) = (site.partition().clone(), site.questioner().clone());
-        let inspector = Inspector::new(partition.clone(), questioner, opened.registry.clone(), opened.vault.clone());
-        let tools = Tools::new(opened.objects.clone(), Some(Arc::new(inspector)));
-        let hosted = HostedSite { site, names: Vec::new(), aliases };
-        let front = Front::new(vec![hosted], Arc::new(keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
-        let front = front.with_quarantine(Arc::new(QuarantineFolder(data))).with_tools(partition, tools);
-        let front = match daemon.local_clock {
-            Some(local_clock) => front.with_local_clock(local_clock),
-            None => front,
-        };
+        let shared = SharedParts { manifest, runner, keys: data.keys()?, metrics: metrics.clone() };
+        let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut opened, mut sweeps) = (Vec::new(), Vec::new());
+        for setup in daemon.businesses {
+            let business = setup.business.name.clone();
+            let (started, parts) = hosted::start(setup, &shared)
+                .map_err(|error| DaemonError::Business { business, error: Box::new(error) })?;
+            businesses.push(started);
+            tools.push((parts.hosted.site.partition().clone(), parts.tools));
+            sites.push(parts.hosted);
+            opened.push(parts.opened);
+            sweeps.extend(parts.sweep);
+        }
+        let front = Front::new(sites, Arc::new(shared.keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
+        let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
+        let front = tools.into_iter().fold(front, |front, (partition, tools)| front.with_tools(partition, tools));
         let runtime = Builder::new_multi_thread().thread_name("http").enable_all().build()?;
-        daemon.listener.set_nonblocking(true)?;
-        let address = daemon.listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
         let listener = {
             let _entered = runtime.enter();
-            tokio::net::TcpListener::from_std(daemon.listener)?
+            tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, operator_key, simulated, sweeps })
+        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps })
     }
 
     /// Returns the address.
@@ -183,32 +101,21 @@ impl Daemon {
         self.address
     }
 
-    /// Returns the address at which the local provider serves databases, buckets and functions.
-    pub fn serves(&self) -> Option<SocketAddr> {
-        self.opened.serves
-    }
-
-    /// Returns the API key of the operator.
-    pub fn operator_key(&self) -> &str {
-        &self.operator_key
-    }
-
-    /// Returns the kinds of effects that are simulated.
-    pub fn simulated(&self) -> &[String] {
-        &self.simulated
+    /// Returns the businesses, in the order of the setup.
+    pub fn businesses(&self) -> &[StartedBusiness] {
+        &self.businesses
     }
 
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
-    /// closes the store.
+    /// closes the stores.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
         let Daemon { runtime, front, listener, opened, sweeps, .. } = self;
-        let sweeping = sweeps.map(Sweeping::start).and_then(|started| {
-            started.inspect_err(|error| tracing::error!(%error, "lost deliveries are not found")).ok()
+        let started = sweeps.into_iter().filter_map(|setup| {
+            Sweeping::start(setup).inspect_err(|error| tracing::error!(%error, "lost deliveries are not found")).ok()
         });
+        let sweeping: Vec<Sweeping> = started.collect();
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
-        if let Some(sweeping) = sweeping {
-            sweeping.stop();
-        }
+        sweeping.into_iter().for_each(Sweeping::stop);
         // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
         drop(runtime);
         for hosted in front.into_sites().unwrap_or_default() {
@@ -217,28 +124,4 @@ impl Daemon {
         drop(opened);
         ended
     }
-}
-
-/// Returns the webhooks that have a secret.
-fn webhooks(
-    business: &BusinessFolder,
-    secrets: &BTreeMap<String, String>,
-) -> Result<Vec<(host_intake::webhook::Webhook, Key)>, DaemonError> {
-    let declared = business.own.webhooks.iter().filter_map(|own| Some((own, secrets.get(&own.webhook.name)?)));
-    declared
-        .map(|(own, secret)| match Key::new(&own.webhook.scheme, secret) {
-            Ok(key) => Ok((own.webhook.clone(), key)),
-            Err(error) => Err(DaemonError::Webhook { name: own.webhook.name.clone(), error }),
-        })
-        .collect()
-}
-
-/// Returns the providers, and a scripted provider that simulates some kinds.
-fn with_simulated(registry: &Registry, kinds: &[String]) -> Registry {
-    let mut registry = registry.clone();
-    if !kinds.is_empty() {
-        let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
-        registry.register(&kinds, Arc::new(Scripted::new()));
-    }
-    registry
 }

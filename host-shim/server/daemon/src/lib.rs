@@ -1,9 +1,10 @@
-//! Puts a server together and runs it: the data folder ([`data`]), the providers, which must carry out every kind of effect
-//! that the business can request ([`cover`]), the site, and the front.
+//! Puts a server together and runs it: the data folder ([`data`]), and for each business its providers, which must carry out
+//! every kind of effect that the business can request ([`cover`]), and its site; and the front of all.
 
 pub mod cover;
 mod daemon;
 pub mod data;
+mod hosted;
 mod inspect;
 mod listen;
 mod quarantine;
@@ -12,4 +13,5 @@ mod sweep;
 pub use daemon::{Daemon, DaemonError, DaemonSetup};
 pub use host_front::LocalClock;
 pub use host_site::MakeRunner;
+pub use hosted::{HostedError, HostedSetup, StartedBusiness};
 pub use listen::listen;

@@ -42,7 +42,7 @@ pub(crate) async fn advance(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    let Some(local) = app.local_clock.clone() else {
+    let Some(local) = hosted.local_clock.clone() else {
         return Err(Problem::not_found("the clock moves only in local mode"));
     };
     let bytes = body::read(&headers, body, app.limits.body).await?;

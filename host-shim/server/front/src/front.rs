@@ -72,6 +72,8 @@ pub struct HostedSite {
     pub names: Vec<String>,
     /// Further paths of webhooks, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
     pub aliases: BTreeMap<String, String>,
+    /// Lets operators advance the clock, in local mode only.
+    pub local_clock: Option<Arc<dyn LocalClock>>,
 }
 
 /// The reason why sites cannot be served together.
@@ -120,8 +122,6 @@ pub(crate) struct AppState {
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
-    /// Only in local mode.
-    pub(crate) local_clock: Option<Arc<dyn LocalClock>>,
     /// What operators may look at, by site.
     pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
     /// Room for further streams.
@@ -153,7 +153,7 @@ impl Front {
     ) -> Result<Front, FrontError> {
         check_names(&sites)?;
         let sites = Arc::new(sites.into_iter().map(Arc::new).collect());
-        let (local_clock, advancing, quarantine) = (None, Arc::default(), Arc::new(()));
+        let (advancing, quarantine) = (Arc::default(), Arc::new(()));
         let (streams, stopping) = (Arc::new(Semaphore::new(STREAMS_MAX)), Arc::new(watch::Sender::new(false)));
         let app = AppState {
             sites,
@@ -164,7 +164,6 @@ impl Front {
             requests: Arc::new(Requests::new()),
             metrics,
             quarantine,
-            local_clock,
             tools: Arc::default(),
             streams,
             stopping,
@@ -184,13 +183,6 @@ impl Front {
     #[must_use]
     pub fn with_quarantine(self, quarantine: Arc<dyn Quarantine>) -> Front {
         let app = AppState { quarantine, ..self.app };
-        Front { router: router(app.clone()), app }
-    }
-
-    /// Lets operators advance the clock, for local mode.
-    #[must_use]
-    pub fn with_local_clock(self, local_clock: Arc<dyn LocalClock>) -> Front {
-        let app = AppState { local_clock: Some(local_clock), ..self.app };
         Front { router: router(app.clone()), app }
     }
 

@@ -2,6 +2,7 @@
 
 mod businesses;
 mod component;
+mod configuration;
 mod fixtures;
 mod lifecycle;
 mod orchestra;

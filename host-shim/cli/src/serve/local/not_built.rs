@@ -5,7 +5,6 @@ use extension_contract::Timestamp;
 use host_daemon::LocalClock;
 use host_daemon::data::DataFolder;
 use host_provider_set::Name;
-use std::net::SocketAddr;
 
 /// A type without values: this program can't start a local Stripe.
 pub(super) enum LocalStripe {}
@@ -16,7 +15,7 @@ pub(super) fn providers() -> Vec<Name> {
 }
 
 impl LocalStripe {
-    pub(super) fn start(_: DataFolder, _: SocketAddr) -> anyhow::Result<(LocalStripe, String)> {
+    pub(super) fn start(_: DataFolder, _: &str) -> anyhow::Result<(LocalStripe, String)> {
         Err(missing(LOCAL_STRIPE).into())
     }
 

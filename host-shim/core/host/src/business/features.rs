@@ -1,7 +1,7 @@
 //! How do features extend a business? Each folder in `features` adds a catalog, a `business.yml` and mails; removing
 //! the folder removes them. A name that two files define is refused, with both places.
 
-use super::{BUSINESS_FILE, CATALOG_FILE, own, paths, retry, templates, webhooks};
+use super::{BUSINESS_FILE, CATALOG_FILE, own, paths, retry, templates, variables, webhooks};
 use crate::bad_input::{BadInput, Place, read_text};
 use host_yaml::{Entry, Node};
 use serde_json::Value;
@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 /// Name of the optional folder of features in a business folder.
 const FOLDER: &str = "features";
-/// Clauses of `business.yml`: roles of organizations' members, configuration keys, resources, retries, webhooks and their paths.
-pub(super) const CLAUSES: [&str; 6] =
-    ["may", own::CONFIG, own::RESOURCES, retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE];
+/// Clauses of `business.yml`: roles of organizations' members, configuration keys, resources, retries, webhooks and their
+/// paths, and unused variables.
+pub(super) const CLAUSES: [&str; 7] =
+    ["may", own::CONFIG, own::RESOURCES, retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, variables::CLAUSE];
 /// Clauses that only one file may have, since they are not collections.
 const WHOLE: [&str; 2] = ["business", "campaigns"];
 /// Clauses that are lists of named entries, each with the member that contains the name.

@@ -1,21 +1,24 @@
-//! The clauses of `business.yml`: configuration keys, resources with their effects, retries, webhooks and their paths.
+//! The clauses of `business.yml`: configuration keys, resources with their effects, retries, webhooks and their paths, and
+//! unused variables.
 
+use super::decimal::{DECIMALS_MAX, without_point};
 use super::paths::{self, WebhookPath};
 use super::retry::{self, RetryDecl};
 use super::text_of;
+use super::variables;
 use super::webhooks::{self, WebhookDecl};
 use crate::bad_input::BadInput;
 use extension_contract::{ConfigDecl, ConfigType, Declarations, EffectDecl, RetryPolicy};
 use host_yaml::{Entry, Node};
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Name of the clause of configuration keys.
 pub(super) const CONFIG: &str = "config";
 /// Name of the clause of resources.
 pub(super) const RESOURCES: &str = "resources";
 /// Members of a configuration key.
-const MEMBERS: [&str; 5] = ["type", "required", "default", "env", "description"];
+const MEMBERS: [&str; 6] = ["type", "required", "default", "env", "decimals", "description"];
 /// Types of configuration values, by name.
 const TYPES: [(&str, ConfigType); 4] = [
     ("string", ConfigType::Text),
@@ -41,6 +44,10 @@ pub struct BusinessDeclarations {
     pub webhooks: Vec<WebhookDecl>,
     /// Further paths of webhooks, also of Stripe's.
     pub webhook_paths: Vec<WebhookPath>,
+    /// The number of decimals with which the value of a key is written, by key.
+    pub decimals: BTreeMap<String, u32>,
+    /// The reason why an environment variable is not used, by variable.
+    pub unused_variables: BTreeMap<String, String>,
 }
 
 impl BusinessDeclarations {
@@ -49,7 +56,11 @@ impl BusinessDeclarations {
         let clause = |name: &str| document.entries().unwrap_or_default().iter().find(|entry| entry.key == name);
         let mut own = BusinessDeclarations::default();
         if let Some(config) = clause(CONFIG) {
-            own.config = mapping(config)?.iter().map(key).collect::<Result<_, _>>()?;
+            for entry in mapping(config)? {
+                let (decl, decimals) = key(entry)?;
+                own.decimals.extend(decimals.map(|decimals| (decl.key.clone(), decimals)));
+                own.config.push(decl);
+            }
         }
         if let Some(resources) = clause(RESOURCES) {
             for resource in mapping(resources)? {
@@ -65,6 +76,9 @@ impl BusinessDeclarations {
         }
         if let Some(paths) = clause(paths::CLAUSE) {
             own.webhook_paths = paths::read(paths)?;
+        }
+        if let Some(unused) = clause(variables::CLAUSE) {
+            own.unused_variables = variables::read(unused)?;
         }
         Ok(own)
     }
@@ -89,6 +103,17 @@ impl BusinessDeclarations {
         };
         own.webhooks.retain(|webhook| !is_in(webhook));
         own
+    }
+
+    /// Returns the value of a key as the extension gets it: a decimal number without its point. Other values stay as they are.
+    ///
+    /// # Errors
+    /// Fails with the number of decimals if the value is not a decimal number, or has more decimals.
+    pub fn value_of(&self, key: &str, text: &str) -> Result<String, u32> {
+        match self.decimals.get(key) {
+            Some(decimals) => without_point(text, *decimals).ok_or(*decimals),
+            None => Ok(text.to_owned()),
+        }
     }
 
     /// Returns the declarations of the extension, extended by the declarations of the business.
@@ -119,8 +144,9 @@ pub(super) fn mapping(entry: &Entry) -> Result<&[Entry], BadInput> {
     })
 }
 
-/// Reads one configuration key.
-fn key(entry: &Entry) -> Result<ConfigDecl, BadInput> {
+/// Reads one configuration key, with the number of decimals with which its value is written.
+fn key(entry: &Entry) -> Result<(ConfigDecl, Option<u32>), BadInput> {
+    let mut decimals = None;
     let mut decl = ConfigDecl {
         key: entry.key.clone(),
         value_type: ConfigType::Text,
@@ -143,7 +169,18 @@ fn key(entry: &Entry) -> Result<ConfigDecl, BadInput> {
                 let default = text_of(&value);
                 decl.default_value = Some(default.ok_or_else(|| wrong("a text, a whole number or a truth value"))?);
             }
-            "env" => decl.env = Some(text()?),
+            "env" => {
+                let name = text()?;
+                if !variables::is_name(&name) {
+                    return Err(wrong("a name of letters, digits and _, not beginning with a digit"));
+                }
+                decl.env = Some(name);
+            }
+            "decimals" => {
+                let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+                let number = number.filter(|number| *number <= DECIMALS_MAX);
+                decimals = Some(number.ok_or_else(|| wrong(&format!("a whole number from 0 to {DECIMALS_MAX}")))?);
+            }
             "description" => decl.description = text()?,
             name => {
                 let problem = format!("unknown member `{name}` of `{}`", entry.key);
@@ -156,7 +193,18 @@ fn key(entry: &Entry) -> Result<ConfigDecl, BadInput> {
         let problem = format!("`{}` is a secret with a default", entry.key);
         return Err(BadInput::new(entry.place(), problem, "`env`, or a reference in config.yml"));
     }
-    Ok(decl)
+    if let Some(decimals) = decimals {
+        if decl.value_type != ConfigType::Integer {
+            let problem = format!("`{}` has `decimals`, and is not a number", entry.key);
+            return Err(BadInput::new(entry.place(), problem, "`type: integer`"));
+        }
+        if let Some(default) = &decl.default_value {
+            let expected = format!("a decimal number in quotes, with at most {decimals} decimals");
+            let wrong = || BadInput::new(entry.place(), format!("`default: {default}` of `{}`", entry.key), expected);
+            decl.default_value = Some(without_point(default, decimals).ok_or_else(wrong)?);
+        }
+    }
+    Ok((decl, decimals))
 }
 
 fn type_named(member: &Entry, name: &str) -> Result<ConfigType, BadInput> {

@@ -146,7 +146,7 @@ impl Server {
             id: Mutex::default(),
         });
         let paths = with.business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
-        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect() };
+        let hosted = HostedSite { site, names: Vec::new(), aliases: paths.collect(), local_clock: None };
         let front = match authenticator {
             Some(authenticator) => Front::new(vec![hosted], authenticator, Arc::new(RandomIds), limits, metrics),
             None => Front::new(vec![hosted], given.clone(), given.clone(), limits, metrics),

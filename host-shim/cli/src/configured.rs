@@ -1,0 +1,196 @@
+//! Collects the configuration of a server: the configuration file, the folders of the businesses, their `.env`, and the
+//! settings of their providers.
+
+use extension_contract::Declarations;
+use host::business::BusinessFolder;
+use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, ServerConfig, Unused, interpolated, prepare};
+use host_provider_set::{KEY_VARIABLE, Keys, Name, Options, Settings, StripeKey};
+use host_scenario::error::{BadInput, Place};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Beginning of a reference to a variable in the settings of providers.
+const VARIABLE: &str = "secret:env/";
+
+/// The configuration of one business.
+pub(crate) struct ConfiguredBusiness {
+    pub(crate) mode: BusinessMode,
+    pub(crate) hosts: Vec<String>,
+    pub(crate) simulate: bool,
+    pub(crate) prepared: Prepared,
+    pub(crate) providers: Options,
+    /// What the file and its variables lack for a start.
+    pub(crate) lacking: Vec<BadInput>,
+}
+
+impl ConfiguredBusiness {
+    pub(crate) fn is_live(&self) -> bool {
+        self.mode == BusinessMode::Live
+    }
+}
+
+/// What the command line says about all businesses, in place of the file.
+#[derive(Default)]
+pub(crate) struct Overrides {
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) mode: Option<BusinessMode>,
+    pub(crate) providers: Vec<Name>,
+    pub(crate) provider_settings: Option<PathBuf>,
+    pub(crate) simulate: bool,
+}
+
+/// Reads the configuration file, with the variables of the process and of `.env` beside the file.
+pub(crate) fn read_file(file: &Path) -> Result<(ServerConfig, Environment), Vec<BadInput>> {
+    let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let environment = Environment::of_this_process().with_folder(beside)?;
+    Ok((ServerConfig::read(file, &environment)?, environment))
+}
+
+/// Returns the businesses of the file, or the one of the command line, as the command line changes them.
+fn businesses(file: Option<&ServerConfig>, overrides: &Overrides) -> Vec<BusinessConfig> {
+    let mut businesses = match (file, &overrides.folder) {
+        (Some(file), None) => file.businesses.clone(),
+        // A folder that the file does not list has the values that all businesses have in common.
+        (Some(file), Some(folder)) => {
+            let same = |business: &&BusinessConfig| is_same(&business.folder, folder);
+            let found = file.businesses.iter().find(same).cloned();
+            vec![found.unwrap_or_else(|| file.defaults.clone().in_folder(folder))]
+        }
+        (None, Some(folder)) => vec![BusinessConfig::of_folder(folder)],
+        (None, None) => Vec::new(),
+    };
+    for business in &mut businesses {
+        business.mode = overrides.mode.unwrap_or(business.mode);
+        business.simulate |= overrides.simulate;
+        if !overrides.providers.is_empty() {
+            business.providers = overrides.providers.iter().map(ToString::to_string).collect();
+        }
+        if let Some(settings) = &overrides.provider_settings {
+            business.provider_settings = Some(settings.clone());
+        }
+    }
+    businesses
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+/// Returns the configuration of each business, or all faults.
+pub(crate) fn configured(
+    file: Option<&ServerConfig>,
+    environment: &Environment,
+    overrides: &Overrides,
+    declarations: &Declarations,
+) -> Result<Vec<ConfiguredBusiness>, Vec<BadInput>> {
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    for business in businesses(file, overrides) {
+        let place = file.map(|file| business.place_in(&file.file));
+        match one(business, environment, declarations) {
+            Ok((mut business, has_key)) => {
+                business.lacking = place.map(|place| lacking(&business, has_key, &place)).unwrap_or_default();
+                found.push(business);
+            }
+            Err(more) => faults.extend(more),
+        }
+    }
+    if faults.is_empty() { Ok(found) } else { Err(faults) }
+}
+
+/// Returns what a business of a file lacks for a start. Local mode has providers and a key of its own.
+fn lacking(business: &ConfiguredBusiness, has_key: bool, place: &Place) -> Vec<BadInput> {
+    if business.mode == BusinessMode::Local {
+        return Vec::new();
+    }
+    let name = &business.prepared.business.name;
+    let mut lacking = Vec::new();
+    if business.providers.names.is_empty() {
+        let expected = "`providers` with the names of some, or `mode: local`";
+        lacking.push(BadInput::new(place.clone(), format!("`{name}` has no providers"), expected));
+    }
+    if !has_key {
+        let problem = format!("`{name}`: the variable `{KEY_VARIABLE}` is missing or empty");
+        lacking.push(BadInput::new(place.clone(), problem, "the key of the stored secrets: 64 hexadecimal digits"));
+    }
+    lacking
+}
+
+/// Returns the configuration of a business, and whether there is a key of the stored secrets.
+fn one(
+    config: BusinessConfig,
+    environment: &Environment,
+    declarations: &Declarations,
+) -> Result<(ConfiguredBusiness, bool), Vec<BadInput>> {
+    if let Some(missing) = config.missing_folder() {
+        return Err(vec![missing]);
+    }
+    let business = BusinessFolder::load(&config.folder).map_err(|bad| vec![bad])?;
+    let environment = environment.clone().with_folder(&config.folder)?;
+    let (settings, variables) = settings(config.provider_settings.as_deref(), &environment)?;
+    let mut prepared = prepare(&business, declarations, &config, &environment, &variables)?;
+    let names = config.providers.iter().map(|name| name.parse::<Name>());
+    let names: Vec<Name> = names.collect::<Result<_, _>>().map_err(|expected| {
+        let problem = "an entry of `providers` is not a provider".to_owned();
+        vec![BadInput::new(Place::file(&config.folder), problem, expected)]
+    })?;
+    let stripe_key = stripe_key(&mut prepared, &settings, &names, &config, &environment);
+    let keys = match environment.of_files().get(KEY_VARIABLE) {
+        Some(keys) => Some(Keys::parse(keys.expose()).map_err(|error| {
+            let problem = format!("`{KEY_VARIABLE}`: {error}");
+            vec![BadInput::new(Place::file(&config.folder.join(".env")), problem, "keys of the vault")]
+        })?),
+        None => None,
+    };
+    let providers =
+        Options { names, settings, keys, stripe_key, variables: environment.of_files(), ..Options::default() };
+    let BusinessConfig { mode, hosts, simulate, .. } = config;
+    let has_key = environment.get(KEY_VARIABLE).is_some();
+    Ok((ConfiguredBusiness { mode, hosts, simulate, prepared, providers, lacking: Vec::new() }, has_key))
+}
+
+/// Reads the settings of the providers, and returns the variables that they name.
+fn settings(file: Option<&Path>, environment: &Environment) -> Result<(Settings, BTreeSet<String>), Vec<BadInput>> {
+    let Some(file) = file else { return Ok((Settings::default(), variables_of(&Settings::default()).collect())) };
+    let read = interpolated(file, environment)?;
+    let settings = Settings::of_json(file, read.written.json(), read.filled.json())
+        .map_err(|error| vec![BadInput::new(Place::file(file), error.problem, "the settings of docs/providers.md")])?;
+    let mut variables = read.variables;
+    variables.extend(variables_of(&settings));
+    Ok((settings, variables))
+}
+
+fn variables_of(settings: &Settings) -> impl Iterator<Item = String> + use<> {
+    let names = settings.references().into_iter().filter_map(|reference| reference.strip_prefix(VARIABLE));
+    names.map(str::to_owned).collect::<Vec<_>>().into_iter()
+}
+
+/// Returns the key of Stripe's API, unless the settings of the providers name another one. Notes a variable without effect.
+fn stripe_key(
+    prepared: &mut Prepared,
+    settings: &Settings,
+    names: &[Name],
+    config: &BusinessConfig,
+    environment: &Environment,
+) -> Option<StripeKey> {
+    let key = prepared.stripe_key.clone()?;
+    let livemode = config.mode == BusinessMode::Live;
+    let default = Settings::default().stripe;
+    let (named, default) = match livemode {
+        true => (&settings.stripe.live_key, default.live_key),
+        false => (&settings.stripe.test_key, default.test_key),
+    };
+    let is_set = named.strip_prefix(VARIABLE).is_none_or(|name| environment.get(name).is_some());
+    let reason = if !names.contains(&Name::Stripe) {
+        "the provider `stripe` is not among the providers".to_owned()
+    } else if !prepared.is_key_of_file && (*named != default || is_set) {
+        format!("the settings of the providers name `{named}`")
+    } else {
+        return Some(StripeKey { livemode, key });
+    };
+    let name = match prepared.is_key_of_file {
+        true => "extensions.products.stripe_secret_key",
+        false => host_config::STRIPE_SECRET_KEY,
+    };
+    prepared.unused.push(Unused { name: name.to_owned(), reason });
+    None
+}

@@ -1,0 +1,45 @@
+//! Which environment variables does a business name without using them? The clause `unused_variables` of `business.yml`: the
+//! reason by variable. A server tells it when such a variable is set.
+
+use super::own::mapping;
+use crate::bad_input::BadInput;
+use host_yaml::{Entry, Tree};
+use std::collections::BTreeMap;
+
+/// Name of the clause.
+pub(super) const CLAUSE: &str = "unused_variables";
+/// Maximum number of variables.
+const VARIABLES_MAX: usize = 100;
+/// Maximum length of a name or a reason in bytes.
+const TEXT_BYTES_MAX: usize = 300;
+
+/// Returns true for a name that an environment variable may have.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_letter = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    let begins = name.bytes().next().is_some_and(|c| !c.is_ascii_digit());
+    begins && name.len() <= TEXT_BYTES_MAX && name.bytes().all(is_letter)
+}
+
+/// Reads the clause.
+pub(super) fn read(clause: &Entry) -> Result<BTreeMap<String, String>, BadInput> {
+    let entries = mapping(clause)?;
+    if entries.len() > VARIABLES_MAX {
+        let problem = format!("`{CLAUSE}` has {} entries", entries.len());
+        return Err(BadInput::new(clause.place(), problem, format!("at most {VARIABLES_MAX}")));
+    }
+    entries.iter().map(read_variable).collect()
+}
+
+fn read_variable(entry: &Entry) -> Result<(String, String), BadInput> {
+    if !is_name(&entry.key) {
+        let problem = format!("`{}` is not a name of an environment variable", entry.key);
+        return Err(BadInput::new(entry.place(), problem, "letters, digits and _, not beginning with a digit"));
+    }
+    match &entry.value.value {
+        Tree::Text(reason) if (1..=TEXT_BYTES_MAX).contains(&reason.len()) => Ok((entry.key.clone(), reason.clone())),
+        _ => {
+            let problem = format!("`{}` is {}", entry.key, entry.value.kind());
+            Err(BadInput::new(entry.place(), problem, format!("the reason, a text of 1 to {TEXT_BYTES_MAX} bytes")))
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! The configuration file of a server, `solobase.config.yml`.
+
+use crate::business::{self, BusinessConfig, DEFAULTS};
+use crate::environment::Environment;
+use crate::extensions::{self, SecretValue};
+use crate::interpolate;
+use crate::reader::{Reader, Section};
+use host_yaml::bad_input::{BadInput, Place};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+/// Usual name of the file.
+pub const CONFIG_FILE: &str = "solobase.config.yml";
+/// Names of providers.
+pub const PROVIDERS: [&str; 8] = ["aws", "b2", "http", "local", "postgres", "smtp", "stripe", "supabase"];
+/// Levels of the log.
+pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
+/// Forms of the log's lines.
+pub const LOG_FORMATS: [&str; 2] = ["text", "json"];
+const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "businesses"];
+const SERVER: [&str; 2] = ["host", "port"];
+const DATABASE: [&str; 2] = ["type", "url"];
+const STORAGE: [&str; 3] = ["type", "bucket", "region"];
+const LOG: [&str; 2] = ["level", "format"];
+/// Default address, that of `serve`.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Default port, that of `serve`.
+const PORT: u16 = 8090;
+
+/// The database of the server itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// SQLite files in the data folder.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgresql {
+        /// Its URL, with the password.
+        url: Option<SecretValue>,
+    },
+}
+
+/// The storage of the server's own files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// The data folder.
+    Local,
+    /// A bucket.
+    S3 {
+        /// Name of the bucket.
+        bucket: Option<String>,
+        /// Region of the bucket.
+        region: Option<String>,
+    },
+}
+
+/// A read configuration file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Path of the file.
+    pub file: PathBuf,
+    /// Address.
+    pub listen: SocketAddr,
+    /// Database of the server itself.
+    pub database: Database,
+    /// Storage of the server itself.
+    pub storage: Storage,
+    /// The data folder; none for that of the command line.
+    pub data: Option<PathBuf>,
+    /// Level of the log, one of [`LOG_LEVELS`].
+    pub log_level: Option<&'static str>,
+    /// Form of the log's lines, one of [`LOG_FORMATS`].
+    pub log_format: Option<&'static str>,
+    /// The businesses, at least one.
+    pub businesses: Vec<BusinessConfig>,
+    /// The values that all businesses have in common.
+    pub defaults: BusinessConfig,
+    /// Places of values that this server cannot serve.
+    unserved: Vec<BadInput>,
+}
+
+/// Returns the keys of the file with the names of their sections: `server.port`.
+pub fn known_keys() -> Vec<String> {
+    let below = |section: &str, names: &[&str]| -> Vec<String> {
+        names.iter().map(|name| format!("{section}.{name}")).collect()
+    };
+    let is_value = |name: &&&str| !["server", "database", "storage", "log", "extensions"].contains(*name);
+    let mut keys: Vec<String> =
+        SECTIONS.iter().chain(&DEFAULTS).filter(is_value).map(|name| (*name).to_owned()).collect();
+    for (section, names) in [("server", &SERVER[..]), ("database", &DATABASE), ("storage", &STORAGE), ("log", &LOG)] {
+        keys.extend(below(section, names));
+    }
+    keys.extend(below("businesses", &business::OWN_MEMBERS));
+    keys.extend(extensions::known_keys());
+    keys
+}
+
+impl ServerConfig {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Fails with all faults of the file, in the order of their lines.
+    pub fn read(file: &Path, environment: &Environment) -> Result<ServerConfig, Vec<BadInput>> {
+        let (node, faults) = interpolate::read(file);
+        let Some(node) = node else { return Err(faults) };
+        let mut reader = Reader { environment, faults };
+        let known = [SECTIONS.as_slice(), DEFAULTS.as_slice()].concat();
+        let section = reader.section("", &node, Some(&known));
+        let beside = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let beside = beside.unwrap_or(Path::new(".")).to_owned();
+        let (database, storage, mut unserved) =
+            (read_database(&mut reader, &section), read_storage(&mut reader, &section), Vec::new());
+        unserved.extend(database.1);
+        unserved.extend(storage.1);
+        let listen = read_listen(&mut reader, &section);
+        let log = reader.inner(&section, "log", Some(&LOG));
+        let log_level = log.as_ref().and_then(|log| reader.word(log, "level", &LOG_LEVELS));
+        let log_format = log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS));
+        let data = reader.text(&section, "data").map(|data| beside.join(data));
+        let defaults = business::read_defaults(&mut reader, &section, &beside);
+        let businesses = business::read(&mut reader, &section, defaults.clone(), &beside);
+        let mut faults = reader.faults;
+        // The same value may be read for several businesses.
+        faults.sort_by_key(|bad| bad.place.line);
+        faults.dedup();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(ServerConfig {
+            file: file.to_owned(),
+            listen,
+            database: database.0,
+            storage: storage.0,
+            data,
+            log_level,
+            log_format,
+            businesses,
+            defaults,
+            unserved,
+        })
+    }
+
+    /// Returns the values that are correct, and that this server cannot serve yet.
+    pub fn unserved(&self) -> &[BadInput] {
+        &self.unserved
+    }
+}
+
+fn read_listen(reader: &mut Reader<'_>, section: &Section<'_>) -> SocketAddr {
+    let Some(server) = reader.inner(section, "server", Some(&SERVER)) else { return (HOST, PORT).into() };
+    let parse = |text: &str| if text == "localhost" { Some(HOST) } else { text.parse().ok() };
+    let host = reader.parsed(&server, "host", "an IP address such as 0.0.0.0, or localhost", parse);
+    let port = reader.whole(&server, "port", 0..=u16::MAX);
+    (host.unwrap_or(HOST), port.unwrap_or(PORT)).into()
+}
+
+/// Notes members that the type of a section does not have.
+fn only_with(reader: &mut Reader<'_>, section: &Section<'_>, names: &[&str], word: &str) {
+    for entry in names.iter().filter_map(|name| section.get(name)) {
+        let problem = format!("`{}` is only for `type: {word}`", section.path_of(&entry.key));
+        reader.fault(entry.place(), problem, "no such key");
+    }
+}
+
+/// Returns the message about a value that is correct and not served.
+fn not_served(section: &Section<'_>, found: &str, expected: &str) -> Option<BadInput> {
+    let place = section.get("type").map_or_else(|| section.place().clone(), host_yaml::Entry::place);
+    let problem = format!("`{}: {found}` is correct, and this server cannot serve it yet", section.path_of("type"));
+    Some(BadInput::new(place, problem, expected))
+}
+
+fn read_database(reader: &mut Reader<'_>, section: &Section<'_>) -> (Database, Option<BadInput>) {
+    let Some(section) = reader.inner(section, "database", Some(&DATABASE)) else {
+        return (Database::Sqlite, None);
+    };
+    match reader.word(&section, "type", &["sqlite", "postgresql"]) {
+        Some("postgresql") => {
+            if section.get("url").is_none() {
+                missing(reader, &section, "url");
+            }
+            let url = reader.secret(&section, "url");
+            (
+                Database::Postgresql { url },
+                not_served(&section, "postgresql", "sqlite, with its files in the folder `data`"),
+            )
+        }
+        Some(_) => {
+            only_with(reader, &section, &["url"], "postgresql");
+            (Database::Sqlite, None)
+        }
+        None => {
+            if section.get("type").is_none() {
+                missing(reader, &section, "type");
+            }
+            (Database::Sqlite, None)
+        }
+    }
+}
+
+fn read_storage(reader: &mut Reader<'_>, section: &Section<'_>) -> (Storage, Option<BadInput>) {
+    let Some(section) = reader.inner(section, "storage", Some(&STORAGE)) else {
+        return (Storage::Local, None);
+    };
+    match reader.word(&section, "type", &["local", "s3"]) {
+        Some("s3") => {
+            if section.get("bucket").is_none() {
+                missing(reader, &section, "bucket");
+            }
+            let (bucket, region) = (reader.text(&section, "bucket"), reader.text(&section, "region"));
+            (Storage::S3 { bucket, region }, not_served(&section, "s3", "local, the folder `data`"))
+        }
+        Some(_) => {
+            only_with(reader, &section, &["bucket", "region"], "s3");
+            (Storage::Local, None)
+        }
+        None => {
+            if section.get("type").is_none() {
+                missing(reader, &section, "type");
+            }
+            (Storage::Local, None)
+        }
+    }
+}
+
+fn missing(reader: &mut Reader<'_>, section: &Section<'_>, name: &str) {
+    let place: Place = section.place().clone();
+    reader.fault(place, format!("`{}` is missing", section.path_of(name)), format!("`{name}`"));
+}

@@ -1,0 +1,195 @@
+//! Starts one business of a server: its providers, its store, its site and its sweep.
+
+use crate::cover::uncovered;
+use crate::data::{DataError, DataFolder};
+use crate::inspect::Inspector;
+use crate::sweep::SweepSetup;
+use host::Setup;
+use host::business::BusinessFolder;
+use host::clock::Clock;
+use host::manifest::Manifest;
+use host_access::Keys;
+use host_front::{HostedSite, LocalClock, Metrics, Tools};
+use host_intake::request::Endpoints;
+use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
+use host_intake::webhook::{Key, KeyError};
+use host_intake::{EndpointSecrets, SecretConfig};
+use host_provider_api::Registry;
+use host_provider_api::scripted::Scripted;
+use host_provider_set::{OpenError, Opened, Options};
+use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
+use host_store::{Partition, SqliteStore};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Name of Stripe's webhook.
+const STRIPE: &str = "stripe";
+
+/// Everything that one business of a server needs. No two businesses of a server may share a folder.
+pub struct HostedSetup {
+    /// The business.
+    pub business: BusinessFolder,
+    /// Host names, in lower case and without a port. The business is also found by its name as the first part of a path.
+    pub names: Vec<String>,
+    /// True for real money.
+    pub livemode: bool,
+    /// Configuration values; they override those of the business.
+    pub config: Vec<(String, String)>,
+    /// The folder of the store, the providers and the sweep.
+    pub data: DataFolder,
+    /// The providers; their folder is one in the data folder.
+    pub providers: Options,
+    /// Simulate the effects that no provider carries out, instead of refusing to start.
+    pub simulate: bool,
+    /// The secrets of Stripe's webhook endpoint. Without one, Stripe's webhooks are not served.
+    pub stripe: Vec<SecretConfig>,
+    /// A further path of Stripe's webhook endpoint.
+    pub stripe_path: Option<String>,
+    /// The secrets of the business's other webhooks, by name. A webhook without a secret is not served.
+    pub webhooks: BTreeMap<String, String>,
+    /// The clock.
+    pub clock: Clock,
+    /// Makes the clock movable, in local mode.
+    pub local_clock: Option<Arc<dyn LocalClock>>,
+}
+
+/// The reason why a business does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum HostedError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The store cannot be opened.
+    #[error("store.db: {0}")]
+    Store(#[from] host_store::OpenError),
+    /// The providers cannot be opened.
+    #[error(transparent)]
+    Providers(#[from] OpenError),
+    /// No provider carries out some effects.
+    #[error(
+        "no provider carries out {}: add one with --providers, or try the business with --simulate",
+        kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")
+    )]
+    Uncovered {
+        /// Kinds of the effects.
+        kinds: Vec<String>,
+    },
+    /// The secrets of Stripe's endpoint cannot be used.
+    #[error(transparent)]
+    Secrets(#[from] ConfigError),
+    /// The secret of another webhook cannot be used.
+    #[error("the webhook `{name}`: {error}")]
+    Webhook {
+        /// Name of the webhook.
+        name: String,
+        /// The mistake.
+        error: KeyError,
+    },
+    /// The site does not start.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+}
+
+/// What the businesses of a server share.
+pub(crate) struct SharedParts {
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) runner: MakeRunner,
+    pub(crate) keys: Keys,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// A started business, for those who call the server.
+#[derive(Clone, Debug)]
+pub struct StartedBusiness {
+    /// Name of the business.
+    pub name: String,
+    /// Address at which its local provider serves databases, buckets and functions.
+    pub serves: Option<SocketAddr>,
+    /// API key of its operator.
+    pub operator_key: String,
+    /// Kinds of effects that are simulated.
+    pub simulated: Vec<String>,
+}
+
+/// The running parts of a started business.
+pub(crate) struct StartedParts {
+    pub(crate) hosted: HostedSite,
+    pub(crate) opened: Opened,
+    /// What operators may look at.
+    pub(crate) tools: Tools,
+    pub(crate) sweep: Option<SweepSetup>,
+}
+
+/// Starts a business: opens its store and its providers, and loads its catalog.
+pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(StartedBusiness, StartedParts), HostedError> {
+    let HostedSetup { business, names, livemode, data, simulate, mut clock, local_clock, .. } = setup;
+    let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
+    let opened = host_provider_set::open(&providers)?;
+    let declarations = business.own.beside((shared.runner)().declarations());
+    let simulated = uncovered(&declarations, &business.catalog, &opened.registry);
+    if !simulate && !simulated.is_empty() {
+        return Err(HostedError::Uncovered { kinds: simulated });
+    }
+    let endpoints = Endpoints {
+        business: business.name.clone(),
+        stripe: match setup.stripe.is_empty() {
+            true => None,
+            false => Some(EndpointSecrets::new(setup.stripe, TOLERANCE_S_DEFAULT)?),
+        },
+        webhooks: webhooks(&business, &setup.webhooks)?,
+    };
+    let (now, swept_s) = (clock.now(), data.swept_s(clock.source().signatures().div_euclid(1_000))?);
+    let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
+    let aliases: BTreeMap<String, String> =
+        paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
+    let partition = Partition { business: business.name.clone(), livemode };
+    let site = Site::start(SiteSetup {
+        setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()),
+        store: Box::new(SqliteStore::open(data.path("store.db"))?),
+        runner: shared.runner.clone(),
+        registry: with_simulated(&opened.registry, &simulated),
+        clock,
+        endpoints,
+        limits: SiteLimits::default(),
+        observer: shared.metrics.observer(partition),
+    })?;
+    let sweep = opened.events.as_ref().map(|list| {
+        let (list, metrics, data) = (list.clone(), shared.metrics.clone(), data.clone());
+        SweepSetup { sweeper: site.sweeper(), list, metrics, data, swept_s }
+    });
+    let (partition, questioner) = (site.partition().clone(), site.questioner().clone());
+    let inspector = Inspector::new(partition, questioner, opened.registry.clone(), opened.vault.clone());
+    let tools = Tools::new(opened.objects.clone(), Some(Arc::new(inspector)));
+    let started = StartedBusiness {
+        name: site.partition().business.clone(),
+        serves: opened.serves,
+        operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
+        simulated,
+    };
+    Ok((started, StartedParts { hosted: HostedSite { site, names, aliases, local_clock }, opened, tools, sweep }))
+}
+
+/// Returns the webhooks that have a secret.
+fn webhooks(
+    business: &BusinessFolder,
+    secrets: &BTreeMap<String, String>,
+) -> Result<Vec<(host_intake::webhook::Webhook, Key)>, HostedError> {
+    let declared = business.own.webhooks.iter().filter_map(|own| Some((own, secrets.get(&own.webhook.name)?)));
+    declared
+        .map(|(own, secret)| match Key::new(&own.webhook.scheme, secret) {
+            Ok(key) => Ok((own.webhook.clone(), key)),
+            Err(error) => Err(HostedError::Webhook { name: own.webhook.name.clone(), error }),
+        })
+        .collect()
+}
+
+/// Returns the providers, and a scripted provider that simulates some kinds.
+fn with_simulated(registry: &Registry, kinds: &[String]) -> Registry {
+    let mut registry = registry.clone();
+    if !kinds.is_empty() {
+        let kinds: Vec<&str> = kinds.iter().map(String::as_str).collect();
+        registry.register(&kinds, Arc::new(Scripted::new()));
+    }
+    registry
+}
