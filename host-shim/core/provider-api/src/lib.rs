@@ -9,6 +9,7 @@ pub mod conformance;
 mod events;
 pub mod html;
 pub mod names;
+mod objects;
 mod provider;
 mod resource;
 pub mod scripted;
@@ -16,6 +17,7 @@ mod secrets;
 
 pub use call::{Call, CallOutcome, Reply};
 pub use events::{EventList, ListedEvents};
+pub use objects::{OBJECTS_MAX, ObjectKind, ObjectList, ObjectListError, ObjectPage, ObjectQuery, ObjectsOf};
 pub use provider::{Provider, Registry, Restriction, Simulation};
 pub use resource::{Held, ResourceId, Unlisted, Unreadable};
 pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::settings::Settings;
 use host_local::{Local, LocalError};
 use host_mail::{BadConfig, Mail, MailTransport};
-use host_provider_api::{EventList, Provider, Registry, Secrets};
+use host_provider_api::{EventList, ObjectList, Provider, Registry, Secrets};
 use host_vault::{CombinedSecrets, KEY_VARIABLE, KeyError, Keys, MachineSecrets, SecretProvider, Vault, VaultError};
 use std::fmt;
 use std::net::SocketAddr;
@@ -96,6 +96,8 @@ pub struct Opened {
     pub serves: Option<SocketAddr>,
     /// Lists Stripe's events; none without the provider `stripe`.
     pub events: Option<Arc<dyn EventList>>,
+    /// Lists Stripe's objects; none without the provider `stripe`.
+    pub objects: Option<Arc<dyn ObjectList>>,
     /// The temporary folder. It is removed on drop.
     _scratch: Option<tempfile::TempDir>,
 }
@@ -139,6 +141,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         secrets: secrets.clone(),
         serves: None,
         events: None,
+        objects: None,
         #[cfg(all(feature = "postgres", feature = "supabase"))]
         postgres: None,
         #[cfg(all(feature = "postgres", feature = "supabase"))]
@@ -161,8 +164,8 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
         }
     }
     builder.backups_at_supabase();
-    let ProviderBuilder { registry, journal, serves, events, .. } = builder;
-    Ok(Opened { registry, journal, vault, serves, events, _scratch: scratch })
+    let ProviderBuilder { registry, journal, serves, events, objects, .. } = builder;
+    Ok(Opened { registry, journal, vault, serves, events, objects, _scratch: scratch })
 }
 
 /// Opens the vault in a folder with the keys in [`KEY_VARIABLE`]. Creates the folder and the vault if needed.
@@ -213,6 +216,7 @@ pub(crate) struct ProviderBuilder<'o> {
     pub secrets: Arc<dyn Secrets>,
     serves: Option<SocketAddr>,
     events: Option<Arc<dyn EventList>>,
+    objects: Option<Arc<dyn ObjectList>>,
     /// The PostgreSQL provider within its limits.
     #[cfg(all(feature = "postgres", feature = "supabase"))]
     pub postgres: Option<Arc<dyn Provider>>,
@@ -327,6 +331,7 @@ impl ProviderBuilder<'_> {
         };
         let stripe = Arc::new(host_stripe::Stripe::new(config));
         self.events = Some(stripe.clone());
+        self.objects = Some(stripe.clone());
         self.limited(Name::Stripe, &["stripe"], stripe);
         Ok(())
     }

@@ -11,6 +11,7 @@ mod events;
 mod failure;
 mod kinds;
 pub mod marks;
+mod objects;
 mod payload;
 mod provider;
 mod recovery;

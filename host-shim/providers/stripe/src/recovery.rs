@@ -84,7 +84,8 @@ pub(crate) fn pages(
     Ok(false)
 }
 
-fn data(list: &Value) -> Result<&[Value], Failed> {
+/// Returns the objects of a list.
+pub(crate) fn data(list: &Value) -> Result<&[Value], Failed> {
     let data = list.get("data").and_then(Value::as_array).map(Vec::as_slice);
     data.ok_or(Failed::Unreadable { status: 200, reason: "a list without `data`" })
 }

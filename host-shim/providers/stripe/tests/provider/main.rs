@@ -7,6 +7,7 @@ mod cases;
 mod created_objects;
 mod errors;
 mod faults;
+mod objects;
 mod reads;
 mod repeated_calls;
 mod subscriptions;
