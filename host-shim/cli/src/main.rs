@@ -34,7 +34,7 @@ mod serve;
 #[cfg(feature = "lab")]
 mod simulate;
 mod source;
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", feature = "serve"))]
 mod span;
 mod terminal;
 #[cfg_attr(not(feature = "providers"), path = "world/not_built.rs")]

@@ -25,6 +25,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Serve a business over HTTP: webhooks, commands, events and queries
 ///
@@ -65,6 +66,10 @@ pub(crate) struct Args {
     /// Simulate the effects that no provider carries out, instead of refusing to start
     #[arg(long)]
     simulate: bool,
+
+    /// The time between two comparisons of the providers' resources with the records; 0s for none
+    #[arg(long, value_name = "TIME", value_parser = crate::span::parse, default_value = "6h")]
+    drift_every: Duration,
 
     /// The lines of the log, which goes to the error stream
     #[arg(long, value_name = "LEVEL", default_value = "info")]
@@ -123,6 +128,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         data: data.clone(),
         providers: options,
         simulate: args.simulate,
+        drift_every: args.drift_every,
         stripe: Vec::new(),
         webhooks,
         clock: Clock::system(),

@@ -11,11 +11,13 @@ mod events;
 mod intervene;
 mod policy;
 mod queue;
+mod recorded;
 mod saved;
 
 pub use done::each_done;
 pub use intervene::{InterveneError, Intervention, OpenEffect};
 pub use policy::{DEFAULT_DELAYS_MS, retry_delay_ms};
+pub use recorded::Recorded;
 pub use saved::Saved;
 
 use crate::processor::{Processor, Report, WAIT_MAX_MS};

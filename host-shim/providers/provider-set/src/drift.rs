@@ -42,6 +42,32 @@ pub enum Drift {
     },
 }
 
+impl Drift {
+    /// The names of all kinds.
+    pub const KINDS: [&str; 6] = ["orphan", "lost", "otherwise", "twice", "broken", "secret"];
+
+    /// Returns the name of the kind.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Drift::Orphan(_) => "orphan",
+            Drift::Lost { .. } => "lost",
+            Drift::Otherwise { .. } => "otherwise",
+            Drift::Twice(_) => "twice",
+            Drift::Broken { .. } => "broken",
+            Drift::Secret { .. } => "secret",
+        }
+    }
+
+    /// Returns the id of the resource; none for an unreadable record that belongs to no recorded resource.
+    pub fn id(&self) -> Option<&ResourceId> {
+        match self {
+            Drift::Orphan(held) | Drift::Otherwise { held, .. } | Drift::Twice(held) => Some(&held.id),
+            Drift::Lost { id, .. } | Drift::Secret { id, .. } => Some(id),
+            Drift::Broken { id, .. } => id.as_ref(),
+        }
+    }
+}
+
 /// Returns all differences, sorted. `recorded` contains the state of each resource that was created and not destroyed.
 /// `taken` returns true if a provider was asked for resources of a kind; recorded resources of other kinds are ignored.
 pub fn drift(

@@ -13,7 +13,7 @@ mod settings;
 mod stop;
 
 pub use drift::{Drift, drift};
-pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX};
+pub use host_vault::{KEY_VARIABLE, KeyError, Keys, SECRET_BYTES_MAX, Vault};
 pub use journal::{Journal, Span, chart};
 pub use limits::{Limited, ProviderLimits};
 pub use name::Name;

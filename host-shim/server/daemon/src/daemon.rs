@@ -1,13 +1,16 @@
 //! Starts, runs and stops a server with one business.
 
+use crate::background::Background;
 use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
+use crate::drift::DriftSetup;
 use crate::quarantine::QuarantineFolder;
-use crate::sweep::{SweepSetup, Sweeping};
+use crate::sweep::SweepSetup;
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
+use host::outbox::Recorded;
 use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, HostedSite, LocalClock, Metrics, Serving, serve};
 use host_intake::request::Endpoints;
@@ -24,6 +27,7 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Everything that a server needs.
@@ -44,6 +48,8 @@ pub struct DaemonSetup {
     pub providers: Options,
     /// Simulate the effects that no provider carries out, instead of refusing to start.
     pub simulate: bool,
+    /// Time between two comparisons of the providers' resources with the records; zero for none.
+    pub drift_every: Duration,
     /// The secrets of Stripe's webhook endpoint.
     pub stripe: Vec<SecretConfig>,
     /// The secrets of the business's other webhooks, by name. A webhook without a secret is not served.
@@ -109,6 +115,7 @@ pub struct Daemon {
     operator_key: String,
     simulated: Vec<String>,
     sweeps: Option<SweepSetup>,
+    drift: Option<DriftSetup>,
 }
 
 impl Daemon {
@@ -134,7 +141,7 @@ impl Daemon {
             webhooks: webhooks(&business, &daemon.webhooks)?,
         };
         let keys = data.keys()?;
-        let (now, swept_s) = (clock.now(), data.swept_s(clock.source().signatures().div_euclid(1_000))?);
+        let (now, first_s) = (clock.now(), clock.source().signatures().div_euclid(1_000));
         let metrics = Arc::new(Metrics::default());
         let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
         let aliases: BTreeMap<String, String> = paths.collect();
@@ -150,9 +157,19 @@ impl Daemon {
             limits: SiteLimits::default(),
             observer: metrics.observer(partition),
         })?;
-        let sweeps = opened.events.as_ref().map(|list| {
-            let (list, metrics, data) = (list.clone(), metrics.clone(), data.clone());
-            SweepSetup { sweeper: site.sweeper(), list, metrics, data, swept_s }
+        let sweeps = opened
+            .events
+            .as_ref()
+            .map(|list| SweepSetup::new(site.sweeper(), list.clone(), metrics.clone(), data.clone(), first_s));
+        let sweeps = sweeps.transpose()?;
+        let drift = (!daemon.drift_every.is_zero()).then(|| DriftSetup {
+            partition: site.partition().clone(),
+            questioner: site.questioner().clone(),
+            registry: opened.registry.clone(),
+            vault: opened.vault.clone(),
+            metrics: metrics.clone(),
+            every: daemon.drift_every,
+            recorded: Recorded::default(),
         });
         let operator_key = data.operator_key(&keys, site.partition(), now)?;
         let hosted = HostedSite { site, names: Vec::new(), aliases };
@@ -169,7 +186,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(daemon.listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, operator_key, simulated, sweeps })
+        Ok(Daemon { runtime, front, listener, address, opened, operator_key, simulated, sweeps, drift })
     }
 
     /// Returns the address.
@@ -195,14 +212,17 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the store.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, .. } = self;
-        let sweeping = sweeps.map(Sweeping::start).and_then(|started| {
-            started.inspect_err(|error| tracing::error!(%error, "lost deliveries are not found")).ok()
-        });
+        let Daemon { runtime, front, listener, opened, sweeps, drift, .. } = self;
+        let started = [
+            sweeps.map(|mut sweeps| Background::start("sweep", move |stop| sweeps.sweep(stop))),
+            drift.map(|mut drift| Background::start("drift", move |stop| drift.compare(stop))),
+        ];
+        let complain =
+            |error: &io::Error| tracing::error!(%error, "a thread cannot be started: nothing sweeps or compares");
+        let background: Vec<Background> =
+            started.into_iter().flatten().filter_map(|started| started.inspect_err(complain).ok()).collect();
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
-        if let Some(sweeping) = sweeping {
-            sweeping.stop();
-        }
+        background.into_iter().for_each(Background::stop);
         // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
         drop(runtime);
         for hosted in front.into_sites().unwrap_or_default() {

@@ -20,24 +20,36 @@ pub fn each_done(
     visit: &mut dyn FnMut(&Call, &Value),
 ) -> Result<(), StoreError> {
     let mut after = 0;
-    loop {
-        let page = store.inbox_after(None, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        after = last.seq;
-        for inbox in page {
-            let partition = partition(&inbox);
-            let Payload::EffectResult(EffectReport { key, generation, answer: Ok(answer), .. }) = &inbox.event.payload
-            else {
-                continue;
-            };
-            let Some(account) = inbox.event.account.filter(|_| of.is_none_or(|of| *of == partition)) else { continue };
-            let rows = store.effect(&partition.scope(account), key)?;
-            let Some(row) = rows.into_iter().find(|row| row.effect.generation == *generation) else { continue };
-            if let (Ok(call), Ok(outputs)) = (call_of(&row, SecretAccess::default()), serde_json::from_str(answer)) {
-                visit(&call, &outputs);
-            }
+    while let Some(next) = done_page(store, of, after, visit)? {
+        after = next;
+    }
+    Ok(())
+}
+
+/// Visits the successful calls of one page of the inbox, after the row `after`. Returns the last row of the page; none at the
+/// end of the inbox.
+pub(super) fn done_page(
+    store: &dyn Read,
+    of: Option<&Partition>,
+    after: u64,
+    visit: &mut dyn FnMut(&Call, &Value),
+) -> Result<Option<u64>, StoreError> {
+    let page = store.inbox_after(None, after, PAGE)?;
+    let last = page.last().map(|row| row.seq);
+    for inbox in page {
+        let partition = partition(&inbox);
+        let Payload::EffectResult(EffectReport { key, generation, answer: Ok(answer), .. }) = &inbox.event.payload
+        else {
+            continue;
+        };
+        let Some(account) = inbox.event.account.filter(|_| of.is_none_or(|of| *of == partition)) else { continue };
+        let rows = store.effect(&partition.scope(account), key)?;
+        let Some(row) = rows.into_iter().find(|row| row.effect.generation == *generation) else { continue };
+        if let (Ok(call), Ok(outputs)) = (call_of(&row, SecretAccess::default()), serde_json::from_str(answer)) {
+            visit(&call, &outputs);
         }
     }
+    Ok(last)
 }
 
 fn partition(inbox: &InboxRow) -> Partition {

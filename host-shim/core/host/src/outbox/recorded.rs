@@ -1,0 +1,74 @@
+//! Which resources and secrets should exist according to a store? All that were created and not destroyed. The store is read a
+//! page at a time, so that a reader's snapshot stays short; a later call goes on after the last page.
+
+use super::done::done_page;
+use host_provider_api::scripted::{Resource, Scripted};
+use host_provider_api::{ResourceId, SECRET_PREFIX, Simulation, map_texts};
+use host_store::{Partition, Read, StoreError};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// The resources and secrets that the effect results of a store have made, up to some page.
+#[derive(Default)]
+pub struct Recorded {
+    made: Scripted,
+    /// References of `secret.ensure`, with the effect that made each.
+    ensured: BTreeSet<(ResourceId, String)>,
+    after: u64,
+}
+
+impl Recorded {
+    /// Reads all results of a business and mode, or of the whole store.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn of(store: &dyn Read, of: Option<&Partition>) -> Result<Recorded, StoreError> {
+        let mut recorded = Recorded::default();
+        while recorded.read_page(store, of)? {}
+        Ok(recorded)
+    }
+
+    /// Reads the next page of results. Returns false at the end of the store.
+    ///
+    /// # Errors
+    /// Fails if the store fails.
+    pub fn read_page(&mut self, store: &dyn Read, of: Option<&Partition>) -> Result<bool, StoreError> {
+        let Recorded { made, ensured, after } = self;
+        let next = done_page(store, of, *after, &mut |call, outputs| {
+            made.remember(call, outputs);
+            if call.kind == "secret.ensure" {
+                references(&call.resource_id(), outputs.clone(), ensured);
+            }
+        })?;
+        *after = next.unwrap_or(*after);
+        Ok(next.is_some())
+    }
+
+    /// Returns the resources.
+    pub fn resources(&self) -> Vec<Resource> {
+        self.made.inventory()
+    }
+
+    /// Returns the secret references in the resources, and of `secret.ensure`, each with the resource or the effect that has
+    /// it, sorted.
+    pub fn secrets(&self) -> Vec<(ResourceId, String)> {
+        let mut found = self.ensured.clone();
+        for resource in self.made.inventory() {
+            references(&resource.id, resource.outputs, &mut found);
+            references(&resource.id, Value::Object(resource.settings), &mut found);
+        }
+        found.into_iter().collect()
+    }
+}
+
+/// Adds the secret references in a value.
+fn references(id: &ResourceId, value: Value, found: &mut BTreeSet<(ResourceId, String)>) {
+    let found = std::cell::RefCell::new(found);
+    // The text stays as it is; only the references in it are collected.
+    map_texts(value, &|text| {
+        if text.starts_with(SECRET_PREFIX) {
+            found.borrow_mut().insert((id.clone(), text.clone()));
+        }
+        text
+    });
+}
