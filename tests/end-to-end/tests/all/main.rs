@@ -15,4 +15,5 @@ mod schema;
 mod stripe;
 mod tesslate;
 mod twobot;
+mod verify;
 mod writer;
