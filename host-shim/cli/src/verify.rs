@@ -78,6 +78,11 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     if !args.store.is_file() {
         return usage(format!("{file}: no such file; expected a store of a server"));
     }
+    let partitions = partitions(args)?;
+    if partitions.is_empty() {
+        let business = args.business.as_deref().map(|name| format!(" of `{name}`")).unwrap_or_default();
+        return usage(format!("{file}: no accounts{business} in {} mode", mode(args.live)));
+    }
     let settings = match &args.provider_settings {
         Some(path) => Settings::read(path)?,
         None => Settings::default(),
@@ -86,11 +91,6 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let (Some(objects), Some(events)) = (&opened.objects, &opened.events) else {
         return usage("the provider `stripe` lists no objects".to_owned());
     };
-    let partitions = partitions(args)?;
-    if partitions.is_empty() {
-        let business = args.business.as_deref().map(|name| format!(" of `{name}`")).unwrap_or_default();
-        return usage(format!("{file}: no accounts{business} in {} mode", mode(args.live)));
-    }
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let mut differing = 0;
     for partition in partitions {

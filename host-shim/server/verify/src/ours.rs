@@ -182,7 +182,7 @@ fn payment(id: &str, value: &Value) -> Result<Vec<Ours>, VerifyError> {
     Ok(found)
 }
 
-/// Returns the transfers that an account has requested and that were made.
+/// Returns the transfers that an account has requested and that were made. Those of an erased account have lost their ids.
 fn transfers(store: &dyn Read, scope: &Scope) -> Stored<Vec<Ours>> {
     let mut found = Vec::new();
     each_transfer(store, scope, &mut |row| {
@@ -194,8 +194,7 @@ fn transfers(store: &dyn Read, scope: &Scope) -> Stored<Vec<Ours>> {
                 ("destination", member(&payload, "destination")),
                 ("amount_reversed", json!(0)),
             ]);
-            // The payload of an erased account is gone.
-            found.push(ours(Kind::Transfer, &id, if row.erased { Facts::new() } else { facts }));
+            found.push(ours(Kind::Transfer, &id, facts));
         }
         Ok(())
     })?;

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use serde_json::json;
 
 const TABLE: &str = "CREATE TABLE theirs (
-    kind INTEGER NOT NULL, id TEXT NOT NULL, facts TEXT NOT NULL, keys TEXT NOT NULL, scope TEXT,
+    kind INTEGER NOT NULL, id TEXT NOT NULL, facts TEXT NOT NULL, keys TEXT NOT NULL, scope TEXT, effect TEXT,
     seen INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID";
 /// Rows of a page of unseen objects.
@@ -30,27 +30,23 @@ impl Scratch {
         for theirs in page {
             let (facts, keys) = (json!(theirs.facts).to_string(), json!(theirs.keys).to_string());
             // A list that changes while it is read may show an object twice.
-            transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO theirs (kind, id, facts, keys, scope) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?
-                .execute(params![kind as i64, theirs.id, facts, keys, theirs.scope])?;
+            let sql =
+                "INSERT OR REPLACE INTO theirs (kind, id, facts, keys, scope, effect) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+            let values = params![kind as i64, theirs.id, facts, keys, theirs.scope, theirs.effect];
+            transaction.prepare_cached(sql)?.execute(values)?;
         }
         transaction.commit()
     }
 
     /// Finds an object and marks it as seen.
     pub(crate) fn see(&self, kind: Kind, id: &str) -> Result<Option<Theirs>, Error> {
-        self.0
-            .prepare_cached("UPDATE theirs SET seen = 1 WHERE kind = ?1 AND id = ?2 RETURNING id, facts, keys, scope")?
-            .query_row(params![kind as i64, id], read)
-            .optional()
+        let sql = "UPDATE theirs SET seen = 1 WHERE kind = ?1 AND id = ?2 RETURNING id, facts, keys, scope, effect";
+        self.0.prepare_cached(sql)?.query_row(params![kind as i64, id], read).optional()
     }
 
     /// Returns a page of the objects of a kind that were not seen, after an id.
     pub(crate) fn unseen(&self, kind: Kind, after: &str) -> Result<Vec<Theirs>, Error> {
-        let sql =
-            "SELECT id, facts, keys, scope FROM theirs WHERE kind = ?1 AND id > ?2 AND seen = 0 ORDER BY id LIMIT ?3";
+        let sql = "SELECT id, facts, keys, scope, effect FROM theirs WHERE kind = ?1 AND id > ?2 AND seen = 0 ORDER BY id LIMIT ?3";
         self.0.prepare_cached(sql)?.query_map(params![kind as i64, after, PAGE as i64], read)?.collect()
     }
 }
@@ -59,7 +55,8 @@ fn read(row: &Row<'_>) -> Result<Theirs, Error> {
     let (facts, keys): (String, String) = (row.get(1)?, row.get(2)?);
     // The texts were written from these types.
     let facts: Facts = serde_json::from_str(&facts).unwrap_or_default();
-    Ok(Theirs { id: row.get(0)?, facts, keys: serde_json::from_str(&keys).unwrap_or_default(), scope: row.get(3)? })
+    let keys = serde_json::from_str(&keys).unwrap_or_default();
+    Ok(Theirs { id: row.get(0)?, facts, keys, scope: row.get(3)?, effect: row.get(4)? })
 }
 
 #[cfg(test)]
@@ -75,6 +72,7 @@ mod tests {
             facts: facts([("total", json!(5))]),
             keys: vec!["k:1".to_owned()],
             scope: None,
+            effect: Some("e".to_owned()),
         };
         let all: Vec<Theirs> = (0..250).map(|number| theirs(&format!("in_{number:03}"))).collect();
         scratch.put(Kind::Invoice, &all).expect("put");

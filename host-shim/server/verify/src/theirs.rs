@@ -5,8 +5,9 @@ use crate::facts::{Facts, Kind, facts, member, text};
 use extension_contract::CONNECTED_ACCOUNT_CLAIMS;
 use serde_json::{Value, json};
 
-/// Metadata name of the scope that requested an object, as the Stripe provider writes it.
+/// Metadata names of the scope and the effect that requested an object, as the Stripe provider writes them.
 const SCOPE: &str = "provisioner_scope";
+const KEY: &str = "provisioner_key";
 
 /// An object of Stripe.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +19,8 @@ pub(crate) struct Theirs {
     pub(crate) keys: Vec<String>,
     /// Name of the scope that requested it, if it bears our mark.
     pub(crate) scope: Option<String>,
+    /// Key of the effect that requested it, if it bears our mark.
+    pub(crate) effect: Option<String>,
 }
 
 /// Reads an object. Returns none for an object that no store records: a charge that moved no money.
@@ -45,8 +48,8 @@ pub(crate) fn read(kind: Kind, object: &Value) -> Result<Option<Theirs>, VerifyE
             (id, transfer(object), keys(&[(connected, id_of(object, "destination"))]))
         }
     };
-    let scope = object.get("metadata").and_then(|metadata| text(metadata, SCOPE)).map(str::to_owned);
-    Ok(Some(Theirs { id: id.to_owned(), facts, keys, scope }))
+    let mark = |name| object.get("metadata").and_then(|metadata| text(metadata, name)).map(str::to_owned);
+    Ok(Some(Theirs { id: id.to_owned(), facts, keys, scope: mark(SCOPE), effect: mark(KEY) }))
 }
 
 /// Returns the id in a member that is an id or an expanded object.

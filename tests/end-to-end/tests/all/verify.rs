@@ -59,6 +59,17 @@ fn a_clean_story_has_no_difference() {
 }
 
 #[test]
+fn a_difference_that_is_gone_when_both_sides_are_read_again_does_not_count() {
+    let shop = Shop::with_story();
+    let verified = shop.verify_before(|object| {
+        if object["object"] == "subscription" {
+            object["status"] = json!("past_due");
+        }
+    });
+    assert_eq!((verified.differing, verified.differences), (0, vec![]));
+}
+
+#[test]
 fn objects_of_customers_that_no_account_has_are_only_counted() {
     let shop = Shop::with_story();
     let price = shop.stripe("GET", "/v1/prices", &[])["data"][0]["id"].as_str().expect("an id").to_owned();
@@ -175,11 +186,26 @@ fn a_transfer_whose_answer_was_lost_is_adopted() {
 }
 
 #[test]
+fn the_transfers_of_an_erased_account_are_no_difference() {
+    let mut shop = Shop::with_story();
+    shop.erase_the_poet();
+    let verified = shop.verify();
+    assert_eq!(verified.differences, []);
+    assert_eq!(verified.counts[&Kind::Transfer], (0, 1), "the store no longer has the transfer's id");
+}
+
+#[test]
 fn a_transfer_by_hand_and_a_reversal_are_named_without_a_command() {
     let shop = Shop::with_story();
     let made = shop.newest("transfer");
-    let account = shop.stripe("GET", &format!("/v1/transfers/{made}"), &[])["destination"].clone();
-    let form = [("amount", "1"), ("currency", "usd"), ("destination", account.as_str().expect("an id"))];
+    let own = shop.stripe("GET", &format!("/v1/transfers/{made}"), &[]);
+    // The same amount to the same account, but no effect of the store has no result.
+    let amount = own["amount"].to_string();
+    let form = [
+        ("amount", amount.as_str()),
+        ("currency", "usd"),
+        ("destination", own["destination"].as_str().expect("an id")),
+    ];
     let by_hand = shop.make("/v1/transfers", &form);
     shop.stripe("POST", &format!("/v1/transfers/{made}/reversals"), &[("amount", "10")]);
     let verified = shop.verify();

@@ -8,7 +8,9 @@ use host::outbox::{Intervention, OpenEffect};
 use host::processor::Answerer;
 use host::{Host, Setup};
 use host_provider_api::scripted::Scripted;
-use host_provider_api::{Call, CallOutcome, Provider, Registry, Secret};
+use host_provider_api::{
+    Call, CallOutcome, ObjectList, ObjectListError, ObjectPage, ObjectQuery, Provider, Registry, Secret,
+};
 use host_store::{Partition, SqliteStore};
 use host_stripe::{Config, Mode, Stripe};
 use host_verify::{Verified, Verifier};
@@ -26,7 +28,7 @@ pub const DAY_MS: Timestamp = 86_400_000;
 
 /// A plan and a poem, half of whose price is its poet's.
 const CATALOG: &str = r#"
-business: {currency: usd, success_url: "https://a.example", cancel_url: "https://a.example", origins: ["https://a.example"]}
+business: {currency: usd, erase_after: 30d, success_url: "https://a.example", cancel_url: "https://a.example", origins: ["https://a.example"]}
 entitlements: {projects: {kind: limit}}
 product_types:
   - name: tier
@@ -58,6 +60,20 @@ impl Provider for Transfers {
             false => answer,
             true => CallOutcome::Retry { after_ms: None, code: "lost".to_owned(), message: "no answer".to_owned() },
         }
+    }
+}
+
+/// Lists objects as they were before a change.
+struct Before {
+    stripe: Arc<Stripe>,
+    change: fn(&mut Value),
+}
+
+impl ObjectList for Before {
+    fn objects(&self, query: &ObjectQuery) -> Result<ObjectPage, ObjectListError> {
+        let mut page = self.stripe.objects(query)?;
+        page.objects.iter_mut().for_each(self.change);
+        Ok(page)
     }
 }
 
@@ -128,6 +144,12 @@ impl Shop {
         self.advance_host(8 * DAY_MS);
         self.advance_stripe(8 * DAY_MS);
         self.deliver();
+    }
+
+    /// Closes the poet's account, and erases it after a month.
+    pub fn erase_the_poet(&mut self) {
+        self.command("account.close", "zoe", &json!({}));
+        self.advance_host(31 * DAY_MS);
     }
 
     pub fn lose_answers_to_transfers(&mut self, loses: bool) {
@@ -268,8 +290,18 @@ impl Shop {
         self.verify_with(self)
     }
 
-    /// Compares the store with the Stripe of a shop, while the host has the store open.
+    /// Compares the store with the Stripe of a shop.
     pub fn verify_with(&self, other: &Shop) -> Verified {
+        self.verify_lists(other, &*other.provider)
+    }
+
+    /// Compares the store with a list of objects before it was changed: a list is older than what is read again.
+    pub fn verify_before(&self, change: fn(&mut Value)) -> Verified {
+        self.verify_lists(self, &Before { stripe: self.provider.clone(), change })
+    }
+
+    /// Compares the store with some lists and the Stripe of a shop, while the host has the store open.
+    fn verify_lists(&self, other: &Shop, objects: &dyn ObjectList) -> Verified {
         let reader = SqliteStore::open_reader(self.folder.path().join("store.db")).expect("a reader");
         let runner = host_native::runners().make().expect("the library");
         let mut answerer = Answerer::over(reader, runner, self.partition.clone()).expect("an answerer");
@@ -277,7 +309,7 @@ impl Shop {
         let mut verifier = Verifier {
             answerer: &mut answerer,
             partition: self.partition.clone(),
-            objects: &*other.provider,
+            objects,
             events: &*other.provider,
             registry: &other.registry,
             now: self.host.clock().latest(),
