@@ -274,12 +274,12 @@ pub(crate) fn list(
         "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
-        "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "sales"
-        | "tokens" => RowKind::Record(kind.to_owned()),
+        "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "payments"
+        | "sales" | "tokens" => RowKind::Record(kind.to_owned()),
         _ => {
             let message =
-                "expected instances, products, purchases, subscriptions, invoices, ledger, listings, earned, earnings, \
-                 sales, tasks, tokens, access_log or campaigns"
+                "expected instances, products, purchases, subscriptions, invoices, payments, ledger, listings, earned, \
+                 earnings, sales, tasks, tokens, access_log or campaigns"
                     .to_owned();
             let error = FieldError { path: "/kind".to_owned(), code: FieldErrorCode::NotAllowed, message };
             return Err(Problem::Refused(Refusal::Invalid(vec![error])));

@@ -144,32 +144,22 @@ struct DriftParts<'d> {
 }
 
 fn parts(one: &Drift) -> DriftParts<'_> {
-    match one {
-        Drift::Orphan(held) => held_parts("orphan", held),
-        Drift::Twice(held) => held_parts("twice", held),
-        Drift::Lost { id, state } => {
-            DriftParts { what: "lost", id: Some(id), recorded: Some(state), ..DriftParts::default() }
+    let parts = match one {
+        Drift::Orphan(held) | Drift::Twice(held) => held_parts(held),
+        Drift::Lost { state, .. } => DriftParts { recorded: Some(state), ..DriftParts::default() },
+        Drift::Otherwise { held, recorded } => DriftParts { recorded: Some(recorded), ..held_parts(held) },
+        Drift::Broken { found, .. } => {
+            DriftParts { name: Some(&found.name), problem: Some(&found.problem), ..DriftParts::default() }
         }
-        Drift::Otherwise { held, recorded } => DriftParts { recorded: Some(recorded), ..held_parts("otherwise", held) },
-        Drift::Broken { id, found } => DriftParts {
-            what: "broken",
-            id: id.as_ref(),
-            name: Some(&found.name),
-            problem: Some(&found.problem),
-            ..DriftParts::default()
-        },
-        Drift::Secret { id, reference, problem } => DriftParts {
-            what: "secret",
-            id: Some(id),
-            name: Some(reference),
-            problem: Some(problem),
-            ..DriftParts::default()
-        },
-    }
+        Drift::Secret { reference, problem, .. } => {
+            DriftParts { name: Some(reference), problem: Some(problem), ..DriftParts::default() }
+        }
+    };
+    DriftParts { what: one.kind(), id: one.id(), ..parts }
 }
 
-fn held_parts<'d>(what: &'static str, held: &'d Held) -> DriftParts<'d> {
-    DriftParts { what, id: Some(&held.id), name: Some(&held.name), is: Some(&held.state), ..DriftParts::default() }
+fn held_parts(held: &Held) -> DriftParts<'_> {
+    DriftParts { name: Some(&held.name), is: Some(&held.state), ..DriftParts::default() }
 }
 
 fn human(one: &Drift) -> String {

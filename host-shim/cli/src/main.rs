@@ -36,9 +36,11 @@ mod serve;
 #[cfg(feature = "lab")]
 mod simulate;
 mod source;
-#[cfg(feature = "lab")]
+#[cfg(any(feature = "lab", feature = "serve"))]
 mod span;
 mod terminal;
+#[cfg(feature = "serve")]
+mod verify;
 #[cfg_attr(not(feature = "providers"), path = "world/not_built.rs")]
 mod world;
 
@@ -75,6 +77,7 @@ const AFTER_HELP: &str = "Examples:
   host-shim export user:A --store x.db      write an account's recording as a scenario
   host-shim plan my.yml                     list what a scenario would make, change and destroy
   host-shim drift --store x.db --providers local --world w   compare the record with the providers
+  host-shim verify --store data/store.db    compare the store's money with Stripe
   host-shim secrets put --world w shop/test/user:A db < file   store a secret for an account
   host-shim check-wit old.wit new.wit       check whether older components still run
   host-shim inspect my-extension.wasm       check whether this host can load a component
@@ -144,6 +147,12 @@ enum Command {
     /// Make, list and revoke API keys of a server (not in this program: `cargo xtask build`)
     #[command(disable_help_flag = true)]
     Keys(not_built::Args),
+    #[cfg(feature = "serve")]
+    Verify(verify::Args),
+    #[cfg(not(feature = "serve"))]
+    /// Compare subscriptions, invoices, payments, refunds and transfers with Stripe (not in this program: `cargo xtask build`)
+    #[command(disable_help_flag = true)]
+    Verify(not_built::Args),
     #[cfg(feature = "providers")]
     Secrets(secrets::Args),
     #[cfg(not(feature = "providers"))]
@@ -207,6 +216,10 @@ fn main() -> ExitCode {
         Command::Keys(args) => keys::run(&args),
         #[cfg(not(feature = "serve"))]
         Command::Keys(args) => args.refuse("keys"),
+        #[cfg(feature = "serve")]
+        Command::Verify(args) => verify::run(&args),
+        #[cfg(not(feature = "serve"))]
+        Command::Verify(args) => args.refuse("verify"),
         #[cfg(feature = "providers")]
         Command::Secrets(args) => secrets::run(&args),
         #[cfg(not(feature = "providers"))]

@@ -13,10 +13,10 @@ pub(crate) fn bar_of(steps: u64, name: &str) -> ProgressBar {
     drawn(Some(steps), &format!("{{bar:40}} {{pos}}/{{len}} {name} {{elapsed}}"))
 }
 
-/// Returns a spinner that counts steps, for a number of steps that is unknown beforehand.
-#[cfg(feature = "lab")]
+/// Returns a spinner that counts steps, for a number of steps that is unknown beforehand. A message may follow the name.
+#[cfg(any(feature = "lab", feature = "serve"))]
 pub(crate) fn count_of(name: &str) -> ProgressBar {
-    drawn(None, &format!("{{spinner}} {{pos}} {name} {{elapsed}}"))
+    drawn(None, &format!("{{spinner}} {{pos}} {name} {{msg}} {{elapsed}}"))
 }
 
 /// Returns a spinner that turns by itself.

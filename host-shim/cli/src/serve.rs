@@ -25,6 +25,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Default folder of data.
 const DATA: &str = "data";
@@ -75,6 +76,10 @@ pub(crate) struct Args {
     /// Simulate the effects that no provider carries out, instead of refusing to start
     #[arg(long)]
     simulate: bool,
+
+    /// The time between two comparisons of the providers' resources with the records; 0s for none
+    #[arg(long, value_name = "TIME", value_parser = crate::span::parse, default_value = "6h")]
+    drift_every: Duration,
 
     /// The lines of the log, which goes to the error stream [default: info]
     #[arg(long, value_name = "LEVEL")]
@@ -156,7 +161,14 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         hosted.push(setup);
         stripes.push(stripe);
     }
-    let setup = DaemonSetup { businesses: hosted, manifest, runner: make_runner(runners), data, listener };
+    let setup = DaemonSetup {
+        businesses: hosted,
+        manifest,
+        runner: make_runner(runners),
+        data,
+        drift_every: args.drift_every,
+        listener,
+    };
     let daemon = match Daemon::start(setup) {
         Err(DaemonError::Business { error, .. }) if matches!(*error, HostedError::Uncovered { .. }) => {
             return Ok(refuse(&ReplayError::Usage(error.to_string())));

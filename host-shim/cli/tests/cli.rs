@@ -47,3 +47,5 @@ mod secrets;
 #[path = "cli/serve.rs"]
 #[cfg(unix)]
 mod serve;
+#[path = "cli/verify.rs"]
+mod verify;

@@ -21,6 +21,8 @@ struct Server {
     child: Child,
     address: String,
     key: String,
+    /// Address of the local Stripe, in local mode.
+    stripe: Option<String>,
 }
 
 /// Starts the program that `cargo xtask build` makes, and reads its lines up to the one that begins with `last`.
@@ -73,8 +75,9 @@ impl Server {
         let (child, lines) = start(&[&fixed, args].concat(), environment, "press");
         let line = lines.iter().find_map(|line| line.strip_prefix("server    http://"));
         let address = line.unwrap_or_else(|| panic!("no address in {lines:?}")).to_owned();
+        let stripe = lines.iter().find_map(|line| Some(line.strip_prefix("stripe    ")?.to_owned()));
         let key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key");
-        Server { child, address, key: key.trim().to_owned() }
+        Server { child, address, key: key.trim().to_owned(), stripe }
     }
 
     fn call(&self, line: &str, body: &str) -> Value {
@@ -117,6 +120,22 @@ fn pay(checkout_url: &str) {
     assert_eq!(send(address, &format!("POST /{path}"), headers, form).0, 303, "the page after a payment");
 }
 
+/// Compares the store of a running server with its local Stripe. Returns the exit code and the report.
+fn verify(data: &Path, server: &Server) -> (Option<i32>, String) {
+    let settings = data.with_file_name("verify.yml");
+    let url = server.stripe.as_ref().expect("local mode");
+    std::fs::write(&settings, format!("stripe: {{test_key: secret:env/STRIPE_TEST_KEY, url: \"{url}\"}}\n"))
+        .expect("written");
+    let ran = Command::new(root().join("dist/host-shim"))
+        .arg("verify")
+        .args(["--store".as_ref(), data.join("store.db").as_os_str()])
+        .args(["--provider-settings".as_ref(), settings.as_os_str()])
+        .env("STRIPE_TEST_KEY", "sk_test_local")
+        .output()
+        .expect("the program starts");
+    (ran.status.code(), String::from_utf8_lossy(&[ran.stdout, ran.stderr].concat()).into_owned())
+}
+
 fn invoices(answer: &Value) -> Vec<(&Value, &Value)> {
     let entries = answer["entries"].as_array().expect("a list");
     entries.iter().map(|entry| (&entry["value"]["reason"], &entry["value"]["status"])).collect()
@@ -153,6 +172,9 @@ fn a_checkout_is_paid_and_a_month_passes() {
     assert_eq!(drift["differences"], json!([]), "every resource is as recorded");
     let subscription = server.call("GET /b/products/subscription?user_id=ada", "");
     assert_eq!(subscription["subscription"]["plan"], "prod_starter", "{subscription}");
+    let (code, report) = verify(&data, &server);
+    assert!(code == Some(0) && report.contains("0 differences"), "{report}");
+    assert!(report.contains("1/1 subscriptions, 2/2 invoices, 2/2 payments"), "{report}");
     drop(server);
     let again = Server::start(&data);
     assert_eq!(invoices(&again.call(&format!("GET {list}"), "")).len(), 2, "the data folder keeps everything");

@@ -31,6 +31,11 @@ fn help_of_keys() {
 }
 
 #[test]
+fn help_of_verify() {
+    golden("verify-help.txt", &["verify", "--help"]);
+}
+
+#[test]
 fn help_of_compare() {
     golden("compare-help.txt", &["compare", "--help"]);
 }

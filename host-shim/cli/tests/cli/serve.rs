@@ -299,6 +299,49 @@ fn open_effects(server: &Running) -> Vec<Value> {
     open
 }
 
+/// Returns the value of a metric's line that begins with a text; none if there is no such line.
+fn metric(server: &Running, start: &str) -> Option<String> {
+    let authorization = format!("Authorization: Bearer {}\r\n", server.key);
+    let (_, text) = server.send("GET /metrics", &authorization, "").expect("an answer");
+    text.lines().find_map(|line| Some(line.strip_prefix(start)?.trim().to_owned()))
+}
+
+#[test]
+fn a_resource_that_has_gone_is_counted_and_logged_by_kind() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = Running::start_with(&data, &["--drift-every", "200ms"]);
+    let event = subscription("evt_1").to_string();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs() as i64;
+    let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now, event.as_bytes()));
+    assert_eq!(server.send("POST /api/webhooks/stripe", &signature, &event).expect("an answer").0, 200);
+    let authorization = format!("Authorization: Bearer {}\r\n", server.key);
+    let order = json!({"name": "App", "metadata": {"subdomain": "canary7f3a"}}).to_string();
+    let line = "POST /api/commands/instance.create?account=user:u1";
+    assert_eq!(server.send(line, &authorization, &order).expect("an answer").0, 200);
+    wait_until_quiet(&server);
+    let lost = "host_shim_drift{business=\"solobase\",mode=\"test\",kind=\"lost\"}";
+    let until = |value: &str| {
+        let since = Instant::now();
+        while metric(&server, lost).as_deref() != Some(value) {
+            assert!(since.elapsed() < Duration::from_secs(60), "{lost} is {:?}", metric(&server, lost));
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until("0");
+    let resources = std::fs::read_dir(data.join("providers/local/resources")).expect("the resources");
+    for entry in resources {
+        std::fs::remove_dir_all(entry.expect("an entry").path()).expect("removed");
+    }
+    until("3");
+    server.stop();
+    let log = std::fs::read_to_string(log_of(&data)).expect("a log");
+    for resource in ["database", "bucket", "function"] {
+        assert!(log.contains(&format!("resource=\"{resource}\"")), "{resource}: {log}");
+    }
+    assert!(!log.contains("canary7f3a") && !log.contains("user:u1"), "no word of a customer: {log}");
+}
+
 #[test]
 fn no_secret_and_nothing_of_a_customer_comes_into_the_log_or_the_metrics() {
     let folder = tempfile::tempdir().expect("a folder");

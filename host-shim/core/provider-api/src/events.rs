@@ -13,9 +13,15 @@ pub struct ListedEvents {
 
 /// A provider that lists its events.
 pub trait EventList: Send + Sync {
-    /// Lists the events of a mode since `since_s`, a time of the provider in seconds since the epoch.
+    /// Lists the events of a mode since `since_s`, a time of the provider in seconds since the epoch: those of the own
+    /// account, or those of a connected account.
     ///
     /// # Errors
     /// Fails if the provider does not answer; the text has no secrets.
-    fn events_since(&self, livemode: bool, since_s: i64) -> Result<ListedEvents, String>;
+    fn events_since(
+        &self,
+        livemode: bool,
+        connected_account: Option<&str>,
+        since_s: i64,
+    ) -> Result<ListedEvents, String>;
 }

@@ -52,6 +52,9 @@ impl<L: Lend> Read for L {
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
         self.lend(|store| store.claims_held(scope, prefix))
     }
+    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
+        self.lend(|store| store.claim_keys(prefix, after, limit))
+    }
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         self.lend(|store| store.claims_each(partition, visit))
     }

@@ -336,6 +336,10 @@ impl Read for MemoryStore {
         Ok(self.claims.held(scope, prefix))
     }
 
+    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
+        Ok(self.claims.keys(prefix, after, limit))
+    }
+
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
         self.claims.each(partition, visit);
         Ok(())

@@ -82,6 +82,14 @@ pub enum OpenError {
         /// Newest version that this program supports.
         known: usize,
     },
+    /// The file was written by an older version of this program, and may only be read.
+    #[error("schema version {found} is older than {known}: start the server once, which brings the file up to date")]
+    TooOld {
+        /// The file's `user_version`.
+        found: i64,
+        /// Version that this program reads.
+        known: usize,
+    },
     /// The file is a database of another program.
     #[error("a database of another program: it has {tables} tables and indexes, but no schema version")]
     Foreign {
@@ -160,6 +168,17 @@ impl SqliteStore {
     }
 
     /// Opens an existing file with a connection that only reads.
+    /// Opens a reader of a file that another process may write. It changes nothing, so the file must have this program's
+    /// schema.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be opened, belongs to another program, or has an older or newer schema.
+    pub fn open_reader(path: impl AsRef<Path>) -> Result<Box<dyn Reader>, OpenError> {
+        let reader = SqliteReader::open(path.as_ref())?;
+        schema::check(reader.connection())?;
+        Ok(Box::new(reader))
+    }
+
     fn open_to_read(path: &Path) -> Result<Self, rusqlite::Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -490,6 +509,10 @@ impl Read for SqliteStore {
 
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
         claims::held(&self.connection, scope, prefix).map_err(unavailable)
+    }
+
+    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
+        claims::keys(&self.connection, prefix, after, limit).map_err(unavailable)
     }
 
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {

@@ -50,6 +50,8 @@ pub trait Read {
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>>;
     /// Returns the full keys with this prefix that the scope's account holds, in order.
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>>;
+    /// Returns the full keys of claims and blocks that begin with `prefix`, after the key `after`, in order.
+    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>>;
     /// Visits every claim and block of a partition, or of all partitions, in order of the full keys.
     fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()>;
 

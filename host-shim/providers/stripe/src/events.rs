@@ -45,10 +45,14 @@ impl Stripe {
     }
 }
 
-/// Lists the events of the own account, not those of connected accounts.
 impl EventList for Stripe {
-    fn events_since(&self, livemode: bool, since_s: i64) -> Result<ListedEvents, String> {
+    fn events_since(
+        &self,
+        livemode: bool,
+        connected_account: Option<&str>,
+        since_s: i64,
+    ) -> Result<ListedEvents, String> {
         let mode = if livemode { Mode::Live } else { Mode::Test };
-        Stripe::events_since(self, mode, None, since_s, EVENTS_MAX).map_err(|failed| failed.to_string())
+        Stripe::events_since(self, mode, connected_account, since_s, EVENTS_MAX).map_err(|failed| failed.to_string())
     }
 }

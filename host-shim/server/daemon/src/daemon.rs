@@ -1,9 +1,11 @@
 //! Starts, runs and stops a server with one or several businesses.
 
+use crate::background::Background;
 use crate::data::{DataError, DataFolder};
+use crate::drift::DriftSetup;
 use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
 use crate::quarantine::QuarantineFolder;
-use crate::sweep::{SweepSetup, Sweeping};
+use crate::sweep::SweepSetup;
 use host::manifest::Manifest;
 use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
@@ -13,6 +15,7 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Everything that a server needs.
@@ -25,6 +28,8 @@ pub struct DaemonSetup {
     pub runner: MakeRunner,
     /// The folder of the API keys of all businesses.
     pub data: DataFolder,
+    /// Time between two comparisons of the providers' resources with the records; zero for none.
+    pub drift_every: Duration,
     /// The bound address.
     pub listener: TcpListener,
 }
@@ -60,6 +65,7 @@ pub struct Daemon {
     opened: Vec<Opened>,
     businesses: Vec<StartedBusiness>,
     sweeps: Vec<SweepSetup>,
+    drifts: Vec<DriftSetup>,
 }
 
 impl Daemon {
@@ -68,11 +74,11 @@ impl Daemon {
     /// # Errors
     /// Fails if a part cannot be used, or if no provider carries out an effect that a business can request.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
-        let DaemonSetup { manifest, runner, data, listener, .. } = daemon;
+        let DaemonSetup { manifest, runner, data, drift_every, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
-        let shared = SharedParts { manifest, runner, keys: data.keys()?, metrics: metrics.clone() };
+        let shared = SharedParts { manifest, runner, keys: data.keys()?, metrics: metrics.clone(), drift_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut opened, mut sweeps) = (Vec::new(), Vec::new());
+        let (mut opened, mut sweeps, mut drifts) = (Vec::new(), Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
@@ -82,6 +88,7 @@ impl Daemon {
             sites.push(parts.hosted);
             opened.push(parts.opened);
             sweeps.extend(parts.sweep);
+            drifts.extend(parts.drift);
         }
         let front = Front::new(sites, Arc::new(shared.keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
@@ -93,7 +100,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps })
+        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts })
     }
 
     /// Returns the address.
@@ -109,13 +116,15 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the stores.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, .. } = self;
-        let started = sweeps.into_iter().filter_map(|setup| {
-            Sweeping::start(setup).inspect_err(|error| tracing::error!(%error, "lost deliveries are not found")).ok()
-        });
-        let sweeping: Vec<Sweeping> = started.collect();
+        let Daemon { runtime, front, listener, opened, sweeps, drifts, .. } = self;
+        let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
+        let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
+        let complain =
+            |error: &io::Error| tracing::error!(%error, "a thread cannot be started: nothing sweeps or compares");
+        let started = sweeping.chain(comparing).filter_map(|started| started.inspect_err(complain).ok());
+        let background: Vec<Background> = started.collect();
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
-        sweeping.into_iter().for_each(Sweeping::stop);
+        background.into_iter().for_each(Background::stop);
         // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
         drop(runtime);
         for hosted in front.into_sites().unwrap_or_default() {

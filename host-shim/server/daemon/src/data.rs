@@ -1,14 +1,15 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
 //! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
-//! deliveries that are not events, and `swept` the time up to which Stripe's events were read. In local mode there are also
-//! `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the milliseconds by which the
-//! clock is ahead.
+//! deliveries that are not events, and `swept` and `swept-connected` the times up to which Stripe's events were read. In local
+//! mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
+//! milliseconds by which the clock is ahead.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
 use host_access::{AccessError, Keys, NewKey, Reach, Token};
 use host_provider_set::KeyError;
 use host_store::Partition;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -144,6 +145,31 @@ impl DataFolder {
         write_private(&self.path("swept"), &swept_s.to_string())
     }
 
+    /// Returns the times up to which the events of connected accounts were swept, in seconds since the epoch.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be read, or is not an object of numbers.
+    pub fn swept_connected(&self) -> Result<BTreeMap<String, i64>, DataError> {
+        let path = self.path("swept-connected");
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| file_error(&path, error.into())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeMap::new()),
+            Err(error) => Err(file_error(&path, error)),
+        }
+    }
+
+    /// Keeps the times up to which the events of connected accounts were swept. Writes no file for no accounts.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be written.
+    pub fn set_swept_connected(&self, swept_s: &BTreeMap<String, i64>) -> Result<(), DataError> {
+        let path = self.path("swept-connected");
+        if swept_s.is_empty() && !path.exists() {
+            return Ok(());
+        }
+        write_private(&path, &serde_json::json!(swept_s).to_string())
+    }
+
     /// Returns the text of a file; makes it if it is missing.
     fn kept(&self, name: &str, make: impl FnOnce() -> Result<String, DataError>) -> Result<String, DataError> {
         let path = self.path(name);
@@ -211,6 +237,11 @@ mod tests {
         assert_eq!((data.swept_s(5).expect("made"), data.swept_s(9).expect("read")), (5, 5), "the first start");
         data.set_swept_s(7).expect("written");
         assert_eq!(data.swept_s(5).expect("read"), 7);
+        data.set_swept_connected(&BTreeMap::new()).expect("nothing to write");
+        assert!(!data.path("swept-connected").exists());
+        let swept = BTreeMap::from([("acct_1".to_owned(), 7)]);
+        data.set_swept_connected(&swept).expect("written");
+        assert_eq!(data.swept_connected().expect("read"), swept);
         data.set_ahead_ms(7).expect("written");
         assert_eq!(data.ahead_ms().expect("read"), 7);
     }

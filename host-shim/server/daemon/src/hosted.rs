@@ -1,7 +1,8 @@
-//! Starts one business of a server: its providers, its store, its site and its sweep.
+//! Starts one business of a server: its providers, its store, its site, its sweep and its search for drift.
 
 use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
+use crate::drift::DriftSetup;
 use crate::inspect::Inspector;
 use crate::sweep::SweepSetup;
 use host::Setup;
@@ -22,6 +23,7 @@ use host_store::{Partition, SqliteStore};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Name of Stripe's webhook.
 const STRIPE: &str = "stripe";
@@ -97,6 +99,7 @@ pub(crate) struct SharedParts {
     pub(crate) runner: MakeRunner,
     pub(crate) keys: Keys,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) drift_every: Duration,
 }
 
 /// A started business, for those who call the server.
@@ -119,6 +122,7 @@ pub(crate) struct StartedParts {
     /// What operators may look at.
     pub(crate) tools: Tools,
     pub(crate) sweep: Option<SweepSetup>,
+    pub(crate) drift: Option<DriftSetup>,
 }
 
 /// Starts a business: opens its store and its providers, and loads its catalog.
@@ -139,7 +143,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         },
         webhooks: webhooks(&business, &setup.webhooks)?,
     };
-    let (now, swept_s) = (clock.now(), data.swept_s(clock.source().signatures().div_euclid(1_000))?);
+    let (now, first_s) = (clock.now(), clock.source().signatures().div_euclid(1_000));
     let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
@@ -154,20 +158,27 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         limits: SiteLimits::default(),
         observer: shared.metrics.observer(partition),
     })?;
-    let sweep = opened.events.as_ref().map(|list| {
-        let (list, metrics, data) = (list.clone(), shared.metrics.clone(), data.clone());
-        SweepSetup { sweeper: site.sweeper(), list, metrics, data, swept_s }
-    });
+    let sweep = opened
+        .events
+        .as_ref()
+        .map(|list| SweepSetup::new(site.sweeper(), list.clone(), shared.metrics.clone(), data.clone(), first_s));
+    let sweep = sweep.transpose()?;
     let (partition, questioner) = (site.partition().clone(), site.questioner().clone());
-    let inspector = Inspector::new(partition, questioner, opened.registry.clone(), opened.vault.clone());
-    let tools = Tools::new(opened.objects.clone(), Some(Arc::new(inspector)));
+    let inspector = Inspector::new(partition.clone(), questioner, opened.registry.clone(), opened.vault.clone());
+    let inspector = Arc::new(inspector);
+    let (metrics, every) = (shared.metrics.clone(), shared.drift_every);
+    let drift = (!every.is_zero()).then(|| DriftSetup { partition, inspector: inspector.clone(), metrics, every });
+    let tools = Tools::new(opened.objects.clone(), Some(inspector));
     let started = StartedBusiness {
         name: site.partition().business.clone(),
         serves: opened.serves,
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
         simulated,
     };
-    Ok((started, StartedParts { hosted: HostedSite { site, names, aliases, local_clock }, opened, tools, sweep }))
+    Ok((
+        started,
+        StartedParts { hosted: HostedSite { site, names, aliases, local_clock }, opened, tools, sweep, drift },
+    ))
 }
 
 /// Returns the webhooks that have a secret.

@@ -1,4 +1,4 @@
-//! Compares the providers' resources with the records when an operator asks.
+//! Compares the providers' resources with the records, when an operator asks and at regular times.
 //!
 //! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
 //! for long. What an earlier comparison has read is kept.
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The reason why a comparison stopped.
 #[derive(Debug, thiserror::Error)]
-enum InspectError {
+pub(crate) enum InspectError {
     /// A provider does not list its resources.
     #[error(transparent)]
     Unlisted(#[from] Unlisted),
@@ -47,7 +47,8 @@ impl Inspector {
         Inspector { partition, questioner, registry, vault, recorded: Mutex::default() }
     }
 
-    fn compare(&self) -> Result<Vec<Drift>, InspectError> {
+    /// Returns the differences.
+    pub(crate) fn compare(&self) -> Result<Vec<Drift>, InspectError> {
         // The records are read last: what exists then was requested before.
         let own = format!("{}/", self.partition.name());
         let mut held = self.registry.held()?;

@@ -1,9 +1,11 @@
 //! Puts a server together and runs it: the data folder ([`data`]), and for each business its providers, which must carry out
 //! every kind of effect that the business can request ([`cover`]), and its site; and the front of all.
 
+mod background;
 pub mod cover;
 mod daemon;
 pub mod data;
+mod drift;
 mod hosted;
 mod inspect;
 mod listen;

@@ -20,6 +20,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 use std::sync::Arc;
@@ -71,6 +72,13 @@ struct SweepLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DriftLabels {
+    #[prometheus(flatten)]
+    site: SiteLabels,
+    kind: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SiteLabels {
     business: String,
     mode: String,
@@ -98,8 +106,11 @@ pub struct Metrics {
     refused: Family<RefusalLabels, Counter>,
     store_failures: Counter,
     sweeps: Family<SweepLabels, Counter>,
+    swept_accounts: Family<SweepLabels, Counter>,
     missed: Family<SiteLabels, Counter>,
     progress: Progress,
+    drift: Family<DriftLabels, Gauge>,
+    drift_checks: Family<SweepLabels, Counter>,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
 }
@@ -124,14 +135,22 @@ impl Default for Metrics {
         registry.register("request_seconds", "Duration of requests", request_seconds.clone());
         registry.register("deliveries_refused", "Webhook deliveries that were not stored, by reason", refused.clone());
         registry.register("store_failures", "Groups and changes that could not be stored", store_failures.clone());
-        let (sweeps, missed) = (Family::default(), Family::default());
+        let (sweeps, swept_accounts, missed) = (Family::default(), Family::default(), Family::default());
         registry.register("sweeps", "Sweeps of Stripe's list of events, by result", sweeps.clone());
+        registry.register(
+            "swept_accounts",
+            "Connected accounts whose list of events was read, by result",
+            swept_accounts.clone(),
+        );
         registry.register(
             "missed_deliveries",
             "Events that a sweep found and that no webhook had brought",
             missed.clone(),
         );
         let progress = Progress::register(&mut registry);
+        let (drift, drift_checks) = (Family::default(), Family::default());
+        registry.register("drift", "Resources that differ from their records, by kind of difference", drift.clone());
+        registry.register("drift_checks", "Comparisons of resources with records, by result", drift_checks.clone());
         let commits = watch::Sender::new(0);
         Metrics {
             registry,
@@ -144,8 +163,11 @@ impl Default for Metrics {
             refused,
             store_failures,
             sweeps,
+            swept_accounts,
             missed,
             progress,
+            drift,
+            drift_checks,
             commits,
         }
     }
@@ -174,6 +196,36 @@ impl Metrics {
     /// Counts a sweep that failed.
     pub fn sweep_failed(&self, partition: &Partition) {
         self.count_sweep(partition, "failed");
+    }
+
+    /// Counts the connected accounts of a sweep, those whose events could not be listed, and the events that it found.
+    pub fn swept_accounts(&self, partition: &Partition, swept: usize, failed: usize, missed: usize) {
+        let count = |result: &str, accounts: usize| {
+            let site = SiteLabels::of(partition);
+            self.swept_accounts.get_or_create(&SweepLabels { site, result: result.to_owned() }).inc_by(accounts as u64);
+        };
+        count("done", swept);
+        count("failed", failed);
+        self.missed.get_or_create(&SiteLabels::of(partition)).inc_by(missed as u64);
+    }
+
+    /// Notes the number of resources that differ from their records, by kind of difference.
+    pub fn drifted(&self, partition: &Partition, counts: &[(&str, usize)]) {
+        for (kind, count) in counts {
+            let labels = DriftLabels { site: SiteLabels::of(partition), kind: (*kind).to_owned() };
+            self.drift.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
+        }
+        self.count_drift_check(partition, "done");
+    }
+
+    /// Counts a comparison of resources with records that failed.
+    pub fn drift_failed(&self, partition: &Partition) {
+        self.count_drift_check(partition, "failed");
+    }
+
+    fn count_drift_check(&self, partition: &Partition, result: &str) {
+        let site = SiteLabels::of(partition);
+        self.drift_checks.get_or_create(&SweepLabels { site, result: result.to_owned() }).inc();
     }
 
     fn count_sweep(&self, partition: &Partition, result: &str) {

@@ -1,11 +1,12 @@
 //! Finds events whose webhook deliveries were lost, in the provider's list, and accepts them.
 
 use crate::questions::{NotAsked, Questioner};
+use extension_contract::CONNECTED_ACCOUNT_CLAIMS;
 use host::clock::ClockSource;
 use host::writer::{JobError, Jobs};
 use host_intake::raw::{self, InputError};
 use host_provider_api::{EventList, ListedEvents};
-use host_store::{Partition, StoreError};
+use host_store::{Partition, Read, StoreError, Stored};
 use serde_json::Value;
 use std::sync::mpsc::sync_channel;
 
@@ -61,15 +62,20 @@ impl Sweeper {
         &self.partition
     }
 
-    /// Lists the events since `since_s`, a time of the provider in seconds since the epoch, and accepts those that are not
-    /// stored, oldest first. Returns after their commit.
+    /// Lists the events of the own account or of a connected account since `since_s`, a time of the provider in seconds
+    /// since the epoch, and accepts those that are not stored, oldest first. Returns after their commit.
     ///
     /// # Errors
     /// Fails if the list cannot be read, or the site does not take an event.
-    pub fn sweep(&self, list: &dyn EventList, since_s: i64) -> Result<Swept, SweepError> {
-        let listed = list.events_since(self.partition.livemode, since_s);
+    pub fn sweep(&self, list: &dyn EventList, connected: Option<&str>, since_s: i64) -> Result<Swept, SweepError> {
+        let listed = list.events_since(self.partition.livemode, connected, since_s);
         let ListedEvents { mut events, is_complete } = listed.map_err(SweepError::List)?;
         events.reverse();
+        if let Some(connected) = connected {
+            // Only a delivery names the account; a list of the account's events does not.
+            let objects = events.iter_mut().filter_map(Value::as_object_mut);
+            objects.for_each(|event| _ = event.insert("account".to_owned(), connected.into()));
+        }
         let newest_s = events.iter().filter_map(|event| event["created"].as_i64()).max();
         let mut missed = 0;
         for chunk in events.chunks(CHUNK) {
@@ -82,19 +88,38 @@ impl Sweeper {
         Ok(Swept { listed: events.len(), missed, newest_s, is_complete })
     }
 
+    /// Returns the ids of the connected accounts that accounts of the site hold, after the id `after`, in order.
+    ///
+    /// # Errors
+    /// Fails if the site is busy or has stopped, or if the store fails.
+    pub fn connected_accounts(&self, after: Option<&str>, limit: usize) -> Result<Vec<String>, SweepError> {
+        let prefix = format!("{}//{CONNECTED_ACCOUNT_CLAIMS}", self.partition.name());
+        let after = after.map(|after| format!("{prefix}{after}"));
+        let start = prefix.len();
+        let keys = self.read(move |store| store.claim_keys(&prefix, after.as_deref(), limit))?;
+        Ok(keys.into_iter().map(|mut key| key.split_off(start)).collect())
+    }
+
     /// Returns the events that are not stored.
     fn unknown<'e>(&self, events: &'e [Value]) -> Result<Vec<&'e Value>, SweepError> {
         let ids: Vec<String> = events.iter().map(|event| event["id"].as_str().unwrap_or_default().to_owned()).collect();
         let partition = self.partition.clone();
+        let known = self.read(move |store| {
+            ids.iter().map(|id| Ok(store.event(&partition, SOURCE, id)?.is_some())).collect::<Result<Vec<_>, _>>()
+        })?;
+        Ok(events.iter().zip(known).filter(|(_, known)| !known).map(|(event, _)| event).collect())
+    }
+
+    /// Reads the store on a thread that answers questions.
+    fn read<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&dyn Read) -> Stored<T> + Send + 'static,
+    ) -> Result<T, SweepError> {
         let (sender, answer) = sync_channel(1);
         self.questioner.try_ask(move |answerer| {
-            let known = answerer.read(|store| {
-                ids.iter().map(|id| Ok(store.event(&partition, SOURCE, id)?.is_some())).collect::<Result<Vec<_>, _>>()
-            });
             // The sweep may have ended.
-            let _ = sender.send(known);
+            let _ = sender.send(answerer.read(body));
         })?;
-        let known = answer.recv().map_err(|_| NotAsked::Ended)??;
-        Ok(events.iter().zip(known).filter(|(_, known)| !known).map(|(event, _)| event).collect())
+        Ok(answer.recv().map_err(|_| NotAsked::Ended)??)
     }
 }

@@ -16,4 +16,5 @@ mod schema;
 mod stripe;
 mod tesslate;
 mod twobot;
+mod verify;
 mod writer;

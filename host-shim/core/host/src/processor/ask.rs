@@ -7,8 +7,9 @@ use extension_contract::{
     Account, Balance, Candidate, Entitlement, Failure, Listed, Offer, Page, Problem, ProductValues, Question,
     Timestamp, UsageTotal,
 };
-use host_store::{Declared, Partition, Read, Reader, StoreError, Stored};
+use host_store::{ConfigError, Declared, Partition, Read, Reader, StoreError, Stored};
 use host_wasm_runner::runner::{Ran, RunError, Runner, SharedImports};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The reason why a question has no answer.
@@ -151,6 +152,16 @@ impl Answerer {
         let Deciding { partition, declared, .. } = &*processor.deciding;
         let (partition, declared) = (partition.clone(), declared.clone());
         Ok(Answerer { reader, runner, partition, declared })
+    }
+
+    /// Creates an answerer on a reader, for a store that another process may write. It has the extension's declarations and
+    /// the default values of the configuration.
+    ///
+    /// # Errors
+    /// Fails if the extension requires a configuration value.
+    pub fn over(reader: Box<dyn Reader>, runner: Box<dyn Runner>, partition: Partition) -> Result<Self, ConfigError> {
+        let declared = Arc::new(Declared::new(runner.declarations(), &BTreeMap::new())?);
+        Ok(Answerer { reader: Some(reader), runner, partition, declared })
     }
 
     /// Reads the store without the extension, in one snapshot.

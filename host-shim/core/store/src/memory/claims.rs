@@ -1,6 +1,6 @@
 //! The claims in memory, by key and by holder.
 
-use crate::prefix::prefix_end;
+use crate::prefix::{prefix_end, scan_bounds};
 use crate::rows::ClaimRow;
 use crate::scope::{Partition, Scope};
 use extension_contract::Account;
@@ -34,6 +34,18 @@ impl Claims {
             .filter(|(_, key)| key.starts_with(&space))
             .map(|(_, key)| key.to_string())
             .collect()
+    }
+
+    /// Returns the keys with this prefix after the key `after`, in order.
+    pub(super) fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+        let (from, end) = scan_bounds(prefix, false, after);
+        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        // A range that begins after its end would panic.
+        if end.as_deref().is_some_and(|end| end <= from.as_str()) {
+            return Vec::new();
+        }
+        let rows = self.rows.range::<str, _>((Bound::Included(from.as_str()), to));
+        rows.take(limit).map(|(key, _)| key.to_string()).collect()
     }
 
     pub(super) fn each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) {

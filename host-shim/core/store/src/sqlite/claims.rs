@@ -1,7 +1,7 @@
 //! The table of claims, with a cache for the open group.
 
 use super::text;
-use crate::prefix::prefix_end;
+use crate::prefix::{prefix_end, scan_bounds};
 use crate::rows::ClaimRow;
 use crate::scope::{Partition, Scope};
 use rusqlite::{Connection, Error, OptionalExtension, params};
@@ -90,6 +90,20 @@ pub(super) fn held(connection: &Connection, scope: &Scope, prefix: &str) -> Resu
         .collect::<Result<_, Error>>()?;
     keys.retain(|key| key.starts_with(&space));
     Ok(keys)
+}
+
+/// Returns the keys with this prefix after the key `after`, in order.
+pub(super) fn keys(
+    connection: &Connection,
+    prefix: &str,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<String>, Error> {
+    let (from, end) = scan_bounds(prefix, false, after);
+    let (end, limit) = (text::end(end), text::limit(limit));
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM claims WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3")?;
+    statement.query_map(params![from, end, limit], |row| row.get(0))?.collect()
 }
 
 fn write(connection: &Connection, key: &str, row: Option<&ClaimRow>) -> Result<(), Error> {

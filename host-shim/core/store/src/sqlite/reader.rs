@@ -14,6 +14,10 @@ impl SqliteReader {
     pub(super) fn open(path: &Path) -> Result<Self, rusqlite::Error> {
         SqliteStore::open_to_read(path).map(SqliteReader)
     }
+
+    pub(super) fn connection(&self) -> &rusqlite::Connection {
+        &self.0.connection
+    }
 }
 
 impl Lend for SqliteReader {

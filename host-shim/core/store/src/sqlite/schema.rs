@@ -16,6 +16,20 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0009_owners.sql"),
 ];
 
+/// Checks that a file has the newest schema, without changing it.
+pub(super) fn check(connection: &Connection) -> Result<(), OpenError> {
+    let known = MIGRATIONS.len();
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match usize::try_from(version).unwrap_or(usize::MAX) {
+        0 => Err(OpenError::Foreign {
+            tables: connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
+        }),
+        applied if applied > known => Err(OpenError::TooNew { found: version, known }),
+        applied if applied < known => Err(OpenError::TooOld { found: version, known }),
+        _ => Ok(()),
+    }
+}
+
 /// Migrates a file to the newest schema, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     let known = MIGRATIONS.len();

@@ -273,6 +273,45 @@ fn a_file_of_a_newer_version_or_another_program_is_refused_and_not_changed() {
 
 /// The child process of the next test: writes groups of events until it is killed.
 #[test]
+fn a_reader_of_a_file_follows_its_writer_and_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let scope = samples::scope("user:A");
+    let mut store = SqliteStore::open(&path).expect("opened");
+    write_group(&mut store, &scope, 1, 3);
+    let mut reader = SqliteStore::open_reader(&path).expect("a reader beside the writer");
+    let newest = |reader: &mut dyn crate::Reader| {
+        reader.begin().expect("begun");
+        let newest = reader.inbox_newest().expect("read");
+        reader.end().expect("ended");
+        newest
+    };
+    assert_eq!(newest(&mut *reader), 2);
+    write_group(&mut store, &scope, 3, 4);
+    assert_eq!(newest(&mut *reader), 3);
+    drop((reader, store));
+    let before = std::fs::read(&path).expect("the file");
+    assert_eq!(newest(&mut *SqliteStore::open_reader(&path).expect("a reader without a writer")), 3);
+    assert_eq!(std::fs::read(&path).expect("the file"), before);
+}
+
+#[test]
+fn a_reader_refuses_a_file_of_another_version_and_one_that_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let refused = |name: &str, version: i64| {
+        let path = folder.path().join(name);
+        let connection = rusqlite::Connection::open(&path).expect("a file");
+        connection.pragma_update(None, "user_version", version).expect("written");
+        SqliteStore::open_reader(&path).err().expect("refused")
+    };
+    assert!(matches!(refused("empty.db", 0), OpenError::Foreign { tables: 0 }));
+    assert!(matches!(refused("old.db", 1), OpenError::TooOld { found: 1, .. }));
+    assert!(matches!(refused("new.db", 999), OpenError::TooNew { found: 999, .. }));
+    let missing = folder.path().join("missing.db");
+    assert!(SqliteStore::open_reader(&missing).is_err() && !missing.exists());
+}
+
+#[test]
 fn write_until_killed() {
     let Some(path) = std::env::var_os(CRASH_FILE) else { return };
     let scope = samples::scope("user:A");

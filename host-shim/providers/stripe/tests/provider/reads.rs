@@ -89,6 +89,11 @@ fn events_are_listed_newest_first_since_a_time_up_to_a_maximum() {
 #[test]
 fn events_of_a_connected_account_are_fetched_on_its_behalf() {
     let bench = Bench::start();
+    let account = bench.make("/v1/accounts", &[("type", "express")]);
+    bench.direct("POST", &format!("/v1/accounts/{account}"), &[("metadata[a]", "b")]);
+    let listed = bench.stripe.events_since(Mode::Test, Some(&account), 0, 10).expect("events");
+    let kinds: Vec<&str> = listed.events.iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!((kinds, listed.is_complete), (vec!["account.updated"], true), "{listed:?}");
     let refused = bench.stripe.events_since(Mode::Test, Some("acct_elsewhere"), 0, 10);
     assert_eq!(
         refused,

@@ -453,6 +453,13 @@ pub fn claims_are_held_until_they_are_released(open: Open<'_>) {
     assert_eq!(each(Some(&live.partition())), std::slice::from_ref(&in_live));
     assert_eq!(each(Some(&scope.partition())), in_test);
     assert_eq!(each(Some(&Partition { business: "sho".into(), livemode: true })), []);
+    let keys = |prefix: &str, after: Option<&str>, limit| store.claim_keys(prefix, after, limit).expect("read");
+    assert_eq!(keys("shop/test//s", None, 9), [in_test[0].0.as_str(), &in_test[1].0], "in order");
+    assert_eq!(keys("shop/test//subdomain:", None, 9), [in_test[1].0.as_str()]);
+    assert_eq!(keys("shop/test//s", None, 1), [in_test[0].0.as_str()]);
+    assert_eq!(keys("shop/test//s", Some(&in_test[0].0), 9), [in_test[1].0.as_str()]);
+    assert_eq!(keys("shop/test//s", Some("shop/test//t"), 9), [""; 0], "after the last key");
+    assert_eq!(keys("", None, 9).len(), 3, "of all partitions");
     assert_eq!(each(None), [in_live, in_test[0].clone(), in_test[1].clone()]);
 }
 

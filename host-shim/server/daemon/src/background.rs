@@ -1,0 +1,84 @@
+//! A thread that does some work again and again, until it is asked to stop.
+
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A thread that works in the background.
+pub(crate) struct Background {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Tells the work whether it is to end.
+pub(crate) struct Stop(Receiver<()>);
+
+impl Stop {
+    /// Returns true once the thread is asked to stop.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.0.try_recv() != Err(TryRecvError::Empty)
+    }
+
+    /// Waits. Returns false if the thread was asked to stop.
+    pub(crate) fn wait(&self, time: Duration) -> bool {
+        self.0.recv_timeout(time) == Err(RecvTimeoutError::Timeout)
+    }
+}
+
+impl Background {
+    /// Starts the thread. `work` returns the time until it is called again.
+    pub(crate) fn start(
+        name: &str,
+        mut work: impl FnMut(&Stop) -> Duration + Send + 'static,
+    ) -> io::Result<Background> {
+        let (stop, stopped) = channel();
+        let stopped = Stop(stopped);
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            loop {
+                let time = work(&stopped);
+                if !stopped.wait(time) {
+                    return;
+                }
+            }
+        })?;
+        Ok(Background { stop, thread })
+    }
+
+    /// Asks the thread to stop, and waits for work that has begun.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        // A thread that has panicked has ended as well.
+        let _ = self.thread.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::sync_channel;
+
+    #[test]
+    fn the_work_is_repeated_until_the_thread_is_stopped() {
+        let (sender, worked) = sync_channel(0);
+        let background = Background::start("test", move |stop| {
+            let _ = sender.send(stop.is_asked());
+            Duration::ZERO
+        });
+        let background = background.expect("a thread");
+        assert_eq!((worked.recv(), worked.recv()), (Ok(false), Ok(false)));
+        drop(worked);
+        background.stop();
+    }
+
+    #[test]
+    fn a_stop_ends_a_wait() {
+        let (sender, worked) = sync_channel(1);
+        let background = Background::start("test", move |stop| {
+            let _ = sender.send(stop.wait(Duration::MAX));
+            Duration::MAX
+        });
+        background.expect("a thread").stop();
+        assert_eq!(worked.recv(), Ok(false));
+    }
+}
