@@ -12,7 +12,7 @@ use clap::{Parser, ValueEnum};
 use host::clock::Clock;
 use host_config::{BusinessMode, Environment, Prepared, ServerConfig};
 use host_daemon::data::DataFolder;
-use host_daemon::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, StartedBusiness, listen as bound};
+use host_daemon::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, listen as bound};
 use host_intake::request::PATH;
 use host_intake::{Mode, SecretConfig};
 use host_provider_set::Name;
@@ -21,6 +21,7 @@ use host_scenario::error::ReplayError;
 use host_scenario::manifest;
 use local::LocalStripe;
 use log::{LogFormat, LogLevel};
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -175,14 +176,8 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         }
         started => started?,
     };
-    println!("server    http://{}", daemon.address());
-    for (business, stripe) in daemon.businesses().iter().zip(&stripes) {
-        if !is_one {
-            println!("business  http://{}/{}", daemon.address(), business.name);
-        }
-        greet(business, stripe.as_deref());
-    }
-    println!("press Ctrl-C to stop");
+    // A server whose output is closed serves all the same.
+    let _ = greet(&mut io::stdout(), &daemon, &stripes);
     daemon.run(async {
         // Without signals the server runs until it is killed.
         let stopped = tokio::task::spawn_blocking(host_provider_set::until_stopped).await;
@@ -271,16 +266,23 @@ fn hosted_setup(
     Ok((setup, local))
 }
 
-/// Prints the addresses of a business.
-fn greet(business: &StartedBusiness, stripe: Option<&LocalStripe>) {
-    if let Some(stripe) = stripe {
-        println!("stripe    {}", stripe.url());
-        println!("key       {}", business.operator_key);
+/// Writes the addresses of the server and of its businesses.
+fn greet(out: &mut impl Write, daemon: &Daemon, stripes: &[Option<Arc<LocalStripe>>]) -> io::Result<()> {
+    writeln!(out, "server    http://{}", daemon.address())?;
+    for (business, stripe) in daemon.businesses().iter().zip(stripes) {
+        if daemon.businesses().len() > 1 {
+            writeln!(out, "business  http://{}/{}", daemon.address(), business.name)?;
+        }
+        if let Some(stripe) = stripe {
+            writeln!(out, "stripe    {}", stripe.url())?;
+            writeln!(out, "key       {}", business.operator_key)?;
+        }
+        if let Some(serves) = business.serves {
+            writeln!(out, "resources http://{serves}")?;
+        }
+        if !business.simulated.is_empty() {
+            writeln!(out, "simulated {}", business.simulated.join(", "))?;
+        }
     }
-    if let Some(serves) = business.serves {
-        println!("resources http://{serves}");
-    }
-    if !business.simulated.is_empty() {
-        println!("simulated {}", business.simulated.join(", "));
-    }
+    writeln!(out, "press Ctrl-C to stop")
 }

@@ -11,6 +11,7 @@ use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
 use host_provider_set::Opened;
 use host_site::MakeRunner;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -66,6 +67,7 @@ pub struct Daemon {
     businesses: Vec<StartedBusiness>,
     sweeps: Vec<SweepSetup>,
     drifts: Vec<DriftSetup>,
+    locks: Vec<File>,
 }
 
 impl Daemon {
@@ -78,7 +80,7 @@ impl Daemon {
         let metrics = Arc::new(Metrics::default());
         let shared = SharedParts { manifest, runner, keys: data.keys()?, metrics: metrics.clone(), drift_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut opened, mut sweeps, mut drifts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut opened, mut locks, mut sweeps, mut drifts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
@@ -87,6 +89,7 @@ impl Daemon {
             tools.push((parts.hosted.site.partition().clone(), parts.tools));
             sites.push(parts.hosted);
             opened.push(parts.opened);
+            locks.push(parts.lock);
             sweeps.extend(parts.sweep);
             drifts.extend(parts.drift);
         }
@@ -100,7 +103,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts })
+        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts, locks })
     }
 
     /// Returns the address.
@@ -116,7 +119,7 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the stores.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, drifts, .. } = self;
+        let Daemon { runtime, front, listener, opened, sweeps, drifts, locks, .. } = self;
         let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
         let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
         let complain =
@@ -131,6 +134,7 @@ impl Daemon {
             drop(hosted.site.stop());
         }
         drop(opened);
+        drop(locks);
         ended
     }
 }

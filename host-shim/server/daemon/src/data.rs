@@ -1,6 +1,6 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
-//! `store.db` has the accounts, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
+//! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `providers` local resources and the vault, `quarantine`
 //! deliveries that are not events, and `swept` and `swept-connected` the times up to which Stripe's events were read. In local
 //! mode there are also `vault.key`, which encrypts the vault, `operator.key`, an API key for the operator, and `clock`, the
 //! milliseconds by which the clock is ahead.
@@ -10,7 +10,7 @@ use host_access::{AccessError, Keys, NewKey, Reach, Token};
 use host_provider_set::KeyError;
 use host_store::Partition;
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -33,6 +33,12 @@ pub enum DataError {
     /// The file of API keys cannot be used.
     #[error(transparent)]
     Access(#[from] AccessError),
+    /// Another server uses the folder.
+    #[error("{path}: another server uses this folder: stop it, or choose another folder with --data")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The key of the vault is not one.
     #[error("vault.key: {0}")]
     VaultKey(#[from] KeyError),
@@ -57,6 +63,24 @@ impl DataFolder {
         std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
         folder.create(path).map_err(|error| file_error(path, error))?;
         Ok(DataFolder(path.to_owned()))
+    }
+
+    /// Keeps other servers away from the folder, until the returned file is closed. A killed server leaves no lock.
+    ///
+    /// # Errors
+    /// Fails if another server uses the folder, or if the file cannot be opened.
+    pub fn lock(&self) -> Result<File, DataError> {
+        let path = self.path("lock");
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&path).map_err(|error| file_error(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(DataError::InUse { path: self.0.clone() }),
+            Err(TryLockError::Error(error)) => Err(file_error(&path, error)),
+        }
     }
 
     /// Returns the path of a file or folder in it.
@@ -212,6 +236,17 @@ pub(crate) fn write_private_bytes(path: &Path, bytes: &[u8]) -> Result<(), DataE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_has_one_server_at_a_time() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::open(dir.path()).expect("a folder");
+        let lock = data.lock().expect("the first server");
+        let refused = data.lock().expect_err("a second server");
+        assert!(matches!(&refused, DataError::InUse { path } if path == dir.path()), "{refused}");
+        drop(lock);
+        data.lock().expect("a server after the first");
+    }
 
     #[test]
     fn keys_are_made_once_and_readable_by_their_owner_only() {

@@ -21,6 +21,7 @@ use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 use host_store::{Partition, SqliteStore};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -123,11 +124,14 @@ pub(crate) struct StartedParts {
     pub(crate) tools: Tools,
     pub(crate) sweep: Option<SweepSetup>,
     pub(crate) drift: Option<DriftSetup>,
+    /// Keeps other servers away from the data folder.
+    pub(crate) lock: File,
 }
 
 /// Starts a business: opens its store and its providers, and loads its catalog.
 pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(StartedBusiness, StartedParts), HostedError> {
     let HostedSetup { business, names, livemode, data, simulate, mut clock, local_clock, .. } = setup;
+    let lock = data.lock()?;
     let providers = Options { folder: Some(data.path("providers")), ..setup.providers };
     let opened = host_provider_set::open(&providers)?;
     let declarations = business.own.beside((shared.runner)().declarations());
@@ -175,10 +179,8 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         operator_key: data.operator_key(&shared.keys, site.partition(), now)?,
         simulated,
     };
-    Ok((
-        started,
-        StartedParts { hosted: HostedSite { site, names, aliases, local_clock }, opened, tools, sweep, drift },
-    ))
+    let hosted = HostedSite { site, names, aliases, local_clock };
+    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, lock }))
 }
 
 /// Returns the webhooks that have a secret.
