@@ -69,7 +69,7 @@ impl BusinessFolder {
         placeholders::check(&lines, &own.config, &config)?;
         let unfilled = (!placeholders::named(&lines).is_empty()).then(|| Arc::new(lines.clone()));
         let lines = placeholders::fill(&lines, &own.config, &config);
-        let catalog = catalog_payload(&lines, &templates);
+        let catalog = catalog_payload(&lines, &templates, unfilled.as_deref());
         let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = absolute.file_name().map_or_else(|| "business".to_owned(), |n| n.to_string_lossy().into_owned());
         let (folder, lines) = (folder.to_owned(), Arc::new(lines));
@@ -79,9 +79,9 @@ impl BusinessFolder {
     /// Returns the business without the values at these JSON Pointers. The other values keep their lines.
     pub fn without(&self, pointers: &BTreeSet<String>) -> BusinessFolder {
         let lines = self.lines.without(pointers);
-        let catalog = catalog_payload(&lines, &self.templates);
         let own = self.own.without(pointers);
         let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(unfilled.without(pointers)));
+        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
         BusinessFolder { catalog, lines: Arc::new(lines), own, unfilled, ..self.clone() }
     }
 
@@ -101,7 +101,7 @@ impl BusinessFolder {
     pub fn filled(&self, overrides: &[(String, String)]) -> BusinessFolder {
         let Some(unfilled) = &self.unfilled else { return self.clone() };
         let lines = placeholders::fill(unfilled, &self.own.config, &self.config_with(overrides));
-        let catalog = catalog_payload(&lines, &self.templates);
+        let catalog = catalog_payload(&lines, &self.templates, Some(unfilled));
         BusinessFolder { catalog, lines: Arc::new(lines), ..self.clone() }
     }
 
@@ -110,7 +110,7 @@ impl BusinessFolder {
     pub fn with_policy(&self, name: &str, value: &str) -> BusinessFolder {
         let lines = with_policy(&self.lines, name, value);
         let unfilled = self.unfilled.as_ref().map(|unfilled| Arc::new(with_policy(unfilled, name, value)));
-        let catalog = catalog_payload(&lines, &self.templates);
+        let catalog = catalog_payload(&lines, &self.templates, unfilled.as_deref());
         BusinessFolder { catalog, lines: Arc::new(lines), unfilled, ..self.clone() }
     }
 
@@ -149,10 +149,18 @@ fn with_policy(lines: &Node, name: &str, value: &str) -> Node {
 /// Clauses of `business.yml` for the host only.
 const OF_HOST: [&str; 4] = [retry::CLAUSE, webhooks::CLAUSE, paths::CLAUSE, variables::CLAUSE];
 
-/// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates.
-fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>) -> Value {
+/// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates. The extension does not get the
+/// configuration keys whose values stand in the catalog; it could not use them.
+fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>, unfilled: Option<&Node>) -> Value {
     let mut catalog = lines.json();
     if let Value::Object(document) = &mut catalog {
+        let filled_in = unfilled.map(|unfilled| placeholders::only_filled_in(unfilled, lines)).unwrap_or_default();
+        if let Some(Value::Object(keys)) = document.get_mut(own::CONFIG).filter(|_| !filled_in.is_empty()) {
+            keys.retain(|key, _| !filled_in.contains(key));
+            if keys.is_empty() {
+                document.remove(own::CONFIG);
+            }
+        }
         for clause in OF_HOST {
             document.remove(clause);
         }
@@ -298,6 +306,8 @@ mod tests {
         assert_eq!(clause(&business, "a"), json!(500));
         assert_eq!(clause(&business, "b"), json!(["https://a.example/x?p=500", true]));
         assert_eq!((clause(&business, "c"), clause(&business, "d")), (json!(9000), json!("{config.price}")));
+        let keys: Vec<&String> = business.catalog["config"].as_object().expect("a mapping").keys().collect();
+        assert_eq!(keys, ["key", "price", "zone"], "the extension gets the keys that it may name");
         let given = [("price".to_owned(), "700".to_owned()), ("share".to_owned(), "0.855".to_owned())];
         let filled = business.filled(&given);
         assert_eq!((clause(&filled, "a"), clause(&filled, "c")), (json!(700), json!(8550)));

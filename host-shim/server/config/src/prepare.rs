@@ -299,6 +299,9 @@ impl Preparing<'_> {
         let words = self.business.lines.words();
         for decl in &own.config {
             let Some(variable) = decl.env.as_deref().filter(|name| is_set(name)) else { continue };
+            if own.unused_variables.contains_key(variable) {
+                continue;
+            }
             let name = format!("config.{}", decl.key);
             let is_named = in_catalog.contains(&decl.key)
                 || own.webhooks.iter().any(|webhook| webhook.secret == decl.key)

@@ -14,8 +14,8 @@ fn play(business: &str, config: &[(String, String)], story: &str) -> Vec<String>
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("story.yml");
     let values: Vec<String> = config.iter().map(|(key, value)| format!("{key}: \"{value}\"")).collect();
-    let story = story.replace("given: {", &format!("given: {{config: {{{}}}, ", values.join(", ")));
-    fs::write(&file, format!("name: A story\nbusiness: {business}\n{story}")).expect("written");
+    let given = format!("given: {{business: {business}, config: {{{}}}, ", values.join(", "));
+    fs::write(&file, format!("name: A story\n{}", story.replace("given: {", &given))).expect("written");
     let options =
         ReplayOptions { fixtures: Some(root().join("fixtures")), ..ReplayOptions::new(host_native::runners()) };
     let finished = replay(&[file], &mut io::empty(), &options, &mut Silent).expect("a valid story");
@@ -40,15 +40,16 @@ fn changes(business: &str, variable: &str, value: &str, story: &str) {
     assert_ne!(play(business, &[], story), [""; 0], "the default of {variable} must not pass");
 }
 
-const CUSTOMER: &str = "given: {account: \"user:A\", claims: {\"stripe-customer:cus_A\": \"user:A\"}, \
-                        answers: {\"checkout:*\": {ok: {session_id: cs_1, url: \"https://checkout.example/cs_1\"}}}}\n";
+const CUSTOMER: &str = "given: {account: \"user:A\", claims: {\"stripe-customer:cus_A\": \"user:A\"}}\n";
+const BUYER: &str = "given: {account: \"user:A\", claims: {\"stripe-customer:cus_A\": \"user:A\"}, \
+                     answers: {\"checkout:*\": {ok: {session_id: cs_1, url: \"https://checkout.example/cs_1\"}}}}\n";
 const PREMIUM: &str = "events:\n  - {stripe: customer.subscription.created, set: {customer: cus_A, metadata: {user_id: A}, \
                        price: price_premium}, expect: applied}\n";
 
 /// A story in which the customer pays for an item.
 fn paid(item: &str, amount: u32, expected: &str) -> String {
     format!(
-        "{CUSTOMER}{PREMIUM}  - {{command: purchase.create, payload: {{product_id: {item}}}, expect: applied}}\n  \
+        "{BUYER}{PREMIUM}  - {{command: purchase.create, payload: {{product_id: {item}}}, expect: applied}}\n  \
          - {{stripe: checkout.session.completed, at: +60s, set: {{id: cs_1, mode: payment, subscription: null, \
          payment_intent: pi_1, amount_subtotal: {amount}, amount_total: {amount}, metadata: {{purchase_id: \
          pur_fd1992b361568bac, user_id: A}}}}, expect: applied}}\nexpect: {expected}\n"
@@ -88,7 +89,7 @@ fn prices_packs_and_shares_of_tesslate_come_from_variables() {
     let share = "{ledger: {balances: {usd: {due:user:zoe: -1599}}}}";
     changes("tesslate", "CREATOR_REVENUE_SHARE", "0.80", &paid("agent_smith", 1999, share));
     let premium = format!(
-        "{CUSTOMER}events:\n  - {{command: purchase.create, payload: {{plan_id: premium}}, expect: applied}}\nexpect: \
+        "{BUYER}events:\n  - {{command: purchase.create, payload: {{plan_id: premium}}, expect: applied}}\nexpect: \
          {{purchases: {{pur_fd1992b361568bac: {{total: {{amount_minor: 700}}}}}}}}\n"
     );
     changes("tesslate", "PREMIUM_SUBSCRIPTION_PRICE", "700", &premium);
@@ -98,7 +99,7 @@ fn prices_packs_and_shares_of_tesslate_come_from_variables() {
 #[test]
 fn the_address_of_twobot_comes_from_a_variable() {
     let story = format!(
-        "{CUSTOMER}events:\n  - command: purchase.create\n    payload: {{plan: STARTER}}\n    expect: applied\n    effects: \
+        "{BUYER}events:\n  - command: purchase.create\n    payload: {{plan: STARTER}}\n    expect: applied\n    effects: \
          [{{kind: stripe.checkout.create, payload: {{success_url: \
          \"http://localhost:3000/dashboard/settings/billing?success=true\"}}}}]\n"
     );

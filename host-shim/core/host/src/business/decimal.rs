@@ -12,11 +12,11 @@ pub(super) fn without_point(text: &str, decimals: u32) -> Option<String> {
     };
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit());
-    let fraction = match fraction.len() > decimals as usize {
-        true => fraction.trim_end_matches('0'),
-        false => fraction,
-    };
-    if !is_digits(whole) || !(fraction.is_empty() || is_digits(fraction)) || fraction.len() > decimals as usize {
+    if !is_digits(whole) || !is_digits(fraction) {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > decimals as usize {
         return None;
     }
     let number: i64 = format!("{sign}{whole}{fraction:0<width$}", width = decimals as usize).parse().ok()?;

@@ -21,6 +21,20 @@ pub(super) fn named(document: &Node) -> Vec<String> {
     found
 }
 
+/// Returns the keys that the catalog names in placeholders only, and not for the extension. `filled` is the document without
+/// placeholders.
+pub(super) fn only_filled_in(document: &Node, filled: &Node) -> Vec<String> {
+    let mut keys = named(document);
+    each_text(filled, &mut |_, text| keys.retain(|key| !names(text, key)));
+    keys
+}
+
+/// Returns true if a text names a key for the extension: `config.KEY`, alone or in braces.
+pub(super) fn names(text: &str, key: &str) -> bool {
+    let name = format!("config.{key}");
+    text == name || text.contains(&format!("{{{name}}}"))
+}
+
 /// Checks that each placeholder of the catalog names a key that has a value.
 pub(super) fn check(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Result<(), BadInput> {
     let mut mistake = None;

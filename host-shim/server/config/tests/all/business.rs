@@ -21,6 +21,7 @@ const BUSINESS: &str = "config:
   token: {type: secret, env: TOKEN}
   hook: {type: secret, env: HOOK}
   cache: {default: none, env: CACHE}
+  redis: {env: REDIS_URL}
 webhooks:
   crm: {scheme: hmac, secret: hook, header: X-Sign, events: [{event: e, account: \"user:{id}\"}]}
 events: {}
