@@ -81,6 +81,8 @@ pub struct ServerOptions {
     pub front: FrontLimits,
     pub connections: ConnectionLimits,
     pub writer: WriterLimits,
+    /// Threads that decide ahead of the writer.
+    pub deciders: usize,
     /// What operators may look at.
     pub tools: Tools,
     /// None: each request has the actor that the test gives.
@@ -94,6 +96,7 @@ impl Default for ServerOptions {
             connections: ConnectionLimits::default(),
             // One client sends one request at a time, so a group never has a second job.
             writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },
+            deciders: 2,
             tools: Tools::default(),
             authenticator: None,
         }
@@ -117,7 +120,7 @@ impl Server {
     }
 
     pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
-        let ServerOptions { front: limits, connections, writer, tools, authenticator } = options;
+        let ServerOptions { front: limits, connections, writer, deciders, tools, authenticator } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
         let declared = with.business.own.webhooks.iter();
@@ -136,7 +139,7 @@ impl Server {
             registry: Registry::with_default(Arc::new(with.scripted.clone())),
             clock,
             endpoints,
-            limits: SiteLimits { writer, calls: 1, answerers: 1, ..SiteLimits::default() },
+            limits: SiteLimits { writer, deciders, calls: 1, answerers: 1, ..SiteLimits::default() },
             observer: metrics.observer(partition),
         });
         let site = site.expect("a site");
