@@ -180,6 +180,9 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         if !is_one {
             println!("business  http://{}/{}", daemon.address(), business.name);
         }
+        if let Some(stripe) = stripe {
+            stripe.add_prices(&daemon.prices(&business.name)?).iter().for_each(|problem| eprintln!("{problem}"));
+        }
         greet(business, stripe.as_deref());
     }
     println!("press Ctrl-C to stop");
