@@ -249,35 +249,44 @@ fn providers() -> Result<Done> {
     whole(run::run(&compiled, &packages, || Ok(())))
 }
 
-/// Builds the program of `cargo xtask build`, and runs every command of the README with it.
+/// Builds the program of `cargo xtask build`, runs every command of the README with it, tries local mode, and fills a disk.
 fn full_host() -> Result<Done> {
     build::both(&build::full_host())?;
-    ignored(&["--features", FEATURES], "host-shim", "readme")?;
-    ignored(&["--features", FEATURES], "host-shim", "local_mode")
+    ignored(&["--features", FEATURES], "host-shim", "readme", &[])?;
+    ignored(&["--features", FEATURES], "host-shim", "local_mode", &[])?;
+    ignored(&["--features", FEATURES], "host-shim", "cli", &["serve::full_disk"])
 }
 
 /// Tests the files for GitHub Actions: their schemas, and the shell lines of the action.
 fn workflows() -> Result<Done> {
-    ignored(&OF_XTASK, "xtask", "workflows")
+    ignored(&OF_XTASK, "xtask", "workflows", &[])
 }
 
-/// Runs the ignored tests of one program, which the group `tests` compiles with the same arguments.
-fn ignored(args: &[&str], package: &str, target: &str) -> Result<Done> {
+/// Runs the ignored tests of one program, which the group `tests` compiles with the same arguments; of these only those whose
+/// path has one of `names`, if there are some.
+fn ignored(args: &[&str], package: &str, target: &str, names: &[&str]) -> Result<Done> {
     let compiled = programs::compile(args, &packages::all()?)?;
     let is_it = |program: &&programs::Program| program.package == package && program.target.name == target;
     let program = compiled.tests.iter().find(is_it).with_context(|| format!("cargo built no test program {target}"))?;
-    whole(process::run(program.command().arg("--ignored")))
+    whole(process::run(program.command().arg("--ignored").args(names)))
 }
 
-/// Tests the local Stripe with real clients of Stripe. The tests install the clients.
+/// Tests the server, then the local Stripe, with real clients of Stripe. The tests install the clients.
 fn clients(options: &Options) -> Result<Done> {
     let mut command =
         process::cargo(["test", "--package", "local-stripe", "--features", "client-tests", "--test", "clients"]);
     programs::lint(&mut command)?;
     let without = options.without.join(",");
-    if without.is_empty() {
-        return whole(process::run(&mut command));
+    let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
+    let is_it = |program: &&programs::Program| program.package == "host-shim" && program.target.name == "cli";
+    let server = compiled.tests.iter().find(is_it).context("cargo built no test program cli")?;
+    let mut server = server.command();
+    server.args(["--ignored", "serve::clients"]);
+    for command in [&mut server, &mut command] {
+        process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
     }
-    process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
+    if without.is_empty() {
+        return Ok(Done::Whole);
+    }
     Ok(Done::InPart(format!("without {without}; what they need: local-stripe/clients/README.md")))
 }

@@ -176,6 +176,11 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         }
         started => started?,
     };
+    for (business, stripe) in daemon.businesses().iter().zip(&stripes) {
+        if let Some(stripe) = stripe {
+            stripe.add_prices(&daemon.prices(&business.name)?).iter().for_each(|problem| eprintln!("{problem}"));
+        }
+    }
     // A server whose output is closed serves all the same.
     let _ = greet(&mut io::stdout(), &daemon, &stripes);
     daemon.run(async {

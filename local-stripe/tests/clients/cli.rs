@@ -13,12 +13,12 @@ use local_stripe::version::{NEWEST, OLDEST};
 use tokio::runtime::Runtime;
 
 use crate::sink::{Delivery, Sink};
-use crate::{account, call, install, left_out, run, runtime, start, succeeds};
+use crate::{account, call, left_out, run, runtime, start, succeeds};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
 fn stripe(server: &Server, home: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(install::node().join("node_modules/.bin/stripe"));
+    let mut command = Command::new(counterparts::stripe_cli());
     command.args(arguments).args(["--api-base", &server.url()]);
     command
         .env("HOME", home)
@@ -63,7 +63,7 @@ fn pull(runtime: &Runtime, home: &Path, trigger: &str) -> Result<(), String> {
 
 /// Returns the triggers listed by the CLI.
 fn known(home: &Path) -> BTreeSet<String> {
-    let mut help = Command::new(install::node().join("node_modules/.bin/stripe"));
+    let mut help = Command::new(counterparts::stripe_cli());
     let out = succeeds(help.args(["trigger", "--help"]).env("HOME", home), LIMIT);
     let list = out.split("Supported events:").nth(1).and_then(|rest| rest.split("Usage:").next()).unwrap_or_default();
     list.split_whitespace().map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Installs the tested clients once, in pinned versions, into `target/counterparts`.
+//! Installs dj-stripe once, in its pinned versions, into `target/counterparts`; `counterparts` installs the other clients.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,41 +27,6 @@ fn install(what: &str, line: &str, command: &mut Command) {
     let output = run(command, LIMIT);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
-}
-
-/// Installs the Node clients and returns the folder with `node_modules`.
-pub fn node() -> PathBuf {
-    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
-    let folder = counterparts().join("node");
-    let (pins, installed) = (clients().join("package.json"), folder.join("package.json"));
-    let wanted = std::fs::read_to_string(pins).unwrap();
-    let current = std::fs::read_to_string(&installed).unwrap_or_default();
-    if current != wanted || !folder.join("node_modules/.bin/stripe").exists() {
-        std::fs::create_dir_all(&folder).unwrap();
-        // npm reads this file, so it is written before the installation. An interrupted installation is repeated only
-        // if it has not yet installed the CLI.
-        let _ = std::fs::remove_file(&installed);
-        std::fs::write(folder.join("package.json"), &wanted).unwrap();
-        let line = format!("npm install --no-package-lock --no-audit --no-fund --prefix {}", folder.display());
-        install("The Node clients", &line, Command::new("sh").arg("-c").arg(&line));
-    }
-    folder
-}
-
-/// Installs Stripe's Python library and returns the path of the Python interpreter.
-pub fn python() -> PathBuf {
-    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
-    let folder = counterparts().join("python");
-    let pins = clients().join("requirements.txt");
-    let marker = folder.join("installed.txt");
-    let wanted = std::fs::read_to_string(&pins).unwrap();
-    if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
-        let (dir, pins) = (folder.display(), pins.display());
-        let line = format!("python3 -m venv {dir} && {dir}/bin/pip install --quiet -r {pins}");
-        install("The Python client", &line, Command::new("sh").arg("-c").arg(&line));
-        std::fs::write(marker, wanted).unwrap();
-    }
-    folder.join("bin/python")
 }
 
 /// An installation of dj-stripe: the path of its Python interpreter, and an empty, migrated database.

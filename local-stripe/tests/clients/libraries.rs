@@ -16,8 +16,10 @@ fn python() {
     }
     let runtime = runtime();
     let server = start(&runtime, Options::default());
-    let out =
-        succeeds(Command::new(install::python()).arg(install::clients().join("story.py")).arg(server.url()), LIMIT);
+    let out = succeeds(
+        Command::new(counterparts::stripe_python()).arg(install::clients().join("story.py")).arg(server.url()),
+        LIMIT,
+    );
     print!("{out}");
     assert!(out.contains("all checks passed"), "{out}");
 }
@@ -30,7 +32,10 @@ fn node() {
     let runtime = runtime();
     let server = start(&runtime, Options::default());
     let mut command = Command::new("node");
-    command.env("NODE_CLIENTS", install::node()).arg(install::clients().join("story.mjs")).arg(server.url());
+    command
+        .env("NODE_CLIENTS", counterparts::stripe_node())
+        .arg(install::clients().join("story.mjs"))
+        .arg(server.url());
     let out = succeeds(&mut command, LIMIT);
     print!("{out}");
     assert!(out.contains("all checks passed"), "{out}");
@@ -45,7 +50,7 @@ fn chromium() {
     let server = start(&runtime, Options::default());
     let mut command = Command::new("node");
     command
-        .env("NODE_CLIENTS", install::node())
+        .env("NODE_CLIENTS", counterparts::stripe_node())
         .arg(install::clients().join("checkout.mjs"))
         .arg(server.url())
         .arg(counterparts::chromium());
@@ -64,7 +69,7 @@ fn pages() {
     let server = start(&runtime, Options::default());
     let mut command = Command::new("node");
     command
-        .env("NODE_CLIENTS", install::node())
+        .env("NODE_CLIENTS", counterparts::stripe_node())
         .arg(install::clients().join("pages.mjs"))
         .arg(server.url())
         .arg(counterparts::chromium());

@@ -92,7 +92,7 @@ fn sync_engine() {
         return;
     }
     let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
-    let (node, postgres) = (install::node(), Postgres::start());
+    let (node, postgres) = (counterparts::stripe_node(), Postgres::start());
     let server = start(&runtime, Options::default());
     let sink = runtime.block_on(Sink::start(&[]));
     let wanted = HANDLED.iter().map(|e| ("enabled_events[]", *e));

@@ -21,7 +21,7 @@ pub fn folder() -> PathBuf {
 }
 
 /// Runs one installation at a time, also across processes.
-fn exclusively<T>(install: impl FnOnce() -> T) -> T {
+pub(crate) fn exclusively<T>(install: impl FnOnce() -> T) -> T {
     std::fs::create_dir_all(folder()).expect("the folder of the counterparts");
     let lock = File::create(folder().join("lock")).expect("the lock of the counterparts");
     loop {
@@ -34,7 +34,7 @@ fn exclusively<T>(install: impl FnOnce() -> T) -> T {
     install()
 }
 
-fn install(what: &str, line: &str) {
+pub(crate) fn install(what: &str, line: &str) {
     let output = run(Command::new("sh").arg("-c").arg(line), LIMIT);
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");

@@ -12,6 +12,7 @@ mod run;
 mod s3rver;
 mod server;
 mod smtp;
+mod stripe;
 mod supabase;
 
 pub use install::{apt, chromium, folder, node, program, venv};
@@ -22,4 +23,5 @@ pub use run::{run, succeeds};
 pub use s3rver::S3rver;
 pub use server::{Server, free_port};
 pub use smtp::Smtp;
+pub use stripe::{stripe_cli, stripe_node, stripe_python};
 pub use supabase::{Project, Supabase};

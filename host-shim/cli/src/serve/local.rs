@@ -1,9 +1,11 @@
 //! The local Stripe of local mode. Its state is a file of the data folder, and its clock goes with the host's.
 
+mod prices;
+
 use anyhow::Context;
 use extension_contract::Timestamp;
-use host_daemon::LocalClock;
 use host_daemon::data::DataFolder;
+use host_daemon::{LocalClock, SoldPrice};
 use host_provider_set::Name;
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server};
@@ -45,6 +47,11 @@ impl LocalStripe {
 
     pub(super) fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// Makes the prices that are missing. Returns what could not be made, in words.
+    pub(super) fn add_prices(&self, prices: &[SoldPrice]) -> Vec<String> {
+        prices::add(&self.server, prices)
     }
 
     /// Returns address and key, for the provider `stripe`.

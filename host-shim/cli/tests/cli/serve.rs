@@ -2,8 +2,13 @@
 //!
 //! The variable `KILLS` sets the number of kills. A kill ends the process but not the operating system.
 
+#[path = "serve/clients.rs"]
+mod clients;
 #[path = "serve/connections.rs"]
 mod connections;
+#[cfg(target_os = "linux")]
+#[path = "serve/full_disk.rs"]
+mod full_disk;
 
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
 use host_intake::testing::sign;
@@ -95,6 +100,21 @@ fn log_of(data: &Path) -> PathBuf {
     data.parent().expect("a folder").join("log")
 }
 
+/// Returns the command of a server. `wrapper` is a program with arguments that runs it.
+fn command_of(wrapper: &[&str], data: &Path, more: &[&str]) -> Command {
+    let server = args("solobase", data, &[&["--providers", "local", "--simulate"], more].concat());
+    let all = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_host-shim")]);
+    let mut words = all.chain(server.iter().map(String::as_str));
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).envs(environment());
+    command
+}
+
+/// Returns the time in seconds since the epoch.
+fn now_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs() as i64
+}
+
 /// A running server.
 pub struct Running {
     child: Child,
@@ -109,17 +129,33 @@ impl Running {
 
     /// Starts a server with further arguments. Its log is in `log` of the folder with the data.
     fn start_with(data: &Path, more: &[&str]) -> Running {
-        let args = args("solobase", data, &[&["--providers", "local", "--simulate"], more].concat());
-        let mut server = Running::start_args(&args, &environment(), &log_of(data));
-        server.key = std::fs::read_to_string(data.join("operator.key")).expect("the operator's key").trim().to_owned();
-        server
+        Running::spawn(command_of(&[], data, more), &log_of(data), |_| data.to_owned())
+    }
+
+    /// Starts a server whose endpoint for Stripe has this secret.
+    fn start_with_secret(data: &Path, secret: &str) -> Running {
+        let mut program = command_of(&[], data, &[]);
+        program.env("STRIPE_WEBHOOK_SECRET", secret);
+        Running::spawn(program, &log_of(data), |_| data.to_owned())
     }
 
     /// Starts a server with these arguments and variables. Its log is in the file `log`. It has no key of an operator.
     pub fn start_args(args: &[impl AsRef<OsStr>], environment: &[(&str, &str)], log: &Path) -> Running {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
-            .args(args)
-            .envs(environment.iter().copied())
+        let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        program.args(args).envs(environment.iter().copied());
+        Running::spawn_without_key(program, log)
+    }
+
+    /// Starts a server by a command. `data` returns the data folder of the process as this process sees it.
+    fn spawn(command: Command, log: &Path, data: impl FnOnce(&Child) -> PathBuf) -> Running {
+        let mut server = Running::spawn_without_key(command, log);
+        let key = std::fs::read_to_string(data(&server.child).join("operator.key")).expect("the operator's key");
+        key.trim().clone_into(&mut server.key);
+        server
+    }
+
+    fn spawn_without_key(mut command: Command, log: &Path) -> Running {
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::options().create(true).append(true).open(log).expect("a file"))
@@ -166,6 +202,13 @@ pub fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16
 
 /// Sends a request whose headers contain the host.
 pub fn send_with_host(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
+    let (head, body) = exchange(address, line, headers, body)?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body))
+}
+
+/// Sends a request whose headers contain the host. Returns the head, in lower case, and the body of its answer; none if the
+/// server ends before it has answered.
+fn exchange(address: &str, line: &str, headers: &str, body: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(WAIT)).ok()?;
     let length = body.len();
@@ -174,17 +217,24 @@ pub fn send_with_host(address: &str, line: &str, headers: &str, body: &str) -> O
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+    Some((head.to_ascii_lowercase(), body.to_owned()))
 }
 
 /// One in this number of customers orders an instance. The calls of its providers take longer than all other work.
 const ORDERS_EVERY: usize = 4;
 
+/// Ids of events, and ids of instances.
+type Ids = (BTreeSet<String>, BTreeSet<String>);
+
 /// Customers who buy a plan, each once; some also order an instance.
+#[derive(Default)]
 struct Customers {
     next: AtomicUsize,
-    /// Ids of acknowledged events, and ids of acknowledged instances.
-    acknowledged: Mutex<(BTreeSet<String>, BTreeSet<String>)>,
+    acknowledged: Mutex<Ids>,
+    /// What was answered with 503.
+    refused: Mutex<Ids>,
+    /// True to stop.
+    is_over: AtomicBool,
 }
 
 impl Customers {
@@ -199,16 +249,16 @@ impl Customers {
         event
     }
 
-    /// Plays customers until the server no longer answers.
+    /// Plays customers until the server no longer answers, or until it is over.
     fn play(&self, address: &str, key: &str) {
-        loop {
+        while !self.is_over.load(Ordering::Relaxed) {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let body = Customers::subscribed(number).to_string();
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs();
-            let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now as i64, body.as_bytes()));
+            let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now_s(), body.as_bytes()));
             let Some((status, answer)) = send(address, "POST /api/webhooks/stripe", &signature, &body) else { return };
             assert!(status == 200 || status == 503, "{status} {answer}");
             if status == 503 {
+                self.refused.lock().expect("no panic").0.insert(format!("evt_{number}"));
                 continue;
             }
             self.acknowledged.lock().expect("no panic").0.insert(format!("evt_{number}"));
@@ -220,9 +270,8 @@ impl Customers {
             let order = json!({"name": "App", "metadata": {"subdomain": format!("app{number}")}}).to_string();
             let Some((status, answer)) = send(address, &line, &headers, &order) else { return };
             assert!(status == 200 || status == 503, "{status} {answer}");
-            if status == 200 {
-                self.acknowledged.lock().expect("no panic").1.insert(format!("inst_app{number}"));
-            }
+            let ended = if status == 200 { &self.acknowledged } else { &self.refused };
+            ended.lock().expect("no panic").1.insert(format!("inst_app{number}"));
         }
     }
 }
@@ -232,7 +281,7 @@ impl Customers {
 fn what_a_server_has_acknowledged_survives_kills_and_no_resource_is_made_twice() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let customers = Customers { next: AtomicUsize::new(0), acknowledged: Mutex::default() };
+    let customers = Customers::default();
     for kill in 0..count("KILLS", 20) {
         let server = Running::start(&data);
         let (address, key, is_killed) = (server.address.clone(), server.key.clone(), AtomicBool::new(false));
@@ -248,14 +297,19 @@ fn what_a_server_has_acknowledged_survives_kills_and_no_resource_is_made_twice()
     let server = Running::start(&data);
     wait_until_quiet(&server);
     server.stop();
-    let (events, instances) = customers.acknowledged.into_inner().expect("no panic");
-    assert!(events.len() > 20, "{} events", events.len());
+    let acknowledged = customers.acknowledged.into_inner().expect("no panic");
+    assert!(acknowledged.0.len() > 20, "{} events", acknowledged.0.len());
+    assert_nothing_is_lost(&data, &acknowledged);
+}
+
+/// Fails if a stopped server has not stored what it has acknowledged, or if its provider has other resources than it recorded.
+fn assert_nothing_is_lost(data: &Path, (events, instances): &Ids) {
     let store = SqliteStore::open(data.join("store.db")).expect("the store");
     let partition = Partition { business: "solobase".to_owned(), livemode: false };
-    for id in &events {
+    for id in events {
         assert!(store.event(&partition, "stripe", id).expect("read").is_some(), "{id} was acknowledged and is lost");
     }
-    for id in &instances {
+    for id in instances {
         let number = id.trim_start_matches("inst_app");
         let scope = partition.scope(extension_contract::Account::User(format!("u{number}")));
         let product = host::read::product(&store, &scope, id).expect("read").expect("an acknowledged instance");

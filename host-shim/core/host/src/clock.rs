@@ -1,9 +1,9 @@
 //! Where does a host's time come from? A manual clock for replays and tests, the system clock for a server.
 
 use extension_contract::Timestamp;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A clock that never goes back. A clone moves on its own.
 #[derive(Debug)]
@@ -13,14 +13,15 @@ pub struct Clock {
     source: ClockSource,
 }
 
-/// Reads the time of a clock on any thread.
+/// Reads the time of a clock on any thread. It never goes back either.
 #[derive(Clone, Debug)]
 pub struct ClockSource {
     kind: ClockKind,
     /// Time of a manual clock; milliseconds by which a clock is ahead of the system clock; otherwise 0.
     set: Arc<AtomicI64>,
-    /// Latest time that any thread has read.
-    latest: Arc<AtomicI64>,
+    /// The last returned time of a clock that follows the system clock.
+    reached: Arc<Mutex<Reached>>,
+    jumps: Jumps,
 }
 
 /// The way in which a clock moves.
@@ -31,19 +32,71 @@ enum ClockKind {
     AheadOfSystem,
 }
 
-impl ClockSource {
-    fn new(kind: ClockKind, set: i64) -> Self {
-        ClockSource { kind, set: Arc::new(AtomicI64::new(set)), latest: Arc::new(AtomicI64::new(Timestamp::MIN)) }
+/// A returned time, and when it was returned.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    time: Timestamp,
+    at: Instant,
+}
+
+/// If the system clock is set back, a clock needs this many milliseconds for one of its own, until the system clock has
+/// caught up. So it never stops, and is not ahead for ever.
+const SLOWER: u128 = 2;
+
+impl Reached {
+    /// Returns the time, which follows `system` if that is not behind.
+    fn follow(&mut self, system: Timestamp) -> Timestamp {
+        if system >= self.time {
+            *self = Reached { time: system, at: Instant::now() };
+            return system;
+        }
+        let gained = self.at.elapsed().as_millis() / SLOWER;
+        if let (Ok(gained), Ok(passed)) = (i64::try_from(gained), u64::try_from(gained * SLOWER))
+            && gained > 0
+        {
+            self.time = self.time.saturating_add(gained);
+            self.at += Duration::from_millis(passed);
+        }
+        self.time
+    }
+}
+
+/// Lets the system clock of a [`Clock`] jump, in tests. A clone is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Jumps(Arc<AtomicI64>);
+
+impl Jumps {
+    /// Sets the system clock forward by this many milliseconds, or back if the number is negative.
+    pub fn by(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
     }
 
-    /// Returns the time, in milliseconds since the epoch. It never goes back, on any thread.
+    fn system_ms(&self) -> Timestamp {
+        system_ms().saturating_add(self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl ClockSource {
+    fn new(kind: ClockKind, set: i64, jumps: Jumps) -> Self {
+        let reached = Reached { time: Timestamp::MIN, at: Instant::now() };
+        ClockSource { kind, set: Arc::new(AtomicI64::new(set)), reached: Arc::new(Mutex::new(reached)), jumps }
+    }
+
+    /// Returns the time, in milliseconds since the epoch. If the system clock is set back, the time goes on at half the speed
+    /// until the system clock has caught up.
     pub fn now(&self) -> Timestamp {
-        let set = self.set.load(Ordering::Relaxed);
-        let now = match self.kind {
-            ClockKind::Manual => set,
-            ClockKind::System | ClockKind::AheadOfSystem => system_ms().saturating_add(set),
-        };
-        self.latest.fetch_max(now, Ordering::Relaxed).max(now)
+        match self.kind {
+            ClockKind::Manual => self.set.load(Ordering::Relaxed),
+            // A panic in between leaves a time that was returned.
+            ClockKind::System | ClockKind::AheadOfSystem => {
+                self.reached.lock().unwrap_or_else(PoisonError::into_inner).follow(self.unheld())
+            }
+        }
+    }
+
+    /// Returns the time of the system clock and what this clock is ahead of it; it goes back if the system clock does.
+    fn unheld(&self) -> Timestamp {
+        self.jumps.system_ms().saturating_add(self.set.load(Ordering::Relaxed))
     }
 
     /// Returns the milliseconds by which a clock is ahead of the system clock.
@@ -54,27 +107,33 @@ impl ClockSource {
     /// Returns the time by which signatures of other programs are judged, in milliseconds since the epoch: that of the
     /// system clock, also for a clock ahead of it.
     pub fn signatures(&self) -> Timestamp {
-        if self.kind == ClockKind::Manual { self.now() } else { system_ms() }
+        if self.kind == ClockKind::Manual { self.now() } else { self.jumps.system_ms() }
     }
 }
 
 impl Clone for Clock {
     fn clone(&self) -> Self {
         let set = self.source.set.load(Ordering::Relaxed);
-        Clock { latest: self.latest, source: ClockSource::new(self.source.kind, set) }
+        Clock { latest: self.latest, source: ClockSource::new(self.source.kind, set, self.source.jumps.clone()) }
     }
 }
 
 impl Clock {
     /// Creates a manual clock; only [`Clock::advance_to`] moves it.
     pub fn manual(start: Timestamp) -> Self {
-        Clock { latest: start, source: ClockSource::new(ClockKind::Manual, start) }
+        Clock { latest: start, source: ClockSource::new(ClockKind::Manual, start, Jumps::default()) }
     }
 
-    /// Creates a clock that follows the system clock. If the system clock is set back, this clock stops until the
-    /// system clock has caught up.
+    /// Creates a clock that follows the system clock. If the system clock is set back, this clock goes on at half the speed
+    /// until the system clock has caught up.
     pub fn system() -> Self {
-        Clock { latest: system_ms(), source: ClockSource::new(ClockKind::System, 0) }
+        Clock::system_with(&Jumps::default())
+    }
+
+    /// Creates a clock that follows the system clock, which a test lets jump.
+    pub fn system_with(jumps: &Jumps) -> Self {
+        let source = ClockSource::new(ClockKind::System, 0, jumps.clone());
+        Clock { latest: source.now(), source }
     }
 
     /// Creates a clock that follows the system clock, and that [`Clock::advance_to`] moves ahead of it: 30 days can be
@@ -82,7 +141,12 @@ impl Clock {
     ///
     /// `by` is the number of milliseconds that it is ahead at the start.
     pub fn ahead_of_system(by: i64) -> Self {
-        let source = ClockSource::new(ClockKind::AheadOfSystem, by.max(0));
+        Clock::ahead_of_system_with(by, &Jumps::default())
+    }
+
+    /// Like [`Clock::ahead_of_system`], with a system clock that a test lets jump.
+    pub fn ahead_of_system_with(by: i64, jumps: &Jumps) -> Self {
+        let source = ClockSource::new(ClockKind::AheadOfSystem, by.max(0), jumps.clone());
         Clock { latest: source.now(), source }
     }
 
@@ -125,10 +189,13 @@ impl Clock {
 
     /// Moves the clock forward to `time`; an earlier time changes nothing.
     pub fn advance_to(&mut self, time: Timestamp) {
-        let left = time.saturating_sub(self.now()).max(0);
-        match self.source.kind {
-            ClockKind::System => {}
-            ClockKind::Manual | ClockKind::AheadOfSystem => drop(self.source.set.fetch_add(left, Ordering::Relaxed)),
+        if time <= self.now() {
+            return;
+        }
+        // A system clock that was set back is behind the time that this clock has reached.
+        let from = if self.is_manual() { self.latest } else { self.source.unheld() };
+        if self.can_advance() {
+            self.source.set.fetch_add(time.saturating_sub(from).max(0), Ordering::Relaxed);
         }
         self.latest = self.latest.max(time);
     }
@@ -166,6 +233,42 @@ mod tests {
         assert_eq!(clock.now(), ahead);
         assert_eq!(clock.until(ahead + 7), Some(Duration::from_millis(7)));
         assert!(!clock.can_advance());
+    }
+
+    #[test]
+    fn a_system_clock_that_is_set_back_does_not_stop_the_clock() {
+        let hour = 3_600_000;
+        let clocks: [fn(&Jumps) -> Clock; 2] =
+            [Clock::system_with, |jumps| Clock::ahead_of_system_with(3_600_000, jumps)];
+        for clock in clocks {
+            let jumps = Jumps::default();
+            let mut clock = clock(&jumps);
+            let source = clock.source().clone();
+            jumps.by(hour);
+            let reached = clock.now();
+            jumps.by(-hour);
+            assert!(source.now() >= reached, "the source does not go back");
+            while clock.now() < reached + 5 {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            let system = jumps.system_ms();
+            assert!(clock.now() < reached + hour / 2, "it does not run away");
+            assert!(source.signatures() <= system + hour / 2, "signatures are judged by the system clock");
+            jumps.by(2 * hour);
+            assert!(clock.now() >= reached + hour / 2, "it follows the system clock again");
+        }
+    }
+
+    #[test]
+    fn a_clock_can_be_advanced_after_the_system_clock_was_set_back() {
+        let (jumps, hour) = (Jumps::default(), 3_600_000);
+        let mut clock = Clock::ahead_of_system_with(0, &jumps);
+        jumps.by(hour);
+        let wanted = clock.now() + hour;
+        jumps.by(-hour);
+        clock.advance_to(wanted);
+        assert!(clock.now() >= wanted && clock.source().now() >= wanted, "other threads see the time as well");
+        assert!(clock.source().ahead_ms() >= 2 * hour - 1_000, "the system clock is an hour behind");
     }
 
     #[test]

@@ -31,6 +31,9 @@ const EXPIRE_EVERY_MS: i64 = 3_600_000;
 const TAKE_OVER_EVERY_MS: i64 = 60_000;
 /// Pause of the outbox after a failure of the store.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest wait for a time at which something is due. The system clock may reach this time earlier than planned: it is set
+/// forward, or the machine was asleep.
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The limits of a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +291,10 @@ impl WriterLoop {
         });
         match next {
             Ok(None) => Some(Duration::ZERO),
-            Ok(Some(next)) => self.host.clock_mut().until(next.min(self.expire_at).min(self.take_over_at)),
+            Ok(Some(next)) => {
+                let next = next.min(self.expire_at).min(self.take_over_at);
+                self.host.clock_mut().until(next).map(|wait| wait.min(WAIT_MAX))
+            }
             Err(error) => {
                 self.listener.failed(&error);
                 self.is_stale = true;

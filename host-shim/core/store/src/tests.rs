@@ -4,6 +4,7 @@ mod declared;
 mod equal;
 mod erase;
 mod fork;
+mod full;
 mod migration;
 mod sqlite;
 mod state;

@@ -4,9 +4,11 @@ use crate::background::Background;
 use crate::data::{DataError, DataFolder};
 use crate::drift::DriftSetup;
 use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
+use crate::prices::{self, SoldPrice};
 use crate::quarantine::QuarantineFolder;
 use crate::sweep::SweepSetup;
 use host::manifest::Manifest;
+use host::writer::JobError;
 use host_front::ids::RandomIds;
 use host_front::{ConnectionLimits, Front, FrontError, FrontLimits, Metrics, Serving, serve};
 use host_provider_set::Opened;
@@ -52,6 +54,12 @@ pub enum DaemonError {
     /// The businesses cannot be served together.
     #[error(transparent)]
     Front(#[from] FrontError),
+    /// A site has stopped.
+    #[error(transparent)]
+    Stopped(#[from] JobError),
+    /// The store cannot be read.
+    #[error("store.db: {0}")]
+    Unread(#[from] host_store::StoreError),
     /// A thread or the listener failed.
     #[error("the server cannot run: {0}")]
     Io(#[from] io::Error),
@@ -114,6 +122,17 @@ impl Daemon {
     /// Returns the businesses, in the order of the setup.
     pub fn businesses(&self) -> &[StartedBusiness] {
         &self.businesses
+    }
+
+    /// Returns the prices that a business sells; none if the server has no business of this name.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    pub fn prices(&self, business: &str) -> Result<Vec<SoldPrice>, DaemonError> {
+        match self.front.sites().find(|hosted| hosted.site.partition().business == business) {
+            Some(hosted) => Ok(hosted.site.jobs().look(|processor| prices::sold(processor))??),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and

@@ -9,6 +9,7 @@ mod drift;
 mod hosted;
 mod inspect;
 mod listen;
+mod prices;
 mod quarantine;
 mod sweep;
 
@@ -17,3 +18,4 @@ pub use host_front::LocalClock;
 pub use host_site::MakeRunner;
 pub use hosted::{HostedError, HostedSetup, StartedBusiness};
 pub use listen::listen;
+pub use prices::SoldPrice;

@@ -3,6 +3,7 @@
 //! the library.
 
 mod beside_providers;
+mod clock_jumps;
 mod commands;
 mod measured;
 mod operator;

@@ -2,8 +2,8 @@
 
 use crate::not_built::{LOCAL_STRIPE, missing};
 use extension_contract::Timestamp;
-use host_daemon::LocalClock;
 use host_daemon::data::DataFolder;
+use host_daemon::{LocalClock, SoldPrice};
 use host_provider_set::Name;
 
 /// A type without values: this program can't start a local Stripe.
@@ -20,6 +20,10 @@ impl LocalStripe {
     }
 
     pub(super) fn url(&self) -> String {
+        match *self {}
+    }
+
+    pub(super) fn add_prices(&self, _: &[SoldPrice]) -> Vec<String> {
         match *self {}
     }
 

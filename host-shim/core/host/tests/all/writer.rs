@@ -6,6 +6,7 @@ use crate::processor::{events, toy};
 mod answers;
 mod clock;
 mod effects;
+mod jumps;
 mod order;
 
 use events::{T0, command};

@@ -27,7 +27,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Secret of Stripe's endpoint.
-const SECRET: &str = "whsec_test_of_the_server";
+pub const SECRET: &str = "whsec_test_of_the_server";
 /// Time for which a caller waits for a reply that needs an effect. A manual clock may not reach that effect.
 const REPLY: Duration = Duration::from_millis(20);
 
@@ -85,6 +85,8 @@ pub struct ServerOptions {
     pub deciders: usize,
     /// What operators may look at.
     pub tools: Tools,
+    /// Number of calls of providers at the same time.
+    pub calls: usize,
     /// None: each request has the actor that the test gives.
     pub authenticator: Option<Arc<dyn Authenticator>>,
 }
@@ -98,6 +100,7 @@ impl Default for ServerOptions {
             writer: WriterLimits { gather: Duration::ZERO, ..WriterLimits::default() },
             deciders: 2,
             tools: Tools::default(),
+            calls: 1,
             authenticator: None,
         }
     }
@@ -120,7 +123,7 @@ impl Server {
     }
 
     pub fn start_with(with: &ServerSetup, store: Box<dyn Store>, clock: Clock, options: ServerOptions) -> Server {
-        let ServerOptions { front: limits, connections, writer, deciders, tools, authenticator } = options;
+        let ServerOptions { front: limits, connections, writer, deciders, tools, calls, authenticator } = options;
         let mode = Mode::of(with.livemode);
         let secret = SecretConfig { name: "test".into(), mode, connect: None, secret: SECRET.to_owned() };
         let declared = with.business.own.webhooks.iter();
@@ -139,7 +142,7 @@ impl Server {
             registry: Registry::with_default(Arc::new(with.scripted.clone())),
             clock,
             endpoints,
-            limits: SiteLimits { writer, deciders, calls: 1, answerers: 1, ..SiteLimits::default() },
+            limits: SiteLimits { writer, deciders, calls, answerers: 1, ..SiteLimits::default() },
             observer: metrics.observer(partition),
         });
         let site = site.expect("a site");
@@ -174,6 +177,11 @@ impl Server {
 
     pub fn now(&self) -> Timestamp {
         self.site().clock().now()
+    }
+
+    /// Returns the time by which signatures are judged, in seconds since the epoch.
+    pub fn signing_s(&self) -> i64 {
+        self.site().clock().signatures().div_euclid(1_000)
     }
 
     /// Returns the address without `http://`.

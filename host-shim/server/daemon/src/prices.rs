@@ -1,0 +1,48 @@
+//! Which prices does a catalog sell, and of which products? Local mode makes those that the local Stripe does not have.
+
+use extension_contract::{Account, BillingInterval, Money};
+use host::processor::Processor;
+use host::read;
+use host_store::Stored;
+use serde_json::Value;
+
+/// Member of a product's metadata with the provider's id of the product.
+const PRODUCT_ID: &str = "stripe_product_id";
+
+/// A price on sale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SoldPrice {
+    /// The provider's id.
+    pub id: String,
+    /// The provider's id of the product; that of the catalog if the provider's is not known.
+    pub product: String,
+    /// Name of the product.
+    pub name: String,
+    /// Amount per unit.
+    pub amount: Money,
+    /// Billing period; none for a one-time sale.
+    pub interval: Option<BillingInterval>,
+}
+
+/// Returns the prices on sale that a checkout can have: not those of amount 0, which are granted without one.
+pub(crate) fn sold(processor: &Processor) -> Stored<Vec<SoldPrice>> {
+    let (store, partition) = (processor.store(), processor.partition());
+    let catalog = partition.scope(Account::Platform);
+    let mut found = Vec::new();
+    for price in read::prices(store, partition)? {
+        if !price.active || price.amount.amount_minor == 0 {
+            continue;
+        }
+        let Some(product) = read::product(store, &catalog, &price.product_id)? else { continue };
+        let metadata: Value = serde_json::from_str(&product.values.metadata).unwrap_or_default();
+        let own = metadata[PRODUCT_ID].as_str().unwrap_or(&price.product_id).to_owned();
+        found.push(SoldPrice {
+            id: price.id,
+            product: own,
+            name: product.values.name,
+            amount: price.amount,
+            interval: price.interval,
+        });
+    }
+    Ok(found)
+}
