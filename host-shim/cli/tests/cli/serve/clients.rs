@@ -152,7 +152,6 @@ impl LocalStripe {
     }
 }
 
-// covers: S09
 #[test]
 #[ignore = "installs clients of Stripe; `cargo xtask test clients` runs it"]
 fn everything_that_the_stripe_cli_forwards_from_a_local_stripe_is_stored() {
