@@ -6,6 +6,7 @@
 
 mod apply;
 mod catalog;
+mod checkpoints;
 mod claims;
 mod effects;
 mod erase;
@@ -25,6 +26,7 @@ use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::{Read, Reader, Store};
 use catalog::CatalogCache;
+use checkpoints::Checkpoints;
 use claims::ClaimCache;
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
@@ -49,6 +51,8 @@ const CACHE_KIB: i64 = 16 * 1024;
 /// Number of pages in the write-ahead log that triggers a checkpoint (16 MiB): more than SQLite's default, for fewer
 /// checkpoints.
 const CHECKPOINT_PAGES: i64 = 4096;
+/// The same if a thread of its own checkpoints (64 MiB): the writer does it only if the thread cannot.
+const CHECKPOINT_PAGES_BESIDE: i64 = 16_384;
 /// Size in bytes to which the write-ahead log is truncated after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -103,6 +107,8 @@ pub enum OpenError {
 
 /// A store in SQLite. One process may write at a time; others may read.
 pub struct SqliteStore {
+    /// Ends before the connection closes, which then is the last one and deletes the log.
+    checkpoints: Option<Checkpoints>,
     connection: Connection,
     /// The file; none for a database in memory.
     path: Option<PathBuf>,
@@ -137,6 +143,19 @@ impl SqliteStore {
         let mut store = Self::prepare(Connection::open(path)?, synchronous)?;
         store.path = Some(path.to_owned());
         Ok(store)
+    }
+
+    /// Copies the write-ahead log into the file on a thread of its own from now on, for a server: otherwise, a commit waits for
+    /// the copy now and then. Changes nothing for a store in memory.
+    ///
+    /// # Errors
+    /// Fails if the file cannot be opened once more, or if the thread cannot be created.
+    pub fn checkpoint_beside(&mut self) -> Result<(), OpenError> {
+        if let Some(path) = &self.path {
+            self.checkpoints = Some(Checkpoints::start(path)?);
+            self.connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES_BESIDE)?;
+        }
+        Ok(())
     }
 
     /// Opens a store in memory.
@@ -188,6 +207,7 @@ impl SqliteStore {
 
     fn of(connection: Connection) -> Self {
         SqliteStore {
+            checkpoints: None,
             connection,
             path: None,
             scopes: ScopeCache::default(),
@@ -370,6 +390,9 @@ impl Store for SqliteStore {
         self.check_group()?;
         self.run("COMMIT").map_err(unavailable)?;
         self.in_group = false;
+        if let Some(checkpoints) = &self.checkpoints {
+            checkpoints.committed();
+        }
         if self.erased.get() {
             self.empty_log();
         }

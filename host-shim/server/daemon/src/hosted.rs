@@ -152,9 +152,11 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
     let partition = Partition { business: business.name.clone(), livemode };
+    let mut store = SqliteStore::open(data.path("store.db"))?;
+    store.checkpoint_beside()?;
     let site = Site::start(SiteSetup {
         setup: Setup::new(business, livemode, &setup.config, shared.manifest.clone()),
-        store: Box::new(SqliteStore::open(data.path("store.db"))?),
+        store: Box::new(store),
         runner: shared.runner.clone(),
         registry: with_simulated(&opened.registry, &simulated),
         clock,
