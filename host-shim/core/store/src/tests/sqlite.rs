@@ -239,6 +239,29 @@ fn a_new_file_is_readable_only_by_its_owner() {
 }
 
 #[test]
+fn a_thread_of_its_own_copies_the_log_into_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("state.db");
+    let mut store = SqliteStore::open(&path).expect("opened");
+    store.checkpoint_beside().expect("a thread");
+    write_group(&mut store, &samples::scope("user:A"), 1, 30);
+    // An immutable file is read without its log.
+    let in_the_file = || -> u64 {
+        let uri = format!("file:{}?immutable=1", path.display());
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY | rusqlite::OpenFlags::SQLITE_OPEN_URI;
+        let file = rusqlite::Connection::open_with_flags(uri, flags).expect("opened");
+        file.query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap_or_default()
+    };
+    while in_the_file() < 29 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    write_group(&mut store, &samples::scope("user:A"), 30, 40);
+    drop(store);
+    assert_eq!(in_the_file(), 39, "the closed file has everything");
+    assert!(!folder.path().join("state.db-wal").exists(), "the last connection deletes the log");
+}
+
+#[test]
 fn a_commit_waits_for_the_disk_by_default() {
     let folder = tempfile::tempdir().expect("a folder");
     let setting = |store: &SqliteStore| -> i64 {
