@@ -57,7 +57,7 @@ impl Decider {
     }
 
     /// Decides events in one snapshot, in order. Returns none for an event that only the writer can decide: it is known, is of
-    /// another business, has to wait, or its decision failed. Sets the number of the attempt of each event.
+    /// another business, names a snapshot event, has to wait, or its decision failed. Sets the number of the attempt of each event.
     pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<Ahead>>> {
         let mut reader = self.reader.take().expect("each call of the extension returns the reader at its end");
         let has_begun = reader.begin().is_ok();
@@ -89,7 +89,9 @@ impl Decider {
     ) -> (Box<dyn Reader>, Option<Box<Ahead>>) {
         let partition = &self.deciding.partition;
         let is_new = matches!(reader.event(partition, &event.source, &event.id), Ok(None));
-        if !is_new || event.business != partition.business {
+        // A snapshot event that is stored meanwhile makes its thin event a duplicate, which the commit alone does not detect.
+        let names_snapshot = event.provider.as_ref().is_some_and(|facts| facts.snapshot_event.is_some());
+        if !is_new || names_snapshot || event.business != partition.business {
             return (reader, None);
         }
         begin(event, 0);

@@ -180,6 +180,20 @@ fn an_event_without_an_account_is_decided_again_if_the_catalog_has_changed() {
     );
 }
 
+#[test]
+fn a_thin_event_whose_snapshot_event_is_stored_meanwhile_is_a_duplicate() {
+    let mut processor = processor();
+    processor.accept(command("c1", "a", T0, json!({"take": ["customer:1"]})), Vec::new()).unwrap();
+    let mut decider = Decider::of(&processor, Box::new(ToyRunner::new(1))).unwrap();
+    let mut thin = webhook("thin", T0, json!({"keys": ["customer:1"]}));
+    let facts = thin.provider.get_or_insert_default();
+    facts.snapshot_event = Some("w1".to_owned());
+    let ahead = decider.decide([&mut thin]).remove(0);
+    processor.accept(webhook("w1", T0, json!({"keys": ["customer:1"]})), Vec::new()).unwrap();
+    let reports = processor.accept_new(vec![NewEvent { event: thin, raw: Vec::new(), ahead }]).unwrap();
+    assert_eq!(reports[0][0].result.name(), "duplicate");
+}
+
 /// Compares the same events in groups and one by one, for several seeds.
 fn compare(seeds: usize, mut processor: impl FnMut() -> Processor) {
     let (mut met, mut woken) = (0, 0);
