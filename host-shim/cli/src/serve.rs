@@ -82,6 +82,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::span::parse, default_value = "6h")]
     drift_every: Duration,
 
+    /// The time between two searches for backups that are due; 0s for a server that makes no backups at regular times
+    #[arg(long, value_name = "TIME", value_parser = crate::span::parse, default_value = "30s")]
+    backups_every: Duration,
+
     /// The lines of the log, which goes to the error stream [default: info]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<LogLevel>,
@@ -168,6 +172,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         runner: make_runner(runners),
         data,
         drift_every: args.drift_every,
+        backups_every: args.backups_every,
         listener,
     };
     let daemon = match Daemon::start(setup) {

@@ -183,6 +183,64 @@ fn a_checkout_is_paid_and_a_month_passes() {
     assert!(later.as_str() >= now.as_str(), "the clock goes on: {later} after {now}");
 }
 
+/// Returns the number of mails to operators about a missing backup that were sent.
+fn told(server: &Server) -> usize {
+    let effects = server.call("GET /api/operator/effects?account=user:ada&limit=500", "");
+    let effects = effects["effects"].as_array().expect("a list");
+    let is_told = |effect: &&Value| effect["key"].as_str().is_some_and(|key| key.contains("measurement_missing"));
+    effects.iter().filter(is_told).filter(|effect| effect["state"] == "finished").count()
+}
+
+// covers: ORC-43, ORC-45
+#[test]
+#[ignore = "needs the program of `cargo xtask build`; `cargo xtask test full-host` makes and tests it"]
+fn databases_are_backed_up_daily_and_operators_hear_of_a_missing_backup() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let args = ["--local", "--simulate", "--backups-every", "100ms"];
+    let server = Server::start_with("orchestra", &data, &args, &[("SUPABASE_ACCESS_TOKEN", "of-nobody")]);
+    let order = r#"{"plan_id": "prod_orchestra_pro"}"#;
+    let order = server.call("POST /api/commands/purchase.create?account=user:ada", order);
+    pay(order["checkout_url"].as_str().unwrap_or_else(|| panic!("{order}")));
+    server.until("/api/entitlements/check?account=user:ada&key=orchestras", |answer| answer["allowed"] == true);
+    let one =
+        r#"{"name": "One", "metadata": {"subdomain": "one", "contact_email": "o@example.com", "backup_days": 7}}"#;
+    server.call("POST /api/commands/instance.create?account=user:ada", one);
+    let measured = "/api/operator/events?kind=usage&limit=500";
+    for day in 1..=10 {
+        let events = server.until(measured, |answer| answer["events"].as_array().is_some_and(|all| all.len() == day));
+        assert_eq!(events["events"][day - 1]["outcome"], "applied", "{events}");
+        server.call("POST /api/operator/clock", r#"{"advance": "24h"}"#);
+    }
+    let made = server.until(measured, |answer| answer["events"].as_array().is_some_and(|all| all.len() == 11));
+    let ids: std::collections::BTreeSet<String> =
+        made["events"].as_array().expect("a list").iter().map(|event| event["id"].to_string()).collect();
+    assert_eq!((ids.len(), told(&server)), (11, 0), "each day has its backup");
+    let backups = data.join("providers/local/backups");
+    let copies = || {
+        let entries = std::fs::read_dir(&backups).expect("the backups");
+        entries
+            .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|it| it == "sqlite")))
+            .count()
+    };
+    // The search for expired copies comes after the backups of the same look.
+    let is_thinned = (0..100).any(|_| {
+        copies() == 7 || {
+            thread::sleep(Duration::from_millis(100));
+            false
+        }
+    });
+    assert!(is_thinned, "{} copies are kept for seven days", copies());
+
+    std::fs::remove_dir_all(&backups).expect("removed");
+    std::fs::write(&backups, "not a folder").expect("written");
+    server.call("POST /api/operator/clock", r#"{"advance": "24h"}"#);
+    server.until("/api/operator/backups", |answer| answer["backups"][0]["problem"].is_string());
+    assert_eq!(told(&server), 0);
+    server.call("POST /api/operator/clock", r#"{"advance": "3h"}"#);
+    assert_eq!(told(&server), 1, "26 hours after the last backup");
+}
+
 /// Buys a price whose id the catalog names by hand, pays its checkout, and waits until the entitlement is there.
 fn buys_a_price_named_by_hand(business: &str, order: &str, entitlement: &str) {
     let folder = tempfile::tempdir().expect("a folder");

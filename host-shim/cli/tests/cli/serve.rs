@@ -195,6 +195,14 @@ impl Running {
     }
 }
 
+/// Kills the server of a test that failed.
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// Sends a request and returns the status and the body.
 pub fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     send_with_host(address, line, &format!("Host: x\r\n{headers}"), body)
@@ -360,19 +368,29 @@ fn metric(server: &Running, start: &str) -> Option<String> {
     text.lines().find_map(|line| Some(line.strip_prefix(start)?.trim().to_owned()))
 }
 
+/// Delivers a subscription to the server.
+fn buy(server: &Running) {
+    let event = subscription("evt_1").to_string();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs() as i64;
+    let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now, event.as_bytes()));
+    assert_eq!(server.send("POST /api/webhooks/stripe", &signature, &event).expect("an answer").0, 200);
+}
+
+/// Makes an instance whose name is a canary.
+fn make_instance(server: &Running) {
+    let authorization = format!("Authorization: Bearer {}\r\n", server.key);
+    let order = json!({"name": "App", "metadata": {"subdomain": "canary7f3a"}}).to_string();
+    let line = "POST /api/commands/instance.create?account=user:u1";
+    assert_eq!(server.send(line, &authorization, &order).expect("an answer").0, 200);
+}
+
 #[test]
 fn a_resource_that_has_gone_is_counted_and_logged_by_kind() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let server = Running::start_with(&data, &["--drift-every", "200ms"]);
-    let event = subscription("evt_1").to_string();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs() as i64;
-    let signature = format!("Stripe-Signature: {}\r\n", sign(SECRET, now, event.as_bytes()));
-    assert_eq!(server.send("POST /api/webhooks/stripe", &signature, &event).expect("an answer").0, 200);
-    let authorization = format!("Authorization: Bearer {}\r\n", server.key);
-    let order = json!({"name": "App", "metadata": {"subdomain": "canary7f3a"}}).to_string();
-    let line = "POST /api/commands/instance.create?account=user:u1";
-    assert_eq!(server.send(line, &authorization, &order).expect("an answer").0, 200);
+    buy(&server);
+    make_instance(&server);
     wait_until_quiet(&server);
     let lost = "host_shim_drift{business=\"solobase\",mode=\"test\",kind=\"lost\"}";
     let until = |value: &str| {
@@ -394,6 +412,38 @@ fn a_resource_that_has_gone_is_counted_and_logged_by_kind() {
         assert!(log.contains(&format!("resource=\"{resource}\"")), "{resource}: {log}");
     }
     assert!(!log.contains("canary7f3a") && !log.contains("user:u1"), "no word of a customer: {log}");
+}
+
+//
+#[test]
+fn the_databases_of_a_business_are_backed_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let server = Running::start_with(&data, &["--backups-every", "200ms"]);
+    buy(&server);
+    make_instance(&server);
+    let since = Instant::now();
+    let backups = loop {
+        let answer = server.get("/api/operator/backups");
+        if answer["backups"][0]["backup_id"].is_string() {
+            break answer;
+        }
+        assert!(since.elapsed() < Duration::from_secs(60), "{answer}");
+        thread::sleep(Duration::from_millis(50));
+    };
+    let (entry, count) = (&backups["backups"][0], &backups["total_count"]);
+    assert_eq!([count, &entry["every_hours"], &entry["keep_days"]], [&json!(1), &json!(24), &json!(7)], "{backups}");
+    assert_eq!(
+        [&entry["account"], &entry["late"], &entry["problem"]],
+        [&json!("user:u1"), &json!(false), &Value::Null]
+    );
+    assert_eq!(server.get("/api/operator/backups?late=true")["backups"], json!([]));
+    let copy = format!("providers/local/backups/{}.sqlite", entry["backup_id"].as_str().expect("an id"));
+    assert!(data.join(copy).exists());
+    let site = "business=\"solobase\",mode=\"test\"";
+    assert_eq!(metric(&server, &format!("host_shim_backups_total{{{site},result=\"done\"}}")).as_deref(), Some("1"));
+    assert_eq!(metric(&server, &format!("host_shim_late_backups{{{site}}}")).as_deref(), Some("0"));
+    server.stop();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! keeps attempts, backoff, leases and deadlines. The outbox may repeat a call with the same key and generation at any
 //! time, for example after a crash.
 
+mod backups;
 mod call;
 pub mod conformance;
 mod events;
@@ -15,6 +16,7 @@ mod resource;
 pub mod scripted;
 mod secrets;
 
+pub use backups::{BackupExpiry, BackupSchedule, NotExpired, ScheduledBackup};
 pub use call::{Call, CallOutcome, Reply};
 pub use events::{EventList, ListedEvents};
 pub use objects::{OBJECTS_MAX, ObjectKind, ObjectList, ObjectListError, ObjectPage, ObjectQuery, ObjectsOf};

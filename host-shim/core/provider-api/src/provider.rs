@@ -1,5 +1,6 @@
 //! What must a provider implement, and which provider carries out an effect? The provider trait and the registry.
 
+use crate::backups::{BackupExpiry, NotExpired};
 use crate::call::{Call, CallOutcome, Reply};
 use crate::resource::{Held, Unlisted, Unreadable};
 use crate::secrets::{SecretAccess, Secrets};
@@ -20,6 +21,9 @@ use std::sync::Arc;
 /// | `ensure` | creates the resource, or finds the existing one and returns the same outputs |
 /// | `change` | sets `{"state": "suspended"\|"running"}` or other settings |
 /// | `destroy` | deletes the resource; succeeds if it does not exist |
+///
+/// A provider of databases also has `backup`, which makes a verified backup, and `restore`. The host repeats `backup` with a
+/// [`BackupSchedule`](crate::BackupSchedule) for each database that is to be backed up at regular times.
 pub trait Provider: Send + Sync {
     /// Carries out the call. If the call fails, the outcome contains the reason.
     fn call(&self, call: &Call) -> CallOutcome;
@@ -51,6 +55,16 @@ pub trait Provider: Send + Sync {
     /// Fails if the remote system cannot list the resources now.
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         Ok(Vec::new())
+    }
+
+    /// Deletes the scheduled backups that `expiry` names, and returns their number. A provider whose remote system deletes
+    /// them by itself does nothing.
+    ///
+    /// # Errors
+    /// Fails if a backup cannot be read or deleted now; the others are deleted.
+    fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+        let _ = expiry;
+        Ok(0)
     }
 
     /// Returns the simulation if this provider only simulates; none for a provider that acts in the world.
@@ -229,6 +243,19 @@ impl Registry {
         }
         unreadable.sort();
         Ok(unreadable)
+    }
+
+    /// Deletes the expired backups of all providers; asks each provider once, also after a failure of another. Returns the
+    /// number of deleted backups, and the first failure.
+    pub fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> (usize, Option<NotExpired>) {
+        let (mut deleted, mut failure) = (0, None);
+        for provider in &self.providers {
+            match provider.expire_backups(expiry) {
+                Ok(count) => deleted += count,
+                Err(error) => _ = failure.get_or_insert(error),
+            }
+        }
+        (deleted, failure)
     }
 
     fn find(&self, kind: &str) -> Option<&dyn Provider> {

@@ -14,7 +14,7 @@ use crate::poll::poll_later;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbInstance, Tag};
 use host_provider_api::names::Rules;
-use host_provider_api::{Call, CallOutcome, Held, Provider, Restriction, SECRET_BYTES_MIN, Unlisted};
+use host_provider_api::{BackupSchedule, Call, CallOutcome, Held, Provider, Restriction, SECRET_BYTES_MIN, Unlisted};
 use serde_json::{Value, json};
 use settings::Settings;
 
@@ -42,6 +42,7 @@ const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-cre
 /// | `change` | `state` (`suspended` stops the instance) and the members of `ensure`; storage only grows | as `ensure` |
 /// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` |
 /// | `backup` | as `ensure` | `backup_id`, `verified` |
+/// | `backup` with a schedule | `schedule` | `backup_id`, `made_at_s`, `verified` of the newest backup that RDS made by itself |
 /// | `restore` | as `ensure`, and `backup`: the outputs of `backup`, or its id | as `ensure` |
 /// | `destroy` | as `ensure`; keeps backups | none |
 ///
@@ -78,7 +79,10 @@ impl Databases {
                 Some((found, marks)) => self.observed(&found, &marks),
                 None => Ok(CallOutcome::Done(json!({"exists": false}))),
             },
-            "backup" => self.backup(call).await,
+            "backup" => match BackupSchedule::of(call) {
+                Some(schedule) => self.scheduled_backup(call, schedule).await,
+                None => self.backup(call).await,
+            },
             "restore" => self.restore(call).await,
             "destroy" => self.destroy(call).await,
             _ => Ok(CallOutcome::unsupported(call)),

@@ -5,6 +5,7 @@
 //! `http://NAME.localhost:PORT`. All resources are stored in one folder and survive a restart.
 
 mod alias;
+mod backups;
 mod bucket;
 mod content;
 mod database;

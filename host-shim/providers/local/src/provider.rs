@@ -3,8 +3,8 @@
 use crate::error::LocalError;
 use crate::serving::Serving;
 use crate::store::{Resource, ResourceStore};
-use crate::{alias, bucket, database, function};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Unlisted, Unreadable};
+use crate::{alias, backups, bucket, database, function};
+use host_provider_api::{BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Unlisted, Unreadable};
 use serde_json::json;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -105,8 +105,8 @@ impl Local {
                 self.store.remove(&call.resource_id())?;
                 Ok(CallOutcome::Done(json!({})))
             }
-            ("backup", _) if call.resource() == "database" => database::backup(&self.store, call),
-            ("restore", _) if call.resource() == "database" => database::restore(&self.store, call),
+            ("backup", _) if call.resource() == "database" => backups::backup(&self.store, call),
+            ("restore", _) if call.resource() == "database" => backups::restore(&self.store, call),
             ("migrate", _) if call.resource() == "database" => database::migrate(&self.store, call),
             ("seed", _) if call.resource() == "database" => database::seed(&self.store, call),
             _ => Ok(CallOutcome::unsupported(call)),
@@ -153,6 +153,11 @@ impl Provider for Local {
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         let all = self.store.unreadable().map_err(unlisted)?;
         Ok(all.into_iter().map(|(name, error)| Unreadable { name, problem: error.to_string() }).collect())
+    }
+
+    fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+        let expired = backups::expire(&self.store, expiry);
+        expired.map_err(|error| NotExpired { provider: "local", reason: error.to_string() })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::names::{self, Names};
 use crate::process::{self, DumpHash, DumpTarget, program, run};
 use crate::servers::{Servers, not_found};
 use crate::worker;
-use host_provider_api::{Call, CallOutcome};
+use host_provider_api::{BackupSchedule, Call, CallOutcome, ScheduledBackup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -34,6 +34,9 @@ pub(crate) struct BackupManifest {
     pub content_sha256: String,
     /// `business/mode/account` of the database.
     pub scope: String,
+    /// The entry of a scheduled backup; none for a backup that is kept for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduledBackup>,
 }
 
 impl BackupManifest {
@@ -51,9 +54,14 @@ impl BackupManifest {
         config.backups.join(format!("{id}.dump"))
     }
 
+    /// Returns the path of a backup's manifest.
+    pub fn path(config: &Config, id: &str) -> PathBuf {
+        config.backups.join(format!("{id}.json"))
+    }
+
     /// Returns the manifest of a backup, if the backup is complete.
     pub fn find(config: &Config, id: &str) -> io::Result<Option<BackupManifest>> {
-        let path = config.backups.join(format!("{id}.json"));
+        let path = BackupManifest::path(config, id);
         match std::fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -132,7 +140,8 @@ pub(crate) async fn store_verified(
     draft.as_file().sync_all().map_err(failed)?;
     draft.persist(BackupManifest::file(config, &id)).map_err(|error| failed(error.error))?;
     let scope = call.scope.clone();
-    let manifest = BackupManifest { backup_id: id, sha256, bytes, content_sha256: file_hash, scope };
+    let schedule = BackupSchedule::of(call).map(|schedule| schedule.entry(&call.resource_id()));
+    let manifest = BackupManifest { backup_id: id, sha256, bytes, content_sha256: file_hash, scope, schedule };
     write_manifest(config, &manifest).map_err(failed)?;
     Ok(CallOutcome::Done(manifest.outputs()))
 }
@@ -153,7 +162,7 @@ fn write_manifest(config: &Config, manifest: &BackupManifest) -> io::Result<()> 
     let mut draft = tempfile::Builder::new().prefix(".draft-").tempfile_in(&config.backups)?;
     draft.write_all(&serde_json::to_vec(manifest)?)?;
     draft.as_file().sync_all()?;
-    draft.persist(config.backups.join(format!("{}.json", manifest.backup_id))).map(drop).map_err(|error| error.error)
+    draft.persist(BackupManifest::path(config, &manifest.backup_id)).map(drop).map_err(|error| error.error)
 }
 
 /// Creates the folder for its owner only; an existing folder keeps its mode.

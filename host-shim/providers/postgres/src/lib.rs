@@ -10,6 +10,7 @@ mod config;
 mod connect;
 mod desired;
 mod ensure;
+mod expire;
 mod failed;
 mod foreign;
 mod isolate;
@@ -27,7 +28,9 @@ pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
 
 use connect::within;
 use failed::Failed;
-use host_provider_api::{Call, CallOutcome, Held, Provider, Secret, SecretError, Unlisted, Unreadable};
+use host_provider_api::{
+    BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Secret, SecretError, Unlisted, Unreadable,
+};
 use jobs::Jobs;
 use record::{Record, State};
 use servers::Server;
@@ -45,7 +48,7 @@ const PROVIDER: &str = "postgres";
 /// | `change` | as `ensure`, and `state` (`suspended`, `running`) | as `ensure`, and `state` |
 /// | `observe` | none; or `adopt` with `outputs` (`endpoint`, `secret_ref`; if the secret is a password, also `user` and `name`, except at Supabase) | `exists`, `state`, `outputs`, `bytes`, `quota_bytes`, `is_over_quota` |
 /// | `destroy` | none | none |
-/// | `backup` | none; for a database on another server `outputs` (`endpoint`, `secret_ref`) | `backup_id`, `sha256`, `bytes`, `verified` |
+/// | `backup` | for a database on another server `outputs` (`endpoint`, `secret_ref`); for a scheduled backup `schedule` | `backup_id`, `sha256`, `bytes`, `verified` |
 /// | `restore` | `backup` (the outputs of the verb `backup`), and `outputs` as for `backup` | `backup_id`, `sha256`, `verified` |
 /// | `migrate` | `database` (an endpoint), `secret` | `version`, `migrations` |
 /// | `seed` | as `migrate`, and strings that seeds read as `current_setting('seed.NAME')` | `seeds` |
@@ -136,6 +139,10 @@ impl Provider for Postgres {
             };
             Ok(record::present(&server.client).await?.into_iter().map(to_held).collect())
         })
+    }
+
+    fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+        expire::expire(&self.config, expiry)
     }
 
     /// Lists the databases with our mark whose records are gone.

@@ -1,6 +1,8 @@
 //! Records the timing of calls and renders it as a chart.
 
-use host_provider_api::{Call, CallOutcome, Held, Provider, Restriction, Unlisted, Unreadable};
+use host_provider_api::{
+    BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Restriction, Unlisted, Unreadable,
+};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,9 @@ use std::time::{Duration, Instant};
 const BAR: u128 = 40;
 /// Maximum effects in a chart. If there are more, the effects that took longest are shown.
 const ROWS_MAX: usize = 60;
+
+/// Maximum effects in a journal, so that it stays small in a server. The journal does not have later effects.
+const SPANS_MAX: usize = 10_000;
 
 /// The execution of one effect, from its first call to the end of its last call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,16 +64,19 @@ impl Journal {
         let mut entries = self.entries();
         let from = begun.saturating_duration_since(entries.begun);
         let to = entries.begun.elapsed();
-        let span =
-            entries.spans.entry((call.scope.clone(), call.key.clone(), call.generation)).or_insert_with(|| Span {
-                kind: call.kind.clone(),
-                key: call.key.clone(),
-                from,
-                to,
-                busy: Duration::ZERO,
-                calls: 0,
-                ended: String::new(),
-            });
+        let id = (call.scope.clone(), call.key.clone(), call.generation);
+        if entries.spans.len() >= SPANS_MAX && !entries.spans.contains_key(&id) {
+            return;
+        }
+        let span = entries.spans.entry(id).or_insert_with(|| Span {
+            kind: call.kind.clone(),
+            key: call.key.clone(),
+            from,
+            to,
+            busy: Duration::ZERO,
+            calls: 0,
+            ended: String::new(),
+        });
         span.to = to;
         span.busy += begun.elapsed();
         span.calls += 1;
@@ -115,6 +123,10 @@ impl Provider for JournaledProvider {
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         self.inner.unreadable()
+    }
+
+    fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+        self.inner.expire_backups(expiry)
     }
 }
 
@@ -216,5 +228,36 @@ mod tests {
         let spans = journal.spans();
         assert_eq!(spans.len(), 1);
         assert_eq!((spans[0].calls, spans[0].ended.as_str()), (2, "done"));
+    }
+    #[test]
+    fn a_journal_has_a_maximum_number_of_effects() {
+        let journal = Journal::default();
+        let provider = journal.around(Arc::new(Twice));
+        let call = |number: usize| Call { kind: "database.ensure".into(), key: number.to_string(), ..Call::default() };
+        (0..=SPANS_MAX).for_each(|number| drop(provider.call(&call(number))));
+        provider.call(&Call { token: Some("t".into()), ..call(0) });
+        let spans = journal.spans();
+        assert_eq!((spans.len(), spans[0].calls), (SPANS_MAX, 2), "an effect of the journal goes on in it");
+    }
+
+    /// A provider with one expired backup.
+    struct Keeper;
+    impl Provider for Keeper {
+        fn call(&self, call: &Call) -> CallOutcome {
+            CallOutcome::unsupported(call)
+        }
+
+        fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+            Ok(usize::from(expiry.now_s > 0))
+        }
+    }
+
+    #[test]
+    fn the_backups_of_a_provider_within_limits_and_a_journal_expire() {
+        let limited: Arc<dyn Provider> =
+            Arc::new(crate::Limited::new(Arc::new(Keeper), crate::ProviderLimits::default()));
+        let journaled = Journal::default().around(limited);
+        let expiry = BackupExpiry { partition: "b/test", now_s: 1, exists: &|_| false };
+        assert_eq!(journaled.expire_backups(&expiry), Ok(1));
     }
 }

@@ -4,7 +4,9 @@
 //! So calls do not use up their attempts while the circuit is open, and an account with a thousand effects does not
 //! block other accounts.
 
-use host_provider_api::{Call, CallOutcome, Held, Provider, Restriction, Unlisted, Unreadable};
+use host_provider_api::{
+    BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Restriction, Unlisted, Unreadable,
+};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -174,6 +176,10 @@ impl Provider for Limited {
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         self.inner.unreadable()
+    }
+
+    fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+        self.inner.expire_backups(expiry)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Starts, runs and stops a server with one or several businesses.
 
 use crate::background::Background;
+use crate::backups::BackupSetup;
 use crate::data::{DataError, DataFolder};
 use crate::drift::DriftSetup;
 use crate::hosted::{self, HostedError, HostedSetup, SharedParts, StartedBusiness};
@@ -33,6 +34,8 @@ pub struct DaemonSetup {
     pub data: DataFolder,
     /// Time between two comparisons of the providers' resources with the records; zero for none.
     pub drift_every: Duration,
+    /// Time between two searches for backups that are due; zero for a server that makes none.
+    pub backups_every: Duration,
     /// The bound address.
     pub listener: TcpListener,
 }
@@ -75,6 +78,7 @@ pub struct Daemon {
     businesses: Vec<StartedBusiness>,
     sweeps: Vec<SweepSetup>,
     drifts: Vec<DriftSetup>,
+    backups: Vec<BackupSetup>,
     locks: Vec<File>,
 }
 
@@ -84,11 +88,13 @@ impl Daemon {
     /// # Errors
     /// Fails if a part cannot be used, or if no provider carries out an effect that a business can request.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
-        let DaemonSetup { manifest, runner, data, drift_every, listener, .. } = daemon;
+        let DaemonSetup { manifest, runner, data, drift_every, backups_every, listener, .. } = daemon;
         let metrics = Arc::new(Metrics::default());
-        let shared = SharedParts { manifest, runner, keys: data.keys()?, metrics: metrics.clone(), drift_every };
+        let keys = data.keys()?;
+        let shared = SharedParts { manifest, runner, keys, metrics: metrics.clone(), drift_every, backups_every };
         let (mut businesses, mut sites, mut tools) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut opened, mut locks, mut sweeps, mut drifts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut opened, mut locks) = (Vec::new(), Vec::new());
+        let (mut sweeps, mut drifts, mut backups) = (Vec::new(), Vec::new(), Vec::new());
         for setup in daemon.businesses {
             let business = setup.business.name.clone();
             let (started, parts) = hosted::start(setup, &shared)
@@ -100,6 +106,7 @@ impl Daemon {
             locks.push(parts.lock);
             sweeps.extend(parts.sweep);
             drifts.extend(parts.drift);
+            backups.extend(parts.backups);
         }
         let front = Front::new(sites, Arc::new(shared.keys), Arc::new(RandomIds), FrontLimits::default(), metrics)?;
         let front = front.with_quarantine(Arc::new(QuarantineFolder(data)));
@@ -111,7 +118,7 @@ impl Daemon {
             let _entered = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts, locks })
+        Ok(Daemon { runtime, front, listener, address, opened, businesses, sweeps, drifts, backups, locks })
     }
 
     /// Returns the address.
@@ -138,12 +145,14 @@ impl Daemon {
     /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and
     /// closes the stores.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
-        let Daemon { runtime, front, listener, opened, sweeps, drifts, locks, .. } = self;
+        let Daemon { runtime, front, listener, opened, sweeps, drifts, backups, locks, .. } = self;
         let sweeping = sweeps.into_iter().map(|mut it| Background::start("sweep", move |stop| it.sweep(stop)));
         let comparing = drifts.into_iter().map(|mut it| Background::start("drift", move |stop| it.compare(stop)));
-        let complain =
-            |error: &io::Error| tracing::error!(%error, "a thread cannot be started: nothing sweeps or compares");
-        let started = sweeping.chain(comparing).filter_map(|started| started.inspect_err(complain).ok());
+        let saving = backups.into_iter().map(|mut it| Background::start("backups", move |stop| it.work(stop)));
+        let complain = |error: &io::Error| {
+            tracing::error!(%error, "a thread cannot be started: nothing sweeps, compares or makes backups");
+        };
+        let started = sweeping.chain(comparing).chain(saving).filter_map(|started| started.inspect_err(complain).ok());
         let background: Vec<Background> = started.collect();
         let ended = runtime.block_on(serve(listener, front.clone(), ConnectionLimits::default(), stop));
         background.into_iter().for_each(Background::stop);

@@ -1,16 +1,18 @@
-//! Starts one business of a server: its providers, its store, its site, its sweep and its search for drift.
+//! Starts one business of a server: its providers, its store, its site, its sweep, its search for drift and its backups.
 
+use crate::backups::{self, BackupSetup, Backups};
 use crate::cover::uncovered;
 use crate::data::{DataError, DataFolder};
 use crate::drift::DriftSetup;
 use crate::inspect::Inspector;
+use crate::records::Records;
 use crate::sweep::SweepSetup;
 use host::Setup;
 use host::business::BusinessFolder;
 use host::clock::Clock;
 use host::manifest::Manifest;
 use host_access::Keys;
-use host_front::{HostedSite, LocalClock, Metrics, Tools};
+use host_front::{BackupList, HostedSite, LocalClock, Metrics, Tools};
 use host_intake::request::Endpoints;
 use host_intake::signature::{ConfigError, TOLERANCE_S_DEFAULT};
 use host_intake::webhook::{Key, KeyError};
@@ -101,6 +103,7 @@ pub(crate) struct SharedParts {
     pub(crate) keys: Keys,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) drift_every: Duration,
+    pub(crate) backups_every: Duration,
 }
 
 /// A started business, for those who call the server.
@@ -124,6 +127,7 @@ pub(crate) struct StartedParts {
     pub(crate) tools: Tools,
     pub(crate) sweep: Option<SweepSetup>,
     pub(crate) drift: Option<DriftSetup>,
+    pub(crate) backups: Option<BackupSetup>,
     /// Keeps other servers away from the data folder.
     pub(crate) lock: File,
 }
@@ -139,6 +143,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     if !simulate && !simulated.is_empty() {
         return Err(HostedError::Uncovered { kinds: simulated });
     }
+    let is_measured = backups::is_measured(&business.catalog);
     let endpoints = Endpoints {
         business: business.name.clone(),
         stripe: match setup.stripe.is_empty() {
@@ -169,12 +174,21 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         .as_ref()
         .map(|list| SweepSetup::new(site.sweeper(), list.clone(), shared.metrics.clone(), data.clone(), first_s));
     let sweep = sweep.transpose()?;
-    let (partition, questioner) = (site.partition().clone(), site.questioner().clone());
-    let inspector = Inspector::new(partition.clone(), questioner, opened.registry.clone(), opened.vault.clone());
-    let inspector = Arc::new(inspector);
-    let (metrics, every) = (shared.metrics.clone(), shared.drift_every);
-    let drift = (!every.is_zero()).then(|| DriftSetup { partition, inspector: inspector.clone(), metrics, every });
-    let tools = Tools::new(opened.objects.clone(), Some(inspector));
+    let records = Arc::new(Records::new(site.partition().clone(), site.questioner().clone()));
+    let inspector = Arc::new(Inspector::new(records.clone(), opened.registry.clone(), opened.vault.clone()));
+    let drift = drift(site.partition(), &inspector, shared);
+    let backups = (!shared.backups_every.is_zero()).then(|| BackupSetup {
+        records,
+        registry: opened.registry.clone(),
+        backups: Arc::new(Backups::new(site.clock().clone())),
+        metrics: shared.metrics.clone(),
+        reports: is_measured.then(|| site.jobs().clone()),
+        every: shared.backups_every,
+        expired_s: None,
+        late: 0,
+    });
+    let mut tools = Tools::new(opened.objects.clone(), Some(inspector));
+    tools.backups = backups.as_ref().map(|setup| setup.backups.clone() as Arc<dyn BackupList>);
     let started = StartedBusiness {
         name: site.partition().business.clone(),
         serves: opened.serves,
@@ -182,7 +196,18 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         simulated,
     };
     let hosted = HostedSite { site, names, aliases, local_clock };
-    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, lock }))
+    Ok((started, StartedParts { hosted, opened, tools, sweep, drift, backups, lock }))
+}
+
+/// Returns the comparison at regular times, unless there is to be none.
+fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts) -> Option<DriftSetup> {
+    let (every, metrics) = (shared.drift_every, shared.metrics.clone());
+    (!every.is_zero()).then(|| DriftSetup {
+        partition: partition.clone(),
+        inspector: inspector.clone(),
+        metrics,
+        every,
+    })
 }
 
 /// Returns the webhooks that have a secret.

@@ -1,17 +1,11 @@
 //! Compares the providers' resources with the records, when an operator asks and at regular times.
-//!
-//! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
-//! for long. What an earlier comparison has read is kept.
 
-use host::outbox::Recorded;
+use crate::records::{Records, UnreadRecords};
 use host_front::{DriftCheck, DriftEntry};
 use host_provider_api::{Held, Registry, Unlisted};
 use host_provider_set::{Drift, Vault, drift, unreadable_secrets};
-use host_site::questions::{NotAsked, Questioner};
-use host_store::{Partition, StoreError};
 use std::collections::BTreeMap;
-use std::sync::mpsc::sync_channel;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// The reason why a comparison stopped.
 #[derive(Debug, thiserror::Error)]
@@ -19,69 +13,37 @@ pub(crate) enum InspectError {
     /// A provider does not list its resources.
     #[error(transparent)]
     Unlisted(#[from] Unlisted),
-    /// The site is busy or has stopped.
+    /// The records are not read.
     #[error(transparent)]
-    NotAsked(#[from] NotAsked),
-    /// The store failed.
-    #[error("the records cannot be read")]
-    Store(#[from] StoreError),
+    Unread(#[from] UnreadRecords),
 }
 
-/// Compares the resources of one business in one mode. It must be dropped before its site stops, which would wait for it.
+/// Compares the resources of one business in one mode.
 pub(crate) struct Inspector {
-    partition: Partition,
-    questioner: Questioner,
+    records: Arc<Records>,
     registry: Registry,
     vault: Arc<Vault>,
-    recorded: Mutex<Recorded>,
 }
 
 impl Inspector {
     /// Makes an inspector. `registry` has the providers alone, without simulated ones.
-    pub(crate) fn new(
-        partition: Partition,
-        questioner: Questioner,
-        registry: Registry,
-        vault: Arc<Vault>,
-    ) -> Inspector {
-        Inspector { partition, questioner, registry, vault, recorded: Mutex::default() }
+    pub(crate) fn new(records: Arc<Records>, registry: Registry, vault: Arc<Vault>) -> Inspector {
+        Inspector { records, registry, vault }
     }
 
     /// Returns the differences.
     pub(crate) fn compare(&self) -> Result<Vec<Drift>, InspectError> {
         // The records are read last: what exists then was requested before.
-        let own = format!("{}/", self.partition.name());
+        let own = format!("{}/", self.records.partition().name());
         let mut held = self.registry.held()?;
         held.retain(|held| held.id.scope.starts_with(&own));
         let unreadable = self.registry.unreadable()?;
-        let recorded = self.read()?;
+        let recorded = self.records.read()?;
         let states: Vec<_> = recorded.resources().into_iter().map(|it| (it.id, it.state)).collect();
         let takes = |resource: &str| self.registry.takes(&format!("{resource}.ensure"));
         let mut found = drift(&states, &held, &unreadable, takes);
         found.extend(unreadable_secrets(&self.vault, &recorded.secrets()));
         Ok(found)
-    }
-
-    /// Reads the records that were written since the last time.
-    fn read(&self) -> Result<MutexGuard<'_, Recorded>, InspectError> {
-        // A panic of a comparison leaves records that are still those of some page.
-        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
-        while self.read_page(&mut recorded)? {}
-        Ok(recorded)
-    }
-
-    /// Reads the next page of records. Returns false at the end.
-    fn read_page(&self, recorded: &mut Recorded) -> Result<bool, InspectError> {
-        let (mut so_far, partition) = (std::mem::take(recorded), self.partition.clone());
-        let (sender, answer) = sync_channel(1);
-        self.questioner.try_ask(move |answerer| {
-            let more = answerer.read(|store| so_far.read_page(store, Some(&partition)));
-            // The comparison may have ended.
-            let _ = sender.send((so_far, more));
-        })?;
-        let (so_far, more) = answer.recv().map_err(|_| NotAsked::Ended)?;
-        *recorded = so_far;
-        Ok(more?)
     }
 }
 
@@ -92,7 +54,7 @@ impl DriftCheck for Inspector {
     }
 
     fn resources(&self) -> Result<BTreeMap<String, usize>, String> {
-        let recorded = self.read().map_err(|error| error.to_string())?;
+        let recorded = self.records.read().map_err(|error| error.to_string())?;
         let mut counts = BTreeMap::new();
         for resource in recorded.resources() {
             *counts.entry(resource.id.resource).or_default() += 1;

@@ -2,6 +2,7 @@
 //! every kind of effect that the business can request ([`cover`]), and its site; and the front of all.
 
 mod background;
+mod backups;
 pub mod cover;
 mod daemon;
 pub mod data;
@@ -11,6 +12,7 @@ mod inspect;
 mod listen;
 mod prices;
 mod quarantine;
+mod records;
 mod sweep;
 
 pub use daemon::{Daemon, DaemonError, DaemonSetup};

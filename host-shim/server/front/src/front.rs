@@ -8,7 +8,7 @@ use crate::clock::{self, LocalClock};
 use crate::ids::Ids;
 use crate::metrics::{self, Metrics};
 use crate::operator::tools::Tools;
-use crate::operator::{accounts, drift, effects, events, intervene, stripe};
+use crate::operator::{accounts, backups, drift, effects, events, intervene, stripe};
 use crate::problem::Problem;
 use crate::rate::{Rate, Rates};
 use crate::stream::{self, STREAMS_MAX};
@@ -314,6 +314,7 @@ fn router(app: AppState) -> Router {
         .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
         .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
         .route("/api/operator/accounts/{account}/stripe", get(stripe::get).fallback(get_only))
+        .route("/api/operator/backups", get(backups::list).fallback(get_only))
         .route("/api/operator/drift", get(drift::list).fallback(get_only))
         .route("/api/operator/effects", get(effects::list).fallback(get_only))
         .route("/api/operator/effects/{seq}/{action}", post(intervene::post).fallback(wrong_method("POST")))

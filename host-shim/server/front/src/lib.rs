@@ -30,6 +30,6 @@ pub use access::Authenticator;
 pub use clock::LocalClock;
 pub use front::{Front, FrontError, FrontLimits, HostedSite, Quarantine};
 pub use metrics::Metrics;
-pub use operator::tools::{DriftCheck, DriftEntry, Tools};
+pub use operator::tools::{BackupEntry, BackupList, DriftCheck, DriftEntry, Tools};
 pub use rate::Rate;
 pub use serve::{ConnectionLimits, Serving, serve};

@@ -65,7 +65,7 @@ struct RefusalLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct SweepLabels {
+struct ResultLabels {
     #[prometheus(flatten)]
     site: SiteLabels,
     result: String,
@@ -105,12 +105,14 @@ pub struct Metrics {
     request_seconds: Histogram,
     refused: Family<RefusalLabels, Counter>,
     store_failures: Counter,
-    sweeps: Family<SweepLabels, Counter>,
-    swept_accounts: Family<SweepLabels, Counter>,
+    sweeps: Family<ResultLabels, Counter>,
+    swept_accounts: Family<ResultLabels, Counter>,
     missed: Family<SiteLabels, Counter>,
     progress: Progress,
     drift: Family<DriftLabels, Gauge>,
-    drift_checks: Family<SweepLabels, Counter>,
+    drift_checks: Family<ResultLabels, Counter>,
+    backups: Family<ResultLabels, Counter>,
+    late_backups: Family<SiteLabels, Gauge>,
     /// Counts commits, for streams.
     commits: watch::Sender<u64>,
 }
@@ -151,6 +153,13 @@ impl Default for Metrics {
         let (drift, drift_checks) = (Family::default(), Family::default());
         registry.register("drift", "Resources that differ from their records, by kind of difference", drift.clone());
         registry.register("drift_checks", "Comparisons of resources with records, by result", drift_checks.clone());
+        let (backups, late_backups) = (Family::default(), Family::default());
+        registry.register("backups", "Backups that were due, by result", backups.clone());
+        registry.register(
+            "late_backups",
+            "Resources whose next backup should have been made at least two hours ago",
+            late_backups.clone(),
+        );
         let commits = watch::Sender::new(0);
         Metrics {
             registry,
@@ -168,6 +177,8 @@ impl Default for Metrics {
             progress,
             drift,
             drift_checks,
+            backups,
+            late_backups,
             commits,
         }
     }
@@ -202,7 +213,9 @@ impl Metrics {
     pub fn swept_accounts(&self, partition: &Partition, swept: usize, failed: usize, missed: usize) {
         let count = |result: &str, accounts: usize| {
             let site = SiteLabels::of(partition);
-            self.swept_accounts.get_or_create(&SweepLabels { site, result: result.to_owned() }).inc_by(accounts as u64);
+            self.swept_accounts
+                .get_or_create(&ResultLabels { site, result: result.to_owned() })
+                .inc_by(accounts as u64);
         };
         count("done", swept);
         count("failed", failed);
@@ -225,12 +238,33 @@ impl Metrics {
 
     fn count_drift_check(&self, partition: &Partition, result: &str) {
         let site = SiteLabels::of(partition);
-        self.drift_checks.get_or_create(&SweepLabels { site, result: result.to_owned() }).inc();
+        self.drift_checks.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc();
+    }
+
+    /// Counts a backup that a provider has made and read back.
+    pub fn backup_made(&self, partition: &Partition) {
+        self.count_backup(partition, "done");
+    }
+
+    /// Counts a failure to make a backup.
+    pub fn backup_failed(&self, partition: &Partition) {
+        self.count_backup(partition, "failed");
+    }
+
+    /// Notes the number of resources whose backup is late.
+    pub fn backups_late(&self, partition: &Partition, late: usize) {
+        let late = i64::try_from(late).unwrap_or(i64::MAX);
+        self.late_backups.get_or_create(&SiteLabels::of(partition)).set(late);
+    }
+
+    fn count_backup(&self, partition: &Partition, result: &str) {
+        let site = SiteLabels::of(partition);
+        self.backups.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc();
     }
 
     fn count_sweep(&self, partition: &Partition, result: &str) {
         let site = SiteLabels::of(partition);
-        self.sweeps.get_or_create(&SweepLabels { site, result: result.to_owned() }).inc();
+        self.sweeps.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc();
     }
 
     /// Returns a receiver that sees each commit of a site.

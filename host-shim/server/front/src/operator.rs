@@ -1,7 +1,9 @@
 //! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), accounts ([`accounts`]) beside
-//! Stripe's objects ([`stripe`]), and differences of resources ([`drift`]). Only keys of operators may use it.
+//! Stripe's objects ([`stripe`]), differences of resources ([`drift`]) and their backups ([`backups`]). Only keys of operators may
+//! use it.
 
 pub(crate) mod accounts;
+pub(crate) mod backups;
 pub(crate) mod drift;
 pub(crate) mod effects;
 pub(crate) mod events;
@@ -12,6 +14,7 @@ pub mod tools;
 use crate::problem::Problem;
 use crate::query;
 use extension_contract::Account;
+use serde_json::{Value, json};
 
 /// Rows of a page without `limit`.
 const LIMIT_DEFAULT: usize = 50;
@@ -26,4 +29,20 @@ fn limit(given: Option<usize>) -> Result<usize, Problem> {
 
 fn account(text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|error: extension_contract::BadAccount| Problem::bad("account", error.to_string()))
+}
+
+/// Returns a page of those entries of a whole list that are wanted, after the entry with the number `after`.
+fn page_of<T>(
+    (name, entries): (&str, &[T]),
+    is_wanted: impl Fn(&T) -> bool,
+    (after, size): (Option<usize>, usize),
+    show: impl Fn(&T) -> Value,
+) -> Value {
+    let matching = entries.iter().enumerate().filter(|(_, entry)| is_wanted(entry));
+    let rest = matching.skip_while(|(at, _)| after.is_some_and(|after| *at <= after));
+    let shown: Vec<(usize, &T)> = rest.take(size).collect();
+    let next = shown.last().filter(|_| shown.len() == size).map(|(at, _)| json!(at));
+    let mut answer = crate::show::page(name, shown.iter().map(|(_, entry)| show(entry)).collect(), next);
+    answer["total_count"] = json!(entries.len());
+    answer
 }

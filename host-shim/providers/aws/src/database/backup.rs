@@ -6,10 +6,12 @@ use crate::marks::{Marks, RUNNING};
 use crate::payload::{bad, output};
 use crate::poll::poll_later;
 use aws_sdk_rds::types::DbSnapshot;
-use host_provider_api::{Call, CallOutcome, SECRET_BYTES_MIN};
+use host_provider_api::{BackupSchedule, Call, CallOutcome, SECRET_BYTES_MIN};
 use serde_json::json;
 
 const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
+/// Maximum age in seconds of the newest backup that RDS makes by itself: RDS makes one a day, within a window of up to 2 h.
+const AUTOMATED_S: i64 = 26 * 60 * 60;
 /// Key of the tag with the id of the backup that an instance was restored from.
 const RESTORED: &str = "restored-from";
 /// Key of the tag that records that a restored instance has its own password instead of the backup's.
@@ -44,6 +46,32 @@ impl Databases {
             Some(AVAILABLE) => Ok(CallOutcome::Done(json!({"backup_id": name, "verified": true}))),
             Some("failed") => Err(CallOutcome::refused("failed", format!("backup `{name}` failed"))),
             _ => Ok(poll_later(call, &name, POLL_MS)),
+        }
+    }
+
+    /// Returns the newest of the backups that RDS makes once a day. RDS deletes them as well.
+    pub(super) async fn scheduled_backup(
+        &self,
+        call: &Call,
+        schedule: BackupSchedule,
+    ) -> Result<CallOutcome, CallOutcome> {
+        let Some((found, _)) = self.seek(call).await? else {
+            return Err(CallOutcome::refused("not-found", "there is no database of this resource"));
+        };
+        let list = self.client.describe_db_snapshots().db_instance_identifier(&found.id).snapshot_type("automated");
+        let listed = list.send().await.in_request("rds:DescribeDBSnapshots")?;
+        let snapshots = listed.db_snapshots.unwrap_or_default();
+        let complete = snapshots.iter().filter(|snapshot| snapshot.status.as_deref() == Some(AVAILABLE));
+        let made = complete.filter_map(|snapshot| Some((snapshot.snapshot_create_time?.secs(), snapshot)));
+        let newest = made.max_by_key(|(made_s, _)| *made_s);
+        match newest {
+            Some((made_s, newest)) if made_s >= schedule.at_s - AUTOMATED_S => Ok(CallOutcome::Done(
+                json!({"backup_id": newest.db_snapshot_identifier, "made_at_s": made_s, "verified": true}),
+            )),
+            _ => Err(CallOutcome::retry(
+                "no-backup-yet",
+                format!("RDS has no backup of `{}` of the last 26 h", found.id),
+            )),
         }
     }
 

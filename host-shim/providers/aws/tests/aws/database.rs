@@ -1,10 +1,13 @@
 //! Dedicated databases on RDS. moto's instances are available at once; where that matters, a rule proxy delays them.
 
 use crate::rule_proxy::{RuleProxy, body_of, with_body};
-use crate::support::{TestEnv, WithSecrets, aws, call, databases, done, held, other, refused, scope, state, states};
+use crate::support::{
+    TestEnv, WithSecrets, answer, aws, call, databases, done, held, other, refused, scope, state, states,
+};
 use aws_sdk_rds::Client;
-use host_provider_api::{CallOutcome, Provider, Secrets, conformance};
+use host_provider_api::{BackupSchedule, CallOutcome, Provider, Secrets, conformance};
 use serde_json::json;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 #[test]
 fn databases_conform() {
@@ -103,6 +106,33 @@ fn a_database_is_restored_from_its_backup_with_its_own_password() {
     steal.payload["backup"] = kept;
     assert_eq!(refused(&provider, &steal), "not-found");
     assert_eq!(held(&provider, "backed2").len(), 1);
+}
+
+#[test]
+fn a_scheduled_backup_is_one_that_rds_has_made_by_itself() {
+    let env = TestEnv::shared();
+    let provider = WithSecrets::new(databases(&env.aws()));
+    let payload = json!({"name": "app", "backups": {"every_hours": 24, "keep_days": 7}});
+    let ensure = call("database.ensure", "daily", "i_1/database", 1, payload);
+    let outputs = done(&provider, &ensure);
+    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("after the epoch").as_secs() as i64;
+    let at = |at_s: i64| {
+        let mut call = other(&ensure, "backup", 490_000);
+        call.payload = BackupSchedule { at_s, keep_days: 7 }.payload(&outputs);
+        call
+    };
+    let made = done(&provider, &at(now_s));
+    assert_eq!(made["verified"], json!(true));
+    let client = Client::new(&env.sdk());
+    let automated = client.describe_db_snapshots().snapshot_type("automated");
+    let automated = env.block_on(automated.send()).expect("snapshots").db_snapshots.unwrap_or_default();
+    let ids: Vec<_> = automated.iter().filter_map(|one| one.db_snapshot_identifier.as_deref()).collect();
+    assert!(ids.contains(&made["backup_id"].as_str().expect("an id")), "{made} of {ids:?}");
+    assert!(made["made_at_s"].as_i64().is_some_and(|made_s| (now_s - made_s).abs() < 600), "{made}");
+    let later = answer(&provider, &at(now_s + 27 * 60 * 60));
+    assert!(matches!(&later, CallOutcome::Retry { code, .. } if code == "no-backup-yet"), "{later:?}");
+    done(&provider, &other(&ensure, "destroy", 2));
+    assert_eq!(refused(&provider, &at(now_s)), "not-found");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tests backups: a restored database has the same bytes, and changed or foreign backups are refused.
 
 use crate::Machine;
-use host_provider_api::{CallOutcome, Provider, names};
+use host_provider_api::{BackupExpiry, BackupSchedule, CallOutcome, Provider, ResourceId, names};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -113,4 +113,34 @@ fn a_lost_database_is_not_made_again_empty_and_can_be_restored() {
     let restored = call("database.restore", 4, json!({"backup": saved}));
     assert!(matches!(restored, CallOutcome::Done(_)), "{restored:?}");
     assert_eq!(machine.http("GET", &host, "/data/a", ""), (200, "kept".to_owned()));
+}
+
+#[test]
+fn scheduled_backups_are_deleted_after_their_time() {
+    const DAY_S: i64 = 24 * 60 * 60;
+    let machine = Machine::new();
+    machine.instance("u1", "acme");
+    let scheduled = |day: u32| {
+        let payload = BackupSchedule { at_s: i64::from(day) * DAY_S, keep_days: 7 }.payload(&json!({}));
+        done(machine.call("u1", KEY, "database.backup", day * 24, payload))
+    };
+    done(verb(&machine, "backup", 1, json!({})));
+    let first = scheduled(20_000);
+    assert_eq!(scheduled(20_000), first, "one backup for a day");
+    let second = scheduled(20_001);
+    let id = ResourceId { scope: "solobase/test/user:u1".into(), resource: "database".into(), id: KEY.into() };
+    let own = names::letters(&id);
+    let expire = |now_s: i64, is_there: bool| {
+        let exists = |letters: &str| is_there && letters == own;
+        machine.registry.expire_backups(&BackupExpiry { partition: "solobase/test", now_s, exists: &exists })
+    };
+    assert_eq!(expire(20_007 * DAY_S - 1, true), (0, None), "the seventh day is not over");
+    assert_eq!(expire(20_007 * DAY_S, true), (1, None));
+    assert_eq!(expire(20_999 * DAY_S, true), (0, None), "the newest one of an existing database stays");
+    assert_eq!(done(verb(&machine, "restore", 2, json!({"backup": second})))["restored"], second["backup_id"]);
+    assert_eq!(expire(20_999 * DAY_S, false), (1, None), "the database is gone");
+    assert_eq!(files(&machine, ".sqlite").len(), 1, "the backup without a schedule is kept for good");
+    fs::write(machine.folder().join("backups/odd.json"), "{").expect("written");
+    let (_, problem) = expire(20_999 * DAY_S, false);
+    assert!(problem.is_some_and(|problem| problem.to_string().contains("odd.json")));
 }

@@ -2,7 +2,8 @@
 
 use super::support::{SCOPE, Stage, call, code, done, ensure, is_refused, state};
 use ::postgres::{Client, NoTls};
-use host_provider_api::{Call, CallOutcome, Provider};
+use host_provider_api::names::letters;
+use host_provider_api::{BackupExpiry, BackupSchedule, Call, CallOutcome, Provider};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -317,4 +318,78 @@ fn a_marked_database_without_a_record_is_listed_apart() {
     stage.admin().batch_execute("DELETE FROM provisioner.databases").expect("the records are gone");
     let names: Vec<String> = provider.unreadable().expect("a list").into_iter().map(|one| one.name).collect();
     assert_eq!((names, provider.held()), (vec![outputs["name"].as_str().expect("a name").to_owned()], Ok(Vec::new())));
+}
+
+/// Seconds of a day.
+const DAY_S: i64 = 24 * 60 * 60;
+
+/// The call of a scheduled backup that is kept for seven days, on this day since the Unix epoch.
+fn scheduled(id: &str, day: u32, outputs: &Value) -> Call {
+    let schedule = BackupSchedule { at_s: i64::from(day) * DAY_S, keep_days: 7 };
+    Call { key: id.to_owned(), ..call("database.backup", id, day * 24, schedule.payload(outputs)) }
+}
+
+/// Returns the names of the files in the folder of backups, in order.
+fn files(stage: &Stage) -> Vec<String> {
+    let entries = std::fs::read_dir(stage.folder.path().join("backups")).expect("the backups");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("a file").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn scheduled_backups_are_restorable_and_deleted_after_their_time() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    stage.tenant(&outputs).batch_execute(CONTENT).expect("written");
+    let kept = done(&provider, &backup(2));
+    let first = done(&provider, &scheduled("inst_1/database", 20_000, &outputs));
+    assert_eq!(first["verified"], json!(true));
+    assert_eq!(done(&provider, &scheduled("inst_1/database", 20_000, &outputs)), first, "one backup for a day");
+    let second = done(&provider, &scheduled("inst_1/database", 20_001, &outputs));
+    done(&provider, &call("database.ensure", "inst_2/database", 1, json!({})));
+    done(&provider, &scheduled("inst_2/database", 20_000, &json!({})));
+    let all = files(&stage);
+    assert_eq!(all.len(), 8, "four backups with their manifests: {all:?}");
+
+    let first_database = letters(&scheduled("inst_1/database", 0, &json!({})).resource_id());
+    let partition = SCOPE.rsplit_once('/').expect("an account").0;
+    let expire = |now_s: i64, is_there: bool| {
+        let exists = |letters: &str| is_there && letters == first_database;
+        provider.expire_backups(&BackupExpiry { partition, now_s, exists: &exists })
+    };
+    assert_eq!(expire(20_007 * DAY_S - 1, true), Ok(0), "the seventh day is not over");
+    assert_eq!(
+        expire(20_007 * DAY_S, true),
+        Ok(2),
+        "that of the database that is gone, and the older one of the other"
+    );
+    assert_eq!(expire(20_999 * DAY_S, true), Ok(0), "the newest one of an existing database stays");
+    let there =
+        |saved: &Value| files(&stage).contains(&format!("{}.dump", saved["backup_id"].as_str().expect("an id")));
+    assert_eq!([there(&kept), there(&first), there(&second)], [true, false, true]);
+
+    done(&provider, &call("database.destroy", "inst_1/database", 3, json!({})));
+    ensure(&provider, "inst_1/database", 4);
+    done(&provider, &restore(5, &second));
+    assert_eq!(expire(20_999 * DAY_S, false), Ok(1), "the database is gone");
+    assert_eq!([there(&kept), there(&second)], [true, false], "the backup without a schedule is kept for good");
+    assert_eq!(files(&stage).len(), 2);
+}
+
+#[test]
+fn a_manifest_that_cannot_be_read_is_told_and_does_not_keep_other_backups() {
+    let stage = Stage::with(1);
+    let provider = stage.provider();
+    let outputs = ensure(&provider, "inst_1/database", 1);
+    done(&provider, &scheduled("inst_1/database", 20_000, &outputs));
+    let broken = stage.folder.path().join(format!("backups/{}.json", "a".repeat(24)));
+    std::fs::write(&broken, "{").expect("written");
+    let partition = SCOPE.rsplit_once('/').expect("an account").0;
+    let expiry = BackupExpiry { partition, now_s: 20_007 * DAY_S, exists: &|_| false };
+    let problem = provider.expire_backups(&expiry).expect_err("a broken manifest").to_string();
+    assert!(problem.contains(&"a".repeat(24)), "{problem}");
+    assert_eq!(files(&stage), [format!("{}.json", "a".repeat(24))]);
 }

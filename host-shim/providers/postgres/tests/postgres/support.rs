@@ -3,7 +3,9 @@
 use ::postgres::{Client, NoTls};
 use counterparts::Postgres as Real;
 use host_postgres::{Config, Password, Postgres, ServerConfig};
-use host_provider_api::{Call, CallOutcome, Held, Provider, Secret, SecretAccess, Secrets, Unlisted, Unreadable};
+use host_provider_api::{
+    BackupExpiry, Call, CallOutcome, Held, NotExpired, Provider, Secret, SecretAccess, Secrets, Unlisted, Unreadable,
+};
 use host_vault::Vault;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -104,6 +106,10 @@ impl Provider for WithSecrets {
 
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         self.provider.unreadable()
+    }
+
+    fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
+        self.provider.expire_backups(expiry)
     }
 }
 

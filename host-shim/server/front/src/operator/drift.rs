@@ -2,12 +2,11 @@
 //!
 //! The first page makes a comparison, unless the last one is only seconds old; the other pages show the same comparison.
 
-use super::limit;
 use super::tools::{Compared, DriftEntry, Tools};
+use super::{limit, page_of};
 use crate::extract::{Asked, Operator};
 use crate::front::AppState;
 use crate::problem::Problem;
-use crate::show::page;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -53,13 +52,8 @@ pub(crate) async fn list(
             && (account.is_none() || entry.scope == account)
             && wanted.search.as_deref().is_none_or(|part| contains(&entry.id, part) || contains(&entry.name, part))
     };
-    let matching = entries.iter().enumerate().filter(|(_, entry)| is_wanted(entry));
-    let rest = matching.skip_while(|(at, _)| wanted.after.is_some_and(|after| *at <= after));
-    let shown: Vec<(usize, &DriftEntry)> = rest.take(size).collect();
-    let next = shown.last().filter(|_| shown.len() == size).map(|(at, _)| json!(at));
-    let mut answer = page("differences", shown.iter().map(|(_, entry)| show(entry, &space)).collect(), next);
-    answer["total_count"] = json!(entries.len());
-    Ok(Json(answer))
+    let range = (wanted.after, size);
+    Ok(Json(page_of(("differences", &entries), is_wanted, range, |entry| show(entry, &space))))
 }
 
 fn show(entry: &DriftEntry, space: &str) -> Value {

@@ -1,4 +1,4 @@
-//! What operators' requests use beside the site: what the providers have.
+//! What operators' requests use beside the site: what the providers have, and their backups.
 
 use crate::front::{AppState, Front, HostedSite};
 use host_provider_api::ObjectList;
@@ -48,6 +48,35 @@ pub trait DriftCheck: Send + Sync {
     fn resources(&self) -> Result<BTreeMap<String, usize>, String>;
 }
 
+/// A resource that is backed up at regular times.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BackupEntry {
+    /// Scope of the resource: business, mode and account.
+    pub scope: String,
+    /// Resource, such as `database`.
+    pub resource: String,
+    /// Id of the resource within its scope.
+    pub id: String,
+    /// Hours between two backups.
+    pub every_hours: u32,
+    /// Days for which a backup is kept.
+    pub keep_days: u32,
+    /// Time of the newest backup in seconds since the epoch; none if this process has not seen one.
+    pub made_at_s: Option<i64>,
+    /// The provider's id of the newest backup.
+    pub backup_id: Option<String>,
+    /// True if the next backup should have been made at least two hours ago.
+    pub is_late: bool,
+    /// The last failure, unless a backup was made after it; without a secret.
+    pub problem: Option<String>,
+}
+
+/// Lists the resources that are backed up at regular times.
+pub trait BackupList: Send + Sync {
+    /// Returns the resources, in order.
+    fn backups(&self) -> Vec<BackupEntry>;
+}
+
 /// The differences of the last comparison.
 pub(super) struct Compared {
     pub(super) at: Instant,
@@ -61,6 +90,8 @@ pub struct Tools {
     pub objects: Option<Arc<dyn ObjectList>>,
     /// Compares the providers' resources with the records.
     pub drift: Option<Arc<dyn DriftCheck>>,
+    /// Lists the backups that are made at regular times.
+    pub backups: Option<Arc<dyn BackupList>>,
     /// The last comparison; locked while one is made, so that requests do not ask the providers at the same time.
     pub(super) compared: Arc<Mutex<Option<Compared>>>,
     /// The time of the last count of the resources; locked while one is made.
@@ -76,7 +107,7 @@ pub(crate) struct CountTurn {
 impl Tools {
     /// Makes tools.
     pub fn new(objects: Option<Arc<dyn ObjectList>>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
-        Tools { objects, drift, compared: Arc::default(), counted: Arc::default() }
+        Tools { objects, drift, ..Tools::default() }
     }
 
     /// Returns the turn to count the resources; none if they were counted a short time ago or are being counted.

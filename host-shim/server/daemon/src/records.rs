@@ -1,0 +1,61 @@
+//! Reads which resources should exist, for the threads of a business that compare or back them up.
+//!
+//! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
+//! for long. What was read before is kept.
+
+use host::outbox::Recorded;
+use host_site::questions::{NotAsked, Questioner};
+use host_store::{Partition, StoreError};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The reason why the records were not read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UnreadRecords {
+    /// The site is busy or has stopped.
+    #[error(transparent)]
+    NotAsked(#[from] NotAsked),
+    /// The store failed.
+    #[error("the records cannot be read")]
+    Store(#[from] StoreError),
+}
+
+/// The records of one business in one mode. They must be dropped before the site stops, which would wait for them.
+pub(crate) struct Records {
+    partition: Partition,
+    questioner: Questioner,
+    recorded: Mutex<Recorded>,
+}
+
+impl Records {
+    pub(crate) fn new(partition: Partition, questioner: Questioner) -> Records {
+        Records { partition, questioner, recorded: Mutex::default() }
+    }
+
+    /// Returns the business and the mode.
+    pub(crate) fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// Reads the records that were written since the last time.
+    pub(crate) fn read(&self) -> Result<MutexGuard<'_, Recorded>, UnreadRecords> {
+        // A panic of a reader leaves records that are still those of some page.
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        while self.read_page(&mut recorded)? {}
+        Ok(recorded)
+    }
+
+    /// Reads the next page of records. Returns false at the end.
+    fn read_page(&self, recorded: &mut Recorded) -> Result<bool, UnreadRecords> {
+        let (mut so_far, partition) = (std::mem::take(recorded), self.partition.clone());
+        let (sender, answer) = sync_channel(1);
+        self.questioner.try_ask(move |answerer| {
+            let more = answerer.read(|store| so_far.read_page(store, Some(&partition)));
+            // The reader may have ended.
+            let _ = sender.send((so_far, more));
+        })?;
+        let (so_far, more) = answer.recv().map_err(|_| NotAsked::Ended)?;
+        *recorded = so_far;
+        Ok(more?)
+    }
+}

@@ -1,0 +1,61 @@
+//! `GET /api/operator/backups`: the databases that are backed up at regular times, with their newest backup.
+
+use super::tools::BackupEntry;
+use super::{limit, page_of};
+use crate::extract::{Asked, Operator};
+use crate::front::AppState;
+use crate::problem::Problem;
+use axum::Json;
+use axum::extract::State;
+use host::time;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The query.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// The account of the database.
+    account: Option<String>,
+    /// Only those whose backup is late, or only the others.
+    late: Option<bool>,
+    /// Number of the last entry of the page before.
+    after: Option<usize>,
+    limit: Option<usize>,
+}
+
+/// Answers the request.
+pub(crate) async fn list(
+    State(app): State<AppState>,
+    Operator { hosted, .. }: Operator,
+    Asked(wanted): Asked<Wanted>,
+) -> Result<Json<Value>, Problem> {
+    let size = limit(wanted.limit)?;
+    let space = format!("{}/", hosted.site.partition().name());
+    let account = wanted.account.as_deref().map(super::account).transpose()?.map(|account| format!("{space}{account}"));
+    let Some(backups) = app.tools(&hosted).and_then(|tools| tools.backups.clone()) else {
+        return Err(Problem::not_found("the server makes no backups at regular times"));
+    };
+    let entries = backups.backups();
+    let is_wanted = |entry: &BackupEntry| {
+        account.as_ref().is_none_or(|account| entry.scope == *account)
+            && wanted.late.is_none_or(|late| entry.is_late == late)
+    };
+    let range = (wanted.after, size);
+    Ok(Json(page_of(("backups", &entries), is_wanted, range, |entry| show(entry, &space))))
+}
+
+fn show(entry: &BackupEntry, space: &str) -> Value {
+    let made_at = entry.made_at_s.map(|seconds| time::text(seconds.saturating_mul(1_000)));
+    json!({
+        "account": entry.scope.strip_prefix(space).unwrap_or(&entry.scope),
+        "resource": entry.resource,
+        "id": entry.id,
+        "every_hours": entry.every_hours,
+        "keep_days": entry.keep_days,
+        "made_at": made_at,
+        "backup_id": entry.backup_id,
+        "late": entry.is_late,
+        "problem": entry.problem,
+    })
+}
