@@ -20,6 +20,7 @@ use host_provider_api::scripted::Scripted;
 use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 use host_store::{Partition, SqliteStore};
+use host_verify::StripeAccess;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -174,7 +175,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let inspector = Arc::new(inspector);
     let (metrics, every) = (shared.metrics.clone(), shared.drift_every);
     let drift = (!every.is_zero()).then(|| DriftSetup { partition, inspector: inspector.clone(), metrics, every });
-    let tools = Tools::new(opened.objects.clone(), Some(inspector));
+    let tools = Tools::new(stripe_access(&opened), Some(inspector));
     let started = StartedBusiness {
         name: site.partition().business.clone(),
         serves: opened.serves,
@@ -183,6 +184,12 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     };
     let hosted = HostedSite { site, names, aliases, local_clock };
     Ok((started, StartedParts { hosted, opened, tools, sweep, drift, lock }))
+}
+
+/// Returns the access to Stripe; none without the provider `stripe`.
+fn stripe_access(opened: &Opened) -> Option<StripeAccess> {
+    let (objects, events) = (opened.objects.clone()?, opened.events.clone()?);
+    Some(StripeAccess { objects, events, registry: opened.registry.clone() })
 }
 
 /// Returns the webhooks that have a secret.

@@ -1,8 +1,8 @@
 //! What operators' requests use beside the site: what the providers have.
 
 use crate::front::{AppState, Front, HostedSite};
-use host_provider_api::ObjectList;
 use host_store::Partition;
+use host_verify::StripeAccess;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,12 +57,14 @@ pub(super) struct Compared {
 /// What operators' requests to a site use.
 #[derive(Clone, Default)]
 pub struct Tools {
-    /// Lists Stripe's objects.
-    pub objects: Option<Arc<dyn ObjectList>>,
+    /// Reads Stripe.
+    pub stripe: Option<StripeAccess>,
     /// Compares the providers' resources with the records.
     pub drift: Option<Arc<dyn DriftCheck>>,
     /// The last comparison; locked while one is made, so that requests do not ask the providers at the same time.
     pub(super) compared: Arc<Mutex<Option<Compared>>>,
+    /// Locked while Stripe is read: a list of its events takes much memory and a share of its rate limit.
+    pub(super) stripe_turn: Arc<Mutex<()>>,
     /// The time of the last count of the resources; locked while one is made.
     counted: Arc<Mutex<Option<Instant>>>,
 }
@@ -75,8 +77,8 @@ pub(crate) struct CountTurn {
 
 impl Tools {
     /// Makes tools.
-    pub fn new(objects: Option<Arc<dyn ObjectList>>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
-        Tools { objects, drift, compared: Arc::default(), counted: Arc::default() }
+    pub fn new(stripe: Option<StripeAccess>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
+        Tools { stripe, drift, ..Tools::default() }
     }
 
     /// Returns the turn to count the resources; none if they were counted a short time ago or are being counted.
