@@ -98,7 +98,8 @@ impl Server {
         for _ in 0..100 {
             let metrics = self.text("GET /metrics", "");
             let value = |line: &str| metrics.lines().find_map(|it| it.strip_prefix(line)?.trim().parse().ok());
-            if value(&format!(r#"host_shim_sweeps_total{{{site},result="done"}}"#)).is_some_and(|count: u64| count > 0) {
+            if value(&format!(r#"host_shim_sweeps_total{{{site},result="done"}}"#)).is_some_and(|count: u64| count > 0)
+            {
                 return value(&format!("host_shim_missed_deliveries_total{{{site}}}")).expect("a count");
             }
             thread::sleep(Duration::from_millis(100));

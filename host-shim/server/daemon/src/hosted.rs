@@ -95,7 +95,7 @@ pub enum HostedError {
     Site(#[from] SiteError),
 }
 
-/// What the businesses of a server share.
+/// The parts that the businesses of a server share.
 pub(crate) struct SharedParts {
     pub(crate) manifest: Option<Manifest>,
     pub(crate) runner: MakeRunner,
@@ -121,7 +121,7 @@ pub struct StartedBusiness {
 pub(crate) struct StartedParts {
     pub(crate) hosted: HostedSite,
     pub(crate) opened: Opened,
-    /// What operators may look at.
+    /// The tools of operators' requests.
     pub(crate) tools: Tools,
     pub(crate) sweep: Option<SweepSetup>,
     pub(crate) drift: Option<DriftSetup>,

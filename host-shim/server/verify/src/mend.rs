@@ -19,9 +19,9 @@ const SOURCE: &str = "stripe";
 /// The command that mends a difference, and why it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mend {
-    /// What the operator runs; none if no command can mend it.
+    /// The command for the operator; none if no command can mend it.
     pub command: Option<String>,
-    /// What has happened, or what a person decides.
+    /// The cause of the difference, or the decision that a person must make.
     pub reason: String,
 }
 

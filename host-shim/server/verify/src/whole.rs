@@ -35,7 +35,7 @@ pub struct Verified {
     pub differences: Vec<Difference>,
 }
 
-/// What a comparison does at the moment.
+/// The present step of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// It has read this number of Stripe's objects of a kind.

@@ -1,4 +1,4 @@
-//! What operators' requests use beside the site: what the providers have.
+//! The tools of operators' requests beside the site: they read what the providers have.
 
 use crate::front::{AppState, Front, HostedSite};
 use host_store::Partition;
@@ -54,7 +54,7 @@ pub(super) struct Compared {
     pub(super) entries: Arc<Vec<DriftEntry>>,
 }
 
-/// What operators' requests to a site use.
+/// The tools of operators' requests to a site.
 #[derive(Clone, Default)]
 pub struct Tools {
     /// Reads Stripe.
