@@ -19,7 +19,7 @@ pub(crate) struct ConfiguredBusiness {
     pub(crate) simulate: bool,
     pub(crate) prepared: Prepared,
     pub(crate) providers: Options,
-    /// What the file and its variables lack for a start.
+    /// The faults of the file and its variables that prevent a start.
     pub(crate) lacking: Vec<BadInput>,
 }
 
@@ -29,7 +29,7 @@ impl ConfiguredBusiness {
     }
 }
 
-/// What the command line says about all businesses, in place of the file.
+/// The values of the command line for all businesses; they replace those of the file.
 #[derive(Default)]
 pub(crate) struct Overrides {
     pub(crate) folder: Option<PathBuf>,

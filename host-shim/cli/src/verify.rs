@@ -14,7 +14,7 @@ use host_provider_set::{Name, Options, Settings, open};
 use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
 use host_store::{Partition, SqliteStore, mode};
-use host_verify::{Difference, Facts, Progress, Verified, Verifier, What};
+use host_verify::{Difference, Facts, Progress, StripeAccess, Verified, Verifier, What};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -88,9 +88,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         None => Settings::default(),
     };
     let opened = open(&Options { names: vec![Name::Stripe], settings, ..Options::default() })?;
-    let (Some(objects), Some(events)) = (&opened.objects, &opened.events) else {
+    let (Some(objects), Some(events)) = (opened.objects.clone(), opened.events.clone()) else {
         return usage("the provider `stripe` lists no objects".to_owned());
     };
+    let stripe = StripeAccess { objects, events, registry: opened.registry.clone() };
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let mut differing = 0;
     for partition in partitions {
@@ -99,9 +100,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         let mut verifier = Verifier {
             answerer: &mut answerer,
             partition: partition.clone(),
-            objects: &**objects,
-            events: &**events,
-            registry: &opened.registry,
+            stripe: &stripe,
             now: Clock::system().now(),
             wait: Duration::from_secs(args.wait),
         };

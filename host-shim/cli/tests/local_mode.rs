@@ -82,10 +82,29 @@ impl Server {
     }
 
     fn call(&self, line: &str, body: &str) -> Value {
+        serde_json::from_str(&self.text(line, body)).expect("JSON")
+    }
+
+    fn text(&self, line: &str, body: &str) -> String {
         let authorization = format!("Authorization: Bearer {}\r\n", self.key);
         let (status, body) = send(&self.address, line, &authorization, body);
         assert_eq!(status, 200, "{line}: {body}");
-        serde_json::from_str(&body).expect("JSON")
+        body
+    }
+
+    /// Waits for the first sweep, and returns the number of deliveries that it missed.
+    fn missed(&self) -> u64 {
+        let site = r#"business="solobase",mode="test""#;
+        for _ in 0..100 {
+            let metrics = self.text("GET /metrics", "");
+            let value = |line: &str| metrics.lines().find_map(|it| it.strip_prefix(line)?.trim().parse().ok());
+            if value(&format!(r#"host_shim_sweeps_total{{{site},result="done"}}"#)).is_some_and(|count: u64| count > 0)
+            {
+                return value(&format!("host_shim_missed_deliveries_total{{{site}}}")).expect("a count");
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        panic!("no sweep");
     }
 
     /// Asks again until the answer is as wanted.
@@ -151,6 +170,7 @@ fn a_checkout_is_paid_and_a_month_passes() {
     let check = "/api/entitlements/check?account=user:ada&key=instances";
     // The catalog's prices are made at the local Stripe first.
     server.until(check, |answer| answer["upgrades"].to_string().contains("prod_starter"));
+    assert_eq!(server.missed(), 0, "the deliveries of the first start are on their way");
     let order = server.call("POST /api/commands/purchase.create?account=user:ada", r#"{"plan": "starter"}"#);
     pay(order["checkout_url"].as_str().expect("an address"));
     server.until(check, |answer| answer["allowed"] == true);

@@ -1,5 +1,5 @@
-//! What does a business get of the configuration file and of the environment? Its configuration values, the secrets of its
-//! webhooks, and its key of Stripe's API; and what has no effect.
+//! Takes each business's part of the configuration file and of the environment: its configuration values, the secrets of its
+//! webhooks, and its key of Stripe's API. Lists the variables and values that have no effect.
 
 use crate::business::{BusinessConfig, BusinessMode};
 use crate::environment::Environment;
@@ -25,7 +25,7 @@ const STRIPE_KEYS: [(&str, bool); 4] =
 /// The reason why Stripe's variables have no effect in local mode.
 const LOCAL: &str = "local mode has a Stripe of its own";
 
-/// What a business gets.
+/// The part of a business in the configuration file and the environment.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     /// The business, with the policies of the configuration file.
@@ -42,11 +42,11 @@ pub struct Prepared {
     pub is_key_of_file: bool,
     /// The secrets of the business's other webhooks, by webhook. `Debug` of the value is none of the secret.
     pub webhooks: BTreeMap<String, Secret>,
-    /// What has no effect, sorted.
+    /// The variables and values that have no effect, sorted.
     pub unused: Vec<Unused>,
 }
 
-/// Returns what a business gets. `settings` are the variables that the settings of its providers name.
+/// Returns the part of a business. `settings` are the variables that the settings of its providers name.
 ///
 /// # Errors
 /// Fails with all faults of the values. A fault never has the value of a variable.

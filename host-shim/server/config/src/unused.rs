@@ -1,4 +1,4 @@
-//! What is set and has no effect? A server tells it once at its start, with the reason.
+//! Variables and values that are set and have no effect. A server names them once at its start, with the reason.
 
 use std::fmt;
 

@@ -22,6 +22,7 @@ use host_provider_api::scripted::Scripted;
 use host_provider_set::{OpenError, Opened, Options};
 use host_site::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 use host_store::{Partition, SqliteStore};
+use host_verify::StripeAccess;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
@@ -96,7 +97,7 @@ pub enum HostedError {
     Site(#[from] SiteError),
 }
 
-/// What the businesses of a server share.
+/// The parts that the businesses of a server share.
 pub(crate) struct SharedParts {
     pub(crate) manifest: Option<Manifest>,
     pub(crate) runner: MakeRunner,
@@ -123,7 +124,7 @@ pub struct StartedBusiness {
 pub(crate) struct StartedParts {
     pub(crate) hosted: HostedSite,
     pub(crate) opened: Opened,
-    /// What operators may look at.
+    /// The tools of operators' requests.
     pub(crate) tools: Tools,
     pub(crate) sweep: Option<SweepSetup>,
     pub(crate) drift: Option<DriftSetup>,
@@ -187,7 +188,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         expired_s: None,
         late: 0,
     });
-    let mut tools = Tools::new(opened.objects.clone(), Some(inspector));
+    let mut tools = Tools::new(stripe_access(&opened), Some(inspector));
     tools.backups = backups.as_ref().map(|setup| setup.backups.clone() as Arc<dyn BackupList>);
     let started = StartedBusiness {
         name: site.partition().business.clone(),
@@ -208,6 +209,12 @@ fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts
         metrics,
         every,
     })
+}
+
+/// Returns the access to Stripe; none without the provider `stripe`.
+fn stripe_access(opened: &Opened) -> Option<StripeAccess> {
+    let (objects, events) = (opened.objects.clone()?, opened.events.clone()?);
+    Some(StripeAccess { objects, events, registry: opened.registry.clone() })
 }
 
 /// Returns the webhooks that have a secret.

@@ -122,7 +122,7 @@ pub(crate) struct AppState {
     pub(crate) requests: Arc<Requests>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) quarantine: Arc<dyn Quarantine>,
-    /// What operators may look at, by site.
+    /// The tools of operators' requests, by site.
     pub(crate) tools: Arc<BTreeMap<Partition, Tools>>,
     /// Room for further streams.
     pub(crate) streams: Arc<Semaphore>,

@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
 }
 
 /// Asks on a thread of the site and waits for the answer.
-async fn ask<T: Send + 'static>(
+pub(crate) async fn ask<T: Send + 'static>(
     hosted: &HostedSite,
     body: impl FnOnce(&mut Answerer) -> T + Send + 'static,
 ) -> Result<T, Problem> {

@@ -14,14 +14,18 @@ use std::sync::mpsc::sync_channel;
 const SOURCE: &str = "stripe";
 /// Number of events that are looked up together.
 const CHUNK: usize = 200;
+/// Age of an event at which its delivery counts as lost, in seconds. Stripe delivers within seconds.
+const LOST_AFTER_S: i64 = 120;
 
 /// The result of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Swept {
     /// Number of listed events.
     pub listed: usize,
-    /// Number of events that were not stored before, and are now.
+    /// Number of events that were not stored before, are now, and are so old that their deliveries count as lost.
     pub missed: usize,
+    /// Number of younger events that were not stored before, and are now. Their deliveries may be on their way.
+    pub early: usize,
     /// Time of the newest listed event by the provider's clock, in seconds since the epoch.
     pub newest_s: Option<i64>,
     /// False if the provider has older events of the time asked for, which were not listed.
@@ -63,7 +67,8 @@ impl Sweeper {
     }
 
     /// Lists the events of the own account or of a connected account since `since_s`, a time of the provider in seconds
-    /// since the epoch, and accepts those that are not stored, oldest first. Returns after their commit.
+    /// since the epoch, and accepts those that are not stored, oldest first, also those whose deliveries may be on
+    /// their way: a later delivery is a duplicate. Returns after their commit.
     ///
     /// # Errors
     /// Fails if the list cannot be read, or the site does not take an event.
@@ -76,16 +81,19 @@ impl Sweeper {
             let objects = events.iter_mut().filter_map(Value::as_object_mut);
             objects.for_each(|event| _ = event.insert("account".to_owned(), connected.into()));
         }
-        let newest_s = events.iter().filter_map(|event| event["created"].as_i64()).max();
-        let mut missed = 0;
+        let newest_s = events.iter().filter_map(created_s).max();
+        // The host's clock may be behind the provider's.
+        let now_s = self.clock.now().div_euclid(1_000).max(newest_s.unwrap_or(0));
+        let (mut missed, mut early) = (0, 0);
         for chunk in events.chunks(CHUNK) {
             for event in self.unknown(chunk)? {
                 let decoded = raw::read(event.to_string().into_bytes(), &self.partition.business, self.clock.now())?;
                 self.jobs.accept(decoded, Vec::new())?.wait()?;
-                missed += 1;
+                let count = if is_lost(event, now_s) { &mut missed } else { &mut early };
+                *count += 1;
             }
         }
-        Ok(Swept { listed: events.len(), missed, newest_s, is_complete })
+        Ok(Swept { listed: events.len(), missed, early, newest_s, is_complete })
     }
 
     /// Returns the ids of the connected accounts that accounts of the site hold, after the id `after`, in order.
@@ -122,4 +130,14 @@ impl Sweeper {
         })?;
         Ok(answer.recv().map_err(|_| NotAsked::Ended)??)
     }
+}
+
+/// Returns the time of an event by the provider's clock, in seconds since the epoch.
+fn created_s(event: &Value) -> Option<i64> {
+    event["created"].as_i64()
+}
+
+/// Returns true if the delivery of an event that is not stored counts as lost.
+fn is_lost(event: &Value, now_s: i64) -> bool {
+    created_s(event).is_none_or(|created_s| now_s.saturating_sub(created_s) >= LOST_AFTER_S)
 }

@@ -1,4 +1,4 @@
-//! What is compared: the kinds of objects, and the fields of each.
+//! The compared kinds of objects, and the fields of each.
 
 use host_provider_api::ObjectKind;
 use serde_json::Value;

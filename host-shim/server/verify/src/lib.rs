@@ -1,17 +1,26 @@
-//! Compares the subscriptions, invoices, payments, refunds and transfers of a store with those of Stripe.
+//! Compares the subscriptions, invoices, payments, refunds and transfers of a store with those of Stripe: of the whole store
+//! ([`Verifier`]), or of one account ([`AccountRecords`]).
 //!
 //! It only reads: the store through the extension's lists and the stored effects, Stripe through its lists. Both sides are
-//! reduced to [`Facts`]. Stripe's facts wait in a temporary database; only the names of the accounts are held in memory.
+//! reduced to [`Facts`]. In the comparison of a whole store, Stripe's facts wait in a temporary database.
 
-mod compare;
+mod account;
+mod difference;
 mod error;
 mod facts;
+mod gather;
 mod mend;
 mod ours;
+mod owner;
 mod scratch;
+mod stripe;
 mod theirs;
+mod whole;
 
-pub use compare::{Difference, FieldDifference, Found, Progress, Verified, Verifier, What};
+pub use account::{AccountRecords, AccountVerified, Beside, BothSides};
+pub use difference::{Difference, FieldDifference, Found, What};
 pub use error::VerifyError;
 pub use facts::{Facts, Kind};
 pub use mend::Mend;
+pub use stripe::StripeAccess;
+pub use whole::{Progress, Verified, Verifier};

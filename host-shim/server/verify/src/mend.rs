@@ -1,19 +1,16 @@
 //! Which command mends a difference? It names the event that was not carried out or did not arrive; if Stripe no longer keeps
 //! such an event, a change at Stripe that makes it send the object's state again.
 
-use crate::compare::{Difference, Found, What};
+use crate::difference::{Difference, Found, What};
 use crate::error::VerifyError;
 use crate::facts::{Kind, text};
 use crate::ours::each_transfer;
 use extension_contract::{Outcome, Payload, Timestamp};
 use host::processor::Answerer;
-use host_provider_api::EventList;
 use host_store::{InboxRow, InboxState, Partition, Read, Stored};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-/// Time for which Stripe keeps events, in seconds.
-const KEPT_S: i64 = 30 * 86_400;
 /// Maximum number of waiting events that are looked at, of each state.
 const WAITING_MAX: usize = 10_000;
 /// Source of Stripe's events.
@@ -22,9 +19,9 @@ const SOURCE: &str = "stripe";
 /// The command that mends a difference, and why it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mend {
-    /// What the operator runs; none if no command can mend it.
+    /// The command for the operator; none if no command can mend it.
     pub command: Option<String>,
-    /// What has happened, or what a person decides.
+    /// The cause of the difference, or the decision that a person must make.
     pub reason: String,
 }
 
@@ -32,7 +29,8 @@ pub struct Mend {
 pub(crate) struct Mender<'a> {
     pub(crate) answerer: &'a mut Answerer,
     pub(crate) partition: &'a Partition,
-    pub(crate) events: &'a dyn EventList,
+    /// The events that Stripe still has, newest first.
+    pub(crate) events: &'a [Value],
     pub(crate) now: Timestamp,
 }
 
@@ -50,9 +48,6 @@ enum EventOf {
 impl Mender<'_> {
     /// Adds the command to each difference.
     pub(crate) fn mend(&mut self, found: Vec<Found>) -> Result<Vec<Difference>, VerifyError> {
-        if found.is_empty() {
-            return Ok(Vec::new());
-        }
         let by_object = self.events_by_object(&found)?;
         found
             .into_iter()
@@ -137,13 +132,12 @@ impl Mender<'_> {
     /// Returns the newest event of each object that differs: first those that are stored and have not ended, then those that
     /// Stripe still has.
     fn events_by_object(&mut self, found: &[Found]) -> Result<HashMap<String, EventOf>, VerifyError> {
-        let wanted = |id: &str| found.iter().any(|one| one.id == id || one.related.iter().any(|other| other == id));
+        let ids = found.iter().flat_map(|one| std::iter::once(&one.id).chain(&one.related));
+        let ids: HashSet<&str> = ids.map(String::as_str).collect();
+        let wanted = |id: &str| ids.contains(id);
         let partition = self.partition;
         let mut by_object = self.answerer.read(|store| waiting(store, partition, &wanted))?;
-        let since_s = self.now.div_euclid(1_000).saturating_sub(KEPT_S);
-        let listed = self.events.events_since(partition.livemode, None, since_s).map_err(VerifyError::Events)?;
-        // Newest first.
-        for event in &listed.events {
+        for event in self.events {
             let Some(object) = object_of(event).filter(|id| wanted(id) && !by_object.contains_key(*id)) else {
                 continue;
             };

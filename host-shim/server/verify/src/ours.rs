@@ -25,6 +25,14 @@ pub(crate) struct Ours {
     pub(crate) must_exist: bool,
 }
 
+impl Ours {
+    /// Returns the id at Stripe by which the object is fetched: a payment is fetched by its charge.
+    pub(crate) fn id_at_stripe(&self) -> &str {
+        let charge = self.related.as_deref().filter(|_| self.kind == Kind::Payment);
+        charge.unwrap_or(&self.id)
+    }
+}
+
 /// Reads the records of one business in one mode.
 pub(crate) struct OurSide<'a> {
     pub(crate) answerer: &'a mut Answerer,

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 const SCOPE: &str = "provisioner_scope";
 const KEY: &str = "provisioner_key";
 
+/// Name of the claims of Stripe's customers.
+pub(crate) const CUSTOMER: &str = "stripe-customer";
+
 /// An object of Stripe.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Theirs {
@@ -29,7 +32,7 @@ pub(crate) fn read(kind: Kind, object: &Value) -> Result<Option<Theirs>, VerifyE
     let keys = |names: &[(&str, Option<&str>)]| {
         names.iter().filter_map(|(name, id)| Some(format!("{name}:{}", (*id)?))).collect::<Vec<_>>()
     };
-    let customer = ("stripe-customer", id_of(object, "customer"));
+    let customer = (CUSTOMER, id_of(object, "customer"));
     let intent = ("stripe-payment-intent", id_of(object, "payment_intent"));
     let (id, facts, keys) = match kind {
         Kind::Subscription => (id, subscription(object), keys(&[("stripe-subscription", Some(id)), customer])),

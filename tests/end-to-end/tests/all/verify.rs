@@ -4,9 +4,10 @@
 mod shop;
 
 use extension_contract::Account;
-use host_verify::{Difference, Kind, Verified, What};
+use host_verify::{Difference, Kind, StripeAccess, Verified, What};
 use serde_json::{Value, json};
-use shop::{DAY_MS, Shop};
+use shop::{DAY_MS, Empty, Shop};
+use std::sync::Arc;
 
 fn ada() -> Account {
     Account::User("ada".to_owned())
@@ -225,4 +226,28 @@ fn with_the_key_of_another_account_every_object_is_only_in_the_store() {
         assert!(matches!(one.found.what, What::OnlyOurs(_)), "{one:?}");
         assert!(one.mend.command.is_none() && one.mend.reason.contains("use the key of the account"), "{one:?}");
     }
+}
+
+#[test]
+fn a_recorded_object_that_no_list_of_the_account_has_is_fetched_by_its_id() {
+    let shop = Shop::with_story();
+    for (account, count) in [("ada", 5), ("zoe", 1)] {
+        let verified = shop.verify_account(account, StripeAccess { objects: Arc::new(Empty), ..shop.access() });
+        assert_eq!((verified.differences.as_slice(), verified.objects.len()), ([].as_slice(), count), "{account}");
+        assert!(verified.objects.iter().all(|object| object.ours.is_some() && object.theirs.is_some()), "{verified:?}");
+    }
+}
+
+#[test]
+fn an_object_of_a_customer_that_another_account_has_requested_is_no_difference_of_the_customers_account() {
+    let shop = Shop::with_story();
+    let subscription = shop.stripe("GET", &format!("/v1/subscriptions/{}", shop.newest("subscription")), &[]);
+    let customer = subscription["customer"].as_str().expect("an id");
+    let mark = ("metadata[provisioner_scope]", "shop/test/user:zoe");
+    let invoice = shop.make("/v1/invoices", &[("customer", customer), mark]);
+    let verified = shop.verify_whole(shop.access());
+    let one = only(&verified, Kind::Invoice);
+    assert_eq!((one.found.id.as_str(), &one.found.account), (invoice.as_str(), &Account::User("zoe".to_owned())));
+    let of_ada = shop.verify_account("ada", shop.access());
+    assert_eq!((of_ada.differences.as_slice(), of_ada.objects.len()), ([].as_slice(), 5));
 }

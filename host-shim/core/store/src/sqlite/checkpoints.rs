@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Time from a commit to the copy, which also copies what is committed meanwhile.
 const AFTER: Duration = Duration::from_millis(250);
 
-/// What the thread knows.
+/// The work that the thread has to do.
 #[derive(Debug, Default)]
 struct Wanted {
     /// True after a commit that is not copied yet.

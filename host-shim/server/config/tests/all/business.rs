@@ -1,4 +1,4 @@
-//! What a business gets of the configuration file and of the environment.
+//! Tests the part of a business in the configuration file and the environment.
 
 use crate::common::{Folder, environment};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};

@@ -1,4 +1,4 @@
-//! What is wrong in a configuration file: all of it at once, with lines, and without secrets.
+//! Tests the faults of a configuration file: all are reported at once, with lines, and without secrets.
 
 use crate::common::{Folder, environment};
 use host_config::Environment;

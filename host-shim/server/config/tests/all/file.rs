@@ -1,4 +1,4 @@
-//! What a configuration file says.
+//! Tests the reading of a configuration file.
 
 use crate::common::{Folder, environment};
 use host_config::{BusinessMode, Database, Environment, Storage};

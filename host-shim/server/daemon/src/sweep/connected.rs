@@ -26,7 +26,7 @@ pub(crate) struct ConnectedAccounts {
 pub(crate) struct SweptAccounts {
     /// Number of swept accounts.
     pub(crate) swept: usize,
-    /// Number of events that were not stored before.
+    /// Number of events whose deliveries were lost.
     pub(crate) missed: usize,
     /// Number of accounts whose events could not be listed, for example since they ended the connection.
     pub(crate) failed: usize,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn swept(newest_s: Option<i64>) -> Swept {
-        Swept { listed: 1, missed: 1, newest_s, is_complete: true }
+        Swept { listed: 2, missed: 1, early: 1, newest_s, is_complete: true }
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! What operators' requests use beside the site: what the providers have, and their backups.
+//! The tools of operators' requests beside the site: they read what the providers have, and how their backups go.
 
 use crate::front::{AppState, Front, HostedSite};
-use host_provider_api::ObjectList;
 use host_store::Partition;
+use host_verify::StripeAccess;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -83,17 +83,19 @@ pub(super) struct Compared {
     pub(super) entries: Arc<Vec<DriftEntry>>,
 }
 
-/// What operators' requests to a site use.
+/// The tools of operators' requests to a site.
 #[derive(Clone, Default)]
 pub struct Tools {
-    /// Lists Stripe's objects.
-    pub objects: Option<Arc<dyn ObjectList>>,
+    /// Reads Stripe.
+    pub stripe: Option<StripeAccess>,
     /// Compares the providers' resources with the records.
     pub drift: Option<Arc<dyn DriftCheck>>,
     /// Lists the backups that are made at regular times.
     pub backups: Option<Arc<dyn BackupList>>,
     /// The last comparison; locked while one is made, so that requests do not ask the providers at the same time.
     pub(super) compared: Arc<Mutex<Option<Compared>>>,
+    /// Locked while Stripe is read: a list of its events takes much memory and a share of its rate limit.
+    pub(super) stripe_turn: Arc<Mutex<()>>,
     /// The time of the last count of the resources; locked while one is made.
     counted: Arc<Mutex<Option<Instant>>>,
 }
@@ -106,8 +108,8 @@ pub(crate) struct CountTurn {
 
 impl Tools {
     /// Makes tools.
-    pub fn new(objects: Option<Arc<dyn ObjectList>>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
-        Tools { objects, drift, ..Tools::default() }
+    pub fn new(stripe: Option<StripeAccess>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
+        Tools { stripe, drift, ..Tools::default() }
     }
 
     /// Returns the turn to count the resources; none if they were counted a short time ago or are being counted.

@@ -5,8 +5,9 @@ use super::raw::Answer;
 use end_to_end::world::START_MS;
 use extension_contract::ActorKind;
 use host_front::{DriftCheck, DriftEntry, Tools};
-use host_provider_api::{ObjectList, ObjectListError, ObjectPage, ObjectQuery, Secret};
+use host_provider_api::{ObjectList, ObjectListError, ObjectPage, ObjectQuery, Registry, Secret};
 use host_stripe::{Config, Stripe};
+use host_verify::StripeAccess;
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use local_stripe::settings::Settings;
@@ -66,16 +67,17 @@ impl Account {
         newest_first.rev().map(|event| event.to_string().replace(&self.price, HOBBY)).collect()
     }
 
-    fn list(&self) -> Listed {
+    fn access(&self) -> StripeAccess {
         let key = Some(Secret::new("sk_test_of_the_operator"));
-        let stripe = Stripe::new(Config { test_key: key, url: self.server.url(), ..Config::default() });
-        Listed { stripe, price: self.price.clone() }
+        let stripe = Arc::new(Stripe::new(Config { test_key: key, url: self.server.url(), ..Config::default() }));
+        let objects = Arc::new(Listed { stripe: stripe.clone(), price: self.price.clone() });
+        StripeAccess { objects, events: stripe.clone(), registry: Registry::with_default(stripe) }
     }
 }
 
 /// Lists the objects with the price of the catalog.
 struct Listed {
-    stripe: Stripe,
+    stripe: Arc<Stripe>,
     price: String,
 }
 
@@ -100,8 +102,7 @@ fn changed(answer: &Value) -> Vec<(&str, &str)> {
 #[test]
 fn an_operator_sees_what_stripe_has_for_an_account_and_what_a_synchronization_would_change() {
     let stripe = Account::start();
-    let objects: Arc<dyn ObjectList> = Arc::new(stripe.list());
-    let served = Served::with_tools(Tools::new(Some(objects), None));
+    let served = Served::with_tools(Tools::new(Some(stripe.access()), None));
     let admin = served.key(ActorKind::Admin, "root", "solobase");
     served.answer("*", json!({"id": stripe.customer}));
     let register = json!({"email": "ada@example.com"});
@@ -115,13 +116,16 @@ fn an_operator_sees_what_stripe_has_for_an_account_and_what_a_synchronization_wo
     let form = [("customer", stripe.customer.as_str()), ("items[0][price]", stripe.price.as_str())];
     let subscription = stripe.make("/v1/subscriptions", &form);
     let missed = beside();
-    let kinds = [("subscription", "only-stripe"), ("invoice", "only-stripe"), ("charge", "only-stripe")];
+    let kinds = [("subscription", "only-stripe"), ("invoice", "only-stripe"), ("payment", "only-stripe")];
     let mut found = changed(&missed);
     found.sort_unstable();
     let mut expected = kinds.to_vec();
     expected.sort_unstable();
     assert_eq!(found, expected, "{missed}");
-    assert!(missed["changes"].to_string().contains(&format!("stripe subscriptions update {subscription}")), "{missed}");
+    let resend = |change: &Value| {
+        change["mend"]["command"].as_str().expect("a command").starts_with("stripe events resend evt_")
+    };
+    assert!(missed["changes"].as_array().expect("a list").iter().all(resend), "{missed}");
 
     for event in stripe.events() {
         let (status, answer) = served.server.stripe(event.as_bytes());
@@ -161,7 +165,8 @@ impl ObjectList for Silent {
 
 #[test]
 fn a_stripe_that_does_not_answer_is_a_problem_of_its_own() {
-    let served = Served::with_tools(Tools::new(Some(Arc::new(Silent)), None));
+    let access = StripeAccess { objects: Arc::new(Silent), ..Account::start().access() };
+    let served = Served::with_tools(Tools::new(Some(access), None));
     let admin = served.key(ActorKind::Admin, "root", "solobase");
     served.send(
         "POST /api/commands/account.register?account=user:ada",

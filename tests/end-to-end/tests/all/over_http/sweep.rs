@@ -11,12 +11,19 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{EventList, ListedEvents};
 use host_site::sweep::SweepError;
 use host_store::MemoryStore;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::sync::Mutex;
+
+/// Age at which the delivery of an event counts as lost, in seconds.
+const LOST_AFTER_S: i64 = 120;
 
 /// A provider that has events; it notes the times from which it was asked.
 #[derive(Default)]
 struct Kept {
+    /// Age of the events, in seconds.
+    age_s: i64,
+    /// How much younger the newest event is, in seconds.
+    gap_s: i64,
     ids: Mutex<Vec<&'static str>>,
     asked: Mutex<Vec<(bool, Option<String>, i64)>>,
     fails: bool,
@@ -31,7 +38,13 @@ impl EventList for Kept {
     ) -> Result<ListedEvents, String> {
         self.asked.lock().expect("no panic").push((livemode, connected_account.map(str::to_owned), since_s));
         let ids = self.ids.lock().expect("no panic");
-        let events = ids.iter().rev().map(|id| serde_json::from_slice(&event(id)).expect("JSON")).collect();
+        let of = |id: &&str| {
+            let mut event: Value = serde_json::from_slice(&event(id)).expect("JSON");
+            let gap_s = if ids.last() == Some(id) { self.gap_s } else { 0 };
+            event["created"] = json!(START_MS / 1000 - self.age_s + gap_s);
+            event
+        };
+        let events = ids.iter().rev().map(of).collect();
         match self.fails {
             true => Err("no answer".to_owned()),
             false => Ok(ListedEvents { events, is_complete: true }),
@@ -48,10 +61,11 @@ fn a_sweep_stores_the_events_that_no_webhook_brought_and_no_other() {
     let body = event("evt_2");
     let signature = server.signature(&body);
     assert_eq!(server.send("/api/webhooks/stripe", &[("Stripe-Signature", &signature)], &body).0, 200);
-    let kept = Kept { ids: Mutex::new(vec!["evt_1", "evt_2", "evt_3"]), ..Kept::default() };
+    let kept = Kept { ids: Mutex::new(vec!["evt_1", "evt_2", "evt_3"]), age_s: LOST_AFTER_S, ..Kept::default() };
     let sweeper = server.sweeper();
     let swept = sweeper.sweep(&kept, None, 7).expect("swept");
-    assert_eq!((swept.listed, swept.missed, swept.newest_s), (3, 2, Some(START_MS / 1000)));
+    let newest_s = Some(START_MS / 1000 - LOST_AFTER_S);
+    assert_eq!((swept.listed, swept.missed, swept.early, swept.newest_s), (3, 2, 0, newest_s));
     assert_eq!(*kept.asked.lock().expect("no panic"), [(false, None, 7)]);
     for id in ["evt_1", "evt_2", "evt_3"] {
         assert!(is_stored(&server, id), "{id}");
@@ -71,6 +85,26 @@ fn a_sweep_stores_the_events_that_no_webhook_brought_and_no_other() {
 }
 
 #[test]
+fn an_event_whose_delivery_may_be_on_its_way_is_stored_and_does_not_count_as_missed() {
+    let server = server(ServerOptions::default());
+    let kept = Kept { ids: Mutex::new(vec!["evt_1"]), age_s: LOST_AFTER_S - 1, ..Kept::default() };
+    let swept = server.sweeper().sweep(&kept, None, 0).expect("swept");
+    assert_eq!((swept.missed, swept.early), (0, 1));
+    assert!(is_stored(&server, "evt_1"));
+    let body = event("evt_1");
+    let signature = server.signature(&body);
+    assert_eq!(server.send("/api/webhooks/stripe", &[("Stripe-Signature", &signature)], &body).0, 200, "a duplicate");
+    // The only event of the list is not young because it is the newest.
+    let kept = Kept { ids: Mutex::new(vec!["evt_2"]), age_s: LOST_AFTER_S, ..Kept::default() };
+    assert_eq!(server.sweeper().sweep(&kept, None, 0).expect("swept").missed, 1);
+    // A provider whose clock is ahead of the server's.
+    let ids = Mutex::new(vec!["evt_3", "evt_4"]);
+    let ahead = Kept { ids, age_s: -3_600, gap_s: LOST_AFTER_S, ..Kept::default() };
+    let swept = server.sweeper().sweep(&ahead, None, 0).expect("swept");
+    assert_eq!((swept.missed, swept.early), (1, 1));
+}
+
+#[test]
 fn a_list_that_cannot_be_read_fails_the_sweep() {
     let server = server(ServerOptions::default());
     let kept = Kept { fails: true, ..Kept::default() };
@@ -83,7 +117,7 @@ struct OfConnected;
 
 impl EventList for OfConnected {
     fn events_since(&self, _: bool, connected_account: Option<&str>, _: i64) -> Result<ListedEvents, String> {
-        let created = START_MS / 1000;
+        let created = START_MS / 1000 - LOST_AFTER_S;
         let events = connected_account.map(|account| {
             json!({"id": "evt_c", "object": "event", "type": "account.updated", "created": created, "livemode": false,
                 "data": {"object": {"id": account, "object": "account", "details_submitted": true, "payouts_enabled": true}}})

@@ -13,7 +13,7 @@ use host_provider_api::{
 };
 use host_store::{Partition, SqliteStore};
 use host_stripe::{Config, Mode, Stripe};
-use host_verify::{Verified, Verifier};
+use host_verify::{AccountRecords, AccountVerified, StripeAccess, Verified, Verifier};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use local_stripe::settings::Settings;
@@ -74,6 +74,15 @@ impl ObjectList for Before {
         let mut page = self.stripe.objects(query)?;
         page.objects.iter_mut().for_each(self.change);
         Ok(page)
+    }
+}
+
+/// Lists nothing.
+pub struct Empty;
+
+impl ObjectList for Empty {
+    fn objects(&self, _: &ObjectQuery) -> Result<ObjectPage, ObjectListError> {
+        Ok(ObjectPage::default())
     }
 }
 
@@ -290,33 +299,60 @@ impl Shop {
         self.verify_with(self)
     }
 
-    /// Compares the store with the Stripe of a shop.
+    /// Compares the store with the Stripe of a shop, as a whole and account by account: both have the same differences.
     pub fn verify_with(&self, other: &Shop) -> Verified {
-        self.verify_lists(other, &*other.provider)
+        let verified = self.verify_whole(other.access());
+        for name in ["ada", "zoe"] {
+            let mut of_account = self.verify_account(name, other.access());
+            let account = Account::User(name.to_owned());
+            let mut of_whole = verified.differences.clone();
+            of_whole.retain(|it| it.found.account == account);
+            for differences in [&mut of_account.differences, &mut of_whole] {
+                differences.sort_by_key(|it| (it.found.kind, it.found.id.clone()));
+            }
+            assert_eq!((of_account.differences, of_account.is_complete), (of_whole, true), "{name}");
+        }
+        verified
+    }
+
+    /// Compares one account with a Stripe, as an operator asks for it.
+    pub fn verify_account(&self, name: &str, stripe: StripeAccess) -> AccountVerified {
+        let (mut answerer, now) = (self.answerer(), self.host.clock().latest());
+        let scope = self.partition.scope(Account::User(name.to_owned()));
+        let records = AccountRecords::read(&mut answerer, &scope, now).expect("read").expect("an account");
+        records.fetch(&stripe).expect("fetched").compare(&mut answerer).expect("compared")
     }
 
     /// Compares the store with a list of objects before it was changed: a list is older than what is read again.
     pub fn verify_before(&self, change: fn(&mut Value)) -> Verified {
-        self.verify_lists(self, &Before { stripe: self.provider.clone(), change })
+        let objects = Arc::new(Before { stripe: self.provider.clone(), change });
+        self.verify_whole(StripeAccess { objects, ..self.access() })
     }
 
-    /// Compares the store with some lists and the Stripe of a shop, while the host has the store open.
-    fn verify_lists(&self, other: &Shop, objects: &dyn ObjectList) -> Verified {
-        let reader = SqliteStore::open_reader(self.folder.path().join("store.db")).expect("a reader");
-        let runner = host_native::runners().make().expect("the library");
-        let mut answerer = Answerer::over(reader, runner, self.partition.clone()).expect("an answerer");
+    /// Compares the whole store with a Stripe, while the host has the store open.
+    pub fn verify_whole(&self, stripe: StripeAccess) -> Verified {
         let before = self.host.state().expect("a state");
         let mut verifier = Verifier {
-            answerer: &mut answerer,
+            answerer: &mut self.answerer(),
             partition: self.partition.clone(),
-            objects,
-            events: &*other.provider,
-            registry: &other.registry,
+            stripe: &stripe,
             now: self.host.clock().latest(),
             wait: Duration::ZERO,
         };
         let verified = verifier.verify(&mut |_| ()).expect("both sides can be read");
         assert_eq!(self.host.state().expect("a state"), before, "nothing is written");
         verified
+    }
+
+    /// Returns the shop's Stripe.
+    pub fn access(&self) -> StripeAccess {
+        let (objects, events) = (self.provider.clone(), self.provider.clone());
+        StripeAccess { objects, events, registry: self.registry.clone() }
+    }
+
+    fn answerer(&self) -> Answerer {
+        let reader = SqliteStore::open_reader(self.folder.path().join("store.db")).expect("a reader");
+        let runner = host_native::runners().make().expect("the library");
+        Answerer::over(reader, runner, self.partition.clone()).expect("an answerer")
     }
 }

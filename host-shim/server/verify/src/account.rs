@@ -1,0 +1,167 @@
+//! Compares one account with Stripe, in three steps: [`AccountRecords::read`] and [`BothSides::compare`] wait for the store
+//! only, and [`AccountRecords::fetch`] waits for Stripe only. So a server takes each step on a thread that may wait for it.
+
+use crate::difference::{Difference, Found, difference};
+use crate::error::VerifyError;
+use crate::facts::{Facts, Kind};
+use crate::gather::{Gathered, gather};
+use crate::mend::Mender;
+use crate::ours::{OurSide, Ours};
+use crate::owner::{Owner, owner};
+use crate::stripe::StripeAccess;
+use crate::theirs::{CUSTOMER, Theirs};
+use extension_contract::{Account, CONNECTED_ACCOUNT_CLAIMS, Timestamp};
+use host::processor::Answerer;
+use host_store::{Partition, Read, Scope, Stored};
+use serde_json::Value;
+
+/// The records of an account.
+#[derive(Debug)]
+pub struct AccountRecords {
+    pub(crate) partition: Partition,
+    pub(crate) account: Account,
+    pub(crate) now: Timestamp,
+    /// Ids of the account's customers at Stripe.
+    pub(crate) customers: Vec<String>,
+    /// Ids of its connected accounts.
+    pub(crate) connected: Vec<String>,
+    pub(crate) ours: Vec<Ours>,
+}
+
+/// Both sides of an account, not compared yet.
+#[derive(Debug)]
+pub struct BothSides {
+    records: AccountRecords,
+    pairs: Vec<Pair>,
+    /// The events that Stripe still has, if a pair differs.
+    events: Vec<Value>,
+    is_complete: bool,
+}
+
+/// The two sides of an object; at least one is there.
+#[derive(Debug)]
+struct Pair {
+    kind: Kind,
+    ours: Option<Ours>,
+    theirs: Option<Theirs>,
+}
+
+/// An object with the facts of both sides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beside {
+    /// Kind of the object.
+    pub kind: Kind,
+    /// Its id, as that of a difference.
+    pub id: String,
+    /// The facts of the record, if there is one.
+    pub ours: Option<Facts>,
+    /// The facts of Stripe's object, if Stripe has one.
+    pub theirs: Option<Facts>,
+}
+
+/// The result of the comparison of an account.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountVerified {
+    /// Ids of the account's customers at Stripe.
+    pub customers: Vec<String>,
+    /// All compared objects: those with a record, then those that only Stripe has.
+    pub objects: Vec<Beside>,
+    /// The objects that differ. A delivery that is on its way is a difference, too.
+    pub differences: Vec<Difference>,
+    /// False if some objects were not compared, since the account has too many.
+    pub is_complete: bool,
+}
+
+impl AccountRecords {
+    /// Reads the records of an account; none if the store has no such account.
+    ///
+    /// # Errors
+    /// Fails if the store or the extension does not answer.
+    pub fn read(answerer: &mut Answerer, scope: &Scope, now: Timestamp) -> Result<Option<AccountRecords>, VerifyError> {
+        let held = answerer.read(|store| match store.revision(scope)? {
+            0 => Ok(None),
+            _ => {
+                let customers = held(store, scope, &format!("{CUSTOMER}:"))?;
+                Ok(Some((customers, held(store, scope, CONNECTED_ACCOUNT_CLAIMS)?)))
+            }
+        })?;
+        let Some((customers, connected)) = held else { return Ok(None) };
+        let (partition, account, mut ours) = (scope.partition(), scope.account.clone(), Vec::new());
+        OurSide { answerer, partition: &partition, now }.each(&account, &mut |one| {
+            ours.push(one);
+            Ok(())
+        })?;
+        Ok(Some(AccountRecords { partition, account, now, customers, connected, ours }))
+    }
+
+    /// Reads Stripe's objects of the account, and Stripe's events if something differs. Nothing is changed.
+    ///
+    /// # Errors
+    /// Fails if Stripe does not answer.
+    pub fn fetch(mut self, stripe: &StripeAccess) -> Result<BothSides, VerifyError> {
+        let Gathered { mut theirs, not_compared, is_complete } = gather(&self, stripe)?;
+        let ours = std::mem::take(&mut self.ours).into_iter();
+        let compared = ours.filter(|ours| !not_compared.contains(&(ours.kind, ours.id.clone())));
+        let mut pairs: Vec<Pair> = compared
+            .map(|ours| {
+                let theirs = theirs.remove(&(ours.kind, ours.id.clone()));
+                Pair { kind: ours.kind, ours: Some(ours), theirs }
+            })
+            .collect();
+        pairs.extend(theirs.into_iter().map(|((kind, _), theirs)| Pair { kind, ours: None, theirs: Some(theirs) }));
+        let differs = pairs.iter().any(|pair| pair.difference(&self.account).is_some());
+        let events = if differs { stripe.events(&self.partition, self.now)? } else { Vec::new() };
+        Ok(BothSides { records: self, pairs, events, is_complete })
+    }
+}
+
+impl BothSides {
+    /// Compares both sides, and names the command that mends each difference.
+    ///
+    /// # Errors
+    /// Fails if the store does not answer.
+    pub fn compare(self, answerer: &mut Answerer) -> Result<AccountVerified, VerifyError> {
+        let BothSides { records, pairs, events, is_complete } = self;
+        let AccountRecords { partition, account, now, customers, .. } = records;
+        let (mut objects, mut found) = (Vec::new(), Vec::new());
+        for pair in pairs {
+            if pair.is_of(answerer, &partition, &account)? {
+                found.extend(pair.difference(&account));
+                objects.extend(pair.beside());
+            }
+        }
+        let mut mender = Mender { answerer, partition: &partition, events: &events, now };
+        let differences = if found.is_empty() { Vec::new() } else { mender.mend(found)? };
+        Ok(AccountVerified { customers, objects, differences, is_complete })
+    }
+}
+
+impl Pair {
+    fn difference(&self, account: &Account) -> Option<Found> {
+        difference(self.kind, account, self.ours.as_ref(), self.theirs.as_ref())
+    }
+
+    /// Returns true if the object belongs to an account: it has a record of it, or should have one.
+    fn is_of(&self, answerer: &mut Answerer, partition: &Partition, account: &Account) -> Stored<bool> {
+        match (&self.ours, &self.theirs) {
+            (None, Some(theirs)) => {
+                let owner = owner(answerer, partition, self.kind, theirs)?;
+                Ok(matches!(owner, Owner::Account(owner) if owner == *account))
+            }
+            _ => Ok(true),
+        }
+    }
+
+    fn beside(self) -> Option<Beside> {
+        let Pair { kind, ours, theirs } = self;
+        let id = ours.as_ref().map(|ours| &ours.id).or(theirs.as_ref().map(|theirs| &theirs.id))?.clone();
+        Some(Beside { kind, id, ours: ours.map(|ours| ours.facts), theirs: theirs.map(|theirs| theirs.facts) })
+    }
+}
+
+/// Returns the ids in the claims of an account that begin with a prefix.
+fn held(store: &dyn Read, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
+    let prefix = format!("{}//{prefix}", scope.claim_space());
+    let held = store.claims_held(scope, &prefix)?;
+    Ok(held.iter().filter_map(|key| key.strip_prefix(&prefix).map(str::to_owned)).collect())
+}

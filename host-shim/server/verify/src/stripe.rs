@@ -1,0 +1,71 @@
+//! How is Stripe read? By lists of objects, by lists of events, and object by object.
+
+use crate::error::VerifyError;
+use crate::facts::Kind;
+use crate::theirs::{self, Theirs};
+use extension_contract::{Account, Timestamp};
+use host_provider_api::{Call, CallOutcome, EventList, ObjectList, Registry, Reply};
+use host_store::Partition;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Time for which Stripe keeps events, in seconds.
+const KEPT_S: i64 = 30 * 86_400;
+
+/// Reads Stripe. A clone reads the same account of Stripe.
+#[derive(Clone)]
+pub struct StripeAccess {
+    /// Lists objects.
+    pub objects: Arc<dyn ObjectList>,
+    /// Lists events.
+    pub events: Arc<dyn EventList>,
+    /// The providers, for `stripe.retrieve`, which only reads.
+    pub registry: Registry,
+}
+
+/// An object that was fetched by its id.
+pub(crate) enum Fetched {
+    Object(Box<Theirs>),
+    /// Stripe has no such object.
+    Nothing,
+    /// It has moved no money, so a store need not have it.
+    NotCompared,
+}
+
+impl StripeAccess {
+    /// Fetches an object by its id at Stripe; a payment is fetched by its charge.
+    pub(crate) fn fetch(&self, partition: &Partition, kind: Kind, id: &str) -> Result<Fetched, VerifyError> {
+        let failed = |problem: String| VerifyError::Fetch { kind, id: id.to_owned(), problem };
+        let call = Call {
+            kind: "stripe.retrieve".to_owned(),
+            scope: format!("{}/{}", partition.name(), Account::Platform),
+            key: format!("verify:{id}"),
+            generation: 1,
+            attempt: 1,
+            lease: 1,
+            payload: json!({"object": kind.listed().name(), "id": id}),
+            secrets: self.registry.secret_access(),
+            ..Call::default()
+        };
+        match self.registry.call(&call) {
+            Reply::Answer(CallOutcome::Done(outputs)) => {
+                let read = theirs::read(kind, &outputs["object"])?;
+                Ok(read.map_or(Fetched::NotCompared, |theirs| Fetched::Object(Box::new(theirs))))
+            }
+            Reply::Answer(CallOutcome::Refused { code, .. }) if code == "resource_missing" => Ok(Fetched::Nothing),
+            Reply::Answer(CallOutcome::Refused { code, message } | CallOutcome::Retry { code, message, .. }) => {
+                Err(failed(format!("{code}: {message}")))
+            }
+            Reply::Answer(CallOutcome::InProgress { .. }) | Reply::Silence { .. } => {
+                Err(failed("no answer".to_owned()))
+            }
+        }
+    }
+
+    /// Lists the events that Stripe still has, newest first.
+    pub(crate) fn events(&self, partition: &Partition, now: Timestamp) -> Result<Vec<Value>, VerifyError> {
+        let since_s = now.div_euclid(1_000).saturating_sub(KEPT_S);
+        let listed = self.events.events_since(partition.livemode, None, since_s);
+        Ok(listed.map_err(VerifyError::Events)?.events)
+    }
+}
