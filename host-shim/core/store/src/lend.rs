@@ -106,6 +106,9 @@ impl<L: Lend> Read for L {
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         self.lend(|store| store.inbox_after(partition, after, limit))
     }
+    fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        self.lend(|store| store.effect_results_after(after, limit))
+    }
     fn inbox_newest(&self) -> Stored<u64> {
         self.lend(|store| store.inbox_newest())
     }

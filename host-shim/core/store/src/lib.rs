@@ -36,8 +36,8 @@ pub use log::LogEntry;
 pub use memory::MemoryStore;
 pub use not_state::{Excluded, NotState};
 pub use rows::{
-    ClaimRow, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest, MESSAGE, OF_HOST, OpenedRows,
-    PROVIDER_EVENT, Provenance, Run, TIMER, TimerRow,
+    ClaimRow, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest, MESSAGE,
+    OF_HOST, OpenedRows, PROVIDER_EVENT, Provenance, Run, TIMER, TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
 pub use sqlite::{OpenError, SqliteStore, Synchronous};

@@ -16,7 +16,7 @@ use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, Expec
 use crate::error::{StoreError, Stored};
 use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
-use crate::rows::{ClaimRow, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
+use crate::rows::{ClaimRow, EFFECT_RESULTS, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::{Read, Reader, Store};
 use account::{AccountRows, AccountUndo};
@@ -411,6 +411,10 @@ impl Read for MemoryStore {
 
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         Ok(self.inbox.after(partition, after, limit))
+    }
+
+    fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        Ok(self.inbox.of_source_after(EFFECT_RESULTS, after, limit))
     }
 
     fn inbox_newest(&self) -> Stored<u64> {

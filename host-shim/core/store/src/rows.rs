@@ -26,6 +26,8 @@ pub const MESSAGE: &str = "account.send";
 pub const PROVIDER_EVENT: &str = "provider.event";
 /// Effect kind that erases an account: see [`Changes::erase`](crate::Changes::erase).
 pub const ERASE: &str = "account.erase";
+/// Source of the events that are results of effects.
+pub const EFFECT_RESULTS: &str = "effects";
 /// Effect kinds that the host carries out itself: no extension declares them, and no provider is called.
 pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PROVIDER_EVENT, ERASE];
 

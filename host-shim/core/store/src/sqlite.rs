@@ -622,6 +622,10 @@ impl Read for SqliteStore {
         }
     }
 
+    fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>> {
+        inbox::effect_results_after(&self.connection, after, limit).map_err(unavailable)
+    }
+
     fn inbox_newest(&self) -> Stored<u64> {
         inbox::newest(&self.connection).map_err(unavailable)
     }

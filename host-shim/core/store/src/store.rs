@@ -97,6 +97,9 @@ pub trait Read {
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>>;
     /// Returns the inbox rows of a partition, or of all partitions, after the number `after`, in order of acceptance.
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
+    /// Returns the inbox rows of effect results ([`EFFECT_RESULTS`](crate::EFFECT_RESULTS)) of all partitions after the number
+    /// `after`, in order of acceptance.
+    fn effect_results_after(&self, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
     /// Returns the number of the newest inbox row of all partitions; 0 for an empty inbox.
     fn inbox_newest(&self) -> Stored<u64>;
     /// Returns the runs of an event of any partition, first to last.

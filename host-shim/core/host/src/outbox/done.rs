@@ -26,15 +26,15 @@ pub fn each_done(
     Ok(())
 }
 
-/// Visits the successful calls of one page of the inbox, after the row `after`. Returns the last row of the page; none at the
-/// end of the inbox.
+/// Visits the successful calls of one page of effect results, after the row `after`. Returns the last row of the page; none at
+/// the end.
 pub(super) fn done_page(
     store: &dyn Read,
     of: Option<&Partition>,
     after: u64,
     visit: &mut dyn FnMut(&Call, &Value),
 ) -> Result<Option<u64>, StoreError> {
-    let page = store.inbox_after(None, after, PAGE)?;
+    let page = store.effect_results_after(after, PAGE)?;
     let last = page.last().map(|row| row.seq);
     for inbox in page {
         let partition = partition(&inbox);

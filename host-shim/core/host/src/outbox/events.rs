@@ -4,7 +4,7 @@ use extension_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
     ProviderFacts, Timestamp,
 };
-use host_store::{EffectRow, MESSAGE, OF_HOST};
+use host_store::{EFFECT_RESULTS, EffectRow, MESSAGE, OF_HOST};
 use serde_json::Value;
 
 /// Returns true for the kinds that the host carries out without a provider.
@@ -30,7 +30,7 @@ pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
         context: row.effect.context.clone(),
         answer,
     };
-    let mut event = event(row, "effects", row.scope.account.clone(), Payload::EffectResult(report), now);
+    let mut event = event(row, EFFECT_RESULTS, row.scope.account.clone(), Payload::EffectResult(report), now);
     if late {
         event.id.push_str("/late");
     }

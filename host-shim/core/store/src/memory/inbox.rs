@@ -206,6 +206,13 @@ impl Inbox {
         seqs.take(limit).filter_map(|seq| self.row(seq)).collect()
     }
 
+    /// Returns the rows of a source after the number `after`.
+    pub(super) fn of_source_after(&self, source: &str, after: u64, limit: usize) -> Vec<InboxRow> {
+        let from = after.saturating_add(1);
+        let seqs = (from..=self.events.len() as u64).filter(|seq| self.events[index(*seq)].event.source == source);
+        seqs.take(limit).filter_map(|seq| self.row(seq)).collect()
+    }
+
     /// Returns the number of the newest row; 0 without rows.
     pub(super) fn newest(&self) -> u64 {
         self.events.len() as u64

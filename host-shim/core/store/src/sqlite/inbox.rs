@@ -322,6 +322,16 @@ pub(super) fn after(connection: &Connection, after: u64, limit: usize) -> Result
     many(connection, sql, [number(after), text::limit(limit)])
 }
 
+/// Returns a page of the results of effects, by their own index: other events may be much more.
+pub(super) fn effect_results_after(connection: &Connection, after: u64, limit: usize) -> Result<Vec<InboxRow>, Error> {
+    // An index with a condition is used only for the same words. CROSS JOIN keeps its order of the rows.
+    let sql = select!(
+        "events e INDEXED BY events_of_effects CROSS JOIN inbox i ON i.seq = e.seq",
+        "e.source = 'effects' AND e.seq > ?1 ORDER BY e.seq LIMIT ?2"
+    );
+    many(connection, sql, [number(after), text::limit(limit)])
+}
+
 /// Returns a page of one partition. It has no index: it skips the rows of other partitions.
 pub(super) fn of_partition_after(
     connection: &Connection,

@@ -4,7 +4,7 @@ use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Migrations in order. A released file never changes.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("migrations/0001_rows.sql"),
     include_str!("migrations/0002_references.sql"),
     include_str!("migrations/0003_inbox.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("migrations/0007_replies.sql"),
     include_str!("migrations/0008_awaited.sql"),
     include_str!("migrations/0009_owners.sql"),
+    include_str!("migrations/0010_effect_results.sql"),
 ];
 
 /// Checks that a file has the newest schema, without changing it.

@@ -66,6 +66,7 @@ macro_rules! store_conformance {
             waiting_rows_are_counted_and_selected_by_age,
             dead_and_failed_rows_are_listed,
             inbox_queues_are_of_one_partition,
+            effect_results_are_read_in_order,
             inbox_rows_are_read_in_order,
             an_event_in_another_state_is_a_conflict,
             an_unknown_inbox_row_is_an_error,

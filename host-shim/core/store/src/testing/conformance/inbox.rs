@@ -3,12 +3,12 @@
 use super::Open;
 use crate::changes::{Applied, Changes, Conflict, InboxProgress, NewInbox};
 use crate::error::{StoreError, Stored};
-use crate::rows::{InboxRow, InboxState, Provenance, Run};
+use crate::rows::{EFFECT_RESULTS, InboxRow, InboxState, Provenance, Run};
 use crate::scope::Partition;
 use crate::store::Store;
 use crate::testing::samples;
 use extension_contract::{
-    Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, IgnoreReason, Outcome,
+    Account, Actor, ActorKind, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, IgnoreReason, Outcome,
     Payload, ProductChange, ProviderFacts, Refusal, Usage,
 };
 use std::sync::Arc;
@@ -352,6 +352,26 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
     let nobody = Partition { business: "nobody".into(), livemode: false };
     assert_eq!(store.inbox_due(&nobody, 50, 10), Ok(Vec::new()));
     assert_eq!((store.inbox_next_due(&nobody, 0), store.parked_count(&nobody)), (Ok(None), Ok(0)));
+}
+
+/// The results of effects are read by pages, of all partitions and without other events.
+pub fn effect_results_are_read_in_order(open: Open<'_>) {
+    let mut store = open();
+    for (id, source, livemode) in [
+        ("a", EFFECT_RESULTS, false),
+        ("b", "stripe", false),
+        ("c", EFFECT_RESULTS, true),
+        ("d", "effects2", false),
+        ("e", EFFECT_RESULTS, false),
+    ] {
+        let new = samples::new_event(id);
+        let event = Event { source: source.to_owned(), ..(*new.event).clone() };
+        accept(&mut *store, NewInbox { livemode, event: event.into(), ..new });
+    }
+    assert_eq!(seqs(store.effect_results_after(0, 2)), [1, 3]);
+    assert_eq!(seqs(store.effect_results_after(3, 2)), [5]);
+    assert!(seqs(store.effect_results_after(5, 2)).is_empty());
+    assert_eq!(store.effect_results_after(0, 1), store.inbox_after(None, 0, 1), "whole rows");
 }
 
 /// All rows are read by pages.
