@@ -1,5 +1,5 @@
 //! Sorts and collects with little code. The standard library's sort, which its maps also use in `collect`, is optimised
-//! for long lists: it takes 5 to 15 kB of the component for each type of list. The component may have at most 2 MiB.
+//! for long lists: it takes 5 to 15 kB of the component for each type of list. The component may have at most 3 MiB.
 
 use std::cmp::Ordering;
 

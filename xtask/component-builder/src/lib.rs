@@ -15,7 +15,7 @@ pub const TARGET: &str = "wasm32-unknown-unknown";
 pub const PROVISIONER: &str = "extension-component";
 
 /// Compiler flags for a component. Vector instructions, which wasmtime supports, make skipping through JSON faster.
-/// Less inlining keeps the component smaller than 2 MiB.
+/// With the usual inlining, the component would have 3.9 MB instead of 2.5 MB, and be no faster.
 const FLAGS: [&str; 2] = ["-Ctarget-feature=+simd128", "-Cllvm-args=-inline-threshold=15"];
 /// Replaces the path of cargo's source folder in a component. Panic messages contain the paths of dependencies' source
 /// files, which differ between machines.

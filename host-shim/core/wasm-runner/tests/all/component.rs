@@ -14,7 +14,7 @@ use std::fs;
 use std::sync::{Arc, LazyLock, Mutex};
 
 /// Maximum size of the component in bytes.
-const SIZE_MAX: usize = 2 << 20;
+const SIZE_MAX: usize = 3 << 20;
 
 static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
