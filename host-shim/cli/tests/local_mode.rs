@@ -211,7 +211,6 @@ fn told(server: &Server) -> usize {
     effects.iter().filter(is_told).filter(|effect| effect["state"] == "finished").count()
 }
 
-// covers: ORC-43, ORC-45
 #[test]
 #[ignore = "needs the program of `cargo xtask build`; `cargo xtask test full-host` makes and tests it"]
 fn databases_are_backed_up_daily_and_operators_hear_of_a_missing_backup() {
