@@ -26,6 +26,7 @@ mod rules;
 
 pub use catalog::product::PRODUCT_MEMBERS;
 pub use catalog::schema;
+pub use rules::commands::table as commands_table;
 
 use catalog::Catalog;
 use catalog::desk::Desk;

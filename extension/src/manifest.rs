@@ -3,7 +3,7 @@
 use crate::DATA_VERSION;
 use crate::catalog::declared::{CONFIG, EFFECTS};
 use crate::input::THIN;
-use crate::rules::command::COMMANDS;
+use crate::rules::commands::COMMANDS;
 use extension_contract::*;
 use serde_json::{Map, json};
 
@@ -106,7 +106,7 @@ pub(crate) fn declare() -> Declarations {
         provider_kinds: PROVIDER_KINDS.iter().flat_map(|kind| [(*kind).to_owned(), format!("{THIN}{kind}")]).collect(),
         commands: COMMANDS
             .iter()
-            .map(|(kind, required)| CommandDecl { kind: (*kind).to_owned(), schema: object_schema(required) })
+            .map(|it| CommandDecl { kind: it.kind.to_owned(), schema: object_schema(it.required) })
             .collect(),
         effects: EFFECTS
             .iter()

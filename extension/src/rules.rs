@@ -4,7 +4,8 @@
 mod account;
 mod campaign;
 mod catalog;
-pub(crate) mod command;
+mod command;
+pub(crate) mod commands;
 mod connect;
 mod customer;
 mod dispute;

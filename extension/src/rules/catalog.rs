@@ -5,7 +5,7 @@
 
 mod sync;
 
-use super::command::COMMANDS;
+use super::commands::COMMANDS;
 use super::listing;
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
 use crate::catalog::checks::{
@@ -104,7 +104,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
         let message = format!("expected 1 to {BATCH_MAX}");
         return Err(wrong_field("/campaigns/batch", FieldErrorCode::OutOfRange, message));
     }
-    let commands = COMMANDS.map(|(command, _)| command);
+    let commands = COMMANDS.each_ref().map(|command| command.kind);
     check_reactions(&document.events, &document.on, &document.templates, &resources, &commands)?;
     let mut types = desk.catalog.stored_types()?;
     let mut decls = Vec::new();
@@ -166,7 +166,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str) -> Ruled<Verdict> {
 
 /// Fails if roles are listed for an unknown command or query.
 fn check_roles(may: &Roles) -> Ruled<()> {
-    let known = COMMANDS.iter().map(|(command, _)| *command).chain(QUESTIONS);
+    let known = COMMANDS.iter().map(|command| command.kind).chain(QUESTIONS);
     let known: Vec<&str> = known.collect();
     match may.keys().find(|key| !known.contains(&key.as_str())) {
         None => Ok(()),

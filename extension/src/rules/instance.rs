@@ -61,8 +61,20 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(id)))
 }
 
+/// `instance.create`: creates a product of the only type that there can be, unless the payload names a type.
+pub(super) fn create_of_only_type(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let mut body = body.clone();
+    if !body.contains_key("type")
+        && !body.contains_key("product_type")
+        && let Some(name) = only_type(desk)?
+    {
+        body.insert("product_type".to_owned(), Value::from(name));
+    }
+    create(desk, &body)
+}
+
 /// Returns the catalog's product type whose products belong to accounts, if there is exactly one.
-pub(super) fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
+fn only_type(desk: &Desk<'_>) -> Ruled<Option<String>> {
     let types = desk.catalog.types()?;
     let mut owned = types.iter().filter(|decl| !decl.catalog);
     let first = owned.next().map(|decl| decl.name.clone());

@@ -1,0 +1,420 @@
+//! All commands, each as one entry: who may give it, its payload, its reply and its rule. The dispatch, the manifest, the checks of
+//! roles and `docs/commands.md` come from this table.
+
+use super::{account, campaign, connect, instance, listing, metering, purchase, refund, spending, step, token};
+use crate::catalog::desk::Desk;
+use crate::model::halt::{Ruled, Verdict};
+use crate::model::json::Object;
+
+/// Decides a command from its payload.
+pub(super) type CommandRule = fn(&mut Desk<'_>, &Object) -> Ruled<Verdict>;
+
+/// The actors that may give a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Who {
+    /// A user in its own account, members of an organization by their roles, operators and services.
+    Owners,
+    /// Operators and services, whatever the roles of a member are.
+    Operators,
+    /// Operators, in the account `platform`.
+    Platform,
+}
+
+/// The members that a payload may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Members {
+    /// These.
+    Only(&'static [&'static str]),
+    /// Those of a product; they are checked against its type.
+    OfProduct,
+    /// Those of a catalog; they are checked as a document.
+    OfCatalog,
+}
+
+/// A command.
+pub(crate) struct Command {
+    /// Kind, for example `instance.create`.
+    pub(crate) kind: &'static str,
+    /// Members that the payload must have, for the manifest.
+    pub(crate) required: &'static [&'static str],
+    pub(super) members: Members,
+    pub(super) who: Who,
+    /// True if the command is allowed in a closed account.
+    pub(super) when_closed: bool,
+    /// The payload, in Markdown for the document.
+    pub(crate) payload: &'static str,
+    /// The effect, in Markdown for the document.
+    pub(crate) does: &'static str,
+    /// The reply, in Markdown for the document. A command without one replies an empty object, so that its caller does not wait
+    /// for a later reply.
+    pub(crate) reply: Option<&'static str>,
+    /// None for `catalog.load`, whose payload is read as a document before.
+    pub(super) rule: Option<CommandRule>,
+}
+
+/// An entry with the usual values.
+const USUAL: Command = Command {
+    kind: "",
+    required: &[],
+    members: Members::Only(&[]),
+    who: Who::Owners,
+    when_closed: false,
+    payload: "",
+    does: "",
+    reply: None,
+    rule: None,
+};
+
+/// All commands, in the order of the manifest.
+pub(crate) static COMMANDS: [Command; 32] = [
+    Command {
+        kind: "catalog.load",
+        members: Members::OfCatalog,
+        who: Who::Platform,
+        payload: "a catalog",
+        does: "makes the catalog equal to the document",
+        reply: Some("`{product_types, products}`"),
+        ..USUAL
+    },
+    Command {
+        kind: "product.create",
+        required: &["name"],
+        members: Members::OfProduct,
+        payload: "a product",
+        does: "writes a product of the account, or, in `platform`, of the catalog",
+        reply: Some("product"),
+        rule: Some(instance::create),
+        ..USUAL
+    },
+    Command {
+        kind: "product.update",
+        required: &["id"],
+        members: Members::OfProduct,
+        payload: "a product with its `id`",
+        does: "changes a product of the account, or, in `platform`, of the catalog",
+        reply: Some("product"),
+        rule: Some(instance::update),
+        ..USUAL
+    },
+    Command {
+        kind: "product.list",
+        members: Members::OfProduct,
+        payload: "a product; `id` changes it, `active: false` withdraws it",
+        does: "offers the account's product, if its type has `listing`",
+        reply: Some("`{product, status}`"),
+        rule: Some(listing::list),
+        ..USUAL
+    },
+    Command {
+        kind: "instance.create",
+        required: &["name"],
+        members: Members::OfProduct,
+        payload: "`name`, `metadata`, `product_type` if there are several",
+        does: "creates a product of the account; refused if the limits are reached",
+        reply: Some("product"),
+        rule: Some(instance::create_of_only_type),
+        ..USUAL
+    },
+    Command {
+        kind: "instance.keep",
+        required: &["id"],
+        members: Members::Only(&["id"]),
+        payload: "`id`",
+        does: "keeps this instance if the account is over its limit",
+        reply: Some("product"),
+        rule: Some(instance::keep),
+        ..USUAL
+    },
+    Command {
+        kind: "instance.suspend",
+        required: &["id"],
+        members: Members::Only(&["id"]),
+        who: Who::Operators,
+        payload: "`id`",
+        does: "suspends the instance",
+        reply: Some("product"),
+        rule: Some(instance::suspend),
+        ..USUAL
+    },
+    Command {
+        kind: "instance.resume",
+        required: &["id"],
+        members: Members::Only(&["id"]),
+        payload: "`id`",
+        does: "resumes the instance",
+        reply: Some("product"),
+        rule: Some(instance::resume),
+        ..USUAL
+    },
+    Command {
+        kind: "instance.retry",
+        required: &["id"],
+        members: Members::Only(&["id"]),
+        payload: "`id`",
+        does: "retries the failed steps, or returns a manual step to the provider",
+        reply: Some("product"),
+        rule: Some(instance::retry),
+        ..USUAL
+    },
+    Command {
+        kind: "instance.delete",
+        required: &["id", "confirm"],
+        members: Members::Only(&["id", "confirm"]),
+        when_closed: true,
+        payload: "`id`, `confirm` (the instance's name)",
+        does: "deletes the instance after a last backup",
+        reply: Some("product"),
+        rule: Some(instance::delete),
+        ..USUAL
+    },
+    Command {
+        kind: "purchase.create",
+        members: Members::Only(&[
+            "plan_id",
+            "product_id",
+            "plan",
+            "product_type",
+            "item",
+            "interval",
+            "quantity",
+            "success_url",
+            "cancel_url",
+            "payment_method",
+            "product",
+        ]),
+        payload: "[below](#notes)",
+        does: "opens a checkout, or returns the open one",
+        reply: Some("`{purchase_id, session_id, checkout_url}`"),
+        rule: Some(purchase::create),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.change",
+        members: Members::Only(&["plan_id", "product_id", "plan", "interval", "quantity"]),
+        payload: "a plan as in `purchase.create`, `interval`, `quantity`",
+        does: "changes plan, interval or quantity",
+        reply: Some("[below](#notes)"),
+        rule: Some(purchase::change_plan),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.cancel",
+        members: Members::Only(&["id", "at_period_end"]),
+        when_closed: true,
+        payload: "`id`, `at_period_end` (`false`: operators)",
+        does: "cancels the subscription and its add-ons",
+        reply: Some("`{subscription, at_period_end, add_ons}`"),
+        rule: Some(purchase::cancel),
+        ..USUAL
+    },
+    Command {
+        kind: "step.complete",
+        required: &["id", "step"],
+        members: Members::Only(&["id", "step", "outputs"]),
+        when_closed: true,
+        payload: "`id`, `step`, `outputs`",
+        does: "reports the resource that a person created",
+        reply: Some("product"),
+        rule: Some(step::complete),
+        ..USUAL
+    },
+    Command {
+        kind: "step.assign",
+        required: &["id", "step", "to"],
+        members: Members::Only(&["id", "step", "to"]),
+        who: Who::Operators,
+        when_closed: true,
+        payload: "`id`, `step`, `to`",
+        does: "assigns a manual step to a person",
+        reply: Some("product"),
+        rule: Some(step::assign),
+    },
+    Command {
+        kind: "step.abandon",
+        required: &["id", "step"],
+        members: Members::Only(&["id", "step"]),
+        who: Who::Operators,
+        when_closed: true,
+        payload: "`id`, `step`",
+        does: "gives up a resource that could not be deleted, [below](#notes)",
+        reply: Some("product"),
+        rule: Some(step::abandon),
+    },
+    Command {
+        kind: "campaign.create",
+        required: &["name", "template"],
+        members: Members::Only(&["name", "template", "audience", "enrols"]),
+        who: Who::Platform,
+        payload: "`name`, `template`, `audience`, `enrols`",
+        does: "creates a draft, [below](#notes)",
+        reply: Some("`{id, recipients, counted, is_exact}`"),
+        rule: Some(campaign::create),
+        ..USUAL
+    },
+    Command {
+        kind: "campaign.send",
+        required: &["id"],
+        members: Members::Only(&["id", "at"]),
+        who: Who::Platform,
+        payload: "`id`, `at`",
+        does: "starts the campaign, at once or at a time",
+        reply: Some("`{id, status, …}`"),
+        rule: Some(campaign::send),
+        ..USUAL
+    },
+    Command {
+        kind: "campaign.cancel",
+        required: &["id"],
+        members: Members::Only(&["id"]),
+        who: Who::Platform,
+        payload: "`id`",
+        does: "stops the campaign",
+        rule: Some(campaign::cancel),
+        ..USUAL
+    },
+    Command {
+        kind: "mail.subscribe",
+        does: "the account wants campaigns",
+        rule: Some(|desk, _| campaign::subscribe(desk, true)),
+        ..USUAL
+    },
+    Command {
+        kind: "mail.unsubscribe",
+        when_closed: true,
+        does: "the account wants no campaigns",
+        rule: Some(|desk, _| campaign::subscribe(desk, false)),
+        ..USUAL
+    },
+    Command {
+        kind: "token.issue",
+        required: &["product"],
+        members: Members::Only(&["product", "name", "ip"]),
+        payload: "`product`, `name` if its type has several, `ip`",
+        does: "issues a token for an allowed product",
+        reply: Some("`{id, product, token, expires_at, …}`"),
+        rule: Some(token::issue),
+        ..USUAL
+    },
+    Command {
+        kind: "token.redeem",
+        required: &["id", "sha256"],
+        members: Members::Only(&["id", "sha256", "ip"]),
+        payload: "`id`, `sha256`, `ip`",
+        does: "exchanges a token for a grant",
+        reply: Some("`{id, product, grant, expires_at}`"),
+        rule: Some(token::redeem),
+        ..USUAL
+    },
+    Command {
+        kind: "token.revoke",
+        required: &["id"],
+        members: Members::Only(&["id", "ip"]),
+        payload: "`id`, `ip`",
+        does: "revokes a token",
+        rule: Some(token::revoke),
+        ..USUAL
+    },
+    Command {
+        kind: "usage.admit",
+        required: &["meter"],
+        members: Members::Only(&["meter"]),
+        payload: "`meter`",
+        does: "reports whether paid usage may begin; changes nothing",
+        reply: Some("`{meter, credits_left_micros, open_micros}`"),
+        rule: Some(spending::admit),
+        ..USUAL
+    },
+    Command {
+        kind: "usage.consume",
+        required: &["key"],
+        members: Members::Only(&["key", "amount", "id"]),
+        payload: "`key`, `amount`, `id`",
+        does: "counts usage up to the limit",
+        reply: Some("`{key, used, allowed, resets_at}`"),
+        rule: Some(metering::consume),
+        ..USUAL
+    },
+    Command {
+        kind: "usage.invoice",
+        required: &["month"],
+        members: Members::Only(&["month"]),
+        who: Who::Operators,
+        when_closed: true,
+        payload: "`month` (`2026-01`)",
+        does: "requests the usage invoice of the month again after Stripe has refused it",
+        rule: Some(spending::invoice_again),
+        ..USUAL
+    },
+    Command {
+        kind: "account.close",
+        who: Who::Operators,
+        when_closed: true,
+        does: "closes the account of a departed user or organization",
+        rule: Some(|desk, _| account::close(desk)),
+        ..USUAL
+    },
+    Command {
+        kind: "account.connect",
+        members: Members::Only(&["return_url", "refresh_url"]),
+        payload: "`return_url`, `refresh_url`",
+        does: "creates a link to Stripe's onboarding for payouts",
+        reply: Some("`{onboarding_url}`"),
+        rule: Some(connect::connect),
+        ..USUAL
+    },
+    Command {
+        kind: "account.portal",
+        members: Members::Only(&["return_url"]),
+        payload: "`return_url`",
+        does: "creates a link to Stripe's customer portal",
+        reply: Some("`{portal_url}`"),
+        rule: Some(account::portal),
+        ..USUAL
+    },
+    Command {
+        kind: "account.register",
+        members: Members::Only(&["email", "name"]),
+        payload: "`email`, `name`",
+        does: "creates a customer at Stripe, once",
+        rule: Some(account::register),
+        ..USUAL
+    },
+    Command {
+        kind: "purchase.refund",
+        required: &["id"],
+        members: Members::Only(&["id", "amount", "reason"]),
+        when_closed: true,
+        payload: "`id`; operators: `amount`, `reason`",
+        does: "refunds a one-time payment, as far as the type's `refund` allows",
+        reply: Some("`{purchase_id, amount_minor}`"),
+        rule: Some(refund::refund),
+        ..USUAL
+    },
+];
+
+impl Command {
+    /// Returns the command of a kind.
+    pub(super) fn find(kind: &str) -> Option<&'static Command> {
+        COMMANDS.iter().find(|command| command.kind == kind)
+    }
+
+    /// Returns the line of the document's table.
+    fn line(&self) -> String {
+        let mark = match self.who {
+            Who::Owners => "",
+            Who::Operators => " (operators)",
+            Who::Platform => " (platform)",
+        };
+        let payload = if self.payload.is_empty() { String::new() } else { format!(" {}", self.payload) };
+        let reply = self.reply.map(|reply| format!(" {reply}")).unwrap_or_default();
+        format!("| `{}`{mark} |{payload} | {} |{reply} |\n", self.kind, self.does)
+    }
+}
+
+/// Returns the table of `docs/commands.md`, in the order of the kinds.
+pub fn table() -> String {
+    let mut commands: Vec<&Command> = COMMANDS.iter().collect();
+    commands.sort_by_key(|command| command.kind);
+    let lines: String = commands.into_iter().map(Command::line).collect();
+    format!("| command | payload | effect | reply |\n|---|---|---|---|\n{lines}")
+}
