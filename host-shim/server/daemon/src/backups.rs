@@ -90,13 +90,7 @@ impl BackupSetup {
             }
         };
         self.backups.board().update(all, Instant::now());
-        let due = self.backups.board().due(self.backups.now_s(), Instant::now());
-        for call in due {
-            if stop.is_asked() {
-                return self.every;
-            }
-            self.call(&call);
-        }
+        self.call_due(stop);
         self.expire();
         self.tell();
         let board = self.backups.board();
@@ -104,6 +98,23 @@ impl BackupSetup {
         match board.due(now_s, now).is_empty() {
             true => board.next_poll(now).map_or(self.every, |poll| poll.min(self.every)),
             false => Duration::ZERO,
+        }
+    }
+
+    /// Makes the calls that are due, until none is or it is time to read the records again.
+    fn call_due(&self, stop: &Stop) {
+        let until = Instant::now() + self.every;
+        while Instant::now() < until {
+            let due = self.backups.board().due(self.backups.now_s(), Instant::now());
+            if due.is_empty() {
+                return;
+            }
+            for call in due {
+                if stop.is_asked() {
+                    return;
+                }
+                self.call(&call);
+            }
         }
     }
 
@@ -129,7 +140,7 @@ impl BackupSetup {
                 self.metrics.backup_made(self.records.partition());
                 if let Err(error) = self.report(due, &made) {
                     tracing::error!(business, %error, "a backup is made, but its measurement is not stored");
-                    self.backups.board().forget(&due.of.id);
+                    self.backups.board().forget(&due.of.id, Instant::now());
                 }
             }
             Answered::Failed(problem) => {
@@ -234,7 +245,7 @@ mod tests {
     fn a_backup_is_a_measurement_of_its_instance() {
         let id =
             ResourceId { scope: "b/live/user:ada".into(), resource: "database".into(), id: "orch_1/database".into() };
-        let of = Scheduled { id: id.clone(), every_hours: 24, keep_days: 7, is_running: true, outputs: json!({}) };
+        let of = Scheduled::new(id.clone(), (24, 7), true, json!({}));
         let due = DueBackup { of, slot: 490_000, token: None };
         let made = MadeBackup { at_s: 1_767_225_600, id: None };
         let bytes = measurement(&due, &made, true).to_string().into_bytes();

@@ -146,10 +146,10 @@ impl Board {
         if is_new { Answered::Failed(problem) } else { Answered::Nothing }
     }
 
-    /// Takes back the newest backup of a database, so that the provider is asked for it again.
-    pub(super) fn forget(&mut self, id: &ResourceId) {
+    /// Takes back the newest backup of a database, so that the provider is asked for it again after a while.
+    pub(super) fn forget(&mut self, id: &ResourceId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id) {
-            entry.done_slot = None;
+            (entry.done_slot, entry.next) = (None, Some(now + AFTER_FAILURE));
         }
     }
 }
@@ -173,7 +173,7 @@ mod tests {
 
     fn database(id: &str, is_running: bool) -> Scheduled {
         let id = ResourceId { scope: "b/test/user:u".into(), resource: "database".into(), id: id.into() };
-        Scheduled { id, every_hours: 24, keep_days: 7, is_running, outputs: json!({}) }
+        Scheduled::new(id, (24, 7), is_running, json!({}))
     }
 
     /// Returns a board with these databases, and the first second of a slot of the first one.
@@ -202,8 +202,13 @@ mod tests {
         assert_eq!(board.answered(&due[0], done("one"), begin, now), Answered::Made(made));
         assert!(board.due(begin + DAY_S - 1, now).is_empty());
         assert_eq!(ids(&board.due(begin + DAY_S, now)), [("a", false)]);
-        board.forget(&due[0].of.id);
-        assert_eq!(ids(&board.due(begin, now)), [("a", false)], "the measurement of the backup is missing");
+        board.forget(&due[0].of.id, now);
+        assert!(board.due(begin, now).is_empty());
+        assert_eq!(
+            ids(&board.due(begin, now + AFTER_FAILURE)),
+            [("a", false)],
+            "the measurement of the backup is missing"
+        );
     }
 
     #[test]

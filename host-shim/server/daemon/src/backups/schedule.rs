@@ -26,6 +26,8 @@ pub(super) struct Scheduled {
     pub(super) is_running: bool,
     /// The outputs of `ensure`.
     pub(super) outputs: Value,
+    /// Hours from the Unix epoch to the beginning of the first slot; less than `every_hours`.
+    shift_hours: i64,
 }
 
 impl Scheduled {
@@ -39,14 +41,25 @@ impl Scheduled {
         let number = |name: &str| u32::try_from(schedule.get(name)?.as_u64()?).ok();
         let (every_hours, keep_days) = (number("every_hours").filter(|hours| *hours > 0)?, number("keep_days")?);
         let is_running = resource.state == "running";
-        Some(Scheduled { id: resource.id, every_hours, keep_days, is_running, outputs: resource.outputs })
+        Some(Scheduled::new(resource.id, (every_hours, keep_days), is_running, resource.outputs))
+    }
+
+    /// Makes an entry that is backed up every so many hours, with copies that are kept for so many days.
+    pub(super) fn new(
+        id: ResourceId,
+        (every_hours, keep_days): (u32, u32),
+        is_running: bool,
+        outputs: Value,
+    ) -> Scheduled {
+        let every = i64::from(every_hours.max(1));
+        let shift_hours = letters(&id).bytes().fold(0, |sum: i64, byte| (sum * 31 + i64::from(byte)) % every);
+        Scheduled { id, every_hours, keep_days, is_running, outputs, shift_hours }
     }
 
     /// Returns the slot of a time: the hour in which it began, counted from the Unix epoch.
     pub(super) fn slot(&self, now_s: i64) -> u32 {
-        let (hour, every) = (now_s.div_euclid(HOUR_S), i64::from(self.every_hours));
-        let shift = letters(&self.id).bytes().fold(0, |sum: i64, byte| (sum * 31 + i64::from(byte)) % every);
-        u32::try_from(hour - (hour - shift).rem_euclid(every)).unwrap_or(0)
+        let (hour, every) = (now_s.div_euclid(HOUR_S), i64::from(self.every_hours.max(1)));
+        u32::try_from(hour - (hour - self.shift_hours).rem_euclid(every)).unwrap_or(0)
     }
 
     /// Returns the call that makes the backup of a slot. The slot is its generation, so that a provider that has this backup
