@@ -200,25 +200,19 @@ impl Metrics {
 
     /// Counts a sweep, and the events that it found.
     pub fn swept(&self, partition: &Partition, missed: usize) {
-        self.count_sweep(partition, "done");
+        count(&self.sweeps, partition, "done", 1);
         self.missed.get_or_create(&SiteLabels::of(partition)).inc_by(missed as u64);
     }
 
     /// Counts a sweep that failed.
     pub fn sweep_failed(&self, partition: &Partition) {
-        self.count_sweep(partition, "failed");
+        count(&self.sweeps, partition, "failed", 1);
     }
 
     /// Counts the connected accounts of a sweep, those whose events could not be listed, and the events that it found.
     pub fn swept_accounts(&self, partition: &Partition, swept: usize, failed: usize, missed: usize) {
-        let count = |result: &str, accounts: usize| {
-            let site = SiteLabels::of(partition);
-            self.swept_accounts
-                .get_or_create(&ResultLabels { site, result: result.to_owned() })
-                .inc_by(accounts as u64);
-        };
-        count("done", swept);
-        count("failed", failed);
+        count(&self.swept_accounts, partition, "done", swept as u64);
+        count(&self.swept_accounts, partition, "failed", failed as u64);
         self.missed.get_or_create(&SiteLabels::of(partition)).inc_by(missed as u64);
     }
 
@@ -228,43 +222,28 @@ impl Metrics {
             let labels = DriftLabels { site: SiteLabels::of(partition), kind: (*kind).to_owned() };
             self.drift.get_or_create(&labels).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
-        self.count_drift_check(partition, "done");
+        count(&self.drift_checks, partition, "done", 1);
     }
 
     /// Counts a comparison of resources with records that failed.
     pub fn drift_failed(&self, partition: &Partition) {
-        self.count_drift_check(partition, "failed");
-    }
-
-    fn count_drift_check(&self, partition: &Partition, result: &str) {
-        let site = SiteLabels::of(partition);
-        self.drift_checks.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc();
+        count(&self.drift_checks, partition, "failed", 1);
     }
 
     /// Counts a backup that a provider has made and read back.
     pub fn backup_made(&self, partition: &Partition) {
-        self.count_backup(partition, "done");
+        count(&self.backups, partition, "done", 1);
     }
 
     /// Counts a failure to make a backup.
     pub fn backup_failed(&self, partition: &Partition) {
-        self.count_backup(partition, "failed");
+        count(&self.backups, partition, "failed", 1);
     }
 
     /// Notes the number of resources whose backup is late.
     pub fn backups_late(&self, partition: &Partition, late: usize) {
         let late = i64::try_from(late).unwrap_or(i64::MAX);
         self.late_backups.get_or_create(&SiteLabels::of(partition)).set(late);
-    }
-
-    fn count_backup(&self, partition: &Partition, result: &str) {
-        let site = SiteLabels::of(partition);
-        self.backups.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc();
-    }
-
-    fn count_sweep(&self, partition: &Partition, result: &str) {
-        let site = SiteLabels::of(partition);
-        self.sweeps.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc();
     }
 
     /// Returns a receiver that sees each commit of a site.
@@ -301,6 +280,12 @@ impl Metrics {
     pub fn observer(self: &Arc<Self>, partition: Partition) -> Arc<dyn Observer> {
         Arc::new(SiteMetrics { metrics: self.clone(), partition })
     }
+}
+
+/// Adds to the counter of a site's result.
+fn count(counters: &Family<ResultLabels, Counter>, partition: &Partition, result: &str, by: u64) {
+    let site = SiteLabels::of(partition);
+    counters.get_or_create(&ResultLabels { site, result: result.to_owned() }).inc_by(by);
 }
 
 /// Counts what one site does.

@@ -11,6 +11,7 @@ pub(crate) mod intervene;
 pub(crate) mod stripe;
 pub mod tools;
 
+use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query;
 use extension_contract::Account;
@@ -29,6 +30,12 @@ fn limit(given: Option<usize>) -> Result<usize, Problem> {
 
 fn account(text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|error: extension_contract::BadAccount| Problem::bad("account", error.to_string()))
+}
+
+/// Returns the name of an account's scope in a site: business, mode and account; none without an account.
+fn scope_name(hosted: &HostedSite, account_name: Option<&str>) -> Result<Option<String>, Problem> {
+    let account = account_name.map(account).transpose()?;
+    Ok(account.map(|account| hosted.site.partition().scope(account).name()))
 }
 
 /// Returns a page of those entries of a whole list that are wanted, after the entry with the number `after`.

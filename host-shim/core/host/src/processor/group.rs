@@ -68,7 +68,7 @@ impl Processor {
             while !events.is_empty() {
                 let (waiting, same_account_again) = processor.decide_some(&mut events)?;
                 processor.commit_some(waiting, &mut reports)?;
-                // What a decider has decided is used.
+                // An event that a decider has decided ahead is not decided again.
                 let undecided = events.iter().take(ONE_BY_ONE).take_while(|new| new.ahead.is_none()).count();
                 let one_by_one = if same_account_again { undecided } else { 0 };
                 for NewEvent { event, raw, .. } in events.drain(..one_by_one) {

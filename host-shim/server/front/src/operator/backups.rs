@@ -1,7 +1,7 @@
 //! `GET /api/operator/backups`: the databases that are backed up at regular times, with their newest backup.
 
 use super::tools::BackupEntry;
-use super::{limit, page_of};
+use super::{limit, page_of, scope_name};
 use crate::extract::{Asked, Operator};
 use crate::front::AppState;
 use crate::problem::Problem;
@@ -32,14 +32,13 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let size = limit(wanted.limit)?;
     let space = format!("{}/", hosted.site.partition().name());
-    let account = wanted.account.as_deref().map(super::account).transpose()?.map(|account| format!("{space}{account}"));
+    let scope = scope_name(&hosted, wanted.account.as_deref())?;
     let Some(backups) = app.tools(&hosted).and_then(|tools| tools.backups.clone()) else {
         return Err(Problem::not_found("the server makes no backups at regular times"));
     };
     let entries = backups.backups();
     let is_wanted = |entry: &BackupEntry| {
-        account.as_ref().is_none_or(|account| entry.scope == *account)
-            && wanted.late.is_none_or(|late| entry.is_late == late)
+        scope.as_ref().is_none_or(|scope| entry.scope == *scope) && wanted.late.is_none_or(|late| entry.is_late == late)
     };
     let range = (wanted.after, size);
     Ok(Json(page_of(("backups", &entries), is_wanted, range, |entry| show(entry, &space))))

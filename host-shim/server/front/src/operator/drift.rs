@@ -3,7 +3,7 @@
 //! The first page makes a comparison, unless the last one is only seconds old; the other pages show the same comparison.
 
 use super::tools::{Compared, DriftEntry, Tools};
-use super::{limit, page_of};
+use super::{limit, page_of, scope_name};
 use crate::extract::{Asked, Operator};
 use crate::front::AppState;
 use crate::problem::Problem;
@@ -41,7 +41,7 @@ pub(crate) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let size = limit(wanted.limit)?;
     let space = format!("{}/", hosted.site.partition().name());
-    let account = wanted.account.as_deref().map(super::account).transpose()?.map(|account| format!("{space}{account}"));
+    let scope = scope_name(&hosted, wanted.account.as_deref())?;
     let Some(tools) = app.tools(&hosted).filter(|tools| tools.drift.is_some()) else {
         return Err(Problem::not_found("the server has no providers that list their resources"));
     };
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     let contains = |text: &Option<String>, part: &str| text.as_ref().is_some_and(|text| text.contains(part));
     let is_wanted = |entry: &DriftEntry| {
         wanted.kind.as_ref().is_none_or(|kind| entry.kind == *kind)
-            && (account.is_none() || entry.scope == account)
+            && (scope.is_none() || entry.scope == scope)
             && wanted.search.as_deref().is_none_or(|part| contains(&entry.id, part) || contains(&entry.name, part))
     };
     let range = (wanted.after, size);
