@@ -10,6 +10,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use serde_json::{Value, json};
+use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -22,6 +23,11 @@ const NAME_MAX: usize = 128;
 const GIB: u64 = 1 << 30;
 /// Time to finish pending requests when the server stops.
 const STOP: Duration = Duration::from_secs(2);
+/// Ports below those that Linux (from 32768) and macOS (from 49152) give to programs that ask for any port.
+const PORT_FIRST: u16 = 20_000;
+const PORT_COUNT: u16 = 10_000;
+/// Number of ports to try after the first.
+const PORT_TRIES: u32 = 64;
 /// Content security policy: pages may only be displayed.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
@@ -36,10 +42,12 @@ pub(crate) struct Server {
 impl Server {
     /// Serves at the port that the folder stores, otherwise at `port` or a free port, and stores it.
     pub fn start(store: ResourceStore, port: Option<u16>) -> Result<Server, LocalError> {
-        let before = store.port()?;
-        let port = before.or(port).unwrap_or(0);
-        let taken = |error| LocalError::Port { port, error };
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(taken)?;
+        let listener = match (store.port()?, port) {
+            (Some(port), _) => listen(port).map_err(|error| LocalError::StoredPort { port, error })?,
+            (None, Some(port)) => listen(port).map_err(|error| LocalError::Port { port, error })?,
+            (None, None) => listen_at_free_port()?,
+        };
+        let taken = |error| LocalError::Port { port: 0, error };
         let address = listener.local_addr().map_err(taken)?;
         listener.set_nonblocking(true).map_err(taken)?;
         store.set_port(address.port())?;
@@ -74,6 +82,26 @@ impl Drop for Server {
         if let Some(runtime) = self.runtime.take() {
             // The port is free after the shutdown.
             runtime.shutdown_timeout(STOP);
+        }
+    }
+}
+
+fn listen(port: u16) -> std::io::Result<std::net::TcpListener> {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
+
+/// Listens at a free port that no system gives to other programs: the next start needs the same port, since URLs
+/// contain it.
+fn listen_at_free_port() -> Result<std::net::TcpListener, LocalError> {
+    let mut tries = PORT_TRIES;
+    loop {
+        // Each state of the hasher has other random keys.
+        let [low, high, ..] = RandomState::new().hash_one(tries).to_le_bytes();
+        let port = PORT_FIRST + u16::from_le_bytes([low, high]) % PORT_COUNT;
+        match listen(port) {
+            Ok(listener) => return Ok(listener),
+            Err(error) if tries == 0 => return Err(LocalError::Port { port, error }),
+            Err(_) => tries -= 1,
         }
     }
 }

@@ -53,3 +53,15 @@ fn a_broken_record_is_listed_apart_and_hides_no_other() {
     // Other tenants' calls go on.
     machine.done("u3", "inst_new/bucket/ensure", "bucket.ensure", 1, json!({}));
 }
+
+#[test]
+fn the_port_of_a_folder_is_none_that_the_system_gives_to_other_programs_and_a_later_start_says_who_needs_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = Local::open(folder.path(), None).expect("it starts").address();
+    assert!((20_000..30_000).contains(&address.port()), "{address}");
+    let other = std::net::TcpListener::bind(address).expect("the port is free after the stop");
+    let refused = Local::open(folder.path(), None).err().expect("the port is taken").to_string();
+    assert!(refused.contains(&format!("can't listen on {address}, the port of the URLs")), "{refused}");
+    drop(other);
+    assert_eq!(Local::open(folder.path(), None).expect("it starts").address(), address);
+}
